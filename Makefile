@@ -1,0 +1,43 @@
+# `make` tells what there is.
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test proof bench reference format clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+$(READY): pyproject.toml constraints.txt
+	@test -x $(PYTHON) || python3 -m venv $(VENV)
+	@echo "installing what constraints.txt pins into $(VENV) (a few minutes the first time)"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)  ## the whole loop on real questions: learn, prove, release, serve, ask
+	@$(PYTHON) examples/insurance-routing/demo.py
+
+test: $(READY)  ## what CI runs: format, lint, types, layers, reference pages, tests
+	$(VENV)/bin/ruff format --check src tests benchmarks examples
+	$(VENV)/bin/ruff check src tests benchmarks examples
+	$(PYTHON) -m mypy
+	$(VENV)/bin/lint-imports
+	$(PYTHON) -m modelwright.cli.reference --check
+	$(PYTHON) -m pytest -m 'not proof'
+
+proof: $(READY)  ## the tests that take longer
+	$(PYTHON) -m pytest -m proof --timeout 3600
+
+bench: $(READY)  ## every benchmark, with its figures (about an hour on 2 cores)
+	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
+
+reference: $(READY)  ## write the generated pages of docs/reference again
+	$(PYTHON) -m modelwright.cli.reference
+
+format: $(READY)  ## format and mend what can be mended
+	$(VENV)/bin/ruff format src tests benchmarks examples
+	$(VENV)/bin/ruff check --fix src tests benchmarks examples
+
+clean:  ## remove what was built (not the data, not the sealed artifacts)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache

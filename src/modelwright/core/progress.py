@@ -1,0 +1,47 @@
+"""Progress as a parameter: a stage reports, whoever called it decides how that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Task(Protocol):
+    """One piece of work under way."""
+
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        """Report that `steps` more are done; `note` is a short figure to show beside them."""
+
+
+class Progress(Protocol):
+    """Receives what work is under way."""
+
+    def task(self, title: str, total: int | None = None) -> _TaskContext:
+        """Open a task of `total` steps (None: unknown) for the length of a `with` block."""
+
+    def say(self, line: str) -> None:
+        """Show one line of text."""
+
+
+class _TaskContext(Protocol):
+    def __enter__(self) -> Task: ...
+
+    def __exit__(self, *exc: object) -> bool | None: ...
+
+
+class _SilentTask:
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        """Do nothing."""
+
+
+class Silent:
+    """A Progress that shows nothing."""
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+        """Open a task that nobody sees."""
+        yield _SilentTask()
+
+    def say(self, line: str) -> None:
+        """Show nothing."""

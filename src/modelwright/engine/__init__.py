@@ -1,0 +1,1 @@
+"""Store, fingerprint, runner, executors. Knows no stage."""

@@ -1,0 +1,1 @@
+"""The torch-free runtime: packages, drivers, workers, the gateway, measuring a package."""

@@ -1,0 +1,1 @@
+"""The state database: versions, looks at test sets, releases, audit; and the record of live traffic."""
