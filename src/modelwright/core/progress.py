@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -17,17 +17,11 @@ class Task(Protocol):
 class Progress(Protocol):
     """Receives what work is under way."""
 
-    def task(self, title: str, total: int | None = None) -> _TaskContext:
+    def task(self, title: str, total: int | None = None) -> AbstractContextManager[Task]:
         """Open a task of `total` steps (None: unknown) for the length of a `with` block."""
 
     def say(self, line: str) -> None:
         """Show one line of text."""
-
-
-class _TaskContext(Protocol):
-    def __enter__(self) -> Task: ...
-
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class _SilentTask:

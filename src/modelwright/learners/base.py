@@ -101,6 +101,8 @@ class Learner(ABC):
     Options: ClassVar[type[BaseModel]]  # the keys of `model:` that are this learner's own
     takes: ClassVar[frozenset[str]]  # the keys of `Training` that mean something to this learner
     needs_pretrained: ClassVar[bool] = False
+    rank: ClassVar[int] = 0  # of those that accept a signature and fit the budget, `plan` takes the highest
+    fewest_epochs: ClassVar[int] = 0  # passes over the training rows below which `plan` takes another
 
     @abstractmethod
     def refuses(self, signature: Signature) -> str | None:

@@ -1,0 +1,364 @@
+"""How often does a gate err? Simulated, with the true value on the bar, where erring is easiest.
+
+A gate errs when it says `met` of a requirement that is truly violated, or `unmet` of one that is truly
+satisfied. Each line draws test sets from a known truth and judges them as `run` does, with the bar just above
+the truth (violated: `met` is wrong) and on it and just below it (satisfied: `unmet` is wrong). Neither may
+happen more often than 1 - confidence = 0.05. `peer` is the interval that is usual for such a metric:
+Wilson's for shares, MOVER of Wilson's for averages of shares, DeLong's for auc, the percentile bootstrap for
+the rest.
+
+    python benchmarks/gate_errors.py [DRAWS]      (default 2000; about a minute for 500)
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelwright.core import intervals, metrics
+from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
+from modelwright.core.requirement import Bar, Requirement
+from modelwright.core.verdict import Outcome, judge, look_confidence
+
+CONFIDENCE = 0.95
+NUDGE = 1e-9  # how far "just above" and "just below" are from the truth
+
+Rng = np.random.Generator
+Draw = Callable[[Rng], Measurement]
+Peer = Callable[[Measurement], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: a truth, and how a test set of it is drawn and measured.
+
+    `peer` returns the peer's interval for the outcomes drawn last.
+    """
+
+    name: str
+    subject: Subject
+    truth: float
+    draw: Callable[[Rng], Measurement]
+    peer: Callable[[], tuple[float, float]] | None = None
+    champion: bool = False
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Shares of draws in which the gate erred, and the mean width of the interval."""
+
+    met: float
+    unmet: float
+    width: float
+    peer_met: float | None
+    peer_unmet: float | None
+
+
+def simulate(case: Case, draws: int, seed: int = 0) -> Errors:
+    """Judge `draws` test sets of a case; the same seed gives the same figures."""
+    rng = np.random.default_rng([seed, len(case.name), *case.name.encode()])
+    op = ">=" if metrics.get(case.subject.metric).better == "higher" else "<="
+    better = 1 if op == ">=" else -1
+    bars = [
+        Requirement(case.subject, op, Bar(case.truth + side * NUDGE, case.champion))
+        for side in (better, 0, -better)
+    ]
+    met = unmet = peer_met = peer_unmet = 0
+    widths = []
+    for _ in range(draws):
+        seen = case.draw(rng)
+        verdicts = judge(bars, [seen], [seen], phases={seen.phase})
+        met += verdicts[0].outcome is Outcome.MET
+        unmet += Outcome.UNMET in (verdicts[1].outcome, verdicts[2].outcome)
+        if seen.low is not None and seen.high is not None:
+            widths.append(seen.high - seen.low)
+        if case.peer:
+            low, high = case.peer()
+            wrong = (low > case.truth, high < case.truth)[::better]
+            peer_met += wrong[0]
+            peer_unmet += wrong[1]
+    share = (lambda count: count / draws) if case.peer else (lambda count: None)
+    return Errors(
+        met / draws,
+        unmet / draws,
+        float(np.mean(widths)) if widths else math.nan,
+        share(peer_met),
+        share(peer_unmet),
+    )
+
+
+class _Last:
+    """Keeps the outcomes drawn last, so that the peer sees the same test set."""
+
+    def __init__(self, metric: str, of: str | None = None) -> None:
+        self.subject = Subject(metric, "y", of)
+        self.outcomes: Outcomes | None = None
+
+    def measure(self, outcomes: Outcomes) -> Measurement:
+        self.outcomes = outcomes
+        return metrics.measure(self.subject, outcomes, CONFIDENCE)
+
+    def wilson(self) -> tuple[float, float]:
+        seen = metrics.measure(self.subject, self.outcomes, CONFIDENCE)
+        return intervals.wilson(round(seen.value * seen.n), seen.n, CONFIDENCE)
+
+    def mover(self) -> tuple[float, float]:
+        """Combine the classes' Wilson intervals by MOVER (recall; for F1 through F*)."""
+        lows, highs, values = [], [], []
+        for of in self.outcomes.classes:
+            one = metrics.measure(
+                Subject(self.subject.metric.replace("balanced_accuracy", "recall"), "y", of),
+                self.outcomes,
+                CONFIDENCE,
+            )
+            if one.value is None:
+                continue
+            f1 = self.subject.metric == "f1"
+            share = one.value / (2 - one.value) if f1 else one.value
+            ends = intervals.wilson(share * one.n, one.n, CONFIDENCE)
+            low, high = (2 * end / (1 + end) if f1 else end for end in ends)
+            values.append(one.value)
+            lows.append(one.value - low)
+            highs.append(high - one.value)
+        middle, size = float(np.mean(values)), len(values)
+        return middle - math.hypot(*lows) / size, middle + math.hypot(*highs) / size
+
+    def percentiles(self) -> tuple[float, float]:
+        """Resample rows 200 times and take percentiles of the metric."""
+        metric = metrics.get(self.subject.metric)
+        rng, n = np.random.default_rng(0), len(self.outcomes)
+        values = [
+            metric.influence(self.outcomes.take(rng.integers(0, n, n)), self.subject.of) for _ in range(200)
+        ]
+        tail = (1 - CONFIDENCE) / 2
+        low, high = np.quantile([v.value for v in values if v is not None], [tail, 1 - tail])
+        return float(low), float(high)
+
+    def wald(self) -> tuple[float, float]:
+        """Take two standard errors by DeLong on either side."""
+        found = metrics.get(self.subject.metric).influence(self.outcomes, self.subject.of)
+        half = intervals.normal_quantile(CONFIDENCE) * found.rows.std() / math.sqrt(len(found.rows))
+        return found.value - half, found.value + half
+
+
+def _classes(rng: Rng, truth: np.ndarray, confusion: np.ndarray) -> ClassOutcomes:
+    """Answer each row by its true class's row of the confusion matrix (probabilities are not used)."""
+    cumulated = confusion.cumsum(axis=1)
+    predicted = (rng.random(len(truth))[:, None] > cumulated[truth]).sum(axis=1)
+    size = len(confusion)
+    return ClassOutcomes(
+        tuple(map(str, range(size))), truth, np.minimum(predicted, size - 1), np.zeros((len(truth), size))
+    )
+
+
+def _confusion(recalls: np.ndarray, seed: int) -> np.ndarray:
+    """Return a confusion matrix with these recalls whose errors prefer a few classes."""
+    size = len(recalls)
+    spread = np.random.default_rng(seed).dirichlet(np.full(size, 0.3), size) * (1 - np.eye(size)) + 1e-9
+    np.fill_diagonal(spread, 0)
+    matrix = spread / spread.sum(axis=1, keepdims=True) * (1 - recalls)[:, None]
+    return matrix + np.diag(recalls)
+
+
+def _share_case(name: str, n: int, p: float, metric: str = "accuracy") -> Case:
+    last = _Last(metric, "0" if metric == "recall" else None)
+    rows = np.zeros(n, dtype=np.int64)
+    matrix = np.array([[p, 1 - p], [0, 1]])
+    return Case(name, last.subject, p, lambda rng: last.measure(_classes(rng, rows, matrix)), last.wilson)
+
+
+MIXED = np.array([300, 250, 200, 150, 100, 90, 80, 60, 40, 30, 17, 5])
+
+
+def _average_case(name: str, metric: str, sizes: np.ndarray, recalls: np.ndarray) -> Case:
+    """Draw rows of each class (random counts around `sizes` for f1 and precision, fixed ones for recall)."""
+    last = _Last(metric)
+    matrix = _confusion(recalls, seed=len(sizes))
+    joint = matrix * (sizes / sizes.sum())[:, None]
+    if metric == "balanced_accuracy":
+        truth = float(recalls.mean())
+    else:
+        truth = float(np.mean(2 * np.diag(joint) / (joint.sum(axis=0) + joint.sum(axis=1))))
+    fixed = np.repeat(np.arange(len(sizes)), sizes)
+
+    def draw(rng: Rng) -> Measurement:
+        rows = (
+            fixed
+            if metric == "balanced_accuracy"
+            else rng.choice(len(sizes), sizes.sum(), p=sizes / sizes.sum())
+        )
+        return last.measure(_classes(rng, rows, matrix))
+
+    return Case(name, last.subject, truth, draw, last.mover)
+
+
+def _number_case(
+    name: str, metric: str, n: int, errors: Callable[[Rng, int], np.ndarray], truth: float
+) -> Case:
+    last = _Last(metric)
+
+    def draw(rng: Rng) -> Measurement:
+        target = rng.normal(size=n) * 2
+        return last.measure(NumberOutcomes(target, target + errors(rng, n)))
+
+    return Case(name, last.subject, truth, draw, last.percentiles)
+
+
+def _auc_case(name: str, positives: int, negatives: int, apart: float, spread: float = 1.0) -> Case:
+    last = _Last("auc")
+    truth = 0.5 * math.erfc(-apart / math.sqrt(1 + spread**2) / math.sqrt(2))
+    rows = np.repeat([1, 0], [positives, negatives])
+
+    def draw(rng: Rng) -> Measurement:
+        score = np.where(rows == 1, apart + spread * rng.normal(size=len(rows)), rng.normal(size=len(rows)))
+        of_true = 1 / (1 + np.exp(-score))
+        both = np.stack([1 - of_true, of_true], axis=1)
+        return last.measure(ClassOutcomes(("false", "true"), rows, both.argmax(axis=1), both))
+
+    return Case(name, last.subject, truth, draw, last.wald)
+
+
+def _trust_case(name: str, metric: str, n: int, sharpness: float, told: float) -> Case:
+    """Answer with Beta(sharpness, 1) confidence c where the answer is right with probability c**told."""
+    last = _Last(metric)
+    grid = ((np.arange(200_000) + 0.5) / 200_000) ** (1 / sharpness)  # quantiles of the confidence
+    sure = 0.5 + grid / 2
+    right = sure**told
+    if metric == "log_loss":
+        truth = float(np.mean(-right * np.log(sure) - (1 - right) * np.log(np.maximum(1 - sure, 1e-7))))
+    else:
+        truth = float(np.mean([abs(np.mean(part)) for part in np.array_split(right - sure, 10)]))
+
+    def draw(rng: Rng) -> Measurement:
+        c = 0.5 + rng.random(n) ** (1 / sharpness) / 2
+        hit = rng.random(n) < c**told
+        both = np.stack([1 - c, c], axis=1)
+        return last.measure(
+            ClassOutcomes(("false", "true"), hit.astype(np.int64), np.ones(n, dtype=np.int64), both)
+        )
+
+    return Case(name, last.subject, truth, draw, last.percentiles)
+
+
+def _paired_case(
+    name: str, metric: str, sizes: np.ndarray, ours: float, theirs: float, shared: float
+) -> Case:
+    """Draw two functions whose errors coincide on a share of the rows; the bar is the true difference."""
+    subject = Subject(metric, "y")
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    names = tuple(map(str, range(len(sizes) + 1)))
+    unused = np.zeros((len(rows), len(names)))
+
+    def draw(rng: Rng) -> Measurement:
+        luck = rng.random(len(rows))
+        other = np.where(rng.random(len(rows)) < shared, luck, rng.random(len(rows)))
+        mine, champions = (
+            ClassOutcomes(names, rows, np.where(chance < share, rows, len(sizes)), unused)
+            for chance, share in ((luck, ours), (other, theirs))
+        )
+        return metrics.measure_difference(subject, mine, champions, CONFIDENCE)
+
+    return Case(name, subject, ours - theirs, draw, champion=True)
+
+
+def _latency_case(name: str, metric: str, n: int) -> Case:
+    subject, quantile = Subject(metric), metrics.get(metric).quantile
+    truth = -math.log(1 - quantile)
+    return Case(
+        name, subject, truth,
+        lambda rng: metrics.from_samples(subject, rng.exponential(size=n), CONFIDENCE, Phase.PACKAGE),
+    )  # fmt: skip
+
+
+def cases() -> Iterator[Case]:
+    """Yield every line of the table."""
+    yield _share_case("accuracy 0.97, n = 2000", 2000, 0.97)
+    yield _share_case("accuracy 0.9897, n = 17", 17, 0.9897)
+    yield _share_case("recall 0.90, 17 rows", 17, 0.9, "recall")
+    yield _share_case("recall 0.90, 251 rows", 251, 0.9, "recall")
+    yield _share_case("recall 0.988, 251 rows", 251, 0.988, "recall")
+    flat = np.full(12, 0.95)
+    yield _average_case("balanced accuracy 0.95, 12 uneven classes", "balanced_accuracy", MIXED, flat)
+    tiny_bad = np.array([0.98] * 9 + [0.8] * 3)
+    yield _average_case("balanced accuracy, tiny classes bad", "balanced_accuracy", MIXED, tiny_bad)
+    yield _average_case(
+        "balanced accuracy 0.99, 12 uneven classes", "balanced_accuracy", MIXED, np.full(12, 0.99)
+    )
+    yield _average_case(
+        "balanced accuracy 0.97, 77 x 17", "balanced_accuracy", np.full(77, 17), np.full(77, 0.97)
+    )
+    yield _average_case(
+        "balanced accuracy 0.93, 77 x 40", "balanced_accuracy", np.full(77, 40), np.full(77, 0.93)
+    )
+    yield _average_case("macro f1, 12 uneven classes of 0.95", "f1", MIXED, flat)
+    yield _average_case("macro f1, tiny classes bad", "f1", MIXED, tiny_bad)
+    yield _average_case("macro f1, 12 uneven classes of 0.6", "f1", MIXED, np.full(12, 0.6))
+    yield _average_case("macro f1, 77 x 40 of 0.93", "f1", np.full(77, 40), np.full(77, 0.93))
+    yield _average_case("macro f1, 3 x 17 of 0.97", "f1", np.full(3, 17), np.full(3, 0.97))
+    yield _number_case("rmse, normal errors, n = 200", "rmse", 200, lambda rng, n: rng.normal(size=n), 1.0)
+    yield _number_case(
+        "rmse, Laplace errors, n = 400", "rmse", 400, lambda rng, n: rng.laplace(size=n), math.sqrt(2)
+    )
+    yield _number_case("mae, Laplace errors, n = 100", "mae", 100, lambda rng, n: rng.laplace(size=n), 1.0)
+    yield _number_case("r2 0.8, n = 200", "r2", 200, lambda rng, n: rng.normal(size=n), 0.75)
+    yield _auc_case("auc 0.92, 17 of 500", 17, 483, 2.0)
+    yield _auc_case("auc 0.98, 17 of 500", 17, 483, 2.9)
+    yield _auc_case("auc 0.98, 250 of 500", 250, 250, 2.9)
+    yield _auc_case("auc 0.9, wide class, 50 of 500", 50, 450, 2.9, 2.0)
+    yield _trust_case("log loss, n = 400", "log_loss", 400, 4.0, 1.3)
+    yield _trust_case("calibration error 0.04, n = 1000", "calibration_error", 1000, 2.0, 1.3)
+    yield _trust_case("calibration error 0.01, n = 1000", "calibration_error", 1000, 2.0, 1.06)
+    yield _paired_case("accuracy against champion, n = 500", "accuracy", np.array([500]), 0.95, 0.96, 0.8)
+    yield _paired_case("accuracy against champion, n = 2000", "accuracy", np.array([2000]), 0.97, 0.97, 0.95)
+    yield _paired_case("balanced accuracy against champion", "balanced_accuracy", MIXED, 0.93, 0.95, 0.8)
+    yield _paired_case("accuracy against champion, far apart", "accuracy", np.array([300]), 0.6, 0.7, 0.0)
+    yield _paired_case("macro f1 against champion", "f1", MIXED, 0.93, 0.95, 0.8)
+    yield _latency_case("latency p95, 500 requests", "latency_p95", 500)
+
+
+def repeated_looks(draws: int, looks: int = 20, *, share: bool = True, seed: int = 0) -> float:
+    """Return how often any of `looks` judgements on fresh answers to one test set errs; truth just violates.
+
+    With `share` the k-th look spends 6/(π²k²) of the error, else each spends all of it.
+    """
+    rng = np.random.default_rng(seed)
+    n, truth = 500, 0.9
+    bounds: dict[tuple[int, float], float] = {}  # the same count and confidence give the same end
+    wrong = 0
+    for _ in range(draws):
+        for k in range(1, looks + 1):
+            confidence = look_confidence(CONFIDENCE, k) if share else CONFIDENCE
+            right = int(rng.binomial(n, truth))
+            key = (right, confidence)
+            if key not in bounds:
+                bounds[key] = intervals.proportion(right, n, confidence)[0]
+            if bounds[key] > truth:
+                wrong += 1
+                break
+    return wrong / draws
+
+
+def main() -> None:
+    """Print the table."""
+    draws = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    print(f"{draws} draws each; a gate may err with probability {1 - CONFIDENCE:.2f}, a peer's likewise")
+    print(f"{'case':<44} {'met':>6} {'unmet':>6} {'width':>7}   {'peer met':>8} {'unmet':>6} {'s':>5}")
+    for case in cases():
+        start = time.perf_counter()
+        found = simulate(case, draws)
+        peer = "" if found.peer_met is None else f"{found.peer_met:8.3f} {found.peer_unmet:6.3f}"
+        took = f"{time.perf_counter() - start:5.1f}"
+        ours = f"{found.met:6.3f} {found.unmet:6.3f} {found.width:7.4f}"
+        print(f"{case.name:<44} {ours}   {peer:>15} {took}", flush=True)
+    print(f"20 looks at one test set: any wrong `met` in {repeated_looks(draws):.3f} of the draws", end="")
+    print(f"; {repeated_looks(draws, share=False):.3f} if every look spent the whole error")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,325 @@
+"""Requests a second and latency of our HTTP server, beside LitServe and beside ONNX Runtime in process.
+
+    python benchmarks/serving.py [--peer-python PYTHON] [--package FOLDER --rows FILE.jsonl]
+                                 [--requests 3000] [--seconds 15] [--connections 1,8,32]
+
+All serve the same package and answer the same rows in one run, on this machine, over loopback. LitServe runs the
+same loaded function (`modelwright.load`), once with and once without batching, and the better figure counts.
+Without `--package` the package is a tiny bag of words, so that the server's own work is what is compared. LitServe
+is left out, by name, where `--peer-python` (by default this interpreter) cannot import it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from modelwright.core.signature import Signature
+from modelwright.kinds.category import CategoryState
+from modelwright.kinds.text import TextState
+from modelwright.serve.body import Body
+from modelwright.serve.function import load
+from modelwright.serve.package import read, write
+
+START_S = 60.0
+
+OURS = """
+import sys
+from pathlib import Path
+from modelwright.serve.config import ServeConfig
+from modelwright.serve.gateway import Wish
+from modelwright.serve.server import serve
+
+class One:
+    def wish(self): return Wish(1, 1, Path(sys.argv[1]))
+    def moved(self, release_id): pass
+    def failed(self, release_id, problem): sys.exit(str(problem))
+
+serve(ServeConfig(port=int(sys.argv[2])), sys.argv[3], One())
+"""
+
+PEER = """
+import sys
+for folder in sys.argv[4].split(":"):
+    sys.path.append(folder)  # behind its own: only what it lacks comes from ours
+import litserve
+from modelwright.serve.function import load
+
+class Api(litserve.LitAPI):
+    def setup(self, device): self.function = load(sys.argv[1])
+    def predict(self, given):
+        if isinstance(given, list):
+            return [answer.as_json() for answer in self.function.predict(given)]
+        return self.function.predict([given])[0].as_json()
+
+if __name__ == "__main__":
+    api = Api(max_batch_size=int(sys.argv[3]), batch_timeout=0.001 if int(sys.argv[3]) > 1 else 0.0)
+    server = litserve.LitServer(api, accelerator="cpu", devices=1, workers_per_device=1)
+    server.run(host="127.0.0.1", port=int(sys.argv[2]), num_api_servers=1, generate_client_file=False,
+               log_level="error", access_log=False)
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one run showed: answers, seconds, and each answer's latency."""
+
+    answers: int
+    seconds: float
+    latency_s: list[float]
+
+    @property
+    def rate(self) -> float:
+        """Return answers a second."""
+        return self.answers / self.seconds
+
+    def __str__(self) -> str:
+        p50, p95 = np.quantile(self.latency_s, [0.5, 0.95]) * 1000
+        return f"{self.rate:8,.0f} /s   p50 {p50:7.2f} ms   p95 {p95:7.2f} ms"
+
+
+def tiny_package(folder: Path) -> Path:
+    """Write a package of `route(question: text) -> domain: category`: the mean of a vector for each word."""
+    words = [f"w{i}" for i in range(1000)]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(["[PAD]", "[UNK]", *words])}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    nodes = [
+        helper.make_node("Gather", ["vectors", "question.ids"], ["embedded"]),
+        helper.make_node("Cast", ["question.mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "two"], ["mask3"]),
+        helper.make_node("Mul", ["embedded", "mask3"], ["masked"]),
+        helper.make_node("ReduceSum", ["masked", "one"], ["sum"], keepdims=0),
+        helper.make_node("ReduceSum", ["mask", "one"], ["count"], keepdims=1),
+        helper.make_node("Div", ["sum", "count"], ["domain.logits"]),
+    ]
+    classes = tuple(f"class {i}" for i in range(12))
+    weights = {
+        "vectors": np.random.default_rng(0).normal(size=(1002, len(classes))).astype(np.float32),
+        "one": np.array([1], dtype=np.int64),
+        "two": np.array([2], dtype=np.int64),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "model",
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
+            for name in ("question.ids", "question.mask")
+        ],
+        [helper.make_tensor_value_info("domain.logits", TensorProto.FLOAT, ["batch", len(classes)])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    body = Body(
+        Signature.parse("route(question: text) -> domain: category"),
+        "once",
+        {"model": model.SerializeToString()},
+        {"question": TextState(tokenizer.to_str().encode(), 64, 0), "domain": CategoryState(classes)},
+    )
+    write(body, folder, lineage={}, versions={}, threads=1)
+    return folder
+
+
+def tiny_rows() -> list[dict[str, object]]:
+    """Return 500 questions of 3 to 20 words."""
+    random = np.random.default_rng(1)
+    return [
+        {"question": " ".join(f"w{i}" for i in random.integers(0, 1100, random.integers(3, 20)))}
+        for _ in range(500)
+    ]
+
+
+async def ask(
+    port: int, path: str, rows: list[bytes], connections: int, requests: int, seconds: float
+) -> Figure:
+    """Ask over `connections` at once, each as soon as it was answered, until a count or a time is reached."""
+    latency: list[float] = []
+    left = iter(range(requests))
+    begun = time.perf_counter()
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            for number in left:
+                body = rows[number % len(rows)]
+                sent = time.perf_counter()
+                if sent - begun > seconds:
+                    return
+                writer.write(
+                    f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+                    f"content-length: {len(body)}\r\n\r\n".encode()
+                    + body
+                )
+                head = await reader.readuntil(b"\r\n\r\n")
+                if not head.startswith(b"HTTP/1.1 200"):
+                    sys.exit(f"{path} answered {head[:200]!r}")
+                lines = head.lower().split(b"\r\n")
+                length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+                await reader.readexactly(length)
+                latency.append(time.perf_counter() - sent)
+        finally:
+            writer.close()
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return Figure(len(latency), time.perf_counter() - begun, latency)
+
+
+def in_process(
+    package: Path, rows: list[dict[str, object]], requests: int, seconds: float
+) -> dict[str, Figure]:
+    """Return figures of the loaded function, and of its graph alone, called one row after the other."""
+    function = load(package)
+    sealed = read(package)
+    from modelwright.serve import drivers
+
+    running = drivers.get(sealed.body.driver)(sealed.body.graphs, sealed.threads)
+    encoded = []
+    for row in rows:
+        columns = function.rows.columns([function.rows.read(row)])
+        encoded.append(
+            {
+                f"{field.name}.{name}": values
+                for field in function.signature.inputs
+                for name, values in function._kinds[field.name]
+                .encode(columns[field.name], function._states[field.name])
+                .items()
+            }
+        )
+    work = {
+        "ONNX Runtime in process, arrays given": lambda i: next(iter(running.run(encoded[i]))),
+        "modelwright.load in process": lambda i: function.predict([rows[i]]),
+    }
+    figures = {}
+    for name, call in work.items():
+        for i in range(50):
+            call(i % len(rows))
+        latency, begun = [], time.perf_counter()
+        for i in range(requests):
+            start = time.perf_counter()
+            call(i % len(rows))
+            latency.append(time.perf_counter() - start)
+            if latency and time.perf_counter() - begun > seconds:
+                break
+        figures[name] = Figure(len(latency), time.perf_counter() - begun, latency)
+    return figures
+
+
+@contextmanager
+def served(python: str, script: str, port: int, ready: str, *arguments: str) -> Iterator[int]:
+    """Run a server for the length of the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "server.py"  # LitServe starts processes that import it again
+        file.write_text(textwrap.dedent(script), "utf-8")
+        process = subprocess.Popen([python, str(file), *arguments], start_new_session=True)
+        try:
+            wait_until_ready(process, port, ready)
+            yield port
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait()
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None:
+    """Wait until the health path answers 200."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as connection:
+                connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+                if connection.recv(1000).startswith(b"HTTP/1.1 200"):
+                    return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    sys.exit("a server did not become ready")
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def importable(python: str, module: str) -> bool:
+    """Return whether an interpreter can import a module."""
+    return (
+        subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+    )
+
+
+def main() -> None:
+    """Run every server at every number of connections and print the figures and the ratios."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--peer-python", default=sys.executable)
+    parser.add_argument("--package", type=Path)
+    parser.add_argument("--rows", type=Path, help="one JSON object a line")
+    parser.add_argument("--requests", type=int, default=3000)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--connections", default="1,8,32")
+    given = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as folder:
+        package = given.package or tiny_package(Path(folder) / "package")
+        rows = [json.loads(line) for line in given.rows.open()] if given.rows else tiny_rows()
+        name = read(package).body.signature.name
+        bodies = [json.dumps(row).encode() for row in rows]
+        levels = [int(level) for level in given.connections.split(",")]
+
+        figures: dict[str, dict[int, Figure]] = {}
+        for label, figure in in_process(package, rows, given.requests, given.seconds).items():
+            print(f"{label:<42} {figure}", flush=True)
+
+        def run(label: str, port: int, path: str) -> None:
+            asyncio.run(ask(port, path, bodies, 8, 200, 5.0))  # warm
+            for level in levels:
+                figure = asyncio.run(ask(port, path, bodies, level, given.requests, given.seconds))
+                figures.setdefault(label, {})[level] = figure
+                print(f"{label:<24} {level:3d} connections    {figure}", flush=True)
+
+        port = free_port()
+        with served(sys.executable, OURS, port, "/v2/health/ready", str(package), str(port), name):
+            run("Modelwright", port, f"/{name}")
+        if not importable(given.peer_python, "litserve"):
+            print(f"LitServe: skipped, {given.peer_python} cannot import it")
+            return
+        folders = ":".join(path for path in sys.path if path)
+        for label, batch in (("LitServe, batches", "32"), ("LitServe, one by one", "1")):
+            port = free_port()
+            with served(given.peer_python, PEER, port, "/health", str(package), str(port), batch, folders):
+                run(label, port, "/predict")
+
+        print("\nModelwright to the better of LitServe's two:")
+        for level in levels:
+            peers = [figures[label][level] for label in figures if label.startswith("LitServe")]
+            ours = figures["Modelwright"][level]
+            rate = ours.rate / max(peer.rate for peer in peers)
+            p95 = np.quantile(ours.latency_s, 0.95) / min(np.quantile(peer.latency_s, 0.95) for peer in peers)
+            print(f"{level:3d} connections: {rate:.2f} times the requests a second, {p95:.2f} times the p95")
+
+
+if __name__ == "__main__":
+    main()

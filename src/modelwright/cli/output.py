@@ -1,0 +1,32 @@
+"""Prints what a method of `Project` returned: one JSON object, or what a person reads first."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from modelwright.cli.messages import report
+
+
+def print_result(result: Any, *, as_json: bool) -> None:
+    """Print a result on stdout; the problems of a failed run go to stderr too."""
+    if as_json:
+        print(json.dumps(finite(result.as_json()), ensure_ascii=False, allow_nan=False))
+    else:
+        from modelwright.cli.screens import show  # Rich is for people only
+
+        show(result)
+    if getattr(result, "problems", ()):
+        report(result.problems, as_json=False)
+
+
+def finite(value: Any) -> Any:
+    """Return JSON with null where a number is not finite, which JSON cannot say."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return value

@@ -1,0 +1,128 @@
+"""Shows work under way on stderr: bars on a terminal, plain lines every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from modelwright.core.progress import Progress, Task
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+LINE_EVERY_S = 5.0
+
+
+def shown(stream: TextIO | None = None) -> Progress:
+    """Return the Progress that suits the stream (stderr): bars on a terminal, else lines."""
+    stream = stream or sys.stderr
+    return OnTerminal() if stream.isatty() else Lines(stream)
+
+
+class _Line:
+    """One task whose state is printed as a line when enough time has passed."""
+
+    def __init__(self, owner: Lines, title: str, total: int | None) -> None:
+        self.owner, self.title, self.total = owner, title, total
+        self.done = 0
+        self.begun = self.printed = owner.clock()
+
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        """Count the steps and print a line when the last one is long ago."""
+        self.done += steps
+        now = self.owner.clock()
+        if now - self.printed < self.owner.every_s:
+            return
+        self.printed = now
+        share = f" of {self.total}, {100 * self.done // self.total} %" if self.total else ""
+        figure = f", {note}" if note else ""
+        self.owner.say(f"{self.title}: {self.done}{share}{figure}, {now - self.begun:.0f} s")
+
+
+class Lines:
+    """A Progress of plain lines, for logs and pipes. `clock` gives seconds."""
+
+    def __init__(
+        self, stream: TextIO, every_s: float = LINE_EVERY_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.stream, self.every_s, self.clock = stream, every_s, clock
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+        """Open a task; it prints a line every few seconds, so that short ones print none."""
+        yield _Line(self, title, total)
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        print(line, file=self.stream, flush=True)
+
+
+class _Bar:
+    def __init__(self, bars: Bars, task: TaskID) -> None:
+        self.bars, self.task = bars, task
+
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        """Move the bar, and show the figure beside it."""
+        if note is None:
+            self.bars.advance(self.task, steps)
+        else:
+            self.bars.update(self.task, advance=steps, note=note)
+
+
+class OnTerminal:
+    """A Progress of Rich bars. They are shown while a task is open, and leave nothing behind."""
+
+    def __init__(self) -> None:
+        self._bars: Bars | None = None
+        self._open = 0
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+        """Show a bar for the length of the block."""
+        bars = self._started()
+        task = bars.add_task(title, total=total, note="")
+        self._open += 1
+        try:
+            yield _Bar(bars, task)
+        finally:
+            self._open -= 1
+            bars.remove_task(task)
+            if self._open == 0:
+                bars.stop()
+                self._bars = None
+
+    def say(self, line: str) -> None:
+        """Print one line above the bars."""
+        if self._bars is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self._bars.console.print(line, markup=False, highlight=False)
+
+    def _started(self) -> Bars:
+        if self._bars is None:
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                SpinnerColumn,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
+            from rich.progress import Progress as Bars
+
+            self._bars = Bars(
+                SpinnerColumn(),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[note]}", markup=False),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bars.start()
+        return self._bars

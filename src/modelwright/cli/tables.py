@@ -1,0 +1,222 @@
+"""Results as tables that people read: aligned for any script, and readable in a narrow terminal."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from modelwright.core.units import SYMBOLS, Unit, format_quantity
+from modelwright.project.results import (
+    CheckReport,
+    ProofRow,
+    RequirementRow,
+    StageRow,
+    StatusReport,
+    StatusRow,
+    TrafficRow,
+)
+
+WIDE = 120  # columns when the output is no terminal
+NARROW = 88  # below this, a requirement takes two lines instead of a table's row
+
+_UNITS = {"s": Unit.SECONDS, "B": Unit.BYTES, "/s": Unit.PER_SECOND, "%": Unit.FRACTION}
+_BAR_SYMBOL = re.compile(r"\d\s*([a-zA-Z/%]+)$")
+_STYLES = {
+    "met": "green", "done": "green", "ok": "green", "cached": "dim", "pending": "cyan", "would run": "cyan",
+    "inconclusive": "yellow", "note": "yellow", "unmet": "bold red", "failed": "bold red",
+    "missing": "bold red",
+}  # fmt: skip
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """Return a console for the stream (stdout); NO_COLOR and COLUMNS are respected."""
+    stream = stream or sys.stdout
+    shown = Console(file=stream, highlight=False, soft_wrap=False)
+    if not shown.is_terminal and "COLUMNS" not in shown._environ:
+        shown = Console(file=stream, highlight=False, soft_wrap=False, width=WIDE)
+    return shown
+
+
+def number(value: float | None, row: RequirementRow) -> str:
+    """Return a value in the unit in which its bar is written, so that the two compare at a glance."""
+    if value is None:
+        return "–"
+    unit = _UNITS.get(row.unit, Unit.NUMBER)
+    found = _BAR_SYMBOL.search(row.bar)
+    symbol = found[1] if found else ""
+    if symbol not in SYMBOLS[unit] or not math.isfinite(value):
+        return format_quantity(value, unit)
+    scaled = value / float(SYMBOLS[unit][symbol])
+    shown = f"{scaled:.3f}" if unit is Unit.FRACTION and not symbol else f"{scaled:.3g}"
+    return f"{f'{scaled:.0f}' if 'e+' in shown else shown} {symbol}".strip()
+
+
+def interval(row: RequirementRow) -> str:
+    """Return `[low, high]` in the unit of the bar; `exact` where nothing is estimated; a dash without one."""
+    if row.low is None or row.high is None:
+        return "–"
+    if row.low == row.high:
+        return "exact"
+    (low, _, symbol), high = number(row.low, row).partition(" "), number(row.high, row)
+    shared = symbol == high.partition(" ")[2]
+    return f"[{low if shared else number(row.low, row)}, {high}]"
+
+
+def size(count: int) -> str:
+    """Return bytes as people read them."""
+    return format_quantity(count, Unit.BYTES)
+
+
+def seconds(value: float) -> str:
+    """Return a duration as people read it."""
+    return f"{value:.1f} s" if value < 10 else format_quantity(round(value), Unit.SECONDS)
+
+
+def requirements(out: Console, rows: Sequence[RequirementRow]) -> None:
+    """Print the requirement table: requirement, bar, value, interval, n, verdict, needed."""
+    if not rows:
+        return
+    out.print()
+    _records(out, rows) if out.width < NARROW else _as_table(out, rows)
+    if any(map(_is_allowed, rows)):
+        out.print("* release.allow_inconclusive lets it pass", style="dim")
+
+
+def _as_table(out: Console, rows: Sequence[RequirementRow]) -> None:
+    table = _table("requirement", "bar", "where", "value", "interval", "n", "verdict", "needed")
+    for name in ("value", "n", "needed"):
+        _column(table, name).justify = "right"
+    for name in ("value", "interval", "verdict"):
+        _column(table, name).no_wrap = True
+    for row in rows:
+        table.add_row(
+            escape(row.subject),
+            escape(row.bar),
+            row.phase,
+            number(row.value, row),
+            escape(interval(row)),
+            f"{row.n:,}",
+            _verdict(row),
+            f"{row.needed:,}" if row.needed is not None else "",
+        )
+    out.print(table)
+
+
+def stages(out: Console, rows: Sequence[StageRow]) -> None:
+    """Print the stages: name, what became of each, seconds, why."""
+    table = _table("stage", "", "time", "why")
+    table.columns[2].justify = "right"
+    for row in rows:
+        spent = seconds(row.seconds) if row.seconds else ""
+        table.add_row(escape(row.name), _styled(row.status), spent, escape(row.why))
+    out.print(table)
+
+
+def proofs(out: Console, report: CheckReport) -> None:
+    """Print what the test set can prove, one line a requirement."""
+    table = _table("requirement", "decided by", "rows", "needed", "")
+    for name in ("rows", "needed"):
+        _column(table, name).justify = "right"
+    for row in report.proofs:
+        table.add_row(
+            escape(row.requirement),
+            row.phase,
+            f"{row.n:,}" if row.n is not None else "",
+            f"{row.needed:,}" if row.needed is not None else "",
+            _proof(row),
+        )
+    out.print(table)
+
+
+def status(out: Console, report: StatusReport) -> None:
+    """Print requirement × place, then the traffic by version."""
+    places: tuple[tuple[str, Callable[[StatusRow], RequirementRow | None]], ...] = (
+        ("test", lambda row: row.test),
+        ("package", lambda row: row.package),
+        ("canary", lambda row: row.canary),
+        ("live", lambda row: row.live),
+    )
+    used = [(name, cell) for name, cell in places if any(cell(row) for row in report.requirements)]
+    table = _table("requirement", "bar", *(name for name, _ in used))
+    for row in report.requirements:
+        table.add_row(escape(row.subject), escape(row.bar), *(_cell(cell(row)) for _, cell in used))
+    out.print(table)
+    if report.traffic:
+        out.print()
+        _traffic(out, report.traffic)
+
+
+def plain(out: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table of texts; a cell that is a known state (`met`, `missing`) has its colour."""
+    table = _table(*headings)
+    table.show_header = any(headings)
+    for row in rows:
+        table.add_row(*(_styled(cell) for cell in row))
+    out.print(table)
+
+
+def _traffic(out: Console, rows: Sequence[TrafficRow]) -> None:
+    table = _table("version", "share", "requests", "rate", "failures", "p95")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        p95 = f"{row.p95_s * 1e3:.1f} ms" if row.p95_s is not None else "–"
+        rate = f"{row.rate_per_s:.3g} /s"
+        table.add_row(
+            str(row.version), f"{row.share:.0%}", f"{row.requests:,}", rate, f"{row.failures:,}", p95
+        )
+    out.print(table)
+
+
+def _records(out: Console, rows: Sequence[RequirementRow]) -> None:
+    for row in rows:
+        out.print(f"{escape(row.subject)}  {escape(row.bar)}")
+        needed = f", needs {row.needed:,}" if row.needed is not None else ""
+        value = (
+            "" if row.value is None else f", {number(row.value, row)} {escape(interval(row))}, n = {row.n:,}"
+        )
+        out.print(f"  {_verdict(row)} ({row.phase}){value}{needed}")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _column(table: Table, heading: str) -> Column:
+    return next(column for column in table.columns if column.header == heading)
+
+
+def _cell(row: RequirementRow | None) -> str:
+    if row is None:
+        return ""
+    shown = f"{number(row.value, row)} " if row.value is not None else ""
+    return f"{shown}{_verdict(row)}" + (f" (n = {row.n:,})" if row.n else "")
+
+
+def _verdict(row: RequirementRow) -> str:
+    return _styled(row.verdict) + ("*" if _is_allowed(row) else "")
+
+
+def _is_allowed(row: RequirementRow) -> bool:
+    return row.allowed and row.verdict == "inconclusive"
+
+
+def _proof(row: ProofRow) -> str:
+    word = {True: "[green]can be proved[/]", False: "[yellow]cannot be proved[/]", None: ""}[row.provable]
+    return f"{word}{': ' if word and row.says else ''}{escape(row.says)}"
+
+
+def _styled(word: str) -> str:
+    style = _STYLES.get(word)
+    return f"[{style}]{word}[/]" if style else escape(word)

@@ -1,0 +1,149 @@
+"""Makes measurements: from outcomes, from samples of time, from counts, from what is exactly known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core import intervals
+from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.metrics.base import NOTHING, Influence, Measured, Strata
+from modelwright.core.metrics.catalog import get
+from modelwright.core.outcomes import Outcomes
+
+
+def _as_measurement(subject: Subject, phase: Phase, measured: Measured, confidence: float) -> Measurement:
+    return Measurement(
+        subject, phase, measured.value, measured.low, measured.high, measured.n, measured.method, confidence
+    )
+
+
+def measure(subject: Subject, outcomes: Outcomes, confidence: float) -> Measurement:
+    """Return what test rows show. A slice is applied by the caller (`outcomes.take(mask)`).
+
+    Where there is nothing to measure on (no rows of the class, one class only for auc) the value is None and
+    n is 0; where it is no finite number, the value is None and n counts the rows.
+    """
+    metric = get(subject.metric)
+    assert metric.measure, f"{subject} is not computed from outcomes"
+    assert isinstance(outcomes, metric.outcomes or ()), f"{subject} on {type(outcomes)}"
+    unknown = subject.of is not None and subject.of not in getattr(outcomes, "classes", ())
+    with np.errstate(all="ignore"):  # what is not finite is seen by its value
+        measured = NOTHING if unknown else metric.measure(outcomes, subject.of, confidence)
+    return _as_measurement(subject, Phase.TEST, measured, confidence)
+
+
+def measure_difference(
+    subject: Subject, ours: Outcomes, champions: Outcomes, confidence: float
+) -> Measurement:
+    """Return ours minus the champion's on the same rows, for a bar relative to the champion.
+
+    Of shares and means of shares over the same rows (accuracy, recall): the rows that only one gets right, as
+    `intervals.sum_of_errors`. Else: the mean of the rows' differences in influence (see `Influence`), with
+    skewness removed; two rows more, one for each side, that weigh as much as one wrong row can, keep the
+    interval open where both give equal answers (as Agresti & Min 2005, Stat. Med. 24:729, do for pairs).
+    """
+    assert len(ours) == len(champions), "paired rows"
+    metric = get(subject.metric)
+    assert metric.influence, f"{subject} is not computed from outcomes"
+    assert isinstance(ours, metric.outcomes or ()), f"{subject} on {type(ours)}"
+    if subject.of is not None and subject.of not in getattr(ours, "classes", ()):
+        return _as_measurement(subject, Phase.TEST, NOTHING, confidence)
+    with np.errstate(all="ignore"):
+        mine, theirs = metric.influence(ours, subject.of), metric.influence(champions, subject.of)
+        if mine is None or theirs is None:
+            return _as_measurement(subject, Phase.TEST, NOTHING, confidence)
+        value = mine.value - theirs.value
+        bounds = _paired_bounds(mine, theirs, confidence)
+    measured = Measured.of(value, bounds, len(ours), "paired")
+    return _as_measurement(subject, Phase.TEST, measured, confidence)
+
+
+def _paired_bounds(mine: Influence, theirs: Influence, confidence: float) -> intervals.Bounds | None:
+    if mine.strata and theirs.strata and np.array_equal(mine.strata.group, theirs.strata.group):
+        return _won_and_lost(mine.strata, theirs.strata.right, confidence)
+    if mine.flip == 0 and np.array_equal(mine.rows, theirs.rows):
+        return 0.0, 0.0  # the same answers to the last bit
+    value, flip = mine.value - theirs.value, max(mine.flip, theirs.flip)
+    rows = np.append(mine.rows - theirs.rows, [flip, -flip] if flip > 0 else [])
+    bounds = intervals.mean(rows, confidence)
+    return None if bounds is None else (value + bounds[0], value + bounds[1])
+
+
+def _won_and_lost(mine: Strata, theirs: NDArray[np.bool_], confidence: float) -> intervals.Bounds:
+    """Return bounds for the mean over groups of (rows only we get right - rows only they do)/rows."""
+    counted = mine.group >= 0
+    groups, group = np.unique(mine.group[counted], return_inverse=True)
+    won, lost = (
+        np.bincount(group[only[counted]], minlength=len(groups)).astype(np.float64)
+        for only in (mine.right & ~theirs, theirs & ~mine.right)
+    )
+    rows = np.bincount(group).astype(np.float64)
+    weights = 1 / (len(groups) * rows)
+    # A row is not won and lost at once, so that the two counts vary a little against each other. Counts that
+    # vary freely (Poisson: many rows, each rarely) vary at least as much in their difference.
+    many = np.concatenate([rows, rows]) * 1000
+    low, high = intervals.sum_of_errors(
+        np.concatenate([won, lost]), many, np.concatenate([weights, -weights]), confidence
+    )
+    return max(low, -1.0), min(high, 1.0)
+
+
+def difference(ours: Measurement, champions: Measurement) -> Measurement:
+    """Return ours minus the champion's of two measurements that share no rows (latency, size, live traffic).
+
+    The interval combines theirs (MOVER; Zou & Donner 2008, Stat. Med. 27:1693).
+    """
+    assert ours.subject == champions.subject, "two measurements of one subject"
+    n = min(ours.n, champions.n)
+    if ours.value is None or champions.value is None:
+        return replace(ours, value=None, low=None, high=None, n=n, method="mover")
+    value = ours.value - champions.value
+
+    def end(mine: float | None, theirs: float | None, sign: float) -> float | None:
+        if mine is None or theirs is None or ours.value is None or champions.value is None:
+            return None
+        return value + sign * math.hypot(mine - ours.value, theirs - champions.value)
+
+    low, high = end(ours.low, champions.high, -1), end(ours.high, champions.low, 1)
+    return replace(ours, value=value, low=low, high=high, n=n, method="mover")
+
+
+def from_samples(
+    subject: Subject, seconds: NDArray[np.float64], confidence: float, phase: Phase
+) -> Measurement:
+    """Return a quantile of sampled times; `low` or `high` is None where n is too small for a bound.
+
+    Samples are taken as independent; a burst that slows many requests at once counts as many.
+    """
+    quantile = get(subject.metric).quantile
+    assert quantile is not None, f"{subject} is no quantile"
+    n = len(seconds)
+    if n == 0:
+        return _as_measurement(subject, phase, NOTHING, confidence)
+    ordered = np.sort(seconds)
+    if not np.isfinite(ordered[-1]):
+        return Measurement(subject, phase, None, None, None, n, "order-statistics", confidence)
+    value = float(ordered[max(math.ceil(n * quantile), 1) - 1])
+    low, high = (
+        None if position is None else float(ordered[position])
+        for position in intervals.quantile_positions(n, quantile, confidence)
+    )
+    return Measurement(subject, phase, value, low, high, n, "order-statistics", confidence)
+
+
+def from_counts(subject: Subject, failures: int, n: int, confidence: float, phase: Phase) -> Measurement:
+    """Return the share of failures among n requests."""
+    if n == 0:
+        return _as_measurement(subject, phase, NOTHING, confidence)
+    low, high = intervals.proportion(failures, n, confidence)
+    return Measurement(subject, phase, failures / n, low, high, n, "mid-p", confidence)
+
+
+def exact(subject: Subject, value: float, phase: Phase, n: int = 1) -> Measurement:
+    """Return what is known without doubt, such as a size: low = high = value."""
+    measured = Measured.of(float(value), (float(value), float(value)), n, "exact")
+    return _as_measurement(subject, phase, measured, 1.0)

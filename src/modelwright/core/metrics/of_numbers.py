@@ -1,0 +1,136 @@
+"""Metrics of numeric outputs, from NumberOutcomes. Rows whose truth is missing (NaN) are left out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core import intervals
+from modelwright.core.measurement import Phase
+from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric
+from modelwright.core.outcomes import NumberOutcomes
+from modelwright.core.units import Unit
+
+Floats = NDArray[np.float64]
+
+HALL = "hall"
+
+
+def _known(outcomes: NumberOutcomes) -> NumberOutcomes:
+    return outcomes.take(~np.isnan(outcomes.truth))
+
+
+def _errors(outcomes: NumberOutcomes) -> Floats:
+    return outcomes.predicted - outcomes.truth
+
+
+def _spread_out(outcomes: NumberOutcomes, known: Floats) -> Floats:
+    """Return one influence a row, 0 for rows without a truth; `known` holds those of the others."""
+    truth = ~np.isnan(outcomes.truth)
+    rows = np.zeros(len(outcomes))
+    rows[truth] = known * (len(outcomes) / max(int(truth.sum()), 1))
+    return rows
+
+
+def _rmse(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Measured:
+    squares = _errors(_known(outcomes)) ** 2
+    if not len(squares):
+        return NOTHING
+    bounds = intervals.mean(squares, confidence)
+    if bounds is not None:
+        bounds = math.sqrt(max(bounds[0], 0.0)), math.sqrt(max(bounds[1], 0.0))
+    return Measured.of(float(np.sqrt(squares.mean())), bounds, len(squares), HALL)
+
+
+def _rmse_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
+    squares = _errors(_known(outcomes)) ** 2
+    if not len(squares):
+        return None
+    value = float(np.sqrt(squares.mean()))
+    known = (squares - squares.mean()) / (2 * value) if value > 0 else np.zeros(len(squares))
+    return Influence(value, _spread_out(outcomes, known))
+
+
+def _mae(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Measured:
+    sizes = np.abs(_errors(_known(outcomes)))
+    if not len(sizes):
+        return NOTHING
+    bounds = intervals.mean(sizes, confidence)
+    bounds = None if bounds is None else (max(bounds[0], 0.0), bounds[1])
+    return Measured.of(float(sizes.mean()), bounds, len(sizes), HALL)
+
+
+def _mae_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
+    sizes = np.abs(_errors(_known(outcomes)))
+    if not len(sizes):
+        return None
+    return Influence(float(sizes.mean()), _spread_out(outcomes, sizes - sizes.mean()))
+
+
+def _r2(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Measured:
+    known = _known(outcomes)
+    if len(known) < 2 or not np.ptp(known.truth) > 0:
+        return NOTHING
+    squares, apart = _errors(known) ** 2, (known.truth - known.truth.mean()) ** 2
+    left = float(squares.mean() / apart.mean())  # 1 - R²
+    if left == 0:
+        return Measured.of(1.0, None, len(known), HALL)
+    # ln(1 - R²) is a difference of two logarithms of means, nearly normal where R² itself is not
+    bounds = intervals.mean(math.log(left) + squares / squares.mean() - apart / apart.mean(), confidence)
+    if bounds is not None:
+        bounds = 1 - math.exp(min(bounds[1], 700)), 1 - math.exp(min(bounds[0], 700))
+    return Measured.of(1 - left, bounds, len(known), HALL)
+
+
+def _r2_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
+    known = _known(outcomes)
+    if len(known) < 2 or not np.ptp(known.truth) > 0:
+        return None
+    squares, apart = _errors(known) ** 2, (known.truth - known.truth.mean()) ** 2
+    left = float(squares.mean() / apart.mean())
+    return Influence(1 - left, _spread_out(outcomes, (left * apart - squares) / apart.mean()))
+
+
+_TEST = frozenset({Phase.TEST})
+_OF_A_MEAN = "Student's t with the skewness removed (Hall 1992)"
+
+METRICS = (
+    Metric(
+        name="rmse",
+        better="lower",
+        unit=Unit.OUTPUT,
+        phases=_TEST,
+        outcomes=NumberOutcomes,
+        per_class=False,
+        interval=_OF_A_MEAN,
+        summary="root of the mean squared error, in the output's own unit",
+        measure=_rmse,
+        influence=_rmse_influence,
+    ),
+    Metric(
+        name="mae",
+        better="lower",
+        unit=Unit.OUTPUT,
+        phases=_TEST,
+        outcomes=NumberOutcomes,
+        per_class=False,
+        interval=_OF_A_MEAN,
+        summary="mean absolute error, in the output's own unit",
+        measure=_mae,
+        influence=_mae_influence,
+    ),
+    Metric(
+        name="r2",
+        better="higher",
+        unit=Unit.NUMBER,
+        phases=_TEST,
+        outcomes=NumberOutcomes,
+        per_class=False,
+        interval=_OF_A_MEAN,
+        summary="share of the truth's variance that is explained; below 0 where the mean would answer better",
+        measure=_r2,
+        influence=_r2_influence,
+    ),
+)

@@ -1,0 +1,72 @@
+"""Metrics of the package and of live traffic: what it costs to run the function, and how often it fails."""
+
+from __future__ import annotations
+
+from modelwright.core.measurement import Phase
+from modelwright.core.metrics.base import Metric
+from modelwright.core.units import Unit
+
+_PACKAGE = frozenset({Phase.PACKAGE})
+_ORDER = "order statistics (distribution-free)"
+
+
+def _latency(name: str, quantile: float, words: str) -> Metric:
+    return Metric(
+        name=name,
+        better="lower",
+        unit=Unit.SECONDS,
+        phases=frozenset({Phase.PACKAGE, Phase.LIVE}),
+        outcomes=None,
+        per_class=False,
+        interval=_ORDER,
+        summary=f"time from request to answer that {words} of requests stay below",
+        quantile=quantile,
+    )
+
+
+METRICS = (
+    Metric(
+        name="size",
+        better="lower",
+        unit=Unit.BYTES,
+        phases=_PACKAGE,
+        outcomes=None,
+        per_class=False,
+        interval="exact",
+        summary="bytes of the package's files",
+    ),
+    Metric(
+        name="memory",
+        better="lower",
+        unit=Unit.BYTES,
+        phases=_PACKAGE,
+        outcomes=None,
+        per_class=False,
+        interval="exact",
+        summary="most memory held while answering",
+    ),
+    _latency("latency_p50", 0.5, "half"),
+    _latency("latency_p95", 0.95, "95 %"),
+    _latency("latency_p99", 0.99, "99 %"),
+    Metric(
+        name="throughput",
+        better="higher",
+        unit=Unit.PER_SECOND,
+        phases=_PACKAGE,
+        outcomes=None,
+        per_class=False,
+        interval="exact",
+        summary="requests answered a second at the stated load",
+    ),
+    Metric(
+        name="failure_rate",
+        better="lower",
+        unit=Unit.FRACTION,
+        phases=frozenset({Phase.LIVE}),
+        outcomes=None,
+        per_class=False,
+        interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
+        summary="share of requests that are answered with a fault of ours, not the caller's",
+        as_share=float,
+    ),
+)

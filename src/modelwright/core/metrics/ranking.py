@@ -1,0 +1,113 @@
+"""The area under the ROC curve: how well probabilities rank the rows of a class before all others."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.intervals import Bounds, find_root, normal_quantile
+from modelwright.core.measurement import Phase
+from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric
+from modelwright.core.outcomes import ClassOutcomes
+from modelwright.core.units import Unit
+
+Floats = NDArray[np.float64]
+
+
+def _areas(outcomes: ClassOutcomes, of: str | None) -> tuple[Floats, Floats, Floats]:
+    """Return areas (k,), rows of the class (k,) and influences (k, n), of each class that can be ranked."""
+    classes: list[int] = list(range(len(outcomes.classes)))
+    if of is not None or outcomes.classes == ("false", "true"):
+        classes = [outcomes.classes.index(of or "true")]
+    n = len(outcomes)
+    areas, rows, influences = [], [], []
+    for one in classes:
+        positive = outcomes.truth == one
+        m = int(positive.sum())
+        if m in (0, n):
+            continue
+        score = outcomes.probabilities[:, one]
+        ranks = _mean_ranks(score)
+        placed = np.empty(n)  # share of the other side that is ranked rightly against the row
+        placed[positive] = (ranks[positive] - _mean_ranks(score[positive])) / (n - m)
+        placed[~positive] = 1 - (ranks[~positive] - _mean_ranks(score[~positive])) / m
+        area = float(placed[positive].mean())
+        areas.append(area)
+        rows.append(m)
+        influences.append((placed - area) * np.where(positive, n / m, n / (n - m)))
+    return np.array(areas), np.array(rows, dtype=np.float64), np.array(influences).reshape(len(areas), n)
+
+
+def _mean_ranks(score: Floats) -> Floats:
+    """Return ranks from 1; equal scores share the mean of theirs."""
+    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: Floats = (last - (counts - 1) / 2)[place]
+    return ranks
+
+
+def _auc(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
+    areas, rows, influences = _areas(outcomes, of)
+    if not len(areas):
+        return NOTHING
+    bounds = _bounds(areas, rows, influences.mean(axis=0), confidence)
+    return Measured.of(float(areas.mean()), bounds, len(outcomes), "score")
+
+
+def _auc_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
+    areas, rows, influences = _areas(outcomes, of)
+    if not len(areas):
+        return None
+    flip = len(outcomes) / (float(rows.min()) * len(areas))
+    return Influence(float(areas.mean()), influences.mean(axis=0), flip)
+
+
+def _bounds(areas: Floats, rows: Floats, influence: Floats, confidence: float) -> Bounds:
+    """Return the areas' mean shifted until it lies a normal quantile away from what was seen.
+
+    The spread is taken at the shifted areas, as Wilson does for proportions, so that an area of 1 keeps an
+    interval: Hanley & McNeil's (1982, Radiology 143:29) in the form of Newcombe (2006, Stat. Med. 25:559,
+    method 5), times the ratio of DeLong's (1988, Biometrics 44:837) spread to it at the areas seen.
+    """
+    n, z = len(influence), normal_quantile(confidence)
+    model = float(_spread(areas, rows, n).sum()) / len(areas) ** 2
+    seen = float(influence @ influence) / n**2
+    ratio = min(max(seen / model, 0.5), 4.0) if model > 0 and seen > 0 else 1.0
+
+    def end(sign: float) -> float:
+        def shifted(shift: float) -> Floats:
+            moved: Floats = np.clip(areas + sign * shift, 0, 1)
+            return moved
+
+        def excess(shift: float) -> float:
+            moved = shifted(shift)
+            spread = ratio * float(_spread(moved, rows, n).sum()) / len(areas) ** 2
+            return abs(float(moved.mean() - areas.mean())) - z * math.sqrt(spread)
+
+        return float(shifted(find_root(excess, 0.0, 1.0)).mean())
+
+    return end(-1.0), end(1.0)
+
+
+def _spread(areas: Floats, rows: Floats, n: int) -> Floats:
+    half = n / 2 - 1
+    spread: Floats = (
+        areas * (1 - areas) * (1 + half * (1 - areas) / (2 - areas) + half * areas / (1 + areas))
+    ) / (rows * (n - rows))
+    return spread
+
+
+AUC = Metric(
+    name="auc",
+    better="higher",
+    unit=Unit.FRACTION,
+    phases=frozenset({Phase.TEST}),
+    outcomes=ClassOutcomes,
+    per_class=True,
+    interval="score interval with DeLong's spread (Newcombe 2006, method 5)",
+    summary="area under the ROC curve of a class against the rest; without a class: the mean",
+    measure=_auc,
+    influence=_auc_influence,
+)

@@ -1,0 +1,208 @@
+"""The signature: a function's name, typed inputs and typed outputs."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from modelwright.core.errors import Problem, ProjectError
+
+RESERVED_FUNCTIONS = frozenset(
+    {"v2", "metrics", "feedback", "admin", "docs", "openapi"}
+)  # paths of the gateway
+RESERVED_FIELDS = frozenset(
+    {"id"}
+)  # names a row of the data, a request, and the answer that feedback is about
+RESERVED_OUTPUTS = frozenset({"confidence", "version"})  # stand beside the outputs in an answer
+
+_EXAMPLE = "route(question: text) -> domain: category"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input or output: its name (a Unicode identifier, NFC), its kind, and whether it may be missing.
+
+    A missing optional input is None; an optional output may abstain.
+    """
+
+    name: str
+    kind: str
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.kind}{'?' if self.optional else ''}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """`route(question: text) -> domain: category`."""
+
+    name: str
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+
+    def __str__(self) -> str:
+        inputs = ", ".join(map(str, self.inputs))
+        outputs = ", ".join(map(str, self.outputs))
+        return f"{self.name}({inputs}) -> {outputs}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `name(input: kind, …) -> output: kind, …`; raises ProjectError with what is wrong where.
+
+        `(output: kind, …)` may stand in parentheses, too. Columns in messages count from 1, in the NFC text.
+        """
+        text = unicodedata.normalize("NFC", text)
+        shape = re.fullmatch(
+            r"\s*(?P<name>[^():,]*?)\s*\((?P<inputs>[^()]*)\)\s*->(?P<outputs>.*)", text, re.S
+        )
+        if shape is None:
+            raise ProjectError(_shapeless(text))
+        outputs, start = shape["outputs"], shape.start("outputs")
+        inside = re.fullmatch(r"\s*\((?P<fields>[^()]*)\)\s*", outputs)
+        if inside:
+            outputs, start = inside["fields"], start + inside.start("fields")
+        return cls._checked(
+            _Word(shape["name"], shape.start("name")),
+            list(_split(shape["inputs"], shape.start("inputs"))),
+            list(_split(outputs, start)),
+        )
+
+    @classmethod
+    def build(cls, name: str, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Self:
+        """Make a signature from name → kind (`number?`: optional); raises ProjectError as `parse` does."""
+        return cls._checked(
+            _Word(_nfc(name)),
+            [(_Word(_nfc(field)), _Word(_nfc(kind))) for field, kind in inputs.items()],
+            [(_Word(_nfc(field)), _Word(_nfc(kind))) for field, kind in outputs.items()],
+        )
+
+    @classmethod
+    def _checked(cls, name: _Word, inputs: list[_Pair], outputs: list[_Pair]) -> Self:
+        problems = [
+            *_function_problems(name),
+            *_side_problems("input", inputs),
+            *_side_problems("output", outputs),
+        ]
+        seen: set[str] = set()
+        for word, _ in (*inputs, *outputs):
+            if word.text and word.text in seen:
+                problems.append(
+                    Problem(
+                        "signature.duplicate-field",
+                        "every input and output has a name of its own",
+                        f"a second field {word}",
+                        "rename one of them",
+                    )
+                )
+            seen.add(word.text)
+        if problems:
+            raise ProjectError(problems)
+        return cls(name.text, tuple(map(_field, inputs)), tuple(map(_field, outputs)))
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A piece of a signature and where it begins (from 0), where that is known."""
+
+    text: str
+    at: int | None = None
+
+    def __str__(self) -> str:
+        shown = f"'{self.text}'" if self.text else "nothing"
+        return shown if self.at is None else f"{shown} at column {self.at + 1}"
+
+
+_Pair = tuple[_Word, _Word | None]  # a field's name and its kind (with `?`), None where no colon stands
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _trimmed(text: str, start: int) -> _Word:
+    return _Word(text.strip(), start + len(text) - len(text.lstrip()))
+
+
+def _split(text: str, start: int) -> Iterator[_Pair]:
+    """Yield the fields between commas; nothing for blank text."""
+    if not text.strip():
+        return
+    for piece in text.split(","):
+        name, colon, kind = piece.partition(":")
+        yield _trimmed(name, start), _trimmed(kind, start + len(name) + 1) if colon else None
+        start += len(piece) + 1
+
+
+def _field(pair: _Pair) -> Field:
+    name, kind = pair
+    assert kind is not None, "a field without a kind is a problem found before"
+    return Field(name.text, kind.text.removesuffix("?").rstrip(), kind.text.endswith("?"))
+
+
+def _shapeless(text: str) -> Problem:
+    if "->" not in text:
+        found = f"no '->' in {text.strip()!r}" if text.strip() else "nothing"
+    elif "(" not in text.partition("->")[0]:
+        found = f"no '(' before '->' (column {text.index('->') + 1})"
+    else:
+        found = f"parentheses or commas that do not fit before '->' (column {text.index('->') + 1})"
+    return Problem(
+        "signature.syntax",
+        "a signature reads name(input: kind, …) -> output: kind, …",
+        found,
+        f"write it like {_EXAMPLE}",
+    )
+
+
+def _function_problems(name: _Word) -> Iterator[Problem]:
+    yield from _name_problems("function", name)
+    if name.text in RESERVED_FUNCTIONS or name.text == "openapi.json":
+        yield Problem(
+            "signature.reserved-function",
+            f"a function is not called {', '.join(sorted(RESERVED_FUNCTIONS))}: the gateway answers there",
+            f"the function {name}",
+            "choose another name",
+        )
+
+
+def _name_problems(what: str, name: _Word) -> Iterator[Problem]:
+    if not name.text.isidentifier() or keyword.iskeyword(name.text) or name.text.startswith("_"):
+        yield Problem(
+            "signature.name",
+            "a name is letters, digits and underscores, begins with a letter, and is no keyword of Python",
+            f"the {what} name {name}",
+            "choose a name like 'question' or '问题'",
+        )
+
+
+def _side_problems(side: str, fields: list[_Pair]) -> Iterator[Problem]:
+    if not fields:
+        yield Problem(
+            "signature.no-fields",
+            f"a function has at least one {side}",
+            f"no {side}",
+            f"write it like {_EXAMPLE}",
+        )
+    for name, kind in fields:
+        yield from _name_problems(side, name)
+        if name.text in RESERVED_FIELDS or (side == "output" and name.text in RESERVED_OUTPUTS):
+            yield Problem(
+                "signature.reserved-field",
+                "no field is called id, and no output confidence or version: they stand beside the outputs",
+                f"the {side} {name}",
+                "choose another name; data.columns maps it to the name in the data",
+            )
+        if kind is None or not kind.text.removesuffix("?").rstrip().isidentifier():
+            yield Problem(
+                "signature.kind",
+                "every field names its kind after a colon, with ? where it may be missing",
+                f"the {side} {name} without a kind"
+                if kind is None
+                else f"the kind {kind} of the {side} '{name.text}'",
+                "write it like question: text, or age: number?",
+            )

@@ -1,0 +1,269 @@
+"""Runs steps: finds what is sealed, makes what is not, and says why."""
+
+from __future__ import annotations
+
+import importlib
+import importlib
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from modelwright.core.errors import Problem, StateError
+from modelwright.core.progress import Progress, Silent
+from modelwright.engine import disk
+from modelwright.engine.executors import Executor, LocalExecutor, StageFunction
+from modelwright.engine.fingerprint import Fingerprint
+from modelwright.engine.lineage import MadeFrom, differences
+from modelwright.engine.store import Artifact, Look, Part, Store
+
+_PROVIDED = ("out", "scratch", "progress")  # what the runner gives to a function that names it
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage with all that it needs. Everything but `arguments` decides the key.
+
+    function: the function, or where it is (`modelwright.stages.learn.stage:learn`), which is imported when it
+    is called and not before, so that a sealed stage loads none of its libraries;
+    function: the stage, or where it is (`package.module:function`): then its libraries are loaded only when it
+    runs; config: JSON, nested by the names of the project file (`{"learn": {"epochs": 3}}`), for `why` shows its
+    paths; inputs: the function's parameter → artifact or part; files: name → digest of what lies outside
+    the store; code: root modules beside the function's own (the kinds and the learner that it finds by
+    name); arguments: further parameters, which must follow from what is in the key or not matter to the
+    result (the typed config, the signature, a clock).
+    """
+
+    name: str
+    function: StageFunction | str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Artifact | Part] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    code: tuple[str, ...] = ()
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """Return the name of the module that holds the function."""
+        return self.function.partition(":")[0] if isinstance(self.function, str) else self.function.__module__
+
+    def load(self) -> StageFunction:
+        """Return the function itself."""
+        if not isinstance(self.function, str):
+            return self.function
+        module, _, name = self.function.partition(":")
+        function: StageFunction = getattr(importlib.import_module(module), name)
+        return function
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What running a step would do; `artifact` is there when it is sealed already."""
+
+    name: str
+    key: str
+    would_run: bool
+    why: str
+    artifact: Artifact | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step. `why` says what made it run, that it was adopted, or is empty when cached."""
+
+    name: str
+    status: Literal["done", "cached", "failed"]
+    seconds: float
+    why: str
+    artifact: Artifact | None
+
+    @property
+    def sealed(self) -> Artifact:
+        """Return the artifact of a step that did not fail."""
+        assert self.artifact is not None, f"{self.name} failed"
+        return self.artifact
+
+
+class Runner:
+    """Runs steps against a store.
+
+    listen: called with every outcome, also a failed one, before its error is raised; progress: shows what
+    the stages report and whom a wait is for; timer: seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        fingerprint: Fingerprint,
+        *,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+        listen: Callable[[Outcome], None] = lambda outcome: None,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.store = store
+        self._fingerprint = fingerprint
+        self._executor = executor or LocalExecutor()
+        self._progress = progress or Silent()
+        self._listen = listen
+        self._timer = timer
+
+    def made_from(self, step: Step) -> MadeFrom:
+        """Return everything that decides the bits of what a step makes."""
+        code, libraries = self._fingerprint.code_and_libraries((step.module, *step.code))
+        return MadeFrom(
+            code=code,
+            config=step.config,
+            inputs={name: given.digest for name, given in step.inputs.items()},
+            files=step.files,
+            libraries=libraries,
+        )
+
+    def foretell(self, step: Step, *, force: bool = False) -> Foretold:
+        """Say what `run` would do, without doing it."""
+        made_from = self.made_from(step)
+        key = made_from.key(step.name)
+        look = self.store.look(step.name, key)
+        would_run = force or look.artifact is None
+        why = self._why(step.name, made_from, look, force=force) if would_run else ""
+        return Foretold(step.name, key, would_run, why, look.artifact)
+
+    def run(self, step: Step, *, force: bool = False, keep: bool = False) -> Outcome:
+        """Return the step's sealed artifact, made now if need be.
+
+        force: make it even if it is sealed, from an empty scratch folder; the sealed one stays until the new
+        one is. keep: adopt what the stage made last instead of making it. Raises what the function raises
+        (then nothing is sealed and its scratch folder stays), StateError when there is nothing to keep, and
+        MachineError on a full disk.
+        """
+        assert not (force and keep), "to force is to make, to keep is not to make"
+        started = self._timer()
+        made_from = self.made_from(step)
+        key = made_from.key(step.name)
+        look = self.store.look(step.name, key)
+        why = self._why(step.name, made_from, look, force=force)
+        try:
+            if look.artifact is not None and not force:
+                outcome = self._outcome(step, "cached", started, "", look.artifact)
+            else:
+                outcome = self._make_or_wait(step, key, made_from, why, started, force=force, keep=keep)
+        except BaseException:
+            self._listen(Outcome(step.name, "failed", self._timer() - started, why, None))
+            raise
+        self._listen(outcome)
+        return outcome
+
+    def _make_or_wait(
+        self, step: Step, key: str, made_from: MadeFrom, why: str, started: float, *, force: bool, keep: bool
+    ) -> Outcome:
+        with ExitStack() as locks:
+            for given in step.inputs.values():  # nobody replaces or removes an input while it is read
+                locks.enter_context(self.store.lock(given.stage, given.key, shared=True))
+                self._check_input(step, given)
+            locks.enter_context(self.store.lock(step.name, key, self._waiting(step.name)))
+            self.store.mend(step.name, key)
+            found = self.store.find(step.name, key)
+            if found is not None and not force:
+                return self._outcome(step, "cached", started, "made by another process", found)
+            if keep:
+                kept = self._keep(step, key, made_from)
+                return self._outcome(step, "cached", started, f"kept: {why}", kept)
+            return self._outcome(
+                step, "done", started, why, self._make(step, key, made_from, from_nothing=force)
+            )
+
+    def _make(self, step: Step, key: str, made_from: MadeFrom, *, from_nothing: bool) -> Artifact:
+        if from_nothing:
+            self.store.clear_scratch(step.name, key)
+        out = self.store.fresh(step.name, key)
+        try:
+            with disk.guard(self.store.root):
+                function = step.load()
+                summary = self._executor.execute(function, self._arguments(step, function, key, out))
+            artifact = self.store.seal(out, step.name, key, made_from, summary)
+        finally:
+            disk.remove(out)  # gone already when it was sealed
+        self.store.clear_scratch(step.name, key)
+        return artifact
+
+    def _arguments(self, step: Step, function: StageFunction, key: str, out: Path) -> dict[str, object]:
+        """Return the function's arguments by name; that they fit is our own business, hence asserted."""
+        parameters = inspect.signature(function).parameters
+        given = {**step.inputs, **step.arguments}
+        assert len(given) == len(step.inputs) + len(step.arguments), f"{step.name}: a name is given twice"
+        assert not set(given) & set(_PROVIDED), f"{step.name}: {_PROVIDED} are the runner's to give"
+        assert set(given) <= set(parameters), f"{step.name} takes no {set(given) - set(parameters)}"
+        if "out" in parameters:
+            given["out"] = out
+        if "scratch" in parameters:
+            given["scratch"] = self.store.scratch(step.name, key)
+        if "progress" in parameters:
+            given["progress"] = self._progress
+        missing = {n for n, p in parameters.items() if p.default is p.empty and n not in given}
+        assert not missing, f"{step.name} is not given {missing}"
+        return given
+
+    def _keep(self, step: Step, key: str, made_from: MadeFrom) -> Artifact:
+        latest = self.store.latest(step.name)
+        old = self.store.find(step.name, latest.key) if latest is not None else None
+        if old is None:
+            raise StateError(
+                Problem(
+                    "store.nothing-to-keep",
+                    rule="a stage can be kept when its last result is sealed and whole",
+                    found=f"no such result of `{step.name}`",
+                    next_step=f"run without `--keep {step.name}`",
+                    where=str(self.store.root),
+                )
+            )
+        with self.store.lock(old.stage, old.key, shared=True):
+            return self.store.adopt(old, key, made_from)
+
+    def _check_input(self, step: Step, given: Artifact | Part) -> None:
+        found = self.store.find(given.stage, given.key)
+        digests = {found.digest, *found.parts.values()} if found is not None else set()
+        if given.digest not in digests:
+            raise StateError(
+                Problem(
+                    "store.input-gone",
+                    rule="what a stage reads must stay until it is done",
+                    found=f"the result of `{given.stage}`, input of `{step.name}`, is gone or replaced",
+                    next_step="run again: it is made anew",
+                    where=str(given.path),
+                )
+            )
+
+    def _why(self, stage: str, made_from: MadeFrom, look: Look, *, force: bool) -> str:
+        if force and look.artifact is not None:
+            return "--force"
+        if look.damage is not None:
+            return f"artifact damaged: {look.damage}"
+        latest = self.store.latest(stage)
+        if latest is None:
+            return "first run"
+        changes = differences(latest.made_from, made_from)
+        return "; ".join(changes) if changes else "the sealed result was removed"
+
+    def _waiting(self, stage: str) -> Callable[[str], None]:
+        return lambda holder: self._progress.say(f"{stage}: waiting for {holder}, which is making it")
+
+    def _outcome(
+        self, step: Step, status: Literal["done", "cached"], started: float, why: str, artifact: Artifact
+    ) -> Outcome:
+        self.store.record_latest(artifact)
+        return Outcome(step.name, status, self._timer() - started, why, artifact)
+
+
+def _module(function: StageFunction | str) -> str:
+    return function.partition(":")[0] if isinstance(function, str) else function.__module__
+
+
+def _resolve(function: StageFunction | str) -> StageFunction:
+    if not isinstance(function, str):
+        return function
+    module, _, name = function.partition(":")
+    found: StageFunction = getattr(importlib.import_module(module), name)
+    return found

@@ -1,0 +1,295 @@
+"""The store of sealed artifacts, in `.modelwright/`.
+
+    objects/{stage}/{key[:20]}/   a sealed artifact: the stage's files and `artifact.json`
+    tmp/                          what is being made; renamed into objects/ when whole
+    scratch/{stage}/{key[:20]}/   what outlives a kill, until the artifact is sealed
+    latest/{stage}.json           what each stage made last: to explain and to adopt, never to guess an input
+    locks/                        one file a key
+
+A folder stands in objects/ only when all of it is on the disk, because a rename publishes it. Whatever a kill
+leaves in tmp/ is sealed (then the next process publishes it) or garbage (then it removes it).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modelwright.core import digest
+from modelwright.core.errors import Problem, StateError
+from modelwright.engine import disk, locks, manifest
+from modelwright.engine.lineage import MadeFrom
+from modelwright.engine.manifest import Artifact, Damaged, FileEntry, Part
+
+__all__ = ["Artifact", "Latest", "Look", "Part", "Store"]
+
+SHORT_KEY = 20  # hex digits of the key in a folder's name: 80 bits, far beyond any chance of two keys meeting
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found under a key; `damage` says why something that lies there was not used."""
+
+    artifact: Artifact | None
+    damage: str | None = None
+
+
+@dataclass(frozen=True)
+class Latest:
+    """What a stage made last, kept apart from it so that it explains even when the artifact is gone."""
+
+    key: str
+    digest: str
+    made_from: MadeFrom
+
+
+class Store:
+    """Sealed artifacts by stage and key. Safe for several processes; making one needs its lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    # -- finding -------------------------------------------------------------------------------------------
+
+    def folder(self, stage: str, key: str) -> Path:
+        """Return where the artifact of a key lies, or would."""
+        return self.root / "objects" / stage / key[:SHORT_KEY]
+
+    def look(self, stage: str, key: str) -> Look:
+        """Read what lies under a key, or the start of one that names its folder.
+
+        What is damaged (a file missing, or of another size) counts as not there.
+        """
+        folder = self.folder(stage, key)
+        if not folder.is_dir():
+            return Look(None)
+        try:
+            artifact = _read_sound(folder, stage, key)
+        except Damaged as damage:
+            return Look(None, str(damage))
+        return Look(artifact)
+
+    def find(self, stage: str, key: str) -> Artifact | None:
+        """Return the sealed artifact of a key, or None; raises StateError for one in a newer format."""
+        return self.look(stage, key).artifact
+
+    def verify(self, artifact: Artifact) -> tuple[str, ...]:
+        """Read all files again and return those that are not what was sealed, each with what is wrong."""
+        wrong = []
+        for name, entry in artifact.files.items():
+            try:
+                _check_size(artifact.path / name, name, entry)
+            except Damaged as damage:
+                wrong.append(str(damage))
+                continue
+            if digest.of_file(artifact.path / name) != entry.sha256:
+                wrong.append(f"{name} has other content than was sealed")
+        return tuple(wrong)
+
+    def artifacts(self) -> list[Artifact]:
+        """Return all sound artifacts of the store, by stage and key."""
+        found = []
+        for folder in sorted(self.root.glob("objects/*/*")):
+            with suppress(Damaged):
+                found.append(manifest.read(folder))
+        return found
+
+    # -- making --------------------------------------------------------------------------------------------
+
+    def lock(
+        self, stage: str, key: str, waiting: locks.Waiting | None = None, *, shared: bool = False
+    ) -> AbstractContextManager[None]:
+        """Hold the lock of a key: exclusively to make the artifact, shared to read it while others might."""
+        return locks.hold(self.lock_path(stage, key), waiting, shared=shared)
+
+    def lock_path(self, stage: str, key: str) -> Path:
+        """Return the lock file of a key."""
+        return self.root / "locks" / f"{_short(stage, key)}.lock"
+
+    def fresh(self, stage: str, key: str) -> Path:
+        """Return an empty folder to make the artifact in; clears what a kill left. Needs the lock."""
+        for left in self._left(stage, key):
+            disk.remove(left)
+        return self._temporary(stage, key)
+
+    def scratch(self, stage: str, key: str) -> Path:
+        """Return the durable folder of a key, which lasts until the artifact is sealed. Needs the lock."""
+        folder = self.root / "scratch" / stage / key[:SHORT_KEY]
+        with disk.guard(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def clear_scratch(self, stage: str, key: str) -> None:
+        """Remove the durable folder of a key. Needs the lock."""
+        disk.remove(self.root / "scratch" / stage / key[:SHORT_KEY])
+
+    def seal(
+        self, out: Path, stage: str, key: str, made_from: MadeFrom, summary: Mapping[str, Any]
+    ) -> Artifact:
+        """Publish the folder `out` (from `fresh`) as the artifact of a key. Needs the lock.
+
+        On a full disk it raises MachineError, and what was sealed before is as it was.
+        """
+        with disk.guard(self.root):
+            files = _seal_files(out)
+            return self._publish(
+                Artifact(
+                    stage=stage,
+                    key=key,
+                    digest=manifest.contents_digest(files),
+                    path=out,
+                    summary=json.loads(digest.canonical_json(dict(summary))),
+                    made_from=made_from,
+                    parts=manifest.parts_of(files),
+                    files=files,
+                )
+            )
+
+    def adopt(self, old: Artifact, key: str, made_from: MadeFrom) -> Artifact:
+        """Seal the files of an artifact under another key too, and record that. Needs the lock of `key`.
+
+        Raises StateError when the old files are not what was sealed.
+        """
+        if wrong := self.verify(old):
+            raise StateError(
+                Problem(
+                    "store.damaged",
+                    rule="only a sound artifact can be kept",
+                    found="; ".join(wrong[:3]),
+                    next_step=f"run without `--keep {old.stage}`: the stage makes it again",
+                    where=str(old.path),
+                )
+            )
+        out = self.fresh(old.stage, key)
+        with disk.guard(self.root):
+            for name in old.files:
+                target = out / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _link_or_copy(old.path / name, target)
+            return self._publish(replace(old, key=key, path=out, made_from=made_from, adopted_from=old.key))
+
+    def mend(self, stage: str, key: str) -> None:
+        """Publish what a kill left sealed but unpublished; `key` may be short. Needs the lock."""
+        # A replaced artifact moves aside under a name that sorts behind its successor's.
+        for left in self._left(stage, key):
+            if self.folder(stage, key).exists():
+                return
+            with suppress(Damaged), disk.guard(self.root):
+                _read_sound(left, stage, key)
+                self._move_into_place(left, self.folder(stage, key))
+
+    # -- what was made last --------------------------------------------------------------------------------
+
+    def latest(self, stage: str) -> Latest | None:
+        """Return what the stage made or found last; None when unknown or unreadable."""
+        try:
+            data = json.loads((self.root / "latest" / f"{stage}.json").read_text(encoding="utf-8"))
+            return Latest(data["key"], data["digest"], MadeFrom.from_json(data["made_from"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def record_latest(self, artifact: Artifact) -> None:
+        """Record that this is what its stage made or found last."""
+        known = self.latest(artifact.stage)
+        if known is not None and known.key == artifact.key and known.digest == artifact.digest:
+            return
+        disk.write_atomically(
+            self.root / "latest" / f"{artifact.stage}.json",
+            digest.canonical_json(
+                {
+                    "key": artifact.key,
+                    "digest": artifact.digest,
+                    "made_from": artifact.made_from.as_json(),
+                }
+            ),
+        )
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _temporary(self, stage: str, key: str, word: str = "making") -> Path:
+        folder = self.root / "tmp" / f"{_short(stage, key)}.{word}.{secrets.token_hex(4)}"
+        with disk.guard(self.root):
+            folder.mkdir(parents=True)
+        return folder
+
+    def _left(self, stage: str, key: str) -> list[Path]:
+        return sorted((self.root / "tmp").glob(f"{_short(stage, key)}.*"))
+
+    def _publish(self, artifact: Artifact) -> Artifact:
+        out, target = artifact.path, self.folder(artifact.stage, artifact.key)
+        disk.write_atomically(out / manifest.NAME, manifest.as_text(artifact), durable=False)
+        (out / manifest.NAME).chmod(0o444)
+        disk.sync(out / manifest.NAME)
+        for folder, _, _ in os.walk(out, topdown=False):
+            disk.sync(Path(folder))
+        old = self.find(artifact.stage, artifact.key)
+        if old is not None and old.digest == artifact.digest and not self.verify(old):
+            disk.remove(out)  # a forced run made the same bits: whoever reads the old ones is not disturbed
+            return old
+        self._move_into_place(out, target)
+        return replace(artifact, path=target)
+
+    def _move_into_place(self, out: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = None
+        if target.exists():  # damaged, or other bits of a forced run; `mend` knows what a kill leaves here
+            aside = out.with_name(out.name.replace(".making.", ".replaced."))
+            target.rename(aside)
+        out.rename(target)
+        disk.sync(target.parent)
+        if aside is not None:
+            disk.remove(aside)
+
+
+def _short(stage: str, key: str) -> str:
+    assert stage.isidentifier(), stage
+    return f"{stage}.{key[:SHORT_KEY]}"
+
+
+def _read_sound(folder: Path, stage: str, key: str) -> Artifact:
+    artifact = manifest.read(folder)
+    if artifact.stage != stage or not artifact.key.startswith(key):
+        raise Damaged(f"{manifest.NAME} is that of another artifact")
+    for name, entry in artifact.files.items():
+        _check_size(folder / name, name, entry)
+    return artifact
+
+
+def _check_size(path: Path, name: str, entry: FileEntry) -> None:
+    try:
+        size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        raise Damaged(f"{name} is missing") from None
+    if size != entry.size:
+        raise Damaged(f"{name} has {size} bytes where {entry.size} were sealed")
+
+
+def _seal_files(out: Path) -> dict[str, FileEntry]:
+    files = {}
+    for path in sorted(out.rglob("*")):
+        assert not path.is_symlink(), f"a stage made a link, which cannot be sealed: {path}"
+        if path.is_dir():
+            continue
+        name = path.relative_to(out).as_posix()
+        assert name != manifest.NAME, f"{manifest.NAME} is the name of the seal"
+        path.chmod(0o444)
+        disk.sync(path)
+        files[name] = FileEntry(digest.of_file(path), path.stat().st_size)
+    return files
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError as error:  # another file system, or one without links
+        if disk.is_full(error):
+            raise
+        shutil.copy2(source, target)
+        disk.sync(target)

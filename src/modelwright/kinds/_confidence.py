@@ -1,0 +1,59 @@
+"""Confidence of outputs with classes: softmax, and the one temperature that validation teaches."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLDEST, HOTTEST = 0.05, 20.0
+HALVINGS = 60  # of the bracket; more than double precision can show
+
+
+def softmax(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Return probabilities (n, C) of logits (n, C); raises FloatingPointError for NaN or infinity."""
+    scaled = logits.astype(np.float64)
+    if not np.isfinite(scaled).all():
+        raise FloatingPointError("the body answered logits that are not finite numbers")
+    scaled = scaled / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    powers = np.exp(scaled)
+    probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.int64]) -> float:
+    """Return the temperature that minimises the log loss on (n, C) logits; truth (n,), −1 where unknown.
+
+    Temperature scaling (Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2). The loss is
+    convex in 1/T, so a bisection of its slope finds the minimum. Two guards: the truth gets the share
+    (n+1)/(n+2) of its target (Platt 1999, section 2.2), so that a validation set without errors does not
+    drive the confidence to 1; and T stays in [0.05, 20]. Without a known truth T is 1.
+    """
+    known = truth >= 0
+    if not known.any() or logits.shape[1] < 2:
+        return 1.0
+    rows = logits[known].astype(np.float64)
+    if not np.isfinite(rows).all():
+        raise FloatingPointError("the body answered logits that are not finite numbers")
+    count, classes = rows.shape
+    rest = 1.0 / (count + 2.0)
+    of_truth = rows[np.arange(count), truth[known]]
+    of_rest = (rows.sum(axis=1) - of_truth) / (classes - 1)
+    wanted = float(((1.0 - rest) * of_truth + rest * of_rest).mean())  # the mean logit under the targets
+
+    def slope(inverse: float) -> float:
+        """Return the derivative of the loss by 1/T: the mean logit under the answers, less the wanted one."""
+        return float((softmax(rows, 1.0 / inverse) * rows).sum(axis=1).mean()) - wanted
+
+    low, high = math.log(1.0 / HOTTEST), math.log(1.0 / COLDEST)
+    if slope(math.exp(low)) >= 0.0:
+        # The loss grows with 1/T: answers worse than chance, best made flat. Flat ones stay as they are.
+        return 1.0 if np.ptp(rows, axis=1).max() == 0.0 else HOTTEST
+    if slope(math.exp(high)) <= 0.0:
+        return COLDEST
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(math.exp(middle)) < 0.0 else (low, middle)
+    return math.exp(-(low + high) / 2)

@@ -1,0 +1,203 @@
+"""Gradient boosting by LightGBM: early stopping, and resuming to the same bits.
+
+Going on from stored rounds gives the bits of an unbroken run because nothing is drawn at random (no bagging,
+no sampled columns) and LightGBM adds the leaves of stored trees in the order, and in the float64, in which
+training adds them. So a checkpoint may fall on any round; a test compares the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+from lightgbm.callback import CallbackEnv, EarlyStopException
+from numpy.typing import NDArray
+
+CHECKPOINT_S = 5.0  # a kill loses at most the rounds of so many seconds
+_TIMED_S, _FEWEST_TIMED, _MOST_TIMED = 1.0, 3, 40
+
+Params = Mapping[str, Any]
+Advance = Callable[[str | None], None]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Features float32 (n, features) and targets (n,) without gaps; `classes` are the columns of classes."""
+
+    features: NDArray[np.float32]
+    targets: NDArray[Any]
+    classes: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """The rounds up to the best, as LightGBM's text, and the validation loss after every round run."""
+
+    text: str
+    rounds: int
+    history: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A booster of a few timed rounds: seconds to prepare the table, and seconds a round."""
+
+    booster: lightgbm.Booster
+    rounds: int
+    prepare_s: float
+    round_s: float
+
+
+def boost(
+    params: Params,
+    train: Table,
+    validation: Table,
+    rounds: int,
+    patience: int,
+    checkpoint: Path,
+    advance: Advance,
+) -> Boosted:
+    """Boost up to `rounds` rounds and keep those up to the least loss on validation.
+
+    Stops after `patience` rounds without a lesser loss, or when no split is left to make. Without validation
+    rows all rounds are kept. Finds and leaves its state in the file `checkpoint`.
+    """
+    history, before = _read(checkpoint)
+    for loss in history:
+        advance(f"loss {loss:.4f}")
+
+    booster = before
+    left = rounds - (before.current_iteration() if before else 0)
+    if left > 0 and not _given_up(history, patience):
+        watch = _Watch(history, patience, checkpoint, advance)
+        booster = _train(params, train, validation, left, watch, before)
+        _write(checkpoint, history, booster)
+    assert booster is not None
+    kept = history.index(min(history)) + 1 if history else booster.current_iteration()
+    return Boosted(_stripped(booster.model_to_string(num_iteration=kept)), kept, history)
+
+
+def time_rounds(params: Params, train: Table) -> Timed:
+    """Boost a few rounds and say what they took; a quarter of the rows stands in for the validation set."""
+    quarter = max(1, len(train) // 4)
+    held = Table(train.features[:quarter], train.targets[:quarter], train.classes)
+    stamps = [time.perf_counter()]
+
+    def stop_in_time(env: CallbackEnv) -> None:
+        stamps.append(time.perf_counter())
+        enough = len(stamps) > _FEWEST_TIMED + 1 and stamps[-1] - stamps[1] > _TIMED_S
+        if enough or _booster(env).current_iteration() < len(stamps) - 1:
+            raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
+
+    booster = _train(params, train, held, _MOST_TIMED, stop_in_time, None)
+    # The first stamp comes after binning and one round; what the other rounds take is taken off again.
+    round_s = (stamps[-1] - stamps[1]) / max(1, len(stamps) - 2)
+    prepare_s = max(0.0, stamps[1] - stamps[0] - round_s)
+    return Timed(booster, booster.current_iteration(), prepare_s, round_s)
+
+
+def raw_answers(text: str, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sums of leaves, (n, trees a round), of a stored booster."""
+    booster = lightgbm.Booster(model_str=text)
+    if not len(features):  # LightGBM refuses a table without rows
+        return np.zeros((0, booster.num_model_per_iteration()))
+    raw = np.asarray(booster.predict(features, raw_score=True), np.float64)
+    return raw.reshape(len(features), booster.num_model_per_iteration())
+
+
+def dump(text: str) -> dict[str, Any]:
+    """Return the trees of a stored booster as LightGBM's JSON."""
+    trees: dict[str, Any] = lightgbm.Booster(model_str=text).dump_model()
+    return trees
+
+
+class _Watch:
+    """Follows the rounds: keeps the losses and the checkpoint, and says when to stop."""
+
+    def __init__(self, history: list[float], patience: int, checkpoint: Path, advance: Advance) -> None:
+        self._history = history
+        self._patience = patience
+        self._checkpoint = checkpoint
+        self._advance = advance
+        self._saved_at = time.monotonic()
+
+    def __call__(self, env: CallbackEnv) -> None:
+        """Take note of one round; LightGBM calls this after each."""
+        results = env.evaluation_result_list or []
+        if (
+            _booster(env).current_iteration() < env.iteration + 1
+        ):  # no split was left, and the round was undone
+            raise EarlyStopException(env.iteration, results)
+        self._history.extend(float(result[2]) for result in results)
+        self._advance(f"loss {self._history[-1]:.4f}" if self._history else None)
+        if time.monotonic() - self._saved_at >= CHECKPOINT_S:
+            _write(self._checkpoint, self._history, _booster(env))
+            self._saved_at = time.monotonic()
+        if _given_up(self._history, self._patience):
+            raise EarlyStopException(env.iteration, results)
+
+
+def _train(
+    params: Params,
+    train: Table,
+    validation: Table,
+    rounds: int,
+    watch: Callable[[CallbackEnv], None],
+    before: lightgbm.Booster | None,
+) -> lightgbm.Booster:
+    table = lightgbm.Dataset(
+        train.features, train.targets, categorical_feature=list(train.classes), params=dict(params)
+    )
+    held = [table.create_valid(validation.features, validation.targets)] if len(validation) else []
+    return lightgbm.train(
+        dict(params),
+        table,
+        num_boost_round=rounds,
+        valid_sets=held,
+        init_model=before,
+        callbacks=[watch],
+        keep_training_booster=True,
+    )
+
+
+def _booster(env: CallbackEnv) -> lightgbm.Booster:
+    assert isinstance(env.model, lightgbm.Booster), "cross-validation is not used"
+    return env.model
+
+
+def _given_up(history: Sequence[float], patience: int) -> bool:
+    return bool(history) and len(history) - 1 - history.index(min(history)) >= patience
+
+
+def _stripped(text: str) -> str:
+    """Return the text without the parameters: a resumed run states its own number of rounds there."""
+    trees, found, rest = text.partition("\nparameters:")
+    return trees + rest.partition("end of parameters\n")[2] if found else text
+
+
+def _read(checkpoint: Path) -> tuple[list[float], lightgbm.Booster | None]:
+    if not checkpoint.exists():
+        return [], None
+    found = json.loads(checkpoint.read_text(encoding="utf-8"))
+    return found["history"], lightgbm.Booster(model_str=found["booster"])
+
+
+def _write(checkpoint: Path, history: Sequence[float], booster: lightgbm.Booster) -> None:
+    """Replace the checkpoint as a whole: a kill leaves the old one or the new one."""
+    text = json.dumps({"history": list(history), "booster": booster.model_to_string(num_iteration=-1)})
+    new = checkpoint.with_suffix(".new")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(checkpoint)

@@ -1,0 +1,46 @@
+"""Checkpoints: tensors (safetensors) and a JSON note in one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+_NOTE = "note"
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
+    """Write a checkpoint in place of an older one; after a crash, either the old or the new one is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = save(
+        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
+        metadata={_NOTE: json.dumps(note)},
+    )
+    unfinished = path.with_suffix(".unfinished")
+    with unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Return a checkpoint's tensors and note, or None where there is none."""
+    if not path.is_file():
+        return None
+    with safe_open(path, framework="pt") as file:
+        # Clones: tensors of a mapped file may lie unaligned, and bits of a sum can depend on that.
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no mapping
+        note: dict[str, Any] = json.loads(file.metadata()[_NOTE])
+    return tensors, note

@@ -1,0 +1,206 @@
+"""Pretrained transformers: read from a folder, and built again from a configuration."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers.utils import logging as transformers_logging
+
+from modelwright.core.errors import Problem, ProjectError
+from modelwright.learners.networks.encoders import TextEncoder
+
+MOST_TOKENS = 512  # a longer text is cut, unless model.max_length asks for more and the encoder can
+_POOLING = Path("1_Pooling/config.json")  # where sentence encoders say how they are pooled
+# Run in a process of its own: what a pickle with weights_only=True may hold is read, nothing of it is run.
+_CONVERT = """
+import sys, torch
+from safetensors.torch import save_file
+weights = {}
+for path in sys.argv[2:]:
+    weights |= torch.load(path, map_location="cpu", weights_only=True)
+save_file({k: v.detach().clone().contiguous() for k, v in weights.items() if torch.is_tensor(v)}, sys.argv[1],
+          metadata={"format": "pt"})
+"""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A transformer with its weights, its configuration (JSON), tokenizer, pooling, and most tokens of a text."""
+
+    transformer: nn.Module
+    config: dict[str, Any]
+    tokenizer: bytes
+    pooling: str
+    positions: int
+
+    def encoder(self) -> TextEncoder:
+        """Return the text encoder."""
+        return text_encoder(self.transformer, self.pooling)
+
+
+def text_encoder(transformer: nn.Module, pooling: str) -> TextEncoder:
+    """Return the text encoder of a transformer; its width stands in its configuration."""
+    config: Any = transformer.config
+    return TextEncoder(transformer, int(config.hidden_size), pooling)
+
+
+def read(folder: Path, pooling: str | None = None) -> Pretrained:
+    """Read a folder that `resolve` found; `pooling` None: as the folder says, else `mean`.
+
+    Raises ProjectError for weights that do not fit the configuration, or a model that is no encoder.
+    """
+    with quiet(), torch.random.fork_rng(devices=[]):  # what is missing (a pooler) is drawn at random
+        config = _config(folder)
+        transformer = _weights(folder)
+        tokenizer = _tokenizer(folder)
+    return Pretrained(
+        transformer=prepare(transformer),
+        config=json.loads(json.dumps(config)),  # as it will be read again: class numbers become text
+        tokenizer=tokenizer,
+        pooling=pooling or _pooling(folder),
+        positions=_positions(transformer),
+    )
+
+
+def build(config: dict[str, Any]) -> nn.Module:
+    """Return a transformer of a configuration, with weights yet to be loaded."""
+    with quiet(), torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config))
+        parsed = transformers.AutoConfig.from_pretrained(folder)
+        transformer = transformers.AutoModel.from_config(
+            parsed, attn_implementation="eager", dtype=torch.float32
+        )
+    return prepare(transformer)
+
+
+def prepare(transformer: nn.Module) -> nn.Module:
+    """Drop what the features do not need (the pooler of BERT), so that no weight is kept or exported unused."""
+    if getattr(transformer, "pooler", None) is not None:
+        transformer.pooler = None  # type: ignore[assignment]
+    return transformer
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from printing, and leave its settings as they were."""
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config = transformers.AutoConfig.from_pretrained(folder)
+    if config.is_encoder_decoder or not isinstance(getattr(config, "hidden_size", None), int):
+        raise ProjectError(
+            Problem(
+                "pretrained.no-encoder",
+                "model.pretrained is an encoder of text",
+                f"a {config.model_type} in {folder}",
+                "name an encoder (BERT, RoBERTa, DistilBERT, MPNet, …)",
+            )
+        )
+    kept: dict[str, Any] = {
+        key: value
+        for key, value in config.to_dict().items()
+        # A path of this machine, and what another version of the library would write differently.
+        if key not in {"_name_or_path", "transformers_version"} and not key.startswith("_")
+    }
+    kept["dtype"] = "float32"
+    return kept
+
+
+def _weights(folder: Path) -> nn.Module:
+    if any(folder.glob("*.safetensors")):
+        return _loaded(folder, folder)
+    with tempfile.TemporaryDirectory() as converted:
+        place = Path(converted)
+        (place / "config.json").write_bytes((folder / "config.json").read_bytes())
+        pickles = sorted(str(path) for path in folder.glob("pytorch_model*.bin"))
+        done = subprocess.run(  # noqa: S603 - our own interpreter, and paths without a shell
+            [sys.executable, "-I", "-c", _CONVERT, str(place / "model.safetensors"), *pickles],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ProjectError(
+                Problem(
+                    "pretrained.unsafe-checkpoint",
+                    "a checkpoint in pickle form is read only as far as it holds tensors (weights_only)",
+                    (done.stderr.strip().splitlines() or ["an unreadable file"])[-1][:200] + f" in {folder}",
+                    "convert it to safetensors where you trust it, or name another folder",
+                )
+            )
+        return _loaded(place, folder)
+
+
+def _loaded(place: Path, folder: Path) -> nn.Module:
+    """Return the model of the files in `place`; `folder` is what a message names."""
+    transformer, info = transformers.AutoModel.from_pretrained(
+        place,
+        attn_implementation="eager",
+        dtype=torch.float32,
+        use_safetensors=True,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    lacking = sorted(key for key in info["missing_keys"] if "pooler" not in key)
+    if lacking:
+        raise ProjectError(
+            Problem(
+                "pretrained.missing-weights",
+                "the weights fit the configuration beside them",
+                f"{len(lacking)} weights missing, such as {lacking[0]}, in {folder}",
+                "name the folder that the model was saved into as a whole",
+            )
+        )
+    # A copy: weights mapped from a file may lie unaligned, and bits of a sum can depend on that.
+    with torch.no_grad():
+        for weight in transformer.parameters():
+            weight.data = weight.detach().clone()
+    module: nn.Module = transformer
+    return module
+
+
+def _tokenizer(folder: Path) -> bytes:
+    file = folder / "tokenizer.json"
+    if file.is_file():
+        return file.read_bytes()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
+    text: str = tokenizer.backend_tokenizer.to_str()
+    return text.encode()
+
+
+def _pooling(folder: Path) -> str:
+    if not (folder / _POOLING).is_file():
+        return "mean"
+    said = json.loads((folder / _POOLING).read_text(encoding="utf-8"))
+    return "first" if said.get("pooling_mode_cls_token") else "mean"
+
+
+def _positions(transformer: nn.Module) -> int:
+    config: Any = transformer.config
+    known = getattr(config, "max_position_embeddings", None)
+    if not isinstance(known, int) or known <= 0:
+        return MOST_TOKENS
+    # RoBERTa and its kin number positions from the padding id + 1.
+    embeddings = getattr(transformer, "embeddings", None)
+    offset = (config.pad_token_id or 0) + 1 if hasattr(embeddings, "padding_idx") else 0
+    return known - offset

@@ -1,0 +1,208 @@
+"""`Project`: what a person or a program does with a learned function. The command line calls nothing else."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from modelwright.core.progress import Progress, Silent
+from modelwright.engine.files import FileDigests
+from modelwright.engine.fingerprint import Fingerprint
+from modelwright.engine.runner import Runner
+from modelwright.engine.store import Store
+from modelwright.project import file as project_file
+from modelwright.project import history, live, looking, loop, sealed, stamped
+from modelwright.project.judging import requirement_rows
+from modelwright.project.results import (
+    Answered,
+    CheckReport,
+    DiffReport,
+    DoctorReport,
+    GcReport,
+    MonitorReport,
+    ReleaseResult,
+    RunResult,
+    ShowReport,
+    StatusReport,
+    Versions,
+)
+from modelwright.project.table import TABLE, Workbench
+from modelwright.project.watched import Watched
+from modelwright.serve.function import load
+from modelwright.state.database import State
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Project:
+    """A learned function with its requirements, as a project file or a mapping with the same content declares it.
+
+    source: the file, its folder, or a mapping (then paths are relative to `folder`, by default the current one);
+    settings: texts such as `learn.seed=1`, like `--set`; clock: the time that is written down. Raises
+    ProjectError with every problem at once.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | Mapping[str, Any] = "modelwright.yaml",
+        settings: Collection[str] = (),
+        *,
+        folder: Path | None = None,
+        progress: Progress | None = None,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self.settings = tuple(settings)
+        self.opened = (
+            project_file.from_mapping(source, self.settings, folder)
+            if isinstance(source, Mapping)
+            else project_file.read(Path(source), self.settings)
+        )
+        self.root = (self.opened.folder / self.opened.file.store).absolute()
+        self._progress = progress or Silent()
+        self._clock = clock
+
+    # -- round the loop ------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        to: str = loop.RELEASE,
+        start: str | None = None,
+        keep: Collection[str] = (),
+        *,
+        force: bool = False,
+    ) -> RunResult:
+        """Go round the loop up to a stage; what is unchanged is not done again.
+
+        start: make this stage and all after it again; keep: adopt the last sealed result of these stages.
+        A stage that fails is a row of the result with its problems; nothing is raised for it.
+        """
+        watched = Watched.before(self.opened, self.root)
+        bench = self._bench()
+        journey = loop.travel(bench, self._runner, to=to, start=start, keep=keep, force=force)
+        result = RunResult(
+            function=self.opened.signature.name,
+            version=journey.version,
+            package=bench.made["package"].part("package").digest if "package" in bench.made else None,
+            stages=tuple(journey.rows),
+            requirements=requirement_rows(journey.verdicts, self.opened.file.release.allow_inconclusive),
+            notes=tuple(looking.run_notes(bench, journey)),
+            next_steps=tuple(looking.run_next_steps(journey, to)),
+            problems=journey.problems,
+        )
+        looking.write_reports(bench, journey, self.root / "reports")
+        if self.opened.path is not None:
+            watched.stamp(bench, stamped.arguments(to, self.settings), result)
+        return result
+
+    def check(self) -> CheckReport:
+        """Validate the file and the data; say what would run, and which requirement the test set can prove.
+
+        Reads the data (and seals it, so that `run` need not read it again); runs no code that the project names.
+        """
+        bench = self._bench()
+        outcome = self._runner.run(TABLE["data"](bench))
+        bench.made["data"] = outcome.sealed
+        return looking.check_report(bench, loop.foretold(bench, self._runner))
+
+    # -- in production -------------------------------------------------------------------------------------
+
+    def release(self, version: int | None = None, strategy: str | None = None) -> ReleaseResult:
+        """Wish for a version (by default the newest) to serve; held back by what is not met."""
+        return history.release(self._bench(), self._store, version, strategy)
+
+    def rollback(self, to: int | None = None) -> ReleaseResult:
+        """Go back to the version released before the one in production, or to `to`."""
+        return history.rollback(self._bench(), to)
+
+    def serve(self, host: str | None = None, port: int | None = None) -> None:
+        """Serve the released version over HTTP until interrupted."""
+        live.serve(self._bench(), self._store, self.root, host, port, self._progress.say)
+
+    def status(self) -> StatusReport:
+        """Show every requirement in every place, and the traffic."""
+        return live.status(self._bench(), self._store, self.root, self._clock().timestamp())
+
+    def monitor(self) -> MonitorReport:
+        """Judge the live traffic of the last window."""
+        return live.monitor(self._bench(), self.root, self._clock().timestamp())
+
+    def predict(self, rows: Iterable[Mapping[str, Any]], batch: int = 256) -> Iterator[Answered]:
+        """Answer rows with the packaged function here: that of the newest version. Texts are read as in a table."""
+        version = sealed.newest(self._state)
+        function = load(sealed.package_folder(self._store, version))
+        for some in _batches(rows, batch):
+            for prediction in function.predict(some, lenient=True):
+                outputs = {
+                    name: {"value": answer.value, "confidence": answer.confidence}
+                    for name, answer in prediction.outputs.items()
+                }
+                yield Answered(version.number, outputs)
+
+    # -- history -------------------------------------------------------------------------------------------
+
+    def versions(self) -> Versions:
+        """List every version, newest first."""
+        return history.versions(self._bench(), self._store)
+
+    def show(self, what: str) -> ShowReport:
+        """Show a version, a stage's last result, `report`, `card`, or what a digest names."""
+        return looking.show(self._bench(), self._store, self.root, what)
+
+    def diff(self, a: str, b: str) -> DiffReport:
+        """Show what differs between two versions."""
+        return history.diff(self._bench(), self._store, a, b)
+
+    # -- this machine --------------------------------------------------------------------------------------
+
+    def doctor(self) -> DoctorReport:
+        """Say what is missing on this machine."""
+        return looking.doctor(self.opened)
+
+    def gc(self) -> GcReport:
+        """Free space: remove what no version and no latest run needs."""
+        return history.collect(self._state, self._store)
+
+    def __repr__(self) -> str:
+        bars = "".join(f"\n  {one}" for one in self.opened.requirements)
+        return f"<Project {self.opened.signature}{bars}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<li><code>{html.escape(str(one))}</code></li>" for one in self.opened.requirements)
+        return f"<b><code>{html.escape(str(self.opened.signature))}</code></b><ul>{rows}</ul>"
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self.root)
+
+    @cached_property
+    def _state(self) -> State:
+        return State.open(self.opened.file.state or self.root / "state.db", self._clock)
+
+    @cached_property
+    def _runner(self) -> Runner:
+        fingerprint = Fingerprint(cache=self.root / "cache" / "code.json")
+        return Runner(self._store, fingerprint, progress=self._progress, timer=time.perf_counter)
+
+    def _bench(self) -> Workbench:
+        digests = FileDigests(self.root / "cache" / "files.json")
+        return Workbench(self.opened, self._store, self._state, digests)
+
+
+def _batches(rows: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Mapping[str, Any]]]:
+    some: list[Mapping[str, Any]] = []
+    for row in rows:
+        some.append(row)
+        if len(some) == size:
+            yield some
+            some = []
+    if some:
+        yield some

@@ -1,0 +1,200 @@
+"""Acts on the history of a function: release, roll back, list, compare, and free space."""
+
+from __future__ import annotations
+
+from modelwright.core import metrics
+from modelwright.core.errors import Problem, StateError
+from modelwright.core.measurement import Measurement
+from modelwright.core.units import Unit, format_quantity
+from modelwright.engine import gc
+from modelwright.engine.store import Store
+from modelwright.project import loop, sealed
+from modelwright.project.judging import requirement_rows
+from modelwright.project.results import ChangeRow, DiffReport, GcReport, ReleaseResult, VersionRow, Versions
+from modelwright.project.table import TABLE, Workbench
+from modelwright.stages.release import stage as release_stage
+from modelwright.state.database import State
+from modelwright.state.versions import Version
+
+
+def release(bench: Workbench, store: Store, number: int | None, strategy: str | None) -> ReleaseResult:
+    """Wish for a version, gated by the requirements as the project file states them now."""
+    version = sealed.newest(bench.state) if number is None else _version(bench.state, number)
+    settings = bench.opened.file.release
+    strategy = _strategy(strategy or settings.strategy)
+    verdicts = loop.verdicts_on(bench, sealed.evidence(store, version))
+    sealed.package_folder(store, version)  # a version whose package is gone cannot serve
+    done = release_stage.release(
+        bench.state, version.number, verdicts, settings.allow_inconclusive, strategy, by="release"
+    )
+    held = done.state == release_stage.HELD_BACK
+    return ReleaseResult(
+        function=bench.opened.signature.name,
+        version=None if held else version.number,
+        previous=done.previous,
+        strategy=strategy,
+        state=done.state,
+        requirements=requirement_rows(verdicts, settings.allow_inconclusive),
+        next_steps=(
+            ("mend what holds it back: more data, another learner, or a bar that the function can keep",)
+            if held
+            else ("modelwright serve      a running gateway takes it up by itself", "modelwright status")
+        ),
+    )
+
+
+def rollback(bench: Workbench, number: int | None) -> ReleaseResult:
+    """Go back to an earlier version. It was proved when it was released, and is not judged again."""
+    production = bench.state.production()
+    if number is None:
+        target = bench.state.previous()
+        if target is None:
+            raise StateError(
+                Problem(
+                    "rollback.nothing-before",
+                    rule="a rollback goes to a version that was in production before",
+                    found="no such version" if production is None else f"only version {production.number}",
+                    next_step="name a version: `modelwright rollback --to N`, or see `modelwright versions`",
+                )
+            )
+    else:
+        target = _version(bench.state, number)
+        if target.number not in bench.state.released_versions():
+            raise StateError(
+                Problem(
+                    "rollback.never-released",
+                    rule="a rollback goes to a version that was in production before",
+                    found=f"version {number}, which was never released",
+                    next_step=f"`modelwright release --version {number}`, which proves it first",
+                )
+            )
+    bench.state.wish(target.number, "direct", "rollback")
+    return ReleaseResult(
+        function=bench.opened.signature.name,
+        version=target.number,
+        previous=production.number if production else None,
+        strategy="direct",
+        state=release_stage.RELEASED,
+        next_steps=("modelwright status",),
+    )
+
+
+def versions(bench: Workbench, store: Store) -> Versions:
+    """List every version, newest first, with the first test figure of each."""
+    production, released = bench.state.production(), bench.state.released_versions()
+    rows = []
+    for version in sorted(bench.state.versions(), key=lambda one: -one.number):
+        live = production is not None and production.number == version.number
+        word = "live" if live else "released before" if version.number in released else "not released"
+        rows.append(
+            VersionRow(
+                number=version.number,
+                package=version.package_digest,
+                evidence=version.evidence_digest,
+                created=str(version.created_at),
+                state=word,
+                summary=_summary(store, version),
+            )
+        )
+    next_steps = ("modelwright show 1", "modelwright diff 1 2") if len(rows) > 1 else ("modelwright run",)
+    return Versions(bench.opened.signature.name, tuple(rows), next_steps)
+
+
+def diff(bench: Workbench, store: Store, a: str, b: str) -> DiffReport:
+    """Show what differs between two versions: what was measured, and what they were made from."""
+    first, second = (_version(bench.state, _number(word)) for word in (a, b))
+    before = {m.subject: m for m in sealed.evidence(store, first).measurements if m.subject.of is None}
+    after = {m.subject: m for m in sealed.evidence(store, second).measurements if m.subject.of is None}
+    measured = tuple(
+        ChangeRow(str(subject), _figure(before.get(subject)), _figure(after.get(subject)))
+        for subject in dict.fromkeys([*before, *after])
+        if _figure(before.get(subject)) != _figure(after.get(subject))
+    )
+    made = _origins(store, first), _origins(store, second)
+    origins = tuple(
+        ChangeRow(name, made[0].get(name, "–"), made[1].get(name, "–"))
+        for name in sorted(made[0].keys() | made[1].keys())
+        if made[0].get(name) != made[1].get(name)
+    )
+    changes = {name: rows for name, rows in (("measured", measured), ("made from", origins)) if rows}
+    return DiffReport(f"version {first.number}", f"version {second.number}", changes)
+
+
+def collect(state: State, store: Store) -> GcReport:
+    """Remove every sealed result that no version and no latest run needs."""
+    keys = {key for one in state.versions() for key in (one.package_key, one.evidence_key)}
+    keys |= {latest.key for name in TABLE if (latest := store.latest(name)) is not None}
+    freed = gc.collect(store, gc.reachable(store, keys))
+    return GcReport(freed.removed, freed.freed_bytes, freed.kept, freed.kept_bytes)
+
+
+def _version(state: State, number: int) -> Version:
+    found = next((one for one in state.versions() if one.number == number), None)
+    if found is None:
+        numbers = ", ".join(str(one.number) for one in state.versions()) or "none"
+        raise StateError(
+            Problem(
+                "versions.unknown",
+                rule="a version is named by its number",
+                found=f"{number}; there are: {numbers}",
+                next_step="see `modelwright versions`",
+            )
+        )
+    return found
+
+
+def _number(word: str) -> int:
+    text = word.removeprefix("v")
+    if not text.isdecimal():
+        raise StateError(
+            Problem(
+                "versions.not-a-number",
+                rule="a version is named by its number",
+                found=repr(word),
+                next_step="see `modelwright versions`",
+            )
+        )
+    return int(text)
+
+
+def _strategy(name: str) -> str:
+    if name != "direct":
+        raise StateError(
+            Problem(
+                "release.strategy",
+                rule="the strategy is `direct`: all traffic moves at once",
+                found=repr(name),
+                next_step="leave `--strategy` out",
+            )
+        )
+    return name
+
+
+def _summary(store: Store, version: Version) -> str:
+    try:
+        measurements = sealed.evidence(store, version).measurements
+    except StateError:
+        return "its evidence is not in the store"
+    first = next((m for m in measurements if m.subject.of is None and m.value is not None), None)
+    return f"{first.subject} {_figure(first)}" if first else ""
+
+
+def _figure(measurement: Measurement | None) -> str:
+    if measurement is None or measurement.value is None:
+        return "–"
+    unit = metrics.get(measurement.subject.metric).unit
+    shown = format_quantity(measurement.value, unit)
+    if measurement.low is None or measurement.high is None or unit is Unit.BYTES:
+        return shown
+    return f"{shown} [{format_quantity(measurement.low, unit)}, {format_quantity(measurement.high, unit)}]"
+
+
+def _origins(store: Store, version: Version) -> dict[str, str]:
+    """Return what the package was made from, as far as it is sealed here: input digests, config, libraries."""
+    package = store.find("package", version.package_key)
+    if package is None:
+        return {}
+    found = {f"input {name}": digest[:12] for name, digest in package.made_from.inputs.items()}
+    found |= {f"library {name}": number for name, number in package.made_from.libraries.items()}
+    found |= {f"config {name}": str(value) for name, value in package.made_from.config.items()}
+    return found

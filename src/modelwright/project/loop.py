@@ -1,0 +1,165 @@
+"""The loop: runs the stages of the table in order, judges what was measured, and releases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from modelwright.core.errors import ModelwrightError, Problem, ProjectError, did_you_mean
+from modelwright.core.measurement import Phase
+from modelwright.core.verdict import Verdict, judge
+from modelwright.engine.runner import Outcome, Runner
+from modelwright.engine.store import Artifact
+from modelwright.project.results import CACHED, DONE, FAILED, StageRow
+from modelwright.project.table import TABLE, Workbench
+from modelwright.stages.evaluate.evidence import Evidence, read_evidence
+from modelwright.stages.release.stage import Released, release
+
+RELEASE = "release"
+STAGE_NAMES = (*TABLE, RELEASE)
+
+
+@dataclass
+class Journey:
+    """What a run has reached: stage rows, the version and its verdicts, and what went wrong."""
+
+    rows: list[StageRow] = field(default_factory=list)
+    version: int | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    released: Released | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def stage_position(name: str) -> int:
+    """Return where a stage stands in the loop; raises ProjectError for what is none."""
+    if name not in STAGE_NAMES:
+        near = did_you_mean(name, STAGE_NAMES)
+        raise ProjectError(
+            Problem(
+                "run.unknown-stage",
+                rule=f"a stage is one of {', '.join(STAGE_NAMES)}",
+                found=repr(name),
+                next_step=f"did you mean {near!r}?" if near else "name one of these",
+            )
+        )
+    return STAGE_NAMES.index(name)
+
+
+def travel(
+    bench: Workbench, runner: Runner, *, to: str, start: str | None, keep: Collection[str], force: bool
+) -> Journey:
+    """Run the loop up to a stage. A stage's failure ends the journey and is told in it, with its problems.
+
+    start: make this stage and all after it again; keep: adopt the last sealed result of these stages.
+    """
+    last = stage_position(to)
+    first_forced = 0 if force else stage_position(start) if start else len(STAGE_NAMES)
+    for name in keep:
+        stage_position(name)
+    journey = Journey()
+    for position, name in enumerate(TABLE):
+        if position > last:
+            return journey
+        outcome = _run_one(
+            bench,
+            runner,
+            name,
+            journey,
+            force=position >= first_forced and name not in keep,
+            keep=name in keep,
+        )
+        if outcome is None:
+            return journey
+        bench.made[name] = outcome.sealed
+    journey.version, journey.verdicts = _judged(bench)
+    if last >= stage_position(RELEASE):
+        _release(bench, journey)
+    return journey
+
+
+def _run_one(
+    bench: Workbench, runner: Runner, name: str, journey: Journey, *, force: bool, keep: bool
+) -> Outcome | None:
+    try:
+        outcome = runner.run(TABLE[name](bench), force=force, keep=keep)
+    except ModelwrightError as error:
+        journey.problems = error.problems
+        journey.rows.append(StageRow(name, FAILED, 0.0, error.problems[0].found))
+        return None
+    journey.rows.append(StageRow(name, outcome.status, outcome.seconds, outcome.why))
+    return outcome
+
+
+def evidence_of(evaluated: Artifact) -> Evidence:
+    """Return what `evaluate` sealed."""
+    return read_evidence(evaluated.part("evidence").path)
+
+
+def verdicts_on(bench: Workbench, evidence: Evidence) -> tuple[Verdict, ...]:
+    """Judge evidence by the requirements as the project file states them now."""
+    return judge(bench.opened.requirements, evidence.measurements, evidence.differences, phases=tuple(Phase))
+
+
+def _judged(bench: Workbench) -> tuple[int, tuple[Verdict, ...]]:
+    package, evaluated = bench.made["package"], bench.made["evaluate"]
+    evidence = evidence_of(evaluated)
+    number = bench.state.register_version(
+        package_digest=package.part("package").digest,
+        evidence_digest=evaluated.part("evidence").digest,
+        champion_digest=evidence.champion,
+        package_key=package.key,
+        evidence_key=evaluated.key,
+    )
+    return number, verdicts_on(bench, evidence)
+
+
+def _release(bench: Workbench, journey: Journey) -> None:
+    """Wish for the version, unless it was released before: a version that was rolled back stays back."""
+    assert journey.version is not None
+    settings = bench.opened.file.release
+    production = bench.state.production()
+    if journey.version in bench.state.released_versions():
+        live = production.number if production else None
+        why = (
+            "in production"
+            if live == journey.version
+            else f"released before; version {live} is in production"
+        )
+        journey.rows.append(StageRow(RELEASE, CACHED, 0.0, why))
+        return
+    try:
+        journey.released = release(
+            bench.state,
+            journey.version,
+            journey.verdicts,
+            settings.allow_inconclusive,
+            settings.strategy,
+            by="run",
+        )
+    except ModelwrightError as error:
+        journey.problems = error.problems
+        journey.rows.append(StageRow(RELEASE, FAILED, 0.0, error.problems[0].found))
+        return
+    blocking = journey.released.blocking
+    if blocking:
+        why = "held back by " + "; ".join(f"{one.requirement} ({one.outcome})" for one in blocking)
+        journey.rows.append(StageRow(RELEASE, FAILED, 0.0, why))
+        return
+    journey.rows.append(StageRow(RELEASE, DONE, 0.0, f"version {journey.version} is to serve"))
+
+
+def foretold(bench: Workbench, runner: Runner) -> list[StageRow]:
+    """Say of every stage whether a run would do it again, and why; below the first that runs all may change."""
+    rows: list[StageRow] = []
+    above: str | None = None
+    for name in TABLE:
+        if above is not None:
+            rows.append(StageRow(name, "would run", 0.0, f"unless `{above}` ends with the same result"))
+            continue
+        told = runner.foretell(TABLE[name](bench))
+        rows.append(StageRow(name, "would run" if told.would_run else CACHED, 0.0, told.why))
+        if told.artifact is None:
+            above = name
+        else:
+            bench.made[name] = told.artifact
+    return rows

@@ -1,0 +1,251 @@
+"""The table of stages: the only place that knows their order and what each takes.
+
+A row makes the engine's Step of one stage from the project file and what the rows above have sealed. A stage is
+named here, not imported, so that a stage whose result is sealed loads none of its libraries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from modelwright.core.signature import Field, Signature
+from modelwright.engine.files import FileDigests
+from modelwright.engine.runner import Step
+from modelwright.engine.store import Artifact, Part, Store
+from modelwright.learners._pretrained import resolve
+from modelwright.learners.base import Machine
+from modelwright.project.file import Opened
+from modelwright.stages.plan.config import uses as plan_uses
+from modelwright.stages.plan.machine import machine as this_machine
+from modelwright.state.database import State
+
+
+@dataclass
+class Workbench:
+    """What steps are made from: the project, its state, and the artifacts that the run has reached so far."""
+
+    opened: Opened
+    store: Store
+    state: State
+    digests: FileDigests
+    made: dict[str, Artifact] = field(default_factory=dict)
+
+    def part(self, stage: str, name: str) -> Part:
+        """Return one part of what a stage above has sealed."""
+        return self.made[stage].part(name)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """Return what this machine offers."""
+        return this_machine()
+
+    @cached_property
+    def pretrained(self) -> Path:
+        """Return the folder of the pretrained weights; raises ProjectError and MachineError."""
+        return resolve(self.opened.file.model.pretrained, self.opened.folder)
+
+    def champion(self, package: str) -> Part | None:
+        """Return the package in production that a candidate is compared with, when a bar refers to it.
+
+        A candidate that is itself in production keeps the champion that it was judged against.
+        """
+        if not any(one.bar.champion for one in self.opened.requirements):
+            return None
+        production = self.state.production()
+        if production is not None and production.package_digest == package:
+            before = production.champion_digest
+            versions = self.state.versions()
+            production = next((one for one in versions if one.package_digest == before), None)
+        if production is None:
+            return None
+        found = self.store.find("package", production.package_key)
+        return found.part("package") if found is not None else None
+
+    @property
+    def signature(self) -> Signature:
+        """Return the signature with every kind known, as `data` sealed it."""
+        sealed = _json(self.part("data", "profile").path / "signature.json")
+        return Signature(
+            sealed["name"],
+            tuple(Field(**one) for one in sealed["inputs"]),
+            tuple(Field(**one) for one in sealed["outputs"]),
+        )
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """Return what `plan` sealed."""
+        choice: dict[str, Any] = _json(self.part("plan", "choice").path / "choice.json")
+        return choice
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _section(model: BaseModel) -> dict[str, Any]:
+    """Return a section of the project file as it enters a key."""
+    section: dict[str, Any] = model.model_dump(mode="json")
+    return section
+
+
+def _kinds(signature: Signature) -> tuple[str, ...]:
+    """Return the modules of the kinds that a signature uses."""
+    names = sorted({one.kind for one in (*signature.inputs, *signature.outputs)})
+    return tuple(f"modelwright.kinds.{name}" for name in names)
+
+
+def _declared(opened: Opened) -> Any:
+    """Return the function as the file declares it, in one form however it is written."""
+    return {"signature": str(opened.signature), "open inputs": opened.open_inputs}
+
+
+def _name(path: Path, folder: Path) -> str:
+    """Return a file's name that does not change with the machine: relative to the project, or its last parts."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else "/".join(path.parts[-2:])
+
+
+def _data(bench: Workbench) -> Step:
+    from modelwright.stages.data.sources import external_files
+
+    opened = bench.opened
+    return Step(
+        "data",
+        "modelwright.stages.data.stage:data",
+        config={"function": _declared(opened), "data": _section(opened.file.data)},
+        files={
+            _name(path, opened.folder): bench.digests.of(path)
+            for path in external_files(opened.file.data, opened.folder)
+        },
+        code=_kinds(opened.signature),
+        arguments={
+            "signature": opened.signature,
+            "open_inputs": opened.open_inputs,
+            "config": opened.file.data,
+            "folder": opened.folder,
+        },
+    )
+
+
+def _plan(bench: Workbench) -> Step:
+    file = bench.opened.file
+    return Step(
+        "plan",
+        "modelwright.stages.plan.stage:plan",
+        config={
+            "model": _section(file.model),
+            "learn": _section(file.learn),
+            "plan": _section(file.plan),
+            "requirements": [str(one) for one in bench.opened.requirements],
+            "machine": {"cores": bench.machine.cores, "instruction_set": bench.machine.instruction_set},
+        },
+        inputs={"train": bench.part("data", "train"), "profile": bench.part("data", "profile")},
+        files={"pretrained": bench.digests.of(bench.pretrained)} if bench.pretrained else {},
+        code=(*plan_uses(file.plan, file.model), *_kinds(bench.signature)),
+        arguments={
+            "signature": bench.signature,
+            "requirements": bench.opened.requirements,
+            "config": file.plan,
+            "model": file.model,
+            "learn": file.learn,
+            "machine": bench.machine,
+            "pretrained": bench.pretrained,
+        },
+    )
+
+
+def _learn(bench: Workbench) -> Step:
+    choice = bench.choice
+    return Step(
+        "learn",
+        "modelwright.stages.learn.stage:learn",
+        inputs={
+            "train": bench.part("data", "train"),
+            "validation": bench.part("data", "validation"),
+            "choice": bench.part("plan", "choice"),
+        },
+        code=(f"modelwright.learners.{choice['learner']}", *_kinds(bench.signature)),
+        arguments={
+            "signature": bench.signature,
+            "pretrained": bench.pretrained,
+            "machine": bench.machine,
+        },
+    )
+
+
+def _package(bench: Workbench) -> Step:
+    file = bench.opened.file
+    return Step(
+        "package",
+        "modelwright.stages.package.stage:package",
+        config={
+            "package": _section(file.package),
+            "requirements": [str(one) for one in bench.opened.requirements],
+        },
+        inputs={
+            "learned": bench.part("learn", "learned"),
+            "choice": bench.part("plan", "choice"),
+            "train": bench.part("data", "train"),
+            "validation": bench.part("data", "validation"),
+        },
+        code=(f"modelwright.learners.{bench.choice['learner']}", *_kinds(bench.signature)),
+        arguments={
+            "signature": bench.signature,
+            "requirements": bench.opened.requirements,
+            "config": file.package,
+        },
+    )
+
+
+def _evaluate(bench: Workbench) -> Step:
+    file = bench.opened.file
+    package, test = bench.part("package", "package"), bench.part("data", "test")
+    look = bench.state.look(test.digest, package.digest)
+    champion = bench.champion(package.digest)
+    subjects = sorted(str(one.subject) for one in bench.opened.requirements)
+    return Step(
+        "evaluate",
+        "modelwright.stages.evaluate.stage:evaluate",
+        config={
+            "evaluate": _section(file.evaluate),
+            "requirements": subjects,  # what is measured; where the bars lie is judged afterwards
+            "confidence": file.confidence,
+            "scenario": _section(file.scenario),
+            "purpose": file.purpose,
+            "look at the test set": look,
+            "champion": champion.digest if champion else None,
+        },
+        inputs={
+            "package": package,
+            "train": bench.part("data", "train"),
+            "validation": bench.part("data", "validation"),
+            "test": test,
+        },
+        code=_kinds(bench.signature),
+        arguments={
+            "signature": bench.signature,
+            "requirements": bench.opened.requirements,
+            "config": file.evaluate,
+            "confidence": file.confidence,
+            "look": look,
+            "champion": champion,
+            "load": file.scenario.load,
+            "purpose": file.purpose,
+        },
+    )
+
+
+TABLE: Mapping[str, Callable[[Workbench], Step]] = {
+    "data": _data,
+    "plan": _plan,
+    "learn": _learn,
+    "package": _package,
+    "evaluate": _evaluate,
+}
+"""The stages that seal an artifact, in loop order. `release` and `monitor` act on the world and follow them."""

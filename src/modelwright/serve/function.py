@@ -1,0 +1,204 @@
+"""The learned function: load a package and call it."""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright import kinds
+from modelwright.core.errors import PackageError, Problem, RequestError
+from modelwright.core.signature import Signature
+from modelwright.kinds.base import Answer, Array
+from modelwright.serve import drivers
+from modelwright.serve.package import Package, read
+from modelwright.serve.rows import RowReader
+
+BATCH = 32  # rows a pass; larger batches cost memory and gain little on a CPU
+
+
+@dataclass(frozen=True, repr=False)
+class Prediction:
+    """What the function answered: `prediction.domain`, `prediction.confidence`, or all of it in `outputs`."""
+
+    outputs: Mapping[str, Answer]
+
+    @property
+    def confidence(self) -> float | None:
+        """Return the confidence; of several outputs the lowest, and None where none has any."""
+        known = [answer.confidence for answer in self.outputs.values() if answer.confidence is not None]
+        return min(known, default=None)
+
+    def as_json(self) -> dict[str, dict[str, Any]]:
+        """Return the outputs as the server answers them: `{"domain": {"value": …, "confidence": …}}`."""
+        return {
+            name: {"value": answer.value, "confidence": answer.confidence}
+            for name, answer in self.outputs.items()
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        # called only for names that are no attribute, so an output named `outputs` is reached through it
+        outputs = self.__dict__.get("outputs", {})
+        if name in outputs:
+            return outputs[name].value
+        raise AttributeError(f"no output {name!r}; the outputs are {', '.join(outputs)}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.outputs]
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={answer.value!r}" for name, answer in self.outputs.items()]
+        if self.confidence is not None:
+            parts.append(f"confidence={self.confidence:.2f}")
+        return f"Prediction({', '.join(parts)})"
+
+
+class Function:
+    """A learned function; call it as its signature says, or `predict` many rows at once.
+
+    Safe to call from several threads. Raises RequestError for inputs that the signature does not take.
+    """
+
+    def __init__(self, package: Package, threads: int | None = None) -> None:
+        """Open the package's graphs with `threads` (None: as many as the package was timed with)."""
+        body = package.body
+        self.signature: Signature = body.signature
+        self.digest = package.digest
+        self.threads = threads or package.threads
+        self.rows = RowReader(self.signature)
+        self._states = body.states
+        self._kinds = {f.name: kinds.get(f.kind) for f in (*self.signature.inputs, *self.signature.outputs)}
+        self._running = drivers.get(body.driver)(body.graphs, self.threads)
+        self._require_arrays()
+        self.__name__ = self.signature.name
+        self.__doc__ = str(self.signature)
+        names = [field.name for field in self.signature.inputs]
+        if not any(keyword.iskeyword(name) for name in names):
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            self.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+
+    def __repr__(self) -> str:
+        return f"<Function {self.signature}; package {self.digest[:12]}>"
+
+    def __call__(self, *values: object, **named: object) -> Prediction:
+        """Answer one row: inputs in the signature's order, by name, or both."""
+        names = [field.name for field in self.signature.inputs]
+        twice = sorted(set(names[: len(values)]) & set(named))
+        if len(values) > len(names) or twice:
+            found = f"`{twice[0]}` twice" if twice else f"{len(values)} values"
+            raise RequestError(
+                Problem(
+                    "request.too-many-inputs",
+                    f"the function takes each of its inputs once: {self.signature}",
+                    found,
+                    "give one value for each input",
+                )
+            )
+        return self.predict([{**dict(zip(names, values, strict=False)), **named}])[0]
+
+    def predict(
+        self, rows: Sequence[Mapping[str, object]], *, lenient: bool = False, batch: int = BATCH
+    ) -> list[Prediction]:
+        """Answer rows in batches, in the order given; `lenient` reads text as a table's cells are read."""
+        several = len(rows) > 1
+        read_rows = [
+            self.rows.read(row, lenient=lenient, where=f"row {number}" if several else None)
+            for number, row in enumerate(rows, 1)
+        ]
+        return [Prediction(answers) for answers in self.answer(self.rows.columns(read_rows), batch)]
+
+    def answer(self, columns: Mapping[str, Sequence[Any]], batch: int = BATCH) -> list[dict[str, Answer]]:
+        """Return the answers by output, one mapping a row, for columns of canonical values."""
+        arrays = self.infer(columns, batch)
+        decoded = {
+            field.name: self._kinds[field.name].decode(arrays[field.name], self._states[field.name])
+            for field in self.signature.outputs
+        }
+        return [dict(zip(decoded, row, strict=True)) for row in zip(*decoded.values(), strict=True)]
+
+    def infer(self, columns: Mapping[str, Sequence[Any]], batch: int = BATCH) -> dict[str, dict[str, Array]]:
+        """Return the body's raw arrays (output → array → values, one row each) of canonical values.
+
+        Rows are taken in the order of their texts' length, so that a batch holds little padding, and the
+        results are put back into the order given.
+        """
+        count = len(next(iter(columns.values())))
+        order = _by_length(columns, count) if count > batch else None
+        parts = []
+        for begin in range(0, count, batch):
+            places = (
+                range(begin, min(begin + batch, count)) if order is None else order[begin : begin + batch]
+            )
+            parts.append(self._pass({name: [column[i] for i in places] for name, column in columns.items()}))
+        back = None if order is None else np.argsort(order)
+        return {
+            field.name: {
+                array: _joined(
+                    [part[f"{field.name}.{array}"] for part in parts], back, spec.dtype, spec.shape
+                )
+                for array, spec in self._answers(field.name)
+            }
+            for field in self.signature.outputs
+        }
+
+    def _pass(self, columns: Mapping[str, Sequence[Any]]) -> Mapping[str, Array]:
+        arrays = {
+            f"{field.name}.{array}": values
+            for field in self.signature.inputs
+            for array, values in self._kinds[field.name]
+            .encode(columns[field.name], self._states[field.name])
+            .items()
+        }
+        return next(iter(self._running.run(arrays)))
+
+    def _answers(self, output: str) -> Iterator[tuple[str, Any]]:
+        yield from self._kinds[output].answers(self._states[output]).items()
+
+    def _require_arrays(self) -> None:
+        given = {
+            f"{field.name}.{array}"
+            for field in self.signature.inputs
+            for array in self._kinds[field.name].arrays(self._states[field.name])
+        }
+        wanted = {f"{f.name}.{array}" for f in self.signature.outputs for array, _ in self._answers(f.name)}
+        wrong = sorted(chain(self._running.inputs - given, wanted - self._running.outputs))
+        if wrong:
+            raise PackageError(
+                Problem(
+                    "package.graph-arrays",
+                    "the graph takes and gives the arrays that the signature's kinds name",
+                    f"`{wrong[0]}` on one side only",
+                    "make the package again",
+                )
+            )
+
+
+def load(path: str | Path, *, threads: int | None = None) -> Function:
+    """Load the function from a package's folder, checking every byte of it; raises PackageError.
+
+    `threads` changes the number of cores used; None takes the number that the package was timed with.
+    """
+    return Function(read(Path(path)), threads)
+
+
+def _by_length(columns: Mapping[str, Sequence[Any]], count: int) -> NDArray[np.int64]:
+    lengths = np.zeros(count, dtype=np.int64)
+    for column in columns.values():
+        lengths += [len(value) if isinstance(value, str) else 0 for value in column]
+    return np.argsort(lengths, kind="stable")
+
+
+def _joined(
+    parts: Sequence[Array], back: NDArray[np.int64] | None, dtype: str, shape: tuple[str | int, ...]
+) -> Array:
+    if not parts:
+        return np.zeros((0, *(size for size in shape if isinstance(size, int))), dtype=dtype)
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return whole if back is None else whole[back]

@@ -1,0 +1,299 @@
+"""The gateway's heart: which version answers, moving to another one, and outliving a worker that crashes.
+
+It polls for a wish (the newest release that someone asked for), starts that version beside the old one, moves
+the traffic, and lets the old one finish. Only the gateway moves traffic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelwright.core.errors import ModelwrightError, PackageError, Problem
+from modelwright.core.signature import Signature
+from modelwright.serve.channel import Reply, Worker, WorkerLostError, start
+from modelwright.serve.config import ServeConfig
+from modelwright.serve.rows import RowReader
+from modelwright.serve.telemetry import Telemetry
+
+POLL_S = 1.0
+_FIRST_BACKOFF_S, _MAX_BACKOFF_S = 0.25, 15.0
+_RETRY_AFTER_S = 1
+_LOG = logging.getLogger(__name__)
+
+
+class ServiceError(Exception):
+    """The gateway cannot answer now: an HTTP status from 500 on, and when to try again."""
+
+    def __init__(self, problem: Problem, status: int, retry_after_s: int | None = None) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The version that should answer: a release, its version's number, the folder of its package."""
+
+    release_id: int
+    version: int
+    package: Path
+
+
+class Wishes(Protocol):
+    """Where releases are asked for and reported; called from a thread of its own, one call at a time."""
+
+    def wish(self) -> Wish | None:
+        """Return the release that should be serving, or None when there is none yet."""
+
+    def moved(self, release_id: int) -> None:
+        """Report that the traffic has moved to the release."""
+
+    def failed(self, release_id: int, problem: Problem) -> None:
+        """Report that the release could not start; what served before goes on."""
+
+
+@dataclass
+class Served:
+    """A version that answers. Its worker is replaced when it crashes."""
+
+    wish: Wish
+    signature: Signature
+    rows: RowReader
+    worker: Worker
+    retired: bool = False
+    failures: int = 0  # starts in a row that came to nothing
+    proven: bool = False  # whether this worker has answered
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def version(self) -> int:
+        """Return the version's number."""
+        return self.wish.version
+
+    def announce(self) -> None:
+        """Wake everyone who waits for the worker."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Gateway:
+    """Holds the version that answers. `run` moves and mends it until it is cancelled."""
+
+    def __init__(self, function: str, config: ServeConfig, wishes: Wishes, telemetry: Telemetry) -> None:
+        self.function = function
+        self.config = config
+        self.current: Served | None = None
+        self.rows_under_way = 0
+        self._wishes = wishes
+        self._telemetry = telemetry
+        self._refused_release: int | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> bool:
+        """Return whether a request would be answered now."""
+        return self.current is not None and self.current.worker.alive
+
+    async def run(self) -> None:
+        """Follow the wishes until cancelled; what goes wrong in one look is logged and looked at again."""
+        while True:
+            try:
+                await self.look()
+            except ModelwrightError as error:
+                _LOG.error("%s", error)
+            except Exception:
+                _LOG.exception("could not look for a release")
+            await asyncio.sleep(POLL_S)
+
+    async def look(self) -> None:
+        """Look for a wish once, and fulfil it."""
+        wish = await asyncio.to_thread(self._wishes.wish)
+        if wish is None or wish.release_id == self._refused_release:
+            return
+        if self.current is not None and self.current.wish.release_id == wish.release_id:
+            return
+        try:
+            served = await self._start(wish)
+        except PackageError as error:
+            self._refused_release = wish.release_id
+            _LOG.error("version %d did not start: %s", wish.version, error)
+            await asyncio.to_thread(self._wishes.failed, wish.release_id, error.problems[0])
+            return
+        old, self.current = self.current, served
+        self._telemetry.traffic([(served.version, 1.0)])
+        self._spawn(self._mend(served))
+        if old is not None:
+            self._spawn(self._retire(old))
+        _LOG.info("version %d answers", served.version)
+        await asyncio.to_thread(self._wishes.moved, wish.release_id)
+
+    async def answer(self, served: Served, rows: Sequence[Sequence[Any]]) -> Reply:
+        """Return the worker's reply, asked once more where it crashed meanwhile; raises ServiceError.
+
+        When cancelled (its client left), the worker forgets what it has not begun.
+        """
+        if self.rows_under_way and self.rows_under_way + len(rows) > self.config.queue:
+            raise _overloaded(self.config.queue)
+        self.rows_under_way += len(rows)
+        try:
+            async with asyncio.timeout(self.config.timeout_s):
+                return await self._asked(served, rows)
+        except TimeoutError:
+            raise _late(self.config.timeout_s) from None
+        finally:
+            self.rows_under_way -= len(rows)
+
+    async def stop(self) -> None:
+        """Let what is under way finish, and end every worker."""
+        if self.current is not None:
+            await self._retire(self.current)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _asked(self, served: Served, rows: Sequence[Sequence[Any]]) -> Reply:
+        for _ in range(2):
+            while not served.worker.alive:
+                # the first restart is worth waiting for; after that a client is better told to come back
+                if served.retired or served.failures > 1:
+                    raise _unavailable()
+                await served.changed.wait()
+            try:
+                reply = await served.worker.ask(rows)
+            except WorkerLostError:
+                continue
+            served.proven, served.failures = True, 0
+            if reply.answers is None:
+                raise _fault()
+            return reply
+        raise _unavailable()
+
+    async def _start(self, wish: Wish) -> Served:
+        worker = await self._worker(wish)
+        signature = Signature.parse(worker.signature)
+        if signature.name != self.function:
+            await worker.close()
+            raise PackageError(
+                Problem(
+                    "serve.other-function",
+                    f"this gateway serves the function `{self.function}`",
+                    f"a package of `{signature}`",
+                    "release a version of this function, or start a gateway for the other one",
+                    str(wish.package),
+                )
+            )
+        return Served(wish, signature, RowReader(signature), worker)
+
+    async def _worker(self, wish: Wish) -> Worker:
+        return await start(
+            wish.package,
+            threads=self.config.threads,
+            max_batch=self.config.max_batch,
+            max_wait_s=self.config.max_wait_ms / 1000,
+            timeout_s=self.config.start_timeout_s,
+        )
+
+    async def _mend(self, served: Served) -> None:
+        """Replace the worker whenever it is gone, ever more slowly while that does not help."""
+        while True:
+            await served.worker.gone()
+            if served.retired:
+                return
+            served.failures += not served.proven
+            served.proven = False
+            _LOG.error("the worker of version %d ended; it is started again", served.version)
+            await served.worker.close()
+            while not served.worker.alive:
+                if served.failures:
+                    served.announce()
+                    await asyncio.sleep(min(_FIRST_BACKOFF_S * 2**served.failures, _MAX_BACKOFF_S))
+                try:
+                    served.worker = await self._worker(served.wish)
+                except PackageError as error:
+                    served.failures += 1
+                    _LOG.error("version %d did not start again: %s", served.version, error)
+            served.announce()
+            if served.retired:  # while it was being started
+                await served.worker.close()
+                return
+
+    async def _retire(self, served: Served) -> None:
+        served.retired = True
+        served.announce()
+        await served.worker.drain(self.config.drain_s)
+        await served.worker.close()
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def not_ready() -> ServiceError:
+    """Return the error of a gateway that has no version yet."""
+    return ServiceError(
+        Problem(
+            "serve.not-ready",
+            "a request needs a released version",
+            "no version that has started",
+            "try again in a moment; `modelwright release` brings a version out",
+        ),
+        503,
+        _RETRY_AFTER_S,
+    )
+
+
+def _overloaded(queue: int) -> ServiceError:
+    return ServiceError(
+        Problem(
+            "serve.overloaded",
+            f"at most {queue:,} rows are under way at a time",
+            "more than that",
+            "try again in a moment, or send fewer rows at a time",
+        ),
+        503,
+        _RETRY_AFTER_S,
+    )
+
+
+def _unavailable() -> ServiceError:
+    return ServiceError(
+        Problem(
+            "serve.unavailable",
+            "a request is answered by a running worker",
+            "one that ended and is being started again",
+            "try again in a moment",
+        ),
+        503,
+        _RETRY_AFTER_S,
+    )
+
+
+def _late(timeout_s: float) -> ServiceError:
+    return ServiceError(
+        Problem(
+            "serve.timeout",
+            f"a request is answered within {timeout_s:g} s",
+            "one that was not",
+            "try again, or send fewer rows at a time",
+        ),
+        504,
+    )
+
+
+def _fault() -> ServiceError:
+    return ServiceError(
+        Problem(
+            "serve.body-failed",
+            "the body answers every input that the signature takes",
+            "an input that made it fail",
+            "tell the operator the request's id; the worker's log has the cause",
+        ),
+        500,
+    )

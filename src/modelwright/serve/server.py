@@ -1,0 +1,245 @@
+"""Starts the gateway: its address, its key, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from modelwright.core.errors import MachineError, ModelwrightError, Problem
+from modelwright.core.requirement import Requirement
+from modelwright.serve import watch
+from modelwright.serve.config import ServeConfig
+from modelwright.serve.gateway import Gateway, Wishes
+from modelwright.serve.http import Application, Background
+from modelwright.serve.leased import LeasedWishes
+from modelwright.serve.predictions import Predictions
+from modelwright.serve.protocol import JsonErrors, close_stalled
+from modelwright.serve.telemetry import Telemetry
+from modelwright.state.live import LiveRecord
+
+API_KEY = "MODELWRIGHT_API_KEY"
+_BACKLOG = 2048
+_PRUNE_EVERY_S = 3600.0
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Live:
+    """How live traffic is recorded and judged: the record's file, and what is asked of the last `window_s`."""
+
+    record: Path
+    requirements: Sequence[Requirement] = ()
+    confidence: float = 0.95
+    window_s: float = 3600.0
+    refresh_s: float = 15.0
+
+
+class Server:
+    """A gateway that listens. `run` serves until it is told to stop; `url` is where."""
+
+    def __init__(
+        self,
+        function: str,
+        config: ServeConfig,
+        wishes: Wishes,
+        *,
+        live: Live | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Take the address; raises MachineError where that is refused, StateError for a broken record."""
+        api_key = environment.get(API_KEY) or None
+        self._socket = listen(config, api_key)
+        host, port = self._socket.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.telemetry = Telemetry(function)
+        self._config = config
+        self._live = live if config.record else None
+        self._record: LiveRecord | None = None
+        self._leased: LeasedWishes | None = None
+        background: list[Background] = [self._close_stalled]
+        if self._live is not None:
+            try:
+                self._record = LiveRecord.open(self._live.record)
+            except BaseException:
+                self._socket.close()
+                raise
+            wishes = self._leased = LeasedWishes(wishes, self._record)
+            background += [self._watch, self._prune]
+        self.gateway = Gateway(function, config, wishes, self.telemetry)
+        recorder = self._record.record if self._record else None
+        predictions = Predictions(self.gateway, config, self.telemetry, recorder, api_key)
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(
+                Application(self.gateway, predictions, self.telemetry, background),
+                http=JsonErrors,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                log_level="error",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=max(1, round(config.drain_s)),
+            )
+        )
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT (in the main thread), or `stop`; lets what is under way finish."""
+        before = _ignore_repeats()
+        try:
+            self._uvicorn.run([self._socket])
+        finally:
+            self._socket.close()
+            if self._record is not None:
+                self._record.close()
+            if self._leased is not None:
+                self._leased.give_back()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """Ask the server to end, from any thread; `run` returns when it has."""
+        self._uvicorn.should_exit = True
+
+    async def _close_stalled(self) -> None:
+        await close_stalled(self._uvicorn.server_state, self._config.body_timeout_s)
+
+    async def _watch(self) -> None:
+        """Show the live requirements as gauges, again and again."""
+        live, record = self._live, self._record
+        assert live is not None
+        assert record is not None
+        while True:
+            served = self.gateway.current
+            if served is not None:
+                with contextlib.suppress(ModelwrightError):  # the writer of the record has logged it
+                    seen = await asyncio.to_thread(
+                        watch.look,
+                        record,
+                        live.requirements,
+                        version=served.version,
+                        since=time.time() - live.window_s,
+                        confidence=live.confidence,
+                    )
+                    self.telemetry.requirements(served.version, seen.verdicts)
+            await asyncio.sleep(live.refresh_s)
+
+    async def _prune(self) -> None:
+        """Remove what the record need not keep any longer."""
+        assert self._record is not None
+        while True:
+            with contextlib.suppress(ModelwrightError):
+                before = time.time() - self._config.record_days * 86_400
+                await asyncio.to_thread(self._record.prune, before)
+            await asyncio.sleep(_PRUNE_EVERY_S)
+
+
+def serve(
+    function: str,
+    config: ServeConfig,
+    wishes: Wishes,
+    *,
+    record: Path | None = None,
+    requirements: Sequence[Requirement] = (),
+    confidence: float = 0.95,
+    window_s: float = 3600.0,
+    refresh_s: float = 15.0,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Serve `function` until SIGTERM or SIGINT; `started` is called with the address once it is taken.
+
+    `record` is the file that live traffic is written to; `requirements` are judged on its last `window_s`
+    seconds every `refresh_s`. Raises MachineError for an address that is taken, or that other machines reach
+    while no key is set (the environment's MODELWRIGHT_API_KEY).
+    """
+    live = Live(record, requirements, confidence, window_s, refresh_s) if record is not None else None
+    server = Server(function, config, wishes, live=live)
+    _log_to_stderr()
+    _LOG.info(
+        "%s answers at %s/%s; try it at %s/docs; Ctrl-C ends it", function, server.url, function, server.url
+    )
+    if started is not None:
+        started(server.url)
+    server.run()
+
+
+def _log_to_stderr() -> None:
+    """Show what the gateway says, unless whoever called has set logging up already."""
+    logger = logging.getLogger("modelwright")
+    if not logging.getLogger().handlers and not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+
+
+def listen(config: ServeConfig, api_key: str | None) -> socket.socket:
+    """Return a listening socket; raises MachineError."""
+    try:
+        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError:
+        raise MachineError(
+            Problem(
+                "machine.unknown-host",
+                "a server listens on an address of this machine",
+                f"`{config.host}`",
+                "set serve.host to an address such as 127.0.0.1",
+            )
+        ) from None
+    addresses: Sequence[str] = [str(entry[4][0]) for entry in found]
+    if api_key is None and not all(ipaddress.ip_address(a.partition("%")[0]).is_loopback for a in addresses):
+        raise MachineError(
+            Problem(
+                "machine.public-address",
+                "an address that other machines reach needs a key",
+                f"`{config.host}` and no {API_KEY} in the environment",
+                f"set {API_KEY} to a long random text, or serve on 127.0.0.1",
+            )
+        )
+    family, address = found[0][0], found[0][4]
+    # Named as TCP, or asyncio leaves Nagle's algorithm on, and each answer waits 40 ms for the client's ACK.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise MachineError(_not_listening(config, error)) from None
+    return listening
+
+
+def _not_listening(config: ServeConfig, error: OSError) -> Problem:
+    if error.errno == errno.EADDRINUSE:
+        return Problem(
+            "machine.port-in-use",
+            "a server has its port to itself",
+            f"port {config.port} of {config.host} is in use",
+            "stop what listens there, or serve on another one: modelwright serve --port 8081",
+        )
+    return Problem(
+        "machine.address-refused",
+        "a server listens on an address and a port that this machine grants",
+        f"{config.host}, port {config.port}: {os.strerror(error.errno or 0)}",
+        "set serve.host to 127.0.0.1 and serve.port to a number above 1023",
+    )
+
+
+def _ignore_repeats() -> dict[int, signal.Handlers | Callable[..., object] | int | None]:
+    """Make signals that uvicorn raises again, once it has ended well, do nothing; returns what they did."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,0 +1,1 @@
+"""The stage `data`: sources become rows with stable ids, split, checked and counted."""

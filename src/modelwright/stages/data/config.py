@@ -1,0 +1,150 @@
+"""The section `data` of the project file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+SHARES = ("train", "validation", "test")
+KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _as_mapping(value: Any) -> Any:
+    return {name: name for name in value} if isinstance(value, list | tuple) else value
+
+
+Sources = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+
+
+class Shares(BaseModel):
+    """How many percent of the rows go where."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: float = Field(70, ge=0, le=100, description="percent that teach")
+    validation: float = Field(20, ge=0, le=100, description="percent on which choices are made")
+    test: float = Field(10, ge=0, le=100, description="percent that prove; no choice ever sees them")
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 100) > 1e-6:
+            raise ValueError(f"train, validation and test are percents that add up to 100; found {total:g}")
+        if self.train <= 0 or self.validation <= 0:
+            raise ValueError("train and validation each need a share above 0")
+        return self
+
+
+class Split(Shares):
+    """Where rows go, by a hash of their inputs: new rows move no old one, and equal inputs stay together."""
+
+    key: str = Field("", description="a text that changes which rows are drawn; a new key is a new test set")
+    classes: Mapping[str, Shares] = Field(
+        {},
+        description="other shares for some classes of the first output that has classes, so that a rare "
+        "class is tested on enough rows; a row whose label is corrected may then move",
+    )
+
+    @model_validator(mode="after")
+    def _bounded_key(self) -> Self:
+        if len(self.key.encode()) > KEY_BYTES:
+            raise ValueError(f"key has at most {KEY_BYTES} bytes; found {len(self.key.encode())}")
+        return self
+
+
+# With a test file of its own, a tenth of the training rows validates.
+SPLIT_OF_TRAIN = Split(train=90, validation=10, test=0)
+
+
+class DataConfig(BaseModel):
+    """What the function learns from. Either `source`, or `train` and `test` (and `validation`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Sources | None = Field(
+        None,
+        description="a file, a pattern (`data/*.csv`) or a resource of an installed Python package "
+        "(`package:NAME==VERSION/FILE`), or a list of them; split into train, validation and test",
+    )
+    train: Sources | None = Field(None, description="sources of the training rows")
+    validation: Sources | None = Field(
+        None, description="sources of the validation rows; else 10 % of `train`, by the hash of `split`"
+    )
+    test: Sources | None = Field(None, description="sources of the test rows")
+    columns: Mapping[str, str] = Field(
+        {}, description="name in the signature: name in the data, where the two differ"
+    )
+    keep: Annotated[Mapping[str, str], BeforeValidator(_as_mapping)] = Field(
+        {},
+        description="more columns to keep beside the signature's, for slices, groups and time: a list of "
+        "names, or name: name in the data",
+    )
+    split: Split = Field(Split(), description="how `source` is split, or `train` without `validation`")
+    invalid: Literal["error", "drop"] = Field(
+        "error",
+        description="what becomes of rows with a value that its kind refuses, or a required one that is "
+        "missing: `error` stops and names them, `drop` sets them aside and counts them",
+    )
+    repeated: Literal["drop", "keep"] = Field(
+        "drop",
+        description="what becomes of training rows whose inputs also stand in validation or test (and "
+        "validation rows whose inputs stand in test): `drop` sets them aside, so that no answer is learned "
+        "by heart; `keep` where equal inputs are natural, as with a few categories",
+    )
+    untested: tuple[str, ...] = Field(
+        (),
+        description="classes that may have no test row; without a test row nothing is proved about a class",
+    )
+    encoding: str | None = Field(
+        None, description="the encoding of text files (`gb18030`, `cp1252`); detected by default"
+    )
+    separator: str | None = Field(
+        None, min_length=1, max_length=1, description="what separates cells; one of , ; tab | by default"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_name_rows(self) -> Self:
+        if self.source is not None:
+            if given := [name for name in SHARES if getattr(self, name) is not None]:
+                raise ValueError(f"`source` is split by us: leave out {', '.join(given)}, or `source`")
+        elif self.train is None or self.test is None:
+            raise ValueError("name `source`, which is split by us, or both `train` and `test`")
+        elif self.split.classes:
+            raise ValueError("`split.classes` is for `source`; here the files decide what is tested")
+        elif self.split.model_fields_set & set(SHARES) and (
+            self.validation is not None or self.split.test > 0
+        ):
+            raise ValueError(
+                "the files decide what is tested: shares of `split` may divide `train` into train and "
+                "validation (with test: 0), where no `validation` is named"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _known_encoding(self) -> Self:
+        if self.encoding is not None:
+            try:
+                "".encode(self.encoding)
+            except LookupError:
+                raise ValueError(f"encoding must be one that Python knows; found {self.encoding!r}") from None
+        return self
+
+    @property
+    def splits(self) -> Mapping[str, Sources]:
+        """Return the sources by what they are for: `source`, or train, validation and test."""
+        if self.source is not None:
+            return {"source": self.source}
+        return {name: sources for name in SHARES if (sources := getattr(self, name)) is not None}
+
+    @property
+    def shares(self) -> Split:
+        """Return the shares that hold: those of `split`, or 90/10 of `train` where none are set."""
+        if self.source is None and not self.split.model_fields_set & set(SHARES):
+            return SPLIT_OF_TRAIN.model_copy(update={"key": self.split.key})
+        return self.split

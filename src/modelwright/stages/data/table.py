@@ -1,0 +1,24 @@
+"""A source as it was read: columns of raw cells, not yet checked by any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of raw cells by name, all with `rows` cells.
+
+    `name` is what messages call the source. A text file has an `encoding`, a delimited one a `separator`.
+    `made` are columns that no one wrote: the keys of a JSON object of objects. `notes` are for the summary.
+    """
+
+    name: str
+    columns: Mapping[str, Sequence[Any]]
+    rows: int
+    encoding: str | None = None
+    separator: str | None = None
+    made: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Evaluate: the packaged function against the test rows, sealed as evidence with report and model card."""

@@ -1,0 +1,101 @@
+"""Compares with the package in production: the same rows, answered by both, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from modelwright.core import metrics
+from modelwright.core.errors import PackageError
+from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.outcomes import ClassOutcomes, Outcomes
+from modelwright.core.requirement import Requirement
+from modelwright.core.signature import Signature
+from modelwright.serve import package as packages
+from modelwright.serve.measure import Measured
+from modelwright.stages.evaluate import measuring
+from modelwright.stages.evaluate.measuring import Answered
+
+
+class Champion(Protocol):
+    """The package in production: its folder and the digest that its version has."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
+def differences(
+    champion: Champion,
+    signature: Signature,
+    ours: Answered,
+    requirements: Sequence[Requirement],
+    confidence: float,
+) -> tuple[list[Measurement], str | None]:
+    """Return paired differences on test rows, ours less the champion's, and why there are none, if so.
+
+    They cover each output's metrics as a whole and what a relative bar asks for. Where the champion cannot
+    answer these rows, what is asked for has no value, so that no relative bar is met by chance.
+    """
+    asked = [one.subject for one in requirements if one.bar.champion and Phase.TEST in one.metric.phases]
+    wanted = [s for field in signature.outputs for s in measuring.plain_subjects(field)]
+    try:
+        answered = measuring.answer(packages.read(champion.path), signature, ours.columns)
+        aligned = {
+            name: _aligned(mine, answered.outcomes[name], name) for name, mine in ours.outcomes.items()
+        }
+    except (PackageError, KeyError, ValueError) as error:
+        nothing = [_nothing(subject, len(measuring.rows_of(subject, ours)), confidence) for subject in asked]
+        return (
+            nothing,
+            f"The version in production cannot answer these rows, so there is no comparison: {error}",
+        )
+    theirs = Answered(ours.columns, aligned)
+    return [
+        metrics.measure_difference(
+            subject, measuring.rows_of(subject, ours), measuring.rows_of(subject, theirs), confidence
+        )
+        for subject in dict.fromkeys([*wanted, *asked])
+    ], None
+
+
+def running_differences(
+    ours: Sequence[Measurement], theirs: Measured, requirements: Sequence[Requirement], confidence: float
+) -> Iterator[Measurement]:
+    """Yield the differences in latency, memory and size that relative bars ask for."""
+    asked = {one.subject for one in requirements if one.bar.champion and Phase.PACKAGE in one.metric.phases}
+    by_subject = {m.subject: m for m in measuring.of_running(theirs, confidence)}
+    yield from (metrics.difference(m, by_subject[m.subject]) for m in ours if m.subject in asked)
+
+
+def asks_for_running(requirements: Sequence[Requirement]) -> bool:
+    """Tell whether a bar compares what it costs to run the function with the champion's cost."""
+    return any(one.bar.champion and Phase.PACKAGE in one.metric.phases for one in requirements)
+
+
+def _aligned(ours: Outcomes, theirs: Outcomes, output: str) -> Outcomes:
+    """Return the champion's outcomes in our classes; an answer that is none of them is no answer."""
+    if type(ours) is not type(theirs):
+        raise ValueError(f"its output {output} is of another kind")
+    if not (isinstance(ours, ClassOutcomes) and isinstance(theirs, ClassOutcomes)):
+        return theirs
+    places = np.array([_place(name, ours.classes) for name in theirs.classes], dtype=np.int64)
+    shared = places >= 0
+    probabilities = np.zeros((len(theirs), len(ours.classes)))
+    probabilities[:, places[shared]] = theirs.probabilities[:, shared]
+    predicted = np.where(theirs.predicted < 0, -1, places[theirs.predicted])
+    return ClassOutcomes(ours.classes, ours.truth, predicted, probabilities)
+
+
+def _place(name: str, classes: Sequence[str]) -> int:
+    return classes.index(name) if name in classes else -1
+
+
+def _nothing(subject: Subject, rows: int, confidence: float) -> Measurement:
+    # n of at least 1: a bar that should have been measured and was not is unmet, never pending or open
+    return Measurement(subject, Phase.TEST, None, None, None, max(rows, 1), "none", confidence)

@@ -1,0 +1,27 @@
+"""The section `evaluate` of the project file."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EvaluateConfig(BaseModel):
+    """How a package is measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    baselines: bool = Field(
+        default=True,
+        description="also learn and measure two simple baselines, the least that learning must beat",
+    )
+    baseline_rows: int = Field(
+        20_000,
+        ge=100,
+        description="training rows, evenly spaced, that the linear baseline learns from at most",
+    )
+    latency_requests: int = Field(
+        1000,
+        ge=100,
+        description="requests that latency is measured on, one after another or at the stated load",
+    )
+    errors: int = Field(20, ge=0, description="wrong answers of highest confidence that the report shows")

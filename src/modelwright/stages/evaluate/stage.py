@@ -1,0 +1,323 @@
+"""The stage `evaluate`: the packaged function against the test rows. The only stage that reads them.
+
+evidence/evidence.json      measurements, differences, baselines; no verdicts (see `evidence`)
+evidence/outcomes.parquet   of each test row: id, and by output truth, answer, confidence, probabilities
+report/details.json         what the report draws beside the evidence
+report/report.html          the report, and
+report/CARD.md              the model card, both without verdicts; who has judged renders them again with them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from modelwright.core import metrics
+from modelwright.core.errors import DataError, PackageError, Problem
+from modelwright.core.measurement import Measurement
+from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
+from modelwright.core.progress import Progress
+from modelwright.core.requirement import Requirement
+from modelwright.core.signature import Signature
+from modelwright.core.units import Unit, parse_quantity
+from modelwright.core.verdict import look_confidence
+from modelwright.engine.store import Part
+from modelwright.learners._examples import ID, column_names, read_columns
+from modelwright.serve import measure as running
+from modelwright.serve import package as packages
+from modelwright.serve.package import Package
+from modelwright.stages.evaluate import baselines, findings, measuring
+from modelwright.stages.evaluate import champion as champions
+from modelwright.stages.evaluate.card import render_card
+from modelwright.stages.evaluate.champion import Champion
+from modelwright.stages.evaluate.config import EvaluateConfig
+from modelwright.stages.evaluate.evidence import (
+    DETAILS,
+    EVIDENCE,
+    FORMAT,
+    OUTCOMES,
+    Baseline,
+    Details,
+    Evidence,
+    write,
+)
+from modelwright.stages.evaluate.measuring import Answered, Columns
+from modelwright.stages.evaluate.report import render_report
+
+TIMED_ROWS = 500  # test rows, evenly spaced, that requests are made of
+FEW_ROWS = 30  # test rows of a class below which its figures are rough
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of the three splits as columns; those of test also with ids and what the project keeps."""
+
+    ids: Sequence[str]
+    train: Columns
+    test: Columns
+    counts: Mapping[str, int]
+
+
+def evaluate(
+    package: Part,
+    train: Part,
+    validation: Part,
+    test: Part,
+    signature: Signature,
+    requirements: Sequence[Requirement],
+    config: EvaluateConfig,
+    confidence: float,
+    look: int,
+    champion: Champion | None,
+    load: str | None,
+    purpose: str | None,
+    out: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write evidence and report into `out` and return a summary; raises PackageError for a damaged package.
+
+    Of the requirements only what they measure matters, not their bars. `look` counts the packages judged on
+    this test set, this one included; `load` is the rate at which latency is measured (`50 /s`).
+    """
+    read = packages.read(package.path)
+    _require_signature(read, signature)
+    rows = _read(signature, train, validation, test)
+    at = look_confidence(confidence, look)
+    with progress.task("evaluating", 4) as task:
+        answered = measuring.answer(read, signature, rows.test)
+        wanted = [*measuring.subjects(signature, answered.outcomes), *measuring.of_requirements(requirements)]
+        shown = measuring.on_rows(list(dict.fromkeys(wanted)), answered, at)
+        task.advance(note="answered")
+        plan = running.Plan(
+            load=None if load is None else parse_quantity(load, Unit.PER_SECOND),
+            requests=config.latency_requests,
+        )
+        requests = _requests(signature, rows.test)
+        ran = running.measure(package.path, requests, plan)
+        costs = measuring.of_running(ran, confidence)
+        task.advance(note="timed")
+        compared, warning = _compared(champion, signature, answered, requirements, at)
+        if champion is not None and champions.asks_for_running(requirements):
+            theirs = running.measure(champion.path, requests, plan)
+            compared += champions.running_differences(costs, theirs, requirements, confidence)
+        task.advance(note="compared")
+        simple = tuple(_baselines(signature, rows, answered, config, at)) if config.baselines else ()
+        task.advance(note="baselines learned")
+    details = _details(read, signature, rows, answered, ran, load, config, confidence)
+    evidence = Evidence(
+        format=FORMAT,
+        signature=str(signature),
+        purpose=purpose,
+        package=package.digest,
+        test=test.digest,
+        champion=champion.digest if champion is not None else None,
+        look=look,
+        confidence=confidence,
+        measurements=(*shown, *costs),
+        differences=tuple(compared),
+        baselines=simple,
+        warnings=tuple(_warnings(details, shown, simple, warning)),
+    )
+    _write(out, evidence, details, rows, answered)
+    return {
+        "rows": len(rows.ids),
+        "look": look,
+        "measurements": {str(m.subject): m.value for m in (*shown, *costs) if m.subject.of is None},
+        "warnings": list(evidence.warnings),
+    }
+
+
+def _require_signature(package: Package, signature: Signature) -> None:
+    if str(package.body.signature) != str(signature):
+        raise PackageError(
+            Problem(
+                "evaluate.other-signature",
+                rule=f"the package has the signature of the project, {signature}",
+                found=str(package.body.signature),
+                next_step="make the package again: `modelwright package`",
+            )
+        )
+
+
+def _read(signature: Signature, train: Part, validation: Part, test: Part) -> _Rows:
+    fields = [field.name for field in (*signature.inputs, *signature.outputs)]
+    columns = read_columns(test.path, column_names(test.path))
+    ids = columns.pop(ID)
+    if not ids:
+        raise DataError(
+            Problem(
+                "evaluate.no-rows",
+                rule="the test split holds rows",
+                found="none",
+                next_step="name test data in `data.test`, or give it a share in `data.split`",
+            )
+        )
+    learned = read_columns(train.path, fields)
+    counts = {
+        "train": len(learned[fields[0]]),
+        "validation": len(read_columns(validation.path, [ID])[ID]),
+        "test": len(ids),
+    }
+    return _Rows(ids, learned, columns, counts)
+
+
+def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
+    """Return some test rows as requests, evenly spaced, so that short and long ones are among them."""
+    count = len(test[signature.inputs[0].name])
+    places = np.linspace(0, count - 1, min(count, TIMED_ROWS)).astype(np.int64).tolist()
+    return [{field.name: test[field.name][place] for field in signature.inputs} for place in places]
+
+
+def _compared(
+    champion: Champion | None,
+    signature: Signature,
+    answered: Answered,
+    requirements: Sequence[Requirement],
+    confidence: float,
+) -> tuple[list[Measurement], str | None]:
+    if champion is None:
+        return [], None
+    return champions.differences(champion, signature, answered, requirements, confidence)
+
+
+def _baselines(
+    signature: Signature, rows: _Rows, answered: Answered, config: EvaluateConfig, confidence: float
+) -> Iterator[Baseline]:
+    """Yield what simple rules, learned from the training split, show on the same test rows."""
+    for field in signature.outputs:
+        reference = answered.outcomes[field.name]
+        constant = baselines.constant(rows.train[field.name], reference)
+        if isinstance(constant, ClassOutcomes):
+            commonest = constant.classes[int(constant.predicted[0])]
+            says = f"answers “{commonest}”, the commonest class of the training split, to everything"
+        else:
+            says = (
+                f"answers {float(constant.predicted[0]):.4g}, the mean of the training split, to everything"
+            )
+        yield _baseline("always the same", says, field.name, constant, signature, confidence)
+        linear = baselines.linear(signature, field, rows.train, rows.test, reference, config.baseline_rows)
+        if linear is not None:
+            yield _baseline(
+                "linear model",
+                baselines.describe(signature, field),
+                field.name,
+                linear,
+                signature,
+                confidence,
+            )
+
+
+def _baseline(
+    name: str, says: str, output: str, outcomes: Outcomes, signature: Signature, confidence: float
+) -> Baseline:
+    field = next(one for one in signature.outputs if one.name == output)
+    return Baseline(
+        name,
+        says,
+        output,
+        tuple(metrics.measure(subject, outcomes, confidence) for subject in measuring.plain_subjects(field)),
+    )
+
+
+def _details(
+    package: Package,
+    signature: Signature,
+    rows: _Rows,
+    answered: Answered,
+    ran: running.Measured,
+    load: str | None,
+    config: EvaluateConfig,
+    confidence: float,
+) -> Details:
+    inputs = {field.name: rows.test[field.name] for field in signature.inputs}
+    classes, numbers = [], []
+    for name, found in answered.outcomes.items():
+        if isinstance(found, NumberOutcomes):
+            numbers.append(findings.of_numbers(name, found, rows.ids, inputs, mistakes=config.errors))
+        else:
+            classes.append(
+                findings.of_classes(
+                    name, found, rows.train[name], rows.ids, inputs, rows.test[name],
+                    confidence=confidence, mistakes=config.errors,
+                )
+            )  # fmt: skip
+    return Details(
+        rows=rows.counts,
+        classes=tuple(classes),
+        numbers=tuple(numbers),
+        latencies_s=tuple(sorted(ran.latency_s)),
+        load=f"{load}, arriving at random" if load else "one request at a time",
+        made={
+            **{f"made from: {name}": value for name, value in package.lineage.items()},
+            **{f"version of {name}": value for name, value in package.versions.items()},
+            "threads": str(ran.threads),
+        },
+    )
+
+
+def _warnings(
+    details: Details,
+    shown: Sequence[Measurement],
+    simple: Sequence[Baseline],
+    of_champion: str | None,
+) -> Iterator[str]:
+    """Yield what a reader should know before believing the figures."""
+    if of_champion is not None:
+        yield of_champion
+    values = {m.subject: m.value for m in shown}
+    for baseline in simple:
+        for theirs in baseline.measurements[:1]:  # the output's main metric
+            ours = values[theirs.subject]
+            if ours is None or theirs.value is None:
+                continue
+            better = ours > theirs.value
+            if metrics.get(theirs.subject.metric).better == "lower":
+                better = ours < theirs.value
+            if not better:
+                yield (
+                    f"A simple baseline ({baseline.name}) does as well as this package: {theirs.subject} "
+                    f"{theirs.value:.4g} against {ours:.4g}."
+                )
+    for output in details.classes:
+        if few := sum(n < FEW_ROWS for n in output.test_rows):
+            yield (
+                f"{few} of {len(output.classes)} classes of {output.output} have fewer than {FEW_ROWS} test "
+                "rows; their figures are rough, as their intervals show."
+            )
+
+
+def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answered: Answered) -> None:
+    write(evidence, out / "evidence" / EVIDENCE)
+    _outcomes_frame(rows, answered).write_parquet(out / "evidence" / OUTCOMES, compression="zstd")
+    write(details, out / "report" / DETAILS)
+    (out / "report" / "report.html").write_text(render_report(evidence, details), encoding="utf-8")
+    (out / "report" / "CARD.md").write_text(render_card(evidence, details), encoding="utf-8")
+
+
+def _outcomes_frame(rows: _Rows, answered: Answered) -> pl.DataFrame:
+    """Return for each test row `id`, then `{output}.truth`, `.answer`, `.confidence`, `.probabilities`.
+
+    `probabilities` is a list in the order of the output's classes, which details.json names.
+    """
+    columns = [pl.Series(ID, rows.ids, dtype=pl.String)]
+    for name, found in answered.outcomes.items():
+        columns.append(pl.Series(f"{name}.truth", rows.test[name], strict=False))
+        if isinstance(found, NumberOutcomes):
+            columns.append(pl.Series(f"{name}.answer", found.predicted))
+            continue
+        answers = [found.classes[place] if place >= 0 else None for place in found.predicted.tolist()]
+        columns += [
+            pl.Series(f"{name}.answer", answers, dtype=pl.String),
+            pl.Series(f"{name}.confidence", found.probabilities.max(axis=1)),
+            pl.Series(
+                f"{name}.probabilities",
+                found.probabilities.astype(np.float32).tolist(),
+                dtype=pl.List(pl.Float32),
+            ),
+        ]
+    return pl.DataFrame(columns)

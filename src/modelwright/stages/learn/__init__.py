@@ -1,0 +1,1 @@
+"""The stage `learn`: learns the body as `plan` sealed it."""

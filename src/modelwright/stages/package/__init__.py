@@ -1,0 +1,1 @@
+"""Package: what was learned, exported, proved equal to the network, compressed where that costs nothing."""

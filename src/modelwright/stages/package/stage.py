@@ -1,0 +1,190 @@
+"""The stage `package`: from what was learned to the files that serve.
+
+package/          the package, as `modelwright.serve.package` writes it
+report/           package.json: the candidates, what each showed on validation, which was taken and why
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modelwright import learners
+from modelwright.core import digest as digests
+from modelwright.core.errors import PackageError, Problem
+from modelwright.core.progress import Progress
+from modelwright.core.requirement import Requirement
+from modelwright.core.signature import Signature
+from modelwright.engine.store import Part
+from modelwright.learners._examples import column_names, read_columns
+from modelwright.learners.base import Learner
+from modelwright.serve import package as packages
+from modelwright.serve.function import load
+from modelwright.stages.package import accept
+from modelwright.stages.package.candidate import (
+    Bench,
+    Candidate,
+    batch_dependence,
+    require_sound,
+    try_out,
+)
+from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
+from modelwright.stages.package.config import PackageConfig
+
+FORMAT = 1
+CHECKED_ROWS = (
+    512  # of validation, evenly spaced: parity and batches are facts of a graph, which few rows show
+)
+COMPARED_ROWS = 4096  # of validation, evenly spaced: what the compressed graph must keep is an estimate
+SERVES = ("numpy", "onnxruntime", "tokenizers")  # libraries whose version can change an answer
+
+
+def package(
+    learned: Part,
+    choice: Part,
+    train: Part,
+    validation: Part,
+    signature: Signature,
+    requirements: Sequence[Requirement],
+    config: PackageConfig,
+    out: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the package and its report into `out`, and return a summary.
+
+    The exact graph must answer as the network did before export, and independently of its batch; raises
+    PackageError where it does not. The compressed one is taken when `accept` finds nothing against it.
+    Nothing here is timed, so that the same inputs give the same bytes.
+    """
+    chosen = json.loads((choice.path / "choice.json").read_text(encoding="utf-8"))
+    learner = learners.get(chosen["learner"])
+    bench = _bench(learner, learned, validation, signature, requirements, int(chosen["threads"]))
+    with progress.task("packaging", 2 if config.compress == "none" else 3) as task:
+        exact = try_out("exact", learner.export(learned.path), bench)
+        require_sound(exact)
+        task.advance(note="exported")
+        compressed = None if config.compress == "none" else _compressed(learner, exact, bench, config)
+        if compressed is not None:
+            task.advance(note=compressed.refused or "compressed")
+        taken = exact if compressed is None or compressed.refused else compressed
+        packages.write(
+            taken.body,
+            out / "package",
+            lineage={
+                "learner": chosen["learner"],
+                **({"pretrained": chosen["pretrained"]} if chosen.get("pretrained") else {}),
+                **{part.name: part.digest for part in (train, validation, choice, learned)},
+            },
+            versions={name: version(name) for name in SERVES},
+            threads=bench.threads,
+        )
+        load(out / "package")  # what was written can be read, verified and opened
+        digest = digests.of_folder(out / "package")  # as the store, and so every version, names it
+        task.advance()
+    candidates = [exact, *([compressed] if compressed is not None else [])]
+    why = _why(config, compressed)
+    size_bytes = packages.size_bytes(out / "package")
+    _write_report(out / "report", digest, size_bytes, candidates, taken, why, chosen, bench)
+    return {"package": digest, "size_bytes": size_bytes, "taken": taken.name, "why": why}
+
+
+def _bench(
+    learner: Learner,
+    learned: Part,
+    validation: Part,
+    signature: Signature,
+    requirements: Sequence[Requirement],
+    threads: int,
+) -> Bench:
+    fields = [field.name for field in (*signature.inputs, *signature.outputs)]
+    kept = [name for name in column_names(validation.path) if name not in fields and name != "id"]
+    columns = _spaced(read_columns(validation.path, [*fields, *kept]), COMPARED_ROWS)
+    facts = _spaced(columns, CHECKED_ROWS)
+    network = learner.predict(learned.path, {field.name: facts[field.name] for field in signature.inputs})
+    return Bench(facts, columns, network, requirements, threads)
+
+
+def _spaced(columns: Columns, most: int) -> Columns:
+    """Return at most so many rows, evenly spaced over all."""
+    count = len(next(iter(columns.values())))
+    rows = np.linspace(0, count - 1, min(count, most)).astype(np.int64)
+    return {name: [column[row] for row in rows] for name, column in columns.items()}
+
+
+def _compressed(learner: Learner, exact: Candidate, bench: Bench, config: PackageConfig) -> Candidate | None:
+    """Return the compressed candidate, refused or not; None where the learner has none.
+
+    Raises PackageError where the project insists on it and it cannot be had.
+    """
+    body = learner.compress(exact.body)
+    insists = config.compress == "int8"
+    if body is None:
+        if insists:
+            raise PackageError(_not_compressed(f"the learner `{learner.name}` has no compressed form"))
+        return None
+    tried = try_out("int8", body, bench)
+    refused = batch_dependence(tried.batches) or accept.objection(exact.figures, tried.figures)
+    if refused is None and not insists and tried.graph_bytes >= exact.graph_bytes:
+        refused = "it is not smaller"
+    if refused and insists:
+        raise PackageError(_not_compressed(refused))
+    return replace(tried, refused=refused)
+
+
+def _not_compressed(found: str) -> Problem:
+    return Problem(
+        "package.not-compressed",
+        rule="`package.compress: int8` needs a compressed graph that keeps what the exact one shows",
+        found=found,
+        next_step="set `package.compress: auto`: it takes the exact graph where the other is refused",
+    )
+
+
+def _why(config: PackageConfig, compressed: Candidate | None) -> str:
+    if config.compress == "none":
+        return "the exact graph, because the project asks for no compression"
+    if compressed is None:
+        return "the exact graph, because this learner has no compressed form"
+    if compressed.refused:
+        return f"the exact graph, because the compressed one was refused: {compressed.refused}"
+    return "the compressed graph: it keeps what the exact one shows on validation, and is smaller"
+
+
+def _write_report(
+    folder: Path,
+    digest: str,
+    size_bytes: int,
+    candidates: Sequence[Candidate],
+    taken: Candidate,
+    why: str,
+    chosen: Mapping[str, Any],
+    bench: Bench,
+) -> None:
+    report = {
+        "format": FORMAT,
+        "package": digest,
+        "size_bytes": size_bytes,
+        "taken": taken.name,
+        "why": why,
+        "candidates": [candidate.as_json() for candidate in candidates],
+        "rules": {
+            "parity": f"no probability differs by more than {PARITY_TOLERANCE} from the network's",
+            "batches": f"alone and in batches of {', '.join(map(str, BATCH_SIZES))}, no label differs and no "
+            f"confidence by more than {BATCH_TOLERANCE}",
+            "compression": accept.RULE,
+        },
+        "rows": {
+            "parity and batches": len(next(iter(bench.facts.values()))),
+            "compression": len(next(iter(bench.rows.values()))),
+        },
+        "learner": chosen["learner"],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1)
+    (folder / "package.json").write_text(text + "\n", encoding="utf-8")

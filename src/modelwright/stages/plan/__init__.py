@@ -1,0 +1,1 @@
+"""The stage `plan`: chooses the learner and turns the budget into steps."""

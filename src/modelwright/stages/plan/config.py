@@ -1,0 +1,83 @@
+"""The sections `plan`, `model` and `learn` of the project file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from modelwright import learners
+from modelwright.core.errors import ProjectError
+from modelwright.core.units import Unit, parse_quantity
+from modelwright.learners.base import Training
+
+
+class PlanConfig(BaseModel):
+    """How the learner is chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learners: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="the learners to choose from; without it, all that accept the signature",
+    )
+
+
+class ModelConfig(BaseModel):
+    """The learner, and its own options: the keys beside `learner` and `pretrained`, which `plan` checks."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    learner: str | None = Field(None, description="the learner; without it, `plan` chooses one and says why")
+    pretrained: str | None = Field(
+        None,
+        description="where pretrained weights come from: a name, a folder or a hub id; without it, the "
+        "embedded encoder",
+    )
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Return the learner's own options as they were given."""
+        return dict(self.model_extra or {})
+
+
+class LearnConfig(Training):
+    """How to train: the budget, what decides the bits, and the keys that learners share."""
+
+    budget: str = Field("2 min", description="the time that learning may take: `90 s`, `2 min`, `3 h`")
+    seed: int = Field(0, ge=0, lt=2**63, description="what every random draw starts from")
+    threads: int | None = Field(
+        None, ge=1, description="threads that learn; without it, as many as there are cores"
+    )
+    precision: Literal["float32"] = Field(
+        "float32", description="the type of numbers that learning reckons in"
+    )
+
+    @field_validator("budget")
+    @classmethod
+    def _a_time(cls, text: str) -> str:
+        try:
+            seconds = parse_quantity(text, Unit.SECONDS)
+        except ProjectError:
+            seconds = 0.0
+        if seconds <= 0:
+            raise ValueError(f"must be a time above 0 with its unit. write it like 2 min; found {text!r}")
+        return text
+
+    @property
+    def budget_s(self) -> float:
+        """Return the budget in seconds."""
+        return parse_quantity(self.budget, Unit.SECONDS)
+
+    @property
+    def training(self) -> Training:
+        """Return the keys that learners share, alone."""
+        return Training(**{name: getattr(self, name) for name in Training.model_fields})
+
+
+def uses(config: PlanConfig, model: ModelConfig) -> tuple[str, ...]:
+    """Return the modules of the learners among which `plan` chooses, for the fingerprint of its code."""
+    names = (model.learner,) if model.learner else config.learners or learners.names()
+    return tuple(f"{learners.__name__}.{name}" for name in sorted(set(names) & set(learners.names())))

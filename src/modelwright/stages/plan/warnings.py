@@ -1,0 +1,78 @@
+"""What is worth knowing before learning starts: bars that the forecast breaks, keys without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from modelwright.core.requirement import Requirement
+from modelwright.core.units import Unit, format_quantity
+from modelwright.learners.base import Forecast, Learner, Training
+from modelwright.stages.plan.config import LearnConfig
+from modelwright.stages.plan.ranking import Foretold
+
+# Of the exported size, what weights in 8 bits leave; a tokenizer and the like stay as they are.
+COMPRESSED_SHARE = 0.27
+
+
+def warnings(
+    chosen: Foretold,
+    learn: LearnConfig,
+    requirements: Sequence[Requirement],
+    profile: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """Return one line for each thing that is likely to go wrong or to disappoint."""
+    return (
+        *([f"{chosen.learner.name} does not fit: {chosen.lack}"] if chosen.lack else []),
+        *_bars(chosen.learner, chosen.forecast, requirements),
+        *_without_effect(chosen.learner, learn),
+        *_constant(profile),
+    )
+
+
+def _bars(learner: Learner, forecast: Forecast, requirements: Sequence[Requirement]) -> Iterator[str]:
+    for requirement in requirements:
+        if requirement.bar.champion or requirement.metric.better != "lower":
+            continue
+        name, bar = requirement.subject.metric, requirement.bar.value
+        if name == "size" and forecast.package_bytes > bar:
+            yield f"{requirement.text}: {_size(learner, forecast, bar)}"
+        if name.startswith("latency_") and forecast.latency_s > bar:
+            took = format_quantity(forecast.latency_s, Unit.SECONDS)
+            yield f"{requirement.text}: one request took {took} here, before compression"
+
+
+def _size(learner: Learner, forecast: Forecast, bar: float) -> str:
+    exported = format_quantity(forecast.package_bytes, Unit.BYTES)
+    if not compresses(learner):
+        return f"foretold are up to {exported}, and {learner.name} has no smaller form"
+    small = forecast.package_bytes * COMPRESSED_SHARE
+    told = f"foretold are {exported} as exported and about {format_quantity(small, Unit.BYTES)} in 8 bits"
+    return f"{told}; only the compressed one can meet it" if small <= bar else f"{told}; neither can meet it"
+
+
+def compresses(learner: Learner) -> bool:
+    """Say whether a learner has a compressed form of its bodies."""
+    return type(learner).compress is not Learner.compress
+
+
+def _without_effect(learner: Learner, learn: LearnConfig) -> Iterator[str]:
+    given = [name for name in Training.model_fields if getattr(learn, name) is not None]
+    for name in given:
+        if name not in learner.takes:
+            takes = ", ".join(sorted(learner.takes))
+            yield f"learn.{name} has no effect on {learner.name}, which takes {takes}"
+
+
+def _constant(profile: Mapping[str, Any]) -> Iterator[str]:
+    for name, column in profile["inputs"].items():
+        if column["missing"] == column["rows"]:
+            yield f"input `{name}` is missing in every row, and teaches nothing"
+        elif not column["missing"] and _one_value(column):
+            yield f"input `{name}` has the same value in every row, and teaches nothing"
+
+
+def _one_value(column: Mapping[str, Any]) -> bool:
+    if "distinct" in column:
+        return bool(column["distinct"] == 1)
+    return "least" in column and bool(column["least"] == column["most"])

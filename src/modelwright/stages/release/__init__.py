@@ -1,0 +1,1 @@
+"""Rolls a version out to users, gated by its requirements."""

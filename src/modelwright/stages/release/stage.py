@@ -1,0 +1,67 @@
+"""Release: write the wish that a version be served, if every requirement that can be proved by now is.
+
+It acts on the world and is never cached. It is idempotent: a version that is already wished for is not wished
+for again. The gateway alone moves traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from modelwright.core.errors import Problem, StateError
+from modelwright.core.verdict import Verdict, gate
+from modelwright.state.database import State
+
+RELEASED: Literal["released"] = "released"
+ALREADY: Literal["already released"] = "already released"
+HELD_BACK: Literal["held back"] = "held back"
+
+
+@dataclass(frozen=True)
+class Released:
+    """What became of a release: its state, what holds it back, and the version that was wished for before."""
+
+    state: Literal["released", "already released", "held back"]
+    blocking: tuple[Verdict, ...]
+    previous: int | None
+
+
+def release(
+    state: State,
+    number: int,
+    verdicts: Sequence[Verdict],
+    allow_inconclusive: bool | Collection[str],  # noqa: FBT001 - true allows all, texts allow some
+    strategy: str,
+    by: str,
+) -> Released:
+    """Wish for a version unless a verdict holds it back; raises StateError when the champion has changed.
+
+    A version was judged against the package that was in production then. If a bar refers to it and another
+    package is in production now, the verdict is about a comparison that no longer holds.
+    """
+    version, production = state.version(number), state.production()
+    if production is not None and production.number == number:
+        return Released(ALREADY, (), production.number)
+    now = production.package_digest if production else None
+    if any(one.requirement.bar.champion for one in verdicts) and version.champion_digest != now:
+        raise StateError(
+            Problem(
+                "release.champion-changed",
+                rule="a version is released against the champion that it was compared with",
+                found=f"version {number} was compared with {_short(version.champion_digest)}, "
+                f"and {_short(now)} is in production",
+                next_step="run `modelwright run`: it compares with the version now in production",
+            )
+        )
+    blocking = tuple(gate(verdicts, allow_inconclusive))
+    previous = production.number if production else None
+    if blocking:
+        return Released(HELD_BACK, blocking, previous)
+    state.wish(number, strategy, by)
+    return Released(RELEASED, (), previous)
+
+
+def _short(digest: str | None) -> str:
+    return f"package {digest[:12]}" if digest else "no package"

@@ -1,0 +1,34 @@
+"""The audit log: who did what when, written in the transaction that did it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, desc, insert, select
+
+from modelwright.state.schema import audit
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log; `detail` is JSON."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    detail: Mapping[str, Any]
+
+
+def write(connection: Connection, at: datetime, actor: str, action: str, detail: Mapping[str, Any]) -> None:
+    """Append an entry."""
+    connection.execute(insert(audit).values(at=at, actor=actor, action=action, detail=dict(detail)))
+
+
+def newest(connection: Connection, limit: int) -> list[Entry]:
+    """Return the newest entries, newest first."""
+    rows = connection.execute(select(audit).order_by(desc(audit.c.id)).limit(limit))
+    return [Entry(**row._mapping) for row in rows]

@@ -1,0 +1,1 @@
+"""How the state database came to be, step by step: scripts for Alembic, one a change of the schema."""

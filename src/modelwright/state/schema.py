@@ -1,0 +1,99 @@
+"""The tables of the state database, as they are now. How they came to be is in `migrations/versions`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+HEAD = "0001"
+"""The newest migration. It stands here so that opening a current database need not load Alembic."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time with its zone, kept as UTC: SQLite has no type for it, and would drop the zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the time as it is stored."""
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "a time needs a zone"
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Return the time as it was given, in UTC."""
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+# Names that follow a rule, so that a later migration can name what it changes, on every database.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("package_digest", String(64), nullable=False),
+    Column("evidence_digest", String(64), nullable=False),
+    Column("champion_digest", String(64)),
+    Column("package_key", String(64), nullable=False),
+    Column("evidence_key", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("package_digest", "evidence_digest"),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("test_digest", String(64), primary_key=True),
+    Column("package_digest", String(64), primary_key=True),
+    Column("k", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    UniqueConstraint("test_digest", "k"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", Integer, ForeignKey("versions.number"), nullable=False),
+    Column("strategy", String(32), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("wished_at", UtcTime, nullable=False),
+    Column("moved_at", UtcTime),
+    Column("by", String(200), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("detail", JSON, nullable=False),
+)

@@ -1,0 +1,49 @@
+"""`modelwright new`: what it writes is a project that reads, and nothing is overwritten."""
+
+import json
+
+import pytest
+
+from modelwright.cli.new import examples, make
+from modelwright.core.errors import ProjectError
+from modelwright.project import file
+
+
+def test_the_template_is_a_valid_project(tmp_path):
+    made = make(tmp_path / "p")
+    opened = file.read(tmp_path / "p" / "modelwright.yaml")
+    assert opened.signature.name == "label"
+    assert set(made.files) == {"modelwright.yaml", "data/README.txt", ".modelwright/modelwright.schema.json"}
+    schema = json.loads((tmp_path / "p" / ".modelwright" / "modelwright.schema.json").read_text())
+    assert "function" in schema["properties"]
+
+
+def test_an_example_is_copied_and_valid(tmp_path):
+    assert "insurance-routing" in examples()
+    made = make(tmp_path / "p", "insurance-routing")
+    assert made.files == ("modelwright.yaml",)
+    assert file.read(tmp_path / "p").signature.name == "route"
+
+
+def test_an_unknown_example_makes_nothing(tmp_path):
+    with pytest.raises(ProjectError) as caught:
+        make(tmp_path / "p", "insurance-routng")
+    assert caught.value.problems[0].next_step == "did you mean 'insurance-routing'?"
+    assert not (tmp_path / "p").exists()
+
+
+def test_nothing_is_overwritten(tmp_path):
+    make(tmp_path / "p")
+    before = (tmp_path / "p" / "modelwright.yaml").read_text()
+    (tmp_path / "file").write_text("x")
+    for folder in ("p", "file"):
+        with pytest.raises(ProjectError) as caught:
+            make(tmp_path / folder, "insurance-routing")
+        assert caught.value.problems[0].id == "new.exists"
+    assert (tmp_path / "p" / "modelwright.yaml").read_text() == before
+
+
+def test_a_folder_with_other_files_may_become_a_project(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    make(tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "x"

@@ -1,0 +1,58 @@
+"""Progress: bars on a terminal, plain lines elsewhere."""
+
+import io
+import os
+import pty
+
+from modelwright.cli.progress import Lines, OnTerminal, shown
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_short_task_prints_nothing_and_a_long_one_a_line_every_few_seconds():
+    out, clock = io.StringIO(), Clock()
+    with Lines(out, every_s=5, clock=clock).task("learn", total=200) as task:
+        for step in range(20):
+            clock.now = float(step)
+            task.advance(10, note=f"loss {1 / (step + 1):.2f}")
+    assert out.getvalue().splitlines() == [
+        "learn: 60 of 200, 30 %, loss 0.17, 5 s",
+        "learn: 110 of 200, 55 %, loss 0.09, 10 s",
+        "learn: 160 of 200, 80 %, loss 0.06, 15 s",
+    ]
+
+
+def test_a_task_of_unknown_length_counts():
+    out, clock = io.StringIO(), Clock()
+    with Lines(out, every_s=1, clock=clock).task("read") as task:
+        clock.now = 2.0
+        task.advance(7)
+    assert out.getvalue() == "read: 7, 2 s\n"
+
+
+def test_a_stream_that_is_no_terminal_gets_lines():
+    assert isinstance(shown(io.StringIO()), Lines)
+
+
+def test_a_terminal_gets_bars():
+    leader, follower = pty.openpty()
+    with os.fdopen(follower, "w") as stream:
+        assert isinstance(shown(stream), OnTerminal)
+    os.close(leader)
+
+
+def test_bars_open_nest_and_leave(capsys):
+    progress = OnTerminal()
+    with progress.task("outer", total=2) as outer:
+        outer.advance(1, note="[x]")
+        with progress.task("inner") as inner:
+            inner.advance()
+            progress.say("a line with [brackets]")
+    assert "a line with [brackets]" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""Quantities are read exactly, written back exactly, and rounded for people."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelwright.core.errors import ProjectError
+from modelwright.core.units import Unit, exact_quantity, format_quantity, parse_quantity
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(finite, st.sampled_from(Unit))
+def test_exact_text_is_read_back_as_the_same_float(value, unit):
+    assert parse_quantity(exact_quantity(value, unit), unit) == value
+
+
+@given(st.floats(), st.sampled_from(Unit))
+def test_every_value_can_be_shown(value, unit):
+    assert format_quantity(value, unit)
+
+
+@given(st.floats(1e-6, 1e14), st.sampled_from(Unit))
+def test_what_people_read_is_near(value, unit):
+    shown = parse_quantity(format_quantity(value, unit), unit)
+    assert shown == pytest.approx(value, rel=0.006, abs=6e-7)
+
+
+@given(st.text(max_size=12), st.sampled_from(Unit))
+def test_any_text_is_read_or_refused(text, unit):
+    try:
+        value = parse_quantity(text, unit)
+    except ProjectError as error:
+        assert error.problems[0].id in ("unit.number", "unit.symbol")
+    else:
+        assert exact_quantity(value, unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("15 ms", Unit.SECONDS, 0.015),
+        ("15ms", Unit.SECONDS, 0.015),
+        ("250 us", Unit.SECONDS, 0.00025),
+        ("2 min", Unit.SECONDS, 120),
+        ("1.5 h", Unit.SECONDS, 5400),
+        ("1 d", Unit.SECONDS, 86400),
+        ("60 MB", Unit.BYTES, 60_000_000),
+        ("1.5 GB", Unit.BYTES, 1_500_000_000),
+        ("97 %", Unit.FRACTION, 0.97),
+        ("0.1 %", Unit.FRACTION, 0.001),
+        ("0.97", Unit.FRACTION, 0.97),
+        (0.97, Unit.FRACTION, 0.97),
+        ("50 /s", Unit.PER_SECOND, 50),
+        ("2.5", Unit.OUTPUT, 2.5),
+        ("1e-3", Unit.NUMBER, 0.001),
+    ],
+)
+def test_reads_base_units(text, unit, value):
+    assert parse_quantity(text, unit) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "id"),
+    [
+        ("15", Unit.SECONDS, "unit.symbol"),
+        (15, Unit.SECONDS, "unit.symbol"),
+        ("60", Unit.BYTES, "unit.symbol"),
+        ("60 MiB", Unit.BYTES, "unit.symbol"),
+        ("60 ms", Unit.BYTES, "unit.symbol"),
+        ("97 ms", Unit.FRACTION, "unit.symbol"),
+        ("50", Unit.PER_SECOND, "unit.symbol"),
+        ("2 kg", Unit.OUTPUT, "unit.symbol"),
+        ("fast", Unit.SECONDS, "unit.number"),
+        ("", Unit.NUMBER, "unit.number"),
+        ("nan", Unit.NUMBER, "unit.number"),
+        ("1e999", Unit.NUMBER, "unit.number"),
+        (True, Unit.NUMBER, "unit.number"),
+    ],
+)
+def test_a_wrong_unit_is_told(text, unit, id):  # noqa: A002
+    with pytest.raises(ProjectError) as caught:
+        parse_quantity(text, unit)
+    assert caught.value.problems[0].id == id
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.015, Unit.SECONDS, "15 ms"),
+        (0.0149964, Unit.SECONDS, "15 ms"),
+        (90, Unit.SECONDS, "90 s"),
+        (7200, Unit.SECONDS, "2 h"),
+        (59_234_567, Unit.BYTES, "59.2 MB"),
+        (999_900, Unit.BYTES, "1000 kB"),
+        (0.97423, Unit.FRACTION, "0.974"),
+        (0.99996, Unit.FRACTION, "0.99996"),
+        (0.00004, Unit.FRACTION, "0.00004"),
+        (1.0, Unit.FRACTION, "1"),
+        (312.2, Unit.PER_SECOND, "312 /s"),
+        (0.0, Unit.BYTES, "0 B"),
+        (float("inf"), Unit.SECONDS, "inf"),
+    ],
+)
+def test_shows_for_people(value, unit, text):
+    assert format_quantity(value, unit) == text

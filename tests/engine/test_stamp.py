@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from modelwright.engine import stamp
+from modelwright.engine.stamp import StampedResult, Watch
+
+RESULT = StampedResult("accuracy met ✓\n", 0)
+LATER_NS = 1 << 62  # a clock so late that every file has settled
+
+
+@dataclass(frozen=True)
+class World:
+    root: Path
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(
+            files=(self.root / "rows.csv", self.root / "absent.csv"),
+            contents=(self.root / "modelwright.yaml",),
+            folders=(self.root / "weights",),
+            sources=(self.root / "code",),
+            listings=(self.root / "site",),
+        )
+
+    @property
+    def made(self) -> Watch:
+        return Watch(files=(self.root / "artifact.json",), databases=(self.root / "state.db",))
+
+    @property
+    def path(self) -> Path:
+        return self.root / "stamp.json"
+
+    def run(self, arguments: object = ("run",), *, settled: bool = True) -> bool:
+        clock = (lambda: LATER_NS) if settled else __import__("time").time_ns
+        before = stamp.take(self.watch, clock)
+        return stamp.write(self.path, arguments, before, self.made, RESULT, clock)
+
+    def read(self, arguments: object = ("run",)) -> StampedResult | None:
+        return stamp.read_if_unchanged(self.path, arguments)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    for name in (
+        "rows.csv",
+        "modelwright.yaml",
+        "weights/a/w.bin",
+        "code/a.py",
+        "code/b/c.py",
+        "artifact.json",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    (tmp_path / "site").mkdir()
+    with sqlite3.connect(tmp_path / "state.db") as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE t (x)")
+    database.close()
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_an_unchanged_world_is_answered_from_the_stamp(world: World, settled: bool) -> None:
+    assert world.read() is None
+    assert world.run(settled=settled)
+    assert world.read() == RESULT
+    assert world.read(["run"]) == RESULT
+    assert world.read(("run", "--json")) is None
+
+
+def edit(name: str, text: str = "22"):
+    return lambda root: (root / name).write_text(text)
+
+
+def commit(root: Path) -> None:
+    with sqlite3.connect(root / "state.db") as database:
+        database.execute("INSERT INTO t VALUES (1)")
+    database.close()
+
+
+CHANGES = {
+    "a row": edit("rows.csv"),
+    "a file comes": edit("absent.csv"),
+    "a file goes": lambda root: (root / "rows.csv").unlink(),
+    "the project file": edit("modelwright.yaml", "2"),
+    "a weight": edit("weights/a/w.bin"),
+    "a weight comes": edit("weights/a/new.bin"),
+    "the weights go": lambda root: (root / "weights").rename(root / "away"),
+    "code": edit("code/b/c.py"),
+    "new code": edit("code/d.py"),
+    "a library": lambda root: (root / "site" / "torch-2.14.dist-info").mkdir(),
+    "an artifact": edit("artifact.json"),
+    "the state": commit,
+}
+
+
+@pytest.mark.parametrize("settled", [True, False])
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_voids_the_stamp(world: World, change: str, settled: bool) -> None:
+    world.run(settled=settled)
+    CHANGES[change](world.root)
+    assert world.read() is None
+
+
+@pytest.mark.parametrize("change", ["a row", "code", "the project file", "a file comes", "a library"])
+def test_a_change_during_the_run_leaves_no_stamp(world: World, change: str) -> None:
+    assert world.run()
+    before = stamp.take(world.watch)
+    CHANGES[change](world.root)
+    assert not stamp.write(world.path, ("run",), before, world.made, RESULT)
+    assert world.read() is None
+
+
+def test_what_has_no_effect_leaves_the_stamp(world: World) -> None:
+    world.run()
+    project = world.root / "modelwright.yaml"
+    project.write_text(project.read_text())  # saved again without a change
+    (world.root / "code" / "notes.txt").write_text("no code")
+    (world.root / "state.db-wal").write_bytes(b"")  # left by a reader: it holds nothing
+    assert world.read() == RESULT
+
+
+def test_a_write_into_the_log_of_the_database_is_seen(world: World) -> None:
+    world.run()
+    database = sqlite3.connect(world.root / "state.db")
+    database.execute("INSERT INTO t VALUES (2)")
+    database.commit()
+    assert world.read() is None  # still open: the change is in the log alone
+    database.close()
+
+
+def test_a_second_change_within_one_tick_is_seen(world: World) -> None:
+    rows = world.root / "rows.csv"
+    for _ in range(50):  # often enough that several changes fall into one tick of the file system's clock
+        times = rows.stat()
+        assert world.run(settled=False)
+        rows.write_text("2" if rows.read_text() == "1" else "1")
+        os.utime(rows, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert world.read() is None
+
+
+def test_another_python_or_a_damaged_stamp_is_no_stamp(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.run()
+    whole = world.path.read_text()
+    for damaged in ("", "{", "[]", "null", whole[:-30] + "}", whole.replace('"format":1', '"format":2')):
+        world.path.write_text(damaged)
+        assert world.read() is None
+    world.path.write_text(whole)
+    monkeypatch.setattr(sys, "prefix", "/another/place")
+    assert world.read() is None
+
+
+def test_reading_a_stamp_loads_nothing_heavy(world: World) -> None:
+    world.run(["run"])
+    script = (
+        "import sys; before = set(sys.modules)\n"
+        "from pathlib import Path\n"
+        "from modelwright.engine import stamp\n"
+        f"assert stamp.read_if_unchanged(Path({str(world.path)!r}), ['run']) is not None\n"
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert loaded - set(sys.stdlib_module_names) == {"modelwright"}
+    assert not loaded & {"asyncio", "sqlite3", "email", "importlib.metadata", "ssl", "multiprocessing"}

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelwright import kinds
+from modelwright.core.outcomes import ClassOutcomes
+from modelwright.kinds.base import Answer, Role, ValueProblem
+from modelwright.kinds.category import CategoryState
+
+CATEGORY = kinds.get("category")
+STATE = CategoryState(("a", "b", "é"))
+
+
+def log_loss(logits: np.ndarray, truth: np.ndarray, state: CategoryState) -> float:
+    outcomes = CATEGORY.outcomes([state.classes[t] for t in truth], {"logits": logits}, state)
+    assert isinstance(outcomes, ClassOutcomes)
+    return float(-np.log(outcomes.probabilities[np.arange(len(truth)), truth]).mean())
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("1", "1"),
+        (1, "1"),
+        (1.0, "1"),
+        (-0.0, "0"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (" new  york ", "new york"),
+        ("", None),
+    ],
+)
+def test_codes_of_typed_tables_are_text_in_lenient_reading(cell: object, name: str | None) -> None:
+    assert CATEGORY.parse(cell, lenient=True) == name
+
+
+@pytest.mark.parametrize("cell", [float("nan"), float("inf"), [1], b"a"])
+def test_refuses_what_is_no_name(cell: object) -> None:
+    with pytest.raises(ValueProblem):
+        CATEGORY.parse(cell, lenient=True)
+
+
+def test_classes_are_sorted_by_code_point_and_missing_ones_are_none() -> None:
+    state = CATEGORY.fit(["é", None, "b", "Z", "a", "b"])
+    assert state.classes == ("Z", "a", "b", "é")
+
+
+def test_an_output_needs_two_classes_and_an_input_none() -> None:
+    assert CATEGORY.fit(["a", "a"]).classes == ("a",)
+    assert CATEGORY.fit([]).classes == ()
+    with pytest.raises(ValueProblem, match="at least two classes"):
+        CATEGORY.fit(["a", None], role=Role.OUTPUT)
+    with pytest.raises(ValueProblem, match="at least two classes"):
+        CATEGORY.targets([], CategoryState(("a",)))
+    with pytest.raises(ValueProblem, match="threshold"):
+        CATEGORY.fit(["a", "b"], threshold=1.5)
+
+
+def test_index_zero_is_missing_or_unseen() -> None:
+    assert CATEGORY.encode(["a", "é", None, "unseen"], STATE)["index"].tolist() == [1, 3, 0, 0]
+    assert CATEGORY.targets(["a", "é", None, "unseen"], STATE).tolist() == [0, 2, -1, -1]
+
+
+def test_confidence_is_the_softmax_at_the_temperature() -> None:
+    logits = np.array([[0.0, 2.0, 0.0]], dtype=np.float32)
+    plain = CATEGORY.decode({"logits": logits}, STATE)[0]
+    assert plain.value == "b"
+    assert plain.confidence == pytest.approx(np.exp(2) / (np.exp(2) + 2))
+    warm = CATEGORY.decode({"logits": logits}, CategoryState(STATE.classes, temperature=2.0))[0]
+    assert warm.confidence == pytest.approx(np.exp(1) / (np.exp(1) + 2))
+
+
+def test_abstains_below_the_threshold_only() -> None:
+    logits = np.array([[0.0, 9.0, 0.0], [0.1, 0.0, 0.0]], dtype=np.float32)
+    state = CategoryState(STATE.classes, threshold=0.9)
+    answers = CATEGORY.decode({"logits": logits}, state)
+    assert [answer.value for answer in answers] == ["b", None]
+    assert answers[1].confidence == pytest.approx(0.356, abs=0.001)
+    outcomes = CATEGORY.outcomes(["b", "a"], {"logits": logits}, state)
+    assert outcomes.predicted.tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("sharpness", [0.2, 1.0, 6.0])
+def test_calibration_finds_the_temperature_that_made_the_labels(sharpness: float) -> None:
+    rng = np.random.default_rng(7)
+    true_logits = rng.normal(size=(20_000, 3)) * 1.5
+    noise = rng.gumbel(size=true_logits.shape)
+    truth = (true_logits + noise).argmax(axis=1)  # drawn from softmax(true_logits)
+    logits = (true_logits * sharpness).astype(np.float32)
+    state = CATEGORY.calibrate({"logits": logits}, [STATE.classes[t] for t in truth], STATE)
+    assert state.temperature == pytest.approx(sharpness, rel=0.05)
+    assert log_loss(logits, truth, state) <= log_loss(logits, truth, STATE) + 1e-9
+
+
+def test_calibration_is_guarded() -> None:
+    logits = np.eye(3, dtype=np.float32)
+    perfect = CATEGORY.calibrate({"logits": logits}, list(STATE.classes), STATE)
+    assert 0.05 <= perfect.temperature < 1.0
+    confident = CATEGORY.decode({"logits": logits}, perfect)[0].confidence
+    assert confident is not None
+    assert confident < 0.95  # three right answers are no reason to be certain
+    assert CATEGORY.calibrate({"logits": logits}, [None, "unseen", None], STATE).temperature == 1.0
+    assert CATEGORY.calibrate({"logits": logits * 0}, ["a", "b", "a"], STATE).temperature == 1.0
+    assert CATEGORY.calibrate({"logits": logits[:0]}, [], STATE).temperature == 1.0
+    worse = CATEGORY.calibrate({"logits": logits}, ["b", "é", "a"], STATE)
+    assert worse.temperature == 20.0
+
+
+def test_a_body_that_answers_no_numbers_is_a_fault() -> None:
+    logits = np.array([[0.0, np.nan, 0.0]], dtype=np.float32)
+    with pytest.raises(FloatingPointError):
+        CATEGORY.decode({"logits": logits}, STATE)
+    with pytest.raises(FloatingPointError):
+        CATEGORY.calibrate({"logits": logits}, ["a"], STATE)
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    logits = np.array([[3e38, -3e38, 0.0]], dtype=np.float32)
+    assert CATEGORY.decode({"logits": logits}, STATE) == [Answer("a", 1.0)]

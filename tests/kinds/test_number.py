@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from modelwright import kinds
+from modelwright.kinds.base import Answer, ValueProblem
+from modelwright.kinds.number import NumberState
+
+NUMBER = kinds.get("number")
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("3", 3.0),
+        (" 1e3 ", 1000.0),
+        ("-.5", -0.5),
+        ("+7.", 7.0),
+        ("1E-2", 0.01),
+        (2, 2.0),
+        (2.5, 2.5),
+        (" ", None),
+    ],
+)
+def test_lenient_reads_numbers(cell: object, number: float | None) -> None:
+    assert NUMBER.parse(cell, lenient=True) == number
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "abc",
+        "nan",
+        "NaN",
+        "inf",
+        "-Infinity",
+        "1_000",
+        "1,5",
+        "1.234,5",
+        "0x10",
+        "٣",
+        "３",
+        "1e999",
+        "1 2",
+        "e5",
+        ".",
+        True,
+    ],
+)
+def test_lenient_refuses_what_is_no_finite_number(cell: object) -> None:
+    with pytest.raises(ValueProblem, match="number; found"):
+        NUMBER.parse(cell, lenient=True)
+
+
+@given(FLOATS)
+def test_a_written_float_reads_back(number: float) -> None:
+    assert NUMBER.parse(repr(number), lenient=True) == number
+
+
+def test_standardises_in_float64() -> None:
+    values = [1_700_000_000.0 + step for step in range(5)]  # times: float32 alone would round them together
+    state = NUMBER.fit(values)
+    assert state.mean == pytest.approx(1_700_000_002.0)
+    assert state.deviation == pytest.approx(np.sqrt(2.0))
+    arrays = NUMBER.encode([*values, None], state)
+    assert arrays["value"][:5] == pytest.approx((np.arange(5) - 2) / np.sqrt(2.0), abs=1e-6)
+    assert (arrays["value"][5], arrays["missing"].tolist()) == (0.0, [0, 0, 0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, -7.0, 1e300, 5e-324])
+def test_a_constant_column_has_deviation_one(constant: float) -> None:
+    state = NUMBER.fit([constant] * 10)
+    assert state == NumberState(pytest.approx(constant), 1.0)
+    assert NUMBER.encode([constant], state)["value"] == pytest.approx([0.0], abs=1e-6 + abs(constant) * 1e-15)
+
+
+def test_nothing_to_fit_on() -> None:
+    assert NUMBER.fit([None, None]) == NumberState(0.0, 1.0)
+    assert NUMBER.fit([]) == NumberState(0.0, 1.0)
+
+
+@given(st.lists(FLOATS, min_size=1, max_size=20), FLOATS)
+def test_arrays_are_finite_for_any_floats(training: list[float], later: float) -> None:
+    state = NUMBER.fit(training)
+    assert np.isfinite([state.mean, state.deviation]).all()
+    assert state.deviation > 0
+    assert np.isfinite(NUMBER.encode([later], state)["value"]).all()
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=20))
+@example([0.0, 5e-324])
+def test_decoding_turns_targets_back(values: list[float]) -> None:
+    state = NUMBER.fit(values)
+    answers = NUMBER.decode({"value": NUMBER.targets(values, state)}, state)
+    tolerance = 1e-5 * (state.deviation + max(map(abs, values)))
+    assert [answer.value for answer in answers] == pytest.approx(values, abs=max(tolerance, 1e-30))
+
+
+def test_outcomes_are_in_the_outputs_own_unit() -> None:
+    state = NumberState(100.0, 10.0)
+    outcomes = NUMBER.outcomes([90.0, None], {"value": np.array([-1.0, 2.0], dtype=np.float32)}, state)
+    assert outcomes.predicted.tolist() == [90.0, 120.0]
+    assert outcomes.truth[0] == 90.0
+    assert np.isnan(outcomes.truth[1])
+    assert np.isnan(NUMBER.targets([None], state)[0])
+
+
+def test_answers_have_no_confidence_and_are_finite() -> None:
+    assert NUMBER.decode({"value": np.array([0.5], dtype=np.float32)}, NumberState(1.0, 2.0)) == [Answer(2.0)]
+    for broken in (np.nan, np.inf):
+        with pytest.raises(FloatingPointError):
+            NUMBER.decode({"value": np.array([broken], dtype=np.float32)}, NumberState(1.0, 2.0))

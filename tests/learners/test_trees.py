@@ -1,0 +1,348 @@
+"""Boosted trees: exact graphs, resuming to the same bits, and what early stopping keeps."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import onnxruntime
+import pytest
+import real_tables
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelwright import learners
+from modelwright.core import digest
+from modelwright.core.errors import DataError
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.learners._trees_onnx import Answers, Feature, graph
+from modelwright.learners.base import Examples, Machine, Setup, Training
+from modelwright.serve.function import Function
+from modelwright.serve.package import Package
+
+TREES = learners.get("trees")
+
+
+def setup(steps: int, options: dict[str, Any] | None = None, **training: Any) -> Setup:
+    return Setup(
+        learner="trees",
+        steps=steps,
+        batch=100,
+        threads=1,
+        precision="float32",
+        instruction_set="avx2",
+        seed=0,
+        options=TREES.Options(**(options or {})),
+        training=Training(**training),
+        pretrained=None,
+    )
+
+
+def learn(
+    folder: Path, signature: Signature, data: Examples, how: Setup, name: str = "out"
+) -> tuple[Path, dict[str, Any]]:
+    scratch = folder / f"{name}-scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    train, validation = real_tables.parted(data)
+    summary = TREES.learn(signature, train, validation, how, folder / name, scratch, Silent())
+    return folder / name, summary
+
+
+def answered(learned: Path, inputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return Function(Package(TREES.export(learned), "", {}, {}, threads=1)).infer(inputs)
+
+
+def gap(learned: Path, signature: Signature, data: Examples) -> float:
+    inputs = {field.name: data.columns[field.name] for field in signature.inputs}
+    wanted, found = TREES.predict(learned, inputs), answered(learned, inputs)
+    return max(
+        float(np.abs(found[output][array] - wanted[output][array]).max())
+        for output, arrays in wanted.items()
+        for array in arrays
+    )
+
+
+# -- exactness ---------------------------------------------------------------------------------------------
+
+
+def test_german_credit_is_exact_and_better_than_its_mean(tmp_path: Path) -> None:
+    signature, data = real_tables.german_credit()
+    learned, summary = learn(tmp_path, signature, data, setup(400))
+    assert gap(learned, signature, data) == 0.0
+    history, kept = summary["history"]["bad"], summary["rounds"]["bad"]
+    assert history[kept - 1] == min(history)
+    bad = np.array(real_tables.parted(data)[1].columns["bad"], dtype=float)
+    share = bad.mean()
+    of_the_mean = -(share * np.log(share) + (1 - share) * np.log(1 - share))
+    assert min(history) < 0.85 * of_the_mean
+
+
+@pytest.mark.proof
+def test_bank_marketing_is_exact(tmp_path: Path) -> None:
+    signature, data = real_tables.bank_marketing()
+    learned, _ = learn(tmp_path, signature, data, setup(300, learning_rate=0.1, patience=300))
+    assert gap(learned, signature, data) == 0.0
+
+
+def test_unseen_classes_and_missing_values_are_answered_exactly(tmp_path: Path) -> None:
+    signature, data = real_tables.patients()
+    learned, _ = learn(tmp_path, signature, data, setup(60))
+    inputs = {
+        "age": [None, 50.0, -1e30],
+        "male": [None, True, False],
+        "bmi": [None, 25.0, 1e30],
+        "pressure": [None, 90.0, 0.0],
+        "cholesterol_group": [None, "never seen", "low"],
+    }
+    wanted, found = TREES.predict(learned, inputs), answered(learned, inputs)
+    for output, arrays in wanted.items():
+        for name, values in arrays.items():
+            assert np.isfinite(values).all()
+            assert (found[output][name] == values).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(1, 300),
+    numbers=st.integers(0, 4),
+    classes=st.lists(st.integers(1, 90), max_size=3),
+    outputs=st.integers(1, 5),
+    coarse=st.booleans(),
+)
+def test_graph_is_exact_on_random_tables(
+    seed: int, rows: int, numbers: int, classes: list[int], outputs: int, coarse: bool
+) -> None:
+    if not numbers and not classes:
+        numbers = 1
+    drawn = np.random.default_rng(seed)
+    values = drawn.normal(size=(rows, numbers)).astype(np.float32)
+    if coarse:  # many ties, and thresholds between neighbours
+        values = np.round(values * 4) / np.float32(4)
+    missing = (drawn.random((rows, numbers)) < 0.3).astype(np.float32)
+    values *= 1 - missing
+    indices = [drawn.integers(0, count + 1, rows) for count in classes]
+    matrix = np.column_stack([values, missing, *indices]).astype(np.float32)
+    several = outputs > 1
+    truth = drawn.integers(0, outputs, rows) if several else drawn.normal(size=rows)
+    objective = {"objective": "multiclass", "num_class": outputs} if several else {"objective": "regression"}
+    booster = lightgbm.train(
+        {**objective, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 1, "min_data_per_group": 1},
+        lightgbm.Dataset(matrix, truth, categorical_feature=list(range(2 * numbers, matrix.shape[1]))),
+        num_boost_round=8,
+    )
+    features = [Feature(f"x.{place}", "float32") for place in range(2 * numbers)]
+    features += [Feature(f"c.{place}", "int64") for place in range(len(classes))]
+    answers = Answers("y", booster.dump_model(), range(outputs), outputs if several else None)
+    # Beside the rows themselves: values on both sides of every one, and classes that were never seen.
+    nearby = matrix.copy()
+    nearby[:, : 2 * numbers] = np.nextafter(nearby[:, : 2 * numbers], np.float32(np.inf))
+    nearby[:, 2 * numbers :] += 1
+    for table in (matrix, nearby):
+        given_arrays = {
+            feature.name: table[:, place].astype(feature.dtype) for place, feature in enumerate(features)
+        }
+        (found,) = session(graph(features, [answers])).run(None, given_arrays)
+        right = booster.predict(table, raw_score=True).astype(np.float32)
+        assert found.shape == ((rows, outputs) if several else (rows,))
+        assert (found == right).all()
+
+
+def test_a_tree_deeper_than_the_call_stack_is_converted() -> None:
+    depth = sys.getrecursionlimit() * 2
+    tree: dict[str, Any] = {"leaf_value": float(depth)}
+    for level in reversed(range(depth)):
+        tree = {
+            "split_feature": 0,
+            "decision_type": "<=",
+            "threshold": float(level),
+            "left_child": {"leaf_value": float(level)},
+            "right_child": tree,
+        }
+    made = graph([Feature("x", "float32")], [Answers("y", {"tree_info": [{"tree_structure": tree}]})])
+    asked = np.array([-1.0, 0.0, 0.5, 41.5, depth - 1.0, depth + 5.0], np.float32)
+    (found,) = session(made).run(None, {"x": asked})
+    assert found.tolist() == [0.0, 0.0, 1.0, 42.0, depth - 1.0, float(depth)]
+
+
+def session(made: bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(made, providers=["CPUExecutionProvider"])
+
+
+# -- learning ----------------------------------------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+from contextlib import contextmanager
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import real_tables, test_trees
+from modelwright.learners import _boosting
+
+class Killer:
+    left = int(sys.argv[3])
+    @contextmanager
+    def task(self, title, total=None):
+        yield self
+    def advance(self, steps=1, note=None):
+        Killer.left -= 1
+        if Killer.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def say(self, line):
+        pass
+
+_boosting.CHECKPOINT_S = 0.0
+folder = Path(sys.argv[2])
+(folder / "scratch").mkdir(exist_ok=True)
+signature, data = real_tables.patients()
+train, validation = real_tables.parted(data)
+test_trees.TREES.learn(
+    signature, train, validation, test_trees.setup(40, patience=40), folder / "out", folder / "scratch",
+    Killer(),
+)
+"""
+
+
+def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path) -> None:
+    signature, data = real_tables.patients()
+    train, validation = real_tables.parted(data)
+    whole, summary = learn(tmp_path / "whole", signature, data, setup(40, patience=40))
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    # Advances: 40 rounds of each of three outputs; those that a checkpoint already holds count again.
+    for advances in (17, 61, 119):
+        ended = subprocess.run(
+            [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(broken), str(advances)],
+            check=False,
+        )
+        assert ended.returncode == -signal.SIGKILL
+    assert len(list((broken / "scratch").glob("*.json"))) == 3
+    again = TREES.learn(
+        signature,
+        train,
+        validation,
+        setup(40, patience=40),
+        broken / "out",
+        broken / "scratch",
+        Silent(),
+    )
+    assert digest.of_folder(broken / "out") == digest.of_folder(whole)
+    assert again == summary
+
+
+def test_early_stopping_keeps_the_best_round(tmp_path: Path) -> None:
+    signature, data = real_tables.patients()
+    _, summary = learn(tmp_path, signature, data, setup(500, learning_rate=0.3, patience=7))
+    for name, losses in summary["history"].items():
+        kept = summary["rounds"][name]
+        assert len(losses) == kept + 7
+        assert losses[kept - 1] == min(losses)
+
+
+def test_learning_stops_when_no_split_is_left(tmp_path: Path) -> None:
+    signature, data = real_tables.iris()
+    few = real_tables.taken(data, range(0, 150, 8))  # fewer rows than two leaves hold
+    learned, summary = learn(tmp_path, signature, few, setup(50, patience=60))
+    assert summary["rounds"]["species"] == 1
+    assert gap(learned, signature, data) == 0.0
+
+
+def test_options_reach_the_trees(tmp_path: Path) -> None:
+    signature, data = real_tables.iris()
+    made = {
+        name: digest.of_folder(learn(tmp_path, signature, data, how, name)[0])
+        for name, how in {
+            "plain": setup(5),
+            "rate": setup(5, learning_rate=0.2),
+            "decay": setup(5, weight_decay=3.0),
+            "leaves": setup(5, {"leaves": 2}),
+            "rows": setup(5, {"min_rows": 2}),
+            "steps": setup(6),
+        }.items()
+    }
+    assert len(set(made.values())) == len(made)
+
+
+def test_rows_without_truth_teach_nothing(tmp_path: Path) -> None:
+    signature, data = real_tables.patients()
+    gaps = {
+        field.name: [None if row % 4 == 1 else value for row, value in enumerate(data.columns[field.name])]
+        for field in signature.outputs
+    }
+    kept = [row for row in range(len(data)) if row % 4 != 1]
+    one, _ = learn(tmp_path, signature, Examples(data.ids, {**data.columns, **gaps}), setup(10), "gaps")
+    # The same targets without the rows; the states of the inputs differ, as they saw fewer rows.
+    train, validation = real_tables.parted(data)
+    held = real_tables.taken(data, [row for row in kept if row % 4])
+    (tmp_path / "scratch").mkdir()
+    TREES.learn(signature, held, validation, setup(10), tmp_path / "fewer", tmp_path / "scratch", Silent())
+    roots = [
+        [tree["tree_structure"]["internal_count"] for tree in dumped(folder)["tree_info"]]
+        for folder in (one, tmp_path / "fewer")
+    ]
+    assert roots[0] == roots[1] == [len(held)] * 10
+    assert len(train) > len(held)
+
+
+def dumped(learned: Path) -> dict[str, Any]:
+    return lightgbm.Booster(model_file=learned / "booster-0.txt").dump_model()
+
+
+# -- what it refuses, and what it foretells ----------------------------------------------------------------
+
+
+def test_refuses_text_with_the_field_that_is_text() -> None:
+    signature, _ = real_tables.questions()
+    reason = TREES.refuses(signature)
+    assert reason is not None
+    assert "`question: text`" in reason
+
+
+def test_all_outputs_without_anything_to_learn_are_told_at_once(tmp_path: Path) -> None:
+    signature, data = real_tables.patients()
+    same = {"worse": [True] * len(data), "progression": [None] * len(data)}
+    with pytest.raises(DataError) as caught:
+        learn(tmp_path, signature, Examples(data.ids, {**data.columns, **same}), setup(5))
+    assert [problem.id for problem in caught.value.problems] == ["learn.nothing-to-tell-apart"] * 2
+    assert "`worse: boolean`" in str(caught.value)
+    assert "`progression: number`" in str(caught.value)
+
+
+def test_a_category_of_one_class_is_refused(tmp_path: Path) -> None:
+    signature, data = real_tables.iris()
+    with pytest.raises(DataError, match="two classes"):
+        learn(tmp_path, signature, Examples(data.ids, {**data.columns, "species": ["a"] * 150}), setup(5))
+
+
+def test_budget_becomes_rounds() -> None:
+    signature, data = real_tables.german_credit()
+    machine = Machine(cores=1, memory_bytes=10**9, instruction_set="avx2")
+
+    def foretell(budget_s: float, **training: Any) -> Any:
+        return TREES.forecast(signature, data, TREES.Options(), Training(**training), None, machine, budget_s)
+
+    least, most = foretell(1e-9), foretell(3600.0)
+    assert least.steps == 1
+    assert most.steps == 1000
+    assert most.package_bytes > 100 * least.package_bytes
+    assert least.batch == most.batch == len(data)
+    assert foretell(1e-9, epochs=30).steps == 30
+
+
+def test_the_size_foretold_is_that_of_the_graph(tmp_path: Path) -> None:
+    signature, data = real_tables.german_credit()
+    machine = Machine(cores=1, memory_bytes=10**9, instruction_set="avx2")
+    train, _ = real_tables.parted(data)
+    foretold = TREES.forecast(
+        signature, train, TREES.Options(), Training(epochs=120), None, machine, budget_s=60.0
+    )
+    learned, summary = learn(tmp_path, signature, data, setup(120, patience=120, learning_rate=0.001))
+    assert summary["rounds"]["bad"] == 120
+    real = len(TREES.export(learned).graphs["model"])
+    assert 0.7 < foretold.package_bytes / real < 1.4

@@ -1,0 +1,174 @@
+"""Reading a project file that is right: what it means, and where it is found."""
+
+import codecs
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelwright.core.errors import ProjectError
+from modelwright.project import file
+from modelwright.project.checks import option_names
+from modelwright.project.find import FILE_NAME, find, nearest
+from modelwright.project.schema import schema
+
+GOOD = 'function: "route(question: text) -> domain: category"\ndata: {source: x.csv}\n'
+
+
+@pytest.fixture
+def project(tmp_path):
+    def write(text):
+        path = tmp_path / FILE_NAME
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_file_is_read_with_its_places(project):
+    path = project(GOOD + 'requirements:\n  accuracy: ">= 0.9"\n  size: "<= 60 MB"\nlearn: {seed: 4}\n')
+    opened = file.read(path)
+    assert str(opened.signature) == "route(question: text) -> domain: category"
+    assert [str(one) for one in opened.requirements] == ["accuracy >= 0.9", "size <= 60 MB"]
+    assert opened.file.learn.seed == 4
+    assert opened.folder == path.parent
+    assert not opened.open_inputs
+    assert opened.where(("requirements", "size")) == "modelwright.yaml:5"
+    assert opened.where(("learn", "budget")) == "modelwright.yaml:6"
+    assert opened.where(("monitor", "window")) == "modelwright.yaml"
+
+
+def test_a_folder_stands_for_its_file(project):
+    assert file.read(project(GOOD).parent).path.name == FILE_NAME
+
+
+def test_the_same_content_as_a_dict_says_the_same(project):
+    mapping = {"function": "route(question: text) -> domain: category", "data": {"source": "x.csv"}}
+    assert file.from_mapping(mapping).file == file.read(project(GOOD)).file
+
+
+def test_text_stays_as_written_where_text_is_wanted(project):
+    columns = "{source: x.csv, columns: {question: 1.10, domain: true}, untested: [no, 07]}"
+    data = file.read(project(GOOD.replace("{source: x.csv}", columns))).file.data
+    assert data.columns == {"question": "1.10", "domain": "true"}
+    assert data.untested == ("no", "07")
+
+
+def test_no_is_false_where_a_truth_value_is_wanted(project):
+    assert file.read(project(GOOD + "serve: {record: no}\n")).file.serve.record is False
+
+
+def test_a_section_without_keys_means_the_defaults(project):
+    opened = file.read(project(GOOD + "learn:\n  # seed: 1\nrequirements:\n"))
+    assert opened.file.learn.seed == 0
+    assert opened.requirements == ()
+
+
+def test_a_long_signature_is_a_mapping(project):
+    text = """
+        function:
+          name: f
+          inputs:
+            a: number?
+            b: category
+          outputs: {y: boolean}
+        data: {source: x.csv}
+    """
+    assert str(file.read(project(text)).signature) == "f(a: number?, b: category) -> y: boolean"
+
+
+def test_inputs_may_be_left_to_the_data(project):
+    text = """
+        function: {name: f, inputs: "*", outputs: {y: boolean}}
+        data: {source: x.csv, columns: {anything: column}}
+        requirements: {accuracy where age >= 30: ">= 0.9", "recall[true]": ">= 0.5"}
+    """
+    opened = file.read(project(text))
+    assert opened.open_inputs
+    assert opened.signature.inputs == ()
+    assert [str(one.subject) for one in opened.requirements] == [
+        "y.accuracy where age >= 30",
+        "y.recall[true]",
+    ]
+
+
+def test_an_override_counts_and_names_itself(project):
+    opened = file.read(project(GOOD), ["learn.seed=7", "requirements.recall[x]=>= 0.9"])
+    assert opened.file.learn.seed == 7
+    assert [str(one) for one in opened.requirements] == ["recall[x] >= 0.9"]
+    assert opened.where(("learn", "seed")) == "--set learn.seed"
+    assert opened.where(("data", "source")) == "modelwright.yaml:2"
+
+
+def test_a_byte_order_mark_and_windows_lines_are_taken(tmp_path):
+    path = tmp_path / FILE_NAME
+    path.write_bytes(codecs.BOM_UTF8 + GOOD.replace("\n", "\r\n").encode())
+    assert file.read(path).signature.name == "route"
+
+
+def test_the_file_is_found_upwards(project, tmp_path):
+    path = project(GOOD)
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert find(below) == path
+    assert nearest(Path(os.sep)) is None
+    with pytest.raises(ProjectError):
+        find(Path(os.sep))
+
+
+def test_every_field_is_described():
+    made = schema()
+    for model in (made, *made["$defs"].values()):
+        for name, value in model.get("properties", {}).items():
+            assert value.get("description"), f"{model.get('title')}.{name}"
+    assert made["additionalProperties"] is False
+
+
+def test_the_schema_takes_what_the_file_takes():
+    """An editor must not mark `source: data/questions.parquet`, which is read as a list of one."""
+    made = schema()["$defs"]
+
+    def types(section, key):
+        value = made[section]["properties"][key]
+        return {
+            one.get("type") for branch in value["anyOf"] for one in (branch, *branch.get("anyOf", ()))
+        } - {None}
+
+    assert {"string", "array"} <= types("DataConfig", "source")
+    assert {"object", "array"} <= types("DataConfig", "keep")
+    assert {"integer", "string"} <= types("ServeConfig", "max_body")
+
+
+def test_the_options_of_a_learner_are_read_without_importing_it(monkeypatch, tmp_path):
+    import importlib.machinery
+
+    path = tmp_path / "toy.py"
+    path.write_text(
+        "import torch_that_is_not_there\n"
+        "class ToyOptions(BaseModel):\n    model_config = {}\n    depth: int = 3\n    rate: float\n"
+        "class Toy(Learner):\n    Options: ClassVar[type[BaseModel]] = ToyOptions\n"
+    )
+    spec = importlib.machinery.ModuleSpec("toy", None, origin=str(path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+    assert option_names("toy") == {"depth", "rate"}
+
+
+_yaml_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+_keys = st.sampled_from([*file.ProjectFile.model_fields, "nonsense"])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.dictionaries(_keys, _yaml_values, max_size=4))
+def test_any_mapping_is_a_project_or_a_project_error(mapping):
+    try:
+        opened = file.from_mapping(mapping)
+    except ProjectError as error:
+        assert all(problem.next_step and problem.found for problem in error.problems)  # noqa: PT017
+    else:
+        assert opened.signature.outputs

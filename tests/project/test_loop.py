@@ -1,0 +1,213 @@
+"""The loop on a table of real shape: what runs, what is cached, what is held back, and the way back."""
+
+import csv
+import json
+import random
+import shutil
+
+import pytest
+
+from modelwright import Project
+from modelwright.core.errors import ProjectError, StateError
+
+JOBS = ("builder", "clerk", "nurse", "teacher")
+ROWS = 900
+
+
+def write_rows(path, rows=ROWS, flip=None):
+    """Write loans whose risk follows income and job; `flip` corrects the label of one row by number."""
+    chance = random.Random(7)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["income", "job", "owner", "risk"])
+        for number in range(rows):
+            income, job = round(chance.gauss(50, 15), 2), chance.choice(JOBS)
+            bad = income < 40 or (job == "clerk" and income < 55)
+            if number == flip:
+                bad = not bad
+            writer.writerow([income, job, chance.choice(["yes", "no"]), "bad" if bad else "good"])
+
+
+def declared(**changes):
+    project = {
+        "function": {
+            "name": "grade",
+            "inputs": {"income": "number", "job": "category", "owner": "boolean"},
+            "outputs": {"risk": "category"},
+        },
+        "requirements": {"accuracy": ">= 0.80", "latency_p95": "<= 500 ms", "failure_rate": "<= 1 %"},
+        "data": {"source": "loans.csv"},
+        "model": {"learner": "trees"},
+        "learn": {"budget": "10 s"},
+        "evaluate": {"latency_requests": 100},
+    }
+    return {**project, **changes}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("loans")
+    write_rows(folder / "loans.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(folder):
+    return Project(declared(), folder=folder).run()
+
+
+def statuses(result):
+    return {stage.name: stage.status for stage in result.stages}
+
+
+def test_the_loop_goes_round(first):
+    assert first.problems == ()
+    assert statuses(first) == dict.fromkeys(
+        ["data", "plan", "learn", "package", "evaluate", "release"], "done"
+    )
+    assert first.version == 1
+    assert first.exit_code == 0
+    verdicts = {(row.subject, row.phase): row.verdict for row in first.requirements}
+    assert verdicts["accuracy", "test"] == "met"
+    assert verdicts["latency_p95", "package"] == "met"
+    assert verdicts["latency_p95", "live"] == "pending"
+    assert verdicts["failure_rate", "live"] == "pending"
+
+
+def test_the_json_is_that_of_the_design(first):
+    shown = json.loads(json.dumps(first.as_json()))
+    assert set(shown) == {"function", "version", "package", "stages", "requirements"}
+    assert set(shown["stages"][0]) == {"name", "status", "seconds", "why"}
+    assert set(shown["requirements"][0]) == {
+        "requirement",
+        "phase",
+        "value",
+        "low",
+        "high",
+        "n",
+        "verdict",
+        "needed",
+    }
+
+
+def test_nothing_to_do_runs_nothing(folder, first):
+    again = Project(declared(), folder=folder).run()
+    assert set(statuses(again).values()) == {"cached"}
+    assert again.package == first.package
+    assert again.version == 1
+
+
+def test_a_moved_bar_measures_nothing_again(folder, first):
+    moved = declared(requirements={**declared()["requirements"], "accuracy": ">= 0.999999"})
+    result = Project(moved, folder=folder).run(to="evaluate")
+    assert statuses(result)["learn"] == "cached"
+    assert statuses(result)["evaluate"] == "cached"
+    assert result.exit_code == 3
+    assert result.version == first.version
+
+
+def test_a_seed_learns_again_and_says_why(folder, first):
+    result = Project(declared(), ["learn.seed=1"], folder=folder).run(to="learn")
+    rows = {stage.name: stage for stage in result.stages}
+    assert rows["data"].status == "cached"
+    assert rows["learn"].status == "done"
+    assert "learn.seed" in rows["plan"].why
+
+
+def test_check_foretells_without_running(folder, first):
+    report = Project(declared(), ["learn.seed=2"], folder=folder).check()
+    told = {stage.name: stage.status for stage in report.stages}
+    assert told["data"] == "cached"
+    assert told["plan"] == "would run"
+    assert sum(report.rows.values()) == ROWS
+
+
+def test_what_is_not_met_is_held_back(folder, first):
+    strict = declared(requirements={"accuracy": ">= 0.9999"})
+    result = Project(strict, ["learn.seed=3"], folder=folder).run()
+    assert result.exit_code == 3
+    assert statuses(result)["release"] == "failed"
+    project = Project(strict, folder=folder)
+    assert project.release(result.version).version is None
+    assert project.status().version == 1
+
+
+def test_release_and_rollback(folder, first):
+    second = Project(declared(), ["learn.seed=4"], folder=folder).run()
+    assert second.version != first.version
+    project = Project(declared(), folder=folder)
+    assert project.status().version == second.version
+    back = project.rollback()
+    assert back.version == first.version
+    assert project.status().version == first.version
+    # a run with the rolled-back version leaves it where it is
+    again = Project(declared(), ["learn.seed=4"], folder=folder).run()
+    assert statuses(again)["release"] == "cached"
+    assert project.status().version == first.version
+
+
+def test_rollback_to_what_never_was_is_refused(folder, first):
+    with pytest.raises(StateError) as caught:
+        Project(declared(), folder=folder).rollback(to=99)
+    assert caught.value.problems[0].id == "versions.unknown"
+
+
+def test_an_unknown_stage_is_refused(folder):
+    with pytest.raises(ProjectError) as caught:
+        Project(declared(), folder=folder).run(to="lern")
+    assert "learn" in caught.value.problems[0].next_step
+
+
+def test_a_corrected_test_label_learns_nothing_again(tmp_path):
+    write_rows(tmp_path / "loans.csv")
+    project = declared()
+    base = Project(project, folder=tmp_path)
+    base.run(to="evaluate")
+    test_ids = set(base.show("data").data["rows"])
+    assert test_ids == {"train", "validation", "test"}
+    import polars as pl
+
+    sealed = next((tmp_path / ".modelwright/objects/data").glob("*/test/rows.parquet"))
+    row = pl.read_parquet(sealed).row(0, named=True)
+    with (tmp_path / "loans.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    number = next(i for i, r in enumerate(rows[1:]) if float(r[0]) == row["income"] and r[1] == row["job"])
+    write_rows(tmp_path / "loans.csv", flip=number)
+    result = Project(project, folder=tmp_path).run(to="evaluate")
+    told = statuses(result)
+    assert told["data"] == "done"
+    assert told["plan"] == told["learn"] == told["package"] == "cached"
+    assert told["evaluate"] == "done"
+
+
+def test_two_folders_give_the_same_package(tmp_path, folder, first):
+    """From the same sealed plan: a plan of its own would be timed, and may end with other steps."""
+    shutil.copytree(folder / ".modelwright/objects/data", tmp_path / ".modelwright/objects/data")
+    shutil.copytree(folder / ".modelwright/objects/plan", tmp_path / ".modelwright/objects/plan")
+    write_rows(tmp_path / "loans.csv")
+    other = Project(declared(), folder=tmp_path).run(to="package")
+    assert statuses(other) == {"data": "cached", "plan": "cached", "learn": "done", "package": "done"}
+    assert other.package == first.package
+
+
+def test_versions_show_and_diff(folder, first):
+    project = Project(declared(), folder=folder)
+    numbers = [row.number for row in project.versions().versions]
+    assert numbers == sorted(numbers, reverse=True)
+    assert project.show("1").facts
+    assert project.show("report").path is not None
+    assert "grade" in project.show("card").text
+    if len(numbers) > 1:
+        assert project.diff("1", str(numbers[0])).a == "version 1"
+
+
+def test_predict_answers_with_the_newest_package(folder, first):
+    project = Project(declared(), folder=folder)
+    answers = list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))
+    assert answers[0].outputs["risk"]["value"] in {"good", "bad"}
+
+
+def test_gc_keeps_what_versions_need(folder, first):
+    project = Project(declared(), folder=folder)
+    project.gc()
+    assert list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))

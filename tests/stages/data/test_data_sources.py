@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelwright.core.errors import DataError
+from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.sources import external_files, resolve
+
+
+def ids(error: pytest.ExceptionInfo[DataError]) -> list[str]:
+    return [problem.id for problem in error.value.problems]
+
+
+@pytest.fixture
+def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install a distribution by hand whose code must not run: `danger-data` 2.0 with two files."""
+    site = tmp_path / "site"
+    package = site / "danger_data"
+    (package / "more").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    (package / "rows.csv").write_text("a,b\n1,2\n")
+    (package / "more" / "rows.csv").write_text("a,b\n1,2\n")
+    info = site / "danger_data-2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: danger-data\nVersion: 2.0\n")
+    files = ["danger_data/__init__.py", "danger_data/rows.csv", "danger_data/more/rows.csv"]
+    (info / "RECORD").write_text("".join(f"{name},,\n" for name in files))
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+def test_paths_patterns_and_parents(tmp_path: Path) -> None:
+    project = tmp_path / "project [1]"
+    project.mkdir()
+    for name in ("b.csv", "a.csv", "c.json"):
+        (project / name).touch()
+    (tmp_path / "outside.csv").touch()
+    config = DataConfig(source=["*.csv", "../outside.csv", str(project / "c.json")])
+    assert external_files(config, project) == [
+        project / "a.csv",
+        project / "b.csv",
+        tmp_path / "outside.csv",
+        project / "c.json",
+    ]
+    assert [file.name for file in resolve(config, project)["source"]][:3] == [
+        "a.csv",
+        "b.csv",
+        "../outside.csv",
+    ]
+    beside = DataConfig(source="../project [1]/*.csv")
+    assert len(external_files(DataConfig(source="../*.csv"), project)) == 1
+    with pytest.raises(DataError):  # [1] is a pattern
+        external_files(beside, project)
+
+
+def test_what_is_missing_is_collected_with_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "questions.csv").touch()
+    (tmp_path / "folder").mkdir()
+    config = DataConfig(
+        source=["qestions.csv", "folder", "*.parquet", "https://example.org/a.csv", "no/where.csv"]
+    )
+    with pytest.raises(DataError) as error:
+        external_files(config, tmp_path)
+    assert ids(error) == [
+        "data.missing-file",
+        "data.source-folder",
+        "data.missing-file",
+        "data.source-scheme",
+        "data.missing-file",
+    ]
+    assert "did you mean `questions.csv`?" in str(error.value)
+
+
+def test_a_file_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(DataError) as error:
+        external_files(DataConfig(train="a.csv", test="./a.csv"), tmp_path)
+    assert ids(error) == ["data.file-twice"]
+
+
+def test_a_package_is_found_without_running_it(distribution: Path) -> None:
+    config = DataConfig(
+        source=["package:danger-data==2.0/rows.csv", "package:danger_data/danger_data/more/rows.csv"]
+    )
+    assert external_files(config, Path.cwd()) == [
+        distribution / "danger_data" / "rows.csv",
+        distribution / "danger_data" / "more" / "rows.csv",
+    ]
+    assert "danger_data" not in sys.modules
+    assert (
+        resolve(config, Path.cwd())["source"][1].name == "package:danger_data==2.0/danger_data/more/rows.csv"
+    )
+
+
+def test_an_editable_package_lists_no_files_and_is_found_beside_its_module(distribution: Path) -> None:
+    (distribution / "danger_data-2.0.dist-info" / "RECORD").write_text(
+        "danger_data-2.0.dist-info/METADATA,,\n"
+    )
+    source = DataConfig(source="package:danger-data==2.0/rows.csv")
+    assert external_files(source, Path.cwd()) == [distribution / "danger_data" / "rows.csv"]
+    assert "danger_data" not in sys.modules
+
+
+@pytest.mark.usefixtures("distribution")
+@pytest.mark.parametrize(
+    ("source", "problem", "says"),
+    [
+        ("package:danger-data==3.0/rows.csv", "data.package-version", "`pip install danger-data==3.0`"),
+        ("package:no-such-thing==1.0/rows.csv", "data.missing-package", "`pip install no-such-thing==1.0`"),
+        ("package:no-such-thing/rows.csv", "data.missing-package", "`pip install no-such-thing`"),
+        ("package:danger-data==2.0/row.csv", "data.package-file", "did you mean `rows.csv`?"),
+        ("package:danger-data==2.0/../../secret", "data.package-source", "insuranceqa_data"),
+        ("package:danger-data==2.0", "data.package-source", "insuranceqa_data"),
+    ],
+)
+def test_says_what_is_wrong_with_a_package(source: str, problem: str, says: str) -> None:
+    with pytest.raises(DataError) as error:
+        external_files(DataConfig(source=source), Path.cwd())
+    assert ids(error) == [problem]
+    assert says in str(error.value)
+
+
+def test_an_installed_package() -> None:
+    version = importlib.metadata.version("scikit-learn")
+    found = external_files(
+        DataConfig(source=f"package:scikit-learn=={version}/datasets/data/iris.csv"), Path.cwd()
+    )
+    assert found[0].name == "iris.csv"
+    assert found[0].is_file()

@@ -1,0 +1,135 @@
+"""The stage `learn`: it learns what was sealed, where it was sealed for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelwright import learners
+from modelwright.core import digest
+from modelwright.core.errors import MachineError
+from modelwright.core.progress import Silent
+from modelwright.learners._examples import read_examples
+from modelwright.learners.base import Machine
+from modelwright.stages.learn.stage import learn, uses
+from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
+from modelwright.stages.plan.stage import plan
+
+MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, instruction_set="avx2")
+
+
+@pytest.fixture
+def choice(flowers: Any, tmp_path: Path) -> Path:
+    """Return the folder of a choice that was really planned."""
+    plan(
+        train=flowers.part("train"),
+        profile=flowers.part("profile"),
+        signature=flowers.signature,
+        requirements=(),
+        config=PlanConfig(),
+        model=ModelConfig(learner="trees"),
+        learn=LearnConfig(epochs=40, learning_rate=0.2),
+        machine=MACHINE,
+        pretrained=None,
+        out=tmp_path / "plan",
+        progress=Silent(),
+    )
+    return tmp_path / "plan" / "choice"
+
+
+def learned(flowers: Any, choice: Path, as_part: Any, out: Path, **changes: Any) -> dict[str, Any]:
+    scratch = out.with_name(f"{out.name}-scratch")
+    scratch.mkdir(parents=True, exist_ok=True)
+    given = {
+        "train": flowers.part("train"),
+        "validation": flowers.part("validation"),
+        "choice": as_part(choice),
+        "signature": flowers.signature,
+        "machine": MACHINE,
+        "pretrained": None,
+        "out": out,
+        "scratch": scratch,
+        "progress": Silent(),
+    }
+    return learn(**(given | changes))
+
+
+def test_learns_what_the_plan_sealed(flowers: Any, choice: Path, as_part: Any, tmp_path: Path) -> None:
+    summary = learned(flowers, choice, as_part, tmp_path / "out")
+    assert summary["learner"] == "trees"
+    assert summary["seconds"] > 0
+    assert summary["memory_bytes"] > 10**7
+    assert len(summary["history"]["species"]) <= 40
+    json.dumps(summary, allow_nan=False)
+    validation = read_examples(flowers.folder / "validation", flowers.signature)
+    answers = learners.get("trees").predict(tmp_path / "out" / "learned", validation.columns)
+    classes = sorted(set(validation.columns["species"]))
+    right = [
+        classes[place] == truth
+        for place, truth in zip(
+            answers["species"]["logits"].argmax(axis=1), validation.columns["species"], strict=True
+        )
+    ]
+    assert sum(right) / len(right) > 0.8
+
+
+def test_the_same_choice_gives_the_same_bytes_and_another_gives_others(
+    flowers: Any, choice: Path, as_part: Any, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        learned(flowers, choice, as_part, tmp_path / name)
+    sealed = json.loads((choice / "choice.json").read_text("utf-8"))
+    (choice / "choice.json").write_text(json.dumps({**sealed, "steps": 3}))
+    learned(flowers, choice, as_part, tmp_path / "three")
+    one, two, three = (digest.of_folder(tmp_path / name / "learned") for name in ("one", "two", "three"))
+    assert one == two
+    assert one != three
+
+
+def test_another_machine_and_other_weights_are_refused_together(
+    flowers: Any, choice: Path, as_part: Any, tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "config.json").write_text("{}")
+    sealed = json.loads((choice / "choice.json").read_text("utf-8"))
+    (choice / "choice.json").write_text(json.dumps({**sealed, "pretrained": "0" * 64}))
+    with pytest.raises(MachineError) as caught:
+        learned(
+            flowers,
+            choice,
+            as_part,
+            tmp_path / "out",
+            machine=replace(MACHINE, instruction_set="neon"),
+            pretrained=weights,
+        )
+    assert [problem.id for problem in caught.value.problems] == [
+        "learn.other-instruction-set",
+        "learn.other-weights",
+    ]
+    assert all("plan again" in problem.next_step for problem in caught.value.problems)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_resumed_run_does_not_claim_the_seconds_of_a_whole_one(
+    flowers: Any, choice: Path, as_part: Any, tmp_path: Path
+) -> None:
+    first = learned(flowers, choice, as_part, tmp_path / "out")
+    again = learned(flowers, choice, as_part, tmp_path / "again", scratch=tmp_path / "out-scratch")
+    assert first["resumed"] is False
+    assert again["resumed"] is True
+    assert "seconds" not in again
+    assert first["history"] == again["history"]
+    assert digest.of_folder(tmp_path / "out" / "learned") == digest.of_folder(tmp_path / "again" / "learned")
+
+
+def test_uses_names_the_learner_and_the_kinds(flowers: Any) -> None:
+    assert uses({"learner": "trees"}, flowers.signature) == (
+        "modelwright.learners.trees",
+        "modelwright.kinds.category",
+        "modelwright.kinds.number",
+    )

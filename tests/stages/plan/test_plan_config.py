@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from modelwright.learners.base import Training
+from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, uses
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90 s", 90), ("2 min", 120), ("1.5 h", 5400)])
+def test_budget_is_a_time(text: str, seconds: float) -> None:
+    assert LearnConfig(budget=text).budget_s == seconds
+
+
+@pytest.mark.parametrize("text", ["2", "0 s", "-1 min", "soon", "5 MB"])
+def test_a_budget_that_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="must be a time above 0"):
+        LearnConfig(budget=text)
+
+
+def test_the_default_budget_is_two_minutes() -> None:
+    assert LearnConfig().budget_s == 120
+    assert LearnConfig().seed == 0
+
+
+def test_training_keys_stand_in_learn() -> None:
+    config = LearnConfig(epochs=3, learning_rate=0.1)
+    assert config.training == Training(epochs=3, learning_rate=0.1)
+    assert type(config.training) is Training
+
+
+def test_unknown_keys_of_learn_are_refused_and_those_of_model_are_kept() -> None:
+    with pytest.raises(ValidationError, match="epoch"):
+        LearnConfig(epoch=3)
+    model = ModelConfig(learner="trees", leaves=15)
+    assert model.options == {"leaves": 15}
+    assert ModelConfig.model_validate(model.model_dump()) == model
+
+
+def test_uses_names_the_modules_that_may_be_chosen() -> None:
+    everything = uses(PlanConfig(), ModelConfig())
+    assert "modelwright.learners.trees" in everything
+    assert uses(PlanConfig(), ModelConfig(learner="trees")) == ("modelwright.learners.trees",)
+    assert uses(PlanConfig(learners=("trees",)), ModelConfig()) == ("modelwright.learners.trees",)
+    assert uses(PlanConfig(learners=("no-such",)), ModelConfig()) == ()
+
+
+def test_the_sections_load_nothing_heavy() -> None:
+    heavy = "{'torch', 'lightgbm', 'polars', 'onnx', 'onnxruntime', 'transformers', 'sklearn'}"
+    code = f"import sys, modelwright.stages.plan.config; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

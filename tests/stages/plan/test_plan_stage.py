@@ -1,0 +1,154 @@
+"""The stage `plan`, with real learners on real data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelwright.core.errors import ProjectError
+from modelwright.core.progress import Silent
+from modelwright.core.requirement import Requirement, parse
+from modelwright.core.signature import Signature
+from modelwright.learners.base import Machine
+from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
+from modelwright.stages.plan.stage import plan
+
+MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, instruction_set="avx2")
+ALONE = PlanConfig(learners=("trees",))
+
+
+def planned(
+    sealed: Any,
+    out: Path,
+    *,
+    config: PlanConfig = ALONE,
+    model: ModelConfig | None = None,
+    learn: LearnConfig | None = None,
+    machine: Machine = MACHINE,
+    requirements: tuple[Requirement, ...] = (),
+    signature: Signature | None = None,
+) -> dict[str, Any]:
+    return plan(
+        train=sealed.part("train"),
+        profile=sealed.part("profile"),
+        signature=signature or sealed.signature,
+        requirements=requirements,
+        config=config,
+        model=model or ModelConfig(),
+        learn=learn or LearnConfig(),
+        machine=machine,
+        pretrained=None,
+        out=out,
+        progress=Silent(),
+    )
+
+
+def read(out: Path, part: str) -> dict[str, Any]:
+    return json.loads((out / part / f"{part}.json").read_text("utf-8"))
+
+
+def ids(caught: pytest.ExceptionInfo[ProjectError]) -> list[str]:
+    return [problem.id for problem in caught.value.problems]
+
+
+def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp_path: Path) -> None:
+    learn = LearnConfig(seed=7, threads=1, patience=9, label_smoothing=0.1)
+    planned(flowers, tmp_path, learn=learn, model=ModelConfig(leaves=15))
+    choice = read(tmp_path, "choice")
+    steps = choice.pop("steps")
+    assert 1 <= steps <= 1000
+    assert choice == {
+        "format": 1,
+        "learner": "trees",
+        "batch": sum(1 for _ in rows(flowers)),
+        "threads": 1,
+        "precision": "float32",
+        "instruction_set": "avx2",
+        "seed": 7,
+        "options": {"leaves": 15, "min_rows": 20, "most_rounds": 1000},
+        "training": {"epochs": None, "learning_rate": None, "weight_decay": None, "patience": 9},
+        "pretrained": None,
+    }
+    forecast = read(tmp_path, "forecast")
+    assert forecast["steps"] == steps
+    assert forecast["learner"] == "trees"
+    for cost in ("seconds", "memory_bytes", "package_bytes", "latency_s"):
+        assert forecast[cost] > 0
+    assert forecast["rows"]["train"] == choice["batch"]
+    assert forecast["ranking"][0]["learner"] == "trees"
+
+
+def rows(sealed: Any) -> list[Any]:
+    from modelwright.learners._examples import read_columns
+
+    return read_columns(sealed.folder / "train", ["id"])["id"]
+
+
+def test_the_choice_does_not_depend_on_the_clock_when_epochs_are_given(flowers: Any, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        planned(flowers, tmp_path / name, learn=LearnConfig(epochs=12))
+    one, two = ((tmp_path / name / "choice" / "choice.json").read_bytes() for name in ("one", "two"))
+    assert one == two
+    assert json.loads(one)["steps"] == 12
+
+
+def test_a_budget_too_small_is_said(flowers: Any, tmp_path: Path) -> None:
+    summary = planned(flowers, tmp_path, learn=LearnConfig(budget="1 us", epochs=500))
+    assert read(tmp_path, "choice")["steps"] == 500
+    assert any("does not fit" in line and "the budget is" in line for line in summary["warnings"])
+
+
+def test_memory_that_is_not_there_is_said(flowers: Any, tmp_path: Path) -> None:
+    summary = planned(flowers, tmp_path, machine=Machine(1, 10**6, "avx2"))
+    assert any("of memory" in line for line in summary["warnings"])
+
+
+def test_bars_that_the_forecast_breaks_are_said(flowers: Any, tmp_path: Path) -> None:
+    def bars(*texts: str) -> tuple[Requirement, ...]:
+        return tuple(parse(text.split(" ", 1)[0], text.split(" ", 1)[1], flowers.signature) for text in texts)
+
+    tight = bars("size <= 1 kB", "latency_p95 <= 1 us", "accuracy >= 0.9", "size <= champion")
+    warned = planned(flowers, tmp_path / "tight", requirements=tight)["warnings"]
+    assert sum("size ≤ 1 kB: foretold are up to" in line for line in warned) == 1
+    assert sum("latency_p95 ≤ 1 us: one request took" in line for line in warned) == 1
+    assert len(warned) == 3, "the third is the column that never varies"
+    easy = bars("size <= 1 GB", "latency_p95 <= 1 min")
+    assert len(planned(flowers, tmp_path / "easy", requirements=easy)["warnings"]) == 1
+
+
+def test_a_column_that_never_varies_and_a_key_without_effect_are_said(flowers: Any, tmp_path: Path) -> None:
+    warned = planned(flowers, tmp_path, learn=LearnConfig(label_smoothing=0.1))["warnings"]
+    assert "input `garden` has the same value in every row, and teaches nothing" in warned
+    assert any(line.startswith("learn.label_smoothing has no effect on trees") for line in warned)
+
+
+def test_wrong_options_are_told_together(flowers: Any, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        planned(flowers, tmp_path, model=ModelConfig(learner="trees", leafs=3, min_rows=0))
+    assert sorted(ids(caught)) == ["plan.bad-option", "plan.unknown-option"]
+    assert "did you mean 'leaves'?" in str(caught.value)
+    assert not (tmp_path / "choice").exists()
+
+
+def test_unknown_learners_are_told_with_what_was_meant(flowers: Any, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        planned(flowers, tmp_path, config=PlanConfig(learners=("tres", "trees")))
+    assert ids(caught) == ["plan.unknown-learner"]
+    assert "did you mean 'trees'?" in str(caught.value)
+
+
+def test_a_learner_must_be_among_the_allowed(flowers: Any, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        planned(flowers, tmp_path, config=PlanConfig(learners=("probe",)), model=ModelConfig(learner="trees"))
+    assert ids(caught) == ["plan.learner-not-allowed"]
+
+
+def test_a_learner_that_refuses_says_why(flowers: Any, tmp_path: Path) -> None:
+    text = Signature.parse("f(garden: text) -> species: category")
+    with pytest.raises(ProjectError) as caught:
+        planned(flowers, tmp_path, signature=text, model=ModelConfig(learner="trees"))
+    assert ids(caught) == ["plan.no-learner"]
+    assert "`garden: text` is none of these" in str(caught.value)
