@@ -3,10 +3,10 @@
     python benchmarks/serving.py [--peer-python PYTHON] [--package FOLDER --rows FILE.jsonl]
                                  [--requests 3000] [--seconds 15] [--connections 1,8,32]
 
-All serve the same package and answer the same rows in one run, on this machine, over loopback. LitServe runs the
-same loaded function (`modelwright.load`), once with and once without batching, and the better figure counts.
-Without `--package` the package is a tiny bag of words, so that the server's own work is what is compared. LitServe
-is left out, by name, where `--peer-python` (by default this interpreter) cannot import it.
+All serve the same package and answer the same rows in one run, on this machine, over loopback. LitServe runs
+the same loaded function (`modelwright.load`), with and without batching, and the better figure counts.
+Without `--package` the package is a tiny bag of words, so that the server's own work is what is compared.
+LitServe is left out, by name, where `--peer-python` (by default this interpreter) cannot import it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -52,7 +53,7 @@ class One:
     def moved(self, release_id): pass
     def failed(self, release_id, problem): sys.exit(str(problem))
 
-serve(ServeConfig(port=int(sys.argv[2])), sys.argv[3], One())
+serve(sys.argv[3], ServeConfig(port=int(sys.argv[2])), One())
 """
 
 PEER = """
@@ -227,17 +228,15 @@ def served(python: str, script: str, port: int, ready: str, *arguments: str) -> 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "server.py"  # LitServe starts processes that import it again
         file.write_text(textwrap.dedent(script), "utf-8")
-        process = subprocess.Popen([python, str(file), *arguments], start_new_session=True)
+        process = subprocess.Popen(
+            [python, str(file), *arguments], start_new_session=True, stderr=subprocess.DEVNULL
+        )
         try:
             wait_until_ready(process, port, ready)
             yield port
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                process.wait()
+            os.killpg(process.pid, signal.SIGKILL)  # LitServe's own processes outlive its end
+            process.wait()
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None:

@@ -12,6 +12,14 @@ from hypothesis import strategies as st
 from modelwright.core.errors import ProjectError
 from modelwright.core.slices import Condition, Slice
 
+COMPARE = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 columns = st.sampled_from(["lang", "age", "语言", "customer age", "in", "true"])
 texts = st.text(max_size=6)
 literals = texts | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
@@ -40,9 +48,10 @@ def test_reads_what_it_writes(parts):
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text):
     try:
-        Slice.parse(text)
-    except ProjectError as error:
-        assert error.problems[0].id == "slice.syntax"
+        found = Slice.parse(text)
+    except ProjectError:
+        return
+    assert Slice.parse(str(found)) == found
 
 
 @given(
@@ -51,7 +60,7 @@ def test_any_text_is_read_or_refused(text):
     st.integers(-3, 3),
 )
 def test_numbers_match_as_python_compares_them(values, op, bound):
-    compare = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}[op]  # fmt: skip
+    compare = COMPARE[op]
     expected = [
         value is not None
         and (compare(value, bound) if isinstance(value, int) and not isinstance(value, bool) else op == "!=")
@@ -79,8 +88,10 @@ def test_columns_are_named():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "a ==", "a == zh", "a == 'x' or b == 'y'", "a in []", "a in 'x'", "and == 3", "a == 1 and", "a = 1",
-     "__import__('os').system('true')", "a == 'x", "len(a) > 3", "a == 1 b == 2"],
+    [
+        "", "a", "a ==", "a == zh", "a == 'x' or b == 'y'", "a in []", "a in 'x'", "and == 3", "a == 1 and",
+        "a = 1", "__import__('os').system('true')", "a == 'x", "len(a) > 3", "a == 1 b == 2",
+    ],
 )  # fmt: skip
 def test_what_is_no_slice_is_refused(text):
     with pytest.raises(ProjectError) as caught:

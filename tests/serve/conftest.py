@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tiny_serving import Releases, linear_body, running, sealed, slow_body, text_body
+from tiny_serving import Releases, linear_body, picky_body, running, sealed, slow_body, text_body
 
 from modelwright.serve.server import Server
 
@@ -20,6 +20,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "linear": linear_body(),
         "shifted": linear_body(shift=3.0),
         "slow": slow_body(),
+        "picky": picky_body(),
         "text": text_body(),
     }
     return {name: sealed(body, base / name) for name, body in bodies.items()}

@@ -18,8 +18,10 @@ import psutil
 import pytest
 from tiny_serving import Releases, linear_body, running, sealed
 
-from modelwright.serve.predictions import Traffic
-from modelwright.serve.server import Server
+from modelwright.core.requirement import parse
+from modelwright.core.signature import Signature
+from modelwright.serve.server import Live, Server
+from modelwright.state.live import LiveRecord
 
 
 def eventually(true: Callable[[], bool], timeout_s: float = 30.0) -> bool:
@@ -36,6 +38,11 @@ def worker_pid(server: Server) -> int:
     """Return the process id of the worker that answers."""
     assert server.gateway.current is not None
     return server.gateway.current.worker.process.pid
+
+
+def total(server: Server, metric: str) -> float:
+    """Return a sample that has no labels but the function."""
+    return server.telemetry.registry.get_sample_value(f"modelwright_{metric}", {"function": "measure"}) or 0.0
 
 
 def ask(server: Server, **row: float) -> httpx.Response:
@@ -124,16 +131,27 @@ def test_a_late_answer_is_504_and_its_work_forgotten(packages: dict[str, Path]) 
 def test_requests_that_wait_share_a_pass(packages: dict[str, Path]) -> None:
     with running(Releases(packages["slow"])) as server, ThreadPoolExecutor(16) as pool:
         assert all(r.is_success for r in pool.map(lambda _: ask(server, rounds=100), range(48)))
-        value = server.telemetry.registry.get_sample_value
-        rows = value("modelwright_batch_size_sum", {"function": "measure"}) or 0
-        assert rows / 48 > 2  # the mean batch that a request was in
+        assert total(server, "batch_size_sum") / 48 > 2  # the mean batch that a request was in
 
 
-def test_an_answer_that_is_no_number_is_500_and_harms_no_neighbour(packages: dict[str, Path]) -> None:
-    with running(Releases(packages["slow"])) as server, ThreadPoolExecutor(8) as pool:
-        # more rounds than an int64 holds cannot be asked; what fails is the number that comes back as NaN
-        responses = list(pool.map(lambda i: ask(server, rounds=-1.0 if i % 2 else 50.0), range(16)))
-        assert all(response.is_success for response in responses)
+def test_an_answer_that_fails_is_500_and_harms_no_neighbour(packages: dict[str, Path]) -> None:
+    heights = [0, 1, 2, -1, 9] * 8  # -1: an answer that is no number; 9: the graph itself fails
+    # they share batches, so that a failure must be told from its neighbours
+    with running(Releases(packages["picky"]), max_wait_ms=30) as server, ThreadPoolExecutor(20) as pool:
+        responses = list(pool.map(lambda height: ask(server, height=height), heights))
+        rows = server.telemetry.registry.get_sample_value(
+            "modelwright_batch_size_sum", {"function": "measure"}
+        )
+        assert rows is not None
+        assert rows > 30  # 24 answered requests, most of them in batches
+        assert httpx.get(f"{server.url}/v2/health/ready").status_code == 200
+    for height, response in zip(heights, responses, strict=True):
+        if height in range(3):
+            assert response.json()["outputs"]["size"]["value"] == ("small", "medium", "large")[height]
+        else:
+            assert response.status_code == 500
+            assert response.json()["error"]["id"] == "serve.body-failed"
+            assert "onnx" not in response.text.lower()
 
 
 def test_traffic_moves_to_the_next_release_without_a_failure(packages: dict[str, Path]) -> None:
@@ -160,7 +178,7 @@ def test_traffic_moves_to_the_next_release_without_a_failure(packages: dict[str,
             client.join()
         assert {status for status, _ in seen} == {200}
         assert {version for _, version in seen} == {1, 2}
-        assert releases.done == [1, 2]
+        assert releases.statuses() == ["retired", "serving"]
         assert eventually(lambda: not psutil.pid_exists(old))
         weight = server.telemetry.registry.get_sample_value
         assert weight("modelwright_traffic_weight", {"function": "measure", "version": "2"}) == 1
@@ -173,11 +191,10 @@ def test_a_release_that_does_not_start_leaves_the_old_one(packages: dict[str, Pa
         file.write(b"x")
     releases = Releases(packages["linear"])
     with running(releases) as server:
-        wish = releases.ask(damaged)
+        releases.ask(damaged)
         assert releases.changed.wait(60)
-        assert [(release, problem.id) for release, problem in releases.refused] == [
-            (wish.release_id, "package.altered-file")
-        ]
+        assert [problem.id for problem in releases.refused] == ["package.altered-file"]
+        assert releases.statuses() == ["serving", "failed"]
         assert ask(server).json()["version"] == 1
         releases.ask(packages["shifted"])
         assert eventually(lambda: ask(server).json()["version"] == 3)
@@ -189,7 +206,7 @@ def test_a_package_of_another_function_is_not_served(packages: dict[str, Path], 
     folder = sealed(type(body)(other, body.driver, body.graphs, body.states), tmp_path / "other")
     releases = Releases(folder)
     with running(releases) as server:
-        assert releases.refused[0][1].id == "serve.other-function"
+        assert releases.refused[0].id == "serve.other-function"
         response = ask(server)
         assert (response.status_code, response.json()["error"]["id"]) == (503, "serve.not-ready")
         assert httpx.get(f"{server.url}/v2/health/ready").json() == {"ready": False}
@@ -197,27 +214,86 @@ def test_a_package_of_another_function_is_not_served(packages: dict[str, Path], 
             assert httpx.get(server.url + path).status_code == 503
 
 
-def test_what_is_recorded(packages: dict[str, Path]) -> None:
-    record: list[Traffic] = []
-    with running(Releases(packages["linear"]), recorder=record.extend, private=("width",)) as server:
+def test_what_is_recorded(packages: dict[str, Path], tmp_path: Path) -> None:
+    live = Live(tmp_path / "live.db")
+    with running(Releases(packages["linear"]), live=live, private=("width",)) as server:
         one = ask(server, height=9, width=4)
-        httpx.post(
-            f"{server.url}/measure", json=[{"height": 1}, {"height": 20}], headers={"x-request-id": "two"}
-        )
+        two = [{"height": 1}, {"height": 20}]
+        httpx.post(f"{server.url}/measure", json=two, headers={"x-request-id": "two"})
         ask(server, wrong=1)
-    assert [row.id for row in record] == [one.json()["id"], "two.0", "two.1"]
-    assert record[0].inputs == {"height": 9.0}
-    assert record[0].outputs == one.json()["outputs"]
-    assert {(row.version, row.code) for row in record} == {(1, 200)}
-    assert abs(record[0].time - time.time()) < 60
-    assert 0 < record[0].latency_s < 10
+    rows = LiveRecord.open(live.record).rows(0)
+    assert [row.id for row in rows] == [one.json()["id"], "two.0", "two.1"]
+    assert rows[0].inputs == {"height": 9.0}
+    assert rows[0].outputs == one.json()["outputs"]
+    assert {(row.version, row.code) for row in rows} == {(1, 200)}
+    assert abs(rows[0].time - time.time()) < 60
+    assert 0 < rows[0].latency_s < 10
 
 
-def test_failures_of_ours_are_recorded(packages: dict[str, Path]) -> None:
-    record: list[Traffic] = []
-    with running(Releases(packages["slow"]), recorder=record.extend, timeout_s=0.2) as server:
+def test_failures_of_ours_are_recorded_for_each_row(packages: dict[str, Path], tmp_path: Path) -> None:
+    live = Live(tmp_path / "live.db")
+    with running(Releases(packages["slow"]), live=live, timeout_s=0.2) as server:
         ask(server, rounds=1500)
-    assert [(row.code, row.outputs, dict(row.inputs)) for row in record] == [(504, None, {})]
+        httpx.post(f"{server.url}/measure", json=[{"rounds": 1500}] * 2, headers={"x-request-id": "two"})
+    rows = LiveRecord.open(live.record).rows(0)
+    assert [(row.code, row.outputs, dict(row.inputs)) for row in rows] == [(504, None, {})] * 3
+    assert [row.id for row in rows[1:]] == ["two.0", "two.1"]
+
+
+def test_nothing_is_recorded_when_that_is_switched_off(packages: dict[str, Path], tmp_path: Path) -> None:
+    with running(Releases(packages["linear"]), live=Live(tmp_path / "live.db"), record=False) as server:
+        assert ask(server).is_success
+    assert not (tmp_path / "live.db").exists()
+
+
+def test_live_requirements_are_shown_as_gauges(packages: dict[str, Path], tmp_path: Path) -> None:
+    signature = Signature.parse("measure(height: number) -> size: category")
+    bars = {
+        "latency_p95": "<= 20 s",
+        "latency_p50": "<= 0.001 ms",
+        "failure_rate": "<= 50 %",
+        "size": "<= 1 MB",
+    }
+    requirements = [parse(key, bar, signature) for key, bar in bars.items()]
+    live = Live(tmp_path / "live.db", requirements, refresh_s=0.1)
+    with (
+        running(Releases(packages["linear"]), live=live) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        for _ in range(100):
+            client.post("/measure", json={"height": 9})
+
+        def gauge(requirement: str, verdict: str) -> float | None:
+            labels = {"function": "measure", "version": "1", "requirement": requirement, "verdict": verdict}
+            return server.telemetry.registry.get_sample_value("modelwright_requirement_verdict", labels)
+
+        late, slow, failing, size = map(str, requirements)
+        assert eventually(lambda: gauge(late, "met") == 1)
+        assert eventually(lambda: gauge(slow, "unmet") == 1 and gauge(slow, "met") == 0)
+        assert eventually(lambda: gauge(failing, "met") == 1)
+        assert gauge(size, "met") is None  # nothing that traffic can show
+        value = server.telemetry.registry.get_sample_value(
+            "modelwright_requirement_value", {"function": "measure", "version": "1", "requirement": late}
+        )
+        assert value is not None
+        assert 0 < value < 20
+
+
+def test_one_gateway_reports_and_another_takes_over(packages: dict[str, Path], tmp_path: Path) -> None:
+    live = Live(tmp_path / "live.db")
+    releases = Releases(packages["linear"])
+    with running(releases, live=live):
+        assert releases.statuses() == ["serving"]
+        with running(releases, live=live) as second:
+            assert eventually(lambda: ask(second).is_success)  # it follows, and reports nothing
+            assert len([e for e in releases.state.audit() if e.action == "release.serving"]) == 1
+            first_holder = LiveRecord.open(live.record).holder("gateway")
+    assert first_holder is not None
+    assert LiveRecord.open(live.record).holder("gateway") is None  # both gave it back
+    releases.ask(packages["shifted"])
+    with running(releases, live=live) as third:
+        assert eventually(lambda: ask(third).json().get("version") == 2)
+        assert eventually(lambda: releases.statuses() == ["retired", "serving"])
 
 
 SERVER = """
@@ -227,7 +303,7 @@ from pathlib import Path
 from tiny_serving import Releases
 from modelwright.serve.config import ServeConfig
 from modelwright.serve.server import serve
-serve(ServeConfig(port=0), "measure", Releases(Path(sys.argv[1])), started=lambda url: print(url, flush=True))
+serve("measure", ServeConfig(port=0), Releases(Path(sys.argv[1])), started=lambda url: print(url, flush=True))
 print("ended well", flush=True)
 """
 

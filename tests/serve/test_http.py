@@ -288,7 +288,7 @@ def test_a_public_address_needs_a_key() -> None:
 def test_a_port_in_use_is_told(linear: Server, packages: dict[str, Path]) -> None:
     port = int(linear.url.rsplit(":", 1)[1])
     with pytest.raises(MachineError, match=r"machine\.port-in-use") as error:
-        Server(ServeConfig(port=port), "measure", Releases(packages["linear"]), environment={})
+        Server("measure", ServeConfig(port=port), Releases(packages["linear"]), environment={})
     assert str(port) in error.value.problems[0].found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from modelwright.serve.config import ServeConfig
 from modelwright.serve.gateway import Wish
 from modelwright.serve.package import write
 from modelwright.serve.server import Server
+from modelwright.state.database import State, Status
 
 SIZES = CategoryState(("small", "medium", "large"))
 WORDS = ("[UNK]", "[PAD]", "dental", "cover", "car", "does", "my", "plan", "new", "insure")
@@ -109,6 +111,29 @@ def slow_body() -> Body:
     )
 
 
+def picky_body() -> Body:
+    """Return `measure(height: number) -> size: category` that answers 0 to 2, NaN below, and fails above."""
+    nodes = [
+        helper.make_node("Cast", ["height.value"], ["place"], to=TensorProto.INT64),
+        helper.make_node("Max", ["place", "zero"], ["least"]),
+        helper.make_node("Gather", ["rows", "least"], ["scores"]),
+        helper.make_node("Sqrt", ["height.value"], ["root"]),
+        helper.make_node("Unsqueeze", ["root", "last"], ["column"]),
+        helper.make_node("Add", ["scores", "column"], ["size.logits"]),
+    ]
+    weights = {
+        "zero": np.array(0, dtype=np.int64),
+        "rows": np.eye(3, dtype=np.float32) * 5,
+        "last": np.array([1], dtype=np.int64),
+    }
+    return Body(
+        Signature.parse("measure(height: number) -> size: category"),
+        "once",
+        {"model": onnx_bytes(nodes, {"height.value": TensorProto.FLOAT}, weights)},
+        {"height": NumberState(0.0, 1.0), "size": SIZES},
+    )
+
+
 def text_body() -> Body:
     """Return `measure(question: text) -> size: category`: the mean of a vector for each word."""
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
@@ -146,44 +171,54 @@ def sealed(body: Body, folder: Path) -> Path:
 
 
 class Releases:
-    """Wishes in memory: the last release that was asked for and did not fail."""
+    """Wishes in a real state database; package folders by version."""
 
     def __init__(self, *packages: Path) -> None:
-        self.asked = [Wish(number, number, package) for number, package in enumerate(packages, 1)]
-        self.done: list[int] = []
-        self.refused: list[tuple[int, Problem]] = []
+        self.state = State.open(packages[0].parent / f"state-{secrets.token_hex(8)}.db")
+        self.packages: dict[int, Path] = {}
+        self.refused: list[Problem] = []
         self.changed = threading.Event()
+        for package in packages:
+            self.ask(package)
 
-    def ask(self, package: Path) -> Wish:
-        """Ask for one more release."""
+    def ask(self, package: Path) -> int:
+        """Ask for one more release; returns its version."""
         self.changed.clear()
-        wish = Wish(len(self.asked) + 1, len(self.asked) + 1, package)
-        self.asked.append(wish)
-        return wish
+        keys = ("package_digest", "evidence_digest", "package_key", "evidence_key")
+        names = dict.fromkeys(keys, str(len(self.packages)))
+        version = self.state.register_version(**names, champion_digest=None)
+        self.packages[version] = package
+        self.state.wish(version, "direct", "test")
+        return version
 
     def wish(self) -> Wish | None:
         """Return the newest release that did not fail."""
-        failed = {release for release, _ in self.refused}
-        return next((wish for wish in reversed(self.asked) if wish.release_id not in failed), None)
+        past = [release for release in self.state.releases() if release.status is not Status.FAILED]
+        return Wish(past[-1].id, past[-1].version, self.packages[past[-1].version]) if past else None
 
     def moved(self, release_id: int) -> None:
         """Note that the traffic moved."""
-        self.done.append(release_id)
+        self.state.mark(release_id, "serving")
         self.changed.set()
 
     def failed(self, release_id: int, problem: Problem) -> None:
         """Note that a release did not start."""
-        self.refused.append((release_id, problem))
+        self.state.mark(release_id, "failed", str(problem))
+        self.refused.append(problem)
         self.changed.set()
+
+    def statuses(self) -> list[str]:
+        """Return what became of each release."""
+        return [str(release.status) for release in self.state.releases()]
 
 
 @contextmanager
 def running(releases: Releases, *, wait: bool = True, **options: Any) -> Iterator[Server]:
     """Run a server in a thread until the block ends; it is ready when the block begins."""
-    keys = ("recorder", "environment", "watch")
+    keys = ("live", "environment")
     function = options.pop("function", "measure")
     given = {key: options.pop(key) for key in keys if key in options}
-    server = Server(ServeConfig(port=0, **options), function, releases, **{"environment": {}, **given})
+    server = Server(function, ServeConfig(port=0, **options), releases, **{"environment": {}, **given})
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -1,6 +1,6 @@
 """A run with nothing to do, answered before the command line is parsed in full.
 
-Parsing with Typer alone costs as much as the whole answer may (it builds a pydantic model of every option), so
+Parsing with Typer alone costs as much as the whole answer may (a pydantic model of every option), so
 the plain form of `run` is read here. Any other form, and any run with something to do, takes the long way.
 """
 

@@ -182,13 +182,19 @@ def _score(probability: float) -> float:
 
 
 def find_root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the root between two ends of unlike sign: the Illinois secant, halving where that is slow."""
+    """Return the root between two ends of unlike sign: the Illinois secant, halving where that is slow.
+
+    Where `low` is a root itself (an area of exactly 1 has nowhere to go), it is the one returned.
+    """
     at_low, at_high = function(low), function(high)
+    if at_low == 0:
+        return low
     side = 0
     for turn in range(200):
         if high - low <= 1e-12 + 1e-10 * abs(high):
             break
-        middle = high - at_high * (high - low) / (at_high - at_low) if turn % 8 < 6 else (low + high) / 2
+        slow = turn % 8 >= 6 or at_high == at_low
+        middle = (low + high) / 2 if slow else high - at_high * (high - low) / (at_high - at_low)
         middle = min(max(middle, low), high)
         at_middle = function(middle)
         if abs(at_middle) <= 1e-10:

@@ -1,9 +1,9 @@
 """The folder of a network that was learned.
 
-    learned.json           the format, the learner, how tokens are pooled
-    weights.safetensors    every weight of the network
-    encoder/config.json    the configuration of the transformer
-    states.json, states/   the signature and the kinds' states
+learned.json           the format, the learner, how tokens are pooled
+weights.safetensors    every weight of the network
+encoder/config.json    the configuration of the transformer
+states.json, states/   the signature and the kinds' states
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ class Learned:
 
 
 def write(
-    folder: Path, learner: str, signature: Signature, states: Mapping[str, Any], network: Network, config: dict[str, Any]
+    folder: Path,
+    learner: str,
+    signature: Signature,
+    states: Mapping[str, Any],
+    network: Network,
+    config: dict[str, Any],
 ) -> None:
     """Write the folder; equal networks give equal bytes."""
     (folder / _ENCODER).parent.mkdir(parents=True, exist_ok=True)

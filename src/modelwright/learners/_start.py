@@ -37,7 +37,11 @@ class Start:
 
 
 def start(
-    signature: Signature, train: Examples, pretrained: Path | None, pooling: str | None, max_length: int | None
+    signature: Signature,
+    train: Examples,
+    pretrained: Path | None,
+    pooling: str | None,
+    max_length: int | None,
 ) -> Start:
     """Fit the kinds on the training split and put the network together; heads are drawn at random."""
     assert pretrained is not None, "a learner that needs pretrained weights was given none"
@@ -69,9 +73,7 @@ class Sample:
     def batches(self, batch: int) -> list[NDArray[np.int64]]:
         """Return a few batches that stand for all: their lengths are evenly spaced quantiles."""
         every = self.rows.by_length(min(batch, len(self.rows)))
-        places = {
-            int((number + 0.5) * len(every) / _TIMED_BATCHES) for number in range(_TIMED_BATCHES)
-        }
+        places = {int((number + 0.5) * len(every) / _TIMED_BATCHES) for number in range(_TIMED_BATCHES)}
         return [every[place] for place in sorted(places)]
 
     def row_s(self, network: Network, batch: int) -> float:

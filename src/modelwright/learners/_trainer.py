@@ -156,7 +156,12 @@ class _Run:
             state = self.optimiser.state[weight]
             tensors |= {f"{moment}.{name}": state[moment] for moment in ("exp_avg", "exp_avg_sq") if state}
         best = asdict(self.best) if self.best else None
-        note = {"step": self.step, "stale": self.stale, "best": best, "history": [asdict(s) for s in self.history]}
+        note = {
+            "step": self.step,
+            "stale": self.stale,
+            "best": best,
+            "history": [asdict(s) for s in self.history],
+        }
         _checkpoint.write(path, tensors, note)
 
     def restore(self, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:

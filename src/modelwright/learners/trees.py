@@ -209,7 +209,27 @@ class _Candidate:
         size = len(large) + beyond * (len(large) - len(small))
         return int(size), large_s + beyond * max(0.0, large_s - small_s)
 
-    def _params(
+    def _graph(self, rounds: int) -> bytes:
+        """Return a graph of so many rounds, the timed trees repeated."""
+        dumps = []
+        for task, dump in zip(self.tasks, self.dumps, strict=True):
+            trees, wanted = dump["tree_info"], rounds * len(task.targets)
+            dumps.append({"tree_info": [trees[at % len(trees)] for at in range(wanted)]})
+        return _graph(self.features, self.tasks, dumps)
+
+    def _row_s(self, graph: bytes, train: Examples) -> float:
+        """Return the median seconds that one row takes to encode and run."""
+        session = open_session(graph, 1, "the graph that a forecast times")
+        seconds = []
+        for at in range(min(_TIMED_REQUESTS, len(train))):
+            row = {name: [column[at]] for name, column in train.columns.items()}
+            started = time.perf_counter()
+            session.run(None, _trees_columns.encode(self.signature, self.states, row))
+            seconds.append(time.perf_counter() - started)
+        return statistics.median(seconds)
+
+
+def _params(
     task: Task, options: TreesOptions, training: Training, rows: int, *, threads: int, seed: int
 ) -> dict[str, Any]:
     rate, decay = training.learning_rate, training.weight_decay

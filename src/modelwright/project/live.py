@@ -21,9 +21,9 @@ from modelwright.project.results import (
 from modelwright.project.table import Workbench
 from modelwright.serve.gateway import Wish
 from modelwright.serve.server import serve as run_server
-from modelwright.serve.watch import Look, Watch, gauges
+from modelwright.serve.watch import Look
+from modelwright.stages.monitor.stage import Watch, gauges
 from modelwright.stages.monitor.stage import monitor as look_at_traffic
-from modelwright.stages.monitor.stage import watched
 from modelwright.state.database import State
 from modelwright.state.live import LiveRecord
 
@@ -103,10 +103,10 @@ def monitor(bench: Workbench, root: Path, now_s: float) -> MonitorReport:
         function=bench.opened.signature.name,
         version=version,
         window_s=bench.opened.file.monitor.window_s,
-        requests=look.rows,
+        requests=look.requests,
         requirements=_rows(bench, look.verdicts),
         drift={},
-        notes=() if look.rows else ("no request in the window: nothing live can be judged yet",),
+        notes=() if look.requests else ("no request in the window: nothing live can be judged yet",),
         next_steps=("modelwright status",),
     )
 
@@ -146,7 +146,7 @@ def status(bench: Workbench, store: Store, root: Path, now_s: float) -> StatusRe
         function=bench.opened.signature.name,
         version=version,
         requirements=tuple(rows),
-        traffic=tuple(_traffic(look, version)),
+        traffic=tuple(_traffic(bench, look, version)),
         alerts=tuple(
             f"{row.requirement}: unmet in live traffic" for row in live_rows if row.verdict == "unmet"
         ),
@@ -156,7 +156,7 @@ def status(bench: Workbench, store: Store, root: Path, now_s: float) -> StatusRe
 
 def _watch(bench: Workbench) -> Watch:
     file = bench.opened.file
-    return watched(bench.opened.requirements, file.monitor, file.confidence)
+    return Watch(bench.opened.requirements, file.monitor, file.confidence)
 
 
 def _look(bench: Workbench, root: Path, now_s: float, version: int | None) -> Look:
@@ -167,6 +167,9 @@ def _rows(bench: Workbench, verdicts: Iterable[Verdict]) -> tuple[RequirementRow
     return requirement_rows(verdicts, bench.opened.file.release.allow_inconclusive)
 
 
-def _traffic(look: Look, version: int | None) -> Iterable[TrafficRow]:
-    if version is not None and look.rows:
-        yield TrafficRow(version, 1.0, look.rows, look.rows / look.span_s, look.failures, look.latency_p95_s)
+def _traffic(bench: Workbench, look: Look, version: int | None) -> Iterable[TrafficRow]:
+    if version is None or not look.requests:
+        return
+    p95 = next((m.value for m in look.measurements if m.subject.metric == "latency_p95"), None)
+    rate = look.requests / bench.opened.file.monitor.window_s
+    yield TrafficRow(version, 1.0, look.requests, rate, look.failures, p95)

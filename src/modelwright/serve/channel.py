@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -80,6 +81,7 @@ class Worker:
         self._transport = transport
         self._connection = connection
         self._ids = count()
+        self._unsent: list[bytes] = []
 
     @property
     def alive(self) -> bool:
@@ -98,12 +100,12 @@ class Worker:
         request_id = next(self._ids)
         waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._connection.waiting[request_id] = waiter
-        self._transport.write(packed([request_id, rows]))
+        self._send(packed([request_id, rows, time.monotonic()]))
         try:
             return await waiter
         except asyncio.CancelledError:
             if self._connection.waiting.pop(request_id, None) is not None:
-                self._transport.write(packed([request_id]))
+                self._send(packed([request_id]))
             raise
 
     async def gone(self) -> None:
@@ -114,6 +116,16 @@ class Worker:
         """Wait until every request is answered, but no longer than `timeout_s`."""
         if self._connection.waiting:
             await asyncio.wait(list(self._connection.waiting.values()), timeout=timeout_s)
+
+    def _send(self, frame: bytes) -> None:
+        # what is asked in one turn of the loop goes out in one system call
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(frame)
+
+    def _flush(self) -> None:
+        self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     async def close(self) -> None:
         """End the process and wait for its end."""

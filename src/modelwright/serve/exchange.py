@@ -16,6 +16,8 @@ from modelwright.core.errors import Problem, RequestError
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 # Most answers are there sooner than this; only then is it worth the work to notice that a client left.
 _WATCH_AFTER_S = 0.05
+_ASCII = json.JSONEncoder(separators=(",", ":"))
+_UNICODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class ClientLeftError(Exception):
@@ -140,7 +142,7 @@ def error_body(problem: Problem) -> bytes:
 
 def dumped(value: Any, *, ascii_only: bool = False) -> bytes:
     """Return a value as compact JSON."""
-    return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":")).encode()
+    return (_ASCII if ascii_only else _UNICODE).encode(value).encode()
 
 
 def _too_large(max_body: int) -> RequestError:

@@ -1,12 +1,12 @@
 """How the gateway and a worker talk: JSON messages, each behind its length, over a socket pair.
 
-    gateway → worker   [id, [row, …]]                                     answer these rows
+    gateway → worker   [id, [row, …], asked]                              answer these rows
                        [id]                                               nobody waits for these any more
     worker → gateway   ["ready", signature, digest]  or  ["failed", [problem, …]]
                        [id, answers, queue_s, inference_s, batch_rows]    answers null: a fault
 
-A row is a list of canonical values in the order of the signature's inputs; an answer is, for each output, its
-value and its confidence. Both ends are ours, so a message needs no more checking than JSON gives.
+A row is a list of canonical values in the order of the signature's inputs; `asked` is when it was sent, by the
+monotonic clock that all processes of a machine share; an answer is, for each output, its value and confidence. Both ends are ours, so a message needs no more checking than JSON gives.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from typing import Any
 
 _LENGTH = struct.Struct(">I")
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def packed(message: Any) -> bytes:
     """Return a message as its frame; raises ValueError for NaN and infinity, which JSON cannot hold."""
-    data = json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+    data = _ENCODER.encode(message).encode()
     return _LENGTH.pack(len(data)) + data
 
 

@@ -26,7 +26,7 @@ def read_json(body: bytes, *, max_depth: int, max_items: int) -> Any:
     if body.count(b"[") + body.count(b"{") > max_depth or body.count(b",") >= max_items:
         _require_bounds(body, max_depth, max_items)
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
+        return _DECODER.decode(body.decode())
     except UnicodeDecodeError as error:
         raise RequestError(
             Problem(
@@ -108,3 +108,6 @@ def _refuse_constant(name: str) -> NoReturn:
         ),
         400,
     )
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)

@@ -48,7 +48,7 @@ class Recorder(Protocol):
 
 @dataclass
 class _Asked:
-    """One request under way: its id, when it arrived (perf_counter), and how many rows it turned out to have."""
+    """One request under way: its id, when it arrived (perf_counter), and how many rows it has."""
 
     id: str
     begun: float

@@ -38,7 +38,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Live:
-    """How live traffic is recorded and judged: the record's file, and what is asked of the last `window_s`."""
+    """How live traffic is recorded and judged: the record's file, and the bars for the last `window_s`."""
 
     record: Path
     requirements: Sequence[Requirement] = ()
@@ -168,9 +168,7 @@ def serve(
     live = Live(record, requirements, confidence, window_s, refresh_s) if record is not None else None
     server = Server(function, config, wishes, live=live)
     _log_to_stderr()
-    _LOG.info(
-        "%s answers at %s/%s; try it at %s/docs; Ctrl-C ends it", function, server.url, function, server.url
-    )
+    _LOG.info("%s: POST %s/%s, or try %s/docs; Ctrl-C ends it", function, server.url, function, server.url)
     if started is not None:
         started(server.url)
     server.run()

@@ -1,4 +1,4 @@
-"""Live requirements: what the record of traffic shows, judged. The gateway's gauges and `status` both ask this."""
+"""Live requirements: what the record of traffic shows, judged. For the gateway's gauges and for `status`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def look(
     until: float | None = None,
     confidence: float = 0.95,
 ) -> Look:
-    """Judge the live requirements on the traffic of a version (None: of all) between two times (Unix seconds)."""
+    """Judge the live requirements on the traffic of a version (None: of all) between two Unix times."""
     window = record.window(since, version, until)
     found = tuple(measured(window, confidence))
     verdicts = judge(requirements, found, phases={Phase.LIVE})
@@ -63,7 +63,7 @@ def measured(window: Window, confidence: float) -> list[Measurement]:
 
 
 def answered_s(window: Window) -> NDArray[np.float64]:
-    """Return the latencies that count: of rows that were answered, and of those that waited until time was up.
+    """Return the latencies that count: of rows that were answered, and of those that waited in vain.
 
     What is refused at once (overload, no worker) took no time, and would make a broken server look fast.
     """

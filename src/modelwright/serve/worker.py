@@ -1,17 +1,18 @@
 """A worker: one version in a process of its own, so that a graph that crashes takes no connection with it.
 
 The gateway starts it with one end of a socket pair, which no other process can reach, and which closes when
-the gateway dies, however it dies; the worker then ends as well. Requests that wait while a batch runs make up
+the gateway dies, however it dies; the worker then ends as well. Requests that arrive while a batch runs make up
 the next batch.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import ctypes
+import select
+import signal
 import socket
 import sys
-import threading
 import time
 import traceback
 from collections import deque
@@ -25,74 +26,79 @@ from modelwright.serve.frames import Unpacker, packed
 from modelwright.serve.function import Function, load
 
 _READ_BYTES = 1 << 16
-_WARM_UP_PASSES = 3
+_WARM_UP_ROWS = (1, 1)  # and a full batch
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request in the inbox, and when it arrived (perf_counter)."""
+    """A request in the inbox, and when it was sent (time.monotonic)."""
 
     id: int
     rows: list[list[Any]]
-    arrived: float
+    asked: float
 
 
 class Inbox:
-    """Requests that wait. One thread puts them in, the main thread takes them out in batches."""
+    """The requests that wait, read from the gateway's socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._unpacker = Unpacker()
         self._waiting: deque[Waiting] = deque()
-        self._rows = 0
-        self._changed = threading.Condition()
-
-    def put(self, request: Waiting) -> None:
-        """Add a request at the end."""
-        with self._changed:
-            self._waiting.append(request)
-            self._rows += len(request.rows)
-            self._changed.notify()
-
-    def drop(self, request_id: int) -> None:
-        """Forget a request that has not begun, because nobody waits for it any more."""
-        with self._changed:
-            for request in self._waiting:
-                if request.id == request_id:
-                    self._waiting.remove(request)
-                    self._rows -= len(request.rows)
-                    return
 
     def take(self, max_rows: int, max_wait_s: float) -> list[Waiting]:
         """Return the next batch: what waits, at most `max_rows` rows, but one request at least.
 
-        Waits for the first request as long as it takes, and then up to `max_wait_s` for more.
+        Waits for the first request as long as it takes, and then up to `max_wait_s` for more; raises EOFError
+        when the gateway is gone.
         """
-        with self._changed:
-            # again where the only request was dropped meanwhile
-            while not self._waiting:
-                self._changed.wait()
-                if max_wait_s > 0:
-                    self._changed.wait_for(lambda: self._rows >= max_rows, max_wait_s)
-            batch = [self._waiting.popleft()]
-            rows = len(batch[0].rows)
-            while self._waiting and rows + len(self._waiting[0].rows) <= max_rows:
-                batch.append(self._waiting.popleft())
-                rows += len(batch[-1].rows)
-            self._rows -= rows
-            return batch
+        self._read(0.0)
+        while not self._waiting:
+            self._read(None)
+            deadline = time.monotonic() + max_wait_s
+            while self._rows() < max_rows and (left := deadline - time.monotonic()) > 0:
+                self._read(left)
+        batch = [self._waiting.popleft()]
+        rows = len(batch[0].rows)
+        while self._waiting and rows + len(self._waiting[0].rows) <= max_rows:
+            batch.append(self._waiting.popleft())
+            rows += len(batch[-1].rows)
+        return batch
+
+    def _rows(self) -> int:
+        return sum(len(request.rows) for request in self._waiting)
+
+    def _read(self, timeout_s: float | None) -> None:
+        """Read all that has been sent; wait up to `timeout_s` (None: for ever) for the first of it."""
+        while timeout_s is None or select.select([self._connection], [], [], timeout_s)[0]:
+            data = self._connection.recv(_READ_BYTES)
+            if not data:
+                raise EOFError
+            for message in self._unpacker.feed(data):
+                if len(message) == 1:
+                    self._drop(message[0])
+                else:
+                    self._waiting.append(Waiting(*message))
+            timeout_s = 0.0
+
+    def _drop(self, request_id: int) -> None:
+        """Forget a request that has not begun, because nobody waits for it any more."""
+        self._waiting = deque(request for request in self._waiting if request.id != request_id)
 
 
 def work(
     function: Function, inbox: Inbox, connection: socket.socket, max_batch: int, max_wait_s: float
 ) -> None:
-    """Answer batch after batch; never returns."""
+    """Answer batch after batch; raises EOFError or ConnectionError when the gateway is gone."""
     while True:
         batch = inbox.take(max_batch, max_wait_s)
-        begun = time.perf_counter()
+        begun = time.monotonic()
         answers = _answers(function, batch, max_batch)
-        inference_s = time.perf_counter() - begun
+        inference_s = time.monotonic() - begun
         rows = sum(len(request.rows) for request in batch)
         replies = [
-            _reply(request, answer, begun - request.arrived, inference_s, rows)
+            _reply(request, answer, begun - request.asked, inference_s, rows)
             for request, answer in zip(batch, answers, strict=True)
         ]
         connection.sendall(b"".join(replies))
@@ -121,26 +127,17 @@ def _reply(
         return packed([request.id, None, queue_s, inference_s, rows])
 
 
-def _listen(connection: socket.socket, inbox: Inbox) -> None:
-    """Fill the inbox; end the process when the gateway is gone."""
-    unpacker = Unpacker()
-    try:
-        while data := connection.recv(_READ_BYTES):
-            for message in unpacker.feed(data):
-                if len(message) == 1:
-                    inbox.drop(message[0])
-                else:
-                    inbox.put(Waiting(message[0], message[1], time.perf_counter()))
-    except OSError:
-        pass
-    os._exit(0)  # at once: nobody is left to answer to, and a graph may be running in the main thread
-
-
 def _warm_up(function: Function, max_batch: int) -> None:
     # the first passes allocate memory and choose kernels; no request should wait for that
-    for rows in (1, max_batch, 1)[:_WARM_UP_PASSES]:
+    for rows in (max_batch, *_WARM_UP_ROWS):
         missing = [(None,) * len(function.signature.inputs)] * rows
         function.answer(function.rows.columns(missing), max_batch)
+
+
+def _die_with_gateway() -> None:
+    """Have Linux end this process with its parent, even in the middle of a pass; elsewhere it ends after it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -154,16 +151,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     connection = socket.socket(fileno=options.socket)
-    inbox = Inbox()
-    threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
+    _die_with_gateway()
     try:
         function = load(options.package, threads=options.threads)
         _warm_up(function, options.max_batch)
     except UserError as error:
         connection.sendall(packed(["failed", [problem.as_json() for problem in error.problems]]))
         return 1
-    connection.sendall(packed(["ready", str(function.signature), function.digest]))
-    work(function, inbox, connection, options.max_batch, options.max_wait_s)
+    try:
+        connection.sendall(packed(["ready", str(function.signature), function.digest]))
+        work(function, Inbox(connection), connection, options.max_batch, options.max_wait_s)
+    except (EOFError, ConnectionError):
+        pass  # the gateway is gone, or needs this version no longer
     return 0
 
 

@@ -70,7 +70,7 @@ def make(path: Path) -> None:
                 if version > len(_STEPS):
                     raise _newer(version, path)
                 for number in range(version, len(_STEPS)):
-                    for statement in _STEPS[number].split(";"):
+                    for statement in _STEPS[number].split(";\n"):  # a comment may hold a semicolon
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {number + 1}")
 

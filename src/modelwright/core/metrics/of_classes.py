@@ -165,13 +165,14 @@ def _precision_influence(outcomes: ClassOutcomes, of: str | None) -> Influence |
     one = _one_class(outcomes, of)
     if one is not None:
         return _share_influence(_right(outcomes), outcomes.predicted == one)
+    parts = [
+        _share_influence(_right(outcomes), outcomes.predicted == one)
+        for one in np.unique(outcomes.truth[outcomes.truth >= 0])
+    ]
+    if not any(parts):
+        return None
     never = Influence(0.0, np.zeros(len(outcomes)))
-    return _mean_influence(
-        [
-            _share_influence(_right(outcomes), outcomes.predicted == one) or never
-            for one in np.unique(outcomes.truth[outcomes.truth >= 0])
-        ]
-    )
+    return _mean_influence([part or never for part in parts])
 
 
 def _mean_influence(parts: list[Influence | None]) -> Influence | None:

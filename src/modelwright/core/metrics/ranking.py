@@ -86,7 +86,7 @@ def _bounds(areas: Floats, rows: Floats, influence: Floats, confidence: float) -
             spread = ratio * float(_spread(moved, rows, n).sum()) / len(areas) ** 2
             return abs(float(moved.mean() - areas.mean())) - z * math.sqrt(spread)
 
-        return float(shifted(find_root(excess, 0.0, 1.0)).mean())
+        return float(shifted(find_root(excess, 1e-12, 1.0)).mean())  # at 0 a perfect area has no spread yet
 
     return end(-1.0), end(1.0)
 

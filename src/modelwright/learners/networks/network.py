@@ -86,5 +86,3 @@ class Network(nn.Module):
     def forward(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return each output's array by the output's name."""
         return self.answer(self.features(arrays))
-
-
