@@ -106,7 +106,9 @@ def compare(name: str, answers: Answers, expected: Answers) -> bool:
 def main() -> None:
     """Print a line for each way; exit 1 when one differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--project", type=Path, default=Path(__file__).parents[1] / "examples/insurance-routing")
+    parser.add_argument(
+        "--project", type=Path, default=Path(__file__).parents[1] / "examples/insurance-routing"
+    )
     path = parser.parse_args().project
     project = Project(path)
     project.run()

@@ -54,7 +54,10 @@ def sealed(folder: Path) -> dict[str, tuple[int, int]]:
 def kill_once(folder: Path, after_s: float) -> None:
     """Start a run in a process group of its own and kill the group after some time."""
     run = subprocess.Popen(
-        command(folder, "evaluate"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command(folder, "evaluate"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         run.wait(timeout=after_s)

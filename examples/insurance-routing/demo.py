@@ -70,7 +70,9 @@ def ask(base: str, question: str) -> str:
     with urllib.request.urlopen(request, timeout=10) as response:
         answer = json.load(response)
     domain = answer["outputs"]["domain"]
-    return f"{question:<50} → {domain['value']:<22} {domain['confidence']:.3f}   (version {answer['version']})"
+    return (
+        f"{question:<50} → {domain['value']:<22} {domain['confidence']:.3f}   (version {answer['version']})"
+    )
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ def test_incomplete_beta_at_known_points():
     assert incomplete_beta(1.0, 2, 3) == 1
 
 
-# -- sums over strata ------------------------------------------------------------------------------------------
+# -- sums over strata ----------------------------------------------------------------
 
 strata = st.lists(counts, min_size=1, max_size=12)
 
@@ -128,7 +128,7 @@ def test_opposite_weights_mirror():
     assert low < 6 / 200 < high
 
 
-# -- means, quantiles ------------------------------------------------------------------------------------------
+# -- means, quantiles ----------------------------------------------------------------
 
 
 def test_a_mean_without_skew_is_students():

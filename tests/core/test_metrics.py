@@ -174,7 +174,7 @@ def test_a_class_that_is_never_answered_lowers_the_mean_precision():
 
 
 @given(st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 3)), min_size=1, max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_table_of_outcomes_can_be_measured(pairs):
     truth, predicted = (np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True))
     other = np.roll(predicted, 1)
@@ -218,7 +218,7 @@ def test_calibration_error_sees_overconfidence_and_forgives_chance():
     assert value("calibration_error", bragging) == pytest.approx(0.1, abs=0.02)
 
 
-# -- against the champion --------------------------------------------------------------------------------------
+# -- against the champion ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [*OF_CLASSES, *OF_NUMBERS])
@@ -273,12 +273,12 @@ def test_unpaired_differences_combine_both_intervals():
     )
 
 
-# -- samples and counts ----------------------------------------------------------------------------------------
+# -- samples and counts ----------------------------------------------------------------
 
 
 def test_quantiles_of_samples():
     found = from_samples(Subject("latency_p95"), np.arange(1, 101) / 1000, 0.95, Phase.PACKAGE)
-    assert (found.value, found.low, found.high, found.n) == (0.095, 0.091, 0.1, 100)
+    assert (found.value, found.low, found.high, found.n) == (0.095, 0.09, 0.1, 100)
     few = from_samples(Subject("latency_p95"), np.arange(1, 21) / 1000, 0.95, Phase.PACKAGE)
     assert few.value == 0.019
     assert few.high is None

@@ -22,10 +22,17 @@ def test_every_value_can_be_shown(value, unit):
     assert format_quantity(value, unit)
 
 
-@given(st.floats(1e-6, 1e14), st.sampled_from(Unit))
+@given(st.floats(1e-4, 1e14), st.sampled_from([unit for unit in Unit if unit is not Unit.FRACTION]))
 def test_what_people_read_is_near(value, unit):
-    shown = parse_quantity(format_quantity(value, unit), unit)
-    assert shown == pytest.approx(value, rel=0.006, abs=6e-7)
+    assert parse_quantity(format_quantity(value, unit), unit) == pytest.approx(value, rel=0.006)
+
+
+@given(st.floats(1e-4, 1 - 1e-4))
+def test_a_fraction_keeps_its_distance_from_none_and_all(value):
+    shown = parse_quantity(format_quantity(value, Unit.FRACTION), Unit.FRACTION)
+    assert shown == pytest.approx(value, abs=5.1e-4)
+    assert shown == pytest.approx(value, rel=0.06)
+    assert 1 - shown == pytest.approx(1 - value, rel=0.06)
 
 
 @given(st.text(max_size=12), st.sampled_from(Unit))
@@ -97,6 +104,7 @@ def test_a_wrong_unit_is_told(text, unit, id):  # noqa: A002
         (0.97423, Unit.FRACTION, "0.974"),
         (0.99996, Unit.FRACTION, "0.99996"),
         (0.00004, Unit.FRACTION, "0.00004"),
+        (0.00142, Unit.FRACTION, "0.0014"),
         (1.0, Unit.FRACTION, "1"),
         (312.2, Unit.PER_SECOND, "312 /s"),
         (0.0, Unit.BYTES, "0 B"),

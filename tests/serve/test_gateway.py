@@ -121,11 +121,19 @@ def test_overload_is_refused_and_counted(packages: dict[str, Path]) -> None:
 
 
 def test_a_late_answer_is_504_and_its_work_forgotten(packages: dict[str, Path]) -> None:
-    with running(Releases(packages["slow"]), timeout_s=0.3) as server:
-        response = ask(server, rounds=1500)
+    with running(Releases(packages["slow"]), timeout_s=0.5) as server:
+        response = ask(server, rounds=3000)
         assert (response.status_code, response.json()["error"]["id"]) == (504, "serve.timeout")
         assert server.gateway.rows_under_way == 0
         assert eventually(lambda: ask(server, rounds=1).is_success)
+
+
+def test_a_pass_that_never_ends_is_ended(packages: dict[str, Path]) -> None:
+    with running(Releases(packages["slow"]), timeout_s=0.5) as server:
+        stuck = worker_pid(server)
+        assert ask(server, rounds=1e6).status_code == 504
+        assert eventually(lambda: ask(server, rounds=1).status_code == 200)
+        assert worker_pid(server) != stuck
 
 
 def test_requests_that_wait_share_a_pass(packages: dict[str, Path]) -> None:

@@ -94,9 +94,8 @@ def format_quantity(value: float, unit: Unit) -> str:
 def _rounded(scaled: float, unit: Unit) -> str:
     if unit is not Unit.FRACTION:
         return f"{scaled:.0f}" if 999.5 <= abs(scaled) < 1e15 else f"{scaled:.3g}"
-    digits = 3
-    while digits < 6 and scaled not in (0, 1) and round(scaled, digits) in (0, 1):
-        digits += 1  # 0.9999 is not 1
+    apart = min(abs(scaled), abs(1 - scaled)) or 1.0
+    digits = min(max(3, 1 - math.floor(math.log10(apart))), 6)  # 0.9999 is not 1, and 0.0014 is not 0.001
     return f"{scaled:.{digits}f}".rstrip("0").rstrip(".")
 
 

@@ -12,6 +12,7 @@ from modelwright.core.measurement import Measurement, Phase, Subject
 from modelwright.core.requirement import Requirement
 
 _MOST_ROWS = 10**8  # beyond this a needed n is foretold by the square-root law instead of searched
+_MOST_TIMES = 10**4  # an interval that must shrink more than this is decided by no number of rows
 
 
 class Outcome(StrEnum):
@@ -201,7 +202,10 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
             return None
         rare = quantile if bar > value else 1 - quantile  # the bound exists once rare^n falls below the tail
         return max(math.ceil(math.log((1 - seen.confidence) / 2) / math.log(rare)) - seen.n, 1)
-    total = math.ceil(seen.n * ((edge - value) / (bar - value)) ** 2)
+    nearer = (edge - value) / (bar - value)
+    if not nearer <= _MOST_TIMES:
+        return None
+    total = math.ceil(seen.n * nearer**2)
     as_share = requirement.metric.as_share
     if seen.method == "mid-p" and as_share is not None and total < _MOST_ROWS:
         share, goal, tail = as_share(value), as_share(bar), (1 - seen.confidence) / 2

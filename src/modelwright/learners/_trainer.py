@@ -97,7 +97,7 @@ class _Run:
             ),
             start=torch.zeros(()),
         )
-        value = float(loss)
+        value = float(loss.detach())
         if not np.isfinite(value):
             raise ProjectError(_diverged(self.step, self.recipe.learning_rate))
         loss.backward()  # type: ignore[no-untyped-call]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from modelwright.core.units import Unit
 from modelwright.core.verdict import Outcome, Verdict, gate
 from modelwright.project.results import RequirementRow
+
+_SIGNS = {Unit.SECONDS: "s", Unit.BYTES: "B", Unit.PER_SECOND: "/s", Unit.FRACTION: "%"}
 
 
 def requirement_rows(
@@ -24,7 +27,7 @@ def _row(verdict: Verdict, *, blocks: bool) -> RequirementRow:
     return RequirementRow(
         requirement=str(requirement),
         subject=requirement.key,
-        bar=requirement.bar_text,
+        bar=f"{requirement.op} {requirement.bar_text}",
         phase=str(verdict.phase),
         value=seen.value if seen else None,
         low=seen.low if seen else None,
@@ -32,6 +35,6 @@ def _row(verdict: Verdict, *, blocks: bool) -> RequirementRow:
         n=seen.n if seen else 0,
         verdict=str(verdict.outcome),
         needed=verdict.needed,
-        unit=requirement.metric.unit,
+        unit=_SIGNS.get(requirement.metric.unit, ""),
         allowed=gated and not blocks,
     )

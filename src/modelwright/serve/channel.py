@@ -41,9 +41,11 @@ class _Connection(asyncio.Protocol):
         self.hello: asyncio.Future[list[Any]] = loop.create_future()
         self.lost: asyncio.Future[None] = loop.create_future()
         self.waiting: dict[int, asyncio.Future[Reply]] = {}
+        self.heard = time.monotonic()
         self._unpacker = Unpacker()
 
     def data_received(self, data: bytes) -> None:
+        self.heard = time.monotonic()
         for message in self._unpacker.feed(data):
             if isinstance(message[0], str):
                 if not self.hello.done():
@@ -93,10 +95,17 @@ class Worker:
         """Return how many requests it has not answered yet."""
         return len(self._connection.waiting)
 
+    def kill_if_silent(self, for_s: float) -> None:
+        """Kill the process if it has been busy for that long without a single answer: it may never end."""
+        if time.monotonic() - self._connection.heard >= for_s:
+            self.process.kill()
+
     async def ask(self, rows: Sequence[Sequence[Any]]) -> Reply:
         """Return the worker's reply; raises WorkerLostError. Cancelled, the worker forgets it."""
         if not self.alive:
             raise WorkerLostError
+        if not self._connection.waiting:
+            self._connection.heard = time.monotonic()  # it owed nothing until now
         request_id = next(self._ids)
         waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._connection.waiting[request_id] = waiter
@@ -124,7 +133,8 @@ class Worker:
         self._unsent.append(frame)
 
     def _flush(self) -> None:
-        self._transport.write(b"".join(self._unsent))
+        if not self._transport.is_closing():
+            self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
 
     async def close(self) -> None:

@@ -5,8 +5,9 @@
     worker → gateway   ["ready", signature, digest]  or  ["failed", [problem, …]]
                        [id, answers, queue_s, inference_s, batch_rows]    answers null: a fault
 
-A row is a list of canonical values in the order of the signature's inputs; `asked` is when it was sent, by the
-monotonic clock that all processes of a machine share; an answer is, for each output, its value and confidence. Both ends are ours, so a message needs no more checking than JSON gives.
+A row is a list of canonical values in the order of the signature's inputs; `asked` is when it was sent (the
+monotonic clock is one for a whole machine); an answer is, for each output, its value and its confidence.
+Both ends are ours, so a message needs no more checking than JSON gives.
 """
 
 from __future__ import annotations

@@ -145,6 +145,7 @@ class Gateway:
             async with asyncio.timeout(self.config.timeout_s):
                 return await self._asked(served, rows)
         except TimeoutError:
+            served.worker.kill_if_silent(self.config.timeout_s)
             raise _late(self.config.timeout_s) from None
         finally:
             self.rows_under_way -= len(rows)

@@ -8,6 +8,7 @@ import errno
 import ipaddress
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
@@ -26,7 +27,7 @@ from modelwright.serve.gateway import Gateway, Wishes
 from modelwright.serve.http import Application, Background
 from modelwright.serve.leased import LeasedWishes
 from modelwright.serve.predictions import Predictions
-from modelwright.serve.protocol import JsonErrors, close_stalled
+from modelwright.serve.protocol import BoundedProtocol, close_stalled
 from modelwright.serve.telemetry import Telemetry
 from modelwright.state.live import LiveRecord
 
@@ -84,7 +85,7 @@ class Server:
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 Application(self.gateway, predictions, self.telemetry, background),
-                http=JsonErrors,
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -99,6 +100,7 @@ class Server:
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT (in the main thread), or `stop`; lets what is under way finish."""
         before = _ignore_repeats()
+        _allow_connections()
         try:
             self._uvicorn.run([self._socket])
         finally:
@@ -234,6 +236,13 @@ def _not_listening(config: ServeConfig, error: OSError) -> Problem:
         f"{config.host}, port {config.port}: {os.strerror(error.errno or 0)}",
         "set serve.host to 127.0.0.1 and serve.port to a number above 1023",
     )
+
+
+def _allow_connections() -> None:
+    """Raise the number of files that this process may open, and so of its connections, as far as it may."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _ignore_repeats() -> dict[int, signal.Handlers | Callable[..., object] | int | None]:

@@ -1,15 +1,15 @@
 """A worker: one version in a process of its own, so that a graph that crashes takes no connection with it.
 
 The gateway starts it with one end of a socket pair, which no other process can reach, and which closes when
-the gateway dies, however it dies; the worker then ends as well. Requests that arrive while a batch runs make up
-the next batch.
+the gateway dies, however it dies; the worker then ends as well. Requests that arrive while a batch runs make
+up the next batch.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
-import select
+import selectors
 import signal
 import socket
 import sys
@@ -44,6 +44,8 @@ class Inbox:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._selector = selectors.DefaultSelector()  # select() itself knows no descriptor above 1023
+        self._selector.register(connection, selectors.EVENT_READ)
         self._unpacker = Unpacker()
         self._waiting: deque[Waiting] = deque()
 
@@ -71,7 +73,7 @@ class Inbox:
 
     def _read(self, timeout_s: float | None) -> None:
         """Read all that has been sent; wait up to `timeout_s` (None: for ever) for the first of it."""
-        while timeout_s is None or select.select([self._connection], [], [], timeout_s)[0]:
+        while self._selector.select(timeout_s):
             data = self._connection.recv(_READ_BYTES)
             if not data:
                 raise EOFError
@@ -135,7 +137,7 @@ def _warm_up(function: Function, max_batch: int) -> None:
 
 
 def _die_with_gateway() -> None:
-    """Have Linux end this process with its parent, even in the middle of a pass; elsewhere it ends after it."""
+    """Have Linux end this process with its parent, even during a pass; elsewhere it ends after it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -110,7 +110,10 @@ def test_the_package_is_whole_and_answers(made):
 
 def test_the_manifest_names_what_the_package_was_made_from(made, parts):
     manifest = json.loads((made[0] / "package" / "manifest.json").read_text())
-    assert manifest["lineage"] == {"learner": "trees", **{name: given.digest for name, given in parts.items()}}
+    assert manifest["lineage"] == {
+        "learner": "trees",
+        **{name: given.digest for name, given in parts.items()},
+    }
     assert manifest["threads"] == 1
     assert set(manifest["versions"]) >= {"onnxruntime", "numpy"}
 

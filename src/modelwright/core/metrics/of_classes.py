@@ -9,148 +9,89 @@ classes that have rows; one that has rows and is never predicted has precision 0
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from modelwright.core import intervals
 from modelwright.core.measurement import Phase
 from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric, Strata
 from modelwright.core.metrics.ranking import AUC
+from modelwright.core.metrics.shares import (
+    MID_P,
+    Table,
+    all_rows,
+    average,
+    mean_influence,
+    one_class,
+    right_rows,
+    share,
+    share_influence,
+)
 from modelwright.core.metrics.trust import CALIBRATION_ERROR, LOG_LOSS
 from modelwright.core.outcomes import ClassOutcomes
 from modelwright.core.units import Unit
-
-Floats = NDArray[np.float64]
-
-MID_P = "mid-p"
-SADDLEPOINT = "saddlepoint"
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Counts a class: rows of it, answers that name it, and both; each (C,) float64."""
-
-    truth: Floats
-    predicted: Floats
-    right: Floats
-
-    @classmethod
-    def of(cls, outcomes: ClassOutcomes) -> _Table:
-        size = len(outcomes.classes)
-
-        def count(rows: NDArray[np.int64]) -> Floats:
-            return np.bincount(rows[rows >= 0], minlength=size).astype(np.float64)
-
-        right = outcomes.truth[outcomes.truth == outcomes.predicted]
-        return cls(count(outcomes.truth), count(outcomes.predicted), count(right))
-
-
-def _one_class(outcomes: ClassOutcomes, of: str | None) -> int | None:
-    """Return the class that is meant: the one in brackets, "true" of a boolean, or None for all of them."""
-    if of is None:
-        return outcomes.classes.index("true") if outcomes.classes == ("false", "true") else None
-    return outcomes.classes.index(of)
-
-
-def _share(right: NDArray[np.bool_], among: NDArray[np.bool_] | None, confidence: float) -> Measured:
-    """Return the share of right rows, among some of the rows."""
-    n = len(right) if among is None else int(among.sum())
-    k = int(right.sum() if among is None else (right & among).sum())
-    if n == 0:
-        return NOTHING
-    return Measured.of(k / n, intervals.proportion(k, n, confidence), n, MID_P)
-
-
-def _share_influence(right: NDArray[np.bool_], among: NDArray[np.bool_]) -> Influence | None:
-    n, rows = len(right), int(among.sum())
-    if rows == 0:
-        return None
-    value = float((right & among).sum()) / rows
-    strata = Strata(right, np.where(among, 0, -1))
-    return Influence(value, among * (right - value) * (n / rows), n / rows, strata)
-
-
-def _right(outcomes: ClassOutcomes) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (outcomes.truth == outcomes.predicted) & (outcomes.truth >= 0)
-    return found
-
-
-def _all_rows(outcomes: ClassOutcomes) -> NDArray[np.bool_]:
-    return np.ones(len(outcomes), dtype=bool)
-
-
-def _average(
-    errors: Floats, rows: Floats, weights: Floats, lost: float, n: int, confidence: float
-) -> Measured:
-    """Return 1 - lost - Σ weights · errors with its interval."""
-    value = 1 - lost - float(weights @ errors)
-    low, high = intervals.sum_of_errors(errors, rows, weights, confidence)
-    return Measured.of(value, (max(0.0, 1 - lost - high), min(1.0, 1 - lost - low)), n, SADDLEPOINT)
-
 
 # -- accuracy, coverage ----------------------------------------------------------------------------------
 
 
 def _accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    return _share(_right(outcomes), None, confidence)
+    return share(right_rows(outcomes), None, confidence)
 
 
 def _accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
-    return _share_influence(_right(outcomes), _all_rows(outcomes))
+    return share_influence(right_rows(outcomes), all_rows(outcomes))
 
 
 def _coverage(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    return _share(outcomes.predicted >= 0, None, confidence)
+    return share(outcomes.predicted >= 0, None, confidence)
 
 
 def _coverage_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
-    return _share_influence(outcomes.predicted >= 0, _all_rows(outcomes))
+    return share_influence(outcomes.predicted >= 0, all_rows(outcomes))
 
 
 # -- recall and precision --------------------------------------------------------------------------------
 
 
 def _recall(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    one = _one_class(outcomes, of)
+    one = one_class(outcomes, of)
     if one is None:
         return _balanced_accuracy(outcomes, None, confidence)
-    return _share(_right(outcomes), outcomes.truth == one, confidence)
+    return share(right_rows(outcomes), outcomes.truth == one, confidence)
 
 
 def _recall_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
-    one = _one_class(outcomes, of)
+    one = one_class(outcomes, of)
     if one is None:
         return _balanced_accuracy_influence(outcomes, None)
-    return _share_influence(_right(outcomes), outcomes.truth == one)
+    return share_influence(right_rows(outcomes), outcomes.truth == one)
 
 
 def _balanced_accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    table = _Table.of(outcomes)
+    table = Table.of(outcomes)
     seen = table.truth > 0
     rows = table.truth[seen]
     if not len(rows):
         return NOTHING
     weights = 1 / (len(rows) * rows)
-    return _average(rows - table.right[seen], rows, weights, 0.0, int(rows.sum()), confidence)
+    return average(rows - table.right[seen], rows, weights, 0.0, int(rows.sum()), confidence)
 
 
 def _balanced_accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
-    mean = _mean_influence(
+    mean = mean_influence(
         [
-            _share_influence(_right(outcomes), outcomes.truth == one)
+            share_influence(right_rows(outcomes), outcomes.truth == one)
             for one in np.unique(outcomes.truth[outcomes.truth >= 0])
         ]
     )
-    return mean and replace(mean, strata=Strata(_right(outcomes), outcomes.truth))
+    return mean and replace(mean, strata=Strata(right_rows(outcomes), outcomes.truth))
 
 
 def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    one = _one_class(outcomes, of)
+    one = one_class(outcomes, of)
     if one is not None:
-        return _share(_right(outcomes), outcomes.predicted == one, confidence)
-    table = _Table.of(outcomes)
+        return share(right_rows(outcomes), outcomes.predicted == one, confidence)
+    table = Table.of(outcomes)
     seen = table.truth > 0
     named = seen & (table.predicted > 0)
     if not named.any():  # without one answer there is no precision
@@ -158,44 +99,33 @@ def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Me
     answers = table.predicted[named]
     lost = 1 - named.sum() / seen.sum()
     weights = 1 / (seen.sum() * answers)
-    return _average(answers - table.right[named], answers, weights, lost, int(answers.sum()), confidence)
+    return average(answers - table.right[named], answers, weights, lost, int(answers.sum()), confidence)
 
 
 def _precision_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
-    one = _one_class(outcomes, of)
+    one = one_class(outcomes, of)
     if one is not None:
-        return _share_influence(_right(outcomes), outcomes.predicted == one)
+        return share_influence(right_rows(outcomes), outcomes.predicted == one)
     parts = [
-        _share_influence(_right(outcomes), outcomes.predicted == one)
+        share_influence(right_rows(outcomes), outcomes.predicted == one)
         for one in np.unique(outcomes.truth[outcomes.truth >= 0])
     ]
     if not any(parts):
         return None
     never = Influence(0.0, np.zeros(len(outcomes)))
-    return _mean_influence([part or never for part in parts])
-
-
-def _mean_influence(parts: list[Influence | None]) -> Influence | None:
-    known = [part for part in parts if part is not None]
-    if not known:
-        return None
-    return Influence(
-        sum(part.value for part in known) / len(known),
-        np.mean([part.rows for part in known], axis=0),
-        max(part.flip for part in known) / len(known),
-    )
+    return mean_influence([part or never for part in parts])
 
 
 # -- F1 --------------------------------------------------------------------------------------------------
 
 
 def _f1(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    one = _one_class(outcomes, of)
+    one = one_class(outcomes, of)
     if one is None:
         return _macro_f1(outcomes, confidence)
     # Of the rows that are of the class or are answered with it, a share F* is both, and F1 = 2 F*/(1 + F*)
     # rises with it (Hand, Christen & Kirielle 2021, Machine Learning 110:451).
-    star = _share(_right(outcomes), (outcomes.truth == one) | (outcomes.predicted == one), confidence)
+    star = share(right_rows(outcomes), (outcomes.truth == one) | (outcomes.predicted == one), confidence)
     if star.value is None or star.low is None or star.high is None or not (outcomes.truth == one).any():
         return NOTHING
     value, low, high = (2 * share / (1 + share) for share in (star.value, star.low, star.high))
@@ -209,13 +139,13 @@ def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> Measured:
     that is answered y costs 1/S_t + 1/S_y (over the number of classes). Strata are the true classes, with
     their mean cost.
     """
-    table = _Table.of(outcomes)
+    table = Table.of(outcomes)
     seen = table.truth > 0
     if not seen.any():
         return NOTHING
     cost = np.where(seen, 1 / (seen.sum() * np.maximum(table.truth + table.predicted, 1)), 0.0)
     answered = np.where(outcomes.predicted >= 0, cost[outcomes.predicted], 0.0)
-    wrong = ~_right(outcomes)
+    wrong = ~right_rows(outcomes)
     known = wrong & (outcomes.truth >= 0)
     size = len(outcomes.classes)
     spent = np.bincount(outcomes.truth[known], weights=answered[known], minlength=size)
@@ -224,14 +154,14 @@ def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> Measured:
     weights = cost + np.where(errors > 0, spent / np.maximum(errors, 1), typical)
     lost = float(answered[outcomes.truth < 0].sum())
     n = int(table.truth.sum())
-    return _average(errors[seen], table.truth[seen], weights[seen], lost, n, confidence)
+    return average(errors[seen], table.truth[seen], weights[seen], lost, n, confidence)
 
 
 def _f1_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
-    one = _one_class(outcomes, of)
+    one = one_class(outcomes, of)
     if one is not None:
         return _f1_influence_of(outcomes, one)
-    mean = _mean_influence(
+    mean = mean_influence(
         [_f1_influence_of(outcomes, one) for one in np.unique(outcomes.truth[outcomes.truth >= 0])]
     )
     # one wrong row costs two classes

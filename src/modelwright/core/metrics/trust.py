@@ -58,13 +58,14 @@ def _calibration_error(outcomes: ClassOutcomes, of: str | None, confidence: floa
     """Return the mean gap, less what chance adds to it: the gap of a group is folded at zero.
 
     A gap g with standard error s looks like E|N(g, s²)| > g. The excess at the gap seen is taken off, as a
-    bootstrap would estimate it (Efron & Tibshirani 1993, section 10.2), in closed form.
+    bootstrap would estimate it (Efron & Tibshirani 1993, section 10.2), in closed form. The gap seen is more
+    than the true one, so the lower end takes off the excess at no gap, s √(2/π), which is the most there is.
     """
     sure, right, groups = _groups(outcomes)
     n = len(sure)
     if n == 0:
         return NOTHING
-    value = spread = 0.0
+    value = least = spread = 0.0
     for group in groups:
         size = len(group)
         gap = abs(float(right[group].mean() - sure[group].mean()))
@@ -74,10 +75,11 @@ def _calibration_error(outcomes: ClassOutcomes, of: str | None, confidence: floa
         folded = error * math.sqrt(2 / math.pi) * math.exp(-((gap / error) ** 2) / 2)
         folded += gap * math.erf(gap / error / math.sqrt(2))
         value += (2 * gap - folded) * size / n
+        least += (gap - error * math.sqrt(2 / math.pi)) * size / n
         spread += (error * size / n) ** 2
     half = intervals.normal_quantile(confidence) * math.sqrt(spread)
     value = min(max(value, 0.0), 1.0)
-    return Measured.of(value, (max(value - half, 0.0), min(value + half, 1.0)), n, "folded-normal")
+    return Measured.of(value, (max(least - half, 0.0), min(value + half, 1.0)), n, "folded-normal")
 
 
 def _calibration_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:

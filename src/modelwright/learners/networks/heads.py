@@ -74,7 +74,7 @@ def _binary_cross_entropy(answers: Tensor, truth: Tensor, smoothing: float) -> T
     return functional.binary_cross_entropy_with_logits(answers, target, reduction="none")
 
 
-def _squared_error(answers: Tensor, truth: Tensor, smoothing: float) -> Tensor:  # noqa: ARG001 - a Loss
+def _squared_error(answers: Tensor, truth: Tensor, smoothing: float) -> Tensor:
     return _squared(answers, truth)
 
 
