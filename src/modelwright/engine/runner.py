@@ -28,8 +28,7 @@ class Step:
 
     function: the function, or where it is (`modelwright.stages.learn.stage:learn`), which is imported when it
     is called and not before, so that a sealed stage loads none of its libraries;
-    function: the stage, or where it is (`package.module:function`): then its libraries are loaded only when it
-    runs; config: JSON, nested by the names of the project file (`{"learn": {"epochs": 3}}`), for `why` shows its
+    config: JSON, nested by the names of the project file (`{"learn": {"epochs": 3}}`), for `why` shows its
     paths; inputs: the function's parameter → artifact or part; files: name → digest of what lies outside
     the store; code: root modules beside the function's own (the kinds and the learner that it finds by
     name); arguments: further parameters, which must follow from what is in the key or not matter to the
@@ -254,15 +253,3 @@ class Runner:
     ) -> Outcome:
         self.store.record_latest(artifact)
         return Outcome(step.name, status, self._timer() - started, why, artifact)
-
-
-def _module(function: StageFunction | str) -> str:
-    return function.partition(":")[0] if isinstance(function, str) else function.__module__
-
-
-def _resolve(function: StageFunction | str) -> StageFunction:
-    if not isinstance(function, str):
-        return function
-    module, _, name = function.partition(":")
-    found: StageFunction = getattr(importlib.import_module(module), name)
-    return found

@@ -8,6 +8,7 @@ use 7 of their 8 bits: with all 8, the pairs that AVX2 adds in 16 bits could sat
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -66,7 +67,7 @@ def _quantise(model: onnx.ModelProto) -> int:
 
 
 def _constants() -> list[onnx.TensorProto]:
-    values = {
+    values: dict[str, NDArray[Any]] = {
         "int8.last": np.array([-1], np.int64),
         "int8.one": np.array(1, np.float32),
         "int8.step": np.array(1 / _LEVELS, np.float32),

@@ -31,7 +31,7 @@ def features(network: Network, rows: Rows, scratch: Path, task: Task) -> Tensor:
             _checkpoint.write(path, {"features": values}, {})
         else:
             values = kept[0]["features"]
-        for batch, part in zip(block, values.split([len(batch) for batch in block]), strict=True):
+        for batch, part in zip(block, torch.split(values, [len(batch) for batch in block]), strict=True):
             found[torch.from_numpy(batch)] = part
         task.advance(len(block))
     return found

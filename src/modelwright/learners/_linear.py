@@ -133,7 +133,7 @@ def fit(
         return loss
 
     if len(truth):
-        optimiser.step(closure)  # type: ignore[arg-type]
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
     return weight.detach(), bias.detach()
 
 

@@ -89,9 +89,9 @@ def _checked(folder: Path) -> Path:
         lacking.append("config.json")
     if not any(folder.glob("*.safetensors")) and not any(folder.glob("pytorch_model*.bin")):
         lacking.append("weights (model.safetensors)")
-    if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.txt", "vocab.json")):
-        if not any(folder.glob("*.model")):
-            lacking.append("a tokenizer (tokenizer.json)")
+    tokenizers = [folder / file for file in ("tokenizer.json", "vocab.txt", "vocab.json")]
+    if not any(file.is_file() for file in (*tokenizers, *folder.glob("*.model"))):
+        lacking.append("a tokenizer (tokenizer.json)")
     if lacking:
         raise ProjectError(
             Problem(

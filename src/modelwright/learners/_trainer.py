@@ -150,7 +150,7 @@ class _Run:
 
     def save(self, path: Path) -> None:
         """Write the checkpoint."""
-        tensors = {f"weight.{name}": weight for name, weight in self.weights.items()}
+        tensors: dict[str, Tensor] = {f"weight.{name}": weight for name, weight in self.weights.items()}
         tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
         for name, weight in self.weights.items():
             state = self.optimiser.state[weight]

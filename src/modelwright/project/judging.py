@@ -12,7 +12,8 @@ _SIGNS = {Unit.SECONDS: "s", Unit.BYTES: "B", Unit.PER_SECOND: "/s", Unit.FRACTI
 
 
 def requirement_rows(
-    verdicts: Iterable[Verdict], allow_inconclusive: bool | Collection[str]
+    verdicts: Iterable[Verdict],
+    allow_inconclusive: bool | Collection[str],  # noqa: FBT001 - true allows all, texts allow some
 ) -> tuple[RequirementRow, ...]:
     """Return one row a verdict, in the order of the project file."""
     verdicts = tuple(verdicts)

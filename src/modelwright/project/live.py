@@ -22,10 +22,8 @@ from modelwright.project.table import Workbench
 from modelwright.serve.gateway import Wish
 from modelwright.serve.server import serve as run_server
 from modelwright.serve.watch import Look
-from modelwright.stages.monitor.stage import Watch, gauges
 from modelwright.stages.monitor.stage import monitor as look_at_traffic
 from modelwright.state.database import State
-from modelwright.state.live import LiveRecord
 
 LIVE_RECORD = "live.db"
 
@@ -36,7 +34,6 @@ class StateWishes:
     def __init__(self, state: State, store: Store) -> None:
         self._state = state
         self._store = store
-        self.serving: int | None = None  # the version that has the traffic
 
     def wish(self) -> Wish | None:
         """Return the release that should be serving."""
@@ -48,7 +45,7 @@ class StateWishes:
 
     def moved(self, release_id: int) -> None:
         """Write that the traffic has moved."""
-        self.serving = self._state.mark(release_id, "serving", "").version
+        self._state.mark(release_id, "serving")
 
     def failed(self, release_id: int, problem: Problem) -> None:
         """Write that the release could not start."""
@@ -78,20 +75,18 @@ def serve(
         )
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     config = bench.opened.file.serve.model_copy(update=given)
-    record = LiveRecord.open(root / LIVE_RECORD) if config.record else None
-    wishes = StateWishes(bench.state, store)
-    try:
-        run_server(
-            config,
-            bench.opened.signature.name,
-            wishes,
-            recorder=record.record if record is not None else None,
-            watch=gauges(record, _watch(bench), lambda: wishes.serving) if record is not None else None,
-            started=started,
-        )
-    finally:
-        if record is not None:
-            record.close()
+    file = bench.opened.file
+    run_server(
+        bench.opened.signature.name,
+        config,
+        StateWishes(bench.state, store),
+        record=root / LIVE_RECORD if config.record else None,
+        requirements=bench.opened.requirements,
+        confidence=file.confidence,
+        window_s=file.monitor.window_s,
+        refresh_s=file.monitor.refresh_s,
+        started=started,
+    )
 
 
 def monitor(bench: Workbench, root: Path, now_s: float) -> MonitorReport:
@@ -154,13 +149,11 @@ def status(bench: Workbench, store: Store, root: Path, now_s: float) -> StatusRe
     )
 
 
-def _watch(bench: Workbench) -> Watch:
-    file = bench.opened.file
-    return Watch(bench.opened.requirements, file.monitor, file.confidence)
-
-
 def _look(bench: Workbench, root: Path, now_s: float, version: int | None) -> Look:
-    return look_at_traffic(root / LIVE_RECORD, _watch(bench), version, now_s)
+    file = bench.opened.file
+    return look_at_traffic(
+        root / LIVE_RECORD, bench.opened.requirements, file.monitor, file.confidence, version, now_s
+    )
 
 
 def _rows(bench: Workbench, verdicts: Iterable[Verdict]) -> tuple[RequirementRow, ...]:

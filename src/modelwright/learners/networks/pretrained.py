@@ -78,7 +78,7 @@ def build(config: dict[str, Any]) -> nn.Module:
     with quiet(), torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config))
         parsed = transformers.AutoConfig.from_pretrained(folder)
-        transformer = transformers.AutoModel.from_config(
+        transformer = transformers.AutoModel.from_config(  # type: ignore[no-untyped-call]
             parsed, attn_implementation="eager", dtype=torch.float32
         )
     return prepare(transformer)
@@ -95,14 +95,14 @@ def prepare(transformer: nn.Module) -> nn.Module:
 def quiet() -> Iterator[None]:
     """Keep transformers from printing, and leave its settings as they were."""
     level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         transformers_logging.set_verbosity(level)
         if bars:
-            transformers_logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _config(folder: Path) -> dict[str, Any]:
