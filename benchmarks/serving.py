@@ -4,7 +4,8 @@
                                  [--requests 3000] [--seconds 15] [--connections 1,8,32]
 
 All serve the same package and answer the same rows in one run, on this machine, over loopback. LitServe runs
-the same loaded function (`modelwright.load`), with and without batching, and the better figure counts.
+the same loaded function (`modelwright.load`), with and without batching, and the better of the two counts. The
+servers take turns in short rounds; CPU is what a server's processes used for one request.
 Without `--package` the package is a tiny bag of words, so that the server's own work is what is compared.
 LitServe is left out, by name, where `--peer-python` (by default this interpreter) cannot import it.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -23,12 +25,12 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+import psutil
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -40,6 +42,7 @@ from modelwright.serve.function import load
 from modelwright.serve.package import read, write
 
 START_S = 60.0
+ROUNDS = 5
 
 OURS = """
 import sys
@@ -91,9 +94,33 @@ class Figure:
         """Return answers a second."""
         return self.answers / self.seconds
 
+    @property
+    def p95_s(self) -> float:
+        """Return the latency that 95 % stay below."""
+        return float(np.quantile(self.latency_s, 0.95))
+
+    @classmethod
+    def of(cls, parts: list[Figure]) -> Figure:
+        """Return several runs as one."""
+        return cls(
+            sum(part.answers for part in parts),
+            sum(part.seconds for part in parts),
+            [latency for part in parts for latency in part.latency_s],
+        )
+
     def __str__(self) -> str:
         p50, p95 = np.quantile(self.latency_s, [0.5, 0.95]) * 1000
         return f"{self.rate:8,.0f} /s   p50 {p50:7.2f} ms   p95 {p95:7.2f} ms"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    label: str
+    port: int
+    path: str
+    process: subprocess.Popen[bytes]
 
 
 def tiny_package(folder: Path) -> Path:
@@ -222,8 +249,10 @@ def in_process(
     return figures
 
 
-@contextmanager
-def served(python: str, script: str, port: int, ready: str, *arguments: str) -> Iterator[int]:
+@contextlib.contextmanager
+def served(
+    python: str, script: str, port: int, ready: str, *arguments: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server for the length of the block."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "server.py"  # LitServe starts processes that import it again
@@ -233,7 +262,7 @@ def served(python: str, script: str, port: int, ready: str, *arguments: str) -> 
         )
         try:
             wait_until_ready(process, port, ready)
-            yield port
+            yield process
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # LitServe's own processes outlive its end
             process.wait()
@@ -268,6 +297,41 @@ def importable(python: str, module: str) -> bool:
     )
 
 
+def compare(servers: list[Running], bodies: list[bytes], level: int, requests: int, seconds: float) -> None:
+    """Ask all servers in turns, so that what else the machine does meets them alike; print figures and ratios."""
+    rounds: dict[str, list[Figure]] = {server.label: [] for server in servers}
+    busy = {server.label: 0.0 for server in servers}
+    for _ in range(ROUNDS):
+        for server in servers:
+            before = cpu_s(server.process)
+            figure = asyncio.run(
+                ask(server.port, server.path, bodies, level, requests // ROUNDS, seconds / ROUNDS)
+            )
+            busy[server.label] += cpu_s(server.process) - before
+            rounds[server.label].append(figure)
+    whole = {label: Figure.of(figures) for label, figures in rounds.items()}
+    for label, figure in whole.items():
+        cpu_ms = 1000 * busy[label] / figure.answers
+        print(f"{label:<24} {level:3d} connections   {figure}   CPU {cpu_ms:6.2f} ms", flush=True)
+    ours, *peers = (server.label for server in servers)
+    if peers:
+        best = max(peers, key=lambda label: whole[label].rate)
+        rates = [a.rate / b.rate for a, b in zip(rounds[ours], rounds[best], strict=True)]
+        slow = [a.p95_s / b.p95_s for a, b in zip(rounds[ours], rounds[best], strict=True)]
+        print(
+            f"  ours to {best}: {np.median(rates):.2f} times the requests a second,"
+            f" {np.median(slow):.2f} times the p95 (medians of {ROUNDS} rounds)",
+            flush=True,
+        )
+
+
+def cpu_s(process: subprocess.Popen[bytes]) -> float:
+    """Return the CPU time of a server and of its processes."""
+    top = psutil.Process(process.pid)
+    times = [one.cpu_times() for one in (top, *top.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
+
+
 def main() -> None:
     """Run every server at every number of connections and print the figures and the ratios."""
     parser = argparse.ArgumentParser(
@@ -281,43 +345,33 @@ def main() -> None:
     parser.add_argument("--connections", default="1,8,32")
     given = parser.parse_args()
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         package = given.package or tiny_package(Path(folder) / "package")
         rows = [json.loads(line) for line in given.rows.open()] if given.rows else tiny_rows()
         name = read(package).body.signature.name
         bodies = [json.dumps(row).encode() for row in rows]
-        levels = [int(level) for level in given.connections.split(",")]
-
-        figures: dict[str, dict[int, Figure]] = {}
         for label, figure in in_process(package, rows, given.requests, given.seconds).items():
             print(f"{label:<42} {figure}", flush=True)
 
-        def run(label: str, port: int, path: str) -> None:
-            asyncio.run(ask(port, path, bodies, 8, 200, 5.0))  # warm
-            for level in levels:
-                figure = asyncio.run(ask(port, path, bodies, level, given.requests, given.seconds))
-                figures.setdefault(label, {})[level] = figure
-                print(f"{label:<24} {level:3d} connections    {figure}", flush=True)
-
-        port = free_port()
-        with served(sys.executable, OURS, port, "/v2/health/ready", str(package), str(port), name):
-            run("Modelwright", port, f"/{name}")
-        if not importable(given.peer_python, "litserve"):
-            print(f"LitServe: skipped, {given.peer_python} cannot import it")
-            return
-        folders = ":".join(path for path in sys.path if path)
-        for label, batch in (("LitServe, batches", "32"), ("LitServe, one by one", "1")):
+        def start(label: str, path: str, python: str, script: str, ready: str, *arguments: str) -> Running:
             port = free_port()
-            with served(given.peer_python, PEER, port, "/health", str(package), str(port), batch, folders):
-                run(label, port, "/predict")
+            process = stack.enter_context(
+                served(python, script, port, ready, str(package), str(port), *arguments)
+            )
+            asyncio.run(ask(port, path, bodies, 8, 200, 5.0))  # warm
+            return Running(label, port, path, process)
 
-        print("\nModelwright to the better of LitServe's two:")
-        for level in levels:
-            peers = [figures[label][level] for label in figures if label.startswith("LitServe")]
-            ours = figures["Modelwright"][level]
-            rate = ours.rate / max(peer.rate for peer in peers)
-            p95 = np.quantile(ours.latency_s, 0.95) / min(np.quantile(peer.latency_s, 0.95) for peer in peers)
-            print(f"{level:3d} connections: {rate:.2f} times the requests a second, {p95:.2f} times the p95")
+        servers = [start("Modelwright", f"/{name}", sys.executable, OURS, "/v2/health/ready", name)]
+        if importable(given.peer_python, "litserve"):
+            folders = ":".join(path for path in sys.path if path)
+            servers += [
+                start(label, "/predict", given.peer_python, PEER, "/health", batch, folders)
+                for label, batch in (("LitServe, batches", "32"), ("LitServe, one by one", "1"))
+            ]
+        else:
+            print(f"LitServe: skipped, {given.peer_python} cannot import it")
+        for level in map(int, given.connections.split(",")):
+            compare(servers, bodies, level, given.requests, given.seconds)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,16 @@ class Learned:
     folder: Path
     again: Path
     summary: object
+
+    @cached_property
+    def body(self) -> Body:
+        """Return what is exported from the first folder; an export takes seconds, so once for all tests."""
+        return self.learner.export(self.folder)
+
+    @cached_property
+    def smaller(self) -> Body | None:
+        """Return the compressed body, where there is one."""
+        return self.learner.compress(self.body)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +169,7 @@ def test_learns_the_same_bytes_again(learned: Learned) -> None:
 def test_graph_answers_as_the_learner_does(learned: Learned) -> None:
     inputs = _inputs(learned)
     wanted = learned.learner.predict(learned.folder, inputs)
-    body = learned.learner.export(learned.folder)
+    body = learned.body
     found = _function(body).infer(inputs)
     assert wanted.keys() == found.keys()
     for field in learned.signature.outputs:
@@ -173,7 +184,7 @@ def test_graph_answers_as_the_learner_does(learned: Learned) -> None:
 
 
 def test_exports_the_same_bytes_from_equal_folders(learned: Learned) -> None:
-    first, second = (learned.learner.export(folder) for folder in (learned.folder, learned.again))
+    first, second = learned.body, learned.learner.export(learned.again)
     assert first.graphs == second.graphs
     assert first.states == second.states
     assert first.signature == learned.signature
@@ -222,12 +233,11 @@ def _inputs(learned: Learned) -> dict[str, list[object]]:
 
 
 def _bodies(learned: Learned) -> Iterator[Body]:
-    exact = learned.learner.export(learned.folder)
-    yield exact
-    if (smaller := learned.learner.compress(exact)) is not None:
-        sizes = [sum(map(len, body.graphs.values())) for body in (smaller, exact)]
+    yield learned.body
+    if learned.smaller is not None:
+        sizes = [sum(map(len, body.graphs.values())) for body in (learned.smaller, learned.body)]
         assert sizes[0] < sizes[1]
-        yield smaller
+        yield learned.smaller
 
 
 def _function(body: Body) -> Function:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_serving import linear_body, sealed
 
 from modelwright.core.errors import PackageError, RequestError
 from modelwright.serve.body import Body
-from modelwright.serve.function import Function, load
+from modelwright.serve.function import MOST_PADDED, ROW_CHARACTERS, Function, _batches, load
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,20 @@ def test_batches_keep_the_order_and_change_no_answer(packages: dict[str, Path]) 
         alone = ask(**row)
         assert alone.size == prediction.size
         assert alone.confidence == pytest.approx(prediction.confidence, abs=1e-6)
+
+
+@given(st.lists(st.integers(0, 300), max_size=80), st.integers(1, 20))
+def test_every_row_is_in_one_batch_of_rows_of_its_length(lengths: list[int], most: int) -> None:
+    batches = _batches(np.array(lengths, dtype=np.int64), most)
+    assert sorted(row for batch in batches for row in batch.tolist()) == list(range(len(lengths)))
+    for batch in batches:
+        assert 1 <= len(batch) <= most
+        work = [lengths[row] + ROW_CHARACTERS for row in batch]
+        assert len(work) * max(work) <= MOST_PADDED * sum(work)
+
+
+def test_rows_of_one_length_share_full_batches() -> None:
+    assert [len(batch) for batch in _batches(np.zeros(70, dtype=np.int64), 32)] == [32, 32, 6]
 
 
 def test_infer_gives_the_raw_arrays_in_order(measure: Function) -> None:

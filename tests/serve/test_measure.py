@@ -48,7 +48,7 @@ def test_a_load_that_cannot_be_served_shows_in_the_samples(packages: dict[str, P
     function = load(packages["slow"])
     waited = latencies(function, [{"rounds": 100.0}], Plan(load=1000, requests=100, seconds=0.1))
     assert len(waited) > 50  # also those that were not answered in time count
-    assert max(waited) > 0.1
+    assert max(waited) > 1.5 * min(waited)  # the queue grows for as long as the load lasts
 
 
 def test_the_same_seed_gives_the_same_arrivals() -> None:

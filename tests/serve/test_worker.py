@@ -23,9 +23,9 @@ class Wire:
         """Send a request with some rows."""
         self.gateway.sendall(packed([number, [[1.0]] * rows, 0.0]))
 
-    def taken(self, max_rows: int = 4, max_wait_s: float = 0.0) -> list[int]:
+    def taken(self, max_rows: int = 4, wanted_rows: int = 1, wait_s: float = 0.0) -> list[int]:
         """Take a batch and return its ids."""
-        return [one.id for one in self.inbox.take(max_rows, max_wait_s)]
+        return [one.id for one in self.inbox.take(max_rows, wanted_rows, wait_s)]
 
 
 @pytest.fixture
@@ -67,20 +67,36 @@ def test_a_dropped_request_does_not_make_an_empty_batch(wire: Wire) -> None:
     assert batches == [[1]]
 
 
-def test_it_waits_for_company_only_when_it_had_nothing_to_do(wire: Wire) -> None:
+def test_it_waits_for_as_many_as_are_wanted(wire: Wire) -> None:
     batches: list[list[int]] = []
-    worker = threading.Thread(target=lambda: batches.append(wire.taken(3, 30.0)))
+    worker = threading.Thread(target=lambda: batches.append(wire.taken(8, 3, 30.0)))
     worker.start()
     for number in range(3):
         wire.ask(number)
-    worker.join(20)  # far less than the 30 s that it would wait for a fourth
-    assert batches in ([[0, 1, 2]], [[0]])
+    worker.join(20)  # far less than the 30 s that it would wait for a third
+    assert batches == [[0, 1, 2]]
+
+
+def test_it_does_not_wait_longer_than_it_was_told(wire: Wire) -> None:
+    wire.ask(0)
+    assert wire.taken(8, 3, 0.01) == [0]
+
+
+def test_what_is_dropped_while_it_waits_makes_no_batch(wire: Wire) -> None:
+    batches: list[list[int]] = []
+    wire.ask(0)
+    wire.gateway.sendall(packed([0]))
+    worker = threading.Thread(target=lambda: batches.append(wire.taken(8, 2, 0.05)))
+    worker.start()
+    wire.ask(1)
+    worker.join(20)
+    assert batches == [[1]]
 
 
 def test_a_large_request_arrives_whole(wire: Wire) -> None:
     sender = threading.Thread(target=wire.ask, args=(7, 100_000))
     sender.start()
-    assert len(wire.inbox.take(4, 0.0)[0].rows) == 100_000
+    assert len(wire.inbox.take(4)[0].rows) == 100_000
     sender.join()
 
 

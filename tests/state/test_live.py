@@ -234,7 +234,7 @@ def test_one_of_many_processes_gets_the_lease(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     gate.set()
-    told = dict(answers.get(timeout=60) for _ in names)
+    told = dict(answers.get(timeout=20) for _ in names)
     for process in processes:
         process.join(60)
     assert len(set(told.values())) == 1
@@ -296,11 +296,10 @@ def test_a_newer_or_damaged_record_is_a_message(tmp_path: Path) -> None:
 
 
 JSONS = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
     max_leaves=4,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=20, deadline=None)

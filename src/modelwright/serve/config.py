@@ -36,9 +36,9 @@ class ServeConfig(BaseModel):
     threads: int | None = Field(
         None, ge=1, description="cores a version uses; None: as many as its package was timed with"
     )
-    max_batch: int = Field(32, ge=1, description="rows that are answered in one pass")
+    max_batch: int = Field(16, ge=1, description="rows that are answered in one pass")
     max_wait_ms: float = Field(
-        0.0, ge=0, le=1000, description="how long a request waits for others to share its pass; 0: not at all"
+        2.0, ge=0, le=1000, description="how long at most a request waits for others to share its pass"
     )
     queue: int = Field(1024, ge=1, description="rows that may be under way; more are refused with 503")
     timeout_s: float = Field(30.0, gt=0, description="a request that is not answered by then gets 504")

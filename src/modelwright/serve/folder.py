@@ -15,6 +15,9 @@ AGAIN = "make the package again, or fetch it again from where it came"
 _LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>.+)")
 
 
+_EXACTLY = f"a package holds exactly the files of its {SUMS}"
+
+
 def listing(files: Mapping[str, bytes]) -> bytes:
     """Return the SHA256SUMS of files by path, in the form that `sha256sum -c` reads."""
     return "".join(f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in sorted(files)).encode()
@@ -36,14 +39,22 @@ def contents(folder: Path) -> dict[str, bytes]:
                 )
             )
         elif path != SUMS and path not in sums:
-            problems.append(_file_problem("package.unlisted-file", f"`{path}`, which is not listed", folder))
+            problems.append(
+                Problem(
+                    "package.unlisted-file", _EXACTLY, f"`{path}`, which is not listed", AGAIN, str(folder)
+                )
+            )
         else:
             found[path] = place.read_bytes()
     for path, expected in sums.items():
         if path not in found:
-            problems.append(_file_problem("package.missing-file", f"no file `{path}`", folder))
+            problems.append(
+                Problem("package.missing-file", _EXACTLY, f"no file `{path}`", AGAIN, str(folder))
+            )
         elif hashlib.sha256(found[path]).hexdigest() != expected:
-            problems.append(_file_problem("package.altered-file", f"other bytes in `{path}`", folder))
+            problems.append(
+                Problem("package.altered-file", _EXACTLY, f"other bytes in `{path}`", AGAIN, str(folder))
+            )
     if problems:
         raise PackageError(problems)
     return found
@@ -85,7 +96,3 @@ def stays_inside(path: str) -> bool:
     """Return whether a relative path, as written, names a file below the package's folder."""
     parts = path.split("/")
     return path.isprintable() and "\\" not in path and not any(part in {"", ".", ".."} for part in parts)
-
-
-def _file_problem(problem_id: str, found: str, folder: Path) -> Problem:
-    return Problem(problem_id, f"a package holds exactly the files of its {SUMS}", found, AGAIN, str(folder))

@@ -199,7 +199,9 @@ class LiveRecord:
                     (before,),
                 )
                 connection.execute("DELETE FROM dropped WHERE time < ?", (before,))
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # It gives back a page a step, and `execute` would take one step.
+            connection.executescript("PRAGMA incremental_vacuum")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # only then does the file shrink
         return removed
 
     # -- leases --------------------------------------------------------------------------------------------

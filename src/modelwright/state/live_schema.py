@@ -13,38 +13,46 @@ BUSY_S = 10.0  # another process's transaction lasts milliseconds
 
 # One entry a schema; entry n brings a database of version n to n + 1 (PRAGMA user_version). Never edit one.
 _STEPS = (
-    """
-    CREATE TABLE requests (
-        n INTEGER PRIMARY KEY,      -- the order of arrival here
-        id TEXT NOT NULL,           -- of the request; a caller may use one twice
-        time REAL NOT NULL,         -- seconds since the epoch
-        version INTEGER NOT NULL,
-        inputs TEXT NOT NULL,       -- JSON by input, less what is private
-        outputs TEXT,               -- JSON by output: value and confidence; NULL where the request failed
-        confidence REAL,            -- the lowest of the outputs
-        latency_s REAL NOT NULL,
-        code INTEGER NOT NULL       -- the HTTP status
-    );
-    CREATE INDEX requests_time ON requests (time, version);
-    CREATE INDEX requests_id ON requests (id);
-    CREATE TABLE feedback (
-        request_id TEXT NOT NULL,
-        output TEXT NOT NULL,
-        value TEXT NOT NULL,        -- JSON: the truth
-        time REAL NOT NULL,
-        PRIMARY KEY (request_id, output)
-    ) WITHOUT ROWID;
-    CREATE TABLE dropped (          -- what was not recorded, because it came faster than the disk took it
-        time REAL NOT NULL,
-        rows INTEGER NOT NULL
-    );
-    CREATE TABLE leases (
-        name TEXT PRIMARY KEY,
-        holder TEXT NOT NULL,
-        until REAL NOT NULL,        -- seconds since the epoch
-        term INTEGER NOT NULL       -- grows with every change of the holder
-    ) WITHOUT ROWID;
-    """,
+    (
+        """
+        CREATE TABLE requests (
+            n INTEGER PRIMARY KEY,      -- the order of arrival here
+            id TEXT NOT NULL,           -- of the request; a caller may use one twice
+            time REAL NOT NULL,         -- seconds since the epoch
+            version INTEGER NOT NULL,
+            inputs TEXT NOT NULL,       -- JSON by input, less what is private
+            outputs TEXT,               -- JSON by output: value and confidence; NULL where the request failed
+            confidence REAL,            -- the lowest of the outputs
+            latency_s REAL NOT NULL,
+            code INTEGER NOT NULL       -- the HTTP status
+        )
+        """,
+        "CREATE INDEX requests_time ON requests (time, version)",
+        "CREATE INDEX requests_id ON requests (id)",
+        """
+        CREATE TABLE feedback (
+            request_id TEXT NOT NULL,
+            output TEXT NOT NULL,
+            value TEXT NOT NULL,        -- JSON: the truth
+            time REAL NOT NULL,
+            PRIMARY KEY (request_id, output)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE dropped (          -- not recorded: it came faster than the disk took it
+            time REAL NOT NULL,
+            rows INTEGER NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE leases (
+            name TEXT PRIMARY KEY,
+            holder TEXT NOT NULL,
+            until REAL NOT NULL,        -- seconds since the epoch
+            term INTEGER NOT NULL       -- grows with every change of the holder
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 
@@ -70,7 +78,7 @@ def make(path: Path) -> None:
                 if version > len(_STEPS):
                     raise _newer(version, path)
                 for number in range(version, len(_STEPS)):
-                    for statement in _STEPS[number].split(";\n"):  # a comment may hold a semicolon
+                    for statement in _STEPS[number]:
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {number + 1}")
 

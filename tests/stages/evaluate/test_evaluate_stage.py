@@ -69,7 +69,7 @@ class Production:
 
 
 def body(*, shift=0.0, classes=CLASSES, signature=SIGNATURE):
-    """Return a body that answers by size alone: 3 teams by thirds of [0, 9] (plus `shift`), urgent above 6."""
+    """Return a body that answers by size: teams by thirds of [0, 9] (plus `shift`), urgent above 6."""
     bends = np.array([[-2.0, 0.0, 2.0, 1.0, 1.0]], dtype=np.float32)
     biases = np.array([6.0 - shift, 0.0, -12.0 - shift, -6.0, 0.0], dtype=np.float32)
     nodes = [
@@ -119,7 +119,7 @@ def rows(count, seed):
             "question": [f"=SUM({s}) <b>退休</b> {t}" for s, t in zip(size, team, strict=True)],
             "size": size,
             "team": team,
-            "urgent": [s > 6 for s in size],
+            "urgent": [s + draw.gauss(0, 1) > 6 for s in size],
             "cost": [2 * s + draw.gauss(0, 0.2) for s in size],
             "market": [draw.choice(["north", "south"]) for _ in range(count)],
         }
@@ -194,18 +194,13 @@ def test_evidence_holds_what_the_package_did_on_the_test_rows(made, package, spl
 
 
 def test_every_requirement_that_can_be_proved_by_now_is_measured(made):
-    found = {str(one.requirement): one.outcome for one in verdicts(read_evidence(made[0] / "evidence"))}
-    assert found == {
-        "team.accuracy >= 0.8": Outcome.MET,
-        "team.recall[医疗保险] where market == 'north' >= 0.8": found[
-            "team.recall[医疗保险] where market == 'north' >= 0.8"
-        ],
-        "urgent.recall[true] >= 0.5": Outcome.MET,
-        "cost.rmse <= 0.1": Outcome.UNMET,
-        "latency_p95 <= 1 s": Outcome.MET,
-        "size <= 1 MB": Outcome.MET,
-    } or "rmse <= 0.1" in " ".join(found)
-    assert not any(one.note == "it was not measured" for one in verdicts(read_evidence(made[0] / "evidence")))
+    found = {one.requirement.key: one for one in verdicts(read_evidence(made[0] / "evidence"))}
+    assert set(found) == {one.key for one in REQUIREMENTS} - {"failure_rate"}
+    assert not any(one.note for one in found.values())
+    outcomes = {key: one.outcome for key, one in found.items()}
+    assert outcomes["team.accuracy"] is Outcome.MET
+    assert outcomes["rmse"] is Outcome.UNMET
+    assert outcomes["size"] is Outcome.MET
 
 
 def test_each_class_has_recall_precision_and_f1(made):
@@ -255,11 +250,15 @@ def test_baselines_stand_beside_the_package(made):
     constant = baselines["cost", "always the same"].measurements[0]
     assert constant.subject.metric == "rmse"
     assert constant.value > 2
-    # cost is a line of size with noise: nothing beats ridge regression, and the report says so
-    assert any("cost.rmse" in line for line in read_evidence(made[0] / "evidence").warnings) or (
-        baselines["cost", "linear model"].measurements[0].value
-        > value(read_evidence(made[0] / "evidence").measurements, "rmse", "cost").value
-    )
+    # A class that follows from thirds of a number is no line, so the package does better there.
+    ours = value(read_evidence(made[0] / "evidence").measurements, "accuracy", "team").value
+    assert baselines["team", "always the same"].measurements[0].value < ours
+
+
+def test_a_package_no_better_than_a_baseline_says_so(splits, tmp_path):
+    poor = packaged(tmp_path / "poor", body(shift=30.0))  # everything is small to it
+    run(poor, splits, tmp_path / "out")
+    assert any("always the same" in line for line in read_evidence(tmp_path / "out" / "evidence").warnings)
 
 
 class Page(HTMLParser):
@@ -312,7 +311,6 @@ def test_the_report_shows_texts_of_users_as_text(made):
     words = [word.strip() for word in page.words if word.strip()]
     assert EVIL in words  # as text, in the chart and in the tables
     assert "医疗保险" in words
-    assert not [word for word in words if word.startswith(("=SUM", "=cmd")) and "td" in word]
     assert any(word.startswith("“=SUM(") for word in words)
 
 
@@ -371,17 +369,7 @@ def test_a_champion_with_other_classes_is_compared_row_by_row(package, splits, t
 
 
 def test_a_champion_that_cannot_answer_meets_no_relative_bar(package, splits, tmp_path):
-    signature = Signature.parse(
-        "分派(question: text, size: number) -> 团队: category, urgent: boolean, cost: number"
-    )
-    given = body()
-    model = given.graphs["model"].replace(b"team.logits", "团队.logits".encode())
-    states = {("团队" if name == "team" else name): state for name, state in given.states.items()}
-    assert len("团队") * 3 != len(
-        "team"
-    )  # so the graph's bytes would not fit; an unreadable champion will do
-    del model, states, signature
-    damaged = packaged(tmp_path / "damaged", given)
+    damaged = packaged(tmp_path / "damaged", body())
     (damaged.path / "model.onnx").write_bytes(b"nothing")
     run(
         package,
