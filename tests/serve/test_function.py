@@ -133,3 +133,14 @@ def test_more_than_one_graph_is_refused_by_once(tmp_path: Path) -> None:
     folder = sealed(Body(body.signature, "once", graphs, body.states), tmp_path / "p")
     with pytest.raises(PackageError, match=r"package\.wrong-graphs"):
         load(folder)
+
+
+def test_texts_of_unlike_lengths_in_one_batch_keep_their_order(packages: dict[str, Path]) -> None:
+    function = load(packages["text"])
+    texts = ["my new car plan", "my car new plan", "does my new plan cover dental insure", "my car plan"]
+    assert len(_batches(np.array([40, 39, 41]), 32)) == 1  # one batch, put in order of length
+    together = function.infer({"question": texts})["size"]["logits"]
+    alone = np.concatenate([function.infer({"question": [one]})["size"]["logits"] for one in texts])
+    assert np.allclose(together, alone, atol=1e-5)
+    turned = function.infer({"question": texts[::-1]})["size"]["logits"]
+    assert np.allclose(turned[::-1], alone, atol=1e-5)

@@ -140,7 +140,7 @@ class Function:
             self._pass({name: [column[i] for i in places] for name, column in columns.items()})
             for places in batches
         ]
-        back = np.argsort(np.concatenate(batches)) if len(batches) > 1 else None
+        back = np.argsort(np.concatenate(batches)) if count > 1 else None
         return {
             field.name: {
                 array: _joined(
