@@ -85,6 +85,12 @@ def test_any_other_form_takes_the_long_way(project, form):
     assert quick.answer([]) is None
 
 
+def test_a_reader_that_leaves_is_no_fault(project):
+    command = f"{sys.executable} -m modelwright run --set a=1 | true"
+    done = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
 def test_force_does_the_work(project, capsys):
     assert answer(["run", "--set", "a=1", "--force"]) == 1, "`function: f` is no project that can be run"
     assert "project.missing-key" in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_a_billion_laughs_are_bounded():
     assert caught.value.problems[0].id == "project.too-deep"
 
 
-@pytest.mark.parametrize("text", ["a: &a [*a]", "[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2), "[" * 100_000])
+@pytest.mark.parametrize("text", ["a: &a [*a]", "[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2), "[" * 5_000])
 def test_depth_is_bounded(text):
     with pytest.raises(ProjectError) as caught:
         read_document(text, "f")

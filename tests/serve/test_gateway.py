@@ -89,6 +89,7 @@ def test_a_request_in_flight_is_asked_again(packages: dict[str, Path]) -> None:
         assert waiting.result().status_code == 200
 
 
+@pytest.mark.proof
 def test_while_the_worker_restarts_the_server_is_not_ready(packages: dict[str, Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(packages["linear"], tmp_path / "p"))
     with running(Releases(folder)) as server:
@@ -128,6 +129,7 @@ def test_a_late_answer_is_504_and_its_work_forgotten(packages: dict[str, Path]) 
         assert eventually(lambda: ask(server, rounds=1).is_success)
 
 
+@pytest.mark.proof
 def test_a_pass_that_never_ends_is_ended(packages: dict[str, Path]) -> None:
     with running(Releases(packages["slow"]), timeout_s=0.5) as server:
         stuck = worker_pid(server)
@@ -287,6 +289,7 @@ def test_live_requirements_are_shown_as_gauges(packages: dict[str, Path], tmp_pa
         assert 0 < value < 20
 
 
+@pytest.mark.proof
 def test_one_gateway_reports_and_another_takes_over(packages: dict[str, Path], tmp_path: Path) -> None:
     live = Live(tmp_path / "live.db")
     releases = Releases(packages["linear"])
@@ -334,7 +337,7 @@ def _ready(url: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.proof)])
 def test_a_signal_lets_requests_finish(packages: dict[str, Path], number: signal.Signals) -> None:
     process, url, worker = started(packages["slow"])
     with process, ThreadPoolExecutor(1) as pool:

@@ -234,7 +234,7 @@ def test_a_name_in_any_script_is_a_path(tmp_path: Path) -> None:
             assert httpx.post(server.url + path, json={"height": 1}).is_success
 
 
-@pytest.mark.parametrize("connections", [1, 8, 32])
+@pytest.mark.parametrize("connections", [1, pytest.param(8, marks=pytest.mark.proof), 32])
 def test_many_connections_get_the_answers_of_the_loaded_function(
     packages: dict[str, Path], connections: int
 ) -> None:
@@ -281,6 +281,8 @@ def test_a_public_address_needs_a_key() -> None:
             listen(ServeConfig(host=host, port=0), None)
     with pytest.raises(MachineError, match=r"machine\.unknown-host"):
         listen(ServeConfig(host="no such host", port=0), "key")
+    with pytest.raises(MachineError, match=r"machine\.address-refused"):
+        listen(ServeConfig().model_copy(update={"port": 70_000}), None)
     for host, key in (("0.0.0.0", "key"), ("127.0.0.1", None), ("localhost", None)):
         listen(ServeConfig(host=host, port=0), key).close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -17,9 +18,7 @@ def main() -> None:
     """Answer the command line and leave with its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a terminal without Unicode shows `?`, and never a traceback
+            stream.reconfigure(errors="replace")  # without Unicode a terminal shows `?`, not a traceback
     sys.exit(answer(sys.argv[1:]))
 
 
@@ -28,9 +27,14 @@ def answer(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         code = quick.answer(arguments)
-        return _run(arguments) if code is None else code
+        code = _run(arguments) if code is None else code
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `modelwright show report | head`: the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it leaves
+        return EXIT_MENDABLE
     except ModelwrightError as error:
         report(error.problems, as_json=as_json)
         return EXIT_GATE if isinstance(error, GateError) else EXIT_MENDABLE

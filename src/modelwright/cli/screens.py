@@ -106,8 +106,9 @@ def _(result: MonitorReport, out: Console) -> None:
 
 @screen.register
 def _(result: ShowReport, out: Console) -> None:
-    _lines(out, [result.title, ""])
+    _lines(out, [result.title])
     if result.facts:
+        out.print()
         tables.plain(out, ("", ""), result.facts)
     if result.text:
         _lines(out, ["", *result.text.splitlines()])

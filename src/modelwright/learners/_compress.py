@@ -133,11 +133,12 @@ def _table(
         added[quantised] = numpy_helper.from_array(steps.astype(np.int8), quantised)
         added[scales] = numpy_helper.from_array(scale[:, None], scales)
     output, places = node.output[0], node.input[1]
+    found = f"{output}.found"  # apart from the names of `_rows`, which may scale what was looked up
     return [
-        helper.make_node("Gather", [quantised, places], [f"{output}.q"], name=node.name),
-        helper.make_node("Cast", [f"{output}.q"], [f"{output}.steps"], to=onnx.TensorProto.FLOAT),
-        helper.make_node("Gather", [scales, places], [f"{output}.scale"]),
-        helper.make_node("Mul", [f"{output}.steps", f"{output}.scale"], [output]),
+        helper.make_node("Gather", [quantised, places], [f"{found}.q"], name=node.name),
+        helper.make_node("Cast", [f"{found}.q"], [f"{found}.steps"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Gather", [scales, places], [f"{found}.scale"]),
+        helper.make_node("Mul", [f"{found}.steps", f"{found}.scale"], [output]),
     ]
 
 

@@ -170,9 +170,12 @@ def serve(
     live = Live(record, requirements, confidence, window_s, refresh_s) if record is not None else None
     server = Server(function, config, wishes, live=live)
     _log_to_stderr()
-    _LOG.info("%s: POST %s/%s, or try %s/docs; Ctrl-C ends it", function, server.url, function, server.url)
     if started is not None:
         started(server.url)
+    else:
+        _LOG.info(
+            "%s: POST %s/%s, or try %s/docs; Ctrl-C ends it", function, server.url, function, server.url
+        )
     server.run()
 
 
@@ -188,6 +191,8 @@ def _log_to_stderr() -> None:
 
 def listen(config: ServeConfig, api_key: str | None) -> socket.socket:
     """Return a listening socket; raises MachineError."""
+    if not 0 <= config.port <= 65535:  # an option of the command line is not read by pydantic
+        raise MachineError(_not_listening(config, OSError(errno.EINVAL, "")))
     try:
         found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
@@ -234,7 +239,7 @@ def _not_listening(config: ServeConfig, error: OSError) -> Problem:
         "machine.address-refused",
         "a server listens on an address and a port that this machine grants",
         f"{config.host}, port {config.port}: {os.strerror(error.errno or 0)}",
-        "set serve.host to 127.0.0.1 and serve.port to a number above 1023",
+        "set serve.host to 127.0.0.1 and serve.port to a number from 1024 to 65535",
     )
 
 

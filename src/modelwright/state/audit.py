@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, desc, insert, select
 
+from modelwright.core import digest
 from modelwright.state.schema import audit
 
 
@@ -24,8 +26,9 @@ class Entry:
 
 
 def write(connection: Connection, at: datetime, actor: str, action: str, detail: Mapping[str, Any]) -> None:
-    """Append an entry."""
-    connection.execute(insert(audit).values(at=at, actor=actor, action=action, detail=dict(detail)))
+    """Append an entry. Raises TypeError for a detail that is no JSON, whatever the database's driver does."""
+    plain = json.loads(digest.canonical_json(dict(detail)))
+    connection.execute(insert(audit).values(at=at, actor=actor, action=action, detail=plain))
 
 
 def newest(connection: Connection, limit: int) -> list[Entry]:

@@ -58,6 +58,7 @@ RELATIVE = (
     parse("size", "<= champion + 1 kB", SIGNATURE),
 )
 CONFIG = EvaluateConfig(latency_requests=100)
+QUICK = EvaluateConfig(latency_requests=100, baselines=False)
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def test_the_slice_is_of_its_rows_alone(made, splits):
 
 
 def test_a_later_look_at_the_same_rows_has_wider_intervals(made, package, splits, tmp_path):
-    run(package, splits, tmp_path, look=3, config=EvaluateConfig(latency_requests=100, baselines=False))
+    run(package, splits, tmp_path, look=3, config=QUICK)
     first, third = (read_evidence(folder / "evidence").measurements for folder in (made[0], tmp_path))
     one, two = value(first, "accuracy", "team"), value(third, "accuracy", "team")
     assert one.value == two.value
@@ -334,7 +335,7 @@ def test_the_sealed_report_has_no_verdicts_and_the_rendered_one_has(made):
 
 
 def test_the_same_package_gives_the_same_measurements_on_test_rows(made, package, splits, tmp_path):
-    run(package, splits, tmp_path)
+    run(package, splits, tmp_path, config=QUICK)
     one, two = (read_evidence(folder / "evidence").measurements for folder in (made[0], tmp_path))
     assert [m for m in one if m.phase is Phase.TEST] == [m for m in two if m.phase is Phase.TEST]
     assert digest.of_file(made[0] / "evidence" / "outcomes.parquet") == digest.of_file(
@@ -345,7 +346,7 @@ def test_the_same_package_gives_the_same_measurements_on_test_rows(made, package
 def test_a_better_package_differs_from_the_champion(package, splits, tmp_path):
     worse = packaged(tmp_path / "worse", body(shift=3.0))
     champion = Production(worse.path, "c" * 64)
-    run(package, splits, tmp_path / "out", champion=champion, requirements=RELATIVE)
+    run(package, splits, tmp_path / "out", champion=champion, requirements=RELATIVE, config=QUICK)
     evidence = read_evidence(tmp_path / "out" / "evidence")
     difference = value(evidence.differences, "accuracy", "team")
     assert evidence.champion == "c" * 64
@@ -359,7 +360,14 @@ def test_a_better_package_differs_from_the_champion(package, splits, tmp_path):
 
 def test_a_champion_with_other_classes_is_compared_row_by_row(package, splits, tmp_path):
     other = packaged(tmp_path / "other", body(classes=(EVIL, "=cmd|calc", "养老")))
-    run(package, splits, tmp_path / "out", champion=Production(other.path, "c" * 64), requirements=RELATIVE)
+    run(
+        package,
+        splits,
+        tmp_path / "out",
+        champion=Production(other.path, "c" * 64),
+        requirements=RELATIVE,
+        config=QUICK,
+    )
     evidence = read_evidence(tmp_path / "out" / "evidence")
     # it answers one of our three classes by a name that no row has, so it is right on two thirds as often
     difference = value(evidence.differences, "accuracy", "team").value
@@ -400,9 +408,7 @@ def test_a_package_of_another_signature_is_refused(package, splits, tmp_path):
 
 
 def test_latency_is_measured_at_the_stated_load(package, splits, tmp_path):
-    run(
-        package, splits, tmp_path, load="200 /s", config=EvaluateConfig(latency_requests=100, baselines=False)
-    )
+    run(package, splits, tmp_path, load="200 /s", config=QUICK)
     details = read_details(tmp_path / "report")
     assert details.load == "200 /s, arriving at random"
     assert len(details.latencies_s) == 100

@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 
+from modelwright.core import digest
 from modelwright.core.errors import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.requirement import Requirement, parse
 from modelwright.core.signature import Signature
+from modelwright.engine.store import Part
+from modelwright.learners._pretrained import resolve
 from modelwright.learners.base import Machine
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
@@ -152,3 +156,44 @@ def test_a_learner_that_refuses_says_why(flowers: Any, tmp_path: Path) -> None:
         planned(flowers, tmp_path, signature=text, model=ModelConfig(learner="trees"))
     assert ids(caught) == ["plan.no-learner"]
     assert "`garden: text` is none of these" in str(caught.value)
+
+
+@pytest.mark.proof
+def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
+    questions = {
+        "id": [str(row) for row in range(80)],
+        "question": [
+            f"Does Medicare pay for visit {row}?" if row % 2 else f"Is car {row} insured for theft?"
+            for row in range(80)
+        ],
+        "domain": ["health" if row % 2 else "auto" for row in range(80)],
+    }
+    (tmp_path / "train").mkdir()
+    polars.DataFrame(questions).write_parquet(tmp_path / "train" / "rows.parquet")
+    (tmp_path / "profile").mkdir()
+    profile = {"rows": {"train": 80}, "inputs": {"question": {"rows": 80, "missing": 0, "distinct": 80}}}
+    (tmp_path / "profile" / "profile.json").write_text(json.dumps(profile))
+    signature = Signature.parse("route(question: text) -> domain: category")
+    summary = plan(
+        train=part(tmp_path / "train"),
+        profile=part(tmp_path / "profile"),
+        signature=signature,
+        requirements=(parse("size", "<= 60 MB", signature), parse("size", "<= 10 MB", signature)),
+        config=PlanConfig(),
+        model=ModelConfig(),
+        learn=LearnConfig(budget="1 h"),
+        machine=MACHINE,
+        pretrained=resolve(None, tmp_path),
+        out=tmp_path / "out",
+        progress=Silent(),
+    )
+    ranked = [(one["learner"], one["accepts"]) for one in read(tmp_path / "out", "forecast")["ranking"]]
+    assert ranked == [("finetune", True), ("probe", True), ("trees", False)]
+    assert summary["epochs"] >= 3
+    assert len(read(tmp_path / "out", "choice")["pretrained"]) == 64
+    assert "only the compressed one can meet it" in summary["warnings"][0]
+    assert "neither can meet it" in summary["warnings"][1]
+
+
+def part(folder: Path) -> Part:
+    return Part("data", "0" * 64, folder.name, digest.of_folder(folder), folder)

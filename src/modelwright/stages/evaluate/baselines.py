@@ -6,7 +6,7 @@ pairs, or of characters where a script has no spaces; categories become indicato
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from modelwright.core import metrics
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
 from modelwright.core.signature import Field, Signature
+from modelwright.stages.evaluate import measuring
+from modelwright.stages.evaluate.evidence import Baseline
+from modelwright.stages.evaluate.measuring import Answered
 
 FEATURES = 50_000  # words a text input may bring
 ITERATIONS = 200
@@ -101,7 +105,6 @@ def _words(train: Sequence[Any], test: Sequence[Any]) -> tuple[Any, Any]:
     vectorizer = TfidfVectorizer(
         analyzer="word" if spaced else "char",
         ngram_range=(1, 2),
-        token_pattern=r"(?u)\w+",  # noqa: S106 - a pattern of words, no secret
         max_features=FEATURES,
         sublinear_tf=True,
     )
@@ -147,3 +150,28 @@ def describe(signature: Signature, output: Field) -> str:
     }
     used = dict.fromkeys(features[field.kind] for field in signature.inputs)
     return f"{model} on {', '.join(used)}"
+
+
+def measured(
+    signature: Signature, train: Columns, answered: Answered, most_rows: int, confidence: float
+) -> Iterator[Baseline]:
+    """Yield what both baselines, learned from the training split, show on the rows that the package answered."""
+    for field in signature.outputs:
+        reference = answered.outcomes[field.name]
+        same = constant(train[field.name], reference)
+        if isinstance(same, ClassOutcomes):
+            commonest = same.classes[int(same.predicted[0])]
+            says = f"answers “{commonest}”, the commonest class of the training split, to everything"
+        else:
+            says = f"answers {float(same.predicted[0]):.4g}, the mean of the training split, to everything"
+        yield _baseline("always the same", says, field, same, confidence)
+        line = linear(signature, field, train, answered.columns, reference, most_rows)
+        if line is not None:
+            yield _baseline("linear model", describe(signature, field), field, line, confidence)
+
+
+def _baseline(name: str, says: str, field: Field, outcomes: Outcomes, confidence: float) -> Baseline:
+    subjects = measuring.plain_subjects(field)
+    return Baseline(
+        name, says, field.name, tuple(metrics.measure(one, outcomes, confidence) for one in subjects)
+    )

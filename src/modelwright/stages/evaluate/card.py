@@ -18,11 +18,7 @@ from modelwright.stages.evaluate.evidence import ClassDetails, Details, Evidence
 from modelwright.stages.evaluate.wording import markdown
 
 TEMPLATES = Path(__file__).parent / "templates"
-FEW_ROWS = (
-    30  # test rows below which a class's figures say little: even 30 of 30 right allow a recall of 0.89
-)
 WORST = 10
-NAMED = 8  # classes that one sentence names
 USES = {
     "train": "learning",
     "validation": "choices: checkpoint, temperature, compression",
@@ -59,7 +55,7 @@ def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict
         ],
         package_metrics=[_row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
         load=details.load,
-        limits=_limits(evidence, details),
+        limits=_limits(evidence),
         confidence=f"{evidence.confidence:g}",
         look=evidence.look,
     )
@@ -142,22 +138,6 @@ def _worst(details: ClassDetails, mine: Sequence[Measurement]) -> list[dict[str,
     ]
 
 
-def _limits(evidence: Evidence, details: Details) -> list[str]:
-    found = [markdown(warning) for warning in evidence.warnings]
-    for output in details.classes:
-        few = [c for c, n in zip(output.classes, output.test_rows, strict=True) if n < FEW_ROWS]
-        if few:
-            named = ", ".join(markdown(c) for c in few[:NAMED]) + (
-                f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
-            )
-            found.append(
-                f"{markdown(output.output)}: {len(few)} of {len(output.classes)} classes have fewer "
-                f"than {FEW_ROWS} test rows, so that their figures are rough: {named}."
-            )
-        if output.unknown:
-            found.append(
-                f"{markdown(output.output)}: {wording.count(output.unknown)} test rows have a true class "
-                "that training never showed; every answer to them is wrong."
-            )
-    found.append("Groups of people, places or times that no slice names were not measured apart.")
-    return found
+def _limits(evidence: Evidence) -> list[str]:
+    general = "Groups of people, places or times that no slice names were not measured apart."
+    return [*map(markdown, evidence.warnings), general]

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core import metrics
 from modelwright.core.intervals import proportion
+from modelwright.core.measurement import Measurement
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
 from modelwright.stages.evaluate.charts import SCATTER_POINTS
-from modelwright.stages.evaluate.evidence import ClassDetails, Confidence, Mistake, NumberDetails
+from modelwright.stages.evaluate.evidence import (
+    Baseline,
+    ClassDetails,
+    Confidence,
+    Details,
+    Mistake,
+    NumberDetails,
+)
 
 BINS = 10
 SHOWN_CHARACTERS = 300  # of one input of a mistake
+FEW_ROWS = 30  # test rows of a class: even 30 of 30 right leave a recall of 0.91 possible
+NAMED = 8  # classes that one sentence names
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -135,3 +146,41 @@ def _word(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def warnings(
+    details: Details,
+    shown: Sequence[Measurement],
+    simple: Sequence[Baseline],
+    about_champion: str | None,
+) -> Iterator[str]:
+    """Yield what a reader should know before believing the figures."""
+    if about_champion is not None:
+        yield about_champion
+    values = {m.subject: m.value for m in shown}
+    for baseline in simple:
+        for theirs in baseline.measurements[:1]:  # the output's main metric
+            ours = values[theirs.subject]
+            if ours is None or theirs.value is None:
+                continue
+            better = ours > theirs.value
+            if metrics.get(theirs.subject.metric).better == "lower":
+                better = ours < theirs.value
+            if not better:
+                yield (
+                    f"A simple baseline ({baseline.name}) does as well as this package: {theirs.subject} "
+                    f"{theirs.value:.4g} against {ours:.4g}."
+                )
+    for output in details.classes:
+        few = [name for name, n in zip(output.classes, output.test_rows, strict=True) if n < FEW_ROWS]
+        if few:
+            more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
+            yield (
+                f"{len(few)} of {len(output.classes)} classes of {output.output} have fewer than {FEW_ROWS} test "
+                f"rows, and rough figures, as their intervals show: {', '.join(few[:NAMED])}{more}."
+            )
+        if output.unknown:
+            yield (
+                f"{output.unknown} test rows have a true class of {output.output} that training never showed; "
+                "every answer to them is wrong."
+            )

@@ -9,7 +9,7 @@ report/CARD.md              the model card, both without verdicts; who has judge
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from modelwright.core import metrics
 from modelwright.core.errors import DataError, PackageError, Problem
 from modelwright.core.measurement import Measurement
-from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
+from modelwright.core.outcomes import NumberOutcomes
 from modelwright.core.progress import Progress
 from modelwright.core.requirement import Requirement
 from modelwright.core.signature import Signature
@@ -41,7 +40,6 @@ from modelwright.stages.evaluate.evidence import (
     EVIDENCE,
     FORMAT,
     OUTCOMES,
-    Baseline,
     Details,
     Evidence,
     write,
@@ -50,7 +48,6 @@ from modelwright.stages.evaluate.measuring import Answered, Columns
 from modelwright.stages.evaluate.report import render_report
 
 TIMED_ROWS = 500  # test rows, evenly spaced, that requests are made of
-FEW_ROWS = 30  # test rows of a class below which its figures are rough
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,11 @@ def evaluate(
             theirs = running.measure(champion.path, requests, plan)
             compared += champions.running_differences(costs, theirs, requirements, confidence)
         task.advance(note="compared")
-        simple = tuple(_baselines(signature, rows, answered, config, at)) if config.baselines else ()
+        simple = (
+            tuple(baselines.measured(signature, rows.train, answered, config.baseline_rows, at))
+            if config.baselines
+            else ()
+        )
         task.advance(note="baselines learned")
     details = _details(read, signature, rows, answered, ran, load, config, confidence)
     evidence = Evidence(
@@ -121,7 +122,7 @@ def evaluate(
         measurements=(*shown, *costs),
         differences=tuple(compared),
         baselines=simple,
-        warnings=tuple(_warnings(details, shown, simple, warning)),
+        warnings=tuple(findings.warnings(details, shown, simple, warning)),
     )
     _write(out, evidence, details, rows, answered)
     return {
@@ -185,45 +186,6 @@ def _compared(
     return champions.differences(champion, signature, answered, requirements, confidence)
 
 
-def _baselines(
-    signature: Signature, rows: _Rows, answered: Answered, config: EvaluateConfig, confidence: float
-) -> Iterator[Baseline]:
-    """Yield what simple rules, learned from the training split, show on the same test rows."""
-    for field in signature.outputs:
-        reference = answered.outcomes[field.name]
-        constant = baselines.constant(rows.train[field.name], reference)
-        if isinstance(constant, ClassOutcomes):
-            commonest = constant.classes[int(constant.predicted[0])]
-            says = f"answers “{commonest}”, the commonest class of the training split, to everything"
-        else:
-            says = (
-                f"answers {float(constant.predicted[0]):.4g}, the mean of the training split, to everything"
-            )
-        yield _baseline("always the same", says, field.name, constant, signature, confidence)
-        linear = baselines.linear(signature, field, rows.train, rows.test, reference, config.baseline_rows)
-        if linear is not None:
-            yield _baseline(
-                "linear model",
-                baselines.describe(signature, field),
-                field.name,
-                linear,
-                signature,
-                confidence,
-            )
-
-
-def _baseline(
-    name: str, says: str, output: str, outcomes: Outcomes, signature: Signature, confidence: float
-) -> Baseline:
-    field = next(one for one in signature.outputs if one.name == output)
-    return Baseline(
-        name,
-        says,
-        output,
-        tuple(metrics.measure(subject, outcomes, confidence) for subject in measuring.plain_subjects(field)),
-    )
-
-
 def _details(
     package: Package,
     signature: Signature,
@@ -258,37 +220,6 @@ def _details(
             "threads": str(ran.threads),
         },
     )
-
-
-def _warnings(
-    details: Details,
-    shown: Sequence[Measurement],
-    simple: Sequence[Baseline],
-    of_champion: str | None,
-) -> Iterator[str]:
-    """Yield what a reader should know before believing the figures."""
-    if of_champion is not None:
-        yield of_champion
-    values = {m.subject: m.value for m in shown}
-    for baseline in simple:
-        for theirs in baseline.measurements[:1]:  # the output's main metric
-            ours = values[theirs.subject]
-            if ours is None or theirs.value is None:
-                continue
-            better = ours > theirs.value
-            if metrics.get(theirs.subject.metric).better == "lower":
-                better = ours < theirs.value
-            if not better:
-                yield (
-                    f"A simple baseline ({baseline.name}) does as well as this package: {theirs.subject} "
-                    f"{theirs.value:.4g} against {ours:.4g}."
-                )
-    for output in details.classes:
-        if few := sum(n < FEW_ROWS for n in output.test_rows):
-            yield (
-                f"{few} of {len(output.classes)} classes of {output.output} have fewer than {FEW_ROWS} test "
-                "rows; their figures are rough, as their intervals show."
-            )
 
 
 def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answered: Answered) -> None:

@@ -40,9 +40,12 @@ def figure(value: float | None, unit: Unit) -> str:
 def interval(measurement: Measurement, unit: Unit) -> str:
     """Return the interval in brackets, or a dash where there is none."""
     low, high = measurement.low, measurement.high
-    if low is None or high is None:
+    if low is None and high is None:
         return DASH
-    return f"[{figure(low, unit)}, {figure(high, unit)}]"
+    if measurement.method == "exact":
+        return "exact"
+    open_low, open_high = ("−∞" if low is None else ""), ("∞" if high is None else "")
+    return f"[{open_low or figure(low, unit)}, {open_high or figure(high, unit)}]"
 
 
 def with_interval(measurement: Measurement, unit: Unit) -> str:

@@ -41,7 +41,7 @@ FORMAT = 1
 CHECKED_ROWS = (
     512  # of validation, evenly spaced: parity and batches are facts of a graph, which few rows show
 )
-COMPARED_ROWS = 4096  # of validation, evenly spaced: what the compressed graph must keep is an estimate
+COMPARED_ROWS = 2048  # of validation, evenly spaced: what the compressed graph must keep is an estimate
 SERVES = ("numpy", "onnxruntime", "tokenizers")  # libraries whose version can change an answer
 
 

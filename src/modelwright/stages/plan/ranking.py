@@ -75,10 +75,7 @@ def foretell(
     pretrained: Path | None,
     progress: Progress,
 ) -> tuple[Foretold, ...]:
-    """Return what each foretells, the one to take first.
-
-    Of those that fit budget and memory that is the one of the highest rank; where none fits, the quickest.
-    """
+    """Return what each foretells, in the order of `preferred`."""
     found = []
     with progress.task("foretelling", len(able)) as task:
         for one in able:
@@ -91,15 +88,30 @@ def foretell(
                 machine,
                 learn.budget_s,
             )
-            epochs = forecast.steps * forecast.batch / max(1, len(train))
-            lack = _lack(one.learner, forecast, epochs, learn, machine)
-            found.append(Foretold(one.learner, one.options, forecast, epochs, lack))
+            found.append(weigh(one, forecast, len(train), learn, machine))
             task.advance(note=one.learner.name)
-    fitting = [one for one in found if one.lack is None]
-    if not fitting:
-        return tuple(sorted(found, key=lambda one: (one.forecast.seconds, one.learner.name)))
-    order = sorted(fitting, key=lambda one: (-one.learner.rank, one.learner.name))
-    return (*order, *(one for one in found if one.lack is not None))
+    return preferred(found)
+
+
+def weigh(one: Able, forecast: Forecast, rows: int, learn: LearnConfig, machine: Machine) -> Foretold:
+    """Return a forecast with what it means for `rows` training rows, this budget and this machine."""
+    epochs = forecast.steps * forecast.batch / max(1, rows)
+    lack = _lack(one.learner, forecast, epochs, learn, machine)
+    return Foretold(one.learner, one.options, forecast, epochs, lack)
+
+
+def preferred(found: Sequence[Foretold]) -> tuple[Foretold, ...]:
+    """Return the one to take first: of those that fit, the highest rank; where none fits, the quickest."""
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (
+                one.lack is not None,
+                one.forecast.seconds if one.lack is not None else -one.learner.rank,
+                one.learner.name,
+            ),
+        )
+    )
 
 
 def _named(config: PlanConfig, model: ModelConfig) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from modelwright.learners.base import Forecast, Learner, Training
 from modelwright.stages.plan.config import LearnConfig
 from modelwright.stages.plan.ranking import Foretold
 
-# Of the exported size, what weights in 8 bits leave; a tokenizer and the like stay as they are.
-COMPRESSED_SHARE = 0.27
+# Of the exported size, what weights in 8 bits leave: all-MiniLM-L6-v2 takes 90.8 MB, and 23.4 MB compressed.
+COMPRESSED_SHARE = 0.26
 
 
 def warnings(

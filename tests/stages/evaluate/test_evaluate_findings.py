@@ -1,0 +1,131 @@
+"""Baselines, and what is worth a look in the outcomes."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
+from modelwright.core.signature import Signature
+from modelwright.stages.evaluate import baselines, findings
+
+CLASSES = ("car", "health")
+
+
+def outcomes(truth, predicted, sure):
+    probabilities = np.array(
+        [[s, 1 - s] if p == 0 else [1 - s, s] for p, s in zip(predicted, sure, strict=True)]
+    )
+    return ClassOutcomes(CLASSES, np.array(truth), np.array(predicted), probabilities)
+
+
+def accuracy(found):
+    return float((found.predicted == found.truth).mean())
+
+
+def questions(count, seed, *, chinese=False):
+    draw = random.Random(seed)
+    words = {
+        "car": ["汽车保险", "车祸", "司机"] if chinese else ["my car", "an accident", "the driver"],
+        "health": ["牙医", "医院看病", "药品"] if chinese else ["a dentist", "the hospital", "some drugs"],
+    }
+    team = [draw.choice(CLASSES) for _ in range(count)]
+    text = [
+        ("请问{}怎么办" if chinese else "What about {} then?").format(draw.choice(words[t])) for t in team
+    ]
+    return {"question": text, "team": team}
+
+
+@pytest.mark.parametrize("chinese", [False, True])
+def test_the_linear_baseline_reads_texts_of_any_script(chinese):
+    signature = Signature.parse("route(question: text) -> team: category")
+    train, test = questions(80, 0, chinese=chinese), questions(40, 1, chinese=chinese)
+    truth = [CLASSES.index(team) for team in test["team"]]
+    reference = outcomes(truth, [0] * 40, [0.9] * 40)
+    found = baselines.linear(signature, signature.outputs[0], train, test, reference, 1000)
+    assert accuracy(found) == 1.0
+    assert found.probabilities.sum(axis=1) == pytest.approx(1)
+    assert "logistic" in baselines.describe(signature, signature.outputs[0])
+
+
+def test_the_linear_baseline_reads_tables_with_holes():
+    signature = Signature.parse("price(size: number?, colour: category?, new: boolean) -> cost: number")
+    draw = random.Random(0)
+
+    def table(count):
+        size = [None if draw.random() < 0.1 else draw.uniform(0, 9) for _ in range(count)]
+        colour = [draw.choice(["red", "blue", None]) for _ in range(count)]
+        new = [draw.random() < 0.5 for _ in range(count)]
+        cost = [(s or 0) * 2 + (c == "red") * 3 + n for s, c, n in zip(size, colour, new, strict=True)]
+        return {"size": size, "colour": colour, "new": new, "cost": cost}
+
+    train, test = table(300), table(100)
+    test["colour"][0] = "green"  # training never showed it
+    truth = np.array(test["cost"])
+    reference = NumberOutcomes(truth, truth)
+    found = baselines.linear(signature, signature.outputs[0], train, test, reference, 1000)
+    mean = baselines.constant(train["cost"], reference)
+    assert np.sqrt(((found.predicted - truth) ** 2).mean()) < 0.1 * mean.predicted.mean()
+    assert mean.predicted == pytest.approx(np.mean(train["cost"]))
+
+
+def test_the_constant_baseline_answers_the_commonest_class():
+    reference = outcomes([0, 1, 1, 1], [0, 0, 1, 1], [0.9] * 4)
+    found = baselines.constant(["car", "car", "health", None, "car"], reference)
+    assert found.predicted.tolist() == [0, 0, 0, 0]
+    assert found.probabilities[0].tolist() == [0.75, 0.25]
+
+
+def test_there_is_no_linear_baseline_for_what_has_no_plain_features():
+    signature = Signature.parse("route(question: text) -> team: category")
+    train = {"question": ["a", "b"], "team": ["car", "car"]}
+    reference = outcomes([0, 1], [0, 1], [0.9, 0.9])
+    assert baselines.linear(signature, signature.outputs[0], train, train, reference, 10) is None
+
+
+def test_confusions_count_every_known_row_and_abstentions():
+    found = findings.confusion(outcomes([0, 0, 1, -1], [0, 1, -1, 1], [0.9] * 4))
+    assert found == ((0, 0, 1), (0, 1, 1), (1, 2, 1))
+
+
+def test_reliability_holds_groups_of_equal_size_in_order_of_confidence():
+    draw = np.random.default_rng(0)
+    sure = draw.uniform(0.5, 1, 1000)
+    truth = np.where(draw.random(1000) < sure, 0, 1)
+    groups = findings.reliability(outcomes(truth, np.zeros(1000, dtype=int), sure), 0.95)
+    assert [group.n for group in groups] == [100] * 10
+    assert [g.confidence for g in groups] == sorted(g.confidence for g in groups)
+    assert sum(group.low <= group.confidence <= group.high for group in groups) >= 8
+
+
+def test_the_most_confident_mistakes_come_first():
+    found = findings.of_classes(
+        "team",
+        outcomes([0, 1, 1, -1], [1, 0, 1, 0], [0.7, 0.95, 0.99, 0.8]),
+        ["car", "health"],
+        ["a", "b", "c", "d"],
+        {"question": ["one", "t" * 400, "three", None]},
+        ["car", "health", "health", "boat"],
+        confidence=0.95,
+        mistakes=2,
+    )
+    assert [mistake.id for mistake in found.mistakes] == ["b", "d"]
+    assert found.mistakes[0].inputs["question"] == "t" * 300 + "…"
+    assert found.mistakes[1].inputs["question"] == ""
+    assert found.mistakes[1].truth == "boat"
+    assert found.unknown == 1
+    assert found.test_rows == (1, 2)
+
+
+def test_the_numbers_farthest_off_come_first():
+    found = findings.of_numbers(
+        "cost",
+        NumberOutcomes(np.array([1.0, 2.0, np.nan, 4.0]), np.array([1.1, 5.0, 1.0, 3.0])),
+        ["a", "b", "c", "d"],
+        {"size": [1.0, 2.0, 3.0, 4.0]},
+        mistakes=2,
+    )
+    assert [mistake.id for mistake in found.mistakes] == ["b", "d"]
+    assert found.truth == (1.0, 2.0, 4.0)

@@ -1,0 +1,76 @@
+"""A real encoder, exported and compressed: what the package stage says of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from modelwright import learners
+from modelwright.core import digest
+from modelwright.core.errors import MachineError
+from modelwright.core.progress import Silent
+from modelwright.core.requirement import parse
+from modelwright.core.signature import Signature
+from modelwright.engine.store import Part
+from modelwright.learners._examples import read_examples
+from modelwright.learners._pretrained import resolve
+from modelwright.learners.base import Setup, Training
+from modelwright.serve.function import load
+from modelwright.stages.package.config import PackageConfig
+from modelwright.stages.package.stage import package
+
+MIRROR = Path(os.environ.get("MODELWRIGHT_MIRROR", Path(__file__).parents[4] / "shared" / "data"))
+BANKING = MIRROR / "banking77" / "train.csv"
+INTENTS = ("card_arrival", "exchange_rate", "terminate_account")
+SIGNATURE = Signature.parse("intent(question: text) -> intent: category")
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not BANKING.is_file(), reason="banking77 is not in the mirror")
+def test_a_compressed_encoder_keeps_what_the_exact_one_shows(tmp_path):
+    try:
+        pretrained = resolve(None, tmp_path)
+    except MachineError as error:
+        pytest.skip(str(error))
+    with BANKING.open(newline="", encoding="utf-8") as file:
+        found = [row for row in csv.reader(file) if row[1] in INTENTS]
+    parts = {}
+    for split, some in (("train", found[::3]), ("validation", found[1::3])):
+        (tmp_path / split).mkdir()
+        pl.DataFrame(
+            {
+                "id": [f"{split}-{row}" for row in range(len(some))],
+                "question": [text for text, _ in some],
+                "intent": [intent for _, intent in some],
+            }
+        ).write_parquet(tmp_path / split / "rows.parquet")
+    learner = learners.get("probe")
+    setup = Setup("probe", 20, 32, 2, "float32", "avx2", 0, learner.Options(), Training(), pretrained)
+    (tmp_path / "scratch").mkdir()
+    train, validation = (read_examples(tmp_path / split, SIGNATURE) for split in ("train", "validation"))
+    learner.learn(SIGNATURE, train, validation, setup, tmp_path / "learned", tmp_path / "scratch", Silent())
+    (tmp_path / "choice").mkdir()
+    (tmp_path / "choice" / "choice.json").write_text(json.dumps({"learner": "probe", "threads": 2}))
+    for name in ("learned", "choice", "train", "validation"):
+        folder = tmp_path / name
+        parts[name] = Part("stage", "0" * 64, name, digest.of_folder(folder), folder)
+    requirements = (parse("accuracy", ">= 0.9", SIGNATURE),)
+    summary = package(
+        **parts,
+        signature=SIGNATURE,
+        requirements=requirements,
+        config=PackageConfig(compress="int8"),
+        out=tmp_path / "out",
+        progress=Silent(),
+    )
+    exact, compressed = json.loads((tmp_path / "out" / "report" / "package.json").read_text())["candidates"]
+    assert summary["taken"] == "int8"
+    assert compressed["graph_bytes"] < 0.4 * exact["graph_bytes"]
+    assert compressed["batches"]["labels"] == 0
+    assert compressed["validation"]["accuracy"]["intent"] >= exact["validation"]["accuracy"]["intent"] - 0.005
+    assert load(tmp_path / "out" / "package")("When will my new card come?").intent == "card_arrival"
