@@ -43,6 +43,7 @@ from modelwright.serve.package import read, write
 
 START_S = 60.0
 ROUNDS = 5
+GRACE_S = 20.0  # for the last answers of a round
 
 OURS = """
 import sys
@@ -88,6 +89,7 @@ class Figure:
     answers: int
     seconds: float
     latency_s: list[float]
+    never_answered: int = 0
 
     @property
     def rate(self) -> float:
@@ -106,11 +108,13 @@ class Figure:
             sum(part.answers for part in parts),
             sum(part.seconds for part in parts),
             [latency for part in parts for latency in part.latency_s],
+            sum(part.never_answered for part in parts),
         )
 
     def __str__(self) -> str:
         p50, p95 = np.quantile(self.latency_s, [0.5, 0.95]) * 1000
-        return f"{self.rate:8,.0f} /s   p50 {p50:7.2f} ms   p95 {p95:7.2f} ms"
+        never = f"   {self.never_answered} NEVER ANSWERED" if self.never_answered else ""
+        return f"{self.rate:8,.0f} /s   p50 {p50:7.2f} ms   p95 {p95:7.2f} ms{never}"
 
 
 @dataclass(frozen=True)
@@ -205,8 +209,13 @@ async def ask(
         finally:
             writer.close()
 
-    await asyncio.gather(*(one() for _ in range(connections)))
-    return Figure(len(latency), time.perf_counter() - begun, latency)
+    tasks = [asyncio.create_task(one()) for _ in range(connections)]
+    done, late = await asyncio.wait(tasks, timeout=seconds + GRACE_S)
+    for task in late:  # its request was never answered
+        task.cancel()
+    for task in done:
+        task.result()
+    return Figure(len(latency), time.perf_counter() - begun, latency, len(late))
 
 
 def in_process(
