@@ -48,12 +48,13 @@ GRACE_S = 20.0  # for the last answers of a round
 OURS = """
 import sys
 from pathlib import Path
+from modelwright.core.digest import of_folder
 from modelwright.serve.config import ServeConfig
 from modelwright.serve.gateway import Wish
 from modelwright.serve.server import serve
 
 class One:
-    def wish(self): return Wish(1, 1, Path(sys.argv[1]))
+    def wish(self): return Wish(1, 1, Path(sys.argv[1]), of_folder(Path(sys.argv[1])))
     def moved(self, release_id): pass
     def failed(self, release_id, problem): sys.exit(str(problem))
 

@@ -96,6 +96,7 @@ CHANGES = {
     "the weights go": lambda root: (root / "weights").rename(root / "away"),
     "code": edit("code/b/c.py"),
     "new code": edit("code/d.py"),
+    "a template": edit("code/b/page.html.j2"),
     "a library": lambda root: (root / "site" / "torch-2.14.dist-info").mkdir(),
     "an artifact": edit("artifact.json"),
     "the state": commit,
@@ -123,7 +124,8 @@ def test_what_has_no_effect_leaves_the_stamp(world: World) -> None:
     world.run()
     project = world.root / "modelwright.yaml"
     project.write_text(project.read_text())  # saved again without a change
-    (world.root / "code" / "notes.txt").write_text("no code")
+    (world.root / "code" / "__pycache__").mkdir()
+    (world.root / "code" / "__pycache__" / "a.cpython-311.pyc").write_bytes(b"compiled")
     (world.root / "state.db-wal").write_bytes(b"")  # left by a reader: it holds nothing
     assert world.read() == RESULT
 

@@ -21,6 +21,7 @@ from modelwright.core import digest
 from modelwright.core.errors import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
+from modelwright.learners import exports
 from modelwright.learners._trees_onnx import Answers, Feature, graph
 from modelwright.learners.base import Examples, Machine, Setup, Training
 from modelwright.serve.function import Function
@@ -55,7 +56,7 @@ def learn(
 
 
 def answered(learned: Path, inputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return Function(Package(TREES.export(learned), "", {}, {}, threads=1)).infer(inputs)
+    return Function(Package(exports.get("trees").export(learned), "", threads=1)).infer(inputs)
 
 
 def gap(learned: Path, signature: Signature, data: Examples) -> float:
@@ -344,5 +345,5 @@ def test_the_size_foretold_is_that_of_the_graph(tmp_path: Path) -> None:
     )
     learned, summary = learn(tmp_path, signature, data, setup(120, patience=120, learning_rate=0.001))
     assert summary["rounds"]["bad"] == 120
-    real = len(TREES.export(learned).graphs["model"])
+    real = len(exports.get("trees").export(learned).graphs["model"])
     assert 0.7 < foretold.package_bytes / real < 1.4

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from tiny_serving import Releases, linear_body, running, sealed
 
+from modelwright.core.digest import of_folder
 from modelwright.core.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.serve.server import Live, Server
@@ -123,7 +124,7 @@ def test_overload_is_refused_and_counted(packages: dict[str, Path]) -> None:
 
 def test_a_late_answer_is_504_and_its_work_forgotten(packages: dict[str, Path]) -> None:
     with running(Releases(packages["slow"]), timeout_s=0.5) as server:
-        response = ask(server, rounds=3000)
+        response = ask(server, rounds=20_000)
         assert (response.status_code, response.json()["error"]["id"]) == (504, "serve.timeout")
         assert server.gateway.rows_under_way == 0
         assert eventually(lambda: ask(server, rounds=1).is_success)
@@ -210,6 +211,15 @@ def test_a_release_that_does_not_start_leaves_the_old_one(packages: dict[str, Pa
         assert eventually(lambda: ask(server).json()["version"] == 3)
 
 
+def test_a_package_that_was_not_judged_is_not_served(packages: dict[str, Path]) -> None:
+    releases = Releases(packages["linear"])
+    with running(releases) as server:
+        releases.ask(packages["shifted"], digest=of_folder(packages["linear"]))  # whole, but put in its place
+        assert releases.changed.wait(60)
+        assert [problem.id for problem in releases.refused] == ["serve.other-package"]
+        assert ask(server).json()["version"] == 1
+
+
 def test_a_package_of_another_function_is_not_served(packages: dict[str, Path], tmp_path: Path) -> None:
     body = linear_body()
     other = type(body.signature)("weigh", body.signature.inputs, body.signature.outputs)
@@ -243,8 +253,8 @@ def test_what_is_recorded(packages: dict[str, Path], tmp_path: Path) -> None:
 def test_failures_of_ours_are_recorded_for_each_row(packages: dict[str, Path], tmp_path: Path) -> None:
     live = Live(tmp_path / "live.db")
     with running(Releases(packages["slow"]), live=live, timeout_s=0.2) as server:
-        ask(server, rounds=1500)
-        httpx.post(f"{server.url}/measure", json=[{"rounds": 1500}] * 2, headers={"x-request-id": "two"})
+        ask(server, rounds=20_000)
+        httpx.post(f"{server.url}/measure", json=[{"rounds": 20_000}] * 2, headers={"x-request-id": "two"})
     rows = LiveRecord.open(live.record).rows(0)
     assert [(row.code, row.outputs, dict(row.inputs)) for row in rows] == [(504, None, {})] * 3
     assert [row.id for row in rows[1:]] == ["two.0", "two.1"]

@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from modelwright.core.digest import of_folder
 from modelwright.core.errors import Problem
 from modelwright.core.signature import Signature
 from modelwright.kinds.category import CategoryState
@@ -24,7 +25,7 @@ from modelwright.serve.config import ServeConfig
 from modelwright.serve.gateway import Wish
 from modelwright.serve.package import write
 from modelwright.serve.server import Server
-from modelwright.state.database import State, Status
+from modelwright.state.database import State
 
 SIZES = CategoryState(("small", "medium", "large"))
 WORDS = ("[UNK]", "[PAD]", "dental", "cover", "car", "does", "my", "plan", "new", "insure")
@@ -176,25 +177,29 @@ class Releases:
     def __init__(self, *packages: Path) -> None:
         self.state = State.open(packages[0].parent / f"state-{secrets.token_hex(8)}.db")
         self.packages: dict[int, Path] = {}
+        self.judged: dict[int, str] = {}
         self.refused: list[Problem] = []
         self.changed = threading.Event()
         for package in packages:
             self.ask(package)
 
-    def ask(self, package: Path) -> int:
-        """Ask for one more release; returns its version."""
+    def ask(self, package: Path, digest: str | None = None) -> int:
+        """Ask for one more release; returns its version. `digest` is that of the package that was judged."""
         self.changed.clear()
         keys = ("package_digest", "evidence_digest", "package_key", "evidence_key")
         names = dict.fromkeys(keys, str(len(self.packages)))
         version = self.state.register_version(**names, champion_digest=None)
         self.packages[version] = package
+        self.judged[version] = digest or of_folder(package)
         self.state.wish(version, "direct", "test")
         return version
 
     def wish(self) -> Wish | None:
         """Return the newest release that did not fail."""
-        past = [release for release in self.state.releases() if release.status is not Status.FAILED]
-        return Wish(past[-1].id, past[-1].version, self.packages[past[-1].version]) if past else None
+        release = self.state.current_wish()
+        if release is None:
+            return None
+        return Wish(release.id, release.version, self.packages[release.version], self.judged[release.version])
 
     def moved(self, release_id: int) -> None:
         """Note that the traffic moved."""

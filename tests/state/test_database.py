@@ -113,6 +113,9 @@ def test_what_became_of_a_release_is_marked(state: State) -> None:
     statuses = {release.id: release.status for release in state.releases()}
     assert statuses == {first.id: Status.RETIRED, second.id: Status.SERVING}
     state.mark(second.id, "failed", "it crashed")
+    wanted = state.current_wish()
+    assert wanted is not None
+    assert wanted.id == first.id, "a gateway that starts anew does not try again what failed"
     assert state.production() == state.version(1)
     assert state.released_versions() == (1,)
     with pytest.raises(StateError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,11 @@ def of_file(path: Path) -> str:
 
 def of_folder(folder: Path) -> str:
     """Return the SHA-256 (hex) over the relative names and contents of all files below a folder."""
-    return of_json(
-        {
-            path.relative_to(folder).as_posix(): of_file(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
+    return of_listing(
+        {path.relative_to(folder).as_posix(): of_file(path) for path in folder.rglob("*") if path.is_file()}
     )
+
+
+def of_listing(files: Mapping[str, str]) -> str:
+    """Return what `of_folder` gives for a folder with these files: relative name → SHA-256 (hex)."""
+    return of_json(dict(files))

@@ -35,8 +35,11 @@ def settled(found: FileStat, now_ns: int) -> bool:
     return max(found[1], found[2]) + TICK_NS < now_ns
 
 
-def below(folder: Path | str, suffix: str = "") -> dict[str, FileStat]:
-    """Return the signatures of all files below a folder by relative name; linked folders are not entered."""
+def below(folder: Path | str, but: str | None = None) -> dict[str, FileStat]:
+    """Return the signatures of all files below a folder by relative name.
+
+    Linked folders are not entered, nor those named `but`.
+    """
     found: dict[str, FileStat] = {}
     waiting = [(str(folder), "")]
     while waiting:
@@ -47,8 +50,9 @@ def below(folder: Path | str, suffix: str = "") -> dict[str, FileStat]:
             continue
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                waiting.append((entry.path, f"{prefix}{entry.name}/"))
-            elif entry.name.endswith(suffix):
+                if entry.name != but:
+                    waiting.append((entry.path, f"{prefix}{entry.name}/"))
+            else:
                 signature = of(entry.path)
                 if signature is not None:
                     found[prefix + entry.name] = signature

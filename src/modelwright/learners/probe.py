@@ -12,13 +12,12 @@ from pydantic import Field as Option
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.base import Array
-from modelwright.learners import _compress, _export, _features, _heads, _learned, _linear, _start
+from modelwright.learners import _features, _heads, _learned, _linear, _start
 from modelwright.learners._determinism import deterministic
 from modelwright.learners._peak import peak_memory_bytes
 from modelwright.learners._rows import Rows
 from modelwright.learners.base import Examples, Forecast, Learner, Machine, Setup, Training
 from modelwright.learners.networks import network as networks
-from modelwright.serve.body import Body
 
 _MOST_ITERATIONS, _FEWEST_ITERATIONS = 100, 20  # of LBFGS, a strength
 
@@ -45,6 +44,7 @@ class Probe(Learner):
     # A step is one iteration of LBFGS over all rows, so an epoch is a step.
     takes: ClassVar[frozenset[str]] = frozenset({"epochs", "weight_decay", "label_smoothing"})
     needs_pretrained: ClassVar[bool] = True
+    compresses: ClassVar[bool] = True
     rank: ClassVar[int] = 1
 
     def refuses(self, signature: Signature) -> str | None:
@@ -116,14 +116,6 @@ class Probe(Learner):
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Array]]:
         """Answer with torch."""
         return _learned.predict(learned, inputs)
-
-    def export(self, learned: Path) -> Body:
-        """Return one graph from token ids to the heads' answers."""
-        return _export.export(_learned.read(learned))
-
-    def compress(self, body: Body) -> Body | None:
-        """Return the body with its weights in 8 bits."""
-        return _compress.compress(body)
 
 
 def _strengths(training: Training) -> tuple[float, ...]:

@@ -27,10 +27,9 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.base import Array
 from modelwright.learners import _boosting, _states, _trees_columns, _trees_onnx
 from modelwright.learners._peak import peak_memory_bytes
-from modelwright.learners._trees_columns import Task
+from modelwright.learners._trees_columns import Task, booster_text
 from modelwright.learners._trees_onnx import Feature
 from modelwright.learners.base import Examples, Forecast, Learner, Machine, Setup, Training
-from modelwright.serve.body import Body
 from modelwright.serve.graph import open_session
 
 _FORMAT = 1
@@ -162,7 +161,7 @@ class Trees(Learner):
             answers = task.arrays(_boosting.raw_answers(boosted.text, _trees_columns.matrix(held, features)))
             kind = kinds.get(task.field.kind)
             states[name] = kind.calibrate(answers, validation.columns[name], states[name])
-            (out / _booster(place)).write_text(boosted.text, encoding="utf-8")
+            _trees_columns.booster(out, place).write_text(boosted.text, encoding="utf-8")
             history[name], rounds[name] = list(boosted.history), boosted.rounds
         _states.write(out, signature, states)
         learned = {"format": _FORMAT, "learner": self.name, "rounds": rounds}
@@ -176,17 +175,9 @@ class Trees(Learner):
             _trees_columns.encode(signature, states, inputs), _trees_columns.features(signature, states)
         )
         return {
-            task.field.name: task.arrays(_boosting.raw_answers(_text(learned, place), matrix))
+            task.field.name: task.arrays(_boosting.raw_answers(booster_text(learned, place), matrix))
             for place, task in enumerate(_trees_columns.tasks(signature, states))
         }
-
-    def export(self, learned: Path) -> Body:
-        """Return one graph with the trees of all outputs."""
-        signature, states = _states.read(learned)
-        tasks = _trees_columns.tasks(signature, states)
-        dumps = [_boosting.dump(_text(learned, place)) for place in range(len(tasks))]
-        graph = _graph(_trees_columns.features(signature, states), tasks, dumps)
-        return Body(signature, "once", {"model": graph}, states)
 
 
 @dataclass(frozen=True)
@@ -211,11 +202,11 @@ class _Candidate:
 
     def _graph(self, rounds: int) -> bytes:
         """Return a graph of so many rounds, the timed trees repeated."""
-        dumps = []
+        answers = []
         for task, dump in zip(self.tasks, self.dumps, strict=True):
             trees, wanted = dump["tree_info"], rounds * len(task.targets)
-            dumps.append({"tree_info": [trees[at % len(trees)] for at in range(wanted)]})
-        return _graph(self.features, self.tasks, dumps)
+            answers.append(task.answers({"tree_info": [trees[at % len(trees)] for at in range(wanted)]}))
+        return _trees_onnx.graph(self.features, answers)
 
     def _row_s(self, graph: bytes, train: Examples) -> float:
         """Return the median seconds that one row takes to encode and run."""
@@ -247,19 +238,3 @@ def _params(
         "use_missing": False,  # the kinds mark what is missing in columns of their own
         "verbosity": -1,
     }
-
-
-def _graph(features: Sequence[Feature], tasks: Sequence[Task], dumps: Sequence[Mapping[str, Any]]) -> bytes:
-    answers = [
-        _trees_onnx.Answers(f"{task.field.name}.{task.array}", dump, task.targets, task.columns)
-        for task, dump in zip(tasks, dumps, strict=True)
-    ]
-    return _trees_onnx.graph(features, answers)
-
-
-def _booster(place: int) -> str:
-    return f"booster-{place}.txt"
-
-
-def _text(learned: Path, place: int) -> str:
-    return (learned / _booster(place)).read_text(encoding="utf-8")

@@ -41,7 +41,12 @@ class StateWishes:
         if release is None:
             return None
         version = self._state.version(release.version)
-        return Wish(release.id, version.number, sealed.package_folder(self._store, version))
+        return Wish(
+            release.id,
+            version.number,
+            sealed.package_folder(self._store, version),
+            version.package_digest,
+        )
 
     def moved(self, release_id: int) -> None:
         """Write that the traffic has moved."""

@@ -88,9 +88,6 @@ def write_reports(bench: Workbench, journey: Journey, folder: Path) -> None:
     if "evaluate" not in bench.made or journey.version is None:
         return
     target = folder / str(journey.version)
-    key = f"<!-- {bench.made['evaluate'].key} {hash_of(journey)} -->\n"
-    if (target / CARD).is_file() and (target / CARD).read_text("utf-8").startswith(key):
-        return
     from modelwright.stages.evaluate.card import render_card
     from modelwright.stages.evaluate.evidence import read_details, read_evidence
     from modelwright.stages.evaluate.report import render_report
@@ -98,16 +95,7 @@ def write_reports(bench: Workbench, journey: Journey, folder: Path) -> None:
     evidence = read_evidence(bench.part("evaluate", "evidence").path)
     details = read_details(bench.part("evaluate", "report").path)
     disk.write_atomically(target / REPORT, render_report(evidence, details, journey.verdicts))
-    disk.write_atomically(target / CARD, key + render_card(evidence, details, journey.verdicts))
-
-
-def hash_of(journey: Journey) -> str:
-    """Return a short text that changes with the verdicts."""
-    from modelwright.core import digest
-
-    return digest.of_json(
-        [[str(one.requirement), str(one.phase), str(one.outcome)] for one in journey.verdicts]
-    )[:16]
+    disk.write_atomically(target / CARD, render_card(evidence, details, journey.verdicts))
 
 
 def check_report(bench: Workbench, stages: list[StageRow]) -> CheckReport:

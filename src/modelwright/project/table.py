@@ -19,7 +19,8 @@ from modelwright.core.signature import Field, Signature
 from modelwright.engine.files import FileDigests
 from modelwright.engine.runner import Step
 from modelwright.engine.store import Artifact, Part, Store
-from modelwright.learners._pretrained import resolve
+from modelwright.learners import exports
+from modelwright.learners._pretrained import available
 from modelwright.learners.base import Machine
 from modelwright.project.file import Opened
 from modelwright.stages.plan.config import uses as plan_uses
@@ -47,9 +48,9 @@ class Workbench:
         return this_machine()
 
     @cached_property
-    def pretrained(self) -> Path:
-        """Return the folder of the pretrained weights; raises ProjectError and MachineError."""
-        return resolve(self.opened.file.model.pretrained, self.opened.folder)
+    def pretrained(self) -> Path | None:
+        """Return the folder of the pretrained weights, if there are any; raises ProjectError and MachineError."""
+        return available(self.opened.file.model.pretrained, self.opened.folder)
 
     def champion(self, package: str) -> Part | None:
         """Return the package in production that a candidate is compared with, when a bar refers to it.
@@ -194,7 +195,11 @@ def _package(bench: Workbench) -> Step:
             "train": bench.part("data", "train"),
             "validation": bench.part("data", "validation"),
         },
-        code=(f"modelwright.learners.{bench.choice['learner']}", *_kinds(bench.signature)),
+        code=(
+            f"modelwright.learners.{bench.choice['learner']}",
+            exports.module(bench.choice["learner"]),
+            *_kinds(bench.signature),
+        ),
         arguments={
             "signature": bench.signature,
             "requirements": bench.opened.requirements,

@@ -10,7 +10,7 @@ from typing import Any
 import modelwright
 from modelwright.core.errors import ModelwrightError
 from modelwright.engine import stamp
-from modelwright.learners._pretrained import resolve
+from modelwright.learners._pretrained import available
 from modelwright.project import stamped
 from modelwright.project.file import Opened
 from modelwright.project.results import RunResult
@@ -34,13 +34,13 @@ class Watched:
         except ModelwrightError:
             outside = ()  # the run will say what is wrong, and there will be no stamp
         try:
-            weights: tuple[Path, ...] = (resolve(opened.file.model.pretrained, opened.folder),)
+            found = available(opened.file.model.pretrained, opened.folder)
         except ModelwrightError:
-            weights = ()
+            found = None
         watch = stamp.Watch(
             contents=(opened.path,) if opened.path else (),
             files=tuple(path for path in outside if not path.is_dir()),
-            folders=(*(path for path in outside if path.is_dir()), *weights),
+            folders=(*(path for path in outside if path.is_dir()), *([found] if found else [])),
             sources=(Path(modelwright.__file__).parent,),
             listings=tuple(sorted({Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")})),
         )

@@ -38,11 +38,12 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Wish:
-    """The version that should answer: a release, its version's number, the folder of its package."""
+    """The version that should answer: a release, its version's number, its package's folder and digest."""
 
     release_id: int
     version: int
     package: Path
+    digest: str
 
 
 class Wishes(Protocol):
@@ -102,13 +103,18 @@ class Gateway:
 
     async def run(self) -> None:
         """Follow the wishes until cancelled; what goes wrong in one look is logged and looked at again."""
+        told = ""
         while True:
             try:
                 await self.look()
+                said = ""
             except ModelwrightError as error:
-                _LOG.error("%s", error)
+                if (said := str(error)) != told:  # once, not every second while it lasts
+                    _LOG.error("%s", error)
             except Exception:
+                said = ""
                 _LOG.exception("could not look for a release")
+            told = said
             await asyncio.sleep(POLL_S)
 
     async def look(self) -> None:
@@ -192,13 +198,26 @@ class Gateway:
         return Served(wish, signature, RowReader(signature), worker)
 
     async def _worker(self, wish: Wish) -> Worker:
-        return await start(
+        """Start a worker of the very package that was judged; raises PackageError."""
+        worker = await start(
             wish.package,
             threads=self.config.threads,
             max_batch=self.config.max_batch,
             max_wait_s=self.config.max_wait_ms / 1000,
             timeout_s=self.config.start_timeout_s,
         )
+        if worker.digest != wish.digest:
+            await worker.close()
+            raise PackageError(
+                Problem(
+                    "serve.other-package",
+                    f"version {wish.version} is the package that was judged, {wish.digest[:12]}",
+                    f"another one in its place, {worker.digest[:12]}",
+                    "restore the store from a copy, or make the package again: modelwright package --force",
+                    str(wish.package),
+                )
+            )
+        return worker
 
     async def _mend(self, served: Served) -> None:
         """Replace the worker whenever it is gone, ever more slowly while that does not help."""

@@ -1,19 +1,22 @@
 """The package: a folder with all that an answer needs, and nothing of when, where or by whom it was made.
 
-    manifest.json      format, signature, driver, kinds' states, graph names, lineage, versions, threads
+    manifest.json      format, signature, driver, kinds' states, graph names, lineage, credits, versions, threads
     *.onnx             graphs
     assets/{field}/    tokenizer.json and the like
     SHA256SUMS         every file above
 
-The digest of a package is the SHA-256 of its SHA256SUMS. Only JSON is parsed; nothing in it can run code.
+The digest of a package is that of its folder (`core.digest.of_folder`), as versions and evidence name it. Only
+JSON is parsed; nothing in it can run code.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +33,7 @@ from modelwright.serve.folder import AGAIN, SUMS, contents, listing, stays_insid
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class _FieldEntry(BaseModel):
@@ -50,6 +54,7 @@ class _Manifest(BaseModel):
     outputs: dict[str, _FieldEntry]
     graphs: list[str]
     lineage: dict[str, str]
+    credits: dict[str, str] = {}
     versions: dict[str, str]
     threads: int = Field(ge=1)
 
@@ -66,17 +71,25 @@ class Package:
 
     body: Body
     digest: str
-    lineage: Mapping[str, str]
-    versions: Mapping[str, str]
     threads: int
+    lineage: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    credits: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def write(
-    body: Body, folder: Path, *, lineage: Mapping[str, str], versions: Mapping[str, str], threads: int
+    body: Body,
+    folder: Path,
+    *,
+    lineage: Mapping[str, str],
+    versions: Mapping[str, str],
+    threads: int,
+    credits: Mapping[str, str] = _NOTHING,  # noqa: A002 - the manifest's word
 ) -> str:
     """Write a package into an empty or absent folder and return its digest; equal inputs give equal bytes.
 
-    `lineage` maps what it was made from to digests, `versions` libraries to their versions.
+    `lineage` maps what it was made from to digests, `credits` works of others in it to their licences, and
+    `versions` libraries to their versions.
     """
     if folder.exists() and any(folder.iterdir()):
         raise PackageError(
@@ -89,22 +102,21 @@ def write(
         )
     for name, data in body.graphs.items():
         _require_whole_graph(f"{name}.onnx", data)
-    files = _files(body, lineage, versions, threads)
+    files = _files(body, lineage, credits, versions, threads)
     files[SUMS] = listing(files)
     for path, data in files.items():
         assert stays_inside(path), f"a package cannot hold {path!r}"
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
-    return digests.of_bytes(files[SUMS])
+    return _digest(files)
 
 
 def digest(folder: Path) -> str:
-    """Return the digest of a package without looking at its files; `verify` is what proves it."""
-    try:
-        return digests.of_file(folder / SUMS)
-    except OSError:
-        raise PackageError(_not_a_package(folder)) from None
+    """Return the digest of a package whose files are whole; `verify` is what proves that they are."""
+    if not (folder / SUMS).is_file():
+        raise PackageError(_not_a_package(folder))
+    return digests.of_folder(folder)
 
 
 def size_bytes(folder: Path) -> int:
@@ -116,7 +128,7 @@ def verify(folder: Path) -> str:
     """Prove that a package is whole, unaltered and safe to open; returns its digest, raises PackageError."""
     files = _files_of(folder)
     _manifest(folder, files)
-    return digests.of_bytes(files[SUMS])
+    return _digest(files)
 
 
 def read(folder: Path) -> Package:
@@ -132,18 +144,27 @@ def read(folder: Path) -> Package:
     graphs = {name: files[f"{name}.onnx"] for name in manifest.graphs}
     return Package(
         Body(signature, manifest.driver, graphs, states),
-        digests.of_bytes(files[SUMS]),
-        manifest.lineage,
-        manifest.versions,
+        _digest(files),
         manifest.threads,
+        manifest.lineage,
+        manifest.credits,
+        manifest.versions,
     )
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    return digests.of_listing({path: digests.of_bytes(data) for path, data in files.items()})
 
 
 # -- writing -----------------------------------------------------------------------------------------------
 
 
 def _files(
-    body: Body, lineage: Mapping[str, str], versions: Mapping[str, str], threads: int
+    body: Body,
+    lineage: Mapping[str, str],
+    credits: Mapping[str, str],  # noqa: A002 - the manifest's word
+    versions: Mapping[str, str],
+    threads: int,
 ) -> dict[str, bytes]:
     files = {f"{name}.onnx": data for name, data in body.graphs.items()}
     sides: dict[str, dict[str, Any]] = {"inputs": {}, "outputs": {}}
@@ -163,6 +184,7 @@ def _files(
         **sides,
         "graphs": sorted(body.graphs),
         "lineage": dict(lineage),
+        "credits": dict(credits),
         "versions": dict(versions),
         "threads": threads,
     }

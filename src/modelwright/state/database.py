@@ -114,9 +114,9 @@ class State:
             return release
 
     def current_wish(self) -> Release | None:
-        """Return the newest wish, whatever became of it."""
+        """Return the release that should be serving: the newest wish that has not failed."""
         with self._read() as connection:
-            return releases.current(connection)
+            return releases.wanted(connection)
 
     def mark(self, release_id: int, status: str, detail: str = "", by: str = "gateway") -> Release:
         """Write what became of a release: `serving`, `retired` or `failed`. Raises StateError."""

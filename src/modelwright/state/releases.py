@@ -61,6 +61,17 @@ def current(connection: Connection) -> Release | None:
     return found[0] if found else None
 
 
+def wanted(connection: Connection) -> Release | None:
+    """Return the release that should be serving: the newest wish that has not failed."""
+    found = connection.execute(
+        select(releases)
+        .where(releases.c.status != Status.FAILED.value)
+        .order_by(desc(releases.c.id))
+        .limit(1)
+    ).one_or_none()
+    return _release(dict(found._mapping)) if found is not None else None
+
+
 def history(connection: Connection, *, newest_first: bool = False, limit: int | None = None) -> list[Release]:
     """Return all releases in the order of the wishes."""
     order = desc(releases.c.id) if newest_first else releases.c.id

@@ -15,7 +15,7 @@ from modelwright.core.errors import MachineError
 from modelwright.core.progress import Silent
 from modelwright.learners._examples import read_examples
 from modelwright.learners.base import Machine
-from modelwright.stages.learn.stage import learn, uses
+from modelwright.stages.learn.stage import learn
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
 
@@ -125,11 +125,3 @@ def test_a_resumed_run_does_not_claim_the_seconds_of_a_whole_one(
     assert "seconds" not in again
     assert first["history"] == again["history"]
     assert digest.of_folder(tmp_path / "out" / "learned") == digest.of_folder(tmp_path / "again" / "learned")
-
-
-def test_uses_names_the_learner_and_the_kinds(flowers: Any) -> None:
-    assert uses({"learner": "trees"}, flowers.signature) == (
-        "modelwright.learners.trees",
-        "modelwright.kinds.category",
-        "modelwright.kinds.number",
-    )

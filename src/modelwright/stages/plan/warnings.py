@@ -44,16 +44,11 @@ def _bars(learner: Learner, forecast: Forecast, requirements: Sequence[Requireme
 
 def _size(learner: Learner, forecast: Forecast, bar: float) -> str:
     exported = format_quantity(forecast.package_bytes, Unit.BYTES)
-    if not compresses(learner):
+    if not learner.compresses:
         return f"foretold are up to {exported}, and {learner.name} has no smaller form"
     small = forecast.package_bytes * COMPRESSED_SHARE
     told = f"foretold are {exported} as exported and about {format_quantity(small, Unit.BYTES)} in 8 bits"
     return f"{told}; only the compressed one can meet it" if small <= bar else f"{told}; neither can meet it"
-
-
-def compresses(learner: Learner) -> bool:
-    """Say whether a learner has a compressed form of its bodies."""
-    return type(learner).compress is not Learner.compress
 
 
 def _without_effect(learner: Learner, learn: LearnConfig) -> Iterator[str]:

@@ -7,6 +7,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from modelwright.learners import _learned
 from modelwright.learners._learned import Learned
 from modelwright.learners.networks.network import Network
 from modelwright.serve.body import Body
@@ -34,10 +36,11 @@ class _Positional(nn.Module):
         return tuple(self.network(dict(zip(self.network.inputs(), arrays, strict=True))).values())
 
 
-def export(learned: Learned) -> Body:
+def export(learned: Path) -> Body:
     """Return the body of a network: one graph `model` from the kinds' arrays to the heads' answers."""
-    network = learned.network.eval()
-    example, shapes = _example(learned)
+    read = _learned.read(learned)
+    network = read.network.eval()
+    example, shapes = _example(read)
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
             _Positional(network),
@@ -55,7 +58,7 @@ def export(learned: Learned) -> Body:
     model = program.model_proto
     _strip(model)
     graph = model.SerializeToString(deterministic=True)
-    return Body(learned.signature, "once", {"model": graph}, learned.states)
+    return Body(read.signature, "once", {"model": graph}, read.states)
 
 
 def _example(learned: Learned) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:

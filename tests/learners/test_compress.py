@@ -1,0 +1,101 @@
+"""8-bit graphs: near the exact ones, the same whatever stands beside a row, and exact on extreme values."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from modelwright.core.signature import Field, Signature
+from modelwright.learners.exports._int8 import compress
+from modelwright.serve.body import Body
+from modelwright.serve.graph import open_session
+
+WIDTH, ANSWERS = 256, 96
+
+
+def _body(weights: np.ndarray, table: np.ndarray | None = None) -> Body:
+    """Return a graph `y = x · W`, with x looked up in a table where there is one."""
+    looked_up = table is not None
+    nodes = [helper.make_node("Gather", ["i", "table"][::-1], ["x"])] if looked_up else []
+    nodes.append(helper.make_node("MatMul", ["x", "w"], ["y"]))
+    first = (
+        helper.make_tensor_value_info("i", TensorProto.INT64, ["batch"])
+        if looked_up
+        else helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", WIDTH])
+    )
+    tensors = [numpy_helper.from_array(weights.astype(np.float32), "w")]
+    if table is not None:
+        tensors.append(numpy_helper.from_array(table.astype(np.float32), "table"))
+    last = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", weights.shape[1]])
+    graph = helper.make_graph(nodes, "g", [first], [last], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    signature = Signature("f", (Field("a", "text"),), (Field("b", "category"),))
+    return Body(signature, "once", {"model": model.SerializeToString()}, {})
+
+
+def _run(body: Body, **arrays: np.ndarray) -> np.ndarray:
+    answer: np.ndarray = open_session(body.graphs["model"], 1, "test").run(None, arrays)[0]
+    return answer
+
+
+def _normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def test_answers_are_near_the_exact_ones_and_smaller() -> None:
+    exact = _body(_normal(WIDTH, ANSWERS), _normal(1000, WIDTH, seed=1))
+    small = compress(exact)
+    assert small is not None
+    rows = np.arange(50)
+    gap = np.abs(_run(exact, i=rows) - _run(small, i=rows))
+    assert gap.max() < 0.03 * np.sqrt(WIDTH) * 3
+    assert len(small.graphs["model"]) < 0.3 * len(exact.graphs["model"])
+
+
+@given(st.integers(0, 2**31), st.floats(1e-6, 1e6))
+@settings(max_examples=25, deadline=None)
+def test_a_row_answers_alike_beside_any_other(seed: int, size: float) -> None:
+    small = compress(_body(_normal(WIDTH, ANSWERS)))
+    assert small is not None
+    row = _normal(1, WIDTH, seed=seed)
+    beside = np.concatenate([row, size * _normal(7, WIDTH, seed=seed + 1)])
+    assert np.array_equal(_run(small, x=row)[0], _run(small, x=beside)[0])
+
+
+def test_largest_values_do_not_saturate() -> None:
+    # Where pairs are added in 16 bits, 8-bit weights would give 32,767 instead of 2 · 255 · 127 and more.
+    small = compress(_body(np.ones((WIDTH, ANSWERS))))
+    assert small is not None
+    for sign in (1.0, -1.0):
+        answers = _run(small, x=np.full((2, WIDTH), sign, np.float32))
+        assert answers == pytest.approx(np.full((2, ANSWERS), sign * WIDTH), rel=1e-5)
+
+
+def test_rows_and_columns_of_zeros_stay_zero() -> None:
+    weights = _normal(WIDTH, ANSWERS)
+    weights[:, 3] = 0
+    small = compress(_body(weights))
+    assert small is not None
+    answers = _run(small, x=np.concatenate([np.zeros((1, WIDTH), np.float32), _normal(1, WIDTH)]))
+    assert not answers[0].any()
+    assert not answers[:, 3].any()
+    assert np.isfinite(answers).all()
+
+
+def test_same_bytes_again_and_the_exact_body_untouched() -> None:
+    body = _body(_normal(WIDTH, ANSWERS), _normal(1000, WIDTH, seed=1))
+    before = body.graphs["model"]
+    first, second = compress(body), compress(body)
+    assert first is not None
+    assert second is not None
+    assert first.graphs == second.graphs
+    assert body.graphs["model"] == before
+    onnx.load_from_string(first.graphs["model"])
+
+
+def test_nothing_large_enough_gives_none() -> None:
+    assert compress(_body(_normal(4, 3))) is None

@@ -1,0 +1,178 @@
+"""Probe and fine-tuning beyond the contract: kinds of every sort, budgets, the real encoder, kills."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_encoder
+
+from modelwright import learners
+from modelwright.core import digest
+from modelwright.core.errors import DataError, ProjectError
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.learners import exports
+from modelwright.learners._pretrained import resolve
+from modelwright.learners.base import Examples, Setup, Training
+from modelwright.serve.function import Function
+from modelwright.serve.package import Package
+
+NAMES = ("probe", "finetune")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_encoder.save(tmp_path_factory.mktemp("learners") / "tiny")
+
+
+def _learn(
+    name: str,
+    signature: Signature,
+    data: Callable[[int], Examples],
+    pretrained: Path,
+    place: Path,
+    steps: int,
+    **options: object,
+) -> Path:
+    learner = learners.get(name)
+    setup = Setup(name, steps, 8, 1, "float32", "avx2", 0, learner.Options(**options), Training(), pretrained)
+    learner.learn(signature, data(60), data(30), setup, place / "out", place / "scratch", Silent())
+    return place / "out"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_learns_inputs_and_outputs_of_every_kind(name: str, folder: Path, tmp_path: Path) -> None:
+    learned = _learn(name, tiny_encoder.MIXED, tiny_encoder.mixed, folder, tmp_path, 60)
+    columns = tiny_encoder.mixed(30).columns
+    answers = learners.get(name).predict(learned, columns)
+    assert {output: sorted(arrays) for output, arrays in answers.items()} == {
+        "keys": ["logits"],
+        "price": ["value"],
+        "fraud": ["logit"],
+    }
+    body = exports.get(name).export(learned)
+    function = Function(Package(body, "", threads=1))
+    found = function.infer(columns)
+    for output, arrays in answers.items():
+        for array, values in arrays.items():
+            np.testing.assert_allclose(found[output][array], values, atol=1e-4)
+    prices = np.array([row["price"].value for row in function.answer(columns)])
+    wanted = np.array([np.nan if one is None else one for one in columns["price"]])
+    known = ~np.isnan(wanted)
+    if name == "probe":  # price is linear in age, and a linear head finds that
+        assert np.corrcoef(prices[known], wanted[known])[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_more_budget_is_turned_into_more_steps(name: str, folder: Path) -> None:
+    learner = learners.get(name)
+    arguments = (tiny_encoder.ROUTE, tiny_encoder.routed(300), learner.Options())
+    tight = learner.forecast(*arguments, Training(), folder, tiny_encoder.MACHINE, 0.001)
+    wide = learner.forecast(*arguments, Training(), folder, tiny_encoder.MACHINE, 3600.0)
+    told = learner.forecast(*arguments, Training(epochs=3), folder, tiny_encoder.MACHINE, 0.001)
+    assert 1 <= tight.steps < wide.steps
+    assert told.steps == {"probe": 3, "finetune": 3 * 10}[name]
+    if name == "finetune":
+        assert "fewer than 2" in tight.why
+        assert "fewer than 2" not in wide.why
+
+
+def test_weights_name_outputs(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"model\.unknown-output"):
+        _learn(
+            "finetune", tiny_encoder.ROUTE, tiny_encoder.routed, folder, tmp_path, 2, weights={"domian": 2}
+        )
+
+
+def test_a_length_beyond_the_encoder_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="max_length"):
+        _learn("probe", tiny_encoder.ROUTE, tiny_encoder.routed, folder, tmp_path, 2, max_length=33)
+
+
+def test_graphs_hold_no_trace_of_their_making(folder: Path, tmp_path: Path) -> None:
+    learned = _learn("probe", tiny_encoder.ROUTE, tiny_encoder.routed, folder, tmp_path, 2)
+    graph = exports.get("probe").export(learned).graphs["model"]
+    for word in (b".py", b"site-packages", b"torch.nn", b"Traceback", str(tmp_path).encode()):
+        assert word not in graph, word
+
+
+def test_the_real_encoder_separates_topics(tmp_path: Path) -> None:
+    topics = {
+        "cards": ["my card was stolen", "I lost my debit card", "block my card now", "a card went missing"],
+        "transfers": [
+            "the transfer is late",
+            "money sent abroad",
+            "wire to another bank",
+            "payment not arrived",
+        ],
+        "rates": ["what is the interest rate", "exchange rates today", "how much is a euro", "loan interest"],
+    }
+    train = [(text, topic) for topic, texts in topics.items() for text in texts]
+    held = [
+        ("someone took my card", "cards"),
+        ("my transfer never came", "transfers"),
+        ("rate of the dollar", "rates"),
+    ]
+
+    def data(rows: int) -> Examples:
+        pairs = train if rows == 60 else held
+        columns = {"question": [text for text, _ in pairs], "domain": [topic for _, topic in pairs]}
+        return Examples([str(row) for row in range(len(pairs))], columns)
+
+    learned = _learn("probe", tiny_encoder.ROUTE, data, resolve(None, tmp_path), tmp_path, 50)
+    logits = learners.get("probe").predict(learned, data(3).columns)["domain"]["logits"]
+    assert [sorted(topics)[place] for place in logits.argmax(axis=1)] == [topic for _, topic in held]
+
+
+_SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_gradient_learners as tests, tiny_encoder
+from modelwright.learners import _features, _trainer
+_trainer.SAVE_EVERY_S, _features.BLOCK, _features.BATCH = 0.0, 1, 4
+print("learning", flush=True)
+name, pretrained, place, steps = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), int(sys.argv[5])
+tests._learn(name, tiny_encoder.MIXED, tiny_encoder.mixed, pretrained, place, steps)
+"""
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_at_random_it_ends_with_the_same_bytes(name: str, folder: Path, tmp_path: Path) -> None:
+    steps = {"probe": 40, "finetune": 400}[name]
+    tests = str(Path(__file__).parent)
+
+    def begin(place: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", _SCRIPT, tests, name, str(folder), str(place), str(steps)]
+        environment = {**os.environ, "PYTHONHASHSEED": str(random.Random(str(place)).randrange(1000))}
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"learning\n"
+        return run
+
+    whole = begin(tmp_path / "whole")
+    started = time.monotonic()
+    assert whole.wait() == 0
+    length_s = time.monotonic() - started
+    killed, chance = 0, random.Random(name)
+    for _ in range(4):
+        run = begin(tmp_path / "broken")
+        try:
+            run.wait(timeout=chance.uniform(0.05, 0.6) * length_s)  # the kill falls where it falls
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+            killed += 1
+    assert begin(tmp_path / "broken").wait() == 0
+    assert killed >= 1
+    assert digest.of_folder(tmp_path / "broken" / "out") == digest.of_folder(tmp_path / "whole" / "out")

@@ -1,0 +1,172 @@
+"""The trainer: schedules, scores, patience, and the same bits after it was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import tiny_encoder
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelwright.core import digest
+from modelwright.core.errors import ProjectError
+from modelwright.core.progress import Silent
+from modelwright.learners import _checkpoint, _start, _trainer
+from modelwright.learners._determinism import deterministic
+from modelwright.learners._rows import Rows
+from modelwright.learners._trainer import Recipe, Score
+
+STEPS, BATCH = 24, 8
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_encoder.save(tmp_path_factory.mktemp("trainer") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def _save_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_trainer, "SAVE_EVERY_S", 0.0)
+
+
+def _recipe(rate: float = 1e-2, patience: int | None = None, average: float = 0.9) -> Recipe:
+    return Recipe(rate, 1e-2, 0.9, 0.01, 0.1, 0.1, 0.1, average, {}, patience)
+
+
+class _CutError(Exception):
+    """Stands for a kill: raised between two steps."""
+
+
+class _Cutting(Silent):
+    """A progress that cuts a run off after so many reports."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[_Cutting]:
+        yield self
+
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise _CutError
+
+
+def _train(
+    folder: Path, scratch: Path, recipe: Recipe, progress: Silent | None = None, steps: int = STEPS
+) -> tuple[dict[str, torch.Tensor], list[Score]]:
+    data, held = tiny_encoder.mixed(60), tiny_encoder.mixed(30)
+    with deterministic(1, seed=3):
+        begin = _start.start(tiny_encoder.MIXED, data, folder, None, None)
+        history = _trainer.train(
+            begin.network,
+            Rows(tiny_encoder.MIXED, begin.states, data.columns),
+            Rows(tiny_encoder.MIXED, begin.states, held.columns),
+            recipe,
+            steps=steps,
+            batch=BATCH,
+            seed=3,
+            scratch=scratch,
+            progress=progress or Silent(),
+        )
+        return begin.network.state_dict(), history
+
+
+def test_cut_off_anywhere_it_ends_with_the_same_bits(folder: Path, tmp_path: Path) -> None:
+    whole, history = _train(folder, tmp_path / "whole", _recipe())
+    cut = tmp_path / "cut"
+    for after in (1, 2, 5, 9):  # the first falls before any checkpoint; later ones resume and fall again
+        with pytest.raises(_CutError):
+            _train(folder, cut, _recipe(), _Cutting(after))
+    resumed, again = _train(folder, cut, _recipe())
+    assert history == again
+    assert all(torch.equal(resumed[name], values) for name, values in whole.items())
+    assert digest.of_folder(cut) == digest.of_folder(tmp_path / "whole")
+
+
+def test_a_finished_run_is_not_run_again(folder: Path, tmp_path: Path) -> None:
+    whole, history = _train(folder, tmp_path, _recipe())
+    # One report for what was done before; a step more would raise.
+    again, same = _train(folder, tmp_path, _recipe(), _Cutting(1))
+    assert history == same
+    assert all(torch.equal(again[name], values) for name, values in whole.items())
+
+
+def test_learns_and_keeps_the_best(folder: Path, tmp_path: Path) -> None:
+    _, history = _train(folder, tmp_path, _recipe(), steps=80)
+    assert history[-1].step == 80
+    assert min(history, key=lambda score: score.loss).loss < 0.8 * history[0].loss
+    kept = _checkpoint.read(tmp_path / "state.safetensors")
+    assert kept is not None
+    best = min(history, key=lambda score: (score.wrong, score.loss))
+    assert kept[1]["best"]["step"] == best.step
+
+
+def test_patience_stops_what_gains_nothing(folder: Path, tmp_path: Path) -> None:
+    still = _recipe(rate=1e-12, patience=2)
+    still = Recipe(**{**still.__dict__, "head_rate": 1e-12, "weight_decay": 0.0})
+    _, history = _train(folder, tmp_path, still, steps=80)
+    assert len(history) < len(_trainer.evaluation_steps(80, _trainer.epoch_steps(60, BATCH)))
+
+
+def test_a_loss_that_is_no_number_is_said(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"learn\.diverged"):
+        _train(folder, tmp_path, _recipe(rate=1e30))
+
+
+@given(st.integers(1, 5000), st.integers(1, 700))
+def test_the_last_step_is_always_evaluated(steps: int, epoch: int) -> None:
+    places = _trainer.evaluation_steps(steps, epoch)
+    assert places[-1] == steps
+    assert places[0] >= 1
+    assert len(places) <= _trainer.MOST_EVALUATIONS
+
+
+@given(st.integers(1, 2000), st.floats(0, 0.9))
+def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float) -> None:
+    rates = [_trainer._rate(step, steps, warmup) for step in range(steps)]
+    assert all(0 < rate <= 1 for rate in rates)
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_lower_layers_learn_more_slowly(folder: Path) -> None:
+    begin = _start.start(tiny_encoder.ROUTE, tiny_encoder.routed(12), folder, None, None)
+    weights = dict(begin.network.named_parameters())
+    optimiser, peaks = _trainer._optimiser(begin.network, weights, _recipe(rate=1.0))
+    rates = {
+        name: peak
+        for group, peak in zip(optimiser.param_groups, peaks, strict=True)
+        for name, weight in weights.items()
+        if any(weight is one for one in group["params"])
+    }
+    assert set(rates) == set(weights)
+    layer = "text.transformer.encoder.layer.{}.output.dense.weight"
+    assert rates[layer.format(1)] == 1.0
+    assert rates[layer.format(0)] == pytest.approx(0.9)
+    assert rates["text.transformer.embeddings.word_embeddings.weight"] == pytest.approx(0.81)
+    assert rates["heads.0.linear.weight"] == 1e-2
+
+
+def test_torch_is_left_as_it_was_found() -> None:
+    before = (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.random.get_rng_state(),
+    )
+    with deterministic(1, seed=5):
+        torch.rand(3)
+        assert torch.are_deterministic_algorithms_enabled()
+    after = (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.random.get_rng_state(),
+    )
+    assert before[:2] == after[:2]
+    assert torch.equal(before[2], after[2])
