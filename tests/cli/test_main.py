@@ -74,6 +74,13 @@ def test_help_lists_every_verb_and_the_first_three_commands(capsys):
     assert "..." not in said.replace("[ARGS]...", ""), "no summary is cut off at 80 columns"
 
 
+def test_doctor_works_without_a_project(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert answer(["doctor"]) == 0
+    assert "onnxruntime" in capsys.readouterr().out
+    assert answer(["doctor", "--project", "no-such.yaml"]) == 1, "a project that is named must be there"
+
+
 def test_help_imports_nothing_heavy():
     program = "import sys; import modelwright.cli.verbs, modelwright.cli.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -1,6 +1,8 @@
 """`modelwright new`: what it writes is a project that reads, and nothing is overwritten."""
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,12 @@ def test_an_example_is_copied_and_valid(tmp_path):
     made = make(tmp_path / "p", "insurance-routing")
     assert made.files == ("modelwright.yaml",)
     assert file.read(tmp_path / "p").signature.name == "route"
+
+
+def test_the_wheel_carries_the_examples():
+    wheel = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    carried = wheel["force-include"]
+    assert carried == {f"examples/{name}": f"modelwright/examples/{name}" for name in examples()}
 
 
 def test_an_unknown_example_makes_nothing(tmp_path):

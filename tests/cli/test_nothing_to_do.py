@@ -93,4 +93,4 @@ def test_a_reader_that_leaves_is_no_fault(project):
 
 def test_force_does_the_work(project, capsys):
     assert answer(["run", "--set", "a=1", "--force"]) == 1, "`function: f` is no project that can be run"
-    assert "project.missing-key" in capsys.readouterr().err
+    assert "signature.syntax" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,8 +56,16 @@ def rollback(
 
 @app.command(rich_help_panel=MACHINE)
 def doctor(project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False) -> None:
-    """Say what is missing on this machine."""
-    finish(opened(project, settings).doctor(), as_json)
+    """Say what is missing on this machine; works without a project."""
+    from modelwright.project.find import nearest
+
+    here = Path.cwd()
+    if project is None and nearest(here) is None:
+        from modelwright.project.looking import doctor as look
+
+        finish(look(here), as_json)
+    else:
+        finish(opened(project, settings).doctor(), as_json)
 
 
 @app.command(rich_help_panel=MACHINE)

@@ -84,7 +84,7 @@ def _(result: ReleaseResult, out: Console) -> None:
 @screen.register
 def _(result: StatusReport, out: Console) -> None:
     live = f"version {result.version} in production" if result.version is not None else "nothing released yet"
-    _lines(out, [f"{result.function}: {live}", ""])
+    _lines(out, [f"{result.function}: {live}"])
     tables.status(out, result)
     if result.alerts:
         _lines(out, ["", *(f"ALERT {alert}" for alert in result.alerts)])

@@ -145,10 +145,12 @@ def status(out: Console, report: StatusReport) -> None:
         ("live", lambda row: row.live),
     )
     used = [(name, cell) for name, cell in places if any(cell(row) for row in report.requirements)]
-    table = _table("requirement", "bar", *(name for name, _ in used))
-    for row in report.requirements:
-        table.add_row(escape(row.subject), escape(row.bar), *(_cell(cell(row)) for _, cell in used))
-    out.print(table)
+    if report.requirements:
+        table = _table("requirement", "bar", *(name for name, _ in used))
+        for row in report.requirements:
+            table.add_row(escape(row.subject), escape(row.bar), *(_cell(cell(row)) for _, cell in used))
+        out.print()
+        out.print(table)
     if report.traffic:
         out.print()
         _traffic(out, report.traffic)

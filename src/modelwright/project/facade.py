@@ -163,7 +163,7 @@ class Project:
 
     def doctor(self) -> DoctorReport:
         """Say what is missing on this machine."""
-        return looking.doctor(self.opened)
+        return looking.doctor(self.opened.folder)
 
     def gc(self) -> GcReport:
         """Free space: remove what no version and no latest run needs."""

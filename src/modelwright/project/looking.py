@@ -21,7 +21,6 @@ from modelwright.core.verdict import Outcome, Provability, look_confidence, prov
 from modelwright.engine import disk
 from modelwright.engine.store import Artifact, Store
 from modelwright.project import sealed
-from modelwright.project.file import Opened
 from modelwright.project.loop import STAGE_NAMES, Journey
 from modelwright.project.results import CheckReport, DoctorReport, DoctorRow, ProofRow, ShowReport, StageRow
 from modelwright.project.table import TABLE, Workbench
@@ -227,12 +226,12 @@ def _not_there(what: str, next_step: str) -> Problem:
     return Problem("show.nothing", rule="`show` shows what is there", found=f"no {what}", next_step=next_step)
 
 
-def doctor(opened: Opened) -> DoctorReport:
-    """Say what is missing on this machine."""
+def doctor(folder: Path) -> DoctorReport:
+    """Say what is missing on this machine; `folder` lies on the disk that artifacts are to be kept on."""
     rows = [
         DoctorRow("Python", "ok", platform.python_version()),
         DoctorRow("cores", "ok", str(len(os.sched_getaffinity(0)))),
-        _space(opened.folder),
+        _space(folder),
     ]
     for extra, distributions in NEEDED.items():
         for name in distributions:

@@ -31,7 +31,7 @@ def test_keep_is_a_list_or_a_mapping() -> None:
 @pytest.mark.parametrize(
     ("section", "says"),
     [
-        ({}, "name `source`"),
+        ({"validation": "a.csv"}, "name `source`"),
         ({"train": "a.csv"}, "name `source`"),
         ({"source": "a.csv", "test": "t.csv"}, "leave out test"),
         ({"source": []}, "at least 1"),

@@ -75,6 +75,12 @@ def test_what_is_missing_is_collected_with_the_nearest_name(tmp_path: Path) -> N
     assert "did you mean `questions.csv`?" in str(error.value)
 
 
+def test_a_project_without_data_is_told_what_to_add(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        resolve(DataConfig(), tmp_path)
+    assert ids(caught) == ["data.nothing-named"]
+
+
 def test_a_file_is_named_once(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     with pytest.raises(DataError) as error:

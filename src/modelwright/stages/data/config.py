@@ -113,6 +113,8 @@ class DataConfig(BaseModel):
         if self.source is not None:
             if given := [name for name in SHARES if getattr(self, name) is not None]:
                 raise ValueError(f"`source` is split by us: leave out {', '.join(given)}, or `source`")
+        elif not self.splits:
+            pass  # a project may be declared before there is data; the stage says that none is named
         elif self.train is None or self.test is None:
             raise ValueError("name `source`, which is split by us, or both `train` and `test`")
         elif self.split.classes:

@@ -44,6 +44,15 @@ def external_files(config: DataConfig, folder: Path) -> list[Path]:
 
 def resolve(config: DataConfig, folder: Path) -> dict[str, list[SourceFile]]:
     """Return the files of each split (`source`, or train, validation, test); raises DataError."""
+    if not config.splits:
+        raise DataError(
+            Problem(
+                "data.nothing-named",
+                "a function learns from rows that `data` names",
+                "no `data.source`, and no `data.train` with `data.test`",
+                "add `data: {source: FILE}`, for example `source: data/questions.csv`",
+            )
+        )
     problems: list[Problem] = []
     found: dict[str, list[SourceFile]] = {}
     for split, sources in config.splits.items():

@@ -1,0 +1,174 @@
+"""Examples a second of fine-tuning, beside the `Trainer` of transformers.
+
+    python benchmarks/training.py [--peer-python PYTHON] [--steps 60] [--rounds 3] [--batch 32] [--threads 2]
+
+Both train the same encoder (all-MiniLM-L6-v2) with a new head on the same real questions (12 classes), in batches
+of as many rows, with AdamW, on as many threads, from the same installed torch and transformers. Each contender is a
+process of its own; they take turns, and the time is that of the steps alone, after some that warm up. Ours is shown
+as the learner does it by default (word vectors frozen, no dropout inside the encoder) and with every weight trained;
+the Trainer as it comes and with rows of like length in a batch, and the better of its two counts.
+The Trainer needs the package accelerate: it is left out, by name, where `--peer-python` (by default this interpreter)
+cannot import it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+from modelwright.learners._pretrained import resolve
+
+WARM_STEPS = 6
+
+OURS = """
+import json, sys, tempfile, time
+from pathlib import Path
+import torch
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.learners import _start, _trainer, finetune
+from modelwright.learners._determinism import deterministic
+from modelwright.learners._rows import Rows
+from modelwright.learners.base import Examples, Training
+
+given = json.loads(Path(sys.argv[1]).read_text())
+signature = Signature.parse("route(question: text) -> domain: category")
+options = finetune.FinetuneOptions(freeze_words=given["contender"] == "default")
+
+def examples(rows):
+    return Examples([str(n) for n in range(len(rows))],
+                    {"question": [q for q, _ in rows], "domain": [d for _, d in rows]})
+
+train = examples(given["rows"])
+with deterministic(given["threads"], 0):
+    begin = _start.start(signature, train, Path(given["pretrained"]), None, None)
+    finetune._freeze(begin.network, options)
+    rows = Rows(signature, begin.states, train.columns)
+    held = Rows(signature, begin.states, {name: column[:32] for name, column in train.columns.items()})
+    rows.lengths  # both have their texts measured or tokenized before the clock starts
+    for steps in (given["warm"], given["steps"]):
+        with tempfile.TemporaryDirectory() as scratch:
+            started = time.perf_counter()
+            _trainer.train(begin.network, rows, held, finetune._recipe(options, Training()), steps=steps,
+                           batch=given["batch"], seed=0, scratch=Path(scratch), progress=Silent())
+            took = time.perf_counter() - started
+print(json.dumps(given["batch"] * given["steps"] / took))
+"""
+
+PEER = """
+import json, sys, tempfile, time
+from pathlib import Path
+import torch, transformers
+from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer,
+                          TrainingArguments)
+
+given = json.loads(Path(sys.argv[1]).read_text())
+torch.set_num_threads(given["threads"])
+transformers.logging.set_verbosity_error()
+names = sorted({d for _, d in given["rows"]})
+tokenizer = AutoTokenizer.from_pretrained(given["pretrained"])
+model = AutoModelForSequenceClassification.from_pretrained(given["pretrained"], num_labels=len(names))
+texts = tokenizer([q for q, _ in given["rows"]], truncation=True)
+rows = [{"input_ids": ids, "attention_mask": mask, "labels": names.index(d)}
+        for ids, mask, (_, d) in zip(texts["input_ids"], texts["attention_mask"], given["rows"])]
+known = TrainingArguments.__dataclass_fields__
+grouped = {}
+if given["contender"] == "grouped":
+    grouped = ({"train_sampling_strategy": "group_by_length"} if "train_sampling_strategy" in known
+               else {"group_by_length": True})
+for steps in (given["warm"], given["steps"]):
+    with tempfile.TemporaryDirectory() as out:
+        arguments = TrainingArguments(
+            out, per_device_train_batch_size=given["batch"], max_steps=steps, learning_rate=2e-4, use_cpu=True,
+            report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True, seed=0, **grouped)
+        trainer = Trainer(model, arguments, train_dataset=rows, data_collator=DataCollatorWithPadding(tokenizer))
+        started = time.perf_counter()
+        trainer.train()
+        took = time.perf_counter() - started
+print(json.dumps(given["batch"] * given["steps"] / took))
+"""
+
+CONTENDERS = {
+    "ours, as it comes": (OURS, "default"),
+    "ours, every weight trained": (OURS, "every weight"),
+    "Trainer, as it comes": (PEER, "default"),
+    "Trainer, rows of like length": (PEER, "grouped"),
+}
+
+
+def questions() -> list[tuple[str, str]]:
+    """Return real questions with their domains, from the package that the example learns from."""
+    import gzip
+
+    file = next(
+        entry
+        for entry in importlib.metadata.files("insuranceqa_data") or ()
+        if entry.as_posix().endswith("train.json.gz")
+    )
+    rows = json.loads(gzip.decompress(Path(str(file.locate())).read_bytes()))
+    records = rows.values() if isinstance(rows, dict) else rows
+    return [(row["en"], row["domain"]) for row in records]
+
+
+def rate(python: str, script: str, given: dict[str, object]) -> float:
+    """Return the examples a second of one contender, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked = Path(folder) / "given.json"
+        asked.write_text(json.dumps(given), "utf-8")
+        done = subprocess.run(
+            [python, "-c", textwrap.dedent(script), str(asked)], capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        sys.exit(f"a contender ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return float(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def main() -> None:
+    """Let the contenders take turns and print the medians and the ratios."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--peer-python", default=sys.executable)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=2)
+    asked = parser.parse_args()
+    found = subprocess.run([asked.peer_python, "-c", "import accelerate"], capture_output=True, check=False)
+    contenders = dict(CONTENDERS)
+    if found.returncode:
+        print(f"Trainer: skipped, {asked.peer_python} cannot import accelerate")
+        contenders = {name: one for name, one in contenders.items() if one[0] is OURS}
+    given = {
+        "rows": questions(),
+        "pretrained": str(resolve(None, Path.cwd())),
+        "steps": asked.steps,
+        "warm": WARM_STEPS,
+        "batch": asked.batch,
+        "threads": asked.threads,
+    }
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(asked.rounds):
+        for name, (script, contender) in contenders.items():
+            python = sys.executable if script is OURS else asked.peer_python
+            rates[name].append(rate(python, script, {**given, "contender": contender}))
+    medians = {name: statistics.median(found) for name, found in rates.items()}
+    for name, found in rates.items():
+        print(f"{name:<30} {medians[name]:7.1f} examples/s (from {min(found):.1f} to {max(found):.1f})")
+    peers = [name for name in medians if name.startswith("Trainer")]
+    if peers:
+        best = max(peers, key=medians.__getitem__)
+        for name in medians.keys() - peers:
+            ratios = [ours / theirs for ours, theirs in zip(rates[name], rates[best], strict=True)]
+            print(f"{name} to {best}: {statistics.median(ratios):.2f} times the examples a second")
+
+
+if __name__ == "__main__":
+    main()
