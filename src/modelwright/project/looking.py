@@ -21,7 +21,7 @@ from modelwright.core.verdict import Outcome, Provability, look_confidence, prov
 from modelwright.engine import disk
 from modelwright.engine.store import Artifact, Store
 from modelwright.project import sealed
-from modelwright.project.loop import STAGE_NAMES, Journey
+from modelwright.project.loop import STAGE_NAMES, Journey, evidence_of
 from modelwright.project.results import CheckReport, DoctorReport, DoctorRow, ProofRow, ShowReport, StageRow
 from modelwright.project.table import TABLE, Workbench
 
@@ -46,19 +46,30 @@ def run_notes(bench: Workbench, journey: Journey) -> Iterator[str]:
 
 def _foretold_beside_real(bench: Workbench) -> Iterator[str]:
     forecast = json.loads((bench.part("plan", "forecast").path / "forecast.json").read_text("utf-8"))
-    real: dict[str, Any] = dict(bench.made["learn"].summary)
-    if "package" in bench.made:
-        real |= bench.made["package"].summary
-    told = []
-    for name, key, unit in (
-        ("learning", "seconds", Unit.SECONDS),
-        ("memory", "memory_bytes", Unit.BYTES),
-        ("package", "package_bytes", Unit.BYTES),
-    ):
-        if key in forecast and key in real:
-            told.append(f"{name} {format_quantity(forecast[key], unit)} / {format_quantity(real[key], unit)}")
+    learned = bench.made["learn"].summary
+    package = bench.made["package"].summary if "package" in bench.made else {}
+    latency = _latency(bench)
+    exact = package.get("taken") != "int8"
+    told = [
+        f"{name} {format_quantity(forecast[key], unit)} / {format_quantity(real, unit)}"
+        for name, key, real, unit in (
+            ("learning", "seconds", learned.get("seconds"), Unit.SECONDS),
+            ("memory", "memory_bytes", learned.get("memory_bytes"), Unit.BYTES),
+            ("size", "package_bytes" if exact else "compressed_bytes", package.get("size_bytes"), Unit.BYTES),
+            ("a request" if exact else "a request, before compression", "latency_s", latency, Unit.SECONDS),
+        )
+        if real is not None and forecast.get(key) is not None
+    ]
     if told:
         yield "foretold / real: " + ", ".join(told)
+
+
+def _latency(bench: Workbench) -> float | None:
+    """Return the median seconds of a request to the package, where it has been measured."""
+    if "evaluate" not in bench.made:
+        return None
+    found = evidence_of(bench.made["evaluate"]).measurements
+    return next((one.value for one in found if one.subject.metric == "latency_p50"), None)
 
 
 def run_next_steps(journey: Journey, to: str) -> Iterator[str]:

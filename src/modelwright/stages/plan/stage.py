@@ -23,7 +23,7 @@ from modelwright.learners.base import Machine
 from modelwright.stages.plan import ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import Foretold
-from modelwright.stages.plan.warnings import warnings
+from modelwright.stages.plan.warnings import compressed_bytes, warnings
 
 FORMAT = 1
 
@@ -91,7 +91,12 @@ def _choice(
 
 
 def _costs(one: Foretold) -> dict[str, Any]:
-    return {"learner": one.learner.name, "epochs": one.epochs, **asdict(one.forecast)}
+    return {
+        "learner": one.learner.name,
+        "epochs": one.epochs,
+        **asdict(one.forecast),
+        "compressed_bytes": compressed_bytes(one.learner, one.forecast),
+    }
 
 
 def _ranking(foretold: Sequence[Foretold], refused: Mapping[str, str]) -> list[dict[str, Any]]:

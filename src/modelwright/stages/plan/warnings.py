@@ -42,11 +42,16 @@ def _bars(learner: Learner, forecast: Forecast, requirements: Sequence[Requireme
             yield f"{requirement.text}: one request took {took} here, before compression"
 
 
+def compressed_bytes(learner: Learner, forecast: Forecast) -> int | None:
+    """Return what the package is likely to take in 8 bits, None where the learner has no such form."""
+    return int(forecast.package_bytes * COMPRESSED_SHARE) if learner.compresses else None
+
+
 def _size(learner: Learner, forecast: Forecast, bar: float) -> str:
     exported = format_quantity(forecast.package_bytes, Unit.BYTES)
-    if not learner.compresses:
+    small = compressed_bytes(learner, forecast)
+    if small is None:
         return f"foretold are up to {exported}, and {learner.name} has no smaller form"
-    small = forecast.package_bytes * COMPRESSED_SHARE
     told = f"foretold are {exported} as exported and about {format_quantity(small, Unit.BYTES)} in 8 bits"
     return f"{told}; only the compressed one can meet it" if small <= bar else f"{told}; neither can meet it"
 
