@@ -1,6 +1,6 @@
 """Examples a second of fine-tuning, beside the `Trainer` of transformers.
 
-    python benchmarks/training.py [--peer-python PYTHON] [--steps 60] [--rounds 3] [--batch 32] [--threads 2]
+    python benchmarks/training.py [--peer-python PYTHON] [--steps 200] [--rounds 3] [--batch 32] [--threads 2]
 
 Both train the same encoder (all-MiniLM-L6-v2) with a new head on the same real questions (12 classes), in batches
 of as many rows, with AdamW, on as many threads, from the same installed torch and transformers. Each contender is a
@@ -136,7 +136,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--peer-python", default=sys.executable)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)

@@ -219,9 +219,11 @@ def test_docs_load_nothing_from_elsewhere(client: httpx.Client) -> None:
 
 def test_docs_of_any_script() -> None:
     signature = Signature.parse("分派(问题: text) -> 部门: category")
-    page, _ = pages.docs(signature, 3)
+    page, _ = pages.docs(signature, 3, 500)
     assert "/%E5%88%86%E6%B4%BE" in page
     assert "问题" in page
+    row = pages.openapi(signature, 3, 500)["components"]["schemas"]["Row"]
+    assert row["properties"]["问题"]["maxLength"] == 500, "what is promised is what is taken"
 
 
 def test_a_name_in_any_script_is_a_path(tmp_path: Path) -> None:

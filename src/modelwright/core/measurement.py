@@ -40,7 +40,7 @@ class Measurement:
     """Holds a value in base units (fraction, seconds, bytes, 1/s) with its interval and n.
 
     `low` and `high` bound the interval at `confidence`; `n` counts what the value rests on (rows, requests);
-    `method` names how the interval was made ("wilson", "bootstrap", "exact", "order-statistics").
+    `method` names how the interval was made ("mid-p", "saddlepoint", "hall", "order-statistics", "exact" …).
     `value` None means that nothing could be measured; a gate never passes on it.
     """
 

@@ -73,10 +73,11 @@ show();
 """
 
 
-def openapi(signature: Signature, version: int) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 description of the server that serves `signature`."""
+def openapi(signature: Signature, version: int, max_text: int) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of the server that serves `signature`, and texts up to `max_text`."""
     row = _object(
-        {f.name: _schema(f) for f in signature.inputs}, [f.name for f in signature.inputs if not f.optional]
+        {f.name: _schema(f, max_text) for f in signature.inputs},
+        [f.name for f in signature.inputs if not f.optional],
     )
     answer = _object(
         {
@@ -120,7 +121,7 @@ def openapi(signature: Signature, version: int) -> dict[str, Any]:
     }
 
 
-def docs(signature: Signature, version: int) -> tuple[str, str]:
+def docs(signature: Signature, version: int, max_text: int) -> tuple[str, str]:
     """Return the page, which loads nothing from anywhere else, and its content security policy."""
     nonce = secrets.token_urlsafe(16)
     example = {f.name: _EXAMPLES.get(kinds.get(f.kind).schema().get("type", "")) for f in signature.inputs}
@@ -129,7 +130,7 @@ def docs(signature: Signature, version: int) -> tuple[str, str]:
         name=html.escape(signature.name),
         signature=html.escape(str(signature)),
         version=version,
-        inputs="".join(map(_row, signature.inputs)),
+        inputs="".join(_row(field, max_text) for field in signature.inputs),
         outputs="".join(map(_row, signature.outputs)),
         path=html.escape(quote(f"/{signature.name}")),
         rows=text.count("\n") + 1,
@@ -152,17 +153,19 @@ _OTHER_PATHS = {
 }
 
 
-def _row(field: Field) -> str:
+def _row(field: Field, max_text: int | None = None) -> str:
     cells = (
         field.name,
         f"{field.kind}{' (may be missing)' if field.optional else ''}",
-        json.dumps(_schema(field)),
+        json.dumps(_schema(field, max_text)),
     )
     return "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in cells) + "</tr>"
 
 
-def _schema(field: Field) -> dict[str, Any]:
+def _schema(field: Field, max_text: int | None = None) -> dict[str, Any]:
     schema = kinds.get(field.kind).schema()
+    if max_text is not None and "maxLength" in schema:
+        schema = {**schema, "maxLength": min(schema["maxLength"], max_text)}
     return {"anyOf": [schema, {"type": "null"}]} if field.optional else schema
 
 
