@@ -26,7 +26,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
-def mendable(error: Exception) -> Problem | None:
+def mendable(error: BaseException) -> Problem | None:
     """Return what the user can do about an error that no layer foresaw; None for a fault of ours."""
     if isinstance(error, ModuleNotFoundError):
         return _missing_library(error.name or "")
@@ -54,7 +54,7 @@ def mendable(error: Exception) -> Problem | None:
     return None
 
 
-def record(error: Exception, arguments: Sequence[str]) -> Problem:
+def record(error: BaseException, arguments: Sequence[str]) -> Problem:
     """Write the traceback into a log file and return a message that says where it lies.
 
     The log names the verb only: the arguments may hold secrets (`--set state=postgresql://…`).

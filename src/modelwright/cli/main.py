@@ -38,7 +38,9 @@ def answer(arguments: Sequence[str]) -> int:
     except ModelwrightError as error:
         report(error.problems, as_json=as_json)
         return EXIT_GATE if isinstance(error, GateError) else EXIT_MENDABLE
-    except Exception as error:  # the last net: what was not foreseen is a fault of ours
+    except SystemExit:
+        raise
+    except BaseException as error:  # the last net, for panics of native libraries too: a fault of ours
         from modelwright.cli.faults import mendable, record
 
         problem = mendable(error)

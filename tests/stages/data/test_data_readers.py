@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import random
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -115,6 +116,26 @@ def test_says_what_is_wrong_with_a_file(tmp_path: Path, name: str, content: byte
         error = refused(tmp_path, name, content)
     assert [one.id for one in error.problems] == [problem]
     assert (error.problems[0].where or "").startswith(name)
+
+
+def test_a_damaged_parquet_file_is_refused_and_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pl.DataFrame({"a": list(range(300)), "b": [str(n) for n in range(300)]}).write_parquet(
+        tmp_path / "whole.parquet"
+    )
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    draw, refusals = random.Random(0), 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(8):  # the footer is what makes readers stumble
+            damaged[-draw.randrange(1, 700)] = draw.randrange(256)
+        try:
+            read_bytes(tmp_path, "a.parquet", bytes(damaged))
+        except DataError as error:
+            refusals += error.problems[0].id == "data.parquet"
+    assert refusals > 200
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:

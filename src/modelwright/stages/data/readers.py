@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import os
+import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -75,15 +79,31 @@ def _bytes(file: SourceFile) -> bytes:
         ) from None
 
 
+@contextmanager
+def _silent_errors() -> Iterator[None]:
+    """Keep what native code writes to standard error (the trace of a panic) to itself; it is raised as well."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _parquet(file: SourceFile) -> Table:
     try:
-        frame = pl.read_parquet(file.path, glob=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        with _silent_errors():
+            frame = pl.read_parquet(file.path, glob=False)
+    # A footer of nonsense makes the reader panic, which Python sees as a BaseException.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError) as error:
         raise DataError(
             Problem(
                 "data.parquet",
                 "a .parquet file is Parquet",
-                str(error).splitlines()[0],
+                (str(error).splitlines() or ["a file that the reader cannot make sense of"])[0],
                 "look at whether it was copied whole, and what wrote it",
                 file.name,
             )
