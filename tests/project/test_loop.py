@@ -211,3 +211,23 @@ def test_gc_keeps_what_versions_need(folder, first):
     project = Project(declared(), folder=folder)
     project.gc()
     assert list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))
+
+
+def test_a_class_that_the_data_lacks_is_refused(folder, first):
+    project = Project(declared(requirements={"recall[bda]": ">= 0.5"}), folder=folder)
+    with pytest.raises(ProjectError) as caught:
+        project.check()
+    problem = caught.value.problems[0]
+    assert problem.id == "requirement.unknown-class"
+    assert problem.next_step == "did you mean `bad`?"
+    result = project.run()
+    assert [one.id for one in result.problems] == ["requirement.unknown-class"]
+    assert result.exit_code == 1
+    assert [stage.name for stage in result.stages] == ["data"], "nothing is learned for it"
+
+
+def test_a_moved_bar_plans_nothing_again(folder, first):
+    for bar in ("<= 1 B", "<= 2 B"):
+        result = Project(declared(requirements={"size": bar}), folder=folder).run(to="plan")
+        assert statuses(result)["plan"] == "cached"
+        assert any("foretold are up to" in note for note in result.notes), "the forecast is held against it"

@@ -74,7 +74,7 @@ def _(result: Versions, out: Console) -> None:
 
 @screen.register
 def _(result: ReleaseResult, out: Console) -> None:
-    version = f"version {result.version}" if result.version is not None else "nothing"
+    version = f"version {result.version}" if result.version is not None else "the release is"
     before = f", before it version {result.previous}" if result.previous is not None else ""
     _lines(out, [f"{result.function}: {version} {result.state} ({result.strategy}{before})"])
     tables.requirements(out, result.requirements)

@@ -81,7 +81,8 @@ class Forecast:
     """What a learner foretells before it learns, and the choices that follow from the budget.
 
     `seconds` for learning, `memory_bytes` at the peak of learning, `package_bytes` and `latency_s` (one
-    request) of the exported body before compression; `why` says in a sentence what the numbers rest on.
+    request) of the exported body before compression; `why` says in a sentence what the numbers rest on, and
+    `warnings` what the learner finds unpromising about these rows.
     """
 
     steps: int
@@ -91,6 +92,7 @@ class Forecast:
     package_bytes: int
     latency_s: float
     why: str
+    warnings: tuple[str, ...] = ()
 
 
 class Learner(ABC):

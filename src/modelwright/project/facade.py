@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from modelwright.core.errors import ProjectError
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.files import FileDigests
 from modelwright.engine.fingerprint import Fingerprint
@@ -109,6 +110,8 @@ class Project:
         bench = self._bench()
         outcome = self._runner.run(TABLE["data"](bench))
         bench.made["data"] = outcome.sealed
+        if unknown := tuple(loop.unknown_classes(bench)):
+            raise ProjectError(unknown)
         return looking.check_report(bench, loop.foretold(bench, self._runner))
 
     # -- in production -------------------------------------------------------------------------------------

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from modelwright.core import metrics
-from modelwright.core.errors import Problem, StateError
+from modelwright.core.errors import ModelwrightError, Problem, StateError
 from modelwright.core.measurement import Measurement
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine import gc
@@ -173,7 +176,7 @@ def _strategy(name: str) -> str:
 def _summary(store: Store, version: Version) -> str:
     try:
         measurements = sealed.evidence(store, version).measurements
-    except StateError:
+    except ModelwrightError:
         return "its evidence is not in the store"
     first = next((m for m in measurements if m.subject.of is None and m.value is not None), None)
     return f"{first.subject} {_figure(first)}" if first else ""
@@ -190,11 +193,27 @@ def _figure(measurement: Measurement | None) -> str:
 
 
 def _origins(store: Store, version: Version) -> dict[str, str]:
-    """Return what the package was made from, as far as it is sealed here: input digests, config, libraries."""
-    package = store.find("package", version.package_key)
-    if package is None:
-        return {}
-    found = {f"input {name}": digest[:12] for name, digest in package.made_from.inputs.items()}
-    found |= {f"library {name}": number for name, number in package.made_from.libraries.items()}
-    found |= {f"config {name}": str(value) for name, value in package.made_from.config.items()}
+    """Return what package and evidence were made from, as far as it is sealed here.
+
+    Digests of inputs, settings of the project file, the choices of `plan` one by one, and libraries.
+    """
+    found: dict[str, str] = {}
+    for stage, key in (("package", version.package_key), ("evaluate", version.evidence_key)):
+        made = store.find(stage, key)
+        if made is None:
+            continue
+        found |= {f"input {name}": digest[:12] for name, digest in made.made_from.inputs.items()}
+        found |= {f"library {name}": number for name, number in made.made_from.libraries.items()}
+        found |= {f"{stage}: {name}": str(value) for name, value in made.made_from.config.items()}
+        if (choice := made.made_from.inputs.get("choice")) is not None:
+            found |= {f"choice of {name}": str(value) for name, value in _choice(store, choice).items()}
     return found
+
+
+def _choice(store: Store, digest: str) -> dict[str, Any]:
+    """Return what `plan` chose, by the digest of that part; nothing where it is gone."""
+    for one in store.artifacts():
+        if one.stage == "plan" and one.parts.get("choice") == digest:
+            choice: dict[str, Any] = json.loads((one.part("choice").path / "choice.json").read_text("utf-8"))
+            return choice
+    return {}

@@ -21,9 +21,10 @@ from modelwright.core.verdict import Outcome, Provability, look_confidence, prov
 from modelwright.engine import disk
 from modelwright.engine.store import Artifact, Store
 from modelwright.project import sealed
-from modelwright.project.loop import STAGE_NAMES, Journey, evidence_of
+from modelwright.project.loop import STAGE_NAMES, Journey, census_of, evidence_of
 from modelwright.project.results import CheckReport, DoctorReport, DoctorRow, ProofRow, ShowReport, StageRow
 from modelwright.project.table import TABLE, Workbench
+from modelwright.stages.plan.warnings import of_bars
 
 REPORT, CARD = "report.html", "CARD.md"
 NEEDED = {  # what a verb needs, by the extra that brings it
@@ -34,18 +35,25 @@ NEEDED = {  # what a verb needs, by the extra that brings it
 
 def run_notes(bench: Workbench, journey: Journey) -> Iterator[str]:
     """Yield what is worth reading after a run: warnings of the stages, foretold beside real."""
+    if "plan" in bench.made:
+        planned = bench.made["plan"].summary
+        yield f"plan: {planned['learner']}; {planned['why']}"
     for name in TABLE:
         artifact = bench.made.get(name)
         if artifact is not None:
             yield from (f"{name}: {line}" for line in artifact.summary.get("warnings", ()))
+    if "plan" in bench.made:
+        yield from (f"plan: {line}" for line in of_bars(_forecast(bench), bench.opened.requirements))
     if "learn" in bench.made and "plan" in bench.made:
         yield from _foretold_beside_real(bench)
+    if "package" in bench.made:
+        yield f"package: lies at {_shown(bench.part('package', 'package').path, bench.opened.folder)}"
     if journey.released is not None and journey.released.blocking:
         yield "held back: " + "; ".join(str(one.requirement) for one in journey.released.blocking)
 
 
 def _foretold_beside_real(bench: Workbench) -> Iterator[str]:
-    forecast = json.loads((bench.part("plan", "forecast").path / "forecast.json").read_text("utf-8"))
+    forecast = _forecast(bench)
     learned = bench.made["learn"].summary
     package = bench.made["package"].summary if "package" in bench.made else {}
     latency = _latency(bench)
@@ -62,6 +70,18 @@ def _foretold_beside_real(bench: Workbench) -> Iterator[str]:
     ]
     if told:
         yield "foretold / real: " + ", ".join(told)
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """Return a path as it is shortest to read: relative to the project where it lies in it."""
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+def _forecast(bench: Workbench) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        (bench.part("plan", "forecast").path / "forecast.json").read_text("utf-8")
+    )
+    return found
 
 
 def _latency(bench: Workbench) -> float | None:
@@ -85,6 +105,8 @@ def run_next_steps(journey: Journey, to: str) -> Iterator[str]:
         yield "give it more to learn from or more time (learn.budget), or another learner (model.learner)"
     if journey.version is not None:
         yield "modelwright show report      what was measured, as a page"
+        if journey.instead is not None:
+            yield f"modelwright release --version {journey.version}   instead of version {journey.instead}"
         if journey.released is None or not journey.released.blocking:
             yield (
                 "modelwright serve            answers over HTTP"
@@ -110,7 +132,7 @@ def write_reports(bench: Workbench, journey: Journey, folder: Path) -> None:
 
 def check_report(bench: Workbench, stages: list[StageRow]) -> CheckReport:
     """Return what `check` found once the data is sealed."""
-    census = json.loads((bench.part("data", "census").path / "census.json").read_text("utf-8"))
+    census = census_of(bench)
     test = bench.part("data", "test")
     looks = bench.state.looks(test.digest)
     confidence = look_confidence(bench.opened.file.confidence, looks + 1)
@@ -143,6 +165,8 @@ def _proof(requirement: Requirement, census: dict[str, Any], test: Path, confide
 
 
 def _says(found: Provability) -> str:
+    if not found.n:
+        return "no test row carries it"
     if found.errors is None:
         enough = f"; {found.needed:,} rows without an error would" if found.needed else ""
         return f"not even {found.n:,} of {found.n:,} right would prove it{enough}"

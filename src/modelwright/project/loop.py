@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from modelwright.core.errors import ModelwrightError, Problem, ProjectError, did_you_mean
 from modelwright.core.measurement import Phase
@@ -14,19 +16,25 @@ from modelwright.project.results import CACHED, DONE, FAILED, StageRow
 from modelwright.project.table import TABLE, Workbench
 from modelwright.stages.evaluate.evidence import Evidence, read_evidence
 from modelwright.stages.release.stage import Released, release
+from modelwright.state.versions import Version
 
 RELEASE = "release"
 STAGE_NAMES = (*TABLE, RELEASE)
+MOST_SHOWN = 10  # classes in a message
 
 
 @dataclass
 class Journey:
-    """What a run has reached: stage rows, the version and its verdicts, and what went wrong."""
+    """What a run has reached: stage rows, the version and its verdicts, and what went wrong.
+
+    `instead` is the version in production where this one was released before and another has taken its place.
+    """
 
     rows: list[StageRow] = field(default_factory=list)
     version: int | None = None
     verdicts: tuple[Verdict, ...] = ()
     released: Released | None = None
+    instead: int | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -71,10 +79,38 @@ def travel(
         if outcome is None:
             return journey
         bench.made[name] = outcome.sealed
+        if name == "data" and (unknown := tuple(unknown_classes(bench))):
+            journey.problems = unknown
+            return journey
     journey.version, journey.verdicts = _judged(bench)
     if last >= stage_position(RELEASE):
         _release(bench, journey)
     return journey
+
+
+def census_of(bench: Workbench) -> dict[str, Any]:
+    """Return what `data` counted."""
+    census: dict[str, Any] = json.loads(
+        (bench.part("data", "census").path / "census.json").read_text("utf-8")
+    )
+    return census
+
+
+def unknown_classes(bench: Workbench) -> Iterator[Problem]:
+    """Yield a problem for each requirement on a class that no row of the data shows."""
+    classes = census_of(bench)["classes"]
+    for one in bench.opened.requirements:
+        known = classes.get(one.subject.output or "", {})
+        if one.subject.of is not None and known and one.subject.of not in known:
+            near = did_you_mean(one.subject.of, list(known))
+            shown = ", ".join(list(known)[:MOST_SHOWN]) + (" …" if len(known) > MOST_SHOWN else "")
+            yield Problem(
+                "requirement.unknown-class",
+                rule=f"a requirement names a class of `{one.subject.output}` that the data has",
+                found=f"`{one.subject.of}`",
+                next_step=f"did you mean `{near}`?" if near else f"it has {shown}",
+                where=bench.opened.where(("requirements", one.key)),
+            )
 
 
 def _run_one(
@@ -103,14 +139,24 @@ def verdicts_on(bench: Workbench, evidence: Evidence) -> tuple[Verdict, ...]:
 def _judged(bench: Workbench) -> tuple[int, tuple[Verdict, ...]]:
     package, evaluated = bench.made["package"], bench.made["evaluate"]
     evidence = evidence_of(evaluated)
+    digests = package.part("package").digest, evaluated.part("evidence").digest
+    for known in bench.state.versions():
+        # What it was first made from is its history; other keys of the same bits matter only once that is gone.
+        if (known.package_digest, known.evidence_digest) == digests and _is_whole(bench, known):
+            return known.number, verdicts_on(bench, evidence)
     number = bench.state.register_version(
-        package_digest=package.part("package").digest,
-        evidence_digest=evaluated.part("evidence").digest,
+        package_digest=digests[0],
+        evidence_digest=digests[1],
         champion_digest=evidence.champion,
         package_key=package.key,
         evidence_key=evaluated.key,
     )
     return number, verdicts_on(bench, evidence)
+
+
+def _is_whole(bench: Workbench, version: Version) -> bool:
+    keys = (("package", version.package_key), ("evaluate", version.evidence_key))
+    return all(bench.store.find(stage, key) is not None for stage, key in keys)
 
 
 def _release(bench: Workbench, journey: Journey) -> None:
@@ -120,6 +166,7 @@ def _release(bench: Workbench, journey: Journey) -> None:
     production = bench.state.production()
     if journey.version in bench.state.released_versions():
         live = production.number if production else None
+        journey.instead = live if live != journey.version else None
         why = (
             "in production"
             if live == journey.version

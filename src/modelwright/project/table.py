@@ -143,7 +143,6 @@ def _plan(bench: Workbench) -> Step:
             "model": _section(file.model),
             "learn": _section(file.learn),
             "plan": _section(file.plan),
-            "requirements": [str(one) for one in bench.opened.requirements],
             "machine": {"cores": bench.machine.cores, "instruction_set": bench.machine.instruction_set},
         },
         inputs={"train": bench.part("data", "train"), "profile": bench.part("data", "profile")},
@@ -151,7 +150,6 @@ def _plan(bench: Workbench) -> Step:
         code=(*plan_uses(file.plan, file.model), *_kinds(bench.signature)),
         arguments={
             "signature": bench.signature,
-            "requirements": bench.opened.requirements,
             "config": file.plan,
             "model": file.model,
             "learn": file.learn,

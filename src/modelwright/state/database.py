@@ -134,11 +134,22 @@ class State:
 
     def production(self) -> Version | None:
         """Return the version in production: that of the newest release that has not failed."""
-        return self._standing(-1)
+        with self._read() as connection:
+            stack = releases.standing(releases.history(connection))
+            return versions.find(connection, stack[-1]) if stack else None
 
     def previous(self) -> Version | None:
-        """Return the version that a rollback goes to: the one before (see `releases.standing`)."""
-        return self._standing(-2)
+        """Return the version that a rollback goes to: the newest before with another package.
+
+        See `releases.standing`; a version with the same package and newer evidence would change nothing.
+        """
+        with self._read() as connection:
+            *before, now = [
+                versions.find(connection, number)
+                for number in releases.standing(releases.history(connection))
+            ] or [None]
+        others = [one for one in before if one and now and one.package_digest != now.package_digest]
+        return others[-1] if others else None
 
     def released_versions(self) -> tuple[int, ...]:
         """Return the numbers of all versions with a release that has not failed, by their first wish."""
@@ -158,11 +169,6 @@ class State:
             return audit.newest(connection, limit)
 
     # -- inside --------------------------------------------------------------------------------------------
-
-    def _standing(self, place: int) -> Version | None:
-        with self._read() as connection:
-            stack = releases.standing(releases.history(connection))
-            return versions.find(connection, stack[place]) if len(stack) >= -place else None
 
     def _version(self, connection: Connection, number: int) -> Version:
         found = versions.find(connection, number)

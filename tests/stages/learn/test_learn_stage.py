@@ -29,7 +29,6 @@ def choice(flowers: Any, tmp_path: Path) -> Path:
         train=flowers.part("train"),
         profile=flowers.part("profile"),
         signature=flowers.signature,
-        requirements=(),
         config=PlanConfig(),
         model=ModelConfig(learner="trees"),
         learn=LearnConfig(epochs=40, learning_rate=0.2),

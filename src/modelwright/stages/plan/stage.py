@@ -14,7 +14,6 @@ from typing import Any
 
 from modelwright.core import digest
 from modelwright.core.progress import Progress
-from modelwright.core.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
 from modelwright.learners._examples import read_examples
@@ -32,7 +31,6 @@ def plan(
     train: Part,
     profile: Part,
     signature: Signature,
-    requirements: Sequence[Requirement],
     config: PlanConfig,
     model: ModelConfig,
     learn: LearnConfig,
@@ -52,7 +50,7 @@ def plan(
     foretold = ranking.foretell(able, signature, examples, learn, here, pretrained, progress)
     chosen = foretold[0]
     described = json.loads((profile.path / "profile.json").read_text(encoding="utf-8"))
-    warned = warnings(chosen, learn, requirements, described)
+    warned = warnings(chosen, learn, described)
     weights = pretrained if chosen.learner.needs_pretrained else None
     _write(out / "choice" / "choice.json", _choice(chosen, model, learn, here, weights))
     _write(

@@ -1,4 +1,7 @@
-"""What is worth knowing before learning starts: bars that the forecast breaks, keys without effect."""
+"""What is worth knowing before learning: what does not fit, keys without effect, bars that will not be kept.
+
+The bars are held against the sealed forecast (`of_bars`), not sealed with it: a bar that moves plans nothing again.
+"""
 
 from __future__ import annotations
 
@@ -15,31 +18,28 @@ from modelwright.stages.plan.ranking import Foretold
 COMPRESSED_SHARE = 0.26
 
 
-def warnings(
-    chosen: Foretold,
-    learn: LearnConfig,
-    requirements: Sequence[Requirement],
-    profile: Mapping[str, Any],
-) -> tuple[str, ...]:
+def warnings(chosen: Foretold, learn: LearnConfig, profile: Mapping[str, Any]) -> tuple[str, ...]:
     """Return one line for each thing that is likely to go wrong or to disappoint."""
+    name = chosen.learner.name
     return (
-        *([f"{chosen.learner.name} does not fit: {chosen.lack}"] if chosen.lack else []),
-        *_bars(chosen.learner, chosen.forecast, requirements),
+        *([f"{name} is taken as the quickest, and does not fit: {chosen.lack}"] if chosen.lack else []),
+        *chosen.forecast.warnings,
         *_without_effect(chosen.learner, learn),
         *_constant(profile),
     )
 
 
-def _bars(learner: Learner, forecast: Forecast, requirements: Sequence[Requirement]) -> Iterator[str]:
+def of_bars(forecast: Mapping[str, Any], requirements: Sequence[Requirement]) -> Iterator[str]:
+    """Yield one line for each bar that the sealed forecast (`forecast.json`) breaks."""
     for requirement in requirements:
         if requirement.bar.champion or requirement.metric.better != "lower":
             continue
         name, bar = requirement.subject.metric, requirement.bar.value
-        if name == "size" and forecast.package_bytes > bar:
-            yield f"{requirement.text}: {_size(learner, forecast, bar)}"
-        if name.startswith("latency_") and forecast.latency_s > bar:
-            took = format_quantity(forecast.latency_s, Unit.SECONDS)
-            yield f"{requirement.text}: one request took {took} here, before compression"
+        if name == "size" and forecast["package_bytes"] > bar:
+            yield f"{requirement.text}: {_size(forecast, bar)}"
+        if name.startswith("latency_") and forecast["latency_s"] > bar:
+            took = format_quantity(forecast["latency_s"], Unit.SECONDS)
+            yield f"{requirement.text}: one request took {took} here, before export and compression"
 
 
 def compressed_bytes(learner: Learner, forecast: Forecast) -> int | None:
@@ -47,11 +47,11 @@ def compressed_bytes(learner: Learner, forecast: Forecast) -> int | None:
     return int(forecast.package_bytes * COMPRESSED_SHARE) if learner.compresses else None
 
 
-def _size(learner: Learner, forecast: Forecast, bar: float) -> str:
-    exported = format_quantity(forecast.package_bytes, Unit.BYTES)
-    small = compressed_bytes(learner, forecast)
+def _size(forecast: Mapping[str, Any], bar: float) -> str:
+    exported = format_quantity(forecast["package_bytes"], Unit.BYTES)
+    small = forecast["compressed_bytes"]
     if small is None:
-        return f"foretold are up to {exported}, and {learner.name} has no smaller form"
+        return f"foretold are up to {exported}, and {forecast['learner']} has no smaller form"
     told = f"foretold are {exported} as exported and about {format_quantity(small, Unit.BYTES)} in 8 bits"
     return f"{told}; only the compressed one can meet it" if small <= bar else f"{told}; neither can meet it"
 
