@@ -176,3 +176,18 @@ def test_killed_at_random_it_ends_with_the_same_bytes(name: str, folder: Path, t
     assert begin(tmp_path / "broken").wait() == 0
     assert killed >= 1
     assert digest.of_folder(tmp_path / "broken" / "out") == digest.of_folder(tmp_path / "whole" / "out")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_language_that_the_encoder_cannot_read_is_said(name: str, folder: Path) -> None:
+    learner = learners.get(name)
+    rows = tiny_encoder.routed(60)
+    foreign = Examples(rows.ids, {**rows.columns, "question": ["医疗保险包括牙科吗"] * 60})
+    told = [
+        learner.forecast(
+            tiny_encoder.ROUTE, data, learner.Options(), Training(epochs=1), folder, tiny_encoder.MACHINE, 1.0
+        ).warnings
+        for data in (rows, foreign)
+    ]
+    assert told[0] == ()
+    assert "does not know 100% of its tokens" in told[1][0]

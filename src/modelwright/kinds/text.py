@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,20 @@ class TextState:
         tokenizer = _build(self.tokenizer)
         tokenizer.enable_truncation(self.max_length)
         return tokenizer
+
+
+def unknown_share(values: Sequence[Any], state: TextState) -> float:
+    """Return which share of the tokens of texts the tokenizer does not know, 0 where it knows every byte.
+
+    Each of these reads as one and the same token, so that an encoder cannot tell such texts apart.
+    """
+    unknown = json.loads(state.tokenizer)["model"].get("unk_token")
+    place = state.built.token_to_id(unknown) if unknown is not None else None
+    if place is None:
+        return 0.0
+    encodings = state.built.encode_batch_fast([value or "" for value in values], add_special_tokens=False)
+    tokens = sum(len(encoding.ids) for encoding in encodings)
+    return sum(encoding.ids.count(place) for encoding in encodings) / max(1, tokens)
 
 
 class Text(Kind[TextState]):

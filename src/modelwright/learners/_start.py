@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from modelwright.core.signature import Signature
+from modelwright.kinds import text
 from modelwright.learners import _states
 from modelwright.learners._rows import Rows
 from modelwright.learners.base import Examples
@@ -24,6 +25,8 @@ STARTUP_S = 10.0  # imports, reading weights, tokenizing, writing what was learn
 VALIDATION_SHARE = 2 / 7  # of the training rows; a forecast does not see validation, and 20/70 is the default
 _SAMPLED_ROWS = 4096  # rows whose lengths stand for all
 _TIMED_BATCHES = 6
+_READ_ROWS = 1000  # training texts that are looked at for unknown tokens
+_MOST_UNKNOWN = 0.1  # of the tokens; English questions have less than 0.001
 _TIMED_REQUESTS = 9
 
 
@@ -47,10 +50,25 @@ def start(
     assert pretrained is not None, "a learner that needs pretrained weights was given none"
     read = weights.read(pretrained, pooling)
     limit = min(read.positions, weights.MOST_TOKENS) if max_length is None else read.positions
-    text = {"tokenizer": read.tokenizer, "max_length": max_length, "limit": limit}
-    options = {field.name: text for field in signature.inputs if field.kind == "text"}
+    reading = {"tokenizer": read.tokenizer, "max_length": max_length, "limit": limit}
+    options = {field.name: reading for field in signature.inputs if field.kind == "text"}
     states = _states.fit(signature, train, options)
     return Start(states, Network(signature, states, read.encoder()), read.config)
+
+
+def warnings(signature: Signature, states: Mapping[str, Any], train: Examples) -> tuple[str, ...]:
+    """Return a line for each text input that the encoder's tokenizer cannot read."""
+    lines = []
+    for field in signature.inputs:
+        if field.kind == "text":
+            column = train.columns[field.name]
+            share = text.unknown_share(column[:: max(1, len(column) // _READ_ROWS)], states[field.name])
+            if share > _MOST_UNKNOWN:
+                lines.append(
+                    f"input `{field.name}`: the encoder does not know {share:.0%} of its tokens (another "
+                    "language than it was trained on?); name one that reads it in model.pretrained"
+                )
+    return tuple(lines)
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class Finetune(Learner):
             why=f"a step of {batch} rows took {step_s * 1e3:.3g} ms; after {before_s:.0f} s for the start, "
             f"{steps} steps are {epochs:.2g} passes over {len(train)} rows"
             + (few if epochs < _FEWEST_EPOCHS and training.epochs is None else ""),
+            warnings=_start.warnings(signature, begin.states, train),
         )
 
     def learn(

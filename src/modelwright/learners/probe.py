@@ -82,6 +82,7 @@ class Probe(Learner):
             latency_s=latency_s,
             why=f"the features of a row took {row_s * 1e3:.2g} ms, {len(train)} rows about {features_s:.0f} s; "
             f"then at most {steps} iterations for each of {fits} strengths of L2",
+            warnings=_start.warnings(signature, begin.states, train),
         )
 
     def learn(

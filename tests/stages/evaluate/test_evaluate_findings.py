@@ -7,9 +7,11 @@ import random
 import numpy as np
 import pytest
 
+from modelwright.core.measurement import Measurement, Phase, Subject
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
 from modelwright.core.signature import Signature
 from modelwright.stages.evaluate import baselines, findings
+from modelwright.stages.evaluate.evidence import Baseline
 
 CLASSES = ("car", "health")
 
@@ -129,3 +131,23 @@ def test_the_numbers_farthest_off_come_first():
     )
     assert [mistake.id for mistake in found.mistakes] == ["b", "d"]
     assert found.truth == (1.0, 2.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "ours", "theirs", "says"),
+    [
+        ("accuracy", (0.468, 0.44, 0.50), (0.991, 0.98, 0.995), "does better than this package"),
+        ("accuracy", (0.90, 0.88, 0.92), (0.91, 0.89, 0.93), "does as well as this package"),
+        ("rmse", (0.40, 0.35, 0.45), (0.02, 0.01, 0.03), "does better than this package"),
+        ("rmse", (0.40, 0.35, 0.45), (0.39, 0.34, 0.44), "does as well as this package"),
+        ("accuracy", (0.95, 0.94, 0.96), (0.90, 0.88, 0.92), None),
+        ("rmse", (0.10, 0.09, 0.11), (0.20, 0.19, 0.21), None),
+    ],
+)
+def test_a_baseline_that_is_not_beaten_is_told_from_one_that_is_better(metric, ours, theirs, says):
+    def seen(value, low, high):
+        return Measurement(Subject(metric, "y"), Phase.TEST, value, low, high, 500, "exact")
+
+    baseline = Baseline("linear", "a line", "y", (seen(*theirs),))
+    told = list(findings._against_baselines([seen(*ours)], [baseline]))
+    assert told == [] if says is None else says in told[0]

@@ -98,5 +98,6 @@ def _of_splits(checked: Checked, summary: Mapping[str, Any]) -> Iterator[str]:
 def _of_sources(config: DataConfig, tables: Sequence[tuple[str, Table]]) -> Iterator[str]:
     for _, table in tables:
         if config.encoding is None and table.encoding not in {None, "utf-8", "utf-8-sig"}:
-            yield f"{table.name} was read as {table.encoding}; if that is wrong, state `data.encoding`"
+            words = f", with words such as {', '.join(table.foreign)}" if table.foreign else ""
+            yield f"{table.name} was read as {table.encoding}{words}; if that is wrong, state `data.encoding`"
         yield from (f"{table.name}: {note}" for note in table.notes)

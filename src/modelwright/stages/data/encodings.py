@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 import charset_normalizer
 
 from modelwright.core.errors import DataError, Problem
 
+_WORD = re.compile(r"\w{1,20}")
 MARKS = (  # byte order marks, longest first (Unicode Standard, section 23.8)
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -19,13 +21,21 @@ SAMPLE_BYTES = 200_000  # enough for statistics of characters; more only takes t
 # Chinese text is almost all of the 6,763 characters and the punctuation of GB 2312. Bytes of a Western
 # encoding that happen to pass as GB 18030 fall on rare characters instead.
 COMMON = 0.9
+# What tables are written in that are not Unicode. Left to guess among all that Python knows, a few accents are
+# taken for an encoding of one old Macintosh.
+KNOWN = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman"),
+    *("shift_jis", "euc_jp", "euc_kr", "big5", "cp437", "cp850"),
+)
+WESTERN, CENTRAL = "cp1252", "cp1250"  # one byte means é in both, but ñ or ń
+LETTERS = 0.95  # of the characters beyond ASCII, where the bytes are words of Western Europe
 
 
 def decode(data: bytes, *, name: str, stated: str | None) -> tuple[str, str]:
     """Return the text of a file and the encoding that was used; raises DataError when no encoding fits.
 
     Tried in order: the stated one alone; a byte order mark; UTF-8; GB 18030 where what it gives looks like
-    Chinese; what charset-normalizer finds.
+    Chinese; what charset-normalizer finds among `KNOWN`, with Western for Central Europe where that gives words.
     """
     if stated is not None:
         # A mark is no part of the text, whether or not the encoding was stated.
@@ -45,10 +55,26 @@ def decode(data: bytes, *, name: str, stated: str | None) -> tuple[str, str]:
     except UnicodeDecodeError:
         pass
     sample = data[:SAMPLE_BYTES].rpartition(b"\n")[0] or data  # whole lines: no character is cut in two
-    best = charset_normalizer.from_bytes(sample).best()
+    best = charset_normalizer.from_bytes(sample, cp_isolation=list(KNOWN)).best()
     if best is None:
         raise _undecodable(name, "bytes that no known encoding reads as text")
-    return _decode(data, best.encoding, name), best.encoding
+    encoding = WESTERN if best.encoding == CENTRAL and _is_western(sample) else best.encoding
+    return _decode(data, encoding, name), encoding
+
+
+def _is_western(sample: bytes) -> bool:
+    try:
+        text = sample.decode(WESTERN)
+    except UnicodeDecodeError:
+        return False
+    foreign = [character for character in text if not character.isascii()]
+    return sum(map(str.isalpha, foreign)) >= LETTERS * len(foreign)
+
+
+def foreign_words(text: str, most: int) -> list[str]:
+    """Return the first words with characters beyond ASCII, which show whether an encoding was the right one."""
+    found = dict.fromkeys(word for word in _WORD.findall(text[:SAMPLE_BYTES]) if not word.isascii())
+    return list(found)[:most]
 
 
 def _looks_chinese(text: str) -> bool:

@@ -21,6 +21,7 @@ ID = "id"  # the column of rows.parquet that names the row
 # A column of text is a category when its values repeat, are few and are short; else it is text.
 MOST_CATEGORIES = 100
 LONGEST_CATEGORY = 100
+STRAY = 0.05  # share of cells that are no number in a column of numbers
 
 
 @dataclass(frozen=True)
@@ -163,10 +164,11 @@ def _listed(names: Mapping[str, Any]) -> str:
 def infer(name: str, cells: Sequence[object]) -> Field | None:
     """Return the field of a column that `"*"` took in, from the cells that train and validate.
 
-    In this order: boolean, when every cell reads as one (yes/no, true/false, 1/0 …); number, when every cell
-    reads as one; category, when there are at most 100 values, none longer than 100 characters, each in two
-    rows on average; else text. Optional when a cell is missing. None for a column that is empty, or that
-    holds what no kind reads.
+    In this order: boolean, when every cell reads as one (yes/no, true/false, 1/0 …); number, when 95 % of the
+    cells that are there read as one (the others are then refused by row, and are not taken for classes in
+    silence); category, when there are at most 100 values, none longer than 100 characters, each in two rows on
+    average; else text. Optional when a cell is missing. None for a column that is empty, or that holds what no
+    kind reads.
     """
     try:
         # By type too: 1, 1.0 and True are equal, and no kind reads them alike.
@@ -174,7 +176,7 @@ def infer(name: str, cells: Sequence[object]) -> Field | None:
     except TypeError:  # a list, or an object
         return None
     for kind in ("boolean", "number", "category", "text"):
-        counts = _counted(kind, times)
+        counts = _counted(kind, times, most_refused=STRAY if kind == "number" else 0.0)
         if counts is None:
             continue
         missing = counts.pop(None, 0)
@@ -189,16 +191,20 @@ def infer(name: str, cells: Sequence[object]) -> Field | None:
     return None
 
 
-def _counted(kind: str, times: Mapping[tuple[type, Any], int]) -> Counter[Any] | None:
-    """Return how often each canonical value stands in a column, or None when its kind refuses a cell."""
+def _counted(kind: str, times: Mapping[tuple[type, Any], int], *, most_refused: float) -> Counter[Any] | None:
+    """Return how often each canonical value stands in a column, or None when its kind refuses too many cells."""
     parse = kinds.get(kind).parse
     counts: Counter[Any] = Counter()
-    try:
-        for (_, cell), count in times.items():
+    refused = 0
+    for (_, cell), count in times.items():
+        try:
             counts[parse(cell, lenient=True)] += count
-    except ValueProblem:
-        return None
-    return counts
+        except ValueProblem:
+            refused += count
+            if not most_refused:
+                return None
+    present = counts.total() - counts[None] + refused
+    return counts if refused <= most_refused * present else None
 
 
 def resolved(signature: Signature, found: Layout, cells: Mapping[str, Sequence[object]]) -> Signature:

@@ -15,10 +15,11 @@ import polars as pl
 
 from modelwright.core.errors import DataError, Problem
 from modelwright.stages.data import delimited, objects
-from modelwright.stages.data.encodings import decode
+from modelwright.stages.data.encodings import decode, foreign_words
 from modelwright.stages.data.sources import SourceFile
 from modelwright.stages.data.table import Table
 
+SHOWN_WORDS = 3  # that show whether an encoding was the right one
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 
 
@@ -39,7 +40,7 @@ def read(file: SourceFile, *, encoding: str | None, separator: str | None) -> Ta
         else:
             parse = objects.parse if ending == ".json" else objects.parse_lines
             table = parse(text, name=file.name)
-        table = replace(table, encoding=used)
+        table = replace(table, encoding=used, foreign=tuple(foreign_words(text, SHOWN_WORDS)))
     if not table.rows:
         raise DataError(
             Problem("data.no-rows", "a source has rows", "none", "look at how it was written", file.name)

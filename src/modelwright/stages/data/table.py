@@ -11,7 +11,8 @@ from typing import Any
 class Table:
     """Columns of raw cells by name, all with `rows` cells.
 
-    `name` is what messages call the source. A text file has an `encoding`, a delimited one a `separator`.
+    `name` is what messages call the source. A text file has an `encoding` and `foreign`, its first words beyond
+    ASCII; a delimited one has a `separator`.
     `made` are columns that no one wrote: the keys of a JSON object of objects. `notes` are for the summary.
     """
 
@@ -19,6 +20,7 @@ class Table:
     columns: Mapping[str, Sequence[Any]]
     rows: int
     encoding: str | None = None
+    foreign: tuple[str, ...] = ()
     separator: str | None = None
     made: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()

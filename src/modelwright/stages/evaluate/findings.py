@@ -148,6 +148,26 @@ def _word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _against_baselines(shown: Sequence[Measurement], simple: Sequence[Baseline]) -> Iterator[str]:
+    """Yield a sentence for each baseline that this package does not beat."""
+    mine = {m.subject: m for m in shown}
+    for baseline in simple:
+        for theirs in baseline.measurements[:1]:  # the output's main metric
+            ours = mine[theirs.subject]
+            if ours.value is None or theirs.value is None:
+                continue
+            lower = metrics.get(theirs.subject.metric).better == "lower"
+            if ours.value < theirs.value if lower else ours.value > theirs.value:
+                continue
+            ends = (theirs.high, ours.low) if lower else (ours.high, theirs.low)
+            apart = ends[0] is not None and ends[1] is not None and ends[0] < ends[1]
+            does = "does better than" if apart else "does as well as"
+            yield (
+                f"A simple baseline ({baseline.name}) {does} this package: {theirs.subject} "
+                f"{theirs.value:.4g} against {ours.value:.4g}."
+            )
+
+
 def warnings(
     details: Details,
     shown: Sequence[Measurement],
@@ -157,20 +177,7 @@ def warnings(
     """Yield what a reader should know before believing the figures."""
     if about_champion is not None:
         yield about_champion
-    values = {m.subject: m.value for m in shown}
-    for baseline in simple:
-        for theirs in baseline.measurements[:1]:  # the output's main metric
-            ours = values[theirs.subject]
-            if ours is None or theirs.value is None:
-                continue
-            better = ours > theirs.value
-            if metrics.get(theirs.subject.metric).better == "lower":
-                better = ours < theirs.value
-            if not better:
-                yield (
-                    f"A simple baseline ({baseline.name}) does as well as this package: {theirs.subject} "
-                    f"{theirs.value:.4g} against {ours:.4g}."
-                )
+    yield from _against_baselines(shown, simple)
     for output in details.classes:
         few = [name for name, n in zip(output.classes, output.test_rows, strict=True) if n < FEW_ROWS]
         if few:
