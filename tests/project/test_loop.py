@@ -231,3 +231,17 @@ def test_a_moved_bar_plans_nothing_again(folder, first):
         result = Project(declared(requirements={"size": bar}), folder=folder).run(to="plan")
         assert statuses(result)["plan"] == "cached"
         assert any("foretold are up to" in note for note in result.notes), "the forecast is held against it"
+
+
+def test_another_choice_of_inputs_is_another_look_at_the_same_rows(tmp_path):
+    write_rows(tmp_path / "train.csv")
+    write_rows(tmp_path / "test.csv", rows=120)
+    data = {"train": "train.csv", "test": "test.csv", "repeated": "keep"}
+    seen = []
+    for inputs in ({"income": "number", "job": "category"}, {"income": "number"}):
+        function = {"name": "grade", "inputs": inputs, "outputs": {"risk": "category"}}
+        project = Project(declared(function=function, data=data), folder=tmp_path)
+        before = project.check().looks
+        version = project.run(to="evaluate").version
+        seen.append((before, project.show(str(version)).data["look"]))
+    assert seen == [(0, 1), (1, 2)]

@@ -90,6 +90,19 @@ def test_looks_count_distinct_packages_on_a_test_set(state: State) -> None:
     assert (state.looks("t"), state.looks("other"), state.looks("none")) == (2, 1, 0)
 
 
+def test_looks_at_mostly_the_same_rows_count_together(state: State) -> None:
+    rows = [f"{row:016x}" for row in range(100, 164)]
+    grown = sorted([*rows[:60], *(f"{row:016x}" for row in range(4))])[:64]
+    fresh = [f"{row:016x}" for row in range(900, 964)]
+    assert state.look("t", "a", rows) == 1
+    assert state.look("other inputs", "b", rows) == 2, "another digest of the same rows"
+    assert state.looks("grown", grown) == 2
+    assert state.look("grown", "c", grown) == 3
+    assert state.look("grown", "a", grown) == 1, "a package keeps its number in the whole family"
+    assert state.look("fresh", "d", fresh) == 1, "fresh rows have all of their proof"
+    assert state.looks("t", rows) == 3
+
+
 def test_a_wish_is_written_once(state: State) -> None:
     register(state, "a")
     assert state.current_wish() is None
@@ -300,15 +313,15 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     scripts = tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
     home = Path(opening.__file__).parent / "migrations"
-    for name in ("env.py", "versions/v0001_first.py"):
+    for name in ("env.py", "versions/v0001_first.py", "versions/v0002_test_sets.py"):
         (scripts / name).write_text((home / name).read_text())
-    (scripts / "versions" / "v0002_more.py").write_text(
+    (scripts / "versions" / "v0003_more.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n"
+        "revision, down_revision, branch_labels, depends_on = '0003', '0002', None, None\n"
         "def upgrade():\n    op.add_column('versions', sa.Column('mood', sa.Text, server_default='calm'))\n"
     )
     monkeypatch.setattr(opening, "_MIGRATIONS", scripts)
-    monkeypatch.setattr(opening, "HEAD", "0002")
+    monkeypatch.setattr(opening, "HEAD", "0003")
     engine = opening.connect(path)
     with engine.begin() as connection:
         assert connection.execute(text("SELECT number, mood FROM versions")).one() == (1, "calm")
@@ -316,7 +329,7 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     with pytest.raises(StateError) as caught:  # and this version of ours finds it too new
         State.open(path)
     assert caught.value.problems[0].id == "state.newer"
-    assert "0002" in str(caught.value)
+    assert "0003" in str(caught.value)
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(
@@ -328,15 +341,15 @@ def test_a_migration_that_fails_leaves_the_old_schema(
     scripts = tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
     home = Path(opening.__file__).parent / "migrations"
-    for name in ("env.py", "versions/v0001_first.py"):
+    for name in ("env.py", "versions/v0001_first.py", "versions/v0002_test_sets.py"):
         (scripts / name).write_text((home / name).read_text())
-    (scripts / "versions" / "v0002_more.py").write_text(
+    (scripts / "versions" / "v0003_more.py").write_text(
         "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0002', '0001', None, None\n"
+        "revision, down_revision, branch_labels, depends_on = '0003', '0002', None, None\n"
         "def upgrade():\n    op.drop_table('looks')\n    op.execute('SELECT * FROM nowhere')\n"
     )
     monkeypatch.setattr(opening, "_MIGRATIONS", scripts)
-    monkeypatch.setattr(opening, "HEAD", "0002")
+    monkeypatch.setattr(opening, "HEAD", "0003")
     with pytest.raises(StateError):
         opening.connect(path)
     monkeypatch.undo()

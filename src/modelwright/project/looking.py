@@ -21,7 +21,7 @@ from modelwright.core.verdict import Outcome, Provability, look_confidence, prov
 from modelwright.engine import disk
 from modelwright.engine.store import Artifact, Store
 from modelwright.project import sealed
-from modelwright.project.loop import STAGE_NAMES, Journey, census_of, evidence_of
+from modelwright.project.loop import STAGE_NAMES, Journey, evidence_of
 from modelwright.project.results import CheckReport, DoctorReport, DoctorRow, ProofRow, ShowReport, StageRow
 from modelwright.project.table import TABLE, Workbench
 from modelwright.stages.plan.warnings import of_bars
@@ -132,9 +132,9 @@ def write_reports(bench: Workbench, journey: Journey, folder: Path) -> None:
 
 def check_report(bench: Workbench, stages: list[StageRow]) -> CheckReport:
     """Return what `check` found once the data is sealed."""
-    census = census_of(bench)
+    census = bench.census
     test = bench.part("data", "test")
-    looks = bench.state.looks(test.digest)
+    looks = bench.state.looks(test.digest, census["test_sketch"])
     confidence = look_confidence(bench.opened.file.confidence, looks + 1)
     return CheckReport(
         function=bench.opened.signature.name,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from modelwright.core.errors import ModelwrightError, Problem, ProjectError, did_you_mean
 from modelwright.core.measurement import Phase
@@ -88,17 +86,9 @@ def travel(
     return journey
 
 
-def census_of(bench: Workbench) -> dict[str, Any]:
-    """Return what `data` counted."""
-    census: dict[str, Any] = json.loads(
-        (bench.part("data", "census").path / "census.json").read_text("utf-8")
-    )
-    return census
-
-
 def unknown_classes(bench: Workbench) -> Iterator[Problem]:
     """Yield a problem for each requirement on a class that no row of the data shows."""
-    classes = census_of(bench)["classes"]
+    classes = bench.census["classes"]
     for one in bench.opened.requirements:
         known = classes.get(one.subject.output or "", {})
         if one.subject.of is not None and known and one.subject.of not in known:

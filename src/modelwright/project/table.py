@@ -80,6 +80,12 @@ class Workbench:
         )
 
     @property
+    def census(self) -> dict[str, Any]:
+        """Return what `data` counted."""
+        census: dict[str, Any] = _json(self.part("data", "census").path / "census.json")
+        return census
+
+    @property
     def choice(self) -> dict[str, Any]:
         """Return what `plan` sealed."""
         choice: dict[str, Any] = _json(self.part("plan", "choice").path / "choice.json")
@@ -209,7 +215,7 @@ def _package(bench: Workbench) -> Step:
 def _evaluate(bench: Workbench) -> Step:
     file = bench.opened.file
     package, test = bench.part("package", "package"), bench.part("data", "test")
-    look = bench.state.look(test.digest, package.digest)
+    look = bench.state.look(test.digest, package.digest, bench.census["test_sketch"])
     champion = bench.champion(package.digest)
     subjects = sorted(str(one.subject) for one in bench.opened.requirements)
     return Step(

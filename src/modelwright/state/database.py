@@ -6,7 +6,7 @@ crash at any instant leaves it as it was before or after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,24 +81,25 @@ class State:
 
     # -- looks ---------------------------------------------------------------------------------------------
 
-    def look(self, test_digest: str, package_digest: str, by: str = "run") -> int:
+    def look(self, test_digest: str, package_digest: str, sketch: Sequence[str] = (), by: str = "run") -> int:
         """Count this package as judged on a test set and return which look it is (from 1).
 
-        The same package keeps its number, so a rerun spends nothing.
+        The same package keeps its number, so a rerun spends nothing. `sketch` holds the least hashes of the
+        rows, by which a test set that shares most of them is taken for the same.
         """
         with self._write() as connection:
-            before = looks.count(connection, test_digest)
+            before = looks.count(connection, test_digest, sketch)
             at = self._clock()
-            k = looks.take(connection, at, test_digest, package_digest)
+            k = looks.take(connection, at, test_digest, package_digest, sketch)
             if k > before:
                 said = {"test": test_digest, "package": package_digest, "k": k}
                 audit.write(connection, at, by, "test.looked", said)
             return k
 
-    def looks(self, test_digest: str) -> int:
-        """Return how many distinct packages were judged on a test set."""
+    def looks(self, test_digest: str, sketch: Sequence[str] = ()) -> int:
+        """Return how many distinct packages were judged on a test set, or one that shares most of its rows."""
         with self._read() as connection:
-            return looks.count(connection, test_digest)
+            return looks.count(connection, test_digest, sketch)
 
     # -- releases ------------------------------------------------------------------------------------------
 

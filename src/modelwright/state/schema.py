@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration. It stands here so that opening a current database need not load Alembic."""
 
 
@@ -73,6 +73,14 @@ looks = Table(
     Column("k", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
     UniqueConstraint("test_digest", "k"),
+)
+
+test_sets = Table(
+    "test_sets",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("family", String(64), nullable=False),  # the test_digest that its looks are counted under
+    Column("sketch", JSON, nullable=False),
 )
 
 releases = Table(

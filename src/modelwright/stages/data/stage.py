@@ -27,6 +27,7 @@ from modelwright.stages.data.fields import Layout, layout
 from modelwright.stages.data.profile import describe
 from modelwright.stages.data.readers import read
 from modelwright.stages.data.rows import gather
+from modelwright.stages.data.sketch import sketch
 from modelwright.stages.data.sources import resolve
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, VALIDATION, as_text, position
 from modelwright.stages.data.table import Table
@@ -68,7 +69,7 @@ def data(
     _require(checked, config, counts)
     summary = census(checked, counts, tables)
     with progress.task("writing rows"):
-        _write(checked, columns, summary, out)
+        _write(checked, columns, summary, sketch(tables, checked.used(TEST)), out)
     return {
         "signature": str(checked.signature),
         **summary,
@@ -122,7 +123,9 @@ def _require(checked: Checked, config: DataConfig, counts: Mapping[str, Any]) ->
         raise DataError(problems)
 
 
-def _write(checked: Checked, columns: Layout, summary: Mapping[str, Any], out: Path) -> None:
+def _write(
+    checked: Checked, columns: Layout, summary: Mapping[str, Any], test_sketch: Sequence[str], out: Path
+) -> None:
     kept = {name: kept_series(name, cells) for name, cells in checked.rows.kept.items()}
     for split in SPLITS:
         write_rows(rows_frame(checked.rows.ids, checked.values, kept, checked.used(split)), out / split)
@@ -147,7 +150,7 @@ def _write(checked: Checked, columns: Layout, summary: Mapping[str, Any], out: P
     }
     write_json(profile, out / "profile" / "profile.json")
     write_json(asdict(checked.signature), out / "profile" / "signature.json")
-    write_json({"format": 1, **summary}, out / "census" / "census.json")
+    write_json({"format": 1, **summary, "test_sketch": list(test_sketch)}, out / "census" / "census.json")
     write_rows(_rejected(checked, columns), out / "rejected")
 
 
