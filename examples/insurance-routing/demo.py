@@ -96,7 +96,8 @@ def main() -> None:
         server.terminate()
         server.wait(timeout=30)
     print(f"""
-The whole loop took {time.monotonic() - begun:.0f} s. What to do next, in {PROJECT.name}/:
+The whole loop took {time.monotonic() - begun:.0f} s. What to do next, in examples/{PROJECT.name}/ (the command
+lies in .venv/bin; `source .venv/bin/activate` finds it):
   modelwright serve              answers POST /route; try it at /docs
   modelwright predict question="Does Medicare cover dental?"
   modelwright show report        the report of what was measured

@@ -43,7 +43,7 @@ def predict(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the packaged function here, on one row or a file.
+    """Run the newest version's function here, on one row or a file.
 
     For example: modelwright predict question="Does Medicare cover dental?"
     """
