@@ -226,8 +226,8 @@ def test_predict_answers_words_and_files(standing, monkeypatch, capsys, tmp_path
     assert "健康" in capsys.readouterr().out
     (rows,) = standing.calls[-1][1]
     assert list(rows) == [{"question": "is a=b?"}]
-    Path("q.csv").write_text("question\nhello\n")
     assert answer(["predict", "--file", "q.csv"]) == 0
+    assert standing.calls[-1] == ("predict_file", (Path("q.csv"),), {})
     assert json.loads(capsys.readouterr().out) == answered.as_json()
 
 

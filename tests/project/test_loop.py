@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from modelwright import Project
-from modelwright.core.errors import ProjectError, StateError
+from modelwright.core.errors import DataError, ProjectError, RequestError, StateError
 
 JOBS = ("builder", "clerk", "nurse", "teacher")
 ROWS = 900
@@ -205,6 +205,43 @@ def test_predict_answers_with_the_newest_package(folder, first):
     project = Project(declared(), folder=folder)
     answers = list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))
     assert answers[0].outputs["risk"]["value"] in {"good", "bad"}
+
+
+def test_predict_reads_the_file_that_the_project_trains_on(folder, first, tmp_path):
+    project = Project(declared(), folder=folder)
+    read = list(project.predict_file(folder / "loans.csv"))
+    with (folder / "loans.csv").open(newline="", encoding="utf-8") as file:
+        rows = [{name: row[name] for name in ("income", "job", "owner")} for row in csv.DictReader(file)]
+    assert read == list(project.predict(rows))
+    renamed = declared(data={"source": "loans.csv", "columns": {"income": "Net income"}})
+    (tmp_path / "few.csv").write_bytes("\ufeffjob;Net income;note;owner\nclerk;20;-;no\n".encode("utf-8"))
+    assert list(Project(renamed, folder=folder).predict_file(tmp_path / "few.csv")) == list(
+        project.predict([{"income": "20", "job": "clerk", "owner": "no"}])
+    )
+
+
+def test_a_refused_cell_names_its_row_in_the_whole_file(folder, first, tmp_path):
+    project = Project(declared(), folder=folder)
+    rows = ["20,clerk,no"] * 400
+    rows[299] = "much,clerk,no"
+    (tmp_path / "q.csv").write_text("\n".join(["income,job,owner", *rows]))
+    with pytest.raises(RequestError) as caught:
+        list(project.predict_file(tmp_path / "q.csv"))
+    assert caught.value.problems[0].where == "q.csv, row 300"
+    (tmp_path / "q.csv").write_text("income,job\n1,clerk\n")
+    with pytest.raises(DataError) as missing:
+        project.predict_file(tmp_path / "q.csv")
+    assert missing.value.problems[0].id == "predict.missing-column"
+
+
+def test_a_row_of_several_is_named_by_its_number(folder, first):
+    row = {"income": "20", "job": "clerk", "owner": "no"}
+    bad = {**row, "income": "much"}
+    project = Project(declared(), folder=folder)
+    for rows, where in (([row] * 299 + [bad], "row 300"), ([bad], None)):
+        with pytest.raises(RequestError) as caught:
+            list(project.predict(rows))
+        assert caught.value.problems[0].where == where
 
 
 def test_gc_keeps_what_versions_need(folder, first):

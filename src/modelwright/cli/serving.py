@@ -36,7 +36,7 @@ def predict(
     file: Annotated[
         Path | None,
         typer.Option(
-            "--file", metavar="FILE", help="Answer every row of a .csv or .jsonl; prints JSON lines"
+            "--file", metavar="FILE", help="Answer every row of a .csv, .tsv or .jsonl; prints JSON lines"
         ),
     ] = None,
     project: ProjectPath = None,
@@ -45,14 +45,15 @@ def predict(
 ) -> None:
     """Run the newest version's function here, on one row or a file.
 
-    For example: modelwright predict question="Does Medicare cover dental?"
+    For example: modelwright predict question="Does Medicare cover dental?" A file is read like the project's
+    data: its columns may have the data's names or the signature's, and those that are no inputs are left out.
     """
     if bool(values) == (file is not None):
         raise typer.BadParameter("give either NAME=VALUE … or --file FILE")
     from modelwright.cli import rows
 
-    read = rows.from_file(file) if file else iter([rows.from_words(values or [])])
-    answers = opened(project, settings).predict(read)
+    here = opened(project, settings)
+    answers = here.predict_file(file) if file else here.predict([rows.from_words(values or [])])
     if file or as_json:
         for answer in answers:
             typer.echo(rows.as_line(answer.as_json()))

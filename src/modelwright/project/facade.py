@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from modelwright.core.errors import ProjectError
 from modelwright.core.progress import Progress, Silent
@@ -16,8 +17,8 @@ from modelwright.engine.files import FileDigests
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.store import Store
+from modelwright.project import asked, history, live, looking, loop, sealed, stamped
 from modelwright.project import file as project_file
-from modelwright.project import history, live, looking, loop, sealed, stamped
 from modelwright.project.judging import requirement_rows
 from modelwright.project.results import (
     Answered,
@@ -34,8 +35,10 @@ from modelwright.project.results import (
 )
 from modelwright.project.table import TABLE, Workbench
 from modelwright.project.watched import Watched
-from modelwright.serve.function import load
+from modelwright.serve.function import Function, Prediction, load
 from modelwright.state.database import State
+
+T = TypeVar("T")
 
 
 def _now() -> datetime:
@@ -137,16 +140,25 @@ class Project:
         return live.monitor(self._bench(), self.root, self._clock().timestamp())
 
     def predict(self, rows: Iterable[Mapping[str, Any]], batch: int = 256) -> Iterator[Answered]:
-        """Answer rows with the packaged function here: that of the newest version. Texts are read as in a table."""
-        version = sealed.newest(self._state)
-        function = load(sealed.package_folder(self._store, version))
-        for some in _batches(rows, batch):
-            for prediction in function.predict(some, lenient=True):
-                outputs = {
-                    name: {"value": answer.value, "confidence": answer.confidence}
-                    for name, answer in prediction.outputs.items()
-                }
-                yield Answered(version.number, outputs)
+        """Answer rows with the packaged function here: that of the newest version. Texts are read as in a table.
+
+        Raises RequestError that names the row (from 1), unless `rows` is a collection of one.
+        """
+        alone = isinstance(rows, Sized) and len(rows) == 1
+        placed = ((None if alone else f"row {number}", row) for number, row in enumerate(rows, start=1))
+        return self._answers(*self._packaged(), placed, batch)
+
+    def predict_file(self, path: Path, batch: int = 256) -> Iterator[Answered]:
+        """Answer every row of a .csv, .tsv or .jsonl file, which is read as the project's data is.
+
+        Columns have the data's names or the signature's; those that are no inputs are left out. Raises
+        DataError for a file that is broken, empty, or lacks an input, and RequestError that names the row.
+        """
+        version, function = self._packaged()
+        table = asked.read(path, self.opened.file.data)
+        return self._answers(
+            version, function, asked.input_rows(table, function.signature, self.opened), batch
+        )
 
     # -- history -------------------------------------------------------------------------------------------
 
@@ -195,17 +207,29 @@ class Project:
         fingerprint = Fingerprint(cache=self.root / "cache" / "code.json")
         return Runner(self._store, fingerprint, progress=self._progress, timer=time.perf_counter)
 
+    def _packaged(self) -> tuple[int, Function]:
+        version = sealed.newest(self._state)
+        return version.number, load(sealed.package_folder(self._store, version))
+
+    @staticmethod
+    def _answers(
+        version: int,
+        function: Function,
+        placed: Iterable[tuple[str | None, Mapping[str, Any]]],
+        batch: int,
+    ) -> Iterator[Answered]:
+        """Yield the answers to rows, each given with its place for messages."""
+        for some in _batches(placed, batch):
+            read = [function.rows.read(row, lenient=True, where=where) for where, row in some]
+            for answer in function.answer(function.rows.columns(read)):
+                yield Answered(version, Prediction(answer).as_json())
+
     def _bench(self) -> Workbench:
         digests = FileDigests(self.root / "cache" / "files.json")
         return Workbench(self.opened, self._store, self._state, digests)
 
 
-def _batches(rows: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Mapping[str, Any]]]:
-    some: list[Mapping[str, Any]] = []
-    for row in rows:
-        some.append(row)
-        if len(some) == size:
-            yield some
-            some = []
-    if some:
+def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(rows)
+    while some := list(islice(rest, size)):
         yield some

@@ -5,8 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 
-import charset_normalizer
-
 from modelwright.core.errors import DataError, Problem
 
 _WORD = re.compile(r"\w{1,20}")
@@ -54,6 +52,8 @@ def decode(data: bytes, *, name: str, stated: str | None) -> tuple[str, str]:
             return text, "gb18030"
     except UnicodeDecodeError:
         pass
+    import charset_normalizer  # only the extra `learn` has it, and `predict --file` reads text without
+
     sample = data[:SAMPLE_BYTES].rpartition(b"\n")[0] or data  # whole lines: no character is cut in two
     best = charset_normalizer.from_bytes(sample, cp_isolation=list(KNOWN)).best()
     if best is None:
