@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from toy_stages import LOG, run_loop, runner_of
@@ -68,7 +69,7 @@ def test_a_run_killed_at_random_instants_ends_with_the_same_bits(tmp_path: Path)
     assert digests(root) == digests(tmp_path / "unbroken")
 
 
-def killed_at_event(number: int, root: Path, **options: bool) -> bool:
+def killed_at_event(number: int, root: Path, **options: Any) -> bool:
     """Run the loop in a forked child that dies at its n-th touch of the file system; tells whether it did."""
     child = os.fork()
     if child == 0:
@@ -135,7 +136,7 @@ def test_a_forced_run_killed_at_any_touch_has_the_old_or_the_new(
     number = first
     while True:
         shutil.copytree(tmp_path / "old", root)
-        killed = killed_at_event(number, root, force=True)
+        killed = killed_at_event(number, root, forced_by="--force")
         run_loop(runner_of(root), rows=6, epochs=1, log=log)
         assert not log.exists()  # one of the two was whole at every instant: nothing is made again
         check_sound(root)

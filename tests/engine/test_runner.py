@@ -59,7 +59,7 @@ def test_foretelling_says_the_same_and_does_nothing(tmp_path: Path) -> None:
     same, other = (learn_step(plan.sealed, train, epochs) for epochs in (3, 4))
     assert runner.foretell(same).artifact == learn.artifact
     assert not runner.foretell(same).would_run
-    assert runner.foretell(same, force=True).why == "--force"
+    assert runner.foretell(same, forced_by="--force").why == "--force"
     told = runner.foretell(other)
     assert (told.would_run, told.why, told.artifact) == (True, "config `learn.epochs` 3 → 4", None)
     assert runner.store.find("learn", told.key) is None
@@ -115,9 +115,9 @@ def test_force_makes_it_again_from_nothing(tmp_path: Path) -> None:
     log = tmp_path / LOG
     runner = runner_of(tmp_path / "store")
     first = run_loop(runner, log=log)
-    forced = run_loop(runner, log=log, force=True)
+    forced = run_loop(runner, log=log, forced_by="--from")
     assert statuses(forced) == ["cached", "cached", "done"]
-    assert forced[2].why == "--force"
+    assert forced[2].why == "--from"
     assert forced[2].artifact == first[2].artifact
     assert log.read_text().split() == ["data", "plan", "learn", "learn"]
 
@@ -147,7 +147,7 @@ def test_a_forced_run_that_fails_leaves_the_sealed_result(tmp_path: Path) -> Non
     step = learn_step(plan.sealed, data.sealed.part("train"), 3)
     broken = replace(step, arguments={**step.arguments, "log": tmp_path})  # a folder: cannot be written to
     with pytest.raises(IsADirectoryError):
-        runner.run(broken, force=True)
+        runner.run(broken, forced_by="--force")
     assert runner.store.verify(learn.sealed) == ()
     assert runner.run(step).status == "cached"
 

@@ -407,18 +407,18 @@ def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path: Path) -> None:
 
 def test_differences_name_what_changed() -> None:
     old = MadeFrom(
-        code={"a": "1", "b": "1"},
+        code={"a": "1", "b": "1", "f": "1"},
         config={"learn": {"epochs": 3, "seed": 0}, "gone": None},
         inputs={"train": "1"},
         files={"data.source": "1"},
-        libraries={"torch": "2.13.0"},
+        libraries={"torch": "2.13.0", "scipy": "1.2"},
     )
     new = MadeFrom(
-        code={"a": "2", "b": "1", "c": "1", "d": "1", "e": "1"},
+        code={"a": "2", "b": "1", "c": "1", "d": "1", "e": "1", "g": "1"},
         config={"learn": {"epochs": 4, "seed": 0, "batch": "auto"}},
         inputs={"train": "2"},
         files={"data.source": "2"},
-        libraries={"torch": "2.14.0", "numpy": "2.4"},
+        libraries={"torch": "2.14.0", "numpy": "2.4", "polars": "1.3"},
     )
     assert differences(old, new) == [
         "config `gone` null → absent",
@@ -426,11 +426,26 @@ def test_differences_name_what_changed() -> None:
         "config `learn.epochs` 3 → 4",
         "input train changed",
         "data.source changed",
-        "code of a, c, d and 1 more changed",
-        "library numpy absent → 2.4",
+        "code of a changed",
+        "uses code of c, d, e and 1 more",
+        "no longer uses code of f",
         "library torch 2.13.0 → 2.14.0",
+        "uses libraries numpy 2.4, polars 1.3",
+        "no longer uses library scipy",
     ]
     assert differences(new, new) == []
+
+
+def test_what_is_used_no_longer_was_not_changed() -> None:
+    """As when `model.learner` goes from one that needs torch to one that needs lightgbm."""
+    old = MadeFrom(code={"base": "1", "probe": "1"}, libraries={"numpy": "2.4", "torch": "2.13.0"})
+    new = MadeFrom(code={"base": "1", "trees": "1"}, libraries={"numpy": "2.4", "lightgbm": "4.6"})
+    assert differences(old, new) == [
+        "uses code of trees",
+        "no longer uses code of probe",
+        "uses library lightgbm 4.6",
+        "no longer uses library torch",
+    ]
 
 
 JSONS = st.recursive(

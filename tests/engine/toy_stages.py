@@ -66,7 +66,7 @@ def runner_of(root: Path, **options: Any) -> Runner:
 def run_loop(
     runner: Runner, *, rows: int = 40, epochs: int = 3, log: Path | None = None, **options: Any
 ) -> list[Outcome]:
-    """Run data, plan and learn; `options` (force, keep) go to learn."""
+    """Run data, plan and learn; `options` (forced_by, keep) go to learn."""
     data = runner.run(
         Step("data", toy_data, config={"data": {"rows": rows}}, arguments={"rows": rows, "log": log})
     )

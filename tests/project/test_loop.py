@@ -201,6 +201,14 @@ def test_versions_show_and_diff(folder, first):
         assert project.diff("1", str(numbers[0])).a == "version 1"
 
 
+def test_the_option_that_makes_a_stage_again_is_its_reason(folder, first):
+    project = Project(declared(), folder=folder)
+    after = {stage.name: stage.why for stage in project.run(to="plan", start="plan").stages}
+    assert after == {"data": "", "plan": "--from"}
+    whole = {stage.name: stage.why for stage in project.run(to="plan", start="plan", force=True).stages}
+    assert whole == {"data": "--force", "plan": "--force"}
+
+
 def test_predict_answers_with_the_newest_package(folder, first):
     project = Project(declared(), folder=folder)
     answers = list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))

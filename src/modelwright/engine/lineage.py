@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from modelwright.core import digest
-
-_SHOWN = 3  # changed things of one sort that an explanation names before it counts the rest
-_VALUE_CHARACTERS = 40
+from modelwright.engine.changes import config_changes, counted
 
 
 @dataclass(frozen=True)
@@ -53,47 +51,52 @@ class MadeFrom:
 
 
 def differences(old: MadeFrom, new: MadeFrom) -> list[str]:
-    """Return in words what changed, what the user most likely did first; empty when nothing did."""
+    """Return in words what changed, what the user most likely did first; empty when nothing did.
+
+    Code and libraries that come into use or fall out of it, as with another learner or kind, are told apart
+    from those that were edited or upgraded.
+    """
+    code, libraries = _compare(old.code, new.code), _compare(old.libraries, new.libraries)
+    upgraded = [f"{name} {old.libraries[name]} → {new.libraries[name]}" for name in libraries.changed]
+    used = [f"{name} {new.libraries[name]}" for name in libraries.came]
     return [
-        *(
-            f"config `{path}` {_show(a)} → {_show(b)}"
-            for path, a, b in _config_changes(old.config, new.config)
-        ),
-        *_named("input {} changed", _changed(old.inputs, new.inputs)),
-        *_named("{} changed", _changed(old.files, new.files)),
-        *_named("code of {} changed", _changed(old.code, new.code)),
-        *(
-            f"library {name} {old.libraries.get(name, 'absent')} → {new.libraries.get(name, 'absent')}"
-            for name in _changed(old.libraries, new.libraries)
-        ),
+        *config_changes(old.config, new.config),
+        *_named("input {} changed", _compare(old.inputs, new.inputs).all),
+        *_named("{} changed", _compare(old.files, new.files).all),
+        *_named("code of {} changed", code.changed),
+        *_named("uses code of {}", code.came),
+        *_named("no longer uses code of {}", code.went),
+        *_named(f"{_library(upgraded)} {{}}", upgraded),
+        *_named(f"uses {_library(used)} {{}}", used),
+        *_named(f"no longer uses {_library(libraries.went)} {{}}", libraries.went),
     ]
 
 
-def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+@dataclass(frozen=True)
+class _Comparison:
+    """Names, sorted: those whose value changed, those that only the new side has, and only the old one."""
+
+    changed: list[str]
+    came: list[str]
+    went: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        """Return all of them, sorted."""
+        return sorted([*self.changed, *self.came, *self.went])
 
 
-def _named(pattern: str, names: list[str]) -> list[str]:
-    if not names:
-        return []
-    more = len(names) - _SHOWN
-    return [pattern.format(", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else ""))]
+def _compare(old: Mapping[str, str], new: Mapping[str, str]) -> _Comparison:
+    return _Comparison(
+        changed=sorted(name for name in old.keys() & new.keys() if old[name] != new[name]),
+        came=sorted(new.keys() - old.keys()),
+        went=sorted(old.keys() - new.keys()),
+    )
 
 
-_ABSENT = object()
+def _named(pattern: str, names: Sequence[str]) -> list[str]:
+    return [pattern.format(counted(names))] if names else []
 
 
-def _config_changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in sorted(old.keys() | new.keys()):
-            inner = f"{path}.{name}" if path else str(name)
-            yield from _config_changes(old.get(name, _ABSENT), new.get(name, _ABSENT), inner)
-    elif old is _ABSENT or new is _ABSENT or digest.canonical_json(old) != digest.canonical_json(new):
-        yield path, old, new
-
-
-def _show(value: Any) -> str:
-    if value is _ABSENT:
-        return "absent"
-    text = value if isinstance(value, str) else digest.canonical_json(value)
-    return text if len(text) <= _VALUE_CHARACTERS else text[: _VALUE_CHARACTERS - 1] + "…"
+def _library(names: Sequence[str]) -> str:
+    return "library" if len(names) == 1 else "libraries"

@@ -120,29 +120,30 @@ class Runner:
             libraries=libraries,
         )
 
-    def foretell(self, step: Step, *, force: bool = False) -> Foretold:
+    def foretell(self, step: Step, *, forced_by: str | None = None) -> Foretold:
         """Say what `run` would do, without doing it."""
         made_from = self.made_from(step)
         key = made_from.key(step.name)
         look = self.store.look(step.name, key)
-        would_run = force or look.artifact is None
-        why = self._why(step.name, made_from, look, force=force) if would_run else ""
+        would_run = forced_by is not None or look.artifact is None
+        why = self._why(step.name, made_from, look, forced_by) if would_run else ""
         return Foretold(step.name, key, would_run, why, look.artifact)
 
-    def run(self, step: Step, *, force: bool = False, keep: bool = False) -> Outcome:
+    def run(self, step: Step, *, forced_by: str | None = None, keep: bool = False) -> Outcome:
         """Return the step's sealed artifact, made now if need be.
 
-        force: make it even if it is sealed, from an empty scratch folder; the sealed one stays until the new
-        one is. keep: adopt what the stage made last instead of making it. Raises what the function raises
-        (then nothing is sealed and its scratch folder stays), StateError when there is nothing to keep, and
-        MachineError on a full disk.
+        forced_by: make it even if it is sealed, from an empty scratch folder, for this reason (`--force`);
+        the sealed one stays until the new one is. keep: adopt what the stage made last instead of making it.
+        Raises what the function raises (then nothing is sealed and its scratch folder stays), StateError when
+        there is nothing to keep, and MachineError on a full disk.
         """
-        assert not (force and keep), "to force is to make, to keep is not to make"
+        assert not (forced_by and keep), "to force is to make, to keep is not to make"
         started = self._timer()
         made_from = self.made_from(step)
         key = made_from.key(step.name)
         look = self.store.look(step.name, key)
-        why = self._why(step.name, made_from, look, force=force)
+        why = self._why(step.name, made_from, look, forced_by)
+        force = forced_by is not None
         try:
             if look.artifact is not None and not force:
                 outcome = self._outcome(step, "cached", started, "", look.artifact)
@@ -234,9 +235,9 @@ class Runner:
                 )
             )
 
-    def _why(self, stage: str, made_from: MadeFrom, look: Look, *, force: bool) -> str:
-        if force and look.artifact is not None:
-            return "--force"
+    def _why(self, stage: str, made_from: MadeFrom, look: Look, forced_by: str | None) -> str:
+        if forced_by is not None and look.artifact is not None:
+            return forced_by
         if look.damage is not None:
             return f"artifact damaged: {look.damage}"
         latest = self.store.latest(stage)

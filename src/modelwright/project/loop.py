@@ -56,23 +56,21 @@ def travel(
 ) -> Journey:
     """Run the loop up to a stage. A stage's failure ends the journey and is told in it, with its problems.
 
-    start: make this stage and all after it again; keep: adopt the last sealed result of these stages.
+    start: make this stage and all after it again; keep: adopt the last sealed result of these stages; force:
+    make all again that are not kept.
     """
     last = stage_position(to)
     first_forced = 0 if force else stage_position(start) if start else len(STAGE_NAMES)
+    reason = "--force" if force else "--from"
     for name in keep:
         stage_position(name)
     journey = Journey()
     for position, name in enumerate(TABLE):
         if position > last:
             return journey
+        forced = position >= first_forced and name not in keep
         outcome = _run_one(
-            bench,
-            runner,
-            name,
-            journey,
-            force=position >= first_forced and name not in keep,
-            keep=name in keep,
+            bench, runner, name, journey, forced_by=reason if forced else None, keep=name in keep
         )
         if outcome is None:
             return journey
@@ -104,10 +102,10 @@ def unknown_classes(bench: Workbench) -> Iterator[Problem]:
 
 
 def _run_one(
-    bench: Workbench, runner: Runner, name: str, journey: Journey, *, force: bool, keep: bool
+    bench: Workbench, runner: Runner, name: str, journey: Journey, *, forced_by: str | None, keep: bool
 ) -> Outcome | None:
     try:
-        outcome = runner.run(TABLE[name](bench), force=force, keep=keep)
+        outcome = runner.run(TABLE[name](bench), forced_by=forced_by, keep=keep)
     except ModelwrightError as error:
         journey.problems = error.problems
         journey.rows.append(StageRow(name, FAILED, 0.0, error.problems[0].found))
