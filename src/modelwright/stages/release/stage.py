@@ -43,7 +43,7 @@ def release(
     """
     version, production = state.version(number), state.production()
     if production is not None and production.number == number:
-        return Released(ALREADY, (), production.number)
+        return Released(ALREADY, (), None)
     now = production.package_digest if production else None
     if any(one.requirement.bar.champion for one in verdicts) and version.champion_digest != now:
         raise StateError(
