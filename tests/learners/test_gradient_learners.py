@@ -157,7 +157,8 @@ def test_killed_at_random_it_ends_with_the_same_bytes(name: str, folder: Path, t
         environment = {**os.environ, "PYTHONHASHSEED": str(random.Random(str(place)).randrange(1000))}
         run = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         assert run.stdout is not None
-        assert run.stdout.readline() == b"learning\n"
+        with run.stdout:
+            assert run.stdout.readline() == b"learning\n"
         return run
 
     whole = begin(tmp_path / "whole")

@@ -10,7 +10,6 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-import onnxruntime
 import pytest
 import real_tables
 from hypothesis import given, settings
@@ -25,6 +24,7 @@ from modelwright.learners import exports
 from modelwright.learners._trees_onnx import Answers, Feature, graph
 from modelwright.learners.base import Examples, Machine, Setup, Training
 from modelwright.serve.function import Function
+from modelwright.serve.ort import onnxruntime
 from modelwright.serve.package import Package
 
 TREES = learners.get("trees")

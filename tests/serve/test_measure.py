@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from modelwright.core.errors import PackageError
@@ -57,6 +62,43 @@ def test_the_same_seed_gives_the_same_arrivals() -> None:
     plan = Plan(load=50, requests=100, seconds=10, seed=3)
     assert _arrivals(plan) == _arrivals(plan)
     assert _arrivals(plan)[-1] == pytest.approx(2.0, rel=0.5)
+
+
+def test_a_load_of_one_request_a_year_measures_one_request(packages: dict[str, Path]) -> None:
+    rows = [{"question": "new car"}]
+    begun = time.monotonic()
+    found = latencies(load(packages["text"]), rows, Plan(load=1 / 31_536_000, requests=100, seconds=5))
+    assert len(found) == 1
+    assert time.monotonic() - begun < 5
+
+
+_PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-P", "-m", "modelwright.serve.measure"])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process can ask for this")
+def test_measuring_ends_with_the_run_that_asked_for_it() -> None:
+    command = [sys.executable, "-c", _PARENT]
+    # The task never comes, and its pipe stays open here: only the parent's end can end the child.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        while "pipe" not in Path(f"/proc/{child.pid}/wchan").read_text():  # until it waits for its task
+            time.sleep(0.01)
+        parent.kill()
+        assert psutil.wait_procs([child], timeout=20)[1] == []
+
+
+def test_the_runtime_reports_to_nobody(packages: dict[str, Path], tmp_path: Path) -> None:
+    program = "import sys, modelwright; modelwright.load(sys.argv[1])('new car')"
+    kept = {name: value for name, value in os.environ.items() if name not in {"CI", "ORT_DISABLE_TELEMETRY"}}
+    environment = {**kept, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", program, str(packages["text"])], env=environment, check=True)
+    assert list(tmp_path.rglob("*onnxruntime*")) == [], "its telemetry keeps a database of what it would send"
 
 
 def test_a_package_that_is_damaged_is_not_measured(packages: dict[str, Path], tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import onnxruntime
-
 from modelwright.core.errors import PackageError, Problem
+from modelwright.serve.ort import onnxruntime
 
 # ONNX is written in protocol buffers. These tables name, for each kind of message that can hold a tensor, the
 # fields that lead on to another one (field numbers of onnx.proto, IR version 13).

@@ -8,9 +8,7 @@ up the next batch.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import selectors
-import signal
 import socket
 import sys
 import time
@@ -24,11 +22,11 @@ from typing import Any
 from modelwright.core.errors import UserError
 from modelwright.serve.frames import Unpacker, packed
 from modelwright.serve.function import Function, load
+from modelwright.serve.parent import die_with_parent
 
 _READ_BYTES = 1 << 16
 _WARM_UP_ROWS = (1, 1)  # and a full batch
 WAIT_SHARE = 0.25  # of the last pass's time: what waiting costs stays small beside what it can save
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -144,12 +142,6 @@ def _warm_up(function: Function, max_batch: int) -> None:
         function.answer(function.rows.columns(missing), max_batch)
 
 
-def _die_with_gateway() -> None:
-    """Have Linux end this process with its parent, even during a pass; elsewhere it ends after it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Load the package, say so, and answer until the gateway closes the socket."""
     parser = argparse.ArgumentParser(prog="modelwright.serve.worker", description=main.__doc__)
@@ -161,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     connection = socket.socket(fileno=options.socket)
-    _die_with_gateway()
+    die_with_parent()
     try:
         function = load(options.package, threads=options.threads)
         _warm_up(function, options.max_batch)

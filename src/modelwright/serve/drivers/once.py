@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import onnxruntime
-
 from modelwright.core.errors import PackageError, Problem
 from modelwright.kinds.base import Array
 from modelwright.serve.drivers import Running
 from modelwright.serve.graph import open_session
+from modelwright.serve.ort import onnxruntime
 
 GRAPH = "model"
 
