@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -356,6 +357,17 @@ def test_a_migration_that_fails_leaves_the_old_schema(
     again = State.open(path)
     assert again.looks("t") == 0
     assert again.version(1).number == 1
+
+
+def test_a_database_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    maker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # not yet in WAL mode
+    maker.execute("BEGIN IMMEDIATE")
+    made = threading.Timer(0.3, lambda: maker.execute("ROLLBACK"))
+    made.start()
+    assert State.open(path).versions() == []
+    made.join()
+    maker.close()
 
 
 # -- what can be wrong with it -------------------------------------------------------------------------------

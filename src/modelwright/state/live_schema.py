@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from modelwright.core.errors import MachineError, Problem, StateError
+from modelwright.state.write_ahead import use_write_ahead_log
 
 BUSY_S = 10.0  # another process's transaction lasts milliseconds
 
@@ -72,7 +73,7 @@ def make(path: Path) -> None:
                 return
             # Both must precede the first table, and neither may stand in a transaction.
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that `prune` can give space back
-            connection.execute("PRAGMA journal_mode = WAL")
+            use_write_ahead_log(connection.execute, BUSY_S)
             with transaction(connection):
                 version = _version(connection)
                 if version > len(_STEPS):

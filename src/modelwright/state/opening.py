@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from modelwright.core.errors import MachineError, Problem, StateError
 from modelwright.state.schema import HEAD
+from modelwright.state.write_ahead import use_write_ahead_log
 
 BUSY_S = 30.0  # how long a process waits for another's transaction; ours last milliseconds
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -82,7 +83,7 @@ def _set_up_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # the driver would begin transactions by itself, and too late
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    use_write_ahead_log(cursor.execute, BUSY_S)
     cursor.execute("PRAGMA synchronous = FULL")  # a release that was acknowledged survives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
