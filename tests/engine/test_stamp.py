@@ -32,7 +32,11 @@ class World:
 
     @property
     def made(self) -> Watch:
-        return Watch(files=(self.root / "artifact.json",), databases=(self.root / "state.db",))
+        return Watch(
+            files=(self.root / "artifact.json",),
+            databases=(self.root / "state.db",),
+            sealed=(self.root / "model.onnx",),
+        )
 
     @property
     def path(self) -> Path:
@@ -56,6 +60,7 @@ def world(tmp_path: Path) -> World:
         "code/a.py",
         "code/b/c.py",
         "artifact.json",
+        "model.onnx",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
@@ -99,6 +104,8 @@ CHANGES = {
     "a template": edit("code/b/page.html.j2"),
     "a library": lambda root: (root / "site" / "torch-2.14.dist-info").mkdir(),
     "an artifact": edit("artifact.json"),
+    "a sealed file": edit("model.onnx"),
+    "a sealed file goes": lambda root: (root / "model.onnx").unlink(),
     "the state": commit,
 }
 

@@ -34,7 +34,8 @@ class Watch:
     files: by signature; contents: by content, whatever their signature (the project file, which editors
     save without changing it); folders: every file below; sources: every file below but compiled ones (code,
     and the templates beside it); listings: folders whose own time tells that a member came or went
-    (site-packages); databases: SQLite files with their write-ahead logs.
+    (site-packages); databases: SQLite files with their write-ahead logs; sealed: files of artifacts, by
+    signature alone however young it is, since nobody writes into them.
     """
 
     files: tuple[Path, ...] = ()
@@ -43,6 +44,7 @@ class Watch:
     sources: tuple[Path, ...] = ()
     listings: tuple[Path, ...] = ()
     databases: tuple[Path, ...] = ()
+    sealed: tuple[Path, ...] = ()
 
 
 Taken = Mapping[str, Mapping[str, Any]]
@@ -139,17 +141,22 @@ def _holds(taken: Taken) -> bool:
 
 
 def _find(sort: str, place: str, now_ns: int) -> Any:
-    if sort == "contents":
-        return _content(place)
-    if sort == "folders":
-        return _tree(filestat.below(place), place, now_ns)
-    if sort == "sources":
-        return _tree(filestat.below(place, _COMPILED), place, now_ns)
-    if sort == "listings":
-        return _listing(place)
-    if sort == "databases":
-        return [_file(place, filestat.of(place), now_ns), _log(place)]
-    return _file(place, filestat.of(place), now_ns)
+    match sort:
+        case "contents":
+            found: Any = _content(place)
+        case "folders":
+            found = _tree(filestat.below(place), place, now_ns)
+        case "sources":
+            found = _tree(filestat.below(place, _COMPILED), place, now_ns)
+        case "listings":
+            found = _listing(place)
+        case "databases":
+            found = [_file(place, filestat.of(place), now_ns), _log(place)]
+        case "sealed":
+            found = _signature(place)
+        case _:
+            found = _file(place, filestat.of(place), now_ns)
+    return found
 
 
 def _same(sort: str, place: str, found: Any) -> bool:
@@ -164,6 +171,8 @@ def _same(sort: str, place: str, found: Any) -> bool:
         return bool(found == _listing(place))
     if sort == "databases":
         return _same_file(place, filestat.of(place), found[0]) and _log(place) == found[1]
+    if sort == "sealed":
+        return bool(found == _signature(place))
     return _same_file(place, filestat.of(place), found)
 
 
@@ -184,6 +193,11 @@ def _same_file(place: str, signature: filestat.FileStat | None, found: Any) -> b
     if signature is None or found is None:
         return signature is None and found is None
     return list(signature) == found[0] and (found[1] is None or found[1] == _content(place))
+
+
+def _signature(place: str) -> list[int] | None:
+    signature = filestat.of(place)
+    return list(signature) if signature is not None else None
 
 
 def _content(place: str) -> str | None:

@@ -52,6 +52,7 @@ class Watched:
         if result.problems:
             return
         seals = tuple(artifact.path / "artifact.json" for artifact in bench.made.values())
-        made = stamp.Watch(files=seals, databases=(self.root / "state.db",))
+        sealed = tuple(one.path / name for one in bench.made.values() for name in one.files)
+        made = stamp.Watch(files=seals, databases=(self.root / "state.db",), sealed=sealed)
         said = stamp.StampedResult(stamped.text(result), result.exit_code)
         stamp.write(stamped.place(self.path), arguments, self.taken, made, said)
