@@ -1,6 +1,7 @@
 """A run with nothing to do: answered from the stamp, with the same result, loading next to nothing."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -31,9 +32,17 @@ def project(tmp_path, monkeypatch):
     place = stamped.place(file)
     place.parent.mkdir()
     said = stamp.StampedResult(stamped.text(RESULT), RESULT.exit_code)
-    assert stamp.write(place, stamped.arguments("release", ["a=1"]), before, stamp.Watch(), said)
+    assert stamp.write(place, stamped.arguments(file, "release", ["a=1"]), before, stamp.Watch(), said)
     monkeypatch.chdir(tmp_path)
     return file
+
+
+def test_a_copied_project_does_not_answer_with_the_originals_results(project, tmp_path):
+    copied = tmp_path / "copy"
+    shutil.copytree(tmp_path, copied, ignore=lambda *_: ["copy"])
+    (copied / "modelwright.yaml").write_text("function: another\n")
+    assert stamped.read(project, "release", ["a=1"]) is not None
+    assert stamped.read(copied / "modelwright.yaml", "release", ["a=1"]) is None
 
 
 def test_the_result_is_the_same_with_every_stage_cached(project):

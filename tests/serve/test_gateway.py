@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -21,7 +22,10 @@ from tiny_serving import Releases, linear_body, running, sealed
 from modelwright.core.digest import of_folder
 from modelwright.core.requirement import parse
 from modelwright.core.signature import Signature
+from modelwright.serve.config import ServeConfig
+from modelwright.serve.gateway import Gateway
 from modelwright.serve.server import Live, Server
+from modelwright.serve.telemetry import Telemetry
 from modelwright.state.live import LiveRecord
 
 
@@ -218,6 +222,22 @@ def test_a_package_that_was_not_judged_is_not_served(packages: dict[str, Path]) 
         assert releases.changed.wait(60)
         assert [problem.id for problem in releases.refused] == ["serve.other-package"]
         assert ask(server).json()["version"] == 1
+
+
+def test_a_gateway_that_is_too_slow_here_condemns_no_release(packages: dict[str, Path]) -> None:
+    releases = Releases(packages["linear"])
+    with running(releases) as server:
+        releases.ask(packages["shifted"])
+        assert releases.changed.wait(60)
+        assert ask(server).json()["version"] == 2
+    # On a machine so busy that no worker comes up in time: it keeps trying, and the release stays as it is.
+    config = ServeConfig(port=0, start_timeout_s=0.001)
+    gateway = Gateway("measure", config, releases, Telemetry("measure"))
+    for _ in range(3):
+        asyncio.run(gateway.look())
+    assert gateway.current is None
+    assert releases.refused == []
+    assert releases.statuses() == ["retired", "serving"]
 
 
 def test_a_package_of_another_function_is_not_served(packages: dict[str, Path], tmp_path: Path) -> None:

@@ -267,3 +267,32 @@ def test_many_idle_connections_do_not_keep_others_out(server: Server) -> None:
         for _ in range(300):
             stack.enter_context(connected(server))
         assert still_answers(server)
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "anything"])
+def test_an_upgrade_is_refused_and_its_body_is_no_second_request(server: Server, protocol: str) -> None:
+    smuggled = b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+    with connected(server) as connection:
+        lines = ("connection: upgrade", f"upgrade: {protocol}", f"content-length: {len(smuggled)}")
+        connection.sendall(head(*lines))
+        assert answer(connection)[0] == 400
+        with contextlib.suppress(OSError):
+            connection.sendall(smuggled)
+        assert closed(connection)
+
+
+def test_trailers_without_end_are_cut_off(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(head("transfer-encoding: chunked") + b"0\r\n")
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 20_000_000:
+                sent += connection.send(b"x: " + b"a" * 10_000 + b"\r\n")
+        assert sent < 20_000_000, "the server reads on for ever"
+
+
+def test_a_body_in_tiny_chunks_is_read(server: Server) -> None:
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in GOOD + b" " * 20_000)
+    with connected(server) as connection:
+        connection.sendall(head("transfer-encoding: chunked") + chunks + b"0\r\n\r\n")
+        assert answer(connection)[0] == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,8 +93,12 @@ def _candidates(store: Store) -> list[tuple[Path, str, str]]:
         (folder, folder.parent.name, folder.name)
         for sort in ("objects", "scratch")
         for folder in sorted((store.root / sort).glob("*/*"))
+        if _OURS.fullmatch(folder.name) and folder.is_dir()  # what else lies there is not ours to remove
     ]
     return leftovers + published
+
+
+_OURS = re.compile(rf"[0-9a-f]{{{SHORT_KEY}}}")
 
 
 class _Count:

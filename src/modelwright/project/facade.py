@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from modelwright.core.errors import ProjectError
+from modelwright.core.errors import MachineError, PackageError, Problem, ProjectError
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.files import FileDigests
 from modelwright.engine.fingerprint import Fingerprint
@@ -102,7 +103,9 @@ class Project:
         )
         looking.write_reports(bench, journey, self.root / "reports")
         if self.opened.path is not None:
-            watched.stamp(bench, stamped.arguments(to, self.settings), result)
+            # Where it cannot be written, the next run is only slower.
+            with suppress(OSError, MachineError):
+                watched.stamp(bench, stamped.arguments(self.opened.path, to, self.settings), result)
         return result
 
     def check(self) -> CheckReport:
@@ -209,7 +212,19 @@ class Project:
 
     def _packaged(self) -> tuple[int, Function]:
         version = sealed.newest(self._state)
-        return version.number, load(sealed.package_folder(self._store, version))
+        folder = sealed.package_folder(self._store, version)
+        function = load(folder)
+        if function.digest != version.package_digest:
+            raise PackageError(
+                Problem(
+                    "versions.other-package",
+                    f"version {version.number} is the package that was judged, {version.package_digest[:12]}",
+                    f"another one in its place, {function.digest[:12]}",
+                    "restore the store from a copy, or make the package again: modelwright package --force",
+                    str(folder),
+                )
+            )
+        return version.number, function
 
     @staticmethod
     def _answers(

@@ -70,7 +70,7 @@ class ProjectFile(BaseModel):
         description='metric: bar, for example `accuracy: ">= 0.97"`, `recall[fraud]: ">= 0.9"`, '
         '`latency_p95: "<= 15 ms"`, `accuracy where lang == \'zh\': ">= champion - 0.01"`',
     )
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="the confidence of every interval")
+    confidence: float = Field(0.95, gt=0.5, le=0.9999, description="the confidence of every interval")
     data: DataConfig = Field(DataConfig(), description="what the function learns from and is proved on")
     model: ModelConfig = Field(ModelConfig(), description="the learner, and its own options")
     learn: LearnConfig = Field(LearnConfig(), description="how to train")

@@ -1,6 +1,6 @@
 """A run with nothing to do, answered from the engine's stamp without loading anything. Light imports only.
 
-`Project.run` writes the stamp: `stamp.write(place(file), arguments(to, settings), before, made,
+`Project.run` writes the stamp: `stamp.write(place(file), arguments(file, to, settings), before, made,
 StampedResult(text(result), result.exit_code))`. The command line reads it here before all else.
 """
 
@@ -23,9 +23,9 @@ def place(file: Path) -> Path:
     return file.absolute().parent / ".modelwright" / "stamp.json"
 
 
-def arguments(to: str, settings: Sequence[str]) -> dict[str, Any]:
-    """Return all that decides what a run prints, beside the files."""
-    return {"to": to, "settings": list(settings)}
+def arguments(file: Path, to: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Return all that decides what a run prints, beside the files; a copied project has a stamp of another."""
+    return {"file": str(file.absolute()), "to": to, "settings": list(settings)}
 
 
 def text(result: RunResult) -> str:
@@ -36,7 +36,7 @@ def text(result: RunResult) -> str:
 
 def read(file: Path, to: str, settings: Sequence[str]) -> RunResult | None:
     """Return what the stamped run said, every stage now cached, or None when there is something to do."""
-    found = stamp.read_if_unchanged(place(file), arguments(to, settings))
+    found = stamp.read_if_unchanged(place(file), arguments(file, to, settings))
     if found is None:
         return None
     try:

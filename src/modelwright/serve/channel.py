@@ -23,6 +23,10 @@ class WorkerLostError(Exception):
     """The worker ended before it answered."""
 
 
+class WorkerStartError(PackageError):
+    """The worker did not come up, and did not say that its package is to blame: this machine may be."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a worker answered: for each row each output's [value, confidence]; None where the body failed."""
@@ -177,16 +181,16 @@ async def start(
         return Worker(process, transport, connection, hello[1], hello[2])
     transport.abort()
     await asyncio.to_thread(_end, process)
-    raise PackageError(_failure(hello, package, process.returncode, timeout_s))
+    raise _failure(hello, package, process.returncode, timeout_s)
 
 
-def _failure(hello: list[Any], package: Path, code: int | None, timeout_s: float) -> list[Problem]:
+def _failure(hello: list[Any], package: Path, code: int | None, timeout_s: float) -> PackageError:
     if hello[0] == "failed":
-        return [
+        return PackageError(
             Problem(p["id"], p["rule"], p["found"], p["next"], p["where"] or str(package)) for p in hello[1]
-        ]
+        )
     found = f"no answer within {timeout_s:g} s" if hello[0] == "late" else f"it ended with code {code}"
-    return [
+    return WorkerStartError(
         Problem(
             "serve.worker-start",
             "a version's worker loads its package and says that it is ready",
@@ -194,7 +198,7 @@ def _failure(hello: list[Any], package: Path, code: int | None, timeout_s: float
             "look at what the worker printed; `modelwright predict` runs the same package here",
             str(package),
         )
-    ]
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 
 from modelwright.core.errors import ModelwrightError, PackageError, Problem
 from modelwright.core.signature import Signature
-from modelwright.serve.channel import Reply, Worker, WorkerLostError, start
+from modelwright.serve.channel import Reply, Worker, WorkerLostError, WorkerStartError, start
 from modelwright.serve.config import ServeConfig
 from modelwright.serve.rows import RowReader
 from modelwright.serve.telemetry import Telemetry
@@ -94,6 +95,8 @@ class Gateway:
         self._wishes = wishes
         self._telemetry = telemetry
         self._refused_release: int | None = None
+        self._delayed_release: int | None = None  # did not start here, which says nothing about its package
+        self._delays, self._again_at = 0, 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -124,13 +127,19 @@ class Gateway:
             return
         if self.current is not None and self.current.wish.release_id == wish.release_id:
             return
+        if wish.release_id == self._delayed_release and time.monotonic() < self._again_at:
+            return
         try:
             served = await self._start(wish)
         except PackageError as error:
-            self._refused_release = wish.release_id
             _LOG.error("version %d did not start: %s", wish.version, error)
+            if isinstance(error, WorkerStartError):
+                self._delay(wish)
+                return
+            self._refused_release = wish.release_id
             await asyncio.to_thread(self._wishes.failed, wish.release_id, error.problems[0])
             return
+        self._delayed_release, self._delays = None, 0
         old, self.current = self.current, served
         self._telemetry.traffic([(served.version, 1.0)])
         self._spawn(self._mend(served))
@@ -138,6 +147,12 @@ class Gateway:
             self._spawn(self._retire(old))
         _LOG.info("version %d answers", served.version)
         await asyncio.to_thread(self._wishes.moved, wish.release_id)
+
+    def _delay(self, wish: Wish) -> None:
+        """Try a release again later: a worker that comes too late, or dies, may be this machine's fault alone."""
+        self._delays = self._delays + 1 if self._delayed_release == wish.release_id else 1
+        self._delayed_release = wish.release_id
+        self._again_at = time.monotonic() + min(_FIRST_BACKOFF_S * 2**self._delays, _MAX_BACKOFF_S)
 
     async def answer(self, served: Served, rows: Sequence[Sequence[Any]]) -> Reply:
         """Return the worker's reply, asked once more where it crashed meanwhile; raises ServiceError.
