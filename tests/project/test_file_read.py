@@ -172,3 +172,10 @@ def test_any_mapping_is_a_project_or_a_project_error(mapping):
         assert all(problem.next_step and problem.found for problem in error.problems)  # noqa: PT017
     else:
         assert opened.signature.outputs
+
+
+@pytest.mark.parametrize("load", ["0 /s", "-5 /s", "fast", "5 ms"])
+def test_a_load_is_a_rate_above_nothing(load):
+    with pytest.raises(ProjectError) as caught:
+        file.from_mapping({"function": "f(a: number) -> b: category", "scenario": {"load": load}})
+    assert caught.value.problems[0].where == "scenario.load"

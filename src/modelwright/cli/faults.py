@@ -37,6 +37,15 @@ def mendable(error: BaseException) -> Problem | None:
             "no memory left",
             "lower `learn.batch`, use fewer rows, or use a machine with more memory",
         )
+    if isinstance(error, OSError) and (
+        error.errno == errno.ENAMETOOLONG or (error.errno == errno.ENOENT and error.filename is None)
+    ):
+        return Problem(
+            "machine.path",
+            "a path can be looked up on this machine",
+            f"{error.strerror}: {str(error.filename or 'the working folder')[:80]}",
+            "check the paths on the command line, and that the folder you are in still exists",
+        )
     if isinstance(error, OSError) and error.errno in _FULL:
         return Problem(
             "machine.disk-full",
@@ -90,7 +99,10 @@ def _project(arguments: Sequence[str]) -> Path | None:
     from modelwright.project.find import nearest
 
     named = [after for word, after in itertools.pairwise(arguments) if word == "--project"]
-    return nearest(Path(named[-1])) or nearest(Path(named[-1]).parent) if named else nearest(Path.cwd())
+    try:
+        return nearest(Path(named[-1])) or nearest(Path(named[-1]).parent) if named else nearest(Path.cwd())
+    except OSError:  # a name that is too long, or a working folder that is gone
+        return None
 
 
 def _write(text: str, project: Path | None) -> Path | None:

@@ -38,7 +38,7 @@ def full(place: Path) -> Problem:
         "machine.disk-full",
         rule="the disk must have room for what a stage makes",
         found=f"no space left ({free}); everything sealed before is whole",
-        next_step="free some space (`modelwright gc` shows what may go), then run again",
+        next_step="free some space (`modelwright gc` removes what no version needs), then run again",
         where=str(place),
     )
 

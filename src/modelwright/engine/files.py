@@ -30,7 +30,7 @@ class FileDigests:
         self._known: dict[str, tuple[FileStat, str]] = {}
         self._dirty = False
         if cache is not None:
-            with suppress(OSError, ValueError, TypeError, KeyError):
+            with suppress(OSError, RecursionError, ValueError, TypeError, KeyError):
                 data = json.loads(cache.read_text(encoding="utf-8"))
                 if data["format"] == _CACHE_FORMAT:
                     self._known = {

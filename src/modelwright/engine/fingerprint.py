@@ -151,7 +151,7 @@ class _Cache:
         self._stored: dict[str, Any] = {}
         self._dirty = False
         if path is not None:
-            with suppress(OSError, ValueError, TypeError, KeyError):
+            with suppress(OSError, RecursionError, ValueError, TypeError, KeyError):
                 data = json.loads(path.read_text(encoding="utf-8"))
                 self._stored = dict(data["modules"]) if data["format"] == _CACHE_FORMAT else {}
 

@@ -123,7 +123,7 @@ def read_if_unchanged(path: Path, arguments: Any) -> StampedResult | None:
         if not all(_holds(taken) for taken in record["taken"]):
             return None
         return StampedResult(str(record["result"]["text"]), int(record["result"]["exit_code"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, RecursionError, ValueError, KeyError, TypeError, AttributeError):
         return None  # no stamp, or a damaged one: the run is made in full and finds its artifacts sealed
 
 

@@ -192,7 +192,7 @@ class Store:
         try:
             data = json.loads((self.root / "latest" / f"{stage}.json").read_text(encoding="utf-8"))
             return Latest(data["key"], data["digest"], MadeFrom.from_json(data["made_from"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, RecursionError, ValueError, KeyError, TypeError):
             return None
 
     def record_latest(self, artifact: Artifact) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from modelwright.core.errors import MachineError, PackageError, Problem, ProjectError
 from modelwright.core.progress import Progress, Silent
+from modelwright.engine import disk
 from modelwright.engine.files import FileDigests
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
@@ -185,6 +186,9 @@ class Project:
 
     def gc(self) -> GcReport:
         """Free space: remove what no version and no latest run needs."""
+        disk.remove(
+            self.root / "cache"
+        )  # can be made again, and is the room that the database needs on a full disk
         return history.collect(self._state, self._store)
 
     def __repr__(self) -> str:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from modelwright.core.errors import Problem, ProjectError
 from modelwright.core.requirement import Requirement
 from modelwright.core.signature import Signature
+from modelwright.core.units import Unit, parse_quantity
 from modelwright.project import checks, overrides, wording
 from modelwright.project.find import FILE_NAME, find
 from modelwright.project.yaml_lines import MAX_BYTES, Document, dotted, read_document
@@ -53,6 +54,17 @@ class Scenario(BaseModel):
     load: str | None = Field(
         None, description="the load at which latency is measured (`50 /s`); by default one request at a time"
     )
+
+    @field_validator("load")
+    @classmethod
+    def _a_rate(cls, text: str | None) -> str | None:
+        try:
+            rate = parse_quantity(text, Unit.PER_SECOND) if text is not None else 1.0
+        except ProjectError:
+            rate = 0.0
+        if not rate > 0:
+            raise ValueError(f"must be a rate above 0 with its unit. write it like 50 /s; found {text!r}")
+        return text
 
 
 class ProjectFile(BaseModel):

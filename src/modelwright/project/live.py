@@ -150,8 +150,15 @@ def status(bench: Workbench, store: Store, root: Path, now_s: float) -> StatusRe
         alerts=tuple(
             f"{row.requirement}: unmet in live traffic" for row in live_rows if row.verdict == "unmet"
         ),
-        notes=() if version is not None else ("nothing is released: `modelwright run`",),
+        notes=tuple(_notes(version, look)),
     )
+
+
+def _notes(version: int | None, look: Look) -> Iterable[str]:
+    if version is None:
+        yield "nothing is released: `modelwright run`"
+    if look.dropped:
+        yield f"{look.dropped:,} answers found no room in the record of traffic, and are not counted above"
 
 
 def _look(bench: Workbench, root: Path, now_s: float, version: int | None) -> Look:

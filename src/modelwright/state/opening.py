@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from modelwright.state.schema import HEAD
 from modelwright.state.write_ahead import use_write_ahead_log
 
 BUSY_S = 30.0  # how long a process waits for another's transaction; ours last milliseconds
+_LEAST_ROOM = 1_000_000  # bytes; with less, an I/O error is that of a full disk
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DAMAGED = ("file is not a database", "malformed", "unsupported file format")
 # Serialises all writers of a PostgreSQL database, as SQLite does by itself; the number only has to be ours.
@@ -70,13 +72,24 @@ def explained(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig)
-        if "disk is full" in said or "No space left" in said:
+        # SQLite calls a full disk an I/O error where it cannot make the files beside a database.
+        if (
+            "disk is full" in said
+            or "No space left" in said
+            or ("disk I/O error" in said and _no_room(where))
+        ):
             raise _full(said, where) from error
         if any(word in said for word in _DAMAGED):
             raise _damaged(said, where) from error
         raise _unusable(said, where) from error
     except OSError as error:
         raise _unusable(error.strerror or str(error), where) from error
+
+
+def _no_room(where: str) -> bool:
+    with suppress(OSError):
+        return shutil.disk_usage(Path(where).parent).free < _LEAST_ROOM
+    return False
 
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
@@ -152,7 +165,7 @@ def _full(found: str, where: str) -> MachineError:
             "machine.disk-full",
             rule="the disk must have room for the state database",
             found=found,
-            next_step="free some space (`modelwright gc` shows what may go), then run again",
+            next_step="free some space (`modelwright gc` removes what no version needs), then run again",
             where=where,
         )
     )
