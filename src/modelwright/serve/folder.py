@@ -11,7 +11,7 @@ from pathlib import Path
 from modelwright.core.errors import PackageError, Problem
 
 SUMS = "SHA256SUMS"
-AGAIN = "make the package again, or fetch it again from where it came"
+AGAIN = "make the package again (`modelwright package --force`), or fetch it again from where it came"
 _LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>.+)")
 
 

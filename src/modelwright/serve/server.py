@@ -101,9 +101,12 @@ class Server:
         """Serve until SIGTERM or SIGINT (in the main thread), or `stop`; lets what is under way finish."""
         before = _ignore_repeats()
         _allow_connections()
+        logger = logging.getLogger("uvicorn.error")
+        logger.addFilter(_not_cut_off)
         try:
             self._uvicorn.run([self._socket])
         finally:
+            logger.removeFilter(_not_cut_off)
             self._socket.close()
             if self._record is not None:
                 self._record.close()
@@ -241,6 +244,11 @@ def _not_listening(config: ServeConfig, error: OSError) -> Problem:
         f"{config.host}, port {config.port}: {os.strerror(error.errno or 0)}",
         "set serve.host to 127.0.0.1 and serve.port to a number from 1024 to 65535",
     )
+
+
+def _not_cut_off(record: logging.LogRecord) -> bool:
+    """Tell whether a record is worth showing: not the trace of work that a second Ctrl-C has cut off."""
+    return "CancelledError" not in record.getMessage()
 
 
 def _allow_connections() -> None:
