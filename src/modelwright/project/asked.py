@@ -15,12 +15,11 @@ from modelwright.project.file import Opened
 from modelwright.stages.data import delimited, objects
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.encodings import decode
-from modelwright.stages.data.fields import identifier
+from modelwright.stages.data.fields import identifier, listed
 from modelwright.stages.data.table import Table
 
 DELIMITED = (".csv", ".tsv")
 JSON_LINES = (".jsonl", ".ndjson")
-SHOWN_NAMES = 10
 
 
 def read(path: Path, config: DataConfig) -> Table:
@@ -118,12 +117,7 @@ def _missing(names: list[str], left: list[str], table: Table, config: DataConfig
     return Problem(
         "predict.missing-column",
         "the file has a column for every input, named as in the project's data or in the signature",
-        f"none for {_listed(wanted)}; there are {_listed(list(table.columns))}",
-        f"did you mean `{near}`? Rename it in the file" if near else f"add {_listed(wanted)} to the file",
+        f"none for {listed(wanted)}; there are {listed(table.columns)}",
+        f"did you mean `{near}`? Rename it in the file" if near else f"add {listed(wanted)} to the file",
         table.name,
     )
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:SHOWN_NAMES])
-    return f"{shown} and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else shown

@@ -186,9 +186,8 @@ class Project:
 
     def gc(self) -> GcReport:
         """Free space: remove what no version and no latest run needs."""
-        disk.remove(
-            self.root / "cache"
-        )  # can be made again, and is the room that the database needs on a full disk
+        # It can be made again, and is the room that the database needs on a full disk.
+        disk.remove(self.root / "cache")
         return history.collect(self._state, self._store)
 
     def __repr__(self) -> str:

@@ -23,6 +23,12 @@ def listing(files: Mapping[str, bytes]) -> bytes:
     return "".join(f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in sorted(files)).encode()
 
 
+def listed(sums: bytes) -> dict[str, str]:
+    """Return path → SHA-256 (hex) of a SHA256SUMS that `listing` wrote or `contents` has checked."""
+    lines = sums.decode().removesuffix("\n").split("\n")  # as `_sums` does: a path may hold other line breaks
+    return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file's bytes by path; raises PackageError with everything that is not as it was sealed."""
     sums, problems = _sums(folder)

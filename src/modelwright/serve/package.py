@@ -29,7 +29,7 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.base import Dumped, ValueProblem
 from modelwright.serve import drivers, graph
 from modelwright.serve.body import Body
-from modelwright.serve.folder import AGAIN, SUMS, contents, listing, stays_inside
+from modelwright.serve.folder import AGAIN, SUMS, contents, listed, listing, stays_inside
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -153,7 +153,8 @@ def read(folder: Path) -> Package:
 
 
 def _digest(files: Mapping[str, bytes]) -> str:
-    return digests.of_listing({path: digests.of_bytes(data) for path, data in files.items()})
+    """Return the digest of files whose SHA256SUMS is known to be theirs: none of them is hashed again."""
+    return digests.of_listing({**listed(files[SUMS]), SUMS: digests.of_bytes(files[SUMS])})
 
 
 # -- writing -----------------------------------------------------------------------------------------------

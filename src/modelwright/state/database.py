@@ -135,21 +135,16 @@ class State:
 
     def production(self) -> Version | None:
         """Return the version in production: that of the newest release that has not failed."""
-        with self._read() as connection:
-            stack = releases.standing(releases.history(connection))
-            return versions.find(connection, stack[-1]) if stack else None
+        stack = self._standing()
+        return stack[-1] if stack else None
 
     def previous(self) -> Version | None:
         """Return the version that a rollback goes to: the newest before with another package.
 
         See `releases.standing`; a version with the same package and newer evidence would change nothing.
         """
-        with self._read() as connection:
-            *before, now = [
-                versions.find(connection, number)
-                for number in releases.standing(releases.history(connection))
-            ] or [None]
-        others = [one for one in before if one and now and one.package_digest != now.package_digest]
+        stack = self._standing()
+        others = [one for one in stack if one.package_digest != stack[-1].package_digest]
         return others[-1] if others else None
 
     def released_versions(self) -> tuple[int, ...]:
@@ -170,6 +165,12 @@ class State:
             return audit.newest(connection, limit)
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _standing(self) -> list[Version]:
+        """Return the versions that a series of rollbacks would pass (see `releases.standing`)."""
+        with self._read() as connection:
+            numbers = releases.standing(releases.history(connection))
+            return [self._version(connection, number) for number in numbers]
 
     def _version(self, connection: Connection, number: int) -> Version:
         found = versions.find(connection, number)

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from modelwright.core.errors import MachineError, Problem, StateError
+from modelwright.state.room import says_full
 from modelwright.state.write_ahead import use_write_ahead_log
 
 BUSY_S = 10.0  # another process's transaction lasts milliseconds
@@ -103,7 +104,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        if "disk is full" in str(error) or "No space left" in str(error):
+        if says_full(str(error), path):
             raise MachineError(
                 Problem(
                     "machine.disk-full",

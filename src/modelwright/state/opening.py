@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from modelwright.core.errors import MachineError, Problem, StateError
+from modelwright.state.room import says_full
 from modelwright.state.schema import HEAD
 from modelwright.state.write_ahead import use_write_ahead_log
 
 BUSY_S = 30.0  # how long a process waits for another's transaction; ours last milliseconds
-_LEAST_ROOM = 1_000_000  # bytes; with less, an I/O error is that of a full disk
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DAMAGED = ("file is not a database", "malformed", "unsupported file format")
 # Serialises all writers of a PostgreSQL database, as SQLite does by itself; the number only has to be ours.
@@ -72,24 +71,13 @@ def explained(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig)
-        # SQLite calls a full disk an I/O error where it cannot make the files beside a database.
-        if (
-            "disk is full" in said
-            or "No space left" in said
-            or ("disk I/O error" in said and _no_room(where))
-        ):
+        if says_full(said, where):
             raise _full(said, where) from error
         if any(word in said for word in _DAMAGED):
             raise _damaged(said, where) from error
         raise _unusable(said, where) from error
     except OSError as error:
         raise _unusable(error.strerror or str(error), where) from error
-
-
-def _no_room(where: str) -> bool:
-    with suppress(OSError):
-        return shutil.disk_usage(Path(where).parent).free < _LEAST_ROOM
-    return False
 
 
 def _set_up_sqlite(connection: Any, record: object) -> None:

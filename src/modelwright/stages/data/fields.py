@@ -6,7 +6,7 @@ import keyword
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,7 +135,7 @@ def _unknown_names(found: Layout, config: DataConfig) -> Iterator[Problem]:
                 "data.unknown-name",
                 "`data.columns` maps names of the signature to columns of the data",
                 f"`{name}`, which the signature does not have",
-                f"did you mean `{near}`?" if near else f"it has {_listed(found.fields)}",
+                f"did you mean `{near}`?" if near else f"it has {listed(found.fields)}",
             )
 
 
@@ -150,13 +150,14 @@ def _missing_columns(found: Layout, table: Table) -> Iterator[Problem]:
             yield Problem(
                 "data.missing-column",
                 f"the data has a column for `{name}`",
-                f"no column `{column}`; there are {_listed(table.columns)}",
+                f"no column `{column}`; there are {listed(table.columns)}",
                 meant or f"name the one that holds it: `data.{section}: {{{name}: COLUMN}}`",
                 table.name,
             )
 
 
-def _listed(names: Mapping[str, Any]) -> str:
+def listed(names: Collection[str]) -> str:
+    """Return the first names, and how many more there are."""
     shown = ", ".join(f"`{name}`" for name in list(names)[:10])
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
