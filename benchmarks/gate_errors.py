@@ -20,11 +20,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelwright.core import intervals, metrics
-from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core import metrics
+from modelwright.core.evidence import intervals
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.verdict import Outcome, evaluation_confidence, judge
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
-from modelwright.core.requirement import Bar, Requirement
-from modelwright.core.verdict import Outcome, judge, look_confidence
+from modelwright.core.requirements.requirement import Bar, Requirement
 
 CONFIDENCE = 0.95
 NUDGE = 1e-9  # how far "just above" and "just below" are from the truth
@@ -333,7 +334,7 @@ def repeated_looks(draws: int, looks: int = 20, *, share: bool = True, seed: int
     wrong = 0
     for _ in range(draws):
         for k in range(1, looks + 1):
-            confidence = look_confidence(CONFIDENCE, k) if share else CONFIDENCE
+            confidence = evaluation_confidence(CONFIDENCE, k) if share else CONFIDENCE
             right = int(rng.binomial(n, truth))
             key = (right, confidence)
             if key not in bounds:

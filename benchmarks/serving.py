@@ -35,11 +35,11 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from modelwright.core.signature import Signature
-from modelwright.kinds.category import CategoryState
-from modelwright.kinds.text import TextState
-from modelwright.serve.body import Body
-from modelwright.serve.function import load
-from modelwright.serve.package import read, write
+from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.text.arrays import TextState
+from modelwright.package.body import Body
+from modelwright.package.folder import read, write
+from modelwright.runtime.function import load
 
 START_S = 60.0
 ROUNDS = 5
@@ -50,11 +50,11 @@ import sys
 from pathlib import Path
 from modelwright.core.digest import of_folder
 from modelwright.serve.config import ServeConfig
-from modelwright.serve.gateway import Wish
+from modelwright.serve.gateway import DesiredRelease
 from modelwright.serve.server import serve
 
 class One:
-    def wish(self): return Wish(1, 1, Path(sys.argv[1]), of_folder(Path(sys.argv[1])))
+    def desired_release(self): return DesiredRelease(1, 1, Path(sys.argv[1]), of_folder(Path(sys.argv[1])))
     def moved(self, release_id): pass
     def failed(self, release_id, problem): sys.exit(str(problem))
 
@@ -225,7 +225,7 @@ def in_process(
     """Return figures of the loaded function, and of its graph alone, called one row after the other."""
     function = load(package)
     sealed = read(package)
-    from modelwright.serve import drivers
+    from modelwright.runtime import drivers
 
     running = drivers.get(sealed.body.driver)(sealed.body.graphs, sealed.threads)
     encoded = []

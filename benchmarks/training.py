@@ -23,7 +23,7 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-from modelwright.learners._pretrained import resolve
+from modelwright.learners.weights import resolve
 
 WARM_STEPS = 6
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["serving_fixtures"]
 GOLD = Path(__file__).parent / "gold"
 
 

@@ -10,50 +10,50 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelwright.core.errors import DataError as DataError
-    from modelwright.core.errors import GateError as GateError
-    from modelwright.core.errors import MachineError as MachineError
-    from modelwright.core.errors import ModelwrightError as ModelwrightError
-    from modelwright.core.errors import PackageError as PackageError
-    from modelwright.core.errors import Problem as Problem
-    from modelwright.core.errors import ProjectError as ProjectError
-    from modelwright.core.errors import RequestError as RequestError
-    from modelwright.core.errors import StateError as StateError
-    from modelwright.core.errors import UserError as UserError
-    from modelwright.core.measurement import Measurement as Measurement
-    from modelwright.core.requirement import Requirement as Requirement
+    from modelwright.core.evidence.measurement import Measurement as Measurement
+    from modelwright.core.evidence.verdict import Verdict as Verdict
+    from modelwright.core.messages import DataError as DataError
+    from modelwright.core.messages import GateError as GateError
+    from modelwright.core.messages import MachineError as MachineError
+    from modelwright.core.messages import ModelwrightError as ModelwrightError
+    from modelwright.core.messages import PackageError as PackageError
+    from modelwright.core.messages import Problem as Problem
+    from modelwright.core.messages import ProjectError as ProjectError
+    from modelwright.core.messages import RequestError as RequestError
+    from modelwright.core.messages import StateError as StateError
+    from modelwright.core.messages import UserError as UserError
+    from modelwright.core.requirements.requirement import Requirement as Requirement
     from modelwright.core.signature import Field as Field
     from modelwright.core.signature import Signature as Signature
-    from modelwright.core.verdict import Verdict as Verdict
     from modelwright.project import Project as Project
-    from modelwright.project.results import RunResult as RunResult
-    from modelwright.serve.function import Function as Function
-    from modelwright.serve.function import Prediction as Prediction
-    from modelwright.serve.function import load as load
+    from modelwright.project.results.reports import RunResult as RunResult
+    from modelwright.runtime.function import Function as Function
+    from modelwright.runtime.function import Prediction as Prediction
+    from modelwright.runtime.function import load as load
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "DataError": "core.errors",
+    "DataError": "core.messages",
     "Field": "core.signature",
-    "Function": "serve.function",
-    "GateError": "core.errors",
-    "MachineError": "core.errors",
-    "Measurement": "core.measurement",
-    "ModelwrightError": "core.errors",
-    "PackageError": "core.errors",
-    "Prediction": "serve.function",
-    "Problem": "core.errors",
+    "Function": "runtime.function",
+    "GateError": "core.messages",
+    "MachineError": "core.messages",
+    "Measurement": "core.evidence.measurement",
+    "ModelwrightError": "core.messages",
+    "PackageError": "core.messages",
+    "Prediction": "runtime.function",
+    "Problem": "core.messages",
     "Project": "project",
-    "ProjectError": "core.errors",
-    "RequestError": "core.errors",
-    "Requirement": "core.requirement",
-    "RunResult": "project.results",
+    "ProjectError": "core.messages",
+    "RequestError": "core.messages",
+    "Requirement": "core.requirements.requirement",
+    "RunResult": "project.results.reports",
     "Signature": "core.signature",
-    "StateError": "core.errors",
-    "UserError": "core.errors",
-    "Verdict": "core.verdict",
-    "load": "serve.function",
+    "StateError": "core.messages",
+    "UserError": "core.messages",
+    "Verdict": "core.evidence.verdict",
+    "load": "runtime.function",
 }
 
 

@@ -11,10 +11,10 @@ from typing import ClassVar
 import pytest
 
 import modelwright.project
-from modelwright.cli.loop import Stage
 from modelwright.cli.main import answer
-from modelwright.core.errors import GateError, Problem, ProjectError
-from modelwright.project.results import Answered, RequirementRow, RunResult, StageRow
+from modelwright.cli.verbs.loop import Stage
+from modelwright.core.messages import GateError, Problem, ProjectError
+from modelwright.project.results.reports import Answered, RequirementRow, RunResult, StageRow
 
 VERBS = ["new", "check", "run", "serve", "data", "plan", "learn", "package", "evaluate", "release", "predict"]
 VERBS += ["status", "monitor", "versions", "show", "diff", "rollback", "doctor", "gc"]
@@ -205,7 +205,7 @@ def test_the_arguments_reach_the_project(standing, monkeypatch, tmp_path):
 
 
 def test_the_stages_are_those_of_the_loop():
-    from modelwright.project.loop import STAGE_NAMES
+    from modelwright.project.loop.run import STAGE_NAMES
 
     assert tuple(Stage) == STAGE_NAMES
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from modelwright.cli.new import examples, make
-from modelwright.core.errors import ProjectError
-from modelwright.project import file
+from modelwright.core.messages import ProjectError
+from modelwright.project.declaration import file
 
 
 def test_the_template_is_a_valid_project(tmp_path):

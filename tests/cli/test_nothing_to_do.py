@@ -10,8 +10,8 @@ import pytest
 from modelwright.cli import quick
 from modelwright.cli.main import answer
 from modelwright.engine import stamp
-from modelwright.project import stamped
-from modelwright.project.results import CACHED, RequirementRow, RunResult, StageRow
+from modelwright.project.loop import stamped
+from modelwright.project.results.reports import CACHED, RequirementRow, RunResult, StageRow
 
 ROW = RequirementRow("size <= 60 MB", "size", "<= 60 MB", "package", 91e6, 91e6, 91e6, 1, "unmet", unit="B")
 RESULT = RunResult(

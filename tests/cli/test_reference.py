@@ -7,7 +7,7 @@ import pytest
 
 from modelwright.cli.reference import PACKAGE, _commands, _metrics, _project_file, messages
 from modelwright.core.metrics import METRICS
-from modelwright.project.file import ProjectFile
+from modelwright.project.declaration.file import ProjectFile
 
 
 def test_the_pages_do_not_depend_on_the_terminal(monkeypatch):

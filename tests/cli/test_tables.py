@@ -8,8 +8,8 @@ from rich.console import Console
 
 from modelwright.cli.screens import screen
 from modelwright.cli.tables import console, interval, number
-from modelwright.core.errors import Problem
-from modelwright.project.results import (
+from modelwright.core.messages import Problem
+from modelwright.project.results.reports import (
     Answered,
     ChangeRow,
     CheckReport,

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelwright.core.measurement import Phase
-from modelwright.core.requirement import parse
-from modelwright.core.verdict import Outcome, judge
+from modelwright.core.evidence.measurement import Phase
+from modelwright.core.evidence.verdict import Outcome, judge
+from modelwright.core.requirements.requirement import parse
 
 
 def _load(name: str):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.core.intervals import (
+from modelwright.core.evidence.intervals import (
     incomplete_beta,
     mean,
     mid_p,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peers
 
-from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.metrics import (
     METRICS,
     difference,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.core.errors import ProjectError
-from modelwright.core.measurement import Subject
+from modelwright.core.evidence.measurement import Subject
+from modelwright.core.messages import ProjectError
 from modelwright.core.metrics import METRICS
-from modelwright.core.requirement import OPERATORS, Bar, Requirement, parse
+from modelwright.core.requirements.requirement import OPERATORS, Bar, Requirement, parse
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.core.errors import ProjectError
+from modelwright.core.messages import ProjectError
 from modelwright.core.signature import RESERVED_FIELDS, RESERVED_FUNCTIONS, RESERVED_OUTPUTS, Field, Signature
 
 _TAKEN = RESERVED_FIELDS | RESERVED_FUNCTIONS | RESERVED_OUTPUTS

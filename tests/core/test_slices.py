@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.core.errors import ProjectError
-from modelwright.core.slices import Condition, Slice
+from modelwright.core.messages import ProjectError
+from modelwright.core.requirements.slices import Condition, Slice
 
 COMPARE = {
     "==": operator.eq,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.core.errors import ProjectError
+from modelwright.core.messages import ProjectError
 from modelwright.core.units import Unit, exact_quantity, format_quantity, parse_quantity
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -9,12 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.verdict import (
+    Outcome,
+    Verdict,
+    evaluation_confidence,
+    gate,
+    judge,
+    overall,
+    provable,
+)
 from modelwright.core.metrics import exact, from_counts, from_samples, measure
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
-from modelwright.core.requirement import parse
+from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
-from modelwright.core.verdict import Outcome, Verdict, gate, judge, look_confidence, overall, provable
 
 ROUTE = Signature.parse("route(question: text) -> domain: category")
 EVERYWHERE = frozenset(Phase)
@@ -274,7 +282,7 @@ def test_what_no_number_of_rows_proves():
 
 
 def test_looks_share_the_error():
-    shares = [1 - look_confidence(0.95, k) for k in range(1, 20_000)]
+    shares = [1 - evaluation_confidence(0.95, k) for k in range(1, 20_000)]
     assert shares[0] == pytest.approx(0.05 * 6 / math.pi**2)
     assert shares == sorted(shares, reverse=True)
     assert 0.0499 < sum(shares) <= 0.05

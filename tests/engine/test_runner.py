@@ -12,7 +12,7 @@ import pytest
 import toy_stages
 from toy_stages import LOG, learn_step, run_loop, runner_of
 
-from modelwright.core.errors import StateError
+from modelwright.core.messages import StateError
 from modelwright.core.progress import Silent
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Outcome, Runner, Step
@@ -57,10 +57,10 @@ def test_foretelling_says_the_same_and_does_nothing(tmp_path: Path) -> None:
     _, plan, learn = run_loop(runner)
     train = runner.store.artifacts()[0].part("train")
     same, other = (learn_step(plan.sealed, train, epochs) for epochs in (3, 4))
-    assert runner.foretell(same).artifact == learn.artifact
-    assert not runner.foretell(same).would_run
-    assert runner.foretell(same, forced_by="--force").why == "--force"
-    told = runner.foretell(other)
+    assert runner.forecast(same).artifact == learn.artifact
+    assert not runner.forecast(same).would_run
+    assert runner.forecast(same, forced_by="--force").why == "--force"
+    told = runner.forecast(other)
     assert (told.would_run, told.why, told.artifact) == (True, "config `learn.epochs` 3 → 4", None)
     assert runner.store.find("learn", told.key) is None
     made = runner.run(other)
@@ -85,10 +85,10 @@ def test_a_later_stage_depends_on_the_part_that_it_reads_alone(tmp_path: Path) -
 def test_libraries_code_and_files_are_in_the_key(tmp_path: Path) -> None:
     runner = runner_of(tmp_path / "store")
     step = Step("data", toy_stages.toy_data, arguments={"rows": 4})
-    key = runner.foretell(step).key
-    assert runner.foretell(replace(step, files={"source": "1"})).key != key
-    assert runner.foretell(replace(step, code=("modelwright.core.measurement",))).key != key
-    assert runner.foretell(replace(step, arguments={"rows": 5})).key == key
+    key = runner.forecast(step).key
+    assert runner.forecast(replace(step, files={"source": "1"})).key != key
+    assert runner.forecast(replace(step, code=("modelwright.core.evidence.measurement",))).key != key
+    assert runner.forecast(replace(step, arguments={"rows": 5})).key == key
     assert list(runner.made_from(step).code) == ["toy_stages"]
     assert "python" in runner.made_from(step).libraries
 
@@ -135,7 +135,7 @@ def test_a_failed_stage_seals_nothing_and_leaves_its_scratch(tmp_path: Path) -> 
     with pytest.raises(RuntimeError, match="no luck"):
         runner.run(step)
     assert [(o.status, o.why, o.artifact) for o in heard] == [("failed", "first run", None)]
-    key = runner.foretell(step).key
+    key = runner.forecast(step).key
     assert runner.store.find("fails", key) is None
     assert (runner.store.scratch("fails", key) / "kept").exists()
     assert not list((tmp_path / "store" / "tmp").iterdir())
@@ -265,7 +265,7 @@ def test_a_function_is_imported_only_to_run_it(tmp_path: Path, monkeypatch: pyte
     monkeypatch.syspath_prepend(str(tmp_path))
     runner = Runner(Store(tmp_path / "s"), Fingerprint())
     step = Step("late", "late_toy:late")
-    assert runner.foretell(step).would_run
+    assert runner.forecast(step).would_run
     assert "late_toy" not in sys.modules
     made = runner.run(step).sealed
     assert made.summary == {"made": True}

@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.core import digest
-from modelwright.core.errors import MachineError, StateError
-from modelwright.engine import disk, gc, locks, manifest
+from modelwright.core.messages import MachineError, StateError
+from modelwright.engine import gc, manifest
 from modelwright.engine.lineage import MadeFrom, differences
 from modelwright.engine.store import Artifact, Store
+from modelwright.storage import disk, locks
 
 MADE = MadeFrom(code={"m": "c0de"}, config={"learn": {"epochs": 3}})
 
@@ -110,9 +111,9 @@ def test_damage_is_found_and_never_used(store: Store, harm: str) -> None:
             seal.write_text(seal.read_text().replace(made.digest, "0" * 64))
         case "other":
             seal.write_text(seal.read_text().replace(made.key, "0" * 64))
-    look = store.look("learn", made.key)
-    assert look.artifact is None
-    assert look.damage
+    lookup = store.lookup("learn", made.key)
+    assert lookup.artifact is None
+    assert lookup.damage
 
 
 def test_changed_bytes_of_the_same_size_are_found_by_verify(store: Store) -> None:

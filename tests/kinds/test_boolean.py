@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from modelwright import kinds
-from modelwright.kinds.base import Answer, ValueProblem
-from modelwright.kinds.boolean import BooleanState
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Answer
+from modelwright.kinds.boolean.arrays import BooleanState
 
 BOOLEAN = kinds.get("boolean")
 

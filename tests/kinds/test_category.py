@@ -5,8 +5,9 @@ import pytest
 
 from modelwright import kinds
 from modelwright.core.outcomes import ClassOutcomes
-from modelwright.kinds.base import Answer, Role, ValueProblem
-from modelwright.kinds.category import CategoryState
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Answer, Role
+from modelwright.kinds.category.arrays import CategoryState
 
 CATEGORY = kinds.get("category")
 STATE = CategoryState(("a", "b", "é"))

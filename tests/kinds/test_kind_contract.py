@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from modelwright import kinds
 from modelwright.core.digest import canonical_json
-from modelwright.kinds.base import Answer, Dumped, Kind, Role, ValueProblem
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Answer, Dumped, Role
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -6,8 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelwright import kinds
-from modelwright.kinds.base import Answer, ValueProblem
-from modelwright.kinds.number import NumberState
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Answer
+from modelwright.kinds.number.arrays import NumberState
 
 NUMBER = kinds.get("number")
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

@@ -10,8 +10,9 @@ from samples_text import tokenizer
 from tokenizers import Tokenizer
 
 from modelwright import kinds
-from modelwright.kinds.base import Dumped, ValueProblem
-from modelwright.kinds.text import TextState
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Dumped
+from modelwright.kinds.text.arrays import TextState
 
 TEXT = kinds.get("text")
 

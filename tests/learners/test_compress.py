@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from modelwright.core.signature import Field, Signature
-from modelwright.learners.exports._int8 import compress
-from modelwright.serve.body import Body
-from modelwright.serve.graph import open_session
+from modelwright.learners.exporting.int8 import compress
+from modelwright.package.body import Body
+from modelwright.package.graphs import open_session
 
 WIDTH, ANSWERS = 256, 96
 

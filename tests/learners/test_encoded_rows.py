@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.core.signature import Field, Signature
-from modelwright.learners._rows import Rows
+from modelwright.learners.training.encoded_rows import Rows
 
 
 def _make(lengths: list[int]) -> Rows:

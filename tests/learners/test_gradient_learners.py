@@ -17,14 +17,15 @@ import tiny_encoder
 
 from modelwright import learners
 from modelwright.core import digest
-from modelwright.core.errors import DataError, ProjectError
+from modelwright.core.messages import DataError, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.learners import exports
-from modelwright.learners._pretrained import resolve
-from modelwright.learners.base import Examples, Setup, Training
-from modelwright.serve.function import Function
-from modelwright.serve.package import Package
+from modelwright.learners import exporting as exports
+from modelwright.learners.base import Setup, Training
+from modelwright.learners.weights import resolve
+from modelwright.package.folder import Package
+from modelwright.runtime.function import Function
+from modelwright.storage.formats.rows import Examples
 
 NAMES = ("probe", "finetune")
 

@@ -20,11 +20,12 @@ from modelwright.core import digest
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.engine.fingerprint import Fingerprint
-from modelwright.learners import exports
-from modelwright.learners.base import Examples, Forecast, Learner, Machine, Setup, Training
-from modelwright.serve.body import Body
-from modelwright.serve.function import Function
-from modelwright.serve.package import Package
+from modelwright.learners import exporting as exports
+from modelwright.learners.base import Forecast, Learner, Machine, Setup, Training
+from modelwright.package.body import Body
+from modelwright.package.folder import Package
+from modelwright.runtime.function import Function
+from modelwright.storage.formats.rows import Examples
 
 CASES: dict[str, Callable[[], tuple[Signature, Examples]]] = {
     "iris": real_tables.iris,
@@ -47,7 +48,7 @@ MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
 
 @dataclass(frozen=True)
 class Learned:
-    """One learner on one case: what it foretold, and two folders learned apart from each other."""
+    """One learner on one case: what it forecast, and two folders learned apart from each other."""
 
     learner: Learner
     signature: Signature

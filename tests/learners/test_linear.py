@@ -10,9 +10,9 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from modelwright.core.signature import Field
-from modelwright.learners import _linear
-from modelwright.learners._linear import Scale, Split
 from modelwright.learners.networks.heads import Head, Task, task
+from modelwright.learners.training import linear_fit as _linear
+from modelwright.learners.training.linear_fit import Scale, Split
 
 
 class _Three:

@@ -10,11 +10,11 @@ import tiny_encoder
 import torch
 
 from modelwright.core.signature import Field, Signature
-from modelwright.learners import _start
-from modelwright.learners._rows import Rows
 from modelwright.learners.networks import heads, network
 from modelwright.learners.networks.encoders import EmbeddingEncoder, OneHotEncoder, build
 from modelwright.learners.networks.network import Network
+from modelwright.learners.training import start as _start
+from modelwright.learners.training.encoded_rows import Rows
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import tiny_encoder
 import torch
 from safetensors.torch import load_file, save_file
 
-from modelwright.core.errors import MachineError, ProjectError
-from modelwright.learners._pretrained import DEFAULT, available, credit, resolve
+from modelwright.core.messages import MachineError, ProjectError
 from modelwright.learners.networks import pretrained
+from modelwright.learners.weights import DEFAULT, available, credit, resolve
 
 
 def test_default_leads_to_the_installed_package(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_weights_are_credited_by_name_and_licence(tmp_path: Path) -> None:
 
 def test_tables_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert available(None, tmp_path) == resolve(None, tmp_path)
-    monkeypatch.setattr("modelwright.learners._pretrained._PACKAGE", "no_such_package")
+    monkeypatch.setattr("modelwright.learners.weights._PACKAGE", "no_such_package")
     assert available(None, tmp_path) is None
     with pytest.raises(MachineError, match=r"pretrained\.not-installed"):
         available(DEFAULT, tmp_path)

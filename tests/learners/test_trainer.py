@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright.core import digest
-from modelwright.core.errors import ProjectError
+from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
-from modelwright.learners import _checkpoint, _start, _trainer
-from modelwright.learners._determinism import deterministic
-from modelwright.learners._rows import Rows
-from modelwright.learners._trainer import Recipe, Score
+from modelwright.learners.training import checkpoint as _checkpoint
+from modelwright.learners.training import start as _start
+from modelwright.learners.training import trainer as _trainer
+from modelwright.learners.training.determinism import deterministic
+from modelwright.learners.training.encoded_rows import Rows
+from modelwright.learners.training.trainer import Recipe, Score
 
 STEPS, BATCH = 24, 8
 

@@ -17,15 +17,16 @@ from hypothesis import strategies as st
 
 from modelwright import learners
 from modelwright.core import digest
-from modelwright.core.errors import DataError
+from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.learners import exports
-from modelwright.learners._trees_onnx import Answers, Feature, graph
-from modelwright.learners.base import Examples, Machine, Setup, Training
-from modelwright.serve.function import Function
-from modelwright.serve.ort import onnxruntime
-from modelwright.serve.package import Package
+from modelwright.learners import exporting as exports
+from modelwright.learners.base import Machine, Setup, Training
+from modelwright.learners.trees.onnx_graph import Answers, Feature, graph
+from modelwright.package.folder import Package
+from modelwright.package.ort import onnxruntime
+from modelwright.runtime.function import Function
+from modelwright.storage.formats.rows import Examples
 
 TREES = learners.get("trees")
 
@@ -295,7 +296,7 @@ def dumped(learned: Path) -> dict[str, Any]:
     return lightgbm.Booster(model_file=learned / "booster-0.txt").dump_model()
 
 
-# -- what it refuses, and what it foretells ----------------------------------------------------------------
+# -- what it refuses, and what it forecasts ----------------------------------------------------------------
 
 
 def test_refuses_text_with_the_field_that_is_text() -> None:
@@ -325,25 +326,25 @@ def test_budget_becomes_rounds() -> None:
     signature, data = real_tables.german_credit()
     machine = Machine(cores=1, memory_bytes=10**9, instruction_set="avx2")
 
-    def foretell(budget_s: float, **training: Any) -> Any:
+    def forecast(budget_s: float, **training: Any) -> Any:
         return TREES.forecast(signature, data, TREES.Options(), Training(**training), None, machine, budget_s)
 
-    least, most = foretell(1e-9), foretell(3600.0)
+    least, most = forecast(1e-9), forecast(3600.0)
     assert least.steps == 1
     assert most.steps == 1000
     assert most.package_bytes > 100 * least.package_bytes
     assert least.batch == most.batch == len(data)
-    assert foretell(1e-9, epochs=30).steps == 30
+    assert forecast(1e-9, epochs=30).steps == 30
 
 
 def test_the_size_foretold_is_that_of_the_graph(tmp_path: Path) -> None:
     signature, data = real_tables.german_credit()
     machine = Machine(cores=1, memory_bytes=10**9, instruction_set="avx2")
     train, _ = real_tables.parted(data)
-    foretold = TREES.forecast(
+    forecast = TREES.forecast(
         signature, train, TREES.Options(), Training(epochs=120), None, machine, budget_s=60.0
     )
     learned, summary = learn(tmp_path, signature, data, setup(120, patience=120, learning_rate=0.001))
     assert summary["rounds"]["bad"] == 120
     real = len(exports.get("trees").export(learned).graphs["model"])
-    assert 0.7 < foretold.package_bytes / real < 1.4
+    assert 0.7 < forecast.package_bytes / real < 1.4

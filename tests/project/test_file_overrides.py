@@ -2,8 +2,8 @@
 
 import pytest
 
-from modelwright.core.errors import ProjectError
-from modelwright.project.overrides import apply, read
+from modelwright.core.messages import ProjectError
+from modelwright.project.declaration.overrides import apply, read
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from modelwright.cli.messages import told
-from modelwright.core.errors import ProjectError
-from modelwright.project import file
+from modelwright.cli.problems import told
+from modelwright.core.messages import ProjectError
+from modelwright.project.declaration import file
 
 GOLD = Path(__file__).parents[1] / "gold" / "project"
 GOOD = 'function: "route(question: text) -> domain: category"\ndata: {source: x.csv}\n'

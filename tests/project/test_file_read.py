@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelwright.core.errors import ProjectError
-from modelwright.project import file
-from modelwright.project.checks import option_names
-from modelwright.project.find import FILE_NAME, find, nearest
-from modelwright.project.schema import schema
+from modelwright.core.messages import ProjectError
+from modelwright.project.declaration import file
+from modelwright.project.declaration.checks import option_names
+from modelwright.project.declaration.find import FILE_NAME, find, nearest
+from modelwright.project.declaration.schema import schema
 
 GOOD = 'function: "route(question: text) -> domain: category"\ndata: {source: x.csv}\n'
 

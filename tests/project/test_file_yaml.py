@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelwright.core.errors import ProjectError
-from modelwright.project.yaml_lines import MAX_DEPTH, dotted, plain, read_document
+from modelwright.core.messages import ProjectError
+from modelwright.project.declaration.yaml_lines import MAX_DEPTH, dotted, plain, read_document
 
 
 @pytest.mark.parametrize(

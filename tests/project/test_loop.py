@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from modelwright import Project
-from modelwright.core.errors import DataError, ProjectError, RequestError, StateError
+from modelwright.core.messages import DataError, ProjectError, RequestError, StateError
 
 JOBS = ("builder", "clerk", "nurse", "teacher")
 ROWS = 900
@@ -275,7 +275,7 @@ def test_a_moved_bar_plans_nothing_again(folder, first):
     for bar in ("<= 1 B", "<= 2 B"):
         result = Project(declared(requirements={"size": bar}), folder=folder).run(to="plan")
         assert statuses(result)["plan"] == "cached"
-        assert any("foretold are up to" in note for note in result.notes), "the forecast is held against it"
+        assert any("forecast are up to" in note for note in result.notes), "the forecast is held against it"
 
 
 def test_another_choice_of_inputs_is_another_look_at_the_same_rows(tmp_path):

@@ -106,7 +106,7 @@ def _options(
 def opened(project: Path | None, settings: list[str] | None) -> Project:
     """Return the project that `--project` names, or the nearest upwards, with `--set` applied."""
     from modelwright.cli.progress import shown
-    from modelwright.project.find import find
+    from modelwright.project.declaration.find import find
 
     path = project or find(Path.cwd())
     from modelwright.project import Project

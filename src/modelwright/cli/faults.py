@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelwright.core.errors import Problem
+from modelwright.core.messages import Problem
 
 # What each extra brings, so that a missing library names the one command that adds it.
 _SERVE = frozenset({"onnxruntime", "prometheus_client", "starlette", "tokenizers", "uvicorn"})
@@ -96,7 +96,7 @@ def _missing_library(name: str) -> Problem | None:
 
 def _project(arguments: Sequence[str]) -> Path | None:
     """Return the project file that the command line names, or the nearest upwards, or None."""
-    from modelwright.project.find import nearest
+    from modelwright.project.declaration.find import nearest
 
     named = [after for word, after in itertools.pairwise(arguments) if word == "--project"]
     try:

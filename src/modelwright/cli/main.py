@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from modelwright.cli import quick
-from modelwright.cli.messages import report
-from modelwright.core.errors import GateError, ModelwrightError
+from modelwright.cli.problems import report
+from modelwright.core.messages import GateError, ModelwrightError
 
-EXIT_MENDABLE, EXIT_GATE, EXIT_FAULT, EXIT_INTERRUPTED = 1, 3, 70, 130
+EXIT_FIXABLE, EXIT_GATE, EXIT_FAULT, EXIT_INTERRUPTED = 1, 3, 70, 130
 
 
 def main() -> None:
@@ -34,10 +34,10 @@ def answer(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # `modelwright show report | head`: the reader has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it leaves
-        return EXIT_MENDABLE
+        return EXIT_FIXABLE
     except ModelwrightError as error:
         report(error.problems, as_json=as_json)
-        return EXIT_GATE if isinstance(error, GateError) else EXIT_MENDABLE
+        return EXIT_GATE if isinstance(error, GateError) else EXIT_FIXABLE
     except SystemExit:
         raise
     except BaseException as error:  # the last net, for panics of native libraries too: a fault of ours
@@ -46,7 +46,7 @@ def answer(arguments: Sequence[str]) -> int:
         problem = mendable(error)
         if problem is not None:
             report([problem], as_json=as_json)
-            return EXIT_MENDABLE
+            return EXIT_FIXABLE
         report([record(error, arguments)], as_json=as_json)
         return EXIT_FAULT
 
@@ -58,7 +58,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         app(args=list(arguments), prog_name="modelwright")
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else EXIT_MENDABLE if leaving.code else 0
+        return leaving.code if isinstance(leaving.code, int) else EXIT_FIXABLE if leaving.code else 0
     return 0
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import modelwright
-from modelwright.core.errors import Problem, ProjectError, did_you_mean
-from modelwright.project.find import FILE_NAME
+from modelwright.core.messages import Problem, ProjectError, did_you_mean
+from modelwright.project.declaration.find import FILE_NAME
 
 SCHEMA = Path(".modelwright") / "modelwright.schema.json"
 
@@ -144,7 +144,7 @@ def _template() -> str:
 
 
 def _write_schema(path: Path) -> None:
-    from modelwright.project.schema import schema
+    from modelwright.project.declaration.schema import schema
 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelwright.project.find import FILE_NAME, nearest
+from modelwright.project.declaration.find import FILE_NAME, nearest
 
 LAST_STAGE = "release"  # where `run` goes without --to
 
@@ -25,7 +25,7 @@ def answer(arguments: Sequence[str]) -> int | None:
         file /= FILE_NAME
     if file is None:
         return None
-    from modelwright.project import stamped
+    from modelwright.project.loop import stamped
 
     result = stamped.read(file, words.get("--to", [LAST_STAGE])[-1], words.get("--set", ()))
     if result is None:

@@ -35,7 +35,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Return every generated page by file name."""
-    from modelwright.project.schema import schema
+    from modelwright.project.declaration.schema import schema
 
     return {
         "project-file.md": _project_file(),
@@ -68,7 +68,7 @@ def _current(name: str, text: str, check: bool) -> bool:
 
 
 def _project_file() -> str:
-    from modelwright.project.schema import schema
+    from modelwright.project.declaration.schema import schema
 
     made = schema()
     return _page(
@@ -268,7 +268,7 @@ def _kinds_and_learners() -> str:
     from modelwright import kinds, learners
 
     shown = [
-        (f"`{name}`", ", ".join(sorted(kinds.get(name).roles)), _first(kinds.get(name).__doc__))
+        (f"`{name}`", ", ".join(sorted(kinds.value(name).roles)), kinds.value(name).summary)
         for name in kinds.names()
     ]
     parts = ["## Kinds", _table(("kind", "as", ""), shown), "## Learners"]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from modelwright.cli import tables
 from modelwright.cli.new import Made
-from modelwright.project.results import (
+from modelwright.project.results.reports import (
     Answered,
     CheckReport,
     DiffReport,

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from modelwright.core.units import SYMBOLS, Unit, format_quantity
-from modelwright.project.results import (
+from modelwright.project.results.reports import (
     CheckReport,
     ProofRow,
     RequirementRow,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from modelwright.core.errors import Problem, ProjectError
+from modelwright.core.messages import Problem, ProjectError
 
 RESERVED_FUNCTIONS = frozenset(
     {"v2", "metrics", "feedback", "admin", "docs", "openapi"}

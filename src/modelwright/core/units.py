@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from enum import StrEnum
 
-from modelwright.core.errors import Problem, ProjectError
+from modelwright.core.messages import Problem, ProjectError
 
 
 class Unit(StrEnum):

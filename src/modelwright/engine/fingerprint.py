@@ -17,9 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from modelwright.core.errors import MachineError
-from modelwright.engine import disk, filestat, imports, libraries
+from modelwright.core.messages import MachineError
+from modelwright.engine import imports, libraries
 from modelwright.engine.imports import Import, Source
+from modelwright.storage import disk, filestat
 
 _CACHE_FORMAT = 1
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelwright.engine import disk, locks
 from modelwright.engine.store import SHORT_KEY, Store
+from modelwright.storage import disk, locks
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from modelwright.core import digest
-from modelwright.core.errors import Problem, StateError
+from modelwright.core.messages import Problem, StateError
 from modelwright.engine.lineage import MadeFrom
 
 NAME = "artifact.json"

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from modelwright.core.errors import Problem, StateError
+from modelwright.core.messages import Problem, StateError
 from modelwright.core.progress import Progress, Silent
-from modelwright.engine import disk
 from modelwright.engine.executors import Executor, LocalExecutor, StageFunction
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.lineage import MadeFrom, differences
-from modelwright.engine.store import Artifact, Look, Part, Store
+from modelwright.engine.store import Artifact, Lookup, Part, Store
+from modelwright.storage import disk
 
 _PROVIDED = ("out", "scratch", "progress")  # what the runner gives to a function that names it
 
@@ -58,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Foretold:
+class StepForecast:
     """What running a step would do; `artifact` is there when it is sealed already."""
 
     name: str
@@ -120,14 +120,14 @@ class Runner:
             libraries=libraries,
         )
 
-    def foretell(self, step: Step, *, forced_by: str | None = None) -> Foretold:
+    def forecast(self, step: Step, *, forced_by: str | None = None) -> StepForecast:
         """Say what `run` would do, without doing it."""
         made_from = self.made_from(step)
         key = made_from.key(step.name)
-        look = self.store.look(step.name, key)
-        would_run = forced_by is not None or look.artifact is None
-        why = self._why(step.name, made_from, look, forced_by) if would_run else ""
-        return Foretold(step.name, key, would_run, why, look.artifact)
+        lookup = self.store.lookup(step.name, key)
+        would_run = forced_by is not None or lookup.artifact is None
+        why = self._why(step.name, made_from, lookup, forced_by) if would_run else ""
+        return StepForecast(step.name, key, would_run, why, lookup.artifact)
 
     def run(self, step: Step, *, forced_by: str | None = None, keep: bool = False) -> Outcome:
         """Return the step's sealed artifact, made now if need be.
@@ -141,12 +141,12 @@ class Runner:
         started = self._timer()
         made_from = self.made_from(step)
         key = made_from.key(step.name)
-        look = self.store.look(step.name, key)
-        why = self._why(step.name, made_from, look, forced_by)
+        lookup = self.store.lookup(step.name, key)
+        why = self._why(step.name, made_from, lookup, forced_by)
         force = forced_by is not None
         try:
-            if look.artifact is not None and not force:
-                outcome = self._outcome(step, "cached", started, "", look.artifact)
+            if lookup.artifact is not None and not force:
+                outcome = self._outcome(step, "cached", started, "", lookup.artifact)
             else:
                 outcome = self._make_or_wait(step, key, made_from, why, started, force=force, keep=keep)
         except BaseException:
@@ -235,11 +235,11 @@ class Runner:
                 )
             )
 
-    def _why(self, stage: str, made_from: MadeFrom, look: Look, forced_by: str | None) -> str:
-        if forced_by is not None and look.artifact is not None:
+    def _why(self, stage: str, made_from: MadeFrom, lookup: Lookup, forced_by: str | None) -> str:
+        if forced_by is not None and lookup.artifact is not None:
             return forced_by
-        if look.damage is not None:
-            return f"artifact damaged: {look.damage}"
+        if lookup.damage is not None:
+            return f"artifact damaged: {lookup.damage}"
         latest = self.store.latest(stage)
         if latest is None:
             return "first run"

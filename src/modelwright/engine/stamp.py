@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from modelwright.engine import filestat
+from modelwright.storage import filestat
 
 _FORMAT = 1
 _COMPILED = "__pycache__"
@@ -95,7 +95,7 @@ def write(
     after the last use of them. If anything of `before` has changed during the run there is no stamp, for
     nobody knows which state the run has seen. `arguments` is JSON: all that decides the text but the files.
     """
-    from modelwright.engine import disk  # the reader needs none of it
+    from modelwright.storage import disk  # the reader needs none of it
 
     if not _holds(before.taken):
         path.unlink(missing_ok=True)

@@ -23,18 +23,19 @@ from pathlib import Path
 from typing import Any
 
 from modelwright.core import digest
-from modelwright.core.errors import Problem, StateError
-from modelwright.engine import disk, locks, manifest
+from modelwright.core.messages import Problem, StateError
+from modelwright.engine import manifest
 from modelwright.engine.lineage import MadeFrom
 from modelwright.engine.manifest import Artifact, Damaged, FileEntry, Part
+from modelwright.storage import disk, locks
 
-__all__ = ["Artifact", "Latest", "Look", "Part", "Store"]
+__all__ = ["Artifact", "Latest", "Lookup", "Part", "Store"]
 
 SHORT_KEY = 20  # hex digits of the key in a folder's name: 80 bits, far beyond any chance of two keys meeting
 
 
 @dataclass(frozen=True)
-class Look:
+class Lookup:
     """What was found under a key; `damage` says why something that lies there was not used."""
 
     artifact: Artifact | None
@@ -62,23 +63,23 @@ class Store:
         """Return where the artifact of a key lies, or would."""
         return self.root / "objects" / stage / key[:SHORT_KEY]
 
-    def look(self, stage: str, key: str) -> Look:
+    def lookup(self, stage: str, key: str) -> Lookup:
         """Read what lies under a key, or the start of one that names its folder.
 
         What is damaged (a file missing, or of another size) counts as not there.
         """
         folder = self.folder(stage, key)
         if not folder.is_dir():
-            return Look(None)
+            return Lookup(None)
         try:
             artifact = _read_sound(folder, stage, key)
         except Damaged as damage:
-            return Look(None, str(damage))
-        return Look(artifact)
+            return Lookup(None, str(damage))
+        return Lookup(artifact)
 
     def find(self, stage: str, key: str) -> Artifact | None:
         """Return the sealed artifact of a key, or None; raises StateError for one in a newer format."""
-        return self.look(stage, key).artifact
+        return self.lookup(stage, key).artifact
 
     def verify(self, artifact: Artifact) -> tuple[str, ...]:
         """Read all files again and return those that are not what was sealed, each with what is wrong."""

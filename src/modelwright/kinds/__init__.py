@@ -1,45 +1,58 @@
-"""Kinds by name. A kind is a module of this package that holds one final subclass of `Kind`.
+"""Kinds by name. A kind is a folder with one file a facet; `value.py` is the one that every kind has.
 
-They are found by the file's name, so that a signature loads only the kinds that it uses and a new kind
-is one new file.
+They are found by the folder's name (see `core.plugins`), so that a signature loads only the kinds that it uses,
+a stage only the facets that it uses, and a new kind is one new folder. A facet is an instance of the class of
+its contract:
+
+    from modelwright import kinds
+    from modelwright.kinds.contract.value import Value
+
+    kinds.facet("number", Value).parse("3", lenient=True)
+
+or, shorter, `kinds.value("number")` and `kinds.arrays("number")`.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from modelwright.kinds.base import Kind
+from modelwright.core.plugins import Plugins
+from modelwright.kinds.contract.arrays import Arrays
+from modelwright.kinds.contract.value import Value
 
-_NOT_KINDS = frozenset({"base"})
+T = TypeVar("T")
+
+_PLUGINS = Plugins("modelwright.kinds", marker="value")
 
 
-@cache
 def names() -> tuple[str, ...]:
     """Return the names of all kinds, sorted."""
-    return tuple(
-        sorted(
-            m.name
-            for m in pkgutil.iter_modules(__path__)
-            if m.name not in _NOT_KINDS and not m.name.startswith("_")
-        )
-    )
+    return _PLUGINS.names()
 
 
-@cache
-def get(name: str) -> Kind[Any]:
-    """Return the kind of that name; raises KeyError for a name that `names` does not list."""
-    if name not in names():
-        raise KeyError(name)
-    module = importlib.import_module(f"{__name__}.{name}")
-    found = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module.__name__
-    ]
-    assert len(found) == 1, f"{module.__name__} must hold one kind"
-    kind: Kind[Any] = found[0]()
-    assert kind.name == name, f"{module.__name__} holds a kind of another name: {kind.name}"
-    return kind
+def facet(name: str, of: type[T]) -> T:
+    """Return a kind's facet of that contract; raises KeyError for a name that `names` does not list.
+
+    A facet's file is named like the module of its contract: `Infer` stands in `infer.py`.
+    """
+    return _PLUGINS.instance(name, of.__module__.rpartition(".")[2], of)
+
+
+def has(name: str, of: type[object]) -> bool:
+    """Tell whether a kind has a facet."""
+    return _PLUGINS.has(name, of.__module__.rpartition(".")[2])
+
+
+def value(name: str) -> Value:
+    """Return what a value of the kind is."""
+    return facet(name, Value)
+
+
+def arrays(name: str) -> Arrays[Any]:
+    """Return how values of the kind become arrays, and back."""
+    return facet(name, Arrays)
+
+
+def modules(name: str, *facets: str) -> tuple[str, ...]:
+    """Return the modules of a kind's facets (those that it has), for the fingerprint of the code that is used."""
+    return _PLUGINS.modules(name, *facets)

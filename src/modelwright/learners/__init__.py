@@ -1,14 +1,13 @@
-"""Learners by name. A learner is a module of this package that holds one final subclass of `Learner`."""
+"""Learners by name. A learner is a folder here whose module `learner` holds one final subclass of `Learner`."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from functools import cache
+from pathlib import Path
 
 from modelwright.learners.base import Learner
-
-_NOT_LEARNERS = frozenset({"base"})
 
 
 @cache
@@ -18,7 +17,7 @@ def names() -> tuple[str, ...]:
         sorted(
             m.name
             for m in pkgutil.iter_modules(__path__)
-            if not m.ispkg and m.name not in _NOT_LEARNERS and not m.name.startswith("_")
+            if m.ispkg and (Path(__path__[0]) / m.name / "learner.py").is_file()
         )
     )
 
@@ -28,7 +27,7 @@ def get(name: str) -> Learner:
     """Return the learner of that name; raises KeyError for a name that `names` does not list."""
     if name not in names():
         raise KeyError(name)
-    module = importlib.import_module(f"{__name__}.{name}")
+    module = importlib.import_module(f"{__name__}.{name}.learner")
     found = [
         value
         for value in vars(module).values()

@@ -1,6 +1,6 @@
 """The contract of a learner: a way to learn a body.
 
-A learner says which signatures it accepts, foretells what it would cost, learns (resumably, to the same bits
+A learner says which signatures it accepts, forecasts what it would cost, learns (resumably, to the same bits
 as an unbroken run) and answers in its own framework. It never sees the test set. How what it learned becomes
 a body stands apart, in `exports/`, so that a change there learns nothing again.
 """
@@ -18,18 +18,8 @@ from pydantic import Field as Option
 
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.kinds.base import Array
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Columns of canonical values by field name (None: missing), all of one length, and the rows' ids."""
-
-    ids: Sequence[str]
-    columns: Mapping[str, Sequence[Any]]
-
-    def __len__(self) -> int:
-        return len(self.ids)
+from modelwright.kinds.contract.common import Array
+from modelwright.storage.formats.rows import Examples
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a learner foretells before it learns, and the choices that follow from the budget.
+    """What a learner forecasts before it learns, and the choices that follow from the budget.
 
     `seconds` for learning, `memory_bytes` at the peak of learning, `package_bytes` and `latency_s` (one
     request) of the exported body before compression; `why` says in a sentence what the numbers rest on, and

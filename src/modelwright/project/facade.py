@@ -12,17 +12,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from modelwright.core.errors import MachineError, PackageError, Problem, ProjectError
+from modelwright.core.messages import MachineError, PackageError, Problem, ProjectError
 from modelwright.core.progress import Progress, Silent
-from modelwright.engine import disk
-from modelwright.engine.files import FileDigests
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.store import Store
-from modelwright.project import asked, history, live, looking, loop, sealed, stamped
-from modelwright.project import file as project_file
-from modelwright.project.judging import requirement_rows
-from modelwright.project.results import (
+from modelwright.project import history
+from modelwright.project import input_file as asked
+from modelwright.project import serving as live
+from modelwright.project.declaration import file as project_file
+from modelwright.project.loop import run as loop
+from modelwright.project.loop import sealed, stamped
+from modelwright.project.loop.table import TABLE, Context
+from modelwright.project.loop.watched import Watched
+from modelwright.project.results import notes as looking
+from modelwright.project.results.reports import (
     Answered,
     CheckReport,
     DiffReport,
@@ -35,10 +39,11 @@ from modelwright.project.results import (
     StatusReport,
     Versions,
 )
-from modelwright.project.table import TABLE, Workbench
-from modelwright.project.watched import Watched
-from modelwright.serve.function import Function, Prediction, load
-from modelwright.state.database import State
+from modelwright.project.results.verdict_rows import requirement_rows
+from modelwright.runtime.function import Function, Prediction, load
+from modelwright.storage import disk
+from modelwright.storage.file_digests import FileDigests
+from modelwright.storage.state.database import State
 
 T = TypeVar("T")
 
@@ -90,23 +95,23 @@ class Project:
         A stage that fails is a row of the result with its problems; nothing is raised for it.
         """
         watched = Watched.before(self.opened, self.root)
-        bench = self._bench()
-        journey = loop.travel(bench, self._runner, to=to, start=start, keep=keep, force=force)
+        context = self._bench()
+        run = loop.run_stages(context, self._runner, to=to, start=start, keep=keep, force=force)
         result = RunResult(
             function=self.opened.signature.name,
-            version=journey.version,
-            package=bench.made["package"].part("package").digest if "package" in bench.made else None,
-            stages=tuple(journey.rows),
-            requirements=requirement_rows(journey.verdicts, self.opened.file.release.allow_inconclusive),
-            notes=tuple(looking.run_notes(bench, journey)),
-            next_steps=tuple(looking.run_next_steps(journey, to)),
-            problems=journey.problems,
+            version=run.version,
+            package=context.made["package"].part("package").digest if "package" in context.made else None,
+            stages=tuple(run.rows),
+            requirements=requirement_rows(run.verdicts, self.opened.file.release.allow_inconclusive),
+            notes=tuple(looking.run_notes(context, run)),
+            next_steps=tuple(looking.run_next_steps(run, to)),
+            problems=run.problems,
         )
-        looking.write_reports(bench, journey, self.root / "reports")
+        looking.write_reports(context, run, self.root / "reports")
         if self.opened.path is not None:
             # Where it cannot be written, the next run is only slower.
             with suppress(OSError, MachineError):
-                watched.stamp(bench, stamped.arguments(self.opened.path, to, self.settings), result)
+                watched.stamp(context, stamped.arguments(self.opened.path, to, self.settings), result)
         return result
 
     def check(self) -> CheckReport:
@@ -114,17 +119,17 @@ class Project:
 
         Reads the data (and seals it, so that `run` need not read it again); runs no code that the project names.
         """
-        bench = self._bench()
-        outcome = self._runner.run(TABLE["data"](bench))
-        bench.made["data"] = outcome.sealed
-        if unknown := tuple(loop.unknown_classes(bench)):
+        context = self._bench()
+        outcome = self._runner.run(TABLE["data"](context))
+        context.made["data"] = outcome.sealed
+        if unknown := tuple(loop.unknown_classes(context)):
             raise ProjectError(unknown)
-        return looking.check_report(bench, loop.foretold(bench, self._runner))
+        return looking.check_report(context, loop.forecast(context, self._runner))
 
     # -- in production -------------------------------------------------------------------------------------
 
     def release(self, version: int | None = None, strategy: str | None = None) -> ReleaseResult:
-        """Wish for a version (by default the newest) to serve; held back by what is not met."""
+        """DesiredRelease for a version (by default the newest) to serve; held back by what is not met."""
         return history.release(self._bench(), self._store, version, strategy)
 
     def rollback(self, to: int | None = None) -> ReleaseResult:
@@ -242,9 +247,9 @@ class Project:
             for answer in function.answer(function.rows.columns(read)):
                 yield Answered(version, Prediction(answer).as_json())
 
-    def _bench(self) -> Workbench:
+    def _bench(self) -> Context:
         digests = FileDigests(self.root / "cache" / "files.json")
-        return Workbench(self.opened, self._store, self._state, digests)
+        return Context(self.opened, self._store, self._state, digests)
 
 
 def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -6,33 +6,41 @@ import json
 from typing import Any
 
 from modelwright.core import metrics
-from modelwright.core.errors import ModelwrightError, Problem, StateError
-from modelwright.core.measurement import Measurement
+from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.messages import ModelwrightError, Problem, StateError
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine import gc
 from modelwright.engine.store import Store
-from modelwright.project import loop, sealed
-from modelwright.project.judging import requirement_rows
-from modelwright.project.results import ChangeRow, DiffReport, GcReport, ReleaseResult, VersionRow, Versions
-from modelwright.project.table import TABLE, Workbench
+from modelwright.project.loop import run as loop
+from modelwright.project.loop import sealed
+from modelwright.project.loop.table import TABLE, Context
+from modelwright.project.results.reports import (
+    ChangeRow,
+    DiffReport,
+    GcReport,
+    ReleaseResult,
+    VersionRow,
+    Versions,
+)
+from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.release import stage as release_stage
-from modelwright.state.database import State
-from modelwright.state.versions import Version
+from modelwright.storage.state.database import State
+from modelwright.storage.state.versions import Version
 
 
-def release(bench: Workbench, store: Store, number: int | None, strategy: str | None) -> ReleaseResult:
-    """Wish for a version, gated by the requirements as the project file states them now."""
-    version = sealed.newest(bench.state) if number is None else _version(bench.state, number)
-    settings = bench.opened.file.release
+def release(context: Context, store: Store, number: int | None, strategy: str | None) -> ReleaseResult:
+    """DesiredRelease for a version, gated by the requirements as the project file states them now."""
+    version = sealed.newest(context.state) if number is None else _version(context.state, number)
+    settings = context.opened.file.release
     strategy = _strategy(strategy or settings.strategy)
-    verdicts = loop.verdicts_on(bench, sealed.evidence(store, version))
+    verdicts = loop.verdicts_on(context, sealed.evidence(store, version))
     sealed.package_folder(store, version)  # a version whose package is gone cannot serve
     done = release_stage.release(
-        bench.state, version.number, verdicts, settings.allow_inconclusive, strategy, by="release"
+        context.state, version.number, verdicts, settings.allow_inconclusive, strategy, by="release"
     )
     held = done.state == release_stage.HELD_BACK
     return ReleaseResult(
-        function=bench.opened.signature.name,
+        function=context.opened.signature.name,
         version=None if held else version.number,
         previous=done.previous,
         strategy=strategy,
@@ -46,11 +54,11 @@ def release(bench: Workbench, store: Store, number: int | None, strategy: str | 
     )
 
 
-def rollback(bench: Workbench, number: int | None) -> ReleaseResult:
+def rollback(context: Context, number: int | None) -> ReleaseResult:
     """Go back to an earlier version. It was proved when it was released, and is not judged again."""
-    production = bench.state.production()
+    production = context.state.production()
     if number is None:
-        target = bench.state.previous()
+        target = context.state.previous()
         if target is None:
             raise StateError(
                 Problem(
@@ -61,8 +69,8 @@ def rollback(bench: Workbench, number: int | None) -> ReleaseResult:
                 )
             )
     else:
-        target = _version(bench.state, number)
-        if target.number not in bench.state.released_versions():
+        target = _version(context.state, number)
+        if target.number not in context.state.released_versions():
             raise StateError(
                 Problem(
                     "rollback.never-released",
@@ -71,9 +79,9 @@ def rollback(bench: Workbench, number: int | None) -> ReleaseResult:
                     next_step=f"`modelwright release --version {number}`, which proves it first",
                 )
             )
-    bench.state.wish(target.number, "direct", "rollback")
+    context.state.request_release(target.number, "direct", "rollback")
     return ReleaseResult(
-        function=bench.opened.signature.name,
+        function=context.opened.signature.name,
         version=target.number,
         previous=production.number if production else None,
         strategy="direct",
@@ -82,11 +90,11 @@ def rollback(bench: Workbench, number: int | None) -> ReleaseResult:
     )
 
 
-def versions(bench: Workbench, store: Store) -> Versions:
+def versions(context: Context, store: Store) -> Versions:
     """List every version, newest first, with the first test figure of each."""
-    production, released = bench.state.production(), bench.state.released_versions()
+    production, released = context.state.production(), context.state.released_versions()
     rows = []
-    for version in sorted(bench.state.versions(), key=lambda one: -one.number):
+    for version in sorted(context.state.versions(), key=lambda one: -one.number):
         live = production is not None and production.number == version.number
         word = "live" if live else "released before" if version.number in released else "not released"
         rows.append(
@@ -100,12 +108,12 @@ def versions(bench: Workbench, store: Store) -> Versions:
             )
         )
     next_steps = ("modelwright show 1", "modelwright diff 1 2") if len(rows) > 1 else ("modelwright run",)
-    return Versions(bench.opened.signature.name, tuple(rows), next_steps)
+    return Versions(context.opened.signature.name, tuple(rows), next_steps)
 
 
-def diff(bench: Workbench, store: Store, a: str, b: str) -> DiffReport:
+def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
     """Show what differs between two versions: what was measured, and what they were made from."""
-    first, second = (_version(bench.state, _number(word)) for word in (a, b))
+    first, second = (_version(context.state, _number(word)) for word in (a, b))
     before = {m.subject: m for m in sealed.evidence(store, first).measurements if m.subject.of is None}
     after = {m.subject: m for m in sealed.evidence(store, second).measurements if m.subject.of is None}
     measured = tuple(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelwright.core.errors import DataError
+from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.stages.data.config import DataConfig

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.core.errors import DataError
+from modelwright.core.messages import DataError
 from modelwright.stages.data import delimited
 from modelwright.stages.data.readers import read
 from modelwright.stages.data.sources import SourceFile

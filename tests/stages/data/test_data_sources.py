@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelwright.core.errors import DataError
+from modelwright.core.messages import DataError
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.sources import external_files, resolve
 

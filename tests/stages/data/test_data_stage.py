@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelwright.core import digest
-from modelwright.core.errors import DataError
+from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
-from modelwright.learners._examples import column_names, read_columns, read_examples
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
+from modelwright.storage.formats.rows import column_names, read_columns, read_examples
 
 ROUTE = Signature("route", (Field("question", "text"),), (Field("domain", "category"),))
 SPLITS = ("train", "validation", "test")

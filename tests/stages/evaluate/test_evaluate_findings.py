@@ -7,11 +7,11 @@ import random
 import numpy as np
 import pytest
 
-from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
 from modelwright.core.signature import Signature
 from modelwright.stages.evaluate import baselines, findings
-from modelwright.stages.evaluate.evidence import Baseline
+from modelwright.storage.formats.evidence import Baseline
 
 CLASSES = ("car", "health")
 

@@ -16,24 +16,24 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from modelwright.core import digest
-from modelwright.core.errors import PackageError
-from modelwright.core.measurement import Phase, Subject
+from modelwright.core.evidence.measurement import Phase, Subject
+from modelwright.core.evidence.verdict import Outcome, judge
+from modelwright.core.messages import PackageError
 from modelwright.core.progress import Silent
-from modelwright.core.requirement import parse
+from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
-from modelwright.core.verdict import Outcome, judge
 from modelwright.engine.store import Part
-from modelwright.kinds.boolean import BooleanState
-from modelwright.kinds.category import CategoryState
-from modelwright.kinds.number import NumberState
-from modelwright.kinds.text import TextState
-from modelwright.serve import package as packages
-from modelwright.serve.body import Body
-from modelwright.stages.evaluate.card import render_card
+from modelwright.kinds.boolean.arrays import BooleanState
+from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.number.arrays import NumberState
+from modelwright.kinds.text.arrays import TextState
+from modelwright.package import folder as packages
+from modelwright.package.body import Body
+from modelwright.reports.card import render_card
+from modelwright.reports.page import render_report
 from modelwright.stages.evaluate.config import EvaluateConfig
-from modelwright.stages.evaluate.evidence import read_details, read_evidence
-from modelwright.stages.evaluate.report import render_report
 from modelwright.stages.evaluate.stage import evaluate
+from modelwright.storage.formats.evidence import read_details, read_evidence
 
 SIGNATURE = Signature.parse(
     "分派(question: text, size: number) -> team: category, urgent: boolean, cost: number"

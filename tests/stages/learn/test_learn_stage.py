@@ -11,13 +11,13 @@ import pytest
 
 from modelwright import learners
 from modelwright.core import digest
-from modelwright.core.errors import MachineError
+from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
-from modelwright.learners._examples import read_examples
 from modelwright.learners.base import Machine
 from modelwright.stages.learn.stage import learn
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
+from modelwright.storage.formats.rows import read_examples
 
 MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, instruction_set="avx2")
 

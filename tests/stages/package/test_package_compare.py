@@ -7,12 +7,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from modelwright.core.errors import PackageError
-from modelwright.core.requirement import parse
+from modelwright.core.messages import PackageError
+from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
-from modelwright.kinds.category import CategoryState
-from modelwright.kinds.number import NumberState
-from modelwright.serve.body import Body
+from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.number.arrays import NumberState
+from modelwright.package.body import Body
 from modelwright.stages.package.candidate import Bench, batch_dependence, require_sound, try_out
 from modelwright.stages.package.compare import Gap, gap, outcomes
 

@@ -12,17 +12,17 @@ import pytest
 
 from modelwright import learners
 from modelwright.core import digest
-from modelwright.core.errors import PackageError
+from modelwright.core.messages import PackageError
 from modelwright.core.progress import Silent
-from modelwright.core.requirement import parse
+from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners._examples import read_examples
 from modelwright.learners.base import Setup, Training
-from modelwright.serve.function import load
-from modelwright.serve.package import verify
+from modelwright.package.folder import verify
+from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
+from modelwright.storage.formats.rows import read_examples
 
 SIGNATURE = Signature.parse("sort(size: number, colour: category?) -> grade: category, price: number")
 REQUIREMENTS = (

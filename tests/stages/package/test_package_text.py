@@ -12,17 +12,17 @@ import pytest
 
 from modelwright import learners
 from modelwright.core import digest
-from modelwright.core.errors import MachineError
+from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
-from modelwright.core.requirement import parse
+from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners._examples import read_examples
-from modelwright.learners._pretrained import resolve
 from modelwright.learners.base import Setup, Training
-from modelwright.serve.function import load
+from modelwright.learners.weights import resolve
+from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
+from modelwright.storage.formats.rows import read_examples
 
 MIRROR = Path(os.environ.get("MODELWRIGHT_MIRROR", Path(__file__).parents[4] / "shared" / "data"))
 BANKING = MIRROR / "banking77" / "train.csv"

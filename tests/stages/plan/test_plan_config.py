@@ -42,9 +42,9 @@ def test_unknown_keys_of_learn_are_refused_and_those_of_model_are_kept() -> None
 
 def test_uses_names_the_modules_that_may_be_chosen() -> None:
     everything = uses(PlanConfig(), ModelConfig())
-    assert "modelwright.learners.trees" in everything
-    assert uses(PlanConfig(), ModelConfig(learner="trees")) == ("modelwright.learners.trees",)
-    assert uses(PlanConfig(learners=("trees",)), ModelConfig()) == ("modelwright.learners.trees",)
+    assert "modelwright.learners.trees.learner" in everything
+    assert uses(PlanConfig(), ModelConfig(learner="trees")) == ("modelwright.learners.trees.learner",)
+    assert uses(PlanConfig(learners=("trees",)), ModelConfig()) == ("modelwright.learners.trees.learner",)
     assert uses(PlanConfig(learners=("no-such",)), ModelConfig()) == ()
 
 

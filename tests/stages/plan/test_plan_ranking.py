@@ -1,4 +1,4 @@
-"""Which learner is taken, by what each foretells."""
+"""Which learner is taken, by what each forecasts."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ import pytest
 from modelwright import learners
 from modelwright.learners.base import Forecast, Machine
 from modelwright.stages.plan.config import LearnConfig
-from modelwright.stages.plan.ranking import Able, Foretold, preferred, weigh
+from modelwright.stages.plan.ranking import Able, StepForecast, preferred, weigh
 
 ROWS, BATCH = 1000, 10
 PASS = ROWS // BATCH  # steps
 MACHINE = Machine(cores=2, memory_bytes=10**9, instruction_set="avx2")
 
 
-def foretold(name: str, steps: int, seconds: float = 100.0, memory: int = 10**8, **learn: Any) -> Foretold:
+def forecast(
+    name: str, steps: int, seconds: float = 100.0, memory: int = 10**8, **learn: Any
+) -> StepForecast:
     learner = learners.get(name)
     forecast = Forecast(steps, BATCH, seconds, memory, 10**7, 0.01, "as the test says")
     return weigh(Able(learner, learner.Options()), forecast, ROWS, LearnConfig(**learn), MACHINE)
 
 
-def first(*found: Foretold) -> str:
+def first(*found: StepForecast) -> str:
     assert preferred(found) == preferred(found[::-1]), "the order in which they are asked does not matter"
     return preferred(found)[0].learner.name
 
 
 def test_finetune_is_taken_when_three_passes_fit() -> None:
-    assert first(foretold("probe", 20), foretold("finetune", 3 * PASS)) == "finetune"
-    assert first(foretold("probe", 20), foretold("finetune", 3 * PASS - 1)) == "probe"
+    assert first(forecast("probe", 20), forecast("finetune", 3 * PASS)) == "finetune"
+    assert first(forecast("probe", 20), forecast("finetune", 3 * PASS - 1)) == "probe"
 
 
 def test_passes_that_the_user_asked_for_are_enough() -> None:
-    assert first(foretold("probe", 20, epochs=1), foretold("finetune", PASS, epochs=1)) == "finetune"
+    assert first(forecast("probe", 20, epochs=1), forecast("finetune", PASS, epochs=1)) == "finetune"
 
 
 @pytest.mark.parametrize("beyond", [{"seconds": 130.0}, {"memory": 2 * 10**9}])
 def test_what_does_not_fit_is_passed_over(beyond: dict[str, Any]) -> None:
-    assert first(foretold("probe", 20), foretold("finetune", 5 * PASS, **beyond)) == "probe"
+    assert first(forecast("probe", 20), forecast("finetune", 5 * PASS, **beyond)) == "probe"
 
 
 def test_where_nothing_fits_the_quickest_is_taken_and_says_so() -> None:
-    slow, quick = foretold("finetune", 5 * PASS, 500.0), foretold("probe", 20, 200.0)
+    slow, quick = forecast("finetune", 5 * PASS, 500.0), forecast("probe", 20, 200.0)
     assert first(slow, quick) == "probe"
     assert quick.lack is not None
     assert "200 s" in quick.lack or "3.33 min" in quick.lack

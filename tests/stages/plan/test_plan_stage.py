@@ -10,13 +10,13 @@ import polars
 import pytest
 
 from modelwright.core import digest
-from modelwright.core.errors import ProjectError
+from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
-from modelwright.core.requirement import Requirement, parse
+from modelwright.core.requirements.requirement import Requirement, parse
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners._pretrained import resolve
 from modelwright.learners.base import Machine
+from modelwright.learners.weights import resolve
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
 from modelwright.stages.plan.warnings import of_bars
@@ -86,7 +86,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
 
 
 def rows(sealed: Any) -> list[Any]:
-    from modelwright.learners._examples import read_columns
+    from modelwright.storage.formats.rows import read_columns
 
     return read_columns(sealed.folder / "train", ["id"])["id"]
 
@@ -118,7 +118,7 @@ def test_bars_that_the_forecast_breaks_are_said(flowers: Any, tmp_path: Path) ->
     planned(flowers, tmp_path)
     forecast = read(tmp_path, "forecast")
     warned = list(of_bars(forecast, tight))
-    assert sum("size ≤ 1 kB: foretold are up to" in line for line in warned) == 1
+    assert sum("size ≤ 1 kB: forecast are up to" in line for line in warned) == 1
     assert sum("latency_p95 ≤ 1 us: one request took" in line for line in warned) == 1
     assert len(warned) == 2
     easy = bars("size <= 1 GB", "latency_p95 <= 1 min")

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.intervals import Bounds
-from modelwright.core.measurement import Phase
+from modelwright.core.evidence.intervals import Bounds
+from modelwright.core.evidence.measurement import Phase
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
 from modelwright.core.units import Unit
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core import intervals
-from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence import intervals
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.metrics.base import NOTHING, Influence, Measured, Strata
 from modelwright.core.metrics.catalog import get
 from modelwright.core.outcomes import Outcomes

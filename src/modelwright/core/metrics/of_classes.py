@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from modelwright.core.measurement import Phase
+from modelwright.core.evidence.measurement import Phase
 from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric, Strata
 from modelwright.core.metrics.ranking import AUC
 from modelwright.core.metrics.shares import (

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core import intervals
-from modelwright.core.measurement import Phase
+from modelwright.core.evidence import intervals
+from modelwright.core.evidence.measurement import Phase
 from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric
 from modelwright.core.outcomes import NumberOutcomes
 from modelwright.core.units import Unit

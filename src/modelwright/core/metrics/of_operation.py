@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelwright.core.measurement import Phase
+from modelwright.core.evidence.measurement import Phase
 from modelwright.core.metrics.base import Metric
 from modelwright.core.units import Unit
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.intervals import Bounds, find_root, normal_quantile
-from modelwright.core.measurement import Phase
+from modelwright.core.evidence.intervals import Bounds, find_root, normal_quantile
+from modelwright.core.evidence.measurement import Phase
 from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric
 from modelwright.core.outcomes import ClassOutcomes
 from modelwright.core.units import Unit

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core import intervals
+from modelwright.core.evidence import intervals
 from modelwright.core.metrics.base import NOTHING, Influence, Measured, Strata
 from modelwright.core.outcomes import ClassOutcomes
 

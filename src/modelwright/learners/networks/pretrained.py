@@ -17,7 +17,7 @@ import transformers
 from torch import nn
 from transformers.utils import logging as transformers_logging
 
-from modelwright.core.errors import Problem, ProjectError
+from modelwright.core.messages import Problem, ProjectError
 from modelwright.learners.networks.encoders import TextEncoder
 
 MOST_TOKENS = 512  # a longer text is cut, unless model.max_length asks for more and the encoder can

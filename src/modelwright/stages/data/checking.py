@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelwright.core.errors import DataError, Problem
+from modelwright.core.messages import DataError, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.stages.data.classes import class_name, outputs_with_classes, unknown_split_classes
 from modelwright.stages.data.config import DataConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelwright.core.errors import Problem, did_you_mean
+from modelwright.core.messages import Problem, did_you_mean
 from modelwright.core.signature import Signature
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, percent_reaching
 

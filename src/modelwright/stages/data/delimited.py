@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from modelwright.core.errors import DataError, Problem
+from modelwright.core.messages import DataError, Problem
 from modelwright.stages.data.table import Table
 
 SEPARATORS = (",", ";", "\t", "|")

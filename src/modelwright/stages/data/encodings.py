@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from modelwright.core.errors import DataError, Problem
+from modelwright.core.messages import DataError, Problem
 
 _WORD = re.compile(r"\w{1,20}")
 MARKS = (  # byte order marks, longest first (Unicode Standard, section 23.8)

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelwright import kinds
-from modelwright.core.errors import DataError, Problem, did_you_mean
+from modelwright.core.messages import DataError, Problem, ValueProblem, did_you_mean
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.base import ValueProblem
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.table import Table
 
@@ -194,7 +193,7 @@ def infer(name: str, cells: Sequence[object]) -> Field | None:
 
 def _counted(kind: str, times: Mapping[tuple[type, Any], int], *, most_refused: float) -> Counter[Any] | None:
     """Return how often each canonical value stands in a column, or None when its kind refuses too many cells."""
-    parse = kinds.get(kind).parse
+    parse = kinds.value(kind).parse
     counts: Counter[Any] = Counter()
     refused = 0
     for (_, cell), count in times.items():

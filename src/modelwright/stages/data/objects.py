@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modelwright.core.errors import DataError, Problem
+from modelwright.core.messages import DataError, Problem
 from modelwright.stages.data.table import Table
 
 KEY = "key"  # the column that the keys of an object of objects become

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modelwright.core.errors import DataError, Problem
+from modelwright.core.messages import DataError, Problem
 from modelwright.stages.data.split import TEST, TRAIN, VALIDATION
 
 # More than this share of the training rows is no accident: either the files hold the same rows, or equal

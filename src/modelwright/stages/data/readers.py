@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from modelwright.core.errors import DataError, Problem
+from modelwright.core.messages import DataError, Problem
 from modelwright.stages.data import delimited, objects
 from modelwright.stages.data.encodings import decode, foreign_words
 from modelwright.stages.data.sources import SourceFile

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelwright import kinds
-from modelwright.core.errors import DataError, Problem
+from modelwright.core.messages import DataError, Problem, ValueProblem
 from modelwright.core.signature import Field
-from modelwright.kinds.base import ValueProblem
 from modelwright.stages.data.fields import Layout
 from modelwright.stages.data.split import canonical_inputs, numbered, row_id
 from modelwright.stages.data.table import Table
@@ -76,7 +75,7 @@ def gather(tables: Sequence[tuple[str, Table]], layout: Layout) -> Gathered:
 
 def check(field: Field, cells: Sequence[Any], *, required: bool) -> tuple[list[Any], dict[int, Refusal]]:
     """Return the canonical values of a column, and by position the refused ones (whose value is None)."""
-    parse = kinds.get(field.kind).parse
+    parse = kinds.value(field.kind).parse
     values: list[Any] = []
     refused: dict[int, Refusal] = {}
     remembered: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from modelwright.core.errors import DataError, Problem, did_you_mean
+from modelwright.core.messages import DataError, Problem, did_you_mean
 from modelwright.stages.data.config import DataConfig
 
 PACKAGE = "package:"

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from modelwright.core.errors import DataError, Problem
+from modelwright.core.messages import DataError, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.stages.data.census import census, warnings

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from modelwright import kinds
+from modelwright.core.messages import ValueProblem
 from modelwright.core.signature import Field
-from modelwright.kinds.base import ValueProblem
 from modelwright.stages.data.fields import ID
 from modelwright.stages.data.split import as_text
 
@@ -63,7 +63,7 @@ def kept_series(name: str, cells: Sequence[Any]) -> pl.Series:
 
 
 def _as_numbers(cells: Sequence[Any]) -> list[float | None] | None:
-    parse = kinds.get("number").parse
+    parse = kinds.value("number").parse
     numbers: list[float | None] = []
     for cell in cells:
         digits = (cell or "").strip().lstrip("+-")

@@ -20,8 +20,8 @@ from modelwright.core import metrics
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
 from modelwright.core.signature import Field, Signature
 from modelwright.stages.evaluate import measuring
-from modelwright.stages.evaluate.evidence import Baseline
 from modelwright.stages.evaluate.measuring import Answered
+from modelwright.storage.formats.evidence import Baseline
 
 FEATURES = 50_000  # words a text input may bring
 ITERATIONS = 200

@@ -9,13 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from modelwright.core import metrics
-from modelwright.core.errors import PackageError
-from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.messages import PackageError
 from modelwright.core.outcomes import ClassOutcomes, Outcomes
-from modelwright.core.requirement import Requirement
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
-from modelwright.serve import package as packages
-from modelwright.serve.measure import Measured
+from modelwright.package import folder as packages
+from modelwright.runtime.measuring import Measured
 from modelwright.stages.evaluate import measuring
 from modelwright.stages.evaluate.measuring import Answered
 

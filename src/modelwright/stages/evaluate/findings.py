@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core import metrics
-from modelwright.core.intervals import proportion
-from modelwright.core.measurement import Measurement
+from modelwright.core.evidence.intervals import proportion
+from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
-from modelwright.stages.evaluate.charts import SCATTER_POINTS
-from modelwright.stages.evaluate.evidence import (
+from modelwright.reports.charts import SCATTER_POINTS
+from modelwright.storage.formats.evidence import (
     Baseline,
     ClassDetails,
     Confidence,

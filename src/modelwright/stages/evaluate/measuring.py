@@ -10,15 +10,15 @@ import numpy as np
 
 from modelwright import kinds
 from modelwright.core import metrics
-from modelwright.core.intervals import quantile_positions
-from modelwright.core.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.intervals import quantile_positions
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.outcomes import ClassOutcomes, Outcomes
-from modelwright.core.requirement import Requirement
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
-from modelwright.core.slices import Slice
-from modelwright.serve.function import Function
-from modelwright.serve.measure import Measured
-from modelwright.serve.package import Package
+from modelwright.package.folder import Package
+from modelwright.runtime.function import Function
+from modelwright.runtime.measuring import Measured
 
 Columns = Mapping[str, Sequence[Any]]
 LATENCIES = tuple(name for name, metric in metrics.METRICS.items() if metric.quantile is not None)
@@ -39,8 +39,8 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
     return Answered(
         columns,
         {
-            field.name: kinds.get(field.kind).outcomes(
-                columns[field.name], arrays[field.name], package.body.states[field.name]
+            field.name: kinds.arrays(field.kind).outcomes(
+                columns[field.name], arrays[field.name], package.body.states[field.name], columns
             )
             for field in signature.outputs
         },

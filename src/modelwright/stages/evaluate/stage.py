@@ -17,35 +17,27 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from modelwright.core.errors import DataError, PackageError, Problem
-from modelwright.core.measurement import Measurement
+from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.evidence.verdict import evaluation_confidence
+from modelwright.core.messages import DataError, PackageError, Problem
 from modelwright.core.outcomes import NumberOutcomes
 from modelwright.core.progress import Progress
-from modelwright.core.requirement import Requirement
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
-from modelwright.core.verdict import look_confidence
 from modelwright.engine.store import Part
-from modelwright.learners._examples import ID, column_names, read_columns
-from modelwright.serve import measure as running
-from modelwright.serve import package as packages
-from modelwright.serve.package import Package
+from modelwright.package import folder as packages
+from modelwright.package.folder import Package
+from modelwright.reports.card import render_card
+from modelwright.reports.page import render_report
+from modelwright.runtime import measuring as running
 from modelwright.stages.evaluate import baselines, findings, measuring
 from modelwright.stages.evaluate import champion as champions
-from modelwright.stages.evaluate.card import render_card
 from modelwright.stages.evaluate.champion import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
-from modelwright.stages.evaluate.evidence import (
-    DETAILS,
-    EVIDENCE,
-    FORMAT,
-    OUTCOMES,
-    Details,
-    Evidence,
-    write,
-)
 from modelwright.stages.evaluate.measuring import Answered, Columns
-from modelwright.stages.evaluate.report import render_report
+from modelwright.storage.formats.evidence import DETAILS, EVIDENCE, FORMAT, OUTCOMES, Details, Evidence, write
+from modelwright.storage.formats.rows import ID, column_names, read_columns
 
 TIMED_ROWS = 500  # test rows, evenly spaced, that requests are made of
 
@@ -84,7 +76,7 @@ def evaluate(
     read = packages.read(package.path)
     _require_signature(read, signature)
     rows = _read(signature, train, validation, test)
-    at = look_confidence(confidence, look)
+    at = evaluation_confidence(confidence, look)
     with progress.task("evaluating", 4) as task:
         answered = measuring.answer(read, signature, rows.test)
         wanted = [*measuring.subjects(signature, answered.outcomes), *measuring.of_requirements(requirements)]

@@ -13,13 +13,13 @@ from typing import Any
 
 from modelwright import learners
 from modelwright.core import digest
-from modelwright.core.errors import MachineError, Problem
+from modelwright.core.messages import MachineError, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners._examples import read_examples
-from modelwright.learners._peak import peak_memory_bytes
 from modelwright.learners.base import Machine, Setup, Training
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.rows import read_examples
 
 _AGAIN = "plan again: modelwright plan --force"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from modelwright.core.errors import ProjectError
+from modelwright.core.messages import ProjectError
 from modelwright.core.units import Unit, parse_quantity
 
 

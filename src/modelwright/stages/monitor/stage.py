@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelwright.core.requirement import Requirement
-from modelwright.serve.watch import Look, look
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.monitors.live_requirements import LiveVerdicts, judge_live
 from modelwright.stages.monitor.config import MonitorConfig
-from modelwright.state.live import LiveRecord
+from modelwright.storage.traffic.record import LiveRecord
 
 
 def monitor(
@@ -18,11 +18,13 @@ def monitor(
     confidence: float,
     version: int | None,
     now_s: float,
-) -> Look:
+) -> LiveVerdicts:
     """Judge the window that ends at `now_s` (seconds since the epoch); `version` None means all traffic."""
     live = LiveRecord.open(record)
     try:
         since = now_s - config.window_s
-        return look(live, requirements, version=version, since=since, until=now_s, confidence=confidence)
+        return judge_live(
+            live, requirements, version=version, since=since, until=now_s, confidence=confidence
+        )
     finally:
         live.close()

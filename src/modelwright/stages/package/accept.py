@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelwright.core import metrics
-from modelwright.core.measurement import Phase, Subject
+from modelwright.core.evidence.measurement import Phase, Subject
 from modelwright.core.outcomes import Outcomes
-from modelwright.core.requirement import Requirement
-from modelwright.core.slices import Slice
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.requirements.slices import Slice
 
 DROP = 0.005  # of accuracy: half a point, paired row by row
 RMSE_GROWTH = 0.005  # of the exact graph's rmse

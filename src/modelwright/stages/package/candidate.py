@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelwright.core.errors import PackageError, Problem
-from modelwright.core.requirement import Requirement
-from modelwright.serve.body import Body
-from modelwright.serve.function import Function
-from modelwright.serve.package import Package
+from modelwright.core.messages import PackageError, Problem
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.package.body import Body
+from modelwright.package.folder import Package
+from modelwright.runtime.function import Function
 from modelwright.stages.package import accept
 from modelwright.stages.package.accept import Figures
 from modelwright.stages.package.compare import (

@@ -10,9 +10,9 @@ import numpy as np
 
 from modelwright import kinds
 from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
-from modelwright.kinds.base import Array
-from modelwright.serve.body import Body
-from modelwright.serve.function import Function
+from modelwright.kinds.contract.common import Array
+from modelwright.package.body import Body
+from modelwright.runtime.function import Function
 
 # Export adds float32 numbers in another order; over some ten layers that stays far below 0.001.
 PARITY_TOLERANCE = 0.001
@@ -56,8 +56,8 @@ class Gap:
 def outcomes(body: Body, columns: Columns, arrays: Answers) -> dict[str, Outcomes]:
     """Return the outcomes of every output; `columns` hold its truths."""
     return {
-        field.name: kinds.get(field.kind).outcomes(
-            columns[field.name], arrays[field.name], body.states[field.name]
+        field.name: kinds.arrays(field.kind).outcomes(
+            columns[field.name], arrays[field.name], body.states[field.name], columns
         )
         for field in body.signature.outputs
     }

@@ -1,6 +1,6 @@
 """The stage `package`: from what was learned to the files that serve.
 
-package/          the package, as `modelwright.serve.package` writes it
+package/          the package, as `modelwright.package.folder` writes it
 report/           package.json: the candidates, what each showed on validation, which was taken and why
 """
 
@@ -16,17 +16,16 @@ from typing import Any
 import numpy as np
 
 from modelwright import learners
-from modelwright.core.errors import PackageError, Problem
+from modelwright.core.messages import PackageError, Problem
 from modelwright.core.progress import Progress
-from modelwright.core.requirement import Requirement
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners import exports
-from modelwright.learners._examples import column_names, read_columns
+from modelwright.learners import exporting as exports
 from modelwright.learners.base import Learner
-from modelwright.learners.exports import Exporter
-from modelwright.serve import package as packages
-from modelwright.serve.function import load
+from modelwright.learners.exporting import Exporter
+from modelwright.package import folder as packages
+from modelwright.runtime.function import load
 from modelwright.stages.package import accept
 from modelwright.stages.package.candidate import (
     Bench,
@@ -37,6 +36,7 @@ from modelwright.stages.package.candidate import (
 )
 from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
 from modelwright.stages.package.config import PackageConfig
+from modelwright.storage.formats.rows import column_names, read_columns
 
 FORMAT = 1
 CHECKED_ROWS = (

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modelwright import learners
-from modelwright.core.errors import ProjectError
+from modelwright.core.messages import ProjectError
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.learners.base import Training
 

@@ -1,4 +1,4 @@
-"""Which learners could learn the function, what each foretells, and which is taken."""
+"""Which learners could learn the function, what each forecasts, and which is taken."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from modelwright import learners
-from modelwright.core.errors import Problem, ProjectError, did_you_mean
+from modelwright.core.messages import Problem, ProjectError, did_you_mean
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, format_quantity
-from modelwright.learners._pretrained import DISTRIBUTION
-from modelwright.learners.base import Examples, Forecast, Learner, Machine
+from modelwright.learners.base import Forecast, Learner, Machine
+from modelwright.learners.weights import DISTRIBUTION
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
+from modelwright.storage.formats.rows import Examples
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Able:
 
 
 @dataclass(frozen=True)
-class Foretold:
-    """What an able learner foretells; `epochs` are passes over the training rows, `lack` says why not."""
+class StepForecast:
+    """What an able learner forecasts; `epochs` are passes over the training rows, `lack` says why not."""
 
     learner: Learner
     options: BaseModel
@@ -72,7 +73,7 @@ def sift(
     return tuple(able), refused
 
 
-def foretell(
+def forecast(
     able: Sequence[Able],
     signature: Signature,
     train: Examples,
@@ -80,10 +81,10 @@ def foretell(
     machine: Machine,
     pretrained: Path | None,
     progress: Progress,
-) -> tuple[Foretold, ...]:
-    """Return what each foretells, in the order of `preferred`."""
+) -> tuple[StepForecast, ...]:
+    """Return what each forecasts, in the order of `preferred`."""
     found = []
-    with progress.task("foretelling", len(able)) as task:
+    with progress.task("forecasting", len(able)) as task:
         for one in able:
             forecast = one.learner.forecast(
                 signature,
@@ -99,14 +100,14 @@ def foretell(
     return preferred(found)
 
 
-def weigh(one: Able, forecast: Forecast, rows: int, learn: LearnConfig, machine: Machine) -> Foretold:
+def weigh(one: Able, forecast: Forecast, rows: int, learn: LearnConfig, machine: Machine) -> StepForecast:
     """Return a forecast with what it means for `rows` training rows, this budget and this machine."""
     epochs = forecast.steps * forecast.batch / max(1, rows)
     lack = _lack(one.learner, forecast, epochs, learn, machine)
-    return Foretold(one.learner, one.options, forecast, epochs, lack)
+    return StepForecast(one.learner, one.options, forecast, epochs, lack)
 
 
-def preferred(found: Sequence[Foretold]) -> tuple[Foretold, ...]:
+def preferred(found: Sequence[StepForecast]) -> tuple[StepForecast, ...]:
     """Return the one to take first: of those that fit, the highest rank; where none fits, the quickest."""
     return tuple(
         sorted(

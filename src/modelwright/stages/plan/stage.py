@@ -16,13 +16,13 @@ from modelwright.core import digest
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners._examples import read_examples
-from modelwright.learners._pretrained import credit
 from modelwright.learners.base import Machine
+from modelwright.learners.weights import credit
 from modelwright.stages.plan import ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
-from modelwright.stages.plan.ranking import Foretold
+from modelwright.stages.plan.ranking import StepForecast
 from modelwright.stages.plan.warnings import compressed_bytes, warnings
+from modelwright.storage.formats.rows import read_examples
 
 FORMAT = 1
 
@@ -47,8 +47,8 @@ def plan(
     able, refused = ranking.sift(signature, config, model, pretrained)
     examples = read_examples(train.path, signature)
     here = replace(machine, cores=learn.threads or machine.cores)
-    foretold = ranking.foretell(able, signature, examples, learn, here, pretrained, progress)
-    chosen = foretold[0]
+    forecast = ranking.forecast(able, signature, examples, learn, here, pretrained, progress)
+    chosen = forecast[0]
     described = json.loads((profile.path / "profile.json").read_text(encoding="utf-8"))
     warned = warnings(chosen, learn, described)
     weights = pretrained if chosen.learner.needs_pretrained else None
@@ -61,7 +61,7 @@ def plan(
             "rows": described["rows"],
             "budget_s": learn.budget_s,
             "machine": asdict(machine),
-            "ranking": _ranking(foretold, refused),
+            "ranking": _ranking(forecast, refused),
             "warnings": list(warned),
         },
     )
@@ -69,7 +69,7 @@ def plan(
 
 
 def _choice(
-    chosen: Foretold, model: ModelConfig, learn: LearnConfig, machine: Machine, pretrained: Path | None
+    chosen: StepForecast, model: ModelConfig, learn: LearnConfig, machine: Machine, pretrained: Path | None
 ) -> dict[str, Any]:
     """Return what decides the bits. Weights are known by their content: it is the same wherever they lie."""
     return {
@@ -88,7 +88,7 @@ def _choice(
     }
 
 
-def _costs(one: Foretold) -> dict[str, Any]:
+def _costs(one: StepForecast) -> dict[str, Any]:
     return {
         "learner": one.learner.name,
         "epochs": one.epochs,
@@ -97,9 +97,9 @@ def _costs(one: Foretold) -> dict[str, Any]:
     }
 
 
-def _ranking(foretold: Sequence[Foretold], refused: Mapping[str, str]) -> list[dict[str, Any]]:
+def _ranking(forecast: Sequence[StepForecast], refused: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return every learner with what speaks for or against it, the one that is taken first."""
-    ranked = [{**_costs(one), "accepts": True, "lack": one.lack} for one in foretold]
+    ranked = [{**_costs(one), "accepts": True, "lack": one.lack} for one in forecast]
     return ranked + [
         {"learner": name, "accepts": False, "lack": reason} for name, reason in sorted(refused.items())
     ]

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from modelwright.core.requirement import Requirement
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.units import Unit, format_quantity
 from modelwright.learners.base import Forecast, Learner, Training
 from modelwright.stages.plan.config import LearnConfig
-from modelwright.stages.plan.ranking import Foretold
+from modelwright.stages.plan.ranking import StepForecast
 
 # Of the exported size, what weights in 8 bits leave: all-MiniLM-L6-v2 takes 90.8 MB, and 23.4 MB compressed.
 COMPRESSED_SHARE = 0.26
 
 
-def warnings(chosen: Foretold, learn: LearnConfig, profile: Mapping[str, Any]) -> tuple[str, ...]:
+def warnings(chosen: StepForecast, learn: LearnConfig, profile: Mapping[str, Any]) -> tuple[str, ...]:
     """Return one line for each thing that is likely to go wrong or to disappoint."""
     name = chosen.learner.name
     return (
@@ -51,8 +51,8 @@ def _size(forecast: Mapping[str, Any], bar: float) -> str:
     exported = format_quantity(forecast["package_bytes"], Unit.BYTES)
     small = forecast["compressed_bytes"]
     if small is None:
-        return f"foretold are up to {exported}, and {forecast['learner']} has no smaller form"
-    told = f"foretold are {exported} as exported and about {format_quantity(small, Unit.BYTES)} in 8 bits"
+        return f"forecast are up to {exported}, and {forecast['learner']} has no smaller form"
+    told = f"forecast are {exported} as exported and about {format_quantity(small, Unit.BYTES)} in 8 bits"
     return f"{told}; only the compressed one can meet it" if small <= bar else f"{told}; neither can meet it"
 
 

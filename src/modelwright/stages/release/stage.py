@@ -1,4 +1,4 @@
-"""Release: write the wish that a version be served, if every requirement that can be proved by now is.
+"""Release: write the request that a version be served, if every requirement that can be proved by now is.
 
 It acts on the world and is never cached. It is idempotent: a version that is already wished for is not wished
 for again. The gateway alone moves traffic.
@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from modelwright.core.errors import Problem, StateError
-from modelwright.core.verdict import Verdict, gate
-from modelwright.state.database import State
+from modelwright.core.evidence.verdict import Verdict, gate
+from modelwright.core.messages import Problem, StateError
+from modelwright.storage.state.database import State
 
 RELEASED: Literal["released"] = "released"
 ALREADY: Literal["already released"] = "already released"
@@ -36,7 +36,7 @@ def release(
     strategy: str,
     by: str,
 ) -> Released:
-    """Wish for a version unless a verdict holds it back; raises StateError when the champion has changed.
+    """DesiredRelease for a version unless a verdict holds it back; raises StateError when the champion has changed.
 
     A version was judged against the package that was in production then. If a bar refers to it and another
     package is in production now, the verdict is about a comparison that no longer holds.
@@ -59,7 +59,7 @@ def release(
     previous = production.number if production else None
     if blocking:
         return Released(HELD_BACK, blocking, previous)
-    state.wish(number, strategy, by)
+    state.request_release(number, strategy, by)
     return Released(RELEASED, (), previous)
 
 

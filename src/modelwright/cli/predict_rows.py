@@ -1,0 +1,43 @@
+"""A row for `predict` from words (`question=…`), and answers as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelwright.core.messages import DataError, Problem
+
+Row = Mapping[str, Any]
+
+
+def from_words(words: Sequence[str]) -> Row:
+    """Return the row that `name=value` words give; a value is text, which the input's kind reads."""
+    row: dict[str, str] = {}
+    problems: list[Problem] = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            problems.append(
+                Problem(
+                    "predict.word-form",
+                    "an input is written NAME=VALUE",
+                    f"`{word}`",
+                    'for example: question="Does Medicare cover dental?"',
+                )
+            )
+        elif name.strip() in row:
+            problems.append(
+                Problem(
+                    "predict.word-twice", "an input is given once", f"`{name.strip()}` twice", "remove one"
+                )
+            )
+        row[name.strip()] = value
+    if problems:
+        raise DataError(problems)
+    return row
+
+
+def as_line(value: Any) -> str:
+    """Return a value as one JSON line."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,107 @@
+"""Verbs that take the project round the loop: run, and one verb a stage."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from modelwright.cli.app import LOOP, SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
+
+
+class Stage(StrEnum):
+    """The stages by which a run can be bounded, so that a wrong one is wrong usage."""
+
+    DATA = "data"
+    PLAN = "plan"
+    LEARN = "learn"
+    PACKAGE = "package"
+    EVALUATE = "evaluate"
+    RELEASE = "release"
+
+
+Force = Annotated[bool, typer.Option("--force", help="Do the work again even where a sealed result fits")]
+
+
+@app.command(rich_help_panel=START)
+def run(
+    to: Annotated[
+        Stage, typer.Option("--to", metavar="STAGE", help=f"The last stage: {', '.join(Stage)}")
+    ] = Stage.RELEASE,
+    start: Annotated[
+        Stage | None, typer.Option("--from", metavar="STAGE", help="Do this stage and all after it again")
+    ] = None,
+    keep: Annotated[
+        list[Stage] | None,
+        typer.Option("--keep", metavar="STAGE", help="Adopt this stage's last sealed result, and say so"),
+    ] = None,
+    force: Force = False,
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go round the loop; print the requirement table.
+
+    What is unchanged is not done again; a killed run resumes. Exit code 3 when a requirement holds it back.
+    """
+    finish(opened(project, settings).run(to=to, start=start, keep=tuple(keep or ()), force=force), as_json)
+
+
+@app.command(rich_help_panel=LOOP)
+def data(
+    force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
+) -> None:
+    """Read, check, clean and split the data."""
+    finish(opened(project, settings).run(to="data", force=force), as_json)
+
+
+@app.command(rich_help_panel=LOOP)
+def plan(
+    force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
+) -> None:
+    """Choose the learner; forecast time, size and latency."""
+    finish(opened(project, settings).run(to="plan", force=force), as_json)
+
+
+@app.command(rich_help_panel=LOOP)
+def learn(
+    force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
+) -> None:
+    """Learn the body of the function; a killed run resumes."""
+    finish(opened(project, settings).run(to="learn", force=force), as_json)
+
+
+@app.command(rich_help_panel=LOOP)
+def package(
+    force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
+) -> None:
+    """Export what was learned into the files that serve."""
+    finish(opened(project, settings).run(to="package", force=force), as_json)
+
+
+@app.command(rich_help_panel=LOOP)
+def evaluate(
+    force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
+) -> None:
+    """Measure the package against every requirement."""
+    finish(opened(project, settings).run(to="evaluate", force=force), as_json)
+
+
+@app.command(rich_help_panel=SERVE)
+def release(
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", help="The version [default: the newest]")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="NAME", help="How traffic moves: direct")
+    ] = None,
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Roll a version out to users, gated.
+
+    Every requirement that can be measured before traffic must be met; the others are pending.
+    """
+    finish(opened(project, settings).release(version=version, strategy=strategy), as_json)

@@ -1,0 +1,1 @@
+"""Evidence: measurements, their intervals, and verdicts on them."""

@@ -1,0 +1,231 @@
+"""Verdicts: a pure function of requirements and measurements. What gates, canaries and alerts all ask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modelwright.core.evidence import intervals
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.requirements.requirement import Requirement
+
+_MOST_ROWS = 10**8  # beyond this a needed n is forecast by the square-root law instead of searched
+_MOST_TIMES = 10**4  # an interval that must shrink more than this is decided by no number of rows
+
+
+class Outcome(StrEnum):
+    """Names how a requirement stands."""
+
+    MET = "met"  # the whole interval is on the right side of the bar
+    UNMET = "unmet"  # it is on the wrong side, or what should have been measured was not
+    INCONCLUSIVE = "inconclusive"  # the bar lies inside the interval, or there was nothing to measure on
+    PENDING = "pending"  # only traffic, or a champion, can show it
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """States how one requirement stands in one phase.
+
+    `measurement` is what was held against the bar: for a bar relative to the champion, the difference.
+    `needed` counts the further examples that would decide it if the value stayed as it is.
+    """
+
+    requirement: Requirement
+    phase: Phase
+    measurement: Measurement | None
+    outcome: Outcome
+    needed: int | None = None
+    note: str = ""
+
+
+def judge(
+    requirements: Iterable[Requirement],
+    measurements: Iterable[Measurement],
+    differences: Iterable[Measurement] = (),
+    *,
+    phases: Collection[Phase],
+) -> tuple[Verdict, ...]:
+    """Return one verdict for each requirement and each of `phases` where its metric exists.
+
+    Bars relative to the champion are held against `differences` (ours minus the champion's); without one
+    they are pending. A live measurement that is not there yet is pending, too; elsewhere a missing or
+    non-finite value is unmet, and n = 0 (nothing to measure on) is inconclusive: none is ever met.
+    """
+    plain = {(m.subject, m.phase): m for m in measurements}
+    relative = {(m.subject, m.phase): m for m in differences}
+    return tuple(
+        _judge_one(requirement, phase, relative if requirement.bar.champion else plain)
+        for requirement in requirements
+        for phase in Phase
+        if phase in phases and phase in requirement.metric.phases
+    )
+
+
+def overall(verdicts: Iterable[Verdict]) -> Outcome:
+    """Return the verdict on all: unmet before inconclusive before pending before met."""
+    found = {verdict.outcome for verdict in verdicts}
+    for outcome in (Outcome.UNMET, Outcome.INCONCLUSIVE, Outcome.PENDING):
+        if outcome in found:
+            return outcome
+    return Outcome.MET
+
+
+def gate(verdicts: Iterable[Verdict], allow_inconclusive: bool | Collection[str]) -> tuple[Verdict, ...]:  # noqa: FBT001 - as the project file says it: true, or which
+    """Return the verdicts that hold a release back: unmet ones, and inconclusive ones unless allowed.
+
+    `allow_inconclusive` holds the texts of requirements (`accuracy >= 0.97`) or of what they measure
+    (`accuracy`), or True for all. What is pending holds nothing back.
+    """
+
+    def allowed(requirement: Requirement) -> bool:
+        if isinstance(allow_inconclusive, bool):
+            return allow_inconclusive
+        texts = {str(requirement), requirement.text, requirement.key, str(requirement.subject)}
+        return any(" ".join(text.split()) in texts for text in allow_inconclusive)
+
+    return tuple(
+        verdict
+        for verdict in verdicts
+        if verdict.outcome is Outcome.UNMET
+        or (verdict.outcome is Outcome.INCONCLUSIVE and not allowed(verdict.requirement))
+    )
+
+
+def evaluation_confidence(confidence: float, k: int) -> float:
+    """Return the confidence of the k-th judgement on the same rows (k from 1).
+
+    The k-th look spends 6/(π²k²) of the error 1 - confidence; the shares of all looks sum to 1, so that the
+    chance of any wrong gate keeps below 1 - confidence (the union bound), however many looks there are.
+    """
+    assert k >= 1, "looks are counted from 1"
+    return 1 - (1 - confidence) * 6 / (math.pi * k) ** 2
+
+
+@dataclass(frozen=True)
+class Provability:
+    """States what n test rows can prove about a bar, before anything is learned.
+
+    `errors` is the most wrong rows with which it would still be met, None where even none would be too many;
+    `needed` is the least n at which no wrong row would meet it, None where no n would.
+    """
+
+    n: int
+    errors: int | None
+    needed: int | None
+
+    @property
+    def possible(self) -> bool:
+        """Say whether a perfect result would prove the requirement."""
+        return self.errors is not None
+
+
+def provable(requirement: Requirement, n: int, confidence: float = 0.95) -> Provability | None:
+    """Return what n rows of the subject (of the class, of the slice) can prove, None where n cannot tell.
+
+    It can for metrics that are a share of rows, with a fixed bar; of precision and F1 of a class, n is taken
+    as the rows of the class, as it is for a perfect function.
+    """
+    metric = requirement.metric
+    if (
+        metric.as_share is None
+        or requirement.bar.champion
+        or (metric.per_class and not requirement.subject.of)
+    ):
+        return None
+    bar = metric.as_share(requirement.bar.value)
+
+    def proven(errors: int, rows: int) -> bool:
+        if not 0 < bar < 1:  # a strict bar of 0 or 1 is beyond what a share can prove, and so is 1 itself
+            return bar <= 0 if metric.better == "higher" else bar >= 1
+        above = intervals.mid_p(errors if metric.better == "lower" else rows - errors, rows, bar)
+        return (1 - above if metric.better == "lower" else above) <= (1 - confidence) / 2
+
+    last_failing, enough = 0, 1
+    while enough < _MOST_ROWS and not proven(0, enough):
+        last_failing, enough = enough, enough * 2
+    needed = _first(last_failing, enough, lambda rows: proven(0, rows)) if proven(0, enough) else None
+    if n == 0 or not proven(0, n):
+        return Provability(n, None, needed)
+    return Provability(n, _first(0, n, lambda errors: not proven(errors, n)) - 1, needed)
+
+
+def _judge_one(
+    requirement: Requirement, phase: Phase, measured: dict[tuple[Subject, Phase], Measurement]
+) -> Verdict:
+    seen = measured.get((requirement.subject, phase))
+    if seen is None or seen.value is None or not math.isfinite(seen.value):
+        outcome, note = _without_value(seen, phase, champion=requirement.bar.champion)
+        return Verdict(requirement, phase, seen, outcome, note=note)
+    outcome = _side(requirement.op, requirement.bar.value, seen.low, seen.high)
+    if outcome is not Outcome.INCONCLUSIVE:
+        return Verdict(requirement, phase, seen, outcome)
+    note = "the value lies on the bar" if seen.value == requirement.bar.value else ""
+    return Verdict(requirement, phase, seen, outcome, _needed(requirement, seen, seen.value), note)
+
+
+def _without_value(seen: Measurement | None, phase: Phase, *, champion: bool) -> tuple[Outcome, str]:
+    if seen is None and champion:
+        return Outcome.PENDING, "there is no champion yet"
+    if seen is not None and seen.n > 0:
+        return Outcome.UNMET, "its value is no finite number"
+    if phase is Phase.LIVE:
+        return Outcome.PENDING, "no traffic has been measured yet"
+    if seen is None:
+        return Outcome.UNMET, "it was not measured"
+    return Outcome.INCONCLUSIVE, "there was nothing to measure it on"
+
+
+def _side(op: str, bar: float, low: float | None, high: float | None) -> Outcome:
+    """Return on which side of the bar an interval lies; an end that is None or NaN decides nothing."""
+    low = -math.inf if low is None or math.isnan(low) else low
+    high = math.inf if high is None or math.isnan(high) else high
+    met, unmet = {
+        ">=": (low >= bar, high < bar),
+        ">": (low > bar, high <= bar),
+        "<=": (high <= bar, low > bar),
+        "<": (high < bar, low >= bar),
+    }[op]
+    return Outcome.MET if met else Outcome.UNMET if unmet else Outcome.INCONCLUSIVE
+
+
+def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | None:
+    """Return how many more rows would decide at the observed value: exactly for shares, else by 1/√n."""
+    bar = requirement.bar.value
+    if value == bar or seen.n == 0:
+        return None
+    edge = seen.high if bar > value else seen.low
+    quantile = requirement.metric.quantile
+    if edge is None:
+        if quantile is None or requirement.bar.champion:
+            return None
+        rare = quantile if bar > value else 1 - quantile  # the bound exists once rare^n falls below the tail
+        return max(math.ceil(math.log((1 - seen.confidence) / 2) / math.log(rare)) - seen.n, 1)
+    nearer = (edge - value) / (bar - value)
+    if not nearer <= _MOST_TIMES:
+        return None
+    total = math.ceil(seen.n * nearer**2)
+    as_share = requirement.metric.as_share
+    if seen.method == "mid-p" and as_share is not None and total < _MOST_ROWS:
+        share, goal, tail = as_share(value), as_share(bar), (1 - seen.confidence) / 2
+        if not 0 < goal < 1:
+            return None
+
+        def decides(rows: int) -> bool:
+            above = intervals.mid_p(share * rows, rows, goal)
+            return not tail < above < 1 - tail
+
+        enough = max(total, seen.n + 1)
+        while not decides(enough):
+            enough *= 2
+        total = _first(seen.n, enough, decides)
+    return max(total - seen.n, 1)
+
+
+def _first(fails: int, holds: int, condition: Callable[[int], bool]) -> int:
+    """Return the first number above `fails`, and up to `holds`, for which a rising condition holds."""
+    while holds - fails > 1:
+        middle = (fails + holds) // 2
+        fails, holds = (fails, middle) if condition(middle) else (middle, holds)
+    return holds

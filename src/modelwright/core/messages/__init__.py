@@ -1,0 +1,34 @@
+"""What people read: messages by id, their texts in one catalogue a language, and the errors that carry them."""
+
+from __future__ import annotations
+
+from modelwright.core.messages.errors import (
+    DataError,
+    GateError,
+    MachineError,
+    ModelwrightError,
+    PackageError,
+    ProjectError,
+    RequestError,
+    StateError,
+    UserError,
+)
+from modelwright.core.messages.message import Notice, Phrase, Problem, ValueProblem
+from modelwright.core.messages.near import did_you_mean
+
+__all__ = [
+    "DataError",
+    "GateError",
+    "MachineError",
+    "ModelwrightError",
+    "Notice",
+    "PackageError",
+    "Phrase",
+    "Problem",
+    "ProjectError",
+    "RequestError",
+    "StateError",
+    "UserError",
+    "ValueProblem",
+    "did_you_mean",
+]

@@ -1,0 +1,1 @@
+"""Requirements: bars on metrics, and slices of the rows."""

@@ -1,0 +1,223 @@
+"""Slices: the rows that a requirement speaks of, `lang == 'zh' and age >= 60`; never evaluated as code.
+
+A row whose value is missing (None) is in no slice that names the column, as in SQL: `lang != 'zh'` holds the
+rows that are known to be of another language. Values of different types are unequal and have no order.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from modelwright.core.messages import Problem, ProjectError, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Literal = str | float | bool
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+      | (?P<column>`[^`]+`)
+      | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)
+      | (?P<word>[^\W\d]\w*)
+      | (?P<sign>==|!=|<=|>=|<|>|\[|\]|,)
+    )""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One comparison: the column, the operator (`==`, …, or `in`), and the literals (one, but for `in`)."""
+
+    column: str
+    operator: str
+    literals: tuple[Literal, ...]
+
+    def __str__(self) -> str:
+        column = self.column if _is_word(self.column) else f"`{self.column}`"
+        shown = ", ".join(map(_written, self.literals))
+        return f"{column} {self.operator} {f'[{shown}]' if self.operator == 'in' else shown}"
+
+    def holds(self, value: Any) -> bool:
+        """Say whether a row with this value is in the slice."""
+        if value is None:
+            return False
+        if self.operator == "in":
+            return any(_same_type(value, literal) and value == literal for literal in self.literals)
+        literal = self.literals[0]
+        if not _same_type(value, literal):
+            return self.operator == "!="
+        return _COMPARE[self.operator](value, literal)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows for which every condition holds; sorted, so that equal slices are equal text."""
+
+    conditions: tuple[Condition, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.conditions))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns that the slice reads, sorted."""
+        return tuple(sorted({condition.column for condition in self.conditions}))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `COLUMN OP VALUE and …` (OP: == != < <= > >=, or `in [VALUE, …]`); raises ProjectError.
+
+        Values are 'text', numbers, true or false; a column with an odd name stands in backquotes.
+        """
+        reader = _Reader(unicodedata.normalize("NFC", text))
+        conditions = {_condition(reader)}
+        while reader.take_word("and"):
+            conditions.add(_condition(reader))
+        reader.expect_end()
+        return cls(tuple(sorted(conditions, key=str)))
+
+    def mask(self, columns: Mapping[str, Sequence[Any]]) -> NDArray[np.bool_]:
+        """Return which rows are in the slice; raises ProjectError for columns that are not there."""
+        import numpy as np  # here, because the command line parses slices and must start fast
+
+        missing = [name for name in self.columns if name not in columns]
+        if missing:
+            raise ProjectError([_unknown(name, str(self), list(columns)) for name in missing])
+        rows = [columns[condition.column] for condition in self.conditions]
+        return np.array(
+            [
+                all(c.holds(v) for c, v in zip(self.conditions, values, strict=True))
+                for values in zip(*rows, strict=True)
+            ],
+            dtype=bool,
+        )
+
+
+def _unknown(name: str, where: str, known: Sequence[str]) -> Problem:
+    near = did_you_mean(name, known)
+    return Problem(
+        "slice.unknown-column",
+        "a slice names fields of the signature or columns that data.keep keeps",
+        f"'{name}' in {where!r}",
+        f"did you mean '{near}'?" if near else f"add '{name}' to data.keep",
+    )
+
+
+def _is_word(text: str) -> bool:
+    return text.isidentifier() and text not in ("and", "in", "true", "false")
+
+
+def _same_type(value: Any, literal: Literal) -> bool:
+    """Say whether two values can be compared: true is no 1, and '1' is no 1."""
+    if isinstance(literal, bool) or isinstance(value, bool):
+        return isinstance(literal, bool) and isinstance(value, bool)
+    return isinstance(value, str) == isinstance(literal, str)
+
+
+def _written(literal: Literal) -> str:
+    if isinstance(literal, bool):
+        return "true" if literal else "false"
+    if isinstance(literal, str):
+        return "'" + literal.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return repr(int(literal)) if literal.is_integer() and abs(literal) < 1e15 else repr(literal)
+
+
+class _Reader:
+    """Takes tokens off a text from the left."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def _peek(self) -> re.Match[str] | None:
+        return _TOKEN.match(self._text, self._at)
+
+    def take(self, *groups: str) -> str | None:
+        """Return the next token if it is of one of the groups, and step over it."""
+        token = self._peek()
+        if token is None or token.lastgroup not in groups:
+            return None
+        self._at = token.end()
+        return token[token.lastgroup]
+
+    def take_word(self, word: str) -> bool:
+        """Step over the next token if it is that word or sign."""
+        token = self._peek()
+        if token is None or token.lastgroup not in ("word", "sign") or token[token.lastgroup] != word:
+            return False
+        self._at = token.end()
+        return True
+
+    def expect_end(self) -> None:
+        """Raise unless nothing but blanks is left."""
+        if self._text[self._at :].strip():
+            raise self.error("'and' or the end")
+
+    def error(self, expected: str) -> ProjectError:
+        """Return the error that something else stands here."""
+        rest = self._text[self._at :].lstrip()
+        column = len(self._text) - len(rest) + 1
+        return ProjectError(
+            Problem(
+                "slice.syntax",
+                "a slice reads COLUMN OP VALUE, joined by 'and'",
+                f"{rest[:20]!r} at column {column} of {self._text!r}, where {expected} should stand"
+                if rest
+                else f"the end of {self._text!r}, where {expected} should stand",
+                "write it like lang == 'zh' and age >= 60",
+            )
+        )
+
+
+def _condition(reader: _Reader) -> Condition:
+    column = reader.take("word", "column")
+    if column is None or column in ("and", "in", "true", "false"):
+        raise reader.error("a column")
+    column = column.strip("`")
+    if reader.take_word("in"):
+        return Condition(column, "in", _list(reader))
+    sign = reader.take("sign")
+    if sign not in _COMPARE:
+        raise reader.error("one of == != < <= > >= or 'in'")
+    return Condition(column, sign, (_literal(reader),))
+
+
+def _list(reader: _Reader) -> tuple[Literal, ...]:
+    if not reader.take_word("["):
+        raise reader.error("'['")
+    literals = [_literal(reader)]
+    while reader.take_word(","):
+        literals.append(_literal(reader))
+    if not reader.take_word("]"):
+        raise reader.error("',' or ']'")
+    return tuple(sorted(set(literals), key=_written))
+
+
+def _literal(reader: _Reader) -> Literal:
+    quoted = reader.take("quoted")
+    if quoted is not None:
+        return re.sub(r"\\(.)", r"\1", quoted[1:-1], flags=re.DOTALL)
+    number = reader.take("number")
+    if number is not None:
+        return float(number)
+    for word, value in (("true", True), ("false", False)):
+        if reader.take_word(word):
+            return value
+    raise reader.error("a quoted text, a number, true or false")

@@ -1,0 +1,1 @@
+"""The server: it takes requests, sends them to workers, and alone moves traffic."""

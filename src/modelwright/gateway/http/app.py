@@ -1,0 +1,129 @@
+"""The gateway's paths as one ASGI application.
+
+POST /{function}             predictions
+GET  /v2/health/live         whether this process answers at all
+GET  /v2/health/ready        whether a prediction would be answered now
+GET  /metrics                Prometheus
+GET  /openapi.json, /docs    from the signature
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import unicodedata
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from modelwright.core.messages import Problem
+from modelwright.gateway.gateway import Gateway, not_ready
+from modelwright.gateway.http import exchange, pages
+from modelwright.gateway.telemetry import Telemetry
+
+Background = Callable[[], Awaitable[None]]
+
+
+class Application:
+    """Sends predictions the short way, and everything else through Starlette's routes."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        predictions: ASGIApp,
+        telemetry: Telemetry,
+        background: Sequence[Background] = (),
+    ) -> None:
+        """Serve `gateway`; each of `background` runs from the start of the server to its end."""
+        self._path = f"/{gateway.function}"
+        self._predictions = predictions
+        self._other = _routes(gateway, telemetry, (gateway.run, *background))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one exchange."""
+        if scope["type"] == "http" and self._is_function(scope["path"]):
+            await self._predictions(scope, receive, send)
+        else:
+            await self._other(scope, receive, send)
+
+    def _is_function(self, path: str) -> bool:
+        return path == self._path or (
+            not path.isascii() and unicodedata.normalize("NFC", path) == self._path  # clients may send NFD
+        )
+
+
+def _routes(gateway: Gateway, telemetry: Telemetry, background: Sequence[Background]) -> Starlette:
+    async def live(_: Request) -> Response:
+        return _json({"live": True})
+
+    async def ready(_: Request) -> Response:
+        return _json({"ready": gateway.ready}, 200 if gateway.ready else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def openapi(_: Request) -> Response:
+        served = gateway.current
+        if served is None:
+            return _error(not_ready().problem, 503)
+        return _json(pages.openapi(served.signature, served.version, gateway.config.max_text))
+
+    async def docs(_: Request) -> Response:
+        served = gateway.current
+        if served is None:
+            return _error(not_ready().problem, 503)
+        page, policy = pages.docs(served.signature, served.version, gateway.config.max_text)
+        return Response(page, media_type="text/html", headers={"content-security-policy": policy})
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.ensure_future(work()) for work in background]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await gateway.stop()
+
+    application = Starlette(
+        routes=[
+            Route("/v2/health/live", live),
+            Route("/v2/health/ready", ready),
+            Route("/metrics", metrics),
+            Route("/openapi.json", openapi),
+            Route("/docs", docs),
+        ],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _refuse},  # type: ignore[dict-item]
+    )
+    application.router.redirect_slashes = False
+    return application
+
+
+async def _refuse(request: Request, error: HTTPException) -> Response:
+    if error.status_code == 405:
+        problem = Problem(
+            "request.wrong-method", "this path is read with GET", request.method[:20], "use GET"
+        )
+    else:
+        problem = Problem(
+            "request.unknown-path",
+            "a request goes to a path that /openapi.json lists",
+            request.url.path[:80],
+            "see /docs",
+        )
+    return _error(problem, error.status_code, dict(error.headers or {}))
+
+
+def _error(problem: Problem, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(exchange.error_body(problem), status, headers, media_type="application/json")
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(exchange.dumped(value), status, media_type="application/json")

@@ -1,0 +1,157 @@
+"""One HTTP exchange, read and written by hand: the path that every prediction takes must be short."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from modelwright.core.messages import Problem, RequestError
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+# Most answers are there sooner than this; only then is it worth the work to notice that a client left.
+_WATCH_AFTER_S = 0.05
+_ASCII = json.JSONEncoder(separators=(",", ":"))
+_UNICODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
+class ClientLeftError(Exception):
+    """The client closed its connection before it was answered."""
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers by lower-case name (the last of those that occur twice)."""
+    return dict(scope["headers"])
+
+
+def request_id(headers: Mapping[bytes, bytes]) -> str:
+    """Return the caller's `x-request-id` where it is short and plain, else a new one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _SANE_ID.fullmatch(given):
+        return given.decode("ascii")
+    return os.urandom(16).hex()
+
+
+def require_json(headers: Mapping[bytes, bytes]) -> None:
+    """Raise RequestError (415) for a body that does not say that it is JSON."""
+    given = headers.get(b"content-type", b"")
+    if given != b"application/json" and given.partition(b";")[0].strip().lower() != b"application/json":
+        raise RequestError(
+            Problem(
+                "request.not-json-type",
+                "a request's content-type is application/json",
+                given[:80].decode("ascii", "replace") or "no content-type",
+                "send the header `content-type: application/json`",
+            ),
+            415,
+        )
+
+
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, max_body: int, timeout_s: float
+) -> bytes:
+    """Return the body; raises RequestError (413 too large, 408 too slow) or ClientLeftError.
+
+    What the header says is only a first sieve: the bytes themselves are counted.
+    """
+    length = headers.get(b"content-length")
+    if length is not None and length.isdigit() and (len(length) > 18 or int(length) > max_body):
+        raise _too_large(max_body)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientLeftError
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > max_body:
+                    raise _too_large(max_body)
+                chunks.append(chunk)
+                if not message.get("more_body"):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise RequestError(
+            Problem(
+                "request.too-slow",
+                f"a request is sent within {timeout_s:g} s",
+                f"{size:,} bytes by then",
+                "send the body without a pause, and as long as content-length says",
+            ),
+            408,
+        ) from None
+
+
+class Departure:
+    """Cancels the task of a request when its client leaves; to be stopped before the answer is sent."""
+
+    def __init__(self, receive: Receive) -> None:
+        loop = asyncio.get_running_loop()
+        self.left = False
+        self._receive = receive
+        self._request = asyncio.current_task()
+        self._watcher: asyncio.Task[None] | None = None
+        self._timer = loop.call_later(_WATCH_AFTER_S, self._watch)
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _watch(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._listen())
+
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.left = True
+        assert self._request is not None
+        self._request.cancel()
+
+
+async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    """Send a JSON answer."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def error_body(problem: Problem) -> bytes:
+    """Return an error as every path of the server answers it."""
+    found = f"{problem.found} in {problem.where}" if problem.where else problem.found
+    error = {"id": problem.id, "rule": problem.rule, "found": found, "next": problem.next_step}
+    return dumped({"error": error}, ascii_only=True)  # it may quote half a surrogate pair
+
+
+def dumped(value: Any, *, ascii_only: bool = False) -> bytes:
+    """Return a value as compact JSON."""
+    return (_ASCII if ascii_only else _UNICODE).encode(value).encode()
+
+
+def _too_large(max_body: int) -> RequestError:
+    return RequestError(
+        Problem(
+            "request.too-large",
+            f"a request has at most {max_body:,} bytes",
+            "more than that",
+            "send fewer rows at a time",
+        ),
+        413,
+    )

@@ -1,0 +1,113 @@
+"""Reads the JSON of a request, bounded before it is parsed."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+import numpy as np
+
+from modelwright.core.messages import Problem, RequestError
+
+# A text of JSON, or what is left of one that does not end, so that no byte is looked at twice.
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_NOT_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
+_STEPS = np.zeros(256, dtype=np.int32)
+_STEPS[[*b"[{"]], _STEPS[[*b"]}"]] = 1, -1
+
+
+def read_json(body: bytes, *, max_depth: int, max_items: int) -> Any:
+    """Return the JSON value of a body; raises RequestError (400, or 413 for too many items).
+
+    Refuses what JSON leaves open and readers disagree on: an object that names a key twice, NaN and infinity.
+    """
+    # Counting brackets and commas is cheap, and nearly every body needs no more than that.
+    if body.count(b"[") + body.count(b"{") > max_depth or body.count(b",") >= max_items:
+        _require_bounds(body, max_depth, max_items)
+    try:
+        return _DECODER.decode(body.decode())
+    except UnicodeDecodeError as error:
+        raise RequestError(
+            Problem(
+                "request.not-utf8",
+                "a request is UTF-8",
+                f"another byte at position {error.start}",
+                "encode the body as UTF-8",
+            ),
+            400,
+        ) from None
+    except (ValueError, RecursionError) as error:
+        found = (
+            f"{error.msg} at position {error.pos}" if isinstance(error, json.JSONDecodeError) else "no JSON"
+        )
+        raise RequestError(
+            Problem(
+                "request.not-json",
+                "a request is one JSON value",
+                found if body else "an empty body",
+                "send an object, or a list of objects; /docs shows one",
+            ),
+            400,
+        ) from None
+
+
+def _require_bounds(body: bytes, max_depth: int, max_items: int) -> None:
+    structure = np.frombuffer(_TEXT.sub(b"", body).translate(None, _NOT_STRUCTURE), dtype=np.uint8)
+    depth = np.cumsum(_STEPS[structure])
+    deepest = int(depth.max(initial=0))
+    if deepest > max_depth:
+        raise RequestError(
+            Problem(
+                "request.too-deep",
+                f"the JSON of a request nests at most {max_depth} levels",
+                f"{deepest:,} levels",
+                "send a flat object with one value for each input",
+            ),
+            400,
+        )
+    if structure.size and structure[0] == ord("["):
+        require_items(int(((structure == ord(",")) & (depth == 1)).sum()) + 1, max_items)
+
+
+def require_items(items: int, max_items: int) -> None:
+    """Raise RequestError (413) for a list that is too long."""
+    if items > max_items:
+        raise RequestError(
+            Problem(
+                "request.too-many-items",
+                f"a request holds at most {max_items:,} rows",
+                f"{items:,}",
+                "send them in several requests",
+            ),
+            413,
+        )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise RequestError(
+            Problem(
+                "request.duplicate-key",
+                "an object names each key once",
+                f"`{twice[:60]}` twice",
+                "send one value for each input",
+            ),
+            400,
+        )
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise RequestError(
+        Problem(
+            "request.not-finite", "a number of JSON is finite", name, "send null for a value that is missing"
+        ),
+        400,
+    )
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)

@@ -1,0 +1,49 @@
+"""What a truth value is."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Role
+from modelwright.kinds.contract.value import Value
+from modelwright.kinds.shared.strings import shown
+
+WORDS = {
+    **dict.fromkeys(("yes", "y", "true", "t", "1"), True),
+    **dict.fromkeys(("no", "n", "false", "f", "0"), False),
+}
+
+
+class BooleanValue(Value):
+    """True or False."""
+
+    name: ClassVar[str] = "boolean"
+    summary: ClassVar[str] = "true or false"
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
+    family: ClassVar[str | None] = "classes"
+    said: ClassVar[tuple[str, ...]] = ("bool", "flag", "logical")
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a truth value."""
+        return {"type": "boolean"}
+
+    def parse(self, raw: object, *, lenient: bool = False) -> bool | None:
+        """Return True or False. Lenient also reads yes/no, y/n, true/false, t/f, 1/0, in any case."""
+        if raw is None or isinstance(raw, bool):
+            return raw
+        if lenient:
+            if isinstance(raw, str):
+                word = raw.strip().lower()
+                if not word:
+                    return None
+                if word in WORDS:
+                    return WORDS[word]
+            elif isinstance(raw, int | float) and raw in {0, 1}:
+                return bool(raw)
+            raise ValueProblem("value.not-yes-or-no", shown=shown(raw))
+        raise ValueProblem("value.not-true-or-false", shown=shown(raw))
+
+    def labels(self, value: Any) -> tuple[str, ...]:
+        """Return `true` or `false`."""
+        return ("true" if value else "false",)

@@ -1,0 +1,1 @@
+"""A category: one of a closed set of names."""

@@ -1,0 +1,62 @@
+"""What a category is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Role
+from modelwright.kinds.contract.value import Value
+from modelwright.kinds.shared.strings import canonical, shown
+
+
+class CategoryValue(Value):
+    """The name of a class, in its canonical form (`shared.strings.canonical`)."""
+
+    name: ClassVar[str] = "category"
+    summary: ClassVar[str] = "one of a closed set of names, which the training rows show"
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
+    family: ClassVar[str | None] = "classes"
+    said: ClassVar[tuple[str, ...]] = ("class", "label", "enum", "code")
+    most_characters: ClassVar[int] = 1_000
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a category; its classes are learned, and stand in the package."""
+        return {
+            "type": "string",
+            "maxLength": self.most_characters,
+            "description": "The name of a class. Runs of white space count as one space; Unicode is NFC.",
+        }
+
+    def parse(self, raw: object, *, lenient: bool = False) -> str | None:
+        """Return the class's name in its canonical form (`shared.strings.canonical`).
+
+        Strict takes a string only, so that 1 and "1" cannot both mean a class. Lenient also takes the codes
+        of a typed table as text (1 → "1", 1.0 → "1", true → "true"), so that a column means the same in CSV,
+        JSON and Parquet; a blank is missing.
+        """
+        if raw is None:
+            return None
+        if lenient:
+            raw = _code(raw)
+        if not isinstance(raw, str):
+            raise ValueProblem("value.not-a-class", shown=shown(raw))
+        name = canonical(raw, most_characters=self.most_characters)
+        return None if lenient and not name else name
+
+    def labels(self, value: Any) -> tuple[str, ...]:
+        """Return the class itself."""
+        return (value,)
+
+
+def _code(raw: object) -> object:
+    match raw:
+        case bool():
+            return str(raw).lower()
+        case int() if raw.bit_length() <= 200:
+            return str(raw)
+        case float() if math.isfinite(raw):
+            return str(int(raw)) if raw.is_integer() and abs(raw) < 2**53 else repr(raw)
+        case _:
+            return raw

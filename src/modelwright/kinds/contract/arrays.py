@@ -1,0 +1,91 @@
+"""The facet `arrays`: values as arrays and back; the one code path for training and serving.
+
+What a kind must remember (a vocabulary, classes, mean and deviation) is a *state*: a frozen dataclass that
+`fit` makes from the training split alone, and that a package stores as JSON and assets. Numpy, Pillow and
+tokenizers are welcome here; torch is not.
+
+The order of calls, for an input: `fit` → `specs`, `encode` (many times); for an output: `fit` →
+`encode_truth` (learning), `calibrate` (once, on validation), `decode` (serving), `outcomes` (evaluation).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from modelwright.core.outcomes import Outcomes
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
+
+State = TypeVar("State")
+Columns = Mapping[str, Sequence[Any]]
+
+
+class Arrays(ABC, Generic[State]):
+    """Encodes canonical values (None: missing) to named arrays and decodes a body's answers.
+
+    `input_form` and `output_form` say which arrays those are (None: not on that side of a signature).
+    """
+
+    input_form: ClassVar[Form | None] = None
+    output_form: ClassVar[Form | None] = None
+
+    @abstractmethod
+    def fit(self, values: Sequence[Any], **options: Any) -> State:
+        """Learn the state from the training split's values.
+
+        options: `role` (the side of the signature); what the learner gives (`tokenizer`, `max_length` and
+        `limit` for the form tokens); a kind ignores what it does not know. Raises ValueProblem.
+        """
+
+    @abstractmethod
+    def dump(self, state: State) -> Dumped:
+        """Return the state as JSON and assets."""
+
+    @abstractmethod
+    def load(self, dumped: Dumped) -> State:
+        """Read what `dump` returned; raises ValueProblem where it is absurd or damaged."""
+
+    # -- as an input ---------------------------------------------------------------------------------------
+
+    def specs(self, state: State) -> dict[str, ArraySpec]:
+        """Return the arrays that `encode` makes, by name; the first axis of each is `batch`."""
+        raise NotImplementedError(f"{type(self).__name__} encodes no input")
+
+    def encode(self, values: Sequence[Any], state: State) -> dict[str, Array]:
+        """Return the arrays of a batch of values; one row alone encodes as it does among others."""
+        raise NotImplementedError(f"{type(self).__name__} encodes no input")
+
+    def unknown_share(self, values: Sequence[Any], state: State) -> float:
+        """Return which share of the values' parts the state cannot tell apart (unknown tokens); mostly 0."""
+        return 0.0
+
+    # -- as an output --------------------------------------------------------------------------------------
+
+    def answers(self, state: State) -> dict[str, ArraySpec]:
+        """Return the arrays that a body gives for this output, by name (`logits`: (batch, classes))."""
+        raise NotImplementedError(f"{type(self).__name__} decodes no output")
+
+    def encode_truth(self, values: Sequence[Any], inputs: Columns, state: State) -> dict[str, Array]:
+        """Return the truths of a batch as a loss reads them; may be ragged (then a list of arrays).
+
+        `inputs`: the same rows' inputs, for kinds whose truth is a place in one of them (a span).
+        """
+        raise NotImplementedError(f"{type(self).__name__} decodes no output")
+
+    def calibrate(self, arrays: Mapping[str, Array], values: Sequence[Any], state: State) -> State:
+        """Return the state with what validation teaches about confidence (a temperature, thresholds)."""
+        return state
+
+    def decode(self, arrays: Mapping[str, Array], state: State, inputs: Columns) -> list[Answer]:
+        """Return one answer a row from the body's arrays for this output."""
+        raise NotImplementedError(f"{type(self).__name__} decodes no output")
+
+    def outcomes(
+        self, values: Sequence[Any], arrays: Mapping[str, Array], state: State, inputs: Columns
+    ) -> Outcomes:
+        """Return the truths beside what the body answered, as the metrics of the kind's family read them.
+
+        The answer of a row is that which `decode` gives, thresholds included.
+        """
+        raise NotImplementedError(f"{type(self).__name__} decodes no output")

@@ -1,0 +1,74 @@
+"""What the facets of a kind share: roles, answers, the shapes of arrays, a state as it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Role(StrEnum):
+    """Names the side of the signature on which a field stands."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+class Form(StrEnum):
+    """Names how arrays carry a value, so that a learner accepts forms and need not know kinds.
+
+    Arrays are named `{field}.{array}`; n is the batch. Of an output, a body gives the *answers* and a loss
+    compares them with the *truth*.
+
+    | form   | as an input                               | answers             | truth                        |
+    |--------|-------------------------------------------|---------------------|------------------------------|
+    | tokens | `ids`, `mask` int64 (n, length)           |                     |                              |
+    | code   | `index` int64 (n,): 0 missing or unseen   | `logits` (n, C)     | `index` int64 (n,), -1 none  |
+    | flag   |                                           | `logit` (n,)        | `index` int64 (n,), -1 none  |
+    | scalar | `value`, `missing` (n,)                   | `value` (n,)        | `value` (n,), NaN none       |
+    | set    | `members` (n, K), `missing` (n,)          | `logits` (n, K)     | `members` (n, K), NaN none   |
+    | vector | `values` (n, d), `missing` (n,)           | `values` (n, d)     | `values` (n, d), NaN none    |
+
+    What has no type stated is float32.
+    """
+
+    TOKENS = "tokens"
+    CODE = "code"
+    FLAG = "flag"
+    SCALAR = "scalar"
+    SET = "set"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One decoded output: its value (None: abstained) and, where there is one, its confidence in [0, 1]."""
+
+    value: Any
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """The shape and type of one named array.
+
+    dtype: `float32`, `int64`; shape names axes (`batch`, `length`) or gives their size; codes: how many
+    different values an array of codes can hold, those for missing and unseen included.
+    """
+
+    dtype: str
+    shape: tuple[str | int, ...]
+    codes: int | None = None
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """A state as it is stored: JSON, and binary assets by file name (below `assets/{field}/`)."""
+
+    data: Mapping[str, Any]
+    assets: Mapping[str, bytes]

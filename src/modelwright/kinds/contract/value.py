@@ -1,0 +1,59 @@
+"""The facet `value`: what a value of a kind is, and how it is read and written. Light: no tables, no arrays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from modelwright.kinds.contract.common import Role
+
+Comparable = str | float | bool | frozenset[str]
+
+
+class Value(ABC):
+    """What a value is in Python (a canonical value; None: missing) and in JSON. Stateless.
+
+    kind = kinds.value("number")
+    kind.parse("3", lenient=True)        # 3.0
+    kind.to_json(3.0)                    # 3.0
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]  # one line for the reference page
+    roles: ClassVar[frozenset[Role]]
+    family: ClassVar[str | None] = None  # of its outcomes, for a kind that can be an output
+    said: ClassVar[
+        tuple[str, ...]
+    ] = ()  # other words for it (`integer`), so that a message can name this one
+
+    @abstractmethod
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of one value as it stands in a request or an answer."""
+
+    @abstractmethod
+    def parse(self, raw: object, *, lenient: bool = False) -> Any | None:
+        """Return the canonical value of `raw`, or None when it is missing; raises ValueProblem.
+
+        Strict (a request): JSON types only, so that the text "3" is no number. Lenient (a table cell, a
+        command line): text is read as the kind reads it ("3", "1e3", "yes"), and blanks are missing.
+        """
+
+    def to_json(self, value: Any) -> Any:
+        """Return a canonical value as JSON; `parse` of it, strict, gives the value back."""
+        return value
+
+    def size(self, value: Any) -> int:
+        """Return what a value costs beside its row: characters, pixels; 0 where all values cost the same.
+
+        Rows of like size share a batch, and a limit on requests adds sizes up.
+        """
+        return 0
+
+    def labels(self, value: Any) -> tuple[str, ...]:
+        """Return the classes that a truth stands for; rows are counted by them. None of a kind without."""
+        return ()
+
+    def comparable(self, value: Any) -> Comparable:
+        """Return what a slice compares: a text, a number, a truth value, or a set of texts."""
+        found: Comparable = value
+        return found

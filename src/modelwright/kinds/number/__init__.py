@@ -1,0 +1,1 @@
+"""A finite real number."""

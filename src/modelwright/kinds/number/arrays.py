@@ -1,0 +1,111 @@
+"""Numbers as standardised float32, and back."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.outcomes import NumberOutcomes
+from modelwright.kinds.contract.arrays import Arrays, Columns
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
+
+# A deviation below this share of the largest value is rounding of a constant column, not variation.
+CONSTANT = 1e-12
+# Standardised values are held within this many deviations, so that float32 arithmetic stays finite.
+MOST_DEVIATIONS = 1e6
+
+
+@dataclass(frozen=True)
+class NumberState:
+    """Mean and standard deviation of the training split, float64; the deviation of a constant column is 1."""
+
+    mean: float
+    deviation: float
+
+
+class NumberArrays(Arrays[NumberState]):
+    """In: `value` and `missing` float32 (batch,). Out: `value` float32 (batch,).
+
+    Arrays hold standardised values; where `missing` is 1, `value` is 0, the mean.
+    """
+
+    input_form: ClassVar[Form | None] = Form.SCALAR
+    output_form: ClassVar[Form | None] = Form.SCALAR
+
+    def fit(self, values: Sequence[Any], **options: Any) -> NumberState:
+        """Return mean and deviation of the values that are there; 0 and 1 when none is."""
+        present = np.array([value for value in values if value is not None], dtype=np.float64)
+        if not present.size:
+            return NumberState(0.0, 1.0)
+        scale = float(np.abs(present).max()) or 1.0  # so that the squares of huge values do not overflow
+        shares = present / scale
+        mean, deviation = float(shares.mean()), float(shares.std())
+        varies = (
+            deviation > CONSTANT and deviation * scale >= sys.float_info.min
+        )  # below it, division overflows
+        return NumberState(mean * scale, deviation * scale if varies else 1.0)
+
+    def dump(self, state: NumberState) -> Dumped:
+        """Return the state as JSON."""
+        return Dumped({"mean": state.mean, "deviation": state.deviation}, {})
+
+    def load(self, dumped: Dumped) -> NumberState:
+        """Read what `dump` returned."""
+        return NumberState(float(dumped.data["mean"]), float(dumped.data["deviation"]))
+
+    def specs(self, state: NumberState) -> dict[str, ArraySpec]:
+        """Return `value` (standardised, 0 where missing) and `missing` (0 or 1): float32 (batch,)."""
+        spec = ArraySpec("float32", ("batch",))
+        return {"value": spec, "missing": spec}
+
+    def encode(self, values: Sequence[Any], state: NumberState) -> dict[str, Array]:
+        """Return standardised values and which are missing."""
+        standard = _standardise(values, state)
+        missing = np.isnan(standard)
+        return {
+            "value": np.where(missing, 0.0, standard).astype(np.float32),
+            "missing": missing.astype(np.float32),
+        }
+
+    def answers(self, state: NumberState) -> dict[str, ArraySpec]:
+        """Return `value`: float32 (batch,), standardised."""
+        return {"value": ArraySpec("float32", ("batch",))}
+
+    def encode_truth(self, values: Sequence[Any], inputs: Columns, state: NumberState) -> dict[str, Array]:
+        """Return `value`: standardised, float32 (n,); NaN for a missing truth."""
+        return {"value": _standardise(values, state).astype(np.float32)}
+
+    def decode(self, arrays: Mapping[str, Array], state: NumberState, inputs: Columns) -> list[Answer]:
+        """Return each value in the output's own unit; a number has no confidence."""
+        return [Answer(value) for value in _restore(arrays, state).tolist()]
+
+    def outcomes(
+        self, values: Sequence[Any], arrays: Mapping[str, Array], state: NumberState, inputs: Columns
+    ) -> NumberOutcomes:
+        """Return truths (NaN: missing) and answers, in the output's own unit."""
+        return NumberOutcomes(_array(values), _restore(arrays, state))
+
+
+def _array(values: Sequence[Any]) -> NDArray[np.float64]:
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _standardise(values: Sequence[Any], state: NumberState) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):  # the difference of two huge values may be infinite, and is held below
+        standard: NDArray[np.float64] = (_array(values) - state.mean) / state.deviation
+    return np.clip(standard, -MOST_DEVIATIONS, MOST_DEVIATIONS)
+
+
+def _restore(arrays: Mapping[str, Array], state: NumberState) -> NDArray[np.float64]:
+    answered = arrays["value"].astype(np.float64)
+    if not np.isfinite(answered).all():
+        raise FloatingPointError("the body answered values that are not finite numbers")
+    with np.errstate(over="ignore"):  # at the ends of float64 an answer is the last number there is
+        restored: NDArray[np.float64] = answered * state.deviation + state.mean
+    return np.clip(restored, -sys.float_info.max, sys.float_info.max)

@@ -1,0 +1,52 @@
+"""What a number is."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, ClassVar
+
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Role
+from modelwright.kinds.contract.value import Value
+from modelwright.kinds.shared.strings import shown
+
+# Narrower than float(): no "nan", no "infinity", no "1_000". A decimal comma is not guessed at: "1,234" may
+# be a thousand or a fraction.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+
+
+class NumberValue(Value):
+    """A finite float64."""
+
+    name: ClassVar[str] = "number"
+    summary: ClassVar[str] = "a finite real number"
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
+    family: ClassVar[str | None] = "numbers"
+    said: ClassVar[tuple[str, ...]] = ("float", "integer", "int", "double", "decimal", "real")
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a number."""
+        return {"type": "number"}
+
+    def parse(self, raw: object, *, lenient: bool = False) -> float | None:
+        """Return a finite float. Lenient reads "3" and " 1e3 " too; a truth value is never a number."""
+        if raw is None:
+            return None
+        if lenient and isinstance(raw, str):
+            text = raw.strip()
+            if not text:
+                return None
+            if _NUMBER.fullmatch(text) is None:
+                raise ValueProblem("value.not-a-number", shown=shown(raw))
+            number = float(text)
+        elif isinstance(raw, bool) or not isinstance(raw, int | float):
+            raise ValueProblem("value.not-a-number", shown=shown(raw))
+        else:
+            try:
+                number = float(raw)
+            except OverflowError:
+                number = math.inf
+        if not math.isfinite(number):
+            raise ValueProblem("value.not-finite", shown=shown(raw))
+        return number

@@ -1,0 +1,1 @@
+"""Text: a question, a review, a document."""

@@ -1,0 +1,159 @@
+"""Texts as token ids."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.arrays import Arrays
+from modelwright.kinds.contract.common import Array, ArraySpec, Dumped, Form
+
+ASSET = "tokenizer.json"
+# Names that pretrained tokenizers give the token that fills a row up.
+PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>", "<|end_of_text|>")
+# The length is chosen so that this share of the training texts is kept whole.
+KEPT_WHOLE = 0.99
+LENGTH_STEP = 8  # lengths are rounded up to a multiple that suits vector units
+LENGTH_SAMPLE = 10_000  # this many training texts, evenly spaced, decide the length
+
+
+@dataclass(frozen=True)
+class TextState:
+    """A tokenizer (the bytes of its `tokenizer.json`), the id that pads, and the most tokens a text keeps.
+
+    `max_length` counts the special tokens too; what lies beyond it is cut off at the end of the text.
+    """
+
+    tokenizer: bytes = field(repr=False)
+    max_length: int
+    pad_id: int
+
+    @cached_property
+    def built(self) -> Tokenizer:
+        """Return the tokenizer, made once a state; encoding changes nothing in it, so threads share it.
+
+        The padding and truncation that its file may carry (often 128 tokens, fixed) are replaced by ours.
+        """
+        tokenizer = _build(self.tokenizer)
+        tokenizer.enable_truncation(self.max_length)
+        return tokenizer
+
+
+class TextArrays(Arrays[TextState]):
+    """`ids` and `mask`, int64 (batch, length), padded to the batch's longest."""
+
+    input_form: ClassVar[Form | None] = Form.TOKENS
+
+    def fit(
+        self,
+        values: Sequence[Any],
+        *,
+        tokenizer: bytes | None = None,
+        max_length: int | None = None,
+        limit: int = 512,
+        **options: Any,
+    ) -> TextState:
+        """Return the state for a tokenizer: the bytes of a `tokenizer.json`, as its encoder was trained with.
+
+        `max_length` None: long enough for 99 % of the training texts, and at most `limit` (the positions
+        that the encoder knows), both counted in tokens. Raises ValueProblem without a tokenizer.
+        """
+        if tokenizer is None:
+            raise ValueProblem("state.no-tokenizer")
+        built = _build(tokenizer)
+        special = built.num_special_tokens_to_add(is_pair=False)
+        chosen = _length(built, values, limit) if max_length is None else max_length
+        if not special < chosen <= limit:
+            raise ValueProblem("state.max-length", special=special, limit=limit, chosen=chosen)
+        return TextState(tokenizer=bytes(tokenizer), max_length=chosen, pad_id=_pad_id(built, tokenizer))
+
+    def dump(self, state: TextState) -> Dumped:
+        """Return the lengths as JSON and the tokenizer as the asset `tokenizer.json`."""
+        return Dumped(
+            {"max_length": state.max_length, "pad_id": state.pad_id},
+            {ASSET: state.tokenizer},
+        )
+
+    def load(self, dumped: Dumped) -> TextState:
+        """Read what `dump` returned; raises ValueProblem for a damaged tokenizer."""
+        state = TextState(
+            tokenizer=dumped.assets[ASSET],
+            max_length=int(dumped.data["max_length"]),
+            pad_id=int(dumped.data["pad_id"]),
+        )
+        assert state.built is not None  # built now, so that the first request does not wait for it
+        return state
+
+    def specs(self, state: TextState) -> dict[str, ArraySpec]:
+        """Return `ids` and `mask`: int64 (batch, length)."""
+        spec = ArraySpec("int64", ("batch", "length"))
+        return {"ids": spec, "mask": spec}
+
+    def encode(self, values: Sequence[Any], state: TextState) -> dict[str, Array]:
+        """Return token ids and their mask (1: a token, 0: padding); a missing text is the empty one.
+
+        A tokenizer without special tokens has nothing to say about an empty text; it gets one unmasked pad,
+        so that a mean over its tokens stays a number.
+        """
+        texts = [value or "" for value in values]
+        # One text needs no second thread; many share the library's pool. Either way the ids are the same.
+        encodings = (
+            [state.built.encode(texts[0])] if len(texts) == 1 else state.built.encode_batch_fast(texts)
+        )
+        rows = [encoding.ids or [state.pad_id] for encoding in encodings]
+        longest = max(map(len, rows), default=1)
+        ids = np.full((len(rows), longest), state.pad_id, dtype=np.int64)
+        mask = np.zeros((len(rows), longest), dtype=np.int64)
+        for position, row in enumerate(rows):
+            ids[position, : len(row)] = row
+            mask[position, : len(row)] = 1
+        return {"ids": ids, "mask": mask}
+
+    def unknown_share(self, values: Sequence[Any], state: TextState) -> float:
+        """Return which share of the tokens the tokenizer does not know, 0 where it knows every byte.
+
+        Each of these reads as one and the same token, so that an encoder cannot tell such texts apart.
+        """
+
+        unknown = json.loads(state.tokenizer)["model"].get("unk_token")
+        place = state.built.token_to_id(unknown) if unknown is not None else None
+        if place is None:
+            return 0.0
+        encodings = state.built.encode_batch_fast([value or "" for value in values], add_special_tokens=False)
+        tokens = sum(len(encoding.ids) for encoding in encodings)
+        return sum(encoding.ids.count(place) for encoding in encodings) / max(1, tokens)
+
+
+def _build(tokenizer: bytes) -> Tokenizer:
+    try:
+        built = Tokenizer.from_str(tokenizer.decode())
+    except Exception as error:  # the library raises bare Exception
+        raise ValueProblem("state.bad-tokenizer", error=str(error)) from None
+    built.no_padding()
+    built.no_truncation()
+    return built
+
+
+def _pad_id(built: Tokenizer, tokenizer: bytes) -> int:
+    stored = Tokenizer.from_str(tokenizer.decode()).padding
+    if stored is not None:
+        return int(stored["pad_id"])
+    for token in PAD_TOKENS:
+        if (known := built.token_to_id(token)) is not None:
+            return int(known)
+    return 0  # any id will do for a tokenizer without a pad: the mask hides it
+
+
+def _length(built: Tokenizer, values: Sequence[Any], limit: int) -> int:
+    texts = [value or "" for value in values[:: math.ceil(len(values) / LENGTH_SAMPLE) or 1]]
+    lengths = sorted(len(encoding.ids) for encoding in built.encode_batch_fast(texts))
+    wanted = lengths[math.ceil(KEPT_WHOLE * len(lengths)) - 1] if lengths else 1
+    return min(limit, math.ceil(wanted / LENGTH_STEP) * LENGTH_STEP or LENGTH_STEP)

@@ -1,0 +1,45 @@
+"""What a text is."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Role
+from modelwright.kinds.contract.value import Value
+from modelwright.kinds.shared.strings import canonical, shown
+
+
+class TextValue(Value):
+    """Text in any script, in its canonical form (`shared.strings.canonical`)."""
+
+    name: ClassVar[str] = "text"
+    summary: ClassVar[str] = "text in any script: a question, a review, a document"
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
+    said: ClassVar[tuple[str, ...]] = ("string", "str", "varchar")
+    most_characters: ClassVar[int] = 100_000
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a text."""
+        return {
+            "type": "string",
+            "maxLength": self.most_characters,
+            "description": "Text. Runs of white space count as one space; Unicode is normalised to NFC.",
+        }
+
+    def parse(self, raw: object, *, lenient: bool = False) -> str | None:
+        """Return the text in its canonical form (`shared.strings.canonical`); a lenient blank is missing.
+
+        Lenient, a number or a truth value of a typed table is no text: that is a wrong column more often
+        than a text.
+        """
+        if raw is None:
+            return None
+        if not isinstance(raw, str):
+            raise ValueProblem("value.not-a-text", shown=shown(raw))
+        text = canonical(raw, most_characters=self.most_characters)
+        return None if lenient and not text else text
+
+    def size(self, value: Any) -> int:
+        """Return the number of characters."""
+        return len(value or "")

@@ -1,0 +1,85 @@
+"""The kinds' states of a signature: fitted on the training split, kept in the folder of what was learned.
+
+states.json                 the signature, and each field's state
+states/{field}/{asset}      binary assets, such as a tokenizer
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from modelwright import kinds
+from modelwright.core.messages import DataError, Problem, ValueProblem
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Dumped
+from modelwright.storage.formats.rows import Examples
+
+FILE, ASSETS = "states.json", "states"
+
+
+def fit(
+    signature: Signature, train: Examples, options: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Return the state of every field from the training split; raises DataError with all that do not fit.
+
+    `options`: field name → what its kind's `fit` takes beside the values.
+    """
+    states: dict[str, Any] = {}
+    problems = []
+    for field in (*signature.inputs, *signature.outputs):
+        kind = kinds.arrays(field.kind)
+        try:
+            states[field.name] = kind.fit(train.columns[field.name], **(options or {}).get(field.name, {}))
+            if field in signature.outputs:
+                kind.encode_truth(
+                    [], {}, states[field.name]
+                )  # refuses a state from which nothing can be learned
+        except ValueProblem as problem:
+            problems.append(
+                Problem(
+                    "learn.unfit-column",
+                    rule=f"`{field}`: {problem.rule}",
+                    found=f"{problem.found} in {len(train)} training rows",
+                    next_step=f"look at `{field.name}` in the data, or give it another kind in the signature",
+                )
+            )
+    if problems:
+        raise DataError(problems)
+    return states
+
+
+def write(folder: Path, signature: Signature, states: Mapping[str, Any]) -> None:
+    """Write the signature and the states; equal ones give equal bytes."""
+    entries = {}
+    for field in (*signature.inputs, *signature.outputs):
+        dumped = kinds.arrays(field.kind).dump(states[field.name])
+        entries[field.name] = {"state": dict(dumped.data), "assets": sorted(dumped.assets)}
+        for name, content in dumped.assets.items():
+            path = folder / ASSETS / field.name / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    text = json.dumps(
+        {"signature": asdict(signature), "states": entries}, ensure_ascii=False, allow_nan=False, indent=1
+    )
+    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> tuple[Signature, dict[str, Any]]:
+    """Return the signature and the states that `write` wrote."""
+    data = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    sealed = data["signature"]
+    signature = Signature(
+        sealed["name"],
+        tuple(Field(**field) for field in sealed["inputs"]),
+        tuple(Field(**field) for field in sealed["outputs"]),
+    )
+    states = {}
+    for field in (*signature.inputs, *signature.outputs):
+        entry = data["states"][field.name]
+        assets = {name: (folder / ASSETS / field.name / name).read_bytes() for name in entry["assets"]}
+        states[field.name] = kinds.arrays(field.kind).load(Dumped(entry["state"], assets))
+    return signature, states

@@ -1,0 +1,90 @@
+"""Rows as a network reads them: arrays by name, truths, and the lengths that batches are made by."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from modelwright import kinds
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Array
+
+_CHUNK = 1024  # rows tokenized at once for their lengths
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Columns of canonical values, encoded batch by batch with the code that serves."""
+
+    signature: Signature
+    states: Mapping[str, Any]
+    columns: Mapping[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(self.columns[self.signature.inputs[0].name])
+
+    def arrays(self, rows: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Return the input arrays (`question.ids`) of some rows, texts padded to the longest of them."""
+        return {
+            f"{field.name}.{array}": torch.from_numpy(np.ascontiguousarray(values))
+            for field in self.signature.inputs
+            for array, values in self._encoded(field.name, field.kind, rows).items()
+        }
+
+    def _encoded(self, name: str, kind: str, rows: NDArray[np.int64]) -> dict[str, Array]:
+        column = self.columns[name]
+        return kinds.arrays(kind).encode([column[row] for row in rows.tolist()], self.states[name])
+
+    @functools.cached_property
+    def truths(self) -> dict[str, Tensor]:
+        """Return the targets of all rows by output, as the kinds give them."""
+        return {
+            field.name: torch.from_numpy(
+                next(
+                    iter(
+                        kinds.arrays(field.kind)
+                        .encode_truth(self.columns[field.name], self.columns, self.states[field.name])
+                        .values()
+                    )
+                )
+            )
+            for field in self.signature.outputs
+        }
+
+    @functools.cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Return each row's number of tokens over all text inputs: int64 (n,)."""
+        total = np.zeros(len(self), dtype=np.int64)
+        for field in self.signature.inputs:
+            if field.kind == "text":
+                for begin in range(0, len(self), _CHUNK):
+                    chunk = np.arange(begin, min(begin + _CHUNK, len(self)))
+                    total[chunk] += self._encoded(field.name, field.kind, chunk)["mask"].sum(axis=1)
+        return total
+
+    def by_length(self, batch: int) -> list[NDArray[np.int64]]:
+        """Return all rows in batches of like length, so that little of a batch is padding."""
+        order = np.argsort(self.lengths, kind="stable")
+        return [order[begin : begin + batch] for begin in range(0, len(order), batch)]
+
+    def shuffled(self, batch: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+        """Return all rows in the batches of an epoch: at random, yet of like length within a batch.
+
+        A batch is drawn from a pool of 16 batches' rows sorted by length. The order follows from seed and epoch
+        alone, so that a run which resumes in the middle need not replay what came before.
+        """
+        generator = np.random.default_rng([seed, epoch])
+        order = generator.permutation(len(self))
+        batches = []
+        for begin in range(0, len(order), batch * 16):
+            pool = order[begin : begin + batch * 16]
+            pool = pool[np.argsort(self.lengths[pool], kind="stable")]
+            batches += [pool[place : place + batch] for place in range(0, len(pool), batch)]
+        return [batches[place] for place in generator.permutation(len(batches))]

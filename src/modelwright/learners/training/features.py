@@ -1,0 +1,49 @@
+"""Features of a frozen network: computed once, in blocks that outlive a kill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from modelwright.core.progress import Task
+from modelwright.learners.networks.network import Network
+from modelwright.learners.training import checkpoint as _checkpoint
+from modelwright.learners.training.encoded_rows import Rows
+
+BATCH = 64
+BLOCK = 16  # batches a file; a kill loses at most one block
+
+
+def features(network: Network, rows: Rows, scratch: Path, task: Task) -> Tensor:
+    """Return the features (n, width) of all rows, reusing the blocks that an earlier run left in `scratch`."""
+    network.eval()
+    batches = rows.by_length(BATCH)
+    found = torch.zeros(len(rows), network.combiner.width)
+    for begin in range(0, len(batches), BLOCK):
+        block = batches[begin : begin + BLOCK]
+        path = scratch / f"{begin // BLOCK:06d}.safetensors"
+        kept = _checkpoint.read(path)
+        if kept is None:
+            with torch.no_grad():
+                values = torch.cat([network.features(rows.arrays(batch)) for batch in block])
+            _checkpoint.write(path, {"features": values}, {})
+        else:
+            values = kept[0]["features"]
+        for batch, part in zip(block, torch.split(values, [len(batch) for batch in block]), strict=True):
+            found[torch.from_numpy(batch)] = part
+        task.advance(len(block))
+    return found
+
+
+def answers(network: Network, rows: Rows) -> dict[str, Tensor]:
+    """Return each output's array over all rows, answered in batches of like length."""
+    network.eval()
+    found: dict[str, Tensor] = {}
+    with torch.no_grad():
+        for batch in rows.by_length(BATCH):
+            for name, values in network(rows.arrays(batch)).items():
+                whole = found.setdefault(name, torch.zeros(len(rows), *values.shape[1:]))
+                whole[torch.from_numpy(batch)] = values
+    return found

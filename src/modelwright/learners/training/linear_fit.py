@@ -1,0 +1,142 @@
+"""Linear heads on fixed features: deterministic, with the L2 that validation prefers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from modelwright.learners.networks.heads import Head, Task, mean_loss
+from modelwright.learners.training import checkpoint as _checkpoint
+
+# L2 in rows: the objective is the mean loss + L2/(2n) · |w|², on standardised features. From strong to weak,
+# each started at the one before, which is quicker than starting each anew.
+STRENGTHS = (100.0, 30.0, 10.0, 3.0, 1.0)
+_CONSTANT = 1e-6  # a feature that varies less is constant
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and deviation of the training features, (width,)."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor) -> Scale:
+        """Return the scale of features (n, width); a constant feature's deviation is 1."""
+        deviation, mean = torch.std_mean(features, dim=0, correction=0)
+        return cls(mean, torch.where(deviation > _CONSTANT, deviation, torch.ones_like(deviation)))
+
+    def apply(self, features: Tensor) -> Tensor:
+        """Return standardised features."""
+        return (features - self.mean) / self.deviation
+
+
+@dataclass(frozen=True)
+class Split:
+    """Standardised features (n, width) and truths (n,) of one output."""
+
+    features: Tensor
+    truth: Tensor
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Weights (columns, width) and bias (columns,) on standardised features, and how they fared."""
+
+    weight: Tensor
+    bias: Tensor
+    strength: float
+    loss: float  # of validation
+    wrong: float  # of validation: share of wrong answers, or squared error in deviations
+
+    def as_json(self) -> dict[str, float]:
+        """Return the figures."""
+        return {"l2": self.strength, "loss": self.loss, "wrong": self.wrong}
+
+    def into(self, head: Head, scale: Scale) -> None:
+        """Put the weights into a head that reads raw features; the scale is folded in."""
+        with torch.no_grad():
+            weight = self.weight / scale.deviation
+            head.linear.weight.copy_(weight)
+            head.linear.bias.copy_(self.bias - weight @ scale.mean)
+
+
+def fit_best(
+    task: Task,
+    train: Split,
+    validation: Split,
+    *,
+    iterations: int,
+    strengths: Sequence[float],
+    smoothing: float,
+    scratch: Path,
+) -> tuple[Fitted, list[Fitted]]:
+    """Fit one head for each strength; return the one with the least validation loss, and all of them."""
+    last: tuple[Tensor, Tensor] | None = None
+    tried: list[Fitted] = []
+    for place, strength in enumerate(strengths):
+        path = scratch / f"{place:02d}.safetensors"
+        kept = _checkpoint.read(path)
+        if kept is None:
+            last = fit(task, train, strength, last, iterations, smoothing)
+            _checkpoint.write(path, {"weight": last[0], "bias": last[1]}, {})
+        else:
+            last = (kept[0]["weight"], kept[0]["bias"])
+        answers = _answers(task, validation.features, *last)
+        loss = float(mean_loss(task, answers, validation.truth))
+        wrong = wrong_share(task, answers, validation.truth)
+        tried.append(Fitted(*last, strength, loss, wrong))
+    return min(tried, key=lambda fitted: fitted.loss), tried
+
+
+def wrong_share(task: Task, answers: Tensor, truth: Tensor) -> float:
+    """Return the mean of `task.wrong` over the rows whose truth is known, and 0 where no row's is."""
+    known = task.known(truth)
+    return float(task.wrong(answers[known], truth[known]).mean()) if bool(known.any()) else 0.0
+
+
+def fit(
+    task: Task,
+    train: Split,
+    strength: float,
+    start: tuple[Tensor, Tensor] | None,
+    iterations: int,
+    smoothing: float,
+) -> tuple[Tensor, Tensor]:
+    """Return weights (columns, width) and bias (columns,) that minimise the loss, from `start` or zero (LBFGS)."""
+    if start is None:
+        columns = task.columns or 1
+        start = (torch.zeros(columns, train.features.shape[1]), torch.zeros(columns))
+    weight, bias = (tensor.clone().requires_grad_() for tensor in start)
+    known = task.known(train.truth)
+    features, truth = train.features[known], train.truth[known]
+    optimiser = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=iterations,
+        history_size=10,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=1e-6,
+        tolerance_change=1e-7,
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = task.loss(_answers(task, features, weight, bias), truth, smoothing).mean()
+        loss = loss + 0.5 * strength / len(truth) * weight.square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    if len(truth):
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
+    return weight.detach(), bias.detach()
+
+
+def _answers(task: Task, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    answers = functional.linear(features, weight, bias)
+    return answers if task.columns is not None else answers.squeeze(-1)

@@ -1,0 +1,319 @@
+"""The trainer that the gradient learners share: AdamW, averaged weights, checkpoints, the same bits after a kill.
+
+What decides the bits is the setup, the data and the step: the order of the rows follows from seed and epoch,
+dropout from seed and step. So a checkpoint is weights, moments, average and step, and no generator's state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.progress import Progress
+from modelwright.learners.networks.heads import mean_loss
+from modelwright.learners.networks.network import Network
+from modelwright.learners.training import checkpoint as _checkpoint
+from modelwright.learners.training import features as _features
+from modelwright.learners.training.encoded_rows import Rows
+from modelwright.learners.training.linear_fit import wrong_share
+
+SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
+MOST_EVALUATIONS = 10
+_BETAS, _EPSILON, _CLIP = (0.9, 0.98), 1e-6, 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    `learning_rate` is the last layer's; a layer below has `layer_decay` times the rate of the one above (Howard
+    and Ruder 2018, section 3.2). Rates rise linearly over the share `warmup` of the steps and fall linearly to
+    zero. `dropout` falls on the features. `average`: decay of the weights' moving average, which is what is
+    kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss.
+    """
+
+    learning_rate: float
+    head_rate: float
+    layer_decay: float
+    weight_decay: float
+    label_smoothing: float
+    warmup: float
+    dropout: float
+    average: float
+    weights: Mapping[str, float]
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """How averaged weights fared on validation after `step` steps; sums over outputs, by their weights."""
+
+    step: int
+    wrong: float
+    loss: float
+
+
+@dataclass
+class _Run:
+    """A run under way: everything that a checkpoint holds, and the optimiser that works on it."""
+
+    network: Network
+    recipe: Recipe
+    steps: int
+    batch: int
+    seed: int
+    step: int = 0
+    best: Score | None = None
+    stale: int = 0  # evaluations since the best
+    history: list[Score] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.weights = {
+            name: weight for name, weight in self.network.named_parameters() if weight.requires_grad
+        }
+        self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        self.optimiser, self.peaks = _optimiser(self.network, self.weights, self.recipe)
+
+    def learn(self, rows: Rows, batch: NDArray[np.int64]) -> float:
+        """Take one step on a batch and return its loss; raises ProjectError when that is no finite number."""
+        for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * _rate(self.step, self.steps, self.recipe.warmup)
+        features = self._dropped(self.network.features(rows.arrays(batch)))
+        answers, place = self.network.answer(features), torch.from_numpy(batch)
+        loss = sum(
+            (
+                self.recipe.weights.get(name, 1.0)
+                * mean_loss(head.task, answers[name], rows.truths[name][place], self.recipe.label_smoothing)
+                for name, head in self.network.tasks().items()
+            ),
+            start=torch.zeros(()),
+        )
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise ProjectError(_diverged(self.step, self.recipe.learning_rate))
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(list(self.weights.values()), _CLIP)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step += 1
+        # Early on, an average over few steps: the start would weigh for long otherwise.
+        decay = min(self.recipe.average, self.step / (self.step + 9))
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                self.average[name].lerp_(weight, 1.0 - decay)
+        return value
+
+    def _dropped(self, features: Tensor) -> Tensor:
+        if not self.recipe.dropout:
+            return features
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self.step) % 2**63)
+        kept = torch.rand(features.shape, generator=generator) >= self.recipe.dropout
+        return features * kept / (1.0 - self.recipe.dropout)
+
+    def evaluate(self, validation: Rows) -> bool:
+        """Score the averaged weights; tell whether they are the best so far."""
+        with self._averaged():
+            answers = _features.answers(self.network, validation)
+        wrong = loss = 0.0
+        for name, head in self.network.tasks().items():
+            weight, truth = self.recipe.weights.get(name, 1.0), validation.truths[name]
+            wrong += weight * wrong_share(head.task, answers[name], truth)
+            loss += weight * float(mean_loss(head.task, answers[name], truth))
+        score = Score(self.step, wrong, loss)
+        self.history.append(score)
+        better = self.best is None or (wrong, loss) < (self.best.wrong, self.best.loss)
+        self.best, self.stale = (score, 0) if better else (self.best, self.stale + 1)
+        return better
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        learned = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        _put(self.weights, self.average)
+        try:
+            yield
+        finally:
+            _put(self.weights, learned)
+
+    def ended(self) -> bool:
+        """Tell whether all steps are taken, or validation has shown no gain for long enough."""
+        patience = self.recipe.patience
+        return self.step >= self.steps or (patience is not None and self.stale >= patience)
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint."""
+        tensors: dict[str, Tensor] = {f"weight.{name}": weight for name, weight in self.weights.items()}
+        tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
+        for name, weight in self.weights.items():
+            state = self.optimiser.state[weight]
+            tensors |= {f"{moment}.{name}": state[moment] for moment in ("exp_avg", "exp_avg_sq") if state}
+        best = asdict(self.best) if self.best else None
+        note = {
+            "step": self.step,
+            "stale": self.stale,
+            "best": best,
+            "history": [asdict(s) for s in self.history],
+        }
+        _checkpoint.write(path, tensors, note)
+
+    def restore(self, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
+        """Go on where a checkpoint was written."""
+        self.step, self.stale = note["step"], note["stale"]
+        self.best = Score(**note["best"]) if note["best"] else None
+        self.history = [Score(**score) for score in note["history"]]
+        _put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})
+        _put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
+        for name, weight in self.weights.items():
+            if f"exp_avg.{name}" in tensors:
+                moments = {moment: tensors[f"{moment}.{name}"] for moment in ("exp_avg", "exp_avg_sq")}
+                self.optimiser.state[weight] = {"step": torch.tensor(float(self.step)), **moments}
+
+
+def train(
+    network: Network,
+    rows: Rows,
+    validation: Rows,
+    recipe: Recipe,
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    scratch: Path,
+    progress: Progress,
+) -> list[Score]:
+    """Train for `steps` steps, put the best averaged weights into the network, and return every score.
+
+    Resumes from the checkpoint in `scratch`, where there is one, to the same bits. The network's dropout stays
+    off: on a CPU it costs a quarter of the time, and few passes over the data gain nothing from it.
+    """
+    network.eval()
+    run = _Run(network, recipe, steps, batch, seed)
+    state, best = scratch / "state.safetensors", scratch / "best.safetensors"
+    kept = _checkpoint.read(state)
+    if kept is not None:
+        run.restore(*kept)
+    evaluations = set(evaluation_steps(steps, epoch_steps(len(rows), batch)))
+    saved = time.monotonic()
+    with progress.task("learning", steps) as task:
+        task.advance(run.step)
+        for chosen in _batches(rows, run):
+            loss = run.learn(rows, chosen)
+            task.advance(1, f"loss {loss:.3f}")
+            if run.step in evaluations and run.evaluate(validation):
+                # Before the state that speaks of it: a kill in between makes the same best again.
+                _checkpoint.write(best, run.average, {})
+            if run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
+                run.save(state)
+                saved = time.monotonic()
+    found = _checkpoint.read(best)
+    assert found is not None, "the last step is evaluated, so there is a best"
+    _put(run.weights, found[0])
+    return run.history
+
+
+def has_checkpoint(scratch: Path) -> bool:
+    """Tell whether an earlier run left a checkpoint."""
+    return (scratch / "state.safetensors").is_file()
+
+
+def epoch_steps(rows: int, batch: int) -> int:
+    """Return the steps of one pass over the rows, at least one."""
+    return max(1, -(-rows // batch))
+
+
+def evaluation_steps(steps: int, epoch: int) -> list[int]:
+    """Return after which steps validation is looked at: once an epoch, at most ten times, and at the end."""
+    count = min(MOST_EVALUATIONS, max(1, round(steps / epoch)))
+    return sorted({max(1, steps * number // count) for number in range(1, count + 1)})
+
+
+def step_s(network: Network, rows: Rows, recipe: Recipe, batches: list[NDArray[np.int64]]) -> float:
+    """Return the seconds of a step, timed on these batches; the network's weights change."""
+    network.eval()
+    run = _Run(network, recipe, len(batches) + 1, len(batches[0]), 0)
+    run.learn(rows, batches[len(batches) // 2])  # the first step allocates the moments
+    started = time.perf_counter()
+    for batch in batches:
+        run.learn(rows, batch)
+    return (time.perf_counter() - started) / len(batches)
+
+
+def _batches(rows: Rows, run: _Run) -> Iterator[NDArray[np.int64]]:
+    """Yield the batches from the run's step on, until it has ended."""
+    per_epoch = epoch_steps(len(rows), run.batch)
+    while not run.ended():
+        epoch, done = divmod(run.step, per_epoch)
+        for chosen in rows.shuffled(run.batch, run.seed, epoch)[done:]:
+            if run.ended():
+                return
+            yield chosen
+
+
+def _optimiser(
+    network: Network, weights: Mapping[str, nn.Parameter], recipe: Recipe
+) -> tuple[torch.optim.AdamW, list[float]]:
+    """Return AdamW and the peak rate of each of its groups; biases and norms are not decayed."""
+    depth = _depths(network)
+    top = max(depth.values(), default=0)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, weight in weights.items():
+        if name.startswith("text."):
+            rate = recipe.learning_rate * recipe.layer_decay ** (top - depth.get(name, 0))
+        else:
+            rate = recipe.head_rate
+        decay = recipe.weight_decay if weight.ndim > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(weight)
+    optimiser = torch.optim.AdamW(
+        [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()],
+        betas=_BETAS,
+        eps=_EPSILON,
+        fused=True,
+    )
+    return optimiser, [rate for rate, _ in groups]
+
+
+def _depths(network: Network) -> dict[str, int]:
+    """Return the layer of each weight of the transformer, from 1; what lies in none (embeddings) is left out."""
+    stacks = [
+        (name, module)
+        for name, module in network.text.named_modules(prefix="text")
+        if isinstance(module, nn.ModuleList)
+    ]
+    if not stacks:
+        return {}
+    prefix, stack = max(stacks, key=lambda found: len(found[1]))
+    return {
+        f"{prefix}.{place}.{name}": place + 1
+        for place, layer in enumerate(stack)
+        for name, _ in layer.named_parameters()
+    }
+
+
+def _rate(step: int, steps: int, warmup: float) -> float:
+    """Return the share of the peak rate, in (0, 1], of a step counted from 0."""
+    rising = warmup * steps
+    return min((step + 1) / rising if rising else 1.0, (steps - step) / (steps - rising + 1))
+
+
+def _put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(values[name])
+
+
+def _diverged(step: int, rate: float) -> Problem:
+    return Problem(
+        "learn.diverged",
+        "the loss stays a finite number",
+        f"none at step {step + 1}, with a peak learning rate of {rate:g}",
+        "set a lower learn.learning_rate, or look for extreme values in the data",
+    )

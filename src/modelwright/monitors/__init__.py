@@ -1,0 +1,1 @@
+"""What live traffic shows: requirements judged on it."""

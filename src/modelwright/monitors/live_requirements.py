@@ -1,0 +1,75 @@
+"""Live requirements: what the record of traffic shows, judged. For the gateway's gauges and for `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core import metrics
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.verdict import Verdict, judge
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.storage.traffic.record import LiveRecord, Window
+
+FAILED_FROM = 500  # what a caller did wrong (4xx) and a client that left are no failures of ours
+_TIMED_OUT = 504
+_LATENCIES = tuple(name for name, metric in metrics.METRICS.items() if metric.quantile is not None)
+
+
+@dataclass(frozen=True)
+class LiveVerdicts:
+    """What some time of live traffic shows of one version.
+
+    `requests` counts rows (a list of three is three), `failures` those answered with a fault of ours (5xx);
+    `dropped` were answered, but found no room in the record.
+    """
+
+    measurements: tuple[Measurement, ...]
+    verdicts: tuple[Verdict, ...]
+    requests: int
+    failures: int
+    dropped: int
+
+
+def judge_live(
+    record: LiveRecord,
+    requirements: Sequence[Requirement],
+    *,
+    version: int | None,
+    since: float,
+    until: float | None = None,
+    confidence: float = 0.95,
+) -> LiveVerdicts:
+    """Judge the live requirements on the traffic of a version (None: of all) between two Unix times."""
+    window = record.window(since, version, until)
+    found = tuple(measured(window, confidence))
+    verdicts = judge(requirements, found, phases={Phase.LIVE})
+    return LiveVerdicts(found, verdicts, len(window), _failures(window), window.dropped)
+
+
+def measured(window: Window, confidence: float) -> list[Measurement]:
+    """Return the quantiles of latency and the rate of failures."""
+    seconds = answered_s(window)
+    rate = metrics.from_counts(
+        Subject("failure_rate"), _failures(window), len(window), confidence, Phase.LIVE
+    )
+    return [
+        *(metrics.from_samples(Subject(name), seconds, confidence, Phase.LIVE) for name in _LATENCIES),
+        rate,
+    ]
+
+
+def answered_s(window: Window) -> NDArray[np.float64]:
+    """Return the latencies that count: of rows that were answered, and of those that waited in vain.
+
+    What is refused at once (overload, no worker) took no time, and would make a broken server judge_live fast.
+    """
+    seconds: NDArray[np.float64] = window.latency_s[(window.code < FAILED_FROM) | (window.code == _TIMED_OUT)]
+    return seconds
+
+
+def _failures(window: Window) -> int:
+    return int((window.code >= FAILED_FROM).sum())

@@ -1,0 +1,1 @@
+"""The package: body, manifest, checksums and graphs."""

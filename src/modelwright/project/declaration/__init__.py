@@ -1,0 +1,1 @@
+"""The project file: where it lies, how it is read and checked."""

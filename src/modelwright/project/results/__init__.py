@@ -1,0 +1,1 @@
+"""What the verbs answer, as frozen dataclasses, and how they are put together."""

@@ -1,0 +1,41 @@
+"""Verdicts as rows of the requirement table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from modelwright.core.evidence.verdict import Outcome, Verdict, gate
+from modelwright.core.units import Unit
+from modelwright.project.results.reports import RequirementRow
+
+_SIGNS = {Unit.SECONDS: "s", Unit.BYTES: "B", Unit.PER_SECOND: "/s", Unit.FRACTION: "%"}
+
+
+def requirement_rows(
+    verdicts: Iterable[Verdict],
+    allow_inconclusive: bool | Collection[str],  # noqa: FBT001 - true allows all, texts allow some
+) -> tuple[RequirementRow, ...]:
+    """Return one row a verdict, in the order of the project file."""
+    verdicts = tuple(verdicts)
+    blocking = set(gate(verdicts, allow_inconclusive))
+    return tuple(_row(verdict, blocks=verdict in blocking) for verdict in verdicts)
+
+
+def _row(verdict: Verdict, *, blocks: bool) -> RequirementRow:
+    seen = verdict.measurement
+    requirement = verdict.requirement
+    gated = verdict.outcome in (Outcome.UNMET, Outcome.INCONCLUSIVE)
+    return RequirementRow(
+        requirement=str(requirement),
+        subject=requirement.key,
+        bar=f"{requirement.op} {requirement.bar_text}",
+        phase=str(verdict.phase),
+        value=seen.value if seen else None,
+        low=seen.low if seen else None,
+        high=seen.high if seen else None,
+        n=seen.n if seen else 0,
+        verdict=str(verdict.outcome),
+        needed=verdict.needed,
+        unit=_SIGNS.get(requirement.metric.unit, ""),
+        allowed=gated and not blocks,
+    )

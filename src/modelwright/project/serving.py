@@ -1,0 +1,181 @@
+"""A version at work: serving it, and reading the record of its live traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from modelwright.core.evidence.measurement import Phase
+from modelwright.core.evidence.verdict import Verdict
+from modelwright.core.messages import Problem, StateError
+from modelwright.engine.store import Store
+from modelwright.gateway.gateway import DesiredRelease
+from modelwright.gateway.server import serve as run_server
+from modelwright.monitors.live_requirements import LiveVerdicts
+from modelwright.project.loop import run as loop
+from modelwright.project.loop import sealed
+from modelwright.project.loop.table import Context
+from modelwright.project.results.reports import (
+    MonitorReport,
+    RequirementRow,
+    StatusReport,
+    StatusRow,
+    TrafficRow,
+)
+from modelwright.project.results.verdict_rows import requirement_rows
+from modelwright.stages.monitor.stage import monitor as judge_traffic
+from modelwright.storage.state.database import State
+
+LIVE_RECORD = "live.db"
+
+
+class StateReleases:
+    """Tells the gateway which release to serve, from the state database, and writes back what became of it."""
+
+    def __init__(self, state: State, store: Store) -> None:
+        self._state = state
+        self._store = store
+
+    def desired_release(self) -> DesiredRelease | None:
+        """Return the release that should be serving."""
+        release = self._state.desired_release()
+        if release is None:
+            return None
+        version = self._state.version(release.version)
+        return DesiredRelease(
+            release.id,
+            version.number,
+            sealed.package_folder(self._store, version),
+            version.package_digest,
+        )
+
+    def moved(self, release_id: int) -> None:
+        """Write that the traffic has moved."""
+        self._state.mark(release_id, "serving")
+
+    def failed(self, release_id: int, problem: Problem) -> None:
+        """Write that the release could not start."""
+        self._state.mark(release_id, "failed", str(problem))
+
+
+def serve(
+    context: Context,
+    store: Store,
+    root: Path,
+    host: str | None,
+    port: int | None,
+    started: Callable[[str], None],
+) -> None:
+    """Serve what is released until interrupted; raises StateError when nothing is.
+
+    `started` is called with the address once it is taken.
+    """
+    if context.state.desired_release() is None:
+        raise StateError(
+            Problem(
+                "serve.nothing-released",
+                rule="the gateway serves the version that was released",
+                found="no release yet",
+                next_step="run `modelwright run`: it releases what meets the requirements",
+            )
+        )
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    config = context.opened.file.serve.model_copy(update=given)
+    file = context.opened.file
+    run_server(
+        context.opened.signature.name,
+        config,
+        StateReleases(context.state, store),
+        record=root / LIVE_RECORD if config.record else None,
+        requirements=context.opened.requirements,
+        confidence=file.confidence,
+        window_s=file.monitor.window_s,
+        refresh_s=file.monitor.refresh_s,
+        started=started,
+    )
+
+
+def monitor(context: Context, root: Path, now_s: float) -> MonitorReport:
+    """Judge the live traffic of the window."""
+    production = context.state.production()
+    version = production.number if production else None
+    live = _judged_live(context, root, now_s, version)
+    return MonitorReport(
+        function=context.opened.signature.name,
+        version=version,
+        window_s=context.opened.file.monitor.window_s,
+        requests=live.requests,
+        requirements=_rows(context, live.verdicts),
+        drift={},
+        notes=() if live.requests else ("no request in the window: nothing live can be judged yet",),
+        next_steps=("modelwright status",),
+    )
+
+
+def status(context: Context, store: Store, root: Path, now_s: float) -> StatusReport:
+    """Show every requirement in every place, and the traffic of the version in production."""
+    production = context.state.production()
+    version = production.number if production else None
+    sealed_rows: tuple[RequirementRow, ...] = ()
+    if production is not None:
+        sealed_rows = _rows(context, loop.verdicts_on(context, sealed.evidence(store, production)))
+    live = _judged_live(context, root, now_s, version)
+    live_rows = _rows(context, live.verdicts)
+    rows = []
+    for requirement in map(str, context.opened.requirements):
+        placed = {
+            phase: next((one for one in found if one.requirement == requirement and one.phase == phase), None)
+            for phase, found in (
+                (Phase.TEST, sealed_rows),
+                (Phase.PACKAGE, sealed_rows),
+                (Phase.LIVE, live_rows),
+            )
+        }
+        some = next((one for one in placed.values() if one), None)
+        if some is not None:
+            rows.append(
+                StatusRow(
+                    requirement,
+                    some.subject,
+                    some.bar,
+                    test=placed[Phase.TEST],
+                    package=placed[Phase.PACKAGE],
+                    live=placed[Phase.LIVE],
+                )
+            )
+    return StatusReport(
+        function=context.opened.signature.name,
+        version=version,
+        requirements=tuple(rows),
+        traffic=tuple(_traffic(context, live, version)),
+        alerts=tuple(
+            f"{row.requirement}: unmet in live traffic" for row in live_rows if row.verdict == "unmet"
+        ),
+        notes=tuple(_notes(version, live)),
+    )
+
+
+def _notes(version: int | None, live: LiveVerdicts) -> Iterable[str]:
+    if version is None:
+        yield "nothing is released: `modelwright run`"
+    if live.dropped:
+        yield f"{live.dropped:,} answers found no room in the record of traffic, and are not counted above"
+
+
+def _judged_live(context: Context, root: Path, now_s: float, version: int | None) -> LiveVerdicts:
+    file = context.opened.file
+    return judge_traffic(
+        root / LIVE_RECORD, context.opened.requirements, file.monitor, file.confidence, version, now_s
+    )
+
+
+def _rows(context: Context, verdicts: Iterable[Verdict]) -> tuple[RequirementRow, ...]:
+    return requirement_rows(verdicts, context.opened.file.release.allow_inconclusive)
+
+
+def _traffic(context: Context, live: LiveVerdicts, version: int | None) -> Iterable[TrafficRow]:
+    if version is None or not live.requests:
+        return
+    p95 = next((m.value for m in live.measurements if m.subject.metric == "latency_p95"), None)
+    rate = live.requests / context.opened.file.monitor.window_s
+    yield TrafficRow(version, 1.0, live.requests, rate, live.failures, p95)

@@ -1,0 +1,87 @@
+"""Numbers and texts of users as a report shows them."""
+
+from __future__ import annotations
+
+import math
+
+from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.units import Unit, format_quantity
+
+DASH = "–"
+MINUS = "−"
+# A cell that begins so is a formula to a spreadsheet that opens or is pasted the page (OWASP, CSV Injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+METHODS = {
+    "mid-p": "the exact mid-P interval for a share; each end misses with probability at most 1 − confidence",
+    "saddlepoint": "for an average over classes: tails by the saddlepoint formula, under the likeliest rates",
+    "hall": "Student's interval for a mean, with the skewness of the sample removed (Hall 1992)",
+    "score": "a score interval for the area under the curve, with DeLong's spread (Newcombe 2006)",
+    "folded-normal": "a normal interval, after the part that chance adds to a gap was taken off",
+    "paired": "the mean of the differences between two functions, row by row on the same rows",
+    "mover": "the intervals of two measurements that share no rows, combined (Zou and Donner 2008)",
+    "order-statistics": "two of the sorted samples, which enclose the percentile whatever its distribution",
+    "exact": "known without sampling error",
+    "none": "there was nothing to measure on",
+}
+
+
+def figure(value: float | None, unit: Unit) -> str:
+    """Return a value in base units as people read it; a fraction has three digits, to line up."""
+    if value is None or math.isnan(value):
+        return DASH
+    if unit is Unit.FRACTION and (round(value, 6) in (0, 1) or 0.0005 <= abs(value) < 0.9995):
+        text = f"{value:.3f}"
+    else:
+        text = format_quantity(value, unit)
+    return text.replace("-", MINUS) if value < 0 else text
+
+
+def interval(measurement: Measurement, unit: Unit) -> str:
+    """Return the interval in brackets, or a dash where there is none."""
+    low, high = measurement.low, measurement.high
+    if low is None and high is None:
+        return DASH
+    if measurement.method == "exact":
+        return "exact"
+    open_low, open_high = ("−∞" if low is None else ""), ("∞" if high is None else "")
+    return f"[{open_low or figure(low, unit)}, {open_high or figure(high, unit)}]"
+
+
+def with_interval(measurement: Measurement, unit: Unit) -> str:
+    """Return `0.913 [0.871, 0.944], n = 412`."""
+    if measurement.value is None:
+        return "not measured"
+    shown = interval(measurement, unit)
+    return (
+        f"{figure(measurement.value, unit)}{'' if shown == DASH else ' ' + shown}, n = {count(measurement.n)}"
+    )
+
+
+def count(number: int) -> str:
+    """Return a count with thousands separated."""
+    return f"{number:,}"
+
+
+def safe(text: str) -> str:
+    """Return a user's text that no spreadsheet takes for a formula; the template escapes markup."""
+    flat = "".join(c if c.isprintable() or c == " " else " " for c in text)
+    return f"'{flat}" if flat.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else flat
+
+
+def quoted(text: str) -> str:
+    """Return a user's text in quotation marks, which also keeps a spreadsheet from reading a formula."""
+    flat = "".join(c if c.isprintable() else " " for c in text)
+    return f"“{flat}”" if text else "(missing)"
+
+
+def markdown(text: str) -> str:
+    """Return a text for one line of Markdown: no markup of it, HTML or Markdown, takes effect."""
+    flat = " ".join(text.split())
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{c}" if c in "\\`*_{}[]|#!~" else c for c in flat)
+
+
+def method(name: str) -> str:
+    """Return in a sentence how an interval was made, or the method's own name."""
+    return METHODS.get(name, name)

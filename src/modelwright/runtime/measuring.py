@@ -1,0 +1,199 @@
+"""Measures a package as it will serve: latency at a stated load, throughput, memory and size.
+
+It runs in a fresh process, so that nothing of the caller (its threads, its libraries) is measured too. Raw
+samples come back; what they say about a requirement is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modelwright.core.messages import PackageError, Problem, UserError
+from modelwright.package.folder import size_bytes
+from modelwright.runtime.function import BATCH, Function, load
+from modelwright.runtime.worker.parent import die_with_parent
+
+WARM_UP_REQUESTS = 20
+_MARGIN_S = 120.0  # for starting Python and loading the package
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure. Bounded in count and in time, whichever is reached first.
+
+    `load` is requests a second, arriving at random (Poisson) whether or not the last one is answered; None is
+    one request at a time. `seconds` bounds latency and throughput each.
+    """
+
+    load: float | None = None
+    requests: int = 1000
+    seconds: float = 20.0
+    threads: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Raw samples in base units.
+
+    latency_s: one a request, from its arrival to its answer, so that waiting behind others counts;
+    throughput: rows a second, one a pass of a full batch; memory_bytes: the most that the process ever held;
+    size_bytes: the package's files; threads: the cores that the graphs used.
+    """
+
+    plan: Plan
+    latency_s: tuple[float, ...]
+    throughput: tuple[float, ...]
+    memory_bytes: int
+    size_bytes: int
+    threads: int
+
+
+def measure(package: Path, rows: Sequence[Mapping[str, Any]], plan: Plan) -> Measured:
+    """Measure a package on rows of canonical inputs, in a fresh process; raises PackageError."""
+    assert rows, "a package is measured on rows"
+    task = json.dumps({"package": str(package), "rows": [dict(row) for row in rows], "plan": asdict(plan)})
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "modelwright.runtime.measuring"],
+        input=task,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_MARGIN_S + 4 * plan.seconds,
+    )
+    if done.returncode != 0:
+        raise PackageError(
+            Problem(
+                "package.not-measured",
+                "a package runs in a process of its own",
+                (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300],
+                "run `modelwright predict` on a row to see what fails",
+                str(package),
+            )
+        )
+    found = json.loads(done.stdout)
+    return Measured(
+        plan,
+        tuple(found["latency_s"]),
+        tuple(found["throughput"]),
+        found["memory_bytes"],
+        size_bytes(package),
+        found["threads"],
+    )
+
+
+def latencies(function: Function, rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[float]:
+    """Return the seconds that each request took, in order of arrival.
+
+    Requests that arrive while others are answered wait, and are then answered together, as a worker does.
+    A request that is not answered when time is up counts with the time it has waited.
+    """
+    for number in range(min(WARM_UP_REQUESTS, plan.requests)):
+        function.predict([rows[number % len(rows)]])
+    arrivals = _arrivals(plan)
+    waited: list[float] = []
+    begun = time.perf_counter()
+    done = 0
+    while done < len(arrivals):
+        now = time.perf_counter() - begun
+        if now > 2 * plan.seconds:
+            return [*waited, *(now - arrival for arrival in arrivals[done:] if arrival < now)]
+        if arrivals[done] > now:
+            time.sleep(arrivals[done] - now)
+            now = time.perf_counter() - begun
+        here = done + 1
+        while here < len(arrivals) and arrivals[here] <= now and here - done < BATCH:
+            here += 1
+        function.predict([rows[number % len(rows)] for number in range(done, here)])
+        finished = time.perf_counter() - begun
+        waited += [finished - arrival for arrival in arrivals[done:here]]
+        done = here
+    return waited
+
+
+def one_at_a_time(function: Function, rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[float]:
+    """Return the seconds that each request took, each asked when the last one was answered."""
+    for number in range(min(WARM_UP_REQUESTS, plan.requests)):
+        function.predict([rows[number % len(rows)]])
+    waited: list[float] = []
+    deadline = time.perf_counter() + plan.seconds
+    for number in range(plan.requests):
+        row = rows[number % len(rows)]
+        begun = time.perf_counter()
+        function.predict([row])
+        ended = time.perf_counter()
+        waited.append(ended - begun)
+        if ended > deadline:
+            break
+    return waited
+
+
+def throughputs(function: Function, rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[float]:
+    """Return rows a second, for one full batch after the other."""
+    samples: list[float] = []
+    deadline = time.perf_counter() + plan.seconds
+    for first in range(0, plan.requests, BATCH):
+        batch = [rows[number % len(rows)] for number in range(first, first + BATCH)]
+        begun = time.perf_counter()
+        function.predict(batch)
+        ended = time.perf_counter()
+        samples.append(len(batch) / (ended - begun))
+        if ended > deadline:
+            break
+    return samples
+
+
+def _arrivals(plan: Plan) -> list[float]:
+    """Return the seconds at which requests arrive: a Poisson process of rate `load`."""
+    assert plan.load is not None
+    assert plan.load > 0
+    gaps = np.random.default_rng(plan.seed).exponential(1 / plan.load, plan.requests)
+    times: list[float] = np.cumsum(gaps).tolist()
+    # Under a tiny load the first might come next year; one request is measured all the same.
+    return [moment for moment in times if moment <= plan.seconds] or [0.0]
+
+
+def _peak_memory_bytes() -> int:
+    # ru_maxrss of Linux outlives exec, and so may be the parent's; VmHWM belongs to this program alone
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def main() -> int:
+    """Read the task from standard input, measure, and print the samples as JSON."""
+    die_with_parent()
+    task = json.load(sys.stdin)
+    plan, rows = Plan(**task["plan"]), task["rows"]
+    try:
+        function = load(task["package"], threads=plan.threads)
+        latency = (latencies if plan.load is not None else one_at_a_time)(function, rows, plan)
+        throughput = throughputs(function, rows, plan)
+    except UserError as error:
+        sys.stderr.write(f"{error.problems[0]}\n")
+        return 1
+    found = {
+        "latency_s": latency,
+        "throughput": throughput,
+        "memory_bytes": _peak_memory_bytes(),
+        "threads": function.threads,
+    }
+    sys.stdout.write(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

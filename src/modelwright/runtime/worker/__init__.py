@@ -1,0 +1,1 @@
+"""One version in a process of its own, and the channel on which the gateway asks it."""

@@ -1,1 +1,0 @@
-"""The torch-free runtime: packages, drivers, workers, the gateway, measuring a package."""

@@ -1,0 +1,1 @@
+"""Files and databases: atomic writes, locks, typed artifacts, the state database, the record of traffic."""

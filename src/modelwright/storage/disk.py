@@ -1,0 +1,87 @@
+"""Writing so that a crash or a full disk leaves either the old or the new, never a half."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from modelwright.core.messages import MachineError, Problem
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# Libraries in Rust and C++ (safetensors, Polars, PyTorch) and SQLite report a full disk as text alone.
+_FULL_TEXTS = ("no space left on device", "disk quota exceeded", "disk is full")
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says, itself or through its causes, that the disk is full."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in _FULL:
+            return True
+        if any(text in str(seen).lower() for text in _FULL_TEXTS):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def full(place: Path) -> Problem:
+    """Return the problem of a full disk that holds `place`."""
+    free = "unknown"
+    with suppress(OSError):
+        free = f"{shutil.disk_usage(place).free / 1e6:.1f} MB free"
+    return Problem(
+        "machine.disk-full",
+        rule="the disk must have room for what a stage makes",
+        found=f"no space left ({free}); everything sealed before is whole",
+        next_step="free some space (`modelwright gc` removes what no version needs), then run again",
+        where=str(place),
+    )
+
+
+@contextmanager
+def guard(place: Path) -> Iterator[None]:
+    """Turn a full disk met inside the block into MachineError `machine.disk-full`."""
+    try:
+        yield
+    except MachineError:
+        raise
+    except Exception as error:
+        if not is_full(error):
+            raise
+        raise MachineError(full(place)) from error
+
+
+def sync(path: Path) -> None:
+    """Bring a file's content, or a folder's names, to the disk itself."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a text file so that readers see the old or the new content; `durable` survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with guard(path.parent):
+            fresh.write_text(text, encoding="utf-8")
+            if durable:
+                sync(fresh)
+            fresh.replace(path)
+            if durable:
+                sync(path.parent)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder that may be gone already."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)

@@ -1,0 +1,1 @@
+"""What passes between stages: frozen dataclasses with read, write and a checked format number."""

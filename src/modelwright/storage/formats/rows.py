@@ -1,0 +1,44 @@
+"""Reads a part of the data artifact: what learners and stages share of its form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from modelwright.core.signature import Signature
+
+ROWS_FILE = "rows.parquet"
+ID = "id"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Columns of canonical values by field name (None: missing), all of one length, and the rows' ids."""
+
+    ids: Sequence[str]
+    columns: Mapping[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_examples(folder: Path, signature: Signature) -> Examples:
+    """Return ids and canonical values of the signature's fields from a part (`train/`, `test/`)."""
+    names = [field.name for field in (*signature.inputs, *signature.outputs)]
+    columns = read_columns(folder, [ID, *names])
+    return Examples(ids=columns.pop(ID), columns=columns)
+
+
+def read_columns(folder: Path, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return columns of a part by name, as plain values (None: missing), rows in one order for every call."""
+    frame = pl.read_parquet(folder / ROWS_FILE, columns=list(names), glob=False)
+    return {name: frame[name].to_list() for name in names}
+
+
+def column_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of all columns of a part: `id`, the signature's fields, then what is kept."""
+    return tuple(pl.read_parquet_schema(folder / ROWS_FILE))

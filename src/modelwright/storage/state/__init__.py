@@ -1,0 +1,1 @@
+"""The state database: versions, evaluations, releases, audit."""

@@ -1,0 +1,199 @@
+"""The state of a function in the world: its versions, evaluations at its test sets, releases, and the audit log.
+
+Every method is one transaction, writers one after the other; so several processes may use it at once, and a
+crash at any instant leaves it as it was before or after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine
+
+from modelwright.core.messages import Problem, StateError
+from modelwright.storage.state import audit, evaluations, opening, releases, versions
+from modelwright.storage.state.audit import Entry
+from modelwright.storage.state.releases import Release, Status
+from modelwright.storage.state.versions import Version
+
+__all__ = ["Entry", "Release", "State", "Status", "Version"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class State:
+    """The state database. Clock: what is written down as the time, with its zone."""
+
+    def __init__(self, engine: Engine, where: str, clock: Callable[[], datetime] = _now) -> None:
+        self._engine = engine
+        self._where = where
+        self._clock = clock
+
+    @classmethod
+    def open(cls, where: str | Path, clock: Callable[[], datetime] = _now) -> Self:
+        """Open the database at a path (SQLite) or URL, made or brought up to date. Raises StateError."""
+        engine = opening.connect(where)
+        return cls(engine, engine.url.render_as_string(hide_password=True), clock)
+
+    # -- versions ------------------------------------------------------------------------------------------
+
+    def register_version(
+        self,
+        *,
+        package_digest: str,
+        evidence_digest: str,
+        champion_digest: str | None,
+        package_key: str,
+        evidence_key: str,
+        by: str = "run",
+    ) -> int:
+        """Return the number of a package with its evidence: a new one, or the one that it has already."""
+        with self._write() as connection:
+            version, is_new = versions.register(
+                connection,
+                self._clock(),
+                package_digest=package_digest,
+                evidence_digest=evidence_digest,
+                champion_digest=champion_digest,
+                package_key=package_key,
+                evidence_key=evidence_key,
+            )
+            if is_new:
+                said = {"version": version.number, "package": package_digest, "evidence": evidence_digest}
+                audit.write(connection, version.created_at, by, "version.registered", said)
+            return version.number
+
+    def versions(self) -> list[Version]:
+        """Return all versions by number."""
+        with self._read() as connection:
+            return versions.every(connection)
+
+    def version(self, number: int) -> Version:
+        """Return a version by its number. Raises StateError."""
+        with self._read() as connection:
+            return self._version(connection, number)
+
+    # -- evaluations --------------------------------------------------------------------------------------
+
+    def register_evaluation(
+        self, test_digest: str, package_digest: str, sketch: Sequence[str] = (), by: str = "run"
+    ) -> int:
+        """Count this package as judged on a test set and return which evaluation it is (from 1).
+
+        The same package keeps its number, so a rerun spends nothing. `sketch` holds the least hashes of the
+        rows, by which a test set that shares most of them is taken for the same.
+        """
+        with self._write() as connection:
+            before = evaluations.count(connection, test_digest, sketch)
+            at = self._clock()
+            k = evaluations.take(connection, at, test_digest, package_digest, sketch)
+            if k > before:
+                said = {"test": test_digest, "package": package_digest, "k": k}
+                audit.write(connection, at, by, "test.looked", said)
+            return k
+
+    def evaluations(self, test_digest: str, sketch: Sequence[str] = ()) -> int:
+        """Return how many distinct packages were judged on a test set, or one that shares most of its rows."""
+        with self._read() as connection:
+            return evaluations.count(connection, test_digest, sketch)
+
+    # -- releases ------------------------------------------------------------------------------------------
+
+    def request_release(self, version: int, strategy: str, by: str) -> Release:
+        """Ask that a version be served, unless the newest request does so already. Raises StateError."""
+        with self._write() as connection:
+            self._version(connection, version)
+            at = self._clock()
+            release, is_new = releases.request(connection, at, version, strategy, by)
+            if is_new:
+                said = {"release": release.id, "version": version, "strategy": strategy}
+                audit.write(connection, at, by, "release.wished", said)
+            return release
+
+    def desired_release(self) -> Release | None:
+        """Return the release that should be serving: the newest request that has not failed."""
+        with self._read() as connection:
+            return releases.desired(connection)
+
+    def mark(self, release_id: int, status: str, detail: str = "", by: str = "gateway") -> Release:
+        """Write what became of a release: `serving`, `retired` or `failed`. Raises StateError."""
+        with self._write() as connection:
+            at = self._clock()
+            release = releases.mark(connection, at, release_id, Status(status), detail)
+            said = {"release": release_id, "version": release.version, "detail": detail}
+            audit.write(connection, at, by, f"release.{release.status}", said)
+            return release
+
+    def releases(self) -> list[Release]:
+        """Return all releases in the order of their requests."""
+        with self._read() as connection:
+            return releases.history(connection)
+
+    def production(self) -> Version | None:
+        """Return the version in production: that of the newest release that has not failed."""
+        stack = self._standing()
+        return stack[-1] if stack else None
+
+    def previous(self) -> Version | None:
+        """Return the version that a rollback goes to: the newest before with another package.
+
+        See `releases.standing`; a version with the same package and newer evidence would change nothing.
+        """
+        stack = self._standing()
+        others = [one for one in stack if one.package_digest != stack[-1].package_digest]
+        return others[-1] if others else None
+
+    def released_versions(self) -> tuple[int, ...]:
+        """Return the numbers of all versions with a release that has not failed, by their first desired_release."""
+        past = [release for release in self.releases() if release.status is not Status.FAILED]
+        return tuple(dict.fromkeys(release.version for release in past))
+
+    # -- audit ---------------------------------------------------------------------------------------------
+
+    def note(self, actor: str, action: str, detail: Mapping[str, Any]) -> None:
+        """Write into the audit log what is recorded nowhere else; `detail` is JSON."""
+        with self._write() as connection:
+            audit.write(connection, self._clock(), actor, action, detail)
+
+    def audit(self, limit: int = 100) -> list[Entry]:
+        """Return the newest entries of the audit log, newest first."""
+        with self._read() as connection:
+            return audit.newest(connection, limit)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _standing(self) -> list[Version]:
+        """Return the versions that a series of rollbacks would pass (see `releases.standing`)."""
+        with self._read() as connection:
+            numbers = releases.standing(releases.history(connection))
+            return [self._version(connection, number) for number in numbers]
+
+    def _version(self, connection: Connection, number: int) -> Version:
+        found = versions.find(connection, number)
+        if found is None:
+            raise StateError(
+                Problem(
+                    "state.unknown-version",
+                    rule="a version is a number that a run has given",
+                    found=f"no version {number}",
+                    next_step="see `modelwright versions`",
+                    where=self._where,
+                )
+            )
+        return found
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with opening.explained(self._where), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with opening.explained(self._where), opening.writing(self._engine) as connection:
+            yield connection

@@ -1,0 +1,183 @@
+"""Opens the state database: connects, brings an older schema up to date, and says what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from modelwright.core.messages import MachineError, Problem, StateError
+from modelwright.storage.sqlite_full import says_full
+from modelwright.storage.state.schema import HEAD
+from modelwright.storage.write_ahead import use_write_ahead_log
+
+BUSY_S = 30.0  # how long a process waits for another's transaction; ours last milliseconds
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_DAMAGED = ("file is not a database", "malformed", "unsupported file format")
+# Serialises all writers of a PostgreSQL database, as SQLite does by itself; the number only has to be ours.
+_POSTGRES_LOCK = 0x6D6F64656C777274
+
+
+def connect(where: str | Path) -> Engine:
+    """Open a database by its path (SQLite) or URL and bring its schema up to date.
+
+    Raises StateError for one that is damaged, foreign, newer than this version of Modelwright, or out of
+    reach, and MachineError on a full disk.
+    """
+    shown = str(where)
+    if isinstance(where, str) and "://" in where:
+        try:
+            url = make_url(where)
+            shown = url.render_as_string(hide_password=True)
+            engine = create_engine(url)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise _unusable(str(error), shown) from None
+        if engine.dialect.name not in {"sqlite", "postgresql"}:
+            raise _unusable(f"{engine.dialect.name}, which is neither SQLite nor PostgreSQL", shown)
+    else:
+        path = Path(where)
+        with explained(shown):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        # A connection for each use: nothing is shared with a forked child, and opening takes 0.2 ms.
+        engine = create_engine(f"sqlite:///{os.fspath(path.absolute())}", poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    with explained(shown):
+        _bring_up_to_date(engine, shown)
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction that no other writer overlaps, and commit it."""
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRES_LOCK})
+        yield connection
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn what a database or its disk says is wrong into a StateError or MachineError."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig)
+        if says_full(said, where):
+            raise _full(said, where) from error
+        if any(word in said for word in _DAMAGED):
+            raise _damaged(said, where) from error
+        raise _unusable(said, where) from error
+    except OSError as error:
+        raise _unusable(error.strerror or str(error), where) from error
+
+
+def _set_up_sqlite(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # the driver would begin transactions by itself, and too late
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
+    use_write_ahead_log(cursor.execute, BUSY_S)
+    cursor.execute("PRAGMA synchronous = FULL")  # a release that was acknowledged survives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads and then writes must own the write from its start: SQLite refuses, without
+    # waiting, to promote a reader whose view is out of date.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _bring_up_to_date(engine: Engine, where: str) -> None:
+    with engine.begin() as connection:
+        if _revision(connection, where) == HEAD:
+            return
+    with writing(engine) as connection:  # whoever is second finds it done
+        if _revision(connection, where) != HEAD:
+            _migrate(connection, where)
+
+
+def _revision(connection: Connection, where: str) -> str | None:
+    """Return the database's revision, None for an empty one; raises StateError for somebody else's."""
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" not in tables:
+        if tables:
+            raise StateError(
+                Problem(
+                    "state.foreign",
+                    rule="the state database holds nothing but Modelwright's tables",
+                    found=f"the tables {', '.join(sorted(tables)[:5])} and no record of their version",
+                    next_step="give `state:` in modelwright.yaml a database of its own",
+                    where=where,
+                )
+            )
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def _migrate(connection: Connection, where: str) -> None:
+    from alembic import command  # slow to load, and needed only when the schema changes
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    revision = _revision(connection, where)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StateError(
+            Problem(
+                "state.newer",
+                rule=f"this version of Modelwright knows the state database up to its change {HEAD}",
+                found=f"change {revision}",
+                next_step="upgrade Modelwright here; a newer one has used this database",
+                where=where,
+            )
+        )
+    command.upgrade(config, "head")
+
+
+def _full(found: str, where: str) -> MachineError:
+    return MachineError(
+        Problem(
+            "machine.disk-full",
+            rule="the disk must have room for the state database",
+            found=found,
+            next_step="free some space (`modelwright gc` removes what no version needs), then run again",
+            where=where,
+        )
+    )
+
+
+def _damaged(found: str, where: str) -> StateError:
+    return StateError(
+        Problem(
+            "state.damaged",
+            rule="the state database must be a whole SQLite file",
+            found=found,
+            next_step="restore it from a copy, or move it away: versions and releases then begin anew",
+            where=where,
+        )
+    )
+
+
+def _unusable(found: str, where: str) -> StateError:
+    return StateError(
+        Problem(
+            "state.unusable",
+            rule="the state database must be readable and writable",
+            found=found,
+            next_step="check the path or the URL, the permissions, and that nobody holds it locked",
+            where=where,
+        )
+    )

@@ -1,0 +1,266 @@
+"""The record of live traffic, in a SQLite file of its own, so that traffic never touches the state database.
+
+One schema from the first day: request id, time, version, inputs (less those that are private, which the
+server leaves out), outputs, confidence, latency, HTTP status, and the truth when it becomes known.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.storage.traffic import schema as live_schema
+from modelwright.storage.traffic.writer import Answered, Writer
+
+__all__ = ["Answered", "Lease", "LiveRecord", "Row", "Window"]
+
+MOST_WAITING = 20_000  # rows between server and disk: a few seconds of a busy server, some 20 MB
+_ROWS = (
+    "SELECT id, time, version, inputs, outputs, confidence, latency_s, code,"
+    " (SELECT json_group_object(output, json(value)) FROM feedback WHERE request_id = requests.id)"
+    " FROM requests"
+)
+_FIGURES = "SELECT time, version, latency_s, confidence, code FROM requests"
+_WITHIN = "WHERE time >= ? AND time < ? AND (? IS NULL OR version = ?)"
+_PRUNED_AT_ONCE = 5_000  # rows a transaction, so that the writer waits a few ms at most
+
+
+@dataclass(frozen=True)
+class Row:
+    """One answered row of a request, or one request that failed (no outputs).
+
+    time: seconds since the epoch; outputs: {output: {"value", "confidence"}}; confidence: the lowest of the
+    outputs, None where there is none; feedback: the truth by output, as far as it is known.
+    """
+
+    id: str
+    time: float
+    version: int
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Mapping[str, Any]] | None
+    confidence: float | None
+    latency_s: float
+    code: int
+    feedback: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The figures of the traffic of some time, one entry a row, in the order of arrival.
+
+    time and latency_s: (n,) float64 seconds; version and code: (n,) int64; confidence: (n,) float64, NaN
+    where there is none; dropped: rows of that time (of every version) that the record had no room for.
+    """
+
+    time: NDArray[np.float64]
+    version: NDArray[np.int64]
+    latency_s: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    code: NDArray[np.int64]
+    dropped: int
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @cached_property
+    def codes(self) -> dict[int, int]:
+        """Return HTTP status → rows."""
+        found, counts = np.unique(self.code, return_counts=True)
+        return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who may do a thing until when (seconds since the epoch); `term` grows with every change of holder."""
+
+    name: str
+    holder: str
+    until: float
+    term: int
+
+
+class LiveRecord:
+    """The record at a path. Clock: seconds since the epoch."""
+
+    def __init__(
+        self, path: Path, clock: Callable[[], float] = time.time, most_waiting: int = MOST_WAITING
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._writer = Writer(path, most_waiting, clock)
+
+    @classmethod
+    def open(
+        cls, path: Path, clock: Callable[[], float] = time.time, most_waiting: int = MOST_WAITING
+    ) -> Self:
+        """Open the record, made if it is not there. Raises StateError and MachineError."""
+        live_schema.make(path)
+        return cls(path, clock, most_waiting)
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    def record(self, rows: Sequence[Answered]) -> None:
+        """Hand answered rows over to be written; never waits for the disk, nor raises for it (`dropped`)."""
+        self._writer.put(rows)
+
+    def feedback(self, request_id: str, output: str, value: Any) -> bool:
+        """Hand over the truth about an output (JSON), the latest counts; tells whether there was room."""
+        return self._writer.put_truth(request_id, output, value)
+
+    @property
+    def dropped(self) -> int:
+        """Return how many rows of this process were not recorded: no room, no disk, or no JSON."""
+        return self._writer.dropped
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until all that was handed over before is written; tells whether it was in time."""
+        return self._writer.flush(timeout_s)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what waits and end the writer's thread. Further rows are dropped."""
+        self._writer.close(timeout_s)
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def window(self, since: float, version: int | None = None, until: float | None = None) -> Window:
+        """Return the figures of the rows from `since` on and before `until` (seconds since the epoch)."""
+        until = until if until is not None else float("inf")
+        with self._reading() as connection:
+            found = connection.execute(
+                f"{_FIGURES} {_WITHIN} ORDER BY n",
+                (since, until, version, version),
+            ).fetchall()
+            dropped = connection.execute(
+                "SELECT coalesce(sum(rows), 0) FROM dropped WHERE time >= ? AND time < ?", (since, until)
+            ).fetchone()[0]
+        columns: Sequence[Sequence[Any]] = list(zip(*found, strict=True)) if found else [()] * 5
+        return Window(
+            time=np.array(columns[0], np.float64),
+            version=np.array(columns[1], np.int64),
+            latency_s=np.array(columns[2], np.float64),
+            confidence=np.array(columns[3], np.float64),  # None becomes NaN
+            code=np.array(columns[4], np.int64),
+            dropped=int(dropped),
+        )
+
+    def rows(
+        self,
+        since: float,
+        version: int | None = None,
+        until: float | None = None,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Return whole rows with their feedback, in the order of arrival; `limit` takes the newest."""
+        until = until if until is not None else float("inf")
+        with self._reading() as connection:
+            found = connection.execute(
+                f"{_ROWS} {_WITHIN} ORDER BY n DESC LIMIT ?",
+                (since, until, version, version, limit if limit is not None else -1),
+            ).fetchall()
+        return [_as_row(one) for one in reversed(found)]
+
+    def find(self, request_id: str) -> Row | None:
+        """Return the newest row of a request id, once it is written."""
+        with self._reading() as connection:
+            one = connection.execute(
+                f"{_ROWS} WHERE id = ? ORDER BY n DESC LIMIT 1", (request_id,)
+            ).fetchone()
+        return _as_row(one) if one is not None else None
+
+    # -- retention -----------------------------------------------------------------------------------------
+
+    def prune(self, before: float) -> int:
+        """Remove what is older than `before` (seconds since the epoch) with its feedback; return how much."""
+        removed = 0
+        with self._reading() as connection:
+            while True:
+                with live_schema.transaction(connection):
+                    gone = connection.execute(
+                        "DELETE FROM requests WHERE n IN (SELECT n FROM requests WHERE time < ? LIMIT ?)",
+                        (before, _PRUNED_AT_ONCE),
+                    ).rowcount
+                removed += gone
+                if gone < _PRUNED_AT_ONCE:
+                    break
+            with live_schema.transaction(connection):
+                connection.execute(
+                    "DELETE FROM feedback WHERE time < ? AND NOT EXISTS"
+                    " (SELECT 1 FROM requests WHERE requests.id = feedback.request_id)",
+                    (before,),
+                )
+                connection.execute("DELETE FROM dropped WHERE time < ?", (before,))
+            # It gives back a page a step, and `execute` would take one step.
+            connection.executescript("PRAGMA incremental_vacuum")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # only then does the file shrink
+        return removed
+
+    # -- leases --------------------------------------------------------------------------------------------
+
+    def lease(self, name: str, holder: str, ttl_s: float) -> Lease:
+        """Take or renew a lease for `ttl_s` seconds if nobody else holds it; return whoever holds it now."""
+        with self._reading() as connection, live_schema.transaction(connection):
+            now = self._clock()
+            held = _lease(connection, name)
+            if held is not None and held.holder != holder and held.until > now:
+                return held
+            same = held is not None and held.holder == holder
+            term = held.term + (not same) if held is not None else 1
+            taken = Lease(name, holder, now + ttl_s, term)
+            connection.execute(
+                "INSERT OR REPLACE INTO leases (name, holder, until, term) VALUES (?, ?, ?, ?)",
+                (taken.name, taken.holder, taken.until, taken.term),
+            )
+            return taken
+
+    def give_back(self, name: str, holder: str) -> None:
+        """End a lease at once, if `holder` has it."""
+        with self._reading() as connection, live_schema.transaction(connection):
+            connection.execute(
+                "UPDATE leases SET until = ? WHERE name = ? AND holder = ?", (self._clock(), name, holder)
+            )
+
+    def holder(self, name: str) -> Lease | None:
+        """Return the lease that holds now, or None."""
+        with self._reading() as connection:
+            held = _lease(connection, name)
+        return held if held is not None and held.until > self._clock() else None
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with live_schema.explained(self._path), closing(live_schema.connect(self._path)) as connection:
+            yield connection
+
+
+def _as_row(found: Sequence[Any]) -> Row:
+    *plain, feedback = found
+    request_id, at, version, inputs, outputs, confidence, latency_s, code = plain
+    return Row(
+        id=request_id,
+        time=at,
+        version=version,
+        inputs=json.loads(inputs),
+        outputs=json.loads(outputs) if outputs is not None else None,
+        confidence=confidence,
+        latency_s=latency_s,
+        code=code,
+        feedback=json.loads(feedback),
+    )
+
+
+def _lease(connection: sqlite3.Connection, name: str) -> Lease | None:
+    found = connection.execute(
+        "SELECT name, holder, until, term FROM leases WHERE name = ?", (name,)
+    ).fetchone()
+    return Lease(*found) if found is not None else None

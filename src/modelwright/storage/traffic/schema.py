@@ -1,0 +1,141 @@
+"""The tables of `live.db`, and how its connections are set up. Plain SQLite: a server needs no more."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from modelwright.core.messages import MachineError, Problem, StateError
+from modelwright.storage.sqlite_full import says_full
+from modelwright.storage.write_ahead import use_write_ahead_log
+
+BUSY_S = 10.0  # another process's transaction lasts milliseconds
+
+# One entry a schema; entry n brings a database of version n to n + 1 (PRAGMA user_version). Never edit one.
+_STEPS = (
+    (
+        """
+        CREATE TABLE requests (
+            n INTEGER PRIMARY KEY,      -- the order of arrival here
+            id TEXT NOT NULL,           -- of the request; a caller may use one twice
+            time REAL NOT NULL,         -- seconds since the epoch
+            version INTEGER NOT NULL,
+            inputs TEXT NOT NULL,       -- JSON by input, less what is private
+            outputs TEXT,               -- JSON by output: value and confidence; NULL where the request failed
+            confidence REAL,            -- the lowest of the outputs
+            latency_s REAL NOT NULL,
+            code INTEGER NOT NULL       -- the HTTP status
+        )
+        """,
+        "CREATE INDEX requests_time ON requests (time, version)",
+        "CREATE INDEX requests_id ON requests (id)",
+        """
+        CREATE TABLE feedback (
+            request_id TEXT NOT NULL,
+            output TEXT NOT NULL,
+            value TEXT NOT NULL,        -- JSON: the truth
+            time REAL NOT NULL,
+            PRIMARY KEY (request_id, output)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE dropped (          -- not recorded: it came faster than the disk took it
+            time REAL NOT NULL,
+            rows INTEGER NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE leases (
+            name TEXT PRIMARY KEY,
+            holder TEXT NOT NULL,
+            until REAL NOT NULL,        -- seconds since the epoch
+            term INTEGER NOT NULL       -- grows with every change of the holder
+        ) WITHOUT ROWID
+        """,
+    ),
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection; transactions are begun by hand."""
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last second of the record
+    return connection
+
+
+def make(path: Path) -> None:
+    """Make the database or bring it up to date. Raises StateError."""
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(connect(path)) as connection:
+            if _version(connection) == len(_STEPS):
+                return
+            # Both must precede the first table, and neither may stand in a transaction.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that `prune` can give space back
+            use_write_ahead_log(connection.execute, BUSY_S)
+            with transaction(connection):
+                version = _version(connection)
+                if version > len(_STEPS):
+                    raise _newer(version, path)
+                for number in range(version, len(_STEPS)):
+                    for statement in _STEPS[number]:
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {number + 1}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Own the write for the length of the block; commit at its end, undo on an error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # a full disk has undone it already
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite or the disk says is wrong into a StateError or MachineError."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if says_full(str(error), path):
+            raise MachineError(
+                Problem(
+                    "machine.disk-full",
+                    rule="the disk must have room for the record of live traffic",
+                    found=str(error),
+                    next_step="free some space, or shorten how long the record is kept",
+                    where=str(path),
+                )
+            ) from error
+        raise StateError(
+            Problem(
+                "live.unusable",
+                rule="the record of live traffic must be a whole SQLite file that can be written",
+                found=str(error),
+                next_step="check its permissions; if it is damaged, move it away and a new one begins",
+                where=str(path),
+            )
+        ) from error
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _newer(found: int, path: Path) -> StateError:
+    return StateError(
+        Problem(
+            "live.newer",
+            rule=f"this version of Modelwright knows the record of live traffic up to schema {len(_STEPS)}",
+            found=f"schema {found}",
+            next_step="upgrade Modelwright here; a newer one has used this record",
+            where=str(path),
+        )
+    )

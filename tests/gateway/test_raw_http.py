@@ -1,0 +1,298 @@
+"""Clients that break the rules of HTTP, stall, or leave: none of them harms another."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from tiny_serving import Releases, running
+
+from modelwright.gateway.server import Server
+
+GOOD = b'{"height": 9}'
+
+
+@pytest.fixture(scope="module")
+def server(packages: dict[str, Path]) -> Iterator[Server]:
+    """Run a server with short patience and small bounds."""
+    with running(Releases(packages["linear"]), body_timeout_s=0.5, max_body=100_000) as server:
+        yield server
+
+
+@contextmanager
+def connected(server: Server) -> Iterator[socket.socket]:
+    """Open a plain connection."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        yield connection
+
+
+def head(*lines: str, method: str = "POST") -> bytes:
+    """Return a request's head with these header lines."""
+    fixed = (f"{method} /measure HTTP/1.1", "host: x", "content-type: application/json", *lines)
+    return ("\r\n".join(fixed) + "\r\n\r\n").encode()
+
+
+def answer(connection: socket.socket) -> tuple[int, dict]:
+    """Read one answer: its status and its JSON."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = connection.recv(65536)
+        assert chunk, f"closed after {data!r}"
+        data += chunk
+    top, _, body = data.partition(b"\r\n\r\n")
+    length = next(
+        int(line.split(b":")[1]) for line in top.lower().split(b"\r\n") if line.startswith(b"content-length")
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return int(top.split()[1]), json.loads(body[:length])
+
+
+def closed(connection: socket.socket) -> bool:
+    """Wait until the server closes the connection."""
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def eventually(true: Callable[[], bool], timeout_s: float = 20.0) -> bool:
+    """Wait for a condition that another thread brings about."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def in_flight(server: Server) -> float:
+    """Return the gauge of requests in flight."""
+    return (
+        server.telemetry.registry.get_sample_value("modelwright_requests_in_flight", {"function": "measure"})
+        or 0.0
+    )
+
+
+def still_answers(server: Server) -> bool:
+    """Return whether another client is answered."""
+    return httpx.post(f"{server.url}/measure", json={"height": 9}).is_success and in_flight(server) == 0
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("content-length: -1",),
+        ("content-length: abc",),
+        ("content-length: 5", "content-length: 6"),
+        ("content-length: 13", "transfer-encoding: chunked"),
+        ("transfer-encoding: gzip",),
+        ("bad header line",),
+        ("a\x00b: c",),
+        ("content-length: 99999999999999999999999999",),
+    ],
+)
+def test_headers_that_contradict_are_refused(server: Server, lines: tuple[str, ...]) -> None:
+    with connected(server) as connection:
+        connection.sendall(head(*lines) + GOOD)
+        status, body = answer(connection)
+    assert status in {400, 408, 413, 501}  # 408: a chunk's length that does not end
+    assert body["error"]["id"].startswith("request.")
+    assert still_answers(server)
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00\x01\x00", b"HELLO\r\n\r\n", b"\r\n\r\n\x00" * 3])
+def test_what_is_no_http_is_400(server: Server, data: bytes) -> None:
+    with connected(server) as connection:
+        connection.sendall(data + b"\r\n\r\n")
+        status, body = answer(connection)
+        assert (status, body["error"]["id"]) == (400, "request.not-http")
+        assert closed(connection)
+    assert still_answers(server)
+
+
+def test_huge_headers_are_refused(server: Server) -> None:
+    with connected(server) as connection:
+        try:
+            connection.sendall(head(f"x-big: {'a' * 2_000_000}"))
+            status, body = answer(connection)
+            assert (status, body["error"]["id"]) == (400, "request.not-http")
+        except ConnectionError:
+            pass  # closed while we were still sending: just as good
+    assert still_answers(server)
+
+
+def test_a_length_that_promises_too_much_is_408(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(head("content-length: 5000") + GOOD)
+        status, body = answer(connection)
+    assert (status, body["error"]["id"]) == (408, "request.too-slow")
+    assert still_answers(server)
+
+
+def test_a_length_that_promises_too_little_cuts_the_body(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(head("content-length: 5") + GOOD)
+        status, body = answer(connection)
+    assert status == 400  # for the body, or for what follows it, whichever is read first
+    assert body["error"]["id"] in {"request.not-json", "request.not-http"}
+    assert still_answers(server)
+
+
+def test_a_length_that_is_too_large_is_413_before_the_body_is_sent(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(head("content-length: 100001"))
+        status, body = answer(connection)
+    assert (status, body["error"]["id"]) == (413, "request.too-large")
+
+
+def test_a_body_without_a_length_is_counted(server: Server) -> None:
+    chunk = b"2710\r\n" + b" " * 10_000 + b"\r\n"
+    with connected(server) as connection:
+        connection.sendall(head("transfer-encoding: chunked") + b"d\r\n" + GOOD + b"\r\n0\r\n\r\n")
+        assert answer(connection)[0] == 200
+        connection.sendall(head("transfer-encoding: chunked") + chunk * 11)
+        status, body = answer(connection)
+    assert (status, body["error"]["id"]) == (413, "request.too-large")
+    assert still_answers(server)
+
+
+def test_a_large_body_gets_its_413_although_it_is_still_being_sent(server: Server) -> None:
+    for _ in range(5):
+        response = httpx.post(
+            f"{server.url}/measure", content=b" " * 20_000_000, headers={"content-type": "application/json"}
+        )
+        assert response.status_code == 413
+
+
+def test_no_body_at_all(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(head())
+        status, body = answer(connection)
+    assert (status, body["error"]["id"]) == (400, "request.not-json")
+
+
+def test_a_body_in_single_bytes(server: Server) -> None:
+    with connected(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in head(f"content-length: {len(GOOD)}") + GOOD:
+            connection.sendall(bytes([byte]))
+        assert answer(connection)[0] == 200
+
+
+def test_requests_in_one_go_are_answered_in_order(server: Server) -> None:
+    with connected(server) as connection:
+        for height in (1, 9, 15):
+            data = json.dumps({"height": height}).encode()
+            connection.sendall(head(f"content-length: {len(data)}", f"x-request-id: r{height}") + data)
+            assert answer(connection)[1]["id"] == f"r{height}"
+        one = head(f"content-length: {len(GOOD)}", "x-request-id: first") + GOOD
+        two = head(f"content-length: {len(GOOD)}", "x-request-id: second") + GOOD
+        connection.sendall(one + two)
+        data = b""
+        while data.count(b'"version"') < 2:
+            data += connection.recv(65536)
+        assert data.index(b'"id":"first"') < data.index(b'"id":"second"')
+
+
+def test_half_a_head_is_not_waited_for(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(b"POST /measure HTTP/1.1\r\nhost: x\r\n")
+        assert still_answers(server)
+        assert closed(connection)  # after two rounds of body_timeout_s
+
+
+def test_clients_that_leave_early_leave_nothing_behind(server: Server) -> None:
+    for data in (
+        b"", b"POST", head("content-length: 13"), head("content-length: 13") + GOOD[:5],
+        head("content-length: 13") + GOOD, head("transfer-encoding: chunked") + b"d\r\n",
+    ):  # fmt: skip
+        for _ in range(5):
+            with connected(server) as connection:
+                connection.sendall(data)
+    assert eventually(lambda: in_flight(server) == 0)
+    assert still_answers(server)
+
+
+def test_work_that_nobody_waits_for_is_dropped(packages: dict[str, Path]) -> None:
+    slow, quick = json.dumps({"rounds": 600}).encode(), json.dumps({"rounds": 1}).encode()
+    with running(Releases(packages["slow"]), max_batch=1) as server:
+        leaving = []
+        for _ in range(20):
+            context = connected(server)
+            connection = context.__enter__()
+            connection.sendall(head(f"content-length: {len(slow)}") + slow)
+            leaving.append(context)
+        assert eventually(lambda: in_flight(server) == 20)
+        for context in leaving:
+            context.__exit__(None, None, None)
+        begun = time.monotonic()
+        response = httpx.post(
+            f"{server.url}/measure", content=quick, headers={"content-type": "application/json"}, timeout=60
+        )
+        took = time.monotonic() - begun
+        assert response.is_success
+        assert eventually(lambda: in_flight(server) == 0)
+        # all twenty would take far longer than the one or two that had begun
+        alone = httpx.post(
+            f"{server.url}/measure", content=slow, headers={"content-type": "application/json"}, timeout=60
+        )
+        assert alone.is_success
+        assert took < 10 * alone.elapsed.total_seconds()
+        assert server.gateway.rows_under_way == 0
+
+
+def test_headers_that_never_end_are_cut(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(b"POST /measure HTTP/1.1\r\n")
+        with contextlib.suppress(ConnectionError):
+            for number in range(200):
+                connection.sendall(f"x-{number}: {'a' * 1000}\r\n".encode())
+        assert closed(connection)
+    assert still_answers(server)
+
+
+def test_many_idle_connections_do_not_keep_others_out(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(connected(server))
+        assert still_answers(server)
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "anything"])
+def test_an_upgrade_is_refused_and_its_body_is_no_second_request(server: Server, protocol: str) -> None:
+    smuggled = b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+    with connected(server) as connection:
+        lines = ("connection: upgrade", f"upgrade: {protocol}", f"content-length: {len(smuggled)}")
+        connection.sendall(head(*lines))
+        assert answer(connection)[0] == 400
+        with contextlib.suppress(OSError):
+            connection.sendall(smuggled)
+        assert closed(connection)
+
+
+def test_trailers_without_end_are_cut_off(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(head("transfer-encoding: chunked") + b"0\r\n")
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 20_000_000:
+                sent += connection.send(b"x: " + b"a" * 10_000 + b"\r\n")
+        assert sent < 20_000_000, "the server reads on for ever"
+
+
+def test_a_body_in_tiny_chunks_is_read(server: Server) -> None:
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in GOOD + b" " * 20_000)
+    with connected(server) as connection:
+        connection.sendall(head("transfer-encoding: chunked") + chunks + b"0\r\n\r\n")
+        assert answer(connection)[0] == 200

@@ -1,0 +1,40 @@
+"""What the tests of this folder share: packages, and a server that answers from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tiny_serving import Releases, linear_body, picky_body, running, sealed, slow_body, text_body
+
+from modelwright.gateway.server import Server
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the folders of packages by name: linear, shifted (another version), slow, text."""
+    base = tmp_path_factory.mktemp("packages")
+    bodies = {
+        "linear": linear_body(),
+        "shifted": linear_body(shift=3.0),
+        "slow": slow_body(),
+        "picky": picky_body(),
+        "text": text_body(),
+    }
+    return {name: sealed(body, base / name) for name, body in bodies.items()}
+
+
+@pytest.fixture(scope="module")
+def linear(packages: dict[str, Path]) -> Iterator[Server]:
+    """Run one server of the linear package for a module's tests."""
+    with running(Releases(packages["linear"])) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(linear: Server) -> Iterator[httpx.Client]:
+    """Return an HTTP client of that server."""
+    with httpx.Client(base_url=linear.url) as client:
+        yield client

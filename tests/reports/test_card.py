@@ -1,0 +1,168 @@
+"""The model card and the report as people read them: a gold file, and what hostile names come to."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.verdict import judge
+from modelwright.core.messages import PackageError
+from modelwright.core.requirements.requirement import parse
+from modelwright.core.signature import Signature
+from modelwright.reports.card import render_card
+from modelwright.reports.page import render_report
+from modelwright.storage.formats import evidence as evidences
+from modelwright.storage.formats.evidence import (
+    Baseline,
+    ClassDetails,
+    Confidence,
+    Details,
+    Evidence,
+    Mistake,
+    NumberDetails,
+    read_details,
+    read_evidence,
+)
+
+GOLD = Path(__file__).parent / "gold" / "CARD.md"
+SIGNATURE = "route(question: text) -> domain: category, hours: number"
+
+
+def share(metric, right, n, of=None, where=None):
+    subject = Subject(metric, "domain", of, where)
+    low, high = max(right / n - 0.03, 0), min(right / n + 0.03, 1)
+    return Measurement(subject, Phase.TEST, right / n, low, high, n, "mid-p", 0.95)
+
+
+def cost(metric, value, low, high, n, method):
+    return Measurement(Subject(metric), Phase.PACKAGE, value, low, high, n, method, 0.95)
+
+
+EVIDENCE = Evidence(
+    format=1,
+    signature=SIGNATURE,
+    purpose="Send each question to the team that can answer it, 并且 say how long | it takes.",
+    package="ab" * 32,
+    test="cd" * 32,
+    champion=None,
+    look=2,
+    confidence=0.95,
+    measurements=(
+        share("accuracy", 460, 500),
+        share("recall", 290, 300, of="medicare"),
+        share("recall", 160, 180, of="<script>alert(1)</script>"),
+        share("recall", 10, 20, of="=annuities|*"),
+        share("accuracy", 40, 50, where="lang == 'zh'"),
+        Measurement(Subject("rmse", "hours"), Phase.TEST, 1.25, 1.1, 1.4, 500, "hall", 0.95),
+        cost("latency_p95", 0.0122, 0.0116, 0.0129, 1000, "order-statistics"),
+        cost("latency_p99", 0.0152, 0.0141, None, 40, "order-statistics"),
+        cost("size", 23_500_000.0, 23_500_000.0, 23_500_000.0, 1, "exact"),
+    ),
+    baselines=(
+        Baseline("linear model", "logistic regression on words", "domain", (share("accuracy", 400, 500),)),
+    ),
+    warnings=("One class has few rows.",),
+)
+DETAILS = Details(
+    rows={"train": 4000, "validation": 400, "test": 500},
+    classes=(
+        ClassDetails(
+            output="domain",
+            classes=("medicare", "<script>alert(1)</script>", "=annuities|*"),
+            train_rows=(2400, 1440, 160),
+            test_rows=(300, 180, 20),
+            confusion=((0, 0, 290), (0, 1, 10), (1, 1, 160), (1, 3, 20), (2, 0, 10), (2, 2, 10)),
+            reliability=(Confidence(0.7, 0.72, 0.66, 0.78, 250), Confidence(0.98, 0.97, 0.94, 0.99, 250)),
+            mistakes=(Mistake("r-1", {"question": "=1+1 <img src=x>"}, "medicare", "=annuities|*", 0.91),),
+            unknown=3,
+        ),
+    ),
+    numbers=(NumberDetails("hours", (1.0, 2.0), (1.5, 2.5), ()),),
+    latencies_s=(0.010, 0.011, 0.012, 0.0125),
+    made={"made from: learner": "probe", "version of numpy": "2.0"},
+)
+REQUIREMENTS = [
+    parse(key, bar, Signature.parse(SIGNATURE))
+    for key, bar in {
+        "accuracy": ">= 0.9",
+        "recall[=annuities|*]": ">= 0.9",
+        "latency_p95": "<= 15 ms",
+    }.items()
+]
+
+
+def card():
+    found = judge(REQUIREMENTS, EVIDENCE.measurements, phases={Phase.TEST, Phase.PACKAGE})
+    return render_card(EVIDENCE, DETAILS, found)
+
+
+def test_the_card_is_as_its_gold_file():
+    expected = GOLD.read_text(encoding="utf-8").splitlines()
+    shown = "\n".join(difflib.unified_diff(expected, card().splitlines(), "gold", "now", lineterm=""))
+    assert not shown, f"{shown}\n\nif this is meant, write it to {GOLD.name}"
+
+
+def test_no_text_of_a_user_becomes_markup_in_the_card():
+    text = card()
+    assert "<script>" not in text
+    assert "\n=" not in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert tables
+    for line in tables:  # a bar inside a name would add a column
+        assert line.replace("\\|", "").count("|") in {3, 4, 5, 6}
+
+
+def test_the_report_escapes_names_and_texts():
+    page = render_report(EVIDENCE, DETAILS)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<img" not in page
+    assert "“=1+1 &lt;img src=x&gt;”" in page
+
+
+@pytest.mark.parametrize("classes", [2, 77, 300])
+def test_the_report_shows_any_number_of_classes(classes):
+    names = tuple(f"class-{place}" for place in range(classes))
+    details = replace(
+        DETAILS.classes[0],
+        classes=names,
+        train_rows=(9,) * classes,
+        test_rows=(9,) * classes,
+        confusion=tuple((place, (place * 7) % classes, 9) for place in range(classes)),
+    )
+    measured = tuple(share("recall", 5, 9, of=name) for name in names)
+    page = render_report(
+        replace(EVIDENCE, measurements=measured, baselines=()),
+        replace(DETAILS, classes=(details,), numbers=()),
+    )
+    assert f"All {classes} classes as a table" in page
+    assert ("of 300 classes with the most mistakes" in page) == (classes == 300)
+
+
+def test_evidence_and_details_come_back_as_they_were_written(tmp_path):
+    evidences.write(EVIDENCE, tmp_path / "evidence" / evidences.EVIDENCE)
+    evidences.write(DETAILS, tmp_path / "report" / evidences.DETAILS)
+    assert read_evidence(tmp_path / "evidence") == EVIDENCE
+    assert read_details(tmp_path / "report") == DETAILS
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("nothing", "evidence.unreadable"), (None, "evidence.unreadable"), ('"format": 9', "evidence.format")],
+)
+def test_what_is_no_evidence_is_refused(tmp_path, text, problem):
+    path = tmp_path / evidences.EVIDENCE
+    evidences.write(EVIDENCE, path)
+    if text is None:
+        path.unlink()
+    elif text.startswith('"format"'):
+        path.write_text(path.read_text(encoding="utf-8").replace('"format": 1', text), encoding="utf-8")
+    else:
+        path.write_text(text)
+    with pytest.raises(PackageError) as caught:
+        read_evidence(tmp_path)
+    assert caught.value.problems[0].id == problem
