@@ -23,6 +23,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+CONTRACT = "contract"  # the folder beside the members with the abstract classes of their facets
+
 _MADE: dict[str, object] = {}  # instances of facets by module; they are stateless
 
 
@@ -69,7 +71,7 @@ def _members(package: str, marker: str) -> Mapping[str, str]:
         folder.name: f"{package}.{folder.name}"
         for place in spec.submodule_search_locations or ()
         for folder in Path(place).iterdir()
-        if (folder / f"{marker}.py").is_file()
+        if folder.name != CONTRACT and (folder / f"{marker}.py").is_file()
     }
     for point in importlib.metadata.entry_points(group=package):
         assert found.get(point.name, point.value) == point.value, f"{package}: two members named {point.name}"
