@@ -23,11 +23,28 @@ class Parsed:
     refused: dict[int, ValueProblem]
 
 
+@dataclass(frozen=True)
+class CellOptions:
+    """How the cells of a table are written, as far as the project file says so.
+
+    The stage `data` makes it of its own section and gives it to every `Column.parse`; a kind reads what concerns
+    it. New ways of writing (a decimal comma, words for missing) become fields here, each with the default that
+    holds where the project file is silent.
+
+    tag_separator: what stands between the members of a set in a cell of text (`data.tag_separator`).
+    """
+
+    tag_separator: str = ";"
+
+
+DEFAULT_OPTIONS = CellOptions()
+
+
 class Column(ABC):
     """How a kind's values lie in a table, and how a column of raw cells is read.
 
     `of` is the kind's own `value` facet. The default of `parse` reads every distinct cell once with
-    `Value.parse`; a kind that can do better with the expressions of Polars does, and gives the same values.
+    `read`; a kind that can do better with the expressions of Polars does, and gives the same values.
     """
 
     of: ClassVar[Value]
@@ -44,16 +61,28 @@ class Column(ABC):
         """Return the canonical value of what Polars gives back (None stays None)."""
         return stored
 
-    def parse(self, cells: pl.Series) -> Parsed:
-        """Return a column's values, read as `Value.parse(cell, lenient=True)` reads each cell."""
-        return parse_by_value(self, cells)
+    def read(self, cell: object, options: CellOptions) -> Any:
+        """Return the canonical value of one raw cell (None: missing); raises ValueProblem.
+
+        As `Value.parse(cell, lenient=True)`, unless how a cell is written depends on `options`.
+        """
+        return self.of.parse(cell, lenient=True)
+
+    def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
+        """Return a column's values and why cells are refused; the same as `read` of each cell.
+
+        cells: raw cells as the source has them: text of a CSV file; numbers, truth values, dates or lists of a
+        typed one; the type Object where cells of several types are mixed. Null is missing. It is a part of a
+        column (a chunk), so nothing may depend on the cells beside.
+        """
+        return parse_by_value(self, cells, options)
 
     def values(self, column: pl.Series) -> list[Any]:
         """Return the canonical values of a stored column (None: missing)."""
         return [None if one is None else self.restore(one) for one in column.to_list()]
 
 
-def parse_by_value(column: Column, cells: pl.Series) -> Parsed:
+def parse_by_value(column: Column, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
     """Read a column cell by cell, each distinct cell once; positions of refused cells are kept."""
     known: dict[Any, Any] = {}
     stored: list[Any] = []
@@ -64,7 +93,7 @@ def parse_by_value(column: Column, cells: pl.Series) -> Parsed:
         found = known.get(key) if key is not None else None
         if found is None:
             try:
-                value = column.of.parse(cell, lenient=True)
+                value = column.read(cell, options)
                 found = (None if value is None else column.store(value), None)
             except ValueProblem as problem:
                 found = (None, problem)
