@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modelwright.core.signature import Field as Field
     from modelwright.core.signature import Signature as Signature
     from modelwright.project import Project as Project
-    from modelwright.project.results.reports import RunResult as RunResult
+    from modelwright.project.results.run_result import RunResult as RunResult
     from modelwright.runtime.function import Function as Function
     from modelwright.runtime.function import Prediction as Prediction
     from modelwright.runtime.function import load as load
@@ -48,7 +48,7 @@ _HOMES = {
     "ProjectError": "core.messages",
     "RequestError": "core.messages",
     "Requirement": "core.requirements.requirement",
-    "RunResult": "project.results.reports",
+    "RunResult": "project.results.run_result",
     "Signature": "core.signature",
     "StateError": "core.messages",
     "UserError": "core.messages",

@@ -14,7 +14,9 @@ import modelwright.project
 from modelwright.cli.main import answer
 from modelwright.cli.verbs.loop import Stage
 from modelwright.core.messages import GateError, Problem, ProjectError
-from modelwright.project.results.reports import Answered, RequirementRow, RunResult, StageRow
+from modelwright.project.results.live_results import Answered
+from modelwright.project.results.run_result import RunResult
+from modelwright.project.results.table_rows import RequirementRow, StageRow
 
 VERBS = ["new", "check", "run", "serve", "data", "plan", "learn", "package", "evaluate", "release", "predict"]
 VERBS += ["status", "monitor", "versions", "show", "diff", "rollback", "doctor", "gc"]

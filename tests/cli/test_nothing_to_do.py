@@ -11,7 +11,8 @@ from modelwright.cli import quick
 from modelwright.cli.main import answer
 from modelwright.engine import stamp
 from modelwright.project.loop import stamped
-from modelwright.project.results.reports import CACHED, RequirementRow, RunResult, StageRow
+from modelwright.project.results.run_result import RunResult
+from modelwright.project.results.table_rows import CACHED, RequirementRow, StageRow
 
 ROW = RequirementRow("size <= 60 MB", "size", "<= 60 MB", "package", 91e6, 91e6, 91e6, 1, "unmet", unit="B")
 RESULT = RunResult(

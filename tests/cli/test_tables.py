@@ -9,27 +9,25 @@ from rich.console import Console
 from modelwright.cli.screens import screen
 from modelwright.cli.tables import console, interval, number
 from modelwright.core.messages import Problem
-from modelwright.project.results.reports import (
-    Answered,
+from modelwright.project.results.check_report import CheckReport, ProofRow
+from modelwright.project.results.history_results import (
     ChangeRow,
-    CheckReport,
     DiffReport,
-    DoctorReport,
-    DoctorRow,
-    GcReport,
-    MonitorReport,
-    ProofRow,
     ReleaseResult,
-    RequirementRow,
-    RunResult,
-    ShowReport,
-    StageRow,
-    StatusReport,
-    StatusRow,
-    TrafficRow,
     VersionRow,
     Versions,
 )
+from modelwright.project.results.live_results import (
+    Answered,
+    MonitorReport,
+    StatusReport,
+    StatusRow,
+    TrafficRow,
+)
+from modelwright.project.results.machine_results import DoctorReport, DoctorRow, GcReport
+from modelwright.project.results.run_result import RunResult
+from modelwright.project.results.show_report import ShowReport
+from modelwright.project.results.table_rows import RequirementRow, StageRow
 
 
 def row(subject, bar, phase, value, low, high, n, verdict, **more):

@@ -10,19 +10,12 @@ from rich.console import Console
 
 from modelwright.cli import tables
 from modelwright.cli.new import Made
-from modelwright.project.results.reports import (
-    Answered,
-    CheckReport,
-    DiffReport,
-    DoctorReport,
-    GcReport,
-    MonitorReport,
-    ReleaseResult,
-    RunResult,
-    ShowReport,
-    StatusReport,
-    Versions,
-)
+from modelwright.project.results.check_report import CheckReport
+from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
+from modelwright.project.results.live_results import Answered, MonitorReport, StatusReport
+from modelwright.project.results.machine_results import DoctorReport, GcReport
+from modelwright.project.results.run_result import RunResult
+from modelwright.project.results.show_report import ShowReport
 
 
 def show(result: Any) -> None:

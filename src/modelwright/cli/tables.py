@@ -14,15 +14,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from modelwright.core.units import SYMBOLS, Unit, format_quantity
-from modelwright.project.results.reports import (
-    CheckReport,
-    ProofRow,
-    RequirementRow,
-    StageRow,
-    StatusReport,
-    StatusRow,
-    TrafficRow,
-)
+from modelwright.project.results.check_report import CheckReport, ProofRow
+from modelwright.project.results.live_results import StatusReport, StatusRow, TrafficRow
+from modelwright.project.results.table_rows import RequirementRow, StageRow
 
 WIDE = 120  # columns when the output is no terminal
 NARROW = 88  # below this, a requirement takes two lines instead of a table's row

@@ -25,20 +25,15 @@ from modelwright.project.loop import run as loop
 from modelwright.project.loop import sealed, stamped
 from modelwright.project.loop.table import TABLE, Context
 from modelwright.project.loop.watched import Watched
-from modelwright.project.results import notes as looking
-from modelwright.project.results.reports import (
-    Answered,
-    CheckReport,
-    DiffReport,
-    DoctorReport,
-    GcReport,
-    MonitorReport,
-    ReleaseResult,
-    RunResult,
-    ShowReport,
-    StatusReport,
-    Versions,
-)
+from modelwright.project.results import doctor, run_notes
+from modelwright.project.results.check_report import CheckReport
+from modelwright.project.results.checking import check_report
+from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
+from modelwright.project.results.live_results import Answered, MonitorReport, StatusReport
+from modelwright.project.results.machine_results import DoctorReport, GcReport
+from modelwright.project.results.run_result import RunResult
+from modelwright.project.results.show_report import ShowReport
+from modelwright.project.results.showing import show
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.runtime.function import Function, Prediction, load
 from modelwright.storage import disk
@@ -103,11 +98,11 @@ class Project:
             package=context.made["package"].part("package").digest if "package" in context.made else None,
             stages=tuple(run.rows),
             requirements=requirement_rows(run.verdicts, self.opened.file.release.allow_inconclusive),
-            notes=tuple(looking.run_notes(context, run)),
-            next_steps=tuple(looking.run_next_steps(run, to)),
+            notes=tuple(run_notes.run_notes(context, run)),
+            next_steps=tuple(run_notes.run_next_steps(run, to)),
             problems=run.problems,
         )
-        looking.write_reports(context, run, self.root / "reports")
+        run_notes.write_reports(context, run, self.root / "reports")
         if self.opened.path is not None:
             # Where it cannot be written, the next run is only slower.
             with suppress(OSError, MachineError):
@@ -124,7 +119,7 @@ class Project:
         context.made["data"] = outcome.sealed
         if unknown := tuple(loop.unknown_classes(context)):
             raise ProjectError(unknown)
-        return looking.check_report(context, loop.forecast(context, self._runner))
+        return check_report(context, loop.forecast(context, self._runner))
 
     # -- in production -------------------------------------------------------------------------------------
 
@@ -177,7 +172,7 @@ class Project:
 
     def show(self, what: str) -> ShowReport:
         """Show a version, a stage's last result, `report`, `card`, or what a digest names."""
-        return looking.show(self._bench(), self._store, self.root, what)
+        return show(self._bench(), self._store, self.root, what)
 
     def diff(self, a: str, b: str) -> DiffReport:
         """Show what differs between two versions."""
@@ -187,7 +182,7 @@ class Project:
 
     def doctor(self) -> DoctorReport:
         """Say what is missing on this machine."""
-        return looking.doctor(self.opened.folder)
+        return doctor.doctor(self.opened.folder)
 
     def gc(self) -> GcReport:
         """Free space: remove what no version and no latest run needs."""

@@ -14,14 +14,14 @@ from modelwright.engine.store import Store
 from modelwright.project.loop import run as loop
 from modelwright.project.loop import sealed
 from modelwright.project.loop.table import TABLE, Context
-from modelwright.project.results.reports import (
+from modelwright.project.results.history_results import (
     ChangeRow,
     DiffReport,
-    GcReport,
     ReleaseResult,
     VersionRow,
     Versions,
 )
+from modelwright.project.results.machine_results import GcReport
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.release import stage as release_stage
 from modelwright.storage.state.database import State

@@ -15,13 +15,8 @@ from modelwright.monitors.live_requirements import LiveVerdicts
 from modelwright.project.loop import run as loop
 from modelwright.project.loop import sealed
 from modelwright.project.loop.table import Context
-from modelwright.project.results.reports import (
-    MonitorReport,
-    RequirementRow,
-    StatusReport,
-    StatusRow,
-    TrafficRow,
-)
+from modelwright.project.results.live_results import MonitorReport, StatusReport, StatusRow, TrafficRow
+from modelwright.project.results.table_rows import RequirementRow
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.monitor.stage import monitor as judge_traffic
 from modelwright.storage.state.database import State

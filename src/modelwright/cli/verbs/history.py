@@ -61,9 +61,9 @@ def doctor(project: ProjectPath = None, settings: Settings = None, as_json: AsJs
 
     here = Path.cwd()
     if project is None and nearest(here) is None:
-        from modelwright.project.results.notes import doctor as look
+        from modelwright.project.results import doctor as machine
 
-        finish(look(here), as_json)
+        finish(machine.doctor(here), as_json)
     else:
         finish(opened(project, settings).doctor(), as_json)
 

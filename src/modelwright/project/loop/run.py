@@ -11,7 +11,7 @@ from modelwright.core.messages import ModelwrightError, Problem, ProjectError, d
 from modelwright.engine.runner import Outcome, Runner
 from modelwright.engine.store import Artifact
 from modelwright.project.loop.table import TABLE, Context
-from modelwright.project.results.reports import CACHED, DONE, FAILED, StageRow
+from modelwright.project.results.table_rows import CACHED, DONE, FAILED, StageRow
 from modelwright.stages.release.stage import Released, release
 from modelwright.storage.formats.evidence import Evidence, read_evidence
 from modelwright.storage.state.versions import Version

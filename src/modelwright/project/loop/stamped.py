@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from modelwright.engine import stamp
-from modelwright.project.results.reports import CACHED, FAILED, RequirementRow, RunResult, StageRow
+from modelwright.project.results.run_result import RunResult
+from modelwright.project.results.table_rows import CACHED, FAILED, RequirementRow, StageRow
 
 UNCHANGED = "nothing that it rests on has changed"
 

@@ -14,7 +14,7 @@ from modelwright.learners.weights import available
 from modelwright.project.declaration.file import Opened
 from modelwright.project.loop import stamped
 from modelwright.project.loop.table import Context
-from modelwright.project.results.reports import RunResult
+from modelwright.project.results.run_result import RunResult
 from modelwright.stages.data.sources import external_files
 
 

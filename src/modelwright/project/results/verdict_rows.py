@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from modelwright.core.evidence.verdict import Outcome, Verdict, gate
 from modelwright.core.units import Unit
-from modelwright.project.results.reports import RequirementRow
+from modelwright.project.results.table_rows import RequirementRow
 
 _SIGNS = {Unit.SECONDS: "s", Unit.BYTES: "B", Unit.PER_SECOND: "/s", Unit.FRACTION: "%"}
 

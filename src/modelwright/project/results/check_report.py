@@ -1,0 +1,51 @@
+"""What `check` answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modelwright.core.exit_codes import Exit
+from modelwright.project.results.table_rows import StageRow
+
+
+@dataclass(frozen=True)
+class ProofRow:
+    """What the test set can prove about one requirement: `n` rows carry it, `needed` would be enough.
+
+    `provable` None: it is decided elsewhere (on the package, in live traffic). `says` is a sentence.
+    """
+
+    requirement: str
+    phase: str
+    provable: bool | None
+    n: int | None = None
+    needed: int | None = None
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found: what would run (`status` is `would run` or `cached`) and what can be proved.
+
+    `rows` counts the rows of each split; `looks` counts the packages judged so far on this test set.
+    """
+
+    function: str
+    signature: str
+    stages: tuple[StageRow, ...]
+    proofs: tuple[ProofRow, ...]
+    rows: Mapping[str, int]
+    looks: int = 0
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0: whatever is wrong is raised, and a bar that cannot be proved is only forecast."""
+        return Exit.DONE
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return asdict(self)

@@ -1,0 +1,95 @@
+"""What the verbs on live traffic answer: status, monitor; and the answer to one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modelwright.core.exit_codes import Exit
+from modelwright.project.results.table_rows import RequirementRow
+
+
+@dataclass(frozen=True)
+class TrafficRow:
+    """The live traffic of one version in the window: its share, requests, rate and failures."""
+
+    version: int
+    share: float
+    requests: int
+    rate_per_s: float
+    failures: int
+    p95_s: float | None = None
+
+
+@dataclass(frozen=True)
+class StatusRow:
+    """One requirement in every place: its row on test data, on the package, in a canary and live, or None."""
+
+    requirement: str
+    subject: str
+    bar: str
+    test: RequirementRow | None = None
+    package: RequirementRow | None = None
+    canary: RequirementRow | None = None
+    live: RequirementRow | None = None
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """One screen: requirement × place, traffic, alerts. `version` is the one in production, or None."""
+
+    function: str
+    version: int | None
+    requirements: tuple[StatusRow, ...]
+    traffic: tuple[TrafficRow, ...] = ()
+    alerts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0: status only looks."""
+        return Exit.DONE
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class MonitorReport:
+    """What live traffic shows in the window: requirement rows of phase `live`, drift scores by input."""
+
+    function: str
+    version: int | None
+    window_s: float
+    requests: int
+    requirements: tuple[RequirementRow, ...]
+    drift: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Return 3 when a live requirement is unmet; few requests (`inconclusive`) are no alarm."""
+        return Exit.GATE if any(row.verdict == "unmet" for row in self.requirements) else Exit.DONE
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return {**asdict(self), "requirements": [row.as_json() for row in self.requirements]}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answer to one row: the version that gave it, and `{output: {"value", "confidence"}}`."""
+
+    version: int | None
+    outputs: Mapping[str, Mapping[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer as the server gives it, less the request's id."""
+        return {
+            "version": self.version,
+            "outputs": {name: dict(value) for name, value in self.outputs.items()},
+        }

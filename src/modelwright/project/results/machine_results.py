@@ -1,0 +1,49 @@
+"""What the verbs on this machine answer: doctor, gc."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modelwright.core.exit_codes import Exit
+
+
+@dataclass(frozen=True)
+class DoctorRow:
+    """One thing that this machine needs: `state` is `ok`, `missing` (something will not work) or `note`."""
+
+    name: str
+    state: str
+    found: str
+    next_step: str = ""
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """What is there and what is missing on this machine."""
+
+    rows: tuple[DoctorRow, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 when something is missing that can be mended, else 0."""
+        return Exit.FIXABLE if any(row.state == "missing" for row in self.rows) else Exit.DONE
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class GcReport:
+    """What `gc` removed and kept, in artifacts and bytes."""
+
+    removed: int
+    freed_bytes: int
+    kept: int
+    kept_bytes: int
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return asdict(self)

@@ -1,0 +1,50 @@
+"""What `run` answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modelwright.core.exit_codes import Exit
+from modelwright.core.messages import Problem
+from modelwright.project.results.table_rows import FAILED, RequirementRow, StageRow
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did: its stages, the requirement table, and what to do next.
+
+    `version` and `package` (a digest) are None when the run ended before there was one. `problems` names what
+    made a stage fail. `notes` are sentences worth reading; `next_steps` are commands or edits.
+    """
+
+    function: str
+    version: int | None
+    package: str | None
+    stages: tuple[StageRow, ...]
+    requirements: tuple[RequirementRow, ...] = ()
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 when a stage failed, 3 when a requirement holds the release back, else 0."""
+        if self.problems:
+            return Exit.FIXABLE
+        if any(row.holds_back for row in self.requirements):
+            return Exit.GATE
+        return Exit.FIXABLE if any(stage.status == FAILED for stage in self.stages) else Exit.DONE
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object of `run --json`; it names `problems` only when there are some."""
+        shown: dict[str, Any] = {
+            "function": self.function,
+            "version": self.version,
+            "package": self.package,
+            "stages": [asdict(stage) for stage in self.stages],
+            "requirements": [row.as_json() for row in self.requirements],
+        }
+        if self.problems:
+            shown["problems"] = [problem.as_json() for problem in self.problems]
+        return shown

@@ -1,0 +1,21 @@
+"""What `show` answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ShowReport:
+    """What `show X` found: facts as (name, value), a text, the file where it lies, and all as data."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    path: str | None = None
+    data: Any = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what was found as JSON."""
+        return asdict(self)

@@ -1,0 +1,52 @@
+"""Rows of the tables: a stage, a requirement at one place of measurement, a warning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+DONE, CACHED, FAILED = "done", "cached", "failed"  # what became of a stage
+GATED = frozenset({"unmet", "inconclusive"})  # verdicts that hold a release back, unless the file allows them
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage of a run: `status` is done, cached or failed; `why` says why it ran, or failed."""
+
+    name: str
+    status: str
+    seconds: float
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class RequirementRow:
+    """One requirement at one place of measurement.
+
+    `requirement` is the whole text (`recall[fraud] >= 0.9`); `subject` and `bar` (with its operator) are its
+    halves; `unit` is `s`, `B`, `/s`, `%` (a fraction) or empty (a plain number). `needed` counts the examples
+    that would decide an inconclusive verdict. `allowed`: the project file lets a release pass without `met`.
+    """
+
+    requirement: str
+    subject: str
+    bar: str
+    phase: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    verdict: str
+    needed: int | None = None
+    unit: str = ""
+    allowed: bool = False
+
+    @property
+    def holds_back(self) -> bool:
+        """Return whether a release stops at this row."""
+        return self.verdict in GATED and not self.allowed
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as `run --json` shows it."""
+        keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed")
+        return {key: getattr(self, key) for key in keys}
