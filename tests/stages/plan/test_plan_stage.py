@@ -20,6 +20,7 @@ from modelwright.learners.weights import resolve
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
 from modelwright.stages.plan.warnings import of_bars
+from modelwright.storage.formats.data import ColumnProfile, DataProfile
 
 MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, instruction_set="avx2")
 ALONE = PlanConfig(learners=("trees",))
@@ -172,9 +173,9 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
     }
     (tmp_path / "train").mkdir()
     polars.DataFrame(questions).write_parquet(tmp_path / "train" / "rows.parquet")
-    (tmp_path / "profile").mkdir()
-    profile = {"rows": {"train": 80}, "inputs": {"question": {"rows": 80, "missing": 0, "distinct": 80}}}
-    (tmp_path / "profile" / "profile.json").write_text(json.dumps(profile))
+    DataProfile({"train": 80}, {"question": ColumnProfile("text", 80, 0, 80)}, {}, {}, {}).write(
+        tmp_path / "profile"
+    )
     signature = Signature.parse("route(question: text) -> domain: category")
     summary = plan(
         train=part(tmp_path / "train"),

@@ -86,7 +86,7 @@ def run_stages(
 
 def unknown_classes(context: Context) -> Iterator[Problem]:
     """Yield a problem for each requirement on a class that no row of the data shows."""
-    classes = context.census["classes"]
+    classes = context.counts.classes
     for one in context.opened.requirements:
         known = classes.get(one.subject.output or "", {})
         if one.subject.of is not None and known and one.subject.of not in known:

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from modelwright import kinds
-from modelwright.core.signature import Field, Signature
+from modelwright.core.signature import Signature
 from modelwright.engine.runner import Step
 from modelwright.engine.store import Artifact, Part, Store
 from modelwright.learners import exporting as exports
@@ -26,6 +26,7 @@ from modelwright.project.declaration.file import Opened
 from modelwright.stages.plan.config import uses as plan_uses
 from modelwright.stages.plan.machine import machine as this_machine
 from modelwright.storage.file_digests import FileDigests
+from modelwright.storage.formats.data import Counts, read_signature
 from modelwright.storage.state.database import State
 
 
@@ -73,18 +74,13 @@ class Context:
     @property
     def signature(self) -> Signature:
         """Return the signature with every kind known, as `data` sealed it."""
-        sealed = _json(self.part("data", "profile").path / "signature.json")
-        return Signature(
-            sealed["name"],
-            tuple(Field(**one) for one in sealed["inputs"]),
-            tuple(Field(**one) for one in sealed["outputs"]),
-        )
+        return read_signature(self.part("data", "profile").path)
 
     @property
-    def census(self) -> dict[str, Any]:
+    def counts(self) -> Counts:
         """Return what `data` counted."""
-        census: dict[str, Any] = _json(self.part("data", "census").path / "census.json")
-        return census
+        sealed = self.made["data"]
+        return Counts.read(sealed.part("counts" if "counts" in sealed.parts else "census").path)
 
     @property
     def choice(self) -> dict[str, Any]:
@@ -216,7 +212,7 @@ def _package(context: Context) -> Step:
 def _evaluate(context: Context) -> Step:
     file = context.opened.file
     package, test = context.part("package", "package"), context.part("data", "test")
-    look = context.state.register_evaluation(test.digest, package.digest, context.census["test_sketch"])
+    look = context.state.register_evaluation(test.digest, package.digest, context.counts.test_sketch)
     champion = context.champion(package.digest)
     subjects = sorted(str(one.subject) for one in context.opened.requirements)
     return Step(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Provability, evaluation_confidence, provable
@@ -12,33 +11,34 @@ from modelwright.core.requirements.slices import Slice
 from modelwright.project.loop.table import Context
 from modelwright.project.results.check_report import CheckReport, ProofRow
 from modelwright.project.results.table_rows import StageRow
+from modelwright.storage.formats.data import Counts
 
 
 def check_report(context: Context, stages: list[StageRow]) -> CheckReport:
     """Return what `check` found once the data is sealed."""
-    census = context.census
+    counts = context.counts
     test = context.part("data", "test")
-    looks = context.state.evaluations(test.digest, census["test_sketch"])
+    looks = context.state.evaluations(test.digest, counts.test_sketch)
     confidence = evaluation_confidence(context.opened.file.confidence, looks + 1)
     return CheckReport(
         function=context.opened.signature.name,
         signature=str(context.signature),
         stages=tuple(stages),
-        proofs=tuple(_proof(one, census, test.path, confidence) for one in context.opened.requirements),
-        rows=census["rows"],
+        proofs=tuple(_proof(one, counts, test.path, confidence) for one in context.opened.requirements),
+        rows=dict(counts.rows),
         looks=looks,
         notes=tuple(f"data: {line}" for line in context.made["data"].summary.get("warnings", ())),
         next_steps=("modelwright run",),
     )
 
 
-def _proof(requirement: Requirement, census: dict[str, Any], test: Path, confidence: float) -> ProofRow:
+def _proof(requirement: Requirement, counts: Counts, test: Path, confidence: float) -> ProofRow:
     phases = requirement.metric.phases
     if Phase.TEST not in phases:
         phase = next(one for one in (Phase.PACKAGE, Phase.TRAINING, Phase.LIVE) if one in phases)
         words = {Phase.PACKAGE: "measured on the package", Phase.LIVE: "only live traffic can show it"}
         return ProofRow(str(requirement), str(phase), None, says=words.get(phase, "shown by training"))
-    rows = _rows_of(requirement, census, test)
+    rows = _rows_of(requirement, counts, test)
     found = provable(requirement, rows, confidence)
     if found is None:
         says = "how wide its interval is shows once it is measured"
@@ -57,13 +57,13 @@ def _says(found: Provability) -> str:
     return f"with at most {found.errors:,} of {found.n:,} wrong"
 
 
-def _rows_of(requirement: Requirement, census: dict[str, Any], test: Path) -> int:
+def _rows_of(requirement: Requirement, counts: Counts, test: Path) -> int:
     """Return how many test rows carry a requirement: those of its class, in its slice."""
     subject = requirement.subject
     if subject.where is None:
         if subject.of is None or subject.output is None:
-            return int(census["rows"]["test"])
-        return int(census["classes"][subject.output].get(subject.of, {}).get("test", 0))
+            return counts.rows["test"]
+        return counts.classes[subject.output].get(subject.of, {}).get("test", 0)
     from modelwright.storage.formats.rows import read_columns  # a slice is the one thing that needs the rows
 
     part = Slice.parse(subject.where)

@@ -22,6 +22,7 @@ from modelwright.stages.plan import ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import StepForecast
 from modelwright.stages.plan.warnings import compressed_bytes, warnings
+from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.rows import read_examples
 
 FORMAT = 1
@@ -49,7 +50,7 @@ def plan(
     here = replace(machine, cores=learn.threads or machine.cores)
     forecast = ranking.forecast(able, signature, examples, learn, here, pretrained, progress)
     chosen = forecast[0]
-    described = json.loads((profile.path / "profile.json").read_text(encoding="utf-8"))
+    described = DataProfile.read(profile.path)
     warned = warnings(chosen, learn, described)
     weights = pretrained if chosen.learner.needs_pretrained else None
     _write(out / "choice" / "choice.json", _choice(chosen, model, learn, here, weights))
@@ -58,7 +59,7 @@ def plan(
         {
             "format": FORMAT,
             **_costs(chosen),
-            "rows": described["rows"],
+            "rows": dict(described.rows),
             "budget_s": learn.budget_s,
             "machine": asdict(machine),
             "ranking": _ranking(forecast, refused),

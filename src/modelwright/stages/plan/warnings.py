@@ -13,12 +13,13 @@ from modelwright.core.units import Unit, format_quantity
 from modelwright.learners.base import Forecast, Learner, Training
 from modelwright.stages.plan.config import LearnConfig
 from modelwright.stages.plan.ranking import StepForecast
+from modelwright.storage.formats.data import DataProfile
 
 # Of the exported size, what weights in 8 bits leave: all-MiniLM-L6-v2 takes 90.8 MB, and 23.4 MB compressed.
 COMPRESSED_SHARE = 0.26
 
 
-def warnings(chosen: StepForecast, learn: LearnConfig, profile: Mapping[str, Any]) -> tuple[str, ...]:
+def warnings(chosen: StepForecast, learn: LearnConfig, profile: DataProfile) -> tuple[str, ...]:
     """Return one line for each thing that is likely to go wrong or to disappoint."""
     name = chosen.learner.name
     return (
@@ -64,15 +65,9 @@ def _without_effect(learner: Learner, learn: LearnConfig) -> Iterator[str]:
             yield f"learn.{name} has no effect on {learner.name}, which takes {takes}"
 
 
-def _constant(profile: Mapping[str, Any]) -> Iterator[str]:
-    for name, column in profile["inputs"].items():
-        if column["missing"] == column["rows"]:
+def _constant(profile: DataProfile) -> Iterator[str]:
+    for name, column in profile.inputs.items():
+        if column.missing == column.rows:
             yield f"input `{name}` is missing in every row, and teaches nothing"
-        elif not column["missing"] and _one_value(column):
+        elif not column.missing and column.distinct == 1:
             yield f"input `{name}` has the same value in every row, and teaches nothing"
-
-
-def _one_value(column: Mapping[str, Any]) -> bool:
-    if "distinct" in column:
-        return bool(column["distinct"] == 1)
-    return "least" in column and bool(column["least"] == column["most"])
