@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -55,7 +56,12 @@ class Plugins:
         return importlib.import_module(f"{self.module(name)}.{facet}")
 
     def instance(self, name: str, facet: str, of: type[T]) -> T:
-        """Return an instance of the one final subclass of `of` that a facet's module holds."""
+        """Return an instance of the one final subclass of `of` that a facet's module holds.
+
+        A member without the module has an instance of `of` itself, where that is not abstract.
+        """
+        if not self.has(name, facet) and not inspect.isabstract(of):
+            return of()
         return _instance(f"{self.module(name)}.{facet}", of)
 
     def modules(self, name: str, *facets: str) -> tuple[str, ...]:

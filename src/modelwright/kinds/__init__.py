@@ -30,10 +30,16 @@ def names() -> tuple[str, ...]:
     return _PLUGINS.names()
 
 
+def having(of: type[object]) -> tuple[str, ...]:
+    """Return the names of the kinds that have a facet, sorted."""
+    return tuple(name for name in names() if has(name, of))
+
+
 def facet(name: str, of: type[T]) -> T:
     """Return a kind's facet of that contract; raises KeyError for a name that `names` does not list.
 
-    A facet's file is named like the module of its contract: `Infer` stands in `infer.py`.
+    A facet's file is named like the module of its contract: `Infer` stands in `infer.py`. A contract that is
+    not abstract (`Show`) is its own default: a kind without the file has that.
     """
     return _PLUGINS.instance(name, of.__module__.rpartition(".")[2], of)
 

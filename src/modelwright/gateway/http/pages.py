@@ -10,15 +10,7 @@ from urllib.parse import quote
 
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
-
-_EXAMPLES: dict[str, Any] = {
-    "string": "…",
-    "number": 0.0,
-    "integer": 0,
-    "boolean": False,
-    "array": [],
-    "object": {},
-}
+from modelwright.kinds.contract.show import Show
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -124,7 +116,7 @@ def openapi(signature: Signature, version: int, max_text: int) -> dict[str, Any]
 def docs(signature: Signature, version: int, max_text: int) -> tuple[str, str]:
     """Return the page, which loads nothing from anywhere else, and its content security policy."""
     nonce = secrets.token_urlsafe(16)
-    example = {f.name: _EXAMPLES.get(kinds.value(f.kind).schema().get("type", "")) for f in signature.inputs}
+    example = {field.name: kinds.facet(field.kind, Show).example({}) for field in signature.inputs}
     text = json.dumps(example, ensure_ascii=False, indent=2)
     page = _PAGE.format(
         name=html.escape(signature.name),

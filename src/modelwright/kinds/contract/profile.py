@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+
+import polars as pl
+
+from modelwright.core.json_types import Json
 
 
 class Profile(ABC):
     """Describes the values of the training and validation rows."""
 
     @abstractmethod
-    def describe(self, values: Sequence[Any]) -> dict[str, Any]:
-        """Return figures as JSON, of values (None: missing)."""
+    def describe(self, values: pl.Series) -> dict[str, Json]:
+        """Return figures of a column of values that are there, at least one.
+
+        values: (n,) as the kind's `Column` stores them, without nulls. The same values in the same order give
+        the same figures. Rows, missing values and the kind's name are counted by the caller.
+        """

@@ -8,23 +8,34 @@ from typing import Any
 
 
 class Samples(ABC):
-    """Cells and values of a kind, good and bad."""
+    """Cells and values of a kind, good and bad. `modelwright.testing.kinds` tries a kind with them."""
 
     @abstractmethod
-    def strict(self) -> Sequence[tuple[Any, Any]]:
-        """Return JSON values, each with the canonical value that `parse` gives."""
+    def strict(self) -> Sequence[tuple[object, Any]]:
+        """Return JSON values that are there, each with the canonical value that `parse` gives.
+
+        At least two canonical values among them differ.
+        """
 
     @abstractmethod
-    def lenient(self) -> Sequence[tuple[Any, Any]]:
-        """Return further cells of tables, each with the canonical value that `parse(…, lenient=True)` gives."""
+    def lenient(self) -> Sequence[tuple[object, Any]]:
+        """Return cells of tables, each with the canonical value that `parse(…, lenient=True)` gives (or None)."""
 
     @abstractmethod
-    def refused(self) -> Sequence[Any]:
+    def refused(self) -> Sequence[object]:
         """Return what even `parse(…, lenient=True)` refuses."""
+
+    def refused_strictly(self) -> Sequence[object]:
+        """Return what `parse` refuses in a request and may take from a table: the text "3", for a number."""
+        return ()
 
     @abstractmethod
     def values(self) -> Sequence[Any]:
-        """Return a few dozen canonical values, missing ones among them, that a state can be fitted on."""
+        """Return a few dozen canonical values, missing ones (None) among them, that a state can be fitted on."""
+
+    def column(self) -> Sequence[object]:
+        """Return the cells of a column that is to be inferred as this kind; empty for one without `infer`."""
+        return ()
 
     def options(self) -> dict[str, Any]:
         """Return what `fit` needs beside the values (a tokenizer)."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from modelwright.core.json_types import Json
+
 
 class Show:
-    """Shows values. The defaults suit what reads well as text."""
+    """Shows values. These defaults suit what reads well as text; a kind without the facet has them."""
 
     def text(self, value: Any) -> str:
-        """Return a value as short plain text; a missing one is empty. Who shows it escapes it."""
+        """Return a canonical value as short plain text; a missing one is empty. Who shows it escapes it."""
         return "" if value is None else str(value)
 
-    def example(self, profile: Mapping[str, Any]) -> Any:
-        """Return a value, as JSON, that a person could begin from; `profile` is what `Profile` described."""
+    def example(self, profile: Mapping[str, Json]) -> Json:
+        """Return a value, as JSON, that a person could begin from.
+
+        profile: what the kind's `Profile` described; empty where none is known, as in a server.
+        """
         return "…"

@@ -53,6 +53,11 @@ class Value(ABC):
         """Return the classes that a truth stands for; rows are counted by them. None of a kind without."""
         return ()
 
+    @property
+    def labelled(self) -> bool:
+        """Tell whether truths of the kind stand for classes, so that `labels` returns them."""
+        return type(self).labels is not Value.labels
+
     def comparable(self, value: Any) -> Comparable:
         """Return what a slice compares: a text, a number, a truth value, or a set of texts."""
         found: Comparable = value

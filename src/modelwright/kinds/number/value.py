@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any, ClassVar
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
+from modelwright.kinds.shared.numbers import read_number
 from modelwright.kinds.shared.strings import shown
-
-# Narrower than float(): no "nan", no "infinity", no "1_000". A decimal comma is not guessed at: "1,234" may
-# be a thousand or a fraction.
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 class NumberValue(Value):
@@ -34,12 +30,12 @@ class NumberValue(Value):
         if raw is None:
             return None
         if lenient and isinstance(raw, str):
-            text = raw.strip()
-            if not text:
+            if not raw.strip():
                 return None
-            if _NUMBER.fullmatch(text) is None:
+            read = read_number(raw)
+            if read is None:
                 raise ValueProblem("value.not-a-number", shown=shown(raw))
-            number = float(text)
+            number = read
         elif isinstance(raw, bool) or not isinstance(raw, int | float):
             raise ValueProblem("value.not-a-number", shown=shown(raw))
         else:

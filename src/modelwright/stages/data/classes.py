@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from modelwright import kinds
 from modelwright.core.messages import Problem, did_you_mean
 from modelwright.core.signature import Signature
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, percent_reaching
@@ -22,7 +23,7 @@ def class_name(value: object) -> str:
 
 def outputs_with_classes(signature: Signature) -> tuple[str, ...]:
     """Return the names of the outputs that answer one of a set."""
-    return tuple(field.name for field in signature.outputs if field.kind in {"category", "boolean"})
+    return tuple(field.name for field in signature.outputs if kinds.value(field.kind).labelled)
 
 
 def count_classes(values: Mapping[str, Sequence[object]], splits: Sequence[str]) -> ClassCounts:

@@ -5,22 +5,17 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from modelwright import kinds
-from modelwright.core.messages import DataError, Problem, ValueProblem, did_you_mean
+from modelwright.core.messages import DataError, Problem, did_you_mean
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.infer import Infer, distinct
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.table import Table
 
 ID = "id"  # the column of rows.parquet that names the row
-# A column of text is a category when its values repeat, are few and are short; else it is text.
-MOST_CATEGORIES = 100
-LONGEST_CATEGORY = 100
-STRAY = 0.05  # share of cells that are no number in a column of numbers
 
 
 @dataclass(frozen=True)
@@ -164,47 +159,18 @@ def listed(names: Collection[str]) -> str:
 def infer(name: str, cells: Sequence[object]) -> Field | None:
     """Return the field of a column that `"*"` took in, from the cells that train and validate.
 
-    In this order: boolean, when every cell reads as one (yes/no, true/false, 1/0 …); number, when 95 % of the
-    cells that are there read as one (the others are then refused by row, and are not taken for classes in
-    silence); category, when there are at most 100 values, none longer than 100 characters, each in two rows on
-    average; else text. Optional when a cell is missing. None for a column that is empty, or that holds what no
-    kind reads.
+    The first kind that reads the column has it, in the order of `Infer.rank`. Optional when a cell is missing.
+    None for a column that is empty, or that holds what no kind reads.
     """
-    try:
-        # By type too: 1, 1.0 and True are equal, and no kind reads them alike.
-        times = Counter((type(cell), cell) for cell in cells)
-    except TypeError:  # a list, or an object
+    present = distinct(cells)
+    if not present:
         return None
-    for kind in ("boolean", "number", "category", "text"):
-        counts = _counted(kind, times, most_refused=STRAY if kind == "number" else 0.0)
-        if counts is None:
-            continue
-        missing = counts.pop(None, 0)
-        present = counts.total()
-        if not present:
-            return None
-        if kind == "category":
-            many = len(counts) > min(MOST_CATEGORIES, present / 2)
-            if many or max(map(len, counts)) > LONGEST_CATEGORY:
-                continue
-        return Field(name, kind, optional=missing > 0)
+    ranked = sorted(kinds.having(Infer), key=lambda kind: kinds.facet(kind, Infer).rank)
+    optional = sum(count for _, count in present) < len(cells)
+    for kind in ranked:
+        if kinds.facet(kind, Infer).reads(present):
+            return Field(name, kind, optional=optional)
     return None
-
-
-def _counted(kind: str, times: Mapping[tuple[type, Any], int], *, most_refused: float) -> Counter[Any] | None:
-    """Return how often each canonical value stands in a column, or None when its kind refuses too many cells."""
-    parse = kinds.value(kind).parse
-    counts: Counter[Any] = Counter()
-    refused = 0
-    for (_, cell), count in times.items():
-        try:
-            counts[parse(cell, lenient=True)] += count
-        except ValueProblem:
-            refused += count
-            if not most_refused:
-                return None
-    present = counts.total() - counts[None] + refused
-    return counts if refused <= most_refused * present else None
 
 
 def resolved(signature: Signature, found: Layout, cells: Mapping[str, Sequence[object]]) -> Signature:

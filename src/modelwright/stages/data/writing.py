@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,14 @@ from typing import Any
 import polars as pl
 
 from modelwright import kinds
-from modelwright.core.messages import ValueProblem
 from modelwright.core.signature import Field
+from modelwright.kinds.contract.column import Column
+from modelwright.kinds.shared.numbers import read_number
 from modelwright.stages.data.fields import ID
 from modelwright.stages.data.split import as_text
 
 ROWS_FILE = "rows.parquet"
 ROW_GROUP = 50_000  # fixed, and not left to the number of threads
-# The column type of each kind's canonical values; a kind not named here has what Polars makes of its values.
-TYPES: Mapping[str, type[pl.DataType]] = {
-    "text": pl.String,
-    "category": pl.String,
-    "number": pl.Float64,
-    "boolean": pl.Boolean,
-}
 
 
 def rows_frame(
@@ -34,14 +29,18 @@ def rows_frame(
 ) -> pl.DataFrame:
     """Return the rows at `places` as a frame: `id`, the signature's fields, then what is kept."""
     columns = [pl.Series(ID, [ids[place] for place in places], dtype=pl.String)]
-    columns += [
-        pl.Series(field.name, [column[place] for place in places], dtype=TYPES.get(field.kind))
-        for field, column in values.items()
-    ]
+    columns += [stored_series(field, [column[place] for place in places]) for field, column in values.items()]
     columns += [
         series.gather(pl.Series(places, dtype=pl.UInt32)).alias(name) for name, series in kept.items()
     ]
     return pl.DataFrame(columns)
+
+
+def stored_series(field: Field, values: Sequence[Any]) -> pl.Series:
+    """Return a field's canonical values (None: missing) as its kind stores them."""
+    kind = kinds.facet(field.kind, Column)
+    stored = [None if value is None else kind.store(value) for value in values]
+    return pl.Series(field.name, stored, dtype=kind.dtype())
 
 
 def kept_series(name: str, cells: Sequence[Any]) -> pl.Series:
@@ -62,17 +61,17 @@ def kept_series(name: str, cells: Sequence[Any]) -> pl.Series:
     return _text(name, [as_text(cell) for cell in blanks_none])
 
 
-def _as_numbers(cells: Sequence[Any]) -> list[float | None] | None:
-    parse = kinds.value("number").parse
+def _as_numbers(cells: Sequence[str | None]) -> list[float | None] | None:
     numbers: list[float | None] = []
     for cell in cells:
-        digits = (cell or "").strip().lstrip("+-")
+        text = (cell or "").strip()
+        digits = text.lstrip("+-")
         if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
             return None
-        try:
-            numbers.append(parse(cell, lenient=True))
-        except ValueProblem:
+        number = read_number(text)
+        if text and (number is None or not math.isfinite(number)):
             return None
+        numbers.append(number)
     return numbers if any(number is not None for number in numbers) else None
 
 

@@ -1,0 +1,21 @@
+"""Truth values for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelwright.core.json_types import Json
+from modelwright.kinds.contract.show import Show
+
+
+class BooleanShow(Show):
+    """`true` and `false`, as in JSON."""
+
+    def text(self, value: Any) -> str:
+        """Return `true` or `false`."""
+        return "" if value is None else str(value).lower()
+
+    def example(self, profile: Mapping[str, Json]) -> Json:
+        """Return false."""
+        return False

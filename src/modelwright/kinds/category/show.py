@@ -1,0 +1,17 @@
+"""Categories for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelwright.core.json_types import Json
+from modelwright.kinds.contract.show import Show
+
+
+class CategoryShow(Show):
+    """The name as it is."""
+
+    def example(self, profile: Mapping[str, Json]) -> Json:
+        """Return the most frequent class."""
+        classes = profile.get("classes")
+        return next(iter(classes), "…") if isinstance(classes, dict) else "…"

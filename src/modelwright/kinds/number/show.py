@@ -1,0 +1,26 @@
+"""Numbers for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelwright.core.json_types import Json
+from modelwright.kinds.contract.show import Show
+
+WHOLE = 1e15  # whole numbers up to here are shown without an exponent
+
+
+class NumberShow(Show):
+    """Six digits, and no `.0` behind a whole number."""
+
+    def text(self, value: Any) -> str:
+        """Return `3`, `0.25`, `1.23457e+20`."""
+        if value is None:
+            return ""
+        return f"{value:.0f}" if float(value).is_integer() and abs(value) < WHOLE else f"{value:.6g}"
+
+    def example(self, profile: Mapping[str, Json]) -> Json:
+        """Return the median."""
+        quantiles = profile.get("quantiles")
+        return quantiles.get("0.5", 0.0) if isinstance(quantiles, dict) else 0.0
