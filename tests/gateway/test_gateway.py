@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import tiny_serving
 from tiny_serving import Releases, linear_body, running, sealed
 
 from modelwright.core.digest import of_folder
@@ -112,7 +113,10 @@ def test_while_the_worker_restarts_the_server_is_not_ready(packages: dict[str, P
 
 def test_overload_is_refused_and_counted(packages: dict[str, Path]) -> None:
     releases = Releases(packages["slow"])
-    with running(releases, queue=4, max_batch=1) as server, ThreadPoolExecutor(12) as pool:
+    with (
+        running(releases, limits={"queue": 4}, batching={"rows": 1}) as server,
+        ThreadPoolExecutor(12) as pool,
+    ):
         responses = list(pool.map(lambda _: ask(server, rounds=300), range(12)))
         codes = [response.status_code for response in responses]
         assert set(codes) == {200, 503}
@@ -127,7 +131,7 @@ def test_overload_is_refused_and_counted(packages: dict[str, Path]) -> None:
 
 
 def test_a_late_answer_is_504_and_its_work_forgotten(packages: dict[str, Path]) -> None:
-    with running(Releases(packages["slow"]), timeout_s=0.5) as server:
+    with running(Releases(packages["slow"]), limits={"timeout_s": 0.5}) as server:
         response = ask(server, rounds=20_000)
         assert (response.status_code, response.json()["error"]["id"]) == (504, "serve.timeout")
         assert server.gateway.rows_under_way == 0
@@ -136,7 +140,7 @@ def test_a_late_answer_is_504_and_its_work_forgotten(packages: dict[str, Path]) 
 
 @pytest.mark.proof
 def test_a_pass_that_never_ends_is_ended(packages: dict[str, Path]) -> None:
-    with running(Releases(packages["slow"]), timeout_s=0.5) as server:
+    with running(Releases(packages["slow"]), limits={"timeout_s": 0.5}) as server:
         stuck = worker_pid(server)
         assert ask(server, rounds=1e6).status_code == 504
         assert eventually(lambda: ask(server, rounds=1).status_code == 200)
@@ -161,7 +165,7 @@ def test_an_answer_that_fails_is_500_and_harms_no_neighbour(packages: dict[str, 
             return client.post("/measure", json={"height": height})
 
     with (
-        running(Releases(packages["picky"]), max_wait_ms=30) as server,
+        running(Releases(packages["picky"]), batching={"wait_ms": 30}) as server,
         ThreadPoolExecutor(len(heights)) as pool,
     ):
         responses = list(pool.map(lambda height: at_once(server.url, height), heights))
@@ -267,7 +271,7 @@ def test_a_package_of_another_function_is_not_served(packages: dict[str, Path], 
 
 def test_what_is_recorded(packages: dict[str, Path], tmp_path: Path) -> None:
     live = Live(tmp_path / "live.db")
-    with running(Releases(packages["linear"]), live=live, private=("width",)) as server:
+    with running(Releases(packages["linear"]), live=live, record={"private": ("width",)}) as server:
         one = ask(server, height=9, width=4)
         two = [{"height": 1}, {"height": 20}]
         httpx.post(f"{server.url}/measure", json=two, headers={"x-request-id": "two"})
@@ -283,7 +287,7 @@ def test_what_is_recorded(packages: dict[str, Path], tmp_path: Path) -> None:
 
 def test_failures_of_ours_are_recorded_for_each_row(packages: dict[str, Path], tmp_path: Path) -> None:
     live = Live(tmp_path / "live.db")
-    with running(Releases(packages["slow"]), live=live, timeout_s=0.2) as server:
+    with running(Releases(packages["slow"]), live=live, limits={"timeout_s": 0.2}) as server:
         ask(server, rounds=20_000)
         httpx.post(f"{server.url}/measure", json=[{"rounds": 20_000}] * 2, headers={"x-request-id": "two"})
     rows = LiveRecord.open(live.record).rows(0)
@@ -292,7 +296,9 @@ def test_failures_of_ours_are_recorded_for_each_row(packages: dict[str, Path], t
 
 
 def test_nothing_is_recorded_when_that_is_switched_off(packages: dict[str, Path], tmp_path: Path) -> None:
-    with running(Releases(packages["linear"]), live=Live(tmp_path / "live.db"), record=False) as server:
+    with running(
+        Releases(packages["linear"]), live=Live(tmp_path / "live.db"), record={"enabled": False}
+    ) as server:
         assert ask(server).is_success
     assert not (tmp_path / "live.db").exists()
 
@@ -353,8 +359,8 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from tiny_serving import Releases
-from modelwright.serve.config import ServeConfig
-from modelwright.serve.server import serve
+from modelwright.gateway.config import ServeConfig
+from modelwright.gateway.server import serve
 serve("measure", ServeConfig(port=0), Releases(Path(sys.argv[1])), started=lambda url: print(url, flush=True))
 print("ended well", flush=True)
 """
@@ -362,7 +368,7 @@ print("ended well", flush=True)
 
 def started(package: Path) -> tuple[subprocess.Popen[str], str, int]:
     """Start a gateway as a process of its own; returns it, its address and its worker's id."""
-    command = [sys.executable, "-c", SERVER, str(package), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", SERVER, str(package), str(Path(tiny_serving.__file__).parent)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     url = process.stdout.readline().strip()

@@ -15,7 +15,7 @@ from tiny_serving import Releases, linear_body, running, sealed
 
 from modelwright.core.messages import MachineError
 from modelwright.core.signature import Signature
-from modelwright.gateway.config import ServeConfig
+from modelwright.gateway.config import LimitsConfig, ServeConfig
 from modelwright.gateway.http import pages
 from modelwright.gateway.server import Server, listen
 from modelwright.package.body import Body
@@ -277,22 +277,27 @@ def test_a_key_is_asked_for_when_one_is_set(packages: dict[str, Path]) -> None:
         assert httpx.get(f"{server.url}/v2/health/ready").status_code == 200
 
 
+def refused(config: ServeConfig, key: str | None) -> str:
+    """Return the id of why an address is refused."""
+    with pytest.raises(MachineError) as error:
+        listen(config, key)
+    return error.value.problems[0].id
+
+
 def test_a_public_address_needs_a_key() -> None:
     for host in ("0.0.0.0", "::"):
-        with pytest.raises(MachineError, match=r"machine\.public-address"):
-            listen(ServeConfig(host=host, port=0), None)
-    with pytest.raises(MachineError, match=r"machine\.unknown-host"):
-        listen(ServeConfig(host="no such host", port=0), "key")
-    with pytest.raises(MachineError, match=r"machine\.address-refused"):
-        listen(ServeConfig().model_copy(update={"port": 70_000}), None)
+        assert refused(ServeConfig(host=host, port=0), None) == "machine.public-address"
+    assert refused(ServeConfig(host="no such host", port=0), "key") == "machine.unknown-host"
+    assert refused(ServeConfig().model_copy(update={"port": 70_000}), None) == "machine.address-refused"
     for host, key in (("0.0.0.0", "key"), ("127.0.0.1", None), ("localhost", None)):
         listen(ServeConfig(host=host, port=0), key).close()
 
 
 def test_a_port_in_use_is_told(linear: Server, packages: dict[str, Path]) -> None:
     port = int(linear.url.rsplit(":", 1)[1])
-    with pytest.raises(MachineError, match=r"machine\.port-in-use") as error:
+    with pytest.raises(MachineError) as error:
         Server("measure", ServeConfig(port=port), Releases(packages["linear"]), environment={})
+    assert error.value.problems[0].id == "machine.port-in-use"
     assert str(port) in error.value.problems[0].found
 
 
@@ -300,10 +305,10 @@ def test_a_port_in_use_is_told(linear: Server, packages: dict[str, Path]) -> Non
     ("text", "size"), [("2 MiB", 2**21), ("10kB", 10_000), ("1.5 MB", 1_500_000), ("7", 7), (9, 9)]
 )
 def test_sizes_are_read_with_their_units(text: object, size: int) -> None:
-    assert ServeConfig(max_body=text).max_body == size
+    assert LimitsConfig(body=text).body == size
 
 
 @pytest.mark.parametrize("text", ["2 mib", "-1 MB", "MB", "1e3", "1 TB"])
 def test_sizes_in_other_words_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="2 MiB"):
-        ServeConfig(max_body=text)
+    with pytest.raises(ValueError, match="body"):
+        LimitsConfig(body=text)

@@ -22,7 +22,7 @@ GOOD = b'{"height": 9}'
 @pytest.fixture(scope="module")
 def server(packages: dict[str, Path]) -> Iterator[Server]:
     """Run a server with short patience and small bounds."""
-    with running(Releases(packages["linear"]), body_timeout_s=0.5, max_body=100_000) as server:
+    with running(Releases(packages["linear"]), limits={"body_timeout_s": 0.5, "body": 100_000}) as server:
         yield server
 
 
@@ -226,7 +226,7 @@ def test_clients_that_leave_early_leave_nothing_behind(server: Server) -> None:
 
 def test_work_that_nobody_waits_for_is_dropped(packages: dict[str, Path]) -> None:
     slow, quick = json.dumps({"rounds": 600}).encode(), json.dumps({"rounds": 1}).encode()
-    with running(Releases(packages["slow"]), max_batch=1) as server:
+    with running(Releases(packages["slow"]), batching={"rows": 1}) as server:
         leaving = []
         for _ in range(20):
             context = connected(server)

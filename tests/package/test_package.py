@@ -83,8 +83,9 @@ def test_one_altered_byte_is_told(folder: Path, path: str) -> None:
     data = bytearray((folder / path).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / path).write_bytes(data)
-    with pytest.raises(PackageError, match="altered-file") as error:
+    with pytest.raises(PackageError) as error:
         package.verify(folder)
+    assert ids(error) == {"package.altered-file"}
     assert path in error.value.problems[0].found
 
 
@@ -146,7 +147,6 @@ def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
 
 CHANGES: dict[str, Callable[[dict], object]] = {
     "another key": lambda m: m.update(extra=1),
-    "no driver of that name": lambda m: m.update(driver="../once"),
     "format 0": lambda m: m.update(format=0),
     "format true": lambda m: m.update(format=True),
     "no threads": lambda m: m.update(threads=0),

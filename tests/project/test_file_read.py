@@ -57,7 +57,7 @@ def test_text_stays_as_written_where_text_is_wanted(project):
 
 
 def test_no_is_false_where_a_truth_value_is_wanted(project):
-    assert file.read(project(GOOD + "serve: {record: no}\n")).file.serve.record is False
+    assert file.read(project(GOOD + "serve: {record: {enabled: no}}\n")).file.serve.record.enabled is False
 
 
 def test_a_section_without_keys_means_the_defaults(project):
@@ -138,7 +138,7 @@ def test_the_schema_takes_what_the_file_takes():
 
     assert {"string", "array"} <= types("DataConfig", "source")
     assert {"object", "array"} <= types("DataConfig", "keep")
-    assert {"integer", "string"} <= types("ServeConfig", "max_body")
+    assert {"integer", "string"} <= types("LimitsConfig", "body")
 
 
 def test_the_options_of_a_learner_are_read_without_importing_it(monkeypatch, tmp_path):

@@ -123,16 +123,18 @@ def test_a_graph_with_other_arrays_is_refused(tmp_path: Path) -> None:
     body = linear_body()
     other = linear_body().graphs["model"].replace(b"size.logits", b"size.logitz")
     folder = sealed(Body(body.signature, "once", {"model": other}, body.states), tmp_path / "p")
-    with pytest.raises(PackageError, match=r"package\.graph-arrays"):
+    with pytest.raises(PackageError) as error:
         load(folder)
+    assert error.value.problems[0].id == "package.graph-arrays"
 
 
 def test_more_than_one_graph_is_refused_by_once(tmp_path: Path) -> None:
     body = linear_body()
     graphs = {"model": body.graphs["model"], "second": body.graphs["model"]}
     folder = sealed(Body(body.signature, "once", graphs, body.states), tmp_path / "p")
-    with pytest.raises(PackageError, match=r"package\.wrong-graphs"):
+    with pytest.raises(PackageError) as error:
         load(folder)
+    assert error.value.problems[0].id == "package.wrong-graphs"
 
 
 def test_texts_of_unlike_lengths_in_one_batch_keep_their_order(packages: dict[str, Path]) -> None:

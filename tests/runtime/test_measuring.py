@@ -104,5 +104,5 @@ def test_the_runtime_reports_to_nobody(packages: dict[str, Path], tmp_path: Path
 def test_a_package_that_is_damaged_is_not_measured(packages: dict[str, Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(packages["linear"], tmp_path / "p"))
     (folder / "model.onnx").write_bytes(b"x")
-    with pytest.raises(PackageError, match="altered-file"):
+    with pytest.raises(PackageError, match=r"model\.onnx"):
         measure(folder, [{"height": 1.0}], Plan(requests=1))

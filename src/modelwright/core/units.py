@@ -37,6 +37,10 @@ SYMBOLS: dict[Unit, dict[str, Decimal]] = {
     Unit.OUTPUT: {"": Decimal(1)},
     Unit.NUMBER: {"": Decimal(1)},
 }
+# Read as well, and never written.
+_ALSO_READ: dict[Unit, dict[str, Decimal]] = {
+    Unit.BYTES: {"KiB": Decimal(2**10), "MiB": Decimal(2**20), "GiB": Decimal(2**30)},
+}
 _ROUND = frozenset({"d", "h", "min"})  # 100 s is no finite decimal of minutes: written only where it is whole
 _QUANTITY = re.compile(r"\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(?P<symbol>\S*)\s*")
 
@@ -56,7 +60,7 @@ def parse_quantity(text: str | float, unit: Unit) -> float:
                 f"write it like {_example(unit)}",
             )
         )
-    symbols = SYMBOLS[unit]
+    symbols = SYMBOLS[unit] | _ALSO_READ.get(unit, {})
     if read["symbol"] not in symbols:
         named = ", ".join(symbol for symbol in symbols if symbol)
         raise ProjectError(

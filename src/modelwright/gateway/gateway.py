@@ -161,15 +161,15 @@ class Gateway:
 
         When cancelled (its client left), the worker forgets what it has not begun.
         """
-        if self.rows_under_way and self.rows_under_way + len(rows) > self.config.queue:
-            raise _overloaded(self.config.queue)
+        if self.rows_under_way and self.rows_under_way + len(rows) > self.config.limits.queue:
+            raise _overloaded(self.config.limits.queue)
         self.rows_under_way += len(rows)
         try:
-            async with asyncio.timeout(self.config.timeout_s):
+            async with asyncio.timeout(self.config.limits.timeout_s):
                 return await self._asked(served, rows)
         except TimeoutError:
-            served.worker.kill_if_silent(self.config.timeout_s)
-            raise _late(self.config.timeout_s) from None
+            served.worker.kill_if_silent(self.config.limits.timeout_s)
+            raise _late(self.config.limits.timeout_s) from None
         finally:
             self.rows_under_way -= len(rows)
 
@@ -219,8 +219,8 @@ class Gateway:
         worker = await start(
             desired.package,
             threads=self.config.threads,
-            max_batch=self.config.max_batch,
-            max_wait_s=self.config.max_wait_ms / 1000,
+            max_batch=self.config.batching.rows,
+            max_wait_s=self.config.batching.wait_ms / 1000,
             timeout_s=self.config.start_timeout_s,
         )
         if worker.digest != desired.digest:

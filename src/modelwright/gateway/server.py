@@ -67,7 +67,7 @@ class Server:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self.telemetry = Telemetry(function)
         self._config = config
-        self._live = live if config.record else None
+        self._live = live if config.record.enabled else None
         self._record: LiveRecord | None = None
         self._leased: LeasedReleases | None = None
         background: list[Background] = [self._close_stalled]
@@ -120,7 +120,7 @@ class Server:
         self._uvicorn.should_exit = True
 
     async def _close_stalled(self) -> None:
-        await close_stalled(self._uvicorn.server_state, self._config.body_timeout_s)
+        await close_stalled(self._uvicorn.server_state, self._config.limits.body_timeout_s)
 
     async def _watch(self) -> None:
         """Show the live requirements as gauges, again and again."""
@@ -147,7 +147,7 @@ class Server:
         assert self._record is not None
         while True:
             with contextlib.suppress(ModelwrightError):
-                before = time.time() - self._config.record_days * 86_400
+                before = time.time() - self._config.record.days * 86_400
                 await asyncio.to_thread(self._record.prune, before)
             await asyncio.sleep(_PRUNE_EVERY_S)
 

@@ -81,7 +81,7 @@ def serve(
         context.opened.signature.name,
         config,
         StateReleases(context.state, store),
-        record=root / LIVE_RECORD if config.record else None,
+        record=root / LIVE_RECORD if config.record.enabled else None,
         requirements=context.opened.requirements,
         confidence=file.confidence,
         window_s=file.monitor.window_s,

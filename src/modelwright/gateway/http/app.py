@@ -71,13 +71,13 @@ def _routes(gateway: Gateway, telemetry: Telemetry, background: Sequence[Backgro
         served = gateway.current
         if served is None:
             return _error(not_ready().problem, 503)
-        return _json(pages.openapi(served.signature, served.version, gateway.config.max_text))
+        return _json(pages.openapi(served.signature, served.version, gateway.config.limits.text))
 
     async def docs(_: Request) -> Response:
         served = gateway.current
         if served is None:
             return _error(not_ready().problem, 503)
-        page, policy = pages.docs(served.signature, served.version, gateway.config.max_text)
+        page, policy = pages.docs(served.signature, served.version, gateway.config.limits.text)
         return Response(page, media_type="text/html", headers={"content-security-policy": policy})
 
     @contextlib.asynccontextmanager

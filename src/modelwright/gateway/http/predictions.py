@@ -122,8 +122,8 @@ class Predictions:
         self._require_key(headers)
         exchange.require_json(headers)
         config = self._config
-        raw = await exchange.read_body(headers, receive, config.max_body, config.body_timeout_s)
-        value = read_json(raw, max_depth=config.max_depth, max_items=config.max_items)
+        raw = await exchange.read_body(headers, receive, config.limits.body, config.limits.body_timeout_s)
+        value = read_json(raw, max_depth=config.limits.depth, max_items=config.limits.rows)
         # Looked up only now: nothing is awaited from here to the worker, so it cannot be retired meanwhile.
         served = self._gateway.current
         if served is None:
@@ -178,7 +178,7 @@ class Predictions:
     ) -> None:
         assert self._recorder is not None
         names = [field.name for field in served.signature.inputs]
-        private, now = self._config.private, time.time()
+        private, now = self._config.record.private, time.time()
         self._recorder(
             [
                 Traffic(
@@ -203,14 +203,14 @@ class Predictions:
             self._recorder([Traffic(one, now, version, {}, None, seconds, code) for one in asked.ids])
 
     def _rows(self, served: Served, values: list[Any]) -> list[tuple[Any, ...]]:
-        require_items(len(values), self._config.max_items)
+        require_items(len(values), self._config.limits.rows)
         return [self._row(served, value, f"item {place}") for place, value in enumerate(values)]
 
     def _row(self, served: Served, value: Any, where: str | None) -> tuple[Any, ...]:
         if isinstance(value, dict):
             for name, text in value.items():
-                if isinstance(text, str) and len(text) > self._config.max_text:
-                    raise RequestError(_too_long(name, len(text), self._config.max_text, where), 413)
+                if isinstance(text, str) and len(text) > self._config.limits.text:
+                    raise RequestError(_too_long(name, len(text), self._config.limits.text, where), 413)
         return served.rows.read(value, where=where)
 
     def _require_key(self, headers: Mapping[bytes, bytes]) -> None:
