@@ -133,13 +133,13 @@ def test_wrong_usage_is_2(standing, arguments, capsys):
     assert capsys.readouterr().err
 
 
-def test_a_problem_is_told_whole(standing, monkeypatch, capsys):
+def test_a_problem_is_shown_whole(standing, monkeypatch, capsys):
     monkeypatch.setattr(standing, "outcome", ProjectError(PROBLEM))
     answer(["check"])
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "modelwright.yaml:3: a rule\n  found: a finding\n  next:  a step\n  [project.example]\n"
+        "a finding\n  rule:  a rule\n  next:  a step\n  where: modelwright.yaml:3\n  [project.example]\n"
     )
 
 
@@ -149,7 +149,7 @@ def test_a_problem_as_json(standing, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out) == {"problems": [PROBLEM.as_json()]}
 
 
-def test_a_fault_of_ours_leaves_a_log_without_the_arguments(standing, monkeypatch, capsys, tmp_path):
+def test_an_internal_error_leaves_a_log_without_the_arguments(standing, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(standing, "outcome", ZeroDivisionError("one over none"))
     assert answer(["run", "--set", "state=postgresql://me:secret@db"]) == 70
     said = capsys.readouterr().err

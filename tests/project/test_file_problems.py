@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelwright.cli.problems import told
+from modelwright.cli.problems import worded
 from modelwright.core.messages import ProjectError
 from modelwright.project.declaration import file
 
@@ -20,7 +20,7 @@ def test_a_wrong_file_is_told_in_plain_words(case, gold, tmp_path):
     with pytest.raises(ProjectError) as caught:
         file.read(path)
     problems = caught.value.problems
-    gold(f"project/{case}.txt", "".join(f"{told(problem)}\n\n" for problem in problems))
+    gold(f"project/{case}.txt", "".join(f"{worded(problem)}\n\n" for problem in problems))
     for problem in problems:
         assert problem.where is not None
         assert problem.where.startswith("modelwright.yaml")

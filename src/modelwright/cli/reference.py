@@ -6,21 +6,21 @@ nothing is written: pages that are not current are shown as a diff, and the exit
 
 from __future__ import annotations
 
-import ast
 import difflib
 import inspect
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import modelwright
+from modelwright.core.messages import catalog
 
 PACKAGE = Path(modelwright.__file__).parent
 PAGES = PACKAGE.parent.parent / "docs" / "reference"
 COMMON = frozenset({"project", "settings", "as_json", "help"})  # options that every verb takes
+SCREENS = ("list.", "problem.", "screen.", "word.")  # headings and words of tables are no messages
 MADE = "<!-- Made by `python -m modelwright.cli.reference` from the code; edits are lost. -->"
 
 
@@ -193,54 +193,23 @@ def _options(params: Sequence[Any]) -> str:
 # -- what the code names ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Message:
-    """One `Problem(…)` in the source: its id, its rule (`…` where a value is put in), and its file."""
-
-    id: str
-    rule: str
-    file: str
-
-
-def messages() -> list[Message]:
-    """Return every message that the source can give, sorted by id; found in the syntax, nothing is run."""
-    found: set[Message] = set()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Call)
-                and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Problem"
-            ):
-                given = dict(zip(("id", "rule"), node.args, strict=False))
-                given |= {word.arg: word.value for word in node.keywords if word.arg in ("id", "rule")}
-                if isinstance(given.get("id"), ast.Constant):
-                    rule = _literal(given["rule"]) if "rule" in given else "…"
-                    found.add(Message(str(_literal(given["id"])), rule, path.relative_to(PACKAGE).as_posix()))
-    return sorted(found, key=lambda one: (one.id, one.file, one.rule))
-
-
-def _literal(node: ast.expr) -> str:
-    """Return a text as written in the source, with `…` for what is put in when it runs."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.JoinedStr(values=values):
-            return "".join(_literal(value) for value in values)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _literal(left) + _literal(right)
-        case _:
-            return "…"
-
-
 def _messages() -> str:
-    rows = [(f"`{one.id}`", one.rule, f"`{one.file}`") for one in messages()]
+    rows = [
+        (f"`{id_}`", *(_wordings(entry.get(part, ())) for part in catalog.PARTS))
+        for id_, entry in sorted(catalog.entries(catalog.DEFAULT).items())
+        if not id_.startswith(SCREENS)
+    ]
     return _page(
         "Messages",
-        "Every message has a stable id, says the rule, what was found, and the next step. `…` stands for "
-        "what is put in when it is shown.",
-        _table(("id", "rule", "from"), rows),
+        "Every message has a stable id. It says what was found, the rule where that helps, and the next step. A "
+        "name in braces stands for a value. Where a message is worded in several ways, which one is shown depends "
+        "on the values. `--json` gives `id`, `found`, `rule`, `next` and `where` (the place in a file).",
+        _table(("id", "found", "rule", "next"), rows),
     )
+
+
+def _wordings(wordings: Sequence[catalog.Alternative]) -> str:
+    return " · ".join(one.text for one in wordings)
 
 
 def _metrics() -> str:

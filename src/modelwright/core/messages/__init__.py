@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelwright.core.messages.catalog import preferred, use
 from modelwright.core.messages.errors import (
     DataError,
     GateError,
@@ -31,4 +32,6 @@ __all__ = [
     "UserError",
     "ValueProblem",
     "did_you_mean",
+    "preferred",
+    "use",
 ]

@@ -1,35 +1,58 @@
 """The catalogue: the texts of every message by id, one TOML file a language.
 
     ["data.missing-column"]
-    found = "no column `{column}`; there are {columns}"          what was found, always there
-    rule = "the data has a column for `{name}`"                   where it helps
+    found = "no column `{column}`; there are {columns:code}"      what was found, always there
+    rule = "the data needs a column for `{name}`"                 where it helps
     next = [                                                      the next step; also of `found` and `rule`:
         "did you mean `{near}`?",                                 alternatives, of which the first holds that
         {when = "own", text = "name a column of `{table}`"},      has all its values (None is none), and whose
-        "name the one that holds it",                             `when` names a value that is true
+        {when = "count=1", text = "name it"},                     `when` names a value that is true, or equal
+        "name the one that holds it",
     ]
 
-A placeholder is `{name}` or `{name:FORMAT}` with Python's format specifications (`{count:,}`); a brace is
-doubled. Values are numbers, texts and names, the same in every language; a text that must be translated too
-is a `Phrase`. Other distributions bring a catalogue of their own with `add`.
+A placeholder is `{name}`, `{name:FORMAT}` with Python's format specifications (`{count:,}`), `{name:code}` (in
+backticks), or `{name.part}` for a part of a message that is a value. A list is shown with commas. A brace is
+doubled. Values are numbers, texts and names, the same in every language; a text that must be translated too is
+a message itself (`Phrase`). Other distributions bring a catalogue of their own with `add`.
+
+A catalogue is read when the first message is worded, and no earlier: a run with nothing to say costs nothing.
 """
 
 from __future__ import annotations
 
-import os
 import string
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 DEFAULT = "en"
+VARIABLES = ("MODELWRIGHT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides
+PARTS = ("found", "rule", "next")
+COMMA = "list.comma"  # what stands between the items of a list
 _FOLDER = Path(__file__).parent
 _current = DEFAULT
 _added: list[Path] = []
 
-Entry = Mapping[str, Any]  # part (`found`, `rule`, `next`) → text, or a list of alternatives
+
+@dataclass(frozen=True)
+class Alternative:
+    """One wording of a part: `when` names a value that must be true, or `name=text` one that must be equal."""
+
+    text: str
+    when: str | None = None
+
+    def holds(self, values: Mapping[str, object]) -> bool:
+        """Return whether the values choose this wording and fill it."""
+        if self.when is not None:
+            name, equals, wanted = self.when.partition("=")
+            value = values.get(name)
+            if (str(value) != wanted) if equals else not value:
+                return False
+        return all(values.get(name) is not None for name in placeholders(self.text))
+
+
+Entry = Mapping[str, tuple[Alternative, ...]]  # part (`found`, `rule`, `next`) → its wordings
 
 
 def languages() -> tuple[str, ...]:
@@ -45,15 +68,15 @@ def language() -> str:
 def use(name: str) -> None:
     """Show messages in this language from now on; one that has no catalogue is English."""
     global _current  # noqa: PLW0603 - one process speaks one language, chosen by its `main`
-    _current = name if name in languages() else DEFAULT
+    _current = name if name == DEFAULT or name in languages() else DEFAULT
 
 
-def preferred(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the language that MODELWRIGHT_LANG, LC_ALL, LC_MESSAGES or LANG names, as `zh_CN.UTF-8` does."""
-    for variable in ("MODELWRIGHT_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+def preferred(environment: Mapping[str, str]) -> str:
+    """Return the language that the environment names: `zh` for `LANG=zh_CN.UTF-8`, if there is such a catalogue."""
+    for variable in VARIABLES:
         if name := environment.get(variable):
             word = name.replace("-", "_").partition(".")[0].partition("_")[0].lower()
-            return word if word in languages() else DEFAULT
+            return word if word != DEFAULT and word in languages() else DEFAULT
     return DEFAULT
 
 
@@ -67,15 +90,29 @@ def add(folder: Path) -> None:
 @cache
 def entries(name: str) -> Mapping[str, Entry]:
     """Return every message of a language by id."""
+    import tomllib  # only where something is said
+
     found: dict[str, Entry] = {}
     for folder in (_FOLDER, *_added):
         path = folder / f"{name}.toml"
         if path.is_file():
-            found.update(tomllib.loads(path.read_text("utf-8")))
+            found.update(
+                {id_: _entry(given) for id_, given in tomllib.loads(path.read_text("utf-8")).items()}
+            )
     return found
 
 
-def text(message: str, part: str, values: Mapping[str, Any]) -> str:
+def _entry(given: Mapping[str, str | list[str | Mapping[str, str]]]) -> Entry:
+    return {
+        part: tuple(
+            Alternative(one) if isinstance(one, str) else Alternative(one["text"], one.get("when"))
+            for one in ([wordings] if isinstance(wordings, str) else wordings)
+        )
+        for part, wordings in given.items()
+    }
+
+
+def text(message: str, part: str, values: Mapping[str, object]) -> str:
     """Return one part of a message (`found`, `rule`, `next`) in the current language; empty where it has none.
 
     A message that the language lacks is shown in English. That every id is known and every placeholder has a
@@ -83,36 +120,38 @@ def text(message: str, part: str, values: Mapping[str, Any]) -> str:
     """
     entry = entries(_current).get(message) or entries(DEFAULT).get(message)
     assert entry is not None, f"no message {message!r} in the catalogue"
-    given = entry.get(part, "")
-    alternatives = given if isinstance(given, list) else [given]
-    for alternative in alternatives:
-        when, pattern = (
-            (alternative.get("when"), alternative["text"])
-            if isinstance(alternative, Mapping)
-            else (None, alternative)
-        )
-        if when is not None and not values.get(when):
-            continue
-        if all(values.get(name) is not None for name in placeholders(pattern)):
-            return str(pattern.format_map(values))
+    if part not in entry:
+        return ""
+    for alternative in entry[part]:
+        if alternative.holds(values):
+            return _FORMATTER.vformat(alternative.text, (), values)
     raise AssertionError(f"no alternative of {message}.{part} fits the values {sorted(values)}")
 
 
+class _Formatter(string.Formatter):
+    """Formats lists with commas, and `{name:code}` in backticks."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return text(COMMA, "found", {}).join(self.format_field(one, format_spec) for one in value)
+        return f"`{value}`" if format_spec == "code" else format(value, format_spec)
+
+
+_FORMATTER = _Formatter()
+
+
 def placeholders(pattern: str) -> Iterator[str]:
-    """Yield the names that a text stands on."""
-    for _, name, _, _ in string.Formatter().parse(pattern):
+    """Yield the names that a text stands on: `value` of `{value.found}`."""
+    for _, name, _, _ in _FORMATTER.parse(pattern):
         if name is not None:
-            yield name
+            yield name.partition(".")[0].partition("[")[0]
 
 
 def parameters(entry: Entry) -> frozenset[str]:
     """Return every name that an entry uses, in texts and as `when`."""
     names: set[str] = set()
-    for given in entry.values():
-        for alternative in given if isinstance(given, list) else [given]:
-            if isinstance(alternative, Mapping):
-                names.add(alternative["when"])
-                names.update(placeholders(alternative["text"]))
-            else:
-                names.update(placeholders(alternative))
+    for alternative in (one for wordings in entry.values() for one in wordings):
+        names.update(placeholders(alternative.text))
+        if alternative.when is not None:
+            names.add(alternative.when.partition("=")[0])
     return frozenset(names)

@@ -5,22 +5,21 @@ from __future__ import annotations
 import copy
 from abc import ABC
 from collections.abc import Mapping
-from typing import Any, Self, final
+from typing import Self, cast, final
 
+from modelwright.core.json_types import Json
 from modelwright.core.messages import catalog
 
-_PARTS = ("found", "rule", "next")
 
-
-class _Message(ABC):
+class Message(ABC):
     """What every message has: a stable id, values, and three parts. `where` is a place that a reader can open."""
 
     __slots__ = ("id", "values", "where")
     id: str
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     where: str | None
 
-    def __init__(self, id: str, where: str | None = None, **values: Any) -> None:  # noqa: A002 - the field's name
+    def __init__(self, id: str, where: str | None = None, **values: object) -> None:  # noqa: A002 - the field's name
         """Name the message and give its values; `where` is `modelwright.yaml:12` or `questions.csv, row 8`."""
         self.id = id
         self.where = where
@@ -58,7 +57,7 @@ class _Message(ABC):
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, _Message)
+            isinstance(other, Message)
             and type(self) is type(other)
             and (self.id, self.where, dict(self.values)) == (other.id, other.where, dict(other.values))
         )
@@ -66,19 +65,25 @@ class _Message(ABC):
     def __hash__(self) -> int:
         return hash((self.id, self.where, tuple(sorted(self.values))))
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_wire(self) -> dict[str, Json]:
         """Return the message as JSON that `from_wire` reads: sealed or sent, and worded where it is read."""
         values = {name: _to_wire(value) for name, value in self.values.items()}
         return {"id": self.id, "where": self.where, "values": values}
 
     @classmethod
-    def from_wire(cls, data: Mapping[str, Any]) -> Self:
+    def from_wire(cls, data: Mapping[str, Json]) -> Self:
         """Read what `to_wire` returned."""
-        return cls(data["id"], data["where"], **{k: _from_wire(v) for k, v in data["values"].items()})
+        values = cast("Mapping[str, Json]", data["values"])
+        where = data.get("where")
+        return cls(
+            str(data["id"]),
+            where=None if where is None else str(where),
+            **{name: _from_wire(value) for name, value in values.items()},
+        )
 
 
 @final
-class Problem(_Message):
+class Problem(Message):
     """One thing that is wrong: what was found, the rule, the next step.
 
         Problem("data.missing-column", where="a.csv", name="age", column="years", near=None, columns="`x`, `y`")
@@ -95,7 +100,7 @@ class Problem(_Message):
         found: str | None = None,
         next_step: str | None = None,
         where: str | None = None,
-        **values: Any,
+        **values: object,
     ) -> None:
         super().__init__(id, where, **values)
         # TRANSITION: texts given in the call, until every message stands in the catalogue
@@ -116,6 +121,19 @@ class Problem(_Message):
         """Return what a reader can do; empty where there is nothing to do."""
         return self._texts["next"] if self._texts else super().next_step
 
+    def to_wire(self) -> dict[str, Json]:
+        """Return the message as JSON that `from_wire` reads."""
+        texts: Json = dict(self._texts) if self._texts else None
+        return {**super().to_wire(), **({"texts": texts} if texts else {})}
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Json]) -> Self:
+        """Read what `to_wire` returned."""
+        made = super().from_wire(data)
+        if texts := data.get("texts"):
+            made._texts = cast("dict[str, str]", texts)
+        return made
+
     def as_json(self) -> dict[str, str | None]:
         """Return the message, worded, as the JSON that the command line and the server answer with."""
         return {
@@ -128,25 +146,25 @@ class Problem(_Message):
 
 
 @final
-class Notice(_Message):
+class Notice(Message):
     """One thing worth knowing that stops nothing: a warning, or a note. `column` and `count` are values of it."""
 
     __slots__ = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return the notice as a program reads it: id, the column and the count it is about, text and fix."""
         return {
             "id": self.id,
-            "column": self.values.get("column"),
-            "count": self.values.get("count"),
+            "column": _to_wire(self.values.get("column")),
+            "count": _to_wire(self.values.get("count")),
             "text": self.found,
             "fix": self.next_step or None,
         }
 
 
 @final
-class Phrase(_Message):
-    """A translated text that is a value of another message; it has the part `found` alone."""
+class Phrase(Message):
+    """A translated text that stands alone on a screen or as a value of a message; it has the part `found` alone."""
 
     __slots__ = ()
 
@@ -159,32 +177,42 @@ class Phrase(_Message):
 
 @final
 class ValueProblem(ValueError):  # noqa: N818 - names a finding about one value, which a caller turns into an error
-    """One value that a kind does not take: `message` has what was found and the rule.
+    """One value that a kind, or a key of the project file, does not take; `message` is the whole finding.
 
-    ValueProblem("value.not-a-number", shown=…)
+        ValueProblem("value.not-a-number", shown=…)
+
+    A validator of the project file's sections raises it too; the message then gets the key's place.
     """
 
-    def __init__(self, id: str, **values: Any) -> None:  # noqa: A002 - the field's name
-        self.message = Problem(id, **values)
+    def __init__(self, id: str, **values: object) -> None:  # noqa: A002 - the field's name
+        self.message = Problem(id, None, None, None, None, **values)
         super().__init__(id)
 
     @property
     def rule(self) -> str:
-        """Return the rule: `must be a number`."""
+        """Return the rule."""
         return self.message.rule
 
     @property
     def found(self) -> str:
-        """Return what was found: `the text 'abc'`."""
+        """Return what was found."""
         return self.message.found
 
     def __str__(self) -> str:
-        return f"{self.rule}; found {self.found}"
+        return str(self.message)
 
 
-def _to_wire(value: Any) -> Any:
-    return {"phrase": value.to_wire()} if isinstance(value, Phrase) else value
+def _to_wire(value: object) -> Json:
+    """Return a value of a message as JSON: a message with the name of its class, a list one by one."""
+    if isinstance(value, Message):
+        return {"message": type(value).__name__, **value.to_wire()}
+    if isinstance(value, list | tuple):
+        return [_to_wire(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def _from_wire(value: Any) -> Any:
-    return Phrase.from_wire(value["phrase"]) if isinstance(value, Mapping) and "phrase" in value else value
+def _from_wire(value: Json) -> object:
+    if isinstance(value, dict):
+        known: tuple[type[Message], ...] = (Problem, Notice, Phrase)
+        return next(one for one in known if one.__name__ == value["message"]).from_wire(value)
+    return [_from_wire(one) for one in value] if isinstance(value, list) else value

@@ -6,36 +6,43 @@ import importlib.metadata
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+from modelwright.core import extras
+from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.results.machine_results import DoctorReport, DoctorRow
 
-NEEDED = {  # what a verb needs, by the extra that brings it
-    "learn": ("torch", "transformers", "polars", "lightgbm", "onnx", "scikit-learn"),
-    "serve": ("onnxruntime", "tokenizers", "starlette", "uvicorn", "prometheus-client"),
-}
+LEAST_FREE_BYTES = 2 * 10**9  # a pretrained encoder, its export and a package fit several times
 
 
 def doctor(folder: Path) -> DoctorReport:
     """Say what is missing on this machine; `folder` lies on the disk that artifacts are to be kept on."""
-    rows = [
-        DoctorRow("Python", "ok", platform.python_version()),
-        DoctorRow("cores", "ok", str(len(os.sched_getaffinity(0)))),
-        _space(folder),
-    ]
-    for extra, distributions in NEEDED.items():
-        for name in distributions:
+    cores = str(len(os.sched_getaffinity(0)))
+    return DoctorReport(
+        (
+            DoctorRow("Python", "ok", platform.python_version()),
+            DoctorRow(str(Phrase("doctor.cores")), "ok", cores),
+            _space(folder),
+            *_libraries(extras.SERVE, "missing"),
+            *_libraries(extras.LEARN, "note", besides=extras.distributions(extras.SERVE)),
+        )
+    )
+
+
+def _libraries(extra: str, if_missing: str, besides: tuple[str, ...] = ()) -> Iterator[DoctorRow]:
+    for name in extras.distributions(extra):
+        if name not in besides:
             try:
-                rows.append(DoctorRow(name, "ok", importlib.metadata.version(name)))
+                yield DoctorRow(name, "ok", importlib.metadata.version(name))
             except importlib.metadata.PackageNotFoundError:
-                state = "missing" if extra == "serve" else "note"
-                rows.append(DoctorRow(name, state, "not installed", f"pip install 'modelwright[{extra}]'"))
-    return DoctorReport(tuple(rows))
+                absent = str(Phrase("doctor.not-installed"))
+                yield DoctorRow(name, if_missing, absent, f"pip install 'modelwright[{extra}]'")
 
 
 def _space(folder: Path) -> DoctorRow:
     free = shutil.disk_usage(folder).free
-    state = "ok" if free > 2 * 10**9 else "missing"
-    next_step = "" if state == "ok" else "free some: `modelwright gc`"
-    return DoctorRow("free disk", state, format_quantity(free, Unit.BYTES), next_step)
+    state = "ok" if free > LEAST_FREE_BYTES else "missing"
+    next_step = "" if state == "ok" else str(Phrase("doctor.free-space"))
+    return DoctorRow(str(Phrase("doctor.disk")), state, format_quantity(free, Unit.BYTES), next_step)

@@ -1,0 +1,212 @@
+"""Messages: what the source says and what the catalogue holds are the same, in every language."""
+
+import pickle
+import string
+
+import pytest
+from message_calls import calls
+
+from modelwright.core.messages import DataError, Notice, Phrase, Problem, ValueProblem, catalog
+
+OLD_FORM = 204  # calls that still word themselves: falls to 0
+PASSES_ON = {
+    "core/requirements/requirement.py",
+    "core/messages/message.py",
+    "runtime/worker/channel.py",
+}  # reads a sent message, or wraps one
+BLANK_ENDS = {catalog.COMMA, "problem.next", "problem.rule", "problem.where"}  # joined with what follows
+
+
+@pytest.fixture
+def catalogue(monkeypatch):
+    """Stand a catalogue of the test's own in for a language: `catalogue(en={…}, zh={…})`."""
+
+    def given(**texts):
+        made = {
+            name: {id_: catalog._entry(parts) for id_, parts in entries.items()}
+            for name, entries in texts.items()
+        }
+        monkeypatch.setattr(catalog, "entries", lambda name: made.get(name, {}))
+
+    yield given
+    catalog.use("en")
+
+
+def own():
+    return [call for call in calls() if call.place.partition(":")[0] not in PASSES_ON]
+
+
+def test_every_message_names_its_id():
+    assert [call.place for call in own() if call.id is None] == []
+
+
+def test_every_message_is_in_the_catalogue():
+    known = catalog.entries("en")
+    missing = {call.id: call.place for call in own() if not call.texts and call.id not in known}
+    assert missing == {}
+
+
+def test_messages_that_word_themselves_become_fewer():
+    assert sum(call.texts for call in own()) <= OLD_FORM
+
+
+def test_every_entry_is_used():
+    assert sorted(catalog.entries("en").keys() - {call.id for call in own()} - {catalog.COMMA}) == []
+
+
+def test_calls_and_texts_have_the_same_values():
+    known = catalog.entries("en")
+    wrong = []
+    for call in own():
+        if call.texts or call.id not in known:
+            continue
+        entry = known[call.id]
+        loose = {"column", "count"} if call.kind == "Notice" else set()
+        if more := call.names - catalog.parameters(entry) - loose:
+            wrong.append(f"{call.place}: {call.id} shows no {sorted(more)}")
+        for part, wordings in entry.items() if not call.open_ended else ():
+            if not set(catalog.placeholders(wordings[-1].text)) <= call.names:
+                wrong.append(f"{call.place}: the last wording of {call.id}.{part} needs more than is given")
+    assert wrong == []
+
+
+def test_every_value_of_a_text_is_given_by_some_call():
+    given: dict[str, set[str]] = {}
+    passing = {call.id for call in own() if call.open_ended}
+    for call in own():
+        given.setdefault(call.id, set()).update(call.names)
+    missing = {
+        id_: sorted(names)
+        for id_, entry in catalog.entries("en").items()
+        if id_ in given and id_ not in passing and (names := catalog.parameters(entry) - given[id_])
+    }
+    assert missing == {}
+
+
+@pytest.mark.parametrize("language", catalog.languages())
+def test_a_catalogue_is_well_formed(language):
+    ids = list(catalog.entries(language))
+    assert ids == sorted(ids), "entries are sorted by id"
+    for id_, entry in catalog.entries(language).items():
+        assert "found" in entry, id_
+        assert set(entry) <= set(catalog.PARTS), id_
+        for wording in (one for wordings in entry.values() for one in wordings):
+            assert wording.text == wording.text.strip() or id_ in BLANK_ENDS, f"{id_}: white space at an end"
+            for _, name, spec, conversion in string.Formatter().parse(wording.text):
+                assert name is None or name, f"{id_}: a placeholder without a name"
+                assert conversion is None or conversion in "rs", id_
+                assert spec is None or "{" not in spec, id_
+
+
+@pytest.mark.parametrize("language", [name for name in catalog.languages() if name != "en"])
+def test_another_language_has_the_same_entries_with_the_same_values(language):
+    english, other = catalog.entries("en"), catalog.entries(language)
+    assert sorted(english) == sorted(other)
+    for id_, entry in english.items():
+        assert set(entry) == set(other[id_]), id_
+        extra = catalog.parameters(other[id_]) - catalog.parameters(entry)
+        assert not extra, f"{id_}: {sorted(extra)} is no value of it"
+
+
+def test_the_first_wording_that_holds_is_taken(catalogue):
+    catalogue(
+        en={
+            "a.b": {
+                "found": [
+                    "did you mean {near}?",
+                    {"when": "own", "text": "your own"},
+                    {"when": "count=1", "text": "one"},
+                    "{count:,} of them",
+                ]
+            }
+        }
+    )
+    assert Phrase("a.b", near="x", count=1).found == "did you mean x?"
+    assert Phrase("a.b", near=None, own=True, count=1).found == "your own"
+    assert Phrase("a.b", near=None, own=False, count=1).found == "one"
+    assert Phrase("a.b", near=None, count=1234).found == "1,234 of them"
+    with pytest.raises(AssertionError, match=r"a\.b"):
+        _ = Phrase("a.b", count=None).found
+
+
+def test_a_list_a_name_and_a_part_are_formatted(catalogue):
+    catalogue(
+        en={
+            "list.comma": {"found": ", "},
+            "v": {"found": "'abc'", "rule": "must be a number"},
+            "p": {"found": "{value.found}: {value.rule}; there are {names:code}, {name:code} ({{}})"},
+        }
+    )
+    value = ValueProblem("v").message
+    said = Problem("p", value=value, names=["a", "b"], name="c").found
+    assert said == "'abc': must be a number; there are `a`, `b`, `c` ({})"
+
+
+def test_a_language_that_lacks_a_message_shows_it_in_english(catalogue):
+    catalogue(en={"a": {"found": "one"}, "b": {"found": "two"}}, zh={"a": {"found": "一"}})
+    catalog._current = "zh"
+    assert (Phrase("a").found, Phrase("b").found) == ("一", "two")
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "en_GB.UTF-8"}, "en"),
+        ({"LANG": "de_DE", "MODELWRIGHT_LANG": "zh"}, "zh"),
+        ({"MODELWRIGHT_LANG": "zh-Hans"}, "zh"),
+        ({"MODELWRIGHT_LANG": "", "LC_MESSAGES": "zh_TW"}, "zh"),
+        ({"MODELWRIGHT_LANG": "xx"}, "en"),
+    ],
+)
+def test_the_environment_names_the_language(environment, name, monkeypatch):
+    monkeypatch.setattr(catalog, "languages", lambda: ("en", "zh"))
+    assert catalog.preferred(environment) == name
+
+
+def test_a_message_crosses_a_wire_and_is_worded_there(catalogue):
+    catalogue(
+        en={"list.comma": {"found": ", "}, "p": {"found": "{inner}, {n}, {names}"}, "q": {"found": "in {a}"}}
+    )
+    sent = Problem("p", where="a.csv", inner=Phrase("q", a=1), n=2.5, names=("x", "y"))
+    read = Problem.from_wire(sent.to_wire())
+    assert str(read) == str(sent) == "a.csv: in 1, 2.5, x, y"
+    assert read.at("b.csv").where == "b.csv"
+
+
+def test_a_message_reads_place_finding_rule_next_step(catalogue):
+    catalogue(en={"p": {"found": "f {x}", "rule": "r", "next": "n"}, "q": {"found": "f"}})
+    assert str(Problem("p", where="w", x=1)) == "w: f 1 (r): n"
+    assert str(ValueProblem("q")) == "f"
+    assert Problem("p", where="w", x=1).as_json() == {
+        "id": "p", "rule": "r", "found": "f 1", "next": "n", "where": "w",
+    }  # fmt: skip
+
+
+def test_a_notice_is_read_by_programs(catalogue):
+    catalogue(en={"n": {"found": "{count} in {column}", "next": "look"}, "m": {"found": "so"}})
+    assert Notice("n", column="age", count=3).as_json() == {
+        "id": "n", "column": "age", "count": 3, "text": "3 in age", "fix": "look",
+    }  # fmt: skip
+    assert Notice("m").as_json() == {"id": "m", "column": None, "count": None, "text": "so", "fix": None}
+
+
+def test_an_error_is_worded_when_it_is_read_and_crosses_processes(catalogue):
+    error = DataError([Problem("late", x=1), Problem("late", x=2)])
+    catalogue(en={"late": {"found": "found {x}"}})
+    assert str(pickle.loads(pickle.dumps(error))) == str(error) == "found 1\nfound 2"
+
+
+def test_nothing_is_read_before_something_is_said():
+    import subprocess
+    import sys
+
+    code = (
+        "import modelwright.core.messages as m; from modelwright.core.messages import catalog;"
+        "e = m.DataError(m.Problem('list.comma')); print(catalog.entries.cache_info().currsize); str(e);"
+        "print(catalog.entries.cache_info().currsize)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "1"]

@@ -1,0 +1,51 @@
+"""Finds in the source, without running it, every message that the package can give."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+import modelwright
+
+PACKAGE = Path(modelwright.__file__).parent
+CLASSES = {"Problem", "Notice", "Phrase", "ValueProblem"}
+NO_VALUE = {"where", "id"}  # parameters of every message, that no text shows
+
+
+@dataclass(frozen=True)
+class Call:
+    """One `Problem("id", name=…)`: `open_ended` where it passes `**values` on, `texts` where it words itself."""
+
+    id: str | None
+    place: str
+    kind: str
+    names: frozenset[str]
+    open_ended: bool
+    texts: bool
+
+
+def calls():
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name in CLASSES:
+                    found.append(_call(node, name, path.relative_to(PACKAGE).as_posix()))
+    return found
+
+
+def _call(node, kind, path):
+    given = {word.arg: word.value for word in node.keywords if word.arg}
+    first = node.args[0] if node.args else given.get("id")
+    is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
+    transition = kind == "Problem" and (len(node.args) > 2 or {"rule", "found", "next_step"} & given.keys())
+    return Call(
+        id=first.value if is_text else None,
+        place=f"{path}:{node.lineno}",
+        kind=kind,
+        names=frozenset(given) - NO_VALUE,
+        open_ended=any(word.arg is None for word in node.keywords)
+        or any(isinstance(a, ast.Starred) for a in node.args),
+        texts=bool(transition),
+    )
