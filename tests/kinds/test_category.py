@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from modelwright import kinds
-from modelwright.core.outcomes import ClassOutcomes
 from modelwright.core.messages import ValueProblem
-from modelwright.kinds.contract.common import Answer, Role
+from modelwright.core.outcomes import ClassOutcomes
 from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.contract.common import Answer, Role
 
-CATEGORY = kinds.get("category")
+CATEGORY = kinds.value("category")
+ARRAYS = kinds.arrays("category")
 STATE = CategoryState(("a", "b", "é"))
 
 
 def log_loss(logits: np.ndarray, truth: np.ndarray, state: CategoryState) -> float:
-    outcomes = CATEGORY.outcomes([state.classes[t] for t in truth], {"logits": logits}, state)
+    outcomes = ARRAYS.outcomes([state.classes[t] for t in truth], {"logits": logits}, state, {})
     assert isinstance(outcomes, ClassOutcomes)
     return float(-np.log(outcomes.probabilities[np.arange(len(truth)), truth]).mean())
 
@@ -43,42 +44,42 @@ def test_refuses_what_is_no_name(cell: object) -> None:
 
 
 def test_classes_are_sorted_by_code_point_and_missing_ones_are_none() -> None:
-    state = CATEGORY.fit(["é", None, "b", "Z", "a", "b"])
+    state = ARRAYS.fit(["é", None, "b", "Z", "a", "b"])
     assert state.classes == ("Z", "a", "b", "é")
 
 
 def test_an_output_needs_two_classes_and_an_input_none() -> None:
-    assert CATEGORY.fit(["a", "a"]).classes == ("a",)
-    assert CATEGORY.fit([]).classes == ()
+    assert ARRAYS.fit(["a", "a"]).classes == ("a",)
+    assert ARRAYS.fit([]).classes == ()
     with pytest.raises(ValueProblem, match="at least two classes"):
-        CATEGORY.fit(["a", None], role=Role.OUTPUT)
+        ARRAYS.fit(["a", None], role=Role.OUTPUT)
     with pytest.raises(ValueProblem, match="at least two classes"):
-        CATEGORY.targets([], CategoryState(("a",)))
+        ARRAYS.encode_truth([], {}, CategoryState(("a",)))["index"]
     with pytest.raises(ValueProblem, match="threshold"):
-        CATEGORY.fit(["a", "b"], threshold=1.5)
+        ARRAYS.fit(["a", "b"], threshold=1.5)
 
 
 def test_index_zero_is_missing_or_unseen() -> None:
-    assert CATEGORY.encode(["a", "é", None, "unseen"], STATE)["index"].tolist() == [1, 3, 0, 0]
-    assert CATEGORY.targets(["a", "é", None, "unseen"], STATE).tolist() == [0, 2, -1, -1]
+    assert ARRAYS.encode(["a", "é", None, "unseen"], STATE)["index"].tolist() == [1, 3, 0, 0]
+    assert ARRAYS.encode_truth(["a", "é", None, "unseen"], {}, STATE)["index"].tolist() == [0, 2, -1, -1]
 
 
 def test_confidence_is_the_softmax_at_the_temperature() -> None:
     logits = np.array([[0.0, 2.0, 0.0]], dtype=np.float32)
-    plain = CATEGORY.decode({"logits": logits}, STATE)[0]
+    plain = ARRAYS.decode({"logits": logits}, STATE, {})[0]
     assert plain.value == "b"
     assert plain.confidence == pytest.approx(np.exp(2) / (np.exp(2) + 2))
-    warm = CATEGORY.decode({"logits": logits}, CategoryState(STATE.classes, temperature=2.0))[0]
+    warm = ARRAYS.decode({"logits": logits}, CategoryState(STATE.classes, temperature=2.0), {})[0]
     assert warm.confidence == pytest.approx(np.exp(1) / (np.exp(1) + 2))
 
 
 def test_abstains_below_the_threshold_only() -> None:
     logits = np.array([[0.0, 9.0, 0.0], [0.1, 0.0, 0.0]], dtype=np.float32)
     state = CategoryState(STATE.classes, threshold=0.9)
-    answers = CATEGORY.decode({"logits": logits}, state)
+    answers = ARRAYS.decode({"logits": logits}, state, {})
     assert [answer.value for answer in answers] == ["b", None]
     assert answers[1].confidence == pytest.approx(0.356, abs=0.001)
-    outcomes = CATEGORY.outcomes(["b", "a"], {"logits": logits}, state)
+    outcomes = ARRAYS.outcomes(["b", "a"], {"logits": logits}, state, {})
     assert outcomes.predicted.tolist() == [1, -1]
 
 
@@ -89,33 +90,33 @@ def test_calibration_finds_the_temperature_that_made_the_labels(sharpness: float
     noise = rng.gumbel(size=true_logits.shape)
     truth = (true_logits + noise).argmax(axis=1)  # drawn from softmax(true_logits)
     logits = (true_logits * sharpness).astype(np.float32)
-    state = CATEGORY.calibrate({"logits": logits}, [STATE.classes[t] for t in truth], STATE)
+    state = ARRAYS.calibrate({"logits": logits}, [STATE.classes[t] for t in truth], STATE)
     assert state.temperature == pytest.approx(sharpness, rel=0.05)
     assert log_loss(logits, truth, state) <= log_loss(logits, truth, STATE) + 1e-9
 
 
 def test_calibration_is_guarded() -> None:
     logits = np.eye(3, dtype=np.float32)
-    perfect = CATEGORY.calibrate({"logits": logits}, list(STATE.classes), STATE)
+    perfect = ARRAYS.calibrate({"logits": logits}, list(STATE.classes), STATE)
     assert 0.05 <= perfect.temperature < 1.0
-    confident = CATEGORY.decode({"logits": logits}, perfect)[0].confidence
+    confident = ARRAYS.decode({"logits": logits}, perfect, {})[0].confidence
     assert confident is not None
     assert confident < 0.95  # three right answers are no reason to be certain
-    assert CATEGORY.calibrate({"logits": logits}, [None, "unseen", None], STATE).temperature == 1.0
-    assert CATEGORY.calibrate({"logits": logits * 0}, ["a", "b", "a"], STATE).temperature == 1.0
-    assert CATEGORY.calibrate({"logits": logits[:0]}, [], STATE).temperature == 1.0
-    worse = CATEGORY.calibrate({"logits": logits}, ["b", "é", "a"], STATE)
+    assert ARRAYS.calibrate({"logits": logits}, [None, "unseen", None], STATE).temperature == 1.0
+    assert ARRAYS.calibrate({"logits": logits * 0}, ["a", "b", "a"], STATE).temperature == 1.0
+    assert ARRAYS.calibrate({"logits": logits[:0]}, [], STATE).temperature == 1.0
+    worse = ARRAYS.calibrate({"logits": logits}, ["b", "é", "a"], STATE)
     assert worse.temperature == 20.0
 
 
 def test_a_body_that_answers_no_numbers_is_a_fault() -> None:
     logits = np.array([[0.0, np.nan, 0.0]], dtype=np.float32)
     with pytest.raises(FloatingPointError):
-        CATEGORY.decode({"logits": logits}, STATE)
+        ARRAYS.decode({"logits": logits}, STATE, {})
     with pytest.raises(FloatingPointError):
-        CATEGORY.calibrate({"logits": logits}, ["a"], STATE)
+        ARRAYS.calibrate({"logits": logits}, ["a"], STATE)
 
 
 def test_huge_logits_do_not_overflow() -> None:
     logits = np.array([[3e38, -3e38, 0.0]], dtype=np.float32)
-    assert CATEGORY.decode({"logits": logits}, STATE) == [Answer("a", 1.0)]
+    assert ARRAYS.decode({"logits": logits}, STATE, {}) == [Answer("a", 1.0)]

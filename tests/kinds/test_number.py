@@ -10,7 +10,8 @@ from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Answer
 from modelwright.kinds.number.arrays import NumberState
 
-NUMBER = kinds.get("number")
+NUMBER = kinds.value("number")
+ARRAYS = kinds.arrays("number")
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -64,54 +65,56 @@ def test_a_written_float_reads_back(number: float) -> None:
 
 def test_standardises_in_float64() -> None:
     values = [1_700_000_000.0 + step for step in range(5)]  # times: float32 alone would round them together
-    state = NUMBER.fit(values)
+    state = ARRAYS.fit(values)
     assert state.mean == pytest.approx(1_700_000_002.0)
     assert state.deviation == pytest.approx(np.sqrt(2.0))
-    arrays = NUMBER.encode([*values, None], state)
+    arrays = ARRAYS.encode([*values, None], state)
     assert arrays["value"][:5] == pytest.approx((np.arange(5) - 2) / np.sqrt(2.0), abs=1e-6)
     assert (arrays["value"][5], arrays["missing"].tolist()) == (0.0, [0, 0, 0, 0, 0, 1])
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, -7.0, 1e300, 5e-324])
 def test_a_constant_column_has_deviation_one(constant: float) -> None:
-    state = NUMBER.fit([constant] * 10)
+    state = ARRAYS.fit([constant] * 10)
     assert state == NumberState(pytest.approx(constant), 1.0)
-    assert NUMBER.encode([constant], state)["value"] == pytest.approx([0.0], abs=1e-6 + abs(constant) * 1e-15)
+    assert ARRAYS.encode([constant], state)["value"] == pytest.approx([0.0], abs=1e-6 + abs(constant) * 1e-15)
 
 
 def test_nothing_to_fit_on() -> None:
-    assert NUMBER.fit([None, None]) == NumberState(0.0, 1.0)
-    assert NUMBER.fit([]) == NumberState(0.0, 1.0)
+    assert ARRAYS.fit([None, None]) == NumberState(0.0, 1.0)
+    assert ARRAYS.fit([]) == NumberState(0.0, 1.0)
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=20), FLOATS)
 def test_arrays_are_finite_for_any_floats(training: list[float], later: float) -> None:
-    state = NUMBER.fit(training)
+    state = ARRAYS.fit(training)
     assert np.isfinite([state.mean, state.deviation]).all()
     assert state.deviation > 0
-    assert np.isfinite(NUMBER.encode([later], state)["value"]).all()
+    assert np.isfinite(ARRAYS.encode([later], state)["value"]).all()
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=20))
 @example([0.0, 5e-324])
 def test_decoding_turns_targets_back(values: list[float]) -> None:
-    state = NUMBER.fit(values)
-    answers = NUMBER.decode({"value": NUMBER.targets(values, state)}, state)
+    state = ARRAYS.fit(values)
+    answers = ARRAYS.decode({"value": ARRAYS.encode_truth(values, {}, state)["value"]}, state, {})
     tolerance = 1e-5 * (state.deviation + max(map(abs, values)))
     assert [answer.value for answer in answers] == pytest.approx(values, abs=max(tolerance, 1e-30))
 
 
 def test_outcomes_are_in_the_outputs_own_unit() -> None:
     state = NumberState(100.0, 10.0)
-    outcomes = NUMBER.outcomes([90.0, None], {"value": np.array([-1.0, 2.0], dtype=np.float32)}, state)
+    outcomes = ARRAYS.outcomes([90.0, None], {"value": np.array([-1.0, 2.0], dtype=np.float32)}, state, {})
     assert outcomes.predicted.tolist() == [90.0, 120.0]
     assert outcomes.truth[0] == 90.0
     assert np.isnan(outcomes.truth[1])
-    assert np.isnan(NUMBER.targets([None], state)[0])
+    assert np.isnan(ARRAYS.encode_truth([None], {}, state)["value"][0])
 
 
 def test_answers_have_no_confidence_and_are_finite() -> None:
-    assert NUMBER.decode({"value": np.array([0.5], dtype=np.float32)}, NumberState(1.0, 2.0)) == [Answer(2.0)]
+    assert ARRAYS.decode({"value": np.array([0.5], dtype=np.float32)}, NumberState(1.0, 2.0), {}) == [
+        Answer(2.0)
+    ]
     for broken in (np.nan, np.inf):
         with pytest.raises(FloatingPointError):
-            NUMBER.decode({"value": np.array([broken], dtype=np.float32)}, NumberState(1.0, 2.0))
+            ARRAYS.decode({"value": np.array([broken], dtype=np.float32)}, NumberState(1.0, 2.0), {})

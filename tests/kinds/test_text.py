@@ -6,19 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples_text import tokenizer
 from tokenizers import Tokenizer
 
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Dumped
 from modelwright.kinds.text.arrays import TextState
+from modelwright.kinds.text.samples import tokenizer
 
-TEXT = kinds.get("text")
+TEXT = kinds.value("text")
+ARRAYS = kinds.arrays("text")
 
 
 def fit(values: list[str | None], **options: object) -> TextState:
-    state = TEXT.fit(values, tokenizer=tokenizer(), **options)
+    state = ARRAYS.fit(values, tokenizer=tokenizer(), **options)
     assert isinstance(state, TextState)
     return state
 
@@ -48,19 +49,19 @@ def test_length_is_counted_in_the_canonical_form() -> None:
 
 def test_a_message_quotes_only_the_beginning() -> None:
     with pytest.raises(ValueProblem) as refused:
-        kinds.get("number").parse("y" * 10_000)
+        kinds.value("number").parse("y" * 10_000)
     assert len(str(refused.value)) < 150
 
 
 def test_truncates_pads_to_the_longest_of_the_batch_and_ignores_the_files_own_settings() -> None:
     state = fit(["abc"], max_length=20, limit=32)
-    arrays = TEXT.encode(["ab", "a" * 50, None, ""], state)
+    arrays = ARRAYS.encode(["ab", "a" * 50, None, ""], state)
     assert arrays["ids"].shape == (4, 20)  # the file says 16, and pads to 16
     assert arrays["ids"][0, :5].tolist() == [2, 4, 5, 3, 0]
     assert arrays["mask"].sum(axis=1).tolist() == [4, 20, 2, 2]
     assert arrays["ids"][1, -1] == 3  # the closing token survives the cut
-    assert TEXT.encode(["ab"], state)["ids"].shape == (1, 4)
-    assert TEXT.encode([], state)["ids"].shape[0] == 0
+    assert ARRAYS.encode(["ab"], state)["ids"].shape == (1, 4)
+    assert ARRAYS.encode([], state)["ids"].shape[0] == 0
 
 
 def test_length_holds_99_percent_of_the_training_texts_whole() -> None:
@@ -74,11 +75,11 @@ def test_length_holds_99_percent_of_the_training_texts_whole() -> None:
 
 def test_refuses_what_it_cannot_encode_with() -> None:
     with pytest.raises(ValueProblem, match="needs the tokenizer"):
-        TEXT.fit(["a"])
+        ARRAYS.fit(["a"])
     with pytest.raises(ValueProblem, match="must be a tokenizer"):
-        TEXT.fit(["a"], tokenizer=b"{}")
+        ARRAYS.fit(["a"], tokenizer=b"{}")
     with pytest.raises(ValueProblem, match="must be a tokenizer"):
-        TEXT.load(Dumped({"max_length": 8, "pad_id": 0}, {"tokenizer.json": b"\xff"}))
+        ARRAYS.load(Dumped({"max_length": 8, "pad_id": 0}, {"tokenizer.json": b"\xff"}))
     for length in (2, 33):
         with pytest.raises(ValueProblem, match=f"found {length}"):
             fit(["a"], max_length=length, limit=32)
@@ -88,8 +89,8 @@ def test_a_text_without_tokens_has_one_unmasked_pad() -> None:
     built = Tokenizer.from_str(tokenizer().decode())
     built.no_padding()
     without = Tokenizer(built.model).to_str().encode()
-    state = TEXT.fit(["a"], tokenizer=without)
-    arrays = TEXT.encode(["", "a"], state)
+    state = ARRAYS.fit(["a"], tokenizer=without)
+    arrays = ARRAYS.encode(["", "a"], state)
     assert arrays["ids"].tolist() == [[0], [4]]
     assert arrays["mask"].tolist() == [[1], [1]]
 
@@ -97,11 +98,11 @@ def test_a_text_without_tokens_has_one_unmasked_pad() -> None:
 def test_threads_share_one_state() -> None:
     state = fit(["abc"], max_length=12, limit=32)
     texts = [f"what is {letter}?" * (1 + place % 3) for place, letter in enumerate("abcdefgh")]
-    expected = [TEXT.encode([text], state)["ids"].tolist() for text in texts]
+    expected = [ARRAYS.encode([text], state)["ids"].tolist() for text in texts]
     found: list[list[object]] = []
 
     def work() -> None:
-        found.append([TEXT.encode([text], state)["ids"].tolist() for text in texts * 20])
+        found.append([ARRAYS.encode([text], state)["ids"].tolist() for text in texts * 20])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -117,9 +118,9 @@ def test_the_embedded_tokenizer() -> None:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     content = (Path(spec.submodule_search_locations[0]) / "model" / "tokenizer.json").read_bytes()
-    state = TEXT.fit(["Does Medicare cover dental?"] * 3, tokenizer=content)
+    state = ARRAYS.fit(["Does Medicare cover dental?"] * 3, tokenizer=content)
     assert state.max_length == 8
     assert state.pad_id == 0
-    arrays = TEXT.encode(["Does Medicare cover dental?", "hello"], state)
+    arrays = ARRAYS.encode(["Does Medicare cover dental?", "hello"], state)
     assert arrays["ids"][1].tolist() == [101, 7592, 102, 0, 0, 0, 0]
     assert np.array_equal(arrays["mask"].sum(axis=1), [7, 3])

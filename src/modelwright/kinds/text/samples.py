@@ -35,7 +35,7 @@ class TextSamples(Samples):
 
     def values(self) -> Sequence[Any]:
         """Return texts of different lengths, one of them empty, some missing."""
-        return ["", None, *("what is it? 你好 " * times for times in range(1, 20)), "x"]
+        return ["", None, *(" ".join(["what is it? 你好"] * times) for times in range(1, 20)), "x"]
 
     def column(self) -> Sequence[object]:
         """Return texts that do not repeat."""
