@@ -66,14 +66,14 @@ def _ids(text: str) -> list[str]:
     return [problem.id for problem in caught.value.problems]
 
 
-def test_all_problems_are_told_together_with_columns():
+def test_all_problems_are_reported_together_with_columns():
     with pytest.raises(ProjectError) as caught:
         Signature.parse("v2(q text, id: x) -> q: 3, confidence: category")
-    told = {problem.id: problem.found for problem in caught.value.problems}
-    assert told.keys() >= {
+    found = {problem.id: problem.found for problem in caught.value.problems}
+    assert found.keys() >= {
         "signature.reserved-function", "signature.name", "signature.kind", "signature.reserved-field",
     }  # fmt: skip
-    assert told["signature.name"] == "the input name 'q text' at column 4"
+    assert found["signature.name"] == "`q text` cannot be the name of an input (column 4)"
 
 
 @pytest.mark.parametrize(

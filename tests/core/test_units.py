@@ -74,7 +74,7 @@ def test_reads_base_units(text, unit, value):
         ("15", Unit.SECONDS, "unit.symbol"),
         (15, Unit.SECONDS, "unit.symbol"),
         ("60", Unit.BYTES, "unit.symbol"),
-        ("60 MiB", Unit.BYTES, "unit.symbol"),
+        ("60 XB", Unit.BYTES, "unit.symbol"),
         ("60 ms", Unit.BYTES, "unit.symbol"),
         ("97 ms", Unit.FRACTION, "unit.symbol"),
         ("50", Unit.PER_SECOND, "unit.symbol"),
@@ -86,7 +86,7 @@ def test_reads_base_units(text, unit, value):
         (True, Unit.NUMBER, "unit.number"),
     ],
 )
-def test_a_wrong_unit_is_told(text, unit, id):  # noqa: A002
+def test_a_wrong_unit_is_named(text, unit, id):  # noqa: A002
     with pytest.raises(ProjectError) as caught:
         parse_quantity(text, unit)
     assert caught.value.problems[0].id == id

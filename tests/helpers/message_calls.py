@@ -19,6 +19,7 @@ class Call:
     place: str
     kind: str
     names: frozenset[str]
+    constants: tuple[tuple[str, object], ...]
     open_ended: bool
     texts: bool
 
@@ -45,6 +46,7 @@ def _call(node, kind, path):
         place=f"{path}:{node.lineno}",
         kind=kind,
         names=frozenset(given) - NO_VALUE,
+        constants=tuple((k, v.value) for k, v in given.items() if isinstance(v, ast.Constant)),
         open_ended=any(word.arg is None for word in node.keywords)
         or any(isinstance(a, ast.Starred) for a in node.args),
         texts=bool(transition),

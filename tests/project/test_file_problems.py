@@ -1,4 +1,4 @@
-"""What is said about a project file that is wrong: one gold message for each way to be wrong."""
+"""The messages about a project file that is wrong: one gold message for each way to be wrong."""
 
 import codecs
 from pathlib import Path
@@ -14,7 +14,7 @@ GOOD = 'function: "route(question: text) -> domain: category"\ndata: {source: x.
 
 
 @pytest.mark.parametrize("case", sorted(path.stem for path in GOLD.glob("*.yaml")))
-def test_a_wrong_file_is_told_in_plain_words(case, gold, tmp_path):
+def test_a_wrong_file_is_explained_in_plain_words(case, gold, tmp_path):
     path = tmp_path / "modelwright.yaml"
     path.write_bytes((GOLD / f"{case}.yaml").read_bytes())
     with pytest.raises(ProjectError) as caught:
@@ -30,10 +30,10 @@ def test_a_wrong_file_is_told_in_plain_words(case, gold, tmp_path):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (codecs.BOM_UTF16_LE + GOOD.encode("utf-16-le"), "UTF-16 text"),
-        (b"\x7fELF\x02\x00", "binary data (a zero byte at position 5)"),
-        (GOOD.encode() + "purpose: 保险".encode("gb18030"), "the byte 0xb1 on line 3"),
-        (b"#" * ((1 << 20) + 1), "1,048,577 bytes (at most 1,048,576)"),
+        (codecs.BOM_UTF16_LE + GOOD.encode("utf-16-le"), "the file is UTF-16 text"),
+        (b"\x7fELF\x02\x00", "the file is binary: there is a zero byte at position 5"),
+        (GOOD.encode() + "purpose: 保险".encode("gb18030"), "the byte 0xb1 on line 3 is not UTF-8"),
+        (b"#" * ((1 << 20) + 1), "the file has 1,048,577 bytes, more than 1,048,576"),
     ],
 )
 def test_what_is_no_text_is_named(tmp_path, content, found):
@@ -48,7 +48,10 @@ def test_what_is_no_text_is_named(tmp_path, content, found):
 
 
 def test_a_folder_and_a_missing_file_are_named(tmp_path):
-    for path, found in ((tmp_path, "a folder without one"), (tmp_path / "no.yaml", "nothing there")):
+    for path, found in (
+        (tmp_path, "there is no `modelwright.yaml` in this folder"),
+        (tmp_path / "no.yaml", "there is no such file"),
+    ):
         with pytest.raises(ProjectError) as caught:
             file.read(path)
         assert caught.value.problems[0].found == found
@@ -67,6 +70,29 @@ def test_a_mapping_gives_the_same_problems_with_keys_as_places():
         ("project.unknown-key", "data.sorce"),
         ("requirement.unknown-metric", "requirements.acuracy"),
     ]
+
+
+def test_the_old_spelling_of_a_key_is_refused_with_the_new_one():
+    content = {
+        "function": "f(x: text) -> y: category",
+        "data": {"source": "x.csv"},
+        "serve": {"max_body": "2 MiB"},
+    }
+    with pytest.raises(ProjectError) as caught:
+        file.from_mapping(content)
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.where) == ("project.renamed-key", "serve.max_body")
+    assert problem.found == "`serve.max_body` is now `serve.limits.body`"
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"), [("integer", "number"), ("String", "text"), ("numbr", "number"), ("xyz", None)]
+)
+def test_a_kind_is_known_by_other_words_too(word, kind):
+    with pytest.raises(ProjectError) as caught:
+        file.from_mapping({"function": f"f(x: {word}) -> y: category", "data": {"source": "x.csv"}})
+    (problem,) = caught.value.problems
+    assert problem.values["near"] == kind
 
 
 def test_a_problem_of_an_override_names_the_override(tmp_path):

@@ -112,7 +112,7 @@ def test_reading_needs_nothing_that_only_learning_has(tmp_path):
 import sys
 sys.modules.update(dict.fromkeys(("polars", "charset_normalizer", "torch", "sklearn")))
 from pathlib import Path
-from modelwright.project.asked import read
+from modelwright.project.input_file import read
 from modelwright.stages.data.config import DataConfig
 print(read(Path(sys.argv[1]), DataConfig()).rows)
 """

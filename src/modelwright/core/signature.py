@@ -12,7 +12,7 @@ from typing import Self
 from modelwright.core.messages import Problem, ProjectError
 
 RESERVED_FUNCTIONS = frozenset(
-    {"v2", "metrics", "feedback", "admin", "docs", "openapi"}
+    {"v1", "v2", "metrics", "feedback", "admin", "docs", "openapi"}
 )  # paths of the gateway
 RESERVED_FIELDS = frozenset(
     {"id"}
@@ -91,14 +91,7 @@ class Signature:
         seen: set[str] = set()
         for word, _ in (*inputs, *outputs):
             if word.text and word.text in seen:
-                problems.append(
-                    Problem(
-                        "signature.duplicate-field",
-                        "every input and output has a name of its own",
-                        f"a second field {word}",
-                        "rename one of them",
-                    )
-                )
+                problems.append(Problem("signature.duplicate-field", name=word.text, column=word.column))
             seen.add(word.text)
         if problems:
             raise ProjectError(problems)
@@ -112,9 +105,10 @@ class _Word:
     text: str
     at: int | None = None
 
-    def __str__(self) -> str:
-        shown = f"'{self.text}'" if self.text else "nothing"
-        return shown if self.at is None else f"{shown} at column {self.at + 1}"
+    @property
+    def column(self) -> int | None:
+        """Return the column where it begins (from 1), where that is known."""
+        return None if self.at is None else self.at + 1
 
 
 _Pair = tuple[_Word, _Word | None]  # a field's name and its kind (with `?`), None where no colon stands
@@ -145,64 +139,38 @@ def _field(pair: _Pair) -> Field:
 
 
 def _shapeless(text: str) -> Problem:
-    if "->" not in text:
-        found = f"no '->' in {text.strip()!r}" if text.strip() else "nothing"
-    elif "(" not in text.partition("->")[0]:
-        found = f"no '(' before '->' (column {text.index('->') + 1})"
-    else:
-        found = f"parentheses or commas that do not fit before '->' (column {text.index('->') + 1})"
-    return Problem(
-        "signature.syntax",
-        "a signature reads name(input: kind, …) -> output: kind, …",
-        found,
-        f"write it like {_EXAMPLE}",
-    )
+    column = text.index("->") + 1 if "->" in text else None
+    form = "empty" if not text.strip() else "fields"
+    if text.strip() and column is None:
+        form = "arrow"
+    elif column is not None and "(" not in text.partition("->")[0]:
+        form = "bracket"
+    return Problem("signature.syntax", form=form, text=text.strip(), column=column, example=_EXAMPLE)
 
 
 def _function_problems(name: _Word) -> Iterator[Problem]:
     yield from _name_problems("function", name)
     if name.text in RESERVED_FUNCTIONS or name.text == "openapi.json":
-        yield Problem(
-            "signature.reserved-function",
-            f"a function is not called {', '.join(sorted(RESERVED_FUNCTIONS))}: the gateway answers there",
-            f"the function {name}",
-            "choose another name",
-        )
+        reserved = sorted(RESERVED_FUNCTIONS)
+        yield Problem("signature.reserved-function", name=name.text, column=name.column, reserved=reserved)
 
 
 def _name_problems(what: str, name: _Word) -> Iterator[Problem]:
     if not name.text.isidentifier() or keyword.iskeyword(name.text) or name.text.startswith("_"):
-        yield Problem(
-            "signature.name",
-            "a name is letters, digits and underscores, begins with a letter, and is no keyword of Python",
-            f"the {what} name {name}",
-            "choose a name like 'question' or '问题'",
-        )
+        yield Problem("signature.name", what=what, name=name.text, column=name.column)
 
 
 def _side_problems(side: str, fields: list[_Pair]) -> Iterator[Problem]:
     if not fields:
-        yield Problem(
-            "signature.no-fields",
-            f"a function has at least one {side}",
-            f"no {side}",
-            f"write it like {_EXAMPLE}",
-        )
+        yield Problem("signature.no-fields", side=side, example=_EXAMPLE)
     for name, kind in fields:
         yield from _name_problems(side, name)
         if name.text in RESERVED_FIELDS or (side == "output" and name.text in RESERVED_OUTPUTS):
-            yield Problem(
-                "signature.reserved-field",
-                "no field is called id, and no output confidence or version: they stand beside the outputs",
-                f"the {side} {name}",
-                "choose another name; data.columns maps it to the name in the data",
-            )
+            yield Problem("signature.reserved-field", side=side, name=name.text, column=name.column)
         if kind is None or not kind.text.removesuffix("?").rstrip().isidentifier():
             yield Problem(
                 "signature.kind",
-                "every field names its kind after a colon, with ? where it may be missing",
-                f"the {side} {name} without a kind"
-                if kind is None
-                else f"the kind {kind} of the {side} '{name.text}'",
-                "write it like question: text, or age: number?",
+                name=name.text,
+                kind=kind.text if kind else None,
+                column=(kind or name).column,
             )

@@ -41,6 +41,14 @@ SYMBOLS: dict[Unit, dict[str, Decimal]] = {
 _ALSO_READ: dict[Unit, dict[str, Decimal]] = {
     Unit.BYTES: {"KiB": Decimal(2**10), "MiB": Decimal(2**20), "GiB": Decimal(2**30)},
 }
+_EXAMPLES = {  # how a quantity is written
+    Unit.FRACTION: "0.97",
+    Unit.SECONDS: "15 ms",
+    Unit.BYTES: "60 MB",
+    Unit.PER_SECOND: "50 /s",
+    Unit.OUTPUT: "2.5",
+    Unit.NUMBER: "0.3",
+}
 _ROUND = frozenset({"d", "h", "min"})  # 100 s is no finite decimal of minutes: written only where it is whole
 _QUANTITY = re.compile(r"\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(?P<symbol>\S*)\s*")
 
@@ -52,23 +60,16 @@ def parse_quantity(text: str | float, unit: Unit) -> float:
     """
     read = _QUANTITY.fullmatch(str(text)) if not isinstance(text, bool) else None
     if read is None or not math.isfinite(float(read["number"])):
-        raise ProjectError(
-            Problem(
-                "unit.number",
-                "a quantity is a finite number, followed by its unit",
-                repr(text),
-                f"write it like {_example(unit)}",
-            )
-        )
+        raise ProjectError(Problem("unit.number", given=str(text), example=_EXAMPLES[unit]))
     symbols = SYMBOLS[unit] | _ALSO_READ.get(unit, {})
     if read["symbol"] not in symbols:
-        named = ", ".join(symbol for symbol in symbols if symbol)
         raise ProjectError(
             Problem(
                 "unit.symbol",
-                f"the unit here is one of {named}" if named else "this quantity has no unit symbol",
-                f"{str(text).strip()!r}" + ("" if read["symbol"] else " without a unit"),
-                f"write it like {_example(unit)}",
+                given=str(text).strip(),
+                symbol=read["symbol"] or None,
+                symbols=[symbol for symbol in symbols if symbol] or None,
+                example=_EXAMPLES[unit],
             )
         )
     return float(Decimal(read["number"]) * symbols[read["symbol"]])
@@ -120,14 +121,3 @@ def _plain(number: Decimal) -> str:
     shift = number.as_tuple().exponent
     assert isinstance(shift, int), "a finite number"
     return format(number, "f") if -12 <= shift <= 15 else str(number)
-
-
-def _example(unit: Unit) -> str:
-    return {
-        Unit.FRACTION: "0.97 or 97 %",
-        Unit.SECONDS: "15 ms",
-        Unit.BYTES: "60 MB",
-        Unit.PER_SECOND: "50 /s",
-        Unit.OUTPUT: "2.5",
-        Unit.NUMBER: "0.3",
-    }[unit]

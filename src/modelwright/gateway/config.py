@@ -101,7 +101,7 @@ class ServeConfig(_Section):
     drain_s: float = Field(
         30.0, gt=0, description="how long requests under way may take to end when a version goes"
     )
-    limits: LimitsConfig = LimitsConfig()
-    batching: BatchingConfig = BatchingConfig()
-    record: RecordConfig = RecordConfig()
-    keys: KeysConfig = KeysConfig()
+    limits: LimitsConfig = Field(LimitsConfig(), description="what is refused before it costs anything")
+    batching: BatchingConfig = Field(BatchingConfig(), description="how requests share a pass")
+    record: RecordConfig = Field(RecordConfig(), description="what is kept of live traffic")
+    keys: KeysConfig = Field(KeysConfig(), description="the keys that clients must send")

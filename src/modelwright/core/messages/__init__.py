@@ -16,6 +16,7 @@ from modelwright.core.messages.errors import (
 )
 from modelwright.core.messages.message import Notice, Phrase, Problem, ValueProblem
 from modelwright.core.messages.near import did_you_mean
+from modelwright.core.messages.shown import shown
 
 __all__ = [
     "DataError",
@@ -33,5 +34,6 @@ __all__ = [
     "ValueProblem",
     "did_you_mean",
     "preferred",
+    "shown",
     "use",
 ]

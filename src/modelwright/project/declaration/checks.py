@@ -12,7 +12,7 @@ import importlib.util
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from modelwright import kinds, learners
 from modelwright.core.messages import Problem, ProjectError, did_you_mean
@@ -27,7 +27,7 @@ COMMON_MODEL_KEYS = frozenset({"learner", "pretrained"})
 
 
 def declared(
-    value: Mapping[str, Any], where: wording.Where
+    value: Mapping[str, object], where: wording.Where
 ) -> tuple[Signature | None, tuple[Requirement, ...], list[Problem]]:
     """Return the signature and the requirements that a file declares, with all that is wrong with them.
 
@@ -45,17 +45,17 @@ def declared(
     return signature, requirements, problems
 
 
-def _signature(function: Any, where: wording.Where, problems: list[Problem]) -> Signature | None:
+def _signature(function: object, where: wording.Where, problems: list[Problem]) -> Signature | None:
     try:
         if isinstance(function, str):
             return Signature.parse(function)
         return _built(function) if isinstance(function, Mapping) else None
     except ProjectError as error:
-        problems += [placed(problem, where(("function",))) for problem in error.problems]
+        problems += [problem.at(where(("function",))) for problem in error.problems]
         return None
 
 
-def _built(function: Mapping[str, Any]) -> Signature | None:
+def _built(function: Mapping[str, object]) -> Signature | None:
     """Return the signature that a mapping gives, or None where the model has refused it."""
     name, inputs, outputs = (function.get(key) for key in ("name", "inputs", "outputs"))
     if not isinstance(name, str) or not _is_texts(outputs):
@@ -66,7 +66,7 @@ def _built(function: Mapping[str, Any]) -> Signature | None:
     return Signature.build(name, inputs, outputs) if _is_texts(inputs) else None
 
 
-def _is_texts(value: Any) -> TypeGuard[Mapping[str, str]]:
+def _is_texts(value: object) -> TypeGuard[Mapping[str, str]]:
     return isinstance(value, Mapping) and all(isinstance(inner, str) for inner in value.values())
 
 
@@ -75,28 +75,33 @@ def _kind_problems(signature: Signature, where: wording.Where) -> Iterator[Probl
         for field in fields:
             problem = _kind_problem(field, role)
             if problem is not None:
-                yield placed(problem, _field_place(field, role, where))
+                yield problem.at(_field_place(field, role, where))
 
 
 def _kind_problem(field: Field, role: Role) -> Problem | None:
     known = kinds.names()
     fitting = [name for name in known if role in kinds.value(name).roles]
-    if field.kind not in known:
-        near = did_you_mean(field.kind, fitting)
-        return Problem(
-            "project.unknown-kind",
-            f"the kind of an {role.value} is one of {', '.join(fitting)}",
-            f"`{field.kind}` for `{field.name}`",
-            f"did you mean '{near}'?" if near else f"choose one of {', '.join(fitting)}",
-        )
     if field.kind in fitting:
         return None
+    if field.kind in known:
+        return Problem(
+            "project.kind-role", field=field.name, kind=field.kind, role=role.value, fitting=fitting
+        )
     return Problem(
-        "project.kind-role",
-        f"the kind of an {role.value} is one of {', '.join(fitting)}",
-        f"`{field.name}: {field.kind}`, which can be an {'input' if role is Role.OUTPUT else 'output'} only",
-        f"choose another kind for `{field.name}`",
+        "project.unknown-kind",
+        field=field.name,
+        kind=field.kind,
+        role=role.value,
+        fitting=fitting,
+        near=_near_kind(field.kind, fitting),
     )
+
+
+def _near_kind(word: str, fitting: Sequence[str]) -> str | None:
+    """Return the kind that a word most likely means: by its own name, or by another word for it (`integer`)."""
+    by_word = {said: name for name in fitting for said in (name, *kinds.value(name).said)}
+    near = did_you_mean(word.lower(), list(by_word))
+    return by_word[near] if near else None
 
 
 def _field_place(field: Field, role: Role, where: wording.Where) -> str | None:
@@ -104,7 +109,7 @@ def _field_place(field: Field, role: Role, where: wording.Where) -> str | None:
 
 
 def _column_problems(
-    value: Mapping[str, Any], signature: Signature, where: wording.Where
+    value: Mapping[str, object], signature: Signature, where: wording.Where
 ) -> Iterator[Problem]:
     """Yield the keys of `data.columns` that are no name of the signature; with open inputs any may be one."""
     data = value.get("data")
@@ -117,15 +122,15 @@ def _column_problems(
             near = did_you_mean(key, names)
             yield Problem(
                 "project.unknown-column-name",
-                "`data.columns` maps names of the signature to columns of the data",
-                f"`{key}`",
-                f"did you mean '{near}'?" if near else f"write one of {', '.join(names)} before the colon",
-                where(("data", "columns", key)),
+                where=where(("data", "columns", key)),
+                key=key,
+                near=near,
+                names=names,
             )
 
 
 def _requirements(
-    bars: Any, signature: Signature | None, where: wording.Where, problems: list[Problem]
+    bars: object, signature: Signature | None, where: wording.Where, problems: list[Problem]
 ) -> tuple[Requirement, ...]:
     """Return the requirements in the order of the file."""
     read: list[Requirement] = []
@@ -135,12 +140,12 @@ def _requirements(
         try:
             read.append(requirement.parse(key, bar, signature))
         except ProjectError as error:
-            problems += [placed(problem, where(("requirements", key))) for problem in error.problems]
+            problems += [problem.at(where(("requirements", key))) for problem in error.problems]
     return tuple(read)
 
 
 def _allowed_problems(
-    value: Mapping[str, Any], requirements: Sequence[Requirement], where: wording.Where
+    value: Mapping[str, object], requirements: Sequence[Requirement], where: wording.Where
 ) -> Iterator[Problem]:
     """Yield the texts of `release.allow_inconclusive` that name no requirement."""
     release = value.get("release")
@@ -152,14 +157,14 @@ def _allowed_problems(
             near = did_you_mean(text, keys)
             yield Problem(
                 "project.unknown-requirement",
-                "`release.allow_inconclusive` names requirements of this file",
-                f"`{text}`",
-                f"did you mean '{near}'?" if near else f"name one of: {', '.join(keys) or 'none is stated'}",
-                where(("release", "allow_inconclusive", place)),
+                where=where(("release", "allow_inconclusive", place)),
+                text=text,
+                near=near,
+                keys=keys or None,
             )
 
 
-def _model_problems(model: Any, where: wording.Where) -> Iterator[Problem]:
+def _model_problems(model: object, where: wording.Where) -> Iterator[Problem]:
     """Yield a learner that there is none of, and keys of `model` that the learner (or any) does not take."""
     if not isinstance(model, Mapping):
         return
@@ -168,12 +173,10 @@ def _model_problems(model: Any, where: wording.Where) -> Iterator[Problem]:
         near = did_you_mean(learner, learners.names())
         yield Problem(
             "project.unknown-learner",
-            f"`model.learner` is one of {', '.join(learners.names())}",
-            f"`{learner}`",
-            f"did you mean '{near}'?"
-            if near
-            else "choose one of them, or remove the line to let `plan` choose",
-            where(("model", "learner")),
+            where=where(("model", "learner")),
+            learner=learner,
+            near=near,
+            names=learners.names(),
         )
         return
     candidates = (learner,) if isinstance(learner, str) else learners.names()
@@ -187,10 +190,11 @@ def _model_problems(model: Any, where: wording.Where) -> Iterator[Problem]:
         near = did_you_mean(key, sorted(known))
         yield Problem(
             "project.unknown-option",
-            f"`model` takes `learner`, `pretrained` and the options of {' or '.join(candidates)}",
-            f"`model.{key}`",
-            f"did you mean '{near}'?" if near else f"remove it; known here: {', '.join(sorted(known))}",
-            where(("model", key)),
+            where=where(("model", key)),
+            key=key,
+            learners=candidates,
+            near=near,
+            known=sorted(known),
         )
 
 
@@ -220,8 +224,3 @@ def option_names(learner: str) -> frozenset[str] | None:
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> Sequence[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]
-
-
-def placed(problem: Problem, where: str | None) -> Problem:
-    """Return a problem with its place in the project file."""
-    return problem.at(where)

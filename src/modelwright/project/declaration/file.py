@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.messages import Problem, ProjectError, ValueProblem, shown
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
@@ -64,7 +64,7 @@ class Scenario(BaseModel):
         except ProjectError:
             rate = 0.0
         if not rate > 0:
-            raise ValueError(f"must be a rate above 0 with its unit. write it like 50 /s; found {text!r}")
+            raise ValueProblem("project.not-a-rate", given=shown(text))
         return text
 
 
@@ -228,34 +228,33 @@ def _plain(value: Any) -> Any:
 
 def _text(path: Path) -> str:
     """Return the file's text; raises ProjectError for what is no UTF-8 text of bounded size."""
+    found = _unreadable(path)
+    data = b"" if found else path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        found = Problem("project.unreadable", form="bytes", byte=data[error.start], line=line)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        found = Problem("project.unreadable", form="utf16")
+    elif b"\0" in data:
+        found = Problem("project.unreadable", form="binary", position=data.index(0))
+    if found:
+        raise ProjectError(found.at(str(path)))
+    return text
+
+
+def _unreadable(path: Path) -> Problem | None:
     if path.is_dir():
-        problem = ("a folder without one", f"name a file, or put a {FILE_NAME} there")
-    elif not path.exists():
-        problem = ("nothing there", "check the path, or begin a project with `modelwright new DIR`")
-    elif path.stat().st_size > MAX_BYTES:
-        problem = (f"{path.stat().st_size:,} bytes (at most {MAX_BYTES:,})", "keep data in data files")
-    else:
-        data = path.read_bytes()
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            problem = ("UTF-16 text", "save it as UTF-8")
-        elif b"\0" in data:
-            problem = (f"binary data (a zero byte at position {data.index(0):,})", "name a text file")
-        else:
-            try:
-                return data.decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                line = data.count(b"\n", 0, error.start) + 1
-                problem = (f"the byte 0x{data[error.start]:02x} on line {line}", "save it as UTF-8")
-    raise ProjectError(
-        Problem("project.unreadable", "the project file is UTF-8 text", problem[0], problem[1], str(path))
+        return Problem("project.unreadable", form="folder", name=FILE_NAME)
+    if not path.exists():
+        return Problem("project.unreadable", form="missing")
+    size = path.stat().st_size
+    return (
+        Problem("project.unreadable", form="large", size=size, most=MAX_BYTES) if size > MAX_BYTES else None
     )
 
 
 def _not_a_mapping(document: Document, name: str) -> Problem:
-    return Problem(
-        "project.not-a-mapping",
-        "the project file holds `key: value` lines",
-        "an empty file" if document.value is None else wording.show(document.value),
-        'begin with a line such as: function: "route(question: text) -> domain: category"',
-        name,
-    )
+    given = None if document.value is None else shown(document.value)
+    return Problem("project.not-a-mapping", where=name, given=given)

@@ -23,12 +23,5 @@ def find(start: Path) -> Path:
     """Return the nearest project file in `start` or a folder above it; raises ProjectError without one."""
     path = nearest(start)
     if path is None:
-        raise ProjectError(
-            Problem(
-                "project.none",
-                f"a verb works on a project: the nearest `{FILE_NAME}` upwards",
-                f"none in {start} or above it",
-                "go into a project, name one with --project PATH, or begin one with `modelwright new DIR`",
-            )
-        )
+        raise ProjectError(Problem("project.none", name=FILE_NAME, folder=str(start)))
     return path

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.messages import Problem, ProjectError, shown
 from modelwright.project.declaration.yaml_lines import Path, dotted, plain, read_document
 
 # A requirement's key may hold dots, spaces and `==`; its bar begins with an operator.
@@ -68,15 +68,7 @@ def _read_one(text: str) -> Override:
     key, equals, value = (bar["key"], "=", bar["value"]) if bar else _split(text)
     path = _path(key.strip())
     if not equals or not all(path):
-        raise ProjectError(
-            Problem(
-                "project.override-form",
-                "an override is `key.path=value`",
-                f"`{text}`",
-                "write for example --set learn.seed=1",
-                "--set",
-            )
-        )
+        raise ProjectError(Problem("project.override-form", where="--set", given=text))
     value = value.strip()
     return Override(path, _value(value, f"--set {dotted(path)}"), value)
 
@@ -119,11 +111,5 @@ def _changed(value: Any, override: Override, above: Path) -> Any:
         place = int(key)
         return [*value[:place], _changed(value[place], override, path), *value[place + 1 :]]
     raise ProjectError(
-        Problem(
-            "project.override-path",
-            f"`{dotted(above)}` must hold keys for --set to change one of them",
-            f"{'a list' if isinstance(value, list) else 'the value'} `{value}`",
-            f"set all of it: --set {dotted(above)}=…",
-            override.place,
-        )
+        Problem("project.override-path", where=override.place, path=dotted(above), given=shown(value))
     )

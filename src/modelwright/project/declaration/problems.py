@@ -10,46 +10,47 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from modelwright.core.messages import Problem, did_you_mean
+from modelwright.core.messages import Phrase, Problem, ValueProblem, did_you_mean, shown
 from modelwright.project.declaration.yaml_lines import Path, dotted
 
 Where = Callable[[Path], str | None]
 
-# What a value must be, by pydantic's error type (https://docs.pydantic.dev/latest/errors/validation_errors/).
+# The shape that a value must have, by pydantic's error type
+# (https://docs.pydantic.dev/latest/errors/validation_errors/); the catalogue has their words, `project.shape`.
 _SHAPES = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_parsing_size": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
+    "string_type": "words",
+    "int_type": "whole",
+    "int_parsing": "whole",
+    "int_parsing_size": "whole",
+    "int_from_float": "whole",
+    "float_type": "numeral",
+    "float_parsing": "numeral",
+    "finite_number": "finite",
+    "bool_type": "truth",
+    "bool_parsing": "truth",
     "none_required": "nothing",
-    "dict_type": "a mapping (`key: value`)",
-    "mapping_type": "a mapping (`key: value`)",
-    "model_type": "a mapping (`key: value`)",
-    "model_attributes_type": "a mapping (`key: value`)",
-    "dataclass_type": "a mapping (`key: value`)",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "set_type": "a list",
-    "frozen_set_type": "a list",
-    "path_type": "a path",
+    "dict_type": "mapping",
+    "mapping_type": "mapping",
+    "model_type": "mapping",
+    "model_attributes_type": "mapping",
+    "dataclass_type": "mapping",
+    "list_type": "sequence",
+    "tuple_type": "sequence",
+    "set_type": "sequence",
+    "frozen_set_type": "sequence",
+    "path_type": "path",
 }
 _BOUNDS = {
-    "greater_than": ("gt", "above"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "below"),
-    "less_than_equal": ("le", "at most"),
+    "greater_than": ("gt", ">"),
+    "greater_than_equal": ("ge", "≥"),
+    "less_than": ("lt", "<"),
+    "less_than_equal": ("le", "≤"),
 }
-_FOUND = re.compile(r"; found (.*?)(?=\. |$)", re.DOTALL)
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 def problems(
-    errors: Sequence[ErrorDetails], value: Any, model: type[BaseModel], where: Where
+    errors: Sequence[ErrorDetails], value: object, model: type[BaseModel], where: Where
 ) -> Iterator[Problem]:
     """Yield one problem for each thing that is wrong in `value`, which `model` refused with `errors`."""
     by_path: dict[Path, list[ErrorDetails]] = {}
@@ -59,10 +60,10 @@ def problems(
         yield from _at(path, _relevant(path, found, by_path), value, model, where)
 
 
-def path_of(error: ErrorDetails, value: Any) -> Path:
+def path_of(error: ErrorDetails, value: object) -> Path:
     """Return where an error lies in the data; the names of union branches in `loc` are left out."""
     path: list[str | int] = []
-    here = value
+    here: Any = value
     last = len(error["loc"]) - 1
     for place, part in enumerate(error["loc"]):
         if _holds(here, part):
@@ -73,33 +74,13 @@ def path_of(error: ErrorDetails, value: Any) -> Path:
     return tuple(path)
 
 
-def _holds(value: Any, part: str | int) -> bool:
+def _holds(value: object, part: str | int) -> bool:
     if isinstance(value, Mapping):
         return part in value
     return isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)
 
 
-def show(value: Any) -> str:
-    """Return a value as a message shows it."""
-    match value:
-        case None:
-            shown = "nothing"
-        case bool():
-            shown = "true" if value else "false"
-        case str():
-            shown = f"the text '{value[:60]}{'…' if len(value) > 60 else ''}'" if value else "an empty text"
-        case int() | float():
-            shown = f"the number {value}"
-        case Mapping():
-            shown = f"a mapping with {', '.join(f'`{key}`' for key in list(value)[:5]) or 'no keys'}"
-        case list() | tuple():
-            shown = f"a list of {len(value)}"
-        case _:
-            shown = f"a {type(value).__name__}"
-    return shown
-
-
-def models_of(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_of(annotation: object) -> Iterator[type[BaseModel]]:
     """Yield the pydantic models that an annotation (`str | Split | None`) lets stand there."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
@@ -138,57 +119,53 @@ def _relevant(path: Path, found: list[ErrorDetails], by_path: Mapping[Path, obje
 
 
 def _at(
-    path: Path, errors: list[ErrorDetails], value: Any, model: type[BaseModel], where: Where
+    path: Path, errors: list[ErrorDetails], value: object, model: type[BaseModel], where: Where
 ) -> Iterator[Problem]:
     shapes = [_SHAPES[error["type"]] for error in errors if error["type"] in _SHAPES]
     if shapes:
-        wanted = " or ".join(dict.fromkeys(shapes))
-        found = show(errors[0]["input"])
-        yield _wrong(path, f"`{dotted(path)}` is {wanted}", found, model, where, f"write {wanted}")
+        yield _misshapen(path, shapes, errors[0]["input"], model).at(where(path))
         return
     for error in errors:
         match error["type"]:
             case "extra_forbidden":
-                yield _unknown(path, model, where)
+                yield _unknown(path, model).at(where(path))
             case "missing":
-                yield _missing(path, model, where)
-            case "literal_error" | "enum":
-                yield _choice(path, error, model, where)
-            case "value_error":
-                rule, found, step = _validator_said(path, error)
-                yield _wrong(path, rule, found, model, where, step)
+                yield _missing(path, model).at(where(path[:-1]))
             case _:
-                rule, step = _sentence(path, error)
-                yield _wrong(path, rule, show(error["input"]), model, where, step)
+                yield _refused(path, error, model).at(where(path))
 
 
-def _validator_said(path: Path, error: ErrorDetails) -> tuple[str, str, str]:
-    """Return rule, finding and next step of a section's own validator: `RULE[; found X][. NEXT STEP]`."""
-    said = str(error.get("ctx", {}).get("error", error["msg"]))
-    found = _FOUND.search(said)
-    rule, _, step = _FOUND.sub("", said).partition(". ")
-    if not rule.startswith("`"):
-        joined = " " if rule.startswith(("must ", "is ", "has ", "needs ")) else ": "
-        rule = f"`{dotted(path)}`{joined}{rule}"
-    return rule, found[1] if found else show(error["input"]), step or "change it so that this holds"
+def _misshapen(path: Path, shapes: Sequence[str], given: object, model: type[BaseModel]) -> Problem:
+    wanted = [Phrase("project.shape", shape=shape) for shape in dict.fromkeys(shapes)]
+    return Problem(
+        "project.bad-value",
+        path=dotted(path),
+        given=shown(given),
+        wanted=wanted[0],
+        other=wanted[1] if len(wanted) > 1 else None,
+        help=_help(path, model),
+    )
 
 
-def _unknown(path: Path, model: type[BaseModel], where: Where) -> Problem:
+def _help(path: Path, model: type[BaseModel]) -> str | None:
+    """Return what the reference says about a key; nothing about a section."""
+    return None if model_at(model, path) else description(model, path)
+
+
+def _unknown(path: Path, model: type[BaseModel]) -> Problem:
     key, above = str(path[-1]), path[:-1]
     known = sorted({name for outer in model_at(model, above) for name in outer.model_fields})
-    near = did_you_mean(key, known)
-    homes = [
-        f"`{name}.{key}`" for name in model.model_fields if key in _keys(model, name) and (name,) != above
-    ]
-    if homes:
-        step = f"did you mean {' or '.join(homes)}?"
-    elif near:
-        step = f"did you mean '{near}'?"
-    else:
-        step = f"remove it; known here: {', '.join(known)}"
-    section = f"the section `{dotted(above)}`" if above else "the project file"
+    homes = [f"{name}.{key}" for name in model.model_fields if key in _keys(model, name) and (name,) != above]
+    for outer in model_at(model, above):
+        renamed: Mapping[str, str] = getattr(outer, "renamed", {})
+        if key in renamed:
+            return Problem("project.renamed-key", path=dotted(path), now=dotted((*above, renamed[key])))
     return Problem(
-        "project.unknown-key", f"{section} takes known keys only", f"`{dotted(path)}`", step, where(path)
+        "project.unknown-key",
+        path=dotted(path),
+        homes=homes or None,
+        near=did_you_mean(key, known),
+        known=known,
     )
 
 
@@ -198,44 +175,35 @@ def _keys(model: type[BaseModel], section: str) -> set[str]:
     }
 
 
-def _missing(path: Path, model: type[BaseModel], where: Where) -> Problem:
-    above = path[:-1]
-    section = f"the section `{dotted(above)}`" if above else "the project file"
-    told = description(model, path)
-    return Problem(
-        "project.missing-key",
-        f"{section} needs the key `{path[-1]}`",
-        "none",
-        f"add `{path[-1]}:`" + (f" {told}" if told else ""),
-        where(above),
-    )
+def _missing(path: Path, model: type[BaseModel]) -> Problem:
+    return Problem("project.missing-key", path=dotted(path), key=str(path[-1]), help=description(model, path))
 
 
-def _choice(path: Path, error: ErrorDetails, model: type[BaseModel], where: Where) -> Problem:
-    expected = str(error.get("ctx", {}).get("expected", ""))
-    choices = re.findall(r"'([^']*)'", expected)
-    near = did_you_mean(error["input"], choices) if isinstance(error["input"], str) else None
-    step = f"did you mean '{near}'?" if near else f"write one of {', '.join(choices)}"
-    rule = f"`{dotted(path)}` is one of {', '.join(choices)}"
-    return _wrong(path, rule, show(error["input"]), model, where, step)
-
-
-def _sentence(path: Path, error: ErrorDetails) -> tuple[str, str]:
-    """Return rule and next step of an error about a value of the right type."""
-    name, context = f"`{dotted(path)}`", error.get("ctx", {})
-    if error["type"] in _BOUNDS:
-        key, word = _BOUNDS[error["type"]]
-        return f"{name} is {word} {context[key]:g}", f"write a number {word} {context[key]:g}"
-    if error["type"] in ("too_short", "string_too_short"):
-        return f"{name} is not empty" if context.get("min_length") == 1 else f"{name} is longer", "write more"
-    if error["type"] in ("too_long", "string_too_long"):
-        return f"{name} has at most {context.get('max_length')} parts", "write fewer"
-    if error["type"] == "string_pattern_mismatch":
-        return f"{name} has the form {context['pattern']}", "write it in that form"
-    message = error["msg"]
-    return f"{name}: {message[:1].lower()}{message[1:]}", "write another value"
-
-
-def _wrong(path: Path, rule: str, found: str, model: type[BaseModel], where: Where, step: str) -> Problem:
-    told = None if step.endswith("?") or model_at(model, path) else description(model, path)
-    return Problem("project.bad-value", rule, found, f"{step}: {told}" if told else step, where(path))
+def _refused(path: Path, error: ErrorDetails, model: type[BaseModel]) -> Problem:
+    """Return the problem of a value that has the right type: a bound, a choice, or a section's own rule."""
+    context = error.get("ctx", {})
+    own = context.get("error")
+    if isinstance(own, ValueProblem):
+        step = own.message.next_step or None
+        return Problem("project.bad-value", path=dotted(path), reason=own.message, step=step)
+    values: dict[str, object] = {
+        "path": dotted(path),
+        "given": shown(error["input"]),
+        "help": _help(path, model),
+    }
+    if error["type"] in ("literal_error", "enum"):
+        choices = _QUOTED.findall(str(context.get("expected", "")))
+        near = did_you_mean(error["input"], choices) if isinstance(error["input"], str) else None
+        values |= {"choices": choices, "near": near}
+    elif error["type"] in _BOUNDS:
+        key, sign = _BOUNDS[error["type"]]
+        values |= {"bound": f"{sign} {context[key]:g}"}
+    elif error["type"] in ("too_short", "string_too_short"):
+        values |= {"least": context.get("min_length")}
+    elif error["type"] in ("too_long", "string_too_long"):
+        values |= {"most": context.get("max_length")}
+    elif error["type"] == "string_pattern_mismatch":
+        values |= {"pattern": context["pattern"]}
+    else:
+        values |= {"error": str(own or error["msg"])}
+    return Problem("project.bad-value", None, None, None, None, **values)

@@ -19,6 +19,7 @@ from modelwright.core.messages import Problem, ProjectError
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_NODES = 20_000
+MOST_SHOWN = 80  # characters of a line in a message
 MAX_DIGITS = 40  # a longer row of digits is an identifier, not a number
 
 Path = tuple[str | int, ...]
@@ -119,15 +120,7 @@ class _Reader:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self.problems.append(
-                    Problem(
-                        "project.yaml-key",
-                        "a key is a text",
-                        "a list or a mapping as a key",
-                        "put the key in quotes",
-                        self._place(key_node),
-                    )
-                )
+                self.problems.append(Problem("project.yaml-key", where=self._place(key_node)))
                 continue
             key = key_node.value
             if key in values:
@@ -144,23 +137,17 @@ class _Reader:
             return plain(node.value)
         if tag != "str":
             self.problems.append(
-                Problem(
-                    "project.yaml-tag",
-                    "the project file holds plain values",
-                    f"the YAML tag `{node.tag.replace(_CORE, '!!')}`",
-                    "remove the tag",
-                    self._place(node),
-                )
+                Problem("project.yaml-tag", where=self._place(node), tag=node.tag.replace(_CORE, "!!"))
             )
         return node.value
 
     def _duplicate(self, path: Path, node: yaml.Node) -> Problem:
         return Problem(
             "project.duplicate-key",
-            "a key stands once in its section",
-            f"`{dotted(path)}` on line {self.lines[path]} and again on line {node.start_mark.line + 1}",
-            "remove one of the two",
-            self._place(node),
+            where=self._place(node),
+            path=dotted(path),
+            first=self.lines[path],
+            second=node.start_mark.line + 1,
         )
 
     def _place(self, node: yaml.Node) -> str:
@@ -176,25 +163,17 @@ def dotted(path: Path) -> str:
 
 
 def _too_large(name: str) -> Problem:
-    return Problem(
-        "project.too-deep",
-        f"the project file nests at most {MAX_DEPTH} levels and holds at most {MAX_NODES} values",
-        "more than that (an anchor that contains itself, or very many anchors)",
-        "write the values out, and keep data in data files",
-        name,
-    )
+    return Problem("project.too-deep", where=name, depth=MAX_DEPTH, nodes=MAX_NODES)
 
 
 def _character_problem(error: yaml.YAMLError, name: str) -> Problem:
     character = getattr(error, "character", None)
     code = ord(character) if isinstance(character, str) else character
-    found = f"the character U+{code:04X}" if isinstance(code, int) else "a character that YAML forbids"
     return Problem(
         "project.control-character",
-        "the project file holds printable text only",
-        f"{found} at position {getattr(error, 'position', 0)}",
-        "remove that character",
-        name,
+        where=name,
+        code=code if isinstance(code, int) else None,
+        position=getattr(error, "position", 0),
     )
 
 
@@ -204,29 +183,30 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, name: str) -> Proble
     lines = text.splitlines()
     line = lines[number - 1] if number <= len(lines) else ""
     said = (error.problem or error.context or "a syntax error").removeprefix("but ").removeprefix("found ")
+    key, _, rest = line.strip().partition(": ")
     return Problem(
         "project.yaml-syntax",
-        "the project file is YAML",
-        f"{said}: `{line.strip()[:80]}`",
-        _syntax_hint(f"{error.context} {error.problem}", line),
-        f"{name}:{number}",
+        where=f"{name}:{number}",
+        said=said,
+        line=line.strip()[:MOST_SHOWN],
+        hint=_syntax_hint(f"{error.context} {error.problem}", line),
+        key=key,
+        rest=rest.strip(),
     )
 
 
 def _syntax_hint(problem: str, line: str) -> str:
-    """Say what people most often meant when YAML stops at such a line."""
-    key, _, rest = line.strip().partition(": ")
-    rest = rest.strip()
-    quoted = f'in quotes: {key}: "{rest}"'
+    """Return what people most often meant when YAML stops at such a line, as the catalogue's `next` names it."""
+    rest = line.strip().partition(": ")[2].strip()
     hints = (
-        ("\t" in line, "indent with spaces: YAML allows no tabs there"),
-        (rest[:1] in (">", "|", "%", "@", "`", "*", "&", "!"), f"put the value {quoted}"),
-        ("mapping values are not" in problem and ": " in rest, f'put a value that holds ": " {quoted}'),
-        ("single document" in problem, "keep one document: remove the line `---`"),
-        ("alias" in problem, "put the value in quotes, or define the anchor above it"),
-        ("'?'" in problem, 'put a kind that may be missing in quotes: "number?"'),
-        ("flow" in problem, "close the bracket or the brace, and put commas between the items"),
-        ("block" in problem, "indent this line as its neighbours, and put a space after the colon"),
-        (True, "put the value in quotes, and check the indentation of this line and the one above"),
+        ("\t" in line, "tabs"),
+        (rest[:1] in (">", "|", "%", "@", "`", "*", "&", "!"), "quotes"),
+        ("mapping values are not" in problem and ": " in rest, "colon"),
+        ("single document" in problem, "documents"),
+        ("alias" in problem, "alias"),
+        ("'?'" in problem, "optional"),
+        ("flow" in problem, "bracket"),
+        ("block" in problem, "indentation"),
+        (True, "other"),
     )
     return next(hint for fits, hint in hints if fits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import ProjectError, ValueProblem, shown
 from modelwright.core.units import Unit, parse_quantity
 
 
@@ -14,18 +14,17 @@ class MonitorConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window: str = Field("1 h", description="live requirements are judged on the traffic of this last time")
-    refresh_s: float = Field(15.0, gt=0, description="seconds between two looks at live traffic")
+    refresh_s: float = Field(15.0, gt=0, description="seconds between two evaluations of live traffic")
 
     @field_validator("window")
     @classmethod
     def _is_a_time(cls, text: str) -> str:
         try:
             seconds = parse_quantity(text, Unit.SECONDS)
-        except ProjectError as error:
-            problem = error.problems[0]
-            raise ValueError(f"{problem.rule}; found {problem.found}. {problem.next_step}") from None
+        except ProjectError:
+            seconds = 0.0
         if seconds <= 0:
-            raise ValueError(f"must be longer than nothing; found {text!r}")
+            raise ValueProblem("monitor.window", given=shown(text))
         return text
 
     @property
