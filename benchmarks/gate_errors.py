@@ -20,12 +20,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelwright.core import metrics
+from modelwright import outcomes as families
 from modelwright.core.evidence import intervals
+from modelwright.core.evidence.measure import from_samples, measure, measure_difference
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.metric import Metric
 from modelwright.core.evidence.verdict import Outcome, evaluation_confidence, judge
-from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
+from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Bar, Requirement
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
 CONFIDENCE = 0.95
 NUDGE = 1e-9  # how far "just above" and "just below" are from the truth
@@ -44,6 +48,7 @@ class Case:
 
     name: str
     subject: Subject
+    metric: Metric
     truth: float
     draw: Callable[[Rng], Measurement]
     peer: Callable[[], tuple[float, float]] | None = None
@@ -64,10 +69,10 @@ class Errors:
 def simulate(case: Case, draws: int, seed: int = 0) -> Errors:
     """Judge `draws` test sets of a case; the same seed gives the same figures."""
     rng = np.random.default_rng([seed, len(case.name), *case.name.encode()])
-    op = ">=" if metrics.get(case.subject.metric).better == "higher" else "<="
+    op = ">=" if case.metric.better == "higher" else "<="
     better = 1 if op == ">=" else -1
     bars = [
-        Requirement(case.subject, op, Bar(case.truth + side * NUDGE, case.champion))
+        Requirement(case.subject, op, Bar(case.truth + side * NUDGE, case.champion), case.metric)
         for side in (better, 0, -better)
     ]
     met = unmet = peer_met = peer_unmet = 0
@@ -94,30 +99,35 @@ def simulate(case: Case, draws: int, seed: int = 0) -> Errors:
     )
 
 
+def _metric(name: str, family: str | None) -> Metric:
+    found = families.metrics().of(name, family)
+    assert found is not None, name
+    return found
+
+
 class _Last:
     """Keeps the outcomes drawn last, so that the peer sees the same test set."""
 
-    def __init__(self, metric: str, of: str | None = None) -> None:
+    def __init__(self, family: str, metric: str, of: str | None = None) -> None:
         self.subject = Subject(metric, "y", of)
+        self.metric = _metric(metric, family)
         self.outcomes: Outcomes | None = None
 
     def measure(self, outcomes: Outcomes) -> Measurement:
         self.outcomes = outcomes
-        return metrics.measure(self.subject, outcomes, CONFIDENCE)
+        return measure(self.subject, self.metric, outcomes, CONFIDENCE)
 
     def wilson(self) -> tuple[float, float]:
-        seen = metrics.measure(self.subject, self.outcomes, CONFIDENCE)
+        seen = measure(self.subject, self.metric, self.outcomes, CONFIDENCE)
         return intervals.wilson(round(seen.value * seen.n), seen.n, CONFIDENCE)
 
     def mover(self) -> tuple[float, float]:
         """Combine the classes' Wilson intervals by MOVER (recall; for F1 through F*)."""
         lows, highs, values = [], [], []
         for of in self.outcomes.classes:
-            one = metrics.measure(
-                Subject(self.subject.metric.replace("balanced_accuracy", "recall"), "y", of),
-                self.outcomes,
-                CONFIDENCE,
-            )
+            name = self.subject.metric.replace("balanced_accuracy", "recall")
+            metric = _metric(name, self.metric.family)
+            one = measure(Subject(name, "y", of), metric, self.outcomes, CONFIDENCE)
             if one.value is None:
                 continue
             f1 = self.subject.metric == "f1"
@@ -132,7 +142,7 @@ class _Last:
 
     def percentiles(self) -> tuple[float, float]:
         """Resample rows 200 times and take percentiles of the metric."""
-        metric = metrics.get(self.subject.metric)
+        metric = self.metric
         rng, n = np.random.default_rng(0), len(self.outcomes)
         values = [
             metric.influence(self.outcomes.take(rng.integers(0, n, n)), self.subject.of) for _ in range(200)
@@ -143,7 +153,7 @@ class _Last:
 
     def wald(self) -> tuple[float, float]:
         """Take two standard errors by DeLong on either side."""
-        found = metrics.get(self.subject.metric).influence(self.outcomes, self.subject.of)
+        found = self.metric.influence(self.outcomes, self.subject.of)
         half = intervals.normal_quantile(CONFIDENCE) * found.rows.std() / math.sqrt(len(found.rows))
         return found.value - half, found.value + half
 
@@ -168,10 +178,12 @@ def _confusion(recalls: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _share_case(name: str, n: int, p: float, metric: str = "accuracy") -> Case:
-    last = _Last(metric, "0" if metric == "recall" else None)
+    last = _Last("classes", metric, "0" if metric == "recall" else None)
     rows = np.zeros(n, dtype=np.int64)
     matrix = np.array([[p, 1 - p], [0, 1]])
-    return Case(name, last.subject, p, lambda rng: last.measure(_classes(rng, rows, matrix)), last.wilson)
+    return Case(
+        name, last.subject, last.metric, p, lambda rng: last.measure(_classes(rng, rows, matrix)), last.wilson
+    )
 
 
 MIXED = np.array([300, 250, 200, 150, 100, 90, 80, 60, 40, 30, 17, 5])
@@ -179,7 +191,7 @@ MIXED = np.array([300, 250, 200, 150, 100, 90, 80, 60, 40, 30, 17, 5])
 
 def _average_case(name: str, metric: str, sizes: np.ndarray, recalls: np.ndarray) -> Case:
     """Draw rows of each class (random counts around `sizes` for f1 and precision, fixed ones for recall)."""
-    last = _Last(metric)
+    last = _Last("classes", metric)
     matrix = _confusion(recalls, seed=len(sizes))
     joint = matrix * (sizes / sizes.sum())[:, None]
     if metric == "balanced_accuracy":
@@ -196,23 +208,23 @@ def _average_case(name: str, metric: str, sizes: np.ndarray, recalls: np.ndarray
         )
         return last.measure(_classes(rng, rows, matrix))
 
-    return Case(name, last.subject, truth, draw, last.mover)
+    return Case(name, last.subject, last.metric, truth, draw, last.mover)
 
 
 def _number_case(
     name: str, metric: str, n: int, errors: Callable[[Rng, int], np.ndarray], truth: float
 ) -> Case:
-    last = _Last(metric)
+    last = _Last("numbers", metric)
 
     def draw(rng: Rng) -> Measurement:
         target = rng.normal(size=n) * 2
         return last.measure(NumberOutcomes(target, target + errors(rng, n)))
 
-    return Case(name, last.subject, truth, draw, last.percentiles)
+    return Case(name, last.subject, last.metric, truth, draw, last.percentiles)
 
 
 def _auc_case(name: str, positives: int, negatives: int, apart: float, spread: float = 1.0) -> Case:
-    last = _Last("auc")
+    last = _Last("classes", "auc")
     truth = 0.5 * math.erfc(-apart / math.sqrt(1 + spread**2) / math.sqrt(2))
     rows = np.repeat([1, 0], [positives, negatives])
 
@@ -220,14 +232,14 @@ def _auc_case(name: str, positives: int, negatives: int, apart: float, spread: f
         score = np.where(rows == 1, apart + spread * rng.normal(size=len(rows)), rng.normal(size=len(rows)))
         of_true = 1 / (1 + np.exp(-score))
         both = np.stack([1 - of_true, of_true], axis=1)
-        return last.measure(ClassOutcomes(("false", "true"), rows, both.argmax(axis=1), both))
+        return last.measure(ClassOutcomes(("false", "true"), rows, both.argmax(axis=1), both, "true"))
 
-    return Case(name, last.subject, truth, draw, last.wald)
+    return Case(name, last.subject, last.metric, truth, draw, last.wald)
 
 
 def _trust_case(name: str, metric: str, n: int, sharpness: float, told: float) -> Case:
     """Answer with Beta(sharpness, 1) confidence c where the answer is right with probability c**told."""
-    last = _Last(metric)
+    last = _Last("classes", metric)
     grid = ((np.arange(200_000) + 0.5) / 200_000) ** (1 / sharpness)  # quantiles of the confidence
     sure = 0.5 + grid / 2
     right = sure**told
@@ -244,14 +256,14 @@ def _trust_case(name: str, metric: str, n: int, sharpness: float, told: float) -
             ClassOutcomes(("false", "true"), hit.astype(np.int64), np.ones(n, dtype=np.int64), both)
         )
 
-    return Case(name, last.subject, truth, draw, last.percentiles)
+    return Case(name, last.subject, last.metric, truth, draw, last.percentiles)
 
 
 def _paired_case(
     name: str, metric: str, sizes: np.ndarray, ours: float, theirs: float, shared: float
 ) -> Case:
     """Draw two functions whose errors coincide on a share of the rows; the bar is the true difference."""
-    subject = Subject(metric, "y")
+    subject, one = Subject(metric, "y"), _metric(metric, "classes")
     rows = np.repeat(np.arange(len(sizes)), sizes)
     names = tuple(map(str, range(len(sizes) + 1)))
     unused = np.zeros((len(rows), len(names)))
@@ -263,17 +275,18 @@ def _paired_case(
             ClassOutcomes(names, rows, np.where(chance < share, rows, len(sizes)), unused)
             for chance, share in ((luck, ours), (other, theirs))
         )
-        return metrics.measure_difference(subject, mine, champions, CONFIDENCE)
+        return measure_difference(subject, one, mine, champions, CONFIDENCE)
 
-    return Case(name, subject, ours - theirs, draw, champion=True)
+    return Case(name, subject, one, ours - theirs, draw, champion=True)
 
 
 def _latency_case(name: str, metric: str, n: int) -> Case:
-    subject, quantile = Subject(metric), metrics.get(metric).quantile
+    one = _metric(metric, None)
+    subject, quantile = Subject(metric), one.quantile
     truth = -math.log(1 - quantile)
     return Case(
-        name, subject, truth,
-        lambda rng: metrics.from_samples(subject, rng.exponential(size=n), CONFIDENCE, Phase.PACKAGE),
+        name, subject, one, truth,
+        lambda rng: from_samples(one, rng.exponential(size=n), CONFIDENCE, Phase.PACKAGE),
     )  # fmt: skip
 
 
@@ -323,17 +336,17 @@ def cases() -> Iterator[Case]:
     yield _latency_case("latency p95, 500 requests", "latency_p95", 500)
 
 
-def repeated_looks(draws: int, looks: int = 20, *, share: bool = True, seed: int = 0) -> float:
-    """Return how often any of `looks` judgements on fresh answers to one test set errs; truth just violates.
+def repeated_evaluations(draws: int, evaluations: int = 20, *, share: bool = True, seed: int = 0) -> float:
+    """Return how often any of `evaluations` judgements on fresh answers to one test set errs; truth just violates.
 
-    With `share` the k-th look spends 6/(π²k²) of the error, else each spends all of it.
+    With `share` the k-th evaluation spends 6/(π²k²) of the error, else each spends all of it.
     """
     rng = np.random.default_rng(seed)
     n, truth = 500, 0.9
     bounds: dict[tuple[int, float], float] = {}  # the same count and confidence give the same end
     wrong = 0
     for _ in range(draws):
-        for k in range(1, looks + 1):
+        for k in range(1, evaluations + 1):
             confidence = evaluation_confidence(CONFIDENCE, k) if share else CONFIDENCE
             right = int(rng.binomial(n, truth))
             key = (right, confidence)
@@ -357,8 +370,11 @@ def main() -> None:
         took = f"{time.perf_counter() - start:5.1f}"
         ours = f"{found.met:6.3f} {found.unmet:6.3f} {found.width:7.4f}"
         print(f"{case.name:<44} {ours}   {peer:>15} {took}", flush=True)
-    print(f"20 looks at one test set: any wrong `met` in {repeated_looks(draws):.3f} of the draws", end="")
-    print(f"; {repeated_looks(draws, share=False):.3f} if every look spent the whole error")
+    print(
+        f"20 evaluations of one test set: any wrong `met` in {repeated_evaluations(draws):.3f} of the draws",
+        end="",
+    )
+    print(f"; {repeated_evaluations(draws, share=False):.3f} if every evaluation spent the whole error")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
+from modelwright import outcomes
 from modelwright.cli.reference import SCREENS, _commands, _messages, _metrics, _project_file
 from modelwright.core.messages import catalog
-from modelwright.core.metrics import METRICS
 from modelwright.project.declaration.file import ProjectFile
 
 
@@ -20,7 +20,7 @@ def test_the_pages_do_not_depend_on_the_terminal(monkeypatch):
 def test_every_section_verb_and_metric_stands_on_its_page():
     page = _project_file()
     assert [name for name in ProjectFile.model_fields if f"`{name}`" not in page] == []
-    assert [name for name in METRICS if f"`{name}" not in _metrics()] == []
+    assert [name for name in outcomes.metrics().names() if f"`{name}" not in _metrics()] == []
     assert "### `modelwright predict [NAME=VALUE]...`" in _commands()
 
 

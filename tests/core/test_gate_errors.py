@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from requirement_texts import parse
 
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Outcome, judge
-from modelwright.core.requirements.requirement import parse
 
 
 def _load(name: str):
@@ -68,7 +68,7 @@ def test_a_gate_does_decide_where_the_truth_is_clear():
     rng = np.random.default_rng(0)
     rates = {}
     for bar in (0.8, 0.9, 0.96):
-        requirement = replace(parse("recall[0]", f">= {bar}"), subject=case.subject)
+        requirement = replace(parse("recall[0]", f">= {bar}"), subject=case.subject, metric=case.metric)
         outcomes = [judge([requirement], [case.draw(rng)], phases={Phase.TEST})[0].outcome for _ in range(60)]
         rates[bar] = outcomes.count(Outcome.MET), outcomes.count(Outcome.UNMET)
     assert rates[0.8][0] > 50
@@ -76,11 +76,11 @@ def test_a_gate_does_decide_where_the_truth_is_clear():
     assert sum(rates[0.9]) < 20
 
 
-def test_looking_again_and_again_keeps_the_promise():
-    assert simulation.repeated_looks(400) <= _most(400)
-    assert simulation.repeated_looks(400, share=False) > 0.2  # so it is the shares that keep it
+def test_evaluating_again_and_again_keeps_the_promise():
+    assert simulation.repeated_evaluations(400) <= _most(400)
+    assert simulation.repeated_evaluations(400, share=False) > 0.2  # so it is the shares that keep it
 
 
 @pytest.mark.proof
-def test_looking_very_often_keeps_the_promise():
-    assert simulation.repeated_looks(3000, looks=60) <= _most(3000)
+def test_evaluating_very_often_keeps_the_promise():
+    assert simulation.repeated_evaluations(3000, evaluations=60) <= _most(3000)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from requirement_texts import from_samples, measure, parse
 
+from modelwright.core.evidence.measure import exact, from_counts
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import (
     Outcome,
@@ -19,10 +21,9 @@ from modelwright.core.evidence.verdict import (
     overall,
     provable,
 )
-from modelwright.core.metrics import exact, from_counts, from_samples, measure
-from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
-from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
 ROUTE = Signature.parse("route(question: text) -> domain: category")
 EVERYWHERE = frozenset(Phase)

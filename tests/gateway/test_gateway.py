@@ -18,10 +18,10 @@ import httpx
 import psutil
 import pytest
 import tiny_serving
+from requirement_texts import parse
 from tiny_serving import Releases, linear_body, running, sealed
 
 from modelwright.core.digest import of_folder
-from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway

@@ -5,9 +5,9 @@ import pytest
 
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem
-from modelwright.core.outcomes import ClassOutcomes
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.contract.common import Answer, Role
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 CATEGORY = kinds.value("category")
 ARRAYS = kinds.arrays("category")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from requirement_texts import parse
 
 from modelwright.core.evidence.verdict import Outcome
-from modelwright.core.requirements.requirement import Requirement, parse
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.gateway.http.predictions import Traffic
 from modelwright.monitors.live_requirements import LiveVerdicts, judge_live
 from modelwright.storage.traffic.record import LiveRecord

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from requirement_texts import parse
 
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import judge
 from modelwright.core.messages import PackageError
-from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report

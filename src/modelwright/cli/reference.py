@@ -213,7 +213,7 @@ def _wordings(wordings: Sequence[catalog.Alternative]) -> str:
 
 
 def _metrics() -> str:
-    from modelwright.core.metrics import METRICS
+    from modelwright import outcomes
 
     rows = [
         (
@@ -224,7 +224,7 @@ def _metrics() -> str:
             ", ".join(sorted(phase.value for phase in metric.phases)),
             metric.interval,
         )
-        for metric in sorted(METRICS.values(), key=lambda one: one.name)
+        for metric in sorted(outcomes.metrics(), key=lambda one: one.name)
     ]
     return _page(
         "Metrics",

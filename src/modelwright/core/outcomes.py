@@ -1,57 +1,45 @@
 """What became of every example: the truth beside the answer, as arrays. Metrics are computed from these.
 
-A kind makes the outcomes of its outputs (`Kind.outcomes`); a later kind (boxes, spans) brings a class of
-its own, and its metrics name that class.
+A family of outcomes (classes, numbers, sets) is a folder in `outcomes/` with a final subclass; a kind makes the
+outcomes of its outputs (`Arrays.outcomes`) and names its family (`Value.family`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+Rows = NDArray[np.bool_] | NDArray[np.int64]
 
-@dataclass(frozen=True)
-class ClassOutcomes:
-    """Outcomes of an output with classes (`category`, `boolean`).
 
-    truth: (n,) int64, an index into `classes`, −1 where the true class is none of them;
-    predicted: (n,) int64, −1 where the function abstained; probabilities: (n, C) float64, rows sum to one.
-    """
+class Outcomes(ABC):
+    """Truths and answers of n rows. A subclass is a frozen dataclass of arrays whose first axis is the row."""
 
-    classes: tuple[str, ...]
-    truth: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self.truth)
+        """Return n."""
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
-        """Return the outcomes of some rows: a mask or an array of positions."""
-        return replace(
-            self,
-            truth=self.truth[rows],
-            predicted=self.predicted[rows],
-            probabilities=self.probabilities[rows],
-        )
+    @abstractmethod
+    def take(self, rows: Rows) -> Self:
+        """Return the outcomes of some rows: a mask (n,) or an array of positions."""
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return what a metric may name in brackets (`recall[fraud]`); none of a family without."""
+        return ()
 
-@dataclass(frozen=True)
-class NumberOutcomes:
-    """Outcomes of a numeric output; truth and predicted: (n,) float64, in the output's own unit."""
+    @abstractmethod
+    def aligned(self, to: Outcomes) -> Self:
+        """Return these answers in the labels and beside the truths of other outcomes of the same rows.
 
-    truth: NDArray[np.float64]
-    predicted: NDArray[np.float64]
+        Two functions are compared so: what one answers and the other has no label for is no right answer.
+        Raises ValueError where `to` is of another family.
+        """
 
-    def __len__(self) -> int:
-        return len(self.truth)
-
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
-        """Return the outcomes of some rows: a mask or an array of positions."""
-        return replace(self, truth=self.truth[rows], predicted=self.predicted[rows])
-
-
-Outcomes = ClassOutcomes | NumberOutcomes
+    @abstractmethod
+    def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:
+        """Return what is kept of each row beside its truth (`answer`, `confidence`), n entries each."""

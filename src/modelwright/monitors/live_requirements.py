@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core import metrics
+from modelwright.core.evidence import measure, operation
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import Verdict, judge
 from modelwright.core.requirements.requirement import Requirement
@@ -16,7 +16,6 @@ from modelwright.storage.traffic.record import LiveRecord, Window
 
 FAILED_FROM = 500  # what a caller did wrong (4xx) and a client that left are no failures of ours
 _TIMED_OUT = 504
-_LATENCIES = tuple(name for name, metric in metrics.METRICS.items() if metric.quantile is not None)
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,11 @@ def judge_live(
 def measured(window: Window, confidence: float) -> list[Measurement]:
     """Return the quantiles of latency and the rate of failures."""
     seconds = answered_s(window)
-    rate = metrics.from_counts(
+    rate = measure.from_counts(
         Subject("failure_rate"), _failures(window), len(window), confidence, Phase.LIVE
     )
     return [
-        *(metrics.from_samples(Subject(name), seconds, confidence, Phase.LIVE) for name in _LATENCIES),
+        *(measure.from_samples(metric, seconds, confidence, Phase.LIVE) for metric in operation.LATENCIES),
         rate,
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from modelwright.core import metrics
+from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import ModelwrightError, Problem, StateError
 from modelwright.core.units import Unit, format_quantity
@@ -193,7 +193,7 @@ def _summary(store: Store, version: Version) -> str:
 def _figure(measurement: Measurement | None) -> str:
     if measurement is None or measurement.value is None:
         return "–"
-    unit = metrics.get(measurement.subject.metric).unit
+    unit = outcomes.metrics().any(measurement.subject.metric).unit
     shown = format_quantity(measurement.value, unit)
     if measurement.low is None or measurement.high is None or unit is Unit.BYTES:
         return shown

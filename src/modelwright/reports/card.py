@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from modelwright.core import metrics
+from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.signature import Signature
@@ -75,7 +75,7 @@ def _verdict(verdict: Verdict) -> dict[str, str]:
 
 
 def _row(measurement: Measurement) -> dict[str, str]:
-    unit = metrics.get(measurement.subject.metric).unit
+    unit = outcomes.metrics().any(measurement.subject.metric).unit
     return {
         "name": markdown(str(measurement.subject)),
         "value": wording.figure(measurement.value, unit),
@@ -102,7 +102,7 @@ def _output(evidence: Evidence, details: ClassDetails | NumberDetails) -> dict[s
 
 
 def _baselines(evidence: Evidence, output: str, first: Measurement) -> list[dict[str, str]]:
-    unit = metrics.get(first.subject.metric).unit
+    unit = outcomes.metrics().any(first.subject.metric).unit
     rows = [
         (markdown(baseline.name), m, markdown(baseline.describes))
         for baseline in evidence.baselines

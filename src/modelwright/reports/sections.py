@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelwright.core import metrics
+from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.units import Unit
 from modelwright.reports import charts
@@ -23,7 +23,7 @@ CLASS_METRICS = ("precision", "recall", "f1")
 
 def row(measurement: Measurement) -> dict[str, str]:
     """Return a measurement as a row of a table."""
-    unit = metrics.get(measurement.subject.metric).unit
+    unit = outcomes.metrics().any(measurement.subject.metric).unit
     return {
         "name": wording.safe(str(measurement.subject)),
         "value": wording.figure(measurement.value, unit),
@@ -118,7 +118,7 @@ def _against(evidence: Evidence, output: str, mine: Sequence[Measurement]) -> di
     if not baselines or not plain:
         return {"against": None}
     metric = plain[0].subject.metric
-    unit = metrics.get(metric).unit
+    unit = outcomes.metrics().any(metric).unit
     shown: list[tuple[str, Measurement]] = [("this package", plain[0])]
     shown += [
         (b.name, m) for b in baselines if (m := _of_metric(b, metric)) is not None and m.value is not None

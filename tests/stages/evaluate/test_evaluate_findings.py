@@ -7,13 +7,22 @@ import random
 import numpy as np
 import pytest
 
+from modelwright import outcomes as families
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
-from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
 from modelwright.core.signature import Signature
-from modelwright.stages.evaluate import baselines, findings
+from modelwright.kinds.outputs import family
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.contract.baseline import BaselineModels
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+from modelwright.stages.evaluate import baselines, features, findings
 from modelwright.storage.formats.evidence import Baseline
 
 CLASSES = ("car", "health")
+
+
+def constant(output, values, reference):
+    models = families.facet(family(output), BaselineModels)
+    return models.constant(baselines.truths(output, values), reference)
 
 
 def outcomes(truth, predicted, sure):
@@ -49,7 +58,7 @@ def test_the_linear_baseline_reads_texts_of_any_script(chinese):
     found = baselines.linear(signature, signature.outputs[0], train, test, reference, 1000)
     assert accuracy(found) == 1.0
     assert found.probabilities.sum(axis=1) == pytest.approx(1)
-    assert "logistic" in baselines.describe(signature, signature.outputs[0])
+    assert "TF-IDF" in str(features.describe(signature))
 
 
 def test_the_linear_baseline_reads_tables_with_holes():
@@ -68,14 +77,17 @@ def test_the_linear_baseline_reads_tables_with_holes():
     truth = np.array(test["cost"])
     reference = NumberOutcomes(truth, truth)
     found = baselines.linear(signature, signature.outputs[0], train, test, reference, 1000)
-    mean = baselines.constant(train["cost"], reference)
+    mean, says = constant(signature.outputs[0], train["cost"], reference)
+    assert "the mean" in str(says)
     assert np.sqrt(((found.predicted - truth) ** 2).mean()) < 0.1 * mean.predicted.mean()
     assert mean.predicted == pytest.approx(np.mean(train["cost"]))
 
 
 def test_the_constant_baseline_answers_the_commonest_class():
     reference = outcomes([0, 1, 1, 1], [0, 0, 1, 1], [0.9] * 4)
-    found = baselines.constant(["car", "car", "health", None, "car"], reference)
+    output = Signature.parse("f(x: text) -> team: category").outputs[0]
+    found, says = constant(output, ["car", "car", "health", None, "car"], reference)
+    assert "“car”, the commonest class" in str(says)
     assert found.predicted.tolist() == [0, 0, 0, 0]
     assert found.probabilities[0].tolist() == [0.75, 0.25]
 

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from requirement_texts import parse
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from modelwright.core import digest
@@ -20,7 +21,6 @@ from modelwright.core.evidence.measurement import Phase, Subject
 from modelwright.core.evidence.verdict import Outcome, judge
 from modelwright.core.messages import PackageError
 from modelwright.core.progress import Silent
-from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
 from modelwright.kinds.boolean.arrays import BooleanState

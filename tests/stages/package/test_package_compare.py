@@ -6,15 +6,16 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from requirement_texts import parse
 
 from modelwright.core.messages import PackageError
-from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.number.arrays import NumberState
 from modelwright.package.body import Body
-from modelwright.stages.package.candidate import Bench, batch_dependence, require_sound, try_out
-from modelwright.stages.package.compare import Gap, gap, outcomes
+from modelwright.stages.package.candidate import Trial, batch_dependence, require_sound, try_out
+from modelwright.outcomes.contract.gap import Gap
+from modelwright.stages.package.compare import gap, outcomes
 
 SIGNATURE = Signature.parse("sort(size: number) -> grade: category, price: number")
 CLASSES = ("large", "middle", "small")
@@ -57,7 +58,7 @@ def body(*, mixes_rows=0.0):
     return Body(SIGNATURE, "once", {"model": model.SerializeToString()}, states)
 
 
-def bench(requirements=(), *, count=60, off=0.0):
+def trial(requirements=(), *, count=60, off=0.0):
     """Return rows on a line, and what the network before export answers to them (`off`: how wrongly)."""
     size = np.linspace(-3, 3, count)
     columns = {
@@ -67,11 +68,11 @@ def bench(requirements=(), *, count=60, off=0.0):
     }
     logits = np.stack([2 * size + off, 0 * size, -2 * size], axis=1).astype(np.float32)
     network = {"grade": {"logits": logits}, "price": {"value": size.astype(np.float32)}}
-    return Bench(columns, columns, network, requirements, threads=1)
+    return Trial(columns, columns, network, requirements, threads=1)
 
 
 def test_a_faithful_graph_is_sound():
-    found = try_out("exact", body(), bench())
+    found = try_out("exact", body(), trial())
     require_sound(found)
     assert found.parity.labels == found.batches.labels == 0
     assert found.parity.probability < 1e-5
@@ -79,35 +80,37 @@ def test_a_faithful_graph_is_sound():
 
 
 def test_a_graph_that_reads_its_neighbours_is_refused():
-    found = try_out("exact", body(mixes_rows=0.5), bench())
+    found = try_out("exact", body(mixes_rows=0.5), trial())
     assert found.batches.labels > 0
     assert found.batches.confidence > 0.005
-    with pytest.raises(PackageError, match=r"package\.batch-dependent") as caught:
+    with pytest.raises(PackageError) as caught:
         require_sound(found)
+    assert caught.value.problems[-1].id == "package.batch-dependent"
     assert f"{found.batches.labels} of 60 labels differ" in str(caught.value)
 
 
 def test_a_slight_dependence_shows_in_the_confidence_alone():
-    found = try_out("exact", body(mixes_rows=0.02), bench(count=6))
+    found = try_out("exact", body(mixes_rows=0.02), trial(count=6))
     assert found.batches.labels == 0
     assert batch_dependence(found.batches) is not None
 
 
 def test_a_graph_that_is_not_the_network_is_refused():
-    found = try_out("exact", body(), bench(off=0.1))
-    with pytest.raises(PackageError, match=r"package\.parity"):
+    found = try_out("exact", body(), trial(off=0.1))
+    with pytest.raises(PackageError) as caught:
         require_sound(found)
+    assert [problem.id for problem in caught.value.problems] == ["package.parity"]
 
 
 def test_a_gap_counts_labels_probabilities_and_standard_deviations():
-    made, rows = body(), bench()
+    made, rows = body(), trial()
     one = outcomes(made, rows.facts, rows.network)
     shifted = {
         "grade": {"logits": rows.network["grade"]["logits"] + np.float32([0, 1, 0])},
         "price": {"value": rows.network["price"]["value"] + np.float32(0.5)},
     }
-    found = gap(one, outcomes(made, rows.facts, shifted))
-    assert gap(one, one) == Gap(60, 0, 0.0, 0.0)
+    found = gap(SIGNATURE, one, outcomes(made, rows.facts, shifted))
+    assert gap(SIGNATURE, one, one) == Gap(60, 0, 0.0, 0.0)
     assert found.labels == sum(
         a != b
         for a, b in zip(
@@ -125,7 +128,7 @@ def test_figures_speak_of_slices_and_bars():
         parse("price.rmse", "<= 0.001", SIGNATURE),
         parse("grade.accuracy", ">= champion", SIGNATURE),
     )
-    figures = try_out("exact", body(), bench(requirements)).figures
+    figures = try_out("exact", body(), trial(requirements)).figures
     assert figures.required[str(requirements[0])] == 1.0
     assert figures.required[str(requirements[1])] is None  # no row is a middle one
     assert figures.kept == {str(requirements[0]), str(requirements[2])}

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
+from requirement_texts import parse
 
 from modelwright import learners
 from modelwright.core import digest
 from modelwright.core.messages import PackageError
 from modelwright.core.progress import Silent
-from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
 from modelwright.learners.base import Setup, Training
@@ -143,7 +143,7 @@ def test_the_same_inputs_give_the_same_bytes_elsewhere(made, parts, tmp_path):
 
 
 def test_insisting_on_a_form_that_there_is_not_is_an_error(parts, tmp_path):
-    with pytest.raises(PackageError, match=r"package\.not-compressed") as caught:
+    with pytest.raises(PackageError) as caught:
         make(parts, tmp_path, compress="int8")
     assert "trees" in caught.value.problems[0].found
     assert not (tmp_path / "package").exists()
@@ -160,5 +160,5 @@ def test_a_learned_folder_of_another_network_fails_parity(parts, tmp_path, monke
     monkeypatch.setattr(
         learner, "predict", lambda self, folder, inputs: honest(self, folder, {**inputs, "size": [0.0] * 150})
     )
-    with pytest.raises(PackageError, match=r"package\.parity"):
+    with pytest.raises(PackageError, match="does not answer as the network did"):
         make(parts, tmp_path)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from requirement_texts import parse
 
 from modelwright import learners
 from modelwright.core import digest
 from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
-from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
 from modelwright.learners.base import Setup, Training

@@ -8,11 +8,12 @@ from typing import Any
 
 import polars
 import pytest
+from requirement_texts import parse
 
 from modelwright.core import digest
 from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
-from modelwright.core.requirements.requirement import Requirement, parse
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
 from modelwright.learners.base import Machine

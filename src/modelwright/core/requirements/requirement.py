@@ -6,16 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from modelwright.core.evidence.measurement import Subject
+from modelwright.core.evidence.metric import Metric, Metrics
 from modelwright.core.messages import Problem, ProjectError, did_you_mean
 from modelwright.core.requirements.slices import Slice
-from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, exact_quantity, parse_quantity
-
-if TYPE_CHECKING:
-    from modelwright.core.metrics import Metric
 
 OPERATORS = {"higher": (">=", ">"), "lower": ("<=", "<")}
 _SHOWN = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
@@ -49,15 +45,32 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Output:
+    """An output as its requirements see it.
+
+    kind, family: as the signature and its kind name them; labels: the labels that the kind fixes (`false`,
+    `true`), none where the data shows them; positive: the label that a metric without one means, if any.
+    """
+
+    name: str
+    kind: str
+    family: str
+    labels: tuple[str, ...] = ()
+    positive: str | None = None
+
+
+@dataclass(frozen=True)
 class Requirement:
     """A subject, an operator and a bar. `parse` makes one from a line of the project file.
 
-    `implied` says that the metric fits one output of the signature alone, so that texts need not name it.
+    `metric` is the one that the subject names, of its output's family. `implied` says that the name fits one
+    output of the signature alone, so that texts need not say which.
     """
 
     subject: Subject
     op: str
     bar: Bar
+    metric: Metric = field(compare=False, repr=False)
     implied: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
@@ -79,73 +92,45 @@ class Requirement:
         """Return the requirement for people: `latency_p95 ≤ 15 ms`."""
         return f"{self.key} {_SHOWN[self.op]} {self.bar_text}"
 
-    @property
-    def metric(self) -> Metric:
-        """Return the metric that is measured."""
-        return _metrics()[self.subject.metric]
 
-
-def parse(key: str, bar: str | float, signature: Signature | None = None) -> Requirement:
+def parse(
+    key: str, bar: str | float, metrics: Metrics, outputs: Sequence[Output] | None = None
+) -> Requirement:
     """Read one line of `requirements:`, `METRIC[CLASS] where SLICE: "OP VALUE UNIT"`; raises ProjectError.
 
-    With a signature the output is filled in where the metric fits one alone, and `OUTPUT.METRIC` names it
-    where it fits several. A class with odd characters stands in quotes. Columns of a slice, and classes of a
-    `category`, are checked against the data elsewhere.
+    metrics: all that there are (`outcomes.metrics()`); outputs: those of the signature (`kinds.outputs`). With
+    these the output is filled in where the metric fits one alone, and `OUTPUT.METRIC` names it where it fits
+    several; None: the signature is not known. A class with odd characters stands in quotes. Columns of a slice,
+    and classes that only the data shows, are checked against the data elsewhere.
     """
     read = _KEY.fullmatch(unicodedata.normalize("NFC", key))
     if read is None:
-        raise ProjectError(
-            Problem(
-                "requirement.key",
-                "a requirement reads METRIC, METRIC[CLASS] or METRIC where SLICE",
-                repr(key),
-                "write it like recall[fraud] where age >= 60",
-            )
-        )
+        raise ProjectError(Problem("requirement.key", key=repr(key)))
     problems: list[Problem] = []
     where = _where(read["where"], problems)
-    metric = _metrics().get(read["metric"])
-    if metric is None:
-        problems.append(_unknown_metric(read["metric"], key))
+    named = metrics.named(read["metric"])
+    if not named:
+        problems.append(_unknown_metric(read["metric"], key, metrics))
         raise ProjectError(problems)
+    output, implied = _output(read["output"], named, outputs, key, metrics, problems)
+    metric = next((one for one in named if output is not None and one.family == output.family), named[0])
     of = _class(read)
     if of is not None and not metric.per_class:
-        problems.append(
-            Problem(
-                "requirement.class",
-                f"{metric.name} takes no class",
-                repr(key),
-                "remove the brackets; a class goes with "
-                + _named(m for m in _metrics().values() if m.per_class),
-            )
-        )
-    output, implied = _output(read["output"], metric, signature, key, problems)
-    kind = next((f.kind for f in signature.outputs if f.name == output), None) if signature else None
-    if kind == "boolean" and metric.per_class:
-        if of not in (None, "true", "false"):
-            problems.append(
-                Problem(
-                    "requirement.class",
-                    "the classes of a boolean are true and false",
-                    f"{of!r} in {key!r}",
-                    f"write {metric.name}[true]",
-                )
-            )
-        of = of or "true"
+        taking = _names(one for one in metrics if one.per_class)
+        problems.append(_class_problem(key, metric, taking=taking))
+    if output is not None and metric.per_class:
+        if of is not None and output.labels and of not in output.labels:
+            problems.append(_class_problem(key, metric, of=of, output=output))
+        of = output.positive if of is None else of
     op, value = _read_bar(metric, key, bar, problems)
     if problems:
         raise ProjectError(problems)
-    return Requirement(Subject(metric.name, output, of, where), op, value, implied)
+    name = read["output"] if output is None else output.name
+    return Requirement(Subject(metric.name, name, of, where), op, value, metric, implied)
 
 
-def _metrics() -> dict[str, Metric]:
-    from modelwright.core import metrics  # here, because metrics need numpy and the command line starts fast
-
-    return dict(metrics.METRICS)
-
-
-def _named(metrics: Iterable[Metric]) -> str:
-    return ", ".join(metric.name for metric in metrics)
+def _names(metrics: Iterable[Metric]) -> str:
+    return ", ".join(dict.fromkeys(metric.name for metric in metrics))
 
 
 def _class(read: re.Match[str]) -> str | None:
@@ -169,71 +154,97 @@ def _where(text: str | None, problems: list[Problem]) -> str | None:
         return None
 
 
-def _unknown_metric(name: str, key: str) -> Problem:
-    near = did_you_mean(name, list(_metrics()))
+def _unknown_metric(name: str, key: str, metrics: Metrics) -> Problem:
+    near = did_you_mean(name, list(metrics.names()))
     return Problem(
-        "requirement.unknown-metric",
-        "a requirement names a metric",
-        f"'{name}' in {key!r}",
-        f"did you mean '{near}'?" if near else f"choose one of {', '.join(_metrics())}",
+        "requirement.unknown-metric", key=repr(key), name=name, near=near, known=", ".join(metrics.names())
+    )
+
+
+def _class_problem(
+    key: str, metric: Metric, *, of: str | None = None, output: Output | None = None, taking: str = ""
+) -> Problem:
+    """Return what is wrong with a class in brackets: there is none of that name, or the metric takes none."""
+    return Problem(
+        "requirement.class",
+        key=repr(key),
+        metric=metric.name,
+        taking=taking,
+        of=None if of is None else repr(of),
+        kind=None if output is None else output.kind,
+        labels=None if output is None else ", ".join(output.labels),
+        example=None if output is None else f"{metric.name}[{output.positive or output.labels[0]}]",
+    )
+
+
+def _output_problem(
+    key: str,
+    metric: str,
+    *,
+    name: str | None = None,
+    near: str | None = None,
+    outputs: Sequence[str] = (),
+    example: str | None = None,
+) -> Problem:
+    """Return what is wrong with the output that is named, or is not.
+
+    name: of no output; example: how the first of several outputs is named; neither: the metric is of none.
+    """
+    return Problem(
+        "requirement.output",
+        key=repr(key),
+        metric=metric,
+        name=name,
+        near=near,
+        outputs=", ".join(outputs) or None,
+        example=example,
     )
 
 
 def _output(
-    named: str | None, metric: Metric, signature: Signature | None, key: str, problems: list[Problem]
-) -> tuple[str | None, bool]:
-    """Return the output that is meant, and whether the metric fits no other."""
-    if metric.outcomes is None:
+    named: str | None,
+    metrics: Sequence[Metric],
+    outputs: Sequence[Output] | None,
+    key: str,
+    known: Metrics,
+    problems: list[Problem],
+) -> tuple[Output | None, bool]:
+    """Return the output that is meant, and whether the name of the metric fits no other.
+
+    metrics: those of one name, one a family.
+    """
+    families = {metric.family for metric in metrics}
+    if families == {None}:
         if named is not None:
-            problems.append(
-                Problem(
-                    "requirement.output",
-                    f"{metric.name} is measured on the whole function, not on an output",
-                    repr(key),
-                    f"write {metric.name}",
-                )
-            )
+            problems.append(_output_problem(key, metrics[0].name))
         return None, False
-    if signature is None:
-        return named, False
-    outputs = [output.name for output in signature.outputs]
-    fitting = [output.name for output in signature.outputs if metric.fits(output.kind)]
-    if named is not None and named not in outputs:
-        problems.append(_unknown_output(named, outputs, key))
-    elif not fitting or (named is not None and named not in fitting):
-        problems.append(_unfit(metric, named, signature, key))
-    elif named is None and len(fitting) > 1:
-        problems.append(
-            Problem(
-                "requirement.output",
-                f"{metric.name} fits several outputs ({', '.join(fitting)}), so a requirement names one",
-                repr(key),
-                f"write {fitting[0]}.{metric.name}",
-            )
-        )
+    if outputs is None:
+        return None, False
+    fitting = [output for output in outputs if output.family in families]
+    chosen = [output for output in fitting if named in (None, output.name)]
+    if named is not None and named not in [output.name for output in outputs]:
+        names = [output.name for output in outputs]
+        near = did_you_mean(named, names)
+        problems.append(_output_problem(key, metrics[0].name, name=named, near=near, outputs=names))
+    elif not chosen:
+        problems.append(_unfit(metrics[0], named, outputs, key, known))
+    elif len(chosen) > 1:
+        names, example = [output.name for output in chosen], f"{chosen[0].name}.{metrics[0].name}"
+        problems.append(_output_problem(key, metrics[0].name, outputs=names, example=example))
     else:
-        return named or fitting[0], len(fitting) == 1
-    return named, False
+        return chosen[0], len(fitting) == 1
+    return None, False
 
 
-def _unknown_output(named: str, outputs: Sequence[str], key: str) -> Problem:
-    near = did_you_mean(named, outputs)
-    return Problem(
-        "requirement.output",
-        "what stands before the dot is an output of the signature",
-        f"'{named}' in {key!r}",
-        f"did you mean '{near}'?" if near else f"choose one of {', '.join(outputs)}",
-    )
-
-
-def _unfit(metric: Metric, named: str | None, signature: Signature, key: str) -> Problem:
-    outputs = [output for output in signature.outputs if named in (None, output.name)]
-    fit = _named(m for m in _metrics().values() if any(m.fits(output.kind) for output in outputs))
+def _unfit(metric: Metric, named: str | None, outputs: Sequence[Output], key: str, known: Metrics) -> Problem:
+    meant = [output for output in outputs if named in (None, output.name)]
+    families = {output.family for output in meant}
     return Problem(
         "requirement.kind",
-        f"{metric.name} is not computed for {', '.join(sorted({output.kind for output in outputs}))}",
-        repr(key),
-        f"choose one of {fit}" if fit else "choose a metric of the package or of live traffic",
+        key=repr(key),
+        metric=metric.name,
+        kinds=", ".join(sorted({output.kind for output in meant})),
+        fitting=_names(one for one in known if one.family in families) or None,
     )
 
 
@@ -242,23 +253,20 @@ def _read_bar(metric: Metric, key: str, bar: str | float, problems: list[Problem
     better = OPERATORS[metric.better]
     read = _BAR.fullmatch(str(bar))
     if read is None:
-        problems.append(
-            Problem(
-                "requirement.bar",
-                "a bar is an operator and a value",
-                f"{bar!r} for {key!r}",
-                f'write "{better[0]} {bar}"' if _NUMBER.match(str(bar)) else f'write it like "{better[0]} …"',
-            )
-        )
+        number = str(bar) if _NUMBER.match(str(bar)) else None
+        problems.append(Problem("requirement.bar", key=repr(key), bar=repr(bar), op=better[0], number=number))
         return better[0], Bar(0.0)
     op = {"≥": ">=", "≤": "<="}.get(read["op"], read["op"])
     if op not in better:
         problems.append(
             Problem(
                 "requirement.direction",
-                f"of {metric.name} {metric.better} is better, so that its operator is {' or '.join(better)}",
-                f"'{op}' for {key!r}",
-                f"write {better[0]}",
+                key=repr(key),
+                op=op,
+                metric=metric.name,
+                higher=metric.better == "higher",
+                strict=better[1],
+                right=better[0],
             )
         )
     champion = _CHAMPION.fullmatch(read["bar"])
@@ -266,29 +274,20 @@ def _read_bar(metric: Metric, key: str, bar: str | float, problems: list[Problem
     try:
         value = parse_quantity(text, metric.unit)
     except ProjectError as error:
-        problems.extend(
-            Problem(one.id, one.rule, f"{one.found} for {key!r}", one.next_step) for one in error.problems
-        )
+        problems.extend(error.problems)
         return op, Bar(0.0)
     if metric.unit is Unit.FRACTION and not 0 <= value <= 1:
-        problems.append(
-            Problem(
-                "requirement.range",
-                f"{metric.name} is a fraction between 0 and 1",
-                f"{text} for {key!r}",
-                f"write {text} %" if 1 < value <= 100 and "%" not in text else "write it like 0.97 or 97 %",
-            )
-        )
+        percent = text if 1 < value <= 100 and "%" not in text else None
+        problems.append(_range_problem(key, metric, text, percent=percent, fraction=True))
     elif metric.better == "lower" and not champion and value < 0:
-        problems.append(
-            Problem(
-                "requirement.range",
-                f"{metric.name} is never below 0",
-                f"{text} for {key!r}",
-                "write a bar that can be met",
-            )
-        )
+        problems.append(_range_problem(key, metric, text, percent=None, fraction=False))
     return op, Bar(-value if champion and champion["sign"] == "-" else value, champion is not None)
+
+
+def _range_problem(key: str, metric: Metric, text: str, *, percent: str | None, fraction: bool) -> Problem:
+    return Problem(
+        "requirement.range", key=repr(key), metric=metric.name, text=text, percent=percent, fraction=fraction
+    )
 
 
 _NUMBER = re.compile(r"\s*[\d.]")

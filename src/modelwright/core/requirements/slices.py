@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from modelwright.core.messages import Problem, ProjectError, did_you_mean
+from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,12 +112,7 @@ class Slice:
 
 def _unknown(name: str, where: str, known: Sequence[str]) -> Problem:
     near = did_you_mean(name, known)
-    return Problem(
-        "slice.unknown-column",
-        "a slice names fields of the signature or columns that data.keep keeps",
-        f"'{name}' in {where!r}",
-        f"did you mean '{near}'?" if near else f"add '{name}' to data.keep",
-    )
+    return Problem("slice.unknown-column", name=name, slice=repr(where), near=near)
 
 
 def _is_word(text: str) -> bool:
@@ -168,20 +163,18 @@ class _Reader:
     def expect_end(self) -> None:
         """Raise unless nothing but blanks is left."""
         if self._text[self._at :].strip():
-            raise self.error("'and' or the end")
+            raise self.error("expected-end")
 
     def error(self, expected: str) -> ProjectError:
-        """Return the error that something else stands here."""
+        """Return the error that something else stands here; `expected` names an entry of the catalogue."""
         rest = self._text[self._at :].lstrip()
-        column = len(self._text) - len(rest) + 1
         return ProjectError(
             Problem(
                 "slice.syntax",
-                "a slice reads COLUMN OP VALUE, joined by 'and'",
-                f"{rest[:20]!r} at column {column} of {self._text!r}, where {expected} should stand"
-                if rest
-                else f"the end of {self._text!r}, where {expected} should stand",
-                "write it like lang == 'zh' and age >= 60",
+                slice=repr(self._text),
+                rest=repr(rest[:20]) if rest else None,
+                column=len(self._text) - len(rest) + 1,
+                expected=Phrase(f"slice.{expected}"),
             )
         )
 
@@ -189,24 +182,24 @@ class _Reader:
 def _condition(reader: _Reader) -> Condition:
     column = reader.take("word", "column")
     if column is None or column in ("and", "in", "true", "false"):
-        raise reader.error("a column")
+        raise reader.error("expected-column")
     column = column.strip("`")
     if reader.take_word("in"):
         return Condition(column, "in", _list(reader))
     sign = reader.take("sign")
     if sign not in _COMPARE:
-        raise reader.error("one of == != < <= > >= or 'in'")
+        raise reader.error("expected-operator")
     return Condition(column, sign, (_literal(reader),))
 
 
 def _list(reader: _Reader) -> tuple[Literal, ...]:
     if not reader.take_word("["):
-        raise reader.error("'['")
+        raise reader.error("expected-bracket")
     literals = [_literal(reader)]
     while reader.take_word(","):
         literals.append(_literal(reader))
     if not reader.take_word("]"):
-        raise reader.error("',' or ']'")
+        raise reader.error("expected-comma")
     return tuple(sorted(set(literals), key=_written))
 
 
@@ -220,4 +213,4 @@ def _literal(reader: _Reader) -> Literal:
     for word, value in (("true", True), ("false", False)):
         if reader.take_word(word):
             return value
-    raise reader.error("a quoted text, a number, true or false")
+    raise reader.error("expected-value")

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.outcomes import ClassOutcomes
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 CLASSES = ("false", "true")
 
@@ -81,7 +81,7 @@ class BooleanArrays(Arrays[BooleanState]):
         """Return truths and answers as classes ("false", "true")."""
         probabilities = softmax(_two_columns(arrays["logit"]), state.temperature)
         predicted = (arrays["logit"] >= 0.0).astype(np.int64)
-        return ClassOutcomes(CLASSES, _truth(values), predicted, probabilities)
+        return ClassOutcomes(CLASSES, _truth(values), predicted, probabilities, positive="true")
 
 
 def _truth(values: Sequence[Any]) -> NDArray[np.int64]:

@@ -22,6 +22,8 @@ class BooleanValue(Value):
     summary: ClassVar[str] = "true or false"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "classes"
+    fixed_labels: ClassVar[tuple[str, ...]] = ("false", "true")
+    positive: ClassVar[str | None] = "true"
     said: ClassVar[tuple[str, ...]] = ("bool", "flag", "logical")
 
     def schema(self) -> dict[str, Any]:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.messages import ValueProblem
-from modelwright.core.outcomes import ClassOutcomes
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class Value(ABC):
     summary: ClassVar[str]  # one line for the reference page
     roles: ClassVar[frozenset[Role]]
     family: ClassVar[str | None] = None  # of its outcomes, for a kind that can be an output
+    fixed_labels: ClassVar[tuple[str, ...]] = ()  # what `labels` can give, where the data has no say in it
+    positive: ClassVar[str | None] = None  # of these, the one that a metric without a label means
     said: ClassVar[
         tuple[str, ...]
     ] = ()  # other words for it (`integer`), so that a message can name this one

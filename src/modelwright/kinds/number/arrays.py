@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.outcomes import NumberOutcomes
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
 # A deviation below this share of the largest value is rounding of a constant column, not variation.
 CONSTANT = 1e-12

@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
-from modelwright import kinds, learners
+from modelwright import kinds, learners, outcomes
 from modelwright.core.messages import Problem, ProjectError, did_you_mean
 from modelwright.core.requirements import requirement
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Role
+from modelwright.kinds.outputs import outputs
 from modelwright.project.declaration import problems as wording
 
 # Keys of `model` that every learner takes; all others are the learner's own.
@@ -134,11 +135,12 @@ def _requirements(
 ) -> tuple[Requirement, ...]:
     """Return the requirements in the order of the file."""
     read: list[Requirement] = []
+    targets = None if signature is None else outputs(signature)
     for key, bar in (bars or {}).items() if isinstance(bars, Mapping) or bars is None else ():
         if not isinstance(bar, str | int | float):
             continue
         try:
-            read.append(requirement.parse(key, bar, signature))
+            read.append(requirement.parse(key, bar, outcomes.metrics(), targets))
         except ProjectError as error:
             problems += [problem.at(where(("requirements", key))) for problem in error.problems]
     return tuple(read)

@@ -15,10 +15,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from modelwright import kinds
+from modelwright import kinds, outcomes
 from modelwright.core.signature import Signature
 from modelwright.engine.runner import Step
 from modelwright.engine.store import Artifact, Part, Store
+from modelwright.kinds.outputs import outputs
 from modelwright.learners import exporting as exports
 from modelwright.learners.base import Machine
 from modelwright.learners.weights import available
@@ -103,6 +104,13 @@ def _kinds(signature: Signature) -> tuple[str, ...]:
     """Return the modules of the kinds that a signature uses."""
     names = sorted({one.kind for one in (*signature.inputs, *signature.outputs)})
     return tuple(module for name in names for module in kinds.modules(name, "value", "column", "arrays"))
+
+
+def _families(signature: Signature, *facets: str) -> tuple[str, ...]:
+    """Return the modules of the families of a signature's outputs: their metrics, and some facets."""
+    names = sorted({output.family for output in outputs(signature)})
+    own = (module for name in names for module in outcomes.modules(name, "outcomes", "metrics", *facets))
+    return (*own, *outcomes.foreign_metrics())
 
 
 def _declared(opened: Opened) -> Any:
@@ -200,6 +208,7 @@ def _package(context: Context) -> Step:
             f"modelwright.learners.{context.choice['learner']}",
             exports.module(context.choice["learner"]),
             *_kinds(context.signature),
+            *_families(context.signature, "gap"),
         ),
         arguments={
             "signature": context.signature,
@@ -233,7 +242,7 @@ def _evaluate(context: Context) -> Step:
             "validation": context.part("data", "validation"),
             "test": test,
         },
-        code=_kinds(context.signature),
+        code=(*_kinds(context.signature), *_families(context.signature, "baseline", "gap", "section")),
         arguments={
             "signature": context.signature,
             "requirements": context.opened.requirements,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from modelwright.core import metrics
+from modelwright import outcomes
 from modelwright.core.messages import PackageError, Problem, StateError
 from modelwright.core.units import format_quantity
 from modelwright.engine.store import Artifact, Store
@@ -58,7 +58,7 @@ def _show_version(context: Context, store: Store, number: int) -> ShowReport:
     ]
     for one in evidence.measurements:
         if one.subject.of is None and one.value is not None:
-            unit = metrics.get(one.subject.metric).unit
+            unit = outcomes.metrics().any(one.subject.metric).unit
             bounds = [format_quantity(x, unit) for x in (one.low, one.high) if x is not None]
             interval = f" [{', '.join(bounds)}]" if len(bounds) == 2 else ""
             facts.append((str(one.subject), f"{format_quantity(one.value, unit)}{interval}, n = {one.n:,}"))

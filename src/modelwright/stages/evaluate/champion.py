@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from modelwright.core import metrics
+from modelwright.core.evidence.measure import difference, measure_difference
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.messages import PackageError
-from modelwright.core.outcomes import ClassOutcomes, Outcomes
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.package import folder as packages
@@ -46,19 +44,21 @@ def differences(
     wanted = [s for field in signature.outputs for s in measuring.plain_subjects(field)]
     try:
         answered = measuring.answer(packages.read(champion.path), signature, ours.columns)
-        aligned = {
-            name: _aligned(mine, answered.outcomes[name], name) for name, mine in ours.outcomes.items()
-        }
+        aligned = {name: answered.outcomes[name].aligned(to=mine) for name, mine in ours.outcomes.items()}
     except (PackageError, KeyError, ValueError) as error:
         nothing = [_nothing(subject, len(measuring.rows_of(subject, ours)), confidence) for subject in asked]
         return (
             nothing,
             f"The version in production cannot answer these rows, so there is no comparison: {error}",
         )
-    theirs = Answered(ours.columns, aligned)
+    theirs = replace(ours, outcomes=aligned)
     return [
-        metrics.measure_difference(
-            subject, measuring.rows_of(subject, ours), measuring.rows_of(subject, theirs), confidence
+        measure_difference(
+            subject,
+            ours.metric(subject),
+            measuring.rows_of(subject, ours),
+            measuring.rows_of(subject, theirs),
+            confidence,
         )
         for subject in dict.fromkeys([*wanted, *asked])
     ], None
@@ -70,30 +70,12 @@ def running_differences(
     """Yield the differences in latency, memory and size that relative bars ask for."""
     asked = {one.subject for one in requirements if one.bar.champion and Phase.PACKAGE in one.metric.phases}
     by_subject = {m.subject: m for m in measuring.of_running(theirs, confidence)}
-    yield from (metrics.difference(m, by_subject[m.subject]) for m in ours if m.subject in asked)
+    yield from (difference(m, by_subject[m.subject]) for m in ours if m.subject in asked)
 
 
 def asks_for_running(requirements: Sequence[Requirement]) -> bool:
     """Tell whether a bar compares what it costs to run the function with the champion's cost."""
     return any(one.bar.champion and Phase.PACKAGE in one.metric.phases for one in requirements)
-
-
-def _aligned(ours: Outcomes, theirs: Outcomes, output: str) -> Outcomes:
-    """Return the champion's outcomes in our classes; an answer that is none of them is no answer."""
-    if type(ours) is not type(theirs):
-        raise ValueError(f"its output {output} is of another kind")
-    if not (isinstance(ours, ClassOutcomes) and isinstance(theirs, ClassOutcomes)):
-        return theirs
-    places = np.array([_place(name, ours.classes) for name in theirs.classes], dtype=np.int64)
-    shared = places >= 0
-    probabilities = np.zeros((len(theirs), len(ours.classes)))
-    probabilities[:, places[shared]] = theirs.probabilities[:, shared]
-    predicted = np.where(theirs.predicted < 0, -1, places[theirs.predicted])
-    return ClassOutcomes(ours.classes, ours.truth, predicted, probabilities)
-
-
-def _place(name: str, classes: Sequence[str]) -> int:
-    return classes.index(name) if name in classes else -1
 
 
 def _nothing(subject: Subject, rows: int, confidence: float) -> Measurement:

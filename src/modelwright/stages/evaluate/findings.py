@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core import metrics
+from modelwright import outcomes as families
 from modelwright.core.evidence.intervals import proportion
 from modelwright.core.evidence.measurement import Measurement
-from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.reports.charts import SCATTER_POINTS
 from modelwright.storage.formats.evidence import (
     Baseline,
@@ -156,7 +157,7 @@ def _against_baselines(shown: Sequence[Measurement], simple: Sequence[Baseline])
             ours = mine[theirs.subject]
             if ours.value is None or theirs.value is None:
                 continue
-            lower = metrics.get(theirs.subject.metric).better == "lower"
+            lower = families.metrics().any(theirs.subject.metric).better == "lower"
             if ours.value < theirs.value if lower else ours.value > theirs.value:
                 continue
             ends = (theirs.high, ours.low) if lower else (ours.high, theirs.low)

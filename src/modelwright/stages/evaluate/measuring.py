@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from modelwright import kinds
-from modelwright.core import metrics
+from modelwright import kinds, outcomes
+from modelwright.core.evidence import operation
 from modelwright.core.evidence.intervals import quantile_positions
+from modelwright.core.evidence.measure import exact, from_samples, measure
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
-from modelwright.core.outcomes import ClassOutcomes, Outcomes
+from modelwright.core.evidence.metric import Metric
+from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.outputs import family, outputs
 from modelwright.package.folder import Package
 from modelwright.runtime.function import Function
 from modelwright.runtime.measuring import Measured
 
 Columns = Mapping[str, Sequence[Any]]
-LATENCIES = tuple(name for name, metric in metrics.METRICS.items() if metric.quantile is not None)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class Answered:
 
     columns: Columns
     outcomes: Mapping[str, Outcomes]
+    families: Mapping[str, str]  # by output
+
+    def metric(self, subject: Subject) -> Metric:
+        """Return the metric that a subject means, of its output's family."""
+        assert subject.output is not None, f"{subject} names no output"
+        found = outcomes.metrics().of(subject.metric, self.families[subject.output])
+        assert found is not None, f"{subject} is not computed for its output"
+        return found
 
 
 def answer(package: Package, signature: Signature, columns: Columns) -> Answered:
@@ -44,36 +54,35 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
             )
             for field in signature.outputs
         },
+        {output.name: output.family for output in outputs(signature)},
     )
 
 
-def subjects(signature: Signature, outcomes: Mapping[str, Outcomes]) -> Iterator[Subject]:
-    """Yield everything that test rows can show: each metric of each output, then those of every class."""
+def subjects(signature: Signature, found: Mapping[str, Outcomes]) -> Iterator[Subject]:
+    """Yield everything that test rows can show: each metric of each output, then those of every label."""
     for field in signature.outputs:
         yield from plain_subjects(field)
-        found = outcomes[field.name]
-        if isinstance(found, ClassOutcomes):
-            yield from (
-                Subject(metric.name, field.name, of)
-                for metric in metrics.METRICS.values()
-                if metric.per_class and metric.fits(field.kind)
-                for of in found.classes
-            )
+        yield from (
+            Subject(metric.name, field.name, of)
+            for metric in outcomes.metrics().in_family(family(field))
+            if metric.per_class
+            for of in found[field.name].labels
+        )
 
 
 def plain_subjects(field: Field) -> Iterator[Subject]:
     """Yield the metrics of an output as a whole; how often it is answered only where it may abstain."""
-    for metric in metrics.METRICS.values():
-        if not metric.fits(field.kind) or (metric.name == "coverage" and not field.optional):
+    for metric in outcomes.metrics().in_family(family(field)):
+        if metric.optional_only and not field.optional:
             continue
-        # Recall of a boolean is that of true, which `subjects` yields among the classes.
-        if not (metric.per_class and field.kind == "boolean"):
+        # Recall of a truth value is that of true, which `subjects` yields among the labels.
+        if not (metric.per_class and kinds.value(field.kind).positive):
             yield Subject(metric.name, field.name)
 
 
 def on_rows(wanted: Sequence[Subject], answered: Answered, confidence: float) -> list[Measurement]:
     """Return one measurement a subject; a slice is taken from the answered rows."""
-    return [metrics.measure(one, rows_of(one, answered), confidence) for one in wanted]
+    return [measure(one, answered.metric(one), rows_of(one, answered), confidence) for one in wanted]
 
 
 def rows_of(subject: Subject, answered: Answered) -> Outcomes:
@@ -97,10 +106,10 @@ def of_running(measured: Measured, confidence: float) -> list[Measurement]:
     """
     seconds = np.array(measured.latency_s, dtype=np.float64)
     return [
-        *(metrics.from_samples(Subject(n), seconds, confidence, Phase.PACKAGE) for n in LATENCIES),
+        *(from_samples(one, seconds, confidence, Phase.PACKAGE) for one in operation.LATENCIES),
         _throughput(np.sort(np.array(measured.throughput, dtype=np.float64)), confidence),
-        metrics.exact(Subject("memory"), measured.memory_bytes, Phase.PACKAGE),
-        metrics.exact(Subject("size"), measured.size_bytes, Phase.PACKAGE),
+        exact(Subject("memory"), measured.memory_bytes, Phase.PACKAGE),
+        exact(Subject("size"), measured.size_bytes, Phase.PACKAGE),
     ]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -20,12 +20,13 @@ import polars as pl
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.evidence.verdict import evaluation_confidence
 from modelwright.core.messages import DataError, PackageError, Problem
-from modelwright.core.outcomes import NumberOutcomes
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.engine.store import Part
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.package import folder as packages
 from modelwright.package.folder import Package
 from modelwright.reports.card import render_card
@@ -196,7 +197,7 @@ def _details(
         else:
             classes.append(
                 findings.of_classes(
-                    name, found, rows.train[name], rows.ids, inputs, rows.test[name],
+                    name, cast("ClassOutcomes", found), rows.train[name], rows.ids, inputs, rows.test[name],
                     confidence=confidence, mistakes=config.errors,
                 )
             )  # fmt: skip
@@ -224,24 +225,18 @@ def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answere
 
 
 def _outcomes_frame(rows: _Rows, answered: Answered) -> pl.DataFrame:
-    """Return for each test row `id`, then `{output}.truth`, `.answer`, `.confidence`, `.probabilities`.
-
-    `probabilities` is a list in the order of the output's classes, which details.json names.
-    """
+    """Return for each test row `id`, then by output its truth and what its family keeps (`Outcomes.columns`)."""
     columns = [pl.Series(ID, rows.ids, dtype=pl.String)]
     for name, found in answered.outcomes.items():
         columns.append(pl.Series(f"{name}.truth", rows.test[name], strict=False))
-        if isinstance(found, NumberOutcomes):
-            columns.append(pl.Series(f"{name}.answer", found.predicted))
-            continue
-        answers = [found.classes[place] if place >= 0 else None for place in found.predicted.tolist()]
-        columns += [
-            pl.Series(f"{name}.answer", answers, dtype=pl.String),
-            pl.Series(f"{name}.confidence", found.probabilities.max(axis=1)),
-            pl.Series(
-                f"{name}.probabilities",
-                found.probabilities.astype(np.float32).tolist(),
-                dtype=pl.List(pl.Float32),
-            ),
-        ]
+        columns += [_series(f"{name}.{column}", values) for column, values in found.columns().items()]
     return pl.DataFrame(columns)
+
+
+def _series(name: str, values: Any) -> pl.Series:
+    """Return a column of what a family keeps: texts (None: abstained), (n,) figures, or (n, k) as lists."""
+    if not isinstance(values, np.ndarray):
+        return pl.Series(name, values, dtype=pl.String)
+    if values.ndim == 1:
+        return pl.Series(name, values)
+    return pl.Series(name, values.tolist(), dtype=pl.List(pl.Float32))

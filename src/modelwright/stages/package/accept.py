@@ -7,49 +7,63 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelwright.core import metrics
+from modelwright import outcomes as families
+from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Phase, Subject
+from modelwright.core.messages import Phrase
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
+from modelwright.core.signature import Signature
+from modelwright.kinds.outputs import outputs
+from modelwright.outcomes.contract.gap import BodyGap
 
-DROP = 0.005  # of accuracy: half a point, paired row by row
-RMSE_GROWTH = 0.005  # of the exact graph's rmse
 CONFIDENCE = 0.95  # of intervals that nothing here reads; only values are compared
 RULE = (
     "The compressed graph is taken when, on validation, every requirement on test rows that the exact graph "
-    f"keeps is kept by it too, no output's accuracy falls by more than {DROP} (rmse grows by more than "
-    f"{RMSE_GROWTH:.1%}), its answers do not depend on their batch, and it is smaller."
+    "keeps is kept by it too, the main metric of no output gets worse by more than its family allows, its "
+    "answers do not depend on their batch, and it is smaller."
 )
 _KEEPS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
+
+
+@dataclass(frozen=True)
+class Main:
+    """The main metric of an output: its value on validation, and the value beyond which it has got worse."""
+
+    metric: str
+    value: float
+    limit: float
+    higher: bool
 
 
 @dataclass(frozen=True)
 class Figures:
     """What a graph shows on validation.
 
-    `accuracy` and `rmse` hold the main metric by output; `required` holds the value of each requirement's
-    subject by its text, None where validation has no row to measure it on; `kept` holds the texts of those
-    whose bar that value keeps.
+    `main` holds the main metric by output, of those that have rows to measure it on; `required` holds the value
+    of each requirement's subject by its text, None where validation has no row for it; `kept` holds the texts
+    of those whose bar that value keeps.
     """
 
-    accuracy: Mapping[str, float]
-    rmse: Mapping[str, float]
+    main: Mapping[str, Main]
     required: Mapping[str, float | None]
     kept: frozenset[str]
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures as JSON."""
         return {
-            "accuracy": dict(self.accuracy),
-            "rmse": dict(self.rmse),
+            "main": {output: {"metric": m.metric, "value": m.value} for output, m in self.main.items()},
             "required": dict(self.required),
             "kept": sorted(self.kept),
         }
 
 
 def figures(
-    found: Mapping[str, Outcomes], columns: Mapping[str, Sequence[Any]], requirements: Sequence[Requirement]
+    signature: Signature,
+    found: Mapping[str, Outcomes],
+    columns: Mapping[str, Sequence[Any]],
+    requirements: Sequence[Requirement],
 ) -> Figures:
     """Return what outcomes by output show; `columns` are those that a slice may name.
 
@@ -64,34 +78,43 @@ def figures(
         rows = found[subject.output]
         if subject.where is not None:
             rows = rows.take(Slice.parse(subject.where).mask(columns))
-        value = metrics.measure(subject, rows, CONFIDENCE).value
+        value = measure(subject, requirement.metric, rows, CONFIDENCE).value
         required[str(requirement)] = value
         if value is not None and _KEEPS[requirement.op](value, requirement.bar.value):
             kept.add(str(requirement))
-    return Figures(_values("accuracy", found), _values("rmse", found), required, frozenset(kept))
+    return Figures(_main(signature, found), required, frozenset(kept))
 
 
-def objection(exact: Figures, compressed: Figures) -> str | None:
+def objection(exact: Figures, compressed: Figures) -> Phrase | None:
     """Return why the compressed graph may not take the exact one's place, or None."""
     if lost := sorted(exact.kept - compressed.kept):
         value = compressed.required[lost[0]]
-        return (
-            f"on validation it does not keep `{lost[0]}`: {'no value' if value is None else f'{value:.4g}'}"
-        )
-    for output, before in exact.accuracy.items():
-        if before - (after := compressed.accuracy[output]) > DROP:
-            return f"on validation the accuracy of {output} falls from {before:.4f} to {after:.4f}"
-    for output, before in exact.rmse.items():
-        if (after := compressed.rmse[output]) > before * (1 + RMSE_GROWTH):
-            return f"on validation the rmse of {output} grows from {before:.4g} to {after:.4g}"
+        shown = None if value is None else f"{value:.4g}"
+        return Phrase("package.loses-requirement", requirement=lost[0], value=shown)
+    for output, before in exact.main.items():
+        after = compressed.main[output].value
+        if after < before.limit if before.higher else after > before.limit:
+            return Phrase(
+                "package.loses-metric",
+                metric=before.metric,
+                output=output,
+                before=f"{before.value:.4g}",
+                after=f"{after:.4g}",
+            )
     return None
 
 
-def _values(metric: str, found: Mapping[str, Outcomes]) -> dict[str, float]:
-    """Return a metric of each output that it fits and that has rows to measure it on."""
-    measured = {
-        name: metrics.measure(Subject(metric, name), rows, CONFIDENCE).value
-        for name, rows in found.items()
-        if isinstance(rows, metrics.get(metric).outcomes or ())
-    }
-    return {name: value for name, value in measured.items() if value is not None}
+def _main(signature: Signature, found: Mapping[str, Outcomes]) -> dict[str, Main]:
+    """Return the main metric of each output that has rows to measure it on."""
+    shown = {}
+    for output in outputs(signature):
+        compare = families.facet(output.family, BodyGap)
+        metric = families.metrics().of(compare.main, output.family)
+        assert metric is not None, f"{output.family} has no metric {compare.main}"
+        value = measure(Subject(metric.name, output.name), metric, found[output.name], CONFIDENCE).value
+        if value is None:
+            continue
+        lost = compare.most_lost * (value if compare.relative else 1.0)
+        higher = metric.better == "higher"
+        shown[output.name] = Main(metric.name, value, value - lost if higher else value + lost, higher)
+    return shown

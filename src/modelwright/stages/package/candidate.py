@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelwright.core.messages import PackageError, Problem
+from modelwright.core.messages import PackageError, Phrase, Problem
 from modelwright.core.requirements.requirement import Requirement
+from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
 from modelwright.package.folder import Package
 from modelwright.runtime.function import Function
@@ -18,7 +19,6 @@ from modelwright.stages.package.compare import (
     PARITY_TOLERANCE,
     Answers,
     Columns,
-    Gap,
     batch_gap,
     gap,
     outcomes,
@@ -34,7 +34,7 @@ class Candidate:
     parity: Gap
     batches: Gap
     figures: Figures
-    refused: str | None = None
+    refused: Phrase | None = None
 
     @property
     def graph_bytes(self) -> int:
@@ -49,13 +49,13 @@ class Candidate:
             "parity": self.parity.as_json(),
             "batches": self.batches.as_json(),
             "validation": self.figures.as_json(),
-            "refused": self.refused,
+            "refused": None if self.refused is None else str(self.refused),
         }
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What candidates are tried on.
+class Trial:
+    """What candidates are tried on, the same for all of them.
 
     `facts`: rows for what is true or false of a graph (parity, batches); `rows`: rows for estimates;
     `network`: the answers of the network before export to `facts`.
@@ -68,18 +68,21 @@ class Bench:
     threads: int
 
 
-def try_out(name: str, body: Body, bench: Bench) -> Candidate:
+def try_out(name: str, body: Body, trial: Trial) -> Candidate:
     """Run a body as it will serve and return what it showed."""
-    function = Function(Package(body, "", bench.threads))
+    function = Function(Package(body, "", trial.threads))
+    signature = body.signature
     inputs = [field.name for field in body.signature.inputs]
-    answered = function.infer({n: bench.facts[n] for n in inputs})
-    found = outcomes(body, bench.rows, function.infer({n: bench.rows[n] for n in inputs}))
+    answered = function.infer({n: trial.facts[n] for n in inputs})
+    found = outcomes(body, trial.rows, function.infer({n: trial.rows[n] for n in inputs}))
     return Candidate(
         name,
         body,
-        parity=gap(outcomes(body, bench.facts, bench.network), outcomes(body, bench.facts, answered)),
-        batches=batch_gap(function, body, bench.facts),
-        figures=accept.figures(found, bench.rows, bench.requirements),
+        parity=gap(
+            signature, outcomes(body, trial.facts, trial.network), outcomes(body, trial.facts, answered)
+        ),
+        batches=batch_gap(function, body, trial.facts),
+        figures=accept.figures(signature, found, trial.rows, trial.requirements),
     )
 
 
@@ -90,32 +93,20 @@ def require_sound(exact: Candidate) -> None:
         problems.append(
             Problem(
                 "package.parity",
-                rule="the exported graph answers as the network did: on validation no probability (or "
-                f"number, in standard deviations) differs by more than {PARITY_TOLERANCE}",
-                found=f"a difference of {exact.parity.probability:.3g}, and {exact.parity.labels} other "
-                f"labels, in {exact.parity.rows} rows",
-                next_step="this is a fault of the export: report it, and choose another `model.learner`",
+                difference=exact.parity.probability,
+                labels=exact.parity.labels,
+                rows=exact.parity.rows,
+                most=PARITY_TOLERANCE,
             )
         )
     if (dependence := batch_dependence(exact.batches)) is not None:
-        problems.append(
-            Problem(
-                "package.batch-dependent",
-                rule="an answer does not depend on its batch: alone and beside other rows, no label "
-                f"differs, and no confidence by more than {BATCH_TOLERANCE}",
-                found=dependence,
-                next_step="choose another `model.learner`: a graph must not mix the rows of a batch",
-            )
-        )
+        problems.append(Problem("package.batch-dependent", dependence=dependence, most=BATCH_TOLERANCE))
     if problems:
         raise PackageError(problems)
 
 
-def batch_dependence(found: Gap) -> str | None:
+def batch_dependence(found: Gap) -> Phrase | None:
     """Return how answers depend on their batch, or None where they do not."""
     if found.labels == 0 and found.confidence <= BATCH_TOLERANCE:
         return None
-    return (
-        f"answers depend on their batch: {found.labels} of {found.rows} labels differ, and confidence by up "
-        f"to {found.confidence:.3g}"
-    )
+    return Phrase("package.batch-gap", labels=found.labels, rows=found.rows, confidence=found.confidence)

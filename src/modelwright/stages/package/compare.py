@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from modelwright import kinds
-from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes, Outcomes
+from modelwright import outcomes as families
+from modelwright.core.outcomes import Outcomes
+from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
+from modelwright.kinds.outputs import outputs
+from modelwright.outcomes.contract.gap import BodyGap, Gap
 from modelwright.package.body import Body
 from modelwright.runtime.function import Function
 
@@ -25,34 +28,6 @@ Columns = Mapping[str, Sequence[Any]]
 Answers = Mapping[str, Mapping[str, Array]]  # output → array → values, one row each
 
 
-@dataclass(frozen=True)
-class Gap:
-    """How far two sets of answers lie apart, over all outputs.
-
-    `labels` counts rows whose answered class differs. `probability` and `confidence` are the largest
-    differences of any class's probability and of the likeliest one's; for a number both are the
-    largest difference in standard deviations of the truth. `rows` counts what was compared.
-    """
-
-    rows: int
-    labels: int
-    probability: float
-    confidence: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the gap as JSON."""
-        return asdict(self)
-
-    def widest(self, other: Gap) -> Gap:
-        """Return the larger of two gaps over the same rows, figure by figure."""
-        return Gap(
-            self.rows,
-            max(self.labels, other.labels),
-            max(self.probability, other.probability),
-            max(self.confidence, other.confidence),
-        )
-
-
 def outcomes(body: Body, columns: Columns, arrays: Answers) -> dict[str, Outcomes]:
     """Return the outcomes of every output; `columns` hold its truths."""
     return {
@@ -63,37 +38,17 @@ def outcomes(body: Body, columns: Columns, arrays: Answers) -> dict[str, Outcome
     }
 
 
-def gap(one: Mapping[str, Outcomes], other: Mapping[str, Outcomes]) -> Gap:
-    """Return how far two sets of outcomes of the same rows lie apart."""
+def gaps(signature: Signature) -> dict[str, BodyGap[Any]]:
+    """Return by output how its family compares the answers of two bodies."""
+    return {output.name: families.facet(output.family, BodyGap) for output in outputs(signature)}
+
+
+def gap(signature: Signature, one: Mapping[str, Outcomes], other: Mapping[str, Outcomes]) -> Gap:
+    """Return how far two sets of outcomes of the same rows lie apart, over all outputs."""
     found = Gap(len(next(iter(one.values()))), 0, 0.0, 0.0)
-    for name, left in one.items():
-        right = other[name]
-        if isinstance(left, ClassOutcomes) and isinstance(right, ClassOutcomes):
-            found = found.widest(_classes(left, right))
-        elif isinstance(left, NumberOutcomes) and isinstance(right, NumberOutcomes):
-            found = found.widest(_numbers(left, right))
-        else:
-            raise AssertionError(f"outcomes of two kinds under {name}")
+    for name, compare in gaps(signature).items():
+        found = found.widest(compare.between(one[name], other[name]))
     return found
-
-
-def _classes(left: ClassOutcomes, right: ClassOutcomes) -> Gap:
-    return Gap(
-        len(left),
-        int((left.predicted != right.predicted).sum()),
-        _largest(left.probabilities, right.probabilities),
-        _largest(left.probabilities.max(axis=1), right.probabilities.max(axis=1)),
-    )
-
-
-def _numbers(left: NumberOutcomes, right: NumberOutcomes) -> Gap:
-    spread = float(np.nanstd(left.truth)) if np.isfinite(left.truth).any() else 0.0
-    largest = _largest(left.predicted, right.predicted) / (spread or 1.0)
-    return Gap(len(left), 0, largest, largest)
-
-
-def _largest(left: Array, right: Array) -> float:
-    return float(np.abs(left - right).max()) if left.size else 0.0
 
 
 def batch_gap(function: Function, body: Body, columns: Columns, sizes: Sequence[int] = BATCH_SIZES) -> Gap:
@@ -106,7 +61,8 @@ def batch_gap(function: Function, body: Body, columns: Columns, sizes: Sequence[
     found = Gap(count, 0, 0.0, 0.0)
     for size in sizes:
         order = np.random.default_rng(size).permutation(count)
-        found = found.widest(gap(alone, outcomes(body, columns, _batched(function, columns, order, size))))
+        mixed = outcomes(body, columns, _batched(function, columns, order, size))
+        found = found.widest(gap(body.signature, alone, mixed))
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from modelwright import learners
-from modelwright.core.messages import PackageError, Problem
+from modelwright.core.messages import PackageError, Phrase, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
@@ -28,8 +28,8 @@ from modelwright.package import folder as packages
 from modelwright.runtime.function import load
 from modelwright.stages.package import accept
 from modelwright.stages.package.candidate import (
-    Bench,
     Candidate,
+    Trial,
     batch_dependence,
     require_sound,
     try_out,
@@ -66,18 +66,18 @@ def package(
     chosen = json.loads((choice.path / "choice.json").read_text(encoding="utf-8"))
     learner = learners.get(chosen["learner"])
     exporter = exports.get(learner.name)
-    bench = _bench(learner, learned, validation, signature, requirements, int(chosen["threads"]))
+    trial = _trial(learner, learned, validation, signature, requirements, int(chosen["threads"]))
     with progress.task("packaging", 2 if config.compress == "none" else 3) as task:
-        exact = try_out("exact", exporter.export(learned.path), bench)
+        exact = try_out("exact", exporter.export(learned.path), trial)
         require_sound(exact)
         task.advance(note="exported")
         compressed = (
             None
             if config.compress == "none"
-            else _compressed(exporter, chosen["learner"], exact, bench, config)
+            else _compressed(exporter, chosen["learner"], exact, trial, config)
         )
         if compressed is not None:
-            task.advance(note=compressed.refused or "compressed")
+            task.advance(note=str(compressed.refused or "compressed"))
         taken = exact if compressed is None or compressed.refused else compressed
         packages.write(
             taken.body,
@@ -89,31 +89,31 @@ def package(
             },
             credits=chosen.get("credits", {}),
             versions={name: version(name) for name in SERVES},
-            threads=bench.threads,
+            threads=trial.threads,
         )
         digest = load(out / "package").digest  # what was written can be read, verified and opened
         task.advance()
     candidates = [exact, *([compressed] if compressed is not None else [])]
     why = _why(config, compressed)
     size_bytes = packages.size_bytes(out / "package")
-    _write_report(out / "report", digest, size_bytes, candidates, taken, why, chosen, bench)
+    _write_report(out / "report", digest, size_bytes, candidates, taken, why, chosen, trial)
     return {"package": digest, "size_bytes": size_bytes, "taken": taken.name, "why": why}
 
 
-def _bench(
+def _trial(
     learner: Learner,
     learned: Part,
     validation: Part,
     signature: Signature,
     requirements: Sequence[Requirement],
     threads: int,
-) -> Bench:
+) -> Trial:
     fields = [field.name for field in (*signature.inputs, *signature.outputs)]
     kept = [name for name in column_names(validation.path) if name not in fields and name != "id"]
     columns = _spaced(read_columns(validation.path, [*fields, *kept]), COMPARED_ROWS)
     facts = _spaced(columns, CHECKED_ROWS)
     network = learner.predict(learned.path, {field.name: facts[field.name] for field in signature.inputs})
-    return Bench(facts, columns, network, requirements, threads)
+    return Trial(facts, columns, network, requirements, threads)
 
 
 def _spaced(columns: Columns, most: int) -> Columns:
@@ -124,7 +124,7 @@ def _spaced(columns: Columns, most: int) -> Columns:
 
 
 def _compressed(
-    exporter: Exporter, learner: str, exact: Candidate, bench: Bench, config: PackageConfig
+    exporter: Exporter, learner: str, exact: Candidate, trial: Trial, config: PackageConfig
 ) -> Candidate | None:
     """Return the compressed candidate, refused or not; None where the learner has none.
 
@@ -134,24 +134,19 @@ def _compressed(
     insists = config.compress == "int8"
     if body is None:
         if insists:
-            raise PackageError(_not_compressed(f"the learner `{learner}` has no compressed form"))
+            raise PackageError(_not_compressed(Phrase("package.no-compressed-form", learner=learner)))
         return None
-    tried = try_out("int8", body, bench)
+    tried = try_out("int8", body, trial)
     refused = batch_dependence(tried.batches) or accept.objection(exact.figures, tried.figures)
     if refused is None and not insists and tried.graph_bytes >= exact.graph_bytes:
-        refused = "it is not smaller"
+        refused = Phrase("package.not-smaller")
     if refused and insists:
         raise PackageError(_not_compressed(refused))
     return replace(tried, refused=refused)
 
 
-def _not_compressed(found: str) -> Problem:
-    return Problem(
-        "package.not-compressed",
-        rule="`package.compress: int8` needs a compressed graph that keeps what the exact one shows",
-        found=found,
-        next_step="set `package.compress: auto`: it takes the exact graph where the other is refused",
-    )
+def _not_compressed(why: Phrase) -> Problem:
+    return Problem("package.not-compressed", why=why)
 
 
 def _why(config: PackageConfig, compressed: Candidate | None) -> str:
@@ -172,7 +167,7 @@ def _write_report(
     taken: Candidate,
     why: str,
     chosen: Mapping[str, Any],
-    bench: Bench,
+    trial: Trial,
 ) -> None:
     report = {
         "format": FORMAT,
@@ -188,8 +183,8 @@ def _write_report(
             "compression": accept.RULE,
         },
         "rows": {
-            "parity and batches": len(next(iter(bench.facts.values()))),
-            "compression": len(next(iter(bench.rows.values()))),
+            "parity and batches": len(next(iter(trial.facts.values()))),
+            "compression": len(next(iter(trial.rows.values()))),
         },
         "learner": chosen["learner"],
     }

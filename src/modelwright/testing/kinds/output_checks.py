@@ -124,12 +124,12 @@ def assert_outcomes(name: str, truths: Sequence[Any], answers: Sequence[Answer],
             assert not right[row], f"row {row}: without a truth or an answer, nothing is right"
         else:
             assert right[row] == (truth == answer.value), f"row {row}: {truth!r} and {answer.value!r}"
-    columns = outcomes.columns() if hasattr(outcomes, "columns") else None  # TRANSITION
-    if columns is None:
-        return
+    columns = outcomes.columns()
     for row, answer in enumerate(answers):
         if answer.confidence is not None:
-            assert math.isclose(float(columns["confidence"][row]), answer.confidence, rel_tol=1e-9)
+            assert math.isclose(
+                float(np.asarray(columns["confidence"])[row]), answer.confidence, rel_tol=1e-9
+            )
         _assert_answer(name, columns["answer"][row], answer.value)
     assert len(outcomes.take(np.array([0]))) == 1
 

@@ -1,4 +1,4 @@
-"""Metrics of outputs with classes (`category`, `boolean`), from ClassOutcomes.
+"""Metrics of the family `classes`: one true class of a closed set, and one answer or none.
 
 Conventions. An abstention is not a right answer: it counts as an error in accuracy, recall and F1 (else a
 function could abstain its way through a gate), and `coverage` tells how often it happens. It is no answer
@@ -14,28 +14,34 @@ from dataclasses import replace
 import numpy as np
 
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric, Strata
-from modelwright.core.metrics.ranking import AUC
-from modelwright.core.metrics.shares import (
-    MID_P,
-    Table,
-    all_rows,
-    average,
-    mean_influence,
-    one_class,
-    right_rows,
+from modelwright.core.evidence.metric import (
+    NOTHING,
+    Influence,
+    Measured,
+    Metric,
+    Strata,
     share,
-    share_influence,
+    share_of_f1,
 )
-from modelwright.core.metrics.trust import CALIBRATION_ERROR, LOG_LOSS
-from modelwright.core.outcomes import ClassOutcomes
+from modelwright.core.evidence.shares import (
+    average,
+    f1_influence,
+    f1_of,
+    mean_influence,
+    share_influence,
+    share_of,
+)
 from modelwright.core.units import Unit
+from modelwright.outcomes.classes.calibration import CALIBRATION_ERROR, LOG_LOSS
+from modelwright.outcomes.classes.counts import Table, all_rows, one_class, right_rows
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.classes.roc import AUC
 
 # -- accuracy, coverage ----------------------------------------------------------------------------------
 
 
 def _accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    return share(right_rows(outcomes), None, confidence)
+    return share_of(right_rows(outcomes), None, confidence)
 
 
 def _accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
@@ -43,7 +49,7 @@ def _accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | 
 
 
 def _coverage(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    return share(outcomes.predicted >= 0, None, confidence)
+    return share_of(outcomes.predicted >= 0, None, confidence)
 
 
 def _coverage_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
@@ -57,7 +63,7 @@ def _recall(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measu
     one = one_class(outcomes, of)
     if one is None:
         return _balanced_accuracy(outcomes, None, confidence)
-    return share(right_rows(outcomes), outcomes.truth == one, confidence)
+    return share_of(right_rows(outcomes), outcomes.truth == one, confidence)
 
 
 def _recall_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
@@ -90,7 +96,7 @@ def _balanced_accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Inf
 def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
     one = one_class(outcomes, of)
     if one is not None:
-        return share(right_rows(outcomes), outcomes.predicted == one, confidence)
+        return share_of(right_rows(outcomes), outcomes.predicted == one, confidence)
     table = Table.of(outcomes)
     seen = table.truth > 0
     named = seen & (table.predicted > 0)
@@ -123,13 +129,7 @@ def _f1(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
     one = one_class(outcomes, of)
     if one is None:
         return _macro_f1(outcomes, confidence)
-    # Of the rows that are of the class or are answered with it, a share F* is both, and F1 = 2 F*/(1 + F*)
-    # rises with it (Hand, Christen & Kirielle 2021, Machine Learning 110:451).
-    star = share(right_rows(outcomes), (outcomes.truth == one) | (outcomes.predicted == one), confidence)
-    if star.value is None or star.low is None or star.high is None or not (outcomes.truth == one).any():
-        return NOTHING
-    value, low, high = (2 * share / (1 + share) for share in (star.value, star.low, star.high))
-    return Measured.of(value, (low, high), star.n, MID_P)
+    return f1_of(outcomes.truth == one, outcomes.predicted == one, confidence)
 
 
 def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> Measured:
@@ -160,22 +160,11 @@ def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> Measured:
 def _f1_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
     one = one_class(outcomes, of)
     if one is not None:
-        return _f1_influence_of(outcomes, one)
-    mean = mean_influence(
-        [_f1_influence_of(outcomes, one) for one in np.unique(outcomes.truth[outcomes.truth >= 0])]
-    )
+        return f1_influence(outcomes.truth == one, outcomes.predicted == one)
+    shown = np.unique(outcomes.truth[outcomes.truth >= 0])  # classes that have rows
+    mean = mean_influence([f1_influence(outcomes.truth == one, outcomes.predicted == one) for one in shown])
     # one wrong row costs two classes
     return None if mean is None else Influence(mean.value, mean.rows, 2 * mean.flip)
-
-
-def _f1_influence_of(outcomes: ClassOutcomes, one: int) -> Influence | None:
-    truth, predicted = outcomes.truth == one, outcomes.predicted == one
-    total = int(truth.sum() + predicted.sum())
-    if not truth.any():
-        return None
-    value = 2 * float((truth & predicted).sum()) / total
-    rows = (2.0 * (truth & predicted) - value * (truth.astype(float) + predicted)) * (len(outcomes) / total)
-    return Influence(value, rows, (2 - value) * len(outcomes) / total)
 
 
 # -- the list --------------------------------------------------------------------------------------------
@@ -192,20 +181,20 @@ METRICS = (
         better="higher",
         unit=Unit.FRACTION,
         phases=_TEST,
-        outcomes=ClassOutcomes,
+        family="classes",
         per_class=False,
         interval=_OF_A_SHARE,
         summary="share of rows answered rightly; an abstention is no right answer",
         measure=_accuracy,
         influence=_accuracy_influence,
-        as_share=float,
+        as_share=share,
     ),
     Metric(
         name="balanced_accuracy",
         better="higher",
         unit=Unit.FRACTION,
         phases=_TEST,
-        outcomes=ClassOutcomes,
+        family="classes",
         per_class=False,
         interval=_OF_AN_AVERAGE,
         summary="mean of the classes' recalls",
@@ -217,52 +206,53 @@ METRICS = (
         better="higher",
         unit=Unit.FRACTION,
         phases=_TEST,
-        outcomes=ClassOutcomes,
+        family="classes",
         per_class=True,
         interval=_OF_AN_AVERAGE,
         summary="share of a class's rows that are answered with it; without a class: the mean",
         measure=_recall,
         influence=_recall_influence,
-        as_share=float,
+        as_share=share,
     ),
     Metric(
         name="precision",
         better="higher",
         unit=Unit.FRACTION,
         phases=_TEST,
-        outcomes=ClassOutcomes,
+        family="classes",
         per_class=True,
         interval=_OF_AN_AVERAGE,
         summary="share of a class's answers that are right; without a class: the mean",
         measure=_precision,
         influence=_precision_influence,
-        as_share=float,
+        as_share=share,
     ),
     Metric(
         name="f1",
         better="higher",
         unit=Unit.FRACTION,
         phases=_TEST,
-        outcomes=ClassOutcomes,
+        family="classes",
         per_class=True,
         interval=_OF_AN_AVERAGE,
         summary="harmonic mean of a class's precision and recall; without a class: the mean",
         measure=_f1,
         influence=_f1_influence,
-        as_share=lambda f1: f1 / (2 - f1),
+        as_share=share_of_f1,
     ),
     Metric(
         name="coverage",
         better="higher",
         unit=Unit.FRACTION,
         phases=_TEST,
-        outcomes=ClassOutcomes,
+        family="classes",
         per_class=False,
         interval=_OF_A_SHARE,
         summary="share of rows that are answered at all, where the output may abstain",
         measure=_coverage,
         influence=_coverage_influence,
-        as_share=float,
+        as_share=share,
+        optional_only=True,
     ),
     AUC,
     LOG_LOSS,

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence.intervals import Bounds, find_root, normal_quantile
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric
-from modelwright.core.outcomes import ClassOutcomes
+from modelwright.core.evidence.metric import NOTHING, Influence, Measured, Metric
 from modelwright.core.units import Unit
+from modelwright.outcomes.classes.counts import one_class
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 Floats = NDArray[np.float64]
 
@@ -19,8 +20,8 @@ Floats = NDArray[np.float64]
 def _areas(outcomes: ClassOutcomes, of: str | None) -> tuple[Floats, Floats, Floats]:
     """Return areas (k,), rows of the class (k,) and influences (k, n), of each class that can be ranked."""
     classes: list[int] = list(range(len(outcomes.classes)))
-    if of is not None or outcomes.classes == ("false", "true"):
-        classes = [outcomes.classes.index(of or "true")]
+    if (one := one_class(outcomes, of)) is not None:
+        classes = [one]
     n = len(outcomes)
     areas, rows, influences = [], [], []
     for one in classes:
@@ -104,7 +105,7 @@ AUC = Metric(
     better="higher",
     unit=Unit.FRACTION,
     phases=frozenset({Phase.TEST}),
-    outcomes=ClassOutcomes,
+    family="classes",
     per_class=True,
     interval="score interval with DeLong's spread (Newcombe 2006, method 5)",
     summary="area under the ROC curve of a class against the rest; without a class: the mean",

@@ -1,4 +1,4 @@
-"""Metrics of numeric outputs, from NumberOutcomes. Rows whose truth is missing (NaN) are left out."""
+"""Metrics of the family `numbers`. Rows whose truth is missing (NaN) are left out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric
-from modelwright.core.outcomes import NumberOutcomes
+from modelwright.core.evidence.metric import NOTHING, Influence, Measured, Metric
 from modelwright.core.units import Unit
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ METRICS = (
         better="lower",
         unit=Unit.OUTPUT,
         phases=_TEST,
-        outcomes=NumberOutcomes,
+        family="numbers",
         per_class=False,
         interval=_OF_A_MEAN,
         summary="root of the mean squared error, in the output's own unit",
@@ -114,7 +114,7 @@ METRICS = (
         better="lower",
         unit=Unit.OUTPUT,
         phases=_TEST,
-        outcomes=NumberOutcomes,
+        family="numbers",
         per_class=False,
         interval=_OF_A_MEAN,
         summary="mean absolute error, in the output's own unit",
@@ -126,7 +126,7 @@ METRICS = (
         better="higher",
         unit=Unit.NUMBER,
         phases=_TEST,
-        outcomes=NumberOutcomes,
+        family="numbers",
         per_class=False,
         interval=_OF_A_MEAN,
         summary="share of the truth's variance that is explained; below 0 where the mean would answer better",

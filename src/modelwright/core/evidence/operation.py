@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.metrics.base import Metric
+from modelwright.core.evidence.metric import Metric, share
 from modelwright.core.units import Unit
 
 _PACKAGE = frozenset({Phase.PACKAGE})
@@ -16,7 +16,7 @@ def _latency(name: str, quantile: float, words: str) -> Metric:
         better="lower",
         unit=Unit.SECONDS,
         phases=frozenset({Phase.PACKAGE, Phase.LIVE}),
-        outcomes=None,
+        family=None,
         per_class=False,
         interval=_ORDER,
         summary=f"time from request to answer that {words} of requests stay below",
@@ -24,13 +24,18 @@ def _latency(name: str, quantile: float, words: str) -> Metric:
     )
 
 
+LATENCIES = (
+    _latency("latency_p50", 0.5, "half"),
+    _latency("latency_p95", 0.95, "95 %"),
+    _latency("latency_p99", 0.99, "99 %"),
+)
 METRICS = (
     Metric(
         name="size",
         better="lower",
         unit=Unit.BYTES,
         phases=_PACKAGE,
-        outcomes=None,
+        family=None,
         per_class=False,
         interval="exact",
         summary="bytes of the package's files",
@@ -40,20 +45,18 @@ METRICS = (
         better="lower",
         unit=Unit.BYTES,
         phases=_PACKAGE,
-        outcomes=None,
+        family=None,
         per_class=False,
         interval="exact",
         summary="most memory held while answering",
     ),
-    _latency("latency_p50", 0.5, "half"),
-    _latency("latency_p95", 0.95, "95 %"),
-    _latency("latency_p99", 0.99, "99 %"),
+    *LATENCIES,
     Metric(
         name="throughput",
         better="higher",
         unit=Unit.PER_SECOND,
         phases=_PACKAGE,
-        outcomes=None,
+        family=None,
         per_class=False,
         interval="exact",
         summary="requests answered a second at the stated load",
@@ -63,10 +66,10 @@ METRICS = (
         better="lower",
         unit=Unit.FRACTION,
         phases=frozenset({Phase.LIVE}),
-        outcomes=None,
+        family=None,
         per_class=False,
         interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
-        summary="share of requests that are answered with a fault of ours, not the caller's",
-        as_share=float,
+        summary="share of requests that are answered with an internal error, not one of the caller's",
+        as_share=share,
     ),
 )

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.metrics.base import NOTHING, Influence, Measured, Metric
-from modelwright.core.outcomes import ClassOutcomes
+from modelwright.core.evidence.metric import NOTHING, Influence, Measured, Metric
 from modelwright.core.units import Unit
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ LOG_LOSS = Metric(
     better="lower",
     unit=Unit.NUMBER,
     phases=_TEST,
-    outcomes=ClassOutcomes,
+    family="classes",
     per_class=False,
     interval="Student's t with the skewness removed (Hall 1992)",
     summary="mean of -ln of the probability of the true class, which is taken as at least 1e-7",
@@ -114,7 +114,7 @@ CALIBRATION_ERROR = Metric(
     better="lower",
     unit=Unit.FRACTION,
     phases=_TEST,
-    outcomes=ClassOutcomes,
+    family="classes",
     per_class=False,
     interval="normal, after the part that chance adds was taken off",
     summary="mean gap between confidence and share of right answers, over ten groups of "

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from requirement_texts import from_samples, measure, measure_difference, metric
 from sklearn import metrics as peers
 
+from modelwright import outcomes
+from modelwright.core.evidence.measure import difference, exact, from_counts
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
-from modelwright.core.metrics import (
-    METRICS,
-    difference,
-    exact,
-    from_counts,
-    from_samples,
-    get,
-    measure,
-    measure_difference,
-)
-from modelwright.core.outcomes import ClassOutcomes, NumberOutcomes
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
-OF_CLASSES = [m.name for m in METRICS.values() if m.outcomes is ClassOutcomes]
-OF_NUMBERS = [m.name for m in METRICS.values() if m.outcomes is NumberOutcomes]
+METRICS = outcomes.metrics()
+OF_CLASSES = [m.name for m in METRICS.in_family("classes")]
+OF_NUMBERS = [m.name for m in METRICS.in_family("numbers")]
 
 
 def answers(n: int, size: int, *, apart: float = 2.0, seed: int = 0, names: tuple[str, ...] | None = None):
@@ -36,7 +32,8 @@ def answers(n: int, size: int, *, apart: float = 2.0, seed: int = 0, names: tupl
     odds = np.exp(logits)
     probabilities = odds / odds.sum(axis=1, keepdims=True)
     names = names or tuple(f"c{i}" for i in range(size))
-    return ClassOutcomes(names, truth, probabilities.argmax(axis=1), probabilities)
+    positive = "true" if names == ("false", "true") else None
+    return ClassOutcomes(names, truth, probabilities.argmax(axis=1), probabilities, positive)
 
 
 def numbers(n: int, seed: int = 0, error: float = 0.5):
@@ -85,7 +82,7 @@ def test_values_of_numbers_are_those_of_scikit_learn():
 def test_auc_shares_ties():
     o = answers(200, 2, apart=0.5, names=("false", "true"))
     rounded = np.round(o.probabilities, 1)
-    tied = ClassOutcomes(o.classes, o.truth, o.predicted, rounded)
+    tied = replace(o, probabilities=rounded)
     assert value("auc", tied) == pytest.approx(peers.roc_auc_score(o.truth, rounded[:, 1]))
 
 
@@ -106,10 +103,10 @@ def test_intervals_hold_the_value_and_narrow(name, n):
 @pytest.mark.parametrize("name", [*OF_CLASSES, *OF_NUMBERS])
 def test_influence_is_what_leaving_a_row_out_shows(name):
     o = answers(400, 5) if name in OF_CLASSES else numbers(400)
-    whole = get(name).influence(o, None)
+    whole = metric(name, o).influence(o, None)
     assert whole.rows.mean() == pytest.approx(0, abs=1e-12)
     for row in range(0, 400, 25):
-        left = get(name).influence(o.take(np.delete(np.arange(400), row)), None)
+        left = metric(name, o).influence(o.take(np.delete(np.arange(400), row)), None)
         assert (whole.value - left.value) * 399 == pytest.approx(whole.rows[row], abs=0.1)
 
 
@@ -122,7 +119,7 @@ def test_a_perfect_score_keeps_an_interval(name):
     found = measure(Subject(name, "y"), o, 0.95)
     assert found.value == 1
     assert found.low < 0.999
-    of = measure(Subject(name, "y", "c"), o, 0.95) if get(name).per_class else None
+    of = measure(Subject(name, "y", "c"), o, 0.95) if metric(name, o).per_class else None
     assert of is None or (of.value == 1 and of.low < 0.9)
 
 
@@ -182,7 +179,7 @@ def test_every_table_of_outcomes_can_be_measured(pairs):
         ClassOutcomes(("a", "b", "c", "d"), truth, p, np.full((len(p), 4), 0.25)) for p in (predicted, other)
     )
     for name in OF_CLASSES:
-        for of in (None, "b") if get(name).per_class else (None,):
+        for of in (None, "b") if metric(name, o).per_class else (None,):
             subject = Subject(name, "y", of)
             for found in (measure(subject, o, 0.95), measure_difference(subject, o, champion, 0.95)):
                 if found.value is None:
@@ -190,7 +187,7 @@ def test_every_table_of_outcomes_can_be_measured(pairs):
                 assert math.isfinite(found.value)
                 if found.low is not None:
                     assert found.low <= found.value <= found.high
-            whole = get(name).influence(o, of)
+            whole = metric(name, o).influence(o, of)
             if whole is not None and name != "calibration_error":
                 assert whole.value == pytest.approx(measure(subject, o, 0.95).value, abs=1e-9)
 
@@ -293,14 +290,14 @@ def test_shares_of_counts():
     assert from_counts(Subject("failure_rate"), 0, 0, 0.95, Phase.LIVE).value is None
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda m: m.name)
-def test_a_metric_says_all_that_is_to_be_known(metric):
-    assert metric.summary
-    assert metric.interval
-    assert metric.phases
-    assert (metric.measure is None) == (metric.influence is None) == (metric.outcomes is None)
-    assert get(metric.name) is metric
-    assert metric.as_share is None or metric.as_share(1.0) == 1.0
+@pytest.mark.parametrize("one", list(METRICS), ids=lambda m: f"{m.family}.{m.name}")
+def test_a_metric_says_all_that_is_to_be_known(one):
+    assert one.summary
+    assert one.interval
+    assert one.phases
+    assert (one.measure is None) == (one.influence is None) == (one.family is None)
+    assert METRICS.of(one.name, one.family) is one
+    assert one.as_share is None or one.as_share(1.0) == 1.0
 
 
 def test_many_classes_are_measured_fast():

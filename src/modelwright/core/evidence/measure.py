@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
-from modelwright.core.metrics.base import NOTHING, Influence, Measured, Strata
-from modelwright.core.metrics.catalog import get
+from modelwright.core.evidence.metric import NOTHING, Influence, Measured, Metric, Strata
 from modelwright.core.outcomes import Outcomes
 
 
@@ -21,23 +20,24 @@ def _as_measurement(subject: Subject, phase: Phase, measured: Measured, confiden
     )
 
 
-def measure(subject: Subject, outcomes: Outcomes, confidence: float) -> Measurement:
-    """Return what test rows show. A slice is applied by the caller (`outcomes.take(mask)`).
+def measure(subject: Subject, metric: Metric, outcomes: Outcomes, confidence: float) -> Measurement:
+    """Return what test rows show of a metric of the outcomes' family.
+
+    A slice that the subject names is applied by the caller (`outcomes.take(mask)`).
 
     Where there is nothing to measure on (no rows of the class, one class only for auc) the value is None and
     n is 0; where it is no finite number, the value is None and n counts the rows.
     """
-    metric = get(subject.metric)
+    assert metric.name == subject.metric, f"{subject} measured as {metric.name}"
     assert metric.measure, f"{subject} is not computed from outcomes"
-    assert isinstance(outcomes, metric.outcomes or ()), f"{subject} on {type(outcomes)}"
-    unknown = subject.of is not None and subject.of not in getattr(outcomes, "classes", ())
+    unknown = subject.of is not None and subject.of not in outcomes.labels
     with np.errstate(all="ignore"):  # what is not finite is seen by its value
         measured = NOTHING if unknown else metric.measure(outcomes, subject.of, confidence)
     return _as_measurement(subject, Phase.TEST, measured, confidence)
 
 
 def measure_difference(
-    subject: Subject, ours: Outcomes, champions: Outcomes, confidence: float
+    subject: Subject, metric: Metric, ours: Outcomes, champions: Outcomes, confidence: float
 ) -> Measurement:
     """Return ours minus the champion's on the same rows, for a bar relative to the champion.
 
@@ -47,10 +47,9 @@ def measure_difference(
     interval open where both give equal answers (as Agresti & Min 2005, Stat. Med. 24:729, do for pairs).
     """
     assert len(ours) == len(champions), "paired rows"
-    metric = get(subject.metric)
+    assert metric.name == subject.metric, f"{subject} measured as {metric.name}"
     assert metric.influence, f"{subject} is not computed from outcomes"
-    assert isinstance(ours, metric.outcomes or ()), f"{subject} on {type(ours)}"
-    if subject.of is not None and subject.of not in getattr(ours, "classes", ()):
+    if subject.of is not None and subject.of not in ours.labels:
         return _as_measurement(subject, Phase.TEST, NOTHING, confidence)
     with np.errstate(all="ignore"):
         mine, theirs = metric.influence(ours, subject.of), metric.influence(champions, subject.of)
@@ -113,13 +112,14 @@ def difference(ours: Measurement, champions: Measurement) -> Measurement:
 
 
 def from_samples(
-    subject: Subject, seconds: NDArray[np.float64], confidence: float, phase: Phase
+    metric: Metric, seconds: NDArray[np.float64], confidence: float, phase: Phase
 ) -> Measurement:
-    """Return a quantile of sampled times; `low` or `high` is None where n is too small for a bound.
+    """Return a quantile (that of the metric) of sampled times (n,).
 
-    Samples are taken as independent; a burst that slows many requests at once counts as many.
+    `low` or `high` is None where n is too small for a bound. Samples are taken as independent; a burst that
+    slows many requests at once counts as many.
     """
-    quantile = get(subject.metric).quantile
+    subject, quantile = Subject(metric.name), metric.quantile
     assert quantile is not None, f"{subject} is no quantile"
     n = len(seconds)
     if n == 0:

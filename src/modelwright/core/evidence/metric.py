@@ -1,0 +1,141 @@
+"""What a metric is: which way is better, its unit, where it can be measured, and how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.evidence.intervals import Bounds
+from modelwright.core.evidence.measurement import Phase
+from modelwright.core.units import Unit
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Holds a value with its interval, n and method; None where there is none.
+
+    No value and n = 0: nothing to measure on (no rows of the class). No value and n > 0: not a finite number.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+
+    @classmethod
+    def of(cls, value: float, bounds: Bounds | None, n: int, method: str) -> Measured:
+        """Return a measured value; what is not finite becomes None, and the interval holds the value."""
+        if not math.isfinite(value):
+            return cls(None, None, None, n, method)
+        if bounds is None or not all(map(math.isfinite, bounds)):
+            return cls(value, None, None, n, method)
+        return cls(value, min(bounds[0], value), max(bounds[1], value), n, method)
+
+
+NOTHING = Measured(None, None, None, 0, "none")
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Holds which rows are right (n,), and the groups (n,) whose shares are averaged; -1: in no group."""
+
+    right: NDArray[np.bool_]
+    group: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Influence:
+    """Holds a value and how much each row moves it: rows (n,) of mean 0, in units of the value times n.
+
+    The value differs from the truth by about the mean of the rows' influences (Hampel 1974, JASA 69:383), so
+    two functions on the same rows are compared by the difference of their influences, row by row. `flip` is
+    the most that one more wrong row would add; it keeps an interval open where all rows agree. `strata` exist
+    for a mean of shares, whose difference needs no such guard.
+    """
+
+    value: float
+    rows: NDArray[np.float64]
+    flip: float = 0.0
+    strata: Strata | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """States what is to be known of a metric.
+
+    family: the family of outcomes that it is computed from (`classes`), None for what no test row shows (size,
+    latency). A name may stand in several families (f1 of classes, f1 of sets), with one unit and one direction.
+    per_class: takes a label in brackets. interval: how the interval is made, for the report; summary: what is
+    measured. measure(outcomes, label, confidence) and influence(outcomes, label) exist where `family` does;
+    `quantile` is the one that a latency stands for. `as_share` exists where the metric (with a label, if it
+    takes one) is a share of rows or rises with one, and returns the share behind a value, so that one can say
+    before measuring what n rows can prove. optional_only: says nothing of an output that always answers.
+    """
+
+    name: str
+    better: Literal["higher", "lower"]
+    unit: Unit
+    phases: frozenset[Phase]
+    family: str | None
+    per_class: bool
+    interval: str
+    summary: str
+    measure: Callable[[Any, str | None, float], Measured] | None = None
+    influence: Callable[[Any, str | None], Influence | None] | None = None
+    quantile: float | None = None
+    as_share: Callable[[float], float] | None = None
+    optional_only: bool = False
+
+
+class Metrics:
+    """All metrics that there are, by name and family. Made once by `outcomes.metrics`, and passed down."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        """Take the metrics in; the order is kept, and two of one name and family are an internal error."""
+        found: dict[tuple[str, str | None], Metric] = {}
+        for metric in metrics:
+            assert (metric.name, metric.family) not in found, f"two metrics {metric.name} of {metric.family}"
+            found[metric.name, metric.family] = metric
+        self._found: Mapping[tuple[str, str | None], Metric] = MappingProxyType(found)
+
+    def __iter__(self) -> Iterator[Metric]:
+        return iter(self._found.values())
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name once, in order."""
+        return tuple(dict.fromkeys(metric.name for metric in self))
+
+    def named(self, name: str) -> tuple[Metric, ...]:
+        """Return the metrics of a name, of whatever family; none for an unknown name."""
+        return tuple(metric for metric in self if metric.name == name)
+
+    def any(self, name: str) -> Metric:
+        """Return a metric of that name: unit and direction are the same in every family; raises KeyError."""
+        for metric in self.named(name):
+            return metric
+        raise KeyError(name)
+
+    def of(self, name: str, family: str | None) -> Metric | None:
+        """Return the metric of that name in a family, None where it has none."""
+        return self._found.get((name, family))
+
+    def in_family(self, family: str | None) -> tuple[Metric, ...]:
+        """Return every metric of a family, in order."""
+        return tuple(metric for metric in self if metric.family == family)
+
+
+def share(value: float) -> float:
+    """Return the share that a metric's value is, for `as_share` of a metric that is a share of rows."""
+    return value
+
+
+def share_of_f1(value: float) -> float:
+    """Return F* = F1/(2 - F1), the share of rows that F1 rises with (Hand et al. 2021, Mach. Learn. 110:451)."""
+    return value / (2 - value)

@@ -1,0 +1,85 @@
+"""Shares of rows, and means of shares over labels: what accuracy, recall and F1 have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.evidence import intervals
+from modelwright.core.evidence.metric import NOTHING, Influence, Measured, Strata
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MID_P = "mid-p"
+SADDLEPOINT = "saddlepoint"
+
+
+def share_of(right: Mask, among: Mask | None, confidence: float) -> Measured:
+    """Return the share of right rows (n,), among some of the rows (a mask (n,), None: all)."""
+    n = len(right) if among is None else int(among.sum())
+    k = int(right.sum() if among is None else (right & among).sum())
+    if n == 0:
+        return NOTHING
+    return Measured.of(k / n, intervals.proportion(k, n, confidence), n, MID_P)
+
+
+def share_influence(right: Mask, among: Mask) -> Influence | None:
+    """Return how much each row moves the share of right rows among some, None without any.
+
+    A share is a ratio of two means, k/n over m/n; its influence is 1[row counts] (right - share) n/m.
+    """
+    n, rows = len(right), int(among.sum())
+    if rows == 0:
+        return None
+    value = float((right & among).sum()) / rows
+    strata = Strata(right, np.where(among, 0, -1))
+    return Influence(value, among * (right - value) * (n / rows), n / rows, strata)
+
+
+def f1_of(truth: Mask, answered: Mask, confidence: float) -> Measured:
+    """Return the F1 of one label; truth, answered: (n,) masks of the rows that are of it and that name it.
+
+    Of the rows that are of the label or are answered with it, a share F* is both, and F1 = 2 F*/(1 + F*)
+    rises with it (Hand, Christen & Kirielle 2021, Machine Learning 110:451), so that the ends of F*'s exact
+    interval give those of F1's.
+    """
+    star = share_of(truth & answered, truth | answered, confidence)
+    if star.value is None or star.low is None or star.high is None or not truth.any():
+        return NOTHING
+    value, low, high = (2 * share / (1 + share) for share in (star.value, star.low, star.high))
+    return Measured.of(value, (low, high), star.n, MID_P)
+
+
+def f1_influence(truth: Mask, answered: Mask) -> Influence | None:
+    """Return how much each row moves the F1 of one label: (2·both - F1·(truth + answered)) n/S.
+
+    S counts rows of the label and answers that name it, so that F1 = 2·both/S is a ratio of two means.
+    """
+    total = int(truth.sum() + answered.sum())
+    if not truth.any():
+        return None
+    value = 2 * float((truth & answered).sum()) / total
+    rows = (2.0 * (truth & answered) - value * (truth.astype(float) + answered)) * (len(truth) / total)
+    return Influence(value, rows, (2 - value) * len(truth) / total)
+
+
+def average(
+    errors: Floats, rows: Floats, weights: Floats, lost: float, n: int, confidence: float
+) -> Measured:
+    """Return 1 - lost - Σ weights · errors with its interval; errors, rows, weights: (strata,)."""
+    value = 1 - lost - float(weights @ errors)
+    low, high = intervals.sum_of_errors(errors, rows, weights, confidence)
+    return Measured.of(value, (max(0.0, 1 - lost - high), min(1.0, 1 - lost - low)), n, SADDLEPOINT)
+
+
+def mean_influence(parts: list[Influence | None]) -> Influence | None:
+    """Return the influence on the mean of several values, of those that there are."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    return Influence(
+        sum(part.value for part in known) / len(known),
+        np.mean([part.rows for part in known], axis=0),
+        max(part.flip for part in known) / len(known),
+    )

@@ -1,0 +1,61 @@
+"""Baselines of outputs with classes: the commonest class, and logistic regression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from modelwright.core.messages import Phrase
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.contract.baseline import BaselineModels, Truths
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+ITERATIONS = 200
+
+
+@final
+class ClassBaselines(BaselineModels[ClassOutcomes]):
+    """The commonest class of the training split, with the shares of all as probabilities; logistic regression."""
+
+    def constant(self, truths: Truths, reference: ClassOutcomes) -> tuple[ClassOutcomes, Phrase]:
+        """Return the outcomes of always answering the commonest class."""
+        places = _places((label for labels in truths.labels for label in labels), reference)
+        shares = np.bincount(places, minlength=len(reference.classes)) / max(len(places), 1)  # (classes,)
+        best = int(shares.argmax())
+        n = len(reference)
+        found = replace(
+            reference,
+            predicted=np.full(n, best, dtype=np.int64),
+            probabilities=np.tile(shares, (n, 1)).astype(np.float64),
+        )
+        return found, Phrase("baseline.commonest-class", answer=reference.classes[best])
+
+    def linear(
+        self, truths: Truths, train: csr_matrix, test: csr_matrix, reference: ClassOutcomes
+    ) -> ClassOutcomes | None:
+        """Return the outcomes of multinomial logistic regression; None where training shows one class only."""
+        places = _places((labels[0] for labels in truths.labels), reference)
+        if len(np.unique(places)) < 2:
+            return None
+        classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3).fit(train, places)
+        probabilities = np.zeros((len(reference), len(reference.classes)))
+        probabilities[:, classifier.classes_] = classifier.predict_proba(test)
+        return replace(
+            reference, predicted=probabilities.argmax(axis=1).astype(np.int64), probabilities=probabilities
+        )
+
+    def linear_name(self) -> Phrase:
+        """Return `logistic regression`."""
+        return Phrase("baseline.logistic-regression")
+
+
+def _places(names: Iterable[str], reference: ClassOutcomes) -> NDArray[np.int64]:
+    position = {name: place for place, name in enumerate(reference.classes)}
+    return np.array([position[name] for name in names], dtype=np.int64)

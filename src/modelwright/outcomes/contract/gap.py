@@ -1,0 +1,63 @@
+"""The facet `gap`: how far the answers of two bodies to the same rows lie apart, and what of it is too much."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.outcomes import Outcomes
+
+Of = TypeVar("Of", bound=Outcomes)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far two sets of answers to the same rows lie apart.
+
+    `labels` counts rows whose answered label (class, set of tags) differs. `probability` and `confidence` are
+    the largest differences of any label's probability and of the answer's own; for a number both are the
+    largest difference in standard deviations of the truth. `rows` counts what was compared.
+    """
+
+    rows: int
+    labels: int
+    probability: float
+    confidence: float
+
+    def as_json(self) -> dict[str, int | float]:
+        """Return the gap as JSON."""
+        return asdict(self)
+
+    def widest(self, other: Gap) -> Gap:
+        """Return the larger of two gaps over the same rows, figure by figure."""
+        return Gap(
+            self.rows,
+            max(self.labels, other.labels),
+            max(self.probability, other.probability),
+            max(self.confidence, other.confidence),
+        )
+
+
+class BodyGap(ABC, Generic[Of]):
+    """Compares outcomes of two bodies, and says how much of the main metric a compressed body may lose.
+
+    main: the metric of the family that stands for all; most_lost: by how much it may get worse, in its own unit
+    or, where `relative`, as a share of the exact body's value.
+    """
+
+    main: ClassVar[str]
+    most_lost: ClassVar[float]
+    relative: ClassVar[bool] = False
+
+    @abstractmethod
+    def between(self, left: Of, right: Of) -> Gap:
+        """Return how far two outcomes of the same rows, with the same labels, lie apart."""
+
+
+def largest(left: NDArray[np.floating], right: NDArray[np.floating]) -> float:
+    """Return the largest difference of two arrays of one shape, 0 of empty ones."""
+    return float(np.abs(left - right).max()) if left.size else 0.0

@@ -1,0 +1,38 @@
+"""Outcomes of a numeric output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.outcomes import Outcomes, Rows
+
+
+@final
+@dataclass(frozen=True)
+class NumberOutcomes(Outcomes):
+    """Outcomes of a numeric output; truth (NaN: missing) and predicted: (n,) float64, in the output's own unit."""
+
+    truth: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def take(self, rows: Rows) -> Self:
+        """Return the outcomes of some rows: a mask or an array of positions."""
+        return replace(self, truth=self.truth[rows], predicted=self.predicted[rows])
+
+    def aligned(self, to: Outcomes) -> Self:
+        """Return these answers beside the truths of `to`."""
+        if not isinstance(to, NumberOutcomes):
+            raise ValueError("outcomes of another family")
+        return replace(self, truth=to.truth)
+
+    def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:
+        """Return the answers."""
+        return {"answer": self.predicted}
