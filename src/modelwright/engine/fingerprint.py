@@ -55,9 +55,18 @@ class Fingerprint:
         closure, imported = self._closure(roots)
         return {module: closure[module] for module in sorted(closure)}, libraries.versions(imported)
 
+    def places(self, roots: Iterable[str]) -> tuple[Path, ...]:
+        """Return the packages (folders) and modules (files) that the code of these roots is followed into."""
+        modules = _Modules(self._packages(roots))
+        located = (modules.locate(top) for top in sorted(modules.packages))
+        return tuple(path.parent if is_package else path for path, is_package in located)
+
+    def _packages(self, roots: Iterable[str]) -> set[str]:
+        return {self._package, *(root.partition(".")[0] for root in roots)}
+
     def _closure(self, roots: Iterable[str]) -> tuple[dict[str, str], set[str]]:
         waiting = list(dict.fromkeys(roots))
-        modules = _Modules({self._package, *(root.partition(".")[0] for root in waiting)})
+        modules = _Modules(self._packages(waiting))
         digests: dict[str, str] = {}
         imported: set[str] = set()
         while waiting:

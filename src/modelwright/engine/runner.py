@@ -2,94 +2,37 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from modelwright.core.messages import Problem, StateError
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.executors import Executor, LocalExecutor, StageFunction
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.lineage import MadeFrom, differences
-from modelwright.engine.store import Artifact, Lookup, Part, Store
+from modelwright.engine.manifest import Artifact, Part
+from modelwright.engine.sources import SourceRecord
+from modelwright.engine.step import Outdated, Step, StepPreview, StepResult
+from modelwright.engine.store import Lookup, Store
 from modelwright.storage import disk
+from modelwright.storage.file_digests import FileDigests
+
+__all__ = ["Outdated", "Runner", "Step", "StepPreview", "StepResult"]
 
 _PROVIDED = ("out", "scratch", "progress")  # what the runner gives to a function that names it
 
 
-@dataclass(frozen=True)
-class Step:
-    """One stage with all that it needs. Everything but `arguments` decides the key.
-
-    function: the function, or where it is (`modelwright.stages.learn.stage:learn`), which is imported when it
-    is called and not before, so that a sealed stage loads none of its libraries;
-    config: JSON, nested by the names of the project file (`{"learn": {"epochs": 3}}`), for `why` shows its
-    paths; inputs: the function's parameter → artifact or part; files: name → digest of what lies outside
-    the store; code: root modules beside the function's own (the kinds and the learner that it finds by
-    name); arguments: further parameters, which must follow from what is in the key or not matter to the
-    result (the typed config, the signature, a clock).
-    """
-
-    name: str
-    function: StageFunction | str
-    config: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, Artifact | Part] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    code: tuple[str, ...] = ()
-    arguments: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def module(self) -> str:
-        """Return the name of the module that holds the function."""
-        return self.function.partition(":")[0] if isinstance(self.function, str) else self.function.__module__
-
-    def load(self) -> StageFunction:
-        """Return the function itself."""
-        if not isinstance(self.function, str):
-            return self.function
-        module, _, name = self.function.partition(":")
-        function: StageFunction = getattr(importlib.import_module(module), name)
-        return function
-
-
-@dataclass(frozen=True)
-class StepForecast:
-    """What running a step would do; `artifact` is there when it is sealed already."""
-
-    name: str
-    key: str
-    would_run: bool
-    why: str
-    artifact: Artifact | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a step. `why` says what made it run, that it was adopted, or is empty when cached."""
-
-    name: str
-    status: Literal["done", "cached", "failed"]
-    seconds: float
-    why: str
-    artifact: Artifact | None
-
-    @property
-    def sealed(self) -> Artifact:
-        """Return the artifact of a step that did not fail."""
-        assert self.artifact is not None, f"{self.name} failed"
-        return self.artifact
-
-
 class Runner:
-    """Runs steps against a store.
+    """Runs steps against a store, for one run: `record` is what that run has rested on, for its stamp.
 
-    listen: called with every outcome, also a failed one, before its error is raised; progress: shows what
-    the stages report and whom a wait is for; timer: seconds of a monotonic clock.
+    digests: of the files outside the store; listen: called with every result, also a failed one, before its
+    error is raised; progress: shows what the stages report and whom a wait is for; timer: seconds of a
+    monotonic clock; records_latest: whether what is made here counts as what the stages made last, which
+    explains and is adopted (not so in a lane that only tries something).
     """
 
     def __init__(
@@ -97,10 +40,12 @@ class Runner:
         store: Store,
         fingerprint: Fingerprint,
         *,
+        digests: FileDigests | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
-        listen: Callable[[Outcome], None] = lambda outcome: None,
+        listen: Callable[[StepResult], None] = lambda outcome: None,
         timer: Callable[[], float] = time.perf_counter,
+        records_latest: bool = True,
     ) -> None:
         self.store = store
         self._fingerprint = fingerprint
@@ -108,34 +53,38 @@ class Runner:
         self._progress = progress or Silent()
         self._listen = listen
         self._timer = timer
+        self._digests = digests or FileDigests()
+        self._records_latest = records_latest
+        self.record = SourceRecord(fingerprint)
 
     def made_from(self, step: Step) -> MadeFrom:
         """Return everything that decides the bits of what a step makes."""
-        code, libraries = self._fingerprint.code_and_libraries((step.module, *step.code))
+        self.record.rest_on(step.sources, code=step.roots)  # before anything of it is read
+        code, libraries = self._fingerprint.code_and_libraries(step.roots)
         return MadeFrom(
             code=code,
             config=step.config,
             inputs={name: given.digest for name, given in step.inputs.items()},
-            files=step.files,
+            files={name: self._digests.of(path) for name, path in step.sources.files.items()},
             libraries=libraries,
         )
 
-    def forecast(self, step: Step, *, forced_by: str | None = None) -> StepForecast:
+    def forecast(self, step: Step, *, forced_by: str | None = None) -> StepPreview:
         """Say what `run` would do, without doing it."""
         made_from = self.made_from(step)
         key = made_from.key(step.name)
         lookup = self.store.lookup(step.name, key)
         would_run = forced_by is not None or lookup.artifact is None
         why = self._why(step.name, made_from, lookup, forced_by) if would_run else ""
-        return StepForecast(step.name, key, would_run, why, lookup.artifact)
+        return StepPreview(step.name, key, would_run, why, lookup.artifact)
 
-    def run(self, step: Step, *, forced_by: str | None = None, keep: bool = False) -> Outcome:
+    def run(self, step: Step, *, forced_by: str | None = None, keep: bool = False) -> StepResult:
         """Return the step's sealed artifact, made now if need be.
 
         forced_by: make it even if it is sealed, from an empty scratch folder, for this reason (`--force`);
         the sealed one stays until the new one is. keep: adopt what the stage made last instead of making it.
-        Raises what the function raises (then nothing is sealed and its scratch folder stays), StateError when
-        there is nothing to keep, and MachineError on a full disk.
+        Raises what the function raises (then nothing is sealed and its scratch folder stays), Outdated where
+        the step is to be built again, StateError when there is nothing to keep, and MachineError on a full disk.
         """
         assert not (forced_by and keep), "to force is to make, to keep is not to make"
         started = self._timer()
@@ -149,15 +98,17 @@ class Runner:
                 outcome = self._outcome(step, "cached", started, "", lookup.artifact)
             else:
                 outcome = self._make_or_wait(step, key, made_from, why, started, force=force, keep=keep)
+        except Outdated:
+            raise
         except BaseException:
-            self._listen(Outcome(step.name, "failed", self._timer() - started, why, None))
+            self._listen(StepResult(step.name, "failed", self._timer() - started, why, None))
             raise
         self._listen(outcome)
         return outcome
 
     def _make_or_wait(
         self, step: Step, key: str, made_from: MadeFrom, why: str, started: float, *, force: bool, keep: bool
-    ) -> Outcome:
+    ) -> StepResult:
         with ExitStack() as locks:
             for given in step.inputs.values():  # nobody replaces or removes an input while it is read
                 locks.enter_context(self.store.lock(given.stage, given.key, shared=True))
@@ -181,6 +132,7 @@ class Runner:
         try:
             with disk.guard(self.store.root):
                 function = step.load()
+                step.before()
                 summary = self._executor.execute(function, self._arguments(step, function, key, out))
             artifact = self.store.seal(out, step.name, key, made_from, summary)
         finally:
@@ -209,15 +161,8 @@ class Runner:
         latest = self.store.latest(step.name)
         old = self.store.find(step.name, latest.key) if latest is not None else None
         if old is None:
-            raise StateError(
-                Problem(
-                    "store.nothing-to-keep",
-                    rule="a stage can be kept when its last result is sealed and whole",
-                    found=f"no such result of `{step.name}`",
-                    next_step=f"run without `--keep {step.name}`",
-                    where=str(self.store.root),
-                )
-            )
+            raise StateError(Problem("store.nothing-to-keep", where=str(self.store.root), stage=step.name))
+        step.readable(old)
         with self.store.lock(old.stage, old.key, shared=True):
             return self.store.adopt(old, key, made_from)
 
@@ -226,13 +171,7 @@ class Runner:
         digests = {found.digest, *found.parts.values()} if found is not None else set()
         if given.digest not in digests:
             raise StateError(
-                Problem(
-                    "store.input-gone",
-                    rule="what a stage reads must stay until it is done",
-                    found=f"the result of `{given.stage}`, input of `{step.name}`, is gone or replaced",
-                    next_step="run again: it is made anew",
-                    where=str(given.path),
-                )
+                Problem("store.input-gone", where=str(given.path), stage=given.stage, reader=step.name)
             )
 
     def _why(self, stage: str, made_from: MadeFrom, lookup: Lookup, forced_by: str | None) -> str:
@@ -251,6 +190,8 @@ class Runner:
 
     def _outcome(
         self, step: Step, status: Literal["done", "cached"], started: float, why: str, artifact: Artifact
-    ) -> Outcome:
-        self.store.record_latest(artifact)
-        return Outcome(step.name, status, self._timer() - started, why, artifact)
+    ) -> StepResult:
+        if self._records_latest:
+            self.store.record_latest(artifact)
+        self.record.use(artifact)
+        return StepResult(step.name, status, self._timer() - started, why, artifact)

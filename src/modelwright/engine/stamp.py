@@ -1,29 +1,30 @@
 """A stamp of the last successful run, so that a run with nothing to do is answered without loading anything.
 
-It records the signatures of everything that the run depended on, and what the run printed. While all of that
-is as it was, the same arguments would print the same. Standard library only, for it is read before all else.
+It records the signatures of everything that the run rested on, and what the run printed. While all of that is
+as it was, the same arguments would print the same. Light imports only, for it is read before all else.
 
-    before = stamp.take(watch)          # first thing in the run, before anything is read
+    taken = stamp.take(watch)           # before anything of it is read; more is added as the steps declare it
     ...                                 # the run
-    stamp.write(path, arguments, before, made, result)
+    stamp.write(path, arguments, taken, made, result)
     stamp.read_if_unchanged(path, arguments)     # the next time
+
+What is watched follows from what the steps declare (`engine.sources`), which their keys follow from, too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
+from modelwright.core.json_types import Json, JsonLike
+from modelwright.engine import facts
 from modelwright.storage import filestat
 
-_FORMAT = 1
+_FORMAT = 2
 _COMPILED = "__pycache__"
 
 
@@ -33,8 +34,8 @@ class Watch:
 
     files: by signature; contents: by content, whatever their signature (the project file, which editors
     save without changing it); folders: every file below; sources: every file below but compiled ones (code,
-    and the templates beside it); listings: folders whose own time tells that a member came or went
-    (site-packages); databases: SQLite files with their write-ahead logs; sealed: files of artifacts, by
+    and the templates beside it); patterns: (folder, glob), by the files that match; facts: by name (see
+    `engine.facts`); databases: SQLite files with their write-ahead logs; sealed: files of artifacts, by
     signature alone however young it is, since nobody writes into them.
     """
 
@@ -42,13 +43,19 @@ class Watch:
     contents: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = ()
-    listings: tuple[Path, ...] = ()
+    patterns: tuple[tuple[str, str], ...] = ()
+    facts: tuple[str, ...] = ()
     databases: tuple[Path, ...] = ()
     sealed: tuple[Path, ...] = ()
 
+    def places(self) -> dict[str, list[str]]:
+        """Return what is watched by sort, each as one text."""
+        found = {sort.name: [str(place) for place in getattr(self, sort.name)] for sort in fields(self)}
+        return {**found, "patterns": [json.dumps(pattern) for pattern in self.patterns]}
 
-Taken = Mapping[str, Mapping[str, Any]]
-"""By sort of watch: path → what was found there, as JSON."""
+
+Taken = Mapping[str, Mapping[str, Json]]
+"""By sort of watch: place → what was found there."""
 
 
 @dataclass(frozen=True)
@@ -59,66 +66,55 @@ class StampedResult:
     exit_code: int = 0
 
 
-@dataclass(frozen=True)
-class Stamp:
-    """The state of the world at one instant: what was found for every watched path, and the Python."""
-
-    taken: Taken
-    python: str
-
-
-def take(watch: Watch, now_ns: Callable[[], int] = time.time_ns) -> Stamp:
+def take(watch: Watch, now_ns: Callable[[], int] = time.time_ns) -> Taken:
     """Take the signatures of what a run depends on, before the run reads any of it."""
-    return Stamp(
-        {
-            sort.name: {
-                str(path): _find(sort.name, str(path), now_ns()) for path in getattr(watch, sort.name)
-            }
-            for sort in fields(Watch)
-        },
-        _python(),
-    )
+    return {
+        sort: {place: _SORTS[sort].find(place, now_ns()) for place in places}
+        for sort, places in watch.places().items()
+    }
+
+
+def joined(first: Taken, then: Taken) -> Taken:
+    """Return both; of a place that both have, what was found first: the run may have read that."""
+    return {sort: {**then.get(sort, {}), **first.get(sort, {})} for sort in {**first, **then}}
 
 
 def write(
     path: Path,
-    arguments: Any,
-    before: Stamp,
+    arguments: JsonLike,
+    before: Taken,
     made: Watch,
     result: StampedResult,
     now_ns: Callable[[], int] = time.time_ns,
 ) -> bool:
-    """Write the stamp of a run that has succeeded; tells whether it did.
+    """Write the stamp of a run that has succeeded; return whether it did.
 
     `before` was taken before the run read anything. `made` is what the run itself wrote and the next one
     would find (the `artifact.json` of every stage, the state database); it is taken now, so write this right
     after the last use of them. If anything of `before` has changed during the run there is no stamp, for
-    nobody knows which state the run has seen. `arguments` is JSON: all that decides the text but the files.
+    nobody knows which state the run has seen. `arguments` decide the text beside what is watched.
     """
     from modelwright.storage import disk  # the reader needs none of it
 
-    if not _holds(before.taken):
+    if not _holds(before):
         path.unlink(missing_ok=True)
         return False
-    after = take(made, now_ns)
+    python: Taken = {"facts": {facts.PYTHON: facts.read(facts.PYTHON)}}
     record = {
         "format": _FORMAT,
-        "python": before.python,
         "arguments": arguments,
-        "taken": [before.taken, after.taken],
+        "taken": [python, before, take(made, now_ns)],
         "result": asdict(result),
     }
     disk.write_atomically(path, json.dumps(record, separators=(",", ":")), durable=False)
     return True
 
 
-def read_if_unchanged(path: Path, arguments: Any) -> StampedResult | None:
+def read_if_unchanged(path: Path, arguments: JsonLike) -> StampedResult | None:
     """Return what the stamped run printed if it had the same arguments and all that it saw is unchanged."""
     try:
         record = json.loads(path.read_bytes())
-        if record["format"] != _FORMAT or record["python"] != _python():
-            return None
-        if record["arguments"] != json.loads(json.dumps(arguments)):
+        if record["format"] != _FORMAT or record["arguments"] != json.loads(json.dumps(arguments)):
             return None
         if not all(_holds(taken) for taken in record["taken"]):
             return None
@@ -127,75 +123,80 @@ def read_if_unchanged(path: Path, arguments: Any) -> StampedResult | None:
         return None  # no stamp, or a damaged one: the run is made in full and finds its artifacts sealed
 
 
-def _python() -> str:
-    return f"{sys.version} in {sys.prefix}"
-
-
 def _holds(taken: Taken) -> bool:
-    """Tell whether everything is still as it was taken."""
-    for sort, places in taken.items():
-        for place, found in places.items():
-            if not _same(sort, place, found):
-                return False
-    return True
+    """Return whether everything is still as it was taken."""
+    return all(
+        _SORTS[sort].same(place, found) for sort, places in taken.items() for place, found in places.items()
+    )
 
 
-def _find(sort: str, place: str, now_ns: int) -> Any:
-    match sort:
-        case "contents":
-            found: Any = _content(place)
-        case "folders":
-            found = _tree(filestat.below(place), place, now_ns)
-        case "sources":
-            found = _tree(filestat.below(place, _COMPILED), place, now_ns)
-        case "listings":
-            found = _listing(place)
-        case "databases":
-            found = [_file(place, filestat.of(place), now_ns), _log(place)]
-        case "sealed":
-            found = _signature(place)
-        case _:
-            found = _file(place, filestat.of(place), now_ns)
-    return found
+@dataclass(frozen=True)
+class _Sort:
+    """How one sort of place is signed, at a time in ns, and compared."""
+
+    find: Callable[[str, int], Json]
+    same: Callable[[str, Json], bool]
 
 
-def _same(sort: str, place: str, found: Any) -> bool:
-    if sort == "contents":
-        return bool(found == _content(place))
-    if sort in {"folders", "sources"}:
-        below = filestat.below(place, _COMPILED if sort == "sources" else None)
-        return below.keys() == found.keys() and all(
-            _same_file(f"{place}/{name}", signature, found[name]) for name, signature in below.items()
-        )
-    if sort == "listings":
-        return bool(found == _listing(place))
-    if sort == "databases":
-        return _same_file(place, filestat.of(place), found[0]) and _log(place) == found[1]
-    if sort == "sealed":
-        return bool(found == _signature(place))
-    return _same_file(place, filestat.of(place), found)
+def _compared(find: Callable[[str], Json]) -> _Sort:
+    """Return a sort that is found anew and compared as a whole."""
+    return _Sort(lambda place, now_ns: find(place), lambda place, found: find(place) == found)
 
 
-def _tree(below: Mapping[str, filestat.FileStat], place: str, now_ns: int) -> dict[str, Any]:
-    return {name: _file(f"{place}/{name}", signature, now_ns) for name, signature in below.items()}
+def _file(place: str, now_ns: int) -> Json:
+    return _signed(place, filestat.of(place), now_ns)
 
 
-def _file(place: str, signature: filestat.FileStat | None, now_ns: int) -> Any:
+def _same_file(place: str, found: Json) -> bool:
+    return _still(place, filestat.of(place), found)
+
+
+def _signed(place: str, signature: filestat.FileStat | None, now_ns: int) -> Json:
     """Return a signature, or the content's digest beside it where the signature alone would not do."""
     if signature is None:
         return None
-    if filestat.settled(signature, now_ns):
-        return [list(signature), None]
-    return [list(signature), _content(place)]
+    return [list(signature), None if filestat.settled(signature, now_ns) else _content(place)]
 
 
-def _same_file(place: str, signature: filestat.FileStat | None, found: Any) -> bool:
-    if signature is None or found is None:
+def _still(place: str, signature: filestat.FileStat | None, found: Json) -> bool:
+    if signature is None or not isinstance(found, list):
         return signature is None and found is None
     return list(signature) == found[0] and (found[1] is None or found[1] == _content(place))
 
 
-def _signature(place: str) -> list[int] | None:
+def _tree(but: str | None) -> _Sort:
+    """Return the sort of folders, by every file below them that is not in a folder named `but`."""
+
+    def find(place: str, now_ns: int) -> Json:
+        below = filestat.below(place, but)
+        return {name: _signed(f"{place}/{name}", signature, now_ns) for name, signature in below.items()}
+
+    def same(place: str, found: Json) -> bool:
+        below = filestat.below(place, but)
+        return (
+            isinstance(found, dict)
+            and below.keys() == found.keys()
+            and all(_still(f"{place}/{name}", below[name], found[name]) for name in below)
+        )
+
+    return _Sort(find, same)
+
+
+def _database(place: str, now_ns: int) -> Json:
+    return [_file(place, now_ns), _log(place)]
+
+
+def _same_database(place: str, found: Json) -> bool:
+    return isinstance(found, list) and _same_file(place, found[0]) and _log(place) == found[1]
+
+
+def _log(place: str) -> Json:
+    """Return the signature of a database's write-ahead log; an empty one holds nothing, like none."""
+    signature = filestat.of(f"{place}-wal")
+    return list(signature) if signature is not None and signature[0] > 0 else None
+
+
+def _signature(place: str) -> Json:
     signature = filestat.of(place)
     return list(signature) if signature is not None else None
 
@@ -208,15 +209,18 @@ def _content(place: str) -> str | None:
         return None
 
 
-def _listing(place: str) -> list[Any] | None:
-    """Return a folder's time and the number of its members, which tells two changes within one tick apart."""
-    try:
-        return [os.stat(place).st_mtime_ns, len(os.listdir(place))]  # noqa: PTH116, PTH208 - light
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+def _matches(place: str) -> Json:
+    folder, pattern = json.loads(place)
+    return sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
 
 
-def _log(place: str) -> Any:
-    """Return the signature of a database's write-ahead log; an empty one holds nothing, like none."""
-    signature = filestat.of(f"{place}-wal")
-    return list(signature) if signature is not None and signature[0] > 0 else None
+_SORTS = {
+    "files": _Sort(_file, _same_file),
+    "contents": _compared(_content),
+    "folders": _tree(None),
+    "sources": _tree(_COMPILED),
+    "patterns": _compared(_matches),
+    "facts": _compared(facts.read),
+    "databases": _Sort(_database, _same_database),
+    "sealed": _compared(_signature),
+}

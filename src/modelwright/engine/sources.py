@@ -1,0 +1,103 @@
+"""What a step rests on outside the store, said once: its key and the stamp of a run both follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelwright.core.json_types import JsonLike
+from modelwright.engine import stamp
+from modelwright.engine.fingerprint import Fingerprint
+from modelwright.engine.manifest import NAME, Artifact
+from modelwright.engine.stamp import StampedResult, Taken, Watch
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A rule that named files: a glob below a folder. A further match, or one less, is a change."""
+
+    folder: Path
+    glob: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a step reads from, beside its inputs, its configuration and its code.
+
+    Into the key goes what was read:
+
+    files: name in the key → file or folder, by content, whatever its path.
+
+    The stamp watches, beside these files, what decided that they are the ones:
+
+    places: paths as they were looked up (a link rather than what it leads to; a name where nothing was);
+    patterns: rules that named files; environment: variables that were read; facts: names of `engine.facts`.
+    databases: SQLite files whose rows were read; what is read from them stands in the step's configuration.
+    unwatched: what no signature shows, such as a database server: a run that rests on it leaves no stamp.
+    """
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    places: tuple[Path, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    environment: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    databases: tuple[Path, ...] = ()
+    unwatched: tuple[str, ...] = ()
+
+    def watch(self) -> Watch:
+        """Return what must be as it was before anything was read; databases are signed after the last use."""
+        paths = [*self.files.values(), *self.places]
+        return Watch(
+            files=tuple(path for path in paths if not path.is_dir()),
+            folders=tuple(path for path in paths if path.is_dir()),
+            patterns=tuple((str(one.folder), one.glob) for one in self.patterns),
+            facts=(*(f"environment {name}" for name in self.environment), *self.facts),
+        )
+
+
+class SourceRecord:
+    """What one run has rested on, signed as its steps declare it, before they read; at its end it makes the stamp."""
+
+    def __init__(self, fingerprint: Fingerprint) -> None:
+        self._fingerprint = fingerprint
+        self._taken: Taken = {}
+        self._code: set[Path] = set()
+        self._databases: set[Path] = set()
+        self._unwatched: set[str] = set()
+        self._used: dict[Path, Artifact] = {}
+
+    def rest_on(
+        self, sources: Sources, *, contents: tuple[Path, ...] = (), code: tuple[str, ...] = ()
+    ) -> None:
+        """Sign what is about to be read. Every step does so for itself, a run for what it reads beside them.
+
+        contents: files that count by their content alone (see `stamp.Watch`); code: root modules.
+        """
+        places = [place for place in self._fingerprint.places(code) if place not in self._code]
+        self._code.update(places)
+        watch = Watch(
+            contents=contents,
+            sources=tuple(place for place in places if place.is_dir()),
+            files=tuple(place for place in places if not place.is_dir()),
+        )
+        for one in (sources.watch(), watch):
+            self._taken = stamp.joined(self._taken, stamp.take(one))
+        self._databases.update(sources.databases)
+        self._unwatched.update(sources.unwatched)
+
+    def use(self, artifact: Artifact) -> None:
+        """Take down that the run used what is sealed here: it must stay whole."""
+        self._used[artifact.path] = artifact
+
+    def stamp(self, path: Path, arguments: JsonLike, result: StampedResult) -> bool:
+        """Write the stamp of the run, right after its last use of anything; return whether there is one."""
+        if self._unwatched:
+            path.unlink(missing_ok=True)
+            return False
+        made = Watch(
+            files=tuple(folder / NAME for folder in self._used),
+            databases=tuple(sorted(self._databases)),
+            sealed=tuple(folder / name for folder, one in self._used.items() for name in one.files),
+        )
+        return stamp.write(path, arguments, self._taken, made, result)
