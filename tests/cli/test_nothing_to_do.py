@@ -9,6 +9,7 @@ import pytest
 
 from modelwright.cli import quick
 from modelwright.cli.main import answer
+from modelwright.core.messages import Phrase
 from modelwright.engine import stamp
 from modelwright.project.loop import stamped
 from modelwright.project.results.run_result import RunResult
@@ -32,8 +33,8 @@ def project(tmp_path, monkeypatch):
     before = stamp.take(stamp.Watch(contents=(file,)))
     place = stamped.place(file)
     place.parent.mkdir()
-    said = stamp.StampedResult(stamped.text(RESULT), RESULT.exit_code)
-    assert stamp.write(place, stamped.arguments(file, "release", ["a=1"]), before, stamp.Watch(), said)
+    kept = stamped.stamped_result(RESULT)
+    assert stamp.write(place, stamped.arguments(file, "release", ["a=1"]), before, stamp.Watch(), kept)
     monkeypatch.chdir(tmp_path)
     return file
 
@@ -49,7 +50,7 @@ def test_a_copied_project_does_not_answer_with_the_originals_results(project, tm
 def test_the_result_is_the_same_with_every_stage_cached(project):
     found = stamped.read(project, "release", ["a=1"])
     assert found.stages == (
-        StageRow("learn", CACHED, 0.0, stamped.UNCHANGED),
+        StageRow("learn", CACHED, 0.0, str(Phrase("run.unchanged"))),
         StageRow("release", "failed", 0.0, "held back"),
     )
     assert found.requirements == RESULT.requirements

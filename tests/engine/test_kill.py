@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import toy_stages
 from toy_stages import LOG, run_loop, runner_of
 
 from modelwright.engine import gc
@@ -49,7 +50,7 @@ def test_a_run_killed_at_random_instants_ends_with_the_same_bits(tmp_path: Path)
         log.unlink(missing_ok=True)
         with subprocess.Popen(
             [sys.executable, "-c", LOOP, str(root), str(log)],
-            cwd=Path(__file__).parent,
+            cwd=Path(toy_stages.__file__).parent,
             stdout=subprocess.PIPE,
         ) as process:
             process.stdout.readline()

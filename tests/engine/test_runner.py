@@ -15,11 +15,12 @@ from toy_stages import LOG, learn_step, run_loop, runner_of
 from modelwright.core.messages import StateError
 from modelwright.core.progress import Silent
 from modelwright.engine.fingerprint import Fingerprint
-from modelwright.engine.runner import Outcome, Runner, Step
+from modelwright.engine.runner import Runner, Step, StepResult
+from modelwright.engine.sources import Sources
 from modelwright.engine.store import Store
 
 
-def statuses(outcomes: list[Outcome]) -> list[str]:
+def statuses(outcomes: list[StepResult]) -> list[str]:
     return [outcome.status for outcome in outcomes]
 
 
@@ -86,7 +87,17 @@ def test_libraries_code_and_files_are_in_the_key(tmp_path: Path) -> None:
     runner = runner_of(tmp_path / "store")
     step = Step("data", toy_stages.toy_data, arguments={"rows": 4})
     key = runner.forecast(step).key
-    assert runner.forecast(replace(step, files={"source": "1"})).key != key
+    (tmp_path / "rows.csv").write_text("1")
+    with_file = replace(step, sources=Sources(files={"source": tmp_path / "rows.csv"}))
+    read = runner.forecast(with_file).key
+    assert read != key
+    (tmp_path / "moved.csv").write_text("1")
+    moved = replace(step, sources=Sources(files={"source": tmp_path / "moved.csv"}))
+    assert runner.forecast(moved).key == read, "content and name count, not the place"
+    (tmp_path / "rows.csv").write_text("2")
+    assert runner.forecast(with_file).key != read
+    elsewhere = Sources(environment=("X",), facts=("machine",), databases=(tmp_path / "a.db",))
+    assert runner.forecast(replace(step, sources=elsewhere)).key == key, "these are for the stamp alone"
     assert runner.forecast(replace(step, code=("modelwright.core.evidence.measurement",))).key != key
     assert runner.forecast(replace(step, arguments={"rows": 5})).key == key
     assert list(runner.made_from(step).code) == ["toy_stages"]
@@ -129,7 +140,7 @@ def failing(scratch: Path, out: Path) -> Mapping[str, Any]:
 
 
 def test_a_failed_stage_seals_nothing_and_leaves_its_scratch(tmp_path: Path) -> None:
-    heard: list[Outcome] = []
+    heard: list[StepResult] = []
     runner = Runner(Store(tmp_path / "store"), Fingerprint(), listen=heard.append)
     step = Step("fails", failing)
     with pytest.raises(RuntimeError, match="no luck"):
@@ -231,7 +242,7 @@ run_loop(runner_of(Path(sys.argv[1])), log=Path(sys.argv[2]))
 def other(root: Path, log: Path) -> AbstractContextManager[subprocess.Popen[str]]:
     return subprocess.Popen(
         [sys.executable, "-c", OTHER, str(root), str(log)],
-        cwd=Path(__file__).parent,
+        cwd=Path(toy_stages.__file__).parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

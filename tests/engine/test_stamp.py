@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from modelwright.core.messages import catalog
 from modelwright.engine import stamp
 from modelwright.engine.stamp import StampedResult, Watch
+from modelwright.runtime import machine
 
 RESULT = StampedResult("accuracy met ✓\n", 0)
 LATER_NS = 1 << 62  # a clock so late that every file has settled
@@ -23,11 +25,12 @@ class World:
     @property
     def watch(self) -> Watch:
         return Watch(
-            files=(self.root / "rows.csv", self.root / "absent.csv"),
+            files=(self.root / "rows.csv", self.root / "absent.csv", self.root / "link.csv"),
             contents=(self.root / "modelwright.yaml",),
             folders=(self.root / "weights",),
             sources=(self.root / "code",),
-            listings=(self.root / "site",),
+            patterns=((str(self.root), "data/*.csv"),),
+            facts=("machine", "libraries", "language", "environment MW_TEST_PLACE"),
         )
 
     @property
@@ -52,10 +55,12 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     for name in (
         "rows.csv",
         "modelwright.yaml",
+        "data/a.csv",
+        "data/a.txt",
         "weights/a/w.bin",
         "code/a.py",
         "code/b/c.py",
@@ -64,7 +69,9 @@ def world(tmp_path: Path) -> World:
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
-    (tmp_path / "site").mkdir()
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    (tmp_path / "site" / "polars-1.0.dist-info").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
     with sqlite3.connect(tmp_path / "state.db") as database:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("CREATE TABLE t (x)")
@@ -103,6 +110,12 @@ CHANGES = {
     "new code": edit("code/d.py"),
     "a template": edit("code/b/page.html.j2"),
     "a library": lambda root: (root / "site" / "torch-2.14.dist-info").mkdir(),
+    "a library is upgraded": lambda root: (root / "site" / "polars-1.0.dist-info").rename(
+        root / "site" / "polars-2.0.dist-info"
+    ),
+    "a file that matches": edit("data/b.csv"),
+    "a match less": lambda root: (root / "data" / "a.csv").unlink(),
+    "a link": lambda root: ((root / "link.csv").unlink(), (root / "link.csv").symlink_to("data/a.csv")),
     "an artifact": edit("artifact.json"),
     "a sealed file": edit("model.onnx"),
     "a sealed file goes": lambda root: (root / "model.onnx").unlink(),
@@ -146,6 +159,26 @@ def test_a_write_into_the_log_of_the_database_is_seen(world: World) -> None:
     database.close()
 
 
+def test_facts_of_the_machine_and_of_the_process_are_watched(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MW_TEST_PLACE", "here")
+    monkeypatch.delenv("MODELWRIGHT_LANG", raising=False)
+    world.run()
+    assert world.read() == RESULT
+    for change in (
+        lambda patch: patch.setattr(machine, "cores", lambda: 4096),
+        lambda patch: patch.setattr(machine, "instruction_set", lambda: "another"),
+        lambda patch: patch.setenv("MW_TEST_PLACE", "there"),
+        lambda patch: patch.delenv("MW_TEST_PLACE"),
+        lambda patch: patch.setattr(catalog, "preferred", lambda environment: "zh"),
+    ):
+        with monkeypatch.context() as patch:
+            change(patch)
+            assert world.read() is None
+        assert world.read() == RESULT
+
+
 def test_a_second_change_within_one_tick_is_seen(world: World) -> None:
     rows = world.root / "rows.csv"
     for _ in range(50):  # often enough that several changes fall into one tick of the file system's clock
@@ -159,7 +192,7 @@ def test_a_second_change_within_one_tick_is_seen(world: World) -> None:
 def test_another_python_or_a_damaged_stamp_is_no_stamp(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run()
     whole = world.path.read_text()
-    for damaged in ("", "{", "[]", "null", whole[:-30] + "}", whole.replace('"format":1', '"format":2')):
+    for damaged in ("", "{", "[]", "null", whole[:-30] + "}", whole.replace('"format":2', '"format":3')):
         world.path.write_text(damaged)
         assert world.read() is None
     world.path.write_text(whole)
@@ -176,7 +209,10 @@ def test_reading_a_stamp_loads_nothing_heavy(world: World) -> None:
         f"assert stamp.read_if_unchanged(Path({str(world.path)!r}), ['run']) is not None\n"
         "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(world.root / "site"), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment
+    )
     loaded = set(done.stdout.split())
     assert loaded - set(sys.stdlib_module_names) == {"modelwright"}
     assert not loaded & {"asyncio", "sqlite3", "email", "importlib.metadata", "ssl", "multiprocessing"}

@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.core import digest
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import MachineError, StateError
 from modelwright.engine import gc, manifest
 from modelwright.engine.lineage import MadeFrom, differences
 from modelwright.engine.store import Artifact, Store
 from modelwright.storage import disk, locks
+from modelwright.storage.formats import document
 
 MADE = MadeFrom(code={"m": "c0de"}, config={"learn": {"epochs": 3}})
 
@@ -136,15 +138,17 @@ def test_a_newer_format_is_an_error_that_says_so(store: Store) -> None:
 
 
 def test_a_registered_migration_is_applied() -> None:
-    def to_next(data: dict[str, object]) -> dict[str, object]:
+    def to_next(data: JsonObject) -> JsonObject:
         return data | {"summary": {"was": data["resume"]}}
 
-    old = {"format": 1, "resume": 7}
-    read = manifest.migrate(old, Path("x"), current=3, migrations={1: to_next, 2: lambda data: data})
+    old: JsonObject = {"format": 1, "resume": 7}
+    read = document.migrated(old, 3, {1: to_next, 2: lambda data: data})
     assert read == {"format": 3, "resume": 7, "summary": {"was": 7}}
     assert old == {"format": 1, "resume": 7}
-    with pytest.raises(manifest.Damaged):
-        manifest.migrate(old, Path("x"), current=3, migrations={1: to_next})
+    with pytest.raises(document.NoMigration):
+        document.migrated(old, 3, {1: to_next})
+    with pytest.raises(document.Newer):
+        document.migrated({"format": 4}, 3, {})
 
 
 def test_a_link_cannot_be_sealed(store: Store) -> None:
@@ -327,7 +331,7 @@ def test_a_full_disk_is_recognised_however_it_is_told(tmp_path: Path, error: Exc
 HOLDER = r"""
 import sys, os, time
 from pathlib import Path
-from modelwright.engine import locks
+from modelwright.storage import locks
 with locks.hold(Path(sys.argv[1])):
     if sys.argv[2] == "fork" and os.fork() == 0:
         os.write(1, f"child {os.getpid()}\n".encode())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from modelwright.engine.fingerprint import Fingerprint
-from modelwright.engine.runner import Outcome, Runner, Step
+from modelwright.engine.runner import Runner, Step, StepResult
 from modelwright.engine.store import Artifact, Part, Store
 
 LOG = "started.log"  # beside the store: one line for every stage function that begins
@@ -65,7 +65,7 @@ def runner_of(root: Path, **options: Any) -> Runner:
 
 def run_loop(
     runner: Runner, *, rows: int = 40, epochs: int = 3, log: Path | None = None, **options: Any
-) -> list[Outcome]:
+) -> list[StepResult]:
     """Run data, plan and learn; `options` (forced_by, keep) go to learn."""
     data = runner.run(
         Step("data", toy_data, config={"data": {"rows": rows}}, arguments={"rows": rows, "log": log})

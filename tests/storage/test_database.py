@@ -106,12 +106,12 @@ def test_looks_at_mostly_the_same_rows_count_together(state: State) -> None:
     assert state.evaluations("t", rows) == 3
 
 
-def test_a_wish_is_written_once(state: State) -> None:
+def test_a_request_is_written_once(state: State) -> None:
     register(state, "a")
     assert state.desired_release() is None
     assert state.production() is None
     first = state.request_release(1, "direct", "run")
-    assert (first.status, first.wished_at.tzinfo, first.moved_at) == (Status.WISHED, UTC, None)
+    assert (first.status, first.requested_at.tzinfo, first.moved_at) == (Status.REQUESTED, UTC, None)
     assert state.request_release(1, "canary", "someone") == first == state.desired_release()
     assert state.production() == state.version(1)
     with pytest.raises(StateError) as caught:
@@ -142,7 +142,7 @@ def test_what_became_of_a_release_is_marked(state: State) -> None:
     assert caught.value.problems[0].id == "state.unknown-release"
     again = state.request_release(2, "direct", "run")
     assert again.id > second.id
-    assert again.status is Status.WISHED
+    assert again.status is Status.REQUESTED
 
 
 def test_rolling_back_twice_goes_back_two_steps(state: State) -> None:
@@ -167,7 +167,7 @@ def test_the_standing_of_any_history(history: list[tuple[int, bool]]) -> None:
     stack = releases.standing(past)
     assert len(stack) == len(set(stack))
     assert set(stack) <= set(alive)
-    assert stack[-1:] == alive[-1:]  # what was wished for last is in production
+    assert stack[-1:] == alive[-1:]  # what was requested last is in production
 
 
 def test_everything_is_in_the_audit_log_once(state: State) -> None:
@@ -182,8 +182,8 @@ def test_everything_is_in_the_audit_log_once(state: State) -> None:
     log = [(entry.actor, entry.action) for entry in reversed(state.audit())]
     assert log == [
         ("run", "version.registered"),
-        ("run", "test.looked"),
-        ("alice", "release.wished"),
+        ("run", "test.evaluated"),
+        ("alice", "release.requested"),
         ("gateway", "release.serving"),
         ("carol", "key.changed"),
     ]
@@ -215,7 +215,7 @@ def test_times_keep_their_instant_whatever_their_zone(where: str | Path) -> None
 
 WORKER = r"""
 import sys
-from modelwright.state.database import State
+from modelwright.storage.state.database import State
 where, me = sys.argv[1], int(sys.argv[2])
 sys.stdout.write("ready\n"); sys.stdout.flush()
 sys.stdin.readline()
@@ -254,8 +254,8 @@ def test_processes_at_once_agree(where: str | Path) -> None:
     desired_releases = state.releases()
     assert all(a.version != b.version for a, b in pairwise(desired_releases))
     actions = [entry.action for entry in state.audit(1000)]
-    assert actions.count("version.registered") == actions.count("test.looked") == 12
-    assert actions.count("release.wished") == len(desired_releases)
+    assert actions.count("version.registered") == actions.count("test.evaluated") == 12
+    assert actions.count("release.requested") == len(desired_releases)
     state._engine.dispose()
 
 
@@ -269,9 +269,9 @@ def test_reading_and_repeating_leave_the_file_as_it_is(tmp_path: Path) -> None:
     before = path.stat()
     again = State.open(path)
     register(again, "a")
-    again.look("t", "pa")
-    again.desired_release(1, "direct", "run")
-    assert (again.production(), again.looks("t")) == (state.version(1), 1)
+    again.register_evaluation("t", "pa")
+    again.request_release(1, "direct", "run")
+    assert (again.production(), again.evaluations("t")) == (state.version(1), 1)
     after = path.stat()
     assert (after.st_mtime_ns, after.st_ctime_ns) == (before.st_mtime_ns, before.st_ctime_ns)
     assert not path.with_name("state.db-wal").exists()
@@ -307,6 +307,76 @@ def test_the_migrations_lead_to_the_schema(where: str | Path) -> None:
     engine.dispose()
 
 
+OURS = ("versions/v0001_first.py", "versions/v0002_test_sets.py", "versions/v0003_words.py")
+ROWS_OF_0001 = """
+INSERT INTO versions VALUES (1, 'pa', 'ea', NULL, 'ka', 'la', '2026-01-02 03:04:05.000000');
+INSERT INTO looks VALUES ('t', 'pa', 1, '2026-01-02 03:04:06.000000');
+INSERT INTO looks VALUES ('t', 'pb', 2, '2026-01-02 03:04:07.000000');
+INSERT INTO releases VALUES (1, 1, 'direct', 'retired', '2026-01-02 03:04:08', '2026-01-02 03:05:00', 'run', 'x');
+INSERT INTO releases VALUES (2, 1, 'direct', 'wished', '2026-01-02 03:04:09', NULL, 'alice', '');
+INSERT INTO audit VALUES (1, '2026-01-02 03:04:06', 'run', 'test.looked', '{"k": 1}');
+INSERT INTO audit VALUES (2, '2026-01-02 03:04:08', 'run', 'release.wished', '{"release": 1}');
+INSERT INTO audit VALUES (3, '2026-01-02 03:04:10', 'gateway', 'release.serving', '{"release": 1}')
+"""
+ROWS_OF_0002 = """
+INSERT INTO test_sets VALUES ('t', 't', '["0a", "0b"]');
+INSERT INTO test_sets VALUES ('t2', 't', '["0a", "0c"]')
+"""
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_database_of_an_earlier_schema_keeps_every_row(where: str | Path, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    engine = opening.connect(where)
+    with engine.begin() as connection:  # back to nothing, then up to the earlier schema, as it was made then
+        schema.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+    with opening.writing(engine) as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(Path(opening.__file__).parent / "migrations"))
+        command.upgrade(config, revision)
+        for statement in (
+            ROWS_OF_0001 + ";" * (revision > "0001") + ROWS_OF_0002 * (revision > "0001")
+        ).split(";"):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    state = State.open(where)
+    assert state.version(1).evidence_key == "la"
+    assert state.evaluations("t") == 2
+    assert [state.register_evaluation("t", name) for name in ("pb", "pa", "pc")] == [2, 1, 3]
+    assert state.evaluations("t2") == (3 if revision == "0002" else 0)
+    retired, requested = state.releases()
+    assert (retired.status, retired.by, retired.detail) == (Status.RETIRED, "run", "x")
+    assert retired.moved_at == datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
+    assert (requested.status, requested.moved_at) == (Status.REQUESTED, None)
+    assert requested.requested_at == datetime(2026, 1, 2, 3, 4, 9, tzinfo=UTC)
+    actions = [(entry.action, entry.detail) for entry in reversed(state.audit())]
+    assert actions[:3] == [
+        ("test.evaluated", {"k": 1}), ("release.requested", {"release": 1}), ("release.serving", {"release": 1}),
+    ]  # fmt: skip
+    state._engine.dispose()
+
+
+def test_the_number_of_an_evaluation_can_be_asked_for_without_making_it(state: State) -> None:
+    rows = ["0a", "0b", "0c"]
+    assert state.evaluation_number("t", "a", rows) == 1
+    assert state.evaluations("t", rows) == 0
+    assert state.audit() == []
+    assert state.register_evaluation("t", "a", rows) == 1
+    assert state.evaluation_number("t", "a", rows) == 1, "the same package keeps its number"
+    assert state.evaluation_number("t", "b", rows) == 2
+    assert state.evaluation_number("other digest", "b", [*rows, "0d"]) == 2, "most rows are the same"
+    assert state.evaluations("t", rows) == 1
+
+
+def test_the_file_of_a_database_is_known_where_there_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    assert State.open(path).file == path
+    assert State.open(f"sqlite:///{path}").file == path
+
+
 def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,15 +386,15 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     scripts = tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
     home = Path(opening.__file__).parent / "migrations"
-    for name in ("env.py", "versions/v0001_first.py", "versions/v0002_test_sets.py"):
+    for name in ("env.py", *OURS):
         (scripts / name).write_text((home / name).read_text())
-    (scripts / "versions" / "v0003_more.py").write_text(
+    (scripts / "versions" / "v0004_more.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0003', '0002', None, None\n"
+        "revision, down_revision, branch_labels, depends_on = '0004', '0003', None, None\n"
         "def upgrade():\n    op.add_column('versions', sa.Column('mood', sa.Text, server_default='calm'))\n"
     )
     monkeypatch.setattr(opening, "_MIGRATIONS", scripts)
-    monkeypatch.setattr(opening, "HEAD", "0003")
+    monkeypatch.setattr(opening, "HEAD", "0004")
     engine = opening.connect(path)
     with engine.begin() as connection:
         assert connection.execute(text("SELECT number, mood FROM versions")).one() == (1, "calm")
@@ -332,7 +402,7 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     with pytest.raises(StateError) as caught:  # and this version of ours finds it too new
         State.open(path)
     assert caught.value.problems[0].id == "state.newer"
-    assert "0003" in str(caught.value)
+    assert "0004" in str(caught.value)
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(
@@ -344,20 +414,20 @@ def test_a_migration_that_fails_leaves_the_old_schema(
     scripts = tmp_path / "migrations"
     (scripts / "versions").mkdir(parents=True)
     home = Path(opening.__file__).parent / "migrations"
-    for name in ("env.py", "versions/v0001_first.py", "versions/v0002_test_sets.py"):
+    for name in ("env.py", *OURS):
         (scripts / name).write_text((home / name).read_text())
-    (scripts / "versions" / "v0003_more.py").write_text(
+    (scripts / "versions" / "v0004_more.py").write_text(
         "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0003', '0002', None, None\n"
-        "def upgrade():\n    op.drop_table('looks')\n    op.execute('SELECT * FROM nowhere')\n"
+        "revision, down_revision, branch_labels, depends_on = '0004', '0003', None, None\n"
+        "def upgrade():\n    op.drop_table('evaluations')\n    op.execute('SELECT * FROM nowhere')\n"
     )
     monkeypatch.setattr(opening, "_MIGRATIONS", scripts)
-    monkeypatch.setattr(opening, "HEAD", "0003")
+    monkeypatch.setattr(opening, "HEAD", "0004")
     with pytest.raises(StateError):
         opening.connect(path)
     monkeypatch.undo()
     again = State.open(path)
-    assert again.looks("t") == 0
+    assert again.evaluations("t") == 0
     assert again.version(1).number == 1
 
 
@@ -390,7 +460,7 @@ def test_a_damaged_foreign_or_unreachable_database_is_a_message(tmp_path: Path) 
     (tmp_path / "folder.db").mkdir()
     assert problem_of(tmp_path / "folder.db") == "state.unusable"
     assert problem_of(tmp_path / "text.db" / "below") == "state.unusable"
-    assert problem_of("mysql://somewhere/x") == "state.unusable"
+    assert problem_of("mysql://somewhere/x") in {"state.unusable", "state.dialect"}
     assert problem_of("no such://thing") == "state.unusable"
 
 
@@ -424,4 +494,4 @@ def test_a_full_disk_is_a_message_and_the_database_stays_whole(tmp_path: Path) -
     with pytest.raises(MachineError) as caught:
         state.note("x", "y", {"text": "z" * 100_000})
     assert caught.value.problems[0].id == "machine.disk-full"
-    assert State.open(path).looks("t") == 1
+    assert State.open(path).evaluations("t") == 1

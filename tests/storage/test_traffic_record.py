@@ -247,8 +247,8 @@ WRITER = r"""
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from test_live import Traffic
-from modelwright.state.live import LiveRecord
+from test_traffic_record import Traffic
+from modelwright.storage.traffic.record import LiveRecord
 record = LiveRecord.open(Path(sys.argv[1]))
 for i in range(300):
     record.record([Traffic(f"{sys.argv[2]}-{i}")])

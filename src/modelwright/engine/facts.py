@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-
 MACHINE = "machine"
 LIBRARIES = "libraries"
 LANGUAGE = "language"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from modelwright.core import digest
+from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import Problem, StateError
 from modelwright.engine.lineage import MadeFrom
+from modelwright.storage.formats.document import Migration, Newer, NoMigration, migrated
 
 NAME = "artifact.json"
 FORMAT = 1
 
-Migration = Callable[[dict[str, Any]], dict[str, Any]]
 MIGRATIONS: Mapping[int, Migration] = MappingProxyType({})
 """From format → a function that returns the manifest in the next format. Applied when read; files stay."""
 
@@ -108,12 +109,12 @@ def read(folder: Path) -> Artifact:
     """Read and check the manifest in a folder. Raises Damaged, and StateError for a newer one."""
     path = folder / NAME
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text: Json = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Damaged(f"{NAME} is missing") from None
     except (ValueError, NotADirectoryError) as error:
         raise Damaged(f"{NAME} is not JSON ({error})") from None
-    data = migrate(data, path)
+    data: Any = _migrated(text, path)  # whatever is not as it should be ends as Damaged below
     try:
         artifact = Artifact(
             stage=data["stage"],
@@ -133,25 +134,15 @@ def read(folder: Path) -> Artifact:
     return artifact
 
 
-def migrate(
-    data: Any, where: Path, *, current: int = FORMAT, migrations: Mapping[int, Migration] = MIGRATIONS
-) -> dict[str, Any]:
+def _migrated(data: Json, where: Path) -> JsonObject:
     """Return a manifest in the current format. Raises Damaged, and StateError for a newer format."""
-    if not isinstance(data, dict) or not isinstance(data.get("format"), int):
+    if not isinstance(data, dict):
         raise Damaged(f"{NAME} has no format number")
-    if data["format"] > current:
+    try:
+        return migrated(data, FORMAT, MIGRATIONS)
+    except NoMigration as reason:
+        raise Damaged(f"{NAME}: {reason}") from None
+    except Newer as newer:
         raise StateError(
-            Problem(
-                "store.newer-format",
-                rule=f"this version of Modelwright reads artifacts up to format {current}",
-                found=f"format {data['format']}",
-                next_step="upgrade Modelwright here, or give this project a store of its own",
-                where=str(where),
-            )
-        )
-    found: dict[str, Any] = dict(data)
-    while (step := found["format"]) < current:
-        if step not in migrations:
-            raise Damaged(f"{NAME} has format {step}, from which no migration leads on")
-        found = migrations[step](found) | {"format": step + 1}
-    return found
+            Problem("store.newer-format", where=str(where), number=newer.number, known=FORMAT)
+        ) from None

@@ -211,7 +211,8 @@ def _content(place: str) -> str | None:
 
 def _matches(place: str) -> Json:
     folder, pattern = json.loads(place)
-    return sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
+    found: list[Json] = [*sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())]
+    return found
 
 
 _SORTS = {

@@ -160,13 +160,7 @@ class Store:
         """
         if wrong := self.verify(old):
             raise StateError(
-                Problem(
-                    "store.damaged",
-                    rule="only a sound artifact can be kept",
-                    found="; ".join(wrong[:3]),
-                    next_step=f"run without `--keep {old.stage}`: the stage makes it again",
-                    where=str(old.path),
-                )
+                Problem("store.damaged", where=str(old.path), stage=old.stage, damage="; ".join(wrong[:3]))
             )
         out = self.fresh(old.stage, key)
         with disk.guard(self.root):

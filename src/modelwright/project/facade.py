@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,10 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import modelwright
 from modelwright.core.messages import MachineError, PackageError, Problem, ProjectError
 from modelwright.core.progress import Progress, Silent
+from modelwright.engine.facts import LANGUAGE, LIBRARIES
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
+from modelwright.engine.sources import Sources
 from modelwright.engine.store import Store
 from modelwright.project import history
 from modelwright.project import input_file as asked
@@ -23,8 +25,9 @@ from modelwright.project import serving as live
 from modelwright.project.declaration import file as project_file
 from modelwright.project.loop import run as loop
 from modelwright.project.loop import sealed, stamped
-from modelwright.project.loop.table import TABLE, Context
-from modelwright.project.loop.watched import Watched
+from modelwright.project.loop.context import Context
+from modelwright.project.loop.stage_names import DATA, RELEASE
+from modelwright.project.loop.table import TABLE
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.checking import check_report
@@ -78,20 +81,29 @@ class Project:
 
     def run(
         self,
-        to: str = loop.RELEASE,
+        to: str = RELEASE,
         start: str | None = None,
         keep: Collection[str] = (),
         *,
         force: bool = False,
+        replan: bool = False,
     ) -> RunResult:
         """Go round the loop up to a stage; what is unchanged is not done again.
 
-        start: make this stage and all after it again; keep: adopt the last sealed result of these stages.
+        start: make this stage and all after it again; keep: adopt the last sealed result of these stages;
+        replan: make a new plan, for this machine. Where the sealed plan is for another machine (other cores,
+        another instruction set) nothing is done without it, and the result says so.
         A stage that fails is a row of the result with its problems; nothing is raised for it.
         """
-        watched = Watched.before(self.opened, self.root)
-        context = self._bench()
-        run = loop.run_stages(context, self._runner, to=to, start=start, keep=keep, force=force)
+        runner = self._new_runner()
+        # What every run rests on, whatever its stages: the file, our own code, the libraries, the language.
+        runner.record.rest_on(
+            Sources(facts=(LIBRARIES, LANGUAGE)),
+            contents=(self.opened.path,) if self.opened.path is not None else (),
+            code=(modelwright.__name__,),
+        )
+        context = self._context()
+        run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
         result = RunResult(
             function=self.opened.signature.name,
             version=run.version,
@@ -103,10 +115,14 @@ class Project:
             problems=run.problems,
         )
         run_notes.write_reports(context, run, self.root / "reports")
-        if self.opened.path is not None:
+        if self.opened.path is not None and not result.problems:
             # Where it cannot be written, the next run is only slower.
             with suppress(OSError, MachineError):
-                watched.stamp(context, stamped.arguments(self.opened.path, to, self.settings), result)
+                runner.record.stamp(
+                    stamped.place(self.opened.path),
+                    stamped.arguments(self.opened.path, to, self.settings),
+                    stamped.stamped_result(result),
+                )
         return result
 
     def check(self) -> CheckReport:
@@ -114,34 +130,34 @@ class Project:
 
         Reads the data (and seals it, so that `run` need not read it again); runs no code that the project names.
         """
-        context = self._bench()
-        outcome = self._runner.run(TABLE["data"](context))
-        context.made["data"] = outcome.sealed
+        context = self._context()
+        runner = self._new_runner()
+        context.made[DATA] = runner.run(TABLE[DATA](context)).sealed
         if unknown := tuple(loop.unknown_classes(context)):
             raise ProjectError(unknown)
-        return check_report(context, loop.forecast(context, self._runner))
+        return check_report(context, loop.forecast(context, runner))
 
     # -- in production -------------------------------------------------------------------------------------
 
     def release(self, version: int | None = None, strategy: str | None = None) -> ReleaseResult:
-        """DesiredRelease for a version (by default the newest) to serve; held back by what is not met."""
-        return history.release(self._bench(), self._store, version, strategy)
+        """Release a version (by default the newest): request that it serve; held back by what is not met."""
+        return history.release(self._context(), self._store, version, strategy)
 
     def rollback(self, to: int | None = None) -> ReleaseResult:
         """Go back to the version released before the one in production, or to `to`."""
-        return history.rollback(self._bench(), to)
+        return history.rollback(self._context(), to)
 
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
-        live.serve(self._bench(), self._store, self.root, host, port, self._progress.say)
+        live.serve(self._context(), self._store, self.root, host, port, self._progress.say)
 
     def status(self) -> StatusReport:
         """Show every requirement in every place, and the traffic."""
-        return live.status(self._bench(), self._store, self.root, self._clock().timestamp())
+        return live.status(self._context(), self._store, self.root, self._clock().timestamp())
 
     def monitor(self) -> MonitorReport:
         """Judge the live traffic of the last window."""
-        return live.monitor(self._bench(), self.root, self._clock().timestamp())
+        return live.monitor(self._context(), self.root, self._clock().timestamp())
 
     def predict(self, rows: Iterable[Mapping[str, Any]], batch: int = 256) -> Iterator[Answered]:
         """Answer rows with the packaged function here: that of the newest version. Texts are read as in a table.
@@ -168,15 +184,15 @@ class Project:
 
     def versions(self) -> Versions:
         """List every version, newest first."""
-        return history.versions(self._bench(), self._store)
+        return history.versions(self._context(), self._store)
 
     def show(self, what: str) -> ShowReport:
         """Show a version, a stage's last result, `report`, `card`, or what a digest names."""
-        return show(self._bench(), self._store, self.root, what)
+        return show(self._context(), self._store, self.root, what)
 
     def diff(self, a: str, b: str) -> DiffReport:
         """Show what differs between two versions."""
-        return history.diff(self._bench(), self._store, a, b)
+        return history.diff(self._context(), self._store, a, b)
 
     # -- this machine --------------------------------------------------------------------------------------
 
@@ -206,12 +222,23 @@ class Project:
 
     @cached_property
     def _state(self) -> State:
-        return State.open(self.opened.file.state or self.root / "state.db", self._clock)
+        return State.open(self._state_place, self._clock)
+
+    @property
+    def _state_place(self) -> str | Path:
+        """Return where the state database is; a path is relative to the project, like every other."""
+        stated = self.opened.file.state
+        if stated is None:
+            return self.root / "state.db"
+        return stated if "://" in stated else self.opened.folder / stated
 
     @cached_property
-    def _runner(self) -> Runner:
-        fingerprint = Fingerprint(cache=self.root / "cache" / "code.json")
-        return Runner(self._store, fingerprint, progress=self._progress, timer=time.perf_counter)
+    def _fingerprint(self) -> Fingerprint:
+        return Fingerprint(cache=self.root / "cache" / "code.json")
+
+    def _new_runner(self) -> Runner:
+        digests = FileDigests(self.root / "cache" / "files.json")
+        return Runner(self._store, self._fingerprint, digests=digests, progress=self._progress)
 
     def _packaged(self) -> tuple[int, Function]:
         version = sealed.newest(self._state)
@@ -221,10 +248,10 @@ class Project:
             raise PackageError(
                 Problem(
                     "versions.other-package",
-                    f"version {version.number} is the package that was judged, {version.package_digest[:12]}",
-                    f"another one in its place, {function.digest[:12]}",
-                    "restore the store from a copy, or make the package again: modelwright package --force",
-                    str(folder),
+                    where=str(folder),
+                    version=version.number,
+                    judged=version.package_digest[:12],
+                    there=function.digest[:12],
                 )
             )
         return version.number, function
@@ -242,9 +269,8 @@ class Project:
             for answer in function.answer(function.rows.columns(read)):
                 yield Answered(version, Prediction(answer).as_json())
 
-    def _bench(self) -> Context:
-        digests = FileDigests(self.root / "cache" / "files.json")
-        return Context(self.opened, self._store, self._state, digests)
+    def _context(self) -> Context:
+        return Context(self.opened, self._store, self._state)
 
 
 def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -31,16 +31,7 @@ def is_full(error: BaseException) -> bool:
 
 def full(place: Path) -> Problem:
     """Return the problem of a full disk that holds `place`."""
-    free = "unknown"
-    with suppress(OSError):
-        free = f"{shutil.disk_usage(place).free / 1e6:.1f} MB free"
-    return Problem(
-        "machine.disk-full",
-        rule="the disk must have room for what a stage makes",
-        found=f"no space left ({free}); everything sealed before is whole",
-        next_step="free some space (`modelwright gc` removes what no version needs), then run again",
-        where=str(place),
-    )
+    return Problem("machine.disk-full", path=str(place))
 
 
 @contextmanager

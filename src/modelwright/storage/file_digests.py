@@ -50,15 +50,12 @@ class FileDigests:
             else:
                 found = self._of_file(str(place), filestat.of(place))
         except OSError as error:
-            raise DataError(
-                Problem(
-                    "files.unreadable",
-                    rule="a file that the project points at must be readable",
-                    found=error.strerror or type(error).__name__,
-                    next_step="check its path and its permissions",
-                    where=str(error.filename or path),
-                )
-            ) from error
+            problem = Problem(
+                "files.unreadable",
+                where=str(error.filename or path),
+                error=error.strerror or type(error).__name__,
+            )
+            raise DataError(problem) from error
         self.save()
         return found
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict, judge
-from modelwright.core.messages import ModelwrightError, Problem, ProjectError, did_you_mean
-from modelwright.engine.runner import Outcome, Runner
-from modelwright.engine.store import Artifact
-from modelwright.project.loop.table import TABLE, Context
+from modelwright.core.messages import ModelwrightError, Phrase, Problem, ProjectError, did_you_mean
+from modelwright.engine.manifest import Artifact
+from modelwright.engine.runner import Runner
+from modelwright.engine.step import Outdated, StepResult
+from modelwright.project.loop.context import Context, OtherMachine
+from modelwright.project.loop.stage_names import DATA, EVALUATE, PACKAGE, PLAN, RELEASE, STAGE_NAMES
+from modelwright.project.loop.table import TABLE
 from modelwright.project.results.table_rows import CACHED, DONE, FAILED, StageRow
 from modelwright.stages.release.stage import Released, release
 from modelwright.storage.formats.evidence import Evidence, read_evidence
 from modelwright.storage.state.versions import Version
 
-RELEASE = "release"
-STAGE_NAMES = (*TABLE, RELEASE)
 MOST_SHOWN = 10  # classes in a message
+WOULD_RUN = "would run"  # what `check` says of a stage that is not sealed
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Run:
     """What a run has reached: stage rows, the version and its verdicts, and what went wrong.
 
     `instead` is the version in production where this one was released before and another has taken its place.
+    `other_machine` is set where the run stopped at, or found sealed, what was planned for another machine.
     """
 
     rows: list[StageRow] = field(default_factory=list)
@@ -33,6 +36,7 @@ class Run:
     verdicts: tuple[Verdict, ...] = ()
     released: Released | None = None
     instead: int | None = None
+    other_machine: OtherMachine | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -40,48 +44,72 @@ def stage_position(name: str) -> int:
     """Return where a stage stands in the loop; raises ProjectError for what is none."""
     if name not in STAGE_NAMES:
         near = did_you_mean(name, STAGE_NAMES)
-        raise ProjectError(
-            Problem(
-                "run.unknown-stage",
-                rule=f"a stage is one of {', '.join(STAGE_NAMES)}",
-                found=repr(name),
-                next_step=f"did you mean {near!r}?" if near else "name one of these",
-            )
-        )
+        raise ProjectError(Problem("run.unknown-stage", name=name, near=near, stages=", ".join(STAGE_NAMES)))
     return STAGE_NAMES.index(name)
 
 
 def run_stages(
-    context: Context, runner: Runner, *, to: str, start: str | None, keep: Collection[str], force: bool
+    context: Context,
+    runner: Runner,
+    *,
+    to: str,
+    start: str | None = None,
+    keep: Collection[str] = (),
+    force: bool = False,
+    replan: bool = False,
 ) -> Run:
-    """Run the loop up to a stage. A stage's failure ends the run and is told in it, with its problems.
+    """Run the loop up to a stage. A stage's failure ends the run and stands in it, with its problems.
 
     start: make this stage and all after it again; keep: adopt the last sealed result of these stages; force:
-    make all again that are not kept.
+    make all again that are not kept; replan: make a new plan, for this machine.
+
+    Where the sealed plan is for another machine nothing is made, evaluated or released, unless `replan` or a
+    forced stage asks for it: what is sealed is found, and `other_machine` says why the rest was left.
     """
     last = stage_position(to)
-    first_forced = 0 if force else stage_position(start) if start else len(STAGE_NAMES)
-    reason = "--force" if force else "--from"
+    forced = _forced(start, force=force, replan=replan)
     for name in keep:
         stage_position(name)
     run = Run()
-    for position, name in enumerate(TABLE):
-        if position > last:
+    for name in STAGE_NAMES[: last + 1]:
+        if name == RELEASE:
+            continue
+        asked = name in forced or name in keep
+        if run.other_machine is not None and not asked and runner.forecast(TABLE[name](context)).would_run:
             return run
-        forced = position >= first_forced and name not in keep
-        outcome = _run_one(
-            context, runner, name, run, forced_by=reason if forced else None, keep=name in keep
+        result = _run_one(
+            context,
+            runner,
+            name,
+            run,
+            forced_by=None if name in keep else forced.get(name),
+            keep=name in keep,
         )
-        if outcome is None:
+        if result is None:
             return run
-        context.made[name] = outcome.sealed
-        if name == "data" and (unknown := tuple(unknown_classes(context))):
+        context.made[name] = result.sealed
+        if name == DATA and (unknown := tuple(unknown_classes(context))):
             run.problems = unknown
             return run
+        if name == PLAN:
+            run.other_machine = context.planned_for
+    if EVALUATE not in context.made:
+        return run
+    if run.other_machine is not None:
+        # Its verdicts are left out, with those that would hold it back: this run has nothing to say of them.
+        run.version = known.number if (known := _version(context)) is not None else None
+        return run
     run.version, run.verdicts = _judged(context)
     if last >= stage_position(RELEASE):
         _release(context, run)
     return run
+
+
+def _forced(start: str | None, *, force: bool, replan: bool) -> dict[str, str]:
+    """Return stage → the option that makes it again; `--force` and `--from` reach all after the first, too."""
+    first = 0 if force else stage_position(start) if start else len(STAGE_NAMES)
+    reason = "--force" if force else "--from"
+    return {**({PLAN: "--replan"} if replan else {}), **dict.fromkeys(STAGE_NAMES[first:], reason)}
 
 
 def unknown_classes(context: Context) -> Iterator[Problem]:
@@ -94,24 +122,28 @@ def unknown_classes(context: Context) -> Iterator[Problem]:
             shown = ", ".join(list(known)[:MOST_SHOWN]) + (" …" if len(known) > MOST_SHOWN else "")
             yield Problem(
                 "requirement.unknown-class",
-                rule=f"a requirement names a class of `{one.subject.output}` that the data has",
-                found=f"`{one.subject.of}`",
-                next_step=f"did you mean `{near}`?" if near else f"it has {shown}",
                 where=context.opened.where(("requirements", one.key)),
+                output=one.subject.output,
+                of=one.subject.of,
+                near=near,
+                classes=shown,
             )
 
 
 def _run_one(
     context: Context, runner: Runner, name: str, run: Run, *, forced_by: str | None, keep: bool
-) -> Outcome | None:
-    try:
-        outcome = runner.run(TABLE[name](context), forced_by=forced_by, keep=keep)
-    except ModelwrightError as error:
-        run.problems = error.problems
-        run.rows.append(StageRow(name, FAILED, 0.0, error.problems[0].found))
-        return None
-    run.rows.append(StageRow(name, outcome.status, outcome.seconds, outcome.why))
-    return outcome
+) -> StepResult | None:
+    while True:
+        try:
+            result = runner.run(TABLE[name](context), forced_by=forced_by, keep=keep)
+        except Outdated:
+            continue
+        except ModelwrightError as error:
+            run.problems = error.problems
+            run.rows.append(StageRow(name, FAILED, 0.0, error.problems[0].found))
+            return None
+        run.rows.append(StageRow(name, result.status, result.seconds, result.why))
+        return result
 
 
 def evidence_of(evaluated: Artifact) -> Evidence:
@@ -127,38 +159,53 @@ def verdicts_on(context: Context, evidence: Evidence) -> tuple[Verdict, ...]:
 
 
 def _judged(context: Context) -> tuple[int, tuple[Verdict, ...]]:
-    package, evaluated = context.made["package"], context.made["evaluate"]
+    package, evaluated = context.made[PACKAGE], context.made[EVALUATE]
     evidence = evidence_of(evaluated)
-    digests = package.part("package").digest, evaluated.part("evidence").digest
-    for known in context.state.versions():
-        # What it was first made from is its history; other keys of the same bits matter only once that is gone.
-        if (known.package_digest, known.evidence_digest) == digests and _is_whole(context, known):
-            return known.number, verdicts_on(context, evidence)
-    number = context.state.register_version(
-        package_digest=digests[0],
-        evidence_digest=digests[1],
-        champion_digest=evidence.champion,
-        package_key=package.key,
-        evidence_key=evaluated.key,
+    # Counted before it was made; once more where the database is younger than the evidence (it was lost).
+    context.state.register_evaluation(evidence.test, evidence.package, context.counts.test_sketch)
+    known = _version(context)
+    number = (
+        known.number
+        if known is not None
+        else context.state.register_version(
+            package_digest=package.part("package").digest,
+            evidence_digest=evaluated.part("evidence").digest,
+            champion_digest=evidence.champion,
+            package_key=package.key,
+            evidence_key=evaluated.key,
+        )
     )
     return number, verdicts_on(context, evidence)
 
 
+def _version(context: Context) -> Version | None:
+    """Return the version of what this run has reached, if it is registered and whole."""
+    digests = (
+        context.part(PACKAGE, "package").digest,
+        context.part(EVALUATE, "evidence").digest,
+    )
+    for known in context.state.versions():
+        # What it was first made from is its history; other keys of the same bits matter only once that is gone.
+        if (known.package_digest, known.evidence_digest) == digests and _is_whole(context, known):
+            return known
+    return None
+
+
 def _is_whole(context: Context, version: Version) -> bool:
-    keys = (("package", version.package_key), ("evaluate", version.evidence_key))
+    keys = ((PACKAGE, version.package_key), (EVALUATE, version.evidence_key))
     return all(context.store.find(stage, key) is not None for stage, key in keys)
 
 
 def _release(context: Context, run: Run) -> None:
-    """DesiredRelease for the version, unless it was released before: a version that was rolled back stays back."""
+    """Request a release of the version, unless it was released before: a version that was rolled back stays back."""
     assert run.version is not None
     settings = context.opened.file.release
     production = context.state.production()
     if run.version in context.state.released_versions():
         live = production.number if production else None
         run.instead = live if live != run.version else None
-        why = "in production" if live == run.version else f"released before; version {live} is in production"
-        run.rows.append(StageRow(RELEASE, CACHED, 0.0, why))
+        why = Phrase("run.released", live=live, instead=run.instead)
+        run.rows.append(StageRow(RELEASE, CACHED, 0.0, str(why)))
         return
     try:
         run.released = release(
@@ -175,24 +222,34 @@ def _release(context: Context, run: Run) -> None:
         return
     blocking = run.released.blocking
     if blocking:
-        why = "held back by " + "; ".join(f"{one.requirement} ({one.outcome})" for one in blocking)
-        run.rows.append(StageRow(RELEASE, FAILED, 0.0, why))
+        bars = "; ".join(f"{one.requirement} ({one.outcome})" for one in blocking)
+        run.rows.append(StageRow(RELEASE, FAILED, 0.0, str(Phrase("run.held-back", bars=bars))))
         return
-    run.rows.append(StageRow(RELEASE, DONE, 0.0, f"version {run.version} is to serve"))
+    run.rows.append(StageRow(RELEASE, DONE, 0.0, str(Phrase("run.to-serve", version=run.version))))
 
 
 def forecast(context: Context, runner: Runner) -> list[StageRow]:
     """Say of every stage whether a run would do it again, and why; below the first that runs all may change."""
     rows: list[StageRow] = []
     above: str | None = None
+    other: OtherMachine | None = None
     for name in TABLE:
         if above is not None:
-            rows.append(StageRow(name, "would run", 0.0, f"unless `{above}` ends with the same result"))
+            why = str(Phrase("run.unless-same", stage=above))
+            rows.append(StageRow(name, WOULD_RUN, 0.0, why))
             continue
-        told = runner.forecast(TABLE[name](context))
-        rows.append(StageRow(name, "would run" if told.would_run else CACHED, 0.0, told.why))
-        if told.artifact is None:
+        preview = runner.forecast(TABLE[name](context))
+        why = other_machine_words(other) if other is not None and preview.would_run else preview.why
+        rows.append(StageRow(name, WOULD_RUN if preview.would_run else CACHED, 0.0, why))
+        if preview.artifact is None:
             above = name
-        else:
-            context.made[name] = told.artifact
+            continue
+        context.made[name] = preview.artifact
+        if name == PLAN:
+            other = context.planned_for
     return rows
+
+
+def other_machine_words(other: OtherMachine) -> str:
+    """Return what a reader needs to know of a plan for another machine."""
+    return str(Phrase("run.other-machine", **asdict(other)))

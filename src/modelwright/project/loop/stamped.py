@@ -1,7 +1,7 @@
 """A run with nothing to do, answered from the engine's stamp without loading anything. Light imports only.
 
-`Project.run` writes the stamp: `stamp.write(place(file), arguments(file, to, settings), before, made,
-StampedResult(text(result), result.exit_code))`. The command line reads it here before all else.
+`Project.run` writes it: `record.stamp(place(file), arguments(file, to, settings), stamped_result(result))`. The
+command line reads it here before all else.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from modelwright.core.json_types import JsonObject
+from modelwright.core.messages import Phrase
 from modelwright.engine import stamp
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.table_rows import CACHED, FAILED, RequirementRow, StageRow
-
-UNCHANGED = "nothing that it rests on has changed"
 
 
 def place(file: Path) -> Path:
@@ -24,15 +24,15 @@ def place(file: Path) -> Path:
     return file.absolute().parent / ".modelwright" / "stamp.json"
 
 
-def arguments(file: Path, to: str, settings: Sequence[str]) -> dict[str, Any]:
+def arguments(file: Path, to: str, settings: Sequence[str]) -> JsonObject:
     """Return all that decides what a run prints, beside the files; a copied project has a stamp of another."""
     return {"file": str(file.absolute()), "to": to, "settings": list(settings)}
 
 
-def text(result: RunResult) -> str:
+def stamped_result(result: RunResult) -> stamp.StampedResult:
     """Return a result as the stamp keeps it. A result with problems is never stamped."""
     assert not result.problems, "only a run that succeeded is stamped"
-    return json.dumps(dataclasses.asdict(result))
+    return stamp.StampedResult(json.dumps(dataclasses.asdict(result)), result.exit_code)
 
 
 def read(file: Path, to: str, settings: Sequence[str]) -> RunResult | None:
@@ -59,4 +59,4 @@ def _unchanged(row: dict[str, Any]) -> StageRow:
     """Return a stage's row as it is now: a release that was held back still is, all else is done already."""
     if row["status"] == FAILED:
         return StageRow(row["name"], FAILED, 0.0, row["why"])
-    return StageRow(row["name"], CACHED, 0.0, UNCHANGED)
+    return StageRow(row["name"], CACHED, 0.0, str(Phrase("run.unchanged")))

@@ -6,104 +6,41 @@ named here, not imported, so that a stage whose result is sealed loads none of i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 from pydantic import BaseModel
 
 from modelwright import kinds, outcomes
+from modelwright.core.json_types import JsonObject
+from modelwright.core.messages import Problem, StateError
 from modelwright.core.signature import Signature
-from modelwright.engine.runner import Step
-from modelwright.engine.store import Artifact, Part, Store
+from modelwright.engine.facts import MACHINE
+from modelwright.engine.manifest import Artifact, Part
+from modelwright.engine.step import Outdated, Step
 from modelwright.kinds.outputs import outputs
 from modelwright.learners import exporting as exports
-from modelwright.learners.base import Machine
-from modelwright.learners.weights import available
 from modelwright.project.declaration.file import Opened
+from modelwright.project.loop import places
+from modelwright.project.loop.context import Context, counts_part
+from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN
 from modelwright.stages.plan.config import uses as plan_uses
-from modelwright.stages.plan.machine import machine as this_machine
-from modelwright.storage.file_digests import FileDigests
-from modelwright.storage.formats.data import Counts, read_signature
-from modelwright.storage.state.database import State
+from modelwright.storage.formats.data import Counts, DataProfile, read_signature
+from modelwright.storage.formats.evidence import read_details, read_evidence
+
+__all__ = ["TABLE", "Context"]
 
 
-@dataclass
-class Context:
-    """What steps are made from: the project, its state, and the artifacts that the run has reached so far."""
-
-    opened: Opened
-    store: Store
-    state: State
-    digests: FileDigests
-    made: dict[str, Artifact] = field(default_factory=dict)
-
-    def part(self, stage: str, name: str) -> Part:
-        """Return one part of what a stage above has sealed."""
-        return self.made[stage].part(name)
-
-    @cached_property
-    def machine(self) -> Machine:
-        """Return what this machine offers."""
-        return this_machine()
-
-    @cached_property
-    def pretrained(self) -> Path | None:
-        """Return the folder of the pretrained weights, if there are any; raises ProjectError and MachineError."""
-        return available(self.opened.file.model.pretrained, self.opened.folder)
-
-    def champion(self, package: str) -> Part | None:
-        """Return the package in production that a candidate is compared with, when a bar refers to it.
-
-        A candidate that is itself in production keeps the champion that it was judged against.
-        """
-        if not any(one.bar.champion for one in self.opened.requirements):
-            return None
-        production = self.state.production()
-        if production is not None and production.package_digest == package:
-            before = production.champion_digest
-            versions = self.state.versions()
-            production = next((one for one in versions if one.package_digest == before), None)
-        if production is None:
-            return None
-        found = self.store.find("package", production.package_key)
-        return found.part("package") if found is not None else None
-
-    @property
-    def signature(self) -> Signature:
-        """Return the signature with every kind known, as `data` sealed it."""
-        return read_signature(self.part("data", "profile").path)
-
-    @property
-    def counts(self) -> Counts:
-        """Return what `data` counted."""
-        sealed = self.made["data"]
-        return Counts.read(sealed.part("counts" if "counts" in sealed.parts else "census").path)
-
-    @property
-    def choice(self) -> dict[str, Any]:
-        """Return what `plan` sealed."""
-        choice: dict[str, Any] = _json(self.part("plan", "choice").path / "choice.json")
-        return choice
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
-
-
-def _section(model: BaseModel) -> dict[str, Any]:
+def _section(model: BaseModel) -> JsonObject:
     """Return a section of the project file as it enters a key."""
-    section: dict[str, Any] = model.model_dump(mode="json")
+    section: JsonObject = model.model_dump(mode="json")
     return section
 
 
-def _kinds(signature: Signature) -> tuple[str, ...]:
-    """Return the modules of the kinds that a signature uses."""
+def _kinds(signature: Signature, *facets: str) -> tuple[str, ...]:
+    """Return the modules of those facets of the kinds that a signature uses."""
     names = sorted({one.kind for one in (*signature.inputs, *signature.outputs)})
-    return tuple(module for name in names for module in kinds.modules(name, "value", "column", "arrays"))
+    return tuple(module for name in names for module in kinds.modules(name, *facets))
 
 
 def _families(signature: Signature, *facets: str) -> tuple[str, ...]:
@@ -113,52 +50,66 @@ def _families(signature: Signature, *facets: str) -> tuple[str, ...]:
     return (*own, *outcomes.foreign_metrics())
 
 
-def _declared(opened: Opened) -> Any:
+def _every_kind(opened: Opened, *facets: str) -> tuple[str, ...]:
+    """Return the modules for a signature whose inputs the data decides: of all kinds, for any may be inferred."""
+    if not opened.open_inputs:
+        return _kinds(opened.signature, *facets)
+    return tuple(module for name in kinds.names() for module in kinds.modules(name, *facets))
+
+
+def _declared(opened: Opened) -> JsonObject:
     """Return the function as the file declares it, in one form however it is written."""
     return {"signature": str(opened.signature), "open inputs": opened.open_inputs}
 
 
-def _name(path: Path, folder: Path) -> str:
-    """Return a file's name that does not change with the machine: relative to the project, or its last parts."""
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else "/".join(path.parts[-2:])
+def _need(artifact: Artifact, *parts: str) -> None:
+    """Raise StateError where a result that is to be adopted lacks a part, as one of another layout does."""
+    for part in parts:
+        if part not in artifact.parts:
+            raise StateError(
+                Problem("store.other-layout", where=str(artifact.path), stage=artifact.stage, part=part)
+            )
 
 
 def _data(context: Context) -> Step:
-    from modelwright.stages.data.sources import external_files
-
     opened = context.opened
     return Step(
-        "data",
+        DATA,
         "modelwright.stages.data.stage:data",
         config={"function": _declared(opened), "data": _section(opened.file.data)},
-        files={
-            _name(path, opened.folder): context.digests.of(path)
-            for path in external_files(opened.file.data, opened.folder)
-        },
-        code=_kinds(opened.signature),
+        sources=places.of_data(opened),
+        code=_every_kind(opened, "value", "column", "infer", "profile"),
         arguments={
             "signature": opened.signature,
             "open_inputs": opened.open_inputs,
             "config": opened.file.data,
             "folder": opened.folder,
         },
+        readable=_readable_data,
     )
+
+
+def _readable_data(data: Artifact) -> None:
+    _need(data, "train", "validation", "test", "profile", *(() if "census" in data.parts else ("counts",)))
+    read_signature(data.part("profile").path)
+    DataProfile.read(data.part("profile").path)
+    Counts.read(counts_part(data).path)
 
 
 def _plan(context: Context) -> Step:
     file = context.opened.file
+    weights = places.of_weights(context.pretrained, file.model.pretrained)
     return Step(
-        "plan",
+        PLAN,
         "modelwright.stages.plan.stage:plan",
-        config={
-            "model": _section(file.model),
-            "learn": _section(file.learn),
-            "plan": _section(file.plan),
-            "machine": {"cores": context.machine.cores, "instruction_set": context.machine.instruction_set},
-        },
-        inputs={"train": context.part("data", "train"), "profile": context.part("data", "profile")},
-        files={"pretrained": context.digests.of(context.pretrained)} if context.pretrained else {},
-        code=(*plan_uses(file.plan, file.model), *_kinds(context.signature)),
+        config={"model": _section(file.model), "learn": _section(file.learn), "plan": _section(file.plan)},
+        inputs={"train": context.part(DATA, "train"), "profile": context.part(DATA, "profile")},
+        # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
+        sources=replace(weights, facts=(MACHINE,)),
+        code=(
+            *plan_uses(file.plan, file.model),
+            *_kinds(context.signature, "value", "column", "arrays"),
+        ),
         arguments={
             "signature": context.signature,
             "config": file.plan,
@@ -167,47 +118,52 @@ def _plan(context: Context) -> Step:
             "machine": context.machine,
             "pretrained": context.pretrained,
         },
+        readable=lambda plan: _need(plan, "choice", "forecast"),
     )
 
 
 def _learn(context: Context) -> Step:
     choice = context.choice
     return Step(
-        "learn",
+        LEARN,
         "modelwright.stages.learn.stage:learn",
         inputs={
-            "train": context.part("data", "train"),
-            "validation": context.part("data", "validation"),
-            "choice": context.part("plan", "choice"),
+            "train": context.part(DATA, "train"),
+            "validation": context.part(DATA, "validation"),
+            "choice": context.part(PLAN, "choice"),
         },
-        code=(f"modelwright.learners.{choice['learner']}", *_kinds(context.signature)),
+        code=(
+            f"modelwright.learners.{choice['learner']}",
+            *_kinds(context.signature, "value", "column", "arrays"),
+        ),
         arguments={
             "signature": context.signature,
             "pretrained": context.pretrained,
             "machine": context.machine,
         },
+        readable=lambda learned: _need(learned, "learned"),
     )
 
 
 def _package(context: Context) -> Step:
     file = context.opened.file
     return Step(
-        "package",
+        PACKAGE,
         "modelwright.stages.package.stage:package",
         config={
             "package": _section(file.package),
             "requirements": [str(one) for one in context.opened.requirements],
         },
         inputs={
-            "learned": context.part("learn", "learned"),
-            "choice": context.part("plan", "choice"),
-            "train": context.part("data", "train"),
-            "validation": context.part("data", "validation"),
+            "learned": context.part(LEARN, "learned"),
+            "choice": context.part(PLAN, "choice"),
+            "train": context.part(DATA, "train"),
+            "validation": context.part(DATA, "validation"),
         },
         code=(
             f"modelwright.learners.{context.choice['learner']}",
             exports.module(context.choice["learner"]),
-            *_kinds(context.signature),
+            *_kinds(context.signature, "value", "column", "arrays"),
             *_families(context.signature, "gap"),
         ),
         arguments={
@@ -215,52 +171,74 @@ def _package(context: Context) -> Step:
             "requirements": context.opened.requirements,
             "config": file.package,
         },
+        readable=lambda package: _need(package, "package"),
     )
 
 
 def _evaluate(context: Context) -> Step:
     file = context.opened.file
-    package, test = context.part("package", "package"), context.part("data", "test")
-    look = context.state.register_evaluation(test.digest, package.digest, context.counts.test_sketch)
+    package, test = context.part(PACKAGE, "package"), context.part(DATA, "test")
+    sketch = context.counts.test_sketch
+    number = context.state.evaluation_number(test.digest, package.digest, sketch)
     champion = context.champion(package.digest)
     subjects = sorted(str(one.subject) for one in context.opened.requirements)
+
+    def count() -> None:
+        """Write the evaluation down before a test row is read, so that a crash can lose none."""
+        if context.state.register_evaluation(test.digest, package.digest, sketch) != number:
+            raise Outdated  # another package was evaluated meanwhile
+
     return Step(
-        "evaluate",
+        EVALUATE,
         "modelwright.stages.evaluate.stage:evaluate",
         config={
             "evaluate": _section(file.evaluate),
-            "requirements": subjects,  # what is measured; where the bars lie is judged afterwards
+            "requirements": [*subjects],  # what is measured; where the bars lie is judged afterwards
             "confidence": file.confidence,
             "scenario": _section(file.scenario),
             "purpose": file.purpose,
-            "look at the test set": look,
+            "evaluation of the test set": number,
             "champion": champion.digest if champion else None,
         },
         inputs={
             "package": package,
-            "train": context.part("data", "train"),
-            "validation": context.part("data", "validation"),
+            "train": context.part(DATA, "train"),
+            "validation": context.part(DATA, "validation"),
             "test": test,
         },
-        code=(*_kinds(context.signature), *_families(context.signature, "baseline", "gap", "section")),
+        sources=places.of_state(context.state),
+        code=(
+            *_kinds(context.signature, "value", "column", "arrays", "show"),
+            *_families(context.signature, "baseline", "gap", "section"),
+        ),
         arguments={
             "signature": context.signature,
             "requirements": context.opened.requirements,
             "config": file.evaluate,
             "confidence": file.confidence,
-            "look": look,
+            "look": number,
             "champion": champion,
             "load": file.scenario.load,
             "purpose": file.purpose,
         },
+        before=count,
+        readable=lambda evaluated: _readable_evidence(evaluated, package, test),
     )
 
 
+def _readable_evidence(evaluated: Artifact, package: Part, test: Part) -> None:
+    _need(evaluated, "evidence", "report")
+    evidence = read_evidence(evaluated.part("evidence").path)
+    read_details(evaluated.part("report").path)
+    if (evidence.package, evidence.test) != (package.digest, test.digest):
+        raise StateError(Problem("store.other-evidence", where=str(evaluated.path)))
+
+
 TABLE: Mapping[str, Callable[[Context], Step]] = {
-    "data": _data,
-    "plan": _plan,
-    "learn": _learn,
-    "package": _package,
-    "evaluate": _evaluate,
+    DATA: _data,
+    PLAN: _plan,
+    LEARN: _learn,
+    PACKAGE: _package,
+    EVALUATE: _evaluate,
 }
-"""The stages that seal an artifact, in loop order. `release` and `monitor` act on the world and follow them."""
+"""The stages that seal an artifact, in loop order."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from modelwright.core.evidence.verdict import Outcome
 from modelwright.core.units import Unit, format_quantity
-from modelwright.project.loop.run import STAGE_NAMES, Run, evidence_of
-from modelwright.project.loop.table import TABLE, Context
+from modelwright.project.loop.context import Context
+from modelwright.project.loop.run import Run, evidence_of, other_machine_words
+from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
 from modelwright.stages.plan.warnings import of_bars
 from modelwright.storage import disk
 
@@ -19,10 +20,12 @@ REPORT, CARD = "report.html", "CARD.md"
 
 def run_notes(context: Context, run: Run) -> Iterator[str]:
     """Yield what is worth reading after a run: warnings of the stages, forecast beside real."""
+    if run.other_machine is not None:
+        yield other_machine_words(run.other_machine)
     if "plan" in context.made:
         planned = context.made["plan"].summary
         yield f"plan: {planned['learner']}; {planned['why']}"
-    for name in TABLE:
+    for name in SEALING:
         artifact = context.made.get(name)
         if artifact is not None:
             yield from (f"{name}: {line}" for line in artifact.summary.get("warnings", ()))
@@ -81,6 +84,9 @@ def run_next_steps(run: Run, to: str) -> Iterator[str]:
     if run.problems:
         yield "mend what is named above, then run again: what is sealed stays"
         return
+    if run.other_machine is not None:
+        yield "modelwright run --replan      a new plan for this machine, and all that follows from it"
+        return
     waiting = [one for one in run.verdicts if one.outcome is Outcome.INCONCLUSIVE]
     if any(one.needed for one in waiting):
         most = max(one.needed or 0 for one in waiting)
@@ -101,7 +107,7 @@ def run_next_steps(run: Run, to: str) -> Iterator[str]:
 
 def write_reports(context: Context, run: Run, folder: Path) -> None:
     """Write the report and the model card with today's verdicts, when a run has come to them."""
-    if "evaluate" not in context.made or run.version is None:
+    if "evaluate" not in context.made or run.version is None or run.other_machine is not None:
         return
     target = folder / str(run.version)
     from modelwright.reports.card import render_card

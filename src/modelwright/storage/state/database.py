@@ -1,4 +1,4 @@
-"""The state of a function in the world: its versions, evaluations at its test sets, releases, and the audit log.
+"""The state of a function in the world: its versions, evaluations on its test sets, releases, and the audit log.
 
 Every method is one transaction, writers one after the other; so several processes may use it at once, and a
 crash at any instant leaves it as it was before or after.
@@ -41,6 +41,14 @@ class State:
         engine = opening.connect(where)
         return cls(engine, engine.url.render_as_string(hide_password=True), clock)
 
+    @property
+    def file(self) -> Path | None:
+        """Return the file of an SQLite database, None for a server (or one in memory)."""
+        database = self._engine.url.database
+        if self._engine.dialect.name != "sqlite" or database in {None, "", ":memory:"}:
+            return None
+        return Path(str(database)).absolute()
+
     # -- versions ------------------------------------------------------------------------------------------
 
     def register_version(
@@ -65,8 +73,8 @@ class State:
                 evidence_key=evidence_key,
             )
             if is_new:
-                said = {"version": version.number, "package": package_digest, "evidence": evidence_digest}
-                audit.write(connection, version.created_at, by, "version.registered", said)
+                detail = {"version": version.number, "package": package_digest, "evidence": evidence_digest}
+                audit.write(connection, version.created_at, by, "version.registered", detail)
             return version.number
 
     def versions(self) -> list[Version]:
@@ -94,9 +102,14 @@ class State:
             at = self._clock()
             k = evaluations.take(connection, at, test_digest, package_digest, sketch)
             if k > before:
-                said = {"test": test_digest, "package": package_digest, "k": k}
-                audit.write(connection, at, by, "test.looked", said)
+                detail = {"test": test_digest, "package": package_digest, "k": k}
+                audit.write(connection, at, by, "test.evaluated", detail)
             return k
+
+    def evaluation_number(self, test_digest: str, package_digest: str, sketch: Sequence[str] = ()) -> int:
+        """Return the number that `register_evaluation` would give this package; nothing is written."""
+        with self._read() as connection:
+            return evaluations.number(connection, test_digest, package_digest, sketch)
 
     def evaluations(self, test_digest: str, sketch: Sequence[str] = ()) -> int:
         """Return how many distinct packages were judged on a test set, or one that shares most of its rows."""
@@ -112,8 +125,8 @@ class State:
             at = self._clock()
             release, is_new = releases.request(connection, at, version, strategy, by)
             if is_new:
-                said = {"release": release.id, "version": version, "strategy": strategy}
-                audit.write(connection, at, by, "release.wished", said)
+                detail = {"release": release.id, "version": version, "strategy": strategy}
+                audit.write(connection, at, by, "release.requested", detail)
             return release
 
     def desired_release(self) -> Release | None:
@@ -126,8 +139,8 @@ class State:
         with self._write() as connection:
             at = self._clock()
             release = releases.mark(connection, at, release_id, Status(status), detail)
-            said = {"release": release_id, "version": release.version, "detail": detail}
-            audit.write(connection, at, by, f"release.{release.status}", said)
+            marked = {"release": release_id, "version": release.version, "detail": detail}
+            audit.write(connection, at, by, f"release.{release.status}", marked)
             return release
 
     def releases(self) -> list[Release]:
@@ -150,7 +163,7 @@ class State:
         return others[-1] if others else None
 
     def released_versions(self) -> tuple[int, ...]:
-        """Return the numbers of all versions with a release that has not failed, by their first desired_release."""
+        """Return the numbers of all versions with a release that has not failed, by their first request."""
         past = [release for release in self.releases() if release.status is not Status.FAILED]
         return tuple(dict.fromkeys(release.version for release in past))
 
@@ -177,15 +190,7 @@ class State:
     def _version(self, connection: Connection, number: int) -> Version:
         found = versions.find(connection, number)
         if found is None:
-            raise StateError(
-                Problem(
-                    "state.unknown-version",
-                    rule="a version is a number that a run has given",
-                    found=f"no version {number}",
-                    next_step="see `modelwright versions`",
-                    where=self._where,
-                )
-            )
+            raise StateError(Problem("state.unknown-version", where=self._where, version=number))
         return found
 
     @contextmanager

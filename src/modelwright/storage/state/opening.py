@@ -14,10 +14,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from modelwright.core.messages import MachineError, Problem, StateError
+from modelwright.storage import disk
 from modelwright.storage.sqlite_full import says_full
 from modelwright.storage.state.schema import HEAD
 from modelwright.storage.write_ahead import use_write_ahead_log
 
+SHOWN_TABLES = 5
 BUSY_S = 30.0  # how long a process waits for another's transaction; ours last milliseconds
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DAMAGED = ("file is not a database", "malformed", "unsupported file format")
@@ -40,7 +42,7 @@ def connect(where: str | Path) -> Engine:
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise _unusable(str(error), shown) from None
         if engine.dialect.name not in {"sqlite", "postgresql"}:
-            raise _unusable(f"{engine.dialect.name}, which is neither SQLite nor PostgreSQL", shown)
+            raise StateError(Problem("state.dialect", where=shown, dialect=engine.dialect.name))
     else:
         path = Path(where)
         with explained(shown):
@@ -72,12 +74,16 @@ def explained(where: str) -> Iterator[None]:
     except DBAPIError as error:
         said = str(error.orig)
         if says_full(said, where):
-            raise _full(said, where) from error
+            raise MachineError(disk.full(Path(where))) from error
         if any(word in said for word in _DAMAGED):
-            raise _damaged(said, where) from error
+            raise StateError(Problem("state.damaged", where=where, error=said)) from error
         raise _unusable(said, where) from error
     except OSError as error:
         raise _unusable(error.strerror or str(error), where) from error
+
+
+def _unusable(error: str, where: str) -> StateError:
+    return StateError(Problem("state.unusable", where=where, error=error))
 
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
@@ -112,13 +118,7 @@ def _revision(connection: Connection, where: str) -> str | None:
     if "alembic_version" not in tables:
         if tables:
             raise StateError(
-                Problem(
-                    "state.foreign",
-                    rule="the state database holds nothing but Modelwright's tables",
-                    found=f"the tables {', '.join(sorted(tables)[:5])} and no record of their version",
-                    next_step="give `state:` in modelwright.yaml a database of its own",
-                    where=where,
-                )
+                Problem("state.foreign", where=where, tables=", ".join(sorted(tables)[:SHOWN_TABLES]))
             )
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -135,49 +135,5 @@ def _migrate(connection: Connection, where: str) -> None:
     revision = _revision(connection, where)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
-        raise StateError(
-            Problem(
-                "state.newer",
-                rule=f"this version of Modelwright knows the state database up to its change {HEAD}",
-                found=f"change {revision}",
-                next_step="upgrade Modelwright here; a newer one has used this database",
-                where=where,
-            )
-        )
+        raise StateError(Problem("state.newer", where=where, revision=revision, head=HEAD))
     command.upgrade(config, "head")
-
-
-def _full(found: str, where: str) -> MachineError:
-    return MachineError(
-        Problem(
-            "machine.disk-full",
-            rule="the disk must have room for the state database",
-            found=found,
-            next_step="free some space (`modelwright gc` removes what no version needs), then run again",
-            where=where,
-        )
-    )
-
-
-def _damaged(found: str, where: str) -> StateError:
-    return StateError(
-        Problem(
-            "state.damaged",
-            rule="the state database must be a whole SQLite file",
-            found=found,
-            next_step="restore it from a copy, or move it away: versions and releases then begin anew",
-            where=where,
-        )
-    )
-
-
-def _unusable(found: str, where: str) -> StateError:
-    return StateError(
-        Problem(
-            "state.unusable",
-            rule="the state database must be readable and writable",
-            found=found,
-            next_step="check the path or the URL, the permissions, and that nobody holds it locked",
-            where=where,
-        )
-    )

@@ -1,7 +1,7 @@
 """Releases: requests that a version be served, and what became of them.
 
-    wished ──▶ serving ──▶ retired      another release serves instead
-       └──────────┴──────▶ failed       final: whoever wants it after all requests it anew
+    requested ──▶ serving ──▶ retired      another release serves instead
+        └───────────┴───────▶ failed       final: whoever wants it after all requests it anew
 
 A request is an entry; nothing moves by writing it. The gateway reads the newest request, moves traffic, and marks.
 """
@@ -21,7 +21,7 @@ from modelwright.storage.state.schema import releases
 class Status(StrEnum):
     """What became of a release."""
 
-    WISHED = "wished"
+    REQUESTED = "requested"
     SERVING = "serving"
     RETIRED = "retired"
     FAILED = "failed"
@@ -35,7 +35,7 @@ class Release:
     version: int
     strategy: str
     status: Status
-    wished_at: datetime
+    requested_at: datetime
     moved_at: datetime | None
     by: str
     detail: str
@@ -50,11 +50,16 @@ def request(
         return newest, False
     found = connection.execute(
         insert(releases).values(
-            version=version, strategy=strategy, status=Status.WISHED.value, wished_at=at, by=by, detail=""
+            version=version,
+            strategy=strategy,
+            status=Status.REQUESTED.value,
+            requested_at=at,
+            by=by,
+            detail="",
         )
     ).inserted_primary_key
     assert found is not None
-    return Release(found[0], version, strategy, Status.WISHED, at, None, by, ""), True
+    return Release(found[0], version, strategy, Status.REQUESTED, at, None, by, ""), True
 
 
 def current(connection: Connection) -> Release | None:
@@ -85,24 +90,13 @@ def mark(connection: Connection, at: datetime, release_id: int, status: Status, 
     """Write what became of a release; whoever served before one that serves is retired. Raises StateError."""
     row = connection.execute(select(releases).where(releases.c.id == release_id)).one_or_none()
     if row is None:
-        raise StateError(
-            Problem(
-                "state.unknown-release",
-                rule="only a release that was requested can be marked",
-                found=f"no release {release_id}",
-                next_step="see `modelwright versions`",
-            )
-        )
+        raise StateError(Problem("state.unknown-release", release=release_id))
     known = _release(dict(row._mapping))
     if known.status is Status.FAILED and status is not Status.FAILED:
-        raise StateError(
-            Problem(
-                "state.release-failed",
-                rule="a release that failed stays failed",
-                found=f"release {release_id} (version {known.version}), to be marked {status}",
-                next_step=f"release it again: `modelwright release --version {known.version}`",
-            )
+        problem = Problem(
+            "state.release-failed", release=release_id, version=known.version, status=status.value
         )
+        raise StateError(problem)
     if status is Status.SERVING:
         connection.execute(
             update(releases)
@@ -114,7 +108,7 @@ def mark(connection: Connection, at: datetime, release_id: int, status: Status, 
         .where(releases.c.id == release_id)
         .values(status=status.value, moved_at=at, detail=detail)
     )
-    return Release(known.id, known.version, known.strategy, status, known.wished_at, at, known.by, detail)
+    return Release(known.id, known.version, known.strategy, status, known.requested_at, at, known.by, detail)
 
 
 def standing(past: list[Release]) -> list[int]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. It stands here so that opening a current database need not load Alembic."""
 
 
@@ -65,8 +65,8 @@ versions = Table(
     UniqueConstraint("package_digest", "evidence_digest"),
 )
 
-looks = Table(
-    "looks",
+evaluations = Table(
+    "evaluations",
     metadata,
     Column("test_digest", String(64), primary_key=True),
     Column("package_digest", String(64), primary_key=True),
@@ -79,7 +79,7 @@ test_sets = Table(
     "test_sets",
     metadata,
     Column("digest", String(64), primary_key=True),
-    Column("family", String(64), nullable=False),  # the test_digest that its looks are counted under
+    Column("family", String(64), nullable=False),  # the test_digest that its evaluations are counted under
     Column("sketch", JSON, nullable=False),
 )
 
@@ -90,7 +90,7 @@ releases = Table(
     Column("version", Integer, ForeignKey("versions.number"), nullable=False),
     Column("strategy", String(32), nullable=False),
     Column("status", String(32), nullable=False),
-    Column("wished_at", UtcTime, nullable=False),
+    Column("requested_at", UtcTime, nullable=False),
     Column("moved_at", UtcTime),
     Column("by", String(200), nullable=False),
     Column("detail", Text, nullable=False),

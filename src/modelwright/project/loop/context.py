@@ -1,0 +1,100 @@
+"""What steps are made from: the project, its state, and what the run has reached so far."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from modelwright.core.signature import Signature
+from modelwright.engine.manifest import Artifact, Part
+from modelwright.engine.store import Store
+from modelwright.learners.base import Machine
+from modelwright.learners.weights import available
+from modelwright.project.declaration.file import Opened
+from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
+from modelwright.stages.plan.machine import machine as this_machine
+from modelwright.storage.formats.data import Counts, read_signature
+from modelwright.storage.state.database import State
+
+
+@dataclass
+class Context:
+    """What steps are made from. Nothing here writes: that is for the steps when they run, and for the run."""
+
+    opened: Opened
+    store: Store
+    state: State
+    made: dict[str, Artifact] = field(default_factory=dict)
+
+    def part(self, stage: str, name: str) -> Part:
+        """Return one part of what a stage above has sealed."""
+        return self.made[stage].part(name)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """Return what this machine offers."""
+        return this_machine()
+
+    @cached_property
+    def pretrained(self) -> Path | None:
+        """Return the folder of the pretrained weights, if there are any; raises ProjectError and MachineError."""
+        return available(self.opened.file.model.pretrained, self.opened.folder)
+
+    def champion(self, package: str) -> Part | None:
+        """Return the package in production that a candidate is compared with, when a bar refers to it.
+
+        A candidate that is itself in production keeps the champion that it was judged against.
+        """
+        if not any(one.bar.champion for one in self.opened.requirements):
+            return None
+        production = self.state.production()
+        if production is not None and production.package_digest == package:
+            before = production.champion_digest
+            versions = self.state.versions()
+            production = next((one for one in versions if one.package_digest == before), None)
+        if production is None:
+            return None
+        found = self.store.find(PACKAGE, production.package_key)
+        return found.part("package") if found is not None else None
+
+    @property
+    def signature(self) -> Signature:
+        """Return the signature with every kind known, as `data` sealed it."""
+        return read_signature(self.part(DATA, "profile").path)
+
+    @property
+    def counts(self) -> Counts:
+        """Return what `data` counted."""
+        return Counts.read(counts_part(self.made[DATA]).path)
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """Return what `plan` sealed."""
+        path = self.part(PLAN, "choice").path / "choice.json"
+        choice: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return choice
+
+    @property
+    def planned_for(self) -> OtherMachine | None:
+        """Return for which other machine the sealed plan is; None where it fits this one."""
+        here = (self.opened.file.learn.threads or self.machine.cores, self.machine.instruction_set)
+        planned = (self.choice["threads"], self.choice["instruction_set"])
+        return OtherMachine(*planned, *here) if planned != here else None
+
+
+@dataclass(frozen=True)
+class OtherMachine:
+    """A plan's threads and instruction set, which decide how sums are rounded, and those of this machine."""
+
+    threads: int
+    instruction_set: str
+    threads_here: int
+    instruction_set_here: str
+
+
+def counts_part(data: Artifact) -> Part:
+    """Return the part with the counts, `census` as an earlier version called it."""
+    return data.part("counts" if "counts" in data.parts else "census")
