@@ -7,15 +7,31 @@ from typing import ClassVar
 import polars as pl
 
 from modelwright.kinds.category.value import CategoryValue
-from modelwright.kinds.contract.column import Column
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.column import (
+    DEFAULT_OPTIONS,
+    CellOptions,
+    Column,
+    Parsed,
+    parse_by_value,
+    parse_rest_by_value,
+)
+from modelwright.kinds.shared.string_columns import canonical_strings
 
 
 class CategoryColumn(Column):
     """A column of `pl.String`."""
 
-    of: ClassVar[Value] = CategoryValue()
+    of: ClassVar[CategoryValue] = CategoryValue()
 
     def dtype(self) -> type[pl.DataType]:
         """Return the type of the column in rows.parquet."""
         return pl.String
+
+    def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
+        """Return names in their canonical form; plain ones are taken as they are, codes are written out."""
+        if cells.dtype == pl.String:
+            values, sure = canonical_strings(cells, most_characters=self.of.most_characters)
+            return parse_rest_by_value(self, cells, values, sure, options)
+        if cells.dtype.is_integer() or cells.dtype == pl.Boolean:
+            return Parsed(cells.cast(pl.String), {})
+        return parse_by_value(self, cells, options)

@@ -88,8 +88,7 @@ def parse_by_value(column: Column, cells: pl.Series, options: CellOptions = DEFA
     stored: list[Any] = []
     refused: dict[int, ValueProblem] = {}
     for place, cell in enumerate(cells.to_list()):
-        # by type too: 1, 1.0 and True are equal, and no kind reads them alike; a list cannot be remembered
-        key = (type(cell), cell) if isinstance(cell, str | int | float | bool) else None
+        key = _key(cell) if isinstance(cell, str | int | float | bool) else None
         found = known.get(key) if key is not None else None
         if found is None:
             try:
@@ -103,6 +102,27 @@ def parse_by_value(column: Column, cells: pl.Series, options: CellOptions = DEFA
         if found[1] is not None:
             refused[place] = found[1]
     return Parsed(pl.Series(cells.name, stored, dtype=column.dtype(), strict=False), refused)
+
+
+def _key(cell: str | float) -> tuple[type, str | float]:
+    """Return what tells cells apart: by type too, since 1, 1.0 and True are equal; 0.0 and -0.0 are, too."""
+    return (type(cell), repr(cell) if cell == 0 else cell)
+
+
+def parse_rest_by_value(
+    column: Column, cells: pl.Series, values: pl.Series, sure: pl.Series, options: CellOptions
+) -> Parsed:
+    """Return what the expressions of Polars read for sure, and the other cells read one by one.
+
+    values: (n,) stored values; sure: (n,) where `values` is what `read` gives, null included. So the fast way
+    need not know every odd cell, and yet all cells read as they do one by one.
+    """
+    rest = (~sure).arg_true()
+    if rest.is_empty():
+        return Parsed(values.alias(cells.name), {})
+    by_value = parse_by_value(column, cells.gather(rest), options)
+    refused = {int(rest[place]): problem for place, problem in by_value.refused.items()}
+    return Parsed(values.alias(cells.name).scatter(rest, by_value.values), refused)
 
 
 MOST_REMEMBERED = 100_000  # distinct cells of a column; beyond that each is read anew

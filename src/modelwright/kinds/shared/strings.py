@@ -37,8 +37,10 @@ def canonical(text: str, *, most_characters: int) -> str:
     request, and when duplicates are counted. Case, accents and punctuation are left alone.
     """
     if not text.isascii():
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise ValueProblem("value.half-a-character")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueProblem("value.half-a-character") from None
         text = unicodedata.normalize("NFC", text)
     text = " ".join(text.split())
     if len(text) > most_characters:
