@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelwright import kinds
-from modelwright.core.messages import Problem, RequestError, ValueProblem, did_you_mean
+from modelwright.core.messages import Problem, RequestError, ValueProblem, did_you_mean, shown
 from modelwright.core.signature import Field, Signature
 
 _SHOWN_CHARACTERS = 60
@@ -45,16 +45,15 @@ class RowReader:
         return {field.name: [row[i] for row in rows] for i, field in enumerate(self.signature.inputs)}
 
     def _require_names(self, row: Mapping[Any, object], where: str | None) -> None:
-        unknown = [name for name in row if name not in self._names]
+        unknown = [str(name) for name in row if name not in self._names]
         if unknown:
-            near = did_you_mean(str(unknown[0])[:200], sorted(self._names))
             raise RequestError(
                 Problem(
                     "request.unknown-input",
-                    f"the inputs are those of the signature: {', '.join(map(str, self.signature.inputs))}",
-                    ", ".join(f"`{_short(name)}`" for name in unknown[:3]),
-                    f"did you mean `{near}`?" if near else "leave it out",
-                    where,
+                    where=where,
+                    unknown=[_short(name) for name in unknown[:3]],
+                    inputs=[str(field) for field in self.signature.inputs],
+                    near=did_you_mean(unknown[0][:200], sorted(self._names)),
                 )
             )
         missing = [f.name for f in self.signature.inputs if not f.optional and f.name not in row]
@@ -62,47 +61,18 @@ class RowReader:
             raise RequestError(self._missing(missing, where))
 
     def _missing(self, names: Sequence[str], where: str | None) -> Problem:
-        given = ", ".join(f"`{name}`" for name in names)
-        return Problem(
-            "request.missing-input",
-            "every input without a question mark in the signature is given",
-            f"no {given}",
-            f"add {given}; the signature is {self.signature}",
-            where,
-        )
+        return Problem("request.missing-input", where=where, names=list(names), signature=str(self.signature))
 
     def _not_an_object(self, row: object, where: str | None) -> Problem:
         example = ", ".join(f'"{field.name}": …' for field in self.signature.inputs)
-        return Problem(
-            "request.not-an-object",
-            "a row is an object with one value for each input",
-            f"a {_JSON_NAMES.get(type(row), type(row).__name__)}",
-            f"give {{{example}}}",
-            where,
-        )
-
-
-_JSON_NAMES = {
-    str: "text",
-    int: "number",
-    float: "number",
-    bool: "truth value",
-    type(None): "null",
-    list: "list",
-}
+        return Problem("request.not-an-object", where=where, shown=shown(row), example=f"{{{example}}}")
 
 
 def _wrong_value(field: Field, problem: ValueProblem, where: str | None) -> Problem:
-    rule, _, found = str(problem).partition("; found ")
     return Problem(
-        "request.wrong-value",
-        f"input `{field.name}` ({field.kind}): {rule}",
-        found or "another value",
-        f"give `{field.name}` as the signature says; /docs shows each input",
-        where,
+        "request.wrong-value", where=where, field=field.name, kind=field.kind, problem=problem.message
     )
 
 
-def _short(name: object) -> str:
-    text = str(name)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+def _short(name: str) -> str:
+    return name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"

@@ -269,8 +269,8 @@ def test_dropped_rows_are_counted_and_kept_with_their_reason(tmp_path: Path) -> 
 def test_a_text_of_a_megabyte_is_refused_by_its_kind(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", ["question", "domain"], [*questions(200), ("x" * 1_000_000, "a")])
     problem = refused(tmp_path, source="a.csv").problems[0]
-    assert problem.rule == "`question` text must have at most 100,000 characters"
-    assert problem.found == "1,000,000 in row 201"
+    assert problem.rule == "`question` must have at most 100,000 characters"
+    assert problem.found == "a text of 1,000,000 characters in row 201"
     summary = run(tmp_path, source="a.csv", invalid="drop")
     assert sum(summary["rows"].values()) == 200
 

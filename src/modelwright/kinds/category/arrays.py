@@ -126,4 +126,4 @@ def _truth(values: Sequence[Any], state: CategoryState) -> NDArray[np.int64]:
 
 def _require_two(state: CategoryState) -> None:
     if len(state.classes) < 2:
-        raise ValueProblem("state.one-class", classes=", ".join(state.classes) or "-")
+        raise ValueProblem("state.one-class", only=next(iter(state.classes), None))

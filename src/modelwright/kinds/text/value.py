@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from modelwright.core.messages import ValueProblem
+from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
-from modelwright.kinds.shared.strings import canonical, shown
+from modelwright.kinds.shared.strings import canonical
 
 
 class TextValue(Value):

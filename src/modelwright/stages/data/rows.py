@@ -86,8 +86,7 @@ def check(field: Field, cells: Sequence[Any], *, required: bool) -> tuple[list[A
             try:
                 value = parse(cell, lenient=True)
             except ValueProblem as problem:
-                rule, _, found = str(problem).partition("; found ")
-                refused[place] = Refusal(field.name, rule, found or "another value")
+                refused[place] = Refusal(field.name, problem.rule, problem.found)
                 values.append(None)
                 continue
             if isinstance(cell, str) and len(remembered) < MOST_REMEMBERED:
