@@ -37,10 +37,7 @@ SYMBOLS: dict[Unit, dict[str, Decimal]] = {
     Unit.OUTPUT: {"": Decimal(1)},
     Unit.NUMBER: {"": Decimal(1)},
 }
-# Read as well, and never written.
-_ALSO_READ: dict[Unit, dict[str, Decimal]] = {
-    Unit.BYTES: {"KiB": Decimal(2**10), "MiB": Decimal(2**20), "GiB": Decimal(2**30)},
-}
+_BINARY = {"KiB": Decimal(2**10), "MiB": Decimal(2**20), "GiB": Decimal(2**30)}
 _EXAMPLES = {  # how a quantity is written
     Unit.FRACTION: "0.97",
     Unit.SECONDS: "15 ms",
@@ -61,7 +58,7 @@ def parse_quantity(text: str | float, unit: Unit) -> float:
     read = _QUANTITY.fullmatch(str(text)) if not isinstance(text, bool) else None
     if read is None or not math.isfinite(float(read["number"])):
         raise ProjectError(Problem("unit.number", given=str(text), example=_EXAMPLES[unit]))
-    symbols = SYMBOLS[unit] | _ALSO_READ.get(unit, {})
+    symbols = SYMBOLS[unit]
     if read["symbol"] not in symbols:
         raise ProjectError(
             Problem(
@@ -73,6 +70,14 @@ def parse_quantity(text: str | float, unit: Unit) -> float:
             )
         )
     return float(Decimal(read["number"]) * symbols[read["symbol"]])
+
+
+def parse_bytes(text: str) -> int:
+    """Return a number of bytes ("2 MiB", "60 MB"); binary units are for limits, and no requirement has them."""
+    read = _QUANTITY.fullmatch(text)
+    if read is not None and read["symbol"] in _BINARY:
+        return round(Decimal(read["number"]) * _BINARY[read["symbol"]])
+    return round(parse_quantity(text, Unit.BYTES))
 
 
 def exact_quantity(value: float, unit: Unit) -> str:

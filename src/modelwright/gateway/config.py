@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from modelwright.core.messages import ProjectError, ValueProblem
-from modelwright.core.units import Unit, parse_quantity
+from modelwright.core.units import parse_bytes
 
 
 def _bytes(value: object) -> object:
@@ -16,7 +16,7 @@ def _bytes(value: object) -> object:
     if not isinstance(value, str) or value.isdecimal():
         return value
     try:
-        return round(parse_quantity(value, Unit.BYTES))
+        return parse_bytes(value)
     except ProjectError:
         raise ValueProblem("value.not-a-size", shown=value[:60]) from None
 
