@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -17,8 +19,8 @@ from modelwright.core.messages import PackageError
 from modelwright.package import folder as package
 from modelwright.package.body import Body
 from modelwright.package.checksums import SUMS
-from modelwright.package.graphs import external_tensors
-from modelwright.runtime.function import load
+from modelwright.package.graphs import ExternalTensor, external_tensors
+from modelwright.runtime.function import Function, load
 
 
 @pytest.fixture
@@ -139,8 +141,8 @@ def test_a_line_listed_twice_or_cut_is_told(folder: Path) -> None:
 
 
 def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
-    change_manifest(folder, lambda manifest: manifest.update(format=2, something="new"))
-    with pytest.raises(PackageError, match="up to format 1") as error:
+    change_manifest(folder, lambda manifest: manifest.update(format=3, something="new"))
+    with pytest.raises(PackageError, match="up to 2") as error:
         package.verify(folder)
     assert ids(error) == {"package.newer-format"}
 
@@ -219,6 +221,7 @@ def test_weights_in_another_file_are_refused(
     with pytest.raises(PackageError) as error:
         sealed(Body(body.signature, body.driver, {"model": graph}, body.states), tmp_path / "new")
     assert ids(error) == {"package.external-data"}
+    assert location in str(error.value)
     (folder / "model.onnx").write_bytes(graph)
     reseal(folder)
     with pytest.raises(PackageError) as error:
@@ -242,5 +245,154 @@ def test_our_reading_of_onnx_agrees_with_the_library(packages: dict[str, Path]) 
         for tensor in model.graph.initializer:
             tensor.data_location = TensorProto.EXTERNAL
             tensor.external_data.add(key="location", value="x")
-        expected = [tensor.name for tensor in model.graph.initializer]
+        expected = [ExternalTensor(tensor.name, "x", True) for tensor in model.graph.initializer]
         assert list(external_tensors(model.SerializeToString())) == expected
+
+
+def test_a_package_of_format_1_is_read_and_answers() -> None:
+    folder = Path(__file__).parent / "format1"
+    found = package.read(folder)
+    assert (found.body.driver, dict(found.body.files), dict(found.body.settings)) == ("once", {}, {})
+    assert found.body == text_body()
+    assert package.verify(folder) == found.digest
+    question = "does my plan cover dental"
+    new = Function(package.Package(text_body(), "", 1))(question)
+    assert load(folder)(question).as_json() == new.as_json()
+
+
+def test_format_1_has_no_files_and_no_settings(folder: Path) -> None:
+    change_manifest(folder, lambda manifest: manifest.update(format=1, settings={"beams": 4}))
+    with pytest.raises(PackageError) as error:
+        package.read(folder)
+    assert ids(error) == {"package.bad-manifest"}
+
+
+# -- files of the body, and weights outside of the graph -------------------------------------------------------
+
+
+def outside_body() -> Body:
+    """Return the linear body with its large weights in `weights/big.bin`, as the onnx library writes them."""
+    body = linear_body()
+    graph = body.graphs["model"]
+    assert isinstance(graph, bytes)
+    model = onnx.load_from_string(graph)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "model.onnx"
+        onnx.save_model(
+            model,
+            path,
+            save_as_external_data=True,
+            location="big.bin",
+            size_threshold=20,
+            convert_attribute=False,
+        )
+        data = (path.parent / "big.bin").read_bytes()
+        for tensor in (exported := onnx.load_model(path, load_external_data=False)).graph.initializer:
+            for entry in tensor.external_data:
+                if entry.key == "location":
+                    entry.value = "weights/big.bin"
+    return replace(body, graphs={"model": exported.SerializeToString()}, files={"weights/big.bin": data})
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """Return a package with weights outside of its graph."""
+    return sealed(outside_body(), tmp_path / "outside")
+
+
+def test_weights_in_a_file_of_the_package_answer_as_those_inside(outside: Path) -> None:
+    inside = Function(package.Package(linear_body(), "", 1))
+    found = package.read(outside)
+    assert found.body == outside_body()
+    assert isinstance(found.body.files["weights/big.bin"], memoryview)  # mapped
+    function = Function(found)
+    for height in (1.0, 9.0, 11.0, 20.0):
+        assert function(height).as_json() == inside(height).as_json()
+
+
+def test_files_and_settings_are_kept_and_change_the_digest(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"0123456789" * 1000)
+    files = {"index/ids.bin": tmp_path / "large", "empty": b""}
+    body = replace(
+        linear_body(), files=files, settings={"beams": 4, "words": ["a", "b"], "deep": {"x": None}}
+    )
+    digest = sealed(body, tmp_path / "p")
+    found = package.read(digest)
+    assert bytes(found.body.files["index/ids.bin"]) == (tmp_path / "large").read_bytes()
+    assert bytes(found.body.files["empty"]) == b""
+    assert found.body.settings == body.settings
+    assert found.digest != package.verify(sealed(linear_body(), tmp_path / "plain"))
+    again = replace(body, files={**files, "index/ids.bin": (tmp_path / "large").read_bytes()})
+    assert package.verify(sealed(again, tmp_path / "again")) == found.digest
+
+
+def test_damaged_weights_are_refused(outside: Path) -> None:
+    path = outside / "weights" / "big.bin"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(PackageError) as error:
+        load(outside)
+    assert ids(error) == {"package.altered-file"}
+
+
+def test_weights_that_are_too_short_are_refused(outside: Path) -> None:
+    path = outside / "weights" / "big.bin"
+    path.write_bytes(path.read_bytes()[:-8])
+    reseal(outside)
+    with pytest.raises(PackageError) as error:
+        load(outside)
+    assert ids(error) == {"package.graph-refused"}
+
+
+@pytest.mark.parametrize(
+    "location", ["../outside.bin", "/etc/passwd", "weights/../weights/big.bin", "other.bin", ""]
+)
+def test_weights_in_a_file_that_is_not_of_the_package_are_refused(outside: Path, location: str) -> None:
+    (outside.parent / "outside.bin").write_bytes(b"\0" * 1000)
+    model = onnx.load_model(outside / "model.onnx", load_external_data=False)
+    for entry in model.graph.initializer[-1].external_data:
+        if entry.key == "location":
+            entry.value = location
+    (outside / "model.onnx").write_bytes(model.SerializeToString())
+    reseal(outside)
+    with pytest.raises(PackageError) as error:
+        package.verify(outside)
+    assert ids(error) == {"package.external-data"}
+
+
+def test_weights_in_a_file_that_the_manifest_does_not_list_are_refused(outside: Path) -> None:
+    change_manifest(outside, lambda manifest: manifest.update(files=[]))
+    with pytest.raises(PackageError) as error:
+        package.verify(outside)
+    assert ids(error) == {"package.bad-manifest"}
+
+
+def test_weights_in_a_file_that_is_not_listed_or_a_link_are_refused(outside: Path) -> None:
+    sums = (outside / SUMS).read_text("utf-8").splitlines(keepends=True)
+    (outside / SUMS).write_text("".join(line for line in sums if "big.bin" not in line), "utf-8")
+    with pytest.raises(PackageError) as error:
+        load(outside)
+    assert ids(error) == {"package.unlisted-file"}
+    (outside / SUMS).write_text("".join(sums), "utf-8")
+    real = outside.parent / "big.bin"
+    (outside / "weights" / "big.bin").rename(real)
+    (outside / "weights" / "big.bin").symlink_to(real)
+    with pytest.raises(PackageError) as error:
+        load(outside)
+    assert "package.not-a-file" in ids(error)
+
+
+def test_a_constant_with_its_values_in_a_file_is_refused(tmp_path: Path) -> None:
+    graph = graph_with_external_data("weights.bin", nested=True)
+    body = replace(linear_body(), graphs={"model": graph}, files={"weights.bin": b"\0" * 4})
+    with pytest.raises(PackageError) as error:
+        sealed(body, tmp_path / "p")
+    assert ids(error) == {"package.external-constant"}
+
+
+@pytest.mark.parametrize(
+    "path", ["manifest.json", "SHA256SUMS", "second.onnx", "assets/x", "../x", "/x", "a//b"]
+)
+def test_a_file_of_the_body_has_a_name_of_its_own(tmp_path: Path, path: str) -> None:
+    with pytest.raises(PackageError) as error:
+        sealed(replace(linear_body(), files={path: b"x"}), tmp_path / "p")
+    assert ids(error) == {"package.bad-file-name"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from tiny_serving import linear_body, sealed
 
 from modelwright.core.messages import PackageError, RequestError
 from modelwright.package.body import Body
-from modelwright.runtime.function import MOST_PADDED, ROW_CHARACTERS, Function, _batches, load
+from modelwright.runtime.batching import MOST_PADDED, ROW_SIZE, batches
+from modelwright.runtime.function import Function, load
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_it_reads_well_in_a_notebook(measure: Function, packages: dict[str, Path
         ((True,), {}, "request.wrong-value", "is true"),
         ((float("nan"),), {}, "request.wrong-value", "finite"),
         ((1.0, 2.0, 3.0), {}, "request.too-many-inputs", "3 values"),
-        ((1.0,), {"height": 2.0}, "request.too-many-inputs", "`height` twice"),
+        ((1.0,), {"height": 2.0}, "request.too-many-inputs", "`height` is given twice"),
     ],
 )
 def test_wrong_inputs_are_told(
@@ -99,16 +101,16 @@ def test_batches_keep_the_order_and_change_no_answer(packages: dict[str, Path]) 
 
 @given(st.lists(st.integers(0, 300), max_size=80), st.integers(1, 20))
 def test_every_row_is_in_one_batch_of_rows_of_its_length(lengths: list[int], most: int) -> None:
-    batches = _batches(np.array(lengths, dtype=np.int64), most)
-    assert sorted(row for batch in batches for row in batch.tolist()) == list(range(len(lengths)))
-    for batch in batches:
+    cut = batches(np.array(lengths, dtype=np.int64), most)
+    assert sorted(row for batch in cut for row in batch.tolist()) == list(range(len(lengths)))
+    for batch in cut:
         assert 1 <= len(batch) <= most
-        work = [lengths[row] + ROW_CHARACTERS for row in batch]
+        work = [lengths[row] + ROW_SIZE for row in batch]
         assert len(work) * max(work) <= MOST_PADDED * sum(work)
 
 
-def test_rows_of_one_length_share_full_batches() -> None:
-    assert [len(batch) for batch in _batches(np.zeros(70, dtype=np.int64), 32)] == [32, 32, 6]
+def test_rows_of_one_length_share_fullbatches() -> None:
+    assert [len(batch) for batch in batches(np.zeros(70, dtype=np.int64), 32)] == [32, 32, 6]
 
 
 def test_infer_gives_the_raw_arrays_in_order(measure: Function) -> None:
@@ -140,9 +142,17 @@ def test_more_than_one_graph_is_refused_by_once(tmp_path: Path) -> None:
 def test_texts_of_unlike_lengths_in_one_batch_keep_their_order(packages: dict[str, Path]) -> None:
     function = load(packages["text"])
     texts = ["my new car plan", "my car new plan", "does my new plan cover dental insure", "my car plan"]
-    assert len(_batches(np.array([40, 39, 41]), 32)) == 1  # one batch, put in order of length
+    assert len(batches(np.array([40, 39, 41]), 32)) == 1  # one batch, put in order of length
     together = function.infer({"question": texts})["size"]["logits"]
     alone = np.concatenate([function.infer({"question": [one]})["size"]["logits"] for one in texts])
     assert np.allclose(together, alone, atol=1e-5)
     turned = function.infer({"question": texts[::-1]})["size"]["logits"]
     assert np.allclose(turned[::-1], alone, atol=1e-5)
+
+
+def test_an_unknown_driver_is_refused(tmp_path: Path) -> None:
+    folder = sealed(replace(linear_body(), driver="../once"), tmp_path / "p")
+    with pytest.raises(PackageError) as error:
+        load(folder)
+    assert error.value.problems[0].id == "package.unknown-driver"
+    assert "once" in error.value.problems[0].found

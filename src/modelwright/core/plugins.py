@@ -33,7 +33,8 @@ _MADE: dict[str, object] = {}  # instances of facets by module; they are statele
 class Plugins:
     """A family: its package here, the group of entry points, and the facet that every member has.
 
-    package: `modelwright.kinds`; it is also the group's name; marker: a folder with this file is a member.
+    package: `modelwright.runtime.drivers`; its last part names the group of entry points, `modelwright.drivers`;
+    marker: a folder with this file is a member.
     """
 
     package: str
@@ -79,10 +80,15 @@ def _members(package: str, marker: str) -> Mapping[str, str]:
         for folder in Path(place).iterdir()
         if folder.name != CONTRACT and (folder / f"{marker}.py").is_file()
     }
-    for point in importlib.metadata.entry_points(group=package):
+    for point in importlib.metadata.entry_points(group=_group(package)):
         assert found.get(point.name, point.value) == point.value, f"{package}: two members named {point.name}"
         found[point.name] = point.value
     return MappingProxyType(found)
+
+
+def _group(package: str) -> str:
+    """Return `modelwright.drivers` of `modelwright.runtime.drivers`: users need not know where a family lies."""
+    return f"{package.partition('.')[0]}.{package.rpartition('.')[2]}"
 
 
 @cache

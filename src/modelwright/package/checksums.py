@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from modelwright.core.messages import PackageError, Problem
+from modelwright.package import content
+from modelwright.package.content import Content
 
 SUMS = "SHA256SUMS"
-AGAIN = "make the package again (`modelwright package --force`), or fetch it again from where it came"
 _LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>.+)")
 
 
-_EXACTLY = f"a package holds exactly the files of its {SUMS}"
-
-
-def listing(files: Mapping[str, bytes]) -> bytes:
+def listing(files: Mapping[str, Content]) -> bytes:
     """Return the SHA256SUMS of files by path, in the form that `sha256sum -c` reads."""
-    return "".join(f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in sorted(files)).encode()
+    return "".join(f"{content.digest(files[path])}  {path}\n" for path in sorted(files)).encode()
 
 
 def listed(sums: bytes) -> dict[str, str]:
@@ -29,38 +26,28 @@ def listed(sums: bytes) -> dict[str, str]:
     return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file's bytes by path; raises PackageError with everything that is not as it was sealed."""
+def contents(folder: Path, mapped: Callable[[str], bool]) -> dict[str, bytes | memoryview]:
+    """Return every file's bytes by path; raises PackageError with everything that is not as it was sealed.
+
+    `mapped` tells of a path whether its file is mapped instead of being read into memory.
+    """
     sums, problems = _sums(folder)
-    found: dict[str, bytes] = {}
+    where = str(folder)
+    found: dict[str, bytes | memoryview] = {}
     for path, place in _everything(folder):
         if place.is_symlink() or not place.is_file():
-            problems.append(
-                Problem(
-                    "package.not-a-file",
-                    "a package holds plain files and folders only",
-                    f"a link or a device at `{path}`",
-                    AGAIN,
-                    str(folder),
-                )
-            )
-        elif path != SUMS and path not in sums:
-            problems.append(
-                Problem(
-                    "package.unlisted-file", _EXACTLY, f"`{path}`, which is not listed", AGAIN, str(folder)
-                )
-            )
-        else:
+            problems.append(Problem("package.not-a-file", where=where, path=path))
+        elif path == SUMS:
             found[path] = place.read_bytes()
-    for path, expected in sums.items():
+        elif path not in sums:
+            problems.append(Problem("package.unlisted-file", where=where, path=path, sums=SUMS))
+        else:
+            found[path], digest = content.read_with_digest(place, mapped=mapped(path))
+            if digest != sums[path]:
+                problems.append(Problem("package.altered-file", where=where, path=path))
+    for path in sums:
         if path not in found:
-            problems.append(
-                Problem("package.missing-file", _EXACTLY, f"no file `{path}`", AGAIN, str(folder))
-            )
-        elif hashlib.sha256(found[path]).hexdigest() != expected:
-            problems.append(
-                Problem("package.altered-file", _EXACTLY, f"other bytes in `{path}`", AGAIN, str(folder))
-            )
+            problems.append(Problem("package.missing-file", where=where, path=path, sums=SUMS))
     if problems:
         raise PackageError(problems)
     return found
@@ -84,15 +71,8 @@ def _sums(folder: Path) -> tuple[dict[str, str], list[Problem]]:
             break
         match = _LINE.fullmatch(line)
         if match is None or not stays_inside(match["path"]) or match["path"] in {SUMS, *sums}:
-            problems.append(
-                Problem(
-                    "package.bad-sums",
-                    f"each line of {SUMS} is a SHA-256, two spaces and the path of one file in the package",
-                    repr(line[:120]),
-                    AGAIN,
-                    f"{folder / SUMS}:{number}",
-                )
-            )
+            place = f"{folder / SUMS}:{number}"
+            problems.append(Problem("package.bad-sums", where=place, line=repr(line[:120]), sums=SUMS))
             continue
         sums[match["path"]] = match["digest"]
     return sums, problems

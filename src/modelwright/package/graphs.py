@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from modelwright.core.messages import PackageError, Problem
+from modelwright.package import content
+from modelwright.package.content import Content
 from modelwright.package.ort import onnxruntime
 
 # ONNX is written in protocol buffers. These tables name, for each kind of message that can hold a tensor, the
@@ -20,11 +22,32 @@ _LEADS: Mapping[str, Mapping[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
 }
 _TENSOR_NAME, _EXTERNAL_DATA, _DATA_LOCATION = 8, 13, 14
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_INITIALIZER = ("model", "graph", "tensor")  # the way to a tensor that the runtime takes from memory
 _MAX_DEPTH = 100  # as deep as protocol buffers themselves allow
 
 
-def open_session(graph: bytes, threads: int, where: str) -> onnxruntime.InferenceSession:
-    """Open a graph on the CPU with a fixed number of threads; raises PackageError where it cannot run."""
+@dataclass(frozen=True)
+class ExternalTensor:
+    """A tensor whose values lie outside of its graph.
+
+    location: the path that it names, None where it names none or several; initializer: whether it is a weight
+    of the outermost graph, and so can be given to the runtime from memory.
+    """
+
+    name: str
+    location: str | None
+    initializer: bool
+
+
+def open_session(
+    graph: Content, threads: int, where: str, files: Mapping[str, Content] | None = None
+) -> onnxruntime.InferenceSession:
+    """Open a graph on the CPU with a fixed number of threads; raises PackageError where it cannot run.
+
+    `files` holds the external data by the locations that the graph names. The runtime takes it from the mapped
+    bytes and follows no path; it checks that each tensor's offset and length lie within its file.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -33,53 +56,61 @@ def open_session(graph: bytes, threads: int, where: str) -> onnxruntime.Inferenc
     options.log_severity_level = 4  # failures come back as exceptions, and need not be printed as well
     # A thread that spins between requests takes the core that the gateway needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if files:
+        views = [content.view(one) for one in files.values()]
+        options.add_external_initializers_from_files_in_memory(
+            list(files), views, [len(one) for one in views]
+        )
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # what it needs of the views it has copied when this returns
+        return onnxruntime.InferenceSession(content.whole(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own that share no other base
-        raise PackageError(
-            Problem(
-                "package.graph-refused",
-                "every graph of a package runs in ONNX Runtime",
-                str(error).splitlines()[0][:200],
-                "make the package again, or install the ONNX Runtime version that its manifest names",
-                where,
-            )
-        ) from None
+        reason = str(error).splitlines()[0][:200]
+        raise PackageError(Problem("package.graph-refused", where=where, error=reason)) from None
 
 
-def external_tensors(graph: bytes) -> Iterator[str]:
-    """Yield the names of tensors whose values lie outside of the graph; raises ValueError if it is no ONNX.
+def external_tensors(graph: bytes | memoryview) -> Iterator[ExternalTensor]:
+    """Yield the tensors whose values lie outside of the graph; raises ValueError if it is no ONNX.
 
-    ONNX lets a tensor name a file of its own (`external_data`), with any path. A package's graphs hold all of
-    their weights themselves, so such a path is never followed. This reads the wire format, because the
-    runtime comes without the onnx package.
+    ONNX lets a tensor name a file of its own (`external_data`), with any path; who reads a package checks that
+    it is one of the package's. This reads the wire format, because the runtime comes without the onnx package.
     """
-    yield from _walk(memoryview(graph), "model", 0)
+    yield from _walk(memoryview(graph), ("model",))
 
 
-def _walk(message: memoryview, kind: str, depth: int) -> Iterator[str]:
-    if depth > _MAX_DEPTH:
+def _walk(message: memoryview, way: tuple[str, ...]) -> Iterator[ExternalTensor]:
+    if len(way) > _MAX_DEPTH:
         raise ValueError("nested too deeply")
-    if kind == "tensor":
-        yield from _external(message)
+    if way[-1] == "tensor":
+        yield from _external(message, initializer=way == _INITIALIZER)
         return
-    leads = _LEADS[kind]
+    leads = _LEADS[way[-1]]
     for number, value in _fields(message):
         if number in leads and isinstance(value, memoryview):
-            yield from _walk(value, leads[number], depth + 1)
+            yield from _walk(value, (*way, leads[number]))
 
 
-def _external(tensor: memoryview) -> Iterator[str]:
-    name, outside = "", False
+def _external(tensor: memoryview, *, initializer: bool) -> Iterator[ExternalTensor]:
+    name, outside, locations = "", False, []
     for number, value in _fields(tensor):
         if number == _TENSOR_NAME and isinstance(value, memoryview):
-            name = bytes(value).decode(errors="replace")
-        outside = outside or number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1)
+            name = _text(value)
+        elif number == _EXTERNAL_DATA and isinstance(value, memoryview):
+            entry = {key: _text(one) for key, one in _fields(value) if isinstance(one, memoryview)}
+            outside = True
+            if entry.get(_ENTRY_KEY) == "location":
+                locations.append(entry.get(_ENTRY_VALUE, ""))
+        elif number == _DATA_LOCATION and value == 1:
+            outside = True
     if outside:
-        yield name
+        yield ExternalTensor(name, locations[0] if len(locations) == 1 else None, initializer)
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
+def _text(data: memoryview) -> str:
+    return bytes(data).decode(errors="replace")
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield (field number, value): an int, or the bytes of a text, message or array; raises ValueError."""
     place, end = 0, len(message)
     while place < end:

@@ -38,7 +38,7 @@ from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.results.verdict_rows import requirement_rows
-from modelwright.runtime.function import Function, Prediction, load
+from modelwright.runtime.function import Function, load
 from modelwright.storage import disk
 from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.state.database import State
@@ -267,7 +267,7 @@ class Project:
         for some in _batches(placed, batch):
             read = [function.rows.read(row, lenient=True, where=where) for where, row in some]
             for answer in function.answer(function.rows.columns(read)):
-                yield Answered(version, Prediction(answer).as_json())
+                yield Answered(version, function.prediction(answer).as_json())
 
     def _context(self) -> Context:
         return Context(self.opened, self._store, self._state)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,54 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright import kinds
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem, RequestError
 from modelwright.core.signature import Signature
-from modelwright.kinds.contract.common import Answer, Array
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec
 from modelwright.package.folder import Package, read
 from modelwright.runtime import drivers
+from modelwright.runtime.batching import BATCH, batches, row_sizes
+from modelwright.runtime.drivers.contract.driver import Call, Part
+from modelwright.runtime.prediction import Prediction
 from modelwright.runtime.row_reader import RowReader
 
-BATCH = 32  # rows a pass at most; larger batches cost memory and gain little on a CPU
-# A pass over texts costs about their number times the longest. On a six-layer encoder with real questions, 16
-# rows in one pass took 9.3 ms a row, and 5.9 ms cut like this; one by one it was 7.5.
-MOST_PADDED = 1.15  # times what the texts would cost without padding
-ROW_CHARACTERS = 16  # what a row costs beside its text, in characters of text
+__all__ = ["BATCH", "Function", "Prediction", "load"]
 
-
-@dataclass(frozen=True, repr=False)
-class Prediction:
-    """What the function answered: `prediction.domain`, `prediction.confidence`, or all of it in `outputs`."""
-
-    outputs: Mapping[str, Answer]
-
-    @property
-    def confidence(self) -> float | None:
-        """Return the confidence; of several outputs the lowest, and None where none has any."""
-        known = [answer.confidence for answer in self.outputs.values() if answer.confidence is not None]
-        return min(known, default=None)
-
-    def as_json(self) -> dict[str, dict[str, Any]]:
-        """Return the outputs as the server answers them: `{"domain": {"value": …, "confidence": …}}`."""
-        return {
-            name: {"value": answer.value, "confidence": answer.confidence}
-            for name, answer in self.outputs.items()
-        }
-
-    def __getattr__(self, name: str) -> Any:
-        # called only for names that are no attribute, so an output named `outputs` is reached through it
-        outputs = self.__dict__.get("outputs", {})
-        if name in outputs:
-            return outputs[name].value
-        raise AttributeError(f"no output {name!r}; the outputs are {', '.join(outputs)}")
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.outputs]
-
-    def __repr__(self) -> str:
-        parts = [f"{name}={answer.value!r}" for name, answer in self.outputs.items()]
-        if self.confidence is not None:
-            parts.append(f"confidence={self.confidence:.2f}")
-        return f"Prediction({', '.join(parts)})"
+Columns = Mapping[str, Sequence[Any]]  # canonical values by input; what they are, their kinds know
+Answers = dict[str, Answer]  # of one row, by output
 
 
 class Function:
@@ -81,8 +47,11 @@ class Function:
         self._kinds = {
             f.name: kinds.arrays(f.kind) for f in (*self.signature.inputs, *self.signature.outputs)
         }
-        self._running = _driver(body.driver)(body.graphs, self.threads)
-        self._varying = [f.name for f in self.signature.inputs if self._is_padded(f.name)]
+        self._output_kinds = {field.name: field.kind for field in self.signature.outputs}
+        self._running = drivers.open_body(body, self.threads)
+        self._sizes = [
+            (f.name, kinds.value(f.kind).size) for f in self.signature.inputs if self._is_padded(f.name)
+        ]
         self._require_arrays()
         self.__name__ = self.signature.name
         self.__doc__ = str(self.signature)
@@ -97,15 +66,15 @@ class Function:
     def __call__(self, *values: object, **named: object) -> Prediction:
         """Answer one row: inputs in the signature's order, by name, or both."""
         names = [field.name for field in self.signature.inputs]
-        twice = sorted(set(names[: len(values)]) & set(named))
-        if len(values) > len(names) or twice:
-            found = f"`{twice[0]}` twice" if twice else f"{len(values)} values"
+        twice = next(iter(sorted(set(names[: len(values)]) & set(named))), None)
+        if len(values) > len(names) or twice is not None:
             raise RequestError(
                 Problem(
                     "request.too-many-inputs",
-                    f"the function takes each of its inputs once: {self.signature}",
-                    found,
-                    "give one value for each input",
+                    twice=twice,
+                    values=len(values),
+                    inputs=len(names),
+                    signature=str(self.signature),
                 )
             )
         return self.predict([{**dict(zip(names, values, strict=False)), **named}])[0]
@@ -119,41 +88,83 @@ class Function:
             self.rows.read(row, lenient=lenient, where=f"row {number}" if several else None)
             for number, row in enumerate(rows, 1)
         ]
-        return [Prediction(answers) for answers in self.answer(self.rows.columns(read_rows), batch)]
+        return [self.prediction(answers) for answers in self.answer(self.rows.columns(read_rows), batch)]
 
-    def answer(self, columns: Mapping[str, Sequence[Any]], batch: int = BATCH) -> list[dict[str, Answer]]:
+    def prediction(self, answers: Answers) -> Prediction:
+        """Return the answers to one row as its caller reads them."""
+        return Prediction(answers, self._output_kinds)
+
+    @property
+    def streams(self) -> bool:
+        """Tell whether `parts` may yield more than one part."""
+        return self._running.streams
+
+    def answer(self, columns: Columns, batch: int = BATCH) -> list[Answers]:
         """Return the answers by output, one mapping a row, for columns of canonical values."""
-        arrays = self.infer(columns, batch)
+        finals, back = self._finals(columns, batch)
+        arrays = self._joined(finals, back)
         decoded = {
-            field.name: self._kinds[field.name].decode(arrays[field.name], self._states[field.name], columns)
-            for field in self.signature.outputs
+            name: _joined_answers([part.answers[name] for part in finals], back)
+            if name in self._running.decoded
+            else self._kinds[name].decode(arrays[name], self._states[name], columns)
+            for name in self._output_kinds
         }
         return [dict(zip(decoded, row, strict=True)) for row in zip(*decoded.values(), strict=True)]
 
-    def infer(self, columns: Mapping[str, Sequence[Any]], batch: int = BATCH) -> dict[str, dict[str, Array]]:
+    def infer(self, columns: Columns, batch: int = BATCH) -> dict[str, dict[str, Array]]:
         """Return the body's raw arrays (output → array → values, one row each) of canonical values.
 
-        Rows are put into batches with others of about their length, so that little is computed on padding,
-        and the results are put back into the order given.
+        Rows are put into batches with others of about their size, so that little is computed on padding,
+        and the results are put back into the order given. An output that the driver decodes has none.
         """
-        count = len(next(iter(columns.values())))
-        batches = _batches(_lengths([columns[name] for name in self._varying], count), batch)
-        parts = [
-            self._pass({name: [column[i] for i in places] for name, column in columns.items()})
-            for places in batches
-        ]
-        back = np.argsort(np.concatenate(batches)) if count > 1 else None
-        return {
-            field.name: {
-                array: _joined(
-                    [part[f"{field.name}.{array}"] for part in parts], back, spec.dtype, spec.shape
-                )
-                for array, spec in self._answers(field.name)
-            }
-            for field in self.signature.outputs
-        }
+        return self._joined(*self._finals(columns, batch))
 
-    def _pass(self, columns: Mapping[str, Sequence[Any]]) -> Mapping[str, Array]:
+    def parts(
+        self, columns: Columns, options: Mapping[str, JsonLike] | None = None
+    ) -> Generator[dict[int, Answers], None, None]:
+        """Yield the answers so far, by row, as the driver makes them; the last part has every row.
+
+        All rows are one call. Close the generator to end the work early.
+        """
+        if not len(next(iter(columns.values()))):
+            return
+        with closing(self._running.run(self._call(columns, options or {}))) as running:
+            for part in running:
+                yield self._decoded(part, columns)
+
+    def _decoded(self, part: Part, columns: Columns) -> dict[int, Answers]:
+        count = len(next(iter(columns.values())))
+        rows = list(range(count)) if part.rows is None else list(part.rows)
+        given = columns if part.rows is None else {n: [c[row] for row in rows] for n, c in columns.items()}
+        by_output: dict[str, Sequence[Answer]] = {}
+        for name in self._output_kinds:
+            if name in self._running.decoded:
+                by_output[name] = part.answers[name]
+            else:
+                arrays = {array: part.arrays[f"{name}.{array}"] for array, _ in self._answers(name)}
+                by_output[name] = self._kinds[name].decode(arrays, self._states[name], given)
+        answers = zip(*by_output.values(), strict=True)
+        return {row: dict(zip(by_output, one, strict=True)) for row, one in zip(rows, answers, strict=True)}
+
+    def _finals(self, columns: Columns, batch: int) -> tuple[list[Part], NDArray[np.int64] | None]:
+        """Return the last part of each batch, and how their rows go back into the order given."""
+        count = len(next(iter(columns.values())))
+        cut = batches(row_sizes([(size, columns[name]) for name, size in self._sizes], count), batch)
+        finals = [
+            self._final({name: [column[i] for i in places] for name, column in columns.items()})
+            for places in cut
+        ]
+        return finals, np.argsort(np.concatenate(cut)) if count > 1 else None
+
+    def _final(self, columns: Columns) -> Part:
+        last = None
+        for part in self._running.run(self._call(columns, {})):
+            last = part
+        assert last is not None, "a driver yields at least one part"
+        assert last.rows is None, "the last part of a driver speaks of every row"
+        return last
+
+    def _call(self, columns: Columns, options: Mapping[str, JsonLike]) -> Call:
         arrays = {
             f"{field.name}.{array}": values
             for field in self.signature.inputs
@@ -161,9 +172,19 @@ class Function:
             .encode(columns[field.name], self._states[field.name])
             .items()
         }
-        return next(iter(self._running.run(arrays)))
+        return Call(arrays, columns, options)
 
-    def _answers(self, output: str) -> Iterator[tuple[str, Any]]:
+    def _joined(self, finals: Sequence[Part], back: NDArray[np.int64] | None) -> dict[str, dict[str, Array]]:
+        return {
+            name: {
+                array: _joined([part.arrays[f"{name}.{array}"] for part in finals], back, spec)
+                for array, spec in self._answers(name)
+            }
+            for name in self._output_kinds
+            if name not in self._running.decoded
+        }
+
+    def _answers(self, output: str) -> Iterator[tuple[str, ArraySpec]]:
         yield from self._kinds[output].answers(self._states[output]).items()
 
     def _is_padded(self, name: str) -> bool:
@@ -177,30 +198,16 @@ class Function:
             for field in self.signature.inputs
             for array in self._kinds[field.name].specs(self._states[field.name])
         }
-        wanted = {f"{f.name}.{array}" for f in self.signature.outputs for array, _ in self._answers(f.name)}
-        wrong = sorted(chain(self._running.inputs - given, wanted - self._running.outputs))
-        if wrong:
-            raise PackageError(
-                Problem(
-                    "package.graph-arrays",
-                    "the graph takes and gives the arrays that the signature's kinds name",
-                    f"`{wrong[0]}` on one side only",
-                    "make the package again",
-                )
-            )
-
-
-def _driver(name: str) -> drivers.Start:
-    if name not in drivers.names():
-        raise PackageError(
-            Problem(
-                "package.unknown-driver",
-                f"a package names a driver of this version of Modelwright ({', '.join(drivers.names())})",
-                f"the driver `{name}`",
-                "upgrade Modelwright on this machine",
-            )
-        )
-    return drivers.get(name)
+        wanted = {
+            f"{name}.{array}"
+            for name in self._output_kinds
+            if name not in self._running.decoded
+            for array, _ in self._answers(name)
+        }
+        unknown = min(self._running.inputs - given, default=None)
+        absent = min(wanted - self._running.outputs, default=None)
+        if unknown is not None or absent is not None:
+            raise PackageError(Problem("package.graph-arrays", unknown=unknown, absent=absent))
 
 
 def load(path: str | Path, *, threads: int | None = None) -> Function:
@@ -211,33 +218,13 @@ def load(path: str | Path, *, threads: int | None = None) -> Function:
     return Function(read(Path(path)), threads)
 
 
-def _lengths(columns: Sequence[Sequence[Any]], count: int) -> NDArray[np.int64]:
-    lengths = np.zeros(count, dtype=np.int64)
-    for column in columns:
-        lengths += [len(value or ()) for value in column]
-    return lengths
-
-
-def _batches(lengths: NDArray[np.int64], most: int) -> list[NDArray[np.int64]]:
-    """Return the rows of each batch, shortest first; a batch that is padded to its longest wastes little."""
-    if len(lengths) == 1:
-        return [np.zeros(1, dtype=np.int64)]
-    order = np.argsort(lengths, kind="stable")
-    work = lengths[order] + ROW_CHARACTERS
-    cuts, begin, total = [], 0, 0
-    for place, cost in enumerate(work.tolist()):
-        rows = place - begin
-        if rows and (rows == most or (rows + 1) * cost > MOST_PADDED * (total + cost)):
-            cuts.append(place)
-            begin, total = place, 0
-        total += cost
-    return [part for part in np.split(order, cuts) if len(part)]
-
-
-def _joined(
-    parts: Sequence[Array], back: NDArray[np.int64] | None, dtype: str, shape: tuple[str | int, ...]
-) -> Array:
+def _joined(parts: Sequence[Array], back: NDArray[np.int64] | None, spec: ArraySpec) -> Array:
     if not parts:
-        return np.zeros((0, *(size for size in shape if isinstance(size, int))), dtype=dtype)
+        return np.zeros((0, *(size for size in spec.shape if isinstance(size, int))), dtype=spec.dtype)
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return whole if back is None else whole[back]
+
+
+def _joined_answers(parts: Sequence[Sequence[Answer]], back: NDArray[np.int64] | None) -> list[Answer]:
+    whole = [answer for part in parts for answer in part]
+    return whole if back is None else [whole[place] for place in back]

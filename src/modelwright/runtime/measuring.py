@@ -7,7 +7,6 @@ samples come back; what they say about a requirement is decided elsewhere.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -20,7 +19,9 @@ import numpy as np
 
 from modelwright.core.messages import PackageError, Problem, UserError
 from modelwright.package.folder import size_bytes
-from modelwright.runtime.function import BATCH, Function, load
+from modelwright.runtime.batching import BATCH
+from modelwright.runtime.function import Function, load
+from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.runtime.worker.parent import die_with_parent
 
 WARM_UP_REQUESTS = 20
@@ -75,10 +76,8 @@ def measure(package: Path, rows: Sequence[Mapping[str, Any]], plan: Plan) -> Mea
         raise PackageError(
             Problem(
                 "package.not-measured",
-                "a package runs in a process of its own",
-                (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300],
-                "run `modelwright predict` on a row to see what fails",
-                str(package),
+                where=str(package),
+                error=(done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300],
             )
         )
     found = json.loads(done.stdout)
@@ -163,16 +162,6 @@ def _arrivals(plan: Plan) -> list[float]:
     return [moment for moment in times if moment <= plan.seconds] or [0.0]
 
 
-def _peak_memory_bytes() -> int:
-    # ru_maxrss of Linux outlives exec, and so may be the parent's; VmHWM belongs to this program alone
-    try:
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
-
-
 def main() -> int:
     """Read the task from standard input, measure, and print the samples as JSON."""
     die_with_parent()
@@ -188,7 +177,7 @@ def main() -> int:
     found = {
         "latency_s": latency,
         "throughput": throughput,
-        "memory_bytes": _peak_memory_bytes(),
+        "memory_bytes": peak_memory_bytes(),
         "threads": function.threads,
     }
     sys.stdout.write(json.dumps(found))

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import resource
 import sys
+from pathlib import Path
 
 
 def peak_memory_bytes() -> int:
-    """Return the most resident memory that this process ever held, in bytes (getrusage(2): kB on Linux)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    """Return the most resident memory that this program ever held, in bytes."""
+    # ru_maxrss of Linux outlives exec, and so may be the parent's; VmHWM belongs to this program alone
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # getrusage(2): kB on Linux
+        return peak if sys.platform == "darwin" else peak * 1024

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from modelwright.package.body import Body
+from modelwright.package.content import whole
 
 _WEIGHT_LEVELS = 63  # of matrices: 7 bits, symmetric
 _LEVELS = 127  # of activations and tables: 8 bits, symmetric
@@ -26,7 +27,7 @@ _FEWEST_IN_TABLE = 100_000
 
 def compress(body: Body) -> Body | None:
     """Return the body with matrices and tables in 8 bits, or None where nothing is large enough."""
-    model = onnx.load_from_string(body.graphs["model"])
+    model = onnx.load_from_string(whole(body.graphs["model"]))
     if not _quantise(model):
         return None
     return replace(body, graphs={**body.graphs, "model": model.SerializeToString(deterministic=True)})

@@ -1,45 +1,40 @@
-"""Drivers by name. A driver turns a batch of input arrays into output arrays by running a body's graphs.
+"""Drivers by name. A driver turns a batch of encoded inputs into answers by running a body's graphs.
 
-A driver is a module of this package with a function `start(graphs, threads) -> Running`; the manifest of a
-package names it. A run yields: `once` yields one set of arrays, a later driver may yield many.
+A driver is a folder with the file `driver.py` (and `samples.py`, which its contract test reads); the manifest of a
+package names it. They are found as kinds are (see `core.plugins`); another distribution declares its own:
+
+    [project.entry-points."modelwright.drivers"]
+    beam = "my_package.beam"                       # the folder, as a package
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import Protocol
+from modelwright.core.messages import PackageError, Problem
+from modelwright.core.plugins import Plugins
+from modelwright.package.body import Body
+from modelwright.runtime.drivers.contract.driver import Driver, Running
+from modelwright.runtime.drivers.contract.samples import Samples
 
-from modelwright.kinds.contract.common import Array
-
-
-class Running(Protocol):
-    """The graphs of one body, opened; `inputs` and `outputs` name the arrays that they take and give."""
-
-    inputs: frozenset[str]
-    outputs: frozenset[str]
-
-    def run(self, arrays: Mapping[str, Array]) -> Iterator[Mapping[str, Array]]:
-        """Yield output arrays by name for a batch of input arrays; safe to call from several threads."""
+_PLUGINS = Plugins("modelwright.runtime.drivers", marker="driver")
 
 
-class Start(Protocol):
-    """Opens the graphs of a body; raises PackageError where they are not what the driver runs."""
-
-    def __call__(self, graphs: Mapping[str, bytes], threads: int) -> Running: ...
-
-
-@cache
 def names() -> tuple[str, ...]:
     """Return the names of all drivers, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return _PLUGINS.names()
 
 
-def get(name: str) -> Start:
-    """Return the `start` of a driver; raises KeyError for a name that `names` does not list."""
-    if name not in names():
-        raise KeyError(name)
-    start: Start = importlib.import_module(f"{__name__}.{name}").start
-    return start
+def get(name: str) -> Driver:
+    """Return a driver; raises KeyError for a name that `names` does not list."""
+    return _PLUGINS.instance(name, "driver", Driver)
+
+
+def samples(name: str) -> Samples:
+    """Return the bodies that a driver is tried with."""
+    return _PLUGINS.instance(name, "samples", Samples)
+
+
+def open_body(body: Body, threads: int) -> Running:
+    """Open a body with the driver that it names; raises PackageError."""
+    if body.driver not in names():
+        raise PackageError(Problem("package.unknown-driver", driver=body.driver, known=", ".join(names())))
+    return get(body.driver).open(body, threads)

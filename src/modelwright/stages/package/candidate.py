@@ -10,6 +10,7 @@ from modelwright.core.messages import PackageError, Phrase, Problem
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
+from modelwright.package.content import size_bytes
 from modelwright.package.folder import Package
 from modelwright.runtime.function import Function
 from modelwright.stages.package import accept
@@ -39,7 +40,7 @@ class Candidate:
     @property
     def graph_bytes(self) -> int:
         """Return the size of all graphs."""
-        return sum(map(len, self.body.graphs.values()))
+        return sum(map(size_bytes, self.body.graphs.values()))
 
     def as_json(self) -> dict[str, Any]:
         """Return what the candidate showed as JSON."""

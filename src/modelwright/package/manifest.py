@@ -1,0 +1,119 @@
+"""manifest.json: what a package says of itself, and whether that fits the files beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from modelwright.core.messages import PackageError, Problem, ProjectError
+from modelwright.core.signature import Signature
+from modelwright.package.checksums import SUMS, stays_inside
+
+FORMAT = 2  # 2 knows files and settings of the driver, and external data; packages of format 1 are read
+MANIFEST = "manifest.json"
+
+
+class FieldEntry(BaseModel):
+    """What a package holds for one field of its signature: its kind's state, as JSON and asset files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: str
+    state: dict[str, JsonValue]
+    assets: list[str] = []
+
+
+class Manifest(BaseModel):
+    """The contents of manifest.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    format: int
+    signature: str
+    driver: str
+    inputs: dict[str, FieldEntry]
+    outputs: dict[str, FieldEntry]
+    graphs: list[str]
+    files: list[str] = []
+    settings: dict[str, JsonValue] = {}
+    lineage: dict[str, str]
+    credits: dict[str, str] = {}
+    versions: dict[str, str]
+    threads: int = Field(ge=1)
+
+    def paths(self) -> set[str]:
+        """Return the path of every file that the manifest speaks of."""
+        fields = {**self.inputs, **self.outputs}
+        assets = {f"assets/{name}/{asset}" for name, entry in fields.items() for asset in entry.assets}
+        return {MANIFEST, *assets, *map(graph_path, self.graphs), *self.files}
+
+    def encoded(self) -> bytes:
+        """Return the file's bytes; equal manifests give equal bytes."""
+        text = json.dumps(self.model_dump(), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+        return f"{text}\n".encode()
+
+
+def graph_path(name: str) -> str:
+    """Return the path of a graph inside the package."""
+    return f"{name}.onnx"
+
+
+def is_data(path: str) -> bool:
+    """Return whether a path can be that of a file of the driver, which is mapped and not read as a whole."""
+    own = path in {MANIFEST, SUMS} or path.endswith(".onnx") or path.startswith("assets/")
+    return stays_inside(path) and not own
+
+
+def require_known_format(folder: Path) -> None:
+    """Raise PackageError for a newer format: asked before all else, since it may lay its files out otherwise."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (ValueError, RecursionError):
+        return  # what is wrong with it is said once it is known to be unaltered
+    found = manifest.get("format") if isinstance(manifest, dict) else None
+    if isinstance(found, int) and found > FORMAT:
+        problem = Problem("package.newer-format", where=str(folder), format=found, newest=FORMAT)
+        raise PackageError(problem)
+
+
+def parse(folder: Path, files: Mapping[str, bytes | memoryview]) -> Manifest:
+    """Return the manifest of a folder with these files; raises PackageError where they do not fit together."""
+    try:
+        manifest = Manifest.model_validate(json.loads(bytes(files[MANIFEST])))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise bad_manifest(folder, key=".".join(map(str, first["loc"])), error=first["msg"]) from None
+    except (ValueError, RecursionError) as error:
+        raise bad_manifest(folder, error=str(error)[:200]) from None
+    if manifest.format not in {1, FORMAT} or (manifest.format == 1 and (manifest.files or manifest.settings)):
+        raise bad_manifest(folder, format=manifest.format)
+    paths = manifest.paths()
+    there = set(files) - {SUMS}
+    if outside := sorted(path for path in paths if not stays_inside(path)):
+        raise bad_manifest(folder, outside=outside[0])
+    if absent := sorted(paths - there):
+        raise bad_manifest(folder, absent=absent[0])
+    if other := sorted(there - paths) or [path for path in manifest.files if not is_data(path)]:
+        raise bad_manifest(folder, other=other[0])
+    return manifest
+
+
+def signature_of(folder: Path, manifest: Manifest) -> Signature:
+    """Return the manifest's signature, whose fields are those that it lists; raises PackageError."""
+    try:
+        signature = Signature.parse(manifest.signature)
+    except ProjectError as error:
+        raise bad_manifest(folder, key="signature", error=error.problems[0].found) from None
+    for fields, entries in ((signature.inputs, manifest.inputs), (signature.outputs, manifest.outputs)):
+        if {field.name: field.kind for field in fields} != {name: e.kind for name, e in entries.items()}:
+            raise bad_manifest(folder, signature=str(signature))
+    return signature
+
+
+def bad_manifest(folder: Path, **values: Any) -> PackageError:
+    """Return the error of a manifest that does not describe the package."""
+    return PackageError(Problem("package.bad-manifest", where=str(folder / MANIFEST), **values))

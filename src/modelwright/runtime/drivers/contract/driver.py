@@ -1,0 +1,96 @@
+"""The facet `driver`: opens a body, and answers batches with it, in one part or in many.
+
+The order of calls:
+
+    running = driver.open(body, threads)     # once, when a package is loaded
+    parts = running.run(call)                # for each batch; nothing is computed yet
+    for part in parts: ...                   # computes as far as the next part
+    parts.close()                            # whoever asked has left: GeneratorExit is raised at the `yield`
+
+`run` is a generator. Every part is *the answer so far*: a later part replaces an earlier one, so that who reads
+slowly may skip parts, and text is not cut within a character. **The last part speaks of every row and is the
+answer.** A driver that computes everything at once yields that one part. `try … finally` around a `yield` frees
+what a batch holds, whether it ends, fails or is closed.
+
+    class Once(Running):
+        def run(self, call):
+            yield Part(self._answers(call.arrays))
+
+    class Decode(Running):
+        streams = True
+        def run(self, call):
+            for ids, done in self._tokens(call.arrays, call.options):       # ids: (n, length so far)
+                yield Part({"answer.ids": ids})
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from modelwright.core.json_types import JsonLike
+from modelwright.kinds.contract.common import Answer, Array
+from modelwright.package.body import Body
+
+
+@dataclass(frozen=True)
+class Call:
+    """A batch of n rows to answer.
+
+    arrays: what the kinds encoded, by `{input}.{array}`, the first axis of each is n; columns: the same rows
+    as canonical values, n by input (None: missing), for drivers that hand them on or look into them; options:
+    what the caller asks beside the inputs (`max_tokens`), which a driver that does not know it ignores.
+    """
+
+    arrays: Mapping[str, Array]
+    columns: Mapping[str, Sequence[Any]]  # values of whatever kind the input has
+    options: Mapping[str, JsonLike] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answer so far, to m rows of a call.
+
+    arrays: by `{output}.{array}`, (m, …), as the answers of the outputs' kinds are specified; answers: m answers
+    of each output that the driver decodes itself; rows: the places of these rows in the call, ascending (None:
+    all of them, so m = n).
+    """
+
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    answers: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
+    rows: Sequence[int] | None = None
+
+
+class Running(ABC):
+    """A body that was opened. Safe to use from several threads at once, each with calls of its own.
+
+    inputs: names of the arrays that it takes, `{input}.{array}`; an array that an export found to be without effect
+    may be left out. outputs: names of the arrays that it gives. decoded: outputs that it gives as answers.
+    streams: whether a call may have more than one part; then each request is a call of its own and shares no batch.
+    """
+
+    inputs: frozenset[str]
+    outputs: frozenset[str]
+    decoded: frozenset[str] = frozenset()
+    streams: ClassVar[bool] = False
+
+    @abstractmethod
+    def run(self, call: Call) -> Generator[Part, None, None]:
+        """Yield the parts of the answer to a batch. The answer to a row does not depend on the other rows.
+
+        What it raises fails the call; the message is logged where the package runs, and no caller sees it.
+        """
+
+
+class Driver(ABC):
+    """Opens bodies. Stateless."""
+
+    @abstractmethod
+    def open(self, body: Body, threads: int) -> Running:
+        """Open a body's graphs (`package.graphs.open_session`) with `threads` cores, and its files and settings.
+
+        `body.files` are mapped: read from their buffers (`numpy.frombuffer`) what is needed, when it is needed.
+        Raises PackageError where graphs, files or settings are not what the driver runs.
+        """

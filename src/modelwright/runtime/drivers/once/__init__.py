@@ -1,0 +1,1 @@
+"""The driver `once`: one pass through one graph."""

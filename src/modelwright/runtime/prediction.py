@@ -1,0 +1,50 @@
+"""What a function answered, as its caller reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelwright.kinds import value as value_of
+from modelwright.kinds.contract.common import Answer
+
+
+@dataclass(frozen=True, repr=False)
+class Prediction:
+    """What the function answered: `prediction.domain`, `prediction.confidence`, or all of it in `outputs`."""
+
+    outputs: Mapping[str, Answer]
+    kinds: Mapping[str, str] = field(default_factory=dict, compare=False)  # of the outputs, for JSON
+
+    @property
+    def confidence(self) -> float | None:
+        """Return the confidence; of several outputs the lowest, and None where none has any."""
+        known = [answer.confidence for answer in self.outputs.values() if answer.confidence is not None]
+        return min(known, default=None)
+
+    def as_json(self) -> dict[str, dict[str, Any]]:
+        """Return the outputs as the server answers them: `{"domain": {"value": …, "confidence": …}}`."""
+        return {
+            name: {"value": self._json(name, answer.value), "confidence": answer.confidence}
+            for name, answer in self.outputs.items()
+        }
+
+    def _json(self, name: str, value: Any) -> Any:
+        return value if value is None or name not in self.kinds else value_of(self.kinds[name]).to_json(value)
+
+    def __getattr__(self, name: str) -> Any:
+        # called only for names that are no attribute, so an output named `outputs` is reached through it
+        outputs = self.__dict__.get("outputs", {})
+        if name in outputs:
+            return outputs[name].value
+        raise AttributeError(f"no output {name!r}; the outputs are {', '.join(outputs)}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.outputs]
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={answer.value!r}" for name, answer in self.outputs.items()]
+        if self.confidence is not None:
+            parts.append(f"confidence={self.confidence:.2f}")
+        return f"Prediction({', '.join(parts)})"
