@@ -283,7 +283,7 @@ def outside_body() -> Body:
             path,
             save_as_external_data=True,
             location="big.bin",
-            size_threshold=20,
+            size_threshold=40,
             convert_attribute=False,
         )
         data = (path.parent / "big.bin").read_bytes()
