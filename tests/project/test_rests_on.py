@@ -1,0 +1,277 @@
+"""What a run rests on is said once: whatever changes a key, or what a run would print, voids the stamp as well."""
+
+import os
+import shutil
+import sqlite3
+
+import pytest
+import yaml
+from test_loop import declared, statuses, write_rows
+
+from modelwright import Project
+from modelwright.core.messages import catalog
+from modelwright.learners.base import Machine
+from modelwright.project.loop import context as loop_context
+from modelwright.project.loop import stamped
+from modelwright.runtime import machine
+from modelwright.storage.state.database import State
+
+SOURCES = {"source": ["data/*.csv", "more.csv"]}
+
+
+def project(folder, **changes):
+    file = folder / "modelwright.yaml"
+    file.write_text(yaml.safe_dump(declared(data=SOURCES, **changes)))
+    return Project(file)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return the folder of a project that was run once; two files by a pattern, one by a link."""
+    folder = tmp_path_factory.mktemp("rests")
+    (folder / "data").mkdir()
+    write_rows(folder / "data" / "a.csv", rows=500)
+    write_rows(folder / "b.csv", rows=900)
+    rows = (folder / "b.csv").read_text().splitlines(keepends=True)
+    (folder / "b.csv").write_text("".join(rows[:1] + rows[501:]))
+    (folder / "c.csv").write_text((folder / "b.csv").read_text())
+    (folder / "more.csv").symlink_to("b.csv")
+    assert project(folder).run().exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """Return a copy of it, with a stamp of its own."""
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy, symlinks=True)
+    project(copy).run()
+    assert is_stamped(copy)
+    return copy
+
+
+def is_stamped(folder):
+    return stamped.read(folder / "modelwright.yaml", "release", ()) is not None
+
+
+def test_a_new_file_that_matches_is_read(folder):
+    (folder / "data" / "notes.txt").write_text("no match")
+    assert is_stamped(folder)
+    write_rows(folder / "data" / "z.csv", rows=5)
+    assert not is_stamped(folder)
+    assert statuses(project(folder).run(to="data"))["data"] == "done"
+
+
+def test_a_link_that_points_elsewhere_is_seen(folder):
+    (folder / "more.csv").unlink()
+    (folder / "more.csv").symlink_to("c.csv")
+    assert not is_stamped(folder)
+
+
+def test_a_library_that_is_upgraded_is_seen(folder, tmp_path, monkeypatch):
+    (tmp_path / "site" / "polars-999.0.dist-info").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert not is_stamped(folder)
+    why = {row.name: row.why for row in project(folder).check().stages}
+    assert "polars" in why["plan"] or "polars" in why["learn"]
+
+
+def test_another_language_prints_other_words(folder, monkeypatch):
+    monkeypatch.setattr(catalog, "preferred", lambda environment: "zh")
+    assert not is_stamped(folder)
+
+
+def test_where_a_mirror_is_named_is_seen(folder, monkeypatch):
+    monkeypatch.setenv("MODELWRIGHT_MIRROR", str(folder))
+    assert not is_stamped(folder)
+
+
+def test_code_that_changed_is_seen(folder, monkeypatch, tmp_path):
+    import modelwright
+
+    code = os.path.join(os.path.dirname(modelwright.__file__), "stages", "data", "stage.py")
+    record = (folder / ".modelwright" / "stamp.json").read_text()
+    assert os.path.dirname(modelwright.__file__) in record
+    assert "stages/data/stage.py" in record
+    assert os.path.isfile(code)
+
+
+# -- the state -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["sqlite:///{}", "{}", "elsewhere.db"])
+def test_a_rollback_in_a_database_elsewhere_is_seen(folder, tmp_path, form):
+    state = form.format(tmp_path / "elsewhere.db")
+    path = tmp_path / "elsewhere.db" if "{}" in form else folder / "elsewhere.db"
+    first = project(folder, state=state).run()
+    assert path.is_file()
+    assert not (first.problems or first.exit_code)
+    project(folder, state=state).run()
+    assert is_stamped(folder)
+    State.open(path).note("someone", "key.changed", {})
+    assert not is_stamped(folder)
+
+
+def test_a_rollback_is_seen_by_the_next_run(folder):
+    other = Project(folder / "modelwright.yaml", ["learn.seed=9"]).run()
+    assert other.version == 2
+    Project(folder / "modelwright.yaml", ["learn.seed=9"]).run()
+    assert stamped.read(folder / "modelwright.yaml", "release", ["learn.seed=9"]) is not None
+    project(folder).rollback()
+    assert stamped.read(folder / "modelwright.yaml", "release", ["learn.seed=9"]) is None
+    again = Project(folder / "modelwright.yaml", ["learn.seed=9"]).run()
+    assert "version 1 is in production" in again.stages[-1].why
+
+
+def test_a_run_that_rests_on_a_server_leaves_no_stamp(folder, monkeypatch):
+    """To ask a server would need its driver, and a connection for every run with nothing to do."""
+    monkeypatch.setattr(State, "file", property(lambda self: None))
+    assert project(folder).run().exit_code == 0
+    assert not is_stamped(folder)
+    project(folder).run(to="package")
+    assert stamped.read(folder / "modelwright.yaml", "package", ()) is not None, (
+        "no row of the state was read"
+    )
+
+
+# -- another machine -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["cores", "instruction set"])
+def elsewhere(request, monkeypatch):
+    here = machine.cores(), machine.instruction_set()
+    cores, instructions = (here[0] + 1, here[1]) if request.param == "cores" else (here[0], "another")
+    monkeypatch.setattr(machine, "cores", lambda *_: cores)
+    monkeypatch.setattr(machine, "instruction_set", lambda *_: instructions)
+    monkeypatch.setattr(loop_context, "this_machine", lambda: Machine(cores, 8 * 10**9, instructions))
+
+
+def test_on_another_machine_a_run_does_nothing_and_says_so(folder, elsewhere):
+    assert not is_stamped(folder)
+    before = Project(folder / "modelwright.yaml").versions()
+    result = Project(folder / "modelwright.yaml").run()
+    assert result.exit_code == 0
+    assert set(statuses(result).values()) == {"cached"}
+    assert any("run --replan" in line for line in (*result.notes, *result.next_steps))
+    assert any("this machine has" in note for note in result.notes)
+    assert Project(folder / "modelwright.yaml").versions() == before
+
+
+def test_on_another_machine_nothing_is_made_evaluated_or_released(folder, elsewhere):
+    shutil.rmtree(folder / ".modelwright" / "objects" / "package")
+    result = Project(folder / "modelwright.yaml", ["release.allow_inconclusive=true"]).run()
+    assert result.exit_code == 0
+    assert statuses(result) == {"data": "cached", "plan": "cached", "learn": "cached"}
+    assert result.version is None
+    told = {row.name: (row.status, row.why) for row in Project(folder / "modelwright.yaml").check().stages}
+    assert told["package"][0] == "would run"
+    assert "this machine has" in told["package"][1]
+
+
+def test_on_another_machine_a_replan_makes_a_plan_for_it(folder, elsewhere):
+    result = Project(folder / "modelwright.yaml").run(to="plan", replan=True)
+    why = {row.name: row.why for row in result.stages}
+    assert why == {"data": "", "plan": "--replan"}
+    assert not any("this machine has" in note for note in result.notes)
+    again = Project(folder / "modelwright.yaml").run(to="plan")
+    assert statuses(again)["plan"] == "cached"
+    assert not any("this machine has" in note for note in again.notes)
+
+
+def test_stated_threads_are_the_same_on_any_machine(folder, monkeypatch):
+    Project(folder / "modelwright.yaml", ["learn.threads=1"]).run(to="plan")
+    found = Machine(64, 8 * 10**9, machine.instruction_set())
+    monkeypatch.setattr(loop_context, "this_machine", lambda: found)
+    result = Project(folder / "modelwright.yaml", ["learn.threads=1"]).run(to="plan")
+    assert not any("this machine has" in note for note in result.notes)
+
+
+# -- evaluations ---------------------------------------------------------------------------------------------
+
+
+def rows_of(folder, table):
+    with sqlite3.connect(folder / ".modelwright" / "state.db") as database:
+        found = database.execute(f"SELECT * FROM {table}").fetchall()
+    database.close()
+    return found
+
+
+def test_check_after_a_package_registers_no_evaluation(folder):
+    changed = ["learn.seed=5"]
+    Project(folder / "modelwright.yaml", changed).run(to="package")
+    before = rows_of(folder, "evaluations")
+    report = Project(folder / "modelwright.yaml", changed).check()
+    assert {row.name: row.status for row in report.stages}["evaluate"] == "would run"
+    assert rows_of(folder, "evaluations") == before
+    assert len(before) == 1
+    Project(folder / "modelwright.yaml", changed).run(to="evaluate")
+    assert len(rows_of(folder, "evaluations")) == 2
+    Project(folder / "modelwright.yaml", changed).run(to="evaluate", start="evaluate")
+    assert len(rows_of(folder, "evaluations")) == 2, "the same package is counted once"
+
+
+def test_an_evaluation_that_was_killed_is_counted_once(folder, monkeypatch):
+    """It may have shown what the test rows say, so it counts, and its package keeps the number."""
+    from modelwright.stages.evaluate import stage
+
+    def killed(*_, **__):
+        assert len(rows_of(folder, "evaluations")) == 2, "it is counted before a test row is read"
+        raise KeyboardInterrupt
+
+    changed = ["learn.seed=6"]
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "_read", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Project(folder / "modelwright.yaml", changed).run(to="evaluate")
+    assert len(rows_of(folder, "evaluations")) == 2
+    assert statuses(Project(folder / "modelwright.yaml", changed).run(to="evaluate"))["evaluate"] == "done"
+    assert len(rows_of(folder, "evaluations")) == 2
+
+
+def test_an_evaluation_of_another_package_meanwhile_moves_the_number(folder, monkeypatch):
+    from modelwright.project.loop import table
+
+    changed = ["learn.seed=7"]
+    built = []
+
+    def build(context):
+        step = table._evaluate(context)
+        if not built:  # another run comes between building this step and running it
+            context.state.register_evaluation(context.part("data", "test").digest, "other package")
+        built.append(step.arguments["look"] if "look" in step.arguments else step.arguments["evaluation"])
+        return step
+
+    monkeypatch.setitem(table.TABLE, "evaluate", build)
+    result = Project(folder / "modelwright.yaml", changed).run(to="evaluate")
+    assert statuses(result)["evaluate"] == "done"
+    assert built == [2, 3]
+    assert sorted(row[2] for row in rows_of(folder, "evaluations")) == [1, 2, 3]
+
+
+def test_evaluations_are_counted_again_where_the_state_was_lost(folder):
+    (folder / ".modelwright" / "state.db").unlink()
+    result = Project(folder / "modelwright.yaml").run(to="evaluate")
+    assert statuses(result)["evaluate"] == "cached"
+    assert len(rows_of(folder, "evaluations")) == 1
+
+
+# -- what is kept --------------------------------------------------------------------------------------------
+
+
+def test_a_result_of_another_layout_is_not_kept(folder):
+    objects = folder / ".modelwright" / "objects"
+    sealed = next(objects.glob("plan/*/choice"))
+    sealed.parent.chmod(0o755)
+    text = sealed.parent / "artifact.json"
+    text.chmod(0o644)
+    text.write_text(text.read_text().replace('"choice', '"decision'))
+    sealed.rename(sealed.with_name("decision"))
+    result = Project(folder / "modelwright.yaml", ["learn.seed=8"]).run(to="plan", keep=["plan"])
+    assert result.exit_code == 1
+    assert result.problems[0].id in {"store.other-layout", "store.nothing-to-keep"}
+
+
+def test_evidence_about_another_package_is_not_kept(folder):
+    Project(folder / "modelwright.yaml", ["learn.seed=10"]).run(to="package")
+    result = Project(folder / "modelwright.yaml", ["learn.seed=10"]).run(to="evaluate", keep=["evaluate"])
+    assert [one.id for one in result.problems] == ["store.other-evidence"]
