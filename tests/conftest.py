@@ -1,9 +1,22 @@
-"""What all tests share: gold files, the texts that people read."""
+"""What all tests share: one profile of Hypothesis for CI, and gold files, the texts that people read."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Where CI is set, the same examples every time, however slow the machine; elsewhere, new ones each time. A test
+# that fails prints what makes it fail again.
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+settings.register_profile("developer", deadline=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 pytest_plugins = ["serving_fixtures"]
 GOLD = Path(__file__).parent / "gold"

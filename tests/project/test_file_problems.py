@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelwright.cli.problems import worded
+from modelwright.cli.problem_texts import worded
 from modelwright.core.messages import ProjectError
 from modelwright.project.declaration import file
 

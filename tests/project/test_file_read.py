@@ -12,7 +12,7 @@ from modelwright.core.messages import ProjectError
 from modelwright.project.declaration import file
 from modelwright.project.declaration.checks import option_names
 from modelwright.project.declaration.find import FILE_NAME, find, nearest
-from modelwright.project.declaration.schema import schema
+from modelwright.project.declaration.json_schema import schema
 
 GOOD = 'function: "route(question: text) -> domain: category"\ndata: {source: x.csv}\n'
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from modelwright.cli import quick
-from modelwright.cli.problems import report
+from modelwright.cli.problem_texts import report
 from modelwright.core import messages
 from modelwright.core.exit_codes import Exit
 from modelwright.core.messages import GateError, ModelwrightError

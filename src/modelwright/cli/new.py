@@ -144,7 +144,7 @@ def _template() -> str:
 
 
 def _write_schema(path: Path) -> None:
-    from modelwright.project.declaration.schema import schema
+    from modelwright.project.declaration.json_schema import schema
 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from modelwright.cli.problems import report
+from modelwright.cli.problem_texts import report
 
 
 def print_result(result: Any, *, as_json: bool) -> None:

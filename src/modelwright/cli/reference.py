@@ -35,7 +35,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Return every generated page by file name."""
-    from modelwright.project.declaration.schema import schema
+    from modelwright.project.declaration.json_schema import schema
 
     return {
         "project-file.md": _project_file(),
@@ -68,7 +68,7 @@ def _current(name: str, text: str, check: bool) -> bool:
 
 
 def _project_file() -> str:
-    from modelwright.project.declaration.schema import schema
+    from modelwright.project.declaration.json_schema import schema
 
     made = schema()
     return _page(
@@ -147,7 +147,7 @@ def _default(value: Mapping[str, Any]) -> str:
 def _commands() -> str:
     import typer
 
-    from modelwright.cli.app import PANELS
+    from modelwright.cli.typer_app import PANELS
     from modelwright.cli.verbs import app
 
     group = typer.main.get_command(app)

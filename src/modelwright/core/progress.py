@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
-class Task(Protocol):
+class ProgressTask(Protocol):
     """One piece of work under way."""
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
@@ -17,7 +17,7 @@ class Task(Protocol):
 class Progress(Protocol):
     """Receives what work is under way."""
 
-    def task(self, title: str, total: int | None = None) -> AbstractContextManager[Task]:
+    def task(self, title: str, total: int | None = None) -> AbstractContextManager[ProgressTask]:
         """Open a task of `total` steps (None: unknown) for the length of a `with` block."""
 
     def say(self, line: str) -> None:
@@ -33,7 +33,7 @@ class Silent:
     """A Progress that shows nothing."""
 
     @contextmanager
-    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+    def task(self, title: str, total: int | None = None) -> Iterator[ProgressTask]:
         """Open a task that nobody sees."""
         yield _SilentTask()
 

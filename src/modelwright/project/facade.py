@@ -30,10 +30,10 @@ from modelwright.project.loop.stage_names import DATA, RELEASE
 from modelwright.project.loop.table import TABLE
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
-from modelwright.project.results.checking import check_report
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import Answered, MonitorReport, StatusReport
 from modelwright.project.results.machine_results import DoctorReport, GcReport
+from modelwright.project.results.proofs import check_report
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show

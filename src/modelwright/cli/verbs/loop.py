@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelwright.cli.app import LOOP, SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
+from modelwright.cli.typer_app import LOOP, SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
 
 
 class Stage(StrEnum):

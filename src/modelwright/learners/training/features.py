@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from modelwright.core.progress import Task
+from modelwright.core.progress import ProgressTask
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import checkpoint as _checkpoint
 from modelwright.learners.training.encoded_rows import Rows
@@ -16,7 +16,7 @@ BATCH = 64
 BLOCK = 16  # batches a file; a kill loses at most one block
 
 
-def features(network: Network, rows: Rows, scratch: Path, task: Task) -> Tensor:
+def features(network: Network, rows: Rows, scratch: Path, task: ProgressTask) -> Tensor:
     """Return the features (n, width) of all rows, reusing the blocks that an earlier run left in `scratch`."""
     network.eval()
     batches = rows.by_length(BATCH)

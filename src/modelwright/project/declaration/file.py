@@ -18,7 +18,7 @@ from modelwright.gateway.config import ServeConfig
 from modelwright.project.declaration import checks, overrides
 from modelwright.project.declaration import problems as wording
 from modelwright.project.declaration.find import FILE_NAME, find
-from modelwright.project.declaration.yaml_lines import MAX_BYTES, Document, dotted, read_document
+from modelwright.project.declaration.yaml_lines import MAX_BYTES, YamlDocument, dotted, read_document
 from modelwright.project.declaration.yaml_lines import Path as KeyPath
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.evaluate.config import EvaluateConfig
@@ -144,7 +144,7 @@ def from_mapping(
     mapping: Mapping[str, Any], settings: Sequence[str] = (), folder: Path | None = None
 ) -> Opened:
     """Read a project from a dict with a file's content; the places of problems are keys (`data.sorce`)."""
-    document = Document(_plain(mapping))
+    document = YamlDocument(_plain(mapping))
     return _opened(
         document,
         overrides.read(settings),
@@ -155,7 +155,7 @@ def from_mapping(
 
 
 def _opened(
-    document: Document,
+    document: YamlDocument,
     changes: Sequence[overrides.Override],
     folder: Path,
     path: Path | None,
@@ -255,6 +255,6 @@ def _unreadable(path: Path) -> Problem | None:
     )
 
 
-def _not_a_mapping(document: Document, name: str) -> Problem:
+def _not_a_mapping(document: YamlDocument, name: str) -> Problem:
     given = None if document.value is None else shown(document.value)
     return Problem("project.not-a-mapping", where=name, given=given)

@@ -33,7 +33,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 @dataclass(frozen=True)
-class Document:
+class YamlDocument:
     """A document as plain Python (dict, list, str, int, float, bool, None).
 
     `lines` gives the line (from 1) of every key and list item; `texts` gives every plain scalar as written,
@@ -57,7 +57,7 @@ class _TooLarge(Exception):  # noqa: N818 - leaves a deep walk; never seen outsi
     pass
 
 
-def read_document(text: str, name: str) -> Document:
+def read_document(text: str, name: str) -> YamlDocument:
     """Read one YAML document; raises ProjectError for a syntax error, or one that is too large or deep.
 
     `name` is what the places begin with (`modelwright.yaml:12`).
@@ -75,7 +75,7 @@ def read_document(text: str, name: str) -> Document:
         value = reader.read(root, ()) if root is not None else None
     except _TooLarge:
         raise ProjectError(_too_large(name)) from None
-    return Document(value, reader.lines, reader.texts, tuple(reader.problems))
+    return YamlDocument(value, reader.lines, reader.texts, tuple(reader.problems))
 
 
 def plain(text: str) -> Any:

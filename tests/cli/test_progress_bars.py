@@ -4,7 +4,7 @@ import io
 import os
 import pty
 
-from modelwright.cli.progress import Lines, OnTerminal, shown
+from modelwright.cli.progress_bars import Lines, OnTerminal, shown
 
 
 class Clock:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from modelwright.core.progress import Progress, Task
+from modelwright.core.progress import Progress, ProgressTask
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -52,7 +52,7 @@ class Lines:
         self.stream, self.every_s, self.clock = stream, every_s, clock
 
     @contextmanager
-    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+    def task(self, title: str, total: int | None = None) -> Iterator[ProgressTask]:
         """Open a task; it prints a line every few seconds, so that short ones print none."""
         yield _Line(self, title, total)
 
@@ -81,7 +81,7 @@ class OnTerminal:
         self._open = 0
 
     @contextmanager
-    def task(self, title: str, total: int | None = None) -> Iterator[Task]:
+    def task(self, title: str, total: int | None = None) -> Iterator[ProgressTask]:
         """Show a bar for the length of the block."""
         bars = self._started()
         task = bars.add_task(title, total=total, note="")

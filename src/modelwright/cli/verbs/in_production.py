@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelwright.cli.app import SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
+from modelwright.cli.typer_app import SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
 
 
 @app.command(rich_help_panel=START)

@@ -105,7 +105,7 @@ def _options(
 
 def opened(project: Path | None, settings: list[str] | None) -> Project:
     """Return the project that `--project` names, or the nearest upwards, with `--set` applied."""
-    from modelwright.cli.progress import shown
+    from modelwright.cli.progress_bars import shown
     from modelwright.project.declaration.find import find
 
     path = project or find(Path.cwd())

@@ -1,13 +1,12 @@
-"""Verbs for the history of a function and for this machine: versions, show, diff, rollback, doctor, gc."""
+"""Verbs for the history of a function: versions, show, diff, rollback."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from modelwright.cli.app import HISTORY, MACHINE, AsJson, ProjectPath, Settings, app, finish, opened
+from modelwright.cli.typer_app import HISTORY, AsJson, ProjectPath, Settings, app, finish, opened
 
 
 @app.command(rich_help_panel=HISTORY)
@@ -52,23 +51,3 @@ def rollback(
 ) -> None:
     """Go back to an earlier version."""
     finish(opened(project, settings).rollback(to=to), as_json)
-
-
-@app.command(rich_help_panel=MACHINE)
-def doctor(project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False) -> None:
-    """Say what is missing on this machine; works without a project."""
-    from modelwright.project.declaration.find import nearest
-
-    here = Path.cwd()
-    if project is None and nearest(here) is None:
-        from modelwright.project.results import doctor as machine
-
-        finish(machine.doctor(here), as_json)
-    else:
-        finish(opened(project, settings).doctor(), as_json)
-
-
-@app.command(rich_help_panel=MACHINE)
-def gc(project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False) -> None:
-    """Free space: remove what no version and no run needs."""
-    finish(opened(project, settings).gc(), as_json)
