@@ -16,7 +16,7 @@ from modelwright.cli.verbs.loop import Stage
 from modelwright.core.messages import GateError, Problem, ProjectError
 from modelwright.project.results.live_results import Answered
 from modelwright.project.results.run_result import RunResult
-from modelwright.project.results.table_rows import RequirementRow, StageRow
+from modelwright.project.results.table_rows import RequirementRow, StageRow, WarningRow
 
 VERBS = ["new", "check", "run", "serve", "data", "plan", "learn", "package", "evaluate", "release", "predict"]
 VERBS += ["status", "monitor", "versions", "show", "diff", "rollback", "doctor", "gc"]
@@ -57,7 +57,15 @@ def result(verdict="met", problems=()):
         "accuracy >= 0.9", "accuracy", ">= 0.9", "test", 0.93, 0.91, 0.95, 500, verdict, unit="%"
     )
     status = "failed" if problems else "done"
-    return RunResult("f", 1, "ab" * 32, (StageRow("data", status, 1.5, "new"),), (row,), problems=problems)
+    return RunResult(
+        "f",
+        1,
+        "ab" * 32,
+        (StageRow("data", status, 1.5, "new"),),
+        (row,),
+        problems=problems,
+        warnings=(WarningRow("data", "data.repeats", None, 12, "12 rows", "look"),),
+    )
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -179,6 +187,7 @@ def test_run_json_is_the_object_of_the_design(standing, monkeypatch, capsys):
                 "needed": None,
             }
         ],
+        "warnings": [{"id": "data.repeats", "column": None, "count": 12, "fix": "look", "text": "12 rows"}],
     }
 
 

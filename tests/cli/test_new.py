@@ -36,7 +36,7 @@ def test_the_wheel_carries_the_examples():
 def test_an_unknown_example_makes_nothing(tmp_path):
     with pytest.raises(ProjectError) as caught:
         make(tmp_path / "p", "insurance-routng")
-    assert caught.value.problems[0].next_step == "did you mean 'insurance-routing'?"
+    assert caught.value.problems[0].next_step == "did you mean `insurance-routing`?"
     assert not (tmp_path / "p").exists()
 
 

@@ -13,7 +13,10 @@ NO_VALUE = {"where", "id"}  # parameters of every message, that no text shows
 
 @dataclass(frozen=True)
 class Call:
-    """One `Problem("id", name=…)`: `open_ended` where it passes `**values` on, `texts` where it words itself."""
+    """One `Problem("id", name=…)`: `open_ended` where it passes `**values` on, `texts` where it words itself.
+
+    `id` is None where it is no literal: then it comes from a table of literals, or begins with `prefix`.
+    """
 
     id: str | None
     place: str
@@ -22,6 +25,8 @@ class Call:
     constants: tuple[tuple[str, object], ...]
     open_ended: bool
     texts: bool
+    prefix: str | None = None
+    from_table: bool = False
 
 
 def calls():
@@ -50,4 +55,20 @@ def _call(node, kind, path):
         open_ended=any(word.arg is None for word in node.keywords)
         or any(isinstance(a, ast.Starred) for a in node.args),
         texts=bool(transition),
+        prefix=first.values[0].value if isinstance(first, ast.JoinedStr) and _begins(first) else None,
+        from_table=isinstance(first, ast.Subscript),
     )
+
+
+def _begins(text):
+    return isinstance(text.values[0], ast.Constant)
+
+
+def literals():
+    """Return every text that stands in the source as a literal."""
+    return {
+        node.value
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }

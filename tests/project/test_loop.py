@@ -286,7 +286,7 @@ def test_another_choice_of_inputs_is_another_look_at_the_same_rows(tmp_path):
     for inputs in ({"income": "number", "job": "category"}, {"income": "number"}):
         function = {"name": "grade", "inputs": inputs, "outputs": {"risk": "category"}}
         project = Project(declared(function=function, data=data), folder=tmp_path)
-        before = project.check().looks
+        before = project.check().evaluations
         version = project.run(to="evaluate").version
         seen.append((before, project.show(str(version)).data["look"]))
     assert seen == [(0, 1), (1, 2)]

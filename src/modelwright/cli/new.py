@@ -6,10 +6,10 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import modelwright
-from modelwright.core.messages import Problem, ProjectError, did_you_mean
+from modelwright.core.json_types import Json
+from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mean
 from modelwright.project.declaration.find import FILE_NAME
 
 SCHEMA = Path(".modelwright") / "modelwright.schema.json"
@@ -55,7 +55,7 @@ class Made:
     files: tuple[str, ...]
     next_steps: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return what was made as JSON."""
         return {"folder": self.folder, "files": list(self.files), "next_steps": list(self.next_steps)}
 
@@ -70,7 +70,7 @@ def make(folder: Path, example: str | None = None) -> Made:
         (folder / "data").mkdir(exist_ok=True)
         (folder / "data" / "README.txt").write_text(HINT, encoding="utf-8")
         _write_schema(folder / SCHEMA)
-        edit = f"edit {folder / FILE_NAME}, and put your examples into {folder / 'data'}"
+        edit = str(Phrase("next.edit", file=str(folder / FILE_NAME), folder=str(folder / "data")))
         return Made(
             str(folder),
             (FILE_NAME, "data/README.txt", SCHEMA.as_posix()),
@@ -98,15 +98,12 @@ def examples() -> dict[str, Path]:
 def _example(name: str) -> Path:
     known = examples()
     if name not in known:
-        near = did_you_mean(name, list(known))
         raise ProjectError(
             Problem(
                 "new.unknown-example",
-                "--from names an example",
-                f"`{name}`",
-                f"did you mean '{near}'?"
-                if near
-                else f"choose one of: {', '.join(known) or 'none installed'}",
+                name=name,
+                near=did_you_mean(name, list(known)),
+                known=list(known) or None,
             )
         )
     return known[name]
@@ -114,20 +111,9 @@ def _example(name: str) -> Path:
 
 def _refuse(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        found = "a file"
-    elif (folder / FILE_NAME).exists():
-        found = f"a project ({FILE_NAME})"
-    else:
-        return
-    raise ProjectError(
-        Problem(
-            "new.exists",
-            "`new` overwrites nothing",
-            f"{found} at {folder}",
-            "choose another folder",
-            str(folder),
-        )
-    )
+        raise ProjectError(Problem("new.exists", where=str(folder), file=True))
+    if (folder / FILE_NAME).exists():
+        raise ProjectError(Problem("new.exists", where=str(folder), file=False))
 
 
 def _belongs(path: Path, source: Path) -> bool:

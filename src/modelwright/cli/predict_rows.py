@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import DataError, Problem
 
-Row = Mapping[str, Any]
+Row = Mapping[str, str]
 
 
 def from_words(words: Sequence[str]) -> Row:
@@ -18,26 +18,15 @@ def from_words(words: Sequence[str]) -> Row:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name.strip():
-            problems.append(
-                Problem(
-                    "predict.word-form",
-                    "an input is written NAME=VALUE",
-                    f"`{word}`",
-                    'for example: question="Does Medicare cover dental?"',
-                )
-            )
+            problems.append(Problem("predict.word-form", word=word))
         elif name.strip() in row:
-            problems.append(
-                Problem(
-                    "predict.word-twice", "an input is given once", f"`{name.strip()}` twice", "remove one"
-                )
-            )
+            problems.append(Problem("predict.word-twice", name=name.strip()))
         row[name.strip()] = value
     if problems:
         raise DataError(problems)
     return row
 
 
-def as_line(value: Any) -> str:
+def as_line(value: JsonLike) -> str:
     """Return a value as one JSON line."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatch
-from typing import Any
 
 from rich.console import Console
 
 from modelwright.cli import tables
 from modelwright.cli.new import Made
+from modelwright.core.messages import Phrase
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import Answered, MonitorReport, StatusReport
@@ -18,13 +18,13 @@ from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
 
 
-def show(result: Any) -> None:
+def show(result: object) -> None:
     """Print a result on stdout."""
     screen(result, tables.console())
 
 
 @singledispatch
-def screen(result: Any, out: Console) -> None:
+def screen(result: object, out: Console) -> None:
     """Print one result."""
     raise NotImplementedError(f"no screen for a {type(result).__name__}")
 
@@ -33,10 +33,10 @@ def screen(result: Any, out: Console) -> None:
 def _(result: RunResult, out: Console) -> None:
     tables.stages(out, result.stages)
     tables.requirements(out, result.requirements)
-    version = f"version {result.version}" if result.version is not None else ""
-    package = f"package {result.package[:12]}" if result.package else ""
-    if version or package:
-        _lines(out, ["", f"{result.function}: {', '.join(filter(None, (version, package)))}"])
+    package = result.package[:12] if result.package else None
+    if result.version is not None or package:
+        made = Phrase("screen.made", function=result.function, version=result.version, package=package)
+        _lines(out, ["", made])
     _after(out, result.notes, result.next_steps)
 
 
@@ -44,8 +44,8 @@ def _(result: RunResult, out: Console) -> None:
 def _(result: CheckReport, out: Console) -> None:
     _lines(out, [result.signature])
     if result.rows:
-        counts = ", ".join(f"{name} {count:,}" for name, count in result.rows.items())
-        _lines(out, [f"rows: {counts}; packages judged on this test set so far: {result.looks}"])
+        counts = [Phrase("screen.rows", split=name, count=count) for name, count in result.rows.items()]
+        _lines(out, [Phrase("screen.data", counts=counts, evaluations=result.evaluations)])
     out.print()
     tables.stages(out, result.stages)
     out.print()
@@ -61,33 +61,38 @@ def _(result: Versions, out: Console) -> None:
     if rows:
         tables.plain(out, ("version", "state", "made", "package", ""), rows)
     else:
-        _lines(out, [f"{result.function} has no version yet"])
+        _lines(out, [Phrase("screen.no-version", function=result.function)])
     _after(out, (), result.next_steps)
 
 
 @screen.register
 def _(result: ReleaseResult, out: Console) -> None:
-    version = f"version {result.version}" if result.version is not None else "the release is"
-    before = f", before it version {result.previous}" if result.previous is not None else ""
-    _lines(out, [f"{result.function}: {version} {result.state} ({result.strategy}{before})"])
+    said = Phrase(
+        "screen.release",
+        function=result.function,
+        version=result.version,
+        state=tables.word(result.state),
+        strategy=result.strategy,
+        previous=result.previous,
+    )
+    _lines(out, [said])
     tables.requirements(out, result.requirements)
     _after(out, result.notes, result.next_steps)
 
 
 @screen.register
 def _(result: StatusReport, out: Console) -> None:
-    live = f"version {result.version} in production" if result.version is not None else "nothing released yet"
-    _lines(out, [f"{result.function}: {live}"])
+    _lines(out, [Phrase("screen.production", function=result.function, version=result.version)])
     tables.status(out, result)
     if result.alerts:
-        _lines(out, ["", *(f"ALERT {alert}" for alert in result.alerts)])
+        _lines(out, ["", *(Phrase("screen.alert", alert=alert) for alert in result.alerts)])
     _after(out, result.notes, result.next_steps)
 
 
 @screen.register
 def _(result: MonitorReport, out: Console) -> None:
     window = tables.seconds(result.window_s)
-    _lines(out, [f"{result.function}: {result.requests:,} requests in the last {window}"])
+    _lines(out, [Phrase("screen.window", function=result.function, count=result.requests, window=window)])
     tables.requirements(out, result.requirements)
     if result.drift:
         out.print()
@@ -106,19 +111,19 @@ def _(result: ShowReport, out: Console) -> None:
     if result.text:
         _lines(out, ["", *result.text.splitlines()])
     if result.path:
-        _lines(out, ["", f"lies at {result.path}"])
+        _lines(out, ["", Phrase("screen.path", path=result.path)])
 
 
 @screen.register
 def _(result: DiffReport, out: Console) -> None:
     _lines(out, [f"{result.a} → {result.b}"])
     for heading, rows in result.changes.items():
-        _lines(out, ["", heading])
+        _lines(out, ["", tables.heading(heading)])
         tables.plain(
             out, ("", result.a, result.b, ""), [(row.what, row.before, row.after, row.note) for row in rows]
         )
     if not any(result.changes.values()):
-        _lines(out, ["no difference"])
+        _lines(out, [Phrase("screen.no-difference")])
     _after(out, result.notes, ())
 
 
@@ -128,7 +133,7 @@ def _(result: Answered, out: Console) -> None:
     for name, answer in result.outputs.items():
         value, confidence = answer.get("value"), answer.get("confidence")
         sure = f"{confidence:.3f}" if confidence is not None else "–"
-        rows.append((name, "(no answer)" if value is None else str(value), sure))
+        rows.append((name, str(Phrase("screen.no-answer")) if value is None else str(value), sure))
     tables.plain(out, ("output", "value", "confidence"), rows)
 
 
@@ -140,14 +145,20 @@ def _(result: DoctorReport, out: Console) -> None:
 
 @screen.register
 def _(result: GcReport, out: Console) -> None:
-    removed = f"removed {result.removed:,} sealed results ({tables.size(result.freed_bytes)})"
-    _lines(out, [f"{removed}; kept {result.kept:,} ({tables.size(result.kept_bytes)})"])
+    said = Phrase(
+        "screen.freed",
+        removed=result.removed,
+        freed=tables.size(result.freed_bytes),
+        kept=result.kept,
+        size=tables.size(result.kept_bytes),
+    )
+    _lines(out, [said])
     _after(out, result.notes, ())
 
 
 @screen.register
 def _(result: Made, out: Console) -> None:
-    _lines(out, [f"made {result.folder}:", *(f"  {name}" for name in result.files)])
+    _lines(out, [Phrase("screen.new", folder=result.folder), *(f"  {name}" for name in result.files)])
     _after(out, (), result.next_steps)
 
 
@@ -155,9 +166,9 @@ def _after(out: Console, notes: Sequence[str], next_steps: Sequence[str]) -> Non
     if notes:
         _lines(out, ["", *notes])
     if next_steps:
-        _lines(out, ["", "Next:", *(f"  {step}" for step in next_steps)])
+        _lines(out, ["", Phrase("screen.next"), *(f"  {step}" for step in next_steps)])
 
 
-def _lines(out: Console, lines: Sequence[str]) -> None:
+def _lines(out: Console, lines: Sequence[object]) -> None:
     for line in lines:
-        out.print(line, markup=False, soft_wrap=not out.is_terminal)
+        out.print(str(line), markup=False, soft_wrap=not out.is_terminal)

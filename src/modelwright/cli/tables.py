@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from modelwright.core.messages import Phrase
 from modelwright.core.units import SYMBOLS, Unit, format_quantity
 from modelwright.project.results.check_report import CheckReport, ProofRow
 from modelwright.project.results.live_results import StatusReport, StatusRow, TrafficRow
@@ -58,7 +59,7 @@ def interval(row: RequirementRow) -> str:
     if row.low is None or row.high is None:
         return "–"
     if row.low == row.high:
-        return "exact"
+        return str(Phrase("screen.exact"))
     (low, _, symbol), high = number(row.low, row).partition(" "), number(row.high, row)
     shared = symbol == high.partition(" ")[2]
     return f"[{low if shared else number(row.low, row)}, {high}]"
@@ -74,6 +75,16 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 10 else format_quantity(round(value), Unit.SECONDS)
 
 
+def heading(name: str) -> str:
+    """Return the heading of a column or a section, in the reader's language."""
+    return str(Phrase("screen.heading", name=name)) if name else ""
+
+
+def word(name: str) -> str:
+    """Return a word that results and JSON say (`met`, `done`, `live`, `would run`), in the reader's language."""
+    return str(Phrase("screen.word", word=name))
+
+
 def requirements(out: Console, rows: Sequence[RequirementRow]) -> None:
     """Print the requirement table: requirement, bar, value, interval, n, verdict, needed."""
     if not rows:
@@ -81,7 +92,7 @@ def requirements(out: Console, rows: Sequence[RequirementRow]) -> None:
     out.print()
     _records(out, rows) if out.width < NARROW else _as_table(out, rows)
     if any(map(_is_allowed, rows)):
-        out.print("* release.allow_inconclusive lets it pass", style="dim")
+        out.print(str(Phrase("screen.allowed")), style="dim", markup=False)
 
 
 def _as_table(out: Console, rows: Sequence[RequirementRow]) -> None:
@@ -94,7 +105,7 @@ def _as_table(out: Console, rows: Sequence[RequirementRow]) -> None:
         table.add_row(
             escape(row.subject),
             escape(row.bar),
-            row.phase,
+            word(row.phase),
             number(row.value, row),
             escape(interval(row)),
             f"{row.n:,}",
@@ -122,7 +133,7 @@ def proofs(out: Console, report: CheckReport) -> None:
     for row in report.proofs:
         table.add_row(
             escape(row.requirement),
-            row.phase,
+            word(row.phase),
             f"{row.n:,}" if row.n is not None else "",
             f"{row.needed:,}" if row.needed is not None else "",
             _proof(row),
@@ -175,22 +186,22 @@ def _traffic(out: Console, rows: Sequence[TrafficRow]) -> None:
 def _records(out: Console, rows: Sequence[RequirementRow]) -> None:
     for row in rows:
         out.print(f"{escape(row.subject)}  {escape(row.bar)}")
-        needed = f", needs {row.needed:,}" if row.needed is not None else ""
         value = (
             "" if row.value is None else f", {number(row.value, row)} {escape(interval(row))}, n = {row.n:,}"
         )
-        out.print(f"  {_verdict(row)} ({row.phase}){value}{needed}")
+        needed = f", {Phrase('screen.needs', count=row.needed)}" if row.needed is not None else ""
+        out.print(f"  {_verdict(row)} ({word(row.phase)}){value}{needed}")
 
 
 def _table(*headings: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    for name in headings:
+        table.add_column(heading(name), overflow="fold")
     return table
 
 
-def _column(table: Table, heading: str) -> Column:
-    return next(column for column in table.columns if column.header == heading)
+def _column(table: Table, name: str) -> Column:
+    return next(column for column in table.columns if column.header == heading(name))
 
 
 def _cell(row: RequirementRow | None) -> str:
@@ -209,10 +220,14 @@ def _is_allowed(row: RequirementRow) -> bool:
 
 
 def _proof(row: ProofRow) -> str:
-    word = {True: "[green]can be proved[/]", False: "[yellow]cannot be proved[/]", None: ""}[row.provable]
-    return f"{word}{': ' if word and row.says else ''}{escape(row.says)}"
+    if row.provable is None:
+        return escape(row.says)
+    style = "green" if row.provable else "yellow"
+    found = f"[{style}]{Phrase('screen.proof', possible=row.provable)}[/]"
+    return f"{found}: {escape(row.says)}" if row.says else found
 
 
-def _styled(word: str) -> str:
-    style = _STYLES.get(word)
-    return f"[{style}]{word}[/]" if style else escape(word)
+def _styled(text: str) -> str:
+    """Return a state (`met`, `missing`) in its colour and in the reader's language; any other text as it is."""
+    style = _STYLES.get(text)
+    return f"[{style}]{word(text)}[/]" if style else escape(text)

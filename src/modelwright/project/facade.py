@@ -104,15 +104,17 @@ class Project:
         )
         context = self._context()
         run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
+        warnings = tuple(run_notes.run_warnings(context))
         result = RunResult(
             function=self.opened.signature.name,
             version=run.version,
             package=context.made["package"].part("package").digest if "package" in context.made else None,
             stages=tuple(run.rows),
             requirements=requirement_rows(run.verdicts, self.opened.file.release.allow_inconclusive),
-            notes=tuple(run_notes.run_notes(context, run)),
+            notes=tuple(run_notes.run_notes(context, run, warnings)),
             next_steps=tuple(run_notes.run_next_steps(run, to)),
             problems=run.problems,
+            warnings=warnings,
         )
         run_notes.write_reports(context, run, self.root / "reports")
         if self.opened.path is not None and not result.problems:

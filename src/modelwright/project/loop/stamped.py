@@ -16,7 +16,7 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Phrase
 from modelwright.engine import stamp
 from modelwright.project.results.run_result import RunResult
-from modelwright.project.results.table_rows import CACHED, FAILED, RequirementRow, StageRow
+from modelwright.project.results.table_rows import CACHED, FAILED, RequirementRow, StageRow, WarningRow
 
 
 def place(file: Path) -> Path:
@@ -50,6 +50,7 @@ def read(file: Path, to: str, settings: Sequence[str]) -> RunResult | None:
             tuple(RequirementRow(**row) for row in kept["requirements"]),
             tuple(kept["notes"]),
             tuple(kept["next_steps"]),
+            warnings=tuple(WarningRow(**row) for row in kept["warnings"]),
         )
     except (ValueError, KeyError, TypeError):
         return None  # written by another version: the run is made in full

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from modelwright.core.exit_codes import Exit
-from modelwright.project.results.table_rows import StageRow
+from modelwright.project.results.table_rows import StageRow, WarningRow
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class ProofRow:
 class CheckReport:
     """What `check` found: what would run (`status` is `would run` or `cached`) and what can be proved.
 
-    `rows` counts the rows of each split; `looks` counts the packages judged so far on this test set.
+    `rows` counts the rows of each split; `evaluations` counts the packages evaluated so far on this
+    test set.
     """
 
     function: str
@@ -37,9 +38,10 @@ class CheckReport:
     stages: tuple[StageRow, ...]
     proofs: tuple[ProofRow, ...]
     rows: Mapping[str, int]
-    looks: int = 0
+    evaluations: int = 0
     notes: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
+    warnings: tuple[WarningRow, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -48,4 +50,4 @@ class CheckReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON."""
-        return asdict(self)
+        return {**asdict(self), "warnings": [row.as_json() for row in self.warnings]}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.verdict import Provability, evaluation_confidence, provable
+from modelwright.core.evidence.verdict import evaluation_confidence, provable
+from modelwright.core.messages import Phrase
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.project.loop.table import Context
 from modelwright.project.results.check_report import CheckReport, ProofRow
+from modelwright.project.results.stage_warnings import line, warning_rows
 from modelwright.project.results.table_rows import StageRow
 from modelwright.storage.formats.data import Counts
 
@@ -18,17 +20,19 @@ def check_report(context: Context, stages: list[StageRow]) -> CheckReport:
     """Return what `check` found once the data is sealed."""
     counts = context.counts
     test = context.part("data", "test")
-    looks = context.state.evaluations(test.digest, counts.test_sketch)
-    confidence = evaluation_confidence(context.opened.file.confidence, looks + 1)
+    evaluations = context.state.evaluations(test.digest, counts.test_sketch)
+    confidence = evaluation_confidence(context.opened.file.confidence, evaluations + 1)
+    warnings = tuple(warning_rows(context.made["data"]))
     return CheckReport(
         function=context.opened.signature.name,
         signature=str(context.signature),
         stages=tuple(stages),
         proofs=tuple(_proof(one, counts, test.path, confidence) for one in context.opened.requirements),
         rows=dict(counts.rows),
-        looks=looks,
-        notes=tuple(f"data: {line}" for line in context.made["data"].summary.get("warnings", ())),
+        evaluations=evaluations,
+        notes=tuple(map(line, warnings)),
         next_steps=("modelwright run",),
+        warnings=warnings,
     )
 
 
@@ -36,25 +40,18 @@ def _proof(requirement: Requirement, counts: Counts, test: Path, confidence: flo
     phases = requirement.metric.phases
     if Phase.TEST not in phases:
         phase = next(one for one in (Phase.PACKAGE, Phase.TRAINING, Phase.LIVE) if one in phases)
-        words = {Phase.PACKAGE: "measured on the package", Phase.LIVE: "only live traffic can show it"}
-        return ProofRow(str(requirement), str(phase), None, says=words.get(phase, "shown by training"))
+        where = Phrase("proof.elsewhere", phase=phase.value)
+        return ProofRow(str(requirement), phase.value, None, says=str(where))
     rows = _rows_of(requirement, counts, test)
     found = provable(requirement, rows, confidence)
     if found is None:
-        says = "how wide its interval is shows once it is measured"
-        return ProofRow(str(requirement), str(Phase.TEST), None, rows, says=says)
-    return ProofRow(
-        str(requirement), str(Phase.TEST), found.possible, rows, needed=found.needed, says=_says(found)
+        return ProofRow(str(requirement), Phase.TEST.value, None, rows, says=str(Phrase("proof.measured")))
+    says = Phrase(
+        "proof.possible", n=found.n, errors=found.errors, needed=found.needed or None, empty=not found.n
     )
-
-
-def _says(found: Provability) -> str:
-    if not found.n:
-        return "no test row carries it"
-    if found.errors is None:
-        enough = f"; {found.needed:,} rows without an error would" if found.needed else ""
-        return f"not even {found.n:,} of {found.n:,} right would prove it{enough}"
-    return f"with at most {found.errors:,} of {found.n:,} wrong"
+    return ProofRow(
+        str(requirement), Phase.TEST.value, found.possible, rows, needed=found.needed, says=str(says)
+    )
 
 
 def _rows_of(requirement: Requirement, counts: Counts, test: Path) -> int:

@@ -3,60 +3,76 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from modelwright.core.evidence.verdict import Outcome
+from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.run import Run, evidence_of, other_machine_words
 from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
+from modelwright.project.results.stage_warnings import line, warning_row, warning_rows, worded
+from modelwright.project.results.table_rows import WarningRow
 from modelwright.stages.plan.warnings import of_bars
 from modelwright.storage import disk
 
 REPORT, CARD = "report.html", "CARD.md"
 
 
-def run_notes(context: Context, run: Run) -> Iterator[str]:
-    """Yield what is worth reading after a run: warnings of the stages, forecast beside real."""
+def run_warnings(context: Context) -> Iterator[WarningRow]:
+    """Yield the warnings of the stages, and those about bars that the forecast breaks."""
+    for name in SEALING:
+        if (artifact := context.made.get(name)) is not None:
+            yield from warning_rows(artifact)
+    if "plan" in context.made:
+        for found in of_bars(_forecast(context), context.opened.requirements):
+            yield warning_row("plan", found)
+
+
+def run_notes(context: Context, run: Run, warnings: Sequence[WarningRow]) -> Iterator[str]:
+    """Yield what is worth reading after a run: the choice of `plan`, warnings, what was predicted and what came."""
     if run.other_machine is not None:
         yield other_machine_words(run.other_machine)
     if "plan" in context.made:
         planned = context.made["plan"].summary
-        yield f"plan: {planned['learner']}; {planned['why']}"
-    for name in SEALING:
-        artifact = context.made.get(name)
-        if artifact is not None:
-            yield from (f"{name}: {line}" for line in artifact.summary.get("warnings", ()))
-    if "plan" in context.made:
-        yield from (f"plan: {line}" for line in of_bars(_forecast(context), context.opened.requirements))
+        yield str(Phrase("note.plan", learner=planned["learner"], why=worded(planned["why"])))
+    yield from map(line, warnings)
     if "learn" in context.made and "plan" in context.made:
         yield from _predicted_and_actual(context)
     if "package" in context.made:
-        yield f"package: lies at {_shown(context.part('package', 'package').path, context.opened.folder)}"
+        path = _shown(context.part("package", "package").path, context.opened.folder)
+        yield str(Phrase("note.package", path=path))
     if run.released is not None and run.released.blocking:
-        yield "held back: " + "; ".join(str(one.requirement) for one in run.released.blocking)
+        yield str(
+            Phrase("note.held-back", requirements=[str(one.requirement) for one in run.released.blocking])
+        )
 
 
 def _predicted_and_actual(context: Context) -> Iterator[str]:
     forecast = _forecast(context)
     learned = context.made["learn"].summary
     package = context.made["package"].summary if "package" in context.made else {}
-    latency = _latency(context)
     exact = package.get("taken") != "int8"
-    told = [
-        f"{name} {format_quantity(forecast[key], unit)} / {format_quantity(real, unit)}"
-        for name, key, real, unit in (
+    found = [
+        Phrase(
+            "note.figure",
+            name=name,
+            exact=exact,
+            predicted=format_quantity(forecast[key], unit),
+            actual=format_quantity(actual, unit),
+        )
+        for name, key, actual, unit in (
             ("learning", "seconds", learned.get("seconds"), Unit.SECONDS),
             ("memory", "memory_bytes", learned.get("memory_bytes"), Unit.BYTES),
             ("size", "package_bytes" if exact else "compressed_bytes", package.get("size_bytes"), Unit.BYTES),
-            ("a request" if exact else "a request, before compression", "latency_s", latency, Unit.SECONDS),
+            ("request", "latency_s", _latency(context), Unit.SECONDS),
         )
-        if real is not None and forecast.get(key) is not None
+        if actual is not None and forecast.get(key) is not None
     ]
-    if told:
-        yield "forecast / real: " + ", ".join(told)
+    if found:
+        yield str(Phrase("note.predicted-and-actual", figures=found))
 
 
 def _shown(path: Path, folder: Path) -> str:
@@ -81,28 +97,28 @@ def _latency(context: Context) -> float | None:
 
 def run_next_steps(run: Run, to: str) -> Iterator[str]:
     """Yield what to do next."""
+    yield from map(str, _next_steps(run, to))
+
+
+def _next_steps(run: Run, to: str) -> Iterator[Phrase]:
     if run.problems:
-        yield "mend what is named above, then run again: what is sealed stays"
+        yield Phrase("next.fix-and-run")
         return
     if run.other_machine is not None:
-        yield "modelwright run --replan      a new plan for this machine, and all that follows from it"
+        yield Phrase("next.replan")
         return
     waiting = [one for one in run.verdicts if one.outcome is Outcome.INCONCLUSIVE]
     if any(one.needed for one in waiting):
-        most = max(one.needed or 0 for one in waiting)
-        yield f"bring about {most:,} more test rows: they would decide what is inconclusive"
+        yield Phrase("next.more-test-rows", count=max(one.needed or 0 for one in waiting))
     if any(one.outcome is Outcome.UNMET for one in run.verdicts):
-        yield "give it more to learn from or more time (learn.budget), or another learner (model.learner)"
-    if run.version is not None:
-        yield "modelwright show report      what was measured, as a page"
-        if run.instead is not None:
-            yield f"modelwright release --version {run.version}   instead of version {run.instead}"
-        if run.released is None or not run.released.blocking:
-            yield (
-                "modelwright serve            answers over HTTP"
-                if to == STAGE_NAMES[-1]
-                else "modelwright release"
-            )
+        yield Phrase("next.learn-more")
+    if run.version is None:
+        return
+    yield Phrase("next.show-report")
+    if run.instead is not None:
+        yield Phrase("next.release-instead", version=run.version, instead=run.instead)
+    if run.released is None or not run.released.blocking:
+        yield Phrase("next.serve") if to == STAGE_NAMES[-1] else Phrase("next.release")
 
 
 def write_reports(context: Context, run: Run, folder: Path) -> None:

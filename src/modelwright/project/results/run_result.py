@@ -7,7 +7,7 @@ from typing import Any
 
 from modelwright.core.exit_codes import Exit
 from modelwright.core.messages import Problem
-from modelwright.project.results.table_rows import FAILED, RequirementRow, StageRow
+from modelwright.project.results.table_rows import FAILED, RequirementRow, StageRow, WarningRow
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class RunResult:
     """What a run did: its stages, the requirement table, and what to do next.
 
     `version` and `package` (a digest) are None when the run ended before there was one. `problems` names what
-    made a stage fail. `notes` are sentences worth reading; `next_steps` are commands or edits.
+    made a stage fail. `notes` are sentences worth reading, those of the `warnings` among
+    them; `next_steps` are commands or edits.
     """
 
     function: str
@@ -26,6 +27,7 @@ class RunResult:
     notes: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[WarningRow, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -44,6 +46,7 @@ class RunResult:
             "package": self.package,
             "stages": [asdict(stage) for stage in self.stages],
             "requirements": [row.as_json() for row in self.requirements],
+            "warnings": [row.as_json() for row in self.warnings],
         }
         if self.problems:
             shown["problems"] = [problem.as_json() for problem in self.problems]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from modelwright import outcomes
-from modelwright.core.messages import PackageError, Problem, StateError
+from modelwright.core.messages import PackageError, Phrase, Problem, StateError
 from modelwright.core.units import format_quantity
 from modelwright.engine.store import Artifact, Store
 from modelwright.project.loop import sealed
@@ -21,22 +21,20 @@ def show(context: Context, store: Store, root: Path, what: str) -> ShowReport:
         number = sealed.newest(context.state).number
         path = root / "reports" / str(number) / (REPORT if what == "report" else CARD)
         if not path.is_file():
-            raise StateError(_not_there(what, "a run to `evaluate` writes it: `modelwright run`"))
+            raise StateError(Problem("show.nothing", what=what, maker="run"))
         text = path.read_text("utf-8").partition("\n")[2] if what == "card" else ""
-        return ShowReport(f"{what} of version {number}", text=text, path=str(path))
+        return ShowReport(str(Phrase("show.page", page=what, number=number)), text=text, path=str(path))
     if what.removeprefix("v").isdecimal():
         return _show_version(context, store, int(what.removeprefix("v")))
     if what in TABLE:
         latest = store.latest(what)
         artifact = store.find(what, latest.key) if latest else None
         if artifact is None:
-            raise StateError(_not_there(what, f"`modelwright {what}` makes it"))
+            raise StateError(Problem("show.nothing", what=what, maker=what))
         return _show_artifact(artifact)
     named = [one for one in store.artifacts() if _is_named(one, what)]
     if not named:
-        raise StateError(
-            _not_there(what, f"name a version, one of {', '.join(TABLE)}, `report`, `card` or a digest")
-        )
+        raise StateError(Problem("show.nothing", what=what, stages=list(TABLE)))
     return _show_artifact(named[0])
 
 
@@ -48,13 +46,13 @@ def _is_named(artifact: Artifact, digest: str) -> bool:
 def _show_version(context: Context, store: Store, number: int) -> ShowReport:
     version = next((one for one in context.state.versions() if one.number == number), None)
     if version is None:
-        raise StateError(_not_there(f"version {number}", "see `modelwright versions`"))
+        raise StateError(Problem("show.no-version", number=number))
     evidence = sealed.evidence(store, version)
     facts = [
-        ("package", version.package_digest),
-        ("evidence", version.evidence_digest),
-        ("made", str(version.created_at)),
-        ("look at the test set", str(evidence.look)),
+        (_fact("package"), version.package_digest),
+        (_fact("evidence"), version.evidence_digest),
+        (_fact("made"), str(version.created_at)),
+        (_fact("evaluation"), str(evidence.look)),
     ]
     for one in evidence.measurements:
         if one.subject.of is None and one.value is not None:
@@ -62,24 +60,30 @@ def _show_version(context: Context, store: Store, number: int) -> ShowReport:
             bounds = [format_quantity(x, unit) for x in (one.low, one.high) if x is not None]
             interval = f" [{', '.join(bounds)}]" if len(bounds) == 2 else ""
             facts.append((str(one.subject), f"{format_quantity(one.value, unit)}{interval}, n = {one.n:,}"))
-    data = {"package": version.package_digest, "evidence": version.evidence_digest, "look": evidence.look}
+    data = {
+        "package": version.package_digest,
+        "evidence": version.evidence_digest,
+        "evaluation": evidence.look,
+    }
     try:
         path = str(sealed.package_folder(store, version))
     except PackageError:
         path = None
-    return ShowReport(
-        f"version {number} of {context.opened.signature.name}", tuple(facts), path=path, data=data
-    )
+    title = Phrase("show.version", number=number, function=context.opened.signature.name)
+    return ShowReport(str(title), tuple(facts), path=path, data=data)
+
+
+def _fact(name: str, of: str | None = None) -> str:
+    """Return the heading of a fact: `package`, or `part NAME` and `from NAME`."""
+    return str(Phrase("show.fact", name=name, of=of))
 
 
 def _show_artifact(artifact: Artifact) -> ShowReport:
-    facts = [("key", artifact.key), ("digest", artifact.digest)]
-    facts += [(f"part {name}", digest) for name, digest in artifact.parts.items()]
-    facts += [(f"from {name}", digest) for name, digest in artifact.made_from.inputs.items()]
+    facts = [(_fact("key"), artifact.key), (_fact("digest"), artifact.digest)]
+    facts += [(_fact("part", name), digest) for name, digest in artifact.parts.items()]
+    facts += [(_fact("from", name), digest) for name, digest in artifact.made_from.inputs.items()]
     summary = dict(artifact.summary)
     text = json.dumps(summary, indent=2, ensure_ascii=False)
-    return ShowReport(f"{artifact.stage}, sealed", tuple(facts), text, str(artifact.path), summary)
-
-
-def _not_there(what: str, next_step: str) -> Problem:
-    return Problem("show.nothing", rule="`show` shows what is there", found=f"no {what}", next_step=next_step)
+    return ShowReport(
+        str(Phrase("show.stage", stage=artifact.stage)), tuple(facts), text, str(artifact.path), summary
+    )

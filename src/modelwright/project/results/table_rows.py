@@ -50,3 +50,28 @@ class RequirementRow:
         """Return the row as `run --json` shows it."""
         keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed")
         return {key: getattr(self, key) for key in keys}
+
+
+@dataclass(frozen=True)
+class WarningRow:
+    """One thing worth knowing that stopped nothing: the stage that found it, the column and the count it is about.
+
+    `text` and `fix` are worded in the language of the run; `id` is stable.
+    """
+
+    stage: str
+    id: str
+    column: str | None
+    count: int | None
+    text: str
+    fix: str | None = None
+
+    def as_json(self) -> dict[str, str | int | None]:
+        """Return the row as `--json` shows it."""
+        return {
+            "id": self.id,
+            "column": self.column,
+            "count": self.count,
+            "fix": self.fix,
+            "text": self.text,
+        }
