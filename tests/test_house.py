@@ -40,6 +40,8 @@ ARITHMETIC = ("core/evidence", "outcomes", "learners/networks", "learners/traini
 
 # Today's figures where a bar is not reached yet (see the docstring); empty and 0 when it is.
 SHARED_NAMES = {
+    "machine",
+    "sources",
     "features",
     "catalog",
     "base",

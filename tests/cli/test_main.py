@@ -203,6 +203,7 @@ def test_the_arguments_reach_the_project(standing, monkeypatch, tmp_path):
             "--keep",
             "data",
             "--force",
+            "--replan",
             "--set",
             "a=1",
             "--set",
@@ -211,12 +212,12 @@ def test_the_arguments_reach_the_project(standing, monkeypatch, tmp_path):
     )
     assert standing.calls == [
         ("open", tmp_path / "modelwright.yaml", ("a=1", "b=2")),
-        ("run", (), {"to": "learn", "start": "plan", "keep": ("data",), "force": True}),
+        ("run", (), {"to": "learn", "start": "plan", "keep": ("data",), "force": True, "replan": True}),
     ]
 
 
 def test_the_stages_are_those_of_the_loop():
-    from modelwright.project.loop.run import STAGE_NAMES
+    from modelwright.project.loop.stage_names import STAGE_NAMES
 
     assert tuple(Stage) == STAGE_NAMES
 

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelwright.project.declaration.find import FILE_NAME, nearest
-
-LAST_STAGE = "release"  # where `run` goes without --to
+from modelwright.project.loop.stage_names import RELEASE
 
 
 def answer(arguments: Sequence[str]) -> int | None:
@@ -27,7 +26,7 @@ def answer(arguments: Sequence[str]) -> int | None:
         return None
     from modelwright.project.loop import stamped
 
-    result = stamped.read(file, words.get("--to", [LAST_STAGE])[-1], words.get("--set", ()))
+    result = stamped.read(file, words.get("--to", [RELEASE])[-1], words.get("--set", ()))
     if result is None:
         return None
     from modelwright.cli.output import print_result

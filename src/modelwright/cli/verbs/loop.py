@@ -8,17 +8,18 @@ from typing import Annotated
 import typer
 
 from modelwright.cli.typer_app import LOOP, SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
+from modelwright.project.loop import stage_names
 
 
 class Stage(StrEnum):
     """The stages by which a run can be bounded, so that a wrong one is wrong usage."""
 
-    DATA = "data"
-    PLAN = "plan"
-    LEARN = "learn"
-    PACKAGE = "package"
-    EVALUATE = "evaluate"
-    RELEASE = "release"
+    DATA = stage_names.DATA
+    PLAN = stage_names.PLAN
+    LEARN = stage_names.LEARN
+    PACKAGE = stage_names.PACKAGE
+    EVALUATE = stage_names.EVALUATE
+    RELEASE = stage_names.RELEASE
 
 
 Force = Annotated[bool, typer.Option("--force", help="Do the work again even where a sealed result fits")]
@@ -37,15 +38,23 @@ def run(
         typer.Option("--keep", metavar="STAGE", help="Adopt this stage's last sealed result, and say so"),
     ] = None,
     force: Force = False,
+    replan: Annotated[
+        bool, typer.Option("--replan", help="Make a new plan, for this machine, and what follows from it")
+    ] = False,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Go round the loop; print the requirement table.
 
-    What is unchanged is not done again; a killed run resumes. Exit code 3 when a requirement holds it back.
+    What is unchanged is not done again; a killed run resumes. Where the sealed plan is for another machine (other
+    cores, another instruction set), nothing is done without --replan. Exit code 3 when a requirement holds the
+    release back.
     """
-    finish(opened(project, settings).run(to=to, start=start, keep=tuple(keep or ()), force=force), as_json)
+    result = opened(project, settings).run(
+        to=to, start=start, keep=tuple(keep or ()), force=force, replan=replan
+    )
+    finish(result, as_json)
 
 
 @app.command(rich_help_panel=LOOP)
@@ -53,7 +62,7 @@ def data(
     force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
 ) -> None:
     """Read, check, clean and split the data."""
-    finish(opened(project, settings).run(to="data", force=force), as_json)
+    finish(opened(project, settings).run(to=Stage.DATA, force=force), as_json)
 
 
 @app.command(rich_help_panel=LOOP)
@@ -61,7 +70,7 @@ def plan(
     force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
 ) -> None:
     """Choose the learner; forecast time, size and latency."""
-    finish(opened(project, settings).run(to="plan", force=force), as_json)
+    finish(opened(project, settings).run(to=Stage.PLAN, force=force), as_json)
 
 
 @app.command(rich_help_panel=LOOP)
@@ -69,7 +78,7 @@ def learn(
     force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
 ) -> None:
     """Learn the body of the function; a killed run resumes."""
-    finish(opened(project, settings).run(to="learn", force=force), as_json)
+    finish(opened(project, settings).run(to=Stage.LEARN, force=force), as_json)
 
 
 @app.command(rich_help_panel=LOOP)
@@ -77,7 +86,7 @@ def package(
     force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
 ) -> None:
     """Export what was learned into the files that serve."""
-    finish(opened(project, settings).run(to="package", force=force), as_json)
+    finish(opened(project, settings).run(to=Stage.PACKAGE, force=force), as_json)
 
 
 @app.command(rich_help_panel=LOOP)
@@ -85,7 +94,7 @@ def evaluate(
     force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
 ) -> None:
     """Measure the package against every requirement."""
-    finish(opened(project, settings).run(to="evaluate", force=force), as_json)
+    finish(opened(project, settings).run(to=Stage.EVALUATE, force=force), as_json)
 
 
 @app.command(rich_help_panel=SERVE)
