@@ -10,7 +10,7 @@ from modelwright.core.signature import Signature
 from modelwright.project.declaration import file as project_file
 from modelwright.project.input_file import input_columns, input_rows, read
 from modelwright.stages.data.config import DataConfig
-from modelwright.stages.data.table import Table
+from modelwright.tables.table import Table
 
 ASKED = Signature.parse("f(question: text, age: number?) -> domain: category")
 

@@ -7,50 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from modelwright.core.messages import DataError, Problem, did_you_mean
 from modelwright.core.signature import Signature
 from modelwright.project.declaration.file import Opened
-from modelwright.stages.data import delimited, objects
 from modelwright.stages.data.config import DataConfig
-from modelwright.stages.data.encodings import decode
-from modelwright.stages.data.fields import identifier, listed
-from modelwright.stages.data.table import Table
+from modelwright.stages.data.layout import beyond, first, identifier
+from modelwright.tables import delimited, objects
+from modelwright.tables.encodings import find_encoding
+from modelwright.tables.plain import PlainTable
 
 DELIMITED = (".csv", ".tsv")
 JSON_LINES = (".jsonl", ".ndjson")
 
 
-def read(path: Path, config: DataConfig) -> Table:
+def read(path: Path, config: DataConfig) -> PlainTable:
     """Return the rows of a .csv, .tsv or .jsonl file, under its own names; raises DataError, also without rows."""
     ending = path.suffix.lower()
     if ending not in (*DELIMITED, *JSON_LINES):
         raise DataError(_other_form(path))
     if not path.is_file():
-        raise DataError(
-            Problem("predict.no-file", "--file names a file", f"none at {path}", "check the path", str(path))
-        )
-    text, _ = decode(path.read_bytes(), name=path.name, stated=config.encoding)
+        raise DataError(Problem("predict.no-file", path=str(path)))
+    content = path.read_bytes()
+    found = find_encoding(lambda: iter([content]), name=path.name, stated=config.encoding)
+    text = content.decode(found.codec)
     if ending in JSON_LINES:
         table = objects.parse_lines(text, name=path.name)
     else:
         apart = config.separator or ("\t" if ending == ".tsv" else None)
         table = delimited.parse(text, name=path.name, separator=apart)
     if not table.rows:
-        raise DataError(
-            Problem(
-                "predict.no-rows",
-                "a file to answer has rows",
-                "a header and no row below it" if table.columns else "no row",
-                "write one row for each answer, or look at how the file was made",
-                path.name,
-            )
-        )
+        raise DataError(Problem("predict.no-rows", where=path.name, header=bool(table.columns)))
     return table
 
 
-def input_rows(table: Table, signature: Signature, opened: Opened) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def input_rows(
+    table: PlainTable, signature: Signature, opened: Opened
+) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Return each row's place (`q.csv, row 8`) and its cells by input; raises DataError as `input_columns` does."""
     columns = input_columns(table, signature, opened)
     return (
@@ -59,7 +52,7 @@ def input_rows(table: Table, signature: Signature, opened: Opened) -> Iterator[t
     )
 
 
-def input_columns(table: Table, signature: Signature, opened: Opened) -> dict[str, str]:
+def input_columns(table: PlainTable, signature: Signature, opened: Opened) -> dict[str, str]:
     """Return the column of each input, named as in the project's data or as in the signature.
 
     Other columns are left out. Raises DataError that names the inputs without a column, for then one of the
@@ -79,7 +72,7 @@ def input_columns(table: Table, signature: Signature, opened: Opened) -> dict[st
 
 
 def _candidates(name: str, header: Collection[str], opened: Opened) -> list[str]:
-    """Return the columns that can be an input, by the rules that `stages.data.fields.layout` has for the data."""
+    """Return the columns that can be an input, by the rules that `stages.data.layout.layout` has for the data."""
     config = opened.file.data
     own = config.columns.get(name) if opened.open_inputs else config.columns.get(name, name)
     if own is not None and own in header:
@@ -93,31 +86,21 @@ def _candidates(name: str, header: Collection[str], opened: Opened) -> list[str]
 
 
 def _other_form(path: Path) -> Problem:
-    return Problem(
-        "predict.file-form",
-        f"--file reads {', '.join((*DELIMITED, *JSON_LINES))}",
-        f"`{path.name}`",
-        "save the rows as one of these",
-    )
+    return Problem("predict.file-form", file=path.name, endings=[*DELIMITED, *JSON_LINES])
 
 
-def _ambiguous(name: str, columns: list[str], table: Table) -> Problem:
-    return Problem(
-        "predict.column-clash",
-        f"one column holds the input `{name}`",
-        " and ".join(f"`{column}`" for column in columns),
-        "leave out all but the one that the project's data has",
-        table.name,
-    )
+def _ambiguous(name: str, columns: list[str], table: PlainTable) -> Problem:
+    return Problem("predict.column-clash", where=table.name, name=name, columns=columns)
 
 
-def _missing(names: list[str], left: list[str], table: Table, config: DataConfig) -> Problem:
+def _missing(names: list[str], left: list[str], table: PlainTable, config: DataConfig) -> Problem:
     wanted = [config.columns.get(name, name) for name in names]
     near = next((found for name in (*wanted, *names) if (found := did_you_mean(name, left))), None)
     return Problem(
         "predict.missing-column",
-        "the file has a column for every input, named as in the project's data or in the signature",
-        f"none for {listed(wanted)}; there are {listed(table.columns)}",
-        f"did you mean `{near}`? Rename it in the file" if near else f"add {listed(wanted)} to the file",
-        table.name,
+        where=table.name,
+        columns=wanted,
+        there=first(table.columns) or None,
+        more=beyond(table.columns),
+        near=near,
     )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelwright.core import digest
-from modelwright.core.messages import DataError
+from modelwright.core.messages import DataError, Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.stages.data.config import DataConfig
@@ -63,6 +64,11 @@ def load(folder: Path, part: str) -> Any:
     return json.loads((folder / "out" / part).read_text("utf-8"))
 
 
+def told(summary: Mapping[str, Any]) -> list[str]:
+    """Return the warnings as they are shown, after the way that they take through a file."""
+    return [str(Notice.from_wire(one)) for one in json.loads(json.dumps(summary["warnings"]))]
+
+
 def add_up(summary: Mapping[str, Any]) -> bool:
     return summary["read"] == sum(one["used"] + one["rejected"] for one in summary["splits"].values())
 
@@ -102,14 +108,14 @@ def test_writes_what_the_other_stages_read(tmp_path: Path) -> None:
     )
     profile = load(tmp_path, "profile/profile.json")
     assert profile["rows"] == {split: summary["rows"][split] for split in ("train", "validation")}
-    assert profile["inputs"]["message"]["characters"]["most"] == 8
+    assert profile["inputs"]["message"]["figures"]["characters"]["most"] == 8
     assert profile["inputs"]["amount"]["rows"] == sum(profile["rows"].values())
-    assert sum(profile["outputs"]["team"]["classes"].values()) == sum(profile["rows"].values())
+    assert sum(sum(of.values()) for of in profile["outputs"]["team"]["classes"].values()) == sum(profile["rows"].values())
     assert profile["columns"]["message"] == "text"
-    census = load(tmp_path, "census/census.json")
-    assert census["rows"] == summary["rows"]
+    counts = load(tmp_path, "counts/counts.json")
+    assert counts["rows"] == summary["rows"]
     for split in SPLITS:
-        assert sum(one[split] for one in census["classes"]["team"].values()) == census["rows"][split]
+        assert sum(one[split] for one in counts["classes"]["team"].values()) == counts["rows"][split]
     assert pl.read_parquet(tmp_path / "out/rejected/rows.parquet").height == 0
     assert add_up(summary)
     assert str(tmp_path) not in json.dumps(summary)
@@ -185,7 +191,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
         "s = Signature('route', (Field('question', 'text'),), (Field('domain', 'category'),));"
         "p = Path(sys.argv[1]); data(s, DataConfig(source='a.csv', keep=['x']), p, p / 'again', Silent())"
     )
-    environment = {"POLARS_MAX_THREADS": "1", "PYTHONHASHSEED": "7", "TZ": "Asia/Shanghai"}
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "POLARS_MAX_THREADS": "1", "PYTHONHASHSEED": "7", "TZ": "Asia/Shanghai"}
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=environment)
     assert digest.of_folder(tmp_path / "again") == before
 
@@ -203,9 +209,9 @@ def test_a_given_test_file_keeps_its_rows_and_its_copies_leave_training(tmp_path
     assert summary["rows"]["train"] + summary["rows"]["validation"] == 400
     assert summary["rows"]["validation"] == pytest.approx(40, abs=20)
     rejected = pl.read_parquet(tmp_path / "out/rejected/rows.parquet")
-    assert rejected["reason"].to_list() == ["inputs: also stand in test"] * 2
+    assert rejected["reason"].to_list() == ["inputs: also in test"] * 2
     assert rejected["row"].to_list() == [401, 402]
-    assert any("stand in test, too: 2, set aside" in warning for warning in summary["warnings"])
+    assert "2 training or validation rows have inputs that are also in test; they were set aside" in told(summary)
     assert add_up(summary)
     kept = run(tmp_path, train="train.csv", test="test.csv", repeated="keep", name="kept")
     assert kept["also_in_test"] == 2
@@ -222,7 +228,7 @@ def test_when_most_inputs_repeat_someone_must_decide(tmp_path: Path) -> None:
     summary = run(tmp_path, signature, repeated="keep", **files)
     assert summary["rows"] == {"train": 90, "validation": 90, "test": 90}
     assert summary["splits"]["train"]["conflicts"] == {"domain": 3}
-    assert any("more than one `domain`: 3" in warning for warning in summary["warnings"])
+    assert "3 train inputs occur with more than one `domain`" in told(summary)
 
 
 def test_refused_values_are_named_with_rows_and_counts(tmp_path: Path) -> None:
@@ -237,12 +243,12 @@ def test_refused_values_are_named_with_rows_and_counts(tmp_path: Path) -> None:
     error = refused(tmp_path, signature, source="a.csv")
     assert ids(error) == ["data.invalid-value", "data.missing-value", "data.missing-value"]
     numbers, city, truth = error.problems
-    assert numbers.rule == "`age` must be a number"
-    assert numbers.found.startswith("the text 'abc' in row 4; the text 'abc' in row 5; ")
+    assert numbers.rule == "must be a number"
+    assert numbers.found.startswith("`age`: the text 'abc' in row 4, the text 'abc' in row 5, ")
     assert numbers.found.endswith("8 such rows")
-    assert city.found == "nothing in row 31"
+    assert city.found == "`city` has no value in row 31"
     assert "city: KIND?" in city.next_step
-    assert truth.rule == "every row has its truth `y`"
+    assert truth.found == "`y` has no value in row 41"
     assert truth.where == "a.csv"
 
 
@@ -258,8 +264,8 @@ def test_dropped_rows_are_counted_and_kept_with_their_reason(tmp_path: Path) -> 
     assert sum(summary["rows"].values()) == 98
     rejected = pl.read_parquet(tmp_path / "out/rejected/rows.parquet")
     assert rejected["row"].to_list() == [4, 5]
-    assert rejected["reason"][0] == "age: must be a number; found the text 'abc'"
-    assert rejected["reason"][1].startswith("age: must be there; y: must be yes or no")
+    assert rejected["reason"][0] == "age: the text 'abc' (must be a number)"
+    assert rejected["reason"][1].startswith("age: no value; y: the text 'maybe' (must be yes or no")
     assert json.loads(rejected["raw"][1]) == {"age": None, "city": "X", "y": "maybe"}
     assert add_up(summary)
     cities = [city for split in SPLITS for city in read_columns(tmp_path / "out" / split, ["city"])["city"]]
@@ -269,8 +275,8 @@ def test_dropped_rows_are_counted_and_kept_with_their_reason(tmp_path: Path) -> 
 def test_a_text_of_a_megabyte_is_refused_by_its_kind(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", ["question", "domain"], [*questions(200), ("x" * 1_000_000, "a")])
     problem = refused(tmp_path, source="a.csv").problems[0]
-    assert problem.rule == "`question` must have at most 100,000 characters"
-    assert problem.found == "a text of 1,000,000 characters in row 201"
+    assert problem.rule == "must have at most 100,000 characters"
+    assert problem.found == "`question`: a text of 1,000,000 characters in row 201"
     summary = run(tmp_path, source="a.csv", invalid="drop")
     assert sum(summary["rows"].values()) == 200
 
@@ -283,14 +289,14 @@ def test_a_class_without_test_rows_is_an_error_that_says_how(tmp_path: Path) -> 
     )
     error = refused(tmp_path, source="a.csv")
     assert ids(error) == ["data.class-without-test-rows"]
-    assert error.problems[0].found == "`rare`"
+    assert error.problems[0].found == "`domain` has classes without test rows: `rare`"
     shares = error.problems[0].next_step.split("{rare: {")[1].split("}")[0]
     advised = {name: float(value) for name, value in (pair.split(": ") for pair in shares.split(", "))}
     summary = run(tmp_path, source="a.csv", split={"classes": {"rare": advised}})
     assert summary["classes"]["domain"]["rare"]["test"] == 1
     allowed = run(tmp_path, source="a.csv", untested=["rare"], name="allowed")
     assert allowed["classes"]["domain"]["rare"]["test"] == 0
-    assert any("`rare` (2)" in warning for warning in allowed["warnings"])
+    assert any("`rare` (2)" in text for text in told(allowed))
     assert "data.unknown-class" in ids(refused(tmp_path, source="a.csv", untested=["rar", "rare"]))
 
 
@@ -298,10 +304,10 @@ def test_a_given_test_file_must_show_every_class_too(tmp_path: Path) -> None:
     write_csv(tmp_path / "train.csv", ["question", "domain"], questions(300))
     write_csv(tmp_path / "test.csv", ["question", "domain"], [("q1", "a"), ("q2", "b"), ("q3", "new")])
     error = refused(tmp_path, train="train.csv", test="test.csv")
-    assert [problem.found for problem in error.problems] == ["`c`"]
+    assert [problem.found for problem in error.problems] == ["`domain` has classes without test rows: `c`"]
     assert "add test rows" in error.problems[0].next_step
     summary = run(tmp_path, train="train.csv", test="test.csv", untested=["c"])
-    assert any("no training row shows `new`" in warning for warning in summary["warnings"])
+    assert any("no training row shows: `new`" in text for text in told(summary))
 
 
 def test_an_output_with_one_class_is_an_error(tmp_path: Path) -> None:
@@ -369,7 +375,7 @@ def test_inputs_star_takes_every_other_column_with_its_kind(tmp_path: Path) -> N
         "f(flag: boolean, word: boolean, emp_var_rate: number, amount: number?, x1st_note: text, "
         "class_: number) -> y: boolean"
     )
-    assert summary["warnings"][0] == "the column `id` names rows, and is no input"
+    assert told(summary)[0] == "the column `id` names rows, and is not taken as an input"
     profile = load(tmp_path, "profile/profile.json")
     assert profile["columns"]["emp_var_rate"] == "emp.var.rate"
     assert profile["keep"] == {"where": "few"}
@@ -403,7 +409,7 @@ def test_kinds_are_inferred_from_rows_that_train_and_validate(tmp_path: Path) ->
     assert (problem.id, problem.where, problem.found) == (
         "data.invalid-value",
         "test.csv",
-        "the text 'abc' in row 2",
+        "`a`: the text 'abc' in row 2",
     )
 
 
@@ -439,7 +445,7 @@ def test_chinese_names_and_gb18030(tmp_path: Path) -> None:
     signature = Signature("分派", (Field("问题", "text"),), (Field("部门", "category"),))
     summary = run(tmp_path, signature, source="*.csv")
     assert summary["sources"][0]["encoding"] == "gb18030"
-    assert any("问题.csv was read as gb18030" in warning for warning in summary["warnings"])
+    assert any(text.startswith("问题.csv: gb18030 was detected") for text in told(summary))
     assert sum(summary["rows"].values()) == 80
 
 
@@ -452,7 +458,7 @@ def test_questions_of_an_installed_package(tmp_path: Path) -> None:
     assert summary["rows"] == {"train": 12_889, "validation": 2_000, "test": 2_000}
     assert len(summary["classes"]["domain"]) == 12
     assert (summary["also_in_test"], summary["also_in_validation"]) == (0, 0)
-    assert summary["warnings"] == ["`domain`: fewer than 10 rows to prove with: `other-insurance` (3)"]
+    assert told(summary) == ["`domain` has classes with fewer than 10 test rows: `other-insurance` (3)"]
     assert "What Happens When Term Life Insurance Is Paid Up?" in where(tmp_path)
     assert "insuranceqa_data" not in sys.modules
 

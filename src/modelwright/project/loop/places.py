@@ -17,13 +17,14 @@ _HUB = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "XDG_CACHE_HOME")
 
 def of_data(opened: Opened) -> Sources:
     """Return the files of `data:` with the patterns that named them; raises DataError for what names nothing."""
-    from modelwright.stages.data.sources import PACKAGE, external_files
+    from modelwright.tables.sources import PACKAGE, external_files
 
-    named = [source for sources in opened.file.data.splits.values() for source in sources]
+    splits = opened.file.data.splits
+    named = [source for sources in splits.values() for source in sources]
     # A file of an installed package needs no rule: which one it is follows from the libraries.
     local = [source for source in named if not source.startswith(PACKAGE)]
     return Sources(
-        files={_name(path, opened.folder): path for path in external_files(opened.file.data, opened.folder)},
+        files={_name(path, opened.folder): path for path in external_files(splits, opened.folder)},
         places=tuple(_looked_up(local, opened.folder)),
         patterns=tuple(_patterns(local, opened.folder)),
         environment=(MIRROR,),

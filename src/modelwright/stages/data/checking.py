@@ -1,107 +1,98 @@
-"""From gathered rows to checked ones: split by their inputs, read by their kinds, copies set aside."""
+"""From identified rows to checked ones: read by their kinds, copies of test rows set aside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-from modelwright.core.messages import DataError, Problem
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
 from modelwright.core.signature import Field, Signature
-from modelwright.stages.data.classes import class_name, outputs_with_classes, unknown_split_classes
 from modelwright.stages.data.config import DataConfig
-from modelwright.stages.data.fields import Layout, resolved
-from modelwright.stages.data.overlap import Overlap, overlap, refuse_mass
-from modelwright.stages.data.rows import Gathered, Refusal, check, merged, refuse_all
-from modelwright.stages.data.split import TEST, TRAIN, VALIDATION, canonical_inputs, place, position
+from modelwright.stages.data.identify import Identity
+from modelwright.stages.data.layout import Layout
+from modelwright.stages.data.overlap import Overlap, fingerprints, overlap, refuse_mass
+from modelwright.stages.data.refusals import Refusals
+from modelwright.stages.data.rows import RawRows
+from modelwright.stages.data.split import CODES
+from modelwright.tables.spool import Limits, Spool
 
 
 @dataclass(frozen=True)
 class Checked:
-    """All rows with canonical values by field, the split of each, and why some are not used (by position)."""
+    """All rows as their kinds store them, with arrays (n,) that say which are used and which are alike.
+
+    `values` has the signature's fields in the chunks of the raw rows. `used`: neither refused nor set aside.
+    `inputs`: two columns that are equal where the cleaned inputs are. `truths`: by output, a number that is equal
+    where the truths are. `refused`: place and reason of rows with refused values, when they are dropped.
+    """
 
     signature: Signature
-    rows: Gathered
-    values: Mapping[Field, Sequence[Any]]
-    splits: Sequence[str]
-    inputs: Sequence[str]  # one text a row for its cleaned inputs
-    refusals: Mapping[int, Sequence[Refusal]]
+    identity: Identity
+    values: Spool
+    used: NDArray[np.bool_]
+    inputs: pl.DataFrame
+    truths: Mapping[str, NDArray[np.uint64]]
     overlap: Overlap
+    refused: pl.DataFrame
 
-    def used(self, *splits: str) -> list[int]:
-        """Return the positions of the rows that are used in these splits."""
-        return [at for at, split in enumerate(self.splits) if split in splits and at not in self.refusals]
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Return inputs and outputs."""
+        return (*self.signature.inputs, *self.signature.outputs)
 
+    def of(self, *splits: str) -> NDArray[np.bool_]:
+        """Return which rows (n,) are used in these splits."""
+        in_splits = np.isin(self.identity.splits, [CODES[split] for split in splits])
+        return self.used & in_splits
 
-def check_rows(signature: Signature, config: DataConfig, columns: Layout, rows: Gathered) -> Checked:
-    """Return the rows split and checked; raises DataError for values that are refused, unless dropped.
-
-    The kinds of inputs that the data decides are decided on the rows that train and validate.
-    """
-    truths = {field: check(field, rows.cells[field.name], required=True) for field in signature.outputs}
-    splits = _split(rows, config, _labels(signature, truths, config))
-    teaching = [at for at, split in enumerate(splits) if split != TEST]
-    signature = resolved(
-        signature, columns, {name: [rows.cells[name][at] for at in teaching] for name in columns.wildcard}
-    )
-    given = {
-        field: check(field, rows.cells[field.name], required=not field.optional) for field in signature.inputs
-    }
-    of_fields = {**given, **truths}
-    refusals: dict[int, Sequence[Refusal]] = dict(merged([refused for _, refused in of_fields.values()]))
-    if config.invalid == "error":
-        refuse_all(rows, dict(refusals), signature.outputs)
-    values = {field: column for field, (column, _) in of_fields.items()}
-    inputs = _cleaned_inputs(signature, values)
-    used = [at for at in range(len(rows)) if at not in refusals]
-    found = overlap(splits, inputs, used)
-    if config.repeated == "drop":
-        refuse_mass(found, splits, used)
-        for at, where in found.found.items():
-            refusals[at] = [Refusal("inputs", f"also stand in {where}")]
-    return Checked(signature, rows, values, splits, inputs, refusals, found)
+    def column(self, name: str, rows: NDArray[np.bool_]) -> pl.Series:
+        """Return a field's stored values of some rows (n,)."""
+        begin, parts = 0, []
+        for chunk in self.values.chunks([name]):
+            here = rows[begin : begin + chunk.height]
+            begin += chunk.height
+            parts.append(chunk[name].filter(here))
+        return pl.concat(parts) if parts else pl.Series(name, [])
 
 
-def _cleaned_inputs(signature: Signature, values: Mapping[Field, Sequence[Any]]) -> list[str]:
-    """Return one text a row for its cleaned inputs; equal texts mean equal inputs."""
-    columns = [values[field] for field in signature.inputs]
-    names = [field.name for field in signature.inputs]
-    return [canonical_inputs(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
-
-
-def _labels(
-    signature: Signature, truths: Mapping[Field, tuple[list[Any], dict[int, Refusal]]], config: DataConfig
-) -> Sequence[str | None] | None:
-    """Return the classes by which `split.classes` chooses shares: those of the first output that has any."""
-    if not config.split.classes:
-        return None
-    named = outputs_with_classes(signature)
-    if not named:
-        raise DataError(
-            Problem(
-                "data.no-classes",
-                "`data.split.classes` needs an output that has classes",
-                f"outputs {', '.join(f'`{field}`' for field in signature.outputs)}",
-                "leave it out",
-            )
+def check_rows(
+    signature: Signature,
+    config: DataConfig,
+    layout: Layout,
+    rows: RawRows,
+    identity: Identity,
+    refusals: Refusals,
+    scratch: Path,
+    limits: Limits,
+) -> Checked:
+    """Return the rows read by their kinds; raises DataError for values that are refused, unless they are dropped."""
+    values = Spool(scratch, limits)
+    alike = np.empty((2, len(rows)), np.uint64)
+    truths = {field.name: np.empty(len(rows), np.uint64) for field in signature.outputs}
+    names = [field.name for field in signature.outputs]
+    inputs = {name: layout.inputs[name] for name in (field.name for field in signature.inputs)}
+    for chunk, of_outputs in zip(rows.chunks(inputs), identity.truths.chunks(names), strict=True):
+        of_inputs = pl.DataFrame(
+            [
+                refusals.parse(field, order, chunk, required=not field.optional)
+                for order, field in enumerate(signature.inputs)
+            ]
         )
-    column = next(values for field, (values, _) in truths.items() if field.name == named[0])
-    labels = [None if value is None else class_name(value) for value in column]
-    known = sorted({label for label in labels if label is not None})
-    problems = list(unknown_split_classes(list(config.split.classes), known))
-    if problems:
-        raise DataError(problems)
-    return labels
-
-
-def _split(rows: Gathered, config: DataConfig, labels: Sequence[str | None] | None) -> list[str]:
-    """Return the split of every row: where its file says, else by the hash of its inputs."""
-    shares = config.shares
-    splits = []
-    for at, given in enumerate(rows.given):
-        if given in {TEST, VALIDATION} or (given == TRAIN and config.validation is not None):
-            splits.append(given)
-        else:
-            own = shares.classes.get(labels[at] or "") if labels else None
-            splits.append(place(position(rows.inputs[at], shares.key), own or shares))
-    return splits
+        values.add(of_inputs.hstack(of_outputs))
+        here = slice(chunk.begin, chunk.end)
+        alike[:, here] = fingerprints(of_inputs)
+        for name in names:
+            truths[name][here] = fingerprints(of_outputs.select(name))[0]
+    if config.invalid == "error":
+        refusals.require_none()
+    used = ~refusals.mask
+    equal = pl.DataFrame({"high": alike[0], "low": alike[1]})
+    found = overlap(identity.splits, equal, used)
+    if config.repeated == "drop":
+        refuse_mass(found, identity.splits, used)
+        used = used & ~found.copies
+    return Checked(signature, identity, values, used, equal, truths, found, refusals.reasons())

@@ -1,75 +1,71 @@
-"""The classes of the outputs: what must be there before anything is learned, and what is worth a warning."""
+"""The classes of the outputs: what must be there before anything is learned, and what is worth a notice."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import polars as pl
 
 from modelwright import kinds
-from modelwright.core.messages import Problem, did_you_mean
-from modelwright.core.signature import Signature
+from modelwright.core.messages import Notice, Phrase, Problem, did_you_mean
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.column import Column
+from modelwright.stages.data.layout import beyond, first
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, percent_reaching
 
-SHOWN_CLASSES = 5
 TINY = 10  # rows; with fewer, a class is hardly learned, and next to nothing is proved about it
 
 ClassCounts = Mapping[str, Mapping[str, Mapping[str, int]]]  # output → class → split → rows
 
 
-def class_name(value: object) -> str:
-    """Return the name of the class that a value of an output with classes stands for."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def outputs_with_classes(signature: Signature) -> tuple[str, ...]:
-    """Return the names of the outputs that answer one of a set."""
+    """Return the names of the outputs that answer one of a set, or several."""
     return tuple(field.name for field in signature.outputs if kinds.value(field.kind).labelled)
 
 
-def count_classes(values: Mapping[str, Sequence[object]], splits: Sequence[str]) -> ClassCounts:
-    """Return how many rows of each split carry each class; `values` by output, as long as `splits`."""
-    counted = {
-        output: Counter(zip(map(class_name, column), splits, strict=True))
-        for output, column in values.items()
-    }
-    return {
-        output: {
-            name: {split: counts[name, split] for split in SPLITS}
-            for name in sorted({name for name, _ in counts})
-        }
-        for output, counts in counted.items()
-    }
+def label_counts(field: Field, truths: pl.Series) -> Counter[str]:
+    """Return how many rows carry each class; truths (n,) as their kind stores them."""
+    value, column = kinds.value(field.kind), kinds.facet(field.kind, Column)
+    distinct = truths.drop_nulls().value_counts()
+    counts: Counter[str] = Counter()
+    for truth, count in zip(column.values(distinct[truths.name]), distinct["count"].to_list(), strict=True):
+        for label in value.labels(truth):
+            counts[label] += count
+    return counts
+
+
+def count_classes(signature: Signature, truths: Callable[[str, str], pl.Series]) -> ClassCounts:
+    """Return how many rows of each split carry each class; `truths(output, split)` are those of the used rows."""
+    counted: dict[str, dict[str, dict[str, int]]] = {}
+    for field in signature.outputs:
+        if field.name in outputs_with_classes(signature):
+            of_splits = {split: label_counts(field, truths(field.name, split)) for split in SPLITS}
+            names = sorted(set().union(*of_splits.values()))
+            counted[field.name] = {
+                name: {split: of_splits[split][name] for split in SPLITS} for name in names
+            }
+    return counted
 
 
 def class_problems(
-    counts: ClassCounts, *, untested: Sequence[str], positions: Mapping[str, Sequence[float]] | None
+    counts: ClassCounts, *, untested: Sequence[str], nearest: Callable[[str], float | None]
 ) -> Iterator[Problem]:
     """Yield what makes learning or proving impossible: a single class, a class without test rows.
 
-    `positions`: where the rows of each class of the first output lie in [0, 1), when the split is ours.
+    `nearest`: the least position in [0, 1) of the rows of a class of the first output, when the split is ours.
     """
     for output, classes in counts.items():
         trained = [name for name, of_class in classes.items() if of_class[TRAIN]]
         if len(trained) < 2:
-            yield Problem(
-                "data.single-class",
-                f"`{output}` has at least two classes in the training rows",
-                f"only {listed(trained)}" if trained else "none",
-                "look at the column; an answer that never varies needs no function",
-            )
+            yield Problem("data.single-class", output=output, name=next(iter(trained), None))
         missing = [name for name, of_class in classes.items() if not of_class[TEST] and name not in untested]
         if missing:
-            yield Problem(
-                "data.class-without-test-rows",
-                f"every class of `{output}` has test rows; without them nothing is proved about it",
-                listed(missing),
-                _next_step(missing, positions),
-            )
+            yield _untested(output, missing, nearest(missing[0]))
     known = [name for classes in counts.values() for name in classes]
     for name in untested:
         if name not in known:
-            near = did_you_mean(name, known)
-            yield _unknown("untested", name, near)
+            yield _unknown("untested", name, did_you_mean(name, known))
 
 
 def unknown_split_classes(named: Sequence[str], known: Sequence[str]) -> Iterator[Problem]:
@@ -80,37 +76,48 @@ def unknown_split_classes(named: Sequence[str], known: Sequence[str]) -> Iterato
 
 
 def _unknown(section: str, name: str, near: str | None) -> Problem:
+    return Problem("data.unknown-class", section=section, name=name, near=near)
+
+
+def _untested(output: str, missing: Sequence[str], nearest: float | None) -> Problem:
+    """Return the problem, with shares for the first class that would take one of its rows into test."""
+    percent = None if nearest is None else percent_reaching(nearest)
+    example = percent if percent is not None and percent < 100 else None
+    rest = 100 - (example or 0)
     return Problem(
-        "data.unknown-class",
-        f"`data.{section}` names classes that the data has",
-        f"`{name}`",
-        f"did you mean `{near}`?" if near else "look at how the class is written in the data",
+        "data.class-without-test-rows",
+        output=output,
+        classes=first(missing),
+        more=beyond(missing),
+        ours=nearest is not None,
+        name=missing[0],
+        train=None if example is None else rest * 0.75,
+        validation=None if example is None else rest * 0.25,
+        test=example,
     )
 
 
-def _next_step(missing: Sequence[str], positions: Mapping[str, Sequence[float]] | None) -> str:
-    if positions is None or not positions.get(missing[0]):
-        return "add test rows for them, or name them in `data.untested`"
-    percent = percent_reaching(positions[missing[0]])
-    shares = f"{{train: {(100 - percent) * 0.75:g}, validation: {(100 - percent) * 0.25:g}, test: {percent}}}"
-    own = f"`data.split.classes: {{{missing[0]}: {shares}}}` would test one" if percent < 100 else ""
-    return "; ".join(["add rows", *filter(None, [own]), "or name them in `data.untested`"])
-
-
-def class_warnings(counts: ClassCounts) -> Iterator[str]:
+def class_notices(counts: ClassCounts) -> Iterator[Notice]:
     """Yield what is worth knowing about the classes: few rows to learn from or to prove with, or none."""
     for output, classes in counts.items():
-        for split, purpose in ((TRAIN, "learn from"), (TEST, "prove with")):
+        for split in (TRAIN, TEST):
             few = {name: of_class[split] for name, of_class in classes.items() if 0 < of_class[split] < TINY}
             if few:
-                yield f"`{output}`: fewer than {TINY} rows to {purpose}: {listed(few, few)}"
+                yield Notice(
+                    "data.few-rows",
+                    column=output,
+                    count=len(few),
+                    split=split,
+                    most=TINY,
+                    classes=[Phrase("data.class-rows", name=name, rows=few[name]) for name in first(few)],
+                    more=beyond(few),
+                )
         unseen = [name for name, of_class in classes.items() if not of_class[TRAIN]]
         if unseen:
-            yield f"`{output}`: no training row shows {listed(unseen)}; these answers cannot be learned"
-
-
-def listed(names: Sequence[str] | Mapping[str, int], counts: Mapping[str, int] | None = None) -> str:
-    """Return the first names, each with its count, and how many more there are."""
-    shown = [f"`{name}`" + (f" ({counts[name]})" if counts else "") for name in list(names)[:SHOWN_CLASSES]]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+            yield Notice(
+                "data.unseen-classes",
+                column=output,
+                count=len(unseen),
+                classes=first(unseen),
+                more=beyond(unseen),
+            )

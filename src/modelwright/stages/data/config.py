@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -11,11 +11,11 @@ SHARES = ("train", "validation", "test")
 KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
 
 
-def _as_tuple(value: Any) -> Any:
+def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def _as_mapping(value: Any) -> Any:
+def _as_mapping(value: object) -> object:
     return {name: name for name in value} if isinstance(value, list | tuple) else value
 
 
@@ -27,9 +27,11 @@ class Shares(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    train: float = Field(70, ge=0, le=100, description="percent that teach")
-    validation: float = Field(20, ge=0, le=100, description="percent on which choices are made")
-    test: float = Field(10, ge=0, le=100, description="percent that prove; no choice ever sees them")
+    train: float = Field(70, ge=0, le=100, description="percent of training rows")
+    validation: float = Field(
+        20, ge=0, le=100, description="percent of validation rows, on which choices are made"
+    )
+    test: float = Field(10, ge=0, le=100, description="percent of test rows, which no choice ever sees")
 
     @model_validator(mode="after")
     def _add_up(self) -> Self:
@@ -106,6 +108,12 @@ class DataConfig(BaseModel):
     )
     separator: str | None = Field(
         None, min_length=1, max_length=1, description="what separates cells; one of , ; tab | by default"
+    )
+    tag_separator: str = Field(
+        ";",
+        min_length=1,
+        description="what separates the members of a set in a cell of text, where a field is of a kind whose "
+        "values are sets",
     )
 
     @model_validator(mode="after")

@@ -18,14 +18,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modelwright.core.digest import canonical_json
+from modelwright.core.json_types import JsonLike
 from modelwright.stages.data.config import Shares
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
+CODES: Final = {split: code for code, split in enumerate(SPLITS)}  # in arrays of splits
+ID_KEY: Final = b"modelwright row"
 ID_BYTES = 8  # 16 hex digits: among a million rows, two different ones share an id once in 37 million
+POSITION_BYTES = 8
 
 
 def as_text(raw: object) -> str | None:  # noqa: PLR0911 - one line a type
@@ -52,14 +59,14 @@ def as_text(raw: object) -> str | None:  # noqa: PLR0911 - one line a type
             return canonical_json(_plain(raw))
 
 
-def canonical_inputs(raw: Mapping[str, Any]) -> str:
+def canonical_inputs(raw: Mapping[str, object]) -> str:
     """Return one text for the inputs of a row (field name → raw cell), whatever the order of the fields."""
     return canonical_json({name: as_text(cell) for name, cell in raw.items()})
 
 
 def row_id(inputs: str) -> str:
     """Return 16 hex digits of a keyed BLAKE2b (RFC 7693) over `canonical_inputs`."""
-    return hashlib.blake2b(_bytes(inputs), digest_size=ID_BYTES, key=b"modelwright row").hexdigest()
+    return hashlib.blake2b(_bytes(inputs), digest_size=ID_BYTES, key=ID_KEY).hexdigest()
 
 
 def numbered(ids: Sequence[str]) -> list[str]:
@@ -74,7 +81,9 @@ def numbered(ids: Sequence[str]) -> list[str]:
 
 def position(inputs: str, key: str) -> float:
     """Return where in [0, 1) a row lies: a hash of `canonical_inputs`, keyed with `split.key`."""
-    digest = hashlib.blake2b(_bytes(inputs), digest_size=8, key=key.encode(), person=b"split").digest()
+    digest = hashlib.blake2b(
+        _bytes(inputs), digest_size=POSITION_BYTES, key=key.encode(), person=b"split"
+    ).digest()
     return (int.from_bytes(digest, "big") >> 11) / 2**53  # 53 bits: no rounding up to 1.0
 
 
@@ -85,9 +94,17 @@ def place(where: float, shares: Shares) -> str:
     return VALIDATION if where < (shares.test + shares.validation) / 100 else TRAIN
 
 
-def percent_reaching(positions: Sequence[float]) -> int:
-    """Return the least whole percent of test that takes in the nearest of these positions."""
-    return min(100, math.floor(min(positions) * 100) + 1)
+def places(where: NDArray[np.float64], shares: Shares) -> NDArray[np.uint8]:
+    """Return `place` of each position (n,), as codes of splits (n,)."""
+    codes = np.full(where.shape, CODES[TRAIN], dtype=np.uint8)
+    codes[where < (shares.test + shares.validation) / 100] = CODES[VALIDATION]
+    codes[where < shares.test / 100] = CODES[TEST]
+    return codes
+
+
+def percent_reaching(nearest: float) -> int:
+    """Return the least whole percent of test that takes in a position."""
+    return min(100, math.floor(nearest * 100) + 1)
 
 
 def _bytes(text: str) -> bytes:
@@ -96,7 +113,7 @@ def _bytes(text: str) -> bytes:
     )  # half a character is refused later, by the kind that reads it
 
 
-def _plain(raw: object) -> Any:
+def _plain(raw: object) -> JsonLike:
     match raw:
         case dict():
             return {str(name): _plain(value) for name, value in raw.items()}

@@ -2,38 +2,45 @@
 
 train/rows.parquet  validation/rows.parquet  test/rows.parquet      id, inputs, outputs, what is kept
 profile/profile.json  profile/signature.json                        of train and validation alone
-census/census.json                                                  counts of every split
+counts/counts.json                                                  counts of every split
 rejected/rows.parquet                                               rows that are not used, and why
+
+Works by column and chunk: of all rows together it holds some fifty bytes a row; what is longer lies in a scratch
+folder beside the parts while it is needed.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import polars as pl
 
+from modelwright import kinds
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import DataError, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.stages.data.census import census, warnings
+from modelwright.kinds.contract.column import CellOptions, Column
 from modelwright.stages.data.checking import Checked, check_rows
-from modelwright.stages.data.classes import class_name, class_problems, count_classes, outputs_with_classes
+from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
 from modelwright.stages.data.config import DataConfig
-from modelwright.stages.data.fields import Layout, layout
-from modelwright.stages.data.profile import describe
-from modelwright.stages.data.readers import read
-from modelwright.stages.data.rows import gather
-from modelwright.stages.data.sketch import sketch
-from modelwright.stages.data.sources import resolve
-from modelwright.stages.data.split import SPLITS, TEST, TRAIN, VALIDATION, as_text, position
-from modelwright.stages.data.table import Table
-from modelwright.stages.data.writing import kept_series, rows_frame, write_json, write_rows
-
-Tables = Sequence[tuple[str, Table]]
+from modelwright.stages.data.counts import count_rows, notices
+from modelwright.stages.data.identify import Identity, identify
+from modelwright.stages.data.infer import resolved
+from modelwright.stages.data.layout import Layout, layout
+from modelwright.stages.data.refusals import Refusals
+from modelwright.stages.data.rows import RawRows
+from modelwright.stages.data.split import CODES, SPLITS, TEST, TRAIN, VALIDATION
+from modelwright.stages.data.writing import RowWriter, describe, write_rejected
+from modelwright.storage.formats.data import Counts, write_signature
+from modelwright.tables.readers import read
+from modelwright.tables.sources import resolve
+from modelwright.tables.spool import Limits
+from modelwright.tables.table import Table
 
 
 def data(
@@ -44,135 +51,133 @@ def data(
     progress: Progress,
     *,
     open_inputs: bool = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Write the data artifact into `out` and return its summary; raises DataError with all that is wrong.
 
     `folder` is the project's. `open_inputs`: the inputs are `"*"`, every column that is neither an output nor
     kept; the signature then has none. The same sources give the same bytes.
     """
-    signature = Signature(signature.name, () if open_inputs else signature.inputs, signature.outputs)
-    tables = _tables(config, folder, progress)
+    given = Signature(signature.name, () if open_inputs else signature.inputs, signature.outputs)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=out) as scratch:
+        return make(given, config, folder, out, progress, scratch=Path(scratch), limits=Limits())
+
+
+def make(
+    signature: Signature,
+    config: DataConfig,
+    folder: Path,
+    out: Path,
+    progress: Progress,
+    *,
+    scratch: Path,
+    limits: Limits,
+) -> JsonObject:
+    """Do what `data` does, with a folder for what is only needed meanwhile. What is written depends on no limit."""
+    rows = RawRows(_tables(config, folder, progress, scratch, limits))
     # The files that train name the columns of "*".
-    by_purpose = sorted(tables, key=lambda named: named[0] in {TEST, VALIDATION})
+    by_purpose = sorted(rows.tables, key=lambda named: named[0] in {TEST, VALIDATION})
     columns = layout(signature, config, [table for _, table in by_purpose])
     with progress.task("checking rows"):
-        rows = gather(tables, columns)
-        checked = check_rows(signature, config, columns, rows)
-    counts = count_classes(
-        {
-            field.name: [column[at] for at in checked.used(*SPLITS)]
-            for field, column in checked.values.items()
-            if field.name in outputs_with_classes(signature)
-        },
-        [checked.splits[at] for at in checked.used(*SPLITS)],
-    )
-    _require(checked, config, counts)
-    summary = census(checked, counts, tables)
+        refusals = Refusals(
+            signature.outputs,
+            np.zeros(len(rows), np.bool_),
+            CellOptions(tag_separator=config.tag_separator),
+            keep=config.invalid == "drop",
+        )
+        identity = identify(signature, config, columns, rows, refusals, scratch / "truths", limits)
+        signature = resolved(signature, columns, lambda name: _training_cells(name, columns, rows, identity))
+        checked = check_rows(signature, config, columns, rows, identity, refusals, scratch / "values", limits)
+    classes = count_classes(signature, lambda output, split: checked.column(output, checked.of(split)))
+    _require(checked, config, classes)
+    counts = count_rows(checked, classes, rows)
     with progress.task("writing rows"):
-        _write(checked, columns, summary, sketch(tables, checked.used(TEST)), out)
-    return {
-        "signature": str(checked.signature),
-        **summary,
-        "warnings": [*columns.notes, *warnings(checked, config, summary, tables)],
-    }
+        writer = RowWriter(checked, columns, rows)
+        for split in SPLITS:
+            writer.write(split, out / split)
+        write_rejected(checked, columns, rows, writer, out / "rejected")
+        describe(checked, columns, counts).write(out / "profile")
+        write_signature(signature, out / "profile")
+        counts.write(out / "counts")
+    told = [*columns.notices, *notices(checked, config, counts, rows)]
+    return {"signature": str(signature), **_summary(counts), "warnings": [notice.to_wire() for notice in told]}
 
 
-def _tables(config: DataConfig, folder: Path, progress: Progress) -> Tables:
+def _summary(counts: Counts) -> JsonObject:
+    """Return the counts as a summary names them."""
+    summary: JsonObject = asdict(counts)
+    del summary["test_sketch"]
+    summary["read"] = summary.pop("rows_read")
+    summary["sources"] = [
+        {"for": one.split, **{name: value for name, value in asdict(one).items() if name != "split"}}
+        for one in counts.sources
+    ]
+    return summary
+
+
+def _tables(
+    config: DataConfig, folder: Path, progress: Progress, scratch: Path, limits: Limits
+) -> list[tuple[str, Table]]:
     """Return the tables of all sources, test first: so its rows keep their ids whatever else is added."""
-    files = resolve(config, folder)
+    files = resolve(config.splits, folder)
     order = sorted(files, key=[TEST, VALIDATION, TRAIN, "source"].index)
     tables: list[tuple[str, Table]] = []
     problems: list[Problem] = []
     with progress.task("reading sources", sum(map(len, files.values()))) as task:
-        for split in order:
-            for file in files[split]:
-                try:
-                    table = read(file, encoding=config.encoding, separator=config.separator)
-                except DataError as error:
-                    problems += error.problems
-                else:
-                    tables.append((split, table))
-                    task.advance(note=f"{table.rows:,} rows")
+        named = [(split, file) for split in order for file in files[split]]
+        for number, (split, file) in enumerate(named):
+            try:
+                table = read(
+                    file,
+                    scratch / f"table-{number}",
+                    encoding=config.encoding,
+                    separator=config.separator,
+                    limits=limits,
+                )
+            except DataError as error:
+                problems += error.problems
+            else:
+                tables.append((split, table))
+                task.advance(note=f"{table.rows:,} rows")
     if problems:
         raise DataError(problems)
     return tables
 
 
-def _require(checked: Checked, config: DataConfig, counts: Mapping[str, Any]) -> None:
-    """Raise DataError where there is nothing to learn from or nothing to prove with."""
+def _training_cells(name: str, columns: Layout, rows: RawRows, identity: Identity) -> Iterator[pl.Series]:
+    """Yield the raw cells of an input that train and validate, in chunks."""
+    for chunk in rows.chunks({name: columns.inputs[name]}):
+        yield chunk.cells[name].filter(identity.splits[chunk.begin : chunk.end] != CODES[TEST])
+
+
+def _require(checked: Checked, config: DataConfig, classes: ClassCounts) -> None:
+    """Raise DataError where there is nothing to learn from, to validate with or to test with."""
     problems = [
-        Problem(
-            "data.no-rows-left",
-            f"some rows are left to {purpose}",
-            f"none of {checked.splits.count(split):,} that were read",
-            "add rows, or look at `data.split` and at why rows were set aside",
-        )
-        for split, purpose in ((TRAIN, "learn from"), (VALIDATION, "choose by"), (TEST, "prove with"))
-        if not checked.used(split)
+        Problem("data.no-rows-left", split=split, rows=int((checked.identity.splits == CODES[split]).sum()))
+        for split in SPLITS
+        if not checked.of(split).any()
     ]
-    positions: dict[str, list[float]] | None = None
-    if config.source is not None:
-        positions = {}
-        column = next((c for f, c in checked.values.items() if f.name in counts), [])
-        for at in checked.used(*SPLITS) if column else []:
-            where = position(checked.rows.inputs[at], config.shares.key)
-            positions.setdefault(class_name(column[at]), []).append(where)
     if not problems:
-        problems += class_problems(counts, untested=config.untested, positions=positions)
+        first = next(iter(classes), None)
+
+        def nearest(label: str) -> float | None:
+            if config.source is None or first is None:
+                return None
+            return _nearest(checked, first, label)
+
+        problems += class_problems(classes, untested=config.untested, nearest=nearest)
     if problems:
         raise DataError(problems)
 
 
-def _write(
-    checked: Checked, columns: Layout, summary: Mapping[str, Any], test_sketch: Sequence[str], out: Path
-) -> None:
-    kept = {name: kept_series(name, cells) for name, cells in checked.rows.kept.items()}
-    for split in SPLITS:
-        write_rows(rows_frame(checked.rows.ids, checked.values, kept, checked.used(split)), out / split)
-    teaching = checked.used(TRAIN, VALIDATION)
-    described = {
-        field.name: describe(field, [column[at] for at in teaching])
-        for field, column in checked.values.items()
-    }
-    for output, classes in summary["classes"].items():
-        described[output]["splits"] = {
-            name: {split: of_class[split] for split in (TRAIN, VALIDATION)}
-            for name, of_class in classes.items()
-            if of_class[TRAIN] or of_class[VALIDATION]
-        }
-    profile = {
-        "format": 1,
-        "rows": {split: len(checked.used(split)) for split in (TRAIN, VALIDATION)},
-        "inputs": {field.name: described[field.name] for field in checked.signature.inputs},
-        "outputs": {field.name: described[field.name] for field in checked.signature.outputs},
-        "columns": {field.name: columns.fields[field.name] for field in checked.values},
-        "keep": dict(columns.keep),
-    }
-    write_json(profile, out / "profile" / "profile.json")
-    write_json(asdict(checked.signature), out / "profile" / "signature.json")
-    write_json({"format": 1, **summary, "test_sketch": list(test_sketch)}, out / "census" / "census.json")
-    write_rows(_rejected(checked, columns), out / "rejected")
-
-
-def _rejected(checked: Checked, columns: Layout) -> pl.DataFrame:
-    """Return the rows that are not used: their place in the source, the reason, the raw cells as JSON."""
-    rows, places = checked.rows, sorted(checked.refusals)
-    raw = [{columns.fields[name]: as_text(cells[at]) for name, cells in rows.cells.items()} for at in places]
-    return pl.DataFrame(
-        {
-            "id": [rows.ids[at] for at in places],
-            "split": [checked.splits[at] for at in places],
-            "source": [rows.sources[at] for at in places],
-            "row": [rows.numbers[at] for at in places],
-            "reason": ["; ".join(map(str, checked.refusals[at])) for at in places],
-            "raw": [json.dumps(cells) for cells in raw],
-        },
-        schema={
-            "id": pl.String,
-            "split": pl.String,
-            "source": pl.String,
-            "row": pl.Int64,
-            "reason": pl.String,
-            "raw": pl.String,
-        },
+def _nearest(checked: Checked, output: str, label: str) -> float | None:
+    """Return the least position of the used rows of a class."""
+    field = next(field for field in checked.signature.outputs if field.name == output)
+    value, column = kinds.value(field.kind), kinds.facet(field.kind, Column)
+    rows = checked.of(*SPLITS)
+    truths = column.values(checked.column(output, rows))
+    positions = checked.identity.positions[rows].tolist()
+    return min(
+        (where for truth, where in zip(truths, positions, strict=True) if label in value.labels(truth)),
+        default=None,
     )

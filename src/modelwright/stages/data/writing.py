@@ -1,93 +1,179 @@
-"""Writes the parts of the data artifact: the same rows give the same bytes."""
+"""Writes the parts of the data artifact: the same rows give the same bytes, whatever the chunks."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from polars.io.plugins import register_io_source
 
 from modelwright import kinds
+from modelwright.core.messages import Phrase
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import Column
-from modelwright.kinds.shared.numbers import read_number
-from modelwright.stages.data.fields import ID
-from modelwright.stages.data.split import as_text
+from modelwright.kinds.contract.profile import Profile
+from modelwright.stages.data.canonical import hexadecimal, texts
+from modelwright.stages.data.checking import Checked
+from modelwright.stages.data.kept import KeptColumn
+from modelwright.stages.data.layout import Layout
+from modelwright.stages.data.rows import RawRows
+from modelwright.stages.data.split import SPLITS, TEST, TRAIN, VALIDATION, as_text
+from modelwright.storage.formats.data import ColumnProfile, Counts, DataProfile
+from modelwright.storage.formats.rows import ID, ROWS_FILE
 
-ROWS_FILE = "rows.parquet"
 ROW_GROUP = 50_000  # fixed, and not left to the number of threads
+REJECTED: Final = {
+    "id": pl.String(),
+    "split": pl.String(),
+    "source": pl.String(),
+    "row": pl.Int64(),
+    "reason": pl.String(),
+    "raw": pl.String(),
+}
 
 
-def rows_frame(
-    ids: Sequence[str],
-    values: Mapping[Field, Sequence[Any]],
-    kept: Mapping[str, pl.Series],
-    places: Sequence[int],
-) -> pl.DataFrame:
-    """Return the rows at `places` as a frame: `id`, the signature's fields, then what is kept."""
-    columns = [pl.Series(ID, [ids[place] for place in places], dtype=pl.String)]
-    columns += [stored_series(field, [column[place] for place in places]) for field, column in values.items()]
-    columns += [
-        series.gather(pl.Series(places, dtype=pl.UInt32)).alias(name) for name, series in kept.items()
-    ]
-    return pl.DataFrame(columns)
+class RowWriter:
+    """Writes the rows of a split: `id`, the signature's fields, then what is kept."""
+
+    def __init__(self, checked: Checked, layout: Layout, rows: RawRows) -> None:
+        self._checked = checked
+        self._layout = layout
+        self._rows = rows
+        self._repeats = checked.identity.repeats()
+        self._kept = [KeptColumn(name) for name in layout.keep]
+        if self._kept:
+            for chunk in rows.chunks(layout.keep):
+                for column in self._kept:
+                    column.learn(chunk.cells[column.name])
+
+    def write(self, split: str, folder: Path) -> None:
+        """Write the used rows of a split into a folder, which is made."""
+        types = {field.name: kinds.facet(field.kind, Column).dtype() for field in self._checked.fields}
+        schema = {ID: pl.String(), **types, **{column.name: column.dtype for column in self._kept}}
+        write_rows(self._frames(self._checked.of(split)), schema, folder)
+
+    def _frames(self, used: NDArray[np.bool_]) -> Iterator[pl.DataFrame]:
+        begin = 0
+        names = [field.name for field in self._checked.fields]
+        kept = self._rows.chunks(self._layout.keep) if self._kept else None
+        for values in self._checked.values.chunks(names):
+            here = used[begin : begin + values.height]
+            columns = [values.filter(here)]
+            if kept is not None:
+                cells = next(kept).cells
+                converted = [column.convert(cells[column.name]) for column in self._kept]
+                columns.append(pl.DataFrame(converted).filter(here))
+            places = np.flatnonzero(here) + begin
+            begin += values.height
+            if places.size:
+                yield pl.concat([pl.DataFrame({ID: self.ids(places)}), *columns], how="horizontal")
+
+    def ids(self, places: NDArray[np.int64]) -> list[str]:
+        """Return the ids of rows: `-1`, `-2`, … follows in those that repeat an earlier one."""
+        ids = hexadecimal(self._checked.identity.ids[places])
+        repeats = self._repeats[places]
+        for at in np.flatnonzero(repeats):
+            ids[at] = f"{ids[at]}-{repeats[at]}"
+        return ids
 
 
-def stored_series(field: Field, values: Sequence[Any]) -> pl.Series:
-    """Return a field's canonical values (None: missing) as its kind stores them."""
-    kind = kinds.facet(field.kind, Column)
-    stored = [None if value is None else kind.store(value) for value in values]
-    return pl.Series(field.name, stored, dtype=kind.dtype())
-
-
-def kept_series(name: str, cells: Sequence[Any]) -> pl.Series:
-    """Return a kept column in the type of its cells.
-
-    Text that is all numbers (and blanks) is Float64, so that a slice can compare it; with a leading zero, as
-    in a postcode, it stays text. A mixture of types is text.
-    """
-    blanks_none = [None if cell == "" else cell for cell in cells]
-    if all(isinstance(cell, str) for cell in blanks_none if cell is not None):
-        numbers = _as_numbers(blanks_none)
-        return pl.Series(name, numbers, dtype=pl.Float64) if numbers else _text(name, blanks_none)
-    kinds_of_cells = {type(cell) for cell in blanks_none if cell is not None}
-    if len(kinds_of_cells) == 1 and not kinds_of_cells & {list, dict}:
-        return pl.Series(name, blanks_none)
-    if kinds_of_cells == {int, float}:
-        return pl.Series(name, blanks_none, dtype=pl.Float64, strict=False)
-    return _text(name, [as_text(cell) for cell in blanks_none])
-
-
-def _as_numbers(cells: Sequence[str | None]) -> list[float | None] | None:
-    numbers: list[float | None] = []
-    for cell in cells:
-        text = (cell or "").strip()
-        digits = text.lstrip("+-")
-        if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
-            return None
-        number = read_number(text)
-        if text and (number is None or not math.isfinite(number)):
-            return None
-        numbers.append(number)
-    return numbers if any(number is not None for number in numbers) else None
-
-
-def _text(name: str, cells: Sequence[str | None]) -> pl.Series:
-    whole = [None if cell is None else cell.encode("utf-8", "replace").decode() for cell in cells]
-    return pl.Series(name, whole, dtype=pl.String)
-
-
-def write_rows(frame: pl.DataFrame, folder: Path) -> None:
-    """Write `rows.parquet` into a folder, which is made."""
+def write_rows(
+    frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType | type], folder: Path
+) -> None:
+    """Write frames, one after the other, as `rows.parquet` in a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    frame.rechunk().write_parquet(folder / ROWS_FILE, compression="zstd", row_group_size=ROW_GROUP)
+
+    def source(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        assert with_columns is None, "all columns are written"
+        assert predicate is None, "all rows are written"
+        yield from frames
+
+    register_io_source(source, schema=pl.Schema(schema)).sink_parquet(
+        folder / ROWS_FILE, compression="zstd", row_group_size=ROW_GROUP, maintain_order=True
+    )
 
 
-def write_json(value: Any, path: Path) -> None:
-    """Write JSON for people and programs; the folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+def write_rejected(checked: Checked, layout: Layout, rows: RawRows, writer: RowWriter, folder: Path) -> None:
+    """Write the rows that are not used: their place in the source, the reason, the raw cells as JSON."""
+    write_rows(_rejected(checked, layout, rows, writer), REJECTED, folder)
+
+
+def _rejected(checked: Checked, layout: Layout, rows: RawRows, writer: RowWriter) -> Iterator[pl.DataFrame]:
+    if checked.used.all():
+        return
+    refused = dict(checked.refused.iter_rows())
+    copies = {TEST: checked.overlap.in_test, VALIDATION: checked.overlap.in_validation}
+    set_aside = {where: str(Phrase("data.reason-copy", split=where)) for where in copies}
+    for chunk in rows.chunks(layout.fields):
+        places = np.flatnonzero(~checked.used[chunk.begin : chunk.end])
+        if not places.size:
+            continue
+        of_all = places + chunk.begin
+        cells = chunk.cells[places]
+        # Two fields may come from one column, which then stands once.
+        raw = {column: _texts(cells[name]) for name, column in layout.fields.items()}
+        yield pl.DataFrame(
+            {
+                "id": writer.ids(of_all),
+                "split": [SPLITS[code] for code in checked.identity.splits[of_all]],
+                "source": [chunk.table.name] * places.size,
+                "row": places + chunk.number,
+                "reason": [
+                    refused.get(place) or set_aside[TEST if copies[TEST][place] else VALIDATION]
+                    for place in of_all.tolist()
+                ],
+                "raw": [
+                    json.dumps(dict(zip(raw, row, strict=True))) for row in zip(*raw.values(), strict=True)
+                ],
+            },
+            schema=REJECTED,
+        )
+
+
+def _texts(cells: pl.Series) -> list[str | None]:
+    try:
+        found: list[str | None] = texts(cells).to_list()
+    except UnicodeEncodeError:  # half a character, which JSON can write
+        found = [as_text(cell) for cell in cells.to_list()]
+    return found
+
+
+def describe(checked: Checked, layout: Layout, counts: Counts) -> DataProfile:
+    """Return what the training and validation rows look like."""
+    rows = checked.of(TRAIN, VALIDATION)
+    described = {
+        field.name: _describe(field, checked.column(field.name, rows), counts) for field in checked.fields
+    }
+    return DataProfile(
+        rows={split: counts.rows[split] for split in (TRAIN, VALIDATION)},
+        inputs={field.name: described[field.name] for field in checked.signature.inputs},
+        outputs={field.name: described[field.name] for field in checked.signature.outputs},
+        columns={field.name: layout.fields[field.name] for field in checked.fields},
+        keep=dict(layout.keep),
+    )
+
+
+def _describe(field: Field, values: pl.Series, counts: Counts) -> ColumnProfile:
+    present = values.drop_nulls()
+    classes = {
+        name: {split: of_class[split] for split in (TRAIN, VALIDATION)}
+        for name, of_class in counts.classes.get(field.name, {}).items()
+        if of_class[TRAIN] or of_class[VALIDATION]
+    }
+    return ColumnProfile(
+        kind=field.kind,
+        rows=len(values),
+        missing=len(values) - len(present),
+        distinct=present.n_unique() if len(present) else 0,
+        figures=kinds.facet(field.kind, Profile).describe(present)
+        if len(present) and kinds.has(field.kind, Profile)
+        else {},
+        classes=classes if field.name in counts.classes else None,
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from modelwright.core.signature import Field
-from modelwright.stages.data.fields import infer
+from modelwright.stages.data.infer import infer
+from modelwright.tables.series import series
 
 NUMBERS = [str(n) for n in range(200)]
 
@@ -25,4 +26,4 @@ NUMBERS = [str(n) for n in range(200)]
     ],
 )
 def test_a_column_is_taken_for_what_nearly_all_of_it_is(cells: list[object], expected: Field | None) -> None:
-    assert infer("x", cells) == expected
+    assert infer("x", [series("x", cells)]) == expected

@@ -8,7 +8,7 @@ import pytest
 
 from modelwright.core.messages import DataError
 from modelwright.stages.data.config import DataConfig
-from modelwright.stages.data.sources import external_files, resolve
+from modelwright.tables.sources import external_files, resolve
 
 
 def ids(error: pytest.ExceptionInfo[DataError]) -> list[str]:
@@ -40,21 +40,21 @@ def test_paths_patterns_and_parents(tmp_path: Path) -> None:
         (project / name).touch()
     (tmp_path / "outside.csv").touch()
     config = DataConfig(source=["*.csv", "../outside.csv", str(project / "c.json")])
-    assert external_files(config, project) == [
+    assert external_files(config.splits, project) == [
         project / "a.csv",
         project / "b.csv",
         tmp_path / "outside.csv",
         project / "c.json",
     ]
-    assert [file.name for file in resolve(config, project)["source"]][:3] == [
+    assert [file.name for file in resolve(config.splits, project)["source"]][:3] == [
         "a.csv",
         "b.csv",
         "../outside.csv",
     ]
     beside = DataConfig(source="../project [1]/*.csv")
-    assert len(external_files(DataConfig(source="../*.csv"), project)) == 1
+    assert len(external_files(DataConfig(source="../*.csv").splits, project)) == 1
     with pytest.raises(DataError):  # [1] is a pattern
-        external_files(beside, project)
+        external_files(beside.splits, project)
 
 
 def test_what_is_missing_is_collected_with_the_nearest_name(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_is_missing_is_collected_with_the_nearest_name(tmp_path: Path) -> N
         source=["qestions.csv", "folder", "*.parquet", "https://example.org/a.csv", "no/where.csv"]
     )
     with pytest.raises(DataError) as error:
-        external_files(config, tmp_path)
+        external_files(config.splits, tmp_path)
     assert ids(error) == [
         "data.missing-file",
         "data.source-folder",
@@ -77,14 +77,14 @@ def test_what_is_missing_is_collected_with_the_nearest_name(tmp_path: Path) -> N
 
 def test_a_project_without_data_is_told_what_to_add(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        resolve(DataConfig(), tmp_path)
+        resolve({}, tmp_path)
     assert ids(caught) == ["data.nothing-named"]
 
 
 def test_a_file_is_named_once(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     with pytest.raises(DataError) as error:
-        external_files(DataConfig(train="a.csv", test="./a.csv"), tmp_path)
+        external_files({"train": ["a.csv"], "test": ["./a.csv"]}, tmp_path)
     assert ids(error) == ["data.file-twice"]
 
 
@@ -92,13 +92,14 @@ def test_a_package_is_found_without_running_it(distribution: Path) -> None:
     config = DataConfig(
         source=["package:danger-data==2.0/rows.csv", "package:danger_data/danger_data/more/rows.csv"]
     )
-    assert external_files(config, Path.cwd()) == [
+    assert external_files(config.splits, Path.cwd()) == [
         distribution / "danger_data" / "rows.csv",
         distribution / "danger_data" / "more" / "rows.csv",
     ]
     assert "danger_data" not in sys.modules
     assert (
-        resolve(config, Path.cwd())["source"][1].name == "package:danger_data==2.0/danger_data/more/rows.csv"
+        resolve(config.splits, Path.cwd())["source"][1].name
+        == "package:danger_data==2.0/danger_data/more/rows.csv"
     )
 
 
@@ -106,8 +107,8 @@ def test_an_editable_package_lists_no_files_and_is_found_beside_its_module(distr
     (distribution / "danger_data-2.0.dist-info" / "RECORD").write_text(
         "danger_data-2.0.dist-info/METADATA,,\n"
     )
-    source = DataConfig(source="package:danger-data==2.0/rows.csv")
-    assert external_files(source, Path.cwd()) == [distribution / "danger_data" / "rows.csv"]
+    source = "package:danger-data==2.0/rows.csv"
+    assert external_files({"source": [source]}, Path.cwd()) == [distribution / "danger_data" / "rows.csv"]
     assert "danger_data" not in sys.modules
 
 
@@ -125,15 +126,14 @@ def test_an_editable_package_lists_no_files_and_is_found_beside_its_module(distr
 )
 def test_says_what_is_wrong_with_a_package(source: str, problem: str, says: str) -> None:
     with pytest.raises(DataError) as error:
-        external_files(DataConfig(source=source), Path.cwd())
+        external_files({"source": [source]}, Path.cwd())
     assert ids(error) == [problem]
     assert says in str(error.value)
 
 
 def test_an_installed_package() -> None:
     version = importlib.metadata.version("scikit-learn")
-    found = external_files(
-        DataConfig(source=f"package:scikit-learn=={version}/datasets/data/iris.csv"), Path.cwd()
-    )
+    source = f"package:scikit-learn=={version}/datasets/data/iris.csv"
+    found = external_files({"source": [source]}, Path.cwd())
     assert found[0].name == "iris.csv"
     assert found[0].is_file()

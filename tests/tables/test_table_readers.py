@@ -16,16 +16,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright.core.messages import DataError
-from modelwright.stages.data import delimited
-from modelwright.stages.data.readers import read
-from modelwright.stages.data.sources import SourceFile
-from modelwright.stages.data.table import Table
+from modelwright.tables import delimited
+from modelwright.tables.readers import read
+from modelwright.tables.sources import SourceFile
+from modelwright.tables.table import Table
 
 
 def read_bytes(folder: Path, name: str, content: bytes, **how: Any) -> Table:
     path = folder / name
     path.write_bytes(content)
-    return read(SourceFile(name, path), **{"encoding": None, "separator": None, **how})
+    return read(SourceFile(name, path), folder / "scratch", **how)
+
+
+def cells(table: Table) -> dict[str, list[Any]]:
+    """Return all cells by column."""
+    found: dict[str, list[Any]] = {name: [] for name in table.columns}
+    for chunk in table.chunks():
+        for name in table.columns:
+            found[name] += chunk[name].to_list()
+    return found
 
 
 def refused(folder: Path, name: str, content: bytes, **how: Any) -> DataError:
@@ -37,7 +46,7 @@ def refused(folder: Path, name: str, content: bytes, **how: Any) -> DataError:
 def test_every_cell_of_a_csv_is_text_as_it_stands(tmp_path: Path) -> None:
     content = '\ufeffa, b ,c\r\n01, x ,\r\n\r\n"1,5","say ""hi""\nthere",NaN\r\n'.encode()
     table = read_bytes(tmp_path, "rows.csv", content)
-    assert table.columns == {"a": ("01", "1,5"), "b": (" x ", 'say "hi"\nthere'), "c": ("", "NaN")}
+    assert cells(table) == {"a": ["01", "1,5"], "b": [" x ", 'say "hi"\nthere'], "c": ["", "NaN"]}
     assert (table.rows, table.encoding, table.separator) == (2, "utf-8-sig", ",")
 
 
@@ -53,18 +62,18 @@ def test_the_separator_is_found(tmp_path: Path, separator: str) -> None:
 
 
 def test_one_column_of_text_with_commas_needs_quotes(tmp_path: Path) -> None:
-    assert read_bytes(tmp_path, "a.csv", b'text\n"a, b"\nc\n').columns == {"text": ("a, b", "c")}
+    assert cells(read_bytes(tmp_path, "a.csv", b'text\n"a, b"\nc\n')) == {"text": ["a, b", "c"]}
     error = refused(tmp_path, "a.csv", b"text\na, b\nc\n")
     assert error.problems[0].id == "data.row-width"
     tabs = read_bytes(tmp_path, "a.tsv", b"text\na, b\nc\n")
-    assert tabs.columns == {"text": ("a, b", "c")}
+    assert cells(tabs) == {"text": ["a, b", "c"]}
 
 
 def test_wrong_widths_are_named_by_row(tmp_path: Path) -> None:
     lines = ["a,b"] + ["1,2"] * 3 + ["1"] + ["1,2,3"] * 7
     problem = refused(tmp_path, "rows.csv", "\n".join(lines).encode()).problems[0]
     assert problem.id == "data.row-width"
-    assert problem.found.startswith("row 4 has 1; row 5 has 3; ")
+    assert problem.found.startswith("the header has 2 cells, but row 4 has 1, row 5 has 3, ")
     assert problem.found.endswith("8 such rows in all")
     assert problem.where == "rows.csv"
 
@@ -146,17 +155,17 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 def test_json_keeps_types_and_fills_what_lacks(tmp_path: Path) -> None:
     rows = [{"a": 1, "b": "x"}, {"b": None, "c": [1]}]
     expected = {"a": [1, None], "b": ["x", None], "c": [None, [1]]}
-    assert read_bytes(tmp_path, "a.json", json.dumps(rows).encode()).columns == expected
+    assert cells(read_bytes(tmp_path, "a.json", json.dumps(rows).encode())) == expected
     lines = "\n".join(map(json.dumps, rows)).encode()
-    assert read_bytes(tmp_path, "a.jsonl", lines).columns == expected
-    assert read_bytes(tmp_path, "a.ndjson.gz", gzip.compress(lines)).columns == expected
+    assert cells(read_bytes(tmp_path, "a.jsonl", lines)) == expected
+    assert cells(read_bytes(tmp_path, "a.ndjson.gz", gzip.compress(lines))) == expected
     # U+2028 is a line break to Python, and a character to JSON.
-    assert read_bytes(tmp_path, "b.jsonl", '{"a": "x\u2028y"}\n'.encode()).columns == {"a": ["x\u2028y"]}
+    assert cells(read_bytes(tmp_path, "b.jsonl", '{"a": "x\u2028y"}\n'.encode())) == {"a": ["x\u2028y"]}
 
 
 def test_the_key_of_an_object_of_objects_is_a_column(tmp_path: Path) -> None:
     table = read_bytes(tmp_path, "a.json", b'{"q1": {"a": 1}, "q2": {"a": 2}}')
-    assert table.columns == {"key": ["q1", "q2"], "a": [1, 2]}
+    assert cells(table) == {"key": ["q1", "q2"], "a": [1, 2]}
     assert table.made == {"key"}
 
 
@@ -173,12 +182,12 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
         }
     )
     frame.write_parquet(tmp_path / "a.parquet")
-    table = read(SourceFile("a.parquet", tmp_path / "a.parquet"), encoding=None, separator=None)
-    assert table.columns["n"] == [1, None]
-    assert table.columns["b"] == [True, False]
-    assert table.columns["d"] == [date(2024, 1, 2), None]
-    assert table.columns["m"] == [1.5, None]
-    assert table.columns["c"] == ["u", "v"]
+    table = read(SourceFile("a.parquet", tmp_path / "a.parquet"), tmp_path / "scratch")
+    assert cells(table)["n"] == [1, None]
+    assert cells(table)["b"] == [True, False]
+    assert cells(table)["d"] == [date(2024, 1, 2), None]
+    assert cells(table)["m"] == [1.5, None]
+    assert cells(table)["c"] == ["u", "v"]
     assert table.encoding is None
 
 
@@ -211,17 +220,17 @@ def test_the_encoding_is_found_and_stated(tmp_path: Path, text: str, written: st
     table = read_bytes(tmp_path, "a.csv", text.encode(written))
     rows = list(csv.reader(io.StringIO(text)))
     assert list(table.columns) == rows[0]
-    assert list(zip(*table.columns.values(), strict=True)) == [tuple(row) for row in rows[1:]]
+    assert list(zip(*cells(table).values(), strict=True)) == [tuple(row) for row in rows[1:]]
     assert found is None or table.encoding == found
     assert table.encoding is not None
 
 
 def test_short_chinese_is_gb18030_and_german_that_passes_as_such_is_not(tmp_path: Path) -> None:
     chinese = read_bytes(tmp_path, "a.csv", "品名,价格\n苹果,3\n香蕉,4\n".encode("gb18030"))
-    assert (chinese.encoding, chinese.columns["品名"]) == ("gb18030", ("苹果", "香蕉"))
+    assert (chinese.encoding, cells(chinese)["品名"]) == ("gb18030", ["苹果", "香蕉"])
     content = "Straße,Größe\nMüller,Köln\n".encode("cp1252")
     assert content.decode("gb18030")  # every byte pair is some rare character
-    assert read_bytes(tmp_path, "b.csv", content).columns == {"Straße": ("Müller",), "Größe": ("Köln",)}
+    assert cells(read_bytes(tmp_path, "b.csv", content)) == {"Straße": ["Müller"], "Größe": ["Köln"]}
 
 
 def test_a_stated_encoding_is_used_alone(tmp_path: Path) -> None:
@@ -229,7 +238,7 @@ def test_a_stated_encoding_is_used_alone(tmp_path: Path) -> None:
     assert read_bytes(tmp_path, "a.csv", content, encoding="cp1252").encoding == "cp1252"
     problem = refused(tmp_path, "a.csv", content, encoding="utf-8").problems[0]
     assert problem.id == "data.encoding"
-    assert "at byte" in problem.found
+    assert "not utf-8: byte 18 does not fit" in problem.found
     marked = read_bytes(tmp_path, "b.csv", b"\xef\xbb\xbfa,b\n1,2\n", encoding="utf-8")
     assert list(marked.columns) == ["a", "b"]
 
@@ -237,14 +246,16 @@ def test_a_stated_encoding_is_used_alone(tmp_path: Path) -> None:
 def test_a_cell_of_a_megabyte_is_read(tmp_path: Path) -> None:
     before = csv.field_size_limit()
     table = read_bytes(tmp_path, "a.csv", b"text,y\n" + b"x" * 1_000_000 + b",1\n")
-    assert len(table.columns["text"][0]) == 1_000_000
+    assert len(cells(table)["text"][0]) == 1_000_000
     assert csv.field_size_limit() == before
 
 
 def test_a_column_without_a_name_is_left_out_and_told(tmp_path: Path) -> None:
     table = read_bytes(tmp_path, "a.csv", b",a,b\n0,1,2\n1,3,4\n")
-    assert table.columns == {"a": ("1", "3"), "b": ("2", "4")}
-    assert "column 1" in table.notes[0]
+    assert cells(table) == {"a": ["1", "3"], "b": ["2", "4"]}
+    (notice,) = table.notices
+    assert (notice.id, notice.where, notice.values["count"]) == ("data.unnamed-column", "a.csv", 1)
+    assert "column 1 has no name" in notice.found
 
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -10,18 +10,18 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from modelwright.core.messages import DataError, Problem, did_you_mean
-from modelwright.stages.data.config import DataConfig
 
 PACKAGE = "package:"
 _PACKAGE_SOURCE = re.compile(
     r"package:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(==(?P<version>[^/\s]+))?/(?P<file>\S.*)"
 )
 _PATTERN = re.compile(r"[*?\[]")
+SHOWN_FILES = 5
 
 
 @dataclass(frozen=True)
@@ -32,30 +32,27 @@ class SourceFile:
     path: Path
 
 
-def external_files(config: DataConfig, folder: Path) -> list[Path]:
+Named = Mapping[str, Sequence[str]]
+"""Sources by what they are for: `source`, or `train`, `validation` and `test`."""
+
+
+def external_files(named: Named, folder: Path) -> list[Path]:
     """Return the files that the sources rest on, in the order in which they are read, each once.
 
     `folder` is the project's, to which paths are relative. Raises DataError, with every source that names
     nothing.
     """
-    found = resolve(config, folder)
+    found = resolve(named, folder)
     return list(dict.fromkeys(file.path for files in found.values() for file in files))
 
 
-def resolve(config: DataConfig, folder: Path) -> dict[str, list[SourceFile]]:
-    """Return the files of each split (`source`, or train, validation, test); raises DataError."""
-    if not config.splits:
-        raise DataError(
-            Problem(
-                "data.nothing-named",
-                "a function learns from rows that `data` names",
-                "no `data.source`, and no `data.train` with `data.test`",
-                "add `data: {source: FILE}`, for example `source: data/questions.csv`",
-            )
-        )
+def resolve(named: Named, folder: Path) -> dict[str, list[SourceFile]]:
+    """Return the files by what they are for; raises DataError, also where nothing is named."""
+    if not named:
+        raise DataError(Problem("data.nothing-named"))
     problems: list[Problem] = []
     found: dict[str, list[SourceFile]] = {}
-    for split, sources in config.splits.items():
+    for split, sources in named.items():
         found[split] = []
         for source in sources:
             try:
@@ -72,14 +69,7 @@ def _files(source: str, folder: Path) -> list[SourceFile]:
     if source.startswith(PACKAGE):
         return [_package_file(source)]
     if "://" in source:
-        raise DataError(
-            Problem(
-                "data.source-scheme",
-                "a source is a file, a pattern or `package:NAME==VERSION/FILE`",
-                f"`{source}`",
-                "save it as a file beside the project file, and name that",
-            )
-        )
+        raise DataError(Problem("data.source-scheme", source=source))
     path = folder / source
     if path.is_file():
         return [SourceFile(source, path.resolve())]
@@ -89,23 +79,9 @@ def _files(source: str, folder: Path) -> list[SourceFile]:
         files = [match for match in matches if match.is_file()]
         if files:
             return [SourceFile(_relative(match, folder), match.resolve()) for match in files]
-        found = "no file that matches"
     elif path.is_dir():
-        raise DataError(
-            Problem(
-                "data.source-folder",
-                "a source is a file or a pattern",
-                f"the folder `{source}`",
-                f"name its files: `{source.rstrip('/')}/*.csv`",
-            )
-        )
-    else:
-        found = "no such file"
-    raise DataError(
-        Problem(
-            "data.missing-file", "a source names a file that is there", f"{found}: `{source}`", _near(path)
-        )
-    )
+        raise DataError(Problem("data.source-folder", source=source, folder=source.rstrip("/")))
+    raise DataError(_missing(source, path))
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -113,16 +89,28 @@ def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
 
-def _near(path: Path) -> str:
-    """Return the next step for a file that is not there: the neighbour it may have meant."""
+def _missing(source: str, path: Path) -> Problem:
+    """Return the problem of a file that is not there, with the neighbour that may have been meant."""
     parent = path.parent
     if not parent.is_dir():
-        return f"paths are relative to the project file; there is no folder `{parent.name}` either"
+        return _missing_file(source, no_folder=parent.name)
     neighbours = sorted(one.name for one in parent.iterdir() if one.is_file())
-    if near := did_you_mean(path.name, neighbours):
-        return f"did you mean `{near}`?"
-    listed = ", ".join(f"`{name}`" for name in neighbours[:5])
-    return f"paths are relative to the project file; that folder holds {listed or 'no file'}"
+    return _missing_file(
+        source, near=did_you_mean(path.name, neighbours), neighbours=neighbours[:SHOWN_FILES] or None
+    )
+
+
+def _missing_file(
+    source: str, *, near: str | None = None, neighbours: list[str] | None = None, no_folder: str | None = None
+) -> Problem:
+    return Problem(
+        "data.missing-file",
+        source=source,
+        pattern=_PATTERN.search(source) is not None,
+        near=near,
+        neighbours=neighbours,
+        no_folder=no_folder,
+    )
 
 
 def _named_twice(found: dict[str, list[SourceFile]]) -> Iterable[Problem]:
@@ -134,46 +122,22 @@ def _named_twice(found: dict[str, list[SourceFile]]) -> Iterable[Problem]:
             names[file.path] = file.name
     for path, where in splits.items():
         if len(where) > 1:
-            yield Problem(
-                "data.file-twice",
-                "a file is read once",
-                f"`{names[path]}` in {' and '.join(where)}",
-                "leave it out of all but one; a test file that also trains proves nothing",
-            )
+            yield Problem("data.file-twice", file=names[path], first=where[0], second=where[1])
 
 
 def _package_file(source: str) -> SourceFile:
     parts = _PACKAGE_SOURCE.fullmatch(source)
     if parts is None or ".." in PurePosixPath(parts["file"]).parts:
-        raise DataError(
-            Problem(
-                "data.package-source",
-                "a package's file is written `package:NAME==VERSION/FILE`",
-                f"`{source}`",
-                "for example `package:insuranceqa_data==1.2/test.json.gz`",
-            )
-        )
+        raise DataError(Problem("data.package-source", source=source))
     name, version, file = parts["name"], parts["version"], parts["file"]
     wanted = f"{name}=={version}" if version else name
     try:
         distribution = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
-        raise DataError(
-            Problem(
-                "data.missing-package",
-                "the package of a source is installed",
-                f"no package `{name}` in this environment",
-                f"`pip install {wanted}`",
-            )
-        ) from None
+        raise DataError(Problem("data.missing-package", name=name, wanted=wanted)) from None
     if version and distribution.version != version:
         raise DataError(
-            Problem(
-                "data.package-version",
-                f"`{name}` is installed in version {version}, which the source names",
-                f"version {distribution.version}",
-                f"`pip install {wanted}`, or change the source if the other version's data is meant",
-            )
+            Problem("data.package-version", name=name, version=version, installed=distribution.version)
         )
     path = _resource(distribution, file)
     return SourceFile(f"{PACKAGE}{name}=={distribution.version}/{file}", path)
@@ -191,22 +155,15 @@ def _resource(distribution: importlib.metadata.Distribution, file: str) -> Path:
     if len(found) == 1:
         return found[0].resolve()
     label = f"{distribution.name} {distribution.version}"
-    if found:
-        raise DataError(
-            Problem(
-                "data.package-file",
-                "a source names one file",
-                f"{len(found)} files `{file}` in {label}",
-                f"give it in full: {', '.join(f'`{name}`' for name in sorted(matches))}",
-            )
-        )
     near = did_you_mean(file, [*tails.values(), *listed])
     raise DataError(
         Problem(
             "data.package-file",
-            "a source names a file of the package",
-            f"no `{file}` in {label}",
-            f"did you mean `{near}`?" if near else "look at what `pip show --files` lists",
+            file=file,
+            package=label,
+            count=len(found) or None,
+            near=None if found else near,
+            matches=sorted(matches) if found else None,
         )
     )
 

@@ -1,0 +1,160 @@
+"""Which row is which and where it goes, by its raw inputs; and the truths, by which classes may have shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from modelwright import kinds
+from modelwright.core.messages import DataError, Problem
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.column import Column
+from modelwright.stages.data.canonical import hexadecimal, positions, row_ids, row_texts, test_hashes
+from modelwright.stages.data.classes import outputs_with_classes, unknown_split_classes
+from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.layout import Layout
+from modelwright.stages.data.refusals import Refusals
+from modelwright.stages.data.rows import Chunk, RawRows
+from modelwright.stages.data.split import CODES, TEST, TRAIN, VALIDATION, places
+from modelwright.tables.spool import Limits, Spool
+
+SKETCH_SIZE = 64  # hashes; the share of rows that two sets have in common is then estimated within 0.06
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Arrays of all rows, (n,): their ids as numbers, where they lie in [0, 1), the code of their split.
+
+    `test_places` and `test_hashes` (m,): the test rows as they stand in their sources. `truths`: the outputs as
+    their kinds store them, in the chunks of the raw rows.
+    """
+
+    ids: NDArray[np.uint64]
+    positions: NDArray[np.float64]
+    splits: NDArray[np.uint8]
+    test_places: NDArray[np.int64]
+    test_hashes: NDArray[np.uint64]
+    truths: Spool
+
+    def repeats(self) -> NDArray[np.uint32]:
+        """Return for each row (n,) how many earlier rows have the same id."""
+        counted = pl.DataFrame({"id": self.ids}).select(pl.col("id").cum_count().over("id") - 1)
+        return counted.to_series().cast(pl.UInt32).to_numpy()
+
+    def sketch(self, used: NDArray[np.bool_]) -> tuple[str, ...]:
+        """Return the least hashes of the used test rows, by which a test set is known again.
+
+        A bottom-k sketch (Broder 1997, On the resemblance and containment of documents). Each row is hashed with
+        every column of its source, so another choice of inputs, another kind or a corrected label is seen to be
+        proved on the same rows, and the evaluations of them are counted together.
+        """
+        of_used = np.unique(self.test_hashes[used[self.test_places]])
+        return tuple(hexadecimal(of_used[:SKETCH_SIZE]))
+
+
+def identify(
+    signature: Signature,
+    config: DataConfig,
+    layout: Layout,
+    rows: RawRows,
+    refusals: Refusals,
+    scratch: Path,
+    limits: Limits,
+) -> Identity:
+    """Return who every row is and its split; raises DataError for classes in `split.classes` that there are not.
+
+    Refused truths are collected in `refusals`.
+    """
+    # Every column of a source is read: the sketch is of whole rows, the hashes are of the inputs.
+    count = len(rows)
+    ids, where = np.empty(count, np.uint64), np.empty(count, np.float64)
+    splits = np.empty(count, np.uint8)
+    hashed: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
+    truths = Spool(scratch, limits)
+    shares = _SharesByClass(signature, config)
+    for raw in rows.chunks():
+        chunk = raw.named(layout.fields)
+        here = slice(chunk.begin, chunk.end)
+        inputs = (
+            row_texts(chunk.cells.select(*layout.inputs)) if layout.inputs else [b"{}"] * chunk.cells.height
+        )
+        ids[here] = row_ids(inputs)
+        where[here] = positions(inputs, config.shares.key)
+        of_chunk = _truths(signature, chunk, refusals)
+        truths.add(of_chunk)
+        splits[here] = shares.split(chunk.given, where[here], of_chunk)
+        (in_test,) = np.nonzero(splits[here] == CODES[TEST])
+        if in_test.size:
+            hashed.append((in_test + chunk.begin, test_hashes(raw.cells[in_test])))
+    shares.require_known()
+    return Identity(
+        ids,
+        where,
+        splits,
+        np.concatenate([np.empty(0, np.int64), *(at for at, _ in hashed)]),
+        np.concatenate([np.empty(0, np.uint64), *(hashes for _, hashes in hashed)]),
+        truths,
+    )
+
+
+def _truths(signature: Signature, chunk: Chunk, refusals: Refusals) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            refusals.parse(field, OUTPUTS_AFTER + order, chunk, required=True)
+            for order, field in enumerate(signature.outputs)
+        ]
+    )
+
+
+OUTPUTS_AFTER = 1 << 20  # orders outputs after the inputs, however many of these the data turns out to have
+
+
+class _SharesByClass:
+    """Splits rows where their files leave it to us, by `split.classes` where it is set."""
+
+    def __init__(self, signature: Signature, config: DataConfig) -> None:
+        self._config = config
+        self._field: Field | None = None
+        self._known: set[str] = set()
+        if config.split.classes:
+            named = outputs_with_classes(signature)
+            if not named:
+                raise DataError(Problem("data.no-classes", outputs=list(map(str, signature.outputs))))
+            self._field = next(field for field in signature.outputs if field.name == named[0])
+
+    def split(self, given: str, where: NDArray[np.float64], truths: pl.DataFrame) -> NDArray[np.uint8]:
+        """Return the code of the split (n,) of each row of a chunk; where (n,): their positions."""
+        shares = self._config.shares
+        labels = self._labels(truths[self._field.name]) if self._field is not None else {}
+        if given in {TEST, VALIDATION} or (given == TRAIN and self._config.validation is not None):
+            return np.full(where.shape, CODES[given], dtype=np.uint8)
+        codes = places(where, shares)
+        for label, rows in labels.items():
+            if own := shares.classes.get(label):
+                codes[rows] = places(where[rows], own)
+        return codes
+
+    def require_known(self) -> None:
+        """Raise DataError for the classes of `split.classes` that no row has."""
+        problems = list(unknown_split_classes(list(self._config.split.classes), sorted(self._known)))
+        if problems:
+            raise DataError(problems)
+
+    def _labels(self, truths: pl.Series) -> dict[str, NDArray[np.int64]]:
+        """Return the rows of each class in a chunk. A truth of several classes counts for the first one named."""
+        assert self._field is not None
+        value, column = kinds.value(self._field.kind), kinds.facet(self._field.kind, Column)
+        named = self._config.split.classes
+        found: dict[str, list[int]] = {}
+        for place, truth in enumerate(column.values(truths)):
+            if truth is not None:
+                labels = value.labels(truth)
+                self._known.update(labels)
+                chosen = next((label for label in labels if label in named), None)
+                if chosen is not None:
+                    found.setdefault(chosen, []).append(place)
+        return {label: np.array(rows, dtype=np.int64) for label, rows in found.items()}

@@ -1,0 +1,108 @@
+"""Why rows are refused: counted by source, field and rule, with the first rows; or kept, to be set aside with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from modelwright import kinds
+from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem
+from modelwright.core.signature import Field
+from modelwright.kinds.contract.column import CellOptions, Column
+from modelwright.stages.data.rows import Chunk
+
+SHOWN_ROWS = 5
+REASONS = {"place": pl.UInt32, "order": pl.UInt32, "reason": pl.String}
+
+
+@dataclass
+class _Group:
+    """Refusals of one field of one source by one rule; `first` orders the groups as a reader meets them."""
+
+    first: tuple[int, int]
+    shown: list[tuple[int, ValueProblem | None]] = field(default_factory=list)
+    count: int = 0
+
+
+@dataclass
+class Refusals:
+    """Collects refused cells, chunk by chunk and field by field.
+
+    `outputs`: those of the signature; `mask` (n,): which rows are refused; `options`: how cells are written; `keep`:
+    also keep the reason of every refused row.
+    """
+
+    outputs: tuple[Field, ...]
+    mask: NDArray[np.bool_]
+    options: CellOptions
+    keep: bool
+    _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
+    _reasons: list[pl.DataFrame] = field(default_factory=list)
+
+    def parse(self, of: Field, order: int, chunk: Chunk, *, required: bool) -> pl.Series:
+        """Return a field's column as its kind stores it; what is refused, or required and missing, is collected.
+
+        `order` is the field's place in the signature: the refusals of one row are told in this order.
+        """
+        parsed = kinds.facet(of.kind, Column).parse(chunk.cells[of.name], self.options)
+        found: dict[int, ValueProblem | None] = dict(parsed.refused)
+        if required:
+            nothing = parsed.values.is_null().arg_true().to_list()
+            found |= {place: None for place in nothing if place not in parsed.refused}
+        if found:
+            self._collect(of, order, chunk, dict(sorted(found.items())))
+        return parsed.values.alias(of.name)
+
+    def _collect(self, of: Field, order: int, chunk: Chunk, found: dict[int, ValueProblem | None]) -> None:
+        for place, problem in found.items():
+            key = (chunk.table.name, of.name, "" if problem is None else problem.message.id)
+            first = (chunk.begin + place, order)
+            group = self._groups.setdefault(key, _Group(first))
+            group.first = min(group.first, first)
+            group.count += 1
+            if len(group.shown) < SHOWN_ROWS:
+                group.shown.append((chunk.number + place, problem))
+        places = np.fromiter(found, dtype=np.int64) + chunk.begin
+        self.mask[places] = True
+        if self.keep:
+            texts = [_reason(of.name, problem) for problem in found.values()]
+            columns = {"place": places, "order": [order] * len(found), "reason": texts}
+            self._reasons.append(pl.DataFrame(columns, schema=REASONS))
+
+    def require_none(self) -> None:
+        """Raise DataError when there are refusals: one problem a source, field and rule, with first rows."""
+        groups = sorted(self._groups.items(), key=lambda pair: pair[1].first)
+        problems = [self._problem(source, name, group) for (source, name, _), group in groups]
+        if problems:
+            raise DataError(problems)
+
+    def reasons(self) -> pl.DataFrame:
+        """Return the refused rows by `place`, each with its `reason`; those of several fields are joined."""
+        every = pl.concat([pl.DataFrame(schema=REASONS), *self._reasons]).sort("place", "order")
+        return every.group_by("place", maintain_order=True).agg(pl.col("reason").str.join("; "))
+
+    def _problem(self, source: str, name: str, group: _Group) -> Problem:
+        more = group.count if group.count > SHOWN_ROWS else None
+        numbers = [number for number, _ in group.shown]
+        _, problem = group.shown[0]
+        if problem is None:
+            output = any(name == one.name for one in self.outputs)
+            return Problem(
+                "data.missing-value", where=source, field=name, rows=numbers, count=more, output=output
+            )
+        cells = [
+            Phrase("data.cell-in-row", problem=one.message, row=number)
+            for number, one in group.shown
+            if one is not None
+        ]
+        rule = problem.message
+        return Problem("data.invalid-value", where=source, field=name, problem=rule, cells=cells, count=more)
+
+
+def _reason(name: str, problem: ValueProblem | None) -> str:
+    if problem is None:
+        return str(Phrase("data.reason-missing", field=name))
+    return str(Phrase("data.reason-refused", field=name, problem=problem.message))

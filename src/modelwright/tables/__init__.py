@@ -1,0 +1,1 @@
+"""From files to columns of raw cells. Knows no kind and no section of the project file."""

@@ -1,0 +1,206 @@
+"""Reads CSV and its relatives, every cell as text, and names the row where a file is broken. Without Polars.
+
+The standard library's reader in strict mode, not Polars': that one fills short rows with nulls, renames
+repeated columns and takes a quote that is never closed for the end of the file, and none of these is ours to
+put right in silence. `quick.py` reads with Polars the parts of a file in which none of this can happen.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+
+from modelwright.core.messages import DataError, Phrase, Problem
+from modelwright.tables.plain import PlainTable
+
+SEPARATORS = (",", ";", "\t", "|")
+SNIFFED_CHARACTERS = 65_536
+SNIFFED_ROWS = 20
+SHOWN_ROWS = 5
+MOST_CELL_CHARACTERS = 2**31 - 1  # what the reader can count; how long a text may be, its kind says
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names in the header row, in their order; an empty one is a column that is left out."""
+
+    names: tuple[str, ...]
+
+    @property
+    def unnamed(self) -> tuple[int, ...]:
+        """Return the places (from 1) of columns without a name: mostly the index that a data frame wrote."""
+        return tuple(place for place, name in enumerate(self.names, start=1) if not name)
+
+
+@dataclass
+class Rows:
+    """Reads rows of cells, and counts what it has read: `row` rows after the header, `line` lines of the file.
+
+    Rows whose width is not the header's are counted in `bad`, and left out.
+    """
+
+    name: str
+    separator: str
+    header: Header = Header(())
+    row: int = 0
+    line: int = 0
+    bad: int = 0
+    shown: list[Phrase] = field(default_factory=list)
+
+    def read_header(self, lines: Iterable[str]) -> None:
+        """Take the first row as the header; raises DataError for one that is empty, repeats a name or is broken."""
+        first = next(self._cells(lines, header=True), [])
+        names = tuple(unicodedata.normalize("NFC", cell.strip()) for cell in first)
+        if not names:
+            raise DataError(Problem("data.empty-file", where=self.name))
+        if repeated := [name for name, times in Counter(names).items() if times > 1 and name]:
+            raise DataError(Problem("data.duplicate-column", where=self.name, key=None, columns=repeated))
+        self.header = Header(names)
+
+    def read(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the rows of lines that follow those read so far; blank ones are skipped, cells are untouched text."""
+        width = len(self.header.names)
+        for row in self._cells(lines, header=False):
+            self.row += 1
+            if len(row) == width:
+                yield row
+            else:
+                self.bad += 1
+                if len(self.shown) < SHOWN_ROWS:
+                    self.shown.append(Phrase("data.row-cells", row=self.row, cells=len(row)))
+
+    def finish(self) -> None:
+        """Raise DataError when rows had too few or too many cells."""
+        if not self.bad:
+            return
+        raise DataError(
+            Problem(
+                "data.row-width",
+                where=self.name,
+                width=len(self.header.names),
+                rows=self.shown,
+                count=self.bad if self.bad > 1 else None,
+                separator=None if self.separator == "\t" else self.separator,
+            )
+        )
+
+    def _cells(self, lines: Iterable[str], *, header: bool) -> Iterator[list[str]]:
+        before = self.line
+        reader = csv.reader(iter(lines), delimiter=self.separator, strict=True)
+        while True:
+            begin = self.line + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                unclosed = "unexpected end of data" in str(error)
+                at = Problem(
+                    "data.quoting",
+                    where=f"{self.name}, " + ("header" if header else f"row {self.row + 1} (line {begin})"),
+                    error=None if unclosed else str(error),
+                )
+                raise DataError(at) from None
+            self.line = before + reader.line_num
+            if row:
+                yield row
+
+
+def parse(text: str, *, name: str, separator: str | None) -> PlainTable:
+    """Return the table of a text with a header row; blank lines are skipped, cells are untouched text.
+
+    Raises DataError for an empty text, a header that repeats a name, broken quoting and rows with too few or too
+    many cells.
+    """
+    with long_cells():
+        rows = Rows(
+            name, separator or sniff(text[:SNIFFED_CHARACTERS], whole=len(text) <= SNIFFED_CHARACTERS)
+        )
+        lines = io.StringIO(text, newline="")
+        rows.read_header(lines)
+        good = list(rows.read(lines))
+    rows.finish()
+    names = rows.header.names
+    cells: list[tuple[str, ...]] = list(zip(*good, strict=True)) or [() for _ in names]
+    columns = {column: cells[place] for place, column in enumerate(names) if column}
+    return PlainTable(name, columns, len(good), separator=rows.separator)
+
+
+def sniff(start: str, *, whole: bool) -> str:
+    """Return the separator that gives the first rows equally many cells, the most of them; else the comma.
+
+    `start`: the first characters; `whole`: there are no more.
+    """
+    best = (0.0, 1, ",")
+    for separator in SEPARATORS:
+        widths = []
+        try:
+            reader = csv.reader(io.StringIO(start, newline=""), delimiter=separator)
+            for row in islice(reader, SNIFFED_ROWS + 1):
+                widths += [len(row)] if row else []
+        except csv.Error:
+            continue
+        if len(widths) > 2 and not whole:
+            widths.pop()  # the last may have been cut off
+        if not widths or widths[0] == 1:
+            continue
+        agreeing = sum(width == widths[0] for width in widths) / len(widths)
+        if (agreeing, widths[0]) > best[:2]:
+            best = (agreeing, widths[0], separator)
+    return best[2]
+
+
+class TextBlocks:
+    """A text stream (opened with `newline=""`) in blocks of whole lines, or line by line, in turns."""
+
+    def __init__(self, stream: io.TextIOBase, characters: int) -> None:
+        self._stream = stream
+        self._characters = characters
+        self.start = stream.read(SNIFFED_CHARACTERS)  # what `sniff` looks at
+        self.whole = len(self.start) < SNIFFED_CHARACTERS or not (more := stream.read(1))
+        self._ahead = self.start if self.whole else self.start + more
+        self._lines = io.StringIO(newline="")
+
+    def block(self) -> str:
+        """Return the next block; it ends with a line feed unless the text is at its end. Empty: no more."""
+        return self._lines.read() or self._next()
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines from here on; whoever stops can go on with `block`, from the next line."""
+        while True:
+            yield from iter(self._lines.readline, "")
+            block = self._next()
+            if not block:
+                return
+            self._lines = io.StringIO(block, newline="")
+
+    def lines_after(self, block: str) -> Iterator[str]:
+        """Yield the lines of a block that was taken, and then those from here on."""
+        return chain(io.StringIO(block, newline=""), self.lines())
+
+    def _next(self) -> str:
+        parts, self._ahead = [self._ahead], ""
+        while True:
+            parts.append(self._stream.read(self._characters))
+            if not parts[-1]:
+                return "".join(parts)
+            whole, feed, cut = parts[-1].rpartition("\n")
+            if feed:
+                self._ahead = cut
+                return "".join((*parts[:-1], whole, feed))
+
+
+@contextmanager
+def long_cells() -> Iterator[None]:
+    """Lift the reader's limit of 131,072 characters a cell, which is the process's, for a `with` block."""
+    before = csv.field_size_limit(MOST_CELL_CHARACTERS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

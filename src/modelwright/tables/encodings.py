@@ -1,0 +1,136 @@
+"""Bytes to text: the encoding that was stated, or one that is found and then stated in the summary.
+
+A file is read in blocks, so that a large one is never held as a whole.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from modelwright.core.messages import DataError, Problem
+
+Blocks = Callable[[], Iterator[bytes]]
+"""Reads a file from its start, block by block, each time it is called."""
+
+_WORD = re.compile(r"\w{1,20}")
+MARKS = (  # byte order marks, longest first (Unicode Standard, section 23.8)
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+SAMPLE = 200_000  # bytes or characters: enough for statistics; more only takes time
+# Chinese text is almost all of the 6,763 characters and the punctuation of GB 2312. Bytes of a Western
+# encoding that happen to pass as GB 18030 fall on rare characters instead.
+COMMON = 0.9
+# What tables are written in that are not Unicode. Left to guess among all that Python knows, a few accents are
+# taken for an encoding of one old Macintosh.
+KNOWN = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman"),
+    *("shift_jis", "euc_jp", "euc_kr", "big5", "cp437", "cp850"),
+)
+WESTERN, CENTRAL = "cp1252", "cp1250"  # one byte means é in both, but ñ or ń
+LETTERS = 0.95  # of the characters beyond ASCII, where the bytes are words of Western Europe
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a file is decoded: `codec` reads it, `name` is what a summary calls it, `start` its first characters."""
+
+    codec: str
+    name: str
+    start: str
+
+
+def find_encoding(blocks: Blocks, *, name: str, stated: str | None) -> Encoding:
+    """Return an encoding in which the whole file is text; raises DataError when there is none.
+
+    Tried in order: the stated one alone; a byte order mark; UTF-8; GB 18030 where what it gives looks like
+    Chinese; what charset-normalizer finds among `KNOWN`, with Western for Central Europe where that gives words.
+    `name` is what messages call the file.
+    """
+    if stated is not None:
+        # A mark is no part of the text, whether or not the encoding was stated.
+        canonical = codecs.lookup(stated).name
+        codec = "utf-8-sig" if canonical == "utf-8" else stated
+        return Encoding(codec, canonical, _checked(blocks, codec, name, shown=canonical))
+    data = next(blocks(), b"")
+    for mark, codec in MARKS:
+        if data.startswith(mark):
+            return Encoding(codec, codec, _checked(blocks, codec, name))
+    try:
+        return Encoding("utf-8", "utf-8", _decoded(blocks, "utf-8"))
+    except UnicodeDecodeError:
+        pass
+    try:
+        if _looks_chinese(start := _decoded(blocks, "gb18030")):
+            return Encoding("gb18030", "gb18030", start)
+    except UnicodeDecodeError:
+        pass
+    import charset_normalizer  # only the extra `learn` has it, and `predict --file` reads text without
+
+    sample = data[:SAMPLE].rpartition(b"\n")[0] or data  # whole lines: no character is cut in two
+    best = charset_normalizer.from_bytes(sample, cp_isolation=list(KNOWN)).best()
+    if best is None:
+        raise _undecodable(name, None, None)
+    codec = WESTERN if best.encoding == CENTRAL and _is_western(sample) else best.encoding
+    return Encoding(codec, codec, _checked(blocks, codec, name))
+
+
+def foreign_words(text: str, most: int) -> tuple[str, ...]:
+    """Return the first words with characters beyond ASCII, which show whether an encoding was the right one."""
+    found = dict.fromkeys(word for word in _WORD.findall(text[:SAMPLE]) if not word.isascii())
+    return tuple(found)[:most]
+
+
+def _is_western(sample: bytes) -> bool:
+    try:
+        text = sample.decode(WESTERN)
+    except UnicodeDecodeError:
+        return False
+    foreign = [character for character in text if not character.isascii()]
+    return sum(map(str.isalpha, foreign)) >= LETTERS * len(foreign)
+
+
+def _looks_chinese(text: str) -> bool:
+    foreign = [character for character in text if not character.isascii()]
+    common = len("".join(foreign).encode("gb2312", errors="ignore")) / 2
+    return common >= COMMON * len(foreign)
+
+
+def _checked(blocks: Blocks, codec: str, name: str, *, shown: str | None = None) -> str:
+    try:
+        return _decoded(blocks, codec)
+    except UnicodeDecodeError as error:
+        raise _undecodable(name, shown or codec, error.start) from None
+    except UnicodeError:
+        raise _undecodable(name, shown or codec, None) from None
+
+
+def _decoded(blocks: Blocks, codec: str) -> str:
+    """Decode the whole file and return its first characters; an error's `start` counts from the file's first byte."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    start, before = "", 0
+
+    def decode(block: bytes, *, final: bool) -> str:
+        kept = decoder.getstate()[0]  # the first bytes of a character that the last block cut in two
+        try:
+            return decoder.decode(block, final)
+        except UnicodeDecodeError as error:
+            error.start += before - len(kept)
+            raise
+
+    for block in blocks():
+        text = decode(block, final=False)
+        before += len(block)
+        if len(start) < SAMPLE:
+            start += text
+    return (start + decode(b"", final=True))[:SAMPLE]
+
+
+def _undecodable(name: str, codec: str | None, byte: int | None) -> DataError:
+    return DataError(Problem("data.encoding", where=name, codec=codec, byte=byte))

@@ -1,0 +1,106 @@
+"""Reads JSON rows: a list of objects, an object of objects, or one object a line. Without Polars."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from modelwright.core.messages import DataError, Problem
+from modelwright.tables.plain import PlainTable
+
+KEY = "key"  # the column that the keys of an object of objects become
+
+Row = Mapping[str, object]
+
+
+def read_rows(text: str, *, name: str) -> tuple[Sequence[Row], frozenset[str]]:
+    """Return the rows of a JSON file (a list of objects, or an object of objects); raises DataError.
+
+    Also which columns no one wrote: the keys of an object of objects.
+    """
+    try:
+        data = _loads(text)
+    except ValueError as error:
+        raise _broken(error, name) from None
+    if isinstance(data, dict):
+        if not all(isinstance(row, dict) for row in data.values()):
+            raise _not_objects(None, name)
+        if any(KEY in row for row in data.values()):
+            raise DataError(Problem("data.duplicate-column", where=name, key=KEY, columns=None))
+        return [{KEY: key, **row} for key, row in data.items()], frozenset({KEY})
+    if not isinstance(data, list):
+        raise _not_objects(data, name)
+    for number, row in enumerate(data, start=1):
+        if not isinstance(row, dict):
+            raise _not_objects(row, f"{name}, row {number}")
+    return data, frozenset()
+
+
+def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:
+    """Yield the rows of a file with one JSON object a line; blank lines are skipped; raises DataError.
+
+    `lines` end at a line feed alone: U+2028 is a line break to Python, and a character to JSON.
+    """
+    number = 0
+    for line, content in enumerate(lines, start=1):
+        if not content.strip():
+            continue
+        number += 1
+        where = f"{name}, row {number} (line {line})"
+        try:
+            row = _loads(content)
+        except ValueError as error:
+            raise _broken(error, where) from None
+        if not isinstance(row, dict):
+            raise _not_objects(row, where)
+        yield row
+
+
+def parse_lines(text: str, *, name: str) -> PlainTable:
+    """Return the table of a text with one JSON object a line; raises DataError.
+
+    Its columns are all names that any object has, as first seen; None where one lacks it.
+    """
+    rows = list(read_lines(text.split("\n"), name=name))
+    names = dict.fromkeys(column for row in rows for column in row)
+    return PlainTable(name, {column: [row.get(column) for row in rows] for column in names}, len(rows))
+
+
+def _loads(text: str) -> object:
+    """Read JSON, and nothing that only looks like it: a name that repeats in an object is an error."""
+    try:
+        found: object = json.loads(text, object_pairs_hook=_unique_names)
+    except RecursionError:
+        raise _BrokenError(Problem("data.json-depth")) from None
+    return found
+
+
+class _BrokenError(ValueError):
+    """JSON that the standard library reads, and we do not."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.id)
+
+    def __str__(self) -> str:
+        return self.problem.found
+
+
+def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _BrokenError(Problem("data.json-name-twice", name=name))
+        found[name] = value
+    return found
+
+
+def _broken(error: ValueError, where: str) -> DataError:
+    return DataError(Problem("data.json", where=where, error=str(error)))
+
+
+def _not_objects(found: object, where: str) -> DataError:
+    """Return the error for something else than rows; None: an object whose values are not all objects."""
+    return DataError(
+        Problem("data.json-shape", where=where, type=None if found is None else type(found).__name__)
+    )

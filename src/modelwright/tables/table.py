@@ -1,0 +1,39 @@
+"""A source as it was read: columns of raw cells, not yet checked by any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from modelwright.core.messages import Notice
+from modelwright.tables.spool import Spool
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of raw cells by name, read in chunks.
+
+    `name` is what messages call the source. A text file has an `encoding` and `foreign`, its first words beyond
+    ASCII; a delimited one has a `separator`.
+    `made` are columns that no one wrote: the keys of a JSON object of objects. `notices` are for the summary.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    cells: Spool
+    encoding: str | None = None
+    foreign: tuple[str, ...] = ()
+    separator: str | None = None
+    made: frozenset[str] = frozenset()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows."""
+        return self.cells.rows
+
+    def chunks(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """Yield the rows in chunks, the same each time; all columns, or these."""
+        return self.cells.chunks(self.columns if columns is None else columns)
