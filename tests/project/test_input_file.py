@@ -10,7 +10,7 @@ from modelwright.core.signature import Signature
 from modelwright.project.declaration import file as project_file
 from modelwright.project.input_file import input_columns, input_rows, read
 from modelwright.stages.data.config import DataConfig
-from modelwright.tables.table import Table
+from modelwright.tables.plain import PlainTable
 
 ASKED = Signature.parse("f(question: text, age: number?) -> domain: category")
 
@@ -27,7 +27,7 @@ def rows_of(path, signature=ASKED, project=None):
 
 
 def columns_of(header, signature=ASKED, project=None, separator=","):
-    table = Table("q.csv", dict.fromkeys(header, ("1",)), 1, separator=separator)
+    table = PlainTable("q.csv", dict.fromkeys(header, ("1",)), 1, separator=separator)
     return input_columns(table, signature, project or opened())
 
 
@@ -156,14 +156,17 @@ def test_names_that_the_wildcard_made():
     own = [field.name for field in made.inputs]
     assert columns_of(own, made, project) == {name: name for name in own}
     clash = only_problem(columns_of, ["emp.var.rate", "emp var rate", "1st", "theirs"], made, project)
-    assert (clash.id, clash.found) == ("predict.column-clash", "`emp.var.rate` and `emp var rate`")
+    assert (clash.id, clash.found) == (
+        "predict.column-clash",
+        "the columns `emp.var.rate`, `emp var rate` could all be the input `emp_var_rate`",
+    )
 
 
 def test_one_message_names_every_input_that_has_no_column():
     project = opened(columns={"question": "en"})
     problem = only_problem(columns_of, ["text", "years"], ASKED, project)
     assert problem.id == "predict.missing-column"
-    assert problem.found == "none for `en`, `age`; there are `text`, `years`"
+    assert problem.found == "there is no column for `en`, `age`; there are `text`, `years`"
     assert problem.next_step == "add `en`, `age` to the file"
     near = only_problem(columns_of, ["qestion", "age"])
     assert near.next_step == "did you mean `qestion`? Rename it in the file"
@@ -171,5 +174,5 @@ def test_one_message_names_every_input_that_has_no_column():
 
 def test_a_header_names_what_may_be_missing_too():
     """A column whose name is mistyped would else be left out, and answered as if its cells were missing."""
-    assert only_problem(columns_of, ["question", "aeg"]).found.startswith("none for `age`")
+    assert only_problem(columns_of, ["question", "aeg"]).found.startswith("there is no column for `age`")
     assert columns_of(["question"], separator=None) == {"question": "question"}, "an object may lack it"

@@ -64,10 +64,10 @@ def test_chunks_come_back_with_any_limits(tmp_path: Path, memory_bytes: int, row
         for chunk in spool.chunks(["c", "a", "b"]):
             assert chunk.columns == ["c", "a", "b"]
             assert chunk.height <= rows or chunk.null_count().row(0) == (2, 2, 2)
-            for name, cells in found.items():
-                cells += chunk[name].to_list()
+            for name in found:
+                found[name] += chunk[name].to_list()
         assert found["a"] == [*mixed, None, None, None]
         assert found["b"] == [*"uvwxyz", "late", None, None]
         assert found["c"] == [None] * 6 + [["t"], None, None]
     assert (tmp_path / "scratch").exists() or memory_bytes
-    assert [chunk["a"].to_list() for chunk in spool.chunks(["a"])][0][0] == 1
+    assert next(chunk["a"].to_list() for chunk in spool.chunks(["a"]))[0] == 1

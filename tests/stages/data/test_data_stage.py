@@ -110,7 +110,9 @@ def test_writes_what_the_other_stages_read(tmp_path: Path) -> None:
     assert profile["rows"] == {split: summary["rows"][split] for split in ("train", "validation")}
     assert profile["inputs"]["message"]["figures"]["characters"]["most"] == 8
     assert profile["inputs"]["amount"]["rows"] == sum(profile["rows"].values())
-    assert sum(sum(of.values()) for of in profile["outputs"]["team"]["classes"].values()) == sum(profile["rows"].values())
+    assert sum(sum(of.values()) for of in profile["outputs"]["team"]["classes"].values()) == sum(
+        profile["rows"].values()
+    )
     assert profile["columns"]["message"] == "text"
     counts = load(tmp_path, "counts/counts.json")
     assert counts["rows"] == summary["rows"]
@@ -191,7 +193,12 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
         "s = Signature('route', (Field('question', 'text'),), (Field('domain', 'category'),));"
         "p = Path(sys.argv[1]); data(s, DataConfig(source='a.csv', keep=['x']), p, p / 'again', Silent())"
     )
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "POLARS_MAX_THREADS": "1", "PYTHONHASHSEED": "7", "TZ": "Asia/Shanghai"}
+    environment = {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "POLARS_MAX_THREADS": "1",
+        "PYTHONHASHSEED": "7",
+        "TZ": "Asia/Shanghai",
+    }
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=environment)
     assert digest.of_folder(tmp_path / "again") == before
 
@@ -211,7 +218,9 @@ def test_a_given_test_file_keeps_its_rows_and_its_copies_leave_training(tmp_path
     rejected = pl.read_parquet(tmp_path / "out/rejected/rows.parquet")
     assert rejected["reason"].to_list() == ["inputs: also in test"] * 2
     assert rejected["row"].to_list() == [401, 402]
-    assert "2 training or validation rows have inputs that are also in test; they were set aside" in told(summary)
+    assert "2 training or validation rows have inputs that are also in test; they were set aside" in told(
+        summary
+    )
     assert add_up(summary)
     kept = run(tmp_path, train="train.csv", test="test.csv", repeated="keep", name="kept")
     assert kept["also_in_test"] == 2

@@ -100,7 +100,11 @@ def make(
         write_signature(signature, out / "profile")
         counts.write(out / "counts")
     told = [*columns.notices, *notices(checked, config, counts, rows)]
-    return {"signature": str(signature), **_summary(counts), "warnings": [notice.to_wire() for notice in told]}
+    return {
+        "signature": str(signature),
+        **_summary(counts),
+        "warnings": [notice.to_wire() for notice in told],
+    }
 
 
 def _summary(counts: Counts) -> JsonObject:
