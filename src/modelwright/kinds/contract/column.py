@@ -79,6 +79,8 @@ class Column(ABC):
 
     def values(self, column: pl.Series) -> list[Any]:
         """Return the canonical values of a stored column (None: missing)."""
+        if type(self).restore is Column.restore:
+            return column.to_list()
         return [None if one is None else self.restore(one) for one in column.to_list()]
 
 

@@ -139,8 +139,8 @@ def _require_signature(package: Package, signature: Signature) -> None:
 
 
 def _read(signature: Signature, train: Part, validation: Part, test: Part) -> _Rows:
-    fields = [field.name for field in (*signature.inputs, *signature.outputs)]
-    columns = read_columns(test.path, column_names(test.path))
+    fields = (*signature.inputs, *signature.outputs)
+    columns = read_columns(test.path, column_names(test.path), fields)
     ids = columns.pop(ID)
     if not ids:
         raise DataError(
@@ -151,9 +151,9 @@ def _read(signature: Signature, train: Part, validation: Part, test: Part) -> _R
                 next_step="name test data in `data.test`, or give it a share in `data.split`",
             )
         )
-    learned = read_columns(train.path, fields)
+    learned = read_columns(train.path, [field.name for field in fields], fields)
     counts = {
-        "train": len(learned[fields[0]]),
+        "train": len(learned[fields[0].name]),
         "validation": len(read_columns(validation.path, [ID])[ID]),
         "test": len(ids),
     }

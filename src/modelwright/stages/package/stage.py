@@ -110,7 +110,10 @@ def _trial(
 ) -> Trial:
     fields = [field.name for field in (*signature.inputs, *signature.outputs)]
     kept = [name for name in column_names(validation.path) if name not in fields and name != "id"]
-    columns = _spaced(read_columns(validation.path, [*fields, *kept]), COMPARED_ROWS)
+    columns = _spaced(
+        read_columns(validation.path, [*fields, *kept], (*signature.inputs, *signature.outputs)),
+        COMPARED_ROWS,
+    )
     facts = _spaced(columns, CHECKED_ROWS)
     network = learner.predict(learned.path, {field.name: facts[field.name] for field in signature.inputs})
     return Trial(facts, columns, network, requirements, threads)

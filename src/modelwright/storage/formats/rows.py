@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from modelwright.core.signature import Signature
+from modelwright import kinds
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.column import Column
 
 ROWS_FILE = "rows.parquet"
 ID = "id"
@@ -28,15 +30,22 @@ class Examples:
 
 def read_examples(folder: Path, signature: Signature) -> Examples:
     """Return ids and canonical values of the signature's fields from a part (`train/`, `test/`)."""
-    names = [field.name for field in (*signature.inputs, *signature.outputs)]
-    columns = read_columns(folder, [ID, *names])
+    fields = (*signature.inputs, *signature.outputs)
+    columns = read_columns(folder, [ID, *(field.name for field in fields)], fields)
     return Examples(ids=columns.pop(ID), columns=columns)
 
 
-def read_columns(folder: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    """Return columns of a part by name, as plain values (None: missing), rows in one order for every call."""
+def read_columns(folder: Path, names: Sequence[str], fields: Iterable[Field] = ()) -> dict[str, list[Any]]:
+    """Return columns of a part by name (None: missing), rows in one order for every call.
+
+    Those of `fields` hold canonical values of their kinds, the others plain values as they were kept.
+    """
+    kind = {field.name: field.kind for field in fields}
     frame = pl.read_parquet(folder / ROWS_FILE, columns=list(names), glob=False)
-    return {name: frame[name].to_list() for name in names}
+    return {
+        name: kinds.facet(kind[name], Column).values(frame[name]) if name in kind else frame[name].to_list()
+        for name in names
+    }
 
 
 def column_names(folder: Path) -> tuple[str, ...]:

@@ -171,7 +171,7 @@ def _size(axis: str | int) -> int:
 def _right(outcomes: Outcomes) -> list[bool]:
     """Return where truth and answer are equal in all that they consist of, and known: −1 and NaN are not."""
     truth, predicted = np.asarray(vars(outcomes)["truth"]), np.asarray(vars(outcomes)["predicted"])
-    known = truth >= 0 if truth.dtype == np.int64 else truth == truth  # noqa: PLR0124 - NaN is not itself
+    known = truth >= 0 if np.issubdtype(truth.dtype, np.integer) else truth == truth  # noqa: PLR0124 - NaN is not itself
     equal = (truth == predicted) & known
     return [bool(np.all(equal[row])) for row in range(len(outcomes))]
 

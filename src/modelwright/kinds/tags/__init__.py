@@ -1,0 +1,1 @@
+"""A set of tags: any number of names out of a closed set, none included."""

@@ -1,0 +1,143 @@
+"""Sets as rows of zeros and ones, one column a tag, and logits as sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.arrays import Arrays, Columns
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Role
+from modelwright.kinds.shared.confidence import fit_temperature, softmax
+from modelwright.outcomes.sets.outcomes import SetOutcomes
+
+
+@dataclass(frozen=True)
+class TagsState:
+    """The tags that training shows, sorted by code point, and how confident the answers are."""
+
+    tags: tuple[str, ...]
+    temperature: float = 1.0
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """Return the place of each tag in `tags`."""
+        return {name: place for place, name in enumerate(self.tags)}
+
+
+class TagsArrays(Arrays[TagsState]):
+    """In: `members` float32 (batch, K), `missing` float32 (batch,). Out: `logits` float32 (batch, K).
+
+    A tag is answered where its logit is at least 0, which is probability 0.5 at any temperature.
+    """
+
+    input_form: ClassVar[Form | None] = Form.SET
+    output_form: ClassVar[Form | None] = Form.SET
+
+    def fit(self, values: Sequence[Any], *, role: Role = Role.INPUT, **options: Any) -> TagsState:
+        """Return the tags that the training split shows; raises ValueProblem for an output without any."""
+        state = TagsState(tuple(sorted({tag for value in values if value is not None for tag in value})))
+        if role is Role.OUTPUT and not state.tags:
+            raise ValueProblem("state.no-tag")
+        return state
+
+    def dump(self, state: TagsState) -> Dumped:
+        """Return the state as JSON."""
+        return Dumped({"tags": list(state.tags), "temperature": state.temperature}, {})
+
+    def load(self, dumped: Dumped) -> TagsState:
+        """Read what `dump` returned."""
+        data = dumped.data
+        return TagsState(tuple(data["tags"]), float(data["temperature"]))
+
+    def specs(self, state: TagsState) -> dict[str, ArraySpec]:
+        """Return `members`: float32 (batch, K), 1 where the tag is in the set, and `missing`: (batch,)."""
+        return {
+            "members": ArraySpec("float32", ("batch", len(state.tags))),
+            "missing": ArraySpec("float32", ("batch",)),
+        }
+
+    def encode(self, values: Sequence[Any], state: TagsState) -> dict[str, Array]:
+        """Return the members and which sets are missing; a tag that training never showed has no column."""
+        return {
+            "members": np.nan_to_num(_members(values, state), nan=0.0),
+            "missing": np.array([value is None for value in values], dtype=np.float32),
+        }
+
+    def unknown_share(self, values: Sequence[Any], state: TagsState) -> float:
+        """Return which share of the tags training never showed."""
+        tags = [tag for value in values if value is not None for tag in value]
+        return sum(tag not in state.positions for tag in tags) / len(tags) if tags else 0.0
+
+    def answers(self, state: TagsState) -> dict[str, ArraySpec]:
+        """Return `logits`: float32 (batch, K), above 0 where the tag is likelier in the set than not."""
+        return {"logits": ArraySpec("float32", ("batch", len(state.tags)))}
+
+    def encode_truth(self, values: Sequence[Any], inputs: Columns, state: TagsState) -> dict[str, Array]:
+        """Return `members`: float32 (n, K), 0 or 1; NaN throughout for a missing truth."""
+        return {"members": _members(values, state)}
+
+    def calibrate(self, arrays: Mapping[str, Array], values: Sequence[Any], state: TagsState) -> TagsState:
+        """Return the state with the one temperature that minimises the log loss over all n·K memberships."""
+        truth = _members(values, state)
+        index = np.where(np.isnan(truth), -1, truth).astype(np.int64).reshape(-1)
+        return replace(state, temperature=fit_temperature(_two_columns(arrays["logits"].reshape(-1)), index))
+
+    def decode(self, arrays: Mapping[str, Array], state: TagsState, inputs: Columns) -> list[Answer]:
+        """Return the tags whose logit is at least 0.
+
+        The confidence is that of the membership that is least sure, min over tags of max(p, 1 - p): no set is
+        right more often than its least sure member. The product over all tags would be the probability of the
+        set if memberships were independent, which they are not, and falls to 0 as tags are added.
+        """
+        chosen = arrays["logits"] >= 0.0  # (n, K)
+        confidence = _probabilities(arrays["logits"], state)
+        sure = np.maximum(confidence, 1 - confidence).min(axis=1)
+        return [
+            Answer(frozenset(state.tags[place] for place in np.flatnonzero(row)), share)
+            for row, share in zip(chosen, sure.tolist(), strict=True)
+        ]
+
+    def outcomes(
+        self, values: Sequence[Any], arrays: Mapping[str, Array], state: TagsState, inputs: Columns
+    ) -> SetOutcomes:
+        """Return truths, answers and probabilities by tag."""
+        truth = _members(values, state)
+        known = state.positions
+        unseen = [0 if value is None else sum(tag not in known for tag in value) for value in values]
+        return SetOutcomes(
+            state.tags,
+            truth=np.where(np.isnan(truth), -1, truth).astype(np.int8),
+            predicted=(arrays["logits"] >= 0.0).astype(np.int8),
+            probabilities=_probabilities(arrays["logits"], state),
+            unseen=np.array(unseen, dtype=np.int64),
+        )
+
+
+def _members(values: Sequence[Any], state: TagsState) -> NDArray[np.float32]:
+    """Return (n, K): 1 where the tag is in the set, else 0; NaN throughout where the set is missing."""
+    found = np.zeros((len(values), len(state.tags)), dtype=np.float32)
+    for row, value in enumerate(values):
+        if value is None:
+            found[row] = np.nan
+            continue
+        places = [state.positions[tag] for tag in value if tag in state.positions]
+        found[row, places] = 1.0
+    return found
+
+
+def _two_columns(logits: Array) -> NDArray[np.float64]:
+    """Return (m, 2) logits of out and in, so that a membership is calibrated as any two classes are."""
+    inside = logits.astype(np.float64)
+    return np.stack([np.zeros_like(inside), inside], axis=1)
+
+
+def _probabilities(logits: Array, state: TagsState) -> NDArray[np.float64]:
+    """Return the probability (n, K) that each tag is in the set; raises FloatingPointError for NaN."""
+    two = softmax(_two_columns(logits.reshape(-1)), state.temperature)
+    return two[:, 1].reshape(logits.shape)

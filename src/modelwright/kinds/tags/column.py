@@ -1,0 +1,35 @@
+"""Columns of the kind `tags`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import polars as pl
+
+from modelwright.kinds.contract.column import CellOptions, Column
+from modelwright.kinds.contract.value import Value
+from modelwright.kinds.tags.value import TagsValue, read_text
+
+
+class TagsColumn(Column):
+    """A column of `pl.List(pl.String)`, each list sorted."""
+
+    of: ClassVar[Value] = TagsValue()
+
+    def dtype(self) -> pl.DataType:
+        """Return the type of the column in rows.parquet."""
+        return pl.List(pl.String)
+
+    def store(self, value: Any) -> Any:
+        """Return the tags as a sorted list."""
+        return sorted(value)
+
+    def restore(self, stored: Any) -> Any:
+        """Return the set of a stored list."""
+        return None if stored is None else frozenset(stored)
+
+    def read(self, cell: object, options: CellOptions) -> Any:
+        """Return the set of one raw cell; tags in a text are separated by `options.tag_separator`."""
+        if isinstance(cell, str):
+            return read_text(cell, options.tag_separator)
+        return self.of.parse(cell, lenient=True)
