@@ -105,7 +105,7 @@ def parse(
     """
     read = _KEY.fullmatch(unicodedata.normalize("NFC", key))
     if read is None:
-        raise ProjectError(Problem("requirement.key", key=repr(key)))
+        raise ProjectError(Problem("requirement.key", key=key))
     problems: list[Problem] = []
     where = _where(read["where"], problems)
     named = metrics.named(read["metric"])
@@ -129,8 +129,8 @@ def parse(
     return Requirement(Subject(metric.name, name, of, where), op, value, metric, implied)
 
 
-def _names(metrics: Iterable[Metric]) -> str:
-    return ", ".join(dict.fromkeys(metric.name for metric in metrics))
+def _names(metrics: Iterable[Metric]) -> list[str]:
+    return list(dict.fromkeys(metric.name for metric in metrics))
 
 
 def _class(read: re.Match[str]) -> str | None:
@@ -156,23 +156,26 @@ def _where(text: str | None, problems: list[Problem]) -> str | None:
 
 def _unknown_metric(name: str, key: str, metrics: Metrics) -> Problem:
     near = did_you_mean(name, list(metrics.names()))
-    return Problem(
-        "requirement.unknown-metric", key=repr(key), name=name, near=near, known=", ".join(metrics.names())
-    )
+    return Problem("requirement.unknown-metric", key=key, name=name, near=near, known=list(metrics.names()))
 
 
 def _class_problem(
-    key: str, metric: Metric, *, of: str | None = None, output: Output | None = None, taking: str = ""
+    key: str,
+    metric: Metric,
+    *,
+    of: str | None = None,
+    output: Output | None = None,
+    taking: Sequence[str] = (),
 ) -> Problem:
     """Return what is wrong with a class in brackets: there is none of that name, or the metric takes none."""
     return Problem(
         "requirement.class",
-        key=repr(key),
+        key=key,
         metric=metric.name,
-        taking=taking,
-        of=None if of is None else repr(of),
+        taking=list(taking),
+        of=of,
         kind=None if output is None else output.kind,
-        labels=None if output is None else ", ".join(output.labels),
+        labels=None if output is None else list(output.labels),
         example=None if output is None else f"{metric.name}[{output.positive or output.labels[0]}]",
     )
 
@@ -192,11 +195,11 @@ def _output_problem(
     """
     return Problem(
         "requirement.output",
-        key=repr(key),
+        key=key,
         metric=metric,
         name=name,
         near=near,
-        outputs=", ".join(outputs) or None,
+        outputs=list(outputs) or None,
         example=example,
     )
 
@@ -241,9 +244,9 @@ def _unfit(metric: Metric, named: str | None, outputs: Sequence[Output], key: st
     families = {output.family for output in meant}
     return Problem(
         "requirement.kind",
-        key=repr(key),
+        key=key,
         metric=metric.name,
-        kinds=", ".join(sorted({output.kind for output in meant})),
+        kinds=sorted({output.kind for output in meant}),
         fitting=_names(one for one in known if one.family in families) or None,
     )
 
@@ -254,14 +257,14 @@ def _read_bar(metric: Metric, key: str, bar: str | float, problems: list[Problem
     read = _BAR.fullmatch(str(bar))
     if read is None:
         number = str(bar) if _NUMBER.match(str(bar)) else None
-        problems.append(Problem("requirement.bar", key=repr(key), bar=repr(bar), op=better[0], number=number))
+        problems.append(Problem("requirement.bar", key=key, bar=str(bar), op=better[0], number=number))
         return better[0], Bar(0.0)
     op = {"≥": ">=", "≤": "<="}.get(read["op"], read["op"])
     if op not in better:
         problems.append(
             Problem(
                 "requirement.direction",
-                key=repr(key),
+                key=key,
                 op=op,
                 metric=metric.name,
                 higher=metric.better == "higher",
@@ -286,7 +289,7 @@ def _read_bar(metric: Metric, key: str, bar: str | float, problems: list[Problem
 
 def _range_problem(key: str, metric: Metric, text: str, *, percent: str | None, fraction: bool) -> Problem:
     return Problem(
-        "requirement.range", key=repr(key), metric=metric.name, text=text, percent=percent, fraction=fraction
+        "requirement.range", key=key, metric=metric.name, text=text, percent=percent, fraction=fraction
     )
 
 

@@ -112,7 +112,7 @@ class Slice:
 
 def _unknown(name: str, where: str, known: Sequence[str]) -> Problem:
     near = did_you_mean(name, known)
-    return Problem("slice.unknown-column", name=name, slice=repr(where), near=near)
+    return Problem("slice.unknown-column", name=name, slice=where, near=near)
 
 
 def _is_word(text: str) -> bool:
@@ -171,8 +171,8 @@ class _Reader:
         return ProjectError(
             Problem(
                 "slice.syntax",
-                slice=repr(self._text),
-                rest=repr(rest[:20]) if rest else None,
+                slice=self._text,
+                rest=rest[:20] or None,
                 column=len(self._text) - len(rest) + 1,
                 expected=Phrase(f"slice.{expected}"),
             )

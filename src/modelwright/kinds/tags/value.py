@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from modelwright.core.messages import ValueProblem
+from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
-from modelwright.kinds.shared.strings import canonical, shown
+from modelwright.kinds.shared.strings import canonical
 
 SEPARATOR = ";"
 MOST_TAGS = 1_000  # of one value
