@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof bench reference format clean
+.PHONY: help demo test proof mutants bench reference format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,8 +26,11 @@ test: $(READY)  ## what CI runs: format, lint, types, layers, reference pages, t
 	$(PYTHON) -m modelwright.cli.reference --check
 	$(PYTHON) -m pytest -m 'not proof'
 
-proof: $(READY)  ## the tests that take longer
+proof: $(READY) mutants  ## the tests that take longer, and mutation testing
 	$(PYTHON) -m pytest -m proof --timeout 3600
+
+mutants: $(READY)  ## break core and state in small ways: at least 85 % must make a test fail
+	$(PYTHON) tests/mutants.py
 
 bench: $(READY)  ## every benchmark, with its figures (about an hour on 2 cores)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
@@ -35,7 +38,7 @@ bench: $(READY)  ## every benchmark, with its figures (about an hour on 2 cores)
 reference: $(READY)  ## write the generated pages of docs/reference again
 	$(PYTHON) -m modelwright.cli.reference
 
-format: $(READY)  ## format and mend what can be mended
+format: $(READY)  ## format and fix what can be fixed
 	$(VENV)/bin/ruff format src tests benchmarks examples
 	$(VENV)/bin/ruff check --fix src tests benchmarks examples
 

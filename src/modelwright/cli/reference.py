@@ -147,7 +147,7 @@ def _default(value: Mapping[str, Any]) -> str:
 def _commands() -> str:
     import typer
 
-    from modelwright.cli.typer_app import PANELS
+    from modelwright.cli.typer_app import EXIT_CODES, PANELS
     from modelwright.cli.verbs import app
 
     group = typer.main.get_command(app)
@@ -161,8 +161,7 @@ def _commands() -> str:
     common = next(verb for name, verb in verbs.items() if name == "check")
     return _page(
         "Commands",
-        "`modelwright` (short: `mw`). Exit codes: 0 done; 1 something you can mend; 2 wrong usage; 3 a "
-        "requirement is unmet or inconclusive; 70 a fault of ours; 130 interrupted.",
+        f"`modelwright` (short: `mw`). {EXIT_CODES}",
         "Every verb takes these, and `--help` (`new` takes no `--project` and no `--set`):",
         _options(common.params),
         *parts,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from modelwright.core.exit_codes import Exit
+
 if TYPE_CHECKING:
     from modelwright.project import Project
 
@@ -21,7 +23,12 @@ HISTORY = "History, and back"
 MACHINE = "This machine"
 PANELS = (START, LOOP, SERVE, HISTORY, MACHINE)
 
-EPILOG = """
+EXIT_CODES = (
+    f"Exit codes: {Exit.DONE} done; {Exit.FIXABLE} something you can fix; {Exit.USAGE} wrong usage; {Exit.GATE} a "
+    f"requirement is unmet or inconclusive; {Exit.INTERNAL} an internal error; {Exit.INTERRUPTED} interrupted."
+)
+
+EPILOG = f"""
 The first three commands:
 
 \b
@@ -29,8 +36,7 @@ The first three commands:
   cd my-project && modelwright check
   modelwright run
 
-Exit codes: 0 done; 1 something you can mend; 2 wrong usage; 3 a requirement is unmet or inconclusive; 70 a
-fault of ours. `modelwright VERB --help` says more about a verb.
+{EXIT_CODES} `modelwright VERB --help` explains a verb.
 """
 
 ProjectPath = Annotated[

@@ -94,7 +94,7 @@ class ProjectFile(BaseModel):
     evaluate: EvaluateConfig = Field(EvaluateConfig(), description="how a package is measured")
     release: ReleaseConfig = Field(ReleaseConfig(), description="how a version reaches its users")
     serve: ServeConfig = Field(ServeConfig(), description="the gateway")
-    monitor: MonitorConfig = Field(MonitorConfig(), description="how live traffic is watched")
+    monitor: MonitorConfig = Field(MonitorConfig(), description="how live traffic is monitored")
     store: str = Field(".modelwright", description="the folder of sealed artifacts and of the state database")
     state: str | None = Field(
         None, description="the SQLAlchemy URL of another state database; by default SQLite in `store`"

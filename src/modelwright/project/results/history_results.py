@@ -37,7 +37,7 @@ class Versions:
 
 @dataclass(frozen=True)
 class ReleaseResult:
-    """What `release` or `rollback` wished for: `version` (None: nothing was released), and `previous`.
+    """What `release` or `rollback` requested: `version` (None: nothing was released), and the `previous` one.
 
     `state` is a word (`released`, `already released`, `held back`); `requirements` are the gate's rows.
     """

@@ -26,7 +26,7 @@ class DoctorReport:
 
     @property
     def exit_code(self) -> int:
-        """Return 1 when something is missing that can be mended, else 0."""
+        """Return 1 when something is missing that can be fixed, else 0."""
         return Exit.FIXABLE if any(row.state == "missing" for row in self.rows) else Exit.DONE
 
     def as_json(self) -> dict[str, Any]:
