@@ -144,7 +144,7 @@ def test_each_mistake_has_its_message(key, bar, expected):
 
 
 def test_the_next_step_can_be_taken():
-    with pytest.raises(ProjectError, match="did you mean .accuracy"):
+    with pytest.raises(ProjectError, match="did you mean `accuracy`"):
         parse("acuracy", ">= 0.9")
     with pytest.raises(ProjectError, match="write 97 %"):
         parse("accuracy", ">= 97")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from modelwright.core.messages import ProjectError
 from modelwright.core.requirements.slices import Condition, Slice
+from modelwright.core.signature import Signature
+from modelwright.kinds.slicing import sliced
 
 COMPARE = {
     "==": operator.eq,
@@ -102,4 +104,25 @@ def test_what_is_no_slice_is_refused(text):
 def test_an_unknown_column_is_told():
     with pytest.raises(ProjectError) as caught:
         Slice.parse("langg == 'zh'").mask({"lang": ["zh"]})
-    assert caught.value.problems[0].next_step == "did you mean 'lang'?"
+    assert caught.value.problems[0].next_step == "did you mean `lang`?"
+
+
+def test_a_set_has_a_member():
+    rows = {
+        "tags": [frozenset({"urgent", "new"}), frozenset(), None, frozenset({"new"})],
+        "n": [1.0, 2.0, 3.0, 4.0],
+    }
+    assert Slice.parse("tags has 'urgent'").mask(rows).tolist() == [True, False, False, False]
+    both = Slice.parse("n > 0 and tags has 'new'")
+    assert both.mask(rows).tolist() == [True, False, False, True]
+    assert str(both) == "n > 0 and tags has 'new'"
+    assert Slice.parse(str(both)) == both
+    assert not Slice.parse("n has 'urgent'").mask(rows).any()  # a number has no members
+
+
+def test_slices_compare_what_a_kind_makes_comparable():
+    signature = Signature.parse("f(x: text) -> y: tags")
+    rows = {"x": ["a", None], "y": [frozenset({"b"}), None], "kept": [1, 2]}
+    found = sliced("y has 'b'", signature, rows)
+    assert Slice.parse("y has 'b'").mask(found).tolist() == [True, False]
+    assert found["kept"] is rows["kept"]

@@ -1,7 +1,8 @@
 """Slices: the rows that a requirement speaks of, `lang == 'zh' and age >= 60`; never evaluated as code.
 
 A row whose value is missing (None) is in no slice that names the column, as in SQL: `lang != 'zh'` holds the
-rows that are known to be of another language. Values of different types are unequal and have no order.
+rows that are known to be of another language. Values of different types are unequal and have no order. `tags has
+'urgent'` holds where a set has that member; of dates the ISO text in UTC is compared.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -43,7 +44,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Condition:
-    """One comparison: the column, the operator (`==`, …, or `in`), and the literals (one, but for `in`)."""
+    """One comparison: the column, the operator (`==`, …, `in`, `has`), and the literals (one, but for `in`)."""
 
     column: str
     operator: str
@@ -55,9 +56,11 @@ class Condition:
         return f"{column} {self.operator} {f'[{shown}]' if self.operator == 'in' else shown}"
 
     def holds(self, value: Any) -> bool:
-        """Say whether a row with this value is in the slice."""
+        """Say whether a row with this value is in the slice; value: what `Value.comparable` gives."""
         if value is None:
             return False
+        if self.operator == "has":
+            return isinstance(value, Set) and self.literals[0] in value
         if self.operator == "in":
             return any(_same_type(value, literal) and value == literal for literal in self.literals)
         literal = self.literals[0]
@@ -82,7 +85,7 @@ class Slice:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `COLUMN OP VALUE and …` (OP: == != < <= > >=, or `in [VALUE, …]`); raises ProjectError.
+        """Read `COLUMN OP VALUE and …` (OP: == != < <= > >=, `in [VALUE, …]`, or `has VALUE`); raises ProjectError.
 
         Values are 'text', numbers, true or false; a column with an odd name stands in backquotes.
         """
@@ -186,6 +189,8 @@ def _condition(reader: _Reader) -> Condition:
     column = column.strip("`")
     if reader.take_word("in"):
         return Condition(column, "in", _list(reader))
+    if reader.take_word("has"):
+        return Condition(column, "has", (_literal(reader),))
     sign = reader.take("sign")
     if sign not in _COMPARE:
         raise reader.error("expected-operator")

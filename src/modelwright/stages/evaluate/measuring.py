@@ -18,7 +18,8 @@ from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.outputs import family, outputs
+from modelwright.kinds.outputs import family
+from modelwright.kinds.slicing import sliced
 from modelwright.package.folder import Package
 from modelwright.runtime.function import Function
 from modelwright.runtime.measuring import Measured
@@ -30,14 +31,15 @@ Columns = Mapping[str, Sequence[Any]]
 class Answered:
     """What a package answered to rows: the columns that were asked, and outcomes by output."""
 
+    signature: Signature
     columns: Columns
     outcomes: Mapping[str, Outcomes]
-    families: Mapping[str, str]  # by output
 
     def metric(self, subject: Subject) -> Metric:
         """Return the metric that a subject means, of its output's family."""
         assert subject.output is not None, f"{subject} names no output"
-        found = outcomes.metrics().of(subject.metric, self.families[subject.output])
+        field = next(one for one in self.signature.outputs if one.name == subject.output)
+        found = outcomes.metrics().of(subject.metric, family(field))
         assert found is not None, f"{subject} is not computed for its output"
         return found
 
@@ -47,6 +49,7 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
     function = Function(package)
     arrays = function.infer({field.name: columns[field.name] for field in signature.inputs})
     return Answered(
+        signature,
         columns,
         {
             field.name: kinds.arrays(field.kind).outcomes(
@@ -54,7 +57,6 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
             )
             for field in signature.outputs
         },
-        {output.name: output.family for output in outputs(signature)},
     )
 
 
@@ -91,7 +93,8 @@ def rows_of(subject: Subject, answered: Answered) -> Outcomes:
     found = answered.outcomes[subject.output]
     if subject.where is None:
         return found
-    return found.take(Slice.parse(subject.where).mask(answered.columns))
+    columns = sliced(subject.where, answered.signature, answered.columns)
+    return found.take(Slice.parse(subject.where).mask(columns))
 
 
 def of_requirements(requirements: Sequence[Requirement]) -> list[Subject]:

@@ -16,6 +16,7 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Signature
 from modelwright.kinds.outputs import outputs
+from modelwright.kinds.slicing import sliced
 from modelwright.outcomes.contract.gap import BodyGap
 
 CONFIDENCE = 0.95  # of intervals that nothing here reads; only values are compared
@@ -77,7 +78,8 @@ def figures(
             continue
         rows = found[subject.output]
         if subject.where is not None:
-            rows = rows.take(Slice.parse(subject.where).mask(columns))
+            compared = sliced(subject.where, signature, columns)
+            rows = rows.take(Slice.parse(subject.where).mask(compared))
         value = measure(subject, requirement.metric, rows, CONFIDENCE).value
         required[str(requirement)] = value
         if value is not None and _KEEPS[requirement.op](value, requirement.bar.value):

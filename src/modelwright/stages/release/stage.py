@@ -1,7 +1,7 @@
 """Release: write the request that a version be served, if every requirement that can be proved by now is.
 
-It acts on the world and is never cached. It is idempotent: a version that is already wished for is not wished
-for again. The gateway alone moves traffic.
+It acts on the world and is never cached. It is idempotent: what is in production already is not requested
+again. The gateway alone moves traffic.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HELD_BACK: Literal["held back"] = "held back"
 
 @dataclass(frozen=True)
 class Released:
-    """What became of a release: its state, what holds it back, and the version that was wished for before."""
+    """What became of a release: its state, what holds it back, and the version in production before."""
 
     state: Literal["released", "already released", "held back"]
     blocking: tuple[Verdict, ...]
@@ -36,7 +36,7 @@ def release(
     strategy: str,
     by: str,
 ) -> Released:
-    """DesiredRelease for a version unless a verdict holds it back; raises StateError when the champion has changed.
+    """Request that a version be served unless a verdict holds it back; raises StateError for another champion.
 
     A version was judged against the package that was in production then. If a bar refers to it and another
     package is in production now, the verdict is about a comparison that no longer holds.
@@ -49,10 +49,9 @@ def release(
         raise StateError(
             Problem(
                 "release.champion-changed",
-                rule="a version is released against the champion that it was compared with",
-                found=f"version {number} was compared with {_short(version.champion_digest)}, "
-                f"and {_short(now)} is in production",
-                next_step="run `modelwright run`: it compares with the version now in production",
+                version=number,
+                compared=_short(version.champion_digest),
+                production=_short(now),
             )
         )
     blocking = tuple(gate(verdicts, allow_inconclusive))
@@ -63,5 +62,5 @@ def release(
     return Released(RELEASED, (), previous)
 
 
-def _short(digest: str | None) -> str:
-    return f"package {digest[:12]}" if digest else "no package"
+def _short(digest: str | None) -> str | None:
+    return digest[:12] if digest else None
