@@ -1,0 +1,1 @@
+"""A date: a day, or a moment of it."""
