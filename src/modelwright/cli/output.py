@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Protocol
 
 from modelwright.cli.problem_texts import report
 
 
-def print_result(result: Any, *, as_json: bool) -> None:
+class Printable(Protocol):
+    """What a verb answers."""
+
+    def as_json(self) -> Mapping[str, object]:
+        """Return the result for programs."""
+
+
+def print_result(result: Printable, *, as_json: bool) -> None:
     """Print a result on stdout; the problems of a failed run go to stderr too."""
     if as_json:
         print(json.dumps(finite(result.as_json()), ensure_ascii=False, allow_nan=False))
@@ -17,11 +25,11 @@ def print_result(result: Any, *, as_json: bool) -> None:
         from modelwright.cli.screens import show  # Rich is for people only
 
         show(result)
-    if getattr(result, "problems", ()):
-        report(result.problems, as_json=False)
+    if problems := getattr(result, "problems", ()):
+        report(problems, as_json=False)
 
 
-def finite(value: Any) -> Any:
+def finite(value: object) -> object:
     """Return JSON with null where a number is not finite, which JSON cannot say."""
     if isinstance(value, float) and not math.isfinite(value):
         return None

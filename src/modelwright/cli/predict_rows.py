@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import DataError, Problem
 
 Row = Mapping[str, str]
@@ -27,6 +26,6 @@ def from_words(words: Sequence[str]) -> Row:
     return row
 
 
-def as_line(value: JsonLike) -> str:
+def as_line(value: object) -> str:
     """Return a value as one JSON line."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

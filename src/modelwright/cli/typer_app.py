@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from modelwright.core.exit_codes import Exit
 
 if TYPE_CHECKING:
+    from modelwright.cli.output import Printable
     from modelwright.project import Project
 
 START = "Start here"
@@ -120,7 +121,7 @@ def opened(project: Path | None, settings: list[str] | None) -> Project:
     return Project(path, tuple(settings or ()), progress=shown())
 
 
-def finish(result: Any, as_json: bool) -> None:
+def finish(result: Printable, as_json: bool) -> None:
     """Print a result, as a table or as JSON, and leave with its exit code."""
     from modelwright.cli.output import print_result
 

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -141,7 +141,7 @@ def read(path: Path, settings: Sequence[str] = ()) -> Opened:
 
 
 def from_mapping(
-    mapping: Mapping[str, Any], settings: Sequence[str] = (), folder: Path | None = None
+    mapping: Mapping[str, object], settings: Sequence[str] = (), folder: Path | None = None
 ) -> Opened:
     """Read a project from a dict with a file's content; the places of problems are keys (`data.sorce`)."""
     document = YamlDocument(_plain(mapping))
@@ -161,7 +161,8 @@ def _opened(
     path: Path | None,
     place: Callable[[KeyPath], str | None],
 ) -> Opened:
-    value, set_places, set_texts = overrides.apply(document.value, changes)
+    changed, set_places, set_texts = overrides.apply(document.value, changes)
+    assert isinstance(changed, dict), "what is no mapping is refused before"
 
     def where(keys: KeyPath) -> str | None:
         for end in range(len(keys), 0, -1):
@@ -171,7 +172,9 @@ def _opened(
 
     # a section whose keys are all commented out reads as nothing, and means the defaults
     value = {
-        key: inner for key, inner in value.items() if inner is not None or key not in ProjectFile.model_fields
+        key: inner
+        for key, inner in changed.items()
+        if inner is not None or key not in ProjectFile.model_fields
     }
     texts = {**document.texts, **set_texts}
     file, value, problems = _validated(value, texts, where)
@@ -189,8 +192,8 @@ def _line(problem: Problem) -> int:
 
 
 def _validated(
-    value: dict[str, Any], texts: Mapping[KeyPath, str], where: wording.Where
-) -> tuple[ProjectFile | None, dict[str, Any], list[Problem]]:
+    value: dict[str, object], texts: Mapping[KeyPath, str], where: wording.Where
+) -> tuple[ProjectFile | None, dict[str, object], list[Problem]]:
     """Return the model or the problems, and the value: where text is wanted, `1.10` is text as written."""
     for _ in range(_TEXT_PASSES):
         try:
@@ -205,21 +208,27 @@ def _validated(
         if not wanted:
             break
         for path in wanted:
-            value = _with(value, path, texts[path])
+            value = _with_key(value, path, texts[path])
     return None, value, list(wording.problems(errors, value, ProjectFile, where))
 
 
-def _with(value: Any, path: KeyPath, text: str) -> Any:
+def _with(value: object, path: KeyPath, text: str) -> object:
     """Return `value` with the text at a path."""
     if not path:
         return text
     if isinstance(value, list):
         place = int(path[0])
         return [*value[:place], _with(value[place], path[1:], text), *value[place + 1 :]]
-    return {**value, path[0]: _with(value[path[0]], path[1:], text)}
+    assert isinstance(value, dict), "a path leads through lists and mappings"
+    return _with_key(value, path, text)
 
 
-def _plain(value: Any) -> Any:
+def _with_key(value: dict[str, object], path: KeyPath, text: str) -> dict[str, object]:
+    key = str(path[0])
+    return {**value, key: _with(value[key], path[1:], text)}
+
+
+def _plain(value: object) -> object:
     """Return nested mappings as dicts and tuples as lists, as YAML gives them."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}

@@ -13,7 +13,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 # Sections read shorter forms before they check: a text for a list of one or for a number with its unit, a
 # list of names for a mapping. By the type that is wanted, what else may then stand there.
-_SHORTER: dict[str, dict[str, Any]] = {
+_SHORTER: dict[str, dict[str, object]] = {
     "array": {"type": "string"},
     "integer": {"type": "string"},
     "number": {"type": "string"},
@@ -24,7 +24,7 @@ _SHORTER: dict[str, dict[str, Any]] = {
 class _Written(GenerateJsonSchema):
     """Describes what may be written, where pydantic describes what it is after it was read."""
 
-    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> dict[str, Any]:
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> dict[str, object]:
         """Add the shorter form, unless the validator names its own (`json_schema_input_type`)."""
         made = super().function_before_schema(schema)
         shorter = _SHORTER.get(str(made.get("type")))

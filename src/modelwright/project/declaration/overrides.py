@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from modelwright.core.messages import Problem, ProjectError, shown
 from modelwright.project.declaration.yaml_lines import Path, dotted, plain, read_document
@@ -19,7 +18,7 @@ class Override:
     """One `--set`: the path that it changes, the value (None: back to the default), and its text."""
 
     path: Path
-    value: Any
+    value: object
     text: str
 
     @property
@@ -42,7 +41,7 @@ def read(texts: Sequence[str]) -> tuple[Override, ...]:
     return tuple(overrides)
 
 
-def apply(value: Any, overrides: Sequence[Override]) -> tuple[Any, dict[Path, str], dict[Path, str]]:
+def apply(value: object, overrides: Sequence[Override]) -> tuple[object, dict[Path, str], dict[Path, str]]:
     """Return a changed copy of `value`, the place of every changed path, and its text as written.
 
     Raises ProjectError where a path leads through something that holds no keys.
@@ -85,7 +84,7 @@ def _path(key: str) -> Path:
     return tuple(part.strip() for part in key.split("."))
 
 
-def _value(text: str, place: str) -> Any:
+def _value(text: str, place: str) -> object:
     """Read a value as YAML: brackets, braces and quotes as such, anything else as one plain scalar."""
     if text[:1] not in ("[", "{", '"', "'"):
         return plain(text)
@@ -95,7 +94,7 @@ def _value(text: str, place: str) -> Any:
     return document.value
 
 
-def _changed(value: Any, override: Override, above: Path) -> Any:
+def _changed(value: object, override: Override, above: Path) -> object:
     """Return `value` (which lies at the path `above`) with the override put in."""
     rest = override.path[len(above) :]
     if not rest:

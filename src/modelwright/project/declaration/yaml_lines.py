@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
 
@@ -41,7 +40,7 @@ class YamlDocument:
     are those that leave the rest readable: duplicate keys and tags.
     """
 
-    value: Any
+    value: object
     lines: Mapping[Path, int] = field(default_factory=dict)
     texts: Mapping[Path, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -78,7 +77,7 @@ def read_document(text: str, name: str) -> YamlDocument:
     return YamlDocument(value, reader.lines, reader.texts, tuple(reader.problems))
 
 
-def plain(text: str) -> Any:
+def plain(text: str) -> object:
     """Return the value of a plain scalar: null, bool, int, float, or else the text itself."""
     if _NULL.fullmatch(text):
         return None
@@ -104,7 +103,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.nodes = 0
 
-    def read(self, node: yaml.Node, path: Path) -> Any:
+    def read(self, node: yaml.Node, path: Path) -> object:
         self.nodes += 1
         if len(path) > MAX_DEPTH or self.nodes > MAX_NODES:
             raise _TooLarge
@@ -116,8 +115,8 @@ class _Reader:
         assert isinstance(node, yaml.ScalarNode), "a YAML node is a mapping, a sequence or a scalar"
         return self._scalar(node, path)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        values: dict[str, Any] = {}
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+        values: dict[str, object] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problems.append(Problem("project.yaml-key", where=self._place(key_node)))
@@ -130,7 +129,7 @@ class _Reader:
             values[key] = self.read(value_node, (*path, key))
         return values
 
-    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
         tag = node.tag.removeprefix(_CORE)
         if node.style is None and tag == "str":  # unquoted
             self.texts[path] = node.value

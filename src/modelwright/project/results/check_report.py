@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from modelwright.core.exit_codes import Exit
 from modelwright.project.results.table_rows import StageRow, WarningRow
@@ -48,6 +47,6 @@ class CheckReport:
         """Return 0: whatever is wrong is raised, and a bar that cannot be proved is only forecast."""
         return Exit.DONE
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
         return {**asdict(self), "warnings": [row.as_json() for row in self.warnings]}

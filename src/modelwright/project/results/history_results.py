@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from modelwright.core.exit_codes import Exit
 from modelwright.project.results.table_rows import RequirementRow
@@ -30,7 +29,7 @@ class Versions:
     versions: tuple[VersionRow, ...]
     next_steps: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the list as JSON."""
         return asdict(self)
 
@@ -56,7 +55,7 @@ class ReleaseResult:
         """Return 3 when a requirement holds the release back, else 0."""
         return Exit.GATE if any(row.holds_back for row in self.requirements) else Exit.DONE
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the result as JSON."""
         return {**asdict(self), "requirements": [row.as_json() for row in self.requirements]}
 
@@ -80,6 +79,6 @@ class DiffReport:
     changes: Mapping[str, tuple[ChangeRow, ...]]
     notes: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the differences as JSON."""
         return asdict(self)

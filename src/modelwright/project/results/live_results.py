@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from modelwright.core.exit_codes import Exit
 from modelwright.project.results.table_rows import RequirementRow
@@ -52,7 +51,7 @@ class StatusReport:
         """Return 0: status only looks."""
         return Exit.DONE
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
         return asdict(self)
 
@@ -75,7 +74,7 @@ class MonitorReport:
         """Return 3 when a live requirement is unmet; few requests (`inconclusive`) are no alarm."""
         return Exit.GATE if any(row.verdict == "unmet" for row in self.requirements) else Exit.DONE
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
         return {**asdict(self), "requirements": [row.as_json() for row in self.requirements]}
 
@@ -85,9 +84,9 @@ class Answered:
     """The answer to one row: the version that gave it, and `{output: {"value", "confidence"}}`."""
 
     version: int | None
-    outputs: Mapping[str, Mapping[str, Any]]
+    outputs: Mapping[str, Mapping[str, object]]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the answer as the server gives it, less the request's id."""
         return {
             "version": self.version,

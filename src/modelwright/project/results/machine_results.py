@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from modelwright.core.exit_codes import Exit
 
@@ -29,7 +28,7 @@ class DoctorReport:
         """Return 1 when something is missing that can be fixed, else 0."""
         return Exit.FIXABLE if any(row.state == "missing" for row in self.rows) else Exit.DONE
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
         return asdict(self)
 
@@ -44,6 +43,6 @@ class GcReport:
     kept_bytes: int
     notes: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
         return asdict(self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from modelwright.core.exit_codes import Exit
 from modelwright.core.messages import Problem
@@ -38,9 +37,9 @@ class RunResult:
             return Exit.GATE
         return Exit.FIXABLE if any(stage.status == FAILED for stage in self.stages) else Exit.DONE
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the object of `run --json`; it names `problems` only when there are some."""
-        shown: dict[str, Any] = {
+        shown: dict[str, object] = {
             "function": self.function,
             "version": self.version,
             "package": self.package,

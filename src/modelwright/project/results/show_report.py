@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,8 +13,8 @@ class ShowReport:
     facts: tuple[tuple[str, str], ...] = ()
     text: str = ""
     path: str | None = None
-    data: Any = None
+    data: object = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return what was found as JSON."""
         return asdict(self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 DONE, CACHED, FAILED = "done", "cached", "failed"  # what became of a stage
 GATED = frozenset({"unmet", "inconclusive"})  # verdicts that hold a release back, unless the file allows them
@@ -46,7 +45,7 @@ class RequirementRow:
         """Return whether a release stops at this row."""
         return self.verdict in GATED and not self.allowed
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the row as `run --json` shows it."""
         keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed")
         return {key: getattr(self, key) for key in keys}
