@@ -15,9 +15,10 @@ from tiny_serving import Releases, linear_body, running, sealed
 
 from modelwright.core.messages import MachineError
 from modelwright.core.signature import Signature
+from modelwright.gateway.address import listen
 from modelwright.gateway.config import LimitsConfig, ServeConfig
 from modelwright.gateway.http import pages
-from modelwright.gateway.server import Server, listen
+from modelwright.gateway.server import Server
 from modelwright.package.body import Body
 from modelwright.runtime.function import load
 

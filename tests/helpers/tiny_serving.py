@@ -18,8 +18,8 @@ from modelwright.core.digest import of_folder
 from modelwright.core.messages import Problem
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
-from modelwright.gateway.gateway import DesiredRelease
 from modelwright.gateway.server import Server
+from modelwright.gateway.traffic.releases import DesiredRelease
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.number.arrays import NumberState
 from modelwright.kinds.text.arrays import TextState

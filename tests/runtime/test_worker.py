@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelwright.runtime.worker.frames import packed
-from modelwright.runtime.worker.worker import Inbox
+from modelwright.runtime.worker.inbox import Inbox
 
 
 class Wire:
@@ -21,7 +21,7 @@ class Wire:
 
     def ask(self, number: int, rows: int = 1) -> None:
         """Send a request with some rows."""
-        self.gateway.sendall(packed([number, [[1.0]] * rows, 0.0]))
+        self.gateway.sendall(packed(["ask", number, [[1.0]] * rows, 0.0, {}]))
 
     def taken(self, max_rows: int = 4, wanted_rows: int = 1, wait_s: float = 0.0) -> list[int]:
         """Take a batch and return its ids."""
@@ -52,13 +52,13 @@ def test_a_request_is_never_split_and_keeps_its_turn(wire: Wire) -> None:
 def test_a_request_that_nobody_waits_for_is_dropped(wire: Wire) -> None:
     for number in range(3):
         wire.ask(number)
-    wire.gateway.sendall(packed([1]) + packed([17]))
+    wire.gateway.sendall(packed(["leave", 1]) + packed(["leave", 17]))
     assert wire.taken() == [0, 2]
 
 
 def test_a_dropped_request_does_not_make_an_empty_batch(wire: Wire) -> None:
     wire.ask(0)
-    wire.gateway.sendall(packed([0]))
+    wire.gateway.sendall(packed(["leave", 0]))
     batches: list[list[int]] = []
     worker = threading.Thread(target=lambda: batches.append(wire.taken()))
     worker.start()
@@ -85,7 +85,7 @@ def test_it_does_not_wait_longer_than_it_was_told(wire: Wire) -> None:
 def test_what_is_dropped_while_it_waits_makes_no_batch(wire: Wire) -> None:
     batches: list[list[int]] = []
     wire.ask(0)
-    wire.gateway.sendall(packed([0]))
+    wire.gateway.sendall(packed(["leave", 0]))
     worker = threading.Thread(target=lambda: batches.append(wire.taken(8, 2, 0.05)))
     worker.start()
     wire.ask(1)

@@ -9,83 +9,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any
 
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import ModelwrightError, PackageError, Problem
-from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.telemetry import Telemetry
+from modelwright.gateway.traffic import refusals
+from modelwright.gateway.traffic.releases import DesiredRelease, DesiredReleases
+from modelwright.gateway.traffic.served import Served
 from modelwright.runtime.row_reader import RowReader
-from modelwright.runtime.worker.channel import Reply, Worker, WorkerLostError, WorkerStartError, start
+from modelwright.runtime.worker.channel import (
+    PartReply,
+    Reply,
+    Worker,
+    WorkerLostError,
+    WorkerStartError,
+    start,
+)
 
 POLL_S = 1.0
 _FIRST_BACKOFF_S, _MAX_BACKOFF_S = 0.25, 15.0
-_RETRY_AFTER_S = 1
 _LOG = logging.getLogger(__name__)
 
 
-class ServiceError(Exception):
-    """The gateway cannot answer now: an HTTP status from 500 on, and when to try again."""
-
-    def __init__(self, problem: Problem, status: int, retry_after_s: int | None = None) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
-        self.status = status
-        self.retry_after_s = retry_after_s
-
-
-@dataclass(frozen=True)
-class DesiredRelease:
-    """The version that should answer: a release, its version's number, its package's folder and digest."""
-
-    release_id: int
-    version: int
-    package: Path
-    digest: str
-
-
-class DesiredReleases(Protocol):
-    """Where releases are asked for and reported; called from a thread of its own, one call at a time."""
-
-    def desired_release(self) -> DesiredRelease | None:
-        """Return the release that should be serving, or None when there is none yet."""
-
-    def moved(self, release_id: int) -> None:
-        """Report that the traffic has moved to the release."""
-
-    def failed(self, release_id: int, problem: Problem) -> None:
-        """Report that the release could not start; what served before goes on."""
-
-
-@dataclass
-class Served:
-    """A version that answers. Its worker is replaced when it crashes."""
-
-    desired: DesiredRelease
-    signature: Signature
-    rows: RowReader
-    worker: Worker
-    retired: bool = False
-    failures: int = 0  # starts in a row that came to nothing
-    proven: bool = False  # whether this worker has answered
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def version(self) -> int:
-        """Return the version's number."""
-        return self.desired.version
-
-    def announce(self) -> None:
-        """Wake everyone who waits for the worker."""
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-
 class Gateway:
-    """Holds the version that answers. `run` moves and mends it until it is cancelled."""
+    """Holds the version that answers. `run` follows the desired release and restarts workers until cancelled."""
 
     def __init__(
         self, function: str, config: ServeConfig, releases: DesiredReleases, telemetry: Telemetry
@@ -108,18 +59,18 @@ class Gateway:
 
     async def run(self) -> None:
         """Follow the desired release until cancelled; what goes wrong once is logged and tried again."""
-        told = ""
+        logged = ""
         while True:
+            message = ""
             try:
                 await self.follow_once()
-                said = ""
             except ModelwrightError as error:
-                if (said := str(error)) != told:  # once, not every second while it lasts
+                message = str(error)
+                if message != logged:  # once, not every second while it lasts
                     _LOG.error("%s", error)
             except Exception:
-                said = ""
                 _LOG.exception("could not look for a release")
-            told = said
+            logged = message
             await asyncio.sleep(POLL_S)
 
     async def follow_once(self) -> None:
@@ -144,7 +95,7 @@ class Gateway:
         self._delayed_release, self._delays = None, 0
         old, self.current = self.current, served
         self._telemetry.traffic([(served.version, 1.0)])
-        self._spawn(self._mend(served))
+        self._spawn(self._restart(served))
         if old is not None:
             self._spawn(self._retire(old))
         _LOG.info("version %d answers", served.version)
@@ -161,17 +112,54 @@ class Gateway:
 
         When cancelled (its client left), the worker forgets what it has not begun.
         """
-        if self.rows_under_way and self.rows_under_way + len(rows) > self.config.limits.queue:
-            raise _overloaded(self.config.limits.queue)
-        self.rows_under_way += len(rows)
+        timeout_s = self.config.limits.timeout_s
+        with self._admitted(len(rows)):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await self._asked(served, rows)
+            except TimeoutError:
+                served.worker.kill_if_silent(timeout_s)
+                raise refusals.late(timeout_s) from None
+
+    async def stream(
+        self, served: Served, rows: Sequence[Sequence[Any]], options: Mapping[str, JsonLike]
+    ) -> AsyncGenerator[PartReply | Reply, None]:
+        """Yield the answers so far as the worker makes them, and the whole reply in the end; raises ServiceError.
+
+        It is asked once more where it crashed before the first part. Close the generator when the client leaves:
+        the worker then ends its work. The time limit holds for each part.
+        """
+        timeout_s = self.config.limits.timeout_s
+        with self._admitted(len(rows)):
+            for _ in range(2):
+                await self._alive(served)
+                begun = False
+                try:
+                    async with aclosing(served.worker.parts(rows, options, timeout_s=timeout_s)) as parts:
+                        async for part in parts:
+                            begun = True
+                            if isinstance(part, Reply):
+                                _require_answers(served, part)
+                            yield part
+                    return
+                except WorkerLostError:
+                    if begun:
+                        break
+                except TimeoutError:
+                    served.worker.kill_if_silent(timeout_s)
+                    raise refusals.late(timeout_s) from None
+            raise refusals.unavailable()
+
+    @contextmanager
+    def _admitted(self, rows: int) -> Iterator[None]:
+        queue = self.config.limits.queue
+        if self.rows_under_way and self.rows_under_way + rows > queue:
+            raise refusals.overloaded(queue)
+        self.rows_under_way += rows
         try:
-            async with asyncio.timeout(self.config.limits.timeout_s):
-                return await self._asked(served, rows)
-        except TimeoutError:
-            served.worker.kill_if_silent(self.config.limits.timeout_s)
-            raise _late(self.config.limits.timeout_s) from None
+            yield
         finally:
-            self.rows_under_way -= len(rows)
+            self.rows_under_way -= rows
 
     async def stop(self) -> None:
         """Let what is under way finish, and end every worker."""
@@ -183,33 +171,34 @@ class Gateway:
 
     async def _asked(self, served: Served, rows: Sequence[Sequence[Any]]) -> Reply:
         for _ in range(2):
-            while not served.worker.alive:
-                # the first restart is worth waiting for; after that a client is better told to come back
-                if served.retired or served.failures > 1:
-                    raise _unavailable()
-                await served.changed.wait()
+            await self._alive(served)
             try:
                 reply = await served.worker.ask(rows)
             except WorkerLostError:
                 continue
-            served.proven, served.failures = True, 0
-            if reply.answers is None:
-                raise _fault()
+            _require_answers(served, reply)
             return reply
-        raise _unavailable()
+        raise refusals.unavailable()
+
+    async def _alive(self, served: Served) -> None:
+        """Wait until the version's worker can be asked; raises ServiceError where that may take long."""
+        while not served.worker.alive:
+            # the first restart is worth waiting for; after that a client is better told to come back
+            if served.retired or served.failures > 1:
+                raise refusals.unavailable()
+            await served.changed.wait()
 
     async def _start(self, desired: DesiredRelease) -> Served:
         worker = await self._worker(desired)
-        signature = Signature.parse(worker.signature)
+        signature = worker.signature
         if signature.name != self.function:
             await worker.close()
             raise PackageError(
                 Problem(
                     "serve.other-function",
-                    f"this gateway serves the function `{self.function}`",
-                    f"a package of `{signature}`",
-                    "release a version of this function, or start a gateway for the other one",
-                    str(desired.package),
+                    where=str(desired.package),
+                    function=self.function,
+                    signature=str(signature),
                 )
             )
         return Served(desired, signature, RowReader(signature), worker)
@@ -228,15 +217,15 @@ class Gateway:
             raise PackageError(
                 Problem(
                     "serve.other-package",
-                    f"version {desired.version} is the package that was judged, {desired.digest[:12]}",
-                    f"another one in its place, {worker.digest[:12]}",
-                    "restore the store from a copy, or make the package again: modelwright package --force",
-                    str(desired.package),
+                    where=str(desired.package),
+                    version=desired.version,
+                    judged=desired.digest[:12],
+                    found_digest=worker.digest[:12],
                 )
             )
         return worker
 
-    async def _mend(self, served: Served) -> None:
+    async def _restart(self, served: Served) -> None:
         """Replace the worker whenever it is gone, ever more slowly while that does not help."""
         while True:
             await served.worker.gone()
@@ -266,71 +255,14 @@ class Gateway:
         await served.worker.drain(self.config.drain_s)
         await served.worker.close()
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-def not_ready() -> ServiceError:
-    """Return the error of a gateway that has no version yet."""
-    return ServiceError(
-        Problem(
-            "serve.not-ready",
-            "a request needs a released version",
-            "no version that has started",
-            "try again in a moment; `modelwright release` brings a version out",
-        ),
-        503,
-        _RETRY_AFTER_S,
-    )
-
-
-def _overloaded(queue: int) -> ServiceError:
-    return ServiceError(
-        Problem(
-            "serve.overloaded",
-            f"at most {queue:,} rows are under way at a time",
-            "more than that",
-            "try again in a moment, or send fewer rows at a time",
-        ),
-        503,
-        _RETRY_AFTER_S,
-    )
-
-
-def _unavailable() -> ServiceError:
-    return ServiceError(
-        Problem(
-            "serve.unavailable",
-            "a request is answered by a running worker",
-            "one that ended and is being started again",
-            "try again in a moment",
-        ),
-        503,
-        _RETRY_AFTER_S,
-    )
-
-
-def _late(timeout_s: float) -> ServiceError:
-    return ServiceError(
-        Problem(
-            "serve.timeout",
-            f"a request is answered within {timeout_s:g} s",
-            "one that was not",
-            "try again, or send fewer rows at a time",
-        ),
-        504,
-    )
-
-
-def _fault() -> ServiceError:
-    return ServiceError(
-        Problem(
-            "serve.body-failed",
-            "the body answers every input that the signature takes",
-            "an input that made it fail",
-            "tell the operator the request's id; the worker's log has the cause",
-        ),
-        500,
-    )
+def _require_answers(served: Served, reply: Reply) -> None:
+    """Note that the worker answers; raises ServiceError where the body failed."""
+    served.proven, served.failures = True, 0
+    if reply.answers is None:
+        raise refusals.body_failed()

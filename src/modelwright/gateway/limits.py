@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
+from modelwright.core.json_types import Json
 from modelwright.core.messages import Problem, RequestError
 
 # A text of JSON, or what is left of one that does not end, so that no byte is looked at twice.
@@ -17,7 +18,7 @@ _STEPS = np.zeros(256, dtype=np.int32)
 _STEPS[[*b"[{"]], _STEPS[[*b"]}"]] = 1, -1
 
 
-def read_json(body: bytes, *, max_depth: int, max_items: int) -> Any:
+def read_json(body: bytes, *, max_depth: int, max_items: int) -> Json:
     """Return the JSON value of a body; raises RequestError (400, or 413 for too many items).
 
     Refuses what JSON leaves open and readers disagree on: an object that names a key twice, NaN and infinity.
@@ -26,30 +27,22 @@ def read_json(body: bytes, *, max_depth: int, max_items: int) -> Any:
     if body.count(b"[") + body.count(b"{") > max_depth or body.count(b",") >= max_items:
         _require_bounds(body, max_depth, max_items)
     try:
-        return _DECODER.decode(body.decode())
+        value: Json = _DECODER.decode(body.decode())
     except UnicodeDecodeError as error:
         raise RequestError(
-            Problem(
-                "request.not-utf8",
-                "a request is UTF-8",
-                f"another byte at position {error.start}",
-                "encode the body as UTF-8",
-            ),
+            Problem("request.not-utf8", position=error.start),
             400,
         ) from None
     except (ValueError, RecursionError) as error:
-        found = (
-            f"{error.msg} at position {error.pos}" if isinstance(error, json.JSONDecodeError) else "no JSON"
+        known = error if isinstance(error, json.JSONDecodeError) and body else None
+        problem = Problem(
+            "request.not-json",
+            empty=not body,
+            error=known.msg if known else None,
+            position=known.pos if known else None,
         )
-        raise RequestError(
-            Problem(
-                "request.not-json",
-                "a request is one JSON value",
-                found if body else "an empty body",
-                "send an object, or a list of objects; /docs shows one",
-            ),
-            400,
-        ) from None
+        raise RequestError(problem, 400) from None
+    return value
 
 
 def _require_bounds(body: bytes, max_depth: int, max_items: int) -> None:
@@ -57,15 +50,7 @@ def _require_bounds(body: bytes, max_depth: int, max_items: int) -> None:
     depth = np.cumsum(_STEPS[structure])
     deepest = int(depth.max(initial=0))
     if deepest > max_depth:
-        raise RequestError(
-            Problem(
-                "request.too-deep",
-                f"the JSON of a request nests at most {max_depth} levels",
-                f"{deepest:,} levels",
-                "send a flat object with one value for each input",
-            ),
-            400,
-        )
+        raise RequestError(Problem("request.too-deep", levels=deepest, most=max_depth), 400)
     if structure.size and structure[0] == ord("["):
         require_items(int(((structure == ord(",")) & (depth == 1)).sum()) + 1, max_items)
 
@@ -73,41 +58,23 @@ def _require_bounds(body: bytes, max_depth: int, max_items: int) -> None:
 def require_items(items: int, max_items: int) -> None:
     """Raise RequestError (413) for a list that is too long."""
     if items > max_items:
-        raise RequestError(
-            Problem(
-                "request.too-many-items",
-                f"a request holds at most {max_items:,} rows",
-                f"{items:,}",
-                "send them in several requests",
-            ),
-            413,
-        )
+        raise RequestError(Problem("request.too-many-items", items=items, most=max_items), 413)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     value = dict(pairs)
     if len(value) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise RequestError(
-            Problem(
-                "request.duplicate-key",
-                "an object names each key once",
-                f"`{twice[:60]}` twice",
-                "send one value for each input",
-            ),
+            Problem("request.duplicate-key", key=twice[:60]),
             400,
         )
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise RequestError(
-        Problem(
-            "request.not-finite", "a number of JSON is finite", name, "send null for a value that is missing"
-        ),
-        400,
-    )
+    raise RequestError(Problem("request.not-finite", name=name), 400)
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)

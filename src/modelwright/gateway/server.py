@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
 import logging
 import os
 import resource
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,20 +16,21 @@ from pathlib import Path
 
 import uvicorn
 
-from modelwright.core.messages import MachineError, ModelwrightError, Problem
+from modelwright.core.messages import ModelwrightError
 from modelwright.core.requirements.requirement import Requirement
+from modelwright.gateway.address import listen, url_of
 from modelwright.gateway.config import ServeConfig
-from modelwright.gateway.gateway import DesiredReleases, Gateway
+from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http.app import Application, Background
 from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.http.protocol import BoundedProtocol, close_stalled
-from modelwright.gateway.lease import LeasedReleases
+from modelwright.gateway.keys import Keys
 from modelwright.gateway.telemetry import Telemetry
+from modelwright.gateway.traffic.lease import LeasedReleases
+from modelwright.gateway.traffic.releases import DesiredReleases
 from modelwright.monitors import live_requirements
 from modelwright.storage.traffic.record import LiveRecord
 
-API_KEY = "MODELWRIGHT_API_KEY"
-_BACKLOG = 2048
 _PRUNE_EVERY_S = 3600.0
 _LOG = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ class Live:
 
 
 class Server:
-    """A gateway that listens. `run` serves until it is told to stop; `url` is where."""
+    """A gateway that listens. `run` serves until it is asked to stop; `url` is where."""
 
     def __init__(
         self,
@@ -61,10 +59,9 @@ class Server:
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """Take the address; raises MachineError where that is refused, StateError for a broken record."""
-        api_key = environment.get(API_KEY) or None
-        self._socket = listen(config, api_key)
-        host, port = self._socket.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        keys = Keys(config.keys, environment)
+        self._socket = listen(config, keys.predict)
+        self.url = url_of(self._socket)
         self.telemetry = Telemetry(function)
         self._config = config
         self._live = live if config.record.enabled else None
@@ -78,10 +75,10 @@ class Server:
                 self._socket.close()
                 raise
             releases = self._leased = LeasedReleases(releases, self._record)
-            background += [self._watch, self._prune]
+            background += [self._show_requirements, self._prune]
         self.gateway = Gateway(function, config, releases, self.telemetry)
         recorder = self._record.record if self._record else None
-        predictions = Predictions(self.gateway, config, self.telemetry, recorder, api_key)
+        predictions = Predictions(self.gateway, config, self.telemetry, recorder, keys)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 Application(self.gateway, predictions, self.telemetry, background),
@@ -122,7 +119,7 @@ class Server:
     async def _close_stalled(self) -> None:
         await close_stalled(self._uvicorn.server_state, self._config.limits.body_timeout_s)
 
-    async def _watch(self) -> None:
+    async def _show_requirements(self) -> None:
         """Show the live requirements as gauges, again and again."""
         live, record = self._live, self._record
         assert live is not None
@@ -168,7 +165,7 @@ def serve(
 
     `record` is the file that live traffic is written to; `requirements` are judged on its last `window_s`
     seconds every `refresh_s`. Raises MachineError for an address that is taken, or that other machines reach
-    while no key is set (the environment's MODELWRIGHT_API_KEY).
+    while no key is set (in the environment variable that `serve.keys.predict` names).
     """
     live = Live(record, requirements, confidence, window_s, refresh_s) if record is not None else None
     server = Server(function, config, releases, live=live)
@@ -190,60 +187,6 @@ def _log_to_stderr() -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
-
-
-def listen(config: ServeConfig, api_key: str | None) -> socket.socket:
-    """Return a listening socket; raises MachineError."""
-    if not 0 <= config.port <= 65535:  # an option of the command line is not read by pydantic
-        raise MachineError(_not_listening(config, OSError(errno.EINVAL, "")))
-    try:
-        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError:
-        raise MachineError(
-            Problem(
-                "machine.unknown-host",
-                "a server listens on an address of this machine",
-                f"`{config.host}`",
-                "set serve.host to an address such as 127.0.0.1",
-            )
-        ) from None
-    addresses: Sequence[str] = [str(entry[4][0]) for entry in found]
-    if api_key is None and not all(ipaddress.ip_address(a.partition("%")[0]).is_loopback for a in addresses):
-        raise MachineError(
-            Problem(
-                "machine.public-address",
-                "an address that other machines reach needs a key",
-                f"`{config.host}` and no {API_KEY} in the environment",
-                f"set {API_KEY} to a long random text, or serve on 127.0.0.1",
-            )
-        )
-    family, address = found[0][0], found[0][4]
-    # Named as TCP, or asyncio leaves Nagle's algorithm on, and each answer waits 40 ms for the client's ACK.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise MachineError(_not_listening(config, error)) from None
-    return listening
-
-
-def _not_listening(config: ServeConfig, error: OSError) -> Problem:
-    if error.errno == errno.EADDRINUSE:
-        return Problem(
-            "machine.port-in-use",
-            "a server has its port to itself",
-            f"port {config.port} of {config.host} is in use",
-            "stop what listens there, or serve on another one: modelwright serve --port 8081",
-        )
-    return Problem(
-        "machine.address-refused",
-        "a server listens on an address and a port that this machine grants",
-        f"{config.host}, port {config.port}: {os.strerror(error.errno or 0)}",
-        "set serve.host to 127.0.0.1 and serve.port to a number from 1024 to 65535",
-    )
 
 
 def _not_cut_off(record: logging.LogRecord) -> bool:

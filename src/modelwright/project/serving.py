@@ -9,8 +9,8 @@ from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.messages import Problem, StateError
 from modelwright.engine.store import Store
-from modelwright.gateway.gateway import DesiredRelease
 from modelwright.gateway.server import serve as run_server
+from modelwright.gateway.traffic.releases import DesiredRelease
 from modelwright.monitors.live_requirements import LiveVerdicts
 from modelwright.project.loop import run as loop
 from modelwright.project.loop import sealed
@@ -66,14 +66,7 @@ def serve(
     `started` is called with the address once it is taken.
     """
     if context.state.desired_release() is None:
-        raise StateError(
-            Problem(
-                "serve.nothing-released",
-                rule="the gateway serves the version that was released",
-                found="no release yet",
-                next_step="run `modelwright run`: it releases what meets the requirements",
-            )
-        )
+        raise StateError(Problem("serve.nothing-released"))
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     config = context.opened.file.serve.model_copy(update=given)
     file = context.opened.file

@@ -22,9 +22,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelwright.core.messages import Problem
-from modelwright.gateway.gateway import Gateway, not_ready
+from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange, pages
 from modelwright.gateway.telemetry import Telemetry
+from modelwright.gateway.traffic.refusals import not_ready
 
 Background = Callable[[], Awaitable[None]]
 
@@ -108,16 +109,9 @@ def _routes(gateway: Gateway, telemetry: Telemetry, background: Sequence[Backgro
 
 async def _refuse(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
-        problem = Problem(
-            "request.wrong-method", "this path is read with GET", request.method[:20], "use GET"
-        )
+        problem = Problem("request.wrong-method", method=request.method[:20], allowed="GET")
     else:
-        problem = Problem(
-            "request.unknown-path",
-            "a request goes to a path that /openapi.json lists",
-            request.url.path[:80],
-            "see /docs",
-        )
+        problem = Problem("request.unknown-path", path=request.url.path[:80])
     return _error(problem, error.status_code, dict(error.headers or {}))
 
 

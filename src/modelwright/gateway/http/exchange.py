@@ -7,7 +7,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -42,12 +41,7 @@ def require_json(headers: Mapping[bytes, bytes]) -> None:
     given = headers.get(b"content-type", b"")
     if given != b"application/json" and given.partition(b";")[0].strip().lower() != b"application/json":
         raise RequestError(
-            Problem(
-                "request.not-json-type",
-                "a request's content-type is application/json",
-                given[:80].decode("ascii", "replace") or "no content-type",
-                "send the header `content-type: application/json`",
-            ),
+            Problem("request.not-json-type", given=given[:80].decode("ascii", "replace") or None),
             415,
         )
 
@@ -78,15 +72,7 @@ async def read_body(
                 if not message.get("more_body"):
                     return b"".join(chunks)
     except TimeoutError:
-        raise RequestError(
-            Problem(
-                "request.too-slow",
-                f"a request is sent within {timeout_s:g} s",
-                f"{size:,} bytes by then",
-                "send the body without a pause, and as long as content-length says",
-            ),
-            408,
-        ) from None
+        raise RequestError(Problem("request.too-slow", size=size, seconds=timeout_s), 408) from None
 
 
 class Departure:
@@ -140,18 +126,10 @@ def error_body(problem: Problem) -> bytes:
     return dumped({"error": error}, ascii_only=True)  # it may quote half a surrogate pair
 
 
-def dumped(value: Any, *, ascii_only: bool = False) -> bytes:
+def dumped(value: object, *, ascii_only: bool = False) -> bytes:
     """Return a value as compact JSON."""
     return (_ASCII if ascii_only else _UNICODE).encode(value).encode()
 
 
 def _too_large(max_body: int) -> RequestError:
-    return RequestError(
-        Problem(
-            "request.too-large",
-            f"a request has at most {max_body:,} bytes",
-            "more than that",
-            "send fewer rows at a time",
-        ),
-        413,
-    )
+    return RequestError(Problem("request.too-large", most=max_body), 413)

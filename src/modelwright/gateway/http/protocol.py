@@ -13,14 +13,6 @@ from modelwright.gateway.http.exchange import error_body
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FRAMING = 8  # bytes a byte of body: chunks of a single byte take six
-_BROKEN = error_body(
-    Problem(
-        "request.not-http",
-        "a request is HTTP/1.1, without an upgrade",
-        "something that cannot be read as such",
-        "look at the request line, at the headers (no `upgrade`), and at content-length",
-    )
-)
 
 
 class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -78,11 +70,12 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
+        body = error_body(Problem("request.not-http"))
         head = (
             "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(_BROKEN)}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
-        self.transport.write(head.encode() + _BROKEN)
+        self.transport.write(head.encode() + body)
         self.transport.close()
 
 

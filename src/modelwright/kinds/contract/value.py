@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+from modelwright.core.digest import of_bytes
+from modelwright.core.json_types import JsonLike
 from modelwright.kinds.contract.common import Role
 
 Comparable = str | float | bool | frozenset[str]
@@ -43,6 +45,28 @@ class Value(ABC):
     def to_json(self, value: Any) -> Any:
         """Return a canonical value as JSON; `parse` of it, strict, gives the value back."""
         return value
+
+    def to_wire(self, value: Any) -> JsonLike | bytes:
+        """Return a canonical value as it crosses to another process: JSON, or bytes for what is large."""
+        json: JsonLike = self.to_json(value)
+        return json
+
+    def from_wire(self, wire: Any) -> Any:
+        """Return the canonical value of what `to_wire` gave."""
+        return self.parse(wire)
+
+    @property
+    def crosses_as_it_is(self) -> bool:
+        """Tell whether a canonical value is JSON itself, so that nothing need be converted."""
+        return type(self).to_json is Value.to_json and type(self).to_wire is Value.to_wire
+
+    def to_record(self, value: Any) -> JsonLike:
+        """Return what the record of traffic keeps of a value: its JSON; of bytes their digest and size."""
+        wire = self.to_wire(value)
+        if isinstance(wire, bytes):
+            return {"sha256": of_bytes(wire), "bytes": len(wire)}
+        json: JsonLike = self.to_json(value)
+        return json
 
     def size(self, value: Any) -> int:
         """Return what a value costs beside its row: characters, pixels; 0 where all values cost the same.

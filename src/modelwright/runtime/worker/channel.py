@@ -7,15 +7,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem
+from modelwright.core.signature import Signature
 from modelwright.runtime.worker.frames import Unpacker, packed
+from modelwright.runtime.worker.values import Crossing, RowAnswer
 
+_NO_OPTIONS: Mapping[str, JsonLike] = MappingProxyType({})
 _LEAVE_S = 5.0  # a worker whose socket is closed ends at once; longer than this, and it is killed
 
 
@@ -29,12 +34,37 @@ class WorkerStartError(PackageError):
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker answered: for each row each output's [value, confidence]; None where the body failed."""
+    """The end of an answer: what each row was answered, None where the body failed, and what it took."""
 
-    answers: list[list[list[Any]]] | None
+    answers: Sequence[RowAnswer] | None
     queue_s: float
     inference_s: float
     batch_rows: int
+
+
+PartReply = Mapping[int, RowAnswer]
+"""The answers so far of some rows, by their place in the request; newer ones replace older ones."""
+
+
+class _Pending:
+    """A request that was sent: `end` is its reply; `parts` what came since they were last taken."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.end: asyncio.Future[Reply] = loop.create_future()
+        self.parts: dict[int, RowAnswer] = {}
+        self.news: asyncio.Future[None] | None = None  # somebody waits for a part or for the end
+
+    def tell(self) -> None:
+        """Wake whoever waits for news."""
+        if self.news is not None and not self.news.done():
+            self.news.set_result(None)
+
+    async def more(self) -> None:
+        """Wait until there is a part, or the end."""
+        if not self.parts and not self.end.done():
+            self.news = asyncio.get_running_loop().create_future()
+            await self.news
 
 
 class _Connection(asyncio.Protocol):
@@ -44,29 +74,42 @@ class _Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.hello: asyncio.Future[list[Any]] = loop.create_future()
         self.lost: asyncio.Future[None] = loop.create_future()
-        self.waiting: dict[int, asyncio.Future[Reply]] = {}
+        self.waiting: dict[int, _Pending] = {}
         self.heard = time.monotonic()
         self._unpacker = Unpacker()
 
     def data_received(self, data: bytes) -> None:
         self.heard = time.monotonic()
-        for message in self._unpacker.feed(data):
-            if isinstance(message[0], str):
+        for kind, *rest in self._unpacker.feed(data):
+            if kind in {"ready", "refused"}:
                 if not self.hello.done():
-                    self.hello.set_result(message)
-                continue
-            waiter = self.waiting.pop(message[0], None)
-            if waiter is not None and not waiter.done():
-                waiter.set_result(Reply(*message[1:]))
+                    self.hello.set_result([kind, *rest])
+            elif kind == "part":
+                self._part(*rest)
+            else:
+                self._end(kind, *rest)
+
+    def _part(self, request_id: int, places: Sequence[int], answers: Sequence[RowAnswer]) -> None:
+        pending = self.waiting.get(request_id)
+        if pending is not None:
+            pending.parts.update(zip(places, answers, strict=True))
+            pending.tell()
+
+    def _end(self, kind: str, request_id: int, *rest: Any) -> None:
+        pending = self.waiting.pop(request_id, None)
+        if pending is not None and not pending.end.done():
+            pending.end.set_result(Reply(*rest) if kind == "end" else Reply(None, *rest))
+            pending.tell()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.hello.done():
             self.hello.set_result(["lost"])
         if not self.lost.done():
             self.lost.set_result(None)
-        for waiter in self.waiting.values():
-            if not waiter.done():
-                waiter.set_exception(WorkerLostError())
+        for pending in self.waiting.values():
+            if not pending.end.done():
+                pending.end.set_exception(WorkerLostError())
+                pending.tell()
         self.waiting.clear()
 
 
@@ -78,12 +121,16 @@ class Worker:
         process: subprocess.Popen[bytes],
         transport: asyncio.Transport,
         connection: _Connection,
-        signature: str,
+        signature: Signature,
         digest: str,
+        *,
+        streams: bool,
     ) -> None:
         self.signature = signature
         self.digest = digest
+        self.streams = streams
         self.process = process
+        self._crossing = Crossing(signature)
         self._transport = transport
         self._connection = connection
         self._ids = count()
@@ -104,22 +151,67 @@ class Worker:
         if time.monotonic() - self._connection.heard >= for_s:
             self.process.kill()
 
-    async def ask(self, rows: Sequence[Sequence[Any]]) -> Reply:
+    async def ask(
+        self, rows: Sequence[Sequence[Any]], options: Mapping[str, JsonLike] = _NO_OPTIONS
+    ) -> Reply:
         """Return the worker's reply; raises WorkerLostError. Cancelled, the worker forgets it."""
+        request_id, pending = self._begin(rows, options)
+        try:
+            return self._whole(await pending.end)
+        except asyncio.CancelledError:
+            self._leave(request_id)
+            raise
+
+    async def parts(
+        self,
+        rows: Sequence[Sequence[Any]],
+        options: Mapping[str, JsonLike] = _NO_OPTIONS,
+        *,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[PartReply | Reply, None]:
+        """Yield the answers so far as they come, and the whole reply in the end.
+
+        Who takes them slowly misses parts that newer ones have replaced. Raises WorkerLostError, and TimeoutError
+        where nothing comes for `timeout_s`. Closed or cancelled, the worker ends its work.
+        """
+        request_id, pending = self._begin(rows, options)
+        try:
+            while True:
+                async with asyncio.timeout(timeout_s):
+                    await pending.more()
+                if pending.parts:
+                    found, pending.parts = pending.parts, {}
+                    yield dict(zip(found, self._crossing.answers_in(list(found.values())), strict=True))
+                else:
+                    yield self._whole(pending.end.result())
+                    return
+        finally:
+            self._leave(request_id)
+
+    def _begin(self, rows: Sequence[Sequence[Any]], options: Mapping[str, JsonLike]) -> tuple[int, _Pending]:
         if not self.alive:
             raise WorkerLostError
         if not self._connection.waiting:
             self._connection.heard = time.monotonic()  # it owed nothing until now
         request_id = next(self._ids)
-        waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._connection.waiting[request_id] = waiter
-        self._send(packed([request_id, rows, time.monotonic()]))
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if self._connection.waiting.pop(request_id, None) is not None:
-                self._send(packed([request_id]))
-            raise
+        pending = self._connection.waiting[request_id] = _Pending()
+        self._send(
+            packed(["ask", request_id, self._crossing.rows_out(rows), time.monotonic(), dict(options)])
+        )
+        return request_id, pending
+
+    def _leave(self, request_id: int) -> None:
+        """Tell the worker that nobody waits any more, unless it has answered."""
+        pending = self._connection.waiting.pop(request_id, None)
+        if pending is not None:
+            self._send(packed(["leave", request_id]))
+            pending.end.cancel()
+
+    def _whole(self, reply: Reply) -> Reply:
+        if reply.answers is None:
+            return reply
+        answers = self._crossing.answers_in(reply.answers)
+        return reply if answers is reply.answers else replace(reply, answers=answers)
 
     async def gone(self) -> None:
         """Wait until the worker is gone."""
@@ -128,7 +220,8 @@ class Worker:
     async def drain(self, timeout_s: float) -> None:
         """Wait until every request is answered, but no longer than `timeout_s`."""
         if self._connection.waiting:
-            await asyncio.wait(list(self._connection.waiting.values()), timeout=timeout_s)
+            ends = [pending.end for pending in self._connection.waiting.values()]
+            await asyncio.wait(ends, timeout=timeout_s)
 
     def _send(self, frame: bytes) -> None:
         # what is asked in one turn of the loop goes out in one system call
@@ -153,12 +246,8 @@ async def start(
     """Start a worker and wait until it can answer; raises PackageError with what kept it from that."""
     ours, theirs = socket.socketpair()
     command = [
-        *(
-            sys.executable,
-            "-P",
-            "-m",
-            "modelwright.runtime.worker.worker",
-        ),  # -P: no module of the working folder
+        # -P: no module of the working folder
+        *(sys.executable, "-P", "-m", "modelwright.runtime.worker.worker"),
         *("--package", str(package), "--socket", str(theirs.fileno())),
         *("--max-batch", str(max_batch), "--max-wait-s", str(max_wait_s)),
         *(("--threads", str(threads)) if threads else ()),
@@ -183,27 +272,19 @@ async def start(
         process.wait()
         raise
     if hello[0] == "ready":
-        return Worker(process, transport, connection, hello[1], hello[2])
+        _, signature, digest, streams = hello
+        return Worker(process, transport, connection, Signature.parse(signature), digest, streams=streams)
     transport.abort()
     await asyncio.to_thread(_end, process)
     raise _failure(hello, package, process.returncode, timeout_s)
 
 
 def _failure(hello: list[Any], package: Path, code: int | None, timeout_s: float) -> PackageError:
-    if hello[0] == "failed":
-        return PackageError(
-            Problem(p["id"], p["rule"], p["found"], p["next"], p["where"] or str(package)) for p in hello[1]
-        )
-    found = f"no answer within {timeout_s:g} s" if hello[0] == "late" else f"it ended with code {code}"
-    return WorkerStartError(
-        Problem(
-            "serve.worker-start",
-            "a version's worker loads its package and says that it is ready",
-            found,
-            "look at what the worker printed; `modelwright predict` runs the same package here",
-            str(package),
-        )
-    )
+    if hello[0] == "refused":
+        problems = [Problem.from_wire(problem) for problem in hello[1]]
+        return PackageError(problem.at(problem.where or str(package)) for problem in problems)
+    late_s = timeout_s if hello[0] == "late" else None
+    return WorkerStartError(Problem("serve.worker-start", where=str(package), seconds=late_s, code=code))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,30 +1,61 @@
-"""How the gateway and a worker talk: JSON messages, each behind its length, over a socket pair.
+"""How the gateway and a worker talk: messages of JSON and bytes, each behind its length, over a socket pair.
 
-    gateway → worker   [id, [row, …], asked]                              answer these rows
-                       [id]                                               nobody waits for these any more
-    worker → gateway   ["ready", signature, digest]  or  ["failed", [problem, …]]
-                       [id, answers, queue_s, inference_s, batch_rows]    answers null: a fault
+    gateway → worker   ["ask", id, [row, …], sent, options]                   answer these rows
+                       ["leave", id]                                          nobody waits for these any more
+    worker → gateway   ["ready", signature, digest, streams]                  or ["refused", [problem, …]]
+                       ["part", id, [place, …], [row answer, …]]              the answers so far of some rows
+                       ["end", id, [row answer, …], queue_s, inference_s, batch_rows]
+                       ["failed", id, queue_s, inference_s, batch_rows]       the body cannot answer these
 
-A row is a list of canonical values in the order of the signature's inputs; `asked` is when it was sent (the
-monotonic clock is one for a whole machine); an answer is, for each output, its value and its confidence.
-Both ends are ours, so a message needs no more checking than JSON gives.
+A row is a list of values in the order of the signature's inputs, as `Value.to_wire` gives them; `sent` is when it was
+sent (the monotonic clock is one for a whole machine); a row answer has a value and a confidence for each output.
+
+A frame is its length (4 bytes) and that many bytes of JSON. Where a message holds bytes, they lie behind its JSON, and
+the JSON has `{"MARK": n}` in place of the n-th. A line before the JSON then tells the mark, which occurs nowhere else
+in it, and the sizes; compact JSON has no line breaks of its own. Both ends are ours, and nothing more is checked.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _LENGTH = struct.Struct(">I")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_MARK = "bytes"
 
 
-def packed(message: Any) -> bytes:
+def packed(message: list[Any]) -> bytes:
     """Return a message as its frame; raises ValueError for NaN and infinity, which JSON cannot hold."""
-    data = _ENCODER.encode(message).encode()
+    try:
+        data = _ENCODER.encode(message).encode()
+    except TypeError:  # it holds bytes, which few do
+        data = _with_bytes(message)
     return _LENGTH.pack(len(data)) + data
+
+
+def _with_bytes(message: list[Any]) -> bytes:
+    mark = _MARK
+    while True:
+        segments: list[bytes] = []
+        text = _encoded(message, mark, segments)
+        if text.count(f'"{mark}"') == len(segments):
+            break
+        mark += "*"  # a text or a key of the message reads like the mark
+    head = _ENCODER.encode([mark, len(text.encode()), [len(one) for one in segments]])
+    return b"".join([head.encode(), b"\n", text.encode(), *segments])
+
+
+def _encoded(message: list[Any], mark: str, segments: list[bytes]) -> str:
+    def marked(value: object) -> dict[str, int]:
+        if not isinstance(value, bytes | memoryview):
+            raise TypeError(f"a {type(value).__name__} cannot be sent")
+        segments.append(bytes(value))
+        return {mark: len(segments) - 1}
+
+    return json.dumps(message, separators=(",", ":"), allow_nan=False, default=marked)
 
 
 class Unpacker:
@@ -33,7 +64,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes) -> Iterator[list[Any]]:
         """Yield the messages that `data` completes."""
         self._rest += data
         while len(self._rest) >= _LENGTH.size:
@@ -41,6 +72,25 @@ class Unpacker:
             end = _LENGTH.size + length
             if len(self._rest) < end:
                 return
-            message = bytes(self._rest[_LENGTH.size : end])
+            frame = bytes(self._rest[_LENGTH.size : end])
             del self._rest[:end]
-            yield json.loads(message)
+            yield _unpacked(frame)
+
+
+def _unpacked(frame: bytes) -> list[Any]:
+    head, line, rest = frame.partition(b"\n")
+    message: list[Any]
+    if not line:
+        message = json.loads(frame)
+        return message
+    mark, length, sizes = json.loads(head)
+    segments, place = [], length
+    for size in sizes:
+        segments.append(rest[place : place + size])
+        place += size
+
+    def restored(found: Mapping[str, Any]) -> Any:
+        return segments[found[mark]] if mark in found else found
+
+    message = json.loads(rest[:length], object_hook=restored)
+    return message

@@ -8,11 +8,11 @@ import socket
 from collections.abc import Callable
 
 from modelwright.core.messages import Problem
-from modelwright.gateway.gateway import DesiredRelease, DesiredReleases
+from modelwright.gateway.traffic.releases import DesiredRelease, DesiredReleases
 from modelwright.storage.traffic.record import LiveRecord
 
 NAME = "gateway"
-TTL_S = 10.0  # renewed with every look for a desired release, each second
+TTL_S = 10.0  # renewed with every reading of the desired release, each second
 
 
 class LeasedReleases:
@@ -26,24 +26,24 @@ class LeasedReleases:
 
     def desired_release(self) -> DesiredRelease | None:
         """Return the release that should be serving; renews the lease."""
-        self._tell()
+        self._send()
         return self._desired.desired_release()
 
     def moved(self, release_id: int) -> None:
         """Report that the traffic has moved, now or when the lease is ours."""
         self._report = lambda: self._desired.moved(release_id)
-        self._tell()
+        self._send()
 
     def failed(self, release_id: int, problem: Problem) -> None:
         """Report that a release could not start, now or when the lease is ours."""
         self._report = lambda: self._desired.failed(release_id, problem)
-        self._tell()
+        self._send()
 
     def give_back(self) -> None:
         """Let another gateway report from now on."""
         self._record.give_back(NAME, self._holder)
 
-    def _tell(self) -> None:
+    def _send(self) -> None:
         held = self._record.lease(NAME, self._holder, TTL_S).holder == self._holder
         if held and self._report is not None:
             report, self._report = self._report, None

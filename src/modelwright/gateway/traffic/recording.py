@@ -1,0 +1,66 @@
+"""What is recorded of the traffic: one schema, whatever the protocol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from modelwright.gateway.traffic.served import Served
+from modelwright.runtime.worker.values import RowAnswer
+
+OutputsJson = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """One row that was answered, or that failed on our side (`code` from 500 on; then no inputs, no outputs).
+
+    `time` is seconds since the epoch, `latency_s` from the request's arrival to its (whole) answer. `inputs` lacks
+    those that are private. Values are JSON; of one that is bytes (an image) there are `{"sha256", "bytes"}`.
+    """
+
+    id: str
+    time: float
+    version: int
+    inputs: Mapping[str, Any]
+    outputs: OutputsJson | None
+    latency_s: float
+    code: int
+
+
+class Recorder(Protocol):
+    """Takes the record of traffic; called in the gateway's loop, so it must not wait for a disk."""
+
+    def __call__(self, rows: Sequence[Traffic]) -> None: ...
+
+
+def answered(
+    served: Served,
+    rows: Sequence[Sequence[Any]],
+    answers: Sequence[RowAnswer],
+    bodies: Sequence[Mapping[str, Any]],
+    private: Collection[str],
+    latency_s: float,
+) -> list[Traffic]:
+    """Return the record of rows that were answered; `bodies` is what was sent: `{"id", "version", "outputs"}`."""
+    now = time.time()
+    return [
+        Traffic(
+            body["id"],
+            now,
+            served.version,
+            served.inputs_recorded(row, private),
+            served.outputs_recorded(answer, body["outputs"]),
+            latency_s,
+            200,
+        )
+        for row, answer, body in zip(rows, answers, bodies, strict=True)
+    ]
+
+
+def failed(served: Served, ids: Sequence[str], code: int, latency_s: float) -> list[Traffic]:
+    """Return the record of rows that failed on our side."""
+    now = time.time()
+    return [Traffic(one, now, served.version, {}, None, latency_s, code) for one in ids]

@@ -1,0 +1,89 @@
+"""A version that answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from modelwright import kinds
+from modelwright.core.json_types import JsonLike
+from modelwright.core.signature import Signature
+from modelwright.gateway.traffic.releases import DesiredRelease
+from modelwright.kinds.contract.value import Value
+from modelwright.runtime.row_reader import RowReader
+from modelwright.runtime.worker.channel import Worker
+from modelwright.runtime.worker.values import RowAnswer
+
+
+@dataclass
+class Served:
+    """A version that answers. Its worker is replaced when it crashes."""
+
+    desired: DesiredRelease
+    signature: Signature
+    rows: RowReader
+    worker: Worker
+    retired: bool = False
+    failures: int = 0  # starts in a row that came to nothing
+    proven: bool = False  # whether this worker has answered
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def version(self) -> int:
+        """Return the version's number."""
+        return self.desired.version
+
+    def announce(self) -> None:
+        """Wake everyone who waits for the worker."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def outputs_json(self, answers: RowAnswer) -> dict[str, dict[str, Any]]:
+        """Return a row's answers as JSON."""
+        return {
+            name: {"value": _json(kind, value), "confidence": confidence}
+            for (name, kind), (value, confidence) in zip(self._outputs, answers, strict=True)
+        }
+
+    def outputs_recorded(
+        self, answers: RowAnswer, as_json: dict[str, dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """Return a row's answers as the record of traffic keeps them; `as_json` is what was answered."""
+        if all(kind is None for _, kind in self._outputs):
+            return as_json
+        return {
+            name: {"value": _recorded(kind, value), "confidence": confidence}
+            for (name, kind), (value, confidence) in zip(self._outputs, answers, strict=True)
+        }
+
+    def inputs_recorded(self, row: Sequence[Any], private: Collection[str]) -> Mapping[str, JsonLike]:
+        """Return a row's inputs as the record of traffic keeps them."""
+        return {
+            name: _recorded(kind, value)
+            for (name, kind), value in zip(self._inputs, row, strict=True)
+            if name not in private
+        }
+
+    @cached_property
+    def _inputs(self) -> list[tuple[str, Value | None]]:
+        return [(one.name, _converting(kinds.value(one.kind))) for one in self.signature.inputs]
+
+    @cached_property
+    def _outputs(self) -> list[tuple[str, Value | None]]:
+        return [(one.name, _converting(kinds.value(one.kind))) for one in self.signature.outputs]
+
+
+def _converting(kind: Value) -> Value | None:
+    """Return the kind, or None where its values are JSON as they are: the path of every request is short."""
+    return None if kind.crosses_as_it_is else kind
+
+
+def _json(kind: Value | None, value: Any) -> Any:
+    return value if kind is None or value is None else kind.to_json(value)
+
+
+def _recorded(kind: Value | None, value: Any) -> Any:
+    return value if kind is None or value is None else kind.to_record(value)

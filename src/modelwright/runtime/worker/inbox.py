@@ -1,0 +1,92 @@
+"""What waits for a worker, read from the gateway's socket."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelwright.core.json_types import JsonLike
+from modelwright.runtime.worker.frames import Unpacker
+
+_READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request in the inbox: its rows, as they were sent, when that was (time.monotonic), and its options."""
+
+    id: int
+    rows: list[list[Any]]
+    sent: float
+    options: Mapping[str, JsonLike]
+
+
+class Inbox:
+    """The requests that wait. `left` holds those that nobody waits for any more and that were taken already."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.left: set[int] = set()
+        self._connection = connection
+        self._selector = selectors.DefaultSelector()  # select() itself knows no descriptor above 1023
+        self._selector.register(connection, selectors.EVENT_READ)
+        self._unpacker = Unpacker()
+        self._waiting: deque[Waiting] = deque()
+
+    def take(self, max_rows: int, wanted_rows: int = 1, wait_s: float = 0.0) -> list[Waiting]:
+        """Return the next batch: what waits, at most `max_rows` rows, but one request at least.
+
+        Waits for the first request as long as it takes, and then up to `wait_s` until there are `wanted_rows`;
+        raises EOFError when the gateway is gone.
+        """
+        self.left.clear()
+        self._read(0.0)
+        while not self._waiting:
+            self._read(None)
+        deadline = time.monotonic() + wait_s
+        while self._rows() < min(wanted_rows, max_rows) and (left := deadline - time.monotonic()) > 0:
+            self._read(left)
+        if not self._waiting:  # all of them were dropped meanwhile
+            return self.take(max_rows)
+        batch = [self._waiting.popleft()]
+        rows = len(batch[0].rows)
+        while self._waiting and rows + len(self._waiting[0].rows) <= max_rows:
+            batch.append(self._waiting.popleft())
+            rows += len(batch[-1].rows)
+        return batch
+
+    def next(self) -> Waiting | None:
+        """Return the next request if there is one now; raises EOFError when the gateway is gone."""
+        self._read(0.0)
+        return self._waiting.popleft() if self._waiting else None
+
+    def poll(self) -> None:
+        """Read what has been sent, without waiting; raises EOFError when the gateway is gone."""
+        self._read(0.0)
+
+    def _rows(self) -> int:
+        return sum(len(request.rows) for request in self._waiting)
+
+    def _read(self, timeout_s: float | None) -> None:
+        """Read all that has been sent; wait up to `timeout_s` (None: for ever) for the first of it."""
+        while self._selector.select(timeout_s):
+            data = self._connection.recv(_READ_BYTES)
+            if not data:
+                raise EOFError
+            for kind, request_id, *rest in self._unpacker.feed(data):
+                if kind == "ask":
+                    self._waiting.append(Waiting(request_id, *rest))
+                else:
+                    self._drop(request_id)
+            timeout_s = 0.0
+
+    def _drop(self, request_id: int) -> None:
+        """Forget a request because nobody waits for it any more."""
+        before = len(self._waiting)
+        self._waiting = deque(request for request in self._waiting if request.id != request_id)
+        if len(self._waiting) == before:
+            self.left.add(request_id)

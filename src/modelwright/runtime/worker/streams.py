@@ -1,0 +1,86 @@
+"""Answers in parts: several requests at once, each one part further in turn."""
+
+from __future__ import annotations
+
+import socket
+import time
+import traceback
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from modelwright.runtime.function import Answers, Function
+from modelwright.runtime.worker.frames import packed
+from modelwright.runtime.worker.inbox import Inbox, Waiting
+from modelwright.runtime.worker.values import Crossing, RowAnswer
+
+MOST_AT_ONCE = 8  # requests; a driver holds the state of each, and more would only make each slower
+
+
+@dataclass
+class _Stream:
+    """A request that is being answered: what was sent of it, by row, and when it began (time.monotonic)."""
+
+    request: Waiting
+    parts: Generator[dict[int, Answers], None, None]
+    begun: float
+    rows: dict[int, RowAnswer]
+
+
+def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -> None:
+    """Answer requests in parts; raises EOFError or ConnectionError when the gateway is gone.
+
+    Each turn takes what has come, closes what nobody waits for, and sends one part of each request under way.
+    """
+    crossing = Crossing(function.signature)
+    under_way: dict[int, _Stream] = {}
+    try:
+        while True:
+            if not under_way:
+                (request,) = inbox.take(1)
+                under_way[request.id] = _begin(function, crossing, request)
+            while len(under_way) < MOST_AT_ONCE and (more := inbox.next()) is not None:
+                under_way[more.id] = _begin(function, crossing, more)
+            if len(under_way) == MOST_AT_ONCE:
+                inbox.poll()
+            for request_id in inbox.left & under_way.keys():
+                under_way.pop(request_id).parts.close()
+            inbox.left.clear()
+            for stream in list(under_way.values()):
+                if not _advance(stream, crossing, connection):
+                    del under_way[stream.request.id]
+    finally:
+        for stream in under_way.values():
+            stream.parts.close()
+
+
+def _begin(function: Function, crossing: Crossing, request: Waiting) -> _Stream:
+    rows = [tuple(row) for row in crossing.rows_in(request.rows)]
+    parts = function.parts(function.rows.columns(rows), request.options)
+    return _Stream(request, parts, time.monotonic(), {})
+
+
+def _advance(stream: _Stream, crossing: Crossing, connection: socket.socket) -> bool:
+    """Send the next part of a stream, or its end; return whether there may be more."""
+    request_id = stream.request.id
+    try:
+        part = next(stream.parts, None)
+        if part is not None:
+            answers = crossing.answers_out(
+                [[[a.value, a.confidence] for a in row.values()] for row in part.values()]
+            )
+            stream.rows.update(zip(part, answers, strict=True))
+            frame = packed(["part", request_id, list(part), answers])
+        else:
+            whole = [stream.rows[place] for place in range(len(stream.request.rows))]
+            frame = packed(["end", request_id, whole, *_times(stream)])
+    except Exception:
+        traceback.print_exc()
+        stream.parts.close()
+        part, frame = None, packed(["failed", request_id, *_times(stream)])
+    connection.sendall(frame)
+    return part is not None
+
+
+def _times(stream: _Stream) -> tuple[float, float, int]:
+    request = stream.request
+    return stream.begun - request.sent, time.monotonic() - stream.begun, len(request.rows)

@@ -1,0 +1,68 @@
+"""Rows and answers on their way between gateway and worker: values as their kinds let them cross."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from modelwright import kinds
+from modelwright.core.signature import Field, Signature
+
+RowAnswer: TypeAlias = Sequence[Any]
+"""For each output, in the order of the signature: its value (None: abstained) and its confidence (or None)."""
+
+_Convert = Callable[[Any], Any]
+
+
+class Crossing:
+    """Converts the rows and the answers of a signature; those whose values are JSON themselves pass unchanged."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._rows = _converters(signature.inputs)
+        self._answers = _converters(signature.outputs)
+
+    def rows_out(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        """Return rows of canonical values as they are sent."""
+        if not self._rows:
+            return rows
+        return [_row(row, [(place, out) for place, out, _ in self._rows]) for row in rows]
+
+    def rows_in(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        """Return rows of canonical values of what was sent."""
+        if not self._rows:
+            return rows
+        return [_row(row, [(place, back) for place, _, back in self._rows]) for row in rows]
+
+    def answers_out(self, answers: Sequence[RowAnswer]) -> Sequence[RowAnswer]:
+        """Return answers with canonical values as they are sent."""
+        if not self._answers:
+            return answers
+        return [_answer(row, [(place, out) for place, out, _ in self._answers]) for row in answers]
+
+    def answers_in(self, answers: Sequence[RowAnswer]) -> Sequence[RowAnswer]:
+        """Return answers with canonical values of what was sent."""
+        if not self._answers:
+            return answers
+        return [_answer(row, [(place, back) for place, _, back in self._answers]) for row in answers]
+
+
+def _converters(fields: Sequence[Field]) -> list[tuple[int, _Convert, _Convert]]:
+    """Return (place, to the wire, from the wire) of each field whose values do not cross as they are."""
+    found = [(place, kinds.value(field.kind)) for place, field in enumerate(fields)]
+    return [(place, one.to_wire, one.from_wire) for place, one in found if not one.crosses_as_it_is]
+
+
+def _row(row: Sequence[Any], converters: Sequence[tuple[int, _Convert]]) -> list[Any]:
+    values = list(row)
+    for place, convert in converters:
+        if values[place] is not None:
+            values[place] = convert(values[place])
+    return values
+
+
+def _answer(row: RowAnswer, converters: Sequence[tuple[int, _Convert]]) -> list[Any]:
+    answers = [list(one) for one in row]
+    for place, convert in converters:
+        if answers[place][0] is not None:
+            answers[place][0] = convert(answers[place][0])
+    return answers
