@@ -110,7 +110,7 @@ def test_damage_is_made_again_and_said(tmp_path: Path) -> None:
     (learn.path / "weights.json").unlink()
     again = run_loop(runner)
     assert statuses(again) == ["cached", "cached", "done"]
-    assert again[2].why == "artifact damaged: weights.json is missing"
+    assert again[2].why == "the sealed result is damaged: weights.json is missing"
     assert again[2].artifact == learn
     assert runner.store.verify(learn) == ()
 

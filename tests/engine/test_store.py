@@ -179,7 +179,7 @@ def test_what_a_kill_left_sealed_is_published(store: Store) -> None:
     made.path.rename(store.root / "tmp" / f"learn.{short}.making.f")
     assert store.find("learn", made.key) is None
     with store.lock("learn", made.key):
-        store.mend("learn", made.key)
+        store.publish_left("learn", made.key)
     assert store.find("learn", made.key) == made
     assert [path.name for path in (store.root / "tmp").iterdir()] == [f"learn.{short}.replaced.0"]
 

@@ -76,7 +76,7 @@ def test_the_loop_goes_round(first):
 
 def test_the_json_is_that_of_the_design(first):
     shown = json.loads(json.dumps(first.as_json()))
-    assert set(shown) == {"function", "version", "package", "stages", "requirements"}
+    assert set(shown) == {"function", "version", "package", "stages", "requirements", "warnings"}
     assert set(shown["stages"][0]) == {"name", "status", "seconds", "why"}
     assert set(shown["requirements"][0]) == {
         "requirement",
@@ -114,7 +114,7 @@ def test_a_seed_learns_again_and_says_why(folder, first):
     assert "learn.seed" in rows["plan"].why
 
 
-def test_check_foretells_without_running(folder, first):
+def test_check_forecasts_without_running(folder, first):
     report = Project(declared(), ["learn.seed=2"], folder=folder).check()
     told = {stage.name: stage.status for stage in report.stages}
     assert told["data"] == "cached"
@@ -278,7 +278,7 @@ def test_a_moved_bar_plans_nothing_again(folder, first):
         assert any("forecast are up to" in note for note in result.notes), "the forecast is held against it"
 
 
-def test_another_choice_of_inputs_is_another_look_at_the_same_rows(tmp_path):
+def test_another_choice_of_inputs_is_another_evaluation_of_the_same_rows(tmp_path):
     write_rows(tmp_path / "train.csv")
     write_rows(tmp_path / "test.csv", rows=120)
     data = {"train": "train.csv", "test": "test.csv", "repeated": "keep"}
@@ -288,5 +288,5 @@ def test_another_choice_of_inputs_is_another_look_at_the_same_rows(tmp_path):
         project = Project(declared(function=function, data=data), folder=tmp_path)
         before = project.check().evaluations
         version = project.run(to="evaluate").version
-        seen.append((before, project.show(str(version)).data["look"]))
+        seen.append((before, project.show(str(version)).data["evaluation"]))
     assert seen == [(0, 1), (1, 2)]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from modelwright.core import digest
+from modelwright.core.messages import Phrase
 
 SHOWN = 3  # things of one sort that an explanation names before it counts the rest
 _VALUE_CHARACTERS = 40
@@ -18,13 +19,13 @@ _ABSENT = object()
 
 def config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return one text a changed key, dotted: `config `learn.epochs` 3 → 4`; of a list, what came and what went."""
-    return [f"config `{path}` {words}" for path, words in _changes(old, new, "")]
+    return [str(Phrase("why.config", path=path, change=change)) for path, change in _changes(old, new, "")]
 
 
 def counted(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return str(Phrase("why.counted", names=list(names[:SHOWN]), more=more if more > 0 else None))
 
 
 def _changes(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -46,14 +47,18 @@ def _list_changes(old: Sequence[Any], new: Sequence[Any], path: str) -> Iterator
     went, came = _beyond(old, new), _beyond(new, old)
     befores, afters = [old[place] for place in went], [new[place] for place in came]
     if not went and not came:
-        yield path, "in another order"
+        yield path, str(Phrase("why.other-order"))
     elif len(went) == len(came) and all(isinstance(one, Mapping) for one in (*befores, *afters)):
         for before, after, place in zip(befores, afters, came, strict=True):
             yield from _changes(before, after, f"{path}[{place}]")
     else:
         lost, gained = _sides(befores, afters)
-        words = [f"{verb} {counted(some)}" for verb, some in (("gained", gained), ("lost", lost)) if some]
-        yield path, ", ".join(words)
+        found = Phrase(
+            "why.list",
+            gained=counted(gained) if gained else None,
+            lost=counted(lost) if lost else None,
+        )
+        yield path, str(found)
 
 
 def _beyond(some: Sequence[Any], others: Sequence[Any]) -> list[int]:
@@ -85,7 +90,7 @@ def _sides(old: Sequence[Any], new: Sequence[Any]) -> tuple[list[str], list[str]
 
 def _text(value: Any, *, quoted: bool = False) -> str:
     if value is _ABSENT:
-        return "absent"
+        return str(Phrase("why.absent"))
     # Quoted also where a reader would not see it: a line break, an empty text.
     plain = isinstance(value, str) and value.isprintable() and value != "" and not quoted
     return value if plain else digest.canonical_json(value)

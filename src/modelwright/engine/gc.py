@@ -77,7 +77,9 @@ def _dead(store: Store, folder: Path, stage: str, short: str, kept: Set[str]) ->
     latest = store.latest(stage)
     needed = short in kept or (latest is not None and latest.key[:SHORT_KEY] == short)
     if needed and folder.parent.name == "tmp":
-        store.mend(stage, short)  # sealed by a run that was killed before it could publish: no leftover
+        store.publish_left(
+            stage, short
+        )  # sealed by a run that was killed before it could publish: no leftover
         return folder.exists()
     if needed and folder.parent.parent.name == "scratch":
         return store.find(stage, short) is not None  # killed between sealing and clearing up

@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from modelwright.core import digest
+from modelwright.core.messages import Phrase
 from modelwright.engine.changes import config_changes, counted
+
+_WHY = {
+    "input changed": "why.input-changed",
+    "file changed": "why.file-changed",
+    "code changed": "why.code-changed",
+    "code used": "why.code-used",
+    "code no longer used": "why.code-no-longer-used",
+    "library changed": "why.library-changed",
+    "library used": "why.library-used",
+    "library no longer used": "why.library-no-longer-used",
+}
 
 
 @dataclass(frozen=True)
@@ -59,16 +71,23 @@ def differences(old: MadeFrom, new: MadeFrom) -> list[str]:
     code, libraries = _compare(old.code, new.code), _compare(old.libraries, new.libraries)
     upgraded = [f"{name} {old.libraries[name]} → {new.libraries[name]}" for name in libraries.changed]
     used = [f"{name} {new.libraries[name]}" for name in libraries.came]
+    found = (
+        ("input changed", _compare(old.inputs, new.inputs).all),
+        ("file changed", _compare(old.files, new.files).all),
+        ("code changed", code.changed),
+        ("code used", code.came),
+        ("code no longer used", code.went),
+        ("library changed", upgraded),
+        ("library used", used),
+        ("library no longer used", libraries.went),
+    )
     return [
         *config_changes(old.config, new.config),
-        *_named("input {} changed", _compare(old.inputs, new.inputs).all),
-        *_named("{} changed", _compare(old.files, new.files).all),
-        *_named("code of {} changed", code.changed),
-        *_named("uses code of {}", code.came),
-        *_named("no longer uses code of {}", code.went),
-        *_named(f"{_library(upgraded)} {{}}", upgraded),
-        *_named(f"uses {_library(used)} {{}}", used),
-        *_named(f"no longer uses {_library(libraries.went)} {{}}", libraries.went),
+        *(
+            str(Phrase(_WHY[sort], names=counted(names), several=len(names) > 1))
+            for sort, names in found
+            if names
+        ),
     ]
 
 
@@ -92,11 +111,3 @@ def _compare(old: Mapping[str, str], new: Mapping[str, str]) -> _Comparison:
         came=sorted(new.keys() - old.keys()),
         went=sorted(old.keys() - new.keys()),
     )
-
-
-def _named(pattern: str, names: Sequence[str]) -> list[str]:
-    return [pattern.format(counted(names))] if names else []
-
-
-def _library(names: Sequence[str]) -> str:
-    return "library" if len(names) == 1 else "libraries"

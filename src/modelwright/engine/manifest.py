@@ -11,7 +11,7 @@ from typing import Any
 
 from modelwright.core import digest
 from modelwright.core.json_types import Json, JsonObject
-from modelwright.core.messages import Problem, StateError
+from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine.lineage import MadeFrom
 from modelwright.storage.formats.document import Migration, Newer, NoMigration, migrated
 
@@ -66,7 +66,17 @@ class Artifact:
 
 
 class Damaged(Exception):  # noqa: N818 - a finding that a caller turns into a rebuild, never shown as an error
-    """A manifest or a file of an artifact is not what was sealed; the text says which."""
+    """A manifest or a file of an artifact is not what was sealed; the text says which.
+
+    Damaged(Phrase("damage.size", file="x.txt", size=3, sealed=4))
+    """
+
+    def __init__(self, phrase: Phrase) -> None:
+        self.phrase = phrase
+        super().__init__(phrase.id)
+
+    def __str__(self) -> str:
+        return str(self.phrase)
 
 
 def contents_digest(files: Mapping[str, FileEntry]) -> str:
@@ -111,9 +121,9 @@ def read(folder: Path) -> Artifact:
     try:
         text: Json = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Damaged(f"{NAME} is missing") from None
+        raise Damaged(Phrase("damage.missing", file=NAME)) from None
     except (ValueError, NotADirectoryError) as error:
-        raise Damaged(f"{NAME} is not JSON ({error})") from None
+        raise Damaged(Phrase("damage.unreadable", file=NAME, error=str(error))) from None
     data: Any = _migrated(text, path)  # whatever is not as it should be ends as Damaged below
     try:
         artifact = Artifact(
@@ -128,20 +138,20 @@ def read(folder: Path) -> Artifact:
             adopted_from=data["adopted_from"],
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise Damaged(f"{NAME} lacks what a manifest holds ({error!r})") from None
+        raise Damaged(Phrase("damage.unreadable", file=NAME, error=repr(error))) from None
     if artifact.digest != contents_digest(artifact.files) or artifact.parts != parts_of(artifact.files):
-        raise Damaged(f"{NAME} contradicts itself: its digest is not that of its files")
+        raise Damaged(Phrase("damage.contradicts", file=NAME))
     return artifact
 
 
 def _migrated(data: Json, where: Path) -> JsonObject:
     """Return a manifest in the current format. Raises Damaged, and StateError for a newer format."""
     if not isinstance(data, dict):
-        raise Damaged(f"{NAME} has no format number")
+        raise Damaged(Phrase("damage.unreadable", file=NAME, error="format"))
     try:
         return migrated(data, FORMAT, MIGRATIONS)
     except NoMigration as reason:
-        raise Damaged(f"{NAME}: {reason}") from None
+        raise Damaged(Phrase("damage.unreadable", file=NAME, error=str(reason))) from None
     except Newer as newer:
         raise StateError(
             Problem("store.newer-format", where=str(where), number=newer.number, known=FORMAT)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
-from modelwright.core.messages import Problem, StateError
+from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.executors import Executor, LocalExecutor, StageFunction
 from modelwright.engine.fingerprint import Fingerprint
@@ -114,13 +114,13 @@ class Runner:
                 locks.enter_context(self.store.lock(given.stage, given.key, shared=True))
                 self._check_input(step, given)
             locks.enter_context(self.store.lock(step.name, key, self._waiting(step.name)))
-            self.store.mend(step.name, key)
+            self.store.publish_left(step.name, key)
             found = self.store.find(step.name, key)
             if found is not None and not force:
-                return self._outcome(step, "cached", started, "made by another process", found)
+                return self._outcome(step, "cached", started, str(Phrase("why.made-by-another")), found)
             if keep:
                 kept = self._keep(step, key, made_from)
-                return self._outcome(step, "cached", started, f"kept: {why}", kept)
+                return self._outcome(step, "cached", started, str(Phrase("why.kept", why=why)), kept)
             return self._outcome(
                 step, "done", started, why, self._make(step, key, made_from, from_nothing=force)
             )
@@ -178,15 +178,15 @@ class Runner:
         if forced_by is not None and lookup.artifact is not None:
             return forced_by
         if lookup.damage is not None:
-            return f"artifact damaged: {lookup.damage}"
+            return str(Phrase("why.damaged", damage=lookup.damage))
         latest = self.store.latest(stage)
         if latest is None:
-            return "first run"
+            return str(Phrase("why.first-run"))
         changes = differences(latest.made_from, made_from)
-        return "; ".join(changes) if changes else "the sealed result was removed"
+        return "; ".join(changes) if changes else str(Phrase("why.removed"))
 
     def _waiting(self, stage: str) -> Callable[[str], None]:
-        return lambda holder: self._progress.say(f"{stage}: waiting for {holder}, which is making it")
+        return lambda holder: self._progress.say(str(Phrase("run.waiting", stage=stage, holder=holder)))
 
     def _outcome(
         self, step: Step, status: Literal["done", "cached"], started: float, why: str, artifact: Artifact

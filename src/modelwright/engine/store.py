@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from modelwright.core import digest
-from modelwright.core.messages import Problem, StateError
+from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine import manifest
 from modelwright.engine.lineage import MadeFrom
 from modelwright.engine.manifest import Artifact, Damaged, FileEntry, Part
@@ -91,7 +91,7 @@ class Store:
                 wrong.append(str(damage))
                 continue
             if digest.of_file(artifact.path / name) != entry.sha256:
-                wrong.append(f"{name} has other content than was sealed")
+                wrong.append(str(Phrase("damage.content", file=name)))
         return tuple(wrong)
 
     def artifacts(self) -> list[Artifact]:
@@ -170,7 +170,7 @@ class Store:
                 _link_or_copy(old.path / name, target)
             return self._publish(replace(old, key=key, path=out, made_from=made_from, adopted_from=old.key))
 
-    def mend(self, stage: str, key: str) -> None:
+    def publish_left(self, stage: str, key: str) -> None:
         """Publish what a kill left sealed but unpublished; `key` may be short. Needs the lock."""
         # A replaced artifact moves aside under a name that sorts behind its successor's.
         for left in self._left(stage, key):
@@ -234,7 +234,9 @@ class Store:
     def _move_into_place(self, out: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = None
-        if target.exists():  # damaged, or other bits of a forced run; `mend` knows what a kill leaves here
+        if (
+            target.exists()
+        ):  # damaged, or other bits of a forced run; `publish_left` knows what a kill leaves here
             aside = out.with_name(out.name.replace(".making.", ".replaced."))
             target.rename(aside)
         out.rename(target)
@@ -251,7 +253,7 @@ def _short(stage: str, key: str) -> str:
 def _read_sound(folder: Path, stage: str, key: str) -> Artifact:
     artifact = manifest.read(folder)
     if artifact.stage != stage or not artifact.key.startswith(key):
-        raise Damaged(f"{manifest.NAME} is that of another artifact")
+        raise Damaged(Phrase("damage.other", file=manifest.NAME))
     for name, entry in artifact.files.items():
         _check_size(folder / name, name, entry)
     return artifact
@@ -261,9 +263,9 @@ def _check_size(path: Path, name: str, entry: FileEntry) -> None:
     try:
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
-        raise Damaged(f"{name} is missing") from None
+        raise Damaged(Phrase("damage.missing", file=name)) from None
     if size != entry.size:
-        raise Damaged(f"{name} has {size} bytes where {entry.size} were sealed")
+        raise Damaged(Phrase("damage.size", file=name, size=size, sealed=entry.size))
 
 
 def _seal_files(out: Path) -> dict[str, FileEntry]:

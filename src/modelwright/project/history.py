@@ -7,13 +7,14 @@ from typing import Any
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement
-from modelwright.core.messages import ModelwrightError, Problem, StateError
+from modelwright.core.messages import ModelwrightError, Phrase, Problem, StateError
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine import gc
 from modelwright.engine.store import Store
 from modelwright.project.loop import run as loop
 from modelwright.project.loop import sealed
-from modelwright.project.loop.table import TABLE, Context
+from modelwright.project.loop.context import Context
+from modelwright.project.loop.stage_names import EVALUATE, PACKAGE, PLAN, SEALING
 from modelwright.project.results.history_results import (
     ChangeRow,
     DiffReport,
@@ -27,9 +28,11 @@ from modelwright.stages.release import stage as release_stage
 from modelwright.storage.state.database import State
 from modelwright.storage.state.versions import Version
 
+LIVE, RELEASED_BEFORE, NOT_RELEASED = "live", "released before", "not released"  # states of a version
+
 
 def release(context: Context, store: Store, number: int | None, strategy: str | None) -> ReleaseResult:
-    """DesiredRelease for a version, gated by the requirements as the project file states them now."""
+    """Request a release of a version, gated by the requirements as the project file states them now."""
     version = sealed.newest(context.state) if number is None else _version(context.state, number)
     settings = context.opened.file.release
     strategy = _strategy(strategy or settings.strategy)
@@ -46,11 +49,9 @@ def release(context: Context, store: Store, number: int | None, strategy: str | 
         strategy=strategy,
         state=done.state,
         requirements=requirement_rows(verdicts, settings.allow_inconclusive),
-        next_steps=(
-            ("mend what holds it back: more data, another learner, or a bar that the function can keep",)
-            if held
-            else ("modelwright serve      a running gateway takes it up by itself", "modelwright status")
-        ),
+        next_steps=(str(Phrase("next.held-back")),)
+        if held
+        else (str(Phrase("next.serve")), "modelwright status"),
     )
 
 
@@ -60,25 +61,12 @@ def rollback(context: Context, number: int | None) -> ReleaseResult:
     if number is None:
         target = context.state.previous()
         if target is None:
-            raise StateError(
-                Problem(
-                    "rollback.nothing-before",
-                    rule="a rollback goes to a version that was in production before",
-                    found="no such version" if production is None else f"only version {production.number}",
-                    next_step="name a version: `modelwright rollback --to N`, or see `modelwright versions`",
-                )
-            )
+            only = production.number if production is not None else None
+            raise StateError(Problem("rollback.nothing-before", only=only))
     else:
         target = _version(context.state, number)
         if target.number not in context.state.released_versions():
-            raise StateError(
-                Problem(
-                    "rollback.never-released",
-                    rule="a rollback goes to a version that was in production before",
-                    found=f"version {number}, which was never released",
-                    next_step=f"`modelwright release --version {number}`, which proves it first",
-                )
-            )
+            raise StateError(Problem("rollback.never-released", version=number))
     context.state.request_release(target.number, "direct", "rollback")
     return ReleaseResult(
         function=context.opened.signature.name,
@@ -96,14 +84,14 @@ def versions(context: Context, store: Store) -> Versions:
     rows = []
     for version in sorted(context.state.versions(), key=lambda one: -one.number):
         live = production is not None and production.number == version.number
-        word = "live" if live else "released before" if version.number in released else "not released"
+        state = LIVE if live else RELEASED_BEFORE if version.number in released else NOT_RELEASED
         rows.append(
             VersionRow(
                 number=version.number,
                 package=version.package_digest,
                 evidence=version.evidence_digest,
                 created=str(version.created_at),
-                state=word,
+                state=state,
                 summary=_summary(store, version),
             )
         )
@@ -128,13 +116,13 @@ def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
         if made[0].get(name) != made[1].get(name)
     )
     changes = {name: rows for name, rows in (("measured", measured), ("made from", origins)) if rows}
-    return DiffReport(f"version {first.number}", f"version {second.number}", changes)
+    return DiffReport(_named(first), _named(second), changes)
 
 
 def collect(state: State, store: Store) -> GcReport:
     """Remove every sealed result that no version and no latest run needs."""
     keys = {key for one in state.versions() for key in (one.package_key, one.evidence_key)}
-    keys |= {latest.key for name in TABLE if (latest := store.latest(name)) is not None}
+    keys |= {latest.key for name in SEALING if (latest := store.latest(name)) is not None}
     freed = gc.collect(store, gc.reachable(store, keys))
     return GcReport(freed.removed, freed.freed_bytes, freed.kept, freed.kept_bytes)
 
@@ -142,42 +130,28 @@ def collect(state: State, store: Store) -> GcReport:
 def _version(state: State, number: int) -> Version:
     found = next((one for one in state.versions() if one.number == number), None)
     if found is None:
-        numbers = ", ".join(str(one.number) for one in state.versions()) or "none"
         raise StateError(
             Problem(
-                "versions.unknown",
-                rule="a version is named by its number",
-                found=f"{number}; there are: {numbers}",
-                next_step="see `modelwright versions`",
+                "versions.unknown", version=number, known=[one.number for one in state.versions()] or None
             )
         )
     return found
 
 
+def _named(version: Version) -> str:
+    return str(Phrase("diff.version", version=version.number))
+
+
 def _number(word: str) -> int:
     text = word.removeprefix("v")
     if not text.isdecimal():
-        raise StateError(
-            Problem(
-                "versions.not-a-number",
-                rule="a version is named by its number",
-                found=repr(word),
-                next_step="see `modelwright versions`",
-            )
-        )
+        raise StateError(Problem("versions.not-a-number", word=word))
     return int(text)
 
 
 def _strategy(name: str) -> str:
     if name != "direct":
-        raise StateError(
-            Problem(
-                "release.strategy",
-                rule="the strategy is `direct`: all traffic moves at once",
-                found=repr(name),
-                next_step="leave `--strategy` out",
-            )
-        )
+        raise StateError(Problem("release.strategy", strategy=name))
     return name
 
 
@@ -185,7 +159,7 @@ def _summary(store: Store, version: Version) -> str:
     try:
         measurements = sealed.evidence(store, version).measurements
     except ModelwrightError:
-        return "its evidence is not in the store"
+        return str(Phrase("versions.no-evidence"))
     first = next((m for m in measurements if m.subject.of is None and m.value is not None), None)
     return f"{first.subject} {_figure(first)}" if first else ""
 
@@ -206,7 +180,7 @@ def _origins(store: Store, version: Version) -> dict[str, str]:
     Digests of inputs, settings of the project file, the choices of `plan` one by one, and libraries.
     """
     found: dict[str, str] = {}
-    for stage, key in (("package", version.package_key), ("evaluate", version.evidence_key)):
+    for stage, key in ((PACKAGE, version.package_key), (EVALUATE, version.evidence_key)):
         made = store.find(stage, key)
         if made is None:
             continue
@@ -221,7 +195,7 @@ def _origins(store: Store, version: Version) -> dict[str, str]:
 def _choice(store: Store, digest: str) -> dict[str, Any]:
     """Return what `plan` chose, by the digest of that part; nothing where it is gone."""
     for one in store.artifacts():
-        if one.stage == "plan" and one.parts.get("choice") == digest:
+        if one.stage == PLAN and one.parts.get("choice") == digest:
             choice: dict[str, Any] = json.loads((one.part("choice").path / "choice.json").read_text("utf-8"))
             return choice
     return {}

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from modelwright.core.messages import MachineError, Problem, StateError
+from modelwright.storage import disk
 from modelwright.storage.sqlite_full import says_full
 from modelwright.storage.write_ahead import use_write_ahead_log
 
@@ -105,24 +106,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         if says_full(str(error), path):
-            raise MachineError(
-                Problem(
-                    "machine.disk-full",
-                    rule="the disk must have room for the record of live traffic",
-                    found=str(error),
-                    next_step="free some space, or shorten how long the record is kept",
-                    where=str(path),
-                )
-            ) from error
-        raise StateError(
-            Problem(
-                "live.unusable",
-                rule="the record of live traffic must be a whole SQLite file that can be written",
-                found=str(error),
-                next_step="check its permissions; if it is damaged, move it away and a new one begins",
-                where=str(path),
-            )
-        ) from error
+            raise MachineError(disk.full(path)) from error
+        raise StateError(Problem("live.unusable", where=str(path), error=str(error))) from error
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -130,12 +115,4 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _newer(found: int, path: Path) -> StateError:
-    return StateError(
-        Problem(
-            "live.newer",
-            rule=f"this version of Modelwright knows the record of live traffic up to schema {len(_STEPS)}",
-            found=f"schema {found}",
-            next_step="upgrade Modelwright here; a newer one has used this record",
-            where=str(path),
-        )
-    )
+    return StateError(Problem("live.newer", where=str(path), schema=found, known=len(_STEPS)))
