@@ -254,7 +254,7 @@ def test_a_column_without_a_name_is_left_out_and_told(tmp_path: Path) -> None:
     table = read_bytes(tmp_path, "a.csv", b",a,b\n0,1,2\n1,3,4\n")
     assert cells(table) == {"a": ["1", "3"], "b": ["2", "4"]}
     (notice,) = table.notices
-    assert (notice.id, notice.where, notice.values["count"]) == ("data.unnamed-column", "a.csv", 1)
+    assert (notice.id, notice.values["file"], notice.values["count"]) == ("data.unnamed-column", "a.csv", 1)
     assert "column 1 has no name" in notice.found
 
 

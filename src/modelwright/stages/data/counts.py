@@ -91,5 +91,5 @@ def _of_sources(config: DataConfig, rows: RawRows) -> Iterator[Notice]:
     for _, table in rows.tables:
         if config.encoding is None and table.encoding not in {None, "utf-8", "utf-8-sig"}:
             words = list(table.foreign) or None
-            yield Notice("data.guessed-encoding", where=table.name, encoding=table.encoding, words=words)
+            yield Notice("data.guessed-encoding", file=table.name, encoding=table.encoding, words=words)
         yield from table.notices
