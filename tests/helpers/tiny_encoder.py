@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-import transformers
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
 from modelwright.core.signature import Field, Signature
-from modelwright.learners.base import Machine
+from modelwright.storage.formats.plan import Machine
 from modelwright.storage.formats.rows import Examples
+from modelwright.testing.learners import tiny_encoder as tiny
 
 WORDS = [
     "the",
@@ -32,7 +29,6 @@ WORDS = [
     "fee",
     "please",
 ]
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
 ROUTE = Signature("route", (Field("question", "text"),), (Field("domain", "category"),))
 MIXED = Signature(
@@ -44,27 +40,7 @@ MIXED = Signature(
 
 def save(folder: Path, *, layers: int = 2, width: int = 16, words: list[str] | None = None) -> Path:
     """Write config.json, model.safetensors and tokenizer.json into a folder, and return it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = {word: place for place, word in enumerate([*SPECIAL, *(words or WORDS)])}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        config = transformers.BertConfig(
-            vocab_size=len(vocabulary),
-            hidden_size=width,
-            num_hidden_layers=layers,
-            num_attention_heads=2,
-            intermediate_size=2 * width,
-            max_position_embeddings=32,
-        )
-        transformers.BertModel(config).save_pretrained(folder)
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
+    return tiny.save(folder, words or WORDS, layers=layers, width=width)
 
 
 def routed(rows: int) -> Examples:

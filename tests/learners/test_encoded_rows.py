@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.core.signature import Field, Signature
-from modelwright.learners.training.encoded_rows import Rows
+from modelwright.learners.training.encoded_rows import EncodedRows
 
 
-def _make(lengths: list[int]) -> Rows:
-    rows = Rows(Signature("f", (Field("a", "text"),), ()), {}, {"a": [""] * len(lengths)})
+def _make(lengths: list[int]) -> EncodedRows:
+    rows = EncodedRows(Signature("f", (Field("a", "text"),), ()), {}, {"a": [""] * len(lengths)})
     rows.__dict__["lengths"] = np.array(lengths, np.int64)  # given here, instead of counted in tokens
     return rows
 

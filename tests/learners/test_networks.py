@@ -9,12 +9,14 @@ import pytest
 import tiny_encoder
 import torch
 
+from modelwright import learners
 from modelwright.core.signature import Field, Signature
-from modelwright.learners.networks import heads, network
+from modelwright.kinds.contract.common import ArraySpec, Form
+from modelwright.learners.networks import heads
 from modelwright.learners.networks.encoders import EmbeddingEncoder, OneHotEncoder, build
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import start as _start
-from modelwright.learners.training.encoded_rows import Rows
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.starting_point import starting_point
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +24,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_encoder.save(tmp_path_factory.mktemp("networks") / "tiny")
 
 
-def _mixed(folder: Path) -> tuple[Network, Rows]:
+def _mixed(folder: Path) -> tuple[Network, EncodedRows]:
     data = tiny_encoder.mixed(40)
-    begin = _start.start(tiny_encoder.MIXED, data, folder, None, None)
-    return begin.network.eval(), Rows(tiny_encoder.MIXED, begin.states, data.columns)
+    begin = starting_point(tiny_encoder.MIXED, data, folder, None, None)
+    return begin.network.eval(), EncodedRows(tiny_encoder.MIXED, begin.states, data.columns)
 
 
 def test_network_names_arrays_as_the_kinds_do(folder: Path) -> None:
@@ -61,58 +63,105 @@ def test_text_inputs_share_one_encoder(folder: Path) -> None:
     data = tiny_encoder.routed(12).columns
     columns = {"a": data["question"], "b": data["question"][::-1], "c": data["domain"]}
     examples = tiny_encoder.Examples([str(row) for row in range(12)], columns)
-    begin = _start.start(signature, examples, folder, None, None)
+    begin = starting_point(signature, examples, folder, None, None)
     assert begin.network.combiner.width == 2 * begin.network.text.width
     weights = [name for name, _ in begin.network.named_parameters()]
     assert not any(name.startswith("encoders.") for name in weights)
 
 
-def test_many_classes_share_columns() -> None:
-    class State:
-        classes = tuple(str(number) for number in range(300))
+def _code(codes: int) -> dict[str, ArraySpec]:
+    return {"index": ArraySpec("int64", ("batch",), codes)}
 
-    encoder = build(Field("city", "category"), State(), text=None)  # type: ignore[arg-type]
+
+def test_many_codes_share_columns() -> None:
+    encoder = build(Form.CODE, _code(301), text=None)  # type: ignore[arg-type]
     assert isinstance(encoder, EmbeddingEncoder)
     assert encoder(torch.tensor([0, 300])).shape == (2, encoder.width)
-    State.classes = ("a", "b")
-    few = build(Field("city", "category"), State(), text=None)  # type: ignore[arg-type]
+    few = build(Form.CODE, _code(3), text=None)  # type: ignore[arg-type]
     assert isinstance(few, OneHotEncoder)
     assert few(torch.tensor([0, 2])).tolist() == [[1, 0, 0], [0, 0, 1]]
 
 
+@pytest.mark.parametrize(("form", "array"), [(Form.VECTOR, "values"), (Form.SET, "members")])
+def test_values_stand_beside_whether_they_are_missing(form: Form, array: str) -> None:
+    specs = {array: ArraySpec("float32", ("batch", 3)), "missing": ArraySpec("float32", ("batch",))}
+    encoder = build(form, specs, text=None)  # type: ignore[arg-type]
+    assert encoder.width == 4
+    features = encoder(torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), torch.tensor([0.0, 1.0]))
+    assert features.tolist() == [[1, 2, 3, 0], [0, 0, 0, 1]]
+
+
 def test_rows_without_a_truth_do_not_count() -> None:
-    of = heads.Task("value", None, heads._squared_error, heads._is_number, heads._squared)
+    of = heads.task(Form.SCALAR, {"value": ArraySpec("float32", ("batch",))})
     answers = torch.tensor([1.0, 5.0], requires_grad=True)
-    loss = heads.mean_loss(of, answers, torch.tensor([3.0, math.nan]))
+    loss = heads.mean_loss(of, answers, {"value": torch.tensor([3.0, math.nan])})
     loss.backward()
     assert float(loss.detach()) == 4.0
     assert answers.grad is not None
     assert answers.grad.tolist() == [-4.0, 0.0]
-    assert float(heads.mean_loss(of, answers.detach(), torch.tensor([math.nan, math.nan]))) == 0.0
+    nothing = {"value": torch.tensor([math.nan, math.nan])}
+    assert float(heads.mean_loss(of, answers.detach(), nothing)) == 0.0
+
+
+def _task(form: Form, array: str, columns: int) -> heads.Task:
+    return heads.task(form, {array: ArraySpec("float32", ("batch", columns))})
 
 
 def test_smoothing_spreads_the_target() -> None:
-    logit, truth = torch.tensor([2.0]), torch.tensor([1])
+    logit, truths = torch.tensor([2.0]), {"index": torch.tensor([1])}
     two = torch.stack([torch.zeros(1), logit], dim=1)
-    smooth = heads._binary_cross_entropy(logit, truth, 0.2)
-    # A truth value is a category of two classes: the same loss, smoothed or not.
-    torch.testing.assert_close(smooth, heads._cross_entropy(two, truth, 0.2))
-    torch.testing.assert_close(
-        heads._binary_cross_entropy(logit, truth, 0.0), heads._cross_entropy(two, truth, 0.0)
-    )
+    flag, classes = heads.FlagTask(None), _task(Form.CODE, "logits", 2)
+    # A flag is a choice between two classes: the same loss, smoothed or not.
+    for smoothing in (0.2, 0.0):
+        torch.testing.assert_close(flag.loss(logit, truths, smoothing), classes.loss(two, truths, smoothing))
+
+
+def test_a_set_is_one_flag_a_member() -> None:
+    answers = torch.tensor([[2.0, -1.0, 0.5], [0.3, 0.2, -4.0]])
+    members = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
+    of, flag = _task(Form.SET, "logits", 3), heads.FlagTask(None)
+    for smoothing in (0.0, 0.2):
+        each = [flag.loss(answers[:, one], {"index": members[:, one].long()}, smoothing) for one in range(3)]
+        torch.testing.assert_close(of.loss(answers, {"members": members}, smoothing), sum(each))
+    torch.testing.assert_close(of.wrong(answers, {"members": members}), torch.tensor([1 / 3, 2 / 3]))
+
+
+@pytest.mark.parametrize(("form", "array"), [(Form.SET, "logits"), (Form.VECTOR, "values")])
+def test_what_is_unknown_of_a_row_teaches_nothing(form: Form, array: str) -> None:
+    of = _task(form, array, 2)
+    truth = "members" if form is Form.SET else "values"
+    answers = torch.tensor([[0.5, 7.0], [1.0, 1.0]], requires_grad=True)
+    truths = {truth: torch.tensor([[1.0, math.nan], [math.nan, math.nan]])}
+    assert of.known(truths).tolist() == [True, False]
+    loss = heads.mean_loss(of, answers, truths)
+    loss.backward()
+    assert math.isfinite(float(loss.detach()))
+    assert answers.grad is not None
+    assert answers.grad[0, 0] != 0
+    assert answers.grad.flatten()[1:].tolist() == [0.0, 0.0, 0.0]
+    alone = _task(form, array, 1)
+    first = alone.loss(answers[:1, :1], {truth: torch.tensor([[1.0]])}, 0.0).detach()
+    torch.testing.assert_close(loss.detach(), first.mean())
+
+
+def test_a_vector_is_judged_by_its_distance() -> None:
+    of = _task(Form.VECTOR, "values", 2)
+    found = of.loss(torch.tensor([[3.0, 4.0]]), {"values": torch.zeros(1, 2)}, 0.5)
+    assert found.tolist() == [25.0]
+    assert of.wrong(torch.tensor([[3.0, 4.0]]), {"values": torch.zeros(1, 2)}).tolist() == [25.0]
 
 
 @pytest.mark.parametrize(
     ("inputs", "outputs", "word"),
     [
-        ((Field("a", "number"),), (Field("b", "category"),), "text"),
-        ((Field("a", "boxes"),), (Field("b", "category"),), "encoder"),
-        ((Field("a", "text"),), (Field("b", "text"),), "head"),
+        ((Field("a", "number"),), (Field("b", "category"),), "tokens"),
+        ((Field("a", "text"),), (Field("b", "text"),), "`b: text`"),
     ],
 )
 def test_refuses_what_it_cannot_put_together(
     inputs: tuple[Field, ...], outputs: tuple[Field, ...], word: str
 ) -> None:
-    reason = network.refuses(Signature("f", inputs, outputs))
-    assert reason is not None
-    assert word in reason
+    for name in ("probe", "finetune"):
+        reason = learners.spec(name).refuses(Signature("f", inputs, outputs))
+        assert reason is not None
+        assert word in str(reason)

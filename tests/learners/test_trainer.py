@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from modelwright.core import digest
 from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
-from modelwright.learners.training import checkpoint as _checkpoint
-from modelwright.learners.training import start as _start
-from modelwright.learners.training import trainer as _trainer
+from modelwright.learners.training import checkpoint, optimiser, trainer
 from modelwright.learners.training.determinism import deterministic
-from modelwright.learners.training.encoded_rows import Rows
-from modelwright.learners.training.trainer import Recipe, Score
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.recipe import Recipe, Score
+from modelwright.learners.training.starting_point import starting_point
 
 STEPS, BATCH = 24, 8
 
@@ -32,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _save_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_trainer, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
 
 
 def _recipe(rate: float = 1e-2, patience: int | None = None, average: float = 0.9) -> Recipe:
@@ -64,11 +63,11 @@ def _train(
 ) -> tuple[dict[str, torch.Tensor], list[Score]]:
     data, held = tiny_encoder.mixed(60), tiny_encoder.mixed(30)
     with deterministic(1, seed=3):
-        begin = _start.start(tiny_encoder.MIXED, data, folder, None, None)
-        history = _trainer.train(
+        begin = starting_point(tiny_encoder.MIXED, data, folder, None, None)
+        history = trainer.train(
             begin.network,
-            Rows(tiny_encoder.MIXED, begin.states, data.columns),
-            Rows(tiny_encoder.MIXED, begin.states, held.columns),
+            EncodedRows(tiny_encoder.MIXED, begin.states, data.columns),
+            EncodedRows(tiny_encoder.MIXED, begin.states, held.columns),
             recipe,
             steps=steps,
             batch=BATCH,
@@ -103,7 +102,7 @@ def test_learns_and_keeps_the_best(folder: Path, tmp_path: Path) -> None:
     _, history = _train(folder, tmp_path, _recipe(), steps=80)
     assert history[-1].step == 80
     assert min(history, key=lambda score: score.loss).loss < 0.8 * history[0].loss
-    kept = _checkpoint.read(tmp_path / "state.safetensors")
+    kept = checkpoint.read(tmp_path / "state.safetensors")
     assert kept is not None
     best = min(history, key=lambda score: (score.wrong, score.loss))
     assert kept[1]["best"]["step"] == best.step
@@ -113,7 +112,7 @@ def test_patience_stops_what_gains_nothing(folder: Path, tmp_path: Path) -> None
     still = _recipe(rate=1e-12, patience=2)
     still = Recipe(**{**still.__dict__, "head_rate": 1e-12, "weight_decay": 0.0})
     _, history = _train(folder, tmp_path, still, steps=80)
-    assert len(history) < len(_trainer.evaluation_steps(80, _trainer.epoch_steps(60, BATCH)))
+    assert len(history) < len(trainer.evaluation_steps(80, trainer.epoch_steps(60, BATCH)))
 
 
 def test_a_loss_that_is_no_number_is_said(folder: Path, tmp_path: Path) -> None:
@@ -123,15 +122,15 @@ def test_a_loss_that_is_no_number_is_said(folder: Path, tmp_path: Path) -> None:
 
 @given(st.integers(1, 5000), st.integers(1, 700))
 def test_the_last_step_is_always_evaluated(steps: int, epoch: int) -> None:
-    places = _trainer.evaluation_steps(steps, epoch)
+    places = trainer.evaluation_steps(steps, epoch)
     assert places[-1] == steps
     assert places[0] >= 1
-    assert len(places) <= _trainer.MOST_EVALUATIONS
+    assert len(places) <= trainer.MOST_EVALUATIONS
 
 
 @given(st.integers(1, 2000), st.floats(0, 0.9))
 def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float) -> None:
-    rates = [_trainer._rate(step, steps, warmup) for step in range(steps)]
+    rates = [optimiser.rate_share(step, steps, warmup) for step in range(steps)]
     assert all(0 < rate <= 1 for rate in rates)
     peak = rates.index(max(rates))
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
@@ -139,12 +138,12 @@ def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float) -> None:
 
 
 def test_lower_layers_learn_more_slowly(folder: Path) -> None:
-    begin = _start.start(tiny_encoder.ROUTE, tiny_encoder.routed(12), folder, None, None)
+    begin = starting_point(tiny_encoder.ROUTE, tiny_encoder.routed(12), folder, None, None)
     weights = dict(begin.network.named_parameters())
-    optimiser, peaks = _trainer._optimiser(begin.network, weights, _recipe(rate=1.0))
+    adamw, peaks = optimiser.adamw(begin.network, weights, _recipe(rate=1.0))
     rates = {
         name: peak
-        for group, peak in zip(optimiser.param_groups, peaks, strict=True)
+        for group, peak in zip(adamw.param_groups, peaks, strict=True)
         for name, weight in weights.items()
         if any(weight is one for one in group["params"])
     }

@@ -20,15 +20,17 @@ from modelwright.core import digest
 from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.learners import exporting as exports
-from modelwright.learners.base import Machine, Setup, Training
-from modelwright.learners.trees.onnx_graph import Answers, Feature, graph
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, graph
+from modelwright.learners.trees.spec import TreesOptions, TreesTraining
 from modelwright.package.folder import Package
 from modelwright.package.ort import onnxruntime
 from modelwright.runtime.function import Function
+from modelwright.storage.formats.plan import Machine
 from modelwright.storage.formats.rows import Examples
 
-TREES = learners.get("trees")
+TREES = learners.learn("trees")
 
 
 def setup(steps: int, options: dict[str, Any] | None = None, **training: Any) -> Setup:
@@ -40,8 +42,8 @@ def setup(steps: int, options: dict[str, Any] | None = None, **training: Any) ->
         precision="float32",
         instruction_set="avx2",
         seed=0,
-        options=TREES.Options(**(options or {})),
-        training=Training(**training),
+        options=TreesOptions(**(options or {})),
+        training=TreesTraining(**training),
         pretrained=None,
     )
 
@@ -52,12 +54,12 @@ def learn(
     scratch = folder / f"{name}-scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     train, validation = real_tables.parted(data)
-    summary = TREES.learn(signature, train, validation, how, folder / name, scratch, Silent())
+    summary = TREES.learn(signature, Rows(train, validation), how, folder / name, scratch, Silent())
     return folder / name, summary
 
 
 def answered(learned: Path, inputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return Function(Package(exports.get("trees").export(learned), "", threads=1)).infer(inputs)
+    return Function(Package(learners.export("trees").export(learned), "", threads=1)).infer(inputs)
 
 
 def gap(learned: Path, signature: Signature, data: Examples) -> float:
@@ -140,8 +142,8 @@ def test_graph_is_exact_on_random_tables(
         num_boost_round=8,
     )
     features = [Feature(f"x.{place}", "float32") for place in range(2 * numbers)]
-    features += [Feature(f"c.{place}", "int64") for place in range(len(classes))]
-    answers = Answers("y", booster.dump_model(), range(outputs), outputs if several else None)
+    features += [Feature(f"c.{place}", "int64", is_code=True) for place in range(len(classes))]
+    answers = Answers("y", [Forest(booster.dump_model(), range(outputs))], outputs if several else None)
     # Beside the rows themselves: values on both sides of every one, and classes that were never seen.
     nearby = matrix.copy()
     nearby[:, : 2 * numbers] = np.nextafter(nearby[:, : 2 * numbers], np.float32(np.inf))
@@ -167,7 +169,9 @@ def test_a_tree_deeper_than_the_call_stack_is_converted() -> None:
             "left_child": {"leaf_value": float(level)},
             "right_child": tree,
         }
-    made = graph([Feature("x", "float32")], [Answers("y", {"tree_info": [{"tree_structure": tree}]})])
+    made = graph(
+        [Feature("x", "float32")], [Answers("y", [Forest({"tree_info": [{"tree_structure": tree}]})])]
+    )
     asked = np.array([-1.0, 0.0, 0.5, 41.5, depth - 1.0, depth + 5.0], np.float32)
     (found,) = session(made).run(None, {"x": asked})
     assert found.tolist() == [0.0, 0.0, 1.0, 42.0, depth - 1.0, float(depth)]
@@ -183,9 +187,10 @@ KILLED = """
 import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent / "helpers")]
 import real_tables, test_trees
-from modelwright.learners import _boosting
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.trees import boosting
 
 class Killer:
     left = int(sys.argv[3])
@@ -199,13 +204,13 @@ class Killer:
     def say(self, line):
         pass
 
-_boosting.CHECKPOINT_S = 0.0
+boosting.CHECKPOINT_S = 0.0
 folder = Path(sys.argv[2])
 (folder / "scratch").mkdir(exist_ok=True)
 signature, data = real_tables.patients()
 train, validation = real_tables.parted(data)
 test_trees.TREES.learn(
-    signature, train, validation, test_trees.setup(40, patience=40), folder / "out", folder / "scratch",
+    signature, Rows(train, validation), test_trees.setup(40, patience=40), folder / "out", folder / "scratch",
     Killer(),
 )
 """
@@ -227,8 +232,7 @@ def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path) -> 
     assert len(list((broken / "scratch").glob("*.json"))) == 3
     again = TREES.learn(
         signature,
-        train,
-        validation,
+        Rows(train, validation),
         setup(40, patience=40),
         broken / "out",
         broken / "scratch",
@@ -283,7 +287,9 @@ def test_rows_without_truth_teach_nothing(tmp_path: Path) -> None:
     train, validation = real_tables.parted(data)
     held = real_tables.taken(data, [row for row in kept if row % 4])
     (tmp_path / "scratch").mkdir()
-    TREES.learn(signature, held, validation, setup(10), tmp_path / "fewer", tmp_path / "scratch", Silent())
+    TREES.learn(
+        signature, Rows(held, validation), setup(10), tmp_path / "fewer", tmp_path / "scratch", Silent()
+    )
     roots = [
         [tree["tree_structure"]["internal_count"] for tree in dumped(folder)["tree_info"]]
         for folder in (one, tmp_path / "fewer")
@@ -301,9 +307,9 @@ def dumped(learned: Path) -> dict[str, Any]:
 
 def test_refuses_text_with_the_field_that_is_text() -> None:
     signature, _ = real_tables.questions()
-    reason = TREES.refuses(signature)
+    reason = learners.spec("trees").refuses(signature)
     assert reason is not None
-    assert "`question: text`" in reason
+    assert "`question: text`" in str(reason)
 
 
 def test_all_outputs_without_anything_to_learn_are_told_at_once(tmp_path: Path) -> None:
@@ -318,7 +324,7 @@ def test_all_outputs_without_anything_to_learn_are_told_at_once(tmp_path: Path) 
 
 def test_a_category_of_one_class_is_refused(tmp_path: Path) -> None:
     signature, data = real_tables.iris()
-    with pytest.raises(DataError, match="two classes"):
+    with pytest.raises(DataError, match="`species: category` cannot be learned"):
         learn(tmp_path, signature, Examples(data.ids, {**data.columns, "species": ["a"] * 150}), setup(5))
 
 
@@ -327,7 +333,9 @@ def test_budget_becomes_rounds() -> None:
     machine = Machine(cores=1, memory_bytes=10**9, instruction_set="avx2")
 
     def forecast(budget_s: float, **training: Any) -> Any:
-        return TREES.forecast(signature, data, TREES.Options(), Training(**training), None, machine, budget_s)
+        return TREES.forecast(
+            signature, Rows(data), TreesOptions(), TreesTraining(**training), None, machine, budget_s
+        )
 
     least, most = forecast(1e-9), forecast(3600.0)
     assert least.steps == 1
@@ -337,14 +345,14 @@ def test_budget_becomes_rounds() -> None:
     assert forecast(1e-9, epochs=30).steps == 30
 
 
-def test_the_size_foretold_is_that_of_the_graph(tmp_path: Path) -> None:
+def test_the_forecast_size_is_that_of_the_graph(tmp_path: Path) -> None:
     signature, data = real_tables.german_credit()
     machine = Machine(cores=1, memory_bytes=10**9, instruction_set="avx2")
     train, _ = real_tables.parted(data)
     forecast = TREES.forecast(
-        signature, train, TREES.Options(), Training(epochs=120), None, machine, budget_s=60.0
+        signature, Rows(train), TreesOptions(), TreesTraining(epochs=120), None, machine, budget_s=60.0
     )
     learned, summary = learn(tmp_path, signature, data, setup(120, patience=120, learning_rate=0.001))
     assert summary["rounds"]["bad"] == 120
-    real = len(exports.get("trees").export(learned).graphs["model"])
+    real = len(learners.export("trees").export(learned).graphs["model"])
     assert 0.7 < forecast.package_bytes / real < 1.4

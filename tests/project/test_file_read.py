@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from modelwright.core.messages import ProjectError
 from modelwright.project.declaration import file
-from modelwright.project.declaration.checks import option_names
 from modelwright.project.declaration.find import FILE_NAME, find, nearest
 from modelwright.project.declaration.json_schema import schema
 
@@ -139,20 +138,6 @@ def test_the_schema_takes_what_the_file_takes():
     assert {"string", "array"} <= types("DataConfig", "source")
     assert {"object", "array"} <= types("DataConfig", "keep")
     assert {"integer", "string"} <= types("LimitsConfig", "body")
-
-
-def test_the_options_of_a_learner_are_read_without_importing_it(monkeypatch, tmp_path):
-    import importlib.machinery
-
-    path = tmp_path / "toy.py"
-    path.write_text(
-        "import torch_that_is_not_there\n"
-        "class ToyOptions(BaseModel):\n    model_config = {}\n    depth: int = 3\n    rate: float\n"
-        "class Toy(Learner):\n    Options: ClassVar[type[BaseModel]] = ToyOptions\n"
-    )
-    spec = importlib.machinery.ModuleSpec("toy", None, origin=str(path))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
-    assert option_names("toy") == {"depth", "rate"}
 
 
 _yaml_values = st.recursive(

@@ -241,14 +241,12 @@ def _kinds_and_learners() -> str:
     ]
     parts = ["## Kinds", _table(("kind", "as", ""), shown), "## Learners"]
     for name in learners.names():
-        learner = learners.get(name)
-        parts += [f"### `{name}`", learner.summary]
-        made = learner.Options.model_json_schema()
-        if made.get("properties"):
-            parts += ["Its keys of `model`:", *_section(made, "model", made.get("$defs", {}))]
-        parts.append(
-            f"Keys of `learn` that it reads: {', '.join(f'`{key}`' for key in sorted(learner.takes))}."
-        )
+        spec = learners.spec(name)
+        parts += [f"### `{name}`", spec.summary]
+        for section, model in (("model", spec.Options), ("learn", spec.Training)):
+            made = model.model_json_schema()
+            if made.get("properties"):
+                parts += [f"Its keys of `{section}`:", *_section(made, section, made.get("$defs", {}))]
     return _page("Kinds and learners", "The types of a signature, and the ways to learn a body.", *parts)
 
 

@@ -1,39 +1,70 @@
-"""Learners by name. A learner is a folder here whose module `learner` holds one final subclass of `Learner`."""
+"""Learners by name. A learner is a folder with the files `spec.py` (light), `learn.py` and `export.py` (heavy).
+
+They are found by the folder's name, or by entry points of other distributions in the group
+`modelwright.learners` (see `core.plugins`); there is no table to enter one in. Importing this package, or a
+specification, imports no framework:
+
+    learners.spec("trees").refuses(signature)
+    learners.learn("trees").forecast(…)              # loads LightGBM
+    learners.export("trees").export(folder)
+"""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from functools import cache
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
-from modelwright.learners.base import Learner
+from modelwright.core.plugins import Plugins
+from modelwright.core.signature import Signature
+from modelwright.learners.contract.export import Export
+from modelwright.learners.contract.learn import Learn
+from modelwright.learners.contract.spec import Spec
+
+_PLUGINS = Plugins("modelwright.learners", marker="spec")
 
 
-@cache
 def names() -> tuple[str, ...]:
     """Return the names of all learners, sorted."""
-    return tuple(
-        sorted(
-            m.name
-            for m in pkgutil.iter_modules(__path__)
-            if m.ispkg and (Path(__path__[0]) / m.name / "learner.py").is_file()
-        )
-    )
+    return _PLUGINS.names()
 
 
-@cache
-def get(name: str) -> Learner:
-    """Return the learner of that name; raises KeyError for a name that `names` does not list."""
-    if name not in names():
-        raise KeyError(name)
-    module = importlib.import_module(f"{__name__}.{name}.learner")
-    found = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Learner) and value.__module__ == module.__name__
-    ]
-    assert len(found) == 1, f"{module.__name__} must hold one learner"
-    learner: Learner = found[0]()
-    assert learner.name == name, f"{module.__name__} holds a learner of another name: {learner.name}"
-    return learner
+def spec(name: str) -> Spec:
+    """Return what a learner declares; raises KeyError for a name that `names` does not list."""
+    found = _PLUGINS.instance(name, "spec", Spec)
+    assert found.name == name, f"{type(found).__module__} holds a learner of another name: {found.name}"
+    return found
+
+
+def learn(name: str) -> Learn[Any]:
+    """Return how a learner learns; loads its framework."""
+    return _PLUGINS.instance(name, "learn", Learn)
+
+
+def export(name: str) -> Export:
+    """Return how a learner's result becomes a body; loads its framework."""
+    return _PLUGINS.instance(name, "export", Export)
+
+
+def modules(name: str, *facets: str) -> tuple[str, ...]:
+    """Return the modules of a learner's facets, for the fingerprint of the code that is used.
+
+    The key of `plan` depends on `spec` and `learn` (whose forecast it makes) of those that accept the
+    signature, that of `learn` on `spec` and `learn` of the chosen one, and that of `package` on `export` too.
+    """
+    return _PLUGINS.modules(name, *facets)
+
+
+def accepting(signature: Signature, among: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the learners that accept a signature, of those named in `among` (None: all); others are left out."""
+    known = names()
+    asked = known if among is None else [name for name in among if name in known]
+    return tuple(name for name in sorted(set(asked)) if spec(name).refuses(signature) is None)
+
+
+def needs_pretrained(signature: Signature, among: Sequence[str] | None = None) -> bool:
+    """Tell whether any learner that could be chosen for a signature starts from pretrained weights.
+
+    among: the names that the project allows (`model.learner`, else `plan.learners`), None for all. Where this is
+    False no weights need be found, fetched or digested: that is so of every project on tables.
+    """
+    return any(spec(name).needs_pretrained for name in accepting(signature, among))

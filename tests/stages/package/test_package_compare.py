@@ -12,9 +12,9 @@ from modelwright.core.messages import PackageError
 from modelwright.core.signature import Signature
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.number.arrays import NumberState
+from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
 from modelwright.stages.package.candidate import Trial, batch_dependence, require_sound, try_out
-from modelwright.outcomes.contract.gap import Gap
 from modelwright.stages.package.compare import gap, outcomes
 
 SIGNATURE = Signature.parse("sort(size: number) -> grade: category, price: number")

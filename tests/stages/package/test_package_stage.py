@@ -17,11 +17,13 @@ from modelwright.core.messages import PackageError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners.base import Setup, Training
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
 from modelwright.package.folder import verify
 from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
+from modelwright.storage.formats.plan import Choice
 from modelwright.storage.formats.rows import read_examples
 
 SIGNATURE = Signature.parse("sort(size: number, colour: category?) -> grade: category, price: number")
@@ -61,17 +63,16 @@ def parts(tmp_path_factory):
     for seed, (split, count) in enumerate({"train": 400, "validation": 150}.items()):
         (root / split).mkdir()
         rows(count, seed).write_parquet(root / split / "rows.parquet")
-    learner = learners.get("trees")
-    setup = Setup("trees", 30, 400, 1, "float32", "avx2", 0, learner.Options(), Training(), None)
+    spec = learners.spec("trees")
+    setup = Setup("trees", 30, 400, 1, "float32", "avx2", 0, spec.Options(), spec.Training(), None)
     examples = {split: read_examples(root / split, SIGNATURE) for split in ("train", "validation")}
     scratch = root / "scratch"
     scratch.mkdir()
-    learner.learn(
-        SIGNATURE, examples["train"], examples["validation"], setup, root / "learned", scratch, Silent()
-    )
+    given = Rows(examples["train"], examples["validation"])
+    learners.learn("trees").learn(SIGNATURE, given, setup, root / "learned", scratch, Silent())
     shutil.rmtree(scratch)
     (root / "choice").mkdir()
-    (root / "choice" / "choice.json").write_text(json.dumps({"learner": "trees", "threads": 1}))
+    Choice("trees", 30, 400, 1, "float32", "avx2", 0, {}, {}, None, {}).write(root / "choice")
     return {
         "learned": part(root / "learned", "learn", "learned"),
         "choice": part(root / "choice", "plan", "choice"),
@@ -155,7 +156,7 @@ def test_no_compression_is_tried_where_none_is_wanted(parts, tmp_path):
 
 def test_a_learned_folder_of_another_network_fails_parity(parts, tmp_path, monkeypatch):
     # The network answers as if every size were zero: what was exported is then not what was learned.
-    learner = type(learners.get("trees"))
+    learner = type(learners.learn("trees"))
     honest = learner.predict
     monkeypatch.setattr(
         learner, "predict", lambda self, folder, inputs: honest(self, folder, {**inputs, "size": [0.0] * 150})

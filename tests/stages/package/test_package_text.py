@@ -17,11 +17,13 @@ from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners.base import Setup, Training
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
 from modelwright.learners.weights import resolve
 from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
+from modelwright.storage.formats.plan import Choice
 from modelwright.storage.formats.rows import read_examples
 
 MIRROR = Path(os.environ.get("MODELWRIGHT_MIRROR", Path(__file__).parents[4] / "shared" / "data"))
@@ -49,13 +51,15 @@ def test_a_compressed_encoder_keeps_what_the_exact_one_shows(tmp_path):
                 "intent": [intent for _, intent in some],
             }
         ).write_parquet(tmp_path / split / "rows.parquet")
-    learner = learners.get("probe")
-    setup = Setup("probe", 20, 32, 2, "float32", "avx2", 0, learner.Options(), Training(), pretrained)
+    spec = learners.spec("probe")
+    setup = Setup("probe", 20, 32, 2, "float32", "avx2", 0, spec.Options(), spec.Training(), pretrained)
     (tmp_path / "scratch").mkdir()
     train, validation = (read_examples(tmp_path / split, SIGNATURE) for split in ("train", "validation"))
-    learner.learn(SIGNATURE, train, validation, setup, tmp_path / "learned", tmp_path / "scratch", Silent())
+    learners.learn("probe").learn(
+        SIGNATURE, Rows(train, validation), setup, tmp_path / "learned", tmp_path / "scratch", Silent()
+    )
     (tmp_path / "choice").mkdir()
-    (tmp_path / "choice" / "choice.json").write_text(json.dumps({"learner": "probe", "threads": 2}))
+    Choice("probe", 20, 32, 2, "float32", "avx2", 0, {}, {}, None, {}).write(tmp_path / "choice")
     for name in ("learned", "choice", "train", "validation"):
         folder = tmp_path / name
         parts[name] = Part("stage", "0" * 64, name, digest.of_folder(folder), folder)

@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from modelwright.learners.base import Training
+from modelwright.core.signature import Signature
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, uses
 
 
@@ -28,8 +28,7 @@ def test_the_default_budget_is_two_minutes() -> None:
 
 def test_training_keys_stand_in_learn() -> None:
     config = LearnConfig(epochs=3, learning_rate=0.1)
-    assert config.training == Training(epochs=3, learning_rate=0.1)
-    assert type(config.training) is Training
+    assert config.given == {"epochs": 3, "learning_rate": 0.1}
 
 
 def test_unknown_keys_of_learn_are_refused_and_those_of_model_are_kept() -> None:
@@ -41,11 +40,19 @@ def test_unknown_keys_of_learn_are_refused_and_those_of_model_are_kept() -> None
 
 
 def test_uses_names_the_modules_that_may_be_chosen() -> None:
+    trees = ("modelwright.learners.trees.spec", "modelwright.learners.trees.learn")
     everything = uses(PlanConfig(), ModelConfig())
-    assert "modelwright.learners.trees.learner" in everything
-    assert uses(PlanConfig(), ModelConfig(learner="trees")) == ("modelwright.learners.trees.learner",)
-    assert uses(PlanConfig(learners=("trees",)), ModelConfig()) == ("modelwright.learners.trees.learner",)
+    assert set(trees) < set(everything)
+    assert uses(PlanConfig(), ModelConfig(learner="trees")) == trees
+    assert uses(PlanConfig(learners=("trees",)), ModelConfig()) == trees
     assert uses(PlanConfig(learners=("no-such",)), ModelConfig()) == ()
+
+
+def test_a_table_uses_no_code_of_networks() -> None:
+    table = Signature.parse("f(age: number) -> group: category")
+    found = uses(PlanConfig(), ModelConfig(), table)
+    assert "modelwright.learners.trees.learn" in found
+    assert {name for name in found if "finetune" in name} == {"modelwright.learners.finetune.spec"}
 
 
 def test_the_sections_load_nothing_heavy() -> None:

@@ -7,26 +7,27 @@ from typing import Any
 import pytest
 
 from modelwright import learners
-from modelwright.learners.base import Forecast, Machine
+from modelwright.core.messages import Phrase
+from modelwright.learners.contract.setup import Estimate
 from modelwright.stages.plan.config import LearnConfig
-from modelwright.stages.plan.ranking import Able, StepForecast, preferred, weigh
+from modelwright.stages.plan.ranking import Able, Weighed, preferred, weigh
+from modelwright.storage.formats.plan import Machine
 
 ROWS, BATCH = 1000, 10
 PASS = ROWS // BATCH  # steps
 MACHINE = Machine(cores=2, memory_bytes=10**9, instruction_set="avx2")
 
 
-def forecast(
-    name: str, steps: int, seconds: float = 100.0, memory: int = 10**8, **learn: Any
-) -> StepForecast:
-    learner = learners.get(name)
-    forecast = Forecast(steps, BATCH, seconds, memory, 10**7, 0.01, "as the test says")
-    return weigh(Able(learner, learner.Options()), forecast, ROWS, LearnConfig(**learn), MACHINE)
+def forecast(name: str, steps: int, seconds: float = 100.0, memory: int = 10**8, **learn: Any) -> Weighed:
+    spec = learners.spec(name)
+    why = Phrase("plan.earlier-text", text="as the test says")
+    estimate = Estimate(steps, BATCH, steps * BATCH / ROWS, seconds, memory, 10**7, 0.01, why)
+    return weigh(Able(spec, spec.Options()), estimate, LearnConfig(**learn), MACHINE)
 
 
-def first(*found: StepForecast) -> str:
+def first(*found: Weighed) -> str:
     assert preferred(found) == preferred(found[::-1]), "the order in which they are asked does not matter"
-    return preferred(found)[0].learner.name
+    return preferred(found)[0].spec.name
 
 
 def test_finetune_is_taken_when_three_passes_fit() -> None:
@@ -47,4 +48,4 @@ def test_where_nothing_fits_the_quickest_is_taken_and_says_so() -> None:
     slow, quick = forecast("finetune", 5 * PASS, 500.0), forecast("probe", 20, 200.0)
     assert first(slow, quick) == "probe"
     assert quick.lack is not None
-    assert "200 s" in quick.lack or "3.33 min" in quick.lack
+    assert "200 s" in str(quick.lack) or "3.33 min" in str(quick.lack)

@@ -11,17 +11,17 @@ import pytest
 from requirement_texts import parse
 
 from modelwright.core import digest
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import Notice, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners.base import Machine
 from modelwright.learners.weights import resolve
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
 from modelwright.stages.plan.warnings import of_bars
 from modelwright.storage.formats.data import ColumnProfile, DataProfile
+from modelwright.storage.formats.plan import Choice, Forecast, Machine
 
 MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, instruction_set="avx2")
 ALONE = PlanConfig(learners=("trees",))
@@ -55,6 +55,10 @@ def read(out: Path, part: str) -> dict[str, Any]:
     return json.loads((out / part / f"{part}.json").read_text("utf-8"))
 
 
+def warned(summary: dict[str, Any]) -> list[Notice]:
+    return [Notice.from_wire(one) for one in summary["warnings"]]
+
+
 def ids(caught: pytest.ExceptionInfo[ProjectError]) -> list[str]:
     return [problem.id for problem in caught.value.problems]
 
@@ -66,7 +70,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
     steps = choice.pop("steps")
     assert 1 <= steps <= 1000
     assert choice == {
-        "format": 1,
+        "format": 2,
         "learner": "trees",
         "batch": sum(1 for _ in rows(flowers)),
         "threads": 1,
@@ -75,16 +79,18 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
         "seed": 7,
         "options": {"leaves": 15, "min_rows": 20, "most_rounds": 1000},
         "credits": {},
-        "training": {"epochs": None, "learning_rate": None, "weight_decay": None, "patience": 9},
+        "training": {"learning_rate": 0.05, "weight_decay": 0.0, "patience": 9},
         "pretrained": None,
     }
-    forecast = read(tmp_path, "forecast")
-    assert forecast["steps"] == steps
-    assert forecast["learner"] == "trees"
-    for cost in ("seconds", "memory_bytes", "package_bytes", "latency_s"):
-        assert forecast[cost] > 0
-    assert forecast["rows"]["train"] == choice["batch"]
-    assert forecast["ranking"][0]["learner"] == "trees"
+    assert Choice.read(tmp_path / "choice").steps == steps
+    forecast = Forecast.read(tmp_path / "forecast")
+    chosen = forecast.chosen
+    assert (chosen.learner, chosen.steps, chosen.epochs) == ("trees", steps, float(steps))
+    for cost in (chosen.seconds, chosen.memory_bytes, chosen.package_bytes, chosen.latency_s):
+        assert cost > 0
+    assert forecast.rows["train"] == choice["batch"]
+    assert forecast.ranking == (chosen,)
+    assert forecast.machine == MACHINE
 
 
 def rows(sealed: Any) -> list[Any]:
@@ -104,12 +110,13 @@ def test_the_choice_does_not_depend_on_the_clock_when_epochs_are_given(flowers: 
 def test_a_budget_too_small_is_said(flowers: Any, tmp_path: Path) -> None:
     summary = planned(flowers, tmp_path, learn=LearnConfig(budget="1 us", epochs=500))
     assert read(tmp_path, "choice")["steps"] == 500
-    assert any("does not fit" in line and "the budget is" in line for line in summary["warnings"])
+    (warning,) = [one for one in warned(summary) if one.id == "plan.does-not-fit"]
+    assert "the budget is" in warning.found
 
 
 def test_memory_that_is_not_there_is_said(flowers: Any, tmp_path: Path) -> None:
     summary = planned(flowers, tmp_path, machine=Machine(1, 10**6, "avx2"))
-    assert any("of memory" in line for line in summary["warnings"])
+    assert any("of memory" in one.found for one in warned(summary))
 
 
 def test_bars_that_the_forecast_breaks_are_said(flowers: Any, tmp_path: Path) -> None:
@@ -118,26 +125,27 @@ def test_bars_that_the_forecast_breaks_are_said(flowers: Any, tmp_path: Path) ->
 
     tight = bars("size <= 1 kB", "latency_p95 <= 1 us", "accuracy >= 0.9", "size <= champion")
     planned(flowers, tmp_path)
-    forecast = read(tmp_path, "forecast")
-    warned = list(of_bars(forecast, tight))
-    assert sum("size ≤ 1 kB: forecast are up to" in line for line in warned) == 1
-    assert sum("latency_p95 ≤ 1 us: one request took" in line for line in warned) == 1
-    assert len(warned) == 2
+    forecast = Forecast.read(tmp_path / "forecast")
+    size, latency = of_bars(forecast, tight)
+    assert "size ≤ 1 kB: the forecast is up to" in size.found
+    assert "latency_p95 ≤ 1 us: one request took" in latency.found
     easy = bars("size <= 1 GB", "latency_p95 <= 1 min")
     assert list(of_bars(forecast, easy)) == []
 
 
 def test_a_column_that_never_varies_and_a_key_without_effect_are_said(flowers: Any, tmp_path: Path) -> None:
-    warned = planned(flowers, tmp_path, learn=LearnConfig(label_smoothing=0.1))["warnings"]
-    assert "input `garden` has the same value in every row, and teaches nothing" in warned
-    assert any(line.startswith("learn.label_smoothing has no effect on trees") for line in warned)
+    summary = planned(flowers, tmp_path, learn=LearnConfig(label_smoothing=0.1))
+    found = {one.id: one for one in warned(summary)}
+    assert found["plan.one-value"].as_json()["column"] == "garden"
+    assert found["plan.one-value"].as_json()["count"] > 100
+    assert found["plan.no-effect"].found.startswith("learn.label_smoothing has no effect on trees")
 
 
 def test_wrong_options_are_told_together(flowers: Any, tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
         planned(flowers, tmp_path, model=ModelConfig(learner="trees", leafs=3, min_rows=0))
-    assert sorted(ids(caught)) == ["plan.bad-option", "plan.unknown-option"]
-    assert "did you mean 'leaves'?" in str(caught.value)
+    assert sorted(ids(caught)) == ["plan.bad-option", "project.unknown-option"]
+    assert "did you mean `leaves`?" in str(caught.value)
     assert not (tmp_path / "choice").exists()
 
 
@@ -145,7 +153,7 @@ def test_unknown_learners_are_told_with_what_was_meant(flowers: Any, tmp_path: P
     with pytest.raises(ProjectError) as caught:
         planned(flowers, tmp_path, config=PlanConfig(learners=("tres", "trees")))
     assert ids(caught) == ["plan.unknown-learner"]
-    assert "did you mean 'trees'?" in str(caught.value)
+    assert "did you mean `trees`?" in str(caught.value)
 
 
 def test_a_learner_must_be_among_the_allowed(flowers: Any, tmp_path: Path) -> None:
@@ -159,7 +167,7 @@ def test_a_learner_that_refuses_says_why(flowers: Any, tmp_path: Path) -> None:
     with pytest.raises(ProjectError) as caught:
         planned(flowers, tmp_path, signature=text, model=ModelConfig(learner="trees"))
     assert ids(caught) == ["plan.no-learner"]
-    assert "`garden: text` is none of these" in str(caught.value)
+    assert "`garden: text` is not among the inputs" in str(caught.value)
 
 
 @pytest.mark.proof
@@ -190,14 +198,15 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
         out=tmp_path / "out",
         progress=Silent(),
     )
-    ranked = [(one["learner"], one["accepts"]) for one in read(tmp_path / "out", "forecast")["ranking"]]
-    assert ranked == [("finetune", True), ("probe", True), ("trees", False)]
+    forecast = Forecast.read(tmp_path / "out" / "forecast")
+    assert [one.learner for one in forecast.ranking] == ["finetune", "probe"]
+    assert set(forecast.refused) == {"trees"}
     assert summary["epochs"] >= 3
     assert len(read(tmp_path / "out", "choice")["pretrained"]) == 64
     bars = (parse("size", "<= 60 MB", signature), parse("size", "<= 10 MB", signature))
-    likely, hopeless = of_bars(read(tmp_path / "out", "forecast"), bars)
-    assert "only the compressed one can meet it" in likely
-    assert "neither can meet it" in hopeless
+    likely, hopeless = of_bars(forecast, bars)
+    assert "only the compressed form can meet it" in likely.found
+    assert "neither can meet it" in hopeless.found
 
 
 def test_text_without_weights_says_what_to_install(flowers: Any, tmp_path: Path) -> None:

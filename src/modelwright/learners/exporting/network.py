@@ -15,13 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from modelwright import kinds
+from modelwright.learners.networks.encoders import ARRAYS
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import learned_folder as _learned
-from modelwright.learners.training.learned_folder import Learned
+from modelwright.learners.training import learned_folder
+from modelwright.learners.training.learned_folder import LearnedNetwork
 from modelwright.package.body import Body
 
 _OPSET = 20
-_ROWS, _TOKENS = 2, 8  # of the example that is traced; both are free in the graph
+_ROWS, _LENGTH = 2, 8  # of the example that is traced; both are free in the graph
+_DTYPES = {"int64": torch.long, "float32": torch.float32}
 
 
 class _Positional(nn.Module):
@@ -38,7 +41,7 @@ class _Positional(nn.Module):
 
 def export(learned: Path) -> Body:
     """Return the body of a network: one graph `model` from the kinds' arrays to the heads' answers."""
-    read = _learned.read(learned)
+    read = learned_folder.read(learned)
     network = read.network.eval()
     example, shapes = _example(read)
     with torch.no_grad(), _quiet():
@@ -61,22 +64,28 @@ def export(learned: Path) -> Body:
     return Body(read.signature, "once", {"model": graph}, read.states)
 
 
-def _example(learned: Learned) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
-    """Return arrays of a small batch in the network's order, and which of their axes are free."""
+def _example(learned: LearnedNetwork) -> tuple[tuple[Tensor, ...], tuple[dict[int, Dim], ...]]:
+    """Return arrays of a small batch in the network's order, and which of their axes are free.
+
+    Every axis that a kind names is free: `batch` is one for all, any other (`length`) one for each input.
+    """
     batch = Dim("batch")
     arrays: list[Tensor] = []
-    shapes: list[dict[int, Any]] = []
+    shapes: list[dict[int, Dim]] = []
     for place, field in enumerate(learned.signature.inputs):
-        if field.kind == "text":  # each text has a length of its own
-            length = Dim(f"length_{place}")
-            arrays += [torch.ones(_ROWS, _TOKENS, dtype=torch.long) for _ in range(2)]
-            shapes += [{0: batch, 1: length} for _ in range(2)]
-        elif field.kind == "category":
-            arrays.append(torch.zeros(_ROWS, dtype=torch.long))
-            shapes.append({0: batch})
-        else:
-            arrays += [torch.zeros(_ROWS) for _ in range(2)]
-            shapes += [{0: batch} for _ in range(2)]
+        kind = kinds.arrays(field.kind)
+        assert kind.input_form is not None
+        specs = kind.specs(learned.states[field.name])
+        free: dict[str | int, Dim] = {"batch": batch}
+        for name in ARRAYS[kind.input_form]:
+            spec = specs[name]
+            for axis in spec.shape:
+                if isinstance(axis, str) and axis not in free:
+                    free[axis] = Dim(f"{axis}_{place}")
+            sizes = [_ROWS if axis == "batch" else _LENGTH if axis in free else axis for axis in spec.shape]
+            # Ones: every token of the example is there, and every kind has a code 1 or a value of 1.
+            arrays.append(torch.ones([int(size) for size in sizes], dtype=_DTYPES[spec.dtype]))
+            shapes.append({number: free[axis] for number, axis in enumerate(spec.shape) if axis in free})
     return tuple(arrays), tuple(shapes)
 
 

@@ -1,6 +1,21 @@
 """Exports what `finetune` learned: a network, like every gradient learner's."""
 
-from modelwright.learners.exporting.int8 import compress
-from modelwright.learners.exporting.network import export
+from __future__ import annotations
 
-__all__ = ["compress", "export"]
+from pathlib import Path
+
+from modelwright.learners.contract.export import Export
+from modelwright.learners.exporting import int8, network
+from modelwright.package.body import Body
+
+
+class FinetuneExport(Export):
+    """Makes one graph of the network."""
+
+    def export(self, learned: Path) -> Body:
+        """Return the body of the network in a folder."""
+        return network.export(learned)
+
+    def compress(self, body: Body) -> Body | None:
+        """Return the body with its weights in 8 bits."""
+        return int8.compress(body)

@@ -1,1 +1,1 @@
-"""Networks of the gradient learners: an encoder an input, a combiner, and a head an output."""
+"""Networks of the gradient learners: one encoder per input, a combiner, and one head per output."""

@@ -1,21 +1,22 @@
-"""Encoders: one an input, chosen by its kind. Each turns an input's arrays into features (batch, width)."""
+"""Encoders: one per input, chosen by the form of its arrays. Each turns them into features (batch, width)."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from modelwright.core.signature import Field
+from modelwright.kinds.contract.common import ArraySpec, Form
 
-# Up to this many classes each gets a column of its own; beyond, classes share the columns of an embedding.
+# Up to this many codes each gets a column of its own; beyond, codes share the columns of an embedding.
 MOST_COLUMNS = 256
 EMBEDDING_WIDTH = 64
 
 
 class TextEncoder(nn.Module):
-    """A pretrained transformer and how its tokens become one vector; all text inputs share it.
+    """A pretrained transformer and how its tokens become one vector; all inputs of tokens share it.
 
     `pooling`: `mean` of the tokens that are there (Reimers and Gurevych 2019, Sentence-BERT, section 3), or
     `first`, the vector of the first token.
@@ -30,39 +31,42 @@ class TextEncoder(nn.Module):
 
     def words(self) -> nn.Module:
         """Return the table of word vectors."""
-        transformer: Any = self.transformer
-        table: nn.Module = transformer.get_input_embeddings()
-        return table
+        return cast("nn.Module", self.transformer.get_input_embeddings())  # type: ignore[operator]
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return features (batch, width) of ids and mask, int64 (batch, length)."""
+        # (batch, length, width)
         tokens: Tensor = self.transformer(input_ids=ids, attention_mask=mask, return_dict=False)[0]
         if self.pooling == "first":
             return tokens[:, 0]
-        weights = mask.unsqueeze(-1).to(tokens.dtype)
+        # Padding has weight 0, so that a text has the same mean beside a longer one.
+        weights = mask.unsqueeze(-1).to(tokens.dtype)  # (batch, length, 1)
         return (tokens * weights).sum(1) / weights.sum(1)
 
 
 class OneHotEncoder(nn.Module):
-    """A category: one column a class; a missing or unseen class has a column too."""
+    """A code: one column each, also for the one that means missing or unseen."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, codes: int) -> None:
         super().__init__()
-        self.width = classes + 1
+        self.width = codes
 
     def forward(self, index: Tensor) -> Tensor:
-        """Return (batch, classes + 1) of int64 indices (batch,)."""
+        """Return (batch, codes) of int64 indices (batch,)."""
         columns = torch.arange(self.width, device=index.device)
         return (index.unsqueeze(-1) == columns).to(torch.float32)
 
 
 class EmbeddingEncoder(nn.Module):
-    """A category with many classes: a vector a class; frozen, it is a random projection of one-hot columns."""
+    """A code of many: a vector each; frozen, it is a random projection of one-hot columns.
 
-    def __init__(self, classes: int) -> None:
+    Distances survive such a projection (Johnson and Lindenstrauss 1984), so a linear head can still tell codes apart.
+    """
+
+    def __init__(self, codes: int) -> None:
         super().__init__()
         self.width = EMBEDDING_WIDTH
-        self.table = nn.Embedding(classes + 1, EMBEDDING_WIDTH)
+        self.table = nn.Embedding(codes, EMBEDDING_WIDTH)
 
     def forward(self, index: Tensor) -> Tensor:
         """Return (batch, EMBEDDING_WIDTH) of int64 indices (batch,)."""
@@ -71,7 +75,7 @@ class EmbeddingEncoder(nn.Module):
 
 
 class ValueEncoder(nn.Module):
-    """A number or a truth value: its value, and whether it is missing."""
+    """A scalar: its value, and whether it is missing."""
 
     width = 2
 
@@ -80,25 +84,48 @@ class ValueEncoder(nn.Module):
         return torch.stack([value, missing], dim=-1)
 
 
-Encoder = TextEncoder | OneHotEncoder | EmbeddingEncoder | ValueEncoder
-# kind → the arrays that its encoder takes, in the order in which it takes them
-ARRAYS: dict[str, tuple[str, ...]] = {
-    "text": ("ids", "mask"),
-    "category": ("index",),
-    "number": ("value", "missing"),
-    "boolean": ("value", "missing"),
+class ValuesEncoder(nn.Module):
+    """A vector, or the members of a set: its values side by side, and whether it is missing."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.width = size + 1
+
+    def forward(self, values: Tensor, missing: Tensor) -> Tensor:
+        """Return (batch, size + 1) of float32 (batch, size) and (batch,)."""
+        return torch.cat([values, missing.unsqueeze(-1)], dim=-1)
+
+
+Encoder = TextEncoder | OneHotEncoder | EmbeddingEncoder | ValueEncoder | ValuesEncoder
+ARRAYS: Mapping[Form, tuple[str, ...]] = {
+    Form.TOKENS: ("ids", "mask"),
+    Form.CODE: ("index",),
+    Form.SCALAR: ("value", "missing"),
+    Form.VECTOR: ("values", "missing"),
+    Form.SET: ("members", "missing"),
 }
+"""Form → the arrays that its encoder takes, in the order in which it takes them."""
 
 
-def build(field: Field, state: Any, text: TextEncoder) -> Encoder:
-    """Return the encoder of an input; `text` is the one that all text inputs share."""
-    match field.kind:
-        case "text":
+def build(form: Form, specs: Mapping[str, ArraySpec], text: TextEncoder) -> Encoder:
+    """Return the encoder of an input whose arrays have these specs; `text` is the one that tokens share."""
+    match form:
+        case Form.TOKENS:
             return text
-        case "category":
-            classes = len(state.classes)
-            return OneHotEncoder(classes) if classes < MOST_COLUMNS else EmbeddingEncoder(classes)
-        case "number" | "boolean":
+        case Form.CODE:
+            codes = specs["index"].codes
+            assert codes is not None, "an array of codes says how many there are"
+            return OneHotEncoder(codes) if codes <= MOST_COLUMNS else EmbeddingEncoder(codes)
+        case Form.SCALAR:
             return ValueEncoder()
+        case Form.VECTOR | Form.SET:
+            return ValuesEncoder(size_of(specs[ARRAYS[form][0]]))
         case _:
-            raise AssertionError(f"no encoder for {field}")
+            raise AssertionError(f"no encoder for {form}")
+
+
+def size_of(spec: ArraySpec) -> int:
+    """Return the columns of an array (batch, columns)."""
+    _, columns = spec.shape
+    assert isinstance(columns, int), f"an array of {spec.shape} has no fixed width"
+    return columns

@@ -1,46 +1,173 @@
-"""Heads: one an output, chosen by its kind. A head is a linear layer and a task: what it answers, its loss."""
+"""Heads: one per output, chosen by the form of its answers: a linear layer, and a task with its loss.
+
+Shapes: n rows of a batch, C classes, K members of a set, d dimensions of a vector.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modelwright.core.signature import Field
+from modelwright.kinds.contract.common import ArraySpec, Form
+from modelwright.learners.networks.encoders import size_of
 
-Loss = Callable[[Tensor, Tensor, float], Tensor]
+Truths = Mapping[str, Tensor]
+"""The truths of one output by array, (n, …), as the kind's `encode_truth` gives them."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What an output answers: its array, that array's columns (None: it is (batch,)), and the loss of a row.
+class Task(ABC):
+    """What an output answers: its array, that array's columns (None: it is (n,)), and the loss of a row.
 
-    `loss` takes answers, truths and a label smoothing, and gives one value a row; `known` says which truths
-    are there; `wrong` gives one value a row of what validation compares checkpoints by.
+    The loss of a row is its negative log-likelihood where the output is a choice, so that outputs of several
+    forms can be added up: a set's is the sum over its members, as K independent choices have.
     """
 
-    array: str
-    columns: int | None
-    loss: Loss
-    known: Callable[[Tensor], Tensor]
-    wrong: Callable[[Tensor, Tensor], Tensor]
+    array: ClassVar[str]
+
+    def __init__(self, columns: int | None) -> None:
+        self.columns = columns
+
+    @abstractmethod
+    def known(self, truths: Truths) -> Tensor:
+        """Return which rows have a truth: bool (n,)."""
+
+    @abstractmethod
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the loss of each row (n,), all of which have a truth; `smoothing`: share spread evenly."""
+
+    @abstractmethod
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return what validation compares checkpoints by: how wrong each row's answer is, (n,)."""
 
 
-def task(field: Field, state: Any) -> Task:
-    """Return the task of an output."""
-    match field.kind:
-        case "category":
-            return Task("logits", len(state.classes), _cross_entropy, _has_class, _other_class)
-        case "boolean":
-            return Task("logit", None, _binary_cross_entropy, _has_class, _other_side)
-        case "number":
-            return Task("value", None, _squared_error, _is_number, _squared)
+@final
+class ClassTask(Task):
+    """One class of C: `logits` (n, C), truth `index` int64 (n,)."""
+
+    array: ClassVar[str] = "logits"
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return where a class stands; −1 is none."""
+        return truths["index"] >= 0
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the cross-entropy of the softmax, smoothed as in Szegedy et al. 2016, section 7."""
+        return functional.cross_entropy(answers, truths["index"], reduction="none", label_smoothing=smoothing)
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return 1 where another class is the likeliest."""
+        return (answers.argmax(dim=-1) != truths["index"]).to(torch.float32)
+
+
+@final
+class FlagTask(Task):
+    """Yes or no: `logit` (n,), truth `index` int64 (n,), 0 or 1."""
+
+    array: ClassVar[str] = "logit"
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return where a truth stands; −1 is none."""
+        return truths["index"] >= 0
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the cross-entropy of the sigmoid."""
+        # The same smoothing as of two classes: half of it falls on either side.
+        target = truths["index"].to(answers.dtype) * (1.0 - smoothing) + smoothing / 2
+        return functional.binary_cross_entropy_with_logits(answers, target, reduction="none")
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return 1 where the likelier side is the other one."""
+        return ((answers >= 0) != (truths["index"] > 0)).to(torch.float32)
+
+
+@final
+class ScalarTask(Task):
+    """A number: `value` (n,), standardised, truth `value` (n,)."""
+
+    array: ClassVar[str] = "value"
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return where a number stands; NaN is none."""
+        return ~torch.isnan(truths["value"])
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the squared error, in squared standard deviations; nothing is smoothed."""
+        return (answers - truths["value"]) ** 2
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return the squared error."""
+        return (answers - truths["value"]) ** 2
+
+
+@final
+class SetTask(Task):
+    """The members of a set: `logits` (n, K), truth `members` (n, K), 0 or 1, NaN where unknown."""
+
+    array: ClassVar[str] = "logits"
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return the rows of which at least one member is known."""
+        return (~torch.isnan(truths["members"])).any(dim=-1)
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the binary cross-entropy, summed over the members that are known."""
+        members = truths["members"]  # (n, K)
+        there = ~torch.isnan(members)
+        # NaN times 0 is NaN, also in the gradient; so an unknown member is 0 before the loss and left out after.
+        target = torch.where(there, members, 0.0) * (1.0 - smoothing) + smoothing / 2
+        each = functional.binary_cross_entropy_with_logits(answers, target, reduction="none")
+        return torch.where(there, each, 0.0).sum(dim=-1)
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return the share of known members on the wrong side (Hamming loss)."""
+        members = truths["members"]
+        there = ~torch.isnan(members)
+        other = ((answers >= 0) != (members > 0.5)) & there
+        return other.sum(dim=-1) / there.sum(dim=-1).clamp(min=1)
+
+
+@final
+class VectorTask(Task):
+    """A vector: `values` (n, d), truth `values` (n, d), NaN where unknown."""
+
+    array: ClassVar[str] = "values"
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return the rows of which at least one dimension is known."""
+        return (~torch.isnan(truths["values"])).any(dim=-1)
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the squared distance over the dimensions that are known; nothing is smoothed."""
+        values = truths["values"]
+        there = ~torch.isnan(values)
+        gaps = answers - torch.where(there, values, 0.0)
+        return torch.where(there, gaps**2, 0.0).sum(dim=-1)
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return the squared distance."""
+        return self.loss(answers, truths, 0.0)
+
+
+def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
+    """Return the task of an output whose answers have these specs."""
+    match form:
+        case Form.CODE:
+            return ClassTask(size_of(answers["logits"]))
+        case Form.FLAG:
+            return FlagTask(None)
+        case Form.SCALAR:
+            return ScalarTask(None)
+        case Form.SET:
+            return SetTask(size_of(answers["logits"]))
+        case Form.VECTOR:
+            return VectorTask(size_of(answers["values"]))
         case _:
-            raise AssertionError(f"no head for {field}")
+            raise AssertionError(f"no head for {form}")
 
 
 class Head(nn.Module):
@@ -57,42 +184,20 @@ class Head(nn.Module):
         return answers if self.task.columns is not None else answers.squeeze(-1)
 
 
-def mean_loss(of: Task, answers: Tensor, truth: Tensor, smoothing: float = 0.0) -> Tensor:
+def at(truths: Truths, rows: Tensor) -> dict[str, Tensor]:
+    """Return the truths of some rows: positions or a mask."""
+    return {name: values[rows] for name, values in truths.items()}
+
+
+def mean_loss(of: Task, answers: Tensor, truths: Truths, smoothing: float = 0.0) -> Tensor:
     """Return the mean loss over the rows whose truth is known, and 0 where no row's is."""
-    known = of.known(truth)
+    known = of.known(truths)
     if not bool(known.any()):
-        return answers.sum() * 0.0
-    return of.loss(answers[known], truth[known], smoothing).mean()
+        return answers.sum() * 0.0  # keeps the graph, so that the gradient is 0 and not absent
+    return of.loss(answers[known], at(truths, known), smoothing).mean()
 
 
-def _cross_entropy(answers: Tensor, truth: Tensor, smoothing: float) -> Tensor:
-    return functional.cross_entropy(answers, truth, reduction="none", label_smoothing=smoothing)
-
-
-def _binary_cross_entropy(answers: Tensor, truth: Tensor, smoothing: float) -> Tensor:
-    target = truth.to(answers.dtype) * (1.0 - smoothing) + smoothing / 2
-    return functional.binary_cross_entropy_with_logits(answers, target, reduction="none")
-
-
-def _squared_error(answers: Tensor, truth: Tensor, smoothing: float) -> Tensor:
-    return _squared(answers, truth)
-
-
-def _squared(answers: Tensor, truth: Tensor) -> Tensor:
-    return (answers - truth) ** 2
-
-
-def _has_class(truth: Tensor) -> Tensor:
-    return truth >= 0
-
-
-def _is_number(truth: Tensor) -> Tensor:
-    return ~torch.isnan(truth)
-
-
-def _other_class(answers: Tensor, truth: Tensor) -> Tensor:
-    return (answers.argmax(dim=-1) != truth).to(torch.float32)
-
-
-def _other_side(answers: Tensor, truth: Tensor) -> Tensor:
-    return ((answers >= 0) != (truth > 0)).to(torch.float32)
+def mean_wrong(of: Task, answers: Tensor, truths: Truths) -> float:
+    """Return the mean of `Task.wrong` over the rows whose truth is known, and 0 where no row's is."""
+    known = of.known(truths)
+    return float(of.wrong(answers[known], at(truths, known)).mean()) if bool(known.any()) else 0.0

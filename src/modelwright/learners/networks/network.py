@@ -7,26 +7,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from modelwright.core.signature import Signature
+from modelwright import kinds
+from modelwright.core.signature import Field, Signature
 from modelwright.learners.networks import encoders, heads
 from modelwright.learners.networks.combiner import Concatenate
 from modelwright.learners.networks.encoders import TextEncoder
-
-ENCODED = frozenset(encoders.ARRAYS)  # kinds that have an encoder
-ANSWERED = frozenset({"category", "number", "boolean"})  # kinds that have a head
-
-
-def refuses(signature: Signature) -> str | None:
-    """Return why no network can be put together for a signature, or None."""
-    for field in signature.inputs:
-        if field.kind not in ENCODED:
-            return f"no encoder reads `{field}`; they read {', '.join(sorted(ENCODED))}"
-    for field in signature.outputs:
-        if field.kind not in ANSWERED:
-            return f"no head answers `{field}`; they answer {', '.join(sorted(ANSWERED))}"
-    if not any(field.kind == "text" for field in signature.inputs):
-        return "a pretrained encoder needs a text to read, and no input is one"
-    return None
 
 
 class Network(nn.Module):
@@ -38,19 +23,21 @@ class Network(nn.Module):
     def __init__(self, signature: Signature, states: Mapping[str, Any], text: TextEncoder) -> None:
         super().__init__()
         self.text = text
-        parts = [encoders.build(field, states[field.name], text) for field in signature.inputs]
-        # The shared text encoder is `text`; registering it again would put its weights into files twice.
+        read = [kinds.arrays(field.kind) for field in signature.inputs]
+        forms = [kind.input_form for kind in read if kind.input_form is not None]
+        assert len(forms) == len(read), "a learner refuses what has no form"
+        parts = [
+            encoders.build(form, kind.specs(states[field.name]), text)
+            for field, kind, form in zip(signature.inputs, read, forms, strict=True)
+        ]
+        # The shared encoder of tokens is `text`; registering it again would put its weights into files twice.
         self.encoders = nn.ModuleList([nn.Identity() if part is text else part for part in parts])
         self.combiner = Concatenate([part.width for part in parts])
-        self.heads = nn.ModuleList(
-            [
-                heads.Head(self.combiner.width, heads.task(field, states[field.name]))
-                for field in signature.outputs
-            ]
-        )
+        tasks = [_task(field, states[field.name]) for field in signature.outputs]
+        self.heads = nn.ModuleList([heads.Head(self.combiner.width, task) for task in tasks])
         self._inputs = [
-            tuple(f"{field.name}.{array}" for array in encoders.ARRAYS[field.kind])
-            for field in signature.inputs
+            tuple(f"{field.name}.{array}" for array in encoders.ARRAYS[form])
+            for field, form in zip(signature.inputs, forms, strict=True)
         ]
         self.outputs = tuple(field.name for field in signature.outputs)
 
@@ -86,3 +73,10 @@ class Network(nn.Module):
     def forward(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return each output's array by the output's name."""
         return self.answer(self.features(arrays))
+
+
+def _task(field: Field, state: object) -> heads.Task:
+    """Return the task of an output."""
+    kind = kinds.arrays(field.kind)
+    assert kind.output_form is not None, "a learner refuses what has no form"
+    return heads.task(kind.output_form, kind.answers(state))

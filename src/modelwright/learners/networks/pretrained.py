@@ -108,14 +108,7 @@ def quiet() -> Iterator[None]:
 def _config(folder: Path) -> dict[str, Any]:
     config = transformers.AutoConfig.from_pretrained(folder)
     if config.is_encoder_decoder or not isinstance(getattr(config, "hidden_size", None), int):
-        raise ProjectError(
-            Problem(
-                "pretrained.no-encoder",
-                "model.pretrained is an encoder of text",
-                f"a {config.model_type} in {folder}",
-                "name an encoder (BERT, RoBERTa, DistilBERT, MPNet, …)",
-            )
-        )
+        raise ProjectError(Problem("pretrained.no-encoder", model=config.model_type, folder=str(folder)))
     kept: dict[str, Any] = {
         key: value
         for key, value in config.to_dict().items()
@@ -143,9 +136,8 @@ def _weights(folder: Path) -> nn.Module:
             raise ProjectError(
                 Problem(
                     "pretrained.unsafe-checkpoint",
-                    "a checkpoint in pickle form is read only as far as it holds tensors (weights_only)",
-                    (done.stderr.strip().splitlines() or ["an unreadable file"])[-1][:200] + f" in {folder}",
-                    "convert it to safetensors where you trust it, or name another folder",
+                    folder=str(folder),
+                    reason=(done.stderr.strip().splitlines() or ["?"])[-1][:200],
                 )
             )
         return _loaded(place, folder)
@@ -164,12 +156,7 @@ def _loaded(place: Path, folder: Path) -> nn.Module:
     lacking = sorted(key for key in info["missing_keys"] if "pooler" not in key)
     if lacking:
         raise ProjectError(
-            Problem(
-                "pretrained.missing-weights",
-                "the weights fit the configuration beside them",
-                f"{len(lacking)} weights missing, such as {lacking[0]}, in {folder}",
-                "name the folder that the model was saved into as a whole",
-            )
+            Problem("pretrained.missing-weights", count=len(lacking), first=lacking[0], folder=str(folder))
         )
     # A copy: weights mapped from a file may lie unaligned, and bits of a sum can depend on that.
     with torch.no_grad():

@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from modelwright.core.json_types import JsonLike, JsonObject
+from modelwright.storage import disk
+
 _NOTE = "note"
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
+def write(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, JsonLike]) -> None:
     """Write a checkpoint in place of an older one; after a crash, either the old or the new one is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = save(
         {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
         metadata={_NOTE: json.dumps(note)},
     )
+    # Under a name of its own, so that a killed run leaves no file that the next does not replace.
     unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    unfinished.write_bytes(content)
+    disk.sync(unfinished)
     unfinished.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    disk.sync(path.parent)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+def read(path: Path) -> tuple[dict[str, Tensor], JsonObject] | None:
     """Return a checkpoint's tensors and note, or None where there is none."""
     if not path.is_file():
         return None
     with safe_open(path, framework="pt") as file:
         # Clones: tensors of a mapped file may lie unaligned, and bits of a sum can depend on that.
         tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no mapping
-        note: dict[str, Any] = json.loads(file.metadata()[_NOTE])
+        note: JsonObject = json.loads(file.metadata()[_NOTE])
     return tensors, note

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modelwright import kinds
-from modelwright.core.signature import Signature
-from modelwright.kinds.contract.common import Array
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Array, Form
+from modelwright.learners.contract.spec import fields_of
 
 _CHUNK = 1024  # rows tokenized at once for their lengths
+_POOL = 16  # batches whose rows are sorted by length together
 
 
 @dataclass(frozen=True)
-class Rows:
+class EncodedRows:
     """Columns of canonical values, encoded batch by batch with the code that serves."""
 
     signature: Signature
@@ -31,42 +33,39 @@ class Rows:
         return len(self.columns[self.signature.inputs[0].name])
 
     def arrays(self, rows: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Return the input arrays (`question.ids`) of some rows, texts padded to the longest of them."""
+        """Return the input arrays (`question.ids`) of some rows, tokens padded to the longest of them."""
         return {
             f"{field.name}.{array}": torch.from_numpy(np.ascontiguousarray(values))
             for field in self.signature.inputs
-            for array, values in self._encoded(field.name, field.kind, rows).items()
+            for array, values in self._encoded(field, rows).items()
         }
 
-    def _encoded(self, name: str, kind: str, rows: NDArray[np.int64]) -> dict[str, Array]:
-        column = self.columns[name]
-        return kinds.arrays(kind).encode([column[row] for row in rows.tolist()], self.states[name])
+    def _encoded(self, field: Field, rows: NDArray[np.int64]) -> dict[str, Array]:
+        column = self.columns[field.name]
+        values = [column[row] for row in rows.tolist()]
+        return kinds.arrays(field.kind).encode(values, self.states[field.name])
 
     @functools.cached_property
-    def truths(self) -> dict[str, Tensor]:
-        """Return the targets of all rows by output, as the kinds give them."""
+    def truths(self) -> dict[str, dict[str, Tensor]]:
+        """Return the targets of all rows: output → array → (n, …), as the kinds give them."""
         return {
-            field.name: torch.from_numpy(
-                next(
-                    iter(
-                        kinds.arrays(field.kind)
-                        .encode_truth(self.columns[field.name], self.columns, self.states[field.name])
-                        .values()
-                    )
-                )
-            )
+            field.name: {
+                array: torch.from_numpy(np.ascontiguousarray(values))
+                for array, values in kinds.arrays(field.kind)
+                .encode_truth(self.columns[field.name], self.columns, self.states[field.name])
+                .items()
+            }
             for field in self.signature.outputs
         }
 
     @functools.cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """Return each row's number of tokens over all text inputs: int64 (n,)."""
+        """Return each row's number of tokens over all inputs of tokens: int64 (n,)."""
         total = np.zeros(len(self), dtype=np.int64)
-        for field in self.signature.inputs:
-            if field.kind == "text":
-                for begin in range(0, len(self), _CHUNK):
-                    chunk = np.arange(begin, min(begin + _CHUNK, len(self)))
-                    total[chunk] += self._encoded(field.name, field.kind, chunk)["mask"].sum(axis=1)
+        for field in fields_of(self.signature.inputs, Form.TOKENS):
+            for begin in range(0, len(self), _CHUNK):
+                chunk = np.arange(begin, min(begin + _CHUNK, len(self)))
+                total[chunk] += self._encoded(field, chunk)["mask"].sum(axis=1)
         return total
 
     def by_length(self, batch: int) -> list[NDArray[np.int64]]:
@@ -83,8 +82,8 @@ class Rows:
         generator = np.random.default_rng([seed, epoch])
         order = generator.permutation(len(self))
         batches = []
-        for begin in range(0, len(order), batch * 16):
-            pool = order[begin : begin + batch * 16]
+        for begin in range(0, len(order), batch * _POOL):
+            pool = order[begin : begin + batch * _POOL]
             pool = pool[np.argsort(self.lengths[pool], kind="stable")]
             batches += [pool[place : place + batch] for place in range(0, len(pool), batch)]
         return [batches[place] for place in generator.permutation(len(batches))]

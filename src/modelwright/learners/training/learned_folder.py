@@ -21,11 +21,11 @@ from torch import Tensor
 from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
-from modelwright.learners import states as _states
+from modelwright.learners import states as kind_states
 from modelwright.learners.networks import pretrained
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import features as _features
-from modelwright.learners.training.encoded_rows import Rows
+from modelwright.learners.training import frozen_features
+from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.storage.formats.rows import Examples
 
 FORMAT = 1
@@ -33,7 +33,7 @@ _NOTE, _WEIGHTS, _ENCODER = "learned.json", "weights.safetensors", "encoder/conf
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedNetwork:
     """A network with its weights, and what its inputs and outputs are."""
 
     signature: Signature
@@ -51,7 +51,7 @@ def write(
 ) -> None:
     """Write the folder; equal networks give equal bytes."""
     (folder / _ENCODER).parent.mkdir(parents=True, exist_ok=True)
-    _states.write(folder, signature, states)
+    kind_states.write(folder, signature, states)
     (folder / _ENCODER).write_text(_json(config), encoding="utf-8")
     note = {"format": FORMAT, "learner": learner, "pooling": network.text.pooling}
     (folder / _NOTE).write_text(_json(note), encoding="utf-8")
@@ -79,21 +79,21 @@ def calibrated(
 def predict(folder: Path, inputs: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Array]]:
     """Answer with torch: output → array → values."""
     learned = read(folder)
-    answers = _features.answers(learned.network, Rows(learned.signature, learned.states, inputs))
+    answers = frozen_features.answers(learned.network, EncodedRows(learned.signature, learned.states, inputs))
     tasks = learned.network.tasks()
     return {name: {tasks[name].task.array: values.numpy()} for name, values in answers.items()}
 
 
-def read(folder: Path) -> Learned:
+def read(folder: Path) -> LearnedNetwork:
     """Read what `write` wrote."""
     note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
     assert note["format"] == FORMAT, f"a learned folder of format {note['format']}"
-    signature, states = _states.read(folder)
+    signature, states = kind_states.read(folder)
     transformer = pretrained.build(json.loads((folder / _ENCODER).read_text(encoding="utf-8")))
     with torch.random.fork_rng(devices=[]):
         network = Network(signature, states, pretrained.text_encoder(transformer, note["pooling"]))
     network.load_state_dict(load_file(folder / _WEIGHTS))
-    return Learned(signature, states, network.eval())
+    return LearnedNetwork(signature, states, network.eval())
 
 
 def _json(data: Any) -> str:

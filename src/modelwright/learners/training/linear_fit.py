@@ -1,4 +1,7 @@
-"""Linear heads on fixed features: deterministic, with the L2 that validation prefers."""
+"""Linear heads on fixed features: deterministic, with the L2 that validation prefers.
+
+Shapes: n rows, w the features' width, c the columns of an output's array.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from modelwright.learners.networks.heads import Head, Task, mean_loss
-from modelwright.learners.training import checkpoint as _checkpoint
+from modelwright.learners.networks.heads import Head, Task, Truths, at, mean_loss, mean_wrong
+from modelwright.learners.training import checkpoint
 
-# L2 in rows: the objective is the mean loss + L2/(2n) · |w|², on standardised features. From strong to weak,
-# each started at the one before, which is quicker than starting each anew.
+# L2 in rows: the objective is the mean loss + L2/(2n) · |w|², on standardised features; scikit-learn's C is its
+# inverse. From strong to weak, each started at the one before, which is quicker than starting each anew.
 STRENGTHS = (100.0, 30.0, 10.0, 3.0, 1.0)
 _CONSTANT = 1e-6  # a feature that varies less is constant
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and deviation of the training features, (width,)."""
+    """Mean and deviation of the training features, (w,)."""
 
     mean: Tensor
     deviation: Tensor
 
     @classmethod
     def of(cls, features: Tensor) -> Scale:
-        """Return the scale of features (n, width); a constant feature's deviation is 1."""
+        """Return the scale of features (n, w); a constant feature's deviation is 1."""
         deviation, mean = torch.std_mean(features, dim=0, correction=0)
         return cls(mean, torch.where(deviation > _CONSTANT, deviation, torch.ones_like(deviation)))
 
@@ -39,15 +42,15 @@ class Scale:
 
 @dataclass(frozen=True)
 class Split:
-    """Standardised features (n, width) and truths (n,) of one output."""
+    """Standardised features (n, w) and the truths of one output by array, (n, …)."""
 
     features: Tensor
-    truth: Tensor
+    truths: Truths
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """Weights (columns, width) and bias (columns,) on standardised features, and how they fared."""
+class LinearFit:
+    """Weights (c, w) and bias (c,) on standardised features, and how they fared."""
 
     weight: Tensor
     bias: Tensor
@@ -60,7 +63,10 @@ class Fitted:
         return {"l2": self.strength, "loss": self.loss, "wrong": self.wrong}
 
     def into(self, head: Head, scale: Scale) -> None:
-        """Put the weights into a head that reads raw features; the scale is folded in."""
+        """Put the weights into a head that reads raw features; the scale is folded in.
+
+        W · (x − m) / s + b = (W / s) · x + (b − (W / s) · m).
+        """
         with torch.no_grad():
             weight = self.weight / scale.deviation
             head.linear.weight.copy_(weight)
@@ -76,29 +82,22 @@ def fit_best(
     strengths: Sequence[float],
     smoothing: float,
     scratch: Path,
-) -> tuple[Fitted, list[Fitted]]:
+) -> tuple[LinearFit, list[LinearFit]]:
     """Fit one head for each strength; return the one with the least validation loss, and all of them."""
     last: tuple[Tensor, Tensor] | None = None
-    tried: list[Fitted] = []
+    tried: list[LinearFit] = []
     for place, strength in enumerate(strengths):
         path = scratch / f"{place:02d}.safetensors"
-        kept = _checkpoint.read(path)
+        kept = checkpoint.read(path)
         if kept is None:
             last = fit(task, train, strength, last, iterations, smoothing)
-            _checkpoint.write(path, {"weight": last[0], "bias": last[1]}, {})
+            checkpoint.write(path, {"weight": last[0], "bias": last[1]}, {})
         else:
             last = (kept[0]["weight"], kept[0]["bias"])
         answers = _answers(task, validation.features, *last)
-        loss = float(mean_loss(task, answers, validation.truth))
-        wrong = wrong_share(task, answers, validation.truth)
-        tried.append(Fitted(*last, strength, loss, wrong))
+        loss = float(mean_loss(task, answers, validation.truths))
+        tried.append(LinearFit(*last, strength, loss, mean_wrong(task, answers, validation.truths)))
     return min(tried, key=lambda fitted: fitted.loss), tried
-
-
-def wrong_share(task: Task, answers: Tensor, truth: Tensor) -> float:
-    """Return the mean of `task.wrong` over the rows whose truth is known, and 0 where no row's is."""
-    known = task.known(truth)
-    return float(task.wrong(answers[known], truth[known]).mean()) if bool(known.any()) else 0.0
 
 
 def fit(
@@ -109,13 +108,17 @@ def fit(
     iterations: int,
     smoothing: float,
 ) -> tuple[Tensor, Tensor]:
-    """Return weights (columns, width) and bias (columns,) that minimise the loss, from `start` or zero (LBFGS)."""
+    """Return weights (c, w) and bias (c,) that minimise the loss, from `start` or zero.
+
+    The objective is convex, so L-BFGS (Liu and Nocedal 1989) over all rows finds its minimum, and nothing is
+    drawn at random.
+    """
     if start is None:
         columns = task.columns or 1
         start = (torch.zeros(columns, train.features.shape[1]), torch.zeros(columns))
     weight, bias = (tensor.clone().requires_grad_() for tensor in start)
-    known = task.known(train.truth)
-    features, truth = train.features[known], train.truth[known]
+    known = task.known(train.truths)
+    features, truths = train.features[known], at(train.truths, known)
     optimiser = torch.optim.LBFGS(
         [weight, bias],
         max_iter=iterations,
@@ -127,16 +130,17 @@ def fit(
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = task.loss(_answers(task, features, weight, bias), truth, smoothing).mean()
-        loss = loss + 0.5 * strength / len(truth) * weight.square().sum()
+        loss = task.loss(_answers(task, features, weight, bias), truths, smoothing).mean()
+        # The bias is not held down: it carries how frequent the classes are.
+        loss = loss + 0.5 * strength / len(features) * weight.square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    if len(truth):
+    if len(features):
         optimiser.step(closure)  # type: ignore[no-untyped-call]
     return weight.detach(), bias.detach()
 
 
 def _answers(task: Task, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    answers = functional.linear(features, weight, bias)
+    answers = functional.linear(features, weight, bias)  # (n, c)
     return answers if task.columns is not None else answers.squeeze(-1)

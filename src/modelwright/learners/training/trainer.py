@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,47 +21,17 @@ from torch import Tensor, nn
 
 from modelwright.core.messages import Problem, ProjectError
 from modelwright.core.progress import Progress
-from modelwright.learners.networks.heads import mean_loss
+from modelwright.learners import timing
+from modelwright.learners.networks.heads import at, mean_loss, mean_wrong
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import checkpoint as _checkpoint
-from modelwright.learners.training import features as _features
-from modelwright.learners.training.encoded_rows import Rows
-from modelwright.learners.training.linear_fit import wrong_share
+from modelwright.learners.training import checkpoint, frozen_features, optimiser
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.recipe import Recipe, Score
 
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
 MOST_EVALUATIONS = 10
-_BETAS, _EPSILON, _CLIP = (0.9, 0.98), 1e-6, 1.0
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train.
-
-    `learning_rate` is the last layer's; a layer below has `layer_decay` times the rate of the one above (Howard
-    and Ruder 2018, section 3.2). Rates rise linearly over the share `warmup` of the steps and fall linearly to
-    zero. `dropout` falls on the features. `average`: decay of the weights' moving average, which is what is
-    kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss.
-    """
-
-    learning_rate: float
-    head_rate: float
-    layer_decay: float
-    weight_decay: float
-    label_smoothing: float
-    warmup: float
-    dropout: float
-    average: float
-    weights: Mapping[str, float]
-    patience: int | None = None
-
-
-@dataclass(frozen=True)
-class Score:
-    """How averaged weights fared on validation after `step` steps; sums over outputs, by their weights."""
-
-    step: int
-    wrong: float
-    loss: float
+_CLIP = 1.0  # largest norm of a step's gradient, as BERT was fine-tuned (Devlin et al. 2019)
+_MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's first and second moment of a weight, of the weight's shape
 
 
 @dataclass
@@ -82,25 +53,16 @@ class _Run:
             name: weight for name, weight in self.network.named_parameters() if weight.requires_grad
         }
         self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
-        self.optimiser, self.peaks = _optimiser(self.network, self.weights, self.recipe)
+        self.optimiser, self.peaks = optimiser.adamw(self.network, self.weights, self.recipe)
 
-    def learn(self, rows: Rows, batch: NDArray[np.int64]) -> float:
+    def learn(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
         """Take one step on a batch and return its loss; raises ProjectError when that is no finite number."""
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * _rate(self.step, self.steps, self.recipe.warmup)
-        features = self._dropped(self.network.features(rows.arrays(batch)))
-        answers, place = self.network.answer(features), torch.from_numpy(batch)
-        loss = sum(
-            (
-                self.recipe.weights.get(name, 1.0)
-                * mean_loss(head.task, answers[name], rows.truths[name][place], self.recipe.label_smoothing)
-                for name, head in self.network.tasks().items()
-            ),
-            start=torch.zeros(()),
-        )
+            group["lr"] = peak * optimiser.rate_share(self.step, self.steps, self.recipe.warmup)
+        loss = self._loss(rows, batch)
         value = float(loss.detach())
         if not np.isfinite(value):
-            raise ProjectError(_diverged(self.step, self.recipe.learning_rate))
+            raise ProjectError(Problem("learn.diverged", step=self.step + 1, rate=self.recipe.learning_rate))
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(list(self.weights.values()), _CLIP)
         self.optimiser.step()
@@ -113,22 +75,39 @@ class _Run:
                 self.average[name].lerp_(weight, 1.0 - decay)
         return value
 
+    def _loss(self, rows: EncodedRows, batch: NDArray[np.int64]) -> Tensor:
+        """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
+        features = self._dropped(self.network.features(rows.arrays(batch)))  # (batch, width)
+        answers, place = self.network.answer(features), torch.from_numpy(batch)
+        return sum(
+            (
+                self.recipe.weights.get(name, 1.0)
+                * mean_loss(
+                    head.task, answers[name], at(rows.truths[name], place), self.recipe.label_smoothing
+                )
+                for name, head in self.network.tasks().items()
+            ),
+            start=torch.zeros(()),
+        )
+
     def _dropped(self, features: Tensor) -> Tensor:
+        """Return features of which a share is 0; the others are scaled up, so that the mean stays."""
         if not self.recipe.dropout:
             return features
+        # A generator of its own for every step, so that a resumed run draws what an unbroken one would.
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self.step) % 2**63)
         kept = torch.rand(features.shape, generator=generator) >= self.recipe.dropout
         return features * kept / (1.0 - self.recipe.dropout)
 
-    def evaluate(self, validation: Rows) -> bool:
+    def evaluate(self, validation: EncodedRows) -> bool:
         """Score the averaged weights; tell whether they are the best so far."""
         with self._averaged():
-            answers = _features.answers(self.network, validation)
+            answers = frozen_features.answers(self.network, validation)
         wrong = loss = 0.0
         for name, head in self.network.tasks().items():
-            weight, truth = self.recipe.weights.get(name, 1.0), validation.truths[name]
-            wrong += weight * wrong_share(head.task, answers[name], truth)
-            loss += weight * float(mean_loss(head.task, answers[name], truth))
+            weight, truths = self.recipe.weights.get(name, 1.0), validation.truths[name]
+            wrong += weight * mean_wrong(head.task, answers[name], truths)
+            loss += weight * float(mean_loss(head.task, answers[name], truths))
         score = Score(self.step, wrong, loss)
         self.history.append(score)
         better = self.best is None or (wrong, loss) < (self.best.wrong, self.best.loss)
@@ -155,15 +134,14 @@ class _Run:
         tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
         for name, weight in self.weights.items():
             state = self.optimiser.state[weight]
-            tensors |= {f"{moment}.{name}": state[moment] for moment in ("exp_avg", "exp_avg_sq") if state}
-        best = asdict(self.best) if self.best else None
+            tensors |= {f"{moment}.{name}": state[moment] for moment in _MOMENTS if state}
         note = {
             "step": self.step,
             "stale": self.stale,
-            "best": best,
-            "history": [asdict(s) for s in self.history],
+            "best": asdict(self.best) if self.best else None,
+            "history": [asdict(score) for score in self.history],
         }
-        _checkpoint.write(path, tensors, note)
+        checkpoint.write(path, tensors, note)
 
     def restore(self, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
         """Go on where a checkpoint was written."""
@@ -174,14 +152,14 @@ class _Run:
         _put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
         for name, weight in self.weights.items():
             if f"exp_avg.{name}" in tensors:
-                moments = {moment: tensors[f"{moment}.{name}"] for moment in ("exp_avg", "exp_avg_sq")}
+                moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
                 self.optimiser.state[weight] = {"step": torch.tensor(float(self.step)), **moments}
 
 
 def train(
     network: Network,
-    rows: Rows,
-    validation: Rows,
+    rows: EncodedRows,
+    validation: EncodedRows,
     recipe: Recipe,
     *,
     steps: int,
@@ -198,7 +176,7 @@ def train(
     network.eval()
     run = _Run(network, recipe, steps, batch, seed)
     state, best = scratch / "state.safetensors", scratch / "best.safetensors"
-    kept = _checkpoint.read(state)
+    kept = checkpoint.read(state)
     if kept is not None:
         run.restore(*kept)
     evaluations = set(evaluation_steps(steps, epoch_steps(len(rows), batch)))
@@ -210,11 +188,11 @@ def train(
             task.advance(1, f"loss {loss:.3f}")
             if run.step in evaluations and run.evaluate(validation):
                 # Before the state that speaks of it: a kill in between makes the same best again.
-                _checkpoint.write(best, run.average, {})
+                checkpoint.write(best, run.average, {})
             if run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
                 run.save(state)
                 saved = time.monotonic()
-    found = _checkpoint.read(best)
+    found = checkpoint.read(best)
     assert found is not None, "the last step is evaluated, so there is a best"
     _put(run.weights, found[0])
     return run.history
@@ -231,23 +209,20 @@ def epoch_steps(rows: int, batch: int) -> int:
 
 
 def evaluation_steps(steps: int, epoch: int) -> list[int]:
-    """Return after which steps validation is looked at: once an epoch, at most ten times, and at the end."""
+    """Return after which steps validation is answered: once an epoch, at most ten times, and at the end."""
     count = min(MOST_EVALUATIONS, max(1, round(steps / epoch)))
     return sorted({max(1, steps * number // count) for number in range(1, count + 1)})
 
 
-def step_s(network: Network, rows: Rows, recipe: Recipe, batches: list[NDArray[np.int64]]) -> float:
-    """Return the seconds of a step, timed on these batches; the network's weights change."""
+def step_s(network: Network, rows: EncodedRows, recipe: Recipe, batches: list[NDArray[np.int64]]) -> float:
+    """Return the CPU seconds of a step, timed on these batches; the network's weights change."""
     network.eval()
-    run = _Run(network, recipe, len(batches) + 1, len(batches[0]), 0)
+    run = _Run(network, recipe, 2 * len(batches) + 1, len(batches[0]), 0)
     run.learn(rows, batches[len(batches) // 2])  # the first step allocates the moments
-    started = time.perf_counter()
-    for batch in batches:
-        run.learn(rows, batch)
-    return (time.perf_counter() - started) / len(batches)
+    return sum(timing.least_s(partial(run.learn, rows, batch)) for batch in batches) / len(batches)
 
 
-def _batches(rows: Rows, run: _Run) -> Iterator[NDArray[np.int64]]:
+def _batches(rows: EncodedRows, run: _Run) -> Iterator[NDArray[np.int64]]:
     """Yield the batches from the run's step on, until it has ended."""
     per_epoch = epoch_steps(len(rows), run.batch)
     while not run.ended():
@@ -258,62 +233,7 @@ def _batches(rows: Rows, run: _Run) -> Iterator[NDArray[np.int64]]:
             yield chosen
 
 
-def _optimiser(
-    network: Network, weights: Mapping[str, nn.Parameter], recipe: Recipe
-) -> tuple[torch.optim.AdamW, list[float]]:
-    """Return AdamW and the peak rate of each of its groups; biases and norms are not decayed."""
-    depth = _depths(network)
-    top = max(depth.values(), default=0)
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, weight in weights.items():
-        if name.startswith("text."):
-            rate = recipe.learning_rate * recipe.layer_decay ** (top - depth.get(name, 0))
-        else:
-            rate = recipe.head_rate
-        decay = recipe.weight_decay if weight.ndim > 1 else 0.0
-        groups.setdefault((rate, decay), []).append(weight)
-    optimiser = torch.optim.AdamW(
-        [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()],
-        betas=_BETAS,
-        eps=_EPSILON,
-        fused=True,
-    )
-    return optimiser, [rate for rate, _ in groups]
-
-
-def _depths(network: Network) -> dict[str, int]:
-    """Return the layer of each weight of the transformer, from 1; what lies in none (embeddings) is left out."""
-    stacks = [
-        (name, module)
-        for name, module in network.text.named_modules(prefix="text")
-        if isinstance(module, nn.ModuleList)
-    ]
-    if not stacks:
-        return {}
-    prefix, stack = max(stacks, key=lambda found: len(found[1]))
-    return {
-        f"{prefix}.{place}.{name}": place + 1
-        for place, layer in enumerate(stack)
-        for name, _ in layer.named_parameters()
-    }
-
-
-def _rate(step: int, steps: int, warmup: float) -> float:
-    """Return the share of the peak rate, in (0, 1], of a step counted from 0."""
-    rising = warmup * steps
-    return min((step + 1) / rising if rising else 1.0, (steps - step) / (steps - rising + 1))
-
-
 def _put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(values[name])
-
-
-def _diverged(step: int, rate: float) -> Problem:
-    return Problem(
-        "learn.diverged",
-        "the loss stays a finite number",
-        f"none at step {step + 1}, with a peak learning rate of {rate:g}",
-        "set a lower learn.learning_rate, or look for extreme values in the data",
-    )

@@ -7,8 +7,9 @@ training adds them. So a checkpoint may fall on any round; a test compares the b
 
 from __future__ import annotations
 
+import itertools
 import json
-import os
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ import numpy as np
 from lightgbm.callback import CallbackEnv, EarlyStopException
 from numpy.typing import NDArray
 
+from modelwright.learners import timing
+from modelwright.storage import disk
+
 CHECKPOINT_S = 5.0  # a kill loses at most the rounds of so many seconds
 _ROWS_ALONE = 100_000
 _TIMED_S, _FEWEST_TIMED, _MOST_TIMED = 1.0, 3, 40
@@ -30,11 +34,11 @@ Advance = Callable[[str | None], None]
 
 @dataclass(frozen=True)
 class Table:
-    """Features float32 (n, features) and targets (n,) without gaps; `classes` are the columns of classes."""
+    """Features float32 (n, features) and targets (n,) without gaps; `codes` are the columns that hold codes."""
 
     features: NDArray[np.float32]
     targets: NDArray[Any]
-    classes: Sequence[int]
+    codes: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -51,7 +55,7 @@ class Boosted:
 
 @dataclass(frozen=True)
 class Timed:
-    """A booster of a few timed rounds: seconds to prepare the table, and seconds a round."""
+    """A booster of a few timed rounds: CPU seconds to prepare the table, and CPU seconds a round, on one thread."""
 
     booster: lightgbm.Booster
     rounds: int
@@ -89,20 +93,22 @@ def boost(
 
 
 def time_rounds(params: Params, train: Table) -> Timed:
-    """Boost a few rounds and say what they took; a quarter of the rows stands in for the validation set."""
+    """Boost a few rounds on one thread and say what they took; a quarter of the rows stands in for validation."""
     quarter = max(1, len(train) // 4)
-    held = Table(train.features[:quarter], train.targets[:quarter], train.classes)
-    stamps = [time.perf_counter()]
+    held = Table(train.features[:quarter], train.targets[:quarter], train.codes)
+    stamps = [timing.now_s()]
 
     def stop_in_time(env: CallbackEnv) -> None:
-        stamps.append(time.perf_counter())
+        stamps.append(timing.now_s())
         enough = len(stamps) > _FEWEST_TIMED + 1 and stamps[-1] - stamps[1] > _TIMED_S
         if enough or _booster(env).current_iteration() < len(stamps) - 1:
             raise EarlyStopException(env.iteration, env.evaluation_result_list or [])
 
-    booster = _train(params, train, held, _MOST_TIMED, stop_in_time, None)
-    # The first stamp comes after binning and one round; what the other rounds take is taken off again.
-    round_s = (stamps[-1] - stamps[1]) / max(1, len(stamps) - 2)
+    booster = _train({**params, "num_threads": 1}, train, held, _MOST_TIMED, stop_in_time, None)
+    # The first stamp comes after binning and one round; what the other rounds take is taken off again. Of the
+    # rounds the median counts: what disturbs one makes it longer, and early and late rounds differ little.
+    gaps = [after - before for before, after in itertools.pairwise(stamps[1:])]
+    round_s = statistics.median(gaps) if gaps else 0.0
     prepare_s = max(0.0, stamps[1] - stamps[0] - round_s)
     return Timed(booster, booster.current_iteration(), prepare_s, round_s)
 
@@ -159,7 +165,7 @@ def _train(
     before: lightgbm.Booster | None,
 ) -> lightgbm.Booster:
     table = lightgbm.Dataset(
-        train.features, train.targets, categorical_feature=list(train.classes), params=dict(params)
+        train.features, train.targets, categorical_feature=list(train.codes), params=dict(params)
     )
     held = [table.create_valid(validation.features, validation.targets)] if len(validation) else []
     return lightgbm.train(
@@ -199,8 +205,6 @@ def _write(checkpoint: Path, history: Sequence[float], booster: lightgbm.Booster
     """Replace the checkpoint as a whole: a kill leaves the old one or the new one."""
     text = json.dumps({"history": list(history), "booster": booster.model_to_string(num_iteration=-1)})
     new = checkpoint.with_suffix(".new")
-    with new.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    new.write_text(text, encoding="utf-8")
+    disk.sync(new)
     new.replace(checkpoint)

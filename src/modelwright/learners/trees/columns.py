@@ -1,4 +1,8 @@
-"""What boosted trees make of a signature: columns of features, and one task an output."""
+"""What boosted trees make of a signature: columns of features, and the boosters of each output.
+
+An output of the forms code, flag and scalar has one booster; a set has one for each of its members, because
+each is a question of its own (binary relevance; Tsoumakas and Katakis 2007, section 2.2).
+"""
 
 from __future__ import annotations
 
@@ -13,95 +17,132 @@ from numpy.typing import NDArray
 from modelwright import kinds
 from modelwright.core.messages import DataError, Problem
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.common import Array
+from modelwright.kinds.contract.common import Array, Form
 from modelwright.learners.trees.boosting import Table
-from modelwright.learners.trees.onnx_graph import Answers, Feature
+from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest
 from modelwright.storage.formats.rows import Examples
 
-COLUMN_KINDS = frozenset({"number", "category", "boolean"})  # kinds whose arrays are one column each
+_BINARY = {"objective": "binary", "metric": "binary_logloss"}
+_REGRESSION = {"objective": "regression", "metric": "rmse"}
 
 
 @dataclass(frozen=True)
 class Task:
-    """How one output is learned: LightGBM's objective, and where its trees' sums go in the output's array."""
+    """How one booster is learned, and where its trees' sums go in the output's array.
+
+    objective: LightGBM's; truth: the array of the truths that it learns from; member: the column of that array,
+    None where it is (n,); targets: the columns of the output's array that the trees of a round add to.
+    """
+
+    field: Field
+    objective: Mapping[str, Any]
+    truth: str
+    member: int | None = None
+    targets: Sequence[int] = (0,)
+
+    @property
+    def name(self) -> str:
+        """Return what a progress bar and the history call it: the output, and the member of a set."""
+        return self.field.name if self.member is None else f"{self.field.name}[{self.member}]"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of the signature: its array (n,) or, with `columns`, (n, columns), and the boosters behind it."""
 
     field: Field
     array: str
-    objective: Mapping[str, Any]
-    targets: Sequence[int] = (0,)  # the column that each tree of a round adds to
-    columns: int | None = None  # None: the array is (batch,)
+    columns: int | None
+    tasks: Sequence[Task]
 
-    def arrays(self, sums: NDArray[np.float64]) -> dict[str, Array]:
-        """Return the output's array, float32, from the sums (n, trees a round)."""
-        answers = np.zeros((len(sums), self.columns or 1), np.float32)
-        answers[:, list(self.targets)] = sums
+    def arrays(self, sums: Sequence[NDArray[np.float64]]) -> dict[str, Array]:
+        """Return the output's array, float32, from the sums (n, trees a round) of each booster."""
+        answers = np.zeros((len(sums[0]), self.columns or 1), np.float32)
+        for task, found in zip(self.tasks, sums, strict=True):
+            answers[:, list(task.targets)] = found
         return {self.array: answers if self.columns is not None else answers[:, 0]}
 
-    def answers(self, dump: Mapping[str, Any]) -> Answers:
-        """Return the output of a graph that answers as the booster behind `dump` does."""
-        return Answers(f"{self.field.name}.{self.array}", dump, self.targets, self.columns)
+    def answers(self, dumps: Sequence[Mapping[str, Any]]) -> Answers:
+        """Return the output of a graph that answers as the boosters behind `dumps` do."""
+        forests = [Forest(dump, task.targets) for task, dump in zip(self.tasks, dumps, strict=True)]
+        return Answers(f"{self.field.name}.{self.array}", forests, self.columns)
 
 
 def booster(learned: Path, place: int) -> Path:
-    """Return where a folder of learned trees keeps the booster of an output, as LightGBM's text."""
+    """Return where a folder of learned trees keeps a booster, as LightGBM's text; they are counted over all outputs."""
     return learned / f"booster-{place}.txt"
 
 
-def booster_text(learned: Path, place: int) -> str:
-    """Return the booster of an output as LightGBM's text."""
-    return booster(learned, place).read_text(encoding="utf-8")
+def outputs(signature: Signature, states: Mapping[str, Any]) -> list[Output]:
+    """Return the outputs in the signature's order."""
+    return [_output(field, states[field.name]) for field in signature.outputs]
 
 
-def tasks(signature: Signature, states: Mapping[str, Any]) -> list[Task]:
-    return [_task(field, states[field.name]) for field in signature.outputs]
+def _output(field: Field, state: object) -> Output:
+    kind = kinds.arrays(field.kind)
+    answers = kind.answers(state)
+    match kind.output_form:
+        case Form.FLAG:
+            return Output(field, "logit", None, [Task(field, _BINARY, "index")])
+        case Form.SCALAR:
+            return Output(field, "value", None, [Task(field, _REGRESSION, "value")])
+        case Form.CODE:
+            classes = _columns(answers["logits"].shape)
+            if classes == 2:  # one tree a round, for the logit of the second class; that of the first is 0
+                return Output(field, "logits", 2, [Task(field, _BINARY, "index", targets=(1,))])
+            many = {"objective": "multiclass", "metric": "multi_logloss", "num_class": classes}
+            return Output(field, "logits", classes, [Task(field, many, "index", targets=range(classes))])
+        case Form.SET:
+            members = _columns(answers["logits"].shape)
+            each = [Task(field, _BINARY, "members", one, (one,)) for one in range(members)]
+            return Output(field, "logits", members, each)
+        case form:
+            raise AssertionError(f"trees answer no {form}")
 
 
-def require_truths(signature: Signature, train: Examples) -> None:
-    """Raise DataError unless training shows both truth values, and a number, of outputs that are such."""
+def _columns(shape: Sequence[str | int]) -> int:
+    _, columns = shape
+    assert isinstance(columns, int)
+    return columns
+
+
+def require_truths(signature: Signature, states: Mapping[str, Any], train: Examples) -> None:
+    """Raise DataError unless training shows both values of a flag, and a value of every other output."""
     problems = []
-    for field in signature.outputs:
-        seen = {value for value in train.columns[field.name] if value is not None}
-        fewest = 2 if field.kind == "boolean" else 1
-        if len(seen) < fewest:
+    for output in outputs(signature, states):
+        flag = kinds.arrays(output.field.kind).output_form is Form.FLAG
+        targets = _truths(output.field, train, states)[output.tasks[0].truth]
+        seen = len(np.unique(targets[_known(targets)]))
+        if seen < (2 if flag else 1):
             problems.append(
                 Problem(
                     "learn.nothing-to-tell-apart",
-                    rule=f"training shows both values of `{field}`"
-                    if fewest == 2
-                    else f"`{field}` has values",
-                    found=f"{len(train)} training rows with {', '.join(map(str, seen)) or 'no value'}",
-                    next_step=f"add rows with another `{field.name}`, or look at the column it is read from",
+                    field=str(output.field),
+                    name=output.field.name,
+                    rows=len(train),
+                    one=seen or None,
                 )
             )
     if problems:
         raise DataError(problems)
 
 
-def _task(field: Field, state: Any) -> Task:
-    binary = {"objective": "binary", "metric": "binary_logloss"}
-    if field.kind == "boolean":
-        return Task(field, "logit", binary)
-    if field.kind == "number":
-        return Task(field, "value", {"objective": "regression", "metric": "rmse"})
-    classes = len(state.classes)
-    if classes == 2:  # one tree a round, for the logit of the second class; that of the first is 0
-        return Task(field, "logits", binary, targets=(1,), columns=2)
-    many = {"objective": "multiclass", "metric": "multi_logloss", "num_class": classes}
-    return Task(field, "logits", many, targets=range(classes), columns=classes)
-
-
 def features(signature: Signature, states: Mapping[str, Any]) -> list[Feature]:
-    """Return the columns: the inputs in the signature's order, each with its kind's arrays in theirs."""
-    return [
-        Feature(f"{field.name}.{array}", spec.dtype)
-        for field in signature.inputs
-        for array, spec in kinds.arrays(field.kind).specs(states[field.name]).items()
-    ]
+    """Return the arrays that features are made of: the inputs in the signature's order, each with its kind's arrays."""
+    found = []
+    for field in signature.inputs:
+        for array, spec in kinds.arrays(field.kind).specs(states[field.name]).items():
+            columns = _columns(spec.shape) if len(spec.shape) > 1 else None
+            found.append(
+                Feature(f"{field.name}.{array}", spec.dtype, columns, is_code=spec.codes is not None)
+            )
+    return found
 
 
 def encode(
     signature: Signature, states: Mapping[str, Any], columns: Mapping[str, Sequence[Any]]
 ) -> dict[str, Array]:
+    """Return the input arrays by name, as a graph takes them."""
     return {
         f"{field.name}.{array}": values
         for field in signature.inputs
@@ -110,7 +151,8 @@ def encode(
 
 
 def matrix(encoded: Mapping[str, Array], features: Sequence[Feature]) -> NDArray[np.float32]:
-    return np.stack([encoded[feature.name].astype(np.float32) for feature in features], axis=1)
+    """Return the features (n, columns of all arrays): an array (n,) is one column, (n, d) is d of them."""
+    return np.column_stack([encoded[feature.name].astype(np.float32) for feature in features])
 
 
 def table(
@@ -121,11 +163,24 @@ def table(
     features: Sequence[Feature],
 ) -> Table:
     """Return the rows whose truth is known."""
-    field = task.field
-    truth = kinds.arrays(field.kind).encode_truth(
+    targets = _truths(task.field, examples, states)[task.truth]
+    if task.member is not None:
+        targets = targets[:, task.member]
+    known = _known(targets)
+    codes, column = [], 0
+    for feature in features:
+        codes += [column] if feature.is_code else []
+        column += feature.columns or 1
+    return Table(matrix(encoded, features)[known], targets[known], codes)
+
+
+def _truths(field: Field, examples: Examples, states: Mapping[str, Any]) -> dict[str, Array]:
+    return kinds.arrays(field.kind).encode_truth(
         examples.columns[field.name], examples.columns, states[field.name]
     )
-    (targets,) = truth.values()
-    known = ~np.isnan(targets) if field.kind == "number" else targets >= 0
-    classes = [place for place, feature in enumerate(features) if feature.is_class]
-    return Table(matrix(encoded, features)[known], targets[known], classes)
+
+
+def _known(targets: Array) -> NDArray[np.bool_]:
+    """Return which truths are there: a code of −1 is none, and so is NaN."""
+    there: NDArray[np.bool_] = ~np.isnan(targets) if targets.dtype.kind == "f" else targets >= 0
+    return there

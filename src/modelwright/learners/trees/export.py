@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelwright.learners import states as _states
-from modelwright.learners.trees import boosting as _boosting
-from modelwright.learners.trees import columns as _trees_columns
-from modelwright.learners.trees import onnx_graph as _trees_onnx
-from modelwright.learners.trees.columns import booster_text
+from modelwright.learners import states as kind_states
+from modelwright.learners.contract.export import Export
+from modelwright.learners.trees import boosting, columns, onnx_graph
 from modelwright.package.body import Body
 
 
-def export(learned: Path) -> Body:
-    """Return one graph with the trees of all outputs."""
-    signature, states = _states.read(learned)
-    answers = [
-        task.answers(_boosting.dump(booster_text(learned, place)))
-        for place, task in enumerate(_trees_columns.tasks(signature, states))
-    ]
-    graph = _trees_onnx.graph(_trees_columns.features(signature, states), answers)
-    return Body(signature, "once", {"model": graph}, states)
+class TreesExport(Export):
+    """Makes one graph of all boosters."""
 
+    def export(self, learned: Path) -> Body:
+        """Return one graph with the trees of all outputs."""
+        signature, states = kind_states.read(learned)
+        answers, place = [], 0
+        for output in columns.outputs(signature, states):
+            dumps = []
+            for _ in output.tasks:
+                dumps.append(boosting.dump(columns.booster(learned, place).read_text("utf-8")))
+                place += 1
+            answers.append(output.answers(dumps))
+        graph = onnx_graph.graph(columns.features(signature, states), answers)
+        return Body(signature, "once", {"model": graph}, states)
 
-def compress(body: Body) -> Body | None:
-    """Return None: a tree's thresholds are compared as they are."""
-    return None
+    def compress(self, body: Body) -> Body | None:
+        """Return None: a tree's thresholds are compared as they are."""
+        return None

@@ -1,10 +1,10 @@
 """Boosted trees as an ONNX graph that answers what LightGBM answers, to the last bit of float32.
 
-Features are float32 (or int64 for a class index). The graph widens them to float64, compares them with
+Features are float32 (or int64 for a code). The graph widens them to float64, compares them with
 LightGBM's own float64 thresholds and adds float64 leaves, as LightGBM does; only the sum is narrowed to
 float32. Float32 trees would be 0.6 times the size, but 1,000 rounds then drift by 3e-5.
 
-The trees are one `TreeEnsemble` of ai.onnx.ml 5 an output; its set membership is LightGBM's split on classes.
+The trees of an output are one `TreeEnsemble` of ai.onnx.ml 5; its set membership is LightGBM's split on codes.
 `onnxmltools` converts LightGBM too, but to the older `TreeEnsembleRegressor`, where a set becomes a chain of
 nodes and thresholds are float32, and it would bring two more packages.
 """
@@ -29,28 +29,34 @@ _TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of the features: the graph input that it is, (batch,), and whether it counts classes."""
+    """One array of the inputs: a graph input (batch,), one feature, or (batch, columns), as many features.
+
+    is_code: values are codes, split by sets, and not amounts, split by thresholds.
+    """
 
     name: str
     dtype: str
+    columns: int | None = None
+    is_code: bool = False
 
-    @property
-    def is_class(self) -> bool:
-        """Return whether values are class indices, split by sets, and not amounts, split by thresholds."""
-        return self.dtype == "int64"
+
+@dataclass(frozen=True)
+class Forest:
+    """A booster as LightGBM's `dump_model` gives it; `targets`: the column that each tree of a round adds to."""
+
+    dump: Mapping[str, Any]
+    targets: Sequence[int] = (0,)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """One output of the graph and the booster behind it, as LightGBM's `dump_model` gives it.
+    """One output of the graph and the boosters behind it.
 
-    `targets` gives the column of `columns` that each tree of a round adds to. Without `columns` the output is
-    (batch,), else (batch, columns).
+    Without `columns` the output is (batch,), else (batch, columns).
     """
 
     name: str
-    dump: Mapping[str, Any]
-    targets: Sequence[int] = (0,)
+    forests: Sequence[Forest]
     columns: int | None = None
 
 
@@ -63,7 +69,12 @@ def graph(features: Sequence[Feature], answers: Sequence[Answers]) -> bytes:
         helper.make_graph(
             nodes,
             "trees",
-            [helper.make_tensor_value_info(f.name, _TYPES[f.dtype], ["batch"]) for f in features],
+            [
+                helper.make_tensor_value_info(
+                    f.name, _TYPES[f.dtype], ["batch"] if f.columns is None else ["batch", f.columns]
+                )
+                for f in features
+            ],
             [
                 helper.make_tensor_value_info(
                     a.name, TensorProto.FLOAT, ["batch"] if a.columns is None else ["batch", a.columns]
@@ -71,7 +82,9 @@ def graph(features: Sequence[Feature], answers: Sequence[Answers]) -> bytes:
                 for a in answers
             ],
             initializer=[
-                numpy_helper.from_array(np.array([len(features), -1], np.int64), "features_first"),
+                numpy_helper.from_array(
+                    np.array([sum(f.columns or 1 for f in features), -1], np.int64), "features_first"
+                ),
                 numpy_helper.from_array(np.array([-1], np.int64), "flat"),
             ],
         ),
@@ -87,13 +100,23 @@ def graph(features: Sequence[Feature], answers: Sequence[Answers]) -> bytes:
 def _feature_nodes(features: Sequence[Feature]) -> list[onnx.NodeProto]:
     """Return the nodes that lay the inputs side by side as `features`, float64 (batch, features).
 
+    An input (batch, d) is turned to (d, batch) and laid end to end, so that each of its columns is a feature.
     Inputs of one type are joined before they are cast, so that a wide table needs few nodes.
     """
     nodes: list[onnx.NodeProto] = []
     columns: list[str] = []
     for same in _runs(features):
+        flat = []
+        for feature in same:
+            if feature.columns is None:
+                flat.append(feature.name)
+                continue
+            turned = f"{feature.name}.turned"
+            nodes.append(helper.make_node("Transpose", [feature.name], [turned], perm=[1, 0]))
+            nodes.append(helper.make_node("Reshape", [turned, "flat"], [f"{feature.name}.flat"]))
+            flat.append(f"{feature.name}.flat")
         joined, widened = f"joined_{len(columns)}", f"widened_{len(columns)}"
-        nodes.append(helper.make_node("Concat", [f.name for f in same], [joined], axis=0))
+        nodes.append(helper.make_node("Concat", flat, [joined], axis=0))
         nodes.append(helper.make_node("Cast", [joined], [widened], to=TensorProto.DOUBLE))
         columns.append(widened)
     nodes.append(helper.make_node("Concat", columns, ["end_to_end"], axis=0))
@@ -109,8 +132,9 @@ def _runs(features: Sequence[Feature]) -> list[list[Feature]]:
 
 def _answer_nodes(answer: Answers, name: str) -> list[onnx.NodeProto]:
     trees = _Trees()
-    for place, tree in enumerate(answer.dump["tree_info"]):
-        trees.add(tree["tree_structure"], answer.targets[place % len(answer.targets)])
+    for forest in answer.forests:
+        for place, tree in enumerate(forest.dump["tree_info"]):
+            trees.add(tree["tree_structure"], forest.targets[place % len(forest.targets)])
     wide = answer.columns is not None
     nodes = [
         trees.node("features", f"{name}_sums", answer.columns or 1),

@@ -1,30 +1,25 @@
 """What a project file's sections must mean to each other: kinds, requirements, columns, the learner's keys.
 
-Nothing is imported that learns: the keys of a learner's `Options` are read from its source, so that a wrong
-key is named at once and `check` needs no torch. Their values are checked by `plan`.
+Nothing is imported that learns: a learner's options stand in its specification, so that a wrong key or value is
+named at once and `check` needs no torch.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import importlib.util
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TypeGuard
 
-from modelwright import kinds, learners, outcomes
+from modelwright import kinds, outcomes
 from modelwright.core.messages import Problem, ProjectError, did_you_mean
 from modelwright.core.requirements import requirement
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.outputs import outputs
+from modelwright.learners.options import option_problems
 from modelwright.project.declaration import problems as wording
-
-# Keys of `model` that every learner takes; all others are the learner's own.
-COMMON_MODEL_KEYS = frozenset({"learner", "pretrained"})
 
 
 def declared(
@@ -42,7 +37,7 @@ def declared(
     sound = signature if not problems else None  # else a bar would be blamed for a kind that is unknown
     requirements = _requirements(value.get("requirements"), sound, where, problems)
     problems += _allowed_problems(value, requirements, where) if not problems else ()
-    problems += _model_problems(value.get("model"), where)
+    problems += _model_problems(value, where)
     return signature, requirements, problems
 
 
@@ -166,63 +161,11 @@ def _allowed_problems(
             )
 
 
-def _model_problems(model: object, where: wording.Where) -> Iterator[Problem]:
-    """Yield a learner that there is none of, and keys of `model` that the learner (or any) does not take."""
-    if not isinstance(model, Mapping):
-        return
-    learner = model.get("learner")
-    if isinstance(learner, str) and learner not in learners.names():
-        near = did_you_mean(learner, learners.names())
-        yield Problem(
-            "project.unknown-learner",
-            where=where(("model", "learner")),
-            learner=learner,
-            near=near,
-            names=learners.names(),
-        )
-        return
-    candidates = (learner,) if isinstance(learner, str) else learners.names()
-    known = set(COMMON_MODEL_KEYS)
-    for name in candidates:
-        options = option_names(name)
-        if options is None:
-            return
-        known |= options
-    for key in model.keys() - known:
-        near = did_you_mean(key, sorted(known))
-        yield Problem(
-            "project.unknown-option",
-            where=where(("model", key)),
-            key=key,
-            learners=candidates,
-            near=near,
-            known=sorted(known),
-        )
-
-
-def option_names(learner: str) -> frozenset[str] | None:
-    """Return the keys of a learner's `Options`, read from its source; None where the source does not tell.
-
-    Importing a learner imports what it learns with, and `check` should need none of that.
-    """
-    spec = importlib.util.find_spec(f"{learners.__name__}.{learner}")
-    if spec is None or spec.origin is None:
-        return None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    named = [
-        node.value.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        and "Options" in [getattr(target, "id", None) for target in _targets(node)]
-        and isinstance(node.value, ast.Name)
-    ]
-    options = classes.get(named[0]) if named else classes.get("Options")
-    if options is None or [base.id for base in options.bases if isinstance(base, ast.Name)] != ["BaseModel"]:
-        return None
-    fields = [node.target for node in options.body if isinstance(node, ast.AnnAssign)]
-    return frozenset(target.id for target in fields if isinstance(target, ast.Name))
-
-
-def _targets(node: ast.Assign | ast.AnnAssign) -> Sequence[ast.expr]:
-    return node.targets if isinstance(node, ast.Assign) else [node.target]
+def _model_problems(value: Mapping[str, object], where: wording.Where) -> Iterator[Problem]:
+    """Yield a learner that there is none of, and options that no learner takes, or not with these values."""
+    model, plan = value.get("model"), value.get("plan")
+    allowed = plan.get("learners") if isinstance(plan, Mapping) else None
+    if not isinstance(allowed, list) or not all(isinstance(name, str) for name in allowed):
+        allowed = None  # the model has already named it
+    for path, problem in option_problems(model if isinstance(model, Mapping) else {}, allowed):
+        yield problem.at(where(path))

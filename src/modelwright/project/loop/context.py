@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from modelwright import learners
 from modelwright.core.signature import Signature
 from modelwright.engine.manifest import Artifact, Part
 from modelwright.engine.store import Store
-from modelwright.learners.base import Machine
 from modelwright.learners.weights import available
 from modelwright.project.declaration.file import Opened
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
+from modelwright.stages.plan.config import candidates
 from modelwright.stages.plan.machine import machine as this_machine
 from modelwright.storage.formats.data import Counts, read_signature
+from modelwright.storage.formats.plan import Choice, Machine
 from modelwright.storage.state.database import State
 
 
@@ -40,8 +40,14 @@ class Context:
 
     @cached_property
     def pretrained(self) -> Path | None:
-        """Return the folder of the pretrained weights, if there are any; raises ProjectError and MachineError."""
-        return available(self.opened.file.model.pretrained, self.opened.folder)
+        """Return the folder of the pretrained weights, None where no learner needs any or none are installed.
+
+        Raises ProjectError and MachineError.
+        """
+        file = self.opened.file
+        if not learners.needs_pretrained(self.signature, candidates(file.plan, file.model)):
+            return None
+        return available(file.model.pretrained, self.opened.folder)
 
     def champion(self, package: str) -> Part | None:
         """Return the package in production that a candidate is compared with, when a bar refers to it.
@@ -71,17 +77,15 @@ class Context:
         return Counts.read(counts_part(self.made[DATA]).path)
 
     @property
-    def choice(self) -> dict[str, Any]:
+    def choice(self) -> Choice:
         """Return what `plan` sealed."""
-        path = self.part(PLAN, "choice").path / "choice.json"
-        choice: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return choice
+        return Choice.read(self.part(PLAN, "choice").path)
 
     @property
     def planned_for(self) -> OtherMachine | None:
         """Return for which other machine the sealed plan is; None where it fits this one."""
         here = (self.opened.file.learn.threads or self.machine.cores, self.machine.instruction_set)
-        planned = (self.choice["threads"], self.choice["instruction_set"])
+        planned = (self.choice.threads, self.choice.instruction_set)
         return OtherMachine(*planned, *here) if planned != here else None
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel
 
-from modelwright import kinds, outcomes
+from modelwright import kinds, learners, outcomes
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, StateError
 from modelwright.core.signature import Signature
@@ -19,7 +19,6 @@ from modelwright.engine.facts import MACHINE
 from modelwright.engine.manifest import Artifact, Part
 from modelwright.engine.step import Outdated, Step
 from modelwright.kinds.outputs import outputs
-from modelwright.learners import exporting as exports
 from modelwright.project.declaration.file import Opened
 from modelwright.project.loop import places
 from modelwright.project.loop.context import Context, counts_part
@@ -107,7 +106,7 @@ def _plan(context: Context) -> Step:
         # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
         sources=replace(weights, facts=(MACHINE,)),
         code=(
-            *plan_uses(file.plan, file.model),
+            *plan_uses(file.plan, file.model, context.signature),
             *_kinds(context.signature, "value", "column", "arrays"),
         ),
         arguments={
@@ -133,7 +132,7 @@ def _learn(context: Context) -> Step:
             "choice": context.part(PLAN, "choice"),
         },
         code=(
-            f"modelwright.learners.{choice['learner']}",
+            *learners.modules(choice.learner, "spec", "learn"),
             *_kinds(context.signature, "value", "column", "arrays"),
         ),
         arguments={
@@ -161,8 +160,7 @@ def _package(context: Context) -> Step:
             "validation": context.part(DATA, "validation"),
         },
         code=(
-            f"modelwright.learners.{context.choice['learner']}",
-            exports.module(context.choice["learner"]),
+            *learners.modules(context.choice.learner, "spec", "learn", "export"),
             *_kinds(context.signature, "value", "column", "arrays"),
             *_families(context.signature, "gap"),
         ),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from modelwright.core.evidence.verdict import Outcome
 from modelwright.core.messages import Phrase
@@ -17,6 +15,7 @@ from modelwright.project.results.stage_warnings import line, warning_row, warnin
 from modelwright.project.results.table_rows import WarningRow
 from modelwright.stages.plan.warnings import of_bars
 from modelwright.storage import disk
+from modelwright.storage.formats.plan import Forecast
 
 REPORT, CARD = "report.html", "CARD.md"
 
@@ -51,7 +50,7 @@ def run_notes(context: Context, run: Run, warnings: Sequence[WarningRow]) -> Ite
 
 
 def _predicted_and_actual(context: Context) -> Iterator[str]:
-    forecast = _forecast(context)
+    chosen = _forecast(context).chosen
     learned = context.made["learn"].summary
     package = context.made["package"].summary if "package" in context.made else {}
     exact = package.get("taken") != "int8"
@@ -60,16 +59,21 @@ def _predicted_and_actual(context: Context) -> Iterator[str]:
             "note.figure",
             name=name,
             exact=exact,
-            predicted=format_quantity(forecast[key], unit),
+            predicted=format_quantity(predicted, unit),
             actual=format_quantity(actual, unit),
         )
-        for name, key, actual, unit in (
-            ("learning", "seconds", learned.get("seconds"), Unit.SECONDS),
-            ("memory", "memory_bytes", learned.get("memory_bytes"), Unit.BYTES),
-            ("size", "package_bytes" if exact else "compressed_bytes", package.get("size_bytes"), Unit.BYTES),
-            ("request", "latency_s", _latency(context), Unit.SECONDS),
+        for name, predicted, actual, unit in (
+            ("learning", chosen.seconds, learned.get("seconds"), Unit.SECONDS),
+            ("memory", chosen.memory_bytes, learned.get("memory_bytes"), Unit.BYTES),
+            (
+                "size",
+                chosen.package_bytes if exact else chosen.compressed_bytes,
+                package.get("size_bytes"),
+                Unit.BYTES,
+            ),
+            ("request", chosen.latency_s, _latency(context), Unit.SECONDS),
         )
-        if actual is not None and forecast.get(key) is not None
+        if actual is not None and predicted is not None
     ]
     if found:
         yield str(Phrase("note.predicted-and-actual", figures=found))
@@ -80,11 +84,8 @@ def _shown(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
-def _forecast(context: Context) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        (context.part("plan", "forecast").path / "forecast.json").read_text("utf-8")
-    )
-    return found
+def _forecast(context: Context) -> Forecast:
+    return Forecast.read(context.part("plan", "forecast").path)
 
 
 def _latency(context: Context) -> float | None:

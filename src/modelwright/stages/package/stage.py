@@ -7,7 +7,7 @@ report/           package.json: the candidates, what each showed on validation, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,9 +21,7 @@ from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners import exporting as exports
-from modelwright.learners.base import Learner
-from modelwright.learners.exporting import Exporter
+from modelwright.learners.contract.export import Export
 from modelwright.package import folder as packages
 from modelwright.runtime.function import load
 from modelwright.stages.package import accept
@@ -36,6 +34,7 @@ from modelwright.stages.package.candidate import (
 )
 from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
 from modelwright.stages.package.config import PackageConfig
+from modelwright.storage.formats.plan import Choice
 from modelwright.storage.formats.rows import column_names, read_columns
 
 FORMAT = 1
@@ -63,18 +62,15 @@ def package(
     PackageError where it does not. The compressed one is taken when `accept` finds nothing against it.
     Nothing here is timed, so that the same inputs give the same bytes.
     """
-    chosen = json.loads((choice.path / "choice.json").read_text(encoding="utf-8"))
-    learner = learners.get(chosen["learner"])
-    exporter = exports.get(learner.name)
-    trial = _trial(learner, learned, validation, signature, requirements, int(chosen["threads"]))
+    chosen = Choice.read(choice.path)
+    exporter = learners.export(chosen.learner)
+    trial = _trial(chosen, learned, validation, signature, requirements)
     with progress.task("packaging", 2 if config.compress == "none" else 3) as task:
         exact = try_out("exact", exporter.export(learned.path), trial)
         require_sound(exact)
         task.advance(note="exported")
         compressed = (
-            None
-            if config.compress == "none"
-            else _compressed(exporter, chosen["learner"], exact, trial, config)
+            None if config.compress == "none" else _compressed(exporter, chosen.learner, exact, trial, config)
         )
         if compressed is not None:
             task.advance(note=str(compressed.refused or "compressed"))
@@ -83,11 +79,11 @@ def package(
             taken.body,
             out / "package",
             lineage={
-                "learner": chosen["learner"],
-                **({"pretrained": chosen["pretrained"]} if chosen.get("pretrained") else {}),
+                "learner": chosen.learner,
+                **({"pretrained": chosen.pretrained} if chosen.pretrained else {}),
                 **{part.name: part.digest for part in (train, validation, choice, learned)},
             },
-            credits=chosen.get("credits", {}),
+            credits=dict(chosen.credits),
             versions={name: version(name) for name in SERVES},
             threads=trial.threads,
         )
@@ -101,12 +97,11 @@ def package(
 
 
 def _trial(
-    learner: Learner,
+    chosen: Choice,
     learned: Part,
     validation: Part,
     signature: Signature,
     requirements: Sequence[Requirement],
-    threads: int,
 ) -> Trial:
     fields = [field.name for field in (*signature.inputs, *signature.outputs)]
     kept = [name for name in column_names(validation.path) if name not in fields and name != "id"]
@@ -115,8 +110,9 @@ def _trial(
         COMPARED_ROWS,
     )
     facts = _spaced(columns, CHECKED_ROWS)
-    network = learner.predict(learned.path, {field.name: facts[field.name] for field in signature.inputs})
-    return Trial(facts, columns, network, requirements, threads)
+    inputs = {field.name: facts[field.name] for field in signature.inputs}
+    network = learners.learn(chosen.learner).predict(learned.path, inputs)
+    return Trial(facts, columns, network, requirements, chosen.threads)
 
 
 def _spaced(columns: Columns, most: int) -> Columns:
@@ -127,7 +123,7 @@ def _spaced(columns: Columns, most: int) -> Columns:
 
 
 def _compressed(
-    exporter: Exporter, learner: str, exact: Candidate, trial: Trial, config: PackageConfig
+    exporter: Export, learner: str, exact: Candidate, trial: Trial, config: PackageConfig
 ) -> Candidate | None:
     """Return the compressed candidate, refused or not; None where the learner has none.
 
@@ -169,7 +165,7 @@ def _write_report(
     candidates: Sequence[Candidate],
     taken: Candidate,
     why: str,
-    chosen: Mapping[str, Any],
+    chosen: Choice,
     trial: Trial,
 ) -> None:
     report = {
@@ -189,7 +185,7 @@ def _write_report(
             "parity and batches": len(next(iter(trial.facts.values()))),
             "compression": len(next(iter(trial.rows.values()))),
         },
-        "learner": chosen["learner"],
+        "learner": chosen.learner,
     }
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1)

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modelwright import learners
 from modelwright.core.messages import ProjectError
+from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
-from modelwright.learners.base import Training
+from modelwright.learners.contract.training import TrainingKeys
 
 
 class PlanConfig(BaseModel):
@@ -43,16 +44,18 @@ class ModelConfig(BaseModel):
         return dict(self.model_extra or {})
 
 
-class LearnConfig(Training):
+class LearnConfig(TrainingKeys):
     """How to train: the budget, what decides the bits, and the keys that learners share."""
 
-    budget: str = Field("2 min", description="the time that learning may take: `90 s`, `2 min`, `3 h`")
+    budget: str = Field(
+        "2 min", description="the time that learning may take on a quiet machine: `90 s`, `2 min`, `3 h`"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="what every random draw starts from")
     threads: int | None = Field(
         None, ge=1, description="threads that learn; without it, as many as there are cores"
     )
     precision: Literal["float32"] = Field(
-        "float32", description="the type of numbers that learning reckons in"
+        "float32", description="the type of numbers that learning computes in"
     )
 
     @field_validator("budget")
@@ -71,13 +74,23 @@ class LearnConfig(Training):
         """Return the budget in seconds."""
         return parse_quantity(self.budget, Unit.SECONDS)
 
-    @property
-    def training(self) -> Training:
-        """Return the keys that learners share, alone."""
-        return Training(**{name: getattr(self, name) for name in Training.model_fields})
+
+def candidates(config: PlanConfig, model: ModelConfig) -> tuple[str, ...] | None:
+    """Return the names that the project file leaves to choose from, None for every learner that there is."""
+    return (model.learner,) if model.learner is not None else config.learners
 
 
-def uses(config: PlanConfig, model: ModelConfig) -> tuple[str, ...]:
-    """Return the modules of the learners among which `plan` chooses, for the fingerprint of its code."""
-    names = (model.learner,) if model.learner else config.learners or learners.names()
-    return tuple(f"{learners.__name__}.{name}" for name in sorted(set(names) & set(learners.names())))
+def uses(config: PlanConfig, model: ModelConfig, signature: Signature | None = None) -> tuple[str, ...]:
+    """Return the modules of the learners among which `plan` chooses, for the fingerprint of its code.
+
+    Of those that accept the signature, `plan` runs the forecasts; of the others it reads the specification. So a
+    table's plan does not depend on the code of a network. Without a signature, all are taken to accept it.
+    """
+    named = candidates(config, model)
+    asked = [name for name in named or learners.names() if name in learners.names()]
+    accepting = asked if signature is None else learners.accepting(signature, asked)
+    return tuple(
+        module
+        for name in sorted(set(asked))
+        for module in learners.modules(name, "spec", *(("learn",) if name in accepting else ()))
+    )

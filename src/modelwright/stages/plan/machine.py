@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from modelwright.learners.base import Machine
 from modelwright.runtime.machine import ROOT, control_groups, cores, instruction_set, text
+from modelwright.storage.formats.plan import Machine
 
 
 def machine(root: Path = ROOT) -> Machine:

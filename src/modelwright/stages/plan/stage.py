@@ -2,13 +2,13 @@
 
 choice/choice.json        what decides the bits of what is learned; `learn` reads this part alone
 forecast/forecast.json    what it will cost, and how every learner was ranked
+
+Their dataclasses, which read and write them, are in `storage.formats.plan`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,14 @@ from modelwright.core import digest
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import Part
-from modelwright.learners.base import Machine
 from modelwright.learners.weights import credit
 from modelwright.stages.plan import ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
-from modelwright.stages.plan.ranking import StepForecast
+from modelwright.stages.plan.ranking import Weighed
 from modelwright.stages.plan.warnings import compressed_bytes, warnings
 from modelwright.storage.formats.data import DataProfile
+from modelwright.storage.formats.plan import Choice, Forecast, Machine, Ranked
 from modelwright.storage.formats.rows import read_examples
-
-FORMAT = 1
 
 
 def plan(
@@ -48,65 +46,55 @@ def plan(
     able, refused = ranking.sift(signature, config, model, pretrained)
     examples = read_examples(train.path, signature)
     here = replace(machine, cores=learn.threads or machine.cores)
-    forecast = ranking.forecast(able, signature, examples, learn, here, pretrained, progress)
-    chosen = forecast[0]
+    found = ranking.forecast(able, signature, examples, learn, here, pretrained, progress)
     described = DataProfile.read(profile.path)
-    warned = warnings(chosen, learn, described)
-    weights = pretrained if chosen.learner.needs_pretrained else None
-    _write(out / "choice" / "choice.json", _choice(chosen, model, learn, here, weights))
-    _write(
-        out / "forecast" / "forecast.json",
-        {
-            "format": FORMAT,
-            **_costs(chosen),
-            "rows": dict(described.rows),
-            "budget_s": learn.budget_s,
-            "machine": asdict(machine),
-            "ranking": _ranking(forecast, refused),
-            "warnings": list(warned),
-        },
+    weights = pretrained if found[0].spec.needs_pretrained else None
+    _choice(found[0], model, learn, here, weights).write(out / "choice")
+    ranked = tuple(_ranked(one) for one in found)
+    forecast = Forecast(
+        chosen=ranked[0],
+        rows=described.rows,
+        budget_s=learn.budget_s,
+        machine=machine,
+        ranking=ranked,
+        refused=refused,
+        warnings=warnings(found[0], learn, described),
     )
-    return {**_costs(chosen), "warnings": list(warned)}
+    forecast.write(out / "forecast")
+    return {**ranked[0].to_json(), "warnings": [one.to_wire() for one in forecast.warnings]}
 
 
 def _choice(
-    chosen: StepForecast, model: ModelConfig, learn: LearnConfig, machine: Machine, pretrained: Path | None
-) -> dict[str, Any]:
+    chosen: Weighed, model: ModelConfig, learn: LearnConfig, machine: Machine, pretrained: Path | None
+) -> Choice:
     """Return what decides the bits. Weights are known by their content: it is the same wherever they lie."""
-    return {
-        "format": FORMAT,
-        "learner": chosen.learner.name,
-        "credits": dict([credit(model.pretrained, pretrained)]) if pretrained is not None else {},
-        "steps": chosen.forecast.steps,
-        "batch": chosen.forecast.batch,
-        "threads": machine.cores,
-        "precision": learn.precision,
-        "instruction_set": machine.instruction_set,
-        "seed": learn.seed,
-        "options": chosen.options.model_dump(mode="json"),
-        "training": learn.training.model_dump(mode="json", include=set(chosen.learner.takes)),
-        "pretrained": digest.of_folder(pretrained) if pretrained is not None else None,
-    }
+    return Choice(
+        learner=chosen.spec.name,
+        steps=chosen.estimate.steps,
+        batch=chosen.estimate.batch,
+        threads=machine.cores,
+        precision=learn.precision,
+        instruction_set=machine.instruction_set,
+        seed=learn.seed,
+        options=chosen.options.model_dump(mode="json"),
+        training=ranking.training_of(chosen.spec, learn).model_dump(mode="json", exclude_none=True),
+        pretrained=digest.of_folder(pretrained) if pretrained is not None else None,
+        credits=dict([credit(model.pretrained, pretrained)]) if pretrained is not None else {},
+    )
 
 
-def _costs(one: StepForecast) -> dict[str, Any]:
-    return {
-        "learner": one.learner.name,
-        "epochs": one.epochs,
-        **asdict(one.forecast),
-        "compressed_bytes": compressed_bytes(one.learner, one.forecast),
-    }
-
-
-def _ranking(forecast: Sequence[StepForecast], refused: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return every learner with what speaks for or against it, the one that is taken first."""
-    ranked = [{**_costs(one), "accepts": True, "lack": one.lack} for one in forecast]
-    return ranked + [
-        {"learner": name, "accepts": False, "lack": reason} for name, reason in sorted(refused.items())
-    ]
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1, sort_keys=True)
-    path.write_text(text + "\n", encoding="utf-8")
+def _ranked(one: Weighed) -> Ranked:
+    estimate = one.estimate
+    return Ranked(
+        learner=one.spec.name,
+        steps=estimate.steps,
+        batch=estimate.batch,
+        epochs=estimate.epochs,
+        seconds=estimate.seconds,
+        memory_bytes=estimate.memory_bytes,
+        package_bytes=estimate.package_bytes,
+        latency_s=estimate.latency_s,
+        compressed_bytes=compressed_bytes(one.spec, estimate),
+        why=estimate.why,
+        lack=one.lack,
+    )

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from modelwright.core.progress import ProgressTask
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import checkpoint as _checkpoint
-from modelwright.learners.training.encoded_rows import Rows
+from modelwright.learners.training import checkpoint
+from modelwright.learners.training.encoded_rows import EncodedRows
 
 BATCH = 64
 BLOCK = 16  # batches a file; a kill loses at most one block
 
 
-def features(network: Network, rows: Rows, scratch: Path, task: ProgressTask) -> Tensor:
+def features(network: Network, rows: EncodedRows, scratch: Path, task: ProgressTask) -> Tensor:
     """Return the features (n, width) of all rows, reusing the blocks that an earlier run left in `scratch`."""
     network.eval()
     batches = rows.by_length(BATCH)
@@ -24,11 +24,11 @@ def features(network: Network, rows: Rows, scratch: Path, task: ProgressTask) ->
     for begin in range(0, len(batches), BLOCK):
         block = batches[begin : begin + BLOCK]
         path = scratch / f"{begin // BLOCK:06d}.safetensors"
-        kept = _checkpoint.read(path)
+        kept = checkpoint.read(path)
         if kept is None:
             with torch.no_grad():
                 values = torch.cat([network.features(rows.arrays(batch)) for batch in block])
-            _checkpoint.write(path, {"features": values}, {})
+            checkpoint.write(path, {"features": values}, {})
         else:
             values = kept[0]["features"]
         for batch, part in zip(block, torch.split(values, [len(batch) for batch in block]), strict=True):
@@ -37,7 +37,7 @@ def features(network: Network, rows: Rows, scratch: Path, task: ProgressTask) ->
     return found
 
 
-def answers(network: Network, rows: Rows) -> dict[str, Tensor]:
+def answers(network: Network, rows: EncodedRows) -> dict[str, Tensor]:
     """Return each output's array over all rows, answered in batches of like length."""
     network.eval()
     found: dict[str, Tensor] = {}

@@ -1,0 +1,52 @@
+"""What `plan` settles for a learner before it learns: the setup, and the estimate that led to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from modelwright.core.messages import Notice, Phrase
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything beside the data that decides the bits of what is learned. `plan` seals it.
+
+    steps: the learner's own count (optimiser steps, boosting rounds); batch: rows a step; threads: how many
+    learn at once, which decides how sums are rounded, as instruction_set does; options, training: of the
+    specification's `Options` and `Training`; pretrained: a folder with weights, or None.
+    """
+
+    learner: str
+    steps: int
+    batch: int
+    threads: int
+    precision: str
+    instruction_set: str
+    seed: int
+    options: BaseModel
+    training: BaseModel
+    pretrained: Path | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a learner forecasts before it learns, and the choices that follow from the budget.
+
+    steps, batch: as in `Setup`; epochs: how many passes over the training rows the steps are, None where that
+    means nothing; seconds: of learning on a quiet machine; memory_bytes: at the peak of learning;
+    package_bytes, latency_s (of one request): of the exported body before compression; why: what the numbers
+    rest on, in the learner's own words; warnings: what it finds unpromising about these rows.
+    """
+
+    steps: int
+    batch: int
+    epochs: float | None
+    seconds: float
+    memory_bytes: int
+    package_bytes: int
+    latency_s: float
+    why: Phrase
+    warnings: tuple[Notice, ...] = ()

@@ -1,0 +1,110 @@
+"""The facet `spec`: what a learner is, without the framework that it learns with.
+
+`check`, `plan` and the reference read it, so the module imports nothing heavy: no torch, no LightGBM, no
+transformers, no scikit-learn. A small one, complete:
+
+    class Options(BaseModel):
+        model_config = ConfigDict(frozen=True, extra="forbid")
+        neighbours: int = Field(5, ge=1, description="rows that vote")
+
+    class Training(BaseModel):
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class Nearest(Spec):
+        name = "nearest"
+        summary = "the answer of the most similar training rows"
+        inputs, outputs = frozenset({Form.SCALAR, Form.VECTOR}), frozenset({Form.CODE})
+        Options, Training = Options, Training
+        modules = ("sklearn",)
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import ABC
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import ClassVar, final
+
+from pydantic import BaseModel
+
+from modelwright import kinds
+from modelwright.core.messages import Phrase
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.source import Source
+
+
+class Makes(StrEnum):
+    """Names what comes of learning: a body to package, or weights that another learner starts from."""
+
+    BODY = "body"
+    WEIGHTS = "weights"
+
+
+class Spec(ABC):
+    """What a learner accepts, takes and needs. Subclasses set the attributes; all have one file, `spec.py`.
+
+    name: that of the folder; summary: one line for the reference.
+    inputs, outputs: the array forms that it accepts on each side of a signature; needs_input: forms of which
+    at least one input must have one (empty: any input will do).
+    sources: what it can learn from; the first that a project has is given.
+    Options: its own keys of `model:`; Training: the keys of `learn:` that it takes. Both are pydantic models
+    that forbid extra keys and give every field a default, a description and, where there is one, a range.
+    makes: a body, or weights for another learner.
+    extra: the extra of this distribution that brings its libraries; modules: what to look for, to know whether
+    they are there.
+    needs_pretrained: whether it starts from pretrained weights; compresses: whether its exporter has a smaller
+    form of its bodies.
+    rank: of those that accept a signature and fit the budget, `plan` takes the highest; fewest_epochs: passes
+    over the training rows below which `plan` takes another.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    inputs: ClassVar[frozenset[Form]]
+    outputs: ClassVar[frozenset[Form]]
+    needs_input: ClassVar[frozenset[Form]] = frozenset()
+    sources: ClassVar[tuple[Source, ...]] = (Source.ROWS,)
+    Options: ClassVar[type[BaseModel]]
+    Training: ClassVar[type[BaseModel]]
+    makes: ClassVar[Makes] = Makes.BODY
+    extra: ClassVar[str] = "learn"
+    modules: ClassVar[tuple[str, ...]] = ()
+    needs_pretrained: ClassVar[bool] = False
+    compresses: ClassVar[bool] = False
+    rank: ClassVar[int] = 0
+    fewest_epochs: ClassVar[int] = 0
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Return the keys of `learn:` that mean something to this learner."""
+        return tuple(self.Training.model_fields)
+
+    @final
+    def refuses(self, signature: Signature) -> Phrase | None:
+        """Return why this learner cannot learn the signature, or None when it can."""
+        for field in signature.inputs:
+            if kinds.arrays(field.kind).input_form not in self.inputs:
+                return Phrase("learner.input-form", field=str(field), forms=_listed(self.inputs))
+        for field in signature.outputs:
+            if kinds.arrays(field.kind).output_form not in self.outputs:
+                return Phrase("learner.output-form", field=str(field), forms=_listed(self.outputs))
+        forms = {kinds.arrays(field.kind).input_form for field in signature.inputs}
+        if self.needs_input and not forms & self.needs_input:
+            return Phrase("learner.needs-input", forms=_listed(self.needs_input))
+        return None
+
+    @final
+    def lacks(self) -> tuple[str, ...]:
+        """Return the modules that it needs and this machine does not have; nothing is imported."""
+        return tuple(name for name in self.modules if importlib.util.find_spec(name) is None)
+
+
+def fields_of(fields: Iterable[Field], form: Form) -> tuple[Field, ...]:
+    """Return the inputs whose arrays have a form."""
+    return tuple(field for field in fields if kinds.arrays(field.kind).input_form is form)
+
+
+def _listed(forms: frozenset[Form]) -> str:
+    return ", ".join(sorted(form.value for form in forms))

@@ -1,0 +1,47 @@
+"""The keys of `learn:` that learners share, with their ranges. A learner takes some, with defaults of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Key
+
+# The ranges stand here alone; a learner annotates a key that it takes with its type and gives it a default:
+#     learning_rate: LearningRate = Key(0.05, description="shrinkage of each tree")
+Epochs = Annotated[int, Key(ge=1)]
+Batch = Annotated[int, Key(ge=1)]
+LearningRate = Annotated[float, Key(gt=0)]
+WeightDecay = Annotated[float, Key(ge=0)]
+LabelSmoothing = Annotated[float, Key(ge=0, lt=1)]
+Patience = Annotated[int, Key(ge=1)]
+
+
+class TrainingKeys(BaseModel):
+    """How to train: every key that learners share. None leaves the choice to the learner."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Epochs | None = Key(
+        None, description="passes over the training split; without it, the budget decides"
+    )
+    batch: Batch | None = Key(None, description="rows a step; without it, the learner's default")
+    learning_rate: LearningRate | None = Key(
+        None, description="peak learning rate, or shrinkage of trees; without it, the learner's default"
+    )
+    weight_decay: WeightDecay | None = Key(
+        None, description="decoupled weight decay, or L2; without it, the learner's default"
+    )
+    label_smoothing: LabelSmoothing | None = Key(
+        None, description="share of the target spread evenly; without it, the learner's default"
+    )
+    patience: Patience | None = Key(
+        None, description="checkpoints without gain before learning stops; without it, the learner's default"
+    )
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return the keys that the project file gives a value."""
+        return {
+            name: getattr(self, name) for name in TrainingKeys.model_fields if getattr(self, name) is not None
+        }

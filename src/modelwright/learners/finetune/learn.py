@@ -1,0 +1,171 @@
+"""Fine-tuning: a linear probe first, then the whole encoder with it (Kumar et al. 2022, LP-FT)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from modelwright.core.messages import Phrase, Problem, ProjectError
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Signature
+from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
+from modelwright.learners.networks.network import Network
+from modelwright.learners.timing import on_threads
+from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample, trainer
+from modelwright.learners.training.determinism import deterministic
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.recipe import Recipe
+from modelwright.learners.training.sample import Sample
+from modelwright.learners.training.starting_point import starting_point, unread
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.plan import Machine
+
+_HEAD_ITERATIONS, _HEAD_STRENGTHS = 60, (100.0, 30.0, 10.0)  # of the probe that training starts from
+_SPARE = 0.05  # of the budget, for a machine that is busier later
+_FEWEST_EPOCHS = 2  # fewer rarely reach what the learner can do
+
+
+class FinetuneLearn(Learn[Rows]):
+    """Trains a pretrained encoder further, together with its heads."""
+
+    def forecast(
+        self,
+        signature: Signature,
+        data: Rows,
+        options: BaseModel,
+        training: BaseModel,
+        pretrained: Path | None,
+        machine: Machine,
+        budget_s: float,
+    ) -> Estimate:
+        """Time a few steps on batches of every length, and turn the budget into steps."""
+        assert isinstance(options, FinetuneOptions)
+        assert isinstance(training, FinetuneTraining)
+        _require_outputs(signature, options)
+        rows = len(data.train)
+        batch = min(training.batch, max(1, rows))
+        with deterministic(1, seed=0):
+            begin = starting_point(signature, data.train, pretrained, options.pooling, options.max_length)
+            _freeze(begin.network, options)
+            some = Sample.of_examples(signature, begin.states, data.train)
+            latency_s = some.request_s(begin.network)
+            row_s = on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
+            iteration_s = on_threads(head_fits.iteration_s(begin.network, some), machine.cores)
+            one_thread_s = trainer.step_s(
+                begin.network, some.rows, _recipe(options, training), some.batches(batch)
+            )
+            step_s = on_threads(one_thread_s, machine.cores)
+        held_s = row_s * rows * sample.VALIDATION_SHARE
+        before_s = sample.STARTUP_S
+        if options.start == "probe":
+            before_s += row_s * rows + held_s + iteration_s * _HEAD_ITERATIONS * len(_HEAD_STRENGTHS)
+        epoch = trainer.epoch_steps(rows, batch)
+        epoch_s = epoch * step_s + held_s
+        steps = epoch * (training.epochs or options.most_epochs)
+        if training.epochs is None:
+            affordable = (budget_s * (1 - _SPARE) - before_s) / (epoch_s / epoch)
+            steps = int(max(1, min(steps, affordable)))
+        epochs = steps / epoch
+        few = epochs < _FEWEST_EPOCHS and training.epochs is None
+        return Estimate(
+            steps=steps,
+            batch=batch,
+            epochs=epochs,
+            seconds=before_s + steps * step_s + held_s * len(trainer.evaluation_steps(steps, epoch)),
+            memory_bytes=peak_memory_bytes() + 3 * 4 * rows * begin.network.combiner.width,
+            package_bytes=sample.package_bytes(signature, begin.network, begin.states),
+            latency_s=latency_s,
+            why=Phrase(
+                "finetune.why",
+                batch=batch,
+                step_ms=step_s * 1e3,
+                before_s=before_s,
+                steps=steps,
+                epochs=epochs,
+                rows=rows,
+                few=_FEWEST_EPOCHS if few else None,
+            ),
+            warnings=tuple(unread(signature, begin.states, data.train)),
+        )
+
+    def learn(
+        self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
+    ) -> dict[str, Any]:
+        """Fit the heads, train everything, keep what validation likes best, and calibrate on validation."""
+        options, training = setup.options, setup.training
+        assert isinstance(options, FinetuneOptions)
+        assert isinstance(training, FinetuneTraining)
+        _require_outputs(signature, options)
+        with deterministic(setup.threads, setup.seed):
+            begin = starting_point(
+                signature, data.train, setup.pretrained, options.pooling, options.max_length
+            )
+            network = begin.network
+            rows = EncodedRows(signature, begin.states, data.train.columns)
+            held = EncodedRows(signature, begin.states, data.held.columns)
+            if options.start == "probe" and not trainer.has_checkpoint(scratch):
+                head_fits.fit(
+                    network,
+                    rows,
+                    held,
+                    iterations=_HEAD_ITERATIONS,
+                    strengths=_HEAD_STRENGTHS,
+                    smoothing=0.0,
+                    scratch=scratch,
+                    progress=progress,
+                )
+            _freeze(network, options)
+            history = trainer.train(
+                network,
+                rows,
+                held,
+                _recipe(options, training),
+                steps=setup.steps,
+                batch=setup.batch,
+                seed=setup.seed,
+                scratch=scratch,
+                progress=progress,
+            )
+            answers = frozen_features.answers(network, held)
+        states = learned_folder.calibrated(signature, begin.states, network, answers, data.held)
+        learned_folder.write(out, setup.learner, signature, states, network, begin.config)
+        best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
+        return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
+
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> Predicted:
+        """Answer with torch."""
+        return learned_folder.predict(learned, inputs)
+
+
+def _recipe(options: FinetuneOptions, training: FinetuneTraining) -> Recipe:
+    return Recipe(
+        learning_rate=training.learning_rate,
+        head_rate=options.head_rate,
+        layer_decay=options.layer_decay,
+        weight_decay=training.weight_decay,
+        label_smoothing=training.label_smoothing,
+        warmup=options.warmup,
+        dropout=options.dropout,
+        average=options.average,
+        weights=options.weights,
+        patience=training.patience,
+    )
+
+
+def _freeze(network: Network, options: FinetuneOptions) -> None:
+    if options.freeze_words:
+        network.text.words().requires_grad_(requires_grad=False)
+
+
+def _require_outputs(signature: Signature, options: FinetuneOptions) -> None:
+    known = {field.name for field in signature.outputs}
+    if unknown := sorted(set(options.weights) - known):
+        named = ", ".join(f"`{name}`" for name in unknown)
+        raise ProjectError(Problem("model.unknown-output", unknown=named, outputs=", ".join(sorted(known))))

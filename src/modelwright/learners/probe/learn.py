@@ -1,0 +1,102 @@
+"""A linear probe: a pretrained encoder as it is, and linear heads on its features (Alain and Bengio 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from modelwright.core.messages import Phrase
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Signature
+from modelwright.learners import timing
+from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.probe.spec import ProbeOptions, ProbeTraining
+from modelwright.learners.training import frozen_features, head_fits, learned_folder, linear_fit, sample
+from modelwright.learners.training.determinism import deterministic
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.sample import Sample
+from modelwright.learners.training.starting_point import starting_point, unread
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.plan import Machine
+
+_MOST_ITERATIONS, _FEWEST_ITERATIONS = 100, 20  # of L-BFGS, a strength
+
+
+class ProbeLearn(Learn[Rows]):
+    """Fits linear heads on the features of a frozen pretrained encoder."""
+
+    def forecast(
+        self,
+        signature: Signature,
+        data: Rows,
+        options: BaseModel,
+        training: BaseModel,
+        pretrained: Path | None,
+        machine: Machine,
+        budget_s: float,
+    ) -> Estimate:
+        """Time the features of a few batches of every length, and a few iterations."""
+        assert isinstance(options, ProbeOptions)
+        assert isinstance(training, ProbeTraining)
+        rows = len(data.train)
+        with deterministic(1, seed=0):
+            begin = starting_point(signature, data.train, pretrained, options.pooling, options.max_length)
+            some = Sample.of_examples(signature, begin.states, data.train)
+            row_s = timing.on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
+            latency_s = some.request_s(begin.network)
+            iteration_s = timing.on_threads(head_fits.iteration_s(begin.network, some), machine.cores)
+        features_s = row_s * rows * (1 + sample.VALIDATION_SHARE)
+        fits = len(_strengths(training))
+        left = max(0.0, budget_s - sample.STARTUP_S - features_s) / (iteration_s * fits)
+        steps = training.epochs or int(min(_MOST_ITERATIONS, max(_FEWEST_ITERATIONS, left)))
+        return Estimate(
+            steps=steps,
+            batch=frozen_features.BATCH,
+            epochs=float(steps),  # an iteration goes over all rows
+            seconds=sample.STARTUP_S + features_s + steps * fits * iteration_s,
+            memory_bytes=peak_memory_bytes() + 3 * 4 * rows * begin.network.combiner.width,
+            package_bytes=sample.package_bytes(signature, begin.network, begin.states),
+            latency_s=latency_s,
+            why=Phrase(
+                "probe.why", row_ms=row_s * 1e3, rows=rows, features_s=features_s, iterations=steps, fits=fits
+            ),
+            warnings=tuple(unread(signature, begin.states, data.train)),
+        )
+
+    def learn(
+        self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
+    ) -> dict[str, Any]:
+        """Compute the features once, fit every head on them, and calibrate on validation."""
+        options, training = setup.options, setup.training
+        assert isinstance(options, ProbeOptions)
+        assert isinstance(training, ProbeTraining)
+        with deterministic(setup.threads, setup.seed):
+            begin = starting_point(
+                signature, data.train, setup.pretrained, options.pooling, options.max_length
+            )
+            fitted = head_fits.fit(
+                begin.network,
+                EncodedRows(signature, begin.states, data.train.columns),
+                EncodedRows(signature, begin.states, data.held.columns),
+                iterations=setup.steps,
+                strengths=_strengths(training),
+                smoothing=training.label_smoothing,
+                scratch=scratch,
+                progress=progress,
+            )
+        states = learned_folder.calibrated(signature, begin.states, begin.network, fitted.answers, data.held)
+        learned_folder.write(out, setup.learner, signature, states, begin.network, begin.config)
+        return {"history": fitted.history, "chosen": fitted.chosen}
+
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> Predicted:
+        """Answer with torch."""
+        return learned_folder.predict(learned, inputs)
+
+
+def _strengths(training: ProbeTraining) -> tuple[float, ...]:
+    return linear_fit.STRENGTHS if training.weight_decay is None else (training.weight_decay,)

@@ -1,0 +1,38 @@
+"""How a network is trained, and how it fared on validation on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    `learning_rate` is the last layer's; a layer below has `layer_decay` times the rate of the one above (Howard
+    and Ruder 2018, section 3.2). Rates rise linearly over the share `warmup` of the steps and fall linearly to
+    zero. `dropout` falls on the features. `average`: decay of the weights' moving average, which is what is
+    kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss. `patience`: evaluations without gain
+    before learning stops, None for never.
+    """
+
+    learning_rate: float
+    head_rate: float
+    layer_decay: float
+    weight_decay: float
+    label_smoothing: float
+    warmup: float
+    dropout: float
+    average: float
+    weights: Mapping[str, float]
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """How averaged weights fared on validation after `step` steps; sums over outputs, by their weights."""
+
+    step: int
+    wrong: float
+    loss: float

@@ -1,0 +1,81 @@
+"""A sample of the training rows, on which a forecast times what learning does."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from modelwright import kinds
+from modelwright.core.signature import Signature
+from modelwright.learners import timing
+from modelwright.learners.networks.network import Network
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.storage.formats.rows import Examples
+
+STARTUP_S = 10.0  # imports, reading weights, tokenizing, writing what was learned
+VALIDATION_SHARE = 2 / 7  # of the training rows; a forecast does not see validation, and 20/70 is the default
+_SAMPLED_ROWS = 4096  # rows whose lengths stand for all
+_TIMED_BATCHES = 5
+_TIMED_REQUESTS = 9
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Evenly spaced training rows that a forecast times, and batches of them of every length.
+
+    All times are CPU seconds of one thread (see `learners.timing`).
+    """
+
+    rows: EncodedRows
+    of: int  # training rows in all
+
+    @classmethod
+    def of_examples(cls, signature: Signature, states: Mapping[str, Any], train: Examples) -> Sample:
+        """Return a sample of the training split."""
+        every = max(1, len(train) // _SAMPLED_ROWS)
+        columns: Mapping[str, Sequence[Any]] = {
+            field.name: train.columns[field.name][::every]
+            for field in (*signature.inputs, *signature.outputs)
+        }
+        return cls(EncodedRows(signature, states, columns), len(train))
+
+    def batches(self, batch: int) -> list[NDArray[np.int64]]:
+        """Return a few batches that stand for all: their lengths are evenly spaced quantiles."""
+        every = self.rows.by_length(min(batch, len(self.rows)))
+        places = {int((number + 0.5) * len(every) / _TIMED_BATCHES) for number in range(_TIMED_BATCHES)}
+        return [every[place] for place in sorted(places)]
+
+    def row_s(self, network: Network, batch: int) -> float:
+        """Return the seconds of one row's features in batches of like length."""
+        network.eval()
+        batches = self.batches(batch)
+        with torch.no_grad():
+            network.features(self.rows.arrays(batches[len(batches) // 2]))  # the first pass allocates
+            total = sum(timing.least_s(partial(self._features, network, rows)) for rows in batches)
+        return total / sum(map(len, batches))
+
+    def _features(self, network: Network, rows: NDArray[np.int64]) -> None:
+        network.features(self.rows.arrays(rows))
+
+    def request_s(self, network: Network) -> float:
+        """Return the seconds of one request of middling length."""
+        network.eval()
+        middle = np.argsort(self.rows.lengths, kind="stable")[len(self.rows) // 2 :][:1]
+        with torch.no_grad():
+            return statistics.median(
+                timing.least_s(lambda: network(self.rows.arrays(middle)), 1) for _ in range(_TIMED_REQUESTS)
+            )
+
+
+def package_bytes(signature: Signature, network: Network, states: Mapping[str, Any]) -> int:
+    """Return about how many bytes the exported body takes: weights in float32, and the assets of states."""
+    weight_bytes = sum(weight.numel() * weight.element_size() for weight in network.parameters())
+    dumped = (kinds.arrays(field.kind).dump(states[field.name]) for field in signature.inputs)
+    return weight_bytes + sum(len(asset) for one in dumped for asset in one.assets.values())

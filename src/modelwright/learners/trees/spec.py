@@ -1,0 +1,51 @@
+"""Boosted trees: what they accept and take."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Option
+
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.training import Epochs, LearningRate, Patience, WeightDecay
+
+
+class TreesOptions(BaseModel):
+    """The keys of `model:` that boosted trees take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    leaves: int = Option(31, ge=2, le=4096, description="most leaves of a tree")
+    min_rows: int = Option(
+        20, ge=1, description="fewest rows in a leaf, and in a group of classes to split by"
+    )
+    most_rounds: int = Option(1000, ge=1, description="most rounds that a budget is turned into")
+
+
+class TreesTraining(BaseModel):
+    """The keys of `learn:` that boosted trees take, with their defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # A round reads every row once, so an epoch is a round.
+    epochs: Epochs | None = Option(None, description="rounds of boosting; without it, the budget decides")
+    learning_rate: LearningRate = Option(0.05, description="shrinkage of each tree")
+    weight_decay: WeightDecay = Option(0.0, description="L2 of the leaves")
+    patience: Patience = Option(
+        50, description="rounds without a lesser validation loss before boosting stops"
+    )
+
+
+class TreesSpec(Spec):
+    """Gradient-boosted decision trees."""
+
+    name: ClassVar[str] = "trees"
+    summary: ClassVar[str] = "boosted trees on the columns of a table (LightGBM)"
+    inputs: ClassVar[frozenset[Form]] = frozenset({Form.SCALAR, Form.CODE, Form.VECTOR, Form.SET})
+    outputs: ClassVar[frozenset[Form]] = frozenset({Form.SCALAR, Form.CODE, Form.FLAG, Form.SET})
+    Options: ClassVar[type[BaseModel]] = TreesOptions
+    Training: ClassVar[type[BaseModel]] = TreesTraining
+    modules: ClassVar[tuple[str, ...]] = ("lightgbm", "onnx")
+    rank: ClassVar[int] = 1

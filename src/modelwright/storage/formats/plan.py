@@ -1,0 +1,180 @@
+"""What `plan` seals: the choice that decides the bits of what is learned, and the forecast beside it.
+
+choice/choice.json        what `learn` reads; its key depends on this part alone
+forecast/forecast.json    what it will cost, and how every learner was ranked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Self, cast
+
+from pydantic import JsonValue, PlainSerializer, PlainValidator
+
+from modelwright.core.json_types import Json, JsonObject
+from modelwright.core.messages import Notice, Phrase
+from modelwright.storage.formats.document import Document
+
+
+def _phrase(given: object) -> Phrase:
+    return given if isinstance(given, Phrase) else Phrase.from_wire(cast("JsonObject", given))
+
+
+def _notice(given: object) -> Notice:
+    return given if isinstance(given, Notice) else Notice.from_wire(cast("JsonObject", given))
+
+
+def _wire(message: Phrase | Notice) -> dict[str, object]:
+    return dict(message.to_wire())
+
+
+# Messages are sealed as ids and values, and worded where they are read.
+SealedPhrase = Annotated[Phrase, PlainValidator(_phrase), PlainSerializer(_wire)]
+SealedNotice = Annotated[Notice, PlainValidator(_notice), PlainSerializer(_wire)]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a machine offers: cores, memory, and its instruction set (`avx2`, `avx512`, `neon`)."""
+
+    cores: int
+    memory_bytes: int
+    instruction_set: str
+
+
+# -- the choice ------------------------------------------------------------------------------------------------
+
+
+def _choice_with_defaults(content: JsonObject) -> JsonObject:
+    """From format 1, where None left a key to the learner, and which had no credits at first."""
+    training: JsonObject = {
+        name: value for name, value in _object(content["training"]).items() if value is not None
+    }
+    changed: JsonObject = {"training": training, "credits": content.get("credits", {})}
+    return content | changed
+
+
+_CHOICE = Document("choice.json", made_by="plan", number=2, migrations={1: _choice_with_defaults})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What decides the bits of what is learned.
+
+    steps: the learner's own count; batch: rows a step; threads, precision, instruction_set: how sums are
+    rounded; options, training: the learner's own keys of `model:` and `learn:`, defaults included; pretrained:
+    the digest of the weights that it starts from, the same wherever they lie; credits: their name → licence.
+    """
+
+    learner: str
+    steps: int
+    batch: int
+    threads: int
+    precision: str
+    instruction_set: str
+    seed: int
+    options: Mapping[str, JsonValue]
+    training: Mapping[str, JsonValue]
+    pretrained: str | None
+    credits: Mapping[str, str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a part `choice`; raises StateError for what is none of ours."""
+        return _CHOICE.read(folder, cls)
+
+    def write(self, folder: Path) -> None:
+        """Write it into a part `choice`; equal choices give equal bytes."""
+        _CHOICE.write(folder, self)
+
+
+# -- the forecast ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One learner that could have been chosen, and what it would cost.
+
+    steps, batch: as in `Choice`; epochs: passes over the training rows, None where that means nothing;
+    seconds: of learning on a quiet machine; memory_bytes: at the peak; package_bytes, latency_s (of one
+    request): of the exported body; compressed_bytes: of its form in 8 bits, None where it has none; why: what
+    these rest on; lack: why it does not fit into budget and memory.
+    """
+
+    learner: str
+    steps: int
+    batch: int
+    epochs: float | None
+    seconds: float
+    memory_bytes: int
+    package_bytes: int
+    latency_s: float
+    compressed_bytes: int | None
+    why: SealedPhrase
+    lack: SealedPhrase | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the costs as JSON, messages as ids and values."""
+        content: dict[str, Json] = {one.name: getattr(self, one.name) for one in fields(self)}
+        lack = self.lack.to_wire() if self.lack is not None else None
+        return content | {"why": self.why.to_wire(), "lack": lack}
+
+
+def _forecast_in_parts(content: JsonObject) -> JsonObject:
+    """From format 1, where the chosen learner's costs lay flat, refused learners in the ranking, messages as texts."""
+    ranking = [_object(one) for one in cast("list[Json]", content["ranking"])]
+    able = [
+        one | {"why": _text(one["why"]), "lack": _text(one["lack"]) if one.get("lack") else None}
+        for one in ranking
+        if one["accepts"]
+    ]
+    return {
+        "chosen": able[0],
+        "rows": content["rows"],
+        "budget_s": content["budget_s"],
+        "machine": content["machine"],
+        "ranking": cast("Json", able),
+        "refused": {str(one["learner"]): _text(one["lack"]) for one in ranking if not one["accepts"]},
+        "warnings": [_text(one) for one in cast("list[Json]", content["warnings"])],
+    }
+
+
+_FORECAST = Document("forecast.json", made_by="plan", number=2, migrations={1: _forecast_in_parts})
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the chosen learner will cost, and what it was chosen from.
+
+    chosen: the learner that is taken; rows: how many each split holds; budget_s: seconds of learning on a quiet
+    machine; machine: where all was timed; ranking: every learner that accepts the signature, the chosen one
+    first; refused: learner → why it cannot learn it; warnings: what is likely to disappoint.
+    """
+
+    chosen: Ranked
+    rows: Mapping[str, int]
+    budget_s: float
+    machine: Machine
+    ranking: tuple[Ranked, ...]
+    refused: Mapping[str, SealedPhrase]
+    warnings: tuple[SealedNotice, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a part `forecast`; raises StateError for what is none of ours."""
+        return _FORECAST.read(folder, cls)
+
+    def write(self, folder: Path) -> None:
+        """Write it into a part `forecast`."""
+        _FORECAST.write(folder, self)
+
+
+def _object(value: Json) -> JsonObject:
+    return cast("JsonObject", value)
+
+
+def _text(sealed: Json) -> Json:
+    """Return a message that shows a text of format 1 as it was worded then."""
+    return Phrase("plan.earlier-text", text=sealed).to_wire()

@@ -1,0 +1,156 @@
+"""Rows that a learner is tried on, and what it makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from modelwright import kinds, learners
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.arrays import Arrays
+from modelwright.kinds.contract.common import Form
+from modelwright.kinds.contract.samples import Samples
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows, Source
+from modelwright.learners.contract.spec import Spec
+from modelwright.package.body import Body
+from modelwright.storage.formats.plan import Machine
+from modelwright.storage.formats.rows import Examples
+from modelwright.testing.learners import tiny_encoder
+
+MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
+_ROWS, _HELD = 60, 24
+_MOST_STEPS = 4
+_BUDGET_S = 1.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A learner and the signature on which it is tried."""
+
+    learner: str
+    name: str
+    signature: Signature
+
+    def __str__(self) -> str:
+        return f"{self.learner}-{self.name}"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a learner made of a case: its estimate, and two folders learned apart from each other."""
+
+    case: Case
+    validation: Examples
+    estimate: Estimate
+    folder: Path
+    again: Path
+    summary: object
+
+    @property
+    def signature(self) -> Signature:
+        """Return the signature of the case."""
+        return self.case.signature
+
+    @property
+    def spec(self) -> Spec:
+        """Return the learner's specification."""
+        return learners.spec(self.case.learner)
+
+    @property
+    def inputs(self) -> dict[str, list[object]]:
+        """Return the inputs of the validation rows."""
+        return {field.name: list(self.validation.columns[field.name]) for field in self.signature.inputs}
+
+    @cached_property
+    def body(self) -> Body:
+        """Return what is exported from the first folder; an export takes seconds, so once for all checks."""
+        return learners.export(self.case.learner).export(self.folder)
+
+    @cached_property
+    def smaller(self) -> Body | None:
+        """Return the compressed body, where there is one."""
+        return learners.export(self.case.learner).compress(self.body)
+
+
+def cases(learner: str) -> list[Case]:
+    """Return the cases of a learner from rows: the narrowest signature that it takes, and the widest.
+
+    The widest has an input and an output of every kind whose form the learner accepts.
+    """
+    spec = learners.spec(learner)
+    if Source.ROWS not in spec.sources:
+        return []
+    inputs = [Field(f"in_{name}", name) for name in _kinds(spec.inputs, lambda kind: kind.input_form)]
+    outputs = [Field(f"out_{name}", name) for name in _kinds(spec.outputs, lambda kind: kind.output_form)]
+    needed = [one for one in inputs if kinds.arrays(one.kind).input_form in (spec.needs_input or spec.inputs)]
+    assert needed, f"no kind has a form that {learner} needs"
+    assert outputs, f"no kind has a form that {learner} answers"
+    return [
+        Case(learner, "narrow", Signature("f", (needed[0],), (outputs[0],))),
+        Case(learner, "wide", Signature("分派", tuple(inputs), tuple(outputs))),
+    ]
+
+
+def try_out(case: Case, place: Path) -> Tried:
+    """Return what a learner makes of a case, in folders below `place`."""
+    spec, learner = learners.spec(case.learner), learners.learn(case.learner)
+    train, validation = _examples(case.signature, _ROWS), _examples(case.signature, _HELD)
+    options, training = spec.Options(), spec.Training()
+    pretrained = _pretrained(case.signature, place) if spec.needs_pretrained else None
+    estimate = learner.forecast(
+        case.signature, Rows(train), options, training, pretrained, MACHINE, _BUDGET_S
+    )
+    setup = Setup(
+        learner=spec.name,
+        steps=min(estimate.steps, _MOST_STEPS),
+        batch=estimate.batch,
+        threads=MACHINE.cores,
+        precision="float32",
+        instruction_set=MACHINE.instruction_set,
+        seed=0,
+        options=options,
+        training=training,
+        pretrained=pretrained,
+    )
+    summary: object = None
+    folders = [place / "one", place / "two"]
+    for folder in folders:
+        scratch = folder / "scratch"
+        for made in (scratch, folder / "out"):
+            made.mkdir(parents=True)
+        summary = learner.learn(
+            case.signature, Rows(train, validation), setup, folder / "out", scratch, Silent()
+        )
+    return Tried(case, validation, estimate, folders[0] / "out", folders[1] / "out", summary)
+
+
+def _kinds(forms: frozenset[Form], side: Callable[[Arrays[object]], Form | None]) -> Iterator[str]:
+    for name in kinds.names():
+        if side(kinds.arrays(name)) in forms:
+            yield name
+
+
+def _examples(signature: Signature, rows: int) -> Examples:
+    """Return rows of the kinds' samples, every one of them among the first rows, missing values too."""
+    columns: dict[str, list[object]] = {}
+    for place, field in enumerate((*signature.inputs, *signature.outputs)):
+        values = kinds.facet(field.kind, Samples).values()
+        order = np.random.default_rng(place).permutation(len(values))
+        columns[field.name] = [values[order[row % len(values)]] for row in range(rows)]
+    return Examples([f"row-{row}" for row in range(rows)], columns)
+
+
+def _pretrained(signature: Signature, place: Path) -> Path:
+    """Return the folder of a tiny encoder that knows some words of the samples."""
+    words: list[str] = []
+    for field in signature.inputs:
+        if kinds.arrays(field.kind).input_form is Form.TOKENS:
+            values = kinds.facet(field.kind, Samples).values()
+            words += [word.lower() for value in values for word in str(value).split()]
+    return tiny_encoder.save(place / "pretrained", words[:200])
