@@ -13,7 +13,7 @@ from test_loop import declared, statuses, write_rows
 import modelwright
 from modelwright import Project
 from modelwright.core.messages import catalog
-from modelwright.learners.base import Machine
+from modelwright.storage.formats.plan import Machine
 from modelwright.project.loop import context as loop_context
 from modelwright.project.loop import stamped
 from modelwright.runtime import machine

@@ -101,8 +101,8 @@ def _taken_by_another(found: Found, given: Mapping[str, Any], candidates: Sequen
 
 
 def _unknown(key: str, known: Sequence[str], candidates: Sequence[str]) -> Problem:
-    near = did_you_mean(key, known)
     keys = sorted({*known, *COMMON_KEYS})
+    near = did_you_mean(key, keys)
     return Problem("project.unknown-option", key=key, learners=candidates, near=near, known=keys)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from modelwright import kinds, learners
 from modelwright.core import digest
 from modelwright.package.body import Body
+from modelwright.package.content import size_bytes, whole
 from modelwright.package.folder import Package
 from modelwright.runtime.function import Function
 from modelwright.testing.learners.cases import Tried
@@ -93,7 +94,7 @@ def check_keeps_no_pickle_and_no_path(tried: Tried) -> None:
         if path.is_file()
     }
     for body in _bodies(tried):
-        files |= {f"{name}.onnx": graph for name, graph in body.graphs.items()}
+        files |= {f"{name}.onnx": whole(graph) for name, graph in body.graphs.items()}
     places = {str(tried.folder), str(tried.folder.parent), str(Path.home()), sys.prefix} - {"/"}
     for name, content in files.items():
         assert not content.startswith(_PICKLES), f"{name}: a pickle"
@@ -107,7 +108,7 @@ def _bodies(tried: Tried) -> Iterator[Body]:
     if not tried.spec.compresses:
         assert tried.smaller is None
     if tried.smaller is not None:
-        sizes = [sum(map(len, body.graphs.values())) for body in (tried.smaller, tried.body)]
+        sizes = [sum(map(size_bytes, body.graphs.values())) for body in (tried.smaller, tried.body)]
         assert sizes[0] < sizes[1]
         yield tried.smaller
 
