@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from tiny_serving import Releases, linear_body, picky_body, running, sealed, slow_body, text_body
 
+from modelwright.core import plugins
 from modelwright.gateway.server import Server
 
 
@@ -38,3 +40,14 @@ def client(linear: Server) -> Iterator[httpx.Client]:
     """Return an HTTP client of that server."""
     with httpx.Client(base_url=linear.url) as client:
         yield client
+
+
+@pytest.fixture
+def spell(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Install the distribution with the driver `spell` for a test and its child processes; returns its name."""
+    site = str(Path(__file__).parent / "distributions" / "spell")
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([site, *filter(None, [os.environ.get("PYTHONPATH")])]))
+    plugins._members.cache_clear()
+    yield "spell"
+    plugins._members.cache_clear()

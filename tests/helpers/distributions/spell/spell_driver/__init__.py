@@ -1,0 +1,1 @@
+"""A driver of another distribution: it answers in three parts."""
