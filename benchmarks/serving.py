@@ -49,9 +49,9 @@ OURS = """
 import sys
 from pathlib import Path
 from modelwright.core.digest import of_folder
-from modelwright.serve.config import ServeConfig
-from modelwright.serve.gateway import DesiredRelease
-from modelwright.serve.server import serve
+from modelwright.gateway.config import ServeConfig
+from modelwright.gateway.server import serve
+from modelwright.gateway.traffic.releases import DesiredRelease
 
 class One:
     def desired_release(self): return DesiredRelease(1, 1, Path(sys.argv[1]), of_folder(Path(sys.argv[1])))
@@ -66,7 +66,7 @@ import sys
 for folder in sys.argv[4].split(":"):
     sys.path.append(folder)  # behind its own: only what it lacks comes from ours
 import litserve
-from modelwright.serve.function import load
+from modelwright.runtime.function import load
 
 class Api(litserve.LitAPI):
     def setup(self, device): self.function = load(sys.argv[1])
@@ -226,8 +226,9 @@ def in_process(
     function = load(package)
     sealed = read(package)
     from modelwright.runtime import drivers
+    from modelwright.runtime.drivers.contract.driver import Call
 
-    running = drivers.get(sealed.body.driver)(sealed.body.graphs, sealed.threads)
+    running = drivers.open_body(sealed.body, sealed.threads)
     encoded = []
     for row in rows:
         columns = function.rows.columns([function.rows.read(row)])
@@ -241,7 +242,7 @@ def in_process(
             }
         )
     work = {
-        "ONNX Runtime in process, arrays given": lambda i: next(iter(running.run(encoded[i]))),
+        "ONNX Runtime in process, arrays given": lambda i: list(running.run(Call(encoded[i], {}))),
         "modelwright.load in process": lambda i: function.predict([rows[i]]),
     }
     figures = {}

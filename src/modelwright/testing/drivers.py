@@ -5,11 +5,10 @@ The body that they open comes from the driver's facet `samples`.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
 
 from modelwright.core.messages import PackageError
 from modelwright.package.folder import Package, read, write
@@ -60,8 +59,9 @@ def check_a_row_is_answered_alone_as_among_others(name: str) -> None:
         (alone,) = function.answer({name: [column[row]] for name, column in columns.items()})
         for output, answer in expected.items():
             assert alone[output].value == answer.value
-            known = answer.confidence, alone[output].confidence
-            assert known == (None, None) or np.isclose(*known, atol=1e-5)
+            one, other = answer.confidence, alone[output].confidence
+            assert (one is None) == (other is None)
+            assert one is None or other is None or math.isclose(one, other, abs_tol=1e-5)
 
 
 def check_a_call_that_is_closed_harms_no_other(name: str) -> None:
