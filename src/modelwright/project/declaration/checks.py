@@ -58,7 +58,7 @@ def _built(function: Mapping[str, object]) -> Signature | None:
         return None
     if inputs == "*":  # the data says; until then a stand-in lets the rest be checked
         stand_in = "input" + "_" * max(map(len, outputs), default=0)
-        return dataclasses.replace(Signature.build(name, {stand_in: "text"}, outputs), inputs=())
+        return dataclasses.replace(Signature.build(name, {stand_in: "any"}, outputs), inputs=())
     return Signature.build(name, inputs, outputs) if _is_texts(inputs) else None
 
 
