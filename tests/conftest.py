@@ -16,7 +16,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 settings.register_profile("developer", deadline=None, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "developer")
+# Under mutmut every test runs many times over.
+settings.register_profile("mutants", settings.get_profile("ci"), max_examples=20)
+named = "mutants" if "MUTANT_UNDER_TEST" in os.environ else "ci" if os.environ.get("CI") else "developer"
+settings.load_profile(named)
 
 pytest_plugins = ["serving_fixtures"]
 GOLD = Path(__file__).parent / "gold"
