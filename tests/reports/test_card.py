@@ -11,19 +11,16 @@ from requirement_texts import parse
 
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import judge
-from modelwright.core.messages import PackageError
+from modelwright.core.messages import Notice, Phrase, StateError
 from modelwright.core.signature import Signature
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
 from modelwright.storage.formats import evidence as evidences
 from modelwright.storage.formats.evidence import (
     Baseline,
-    ClassDetails,
-    Confidence,
     Details,
     Evidence,
-    Mistake,
-    NumberDetails,
+    OutputDetails,
     read_details,
     read_evidence,
 )
@@ -43,13 +40,12 @@ def cost(metric, value, low, high, n, method):
 
 
 EVIDENCE = Evidence(
-    format=1,
     signature=SIGNATURE,
     purpose="Send each question to the team that can answer it, 并且 say how long | it takes.",
     package="ab" * 32,
     test="cd" * 32,
     champion=None,
-    look=2,
+    evaluation=2,
     confidence=0.95,
     measurements=(
         share("accuracy", 460, 500),
@@ -63,25 +59,44 @@ EVIDENCE = Evidence(
         cost("size", 23_500_000.0, 23_500_000.0, 23_500_000.0, 1, "exact"),
     ),
     baselines=(
-        Baseline("linear model", "logistic regression on words", "domain", (share("accuracy", 400, 500),)),
+        Baseline(
+            "linear model",
+            Phrase("evidence.sentence", text="logistic regression on words"),
+            "domain",
+            (share("accuracy", 400, 500),),
+        ),
     ),
-    warnings=("One class has few rows.",),
+    warnings=(Notice("evidence.sentence", text="One class has few rows."),),
 )
 DETAILS = Details(
     rows={"train": 4000, "validation": 400, "test": 500},
-    classes=(
-        ClassDetails(
-            output="domain",
-            classes=("medicare", "<script>alert(1)</script>", "=annuities|*"),
-            train_rows=(2400, 1440, 160),
-            test_rows=(300, 180, 20),
-            confusion=((0, 0, 290), (0, 1, 10), (1, 1, 160), (1, 3, 20), (2, 0, 10), (2, 2, 10)),
-            reliability=(Confidence(0.7, 0.72, 0.66, 0.78, 250), Confidence(0.98, 0.97, 0.94, 0.99, 250)),
-            mistakes=(Mistake("r-1", {"question": "=1+1 <img src=x>"}, "medicare", "=annuities|*", 0.91),),
-            unknown=3,
+    outputs=(
+        OutputDetails(
+            "domain",
+            "classes",
+            {
+                "classes": ["medicare", "<script>alert(1)</script>", "=annuities|*"],
+                "train_rows": [2400, 1440, 160],
+                "test_rows": [300, 180, 20],
+                "confusion": [[0, 0, 290], [0, 1, 10], [1, 1, 160], [1, 3, 20], [2, 0, 10], [2, 2, 10]],
+                "reliability": [
+                    {"confidence": 0.7, "accuracy": 0.72, "low": 0.66, "high": 0.78, "n": 250},
+                    {"confidence": 0.98, "accuracy": 0.97, "low": 0.94, "high": 0.99, "n": 250},
+                ],
+                "mistakes": [
+                    {
+                        "id": "r-1",
+                        "inputs": {"question": "=1+1 <img src=x>"},
+                        "truth": "medicare",
+                        "answer": "=annuities|*",
+                        "confidence": 0.91,
+                    }
+                ],
+                "unknown": 3,
+            },
         ),
+        OutputDetails("hours", "numbers", {"truth": [1.0, 2.0], "predicted": [1.5, 2.5], "mistakes": []}),
     ),
-    numbers=(NumberDetails("hours", (1.0, 2.0), (1.5, 2.5), ()),),
     latencies_s=(0.010, 0.011, 0.012, 0.0125),
     made={"made from: learner": "probe", "version of numpy": "2.0"},
 )
@@ -127,42 +142,70 @@ def test_the_report_escapes_names_and_texts():
 @pytest.mark.parametrize("classes", [2, 77, 300])
 def test_the_report_shows_any_number_of_classes(classes):
     names = tuple(f"class-{place}" for place in range(classes))
-    details = replace(
-        DETAILS.classes[0],
-        classes=names,
-        train_rows=(9,) * classes,
-        test_rows=(9,) * classes,
-        confusion=tuple((place, (place * 7) % classes, 9) for place in range(classes)),
-    )
+    findings = DETAILS.outputs[0].findings | {
+        "classes": list(names),
+        "train_rows": [9] * classes,
+        "test_rows": [9] * classes,
+        "confusion": [[place, (place * 7) % classes, 9] for place in range(classes)],
+    }
     measured = tuple(share("recall", 5, 9, of=name) for name in names)
     page = render_report(
         replace(EVIDENCE, measurements=measured, baselines=()),
-        replace(DETAILS, classes=(details,), numbers=()),
+        replace(DETAILS, outputs=(OutputDetails("domain", "classes", findings),)),
     )
     assert f"All {classes} classes as a table" in page
     assert ("of 300 classes with the most mistakes" in page) == (classes == 300)
 
 
 def test_evidence_and_details_come_back_as_they_were_written(tmp_path):
-    evidences.write(EVIDENCE, tmp_path / "evidence" / evidences.EVIDENCE)
-    evidences.write(DETAILS, tmp_path / "report" / evidences.DETAILS)
+    evidences.write_evidence(EVIDENCE, tmp_path / "evidence")
+    evidences.write_details(DETAILS, tmp_path / "report")
     assert read_evidence(tmp_path / "evidence") == EVIDENCE
     assert read_details(tmp_path / "report") == DETAILS
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [("nothing", "evidence.unreadable"), (None, "evidence.unreadable"), ('"format": 9', "evidence.format")],
+    [("nothing", "format.unreadable"), (None, "format.unreadable"), ('"format": 9', "format.newer")],
 )
 def test_what_is_no_evidence_is_refused(tmp_path, text, problem):
     path = tmp_path / evidences.EVIDENCE
-    evidences.write(EVIDENCE, path)
+    evidences.write_evidence(EVIDENCE, tmp_path)
     if text is None:
         path.unlink()
     elif text.startswith('"format"'):
-        path.write_text(path.read_text(encoding="utf-8").replace('"format": 1', text), encoding="utf-8")
+        path.write_text(path.read_text(encoding="utf-8").replace('"format": 2', text), encoding="utf-8")
     else:
         path.write_text(text)
-    with pytest.raises(PackageError) as caught:
+    with pytest.raises(StateError) as caught:
         read_evidence(tmp_path)
     assert caught.value.problems[0].id == problem
+
+
+OLD = Path(__file__).parent / "evidence_format_1"  # as the version before families sealed it
+
+
+def test_what_an_earlier_version_sealed_is_read_and_shown():
+    evidence, details = read_evidence(OLD), read_details(OLD)
+    assert evidence.evaluation == 2
+    assert [str(one.describes) for one in evidence.baselines] == ["logistic regression on words"]
+    assert [one.found for one in evidence.warnings] == ["One class has few rows."]
+    assert evidence == EVIDENCE
+    assert [(one.output, one.family) for one in details.outputs] == [
+        ("domain", "classes"),
+        ("hours", "numbers"),
+    ]
+    assert (details.load, details.rows) == (None, DETAILS.rows)
+    assert details == DETAILS
+    found = judge(REQUIREMENTS, evidence.measurements, phases={Phase.TEST, Phase.PACKAGE})
+    assert render_card(evidence, details, found) == card()
+    assert render_report(evidence, details) == render_report(EVIDENCE, DETAILS)
+
+
+def test_the_load_of_an_earlier_version_is_a_rate(tmp_path):
+    text = (OLD / evidences.DETAILS).read_text(encoding="utf-8")
+    assert "one request at a time" in text
+    (tmp_path / evidences.DETAILS).write_text(
+        text.replace("one request at a time", "50 /s, arriving at random"), encoding="utf-8"
+    )
+    assert read_details(tmp_path).load == "50 /s"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelwright.outcomes.contract.blocks import CurvePoint
 from modelwright.reports import charts, svg
-from modelwright.storage.formats.evidence import Confidence
 
 EVIL = '<script>alert("1")</script>&'
 FINITE = st.floats(-1e6, 1e6)
@@ -33,11 +33,11 @@ def texts(root):
 
 
 @pytest.mark.parametrize("count", [2, 16, 17, 77])
-def test_a_confusion_map_has_a_cell_for_every_pair_that_occurs(count):
+def test_a_confusion_matrix_has_a_cell_for_every_pair_that_occurs(count):
     counts = np.diag(np.full(count, 9))
     counts[0, 1] = 3
     names = [EVIL, *(f"意图 {place}" for place in range(1, count))]
-    root = drawn(charts.confusion(names, counts, "confusion"))
+    root = drawn(charts.confusion(names, names, counts, "confusion"))
     cells = [rect for rect in root.iter("rect") if rect.get("class") in {"right", "wrong"}]
     assert len(cells) == count + 1
     (wrong,) = [cell for cell in cells if cell.get("class") == "wrong"]
@@ -45,8 +45,10 @@ def test_a_confusion_map_has_a_cell_for_every_pair_that_occurs(count):
     assert ("9" in texts(root)) == (count <= 16)
 
 
-def test_a_confusion_map_shows_abstentions_in_a_column_of_their_own():
-    root = drawn(charts.confusion(["a", "b"], np.array([[5, 0, 2], [0, 4, 0]]), "confusion"))
+def test_a_confusion_matrix_shows_abstentions_in_a_column_of_their_own():
+    root = drawn(
+        charts.confusion(["a", "b"], ["a", "b", "(abstained)"], np.array([[5, 0, 2], [0, 4, 0]]), "confusion")
+    )
     assert "(abstained)" in texts(root)
 
 
@@ -62,7 +64,7 @@ def test_bars_keep_any_name_as_text(rows):
 
 
 def test_a_reliability_diagram_begins_below_its_lowest_point():
-    bins = [Confidence(0.62, 0.55, 0.45, 0.66, 90), Confidence(0.97, 0.98, 0.95, 1.0, 90)]
+    bins = [CurvePoint(0.62, 0.55, 0.45, 0.66, 90), CurvePoint(0.97, 0.98, 0.95, 1.0, 90)]
     root = drawn(charts.reliability(bins, "reliability"))
     assert "0.4" in texts(root)
     assert "0.3" not in texts(root)

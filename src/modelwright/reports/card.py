@@ -12,13 +12,13 @@ from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.signature import Signature
-from modelwright.core.units import Unit
+from modelwright.outcomes.contract.blocks import Cell, Table
 from modelwright.reports import phrases as wording
 from modelwright.reports.phrases import markdown
-from modelwright.storage.formats.evidence import ClassDetails, Details, Evidence, NumberDetails
+from modelwright.reports.sections import drawing, of_output
+from modelwright.storage.formats.evidence import Details, Evidence, OutputDetails
 
 TEMPLATES = Path(__file__).parent / "templates"
-WORST = 10
 USES = {
     "train": "learning",
     "validation": "choices: checkpoint, temperature, compression",
@@ -49,15 +49,12 @@ def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict
             {"name": name, "rows": wording.count(n), "use": USES.get(name, "")}
             for name, n in details.rows.items()
         ],
-        outputs=[
-            *(_output(evidence, found) for found in details.classes),
-            *(_output(evidence, found) for found in details.numbers),
-        ],
+        outputs=[_output(evidence, found) for found in details.outputs],
         package_metrics=[_row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
-        load=details.load,
+        load=wording.load(details.load),
         limits=_limits(evidence),
         confidence=f"{evidence.confidence:g}",
-        look=evidence.look,
+        evaluation=evidence.evaluation,
     )
     return text.strip() + "\n"
 
@@ -85,26 +82,45 @@ def _row(measurement: Measurement) -> dict[str, str]:
     }
 
 
-def _output(evidence: Evidence, details: ClassDetails | NumberDetails) -> dict[str, Any]:
-    mine = [m for m in evidence.measurements if m.phase is Phase.TEST and m.subject.output == details.output]
+def _output(evidence: Evidence, details: OutputDetails) -> dict[str, Any]:
+    mine = of_output(evidence, details.output)
     plain = [m for m in mine if m.subject.of is None]
     first = next((m for m in plain if m.subject.where is None and m.value is not None), None)
+    drawn = drawing(evidence, details)
     return {
         "name": markdown(details.output),
-        "lead": f"One of {len(details.classes)} classes."
-        if isinstance(details, ClassDetails)
-        else "A number.",
+        "lead": drawn.card_lead,
         "metrics": [_row(m) for m in plain],
         "metric": markdown(first.subject.metric) if first else "",
         "baselines": _baselines(evidence, details.output, first) if first else [],
-        "worst": _worst(details, mine) if isinstance(details, ClassDetails) else [],
+        "tables": [_table(table) for table in drawn.card],
     }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "title": table.title,
+        "headings": table.headings,
+        "rows": [[_cell(value) for value in row] for row in table.rows],
+    }
+
+
+def _cell(value: Cell) -> str:
+    match value:
+        case None:
+            return wording.DASH
+        case Measurement():
+            return wording.with_interval(value, outcomes.metrics().any(value.subject.metric).unit)
+        case int():
+            return wording.count(value)
+        case _:
+            return markdown(value)
 
 
 def _baselines(evidence: Evidence, output: str, first: Measurement) -> list[dict[str, str]]:
     unit = outcomes.metrics().any(first.subject.metric).unit
     rows = [
-        (markdown(baseline.name), m, markdown(baseline.describes))
+        (markdown(baseline.name), m, markdown(str(baseline.describes)))
         for baseline in evidence.baselines
         if baseline.output == output
         for m in baseline.measurements
@@ -116,28 +132,6 @@ def _baselines(evidence: Evidence, output: str, first: Measurement) -> list[dict
     ] if rows else []  # fmt: skip
 
 
-def _worst(details: ClassDetails, mine: Sequence[Measurement]) -> list[dict[str, str]]:
-    places = {name: place for place, name in enumerate(details.classes)}
-    recalls = [
-        m
-        for m in mine
-        if m.subject.metric == "recall"
-        and m.subject.of in places
-        and m.subject.where is None
-        and m.value is not None
-    ]
-    recalls.sort(key=lambda m: (m.value, m.subject.of))
-    return [
-        {
-            "name": markdown(m.subject.of or ""),
-            "recall": wording.with_interval(m, Unit.FRACTION),
-            "test": wording.count(details.test_rows[places[m.subject.of or ""]]),
-            "train": wording.count(details.train_rows[places[m.subject.of or ""]]),
-        }
-        for m in recalls[:WORST]
-    ]
-
-
 def _limits(evidence: Evidence) -> list[str]:
     general = "Groups of people, places or times that no slice names were not measured apart."
-    return [*map(markdown, evidence.warnings), general]
+    return [*(markdown(wording.notice(one)) for one in evidence.warnings), general]

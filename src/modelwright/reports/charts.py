@@ -15,6 +15,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from modelwright.outcomes.contract.blocks import CurvePoint
 from modelwright.reports.svg import (
     FONT_PX,
     SMALL_PX,
@@ -28,10 +29,9 @@ from modelwright.reports.svg import (
     vertical,
     write,
 )
-from modelwright.storage.formats.evidence import Confidence
 
-SCATTER_POINTS = 2000
-_NAMED_CELLS = 16  # up to this many classes each cell of a confusion map shows its count
+_POINTS = 2000
+_NAMED_CELLS = 16  # up to this many classes each cell of a confusion matrix shows its count
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def bars(rows: Sequence[Bar], label: str, *, scaled: bool = True) -> Markup:
     return markup(root)
 
 
-def reliability(bins: Sequence[Confidence], label: str) -> Markup:
+def reliability(bins: Sequence[CurvePoint], label: str) -> Markup:
     """Draw how often answers of each confidence were right; on the diagonal, confidence means what it says.
 
     Both axes end at 1 and begin at the tenth below the lowest of what is drawn.
@@ -126,16 +126,19 @@ def reliability(bins: Sequence[Confidence], label: str) -> Markup:
     return markup(root)
 
 
-def confusion(classes: Sequence[str], counts: NDArray[np.int64], label: str) -> Markup:
-    """Draw a confusion map: rows are the truth, columns the answer, shade the share of the row.
+def confusion(
+    classes: Sequence[str], answers: Sequence[str], counts: NDArray[np.int64], label: str
+) -> Markup:
+    """Draw a confusion matrix: rows are the truth, columns the answer, shade the share of the row.
 
-    counts: (C, C), or (C, C + 1) where the last column counts abstentions. The shade is the square root of
-    the share, so that a few wrong answers are seen beside many right ones. Readable up to about 80 classes.
+    counts: (classes, answers), where the first answers are the classes and further ones none of them. The shade
+    is the square root of the share, so that a few wrong answers are seen beside many right ones. Readable up to
+    about 80 classes.
     """
     total_rows, total_columns = counts.shape
     cell = min(max(640.0 / total_columns, 11.5), 52.0)
     size = min(FONT_PX, cell - 1.5)
-    names = [*classes, *(["(abstained)"] if total_columns > len(classes) else [])]
+    names = list(answers)
     gutter = min(max(text_width(name, size) for name in names) + 12, 190.0)
     slanted = cell > 1.6 * size  # closer together, slanted names would overlap
     angle, left, top = (-55, gutter + 16, gutter * 0.82 + 18) if slanted else (-90, gutter + 16, gutter + 18)
@@ -228,7 +231,7 @@ def histogram(
 def scatter(truth: NDArray[np.float64], predicted: NDArray[np.float64], label: str) -> Markup:
     """Draw answers against truths; at most 2,000 points, evenly spaced over the rows."""
     size, left, top = 320.0, 62.0, 10.0
-    keep = np.linspace(0, len(truth) - 1, min(len(truth), SCATTER_POINTS)).astype(np.int64)
+    keep = np.linspace(0, len(truth) - 1, min(len(truth), _POINTS)).astype(np.int64)
     truth, predicted = truth[keep], predicted[keep]
     finite = np.isfinite(truth) & np.isfinite(predicted)
     truth, predicted = truth[finite], predicted[finite]

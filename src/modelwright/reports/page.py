@@ -21,7 +21,7 @@ from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.units import Unit
 from modelwright.reports import charts
 from modelwright.reports import phrases as wording
-from modelwright.reports.sections import SHORT_DIGEST, class_section, number_section, row
+from modelwright.reports.sections import SHORT_DIGEST, row, section
 from modelwright.storage.formats.evidence import Details, Evidence
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,6 +37,7 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    outputs = [section(evidence, found) for found in details.outputs]
     page = environment.get_template(
         "report.html.j2"
     ).render(
@@ -45,18 +46,15 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         version=importlib.metadata.version("modelwright"),
         evidence_note="" if verdicts else "; verdicts are added where the requirements are judged",
-        warnings=evidence.warnings,
+        warnings=[wording.notice(one) for one in evidence.warnings],
         facts=_facts(evidence, details),
         counts=_counts(verdicts),
         judged=[_judged(verdict) for verdict in verdicts],
         champion=(evidence.champion or "")[:SHORT_DIGEST],
         differences=[row(m) for m in evidence.differences],
-        outputs=[
-            *(class_section(evidence, found) for found in details.classes),
-            *(number_section(evidence, found) for found in details.numbers),
-        ],
-        inputs=_inputs(details),
-        load=details.load,
+        outputs=outputs,
+        inputs=_inputs(outputs),
+        load=wording.load(details.load),
         package_metrics=[row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
         **_latency(details),
         methods=_methods(evidence),
@@ -71,7 +69,7 @@ def _facts(evidence: Evidence, details: Details) -> list[tuple[str, str]]:
         ("package", evidence.package[:SHORT_DIGEST]),
         ("test set", evidence.test[:SHORT_DIGEST]),
         ("rows", rows),
-        ("packages judged on this test set", str(evidence.look)),
+        ("packages evaluated on this test set", str(evidence.evaluation)),
         ("confidence of intervals", f"{evidence.confidence:g}"),
     ]
 
@@ -127,14 +125,21 @@ def _latency(details: Details) -> dict[str, Any]:
     return {
         "latency": charts.histogram(samples, marks, shown, "how latency spreads"),
         "latency_note": f"Time from request to answer of {wording.count(len(samples))} requests, "
-        f"{details.load}.",
+        f"{wording.load(details.load)}.",
     }
 
 
-def _inputs(details: Details) -> list[str]:
-    found = [m for d in details.classes for m in d.mistakes]
-    found += [m for d in details.numbers for m in d.mistakes]
-    return list(found[0].inputs) if found else []
+def _inputs(outputs: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the names of the inputs, as the first mistake shows them."""
+    mistakes = (
+        row
+        for one in outputs
+        for block in one["blocks"]
+        if block["sort"] == "mistakes"
+        for row in block["rows"]
+    )
+    first = next(mistakes, None)
+    return [] if first is None else list(first["inputs"])
 
 
 def _methods(evidence: Evidence) -> list[tuple[str, str]]:
@@ -144,9 +149,9 @@ def _methods(evidence: Evidence) -> list[tuple[str, str]]:
         *(m for b in evidence.baselines for m in b.measurements),
     ]
     names = sorted({m.method for m in every})
-    looks = (
-        f"Intervals ask for confidence {evidence.confidence:g}. This is package number {evidence.look} "
-        "judged on this test set; the k-th takes a share 6/(π²k²) of the permitted error, so its intervals on test "
-        "rows are wider, and judging again and again cannot wear the test set out."
+    confidence = (
+        f"Intervals ask for confidence {evidence.confidence:g}. This is package number {evidence.evaluation} "
+        "evaluated on this test set; the k-th takes a share 6/(π²k²) of the permitted error, so its intervals on test "
+        "rows are wider, and evaluating again and again cannot wear the test set out."
     )
-    return [("confidence", looks), *((name, wording.method(name)) for name in names)]
+    return [("confidence", confidence), *((name, wording.method(name)) for name in names)]

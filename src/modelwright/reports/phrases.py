@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.messages import Notice
 from modelwright.core.units import Unit, format_quantity
 
 DASH = "–"
@@ -56,6 +57,18 @@ def with_interval(measurement: Measurement, unit: Unit) -> str:
     return (
         f"{figure(measurement.value, unit)}{'' if shown == DASH else ' ' + shown}, n = {count(measurement.n)}"
     )
+
+
+def load(rate: str | None) -> str:
+    """Say how requests arrived: at a rate (`50 /s`), or one at a time."""
+    return "one request at a time" if rate is None else f"{rate}, arriving at random"
+
+
+def notice(warning: Notice) -> str:
+    """Return a warning as a sentence, with its next step where it has one."""
+    step = f": {warning.next_step}" if warning.next_step else ""
+    text = f"{warning.found}{step}"
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def count(number: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from modelwright import outcomes as families
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.messages import Phrase
 from modelwright.core.signature import Signature
 from modelwright.kinds.outputs import family
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
@@ -99,50 +100,16 @@ def test_there_is_no_linear_baseline_for_what_has_no_plain_features():
     assert baselines.linear(signature, signature.outputs[0], train, train, reference, 10) is None
 
 
-def test_confusions_count_every_known_row_and_abstentions():
-    found = findings.confusion(outcomes([0, 0, 1, -1], [0, 1, -1, 1], [0.9] * 4))
-    assert found == ((0, 0, 1), (0, 1, 1), (1, 2, 1))
-
-
-def test_reliability_holds_groups_of_equal_size_in_order_of_confidence():
-    draw = np.random.default_rng(0)
-    sure = draw.uniform(0.5, 1, 1000)
-    truth = np.where(draw.random(1000) < sure, 0, 1)
-    groups = findings.reliability(outcomes(truth, np.zeros(1000, dtype=int), sure), 0.95)
-    assert [group.n for group in groups] == [100] * 10
-    assert [g.confidence for g in groups] == sorted(g.confidence for g in groups)
-    assert sum(group.low <= group.confidence <= group.high for group in groups) >= 8
-
-
-def test_the_most_confident_mistakes_come_first():
-    found = findings.of_classes(
-        "team",
-        outcomes([0, 1, 1, -1], [1, 0, 1, 0], [0.7, 0.95, 0.99, 0.8]),
-        ["car", "health"],
-        ["a", "b", "c", "d"],
-        {"question": ["one", "t" * 400, "three", None]},
-        ["car", "health", "health", "boat"],
-        confidence=0.95,
-        mistakes=2,
-    )
-    assert [mistake.id for mistake in found.mistakes] == ["b", "d"]
-    assert found.mistakes[0].inputs["question"] == "t" * 300 + "…"
-    assert found.mistakes[1].inputs["question"] == ""
-    assert found.mistakes[1].truth == "boat"
-    assert found.unknown == 1
-    assert found.test_rows == (1, 2)
-
-
-def test_the_numbers_farthest_off_come_first():
-    found = findings.of_numbers(
-        "cost",
-        NumberOutcomes(np.array([1.0, 2.0, np.nan, 4.0]), np.array([1.1, 5.0, 1.0, 3.0])),
-        ["a", "b", "c", "d"],
-        {"size": [1.0, 2.0, 3.0, 4.0]},
-        mistakes=2,
-    )
-    assert [mistake.id for mistake in found.mistakes] == ["b", "d"]
-    assert found.truth == (1.0, 2.0, 4.0)
+def test_rows_are_shown_by_their_kinds():
+    signature = Signature.parse("f(question: text, size: number) -> team: category")
+    test = {"question": ["t" * 400, None], "size": [1.5, None], "team": ["car", None]}
+    rows = findings.rows_of_output(signature, signature.outputs[0], test, ["a", "b"], ["car", None, "car"])
+    assert rows.inputs(0)["question"].endswith("t…")
+    assert len(rows.inputs(0)["question"]) <= 301
+    assert rows.inputs(0)["size"] == "1.5"
+    assert rows.inputs(1) == {"question": "", "size": ""}
+    assert [rows.truth(0), rows.truth(1)] == ["car", None]
+    assert dict(rows.train_labels) == {"car": 2}
 
 
 @pytest.mark.parametrize(
@@ -160,6 +127,6 @@ def test_a_baseline_that_is_not_beaten_is_told_from_one_that_is_better(metric, o
     def seen(value, low, high):
         return Measurement(Subject(metric, "y"), Phase.TEST, value, low, high, 500, "exact")
 
-    baseline = Baseline("linear", "a line", "y", (seen(*theirs),))
-    told = list(findings._against_baselines([seen(*ours)], [baseline]))
-    assert told == [] if says is None else says in told[0]
+    baseline = Baseline("linear", Phrase("evidence.sentence", text="a line"), "y", (seen(*theirs),))
+    found = [notice.found for notice in findings.against_baselines([seen(*ours)], [baseline])]
+    assert found == [] if says is None else says in found[0]

@@ -152,7 +152,7 @@ def package(tmp_path_factory):
 
 def run(package, splits, out, **changed):
     arguments = {
-        "signature": SIGNATURE, "requirements": REQUIREMENTS, "config": CONFIG, "confidence": 0.95, "look": 1,
+        "signature": SIGNATURE, "requirements": REQUIREMENTS, "config": CONFIG, "confidence": 0.95, "evaluation": 1,
         "champion": None, "load": None, "purpose": "把问题分派给 <团队>.",
     }  # fmt: skip
     return evaluate(package, **splits, **{**arguments, **changed}, out=out, progress=Silent())
@@ -221,7 +221,7 @@ def test_the_slice_is_of_its_rows_alone(made, splits):
 
 
 def test_a_later_look_at_the_same_rows_has_wider_intervals(made, package, splits, tmp_path):
-    run(package, splits, tmp_path, look=3, config=QUICK)
+    run(package, splits, tmp_path, evaluation=3, config=QUICK)
     first, third = (read_evidence(folder / "evidence").measurements for folder in (made[0], tmp_path))
     one, two = value(first, "accuracy", "team"), value(third, "accuracy", "team")
     assert one.value == two.value

@@ -214,7 +214,7 @@ def _evaluate(context: Context) -> Step:
             "requirements": context.opened.requirements,
             "config": file.evaluate,
             "confidence": file.confidence,
-            "look": number,
+            "evaluation": number,
             "champion": champion,
             "load": file.scenario.load,
             "purpose": file.purpose,

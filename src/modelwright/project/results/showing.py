@@ -52,7 +52,7 @@ def _show_version(context: Context, store: Store, number: int) -> ShowReport:
         (_fact("package"), version.package_digest),
         (_fact("evidence"), version.evidence_digest),
         (_fact("made"), str(version.created_at)),
-        (_fact("evaluation"), str(evidence.look)),
+        (_fact("evaluation"), str(evidence.evaluation)),
     ]
     for one in evidence.measurements:
         if one.subject.of is None and one.value is not None:
@@ -63,7 +63,7 @@ def _show_version(context: Context, store: Store, number: int) -> ShowReport:
     data = {
         "package": version.package_digest,
         "evidence": version.evidence_digest,
-        "evaluation": evidence.look,
+        "evaluation": evidence.evaluation,
     }
     try:
         path = str(sealed.package_folder(store, version))

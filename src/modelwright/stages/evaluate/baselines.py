@@ -76,4 +76,4 @@ def _baseline(
     found = tuple(
         measure(one, answered.metric(one), outcomes, confidence) for one in measuring.plain_subjects(field)
     )
-    return Baseline(name, str(says), field.name, found)
+    return Baseline(name, says, field.name, found)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from modelwright.core.evidence.measure import difference, measure_difference
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
-from modelwright.core.messages import PackageError
+from modelwright.core.messages import Notice, PackageError
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.package import folder as packages
@@ -34,7 +34,7 @@ def differences(
     ours: Answered,
     requirements: Sequence[Requirement],
     confidence: float,
-) -> tuple[list[Measurement], str | None]:
+) -> tuple[list[Measurement], Notice | None]:
     """Return paired differences on test rows, ours less the champion's, and why there are none, if so.
 
     They cover each output's metrics as a whole and what a relative bar asks for. Where the champion cannot
@@ -47,10 +47,7 @@ def differences(
         aligned = {name: answered.outcomes[name].aligned(to=mine) for name, mine in ours.outcomes.items()}
     except (PackageError, KeyError, ValueError) as error:
         nothing = [_nothing(subject, len(measuring.rows_of(subject, ours)), confidence) for subject in asked]
-        return (
-            nothing,
-            f"The version in production cannot answer these rows, so there is no comparison: {error}",
-        )
+        return nothing, Notice("evaluate.champion-cannot-answer", why=str(error))
     theirs = replace(ours, outcomes=aligned)
     return [
         measure_difference(

@@ -12,21 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from modelwright import kinds
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.evidence.verdict import evaluation_confidence
-from modelwright.core.messages import DataError, PackageError, Problem
+from modelwright.core.messages import DataError, Notice, PackageError, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.engine.store import Part
-from modelwright.outcomes.classes.outcomes import ClassOutcomes
-from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+from modelwright.kinds.contract.column import Column
 from modelwright.package import folder as packages
 from modelwright.package.folder import Package
 from modelwright.reports.card import render_card
@@ -37,7 +37,7 @@ from modelwright.stages.evaluate import champion as champions
 from modelwright.stages.evaluate.champion import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.stages.evaluate.measuring import Answered, Columns
-from modelwright.storage.formats.evidence import DETAILS, EVIDENCE, FORMAT, OUTCOMES, Details, Evidence, write
+from modelwright.storage.formats.evidence import OUTCOMES, Details, Evidence, write_details, write_evidence
 from modelwright.storage.formats.rows import ID, column_names, read_columns
 
 TIMED_ROWS = 500  # test rows, evenly spaced, that requests are made of
@@ -62,7 +62,7 @@ def evaluate(
     requirements: Sequence[Requirement],
     config: EvaluateConfig,
     confidence: float,
-    look: int,
+    evaluation: int,
     champion: Champion | None,
     load: str | None,
     purpose: str | None,
@@ -71,13 +71,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Write evidence and report into `out` and return a summary; raises PackageError for a damaged package.
 
-    Of the requirements only what they measure matters, not their bars. `look` counts the packages judged on
-    this test set, this one included; `load` is the rate at which latency is measured (`50 /s`).
+    Of the requirements only what they measure matters, not their bars. `evaluation` counts the packages that
+    were evaluated on this test set, this one included; `load` is the rate at which latency is measured (`50 /s`).
     """
     read = packages.read(package.path)
     _require_signature(read, signature)
     rows = _read(signature, train, validation, test)
-    at = evaluation_confidence(confidence, look)
+    at = evaluation_confidence(confidence, evaluation)
     with progress.task("evaluating", 4) as task:
         answered = measuring.answer(read, signature, rows.test)
         wanted = [*measuring.subjects(signature, answered.outcomes), *measuring.of_requirements(requirements)]
@@ -104,37 +104,31 @@ def evaluate(
         task.advance(note="baselines learned")
     details = _details(read, signature, rows, answered, ran, load, config, confidence)
     evidence = Evidence(
-        format=FORMAT,
         signature=str(signature),
         purpose=purpose,
         package=package.digest,
         test=test.digest,
         champion=champion.digest if champion is not None else None,
-        look=look,
+        evaluation=evaluation,
         confidence=confidence,
         measurements=(*shown, *costs),
         differences=tuple(compared),
         baselines=simple,
-        warnings=tuple(findings.warnings(details, shown, simple, warning)),
+        warnings=tuple(findings.notices(details.outputs, shown, simple, warning)),
     )
     _write(out, evidence, details, rows, answered)
     return {
         "rows": len(rows.ids),
-        "look": look,
+        "evaluation": evaluation,
         "measurements": {str(m.subject): m.value for m in (*shown, *costs) if m.subject.of is None},
-        "warnings": list(evidence.warnings),
+        "warnings": [notice.to_wire() for notice in evidence.warnings],
     }
 
 
 def _require_signature(package: Package, signature: Signature) -> None:
     if str(package.body.signature) != str(signature):
         raise PackageError(
-            Problem(
-                "evaluate.other-signature",
-                rule=f"the package has the signature of the project, {signature}",
-                found=str(package.body.signature),
-                next_step="make the package again: `modelwright package`",
-            )
+            Problem("evaluate.other-signature", package=str(package.body.signature), project=str(signature))
         )
 
 
@@ -143,14 +137,7 @@ def _read(signature: Signature, train: Part, validation: Part, test: Part) -> _R
     columns = read_columns(test.path, column_names(test.path), fields)
     ids = columns.pop(ID)
     if not ids:
-        raise DataError(
-            Problem(
-                "evaluate.no-rows",
-                rule="the test split holds rows",
-                found="none",
-                next_step="name test data in `data.test`, or give it a share in `data.split`",
-            )
-        )
+        raise DataError(Problem("evaluate.no-rows"))
     learned = read_columns(train.path, [field.name for field in fields], fields)
     counts = {
         "train": len(learned[fields[0].name]),
@@ -173,7 +160,7 @@ def _compared(
     answered: Answered,
     requirements: Sequence[Requirement],
     confidence: float,
-) -> tuple[list[Measurement], str | None]:
+) -> tuple[list[Measurement], Notice | None]:
     if champion is None:
         return [], None
     return champions.differences(champion, signature, answered, requirements, confidence)
@@ -189,24 +176,13 @@ def _details(
     config: EvaluateConfig,
     confidence: float,
 ) -> Details:
-    inputs = {field.name: rows.test[field.name] for field in signature.inputs}
-    classes, numbers = [], []
-    for name, found in answered.outcomes.items():
-        if isinstance(found, NumberOutcomes):
-            numbers.append(findings.of_numbers(name, found, rows.ids, inputs, mistakes=config.errors))
-        else:
-            classes.append(
-                findings.of_classes(
-                    name, cast("ClassOutcomes", found), rows.train[name], rows.ids, inputs, rows.test[name],
-                    confidence=confidence, mistakes=config.errors,
-                )
-            )  # fmt: skip
     return Details(
         rows=rows.counts,
-        classes=tuple(classes),
-        numbers=tuple(numbers),
+        outputs=findings.of_outputs(
+            signature, answered, rows.train, rows.ids, confidence=confidence, most_mistakes=config.errors
+        ),
         latencies_s=tuple(sorted(ran.latency_s)),
-        load=f"{load}, arriving at random" if load else "one request at a time",
+        load=load,
         made={
             **{f"made from: {name}": value for name, value in package.lineage.items()},
             **{f"holds {name}": f"licence: {licence}" for name, licence in package.credits.items()},
@@ -217,20 +193,30 @@ def _details(
 
 
 def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answered: Answered) -> None:
-    write(evidence, out / "evidence" / EVIDENCE)
-    _outcomes_frame(rows, answered).write_parquet(out / "evidence" / OUTCOMES, compression="zstd")
-    write(details, out / "report" / DETAILS)
+    write_evidence(evidence, out / "evidence")
+    _outcomes_frame(rows, answered.signature, answered).write_parquet(
+        out / "evidence" / OUTCOMES, compression="zstd"
+    )
+    write_details(details, out / "report")
     (out / "report" / "report.html").write_text(render_report(evidence, details), encoding="utf-8")
     (out / "report" / "CARD.md").write_text(render_card(evidence, details), encoding="utf-8")
 
 
-def _outcomes_frame(rows: _Rows, answered: Answered) -> pl.DataFrame:
+def _outcomes_frame(rows: _Rows, signature: Signature, answered: Answered) -> pl.DataFrame:
     """Return for each test row `id`, then by output its truth and what its family keeps (`Outcomes.columns`)."""
     columns = [pl.Series(ID, rows.ids, dtype=pl.String)]
     for name, found in answered.outcomes.items():
-        columns.append(pl.Series(f"{name}.truth", rows.test[name], strict=False))
+        columns.append(_truths(signature, name, rows))
         columns += [_series(f"{name}.{column}", values) for column, values in found.columns().items()]
     return pl.DataFrame(columns)
+
+
+def _truths(signature: Signature, output: str, rows: _Rows) -> pl.Series:
+    """Return the truths of an output as its kind stores them."""
+    kind = next(field.kind for field in signature.outputs if field.name == output)
+    column = kinds.facet(kind, Column)
+    stored = [None if value is None else column.store(value) for value in rows.test[output]]
+    return pl.Series(f"{output}.truth", stored, dtype=column.dtype(), strict=False)
 
 
 def _series(name: str, values: Any) -> pl.Series:

@@ -1,5 +1,9 @@
 """What `evaluate` seals: measurements as evidence, and the details that its report draws.
 
+evidence/evidence.json      measurements, differences, baselines, warnings
+evidence/outcomes.parquet   of each test row: id, and by output its truth and what its family keeps
+report/details.json         what the report draws beside the evidence
+
 Evidence holds no verdict: a verdict is a pure function of evidence and requirements, so that a bar may move
 without measuring again.
 """
@@ -9,17 +13,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PlainSerializer, PlainValidator
 
 from modelwright.core.evidence.measurement import Measurement
-from modelwright.core.messages import PackageError, Problem
+from modelwright.core.json_types import Json, JsonObject
+from modelwright.core.messages import Notice, Phrase
+from modelwright.storage.formats.document import Document
 
-FORMAT = 1
 EVIDENCE = "evidence.json"
 DETAILS = "details.json"
 OUTCOMES = "outcomes.parquet"
+
+SealedNotice = Annotated[
+    Notice,
+    PlainValidator(lambda wire: wire if isinstance(wire, Notice) else Notice.from_wire(wire)),
+    PlainSerializer(lambda notice: notice.to_wire()),
+]
+SealedPhrase = Annotated[
+    Phrase,
+    PlainValidator(lambda wire: wire if isinstance(wire, Phrase) else Phrase.from_wire(wire)),
+    PlainSerializer(lambda phrase: phrase.to_wire()),
+]
 
 
 @dataclass(frozen=True)
@@ -27,7 +43,7 @@ class Baseline:
     """How a simple rule does on the same test rows; `describes` says in a sentence what it is."""
 
     name: str
-    describes: str
+    describes: SealedPhrase
     output: str
     measurements: tuple[Measurement, ...]
 
@@ -37,129 +53,104 @@ class Evidence:
     """Everything measured on one package. Digests are SHA-256 in hex.
 
     `confidence` is what the project asks for; each test measurement carries the stricter confidence that the
-    `look`-th judgement on this test set needs. `differences` are paired, this package less the champion.
+    evaluation of that number on this test set needs. `differences` are paired, this package less the champion.
     """
 
-    format: int
     signature: str
     purpose: str | None
     package: str
     test: str
     champion: str | None
-    look: int
+    evaluation: int
     confidence: float
     measurements: tuple[Measurement, ...]
     differences: tuple[Measurement, ...] = ()
     baselines: tuple[Baseline, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[SealedNotice, ...] = ()
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One wrong answer: the row's id, its inputs as text by name, truth, answer and confidence."""
-
-    id: str
-    inputs: Mapping[str, str]
-    truth: str
-    answer: str
-    confidence: float | None
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """Answers of similar confidence: their mean confidence, the share that was right with its interval, n."""
-
-    confidence: float
-    accuracy: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True)
-class ClassDetails:
-    """What the report draws of an output with classes.
-
-    `confusion` holds (truth, answer, count) by position in `classes`; an answer of len(classes) is an
-    abstention. `train_rows` and `test_rows` count the rows of each class.
-    """
+class OutputDetails:
+    """What the report draws of one output: `findings` are those of the facet `section` of its family."""
 
     output: str
-    classes: tuple[str, ...]
-    train_rows: tuple[int, ...]
-    test_rows: tuple[int, ...]
-    confusion: tuple[tuple[int, int, int], ...]
-    reliability: tuple[Confidence, ...]
-    mistakes: tuple[Mistake, ...]
-    unknown: int  # test rows whose true class training never showed
-
-
-@dataclass(frozen=True)
-class NumberDetails:
-    """What the report draws of a numeric output: at most 2,000 truths and answers, and the worst rows."""
-
-    output: str
-    truth: tuple[float, ...]
-    predicted: tuple[float, ...]
-    mistakes: tuple[Mistake, ...]
+    family: str
+    findings: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Details:
     """What the report shows beside the evidence. `rows` counts rows by split; latencies are sorted.
 
-    `made` says how the package was made (from its manifest): words that the model card lists by name.
+    `load`: the rate at which requests arrived (`50 /s`), None: one at a time. `made` says how the package was
+    made (from its manifest): words that the model card lists by name.
     """
 
     rows: Mapping[str, int]
-    classes: tuple[ClassDetails, ...] = ()
-    numbers: tuple[NumberDetails, ...] = ()
+    outputs: tuple[OutputDetails, ...] = ()
     latencies_s: tuple[float, ...] = ()
-    load: str = "one request at a time"
+    load: str | None = None
     made: Mapping[str, str] = field(default_factory=dict)
 
 
-Read = TypeVar("Read", Evidence, Details)
+# -- what the format before held -------------------------------------------------------------------------------
 
 
-def write(value: Evidence | Details, path: Path) -> None:
-    """Write evidence or details as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(TypeAdapter(type(value)).dump_json(value, indent=1) + b"\n")
+def _sentence(text: Json) -> Json:
+    """Return a sentence that was sealed in English as the message that says it."""
+    return cast("Json", Phrase("evidence.sentence", text=str(text)).to_wire())
+
+
+def _numbered_evaluations(content: JsonObject) -> JsonObject:
+    """From format 1, where the evaluation's number was `look`, and warnings and baselines were sentences."""
+    changed = {name: value for name, value in content.items() if name != "look"}
+    baselines = cast("list[JsonObject]", content.get("baselines", []))
+    warnings = cast("list[Json]", content.get("warnings", []))
+    return changed | {
+        "evaluation": content["look"],
+        "baselines": [one | {"describes": _sentence(one["describes"])} for one in baselines],
+        "warnings": [_sentence(one) for one in warnings],
+    }
+
+
+_ONE_AT_A_TIME = "one request at a time"
+
+
+def _by_family(content: JsonObject) -> JsonObject:
+    """From format 1, where details named two sorts of outputs, and the load was a sentence."""
+    outputs: list[Json] = []
+    families = ("classes", "numbers")  # all that there were
+    for family in families:
+        for one in cast("list[JsonObject]", content.get(family, [])):
+            findings: Json = {name: value for name, value in one.items() if name != "output"}
+            outputs.append({"output": one["output"], "family": family, "findings": findings})
+    load = str(content.get("load", _ONE_AT_A_TIME))
+    kept = {name: value for name, value in content.items() if name not in families}
+    return kept | {
+        "outputs": outputs,
+        "load": None if load == _ONE_AT_A_TIME else load.removesuffix(", arriving at random"),
+    }
+
+
+_EVIDENCE = Document(EVIDENCE, made_by="evaluate", number=2, migrations={1: _numbered_evaluations})
+_DETAILS = Document(DETAILS, made_by="evaluate", number=2, migrations={1: _by_family}, unnumbered=1)
+
+
+def write_evidence(evidence: Evidence, folder: Path) -> None:
+    """Write evidence into a folder `evidence`."""
+    _EVIDENCE.write(folder, evidence)
 
 
 def read_evidence(folder: Path) -> Evidence:
-    """Read the evidence in a sealed folder `evidence`; raises PackageError for what is none of ours."""
-    evidence = _read(Evidence, folder / EVIDENCE)
-    if evidence.format != FORMAT:
-        raise PackageError(
-            Problem(
-                "evidence.format",
-                rule=f"evidence has format {FORMAT}",
-                found=f"format {evidence.format}",
-                next_step="evaluate the package again: `modelwright evaluate`",
-                where=str(folder / EVIDENCE),
-            )
-        )
-    return evidence
+    """Read the evidence in a sealed folder `evidence`; raises StateError for what is none of ours."""
+    return _EVIDENCE.read(folder, Evidence)
+
+
+def write_details(details: Details, folder: Path) -> None:
+    """Write details into a folder `report`."""
+    _DETAILS.write(folder, details)
 
 
 def read_details(folder: Path) -> Details:
-    """Read the details in a sealed folder `report`; raises PackageError for what are no details of ours."""
-    return _read(Details, folder / DETAILS)
-
-
-def _read(of: type[Read], path: Path) -> Read:
-    try:
-        found: Read = TypeAdapter(of).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise PackageError(
-            Problem(
-                "evidence.unreadable",
-                rule="evidence is what `evaluate` sealed",
-                found=str(error).splitlines()[0],
-                next_step="evaluate the package again: `modelwright evaluate`",
-                where=str(path),
-            )
-        ) from None
-    return found
+    """Read the details in a sealed folder `report`; raises StateError for what are no details of ours."""
+    return _DETAILS.read(folder, Details)

@@ -1,0 +1,248 @@
+"""What a report shows of outputs with classes: recalls, confusions, confidence and mistakes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from modelwright.core.evidence.intervals import proportion
+from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.json_types import JsonObject
+from modelwright.core.messages import Notice
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.contract.blocks import (
+    Bars,
+    Block,
+    Cell,
+    Curve,
+    CurvePoint,
+    Matrix,
+    Mistake,
+    Mistakes,
+    Table,
+)
+from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows
+
+GROUPS = 10  # of answers by confidence
+SHOWN_BARS = 25  # classes drawn; the table below them holds all
+SHOWN_PAIRS = 15
+SHOWN_IN_CARD = 10
+MATRIX_CLASSES = 80  # a confusion matrix of more cannot be read
+METRICS = ("precision", "recall", "f1")
+ABSTAINED = "(abstained)"
+
+
+@dataclass(frozen=True)
+class ClassFindings:
+    """What is sealed of an output with classes.
+
+    `confusion` holds (truth, answer, count) by position in `classes`; an answer of len(classes) is an abstention.
+    `train_rows`, `test_rows` count the rows of each class; `unknown` those of a class that training never showed.
+    """
+
+    classes: tuple[str, ...]
+    train_rows: tuple[int, ...]
+    test_rows: tuple[int, ...]
+    confusion: tuple[tuple[int, int, int], ...]
+    reliability: tuple[CurvePoint, ...]
+    mistakes: tuple[Mistake, ...]
+    unknown: int
+
+
+_SEALED = TypeAdapter(ClassFindings)
+
+
+@final
+class ClassSection(Section[ClassOutcomes]):
+    """Recalls of all classes, the confusion matrix, the reliability curve, the most confident mistakes."""
+
+    def findings(
+        self, outcomes: ClassOutcomes, rows: TestRows, *, confidence: float, most_mistakes: int
+    ) -> JsonObject:
+        """Return the findings of n test rows."""
+        known = outcomes.truth >= 0
+        found: JsonObject = _SEALED.dump_python(
+            ClassFindings(
+                classes=outcomes.classes,
+                train_rows=tuple(rows.train_labels.get(name, 0) for name in outcomes.classes),
+                test_rows=tuple(np.bincount(outcomes.truth[known], minlength=len(outcomes.classes)).tolist()),
+                confusion=confusion(outcomes),
+                reliability=reliability(outcomes, confidence),
+                mistakes=_mistakes(outcomes, rows, most_mistakes),
+                unknown=sum(rows.truth(row) is not None for row in np.flatnonzero(~known).tolist()),
+            ),
+            mode="json",
+        )
+        return found
+
+    def draw(self, output: str, findings: JsonObject, measured: Sequence[Measurement]) -> Drawn:
+        """Return the section."""
+        found = _SEALED.validate_python(findings)
+        blocks: list[Block] = [*_bars(found, measured)]
+        if found.confusion:
+            blocks.append(_matrix(found))
+        if found.reliability:
+            error = [m for m in measured if m.subject.metric == "calibration_error" and not m.subject.where]
+            blocks.append(_curve(found, error[0] if error else None))
+        if found.mistakes:
+            blocks.append(Mistakes("Most confident mistakes", found.mistakes, sure=True))
+        return Drawn(
+            _lead(found), tuple(blocks), f"One of {len(found.classes)} classes.", _worst(found, measured)
+        )
+
+    def notices(self, output: str, findings: JsonObject) -> Iterator[Notice]:
+        """Yield classes with few test rows, and rows of classes that training never showed."""
+        found = _SEALED.validate_python(findings)
+        yield from few_rows(output, found.classes, found.test_rows)
+        if found.unknown:
+            yield Notice("evaluate.unknown-classes", column=output, count=found.unknown)
+
+
+# -- findings ----------------------------------------------------------------------------------------------
+
+
+def confusion(outcomes: ClassOutcomes) -> tuple[tuple[int, int, int], ...]:
+    """Return (truth, answer, count) for every pair that occurs; an abstention is answer len(classes)."""
+    known = outcomes.truth >= 0
+    answers = np.where(outcomes.predicted < 0, len(outcomes.classes), outcomes.predicted)[known]
+    pairs = Counter(zip(outcomes.truth[known].tolist(), answers.tolist(), strict=True))
+    return tuple((truth, answer, count) for (truth, answer), count in sorted(pairs.items()))
+
+
+def reliability(outcomes: ClassOutcomes, confidence: float) -> tuple[CurvePoint, ...]:
+    """Return how often answers were right, in up to ten groups of equally many answers of similar confidence.
+
+    Groups of equal size (Nixon et al. 2019, Measuring Calibration in Deep Learning, section 3) keep every
+    interval about equally wide, where equal steps of confidence would leave most groups nearly empty.
+    """
+    answered = (outcomes.truth >= 0) & (outcomes.predicted >= 0)
+    if not answered.any():
+        return ()
+    sure = outcomes.probabilities[answered].max(axis=1)
+    right = outcomes.predicted[answered] == outcomes.truth[answered]
+    order = np.argsort(sure, kind="stable")
+    found = []
+    for rows in np.array_split(order, min(GROUPS, len(order))):
+        low, high = proportion(int(right[rows].sum()), len(rows), confidence)
+        point = (float(sure[rows].mean()), float(right[rows].mean()), float(low), float(high))
+        found.append(CurvePoint(*point, len(rows)))
+    return tuple(found)
+
+
+def _mistakes(outcomes: ClassOutcomes, rows: TestRows, most: int) -> tuple[Mistake, ...]:
+    wrong = np.flatnonzero((outcomes.predicted >= 0) & (outcomes.predicted != outcomes.truth))
+    wrong = np.array([row for row in wrong.tolist() if rows.truth(row) is not None], dtype=np.int64)
+    sure: NDArray[np.float64] = outcomes.probabilities.max(axis=1) if len(outcomes) else np.zeros(0)
+    first = wrong[np.argsort(-sure[wrong], kind="stable")[:most]]
+    return tuple(
+        rows.mistake(row, outcomes.classes[outcomes.predicted[row]], float(sure[row]))
+        for row in first.tolist()
+    )
+
+
+# -- the drawing -------------------------------------------------------------------------------------------
+
+
+def _lead(found: ClassFindings) -> str:
+    more = f", {found.unknown:,} more one that training never showed" if found.unknown else ""
+    return f"{len(found.classes)} classes; {sum(found.test_rows):,} test rows have a known class{more}"
+
+
+def _recalls(measured: Sequence[Measurement]) -> list[tuple[str, Measurement]]:
+    """Return the recall of every class that has one, lowest first."""
+    of = by_label(measured)
+    known = [(name, found["recall"]) for name, found in of.items() if "recall" in found]
+    return sorted(
+        ((name, m) for name, m in known if m.value is not None),
+        key=lambda pair: (pair[1].value or 0.0, pair[0]),
+    )
+
+
+def _bars(found: ClassFindings, measured: Sequence[Measurement]) -> Iterator[Bars]:
+    """Yield the drawn bars (lowest recall first) with the table of all classes."""
+    of, recalls = by_label(measured), _recalls(measured)
+    if not recalls:
+        return
+    few = recalls[:SHOWN_BARS]
+    whole = len(few) == len(recalls)
+    named = [name for name in METRICS if any(name in one for one in of.values())]
+    rows: list[tuple[Cell, ...]] = [
+        (name, *(of.get(name, {}).get(metric) for metric in named), test, train)
+        for name, test, train in zip(found.classes, found.test_rows, found.train_rows, strict=True)
+    ]
+    yield Bars(
+        "Recall of every class, lowest first" if whole else f"The {len(few)} classes of lowest recall",
+        tuple(few),
+        "Recall: of the test rows that truly are of the class, the share that was answered so. Whiskers are "
+        "intervals; n counts the test rows of the class.",
+        Table(
+            "",
+            ("class", *named, "test rows", "training rows"),
+            tuple(rows),
+            folded=f"All {len(found.classes)} classes as a table",
+        ),
+    )
+
+
+def _matrix(found: ClassFindings) -> Matrix:
+    """Return the confusion matrix; of more than 80 classes, the part with the most mistakes."""
+    size = len(found.classes)
+    counts = np.zeros((size, size + 1), dtype=np.int64)
+    for truth, answer, n in found.confusion:
+        counts[truth, answer] = n
+    note = (
+        "Rows are the truth, columns the answer; blue is right, red is wrong. The shade is the square root "
+        "of the share of the row, so that a few mistakes are seen beside many right answers."
+    )
+    keep = np.arange(size)
+    if size > MATRIX_CLASSES:
+        wrong = counts.sum(axis=1) + counts[:, :size].sum(axis=0) - 2 * np.diagonal(counts)
+        keep = np.sort(np.argsort(-wrong, kind="stable")[:MATRIX_CLASSES])
+        note += f" Shown are the {MATRIX_CLASSES} of {size} classes with the most mistakes."
+    columns = np.append(keep, size) if counts[:, size].any() else keep
+    names = (*found.classes, ABSTAINED)
+    kept = counts[np.ix_(keep, columns)]
+    cells = tuple((int(r), int(c), int(kept[r, c])) for r, c in zip(*np.nonzero(kept), strict=True))
+    return Matrix(
+        "Confusion matrix",
+        tuple(names[k] for k in keep),
+        tuple(names[k] for k in columns),
+        cells,
+        note,
+        _pairs(found, names),
+    )
+
+
+def _pairs(found: ClassFindings, names: Sequence[str]) -> Table | None:
+    """Return the commonest confusions."""
+    pairs = sorted((c for c in found.confusion if c[0] != c[1]), key=lambda c: (-c[2], c[0], c[1]))
+    rows: list[tuple[Cell, ...]] = [
+        (names[truth], names[answer], n, f"{n / max(found.test_rows[truth], 1):.1%}")
+        for truth, answer, n in pairs[:SHOWN_PAIRS]
+    ]
+    return Table("", ("truth", "answered as", "rows", "of the class"), tuple(rows)) if rows else None
+
+
+def _curve(found: ClassFindings, error: Measurement | None) -> Curve:
+    note = (
+        f"Answers in {len(found.reliability)} groups of equally many, by confidence. "
+        "On the dashed line, answers given with confidence 0.9 are right nine times in ten; "
+        "below it the function is too sure of itself."
+    )
+    return Curve("Reliability of the confidence", found.reliability, note, error)
+
+
+def _worst(found: ClassFindings, measured: Sequence[Measurement]) -> tuple[Table, ...]:
+    places = {name: place for place, name in enumerate(found.classes)}
+    lowest = [(name, m) for name, m in _recalls(measured) if name in places][:SHOWN_IN_CARD]
+    rows: list[tuple[Cell, ...]] = [
+        (name, m, found.test_rows[places[name]], found.train_rows[places[name]]) for name, m in lowest
+    ]
+    headings = ("class", "recall", "test rows", "training rows")
+    return (Table("Classes of lowest recall:", headings, tuple(rows)),) if rows else ()

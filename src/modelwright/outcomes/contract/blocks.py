@@ -1,0 +1,104 @@
+"""What a section of the report is made of: a few blocks that a family fills and `reports` draws.
+
+A block holds figures and texts of users as they are; who draws it formats and escapes them. A cell is a text, a
+count, a measurement (drawn with its interval and n), or None (nothing to show).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelwright.core.evidence.measurement import Measurement
+
+Cell = str | int | Measurement | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first column names the row. `folded`: it is shown when this line is clicked."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    folded: str = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Values in [0, 1] as bars with their intervals, and a table below that holds all of them."""
+
+    title: str
+    rows: tuple[tuple[str, Measurement], ...]
+    note: str
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix: rows are the truth, columns the answer. `counts` holds (row, column, count), count > 0.
+
+    The first len(rows) columns are the rows' own labels; further ones are other answers (none, for one).
+    """
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, int, int], ...]
+    note: str
+    beside: Table | None = None
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Answers of similar confidence: their mean confidence, the share that was right with its interval, n."""
+
+    confidence: float
+    accuracy: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A reliability curve: how often answers of each confidence were right."""
+
+    title: str
+    points: tuple[CurvePoint, ...]
+    note: str
+    measured: Measurement | None = None  # the figure that sums it up
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Answers against truths, as many of the one as of the other."""
+
+    title: str
+    truth: tuple[float, ...]
+    predicted: tuple[float, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong answer: the row's id, its inputs as text by name, truth, answer and confidence (None: has none)."""
+
+    id: str
+    inputs: Mapping[str, str]
+    truth: str
+    answer: str
+    confidence: float | None
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """Wrong answers, the worst first; `sure`: answers have a confidence."""
+
+    title: str
+    rows: tuple[Mistake, ...]
+    sure: bool
+
+
+Block = Table | Bars | Matrix | Curve | Scatter | Mistakes

@@ -1,0 +1,65 @@
+"""What a report shows of numeric outputs: answers against truths, and the rows farthest off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.json_types import JsonObject
+from modelwright.outcomes.contract.blocks import Block, Mistake, Mistakes, Scatter
+from modelwright.outcomes.contract.section import Drawn, Section, TestRows
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+
+POINTS = 2000
+
+
+@dataclass(frozen=True)
+class NumberFindings:
+    """What is sealed of a numeric output: at most 2,000 truths and answers, and the worst rows."""
+
+    truth: tuple[float, ...]
+    predicted: tuple[float, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+_SEALED = TypeAdapter(NumberFindings)
+
+
+@final
+class NumberSection(Section[NumberOutcomes]):
+    """Evenly spaced rows as points, and those farthest off."""
+
+    def findings(
+        self, outcomes: NumberOutcomes, rows: TestRows, *, confidence: float, most_mistakes: int
+    ) -> JsonObject:
+        """Return the findings of n test rows."""
+        known = np.flatnonzero(np.isfinite(outcomes.truth) & np.isfinite(outcomes.predicted))
+        some = known[np.linspace(0, len(known) - 1, min(len(known), POINTS)).astype(np.int64)]
+        off = np.abs(outcomes.truth[known] - outcomes.predicted[known])
+        worst = known[np.argsort(-off, kind="stable")[:most_mistakes]]
+        found: JsonObject = _SEALED.dump_python(
+            NumberFindings(
+                truth=tuple(outcomes.truth[some].tolist()),
+                predicted=tuple(outcomes.predicted[some].tolist()),
+                mistakes=tuple(
+                    rows.mistake(row, f"{outcomes.predicted[row]:g}", None) for row in worst.tolist()
+                ),
+            ),
+            mode="json",
+        )
+        return found
+
+    def draw(self, output: str, findings: JsonObject, measured: Sequence[Measurement]) -> Drawn:
+        """Return the section."""
+        found = _SEALED.validate_python(findings)
+        spaced = ", evenly spaced over the test set" if len(found.truth) == POINTS else ""
+        note = f"{len(found.truth):,} test rows{spaced}; on the dashed line the answer is the truth."
+        blocks: list[Block] = [Scatter("Answers against truths", found.truth, found.predicted, note)]
+        if found.mistakes:
+            blocks.append(Mistakes("Farthest off", found.mistakes, sure=False))
+        return Drawn("a number, in its own unit", tuple(blocks), "A number.")
