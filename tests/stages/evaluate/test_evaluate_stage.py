@@ -259,7 +259,7 @@ def test_baselines_stand_beside_the_package(made):
 def test_a_package_no_better_than_a_baseline_says_so(splits, tmp_path):
     poor = packaged(tmp_path / "poor", body(shift=30.0))  # everything is small to it
     run(poor, splits, tmp_path / "out")
-    assert any("always the same" in line for line in read_evidence(tmp_path / "out" / "evidence").warnings)
+    assert any("always the same" in str(one) for one in read_evidence(tmp_path / "out" / "evidence").warnings)
 
 
 class Page(HTMLParser):
@@ -388,7 +388,7 @@ def test_a_champion_that_cannot_answer_meets_no_relative_bar(package, splits, tm
     )
     evidence = read_evidence(tmp_path / "out" / "evidence")
     assert [one.outcome for one in verdicts(evidence, RELATIVE[:1])] == [Outcome.UNMET]
-    assert any("cannot answer" in line for line in evidence.warnings)
+    assert any("cannot answer" in line for line in (str(one) for one in evidence.warnings))
 
 
 def test_a_damaged_package_is_refused(splits, tmp_path):
@@ -396,20 +396,22 @@ def test_a_damaged_package_is_refused(splits, tmp_path):
     (given.path / "manifest.json").write_text(
         (given.path / "manifest.json").read_text(encoding="utf-8").replace('"threads": 1', '"threads": 2')
     )
-    with pytest.raises(PackageError, match=r"package\.altered-file"):
+    with pytest.raises(PackageError) as caught:
         run(given, splits, tmp_path / "out")
+    assert caught.value.problems[0].id == "package.altered-file"
     assert not (tmp_path / "out" / "evidence").exists()
 
 
 def test_a_package_of_another_signature_is_refused(package, splits, tmp_path):
     other = Signature.parse("分派(size: number) -> team: category, urgent: boolean, cost: number")
-    with pytest.raises(PackageError, match=r"evaluate\.other-signature"):
+    with pytest.raises(PackageError) as caught:
         run(package, splits, tmp_path, signature=other, requirements=())
+    assert caught.value.problems[0].id == "evaluate.other-signature"
 
 
 def test_latency_is_measured_at_the_stated_load(package, splits, tmp_path):
     run(package, splits, tmp_path, load="200 /s", config=QUICK)
     details = read_details(tmp_path / "report")
-    assert details.load == "200 /s, arriving at random"
+    assert details.load == "200 /s"
     assert len(details.latencies_s) == 100
     assert json.loads((tmp_path / "evidence" / "evidence.json").read_text())["format"] == 1
