@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -207,3 +208,47 @@ def test_imports_are_made_absolute(statement: str, module: str, names: tuple[str
     assert imports.read(statement.encode(), "p.q", is_package=True).imports == (
         imports.Import(module, names),
     )
+
+
+# -- plug-ins of other distributions -------------------------------------------------------------------------
+
+PLUGIN = {
+    "shop-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n",
+    "shop-1.0.dist-info/entry_points.txt": "[modelwright.kinds]\nrating = shop.rating\n",
+    "shop/__init__.py": "",
+    "shop/scale.py": "STARS = 5\n",
+    "shop/rating/__init__.py": "",
+    "shop/rating/value.py": "from shop.scale import STARS\n",
+    "shop/rating/show.py": "WIDE = True\n",
+}
+ASK = """
+import json
+from pathlib import Path
+from modelwright import kinds
+from modelwright.engine.fingerprint import Fingerprint
+roots = kinds.modules("rating", "value", "arrays")
+found = Fingerprint()
+print(json.dumps([roots, found.code(roots), [str(place) for place in found.places(roots)]]))
+"""
+
+
+def test_a_kind_of_another_distribution_is_followed_into(tmp_path: Path) -> None:
+    for name, text in PLUGIN.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def ask() -> tuple[list[str], dict[str, str], list[str]]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+        done = subprocess.run(
+            [sys.executable, "-c", ASK], check=True, capture_output=True, text=True, env=environment
+        )
+        return tuple(json.loads(done.stdout))
+
+    roots, before, places = ask()
+    assert roots == ["shop.rating.value"], "the facets that it has"
+    assert {"shop.rating", "shop.rating.value", "shop.scale"} <= before.keys()
+    assert "shop.rating.show" not in before, "a facet that is not used does not count"
+    assert str(tmp_path / "shop") in places, "the stamp watches its folder"
+    (tmp_path / "shop" / "scale.py").write_text("STARS = 6\n")
+    after = ask()[1]
+    assert {name for name in before if before[name] != after[name]} == {"shop.scale"}

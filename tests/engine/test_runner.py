@@ -12,10 +12,11 @@ import pytest
 import toy_stages
 from toy_stages import LOG, learn_step, run_loop, runner_of
 
-from modelwright.core.messages import StateError
+from modelwright.core.messages import Problem, StateError
 from modelwright.core.progress import Silent
 from modelwright.engine.fingerprint import Fingerprint
-from modelwright.engine.runner import Runner, Step, StepResult
+from modelwright.engine.manifest import Artifact
+from modelwright.engine.runner import Outdated, Runner, Step, StepResult
 from modelwright.engine.sources import Sources
 from modelwright.engine.store import Store
 
@@ -131,6 +132,73 @@ def test_force_makes_it_again_from_nothing(tmp_path: Path) -> None:
     assert forced[2].why == "--from"
     assert forced[2].artifact == first[2].artifact
     assert log.read_text().split() == ["data", "plan", "learn", "learn"]
+
+
+def test_a_forced_run_does_not_resume_what_its_scratch_folder_holds(tmp_path: Path) -> None:
+    """A checkpoint of a run that was killed may be what it is forced for."""
+    runner = runner_of(tmp_path / "store")
+    learn = run_loop(runner)[2].sealed
+    left = runner.store.scratch("learn", learn.key) / "checkpoint.json"
+    left.write_text('{"step": 30, "sum": 1e6}')
+    forced = run_loop(runner, forced_by="--force")[2]
+    assert forced.sealed.digest == learn.digest
+    assert forced.sealed.summary == learn.summary
+    assert not left.exists(), "what is sealed needs no scratch folder"
+    learn.path.rename(tmp_path / "away")
+    (runner.store.scratch("learn", learn.key) / "checkpoint.json").write_text('{"step": 30, "sum": 1e6}')
+    assert run_loop(runner)[2].sealed.summary != learn.summary, "unforced, it resumes"
+
+
+# -- what comes before ---------------------------------------------------------------------------------------
+
+
+def test_before_is_called_once_right_before_the_function_and_for_nothing_else(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def stage(out: Path) -> Mapping[str, Any]:
+        said.append("function")
+        return {}
+
+    runner = Runner(Store(tmp_path / "store"), Fingerprint())
+    step = Step("data", stage, before=lambda: said.append("before"))
+    runner.forecast(step)
+    assert said == []
+    runner.run(step)
+    runner.run(step)
+    assert said == ["before", "function"]
+
+
+def test_a_step_that_is_outdated_makes_nothing_and_is_not_heard_of(tmp_path: Path) -> None:
+    def outdated() -> None:
+        raise Outdated
+
+    heard: list[StepResult] = []
+    runner = Runner(Store(tmp_path / "store"), Fingerprint(), listen=heard.append)
+    step = Step("fails", failing, before=outdated)
+    with pytest.raises(Outdated):
+        runner.run(step)
+    assert heard == []
+    assert not list((tmp_path / "store" / "tmp").iterdir())
+
+
+def test_what_cannot_be_read_is_not_kept(tmp_path: Path) -> None:
+    def refuse(found: Artifact) -> None:
+        assert found.summary == {"rows": 40}
+        raise StateError(Problem("store.other-layout", stage="data", part="train"))
+
+    runner = runner_of(tmp_path / "store")
+    run_loop(runner)
+    step = Step("data", toy_stages.toy_data, config={"other": 1}, arguments={"rows": 40}, readable=refuse)
+    with pytest.raises(StateError) as caught:
+        runner.run(step, keep=True)
+    assert caught.value.problems[0].id == "store.other-layout"
+
+
+def test_results_that_are_not_recorded_are_not_what_a_stage_made_last(tmp_path: Path) -> None:
+    run_loop(runner_of(tmp_path / "store", records_latest=False))
+    assert Store(tmp_path / "store").latest("learn") is None
+    run_loop(runner_of(tmp_path / "store"))
+    assert Store(tmp_path / "store").latest("learn") is not None
 
 
 def failing(scratch: Path, out: Path) -> Mapping[str, Any]:

@@ -160,6 +160,43 @@ def test_a_link_cannot_be_sealed(store: Store) -> None:
             store.seal(out, "learn", key, MADE, {})
 
 
+def test_everything_is_on_the_disk_before_it_is_published(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut after the rename must find whole files: each is synced, then its folders, then the name."""
+    events: list[str] = []
+    rename, sync = Path.rename, disk.sync
+    monkeypatch.setattr(disk, "sync", lambda path: (events.append(f"sync {path.name}"), sync(path)))
+    monkeypatch.setattr(
+        Path, "rename", lambda self, target: (events.append("publish"), rename(self, target))[1]
+    )
+    made = make(store, {"a/x.txt": "1", "y.txt": "2"})
+    published = events.index("publish")
+    before, after = events[:published], events[published + 1 :]
+    assert {"sync x.txt", "sync y.txt", "sync a", f"sync {manifest.NAME}"} <= set(before)
+    assert before.index("sync x.txt") < before.index("sync a") < len(before) - 1
+    assert before[-1].startswith("sync learn."), "the folder's own names come last"
+    assert before.index(f"sync {manifest.NAME}") < len(before) - 1
+    assert f"sync {made.path.parent.name}" in after, "and so does the name that publishes it"
+
+
+def test_a_durable_write_is_on_the_disk_before_it_replaces_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    replace, sync = Path.replace, disk.sync
+    monkeypatch.setattr(disk, "sync", lambda path: (events.append(path.name[:5]), sync(path)))
+    monkeypatch.setattr(
+        Path, "replace", lambda self, target: (events.append("replace"), replace(self, target))[1]
+    )
+    disk.write_atomically(tmp_path / "new" / "a.json", "1")
+    assert events == [".a.js", "replace", "new"]
+    events.clear()
+    disk.write_atomically(tmp_path / "new" / "a.json", "2", durable=False)
+    assert events == ["replace"]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.json"]
+
+
 def test_sealing_again_the_same_bits_leaves_the_old_ones(store: Store) -> None:
     first = make(store, {"x.txt": "1"})
     inode = (first.path / "x.txt").stat().st_ino
