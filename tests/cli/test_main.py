@@ -14,7 +14,7 @@ import modelwright.project
 from modelwright.cli.main import answer
 from modelwright.cli.verbs.loop import Stage
 from modelwright.core.messages import GateError, Problem, ProjectError
-from modelwright.project.results.live_results import Answered
+from modelwright.project.results.live_results import RowAnswer
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.table_rows import RequirementRow, StageRow, WarningRow
 
@@ -238,7 +238,7 @@ def test_without_a_project_the_message_says_how_to_begin(tmp_path, monkeypatch, 
 
 
 def test_predict_answers_words_and_files(standing, monkeypatch, capsys, tmp_path):
-    answered = Answered(2, {"domain": {"value": "健康", "confidence": 0.97}})
+    answered = RowAnswer(2, {"domain": {"value": "健康", "confidence": 0.97}})
     monkeypatch.setattr(standing, "outcome", (answered,))
     assert answer(["predict", "question=is a=b?"]) == 0
     assert "健康" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from modelwright.cli import quick
+from modelwright.cli import nothing_to_do
 from modelwright.cli.main import answer
 from modelwright.core.messages import Phrase
 from modelwright.engine import stamp
@@ -83,7 +83,7 @@ def test_the_command_line_prints_it_and_loads_nothing_heavy(project, capsys):
     "form", [["--set=a=1"], ["--to", "release", "--set", "a=1"], ["--set", "a=1", "--project"]]
 )
 def test_the_plain_forms_are_answered_at_once(project, form, capsys):
-    assert quick.answer(["run", *form, *(["."] if form[-1] == "--project" else [])]) == 3
+    assert nothing_to_do.answer(["run", *form, *(["."] if form[-1] == "--project" else [])]) == 3
     assert "version 4" in capsys.readouterr().out
 
 
@@ -91,9 +91,9 @@ def test_the_plain_forms_are_answered_at_once(project, form, capsys):
     "form", [["--force"], ["--from", "plan"], ["--help"], ["--set"], ["--nonsense"], ["x"]]
 )
 def test_any_other_form_takes_the_long_way(project, form):
-    assert quick.answer(["run", "--set", "a=1", *form]) is None
-    assert quick.answer(["check"]) is None
-    assert quick.answer([]) is None
+    assert nothing_to_do.answer(["run", "--set", "a=1", *form]) is None
+    assert nothing_to_do.answer(["check"]) is None
+    assert nothing_to_do.answer([]) is None
 
 
 def test_a_reader_that_leaves_is_no_fault(project):

@@ -18,8 +18,8 @@ from modelwright.project.results.history_results import (
     Versions,
 )
 from modelwright.project.results.live_results import (
-    Answered,
     MonitorReport,
+    RowAnswer,
     StatusReport,
     StatusRow,
     TrafficRow,
@@ -97,7 +97,7 @@ SCREENS = {
     "show": ShowReport("version 2", (("package", "ab12"),), "# Model card\n[not markup]", "/x/CARD.md"),
     "diff": DiffReport("1", "2", {"settings": (ChangeRow("learn.seed", "0", "1"),)}),
     "no-diff": DiffReport("1", "2", {}),
-    "answer": Answered(2, {"domain": {"value": "medicare", "confidence": 0.97}, "r": {"value": None}}),
+    "answer": RowAnswer(2, {"domain": {"value": "medicare", "confidence": 0.97}, "r": {"value": None}}),
     "doctor": DoctorReport((DoctorRow("torch", "missing", "none", "pip install 'modelwright[learn]'"),)),
     "gc": GcReport(3, 59_200_000, 7, 1_200_000_000),
 }

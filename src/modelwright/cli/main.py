@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from modelwright.cli import quick
+from modelwright.cli import nothing_to_do
 from modelwright.cli.problem_texts import report
 from modelwright.core import messages
 from modelwright.core.exit_codes import Exit
@@ -27,7 +27,7 @@ def answer(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code (0, 1, 2, 3, 70, 130); raises nothing."""
     as_json = "--json" in arguments
     try:
-        code = quick.answer(arguments)
+        code = nothing_to_do.answer(arguments)
         code = _run(arguments) if code is None else code
         sys.stdout.flush()
         return code

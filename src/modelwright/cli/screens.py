@@ -12,7 +12,7 @@ from modelwright.cli.new import Made
 from modelwright.core.messages import Phrase
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
-from modelwright.project.results.live_results import Answered, MonitorReport, StatusReport
+from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
 from modelwright.project.results.machine_results import DoctorReport, GcReport
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
@@ -128,7 +128,7 @@ def _(result: DiffReport, out: Console) -> None:
 
 
 @screen.register
-def _(result: Answered, out: Console) -> None:
+def _(result: RowAnswer, out: Console) -> None:
     rows = []
     for name, answer in result.outputs.items():
         value, confidence = answer.get("value"), answer.get("confidence")

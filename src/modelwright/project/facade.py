@@ -31,7 +31,7 @@ from modelwright.project.loop.table import TABLE
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
-from modelwright.project.results.live_results import Answered, MonitorReport, StatusReport
+from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
 from modelwright.project.results.machine_results import DoctorReport, GcReport
 from modelwright.project.results.proofs import check_report
 from modelwright.project.results.run_result import RunResult
@@ -161,7 +161,7 @@ class Project:
         """Judge the live traffic of the last window."""
         return live.monitor(self._context(), self.root, self._clock().timestamp())
 
-    def predict(self, rows: Iterable[Mapping[str, Any]], batch: int = 256) -> Iterator[Answered]:
+    def predict(self, rows: Iterable[Mapping[str, Any]], batch: int = 256) -> Iterator[RowAnswer]:
         """Answer rows with the packaged function here: that of the newest version. Texts are read as in a table.
 
         Raises RequestError that names the row (from 1), unless `rows` is a collection of one.
@@ -170,7 +170,7 @@ class Project:
         placed = ((None if alone else f"row {number}", row) for number, row in enumerate(rows, start=1))
         return self._answers(*self._packaged(), placed, batch)
 
-    def predict_file(self, path: Path, batch: int = 256) -> Iterator[Answered]:
+    def predict_file(self, path: Path, batch: int = 256) -> Iterator[RowAnswer]:
         """Answer every row of a .csv, .tsv or .jsonl file, which is read as the project's data is.
 
         Columns have the data's names or the signature's; those that are no inputs are left out. Raises
@@ -264,12 +264,12 @@ class Project:
         function: Function,
         placed: Iterable[tuple[str | None, Mapping[str, Any]]],
         batch: int,
-    ) -> Iterator[Answered]:
+    ) -> Iterator[RowAnswer]:
         """Yield the answers to rows, each given with its place for messages."""
         for some in _batches(placed, batch):
             read = [function.rows.read(row, lenient=True, where=where) for where, row in some]
             for answer in function.answer(function.rows.columns(read)):
-                yield Answered(version, function.prediction(answer).as_json())
+                yield RowAnswer(version, function.prediction(answer).as_json())
 
     def _context(self) -> Context:
         return Context(self.opened, self._store, self._state)

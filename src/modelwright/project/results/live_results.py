@@ -80,7 +80,7 @@ class MonitorReport:
 
 
 @dataclass(frozen=True)
-class Answered:
+class RowAnswer:
     """The answer to one row: the version that gave it, and `{output: {"value", "confidence"}}`."""
 
     version: int | None
