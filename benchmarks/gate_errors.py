@@ -30,6 +30,7 @@ from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Bar, Requirement
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+from modelwright.outcomes.sets.outcomes import SetOutcomes
 
 CONFIDENCE = 0.95
 NUDGE = 1e-9  # how far "just above" and "just below" are from the truth
@@ -280,6 +281,35 @@ def _paired_case(
     return Case(name, subject, one, ours - theirs, draw, champion=True)
 
 
+def _sets_case(name: str, metric: str, n: int, rates: np.ndarray, wrong: float, shared: float) -> Case:
+    """Draw sets whose memberships are wrong with probability `wrong`, on a share of the rows all at once."""
+    last = _Last("sets", metric)
+    size = len(rates)
+
+    def drawn(rng: Rng, rows: int) -> SetOutcomes:
+        truth = rng.random((rows, size)) < rates
+        together = rng.random((rows, 1)) < shared
+        luck = np.where(together, rng.random((rows, 1)), rng.random((rows, size)))
+        predicted = truth ^ (luck < wrong)
+        return SetOutcomes(
+            tuple(map(str, range(size))), truth.astype(np.int8), predicted.astype(np.int8),
+            np.zeros((rows, size)), np.zeros(rows, dtype=np.int64),
+        )  # fmt: skip
+
+    truth = {
+        "hamming_loss": wrong,
+        "subset_accuracy": shared * (1 - wrong) + (1 - shared) * (1 - wrong) ** size,
+        # of many rows: share both, over shares of and answered, tag by tag or of all tags together
+        "f1": float(np.mean(2 * rates * (1 - wrong) / (rates + rates * (1 - wrong) + (1 - rates) * wrong))),
+        "f1_micro": float(
+            2 * rates.sum() * (1 - wrong) / (rates.sum() * (2 - wrong) + (1 - rates).sum() * wrong)
+        ),
+    }[metric]
+    return Case(
+        name, last.subject, last.metric, truth, lambda rng: last.measure(drawn(rng, n)), last.percentiles
+    )
+
+
 def _latency_case(name: str, metric: str, n: int) -> Case:
     one = _metric(metric, None)
     subject, quantile = Subject(metric), one.quantile
@@ -333,6 +363,14 @@ def cases() -> Iterator[Case]:
     yield _paired_case("balanced accuracy against champion", "balanced_accuracy", MIXED, 0.93, 0.95, 0.8)
     yield _paired_case("accuracy against champion, far apart", "accuracy", np.array([300]), 0.6, 0.7, 0.0)
     yield _paired_case("macro f1 against champion", "f1", MIXED, 0.93, 0.95, 0.8)
+    few, many = np.array([0.5, 0.3, 0.2, 0.05]), np.full(20, 0.1)
+    yield _sets_case("subset accuracy, 4 tags, n = 300", "subset_accuracy", 300, few, 0.02, 0.5)
+    yield _sets_case("hamming loss 0.01, 4 tags, n = 300", "hamming_loss", 300, few, 0.01, 0.5)
+    yield _sets_case("hamming loss 0.1, 20 tags, n = 500", "hamming_loss", 500, many, 0.1, 0.5)
+    yield _sets_case("micro f1, 4 tags, n = 300, few wrong", "f1_micro", 300, few, 0.01, 0.5)
+    yield _sets_case("micro f1, 20 tags, n = 500", "f1_micro", 500, many, 0.05, 0.3)
+    yield _sets_case("macro f1 of sets, 4 tags, n = 300", "f1", 300, few, 0.01, 0.5)
+    yield _sets_case("macro f1 of sets, 20 tags, n = 800", "f1", 800, many, 0.05, 0.3)
     yield _latency_case("latency p95, 500 requests", "latency_p95", 500)
 
 

@@ -414,4 +414,4 @@ def test_latency_is_measured_at_the_stated_load(package, splits, tmp_path):
     details = read_details(tmp_path / "report")
     assert details.load == "200 /s"
     assert len(details.latencies_s) == 100
-    assert json.loads((tmp_path / "evidence" / "evidence.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "evidence" / "evidence.json").read_text())["format"] == 2

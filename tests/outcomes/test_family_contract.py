@@ -1,0 +1,59 @@
+"""Every family of outcomes that there is passes the contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelwright import outcomes
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+from modelwright.outcomes.sets.outcomes import SetOutcomes
+from modelwright.testing import outcomes as checks
+from modelwright.testing.outcomes import Tried
+
+RNG = np.random.default_rng(0)
+N = 240
+
+
+def classes(*, right: bool) -> ClassOutcomes:
+    truth = RNG.integers(0, 3, N)
+    logits = RNG.normal(size=(N, 3))
+    logits[np.arange(N), truth] += 9.0 if right else 1.5
+    odds = np.exp(logits)
+    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    predicted = truth if right else probabilities.argmax(axis=1)
+    return ClassOutcomes(("a", "b", "c"), truth, predicted, probabilities)
+
+
+def numbers(*, right: bool) -> NumberOutcomes:
+    truth = RNG.normal(size=N)
+    return NumberOutcomes(truth, truth if right else truth + 0.5 * RNG.normal(size=N))
+
+
+def sets(*, right: bool) -> SetOutcomes:
+    truth = RNG.random((N, 4)) < [0.5, 0.3, 0.4, 0.2]
+    predicted = truth ^ (RNG.random((N, 4)) < (0.0 if right else 0.1))
+    return SetOutcomes(
+        ("a", "b", "c", "d"),
+        truth.astype(np.int8),
+        predicted.astype(np.int8),
+        np.where(predicted, 0.8, 0.1),
+        np.zeros(N, dtype=np.int64),
+    )
+
+
+TRIED = {
+    name: Tried(make(right=False), make(right=True))
+    for name, make in {"classes": classes, "numbers": numbers, "sets": sets}.items()
+}
+
+
+def test_every_family_is_tried():
+    assert set(TRIED) == set(outcomes.names())
+
+
+@pytest.mark.parametrize("family", sorted(TRIED))
+@pytest.mark.parametrize("check", checks.CHECKS, ids=checks.title)
+def test_a_family_keeps_the_contract(family, check):
+    check(family, TRIED[family])
