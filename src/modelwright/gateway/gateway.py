@@ -107,7 +107,7 @@ class Gateway:
         self._delayed_release = desired.release_id
         self._again_at = time.monotonic() + min(_FIRST_BACKOFF_S * 2**self._delays, _MAX_BACKOFF_S)
 
-    async def answer(self, served: Served, rows: Sequence[Sequence[Any]]) -> Reply:
+    async def answer(self, served: Served, rows: Sequence[Sequence[object]]) -> Reply:
         """Return the worker's reply, asked once more where it crashed meanwhile; raises ServiceError.
 
         When cancelled (its client left), the worker forgets what it has not begun.
@@ -122,7 +122,7 @@ class Gateway:
                 raise refusals.late(timeout_s) from None
 
     async def stream(
-        self, served: Served, rows: Sequence[Sequence[Any]], options: Mapping[str, JsonLike]
+        self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]
     ) -> AsyncGenerator[PartReply | Reply, None]:
         """Yield the answers so far as the worker makes them, and the whole reply in the end; raises ServiceError.
 
@@ -169,7 +169,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _asked(self, served: Served, rows: Sequence[Sequence[Any]]) -> Reply:
+    async def _asked(self, served: Served, rows: Sequence[Sequence[object]]) -> Reply:
         for _ in range(2):
             await self._alive(served)
             try:

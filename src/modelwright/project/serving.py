@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict
-from modelwright.core.messages import Problem, StateError
+from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as run_server
 from modelwright.gateway.traffic.releases import DesiredRelease
@@ -95,7 +95,7 @@ def monitor(context: Context, root: Path, now_s: float) -> MonitorReport:
         requests=live.requests,
         requirements=_rows(context, live.verdicts),
         drift={},
-        notes=() if live.requests else ("no request in the window: nothing live can be judged yet",),
+        notes=() if live.requests else (str(Phrase("monitor.no-requests")),),
         next_steps=("modelwright status",),
     )
 
@@ -137,7 +137,7 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         requirements=tuple(rows),
         traffic=tuple(_traffic(context, live, version)),
         alerts=tuple(
-            f"{row.requirement}: unmet in live traffic" for row in live_rows if row.verdict == "unmet"
+            str(Phrase("status.unmet-live", requirement=row.requirement)) for row in live_rows if row.verdict == "unmet"
         ),
         notes=tuple(_notes(version, live)),
     )
@@ -145,9 +145,9 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
 
 def _notes(version: int | None, live: LiveVerdicts) -> Iterable[str]:
     if version is None:
-        yield "nothing is released: `modelwright run`"
+        yield str(Phrase("status.nothing-released"))
     if live.dropped:
-        yield f"{live.dropped:,} answers found no room in the record of traffic, and are not counted above"
+        yield str(Phrase("status.dropped", count=live.dropped))
 
 
 def _judged_live(context: Context, root: Path, now_s: float, version: int | None) -> LiveVerdicts:

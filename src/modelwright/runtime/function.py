@@ -7,7 +7,6 @@ import keyword
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from modelwright.runtime.row_reader import RowReader
 
 __all__ = ["BATCH", "Function", "Prediction", "load"]
 
-Columns = Mapping[str, Sequence[Any]]  # canonical values by input; what they are, their kinds know
+Columns = Mapping[str, Sequence[object]]  # canonical values by input; what they are, their kinds know
 Answers = dict[str, Answer]  # of one row, by output
 
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -60,7 +59,7 @@ class Measured:
     threads: int
 
 
-def measure(package: Path, rows: Sequence[Mapping[str, Any]], plan: Plan) -> Measured:
+def measure(package: Path, rows: Sequence[Mapping[str, object]], plan: Plan) -> Measured:
     """Measure a package on rows of canonical inputs, in a fresh process; raises PackageError."""
     assert rows, "a package is measured on rows"
     task = json.dumps({"package": str(package), "rows": [dict(row) for row in rows], "plan": asdict(plan)})
@@ -91,7 +90,7 @@ def measure(package: Path, rows: Sequence[Mapping[str, Any]], plan: Plan) -> Mea
     )
 
 
-def latencies(function: Function, rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[float]:
+def latencies(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> list[float]:
     """Return the seconds that each request took, in order of arrival.
 
     Requests that arrive while others are answered wait, and are then answered together, as a worker does.
@@ -120,7 +119,7 @@ def latencies(function: Function, rows: Sequence[Mapping[str, Any]], plan: Plan)
     return waited
 
 
-def one_at_a_time(function: Function, rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[float]:
+def one_at_a_time(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> list[float]:
     """Return the seconds that each request took, each asked when the last one was answered."""
     for number in range(min(WARM_UP_REQUESTS, plan.requests)):
         function.predict([rows[number % len(rows)]])
@@ -137,7 +136,7 @@ def one_at_a_time(function: Function, rows: Sequence[Mapping[str, Any]], plan: P
     return waited
 
 
-def throughputs(function: Function, rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[float]:
+def throughputs(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> list[float]:
     """Return rows a second, for one full batch after the other."""
     samples: list[float] = []
     deadline = time.perf_counter() + plan.seconds

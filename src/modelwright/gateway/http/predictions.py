@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -25,7 +24,6 @@ from modelwright.gateway.traffic.recording import Recorder
 from modelwright.gateway.traffic.refusals import ServiceError, not_ready
 from modelwright.gateway.traffic.served import Served
 from modelwright.runtime.worker.channel import Reply
-from modelwright.runtime.worker.values import RowAnswer
 
 _CLIENT_LEFT = 499  # counted, never sent
 _LOG = logging.getLogger(__name__)
@@ -142,7 +140,7 @@ class Predictions:
     async def _reply(
         self,
         served: Served,
-        rows: Sequence[tuple[Any, ...]],
+        rows: Sequence[tuple[object, ...]],
         request: _Request,
         events: EventSender | None,
     ) -> Reply:
@@ -158,7 +156,7 @@ class Predictions:
         return reply
 
     async def _in_parts(
-        self, served: Served, rows: Sequence[tuple[Any, ...]], request: _Request, events: EventSender
+        self, served: Served, rows: Sequence[tuple[object, ...]], request: _Request, events: EventSender
     ) -> Reply:
         """Send each part as an event when it comes, and return the whole reply."""
         ids = request.ids
@@ -167,16 +165,16 @@ class Predictions:
                 if isinstance(part, Reply):
                     return part
                 for place, answer in part.items():
-                    body = _answer_json(served, ids[place], answer)
+                    body = served.answer_json(ids[place], answer)
                     await events.event("part", exchange.dumped(body))
         raise AssertionError("a stream ends with the whole reply")
 
     def _body(
-        self, served: Served, rows: Sequence[tuple[Any, ...]], reply: Reply, request: _Request
+        self, served: Served, rows: Sequence[tuple[object, ...]], reply: Reply, request: _Request
     ) -> bytes:
         assert reply.answers is not None
         bodies = [
-            _answer_json(served, row_id, answer)
+            served.answer_json(row_id, answer)
             for row_id, answer in zip(request.ids, reply.answers, strict=True)
         ]
         if self._recorder is not None and bodies:
@@ -191,11 +189,11 @@ class Predictions:
         if code >= 500 and self._recorder is not None and served is not None:
             self._recorder(recording.failed(served, request.ids, code, seconds))
 
-    def _rows(self, served: Served, values: list[Json]) -> list[tuple[Any, ...]]:
+    def _rows(self, served: Served, values: list[Json]) -> list[tuple[object, ...]]:
         require_items(len(values), self._config.limits.rows)
         return [self._row(served, value, f"item {place}") for place, value in enumerate(values)]
 
-    def _row(self, served: Served, value: Json, where: str | None) -> tuple[Any, ...]:
+    def _row(self, served: Served, value: Json, where: str | None) -> tuple[object, ...]:
         if isinstance(value, dict):
             for name, text in value.items():
                 if isinstance(text, str) and len(text) > self._config.limits.text:
@@ -205,10 +203,6 @@ class Predictions:
     def _refused(self, problem: Problem) -> Problem:
         self._telemetry.rejected(problem.id)
         return problem
-
-
-def _answer_json(served: Served, row_id: str, answer: RowAnswer) -> dict[str, Any]:
-    return {"id": row_id, "version": served.version, "outputs": served.outputs_json(answer)}
 
 
 def _too_long(name: str, length: int, most: int, where: str | None) -> Problem:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from modelwright.gateway.traffic.served import Served
+from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.runtime.worker.values import RowAnswer
 
-OutputsJson = Mapping[str, Mapping[str, Any]]
+OutputsJson = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Traffic:
     id: str
     time: float
     version: int
-    inputs: Mapping[str, Any]
+    inputs: Mapping[str, object]
     outputs: OutputsJson | None
     latency_s: float
     code: int
@@ -38,13 +38,13 @@ class Recorder(Protocol):
 
 def answered(
     served: Served,
-    rows: Sequence[Sequence[Any]],
+    rows: Sequence[Sequence[object]],
     answers: Sequence[RowAnswer],
-    bodies: Sequence[Mapping[str, Any]],
+    bodies: Sequence[AnswerJson],
     private: Collection[str],
     latency_s: float,
 ) -> list[Traffic]:
-    """Return the record of rows that were answered; `bodies` is what was sent: `{"id", "version", "outputs"}`."""
+    """Return the record of rows that were answered; `bodies` is what was sent."""
     now = time.time()
     return [
         Traffic(

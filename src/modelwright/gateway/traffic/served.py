@@ -6,16 +6,23 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TypedDict
 
 from modelwright import kinds
-from modelwright.core.json_types import JsonLike
 from modelwright.core.signature import Signature
 from modelwright.gateway.traffic.releases import DesiredRelease
 from modelwright.kinds.contract.value import Value
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import Worker
 from modelwright.runtime.worker.values import RowAnswer
+
+
+class AnswerJson(TypedDict):
+    """One row's answer, as `POST /{function}` gives it."""
+
+    id: str
+    version: int
+    outputs: dict[str, dict[str, object]]
 
 
 @dataclass
@@ -41,16 +48,17 @@ class Served:
         self.changed.set()
         self.changed = asyncio.Event()
 
-    def outputs_json(self, answers: RowAnswer) -> dict[str, dict[str, Any]]:
+    def answer_json(self, row_id: str, answers: RowAnswer) -> AnswerJson:
         """Return a row's answers as JSON."""
-        return {
+        outputs = {
             name: {"value": _json(kind, value), "confidence": confidence}
             for (name, kind), (value, confidence) in zip(self._outputs, answers, strict=True)
         }
+        return {"id": row_id, "version": self.version, "outputs": outputs}
 
     def outputs_recorded(
-        self, answers: RowAnswer, as_json: dict[str, dict[str, Any]]
-    ) -> dict[str, dict[str, Any]]:
+        self, answers: RowAnswer, as_json: dict[str, dict[str, object]]
+    ) -> dict[str, dict[str, object]]:
         """Return a row's answers as the record of traffic keeps them; `as_json` is what was answered."""
         if all(kind is None for _, kind in self._outputs):
             return as_json
@@ -59,7 +67,7 @@ class Served:
             for (name, kind), (value, confidence) in zip(self._outputs, answers, strict=True)
         }
 
-    def inputs_recorded(self, row: Sequence[Any], private: Collection[str]) -> Mapping[str, JsonLike]:
+    def inputs_recorded(self, row: Sequence[object], private: Collection[str]) -> Mapping[str, object]:
         """Return a row's inputs as the record of traffic keeps them."""
         return {
             name: _recorded(kind, value)
@@ -81,9 +89,9 @@ def _converting(kind: Value) -> Value | None:
     return None if kind.crosses_as_it_is else kind
 
 
-def _json(kind: Value | None, value: Any) -> Any:
+def _json(kind: Value | None, value: object) -> object:
     return value if kind is None or value is None else kind.to_json(value)
 
 
-def _recorded(kind: Value | None, value: Any) -> Any:
+def _recorded(kind: Value | None, value: object) -> object:
     return value if kind is None or value is None else kind.to_record(value)

@@ -17,7 +17,7 @@ from typing import Any
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem
 from modelwright.core.signature import Signature
-from modelwright.runtime.worker.frames import Unpacker, packed
+from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.values import Crossing, RowAnswer
 
 _NO_OPTIONS: Mapping[str, JsonLike] = MappingProxyType({})
@@ -72,7 +72,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.hello: asyncio.Future[list[Any]] = loop.create_future()
+        self.hello: asyncio.Future[Message] = loop.create_future()
         self.lost: asyncio.Future[None] = loop.create_future()
         self.waiting: dict[int, _Pending] = {}
         self.heard = time.monotonic()
@@ -152,7 +152,7 @@ class Worker:
             self.process.kill()
 
     async def ask(
-        self, rows: Sequence[Sequence[Any]], options: Mapping[str, JsonLike] = _NO_OPTIONS
+        self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike] = _NO_OPTIONS
     ) -> Reply:
         """Return the worker's reply; raises WorkerLostError. Cancelled, the worker forgets it."""
         request_id, pending = self._begin(rows, options)
@@ -164,7 +164,7 @@ class Worker:
 
     async def parts(
         self,
-        rows: Sequence[Sequence[Any]],
+        rows: Sequence[Sequence[object]],
         options: Mapping[str, JsonLike] = _NO_OPTIONS,
         *,
         timeout_s: float | None = None,
@@ -188,7 +188,9 @@ class Worker:
         finally:
             self._leave(request_id)
 
-    def _begin(self, rows: Sequence[Sequence[Any]], options: Mapping[str, JsonLike]) -> tuple[int, _Pending]:
+    def _begin(
+        self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]
+    ) -> tuple[int, _Pending]:
         if not self.alive:
             raise WorkerLostError
         if not self._connection.waiting:
@@ -279,7 +281,7 @@ async def start(
     raise _failure(hello, package, process.returncode, timeout_s)
 
 
-def _failure(hello: list[Any], package: Path, code: int | None, timeout_s: float) -> PackageError:
+def _failure(hello: Message, package: Path, code: int | None, timeout_s: float) -> PackageError:
     if hello[0] == "refused":
         problems = [Problem.from_wire(problem) for problem in hello[1]]
         return PackageError(problem.at(problem.where or str(package)) for problem in problems)

@@ -20,14 +20,17 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 _LENGTH = struct.Struct(">I")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _MARK = "bytes"
 
+Message: TypeAlias = list[Any]
+"""Its kind and what that kind says, as listed above."""
 
-def packed(message: list[Any]) -> bytes:
+
+def packed(message: Message) -> bytes:
     """Return a message as its frame; raises ValueError for NaN and infinity, which JSON cannot hold."""
     try:
         data = _ENCODER.encode(message).encode()
@@ -36,7 +39,7 @@ def packed(message: list[Any]) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-def _with_bytes(message: list[Any]) -> bytes:
+def _with_bytes(message: Message) -> bytes:
     mark = _MARK
     while True:
         segments: list[bytes] = []
@@ -48,7 +51,7 @@ def _with_bytes(message: list[Any]) -> bytes:
     return b"".join([head.encode(), b"\n", text.encode(), *segments])
 
 
-def _encoded(message: list[Any], mark: str, segments: list[bytes]) -> str:
+def _encoded(message: Message, mark: str, segments: list[bytes]) -> str:
     def marked(value: object) -> dict[str, int]:
         if not isinstance(value, bytes | memoryview):
             raise TypeError(f"a {type(value).__name__} cannot be sent")
@@ -64,7 +67,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[list[Any]]:
+    def feed(self, data: bytes) -> Iterator[Message]:
         """Yield the messages that `data` completes."""
         self._rest += data
         while len(self._rest) >= _LENGTH.size:
@@ -77,9 +80,9 @@ class Unpacker:
             yield _unpacked(frame)
 
 
-def _unpacked(frame: bytes) -> list[Any]:
+def _unpacked(frame: bytes) -> Message:
     head, line, rest = frame.partition(b"\n")
-    message: list[Any]
+    message: Message
     if not line:
         message = json.loads(frame)
         return message
@@ -89,7 +92,7 @@ def _unpacked(frame: bytes) -> list[Any]:
         segments.append(rest[place : place + size])
         place += size
 
-    def restored(found: Mapping[str, Any]) -> Any:
+    def restored(found: Mapping[str, int]) -> object:
         return segments[found[mark]] if mark in found else found
 
     message = json.loads(rest[:length], object_hook=restored)

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from modelwright.core.json_types import JsonLike
 from modelwright.runtime.worker.frames import Unpacker
@@ -21,7 +20,7 @@ class Waiting:
     """A request in the inbox: its rows, as they were sent, when that was (time.monotonic), and its options."""
 
     id: int
-    rows: list[list[Any]]
+    rows: list[list[object]]
     sent: float
     options: Mapping[str, JsonLike]
 

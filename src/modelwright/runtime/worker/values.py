@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 
-RowAnswer: TypeAlias = Sequence[Any]
+RowAnswer: TypeAlias = Sequence[Sequence[object]]
 """For each output, in the order of the signature: its value (None: abstained) and its confidence (or None)."""
 
-_Convert = Callable[[Any], Any]
+_Convert = Callable[[object], object]
 
 
 class Crossing:
@@ -21,13 +21,13 @@ class Crossing:
         self._rows = _converters(signature.inputs)
         self._answers = _converters(signature.outputs)
 
-    def rows_out(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    def rows_out(self, rows: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
         """Return rows of canonical values as they are sent."""
         if not self._rows:
             return rows
         return [_row(row, [(place, out) for place, out, _ in self._rows]) for row in rows]
 
-    def rows_in(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    def rows_in(self, rows: Sequence[Sequence[object]]) -> Sequence[Sequence[object]]:
         """Return rows of canonical values of what was sent."""
         if not self._rows:
             return rows
@@ -52,7 +52,7 @@ def _converters(fields: Sequence[Field]) -> list[tuple[int, _Convert, _Convert]]
     return [(place, one.to_wire, one.from_wire) for place, one in found if not one.crosses_as_it_is]
 
 
-def _row(row: Sequence[Any], converters: Sequence[tuple[int, _Convert]]) -> list[Any]:
+def _row(row: Sequence[object], converters: Sequence[tuple[int, _Convert]]) -> list[object]:
     values = list(row)
     for place, convert in converters:
         if values[place] is not None:
@@ -60,7 +60,7 @@ def _row(row: Sequence[Any], converters: Sequence[tuple[int, _Convert]]) -> list
     return values
 
 
-def _answer(row: RowAnswer, converters: Sequence[tuple[int, _Convert]]) -> list[Any]:
+def _answer(row: RowAnswer, converters: Sequence[tuple[int, _Convert]]) -> list[list[object]]:
     answers = [list(one) for one in row]
     for place, convert in converters:
         if answers[place][0] is not None:

@@ -28,7 +28,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from modelwright.core.json_types import JsonLike
 from modelwright.kinds.contract.common import Answer, Array
@@ -45,7 +45,7 @@ class Call:
     """
 
     arrays: Mapping[str, Array]
-    columns: Mapping[str, Sequence[Any]]  # values of whatever kind the input has
+    columns: Mapping[str, Sequence[object]]  # values of whatever kind the input has
     options: Mapping[str, JsonLike] = field(default_factory=dict)
 
 

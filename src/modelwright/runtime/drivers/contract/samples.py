@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from modelwright.package.body import Body
 
@@ -17,7 +16,7 @@ class Samples(ABC):
         """Return a body that names the driver."""
 
     @abstractmethod
-    def columns(self) -> Mapping[str, Sequence[Any]]:
+    def columns(self) -> Mapping[str, Sequence[object]]:
         """Return some rows, at least three, as columns of canonical values by input."""
 
     @abstractmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper
@@ -42,7 +41,7 @@ class OnceSamples(Samples):
         graphs = {"model": model.SerializeToString(deterministic=True)}
         return Body(signature, "once", graphs, states, {_WEIGHTS: weights})
 
-    def columns(self) -> Mapping[str, Sequence[Any]]:
+    def columns(self) -> Mapping[str, Sequence[object]]:
         """Return four rows."""
         return {"a": [1.0, 2.0, 3.0, -4.0], "b": [0.5, 0.0, -1.0, 8.0]}
 
