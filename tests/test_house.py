@@ -30,11 +30,12 @@ CONTRACT_FILES = {
     "outcomes": {"outcomes", "metrics", "gap", "baseline", "section"},
     "learners": {"spec", "learn", "export"},
     "stages": {"stage", "config"},
-    "runtime/drivers": {"driver"},
+    "runtime/drivers": {"driver", "samples"},
 }
 CONTRACT_CLASSES = {
     "learners": {"Spec", "Learner", "Export", "Options"},
-    "runtime/drivers": {"Driver"},
+    "kinds": {"Samples"},
+    "runtime/drivers": {"Driver", "Samples"},
 }
 ARITHMETIC = ("core/evidence", "outcomes", "learners/networks", "learners/training")
 
