@@ -20,7 +20,7 @@ from modelwright.project.results.table_rows import RequirementRow, StageRow, War
 
 VERBS = ["new", "check", "run", "serve", "data", "plan", "learn", "package", "evaluate", "release", "predict"]
 VERBS += ["status", "monitor", "versions", "show", "diff", "rollback", "doctor", "gc"]
-PROBLEM = Problem("project.example", "a rule", "a finding", "a step", "modelwright.yaml:3")
+PROBLEM = Problem("project.yaml-tag", where="modelwright.yaml:3", tag="!!set")
 
 
 class Standing:
@@ -150,7 +150,8 @@ def test_a_problem_is_shown_whole(standing, monkeypatch, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "a finding\n  rule:  a rule\n  next:  a step\n  where: modelwright.yaml:3\n  [project.example]\n"
+        "there is a YAML tag, `!!set`\n  rule:  the project file holds plain values\n  next:  remove the tag\n"
+        "  where: modelwright.yaml:3\n  [project.yaml-tag]\n"
     )
 
 

@@ -13,7 +13,7 @@ NO_VALUE = {"where", "id"}  # parameters of every message, that no text shows
 
 @dataclass(frozen=True)
 class Call:
-    """One `Problem("id", name=…)`: `open_ended` where it passes `**values` on, `texts` where it words itself.
+    """One `Problem("id", name=…)`: `open_ended` where it passes `**values` on.
 
     `id` is None where it is no literal: then it comes from a table of literals, or begins with `prefix`.
     """
@@ -24,7 +24,6 @@ class Call:
     names: frozenset[str]
     constants: tuple[tuple[str, object], ...]
     open_ended: bool
-    texts: bool
     prefix: str | None = None
     from_table: bool = False
 
@@ -45,7 +44,6 @@ def _call(node, kind, path):
     given = {word.arg: word.value for word in node.keywords if word.arg}
     first = node.args[0] if node.args else given.get("id")
     is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
-    transition = kind == "Problem" and (len(node.args) > 2 or {"rule", "found", "next_step"} & given.keys())
     return Call(
         id=first.value if is_text else None,
         place=f"{path}:{node.lineno}",
@@ -54,7 +52,6 @@ def _call(node, kind, path):
         constants=tuple((k, v.value) for k, v in given.items() if isinstance(v, ast.Constant)),
         open_ended=any(word.arg is None for word in node.keywords)
         or any(isinstance(a, ast.Starred) for a in node.args),
-        texts=bool(transition),
         prefix=first.values[0].value if isinstance(first, ast.JoinedStr) and _begins(first) else None,
         from_table=isinstance(first, ast.Subscript),
     )

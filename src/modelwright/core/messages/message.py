@@ -91,48 +91,7 @@ class Problem(Message):
     An error carries problems; whoever catches it shows them all.
     """
 
-    __slots__ = ("_texts",)
-
-    def __init__(
-        self,
-        id: str,  # noqa: A002 - the field's name
-        rule: str | None = None,
-        found: str | None = None,
-        next_step: str | None = None,
-        where: str | None = None,
-        **values: object,
-    ) -> None:
-        super().__init__(id, where, **values)
-        # TRANSITION: texts given in the call, until every message stands in the catalogue
-        self._texts = None if found is None else {"rule": rule or "", "found": found, "next": next_step or ""}
-
-    @property
-    def found(self) -> str:
-        """Return what was found."""
-        return self._texts["found"] if self._texts else super().found
-
-    @property
-    def rule(self) -> str:
-        """Return the rule that it breaks; empty where the finding says it."""
-        return self._texts["rule"] if self._texts else super().rule
-
-    @property
-    def next_step(self) -> str:
-        """Return what a reader can do; empty where there is nothing to do."""
-        return self._texts["next"] if self._texts else super().next_step
-
-    def to_wire(self) -> dict[str, Json]:
-        """Return the message as JSON that `from_wire` reads."""
-        texts: Json = dict(self._texts) if self._texts else None
-        return {**super().to_wire(), **({"texts": texts} if texts else {})}
-
-    @classmethod
-    def from_wire(cls, data: Mapping[str, Json]) -> Self:
-        """Read what `to_wire` returned."""
-        made = super().from_wire(data)
-        if texts := data.get("texts"):
-            made._texts = cast("dict[str, str]", texts)
-        return made
+    __slots__ = ()
 
     def as_json(self) -> dict[str, str | None]:
         """Return the message, worded, as the JSON that the command line and the server answer with."""
@@ -185,7 +144,7 @@ class ValueProblem(ValueError):  # noqa: N818 - names a finding about one value,
     """
 
     def __init__(self, id: str, **values: object) -> None:  # noqa: A002 - the field's name
-        self.message = Problem(id, None, None, None, None, **values)
+        self.message = Problem(id, where=None, **values)
         super().__init__(id)
 
     @property

@@ -206,4 +206,4 @@ def _refused(path: Path, error: ErrorDetails, model: type[BaseModel]) -> Problem
         values |= {"pattern": context["pattern"]}
     else:
         values |= {"error": str(own or error["msg"])}
-    return Problem("project.bad-value", None, None, None, None, **values)
+    return Problem("project.bad-value", where=None, **values)
