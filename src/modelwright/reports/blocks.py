@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from modelwright import outcomes
@@ -26,7 +24,7 @@ from modelwright.reports import phrases as wording
 SHORT_ID = 12
 
 
-def drawn_block(block: Block, output: str) -> dict[str, Any]:
+def drawn_block(block: Block, output: str) -> dict[str, object]:
     """Return what the template shows of a block; `sort` names the macro that shows it."""
     match block:
         case Table():
@@ -52,7 +50,7 @@ def drawn_block(block: Block, output: str) -> dict[str, Any]:
             return {"sort": "mistakes", "title": block.title, "rows": rows, "sure": block.sure}
 
 
-def table(block: Table) -> dict[str, Any]:
+def table(block: Table) -> dict[str, object]:
     """Return a table's headings and cells; all columns but those of names are figures."""
     figures = [
         any(not isinstance(row[place], str) or place > 1 for row in block.rows)
@@ -86,7 +84,7 @@ def cell(value: Cell) -> str:
             return wording.safe(value)
 
 
-def _bars(block: Bars) -> dict[str, Any]:
+def _bars(block: Bars) -> dict[str, object]:
     rows = [
         charts.Bar(label, m.value or 0.0, m.low, m.high, wording.with_interval(m, Unit.FRACTION))
         for label, m in block.rows
@@ -100,7 +98,7 @@ def _bars(block: Bars) -> dict[str, Any]:
     }
 
 
-def _matrix(block: Matrix, output: str) -> dict[str, Any]:
+def _matrix(block: Matrix, output: str) -> dict[str, object]:
     counts = np.zeros((len(block.rows), len(block.columns)), dtype=np.int64)
     for row, column, n in block.counts:
         counts[row, column] = n
@@ -114,7 +112,7 @@ def _matrix(block: Matrix, output: str) -> dict[str, Any]:
     }
 
 
-def _curve(block: Curve, output: str) -> dict[str, Any]:
+def _curve(block: Curve, output: str) -> dict[str, object]:
     note = block.note
     if block.measured is not None:
         unit = outcomes.metrics().any(block.measured.subject.metric).unit
@@ -139,7 +137,7 @@ def _curve(block: Curve, output: str) -> dict[str, Any]:
     }
 
 
-def _mistake(mistake: Mistake) -> dict[str, Any]:
+def _mistake(mistake: Mistake) -> dict[str, object]:
     return {
         "inputs": {name: wording.quoted(text) for name, text in mistake.inputs.items()},
         "truth": wording.safe(mistake.truth),

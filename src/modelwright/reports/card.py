@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -82,7 +81,7 @@ def _row(measurement: Measurement) -> dict[str, str]:
     }
 
 
-def _output(evidence: Evidence, details: OutputDetails) -> dict[str, Any]:
+def _output(evidence: Evidence, details: OutputDetails) -> dict[str, object]:
     mine = of_output(evidence, details.output)
     plain = [m for m in mine if m.subject.of is None]
     first = next((m for m in plain if m.subject.where is None and m.value is not None), None)
@@ -97,7 +96,7 @@ def _output(evidence: Evidence, details: OutputDetails) -> dict[str, Any]:
     }
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table) -> dict[str, object]:
     return {
         "title": table.title,
         "headings": table.headings,

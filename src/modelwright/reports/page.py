@@ -10,7 +10,6 @@ import importlib.metadata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,6 +17,7 @@ from markupsafe import Markup
 
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict
+from modelwright.core.signature import Signature
 from modelwright.core.units import Unit
 from modelwright.reports import charts
 from modelwright.reports import phrases as wording
@@ -53,7 +53,7 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         champion=(evidence.champion or "")[:SHORT_DIGEST],
         differences=[row(m) for m in evidence.differences],
         outputs=outputs,
-        inputs=_inputs(outputs),
+        inputs=[field.name for field in Signature.parse(evidence.signature).inputs],
         load=wording.load(details.load),
         package_metrics=[row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
         **_latency(details),
@@ -79,7 +79,7 @@ def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
     return [(name, found[name]) for name in ORDER if found[name]]
 
 
-def _judged(verdict: Verdict) -> dict[str, Any]:
+def _judged(verdict: Verdict) -> dict[str, object]:
     measurement = verdict.measurement
     unit = verdict.requirement.metric.unit
     word = str(verdict.outcome)
@@ -105,7 +105,7 @@ def _needed(verdict: Verdict) -> str:
     """Say what would decide an inconclusive verdict, or what else there is to say."""
     if verdict.needed:
         return f"{wording.count(verdict.needed)} more would decide"
-    return verdict.note
+    return "" if verdict.note is None else str(verdict.note)
 
 
 PHASES = {
@@ -116,7 +116,7 @@ PHASES = {
 }
 
 
-def _latency(details: Details) -> dict[str, Any]:
+def _latency(details: Details) -> dict[str, object]:
     if not details.latencies_s:
         return {"latency": None, "latency_note": ""}
     samples = np.array(details.latencies_s)
@@ -127,19 +127,6 @@ def _latency(details: Details) -> dict[str, Any]:
         "latency_note": f"Time from request to answer of {wording.count(len(samples))} requests, "
         f"{wording.load(details.load)}.",
     }
-
-
-def _inputs(outputs: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the names of the inputs, as the first mistake shows them."""
-    mistakes = (
-        row
-        for one in outputs
-        for block in one["blocks"]
-        if block["sort"] == "mistakes"
-        for row in block["rows"]
-    )
-    first = next(mistakes, None)
-    return [] if first is None else list(first["inputs"])
 
 
 def _methods(evidence: Evidence) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
@@ -45,7 +44,7 @@ def row(measurement: Measurement) -> dict[str, str]:
     }
 
 
-def section(evidence: Evidence, details: OutputDetails) -> dict[str, Any]:
+def section(evidence: Evidence, details: OutputDetails) -> dict[str, object]:
     """Return what the template shows of an output."""
     mine = of_output(evidence, details.output)
     drawn = drawing(evidence, details)
@@ -59,7 +58,7 @@ def section(evidence: Evidence, details: OutputDetails) -> dict[str, Any]:
     }
 
 
-def _against(evidence: Evidence, output: str, mine: Sequence[Measurement]) -> dict[str, Any]:
+def _against(evidence: Evidence, output: str, mine: Sequence[Measurement]) -> dict[str, object]:
     """Return the chart of the package beside the baselines on the output's first metric."""
     baselines = [b for b in evidence.baselines if b.output == output]
     plain = [m for m in mine if m.subject.of is None and m.subject.where is None and m.value is not None]

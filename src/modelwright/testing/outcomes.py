@@ -152,9 +152,13 @@ def check_influences_are_those_of_a_row_left_out(family: str, tried: Tried) -> N
             assert left is not None
             moved.append(whole.value - left.value)
         expected = whole.rows[places] / n
-        # most rows as forecast; a metric over groups (calibration) jumps where a row changes its group
-        off = np.abs(np.array(moved) - expected)
-        assert np.median(off) <= 0.1 * float(np.median(np.abs(expected))) + 0.02 * scale / n, metric.name
+        if not np.abs(expected).max() > 0:  # a metric that no row moves (coverage, where all are answered)
+            assert np.allclose(moved, 0)
+            continue
+        # Not equal to the last digit: an influence is the first term, and groups (calibration) change with a row.
+        assert np.corrcoef(moved, expected)[0, 1] > 0.9, metric.name
+        off, usual = np.median(np.abs(moved - expected)), np.median(np.abs(expected))
+        assert off <= 0.5 * usual + 0.02 * scale / n, metric.name
 
 
 def check_a_body_is_no_better_than_itself(family: str, tried: Tried) -> None:

@@ -151,7 +151,7 @@ def test_insisting_on_a_form_that_there_is_not_is_an_error(parts, tmp_path):
 
 
 def test_no_compression_is_tried_where_none_is_wanted(parts, tmp_path):
-    assert "asks for no compression" in make(parts, tmp_path, compress="none")["why"]
+    assert make(parts, tmp_path, compress="none")["why"]["id"] == "package.why-no-compression"
 
 
 def test_a_learned_folder_of_another_network_fails_parity(parts, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from modelwright.core.evidence import intervals
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.messages import Phrase
 from modelwright.core.requirements.requirement import Requirement
 
 _MOST_ROWS = 10**8  # beyond this a needed n is forecast by the square-root law instead of searched
@@ -37,7 +38,7 @@ class Verdict:
     measurement: Measurement | None
     outcome: Outcome
     needed: int | None = None
-    note: str = ""
+    note: Phrase | None = None
 
 
 def judge(
@@ -94,12 +95,13 @@ def gate(verdicts: Iterable[Verdict], allow_inconclusive: bool | Collection[str]
 
 
 def evaluation_confidence(confidence: float, k: int) -> float:
-    """Return the confidence of the k-th judgement on the same rows (k from 1).
+    """Return the confidence of the k-th evaluation on the same rows (k from 1).
 
-    The k-th look spends 6/(π²k²) of the error 1 - confidence; the shares of all looks sum to 1, so that the
-    chance of any wrong gate keeps below 1 - confidence (the union bound), however many looks there are.
+    The k-th evaluation spends 6/(π²k²) of the error 1 - confidence. As Σ 1/k² = π²/6 (Euler), the shares of all
+    evaluations sum to 1, so that the chance of any wrong gate keeps below 1 - confidence (the union bound; a
+    spending sequence as in Foster & Stine 2008, JRSS B 70:429), however many evaluations there are.
     """
-    assert k >= 1, "looks are counted from 1"
+    assert k >= 1, "evaluations are counted from 1"
     return 1 - (1 - confidence) * 6 / (math.pi * k) ** 2
 
 
@@ -156,25 +158,25 @@ def _judge_one(
 ) -> Verdict:
     seen = measured.get((requirement.subject, phase))
     if seen is None or seen.value is None or not math.isfinite(seen.value):
-        outcome, note = _without_value(seen, phase, champion=requirement.bar.champion)
-        return Verdict(requirement, phase, seen, outcome, note=note)
+        outcome, why = _without_value(seen, phase, champion=requirement.bar.champion)
+        return Verdict(requirement, phase, seen, outcome, note=why)
     outcome = _side(requirement.op, requirement.bar.value, seen.low, seen.high)
     if outcome is not Outcome.INCONCLUSIVE:
         return Verdict(requirement, phase, seen, outcome)
-    note = "the value lies on the bar" if seen.value == requirement.bar.value else ""
+    note = Phrase("verdict.on-the-bar") if seen.value == requirement.bar.value else None
     return Verdict(requirement, phase, seen, outcome, _needed(requirement, seen, seen.value), note)
 
 
-def _without_value(seen: Measurement | None, phase: Phase, *, champion: bool) -> tuple[Outcome, str]:
+def _without_value(seen: Measurement | None, phase: Phase, *, champion: bool) -> tuple[Outcome, Phrase]:
     if seen is None and champion:
-        return Outcome.PENDING, "there is no champion yet"
+        return Outcome.PENDING, Phrase("verdict.no-champion")
     if seen is not None and seen.n > 0:
-        return Outcome.UNMET, "its value is no finite number"
+        return Outcome.UNMET, Phrase("verdict.not-finite")
     if phase is Phase.LIVE:
-        return Outcome.PENDING, "no traffic has been measured yet"
+        return Outcome.PENDING, Phrase("verdict.no-traffic")
     if seen is None:
-        return Outcome.UNMET, "it was not measured"
-    return Outcome.INCONCLUSIVE, "there was nothing to measure it on"
+        return Outcome.UNMET, Phrase("verdict.not-measured")
+    return Outcome.INCONCLUSIVE, Phrase("verdict.nothing-to-measure")
 
 
 def _side(op: str, bar: float, low: float | None, high: float | None) -> Outcome:

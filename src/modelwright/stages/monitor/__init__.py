@@ -1,1 +1,1 @@
-"""Looks at live traffic and judges the requirements that can be measured there."""
+"""Judges the requirements that live traffic can show."""

@@ -88,7 +88,7 @@ def try_out(name: str, body: Body, trial: Trial) -> Candidate:
 
 
 def require_sound(exact: Candidate) -> None:
-    """Raise PackageError for an exported graph that is not the network, or that looks at its neighbours."""
+    """Raise PackageError for an exported graph that is not the network, or whose answers depend on their batch."""
     problems = []
     if exact.parity.probability > PARITY_TOLERANCE:
         problems.append(

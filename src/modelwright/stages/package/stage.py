@@ -93,7 +93,7 @@ def package(
     why = _why(config, compressed)
     size_bytes = packages.size_bytes(out / "package")
     _write_report(out / "report", digest, size_bytes, candidates, taken, why, chosen, trial)
-    return {"package": digest, "size_bytes": size_bytes, "taken": taken.name, "why": why}
+    return {"package": digest, "size_bytes": size_bytes, "taken": taken.name, "why": why.to_wire()}
 
 
 def _trial(
@@ -148,14 +148,14 @@ def _not_compressed(why: Phrase) -> Problem:
     return Problem("package.not-compressed", why=why)
 
 
-def _why(config: PackageConfig, compressed: Candidate | None) -> str:
+def _why(config: PackageConfig, compressed: Candidate | None) -> Phrase:
     if config.compress == "none":
-        return "the exact graph, because the project asks for no compression"
+        return Phrase("package.why-no-compression")
     if compressed is None:
-        return "the exact graph, because this learner has no compressed form"
+        return Phrase("package.why-no-form")
     if compressed.refused:
-        return f"the exact graph, because the compressed one was refused: {compressed.refused}"
-    return "the compressed graph: it keeps what the exact one shows on validation, and is smaller"
+        return Phrase("package.why-refused", why=compressed.refused)
+    return Phrase("package.why-compressed")
 
 
 def _write_report(
@@ -164,7 +164,7 @@ def _write_report(
     size_bytes: int,
     candidates: Sequence[Candidate],
     taken: Candidate,
-    why: str,
+    why: Phrase,
     chosen: Choice,
     trial: Trial,
 ) -> None:
@@ -173,7 +173,7 @@ def _write_report(
         "package": digest,
         "size_bytes": size_bytes,
         "taken": taken.name,
-        "why": why,
+        "why": str(why),
         "candidates": [candidate.as_json() for candidate in candidates],
         "rules": {
             "parity": f"no probability differs by more than {PARITY_TOLERANCE} from the network's",
