@@ -14,8 +14,8 @@ from pathlib import Path
 
 from modelwright.core.extras import extra_of
 from modelwright.core.messages import Problem
+from modelwright.storage import disk
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _MOST_SHOWN = 300  # characters of an error's own text
 
@@ -32,7 +32,7 @@ def fixable(error: BaseException) -> Problem | None:
     ):
         path = str(error.filename)[:80] if error.filename else None
         return Problem("machine.path", error=error.strerror, path=path)
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and disk.is_full(error):
         return Problem("machine.disk-full", path=_path(error))
     if isinstance(error, OSError) and error.errno in _REFUSED:
         return Problem("machine.permission", path=_path(error), error=error.strerror)

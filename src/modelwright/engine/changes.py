@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
 
 from modelwright.core import digest
 from modelwright.core.messages import Phrase
@@ -17,7 +16,7 @@ _HEAD, _BEFORE, _AFTER = 12, 16, 10
 _ABSENT = object()
 
 
-def config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def config_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     """Return one text a changed key, dotted: `config `learn.epochs` 3 → 4`; of a list, what came and what went."""
     return [str(Phrase("why.config", path=path, change=change)) for path, change in _changes(old, new, "")]
 
@@ -28,7 +27,7 @@ def counted(names: Sequence[str]) -> str:
     return str(Phrase("why.counted", names=list(names[:SHOWN]), more=more if more > 0 else None))
 
 
-def _changes(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
+def _changes(old: object, new: object, path: str) -> Iterator[tuple[str, str]]:
     """Yield the paths below which something changed, each with what it was and is."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted(old.keys() | new.keys()):
@@ -43,7 +42,7 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, f"{before} → {after}"
 
 
-def _list_changes(old: Sequence[Any], new: Sequence[Any], path: str) -> Iterator[tuple[str, str]]:
+def _list_changes(old: Sequence[object], new: Sequence[object], path: str) -> Iterator[tuple[str, str]]:
     went, came = _beyond(old, new), _beyond(new, old)
     befores, afters = [old[place] for place in went], [new[place] for place in came]
     if not went and not came:
@@ -61,7 +60,7 @@ def _list_changes(old: Sequence[Any], new: Sequence[Any], path: str) -> Iterator
         yield path, str(found)
 
 
-def _beyond(some: Sequence[Any], others: Sequence[Any]) -> list[int]:
+def _beyond(some: Sequence[object], others: Sequence[object]) -> list[int]:
     """Return the places of elements that `others` does not have, or not as often."""
     left = Counter(map(digest.canonical_json, others))
     places = []
@@ -74,13 +73,13 @@ def _beyond(some: Sequence[Any], others: Sequence[Any]) -> list[int]:
     return places
 
 
-def _same(old: Any, new: Any) -> bool:
+def _same(old: object, new: object) -> bool:
     if old is _ABSENT or new is _ABSENT:
         return old is new
     return digest.canonical_json(old) == digest.canonical_json(new)
 
 
-def _sides(old: Sequence[Any], new: Sequence[Any]) -> tuple[list[str], list[str]]:
+def _sides(old: Sequence[object], new: Sequence[object]) -> tuple[list[str], list[str]]:
     """Return the values of both sides as short texts; none reads like one of the other side."""
     before, after = list(map(_text, old)), list(map(_text, new))
     if set(before) & set(after):  # `3` and `"3"`
@@ -88,12 +87,13 @@ def _sides(old: Sequence[Any], new: Sequence[Any]) -> tuple[list[str], list[str]
     return [_short(text, after) for text in before], [_short(text, before) for text in after]
 
 
-def _text(value: Any, *, quoted: bool = False) -> str:
+def _text(value: object, *, quoted: bool = False) -> str:
     if value is _ABSENT:
         return str(Phrase("why.absent"))
     # Quoted also where a reader would not see it: a line break, an empty text.
-    plain = isinstance(value, str) and value.isprintable() and value != "" and not quoted
-    return value if plain else digest.canonical_json(value)
+    if isinstance(value, str) and value.isprintable() and value != "" and not quoted:
+        return value
+    return digest.canonical_json(value)
 
 
 def _short(text: str, others: Collection[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from modelwright.core import digest
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Phrase
 from modelwright.engine.changes import config_changes, counted
 
@@ -31,12 +32,12 @@ class MadeFrom:
     """
 
     code: Mapping[str, str] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, JsonLike] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Mapping[str, JsonLike]]:
         """Return the parts as JSON."""
         return {
             "code": dict(self.code),

@@ -20,9 +20,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from modelwright.core import digest
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine import manifest
 from modelwright.engine.lineage import MadeFrom
@@ -132,7 +132,7 @@ class Store:
         disk.remove(self.root / "scratch" / stage / key[:SHORT_KEY])
 
     def seal(
-        self, out: Path, stage: str, key: str, made_from: MadeFrom, summary: Mapping[str, Any]
+        self, out: Path, stage: str, key: str, made_from: MadeFrom, summary: Mapping[str, JsonLike]
     ) -> Artifact:
         """Publish the folder `out` (from `fresh`) as the artifact of a key. Needs the lock.
 

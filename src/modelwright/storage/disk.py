@@ -16,9 +16,11 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Libraries in Rust and C++ (safetensors, Polars, PyTorch) and SQLite report a full disk as text alone.
 _FULL_TEXTS = ("no space left on device", "disk quota exceeded", "disk is full")
 
+_LEAST_ROOM = 1_000_000  # bytes; with less, an I/O error of SQLite is that of a full disk
+
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether an error says, itself or through its causes, that the disk is full."""
+    """Return whether an error says, itself or through its causes, that the disk is full."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in _FULL:
@@ -32,6 +34,18 @@ def is_full(error: BaseException) -> bool:
 def full(place: Path) -> Problem:
     """Return the problem of a full disk that holds `place`."""
     return Problem("machine.disk-full", path=str(place))
+
+
+def database_is_full(error: BaseException, database: str | Path) -> bool:
+    """Return whether an error of a database means a full disk.
+
+    SQLite calls that an I/O error where it cannot make the files beside the database.
+    """
+    if is_full(error):
+        return True
+    with suppress(OSError):
+        return "disk I/O error" in str(error) and shutil.disk_usage(Path(database).parent).free < _LEAST_ROOM
+    return False
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, desc, insert, select
 
@@ -22,10 +21,12 @@ class Entry:
     at: datetime
     actor: str
     action: str
-    detail: Mapping[str, Any]
+    detail: Mapping[str, object]
 
 
-def write(connection: Connection, at: datetime, actor: str, action: str, detail: Mapping[str, Any]) -> None:
+def write(
+    connection: Connection, at: datetime, actor: str, action: str, detail: Mapping[str, object]
+) -> None:
     """Append an entry. Raises TypeError for a detail that is no JSON, whatever the database's driver does."""
     plain = json.loads(digest.canonical_json(dict(detail)))
     connection.execute(insert(audit).values(at=at, actor=actor, action=action, detail=plain))

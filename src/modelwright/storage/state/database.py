@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import Connection, Engine
 
@@ -169,7 +169,7 @@ class State:
 
     # -- audit ---------------------------------------------------------------------------------------------
 
-    def note(self, actor: str, action: str, detail: Mapping[str, Any]) -> None:
+    def note(self, actor: str, action: str, detail: Mapping[str, object]) -> None:
         """Write into the audit log what is recorded nowhere else; `detail` is JSON."""
         with self._write() as connection:
             audit.write(connection, self._clock(), actor, action, detail)

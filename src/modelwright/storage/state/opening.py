@@ -15,7 +15,6 @@ from sqlalchemy.pool import NullPool
 
 from modelwright.core.messages import MachineError, Problem, StateError
 from modelwright.storage import disk
-from modelwright.storage.sqlite_full import says_full
 from modelwright.storage.state.schema import HEAD
 from modelwright.storage.write_ahead import use_write_ahead_log
 
@@ -73,7 +72,7 @@ def explained(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig)
-        if says_full(said, where):
+        if disk.database_is_full(error, where):
             raise MachineError(disk.full(Path(where))) from error
         if any(word in said for word in _DAMAGED):
             raise StateError(Problem("state.damaged", where=where, error=said)) from error

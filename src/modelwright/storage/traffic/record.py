@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.json_types import Json
 from modelwright.storage.traffic import schema as live_schema
 from modelwright.storage.traffic.writer import Answered, Writer
 
@@ -46,12 +47,12 @@ class Row:
     id: str
     time: float
     version: int
-    inputs: Mapping[str, Any]
-    outputs: Mapping[str, Mapping[str, Any]] | None
+    inputs: Mapping[str, Json]
+    outputs: Mapping[str, Mapping[str, Json]] | None
     confidence: float | None
     latency_s: float
     code: int
-    feedback: Mapping[str, Any]
+    feedback: Mapping[str, Json]
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class LiveRecord:
         """Hand answered rows over to be written; never waits for the disk, nor raises for it (`dropped`)."""
         self._writer.put(rows)
 
-    def feedback(self, request_id: str, output: str, value: Any) -> bool:
+    def feedback(self, request_id: str, output: str, value: object) -> bool:
         """Hand over the truth about an output (JSON), the latest counts; tells whether there was room."""
         return self._writer.put_truth(request_id, output, value)
 

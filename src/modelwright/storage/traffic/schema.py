@@ -9,7 +9,6 @@ from pathlib import Path
 
 from modelwright.core.messages import MachineError, Problem, StateError
 from modelwright.storage import disk
-from modelwright.storage.sqlite_full import says_full
 from modelwright.storage.write_ahead import use_write_ahead_log
 
 BUSY_S = 10.0  # another process's transaction lasts milliseconds
@@ -105,7 +104,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        if says_full(str(error), path):
+        if disk.database_is_full(error, path):
             raise MachineError(disk.full(path)) from error
         raise StateError(Problem("live.unusable", where=str(path), error=str(error))) from error
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from modelwright.core.messages import ModelwrightError
 from modelwright.storage.traffic import schema as live_schema
@@ -18,6 +18,10 @@ from modelwright.storage.traffic import schema as live_schema
 LINGER_S = 0.05  # a batch waits this long for more: 20 transactions a second at most, whatever the traffic
 _BATCH_ROWS = 2_000
 _LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
+SqlValue = str | int | float | None
+"""What a column of SQLite takes here."""
 
 
 class Answered(Protocol):
@@ -30,9 +34,9 @@ class Answered(Protocol):
     @property
     def version(self) -> int: ...
     @property
-    def inputs(self) -> Mapping[str, Any]: ...
+    def inputs(self) -> Mapping[str, object]: ...
     @property
-    def outputs(self) -> Mapping[str, Mapping[str, Any]] | None: ...
+    def outputs(self) -> Mapping[str, Mapping[str, object]] | None: ...
     @property
     def latency_s(self) -> float: ...
     @property
@@ -43,7 +47,7 @@ class Answered(Protocol):
 class _Truth:
     request_id: str
     output: str
-    value: Any
+    value: object
     time: float
 
 
@@ -80,7 +84,7 @@ class Writer:
             self._rows_waiting += len(rows)
             self._waiting.put(rows)
 
-    def put_truth(self, request_id: str, output: str, value: Any) -> bool:
+    def put_truth(self, request_id: str, output: str, value: object) -> bool:
         """Hand feedback over; never blocks. Tells whether there was room."""
         with self._lock:
             self._start()
@@ -144,8 +148,8 @@ class Writer:
             return None
 
     def _write(self, batch: Sequence[Sequence[Answered] | _Truth], taken: int) -> None:
-        rows: list[tuple[Any, ...]] = []
-        truths: list[tuple[Any, ...]] = []
+        rows: list[tuple[SqlValue, ...]] = []
+        truths: list[tuple[SqlValue, ...]] = []
         for item in batch:
             if isinstance(item, _Truth):
                 truths.extend(_encoded([item], _truth))
@@ -168,7 +172,9 @@ class Writer:
             self._dropped += lost
             self._untold -= untold
 
-    def _insert(self, rows: list[tuple[Any, ...]], truths: list[tuple[Any, ...]], dropped: int) -> None:
+    def _insert(
+        self, rows: list[tuple[SqlValue, ...]], truths: list[tuple[SqlValue, ...]], dropped: int
+    ) -> None:
         if not (rows or truths or dropped):
             return
         connection = self._connection()
@@ -201,7 +207,7 @@ class Writer:
             self._open = None
 
 
-def _encoded(items: Sequence[Any], encode: Callable[[Any], tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def _encoded(items: Sequence[T], encode: Callable[[T], tuple[SqlValue, ...]]) -> list[tuple[SqlValue, ...]]:
     found = []
     for item in items:
         try:
@@ -211,7 +217,7 @@ def _encoded(items: Sequence[Any], encode: Callable[[Any], tuple[Any, ...]]) -> 
     return found
 
 
-def _row(row: Answered) -> tuple[Any, ...]:
+def _row(row: Answered) -> tuple[SqlValue, ...]:
     return (
         row.id,
         row.time,
@@ -224,14 +230,14 @@ def _row(row: Answered) -> tuple[Any, ...]:
     )
 
 
-def _truth(truth: _Truth) -> tuple[Any, ...]:
+def _truth(truth: _Truth) -> tuple[SqlValue, ...]:
     return (truth.request_id, truth.output, _json(truth.value), truth.time)
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
-def _confidence(outputs: Mapping[str, Mapping[str, Any]] | None) -> float | None:
-    found = [one["confidence"] for one in (outputs or {}).values() if one.get("confidence") is not None]
-    return min(found, default=None)
+def _confidence(outputs: Mapping[str, Mapping[str, object]] | None) -> float | None:
+    given = (one.get("confidence") for one in (outputs or {}).values())
+    return min((one for one in given if isinstance(one, int | float)), default=None)
