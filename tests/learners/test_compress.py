@@ -99,3 +99,29 @@ def test_same_bytes_again_and_the_exact_body_untouched() -> None:
 
 def test_nothing_large_enough_gives_none() -> None:
     assert compress(_body(_normal(4, 3))) is None
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_only_rows_of_a_table_are_looked_up_in_8_bits(axis: int) -> None:
+    # The scales belong to the rows; along the other axis, a lookup in 8 bits would mix them up.
+    table = _normal(1000, WIDTH, seed=1) * np.arange(1, 1001)[:, None]
+    node = helper.make_node("Gather", ["table", "i"], ["y"], axis=axis)
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("i", TensorProto.INT64, ["batch"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, None])],
+        [numpy_helper.from_array(table.astype(np.float32), "table")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    signature = Signature("f", (Field("a", "text"),), (Field("b", "category"),))
+    body = Body(signature, "once", {"model": model.SerializeToString()}, {})
+    small = compress(body)
+    if axis == 1:
+        assert small is None
+        return
+    assert small is not None
+    rows = np.array([0, 500, 999])
+    exact, found = _run(body, i=rows), _run(small, i=rows)
+    for row, other in zip(exact, found, strict=True):
+        assert np.abs(row - other).max() <= np.abs(row).max() / 127

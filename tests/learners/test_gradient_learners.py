@@ -92,7 +92,7 @@ def test_more_budget_is_turned_into_more_steps(name: str, folder: Path) -> None:
 
 
 def test_weights_name_outputs(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match=r"model\.unknown-output"):
+    with pytest.raises(ProjectError, match=r"model\.weights names `domian`"):
         _learn(
             "finetune", tiny_encoder.ROUTE, tiny_encoder.routed, folder, tmp_path, 2, weights={"domian": 2}
         )

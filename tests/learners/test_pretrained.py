@@ -35,7 +35,7 @@ def test_tables_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert available(None, tmp_path) == resolve(None, tmp_path)
     monkeypatch.setattr("modelwright.learners.weights._PACKAGE", "no_such_package")
     assert available(None, tmp_path) is None
-    with pytest.raises(MachineError, match=r"pretrained\.not-installed"):
+    with pytest.raises(MachineError, match="is not installed"):
         available(DEFAULT, tmp_path)
 
 
@@ -45,13 +45,13 @@ def test_folder_is_relative_to_the_project(tmp_path: Path) -> None:
 
 
 def test_name_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match=r"pretrained\.not-found"):
+    with pytest.raises(ProjectError, match="there is no folder"):
         resolve("./no such/folder", tmp_path)
 
 
 def test_incomplete_folder_names_all_that_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ProjectError, match=r"pretrained\.incomplete") as raised:
+    with pytest.raises(ProjectError, match=" has no ") as raised:
         resolve("empty", tmp_path)
     assert all(word in str(raised.value) for word in ("config.json", "model.safetensors", "tokenizer.json"))
 
@@ -59,7 +59,7 @@ def test_incomplete_folder_names_all_that_it_lacks(tmp_path: Path) -> None:
 def test_hub_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(MachineError, match=r"pretrained\.unreachable"):
+    with pytest.raises(MachineError, match="could not be fetched"):
         resolve("nobody/no-such-encoder", tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_pickle_that_runs_code_is_refused_and_not_run(tmp_path: Path) -> None:
     folder, place = tiny_encoder.save(tmp_path / "tiny"), tmp_path / "boom"
     (folder / "model.safetensors").unlink()
     torch.save({"weight": _Bomb(place)}, folder / "pytorch_model.bin")
-    with pytest.raises(ProjectError, match=r"pretrained\.unsafe-checkpoint"):
+    with pytest.raises(ProjectError, match="is a pickle"):
         pretrained.read(folder)
     assert not place.exists()
     pickle.loads(pickle.dumps(_Bomb(place)))  # the bomb is live, so the test could have failed
@@ -121,12 +121,12 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights.pop("encoder.layer.1.output.dense.weight")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ProjectError, match=r"pretrained\.missing-weights"):
+    with pytest.raises(ProjectError, match="weights are missing"):
         pretrained.read(folder)
 
 
 def test_model_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
     folder = tiny_encoder.save(tmp_path / "tiny")
     (folder / "config.json").write_text(json.dumps({"model_type": "t5", "is_encoder_decoder": True}))
-    with pytest.raises(ProjectError, match=r"pretrained\.no-encoder"):
+    with pytest.raises(ProjectError, match="not an encoder of text"):
         pretrained.read(folder)

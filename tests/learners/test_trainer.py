@@ -116,7 +116,7 @@ def test_patience_stops_what_gains_nothing(folder: Path, tmp_path: Path) -> None
 
 
 def test_a_loss_that_is_no_number_is_said(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match=r"learn\.diverged"):
+    with pytest.raises(ProjectError, match="no longer a finite number"):
         _train(folder, tmp_path, _recipe(rate=1e30))
 
 
@@ -171,3 +171,19 @@ def test_torch_is_left_as_it_was_found() -> None:
     )
     assert before[:2] == after[:2]
     assert torch.equal(before[2], after[2])
+
+
+def test_patience_counts_on_over_a_kill(folder: Path, tmp_path: Path) -> None:
+    still = Recipe(**{**_recipe(rate=1e-12, patience=3).__dict__, "head_rate": 1e-12, "weight_decay": 0.0})
+    whole, history = _train(folder, tmp_path / "whole", still, steps=80)
+    assert len(history) < len(trainer.evaluation_steps(80, trainer.epoch_steps(60, BATCH)))
+    cut, interrupted = tmp_path / "cut", 0
+    for _ in range(history[-1].step):  # cut off after every single step, so between any two evaluations
+        try:
+            resumed, again = _train(folder, cut, still, _Cutting(2), steps=80)
+            break
+        except _CutError:
+            interrupted += 1
+    assert interrupted > history[0].step
+    assert again == history
+    assert all(torch.equal(resumed[name], values) for name, values in whole.items())

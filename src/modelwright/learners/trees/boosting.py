@@ -26,7 +26,8 @@ from modelwright.storage import disk
 
 CHECKPOINT_S = 5.0  # a kill loses at most the rounds of so many seconds
 _ROWS_ALONE = 100_000
-_TIMED_S, _FEWEST_TIMED, _MOST_TIMED = 1.0, 3, 40
+# Of a small table so many rounds that their median is steady; of a large one as many as a second holds.
+_TIMED_S, _FEWEST_TIMED, _MOST_TIMED = 1.0, 3, 200
 
 Params = Mapping[str, Any]
 Advance = Callable[[str | None], None]

@@ -1,0 +1,82 @@
+"""What `check` says about `model:`: names and values, without a framework."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from modelwright.core.messages import Problem
+from modelwright.learners.options import option_problems
+
+
+def one(model: dict[str, Any], allowed: list[str] | None = None) -> tuple[tuple[str | int, ...], Problem]:
+    (found,) = option_problems(model, allowed)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({"learner": "trees", "leaves": 1}, ("`model.leaves` is 1", "2 ≤ leaves ≤ 4096", "is 31")),
+        ({"learner": "trees", "min_rows": 0}, ("`model.min_rows` is 0", "1 ≤ min_rows", "is 20")),
+        ({"learner": "trees", "leaves": "many"}, ("`model.leaves` is 'many'", "not a whole number", "is 31")),
+        ({"learner": "finetune", "start": "cold"}, ("'cold'", "not one of probe, random", "is probe")),
+        ({"learner": "finetune", "dropout": 1}, ("`model.dropout` is 1", "0 ≤ dropout < 1", "is 0.1")),
+        ({"learner": "finetune", "average": []}, ("not a number", "is 0.99")),
+        ({"learner": "finetune", "freeze_words": "perhaps"}, ("not true or false", "is True")),
+        ({"learner": "finetune", "weights": 3}, ("not a mapping",)),
+        ({"learner": "probe", "max_length": 2}, ("3 ≤ max_length", "default of probe is null")),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_range_and_default(
+    model: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    path, problem = one(model)
+    (key,) = set(model) - {"learner"}
+    assert path == ("model", key)
+    assert problem.id == "plan.bad-option"
+    for word in words:
+        assert word in str(problem)
+
+
+def test_a_value_inside_a_mapping_is_named_by_its_path() -> None:
+    path, problem = one({"learner": "finetune", "weights": {"domain": "heavy"}})
+    assert path == ("model", "weights", "domain")
+    assert "`model.weights.domain` is 'heavy', not a number" in str(problem)
+
+
+def test_values_are_checked_where_no_learner_is_named() -> None:
+    assert one({"leaves": 0})[0] == ("model", "leaves")
+    # probe and finetune both have it, and both refuse the value: it is said once
+    assert one({"pooling": "last"})[0] == ("model", "pooling")
+
+
+def test_unknown_names_come_with_the_near_one() -> None:
+    path, problem = one({"learner": "tres"})
+    assert (path, problem.id) == (("model", "learner"), "project.unknown-learner")
+    assert "did you mean `trees`?" in str(problem)
+    path, problem = one({"learner": "trees", "leafs": 3})
+    assert (path, problem.id) == (("model", "leafs"), "project.unknown-option")
+    assert "did you mean `leaves`?" in str(problem)
+    path, problem = one({}, ["trees", "prob"])
+    assert (path, problem.id) == (("plan", "learners", 1), "plan.unknown-learner")
+    assert "did you mean `probe`?" in str(problem)
+
+
+def test_what_is_well_has_no_problem() -> None:
+    assert option_problems({}) == []
+    assert option_problems({"learner": "trees", "leaves": 2, "pretrained": "x"}) == []
+    assert option_problems({"most_epochs": 3, "leaves": 7}) == []
+
+
+def test_all_that_is_wrong_is_found_at_once_and_without_a_framework() -> None:
+    code = (
+        "import sys; from modelwright.learners.options import option_problems; "
+        "print(len(option_problems({'learner': 'finetune', 'warmup': 2, 'droput': 0.1, 'head_rate': -1}))); "
+        "sys.exit(bool({'torch', 'lightgbm', 'transformers', 'sklearn', 'polars'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "3"), ended.stderr
