@@ -7,6 +7,7 @@ import pytest
 
 from modelwright.cli.problem_texts import worded
 from modelwright.core.messages import ProjectError
+from modelwright.gateway.config import ServeConfig
 from modelwright.project.declaration import file
 
 GOLD = Path(__file__).parents[1] / "gold" / "project"
@@ -70,6 +71,18 @@ def test_a_mapping_gives_the_same_problems_with_keys_as_places():
         ("project.unknown-key", "data.sorce"),
         ("requirement.unknown-metric", "requirements.acuracy"),
     ]
+
+
+@pytest.mark.parametrize("old", sorted(ServeConfig.renamed))
+def test_every_old_key_of_serve_names_one_that_exists(old):
+    content = {"function": "f(x: text) -> y: category", "data": {"source": "x.csv"}, "serve": {old: False}}
+    with pytest.raises(ProjectError) as caught:
+        file.from_mapping(content)
+    (problem,) = caught.value.problems
+    assert problem.id == "project.renamed-key"
+    section, _, key = ServeConfig.renamed[old].partition(".")
+    assert key in type(getattr(ServeConfig(), section)).model_fields
+    assert f"`serve.{section}.{key}`" in problem.found
 
 
 def test_the_old_spelling_of_a_key_is_refused_with_the_new_one():

@@ -13,10 +13,10 @@ from test_loop import declared, statuses, write_rows
 import modelwright
 from modelwright import Project
 from modelwright.core.messages import catalog
-from modelwright.storage.formats.plan import Machine
 from modelwright.project.loop import context as loop_context
 from modelwright.project.loop import stamped
 from modelwright.runtime import machine
+from modelwright.storage.formats.plan import Machine
 from modelwright.storage.state.database import State
 
 SOURCES = {"source": ["data/*.csv", "more.csv"]}

@@ -122,6 +122,9 @@ def _at(
     path: Path, errors: list[ErrorDetails], value: object, model: type[BaseModel], where: Where
 ) -> Iterator[Problem]:
     shapes = [_SHAPES[error["type"]] for error in errors if error["type"] in _SHAPES]
+    if shapes and (renamed := _renamed(path, model)):  # a value where a section stands now
+        yield renamed.at(where(path))
+        return
     if shapes:
         yield _misshapen(path, shapes, errors[0]["input"], model).at(where(path))
         return
@@ -152,14 +155,24 @@ def _help(path: Path, model: type[BaseModel]) -> str | None:
     return None if model_at(model, path) else description(model, path)
 
 
-def _unknown(path: Path, model: type[BaseModel]) -> Problem:
+def _renamed(path: Path, model: type[BaseModel]) -> Problem | None:
+    """Return the problem of a key that stands elsewhere now, as its model's `renamed` says."""
+    if not path:
+        return None
     key, above = str(path[-1]), path[:-1]
-    known = sorted({name for outer in model_at(model, above) for name in outer.model_fields})
-    homes = [f"{name}.{key}" for name in model.model_fields if key in _keys(model, name) and (name,) != above]
     for outer in model_at(model, above):
         renamed: Mapping[str, str] = getattr(outer, "renamed", {})
         if key in renamed:
             return Problem("project.renamed-key", path=dotted(path), now=dotted((*above, renamed[key])))
+    return None
+
+
+def _unknown(path: Path, model: type[BaseModel]) -> Problem:
+    key, above = str(path[-1]), path[:-1]
+    known = sorted({name for outer in model_at(model, above) for name in outer.model_fields})
+    homes = [f"{name}.{key}" for name in model.model_fields if key in _keys(model, name) and (name,) != above]
+    if renamed := _renamed(path, model):
+        return renamed
     return Problem(
         "project.unknown-key",
         path=dotted(path),
