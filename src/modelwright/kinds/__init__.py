@@ -14,11 +14,11 @@ or, shorter, `kinds.value("number")` and `kinds.arrays("number")`.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from modelwright.core.plugins import Plugins
-from modelwright.kinds.contract.arrays import Arrays
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.arrays import AnyArrays, Arrays
+from modelwright.kinds.contract.value import AnyValue, Value
 
 T = TypeVar("T")
 
@@ -49,12 +49,12 @@ def has(name: str, of: type[object]) -> bool:
     return _PLUGINS.has(name, of.__module__.rpartition(".")[2])
 
 
-def value(name: str) -> Value:
+def value(name: str) -> AnyValue:
     """Return what a value of the kind is."""
     return facet(name, Value)
 
 
-def arrays(name: str) -> Arrays[Any]:
+def arrays(name: str) -> AnyArrays:
     """Return how values of the kind become arrays, and back."""
     return facet(name, Arrays)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import json
 import secrets
-from typing import Any
 from urllib.parse import quote
 
 from modelwright import kinds
+from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.show import Show
 
@@ -65,7 +65,7 @@ show();
 """
 
 
-def openapi(signature: Signature, version: int, max_text: int) -> dict[str, Any]:
+def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
     """Return the OpenAPI 3.1 description of the server that serves `signature`, and texts up to `max_text`."""
     row = _object(
         {f.name: _schema(f, max_text) for f in signature.inputs},
@@ -90,17 +90,18 @@ def openapi(signature: Signature, version: int, max_text: int) -> dict[str, Any]
         "422": "An input is missing, unknown or of the wrong type",
         "503": "Overloaded, or no version is ready; try again",
     }
-    ask = {
+    responses: JsonObject = {
+        "200": {"description": "The answer", "content": _content(_one_or_many("Answer"))},
+        **{
+            code: {"description": text, "content": _content(_ref("Error"))}
+            for code, text in refusals.items()
+        },
+    }
+    ask: JsonObject = {
         "summary": str(signature),
         "operationId": signature.name,
         "requestBody": {"required": True, "content": _content(_one_or_many("Row"))},
-        "responses": {
-            "200": {"description": "The answer", "content": _content(_one_or_many("Answer"))},
-            **{
-                code: {"description": text, "content": _content(_ref("Error"))}
-                for code, text in refusals.items()
-            },
-        },
+        "responses": responses,
     }
     return {
         "openapi": "3.1.0",
@@ -154,38 +155,39 @@ def _row(field: Field, max_text: int | None = None) -> str:
     return "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in cells) + "</tr>"
 
 
-def _schema(field: Field, max_text: int | None = None) -> dict[str, Any]:
+def _schema(field: Field, max_text: int | None = None) -> JsonObject:
     schema = kinds.value(field.kind).schema()
-    if max_text is not None and "maxLength" in schema:
-        schema = {**schema, "maxLength": min(schema["maxLength"], max_text)}
+    longest = schema.get("maxLength")
+    if max_text is not None and isinstance(longest, int):
+        schema = {**schema, "maxLength": min(longest, max_text)}
     return {"anyOf": [schema, {"type": "null"}]} if field.optional else schema
 
 
-def _answer(field: Field) -> dict[str, Any]:
-    confidence = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+def _answer(field: Field) -> JsonObject:
+    confidence: JsonObject = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
     return _object({"value": _schema(field), "confidence": confidence})
 
 
-def _object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+def _object(properties: JsonObject, required: list[str] | None = None) -> JsonObject:
     return {
         "type": "object",
         "properties": properties,
-        "required": list(properties) if required is None else required,
+        "required": [*(properties if required is None else required)],
         "additionalProperties": False,
     }
 
 
-def _one_or_many(schema: str) -> dict[str, Any]:
+def _one_or_many(schema: str) -> JsonObject:
     return {"anyOf": [_ref(schema), {"type": "array", "items": _ref(schema)}]}
 
 
-def _ref(schema: str) -> dict[str, str]:
+def _ref(schema: str) -> JsonObject:
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
-def _content(schema: dict[str, Any]) -> dict[str, Any]:
+def _content(schema: JsonObject) -> JsonObject:
     return {"application/json": {"schema": schema}}
 
 
-def _plain(text: str) -> dict[str, Any]:
+def _plain(text: str) -> JsonObject:
     return {"summary": text, "responses": {"200": {"description": text}}}

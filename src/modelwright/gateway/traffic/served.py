@@ -11,7 +11,7 @@ from typing import TypedDict
 from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.gateway.traffic.releases import DesiredRelease
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.value import AnyValue
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import Worker
 from modelwright.runtime.worker.values import RowAnswer
@@ -76,22 +76,22 @@ class Served:
         }
 
     @cached_property
-    def _inputs(self) -> list[tuple[str, Value | None]]:
+    def _inputs(self) -> list[tuple[str, AnyValue | None]]:
         return [(one.name, _converting(kinds.value(one.kind))) for one in self.signature.inputs]
 
     @cached_property
-    def _outputs(self) -> list[tuple[str, Value | None]]:
+    def _outputs(self) -> list[tuple[str, AnyValue | None]]:
         return [(one.name, _converting(kinds.value(one.kind))) for one in self.signature.outputs]
 
 
-def _converting(kind: Value) -> Value | None:
+def _converting(kind: AnyValue) -> AnyValue | None:
     """Return the kind, or None where its values are JSON as they are: the path of every request is short."""
     return None if kind.crosses_as_it_is else kind
 
 
-def _json(kind: Value | None, value: object) -> object:
+def _json(kind: AnyValue | None, value: object) -> object:
     return value if kind is None or value is None else kind.to_json(value)
 
 
-def _recorded(kind: Value | None, value: object) -> object:
+def _recorded(kind: AnyValue | None, value: object) -> object:
     return value if kind is None or value is None else kind.to_record(value)

@@ -24,13 +24,13 @@ class BooleanState:
     temperature: float = 1.0
 
 
-class BooleanArrays(Arrays[BooleanState]):
+class BooleanArrays(Arrays[BooleanState, bool]):
     """In: `value` and `missing` float32 (batch,). Out: `logit` of true, float32 (batch,)."""
 
     input_form: ClassVar[Form | None] = Form.SCALAR
     output_form: ClassVar[Form | None] = Form.FLAG
 
-    def fit(self, values: Sequence[Any], **options: Any) -> BooleanState:
+    def fit(self, values: Sequence[bool | None], **options: Any) -> BooleanState:
         """Return the state before calibration; the values teach nothing."""
         return BooleanState()
 
@@ -47,7 +47,7 @@ class BooleanArrays(Arrays[BooleanState]):
         spec = ArraySpec("float32", ("batch",))
         return {"value": spec, "missing": spec}
 
-    def encode(self, values: Sequence[Any], state: BooleanState) -> dict[str, Array]:
+    def encode(self, values: Sequence[bool | None], state: BooleanState) -> dict[str, Array]:
         """Return the values and which are missing."""
         return {
             "value": np.array([bool(value) for value in values], dtype=np.float32),
@@ -58,12 +58,14 @@ class BooleanArrays(Arrays[BooleanState]):
         """Return `logit`: float32 (batch,), above 0 for true."""
         return {"logit": ArraySpec("float32", ("batch",))}
 
-    def encode_truth(self, values: Sequence[Any], inputs: Columns, state: BooleanState) -> dict[str, Array]:
+    def encode_truth(
+        self, values: Sequence[bool | None], inputs: Columns, state: BooleanState
+    ) -> dict[str, Array]:
         """Return `index`: 0 for false, 1 for true, −1 for a missing truth: int64 (n,)."""
         return {"index": _truth(values)}
 
     def calibrate(
-        self, arrays: Mapping[str, Array], values: Sequence[Any], state: BooleanState
+        self, arrays: Mapping[str, Array], values: Sequence[bool | None], state: BooleanState
     ) -> BooleanState:
         """Return the state with the temperature that minimises the log loss on validation."""
         logits = _two_columns(arrays["logit"])
@@ -76,7 +78,7 @@ class BooleanArrays(Arrays[BooleanState]):
         return [Answer(*pair) for pair in zip(likelier.tolist(), confidences.tolist(), strict=True)]
 
     def outcomes(
-        self, values: Sequence[Any], arrays: Mapping[str, Array], state: BooleanState, inputs: Columns
+        self, values: Sequence[bool | None], arrays: Mapping[str, Array], state: BooleanState, inputs: Columns
     ) -> ClassOutcomes:
         """Return truths and answers as classes ("false", "true")."""
         probabilities = softmax(_two_columns(arrays["logit"]), state.temperature)
@@ -84,7 +86,7 @@ class BooleanArrays(Arrays[BooleanState]):
         return ClassOutcomes(CLASSES, _truth(values), predicted, probabilities, positive="true")
 
 
-def _truth(values: Sequence[Any]) -> NDArray[np.int64]:
+def _truth(values: Sequence[bool | None]) -> NDArray[np.int64]:
     return np.array([-1 if value is None else int(value) for value in values], dtype=np.int64)
 
 

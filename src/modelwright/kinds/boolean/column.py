@@ -17,7 +17,7 @@ from modelwright.kinds.contract.column import (
 )
 
 
-class BooleanColumn(Column):
+class BooleanColumn(Column[bool]):
     """A column of `pl.Boolean`."""
 
     of: ClassVar[BooleanValue] = BooleanValue()

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from modelwright.kinds.boolean.value import BooleanValue
 from modelwright.kinds.contract.infer import Cells, Infer
-from modelwright.kinds.contract.value import Value
 from modelwright.kinds.shared.reading import nearly_all_read
 
 
@@ -14,7 +13,7 @@ class BooleanInfer(Infer):
     """Every cell is a truth value: yes/no, true/false, 1/0 …"""
 
     rank: ClassVar[int] = 10
-    of: ClassVar[Value] = BooleanValue()
+    of: ClassVar[BooleanValue] = BooleanValue()
 
     def reads(self, cells: Cells) -> bool:
         """Tell whether every cell reads as one."""

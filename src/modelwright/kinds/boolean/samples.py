@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from modelwright.kinds.contract.samples import Samples
 
 
-class BooleanSamples(Samples):
+class BooleanSamples(Samples[bool]):
     """True, false, and how tables write them."""
 
-    def strict(self) -> Sequence[tuple[object, Any]]:
+    def strict(self) -> Sequence[tuple[object, bool]]:
         """Return JSON's two."""
         return [(True, True), (False, False)]
 
-    def lenient(self) -> Sequence[tuple[object, Any]]:
+    def lenient(self) -> Sequence[tuple[object, bool | None]]:
         """Return words and digits."""
         true = [("yes", True), ("TRUE", True), ("1", True), ("y", True), ("t", True), (1, True), (1.0, True)]
         false = [("No", False), (" false ", False), ("0", False), ("N", False), ("f", False), (0, False)]
@@ -29,7 +28,7 @@ class BooleanSamples(Samples):
         """Return words and digits."""
         return ["true", "yes", "", 1, 0, 1.0]
 
-    def values(self) -> Sequence[Any]:
+    def values(self) -> Sequence[bool | None]:
         """Return both, and missing ones."""
         return [True, False, None, True, False, False] * 5
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from modelwright.core.json_types import Json
 from modelwright.kinds.contract.show import Show
 
 
-class BooleanShow(Show):
+class BooleanShow(Show[bool]):
     """`true` and `false`, as in JSON."""
 
-    def text(self, value: Any) -> str:
+    def text(self, value: bool | None) -> str:  # noqa: FBT001 - the contract's
         """Return `true` or `false`."""
         return "" if value is None else str(value).lower()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
@@ -14,7 +15,7 @@ WORDS = {
 }
 
 
-class BooleanValue(Value):
+class BooleanValue(Value[bool]):
     """True or False."""
 
     name: ClassVar[str] = "boolean"
@@ -25,7 +26,7 @@ class BooleanValue(Value):
     positive: ClassVar[str | None] = "true"
     said: ClassVar[tuple[str, ...]] = ("bool", "flag", "logical")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         """Return the JSON Schema of a truth value."""
         return {"type": "boolean"}
 
@@ -45,6 +46,6 @@ class BooleanValue(Value):
             raise ValueProblem("value.not-yes-or-no", shown=shown(raw))
         raise ValueProblem("value.not-true-or-false", shown=shown(raw))
 
-    def labels(self, value: Any) -> tuple[str, ...]:
+    def labels(self, value: bool) -> tuple[str, ...]:  # noqa: FBT001 - the contract's
         """Return `true` or `false`."""
         return ("true" if value else "false",)

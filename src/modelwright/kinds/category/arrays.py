@@ -30,12 +30,12 @@ class CategoryState:
     threshold: float | None = None
 
     @cached_property
-    def positions(self) -> Mapping[str, int]:
+    def positions(self) -> Mapping[str | None, int]:
         """Return the place of each class in `classes`."""
         return {name: place for place, name in enumerate(self.classes)}
 
 
-class CategoryArrays(Arrays[CategoryState]):
+class CategoryArrays(Arrays[CategoryState, str]):
     """In: `index` int64 (batch,), class i is i + 1. Out: `logits` float32 (batch, C)."""
 
     input_form: ClassVar[Form | None] = Form.CODE
@@ -43,7 +43,7 @@ class CategoryArrays(Arrays[CategoryState]):
 
     def fit(
         self,
-        values: Sequence[Any],
+        values: Sequence[str | None],
         *,
         role: Role = Role.INPUT,
         threshold: float | None = None,
@@ -77,7 +77,7 @@ class CategoryArrays(Arrays[CategoryState]):
         """Return `index`: int64 (batch,), 0 for a missing or unseen class, i + 1 for class i."""
         return {"index": ArraySpec("int64", ("batch",), codes=len(state.classes) + 1)}
 
-    def encode(self, values: Sequence[Any], state: CategoryState) -> dict[str, Array]:
+    def encode(self, values: Sequence[str | None], state: CategoryState) -> dict[str, Array]:
         """Return the index of each value."""
         places = state.positions
         return {"index": np.array([places.get(value, -1) + 1 for value in values], dtype=np.int64)}
@@ -86,13 +86,15 @@ class CategoryArrays(Arrays[CategoryState]):
         """Return `logits`: float32 (batch, C), one column a class."""
         return {"logits": ArraySpec("float32", ("batch", len(state.classes)))}
 
-    def encode_truth(self, values: Sequence[Any], inputs: Columns, state: CategoryState) -> dict[str, Array]:
+    def encode_truth(
+        self, values: Sequence[str | None], inputs: Columns, state: CategoryState
+    ) -> dict[str, Array]:
         """Return `index`: int64 (n,); −1 for a missing truth or a class that training never showed."""
         _require_two(state)
         return {"index": _truth(values, state)}
 
     def calibrate(
-        self, arrays: Mapping[str, Array], values: Sequence[Any], state: CategoryState
+        self, arrays: Mapping[str, Array], values: Sequence[str | None], state: CategoryState
     ) -> CategoryState:
         """Return the state with the temperature that minimises the log loss on validation."""
         return replace(state, temperature=fit_temperature(arrays["logits"], _truth(values, state)))
@@ -109,7 +111,7 @@ class CategoryArrays(Arrays[CategoryState]):
         ]
 
     def outcomes(
-        self, values: Sequence[Any], arrays: Mapping[str, Array], state: CategoryState, inputs: Columns
+        self, values: Sequence[str | None], arrays: Mapping[str, Array], state: CategoryState, inputs: Columns
     ) -> ClassOutcomes:
         """Return truths, answers (−1: abstained) and probabilities."""
         probabilities = softmax(arrays["logits"], state.temperature)
@@ -119,7 +121,7 @@ class CategoryArrays(Arrays[CategoryState]):
         return ClassOutcomes(state.classes, _truth(values, state), predicted, probabilities)
 
 
-def _truth(values: Sequence[Any], state: CategoryState) -> NDArray[np.int64]:
+def _truth(values: Sequence[str | None], state: CategoryState) -> NDArray[np.int64]:
     places = state.positions
     return np.array([places.get(value, -1) for value in values], dtype=np.int64)
 

@@ -18,7 +18,7 @@ from modelwright.kinds.contract.column import (
 from modelwright.kinds.shared.string_columns import canonical_strings
 
 
-class CategoryColumn(Column):
+class CategoryColumn(Column[str]):
     """A column of `pl.String`."""
 
     of: ClassVar[CategoryValue] = CategoryValue()

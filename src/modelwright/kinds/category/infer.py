@@ -7,7 +7,6 @@ from typing import ClassVar
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.category.value import CategoryValue
 from modelwright.kinds.contract.infer import Cells, Infer
-from modelwright.kinds.contract.value import Value
 
 MOST_NAMES = 100
 LONGEST_NAME = 100  # characters
@@ -17,7 +16,7 @@ class CategoryInfer(Infer):
     """The names are few (at most 100), short (at most 100 characters), and each stands in two rows on average."""
 
     rank: ClassVar[int] = 80
-    of: ClassVar[Value] = CategoryValue()
+    of: ClassVar[CategoryValue] = CategoryValue()
 
     def reads(self, cells: Cells) -> bool:
         """Tell whether every cell reads as a name, and the names are few and short."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from modelwright.kinds.contract.samples import Samples
 
 
-class CategorySamples(Samples):
+class CategorySamples(Samples[str]):
     """Names in several scripts, and codes."""
 
-    def strict(self) -> Sequence[tuple[object, Any]]:
+    def strict(self) -> Sequence[tuple[object, str]]:
         """Return names."""
         names = [("life-insurance", "life-insurance"), ("汽车保险", "汽车保险"), ("Cafe\u0301", "Caf\u00e9")]
         return [*names, (" new\u3000 york ", "new york"), ("1", "1"), ("", ""), ("x" * 1_000, "x" * 1_000)]
 
-    def lenient(self) -> Sequence[tuple[object, Any]]:
+    def lenient(self) -> Sequence[tuple[object, str | None]]:
         """Return codes of typed tables."""
         codes = [(1, "1"), (1.0, "1"), (-0.0, "0"), (1.5, "1.5"), (True, "true"), (1e300, "1e+300")]
         return [*codes, (2**70, str(2**70)), ("", None), (" \n", None)]
@@ -30,7 +29,7 @@ class CategorySamples(Samples):
         """Return codes."""
         return [1, 1.5, True]
 
-    def values(self) -> Sequence[Any]:
+    def values(self) -> Sequence[str | None]:
         """Return a few names many times, some missing."""
         return ["life-insurance", "汽车保险", None, "new york", "life-insurance"] * 6
 

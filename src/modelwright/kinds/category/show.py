@@ -8,7 +8,7 @@ from modelwright.core.json_types import Json
 from modelwright.kinds.contract.show import Show
 
 
-class CategoryShow(Show):
+class CategoryShow(Show[str]):
     """The name as it is."""
 
     def example(self, profile: Mapping[str, Json]) -> Json:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
 from modelwright.kinds.shared.strings import canonical
 
 
-class CategoryValue(Value):
+class CategoryValue(Value[str]):
     """The name of a class, in its canonical form (`shared.strings.canonical`)."""
 
     name: ClassVar[str] = "category"
@@ -21,7 +22,7 @@ class CategoryValue(Value):
     said: ClassVar[tuple[str, ...]] = ("class", "label", "enum", "code")
     most_characters: ClassVar[int] = 1_000
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         """Return the JSON Schema of a category; its classes are learned, and stand in the package."""
         return {
             "type": "string",
@@ -45,7 +46,7 @@ class CategoryValue(Value):
         name = canonical(raw, most_characters=self.most_characters)
         return None if lenient and not name else name
 
-    def labels(self, value: Any) -> tuple[str, ...]:
+    def labels(self, value: str) -> tuple[str, ...]:
         """Return the class itself."""
         return (value,)
 

@@ -18,10 +18,11 @@ from modelwright.core.outcomes import Outcomes
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
 
 State = TypeVar("State")
-Columns = Mapping[str, Sequence[Any]]
+V = TypeVar("V")  # the type of a canonical value
+Columns = Mapping[str, Sequence[object]]
 
 
-class Arrays(ABC, Generic[State]):
+class Arrays(ABC, Generic[State, V]):
     """Encodes canonical values (None: missing) to named arrays and decodes a body's answers.
 
     `input_form` and `output_form` say which arrays those are (None: not on that side of a signature).
@@ -31,7 +32,7 @@ class Arrays(ABC, Generic[State]):
     output_form: ClassVar[Form | None] = None
 
     @abstractmethod
-    def fit(self, values: Sequence[Any], **options: Any) -> State:
+    def fit(self, values: Sequence[V | None], **options: Any) -> State:
         """Learn the state from the training split's values.
 
         options: `role` (the side of the signature); what the learner gives (`tokenizer`, `max_length` and
@@ -52,11 +53,11 @@ class Arrays(ABC, Generic[State]):
         """Return the arrays that `encode` makes, by name; the first axis of each is `batch`."""
         raise NotImplementedError(f"{type(self).__name__} encodes no input")
 
-    def encode(self, values: Sequence[Any], state: State) -> dict[str, Array]:
+    def encode(self, values: Sequence[V | None], state: State) -> dict[str, Array]:
         """Return the arrays of a batch of values; one row alone encodes as it does among others."""
         raise NotImplementedError(f"{type(self).__name__} encodes no input")
 
-    def unknown_share(self, values: Sequence[Any], state: State) -> float:
+    def unknown_share(self, values: Sequence[V | None], state: State) -> float:
         """Return which share of the values' parts the state cannot tell apart (unknown tokens); mostly 0."""
         return 0.0
 
@@ -66,14 +67,14 @@ class Arrays(ABC, Generic[State]):
         """Return the arrays that a body gives for this output, by name (`logits`: (batch, classes))."""
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
-    def encode_truth(self, values: Sequence[Any], inputs: Columns, state: State) -> dict[str, Array]:
+    def encode_truth(self, values: Sequence[V | None], inputs: Columns, state: State) -> dict[str, Array]:
         """Return the truths of a batch as a loss reads them; may be ragged (then a list of arrays).
 
         `inputs`: the same rows' inputs, for kinds whose truth is a place in one of them (a span).
         """
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
-    def calibrate(self, arrays: Mapping[str, Array], values: Sequence[Any], state: State) -> State:
+    def calibrate(self, arrays: Mapping[str, Array], values: Sequence[V | None], state: State) -> State:
         """Return the state with what validation teaches about confidence (a temperature, thresholds)."""
         return state
 
@@ -82,10 +83,14 @@ class Arrays(ABC, Generic[State]):
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
     def outcomes(
-        self, values: Sequence[Any], arrays: Mapping[str, Array], state: State, inputs: Columns
+        self, values: Sequence[V | None], arrays: Mapping[str, Array], state: State, inputs: Columns
     ) -> Outcomes:
         """Return the truths beside what the body answered, as the metrics of the kind's family read them.
 
         The answer of a row is that which `decode` gives, thresholds included.
         """
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
+
+
+AnyArrays = Arrays[Any, Any]
+"""The facet of a kind that is known by its name alone."""

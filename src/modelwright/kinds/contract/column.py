@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import polars as pl
 
 from modelwright.core.messages import ValueProblem
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.value import AnyValue
+
+V = TypeVar("V")  # the type of a canonical value
 
 
 @dataclass(frozen=True)
@@ -40,33 +42,35 @@ class CellOptions:
 DEFAULT_OPTIONS = CellOptions()
 
 
-class Column(ABC):
+class Column(ABC, Generic[V]):
     """How a kind's values lie in a table, and how a column of raw cells is read.
 
     `of` is the kind's own `value` facet. The default of `parse` reads every distinct cell once with
     `read`; a kind that can do better with the expressions of Polars does, and gives the same values.
     """
 
-    of: ClassVar[Value]
+    of: ClassVar[AnyValue]
 
     @abstractmethod
     def dtype(self) -> pl.DataType | type[pl.DataType]:
         """Return the type of the kind's column in rows.parquet."""
 
-    def store(self, value: Any) -> Any:
+    def store(self, value: V) -> object:
         """Return a canonical value as Polars stores it."""
         return value
 
-    def restore(self, stored: Any) -> Any:
-        """Return the canonical value of what Polars gives back (None stays None)."""
-        return stored
+    def restore(self, stored: Any) -> V:
+        """Return the canonical value of what Polars gives back (never None)."""
+        found: V = stored
+        return found
 
-    def read(self, cell: object, options: CellOptions) -> Any:
+    def read(self, cell: object, options: CellOptions) -> V | None:
         """Return the canonical value of one raw cell (None: missing); raises ValueProblem.
 
         As `Value.parse(cell, lenient=True)`, unless how a cell is written depends on `options`.
         """
-        return self.of.parse(cell, lenient=True)
+        found: V | None = self.of.parse(cell, lenient=True)
+        return found
 
     def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
         """Return a column's values and why cells are refused; the same as `read` of each cell.
@@ -77,17 +81,17 @@ class Column(ABC):
         """
         return parse_by_value(self, cells, options)
 
-    def values(self, column: pl.Series) -> list[Any]:
+    def values(self, column: pl.Series) -> list[V | None]:
         """Return the canonical values of a stored column (None: missing)."""
         if type(self).restore is Column.restore:
             return column.to_list()
         return [None if one is None else self.restore(one) for one in column.to_list()]
 
 
-def parse_by_value(column: Column, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
+def parse_by_value(column: Column[V], cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
     """Read a column cell by cell, each distinct cell once; positions of refused cells are kept."""
-    known: dict[Any, Any] = {}
-    stored: list[Any] = []
+    known: dict[tuple[type, str | float], tuple[object, ValueProblem | None]] = {}
+    stored: list[object] = []
     refused: dict[int, ValueProblem] = {}
     for place, cell in enumerate(cells.to_list()):
         key = _key(cell) if isinstance(cell, str | int | float | bool) else None
@@ -112,7 +116,7 @@ def _key(cell: str | float) -> tuple[type, str | float]:
 
 
 def parse_rest_by_value(
-    column: Column, cells: pl.Series, values: pl.Series, sure: pl.Series, options: CellOptions
+    column: Column[V], cells: pl.Series, values: pl.Series, sure: pl.Series, options: CellOptions
 ) -> Parsed:
     """Return what the expressions of Polars read for sure, and the other cells read one by one.
 

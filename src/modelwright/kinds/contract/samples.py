@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Generic, TypeVar
+
+V = TypeVar("V")  # the type of a canonical value
 
 
-class Samples(ABC):
+class Samples(ABC, Generic[V]):
     """Cells and values of a kind, good and bad. `modelwright.testing.kinds` tries a kind with them."""
 
     @abstractmethod
-    def strict(self) -> Sequence[tuple[object, Any]]:
+    def strict(self) -> Sequence[tuple[object, V]]:
         """Return JSON values that are there, each with the canonical value that `parse` gives.
 
         At least two canonical values among them differ.
         """
 
     @abstractmethod
-    def lenient(self) -> Sequence[tuple[object, Any]]:
+    def lenient(self) -> Sequence[tuple[object, V | None]]:
         """Return cells of tables, each with the canonical value that `parse(…, lenient=True)` gives (or None)."""
 
     @abstractmethod
@@ -30,13 +32,13 @@ class Samples(ABC):
         return ()
 
     @abstractmethod
-    def values(self) -> Sequence[Any]:
+    def values(self) -> Sequence[V | None]:
         """Return a few dozen canonical values, missing ones (None) among them, that a state can be fitted on."""
 
     def column(self) -> Sequence[object]:
         """Return the cells of a column that is to be inferred as this kind; empty for one without `infer`."""
         return ()
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return what `fit` needs beside the values (a tokenizer)."""
         return {}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Generic, TypeVar
 
 from modelwright.core.json_types import Json
 
+V = TypeVar("V")  # the type of a canonical value
 
-class Show:
+
+class Show(Generic[V]):
     """Shows values. These defaults suit what reads well as text; a kind without the facet has them."""
 
-    def text(self, value: Any) -> str:
+    def text(self, value: V | None) -> str:
         """Return a canonical value as short plain text; a missing one is empty. Who shows it escapes it."""
         return "" if value is None else str(value)
 

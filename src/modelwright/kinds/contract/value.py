@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from modelwright.core.digest import of_bytes
-from modelwright.core.json_types import JsonLike
+from modelwright.core.json_types import Json, JsonLike, JsonObject
 from modelwright.kinds.contract.common import Role
 
+V = TypeVar("V")  # the type of a canonical value
 Comparable = str | float | bool | frozenset[str]
 
 
-class Value(ABC):
+class Value(ABC, Generic[V]):
     """What a value is in Python (a canonical value; None: missing) and in JSON. Stateless.
 
     kind = kinds.value("number")
@@ -31,27 +32,26 @@ class Value(ABC):
     ] = ()  # other words for it (`integer`), so that a message can name this one
 
     @abstractmethod
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         """Return the JSON Schema of one value as it stands in a request or an answer."""
 
     @abstractmethod
-    def parse(self, raw: object, *, lenient: bool = False) -> Any | None:
+    def parse(self, raw: object, *, lenient: bool = False) -> V | None:
         """Return the canonical value of `raw`, or None when it is missing; raises ValueProblem.
 
         Strict (a request): JSON types only, so that the text "3" is no number. Lenient (a table cell, a
         command line): text is read as the kind reads it ("3", "1e3", "yes"), and blanks are missing.
         """
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: V) -> Json:
         """Return a canonical value as JSON; `parse` of it, strict, gives the value back."""
-        return value
+        return cast("Json", value)
 
-    def to_wire(self, value: Any) -> JsonLike | bytes:
+    def to_wire(self, value: V) -> JsonLike | bytes:
         """Return a canonical value as it crosses to another process: JSON, or bytes for what is large."""
-        json: JsonLike = self.to_json(value)
-        return json
+        return self.to_json(value)
 
-    def from_wire(self, wire: Any) -> Any:
+    def from_wire(self, wire: object) -> V | None:
         """Return the canonical value of what `to_wire` gave."""
         return self.parse(wire)
 
@@ -60,22 +60,21 @@ class Value(ABC):
         """Tell whether a canonical value is JSON itself, so that nothing need be converted."""
         return type(self).to_json is Value.to_json and type(self).to_wire is Value.to_wire
 
-    def to_record(self, value: Any) -> JsonLike:
+    def to_record(self, value: V) -> JsonLike:
         """Return what the record of traffic keeps of a value: its JSON; of bytes their digest and size."""
         wire = self.to_wire(value)
         if isinstance(wire, bytes):
             return {"sha256": of_bytes(wire), "bytes": len(wire)}
-        json: JsonLike = self.to_json(value)
-        return json
+        return self.to_json(value)
 
-    def size(self, value: Any) -> int:
+    def size(self, value: V) -> int:
         """Return what a value costs beside its row: characters, pixels; 0 where all values cost the same.
 
         Rows of like size share a batch, and a limit on requests adds sizes up.
         """
         return 0
 
-    def labels(self, value: Any) -> tuple[str, ...]:
+    def labels(self, value: V) -> tuple[str, ...]:
         """Return the classes that a truth stands for; rows are counted by them. None of a kind without."""
         return ()
 
@@ -84,7 +83,10 @@ class Value(ABC):
         """Tell whether truths of the kind stand for classes, so that `labels` returns them."""
         return type(self).labels is not Value.labels
 
-    def comparable(self, value: Any) -> Comparable:
+    def comparable(self, value: V) -> Comparable:
         """Return what a slice compares: a text, a number, a truth value, or a set of texts."""
-        found: Comparable = value
-        return found
+        return cast("Comparable", value)
+
+
+AnyValue = Value[Any]
+"""The facet of a kind that is known by its name alone."""

@@ -32,7 +32,7 @@ class DateState:
     deviation: float
 
 
-class DateArrays(Arrays[DateState]):
+class DateArrays(Arrays[DateState, str]):
     """`values` float32 (batch, 4): year, month, weekday, hour; `missing` float32 (batch,).
 
     All are about 0 with a deviation of 1; where `missing` is 1, they are 0. The hour is that of the clock on the
@@ -41,7 +41,7 @@ class DateArrays(Arrays[DateState]):
 
     input_form: ClassVar[Form | None] = Form.VECTOR
 
-    def fit(self, values: Sequence[Any], **options: Any) -> DateState:
+    def fit(self, values: Sequence[str | None], **options: Any) -> DateState:
         """Return mean and deviation of the years that are there; 0 and 1 when none is."""
         years = np.array([moment(value).year for value in values if value is not None], dtype=np.float64)
         if not years.size:
@@ -60,7 +60,7 @@ class DateArrays(Arrays[DateState]):
         """Return `values`: float32 (batch, 4), and `missing`: float32 (batch,)."""
         return {"values": ArraySpec("float32", ("batch", 4)), "missing": ArraySpec("float32", ("batch",))}
 
-    def encode(self, values: Sequence[Any], state: DateState) -> dict[str, Array]:
+    def encode(self, values: Sequence[str | None], state: DateState) -> dict[str, Array]:
         """Return year, month, weekday and hour of each value, and which are missing."""
         parts = np.full((len(values), 4), math.nan)
         for row, value in enumerate(values):

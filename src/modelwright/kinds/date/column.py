@@ -21,7 +21,7 @@ _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z?$"
 
 
-class DateColumn(Column):
+class DateColumn(Column[str]):
     """A column of `pl.String`: ISO texts, each with its own offset."""
 
     of: ClassVar[DateValue] = DateValue()

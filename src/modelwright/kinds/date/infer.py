@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from modelwright.kinds.contract.infer import Cells, Infer
-from modelwright.kinds.contract.value import Value
 from modelwright.kinds.date.value import DateValue
 from modelwright.kinds.shared.reading import nearly_all_read
 
@@ -14,7 +13,7 @@ class DateInfer(Infer):
     """95 % of the cells are dates; asked before they could be names or texts."""
 
     rank: ClassVar[int] = 30
-    of: ClassVar[Value] = DateValue()
+    of: ClassVar[DateValue] = DateValue()
 
     def reads(self, cells: Cells) -> bool:
         """Tell whether nearly every cell reads as a date."""

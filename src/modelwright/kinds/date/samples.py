@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
 
 from modelwright.kinds.contract.samples import Samples
 
 
-class DateSamples(Samples):
+class DateSamples(Samples[str]):
     """Days and moments in the forms of ISO 8601, and what only looks like one."""
 
-    def strict(self) -> Sequence[tuple[object, Any]]:
+    def strict(self) -> Sequence[tuple[object, str]]:
         """Return ISO texts."""
         return [
             ("2024-03-01", "2024-03-01"),
@@ -29,7 +28,7 @@ class DateSamples(Samples):
             ("9999-12-31T23:59:59.999999", "9999-12-31T23:59:59.999999"),
         ]
 
-    def lenient(self) -> Sequence[tuple[object, Any]]:
+    def lenient(self) -> Sequence[tuple[object, str | None]]:
         """Return the dates and moments of typed tables."""
         zone = timezone(timedelta(hours=5, minutes=30))
         return [
@@ -75,7 +74,7 @@ class DateSamples(Samples):
         """Return a blank."""
         return ["", " 2024-03-01"]
 
-    def values(self) -> Sequence[Any]:
+    def values(self) -> Sequence[str | None]:
         """Return days of several years, moments, and missing ones."""
         days = [f"{2000 + step}-{1 + step % 12:02}-{1 + step:02}" for step in range(25)]
         return [*days, None, "2024-03-01T10:20:00", "2024-03-01T10:20:00+02:00", None, "2024-03-01T08:20:00Z"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
@@ -21,7 +22,7 @@ _ISO = re.compile(
 LONGEST = 48  # characters; the longest form has 37
 
 
-class DateValue(Value):
+class DateValue(Value[str]):
     """A day, or a moment with or without its offset from UTC, as one ISO text.
 
     `2024-03-01` is a day, and the same value as its midnight; `2024-03-01T10:20:00` a moment of a clock
@@ -35,7 +36,7 @@ class DateValue(Value):
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
     said: ClassVar[tuple[str, ...]] = ("datetime", "timestamp", "time", "day", "moment")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         """Return the JSON Schema of a date."""
         return {
             "type": "string",
@@ -61,7 +62,7 @@ class DateValue(Value):
             raise ValueProblem("value.not-a-date", shown=shown(raw))
         return _written(_read(raw))
 
-    def comparable(self, value: Any) -> str:
+    def comparable(self, value: str) -> str:
         """Return the ISO text in UTC, without its Z; a moment without an offset as it stands.
 
         So texts compare as moments do, and a slice may name a day: `when >= '2024-01-01'`.

@@ -29,7 +29,7 @@ class NumberState:
     deviation: float
 
 
-class NumberArrays(Arrays[NumberState]):
+class NumberArrays(Arrays[NumberState, float]):
     """In: `value` and `missing` float32 (batch,). Out: `value` float32 (batch,).
 
     Arrays hold standardised values; where `missing` is 1, `value` is 0, the mean.
@@ -38,7 +38,7 @@ class NumberArrays(Arrays[NumberState]):
     input_form: ClassVar[Form | None] = Form.SCALAR
     output_form: ClassVar[Form | None] = Form.SCALAR
 
-    def fit(self, values: Sequence[Any], **options: Any) -> NumberState:
+    def fit(self, values: Sequence[float | None], **options: Any) -> NumberState:
         """Return mean and deviation of the values that are there; 0 and 1 when none is."""
         present = np.array([value for value in values if value is not None], dtype=np.float64)
         if not present.size:
@@ -64,7 +64,7 @@ class NumberArrays(Arrays[NumberState]):
         spec = ArraySpec("float32", ("batch",))
         return {"value": spec, "missing": spec}
 
-    def encode(self, values: Sequence[Any], state: NumberState) -> dict[str, Array]:
+    def encode(self, values: Sequence[float | None], state: NumberState) -> dict[str, Array]:
         """Return standardised values and which are missing."""
         standard = _standardise(values, state)
         missing = np.isnan(standard)
@@ -77,7 +77,9 @@ class NumberArrays(Arrays[NumberState]):
         """Return `value`: float32 (batch,), standardised."""
         return {"value": ArraySpec("float32", ("batch",))}
 
-    def encode_truth(self, values: Sequence[Any], inputs: Columns, state: NumberState) -> dict[str, Array]:
+    def encode_truth(
+        self, values: Sequence[float | None], inputs: Columns, state: NumberState
+    ) -> dict[str, Array]:
         """Return `value`: standardised, float32 (n,); NaN for a missing truth."""
         return {"value": _standardise(values, state).astype(np.float32)}
 
@@ -86,17 +88,17 @@ class NumberArrays(Arrays[NumberState]):
         return [Answer(value) for value in _restore(arrays, state).tolist()]
 
     def outcomes(
-        self, values: Sequence[Any], arrays: Mapping[str, Array], state: NumberState, inputs: Columns
+        self, values: Sequence[float | None], arrays: Mapping[str, Array], state: NumberState, inputs: Columns
     ) -> NumberOutcomes:
         """Return truths (NaN: missing) and answers, in the output's own unit."""
         return NumberOutcomes(_array(values), _restore(arrays, state))
 
 
-def _array(values: Sequence[Any]) -> NDArray[np.float64]:
+def _array(values: Sequence[float | None]) -> NDArray[np.float64]:
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _standardise(values: Sequence[Any], state: NumberState) -> NDArray[np.float64]:
+def _standardise(values: Sequence[float | None], state: NumberState) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):  # the difference of two huge values may be infinite, and is held below
         standard: NDArray[np.float64] = (_array(values) - state.mean) / state.deviation
     return np.clip(standard, -MOST_DEVIATIONS, MOST_DEVIATIONS)

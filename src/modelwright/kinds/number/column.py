@@ -17,7 +17,7 @@ from modelwright.kinds.contract.column import (
 from modelwright.kinds.number.value import NumberValue
 
 
-class NumberColumn(Column):
+class NumberColumn(Column[float]):
     """A column of `pl.Float64`."""
 
     of: ClassVar[NumberValue] = NumberValue()

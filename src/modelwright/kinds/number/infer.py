@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from modelwright.kinds.contract.infer import Cells, Infer
-from modelwright.kinds.contract.value import Value
 from modelwright.kinds.number.value import NumberValue
 from modelwright.kinds.shared.reading import nearly_all_read
 
@@ -14,7 +13,7 @@ class NumberInfer(Infer):
     """95 % of the cells are numbers."""
 
     rank: ClassVar[int] = 20
-    of: ClassVar[Value] = NumberValue()
+    of: ClassVar[NumberValue] = NumberValue()
 
     def reads(self, cells: Cells) -> bool:
         """Tell whether nearly every cell reads as a number."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from modelwright.kinds.contract.samples import Samples
 
 
-class NumberSamples(Samples):
+class NumberSamples(Samples[float]):
     """Small, large and odd numbers."""
 
-    def strict(self) -> Sequence[tuple[object, Any]]:
+    def strict(self) -> Sequence[tuple[object, float]]:
         """Return JSON numbers."""
         return [(1, 1.0), (-2.5, -2.5), (0, 0.0), (1e300, 1e300), (5e-324, 5e-324), (2**53, float(2**53))]
 
-    def lenient(self) -> Sequence[tuple[object, Any]]:
+    def lenient(self) -> Sequence[tuple[object, float | None]]:
         """Return numbers as tables hold them."""
         return [("3", 3.0), (" 1e3 ", 1000.0), ("-.5", -0.5), ("+7.", 7.0), ("1E-2", 0.01), ("", None)]
 
@@ -29,7 +28,7 @@ class NumberSamples(Samples):
         """Return texts."""
         return ["3", "", " "]
 
-    def values(self) -> Sequence[Any]:
+    def values(self) -> Sequence[float | None]:
         """Return numbers of different sizes, some missing."""
         return [*(float(step**3) for step in range(-15, 16)), None, 0.5, None]
 

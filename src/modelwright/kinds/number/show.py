@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from modelwright.core.json_types import Json
 from modelwright.kinds.contract.show import Show
@@ -11,10 +10,10 @@ from modelwright.kinds.contract.show import Show
 WHOLE = 1e15  # whole numbers up to here are shown without an exponent
 
 
-class NumberShow(Show):
+class NumberShow(Show[float]):
     """Six digits, and no `.0` behind a whole number."""
 
-    def text(self, value: Any) -> str:
+    def text(self, value: float | None) -> str:
         """Return `3`, `0.25`, `1.23457e+20`."""
         if value is None:
             return ""

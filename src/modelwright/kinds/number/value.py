@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
 from modelwright.kinds.shared.numbers import read_number
 
 
-class NumberValue(Value):
+class NumberValue(Value[float]):
     """A finite float64."""
 
     name: ClassVar[str] = "number"
@@ -20,7 +21,7 @@ class NumberValue(Value):
     family: ClassVar[str | None] = "numbers"
     said: ClassVar[tuple[str, ...]] = ("float", "integer", "int", "double", "decimal", "real")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         """Return the JSON Schema of a number."""
         return {"type": "number"}
 

@@ -30,7 +30,7 @@ class TagsState:
         return {name: place for place, name in enumerate(self.tags)}
 
 
-class TagsArrays(Arrays[TagsState]):
+class TagsArrays(Arrays[TagsState, frozenset[str]]):
     """In: `members` float32 (batch, K), `missing` float32 (batch,). Out: `logits` float32 (batch, K).
 
     A tag is answered where its logit is at least 0, which is probability 0.5 at any temperature.
@@ -39,7 +39,9 @@ class TagsArrays(Arrays[TagsState]):
     input_form: ClassVar[Form | None] = Form.SET
     output_form: ClassVar[Form | None] = Form.SET
 
-    def fit(self, values: Sequence[Any], *, role: Role = Role.INPUT, **options: Any) -> TagsState:
+    def fit(
+        self, values: Sequence[frozenset[str] | None], *, role: Role = Role.INPUT, **options: Any
+    ) -> TagsState:
         """Return the tags that the training split shows; raises ValueProblem for an output without any."""
         state = TagsState(tuple(sorted({tag for value in values if value is not None for tag in value})))
         if role is Role.OUTPUT and not state.tags:
@@ -62,14 +64,14 @@ class TagsArrays(Arrays[TagsState]):
             "missing": ArraySpec("float32", ("batch",)),
         }
 
-    def encode(self, values: Sequence[Any], state: TagsState) -> dict[str, Array]:
+    def encode(self, values: Sequence[frozenset[str] | None], state: TagsState) -> dict[str, Array]:
         """Return the members and which sets are missing; a tag that training never showed has no column."""
         return {
             "members": np.nan_to_num(_members(values, state), nan=0.0),
             "missing": np.array([value is None for value in values], dtype=np.float32),
         }
 
-    def unknown_share(self, values: Sequence[Any], state: TagsState) -> float:
+    def unknown_share(self, values: Sequence[frozenset[str] | None], state: TagsState) -> float:
         """Return which share of the tags training never showed."""
         tags = [tag for value in values if value is not None for tag in value]
         return sum(tag not in state.positions for tag in tags) / len(tags) if tags else 0.0
@@ -78,11 +80,15 @@ class TagsArrays(Arrays[TagsState]):
         """Return `logits`: float32 (batch, K), above 0 where the tag is likelier in the set than not."""
         return {"logits": ArraySpec("float32", ("batch", len(state.tags)))}
 
-    def encode_truth(self, values: Sequence[Any], inputs: Columns, state: TagsState) -> dict[str, Array]:
+    def encode_truth(
+        self, values: Sequence[frozenset[str] | None], inputs: Columns, state: TagsState
+    ) -> dict[str, Array]:
         """Return `members`: float32 (n, K), 0 or 1; NaN throughout for a missing truth."""
         return {"members": _members(values, state)}
 
-    def calibrate(self, arrays: Mapping[str, Array], values: Sequence[Any], state: TagsState) -> TagsState:
+    def calibrate(
+        self, arrays: Mapping[str, Array], values: Sequence[frozenset[str] | None], state: TagsState
+    ) -> TagsState:
         """Return the state with the one temperature that minimises the log loss over all n·K memberships."""
         truth = _members(values, state)
         index = np.where(np.isnan(truth), -1, truth).astype(np.int64).reshape(-1)
@@ -104,7 +110,11 @@ class TagsArrays(Arrays[TagsState]):
         ]
 
     def outcomes(
-        self, values: Sequence[Any], arrays: Mapping[str, Array], state: TagsState, inputs: Columns
+        self,
+        values: Sequence[frozenset[str] | None],
+        arrays: Mapping[str, Array],
+        state: TagsState,
+        inputs: Columns,
     ) -> SetOutcomes:
         """Return truths, answers and probabilities by tag."""
         truth = _members(values, state)
@@ -119,7 +129,7 @@ class TagsArrays(Arrays[TagsState]):
         )
 
 
-def _members(values: Sequence[Any], state: TagsState) -> NDArray[np.float32]:
+def _members(values: Sequence[frozenset[str] | None], state: TagsState) -> NDArray[np.float32]:
     """Return (n, K): 1 where the tag is in the set, else 0; NaN throughout where the set is missing."""
     found = np.zeros((len(values), len(state.tags)), dtype=np.float32)
     for row, value in enumerate(values):

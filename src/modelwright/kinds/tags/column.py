@@ -7,28 +7,27 @@ from typing import Any, ClassVar
 import polars as pl
 
 from modelwright.kinds.contract.column import CellOptions, Column
-from modelwright.kinds.contract.value import Value
 from modelwright.kinds.tags.value import TagsValue, read_text
 
 
-class TagsColumn(Column):
+class TagsColumn(Column[frozenset[str]]):
     """A column of `pl.List(pl.String)`, each list sorted."""
 
-    of: ClassVar[Value] = TagsValue()
+    of: ClassVar[TagsValue] = TagsValue()
 
     def dtype(self) -> pl.DataType:
         """Return the type of the column in rows.parquet."""
         return pl.List(pl.String)
 
-    def store(self, value: Any) -> Any:
+    def store(self, value: frozenset[str]) -> object:
         """Return the tags as a sorted list."""
         return sorted(value)
 
-    def restore(self, stored: Any) -> Any:
+    def restore(self, stored: Any) -> frozenset[str]:
         """Return the set of a stored list."""
-        return None if stored is None else frozenset(stored)
+        return frozenset(stored)
 
-    def read(self, cell: object, options: CellOptions) -> Any:
+    def read(self, cell: object, options: CellOptions) -> frozenset[str] | None:
         """Return the set of one raw cell; tags in a text are separated by `options.tag_separator`."""
         if isinstance(cell, str):
             return read_text(cell, options.tag_separator)

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.infer import Cells, Infer
-from modelwright.kinds.contract.value import Value
 from modelwright.kinds.tags.value import TagsValue
 
 
@@ -15,7 +14,7 @@ class TagsInfer(Infer):
     """Every cell is a list of texts, or the JSON of one. Texts with a separator are not taken for sets."""
 
     rank: ClassVar[int] = 70
-    of: ClassVar[Value] = TagsValue()
+    of: ClassVar[TagsValue] = TagsValue()
 
     def reads(self, cells: Cells) -> bool:
         """Tell whether every cell is such a list."""

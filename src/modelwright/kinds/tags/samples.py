@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from modelwright.kinds.contract.samples import Samples
 
 
-class TagsSamples(Samples):
+class TagsSamples(Samples[frozenset[str]]):
     """Sets in several scripts, the empty one among them."""
 
-    def strict(self) -> Sequence[tuple[object, Any]]:
+    def strict(self) -> Sequence[tuple[object, frozenset[str]]]:
         """Return lists."""
         pair = frozenset({"urgent", "汽车"})
         return [
@@ -23,7 +22,7 @@ class TagsSamples(Samples):
             (["Cafe\u0301"], frozenset({"Caf\u00e9"})),
         ]
 
-    def lenient(self) -> Sequence[tuple[object, Any]]:
+    def lenient(self) -> Sequence[tuple[object, frozenset[str] | None]]:
         """Return cells of text."""
         return [
             ("urgent; 汽车;", frozenset({"urgent", "汽车"})),
@@ -56,7 +55,7 @@ class TagsSamples(Samples):
         """Return texts."""
         return ["urgent", "a;b", "[]"]
 
-    def values(self) -> Sequence[Any]:
+    def values(self) -> Sequence[frozenset[str] | None]:
         """Return a few sets many times, some missing, some empty."""
         urgent, both, one = frozenset({"urgent"}), frozenset({"urgent", "汽车"}), frozenset({"汽车"})
         return [urgent, both, None, frozenset(), one, urgent] * 6

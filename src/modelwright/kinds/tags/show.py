@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from modelwright.core.json_types import Json
 from modelwright.kinds.contract.show import Show
 
 
-class TagsShow(Show):
+class TagsShow(Show[frozenset[str]]):
     """The tags with commas between them; the empty set as ∅, so that it is not taken for a missing value."""
 
-    def text(self, value: Any) -> str:
+    def text(self, value: frozenset[str] | None) -> str:
         """Return the tags, sorted."""
         if value is None:
             return ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
@@ -16,7 +17,7 @@ MOST_TAGS = 1_000  # of one value
 MOST_CHARACTERS = 1_000  # of one tag
 
 
-class TagsValue(Value):
+class TagsValue(Value[frozenset[str]]):
     """A frozenset of tags, each a text in its canonical form (`shared.strings.canonical`).
 
     The empty set is a value: the row has no tag. Missing is something else: whether it has tags is not known.
@@ -28,7 +29,7 @@ class TagsValue(Value):
     family: ClassVar[str | None] = "sets"
     said: ClassVar[tuple[str, ...]] = ("set", "labels", "multilabel", "list")
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         """Return the JSON Schema of a set of tags."""
         return {
             "type": "array",
@@ -47,15 +48,15 @@ class TagsValue(Value):
             return None
         return read_text(raw, SEPARATOR) if lenient and isinstance(raw, str) else _members(raw)
 
-    def to_json(self, value: Any) -> Any:
+    def to_json(self, value: frozenset[str]) -> Json:
         """Return the tags as a sorted list."""
-        return sorted(value)
+        return [*sorted(value)]
 
-    def size(self, value: Any) -> int:
+    def size(self, value: frozenset[str]) -> int:
         """Return the characters of all tags."""
         return sum(map(len, value))
 
-    def labels(self, value: Any) -> tuple[str, ...]:
+    def labels(self, value: frozenset[str]) -> tuple[str, ...]:
         """Return the tags, sorted."""
         return tuple(sorted(value))
 

@@ -47,14 +47,14 @@ class TextState:
         return tokenizer
 
 
-class TextArrays(Arrays[TextState]):
+class TextArrays(Arrays[TextState, str]):
     """`ids` and `mask`, int64 (batch, length), padded to the batch's longest."""
 
     input_form: ClassVar[Form | None] = Form.TOKENS
 
     def fit(
         self,
-        values: Sequence[Any],
+        values: Sequence[str | None],
         *,
         tokenizer: bytes | None = None,
         max_length: int | None = None,
@@ -97,7 +97,7 @@ class TextArrays(Arrays[TextState]):
         spec = ArraySpec("int64", ("batch", "length"))
         return {"ids": spec, "mask": spec}
 
-    def encode(self, values: Sequence[Any], state: TextState) -> dict[str, Array]:
+    def encode(self, values: Sequence[str | None], state: TextState) -> dict[str, Array]:
         """Return token ids and their mask (1: a token, 0: padding); a missing text is the empty one.
 
         A tokenizer without special tokens has nothing to say about an empty text; it gets one unmasked pad,
@@ -117,7 +117,7 @@ class TextArrays(Arrays[TextState]):
             mask[position, : len(row)] = 1
         return {"ids": ids, "mask": mask}
 
-    def unknown_share(self, values: Sequence[Any], state: TextState) -> float:
+    def unknown_share(self, values: Sequence[str | None], state: TextState) -> float:
         """Return which share of the tokens the tokenizer does not know, 0 where it knows every byte.
 
         Each of these reads as one and the same token, so that an encoder cannot tell such texts apart.
@@ -152,7 +152,7 @@ def _pad_id(built: Tokenizer, tokenizer: bytes) -> int:
     return 0  # any id will do for a tokenizer without a pad: the mask hides it
 
 
-def _length(built: Tokenizer, values: Sequence[Any], limit: int) -> int:
+def _length(built: Tokenizer, values: Sequence[str | None], limit: int) -> int:
     texts = [value or "" for value in values[:: math.ceil(len(values) / LENGTH_SAMPLE) or 1]]
     lengths = sorted(len(encoding.ids) for encoding in built.encode_batch_fast(texts))
     wanted = lengths[math.ceil(KEPT_WHOLE * len(lengths)) - 1] if lengths else 1

@@ -18,7 +18,7 @@ from modelwright.kinds.shared.string_columns import canonical_strings
 from modelwright.kinds.text.value import TextValue
 
 
-class TextColumn(Column):
+class TextColumn(Column[str]):
     """A column of `pl.String`."""
 
     of: ClassVar[TextValue] = TextValue()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from modelwright.kinds.contract.infer import Cells, Infer
-from modelwright.kinds.contract.value import Value
 from modelwright.kinds.shared.reading import nearly_all_read
 from modelwright.kinds.text.value import TextValue
 
@@ -14,7 +13,7 @@ class TextInfer(Infer):
     """Every cell is a text; asked last."""
 
     rank: ClassVar[int] = 90
-    of: ClassVar[Value] = TextValue()
+    of: ClassVar[TextValue] = TextValue()
 
     def reads(self, cells: Cells) -> bool:
         """Tell whether every cell reads as one."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from modelwright.kinds.contract.samples import Samples
 
 
-class TextSamples(Samples):
+class TextSamples(Samples[str]):
     """Texts in several scripts, with odd white space."""
 
-    def strict(self) -> Sequence[tuple[object, Any]]:
+    def strict(self) -> Sequence[tuple[object, str]]:
         """Return texts."""
         return [
             ("What is it?", "What is it?"),
@@ -25,7 +24,7 @@ class TextSamples(Samples):
             ("ÀÉ — “quoted”, UPPER?!", "ÀÉ — “quoted”, UPPER?!"),
         ]
 
-    def lenient(self) -> Sequence[tuple[object, Any]]:
+    def lenient(self) -> Sequence[tuple[object, str | None]]:
         """Return blanks."""
         return [("", None), (" \n", None), ("3", "3")]
 
@@ -33,7 +32,7 @@ class TextSamples(Samples):
         """Return what is no text, too long, or half a character."""
         return [1, 1.5, True, ["a"], {"a": 1}, "x" * 100_001, "half \ud800 a character", b"a"]
 
-    def values(self) -> Sequence[Any]:
+    def values(self) -> Sequence[str | None]:
         """Return texts of different lengths, one of them empty, some missing."""
         return ["", None, *(" ".join(["what is it? 你好"] * times) for times in range(1, 20)), "x"]
 
@@ -41,7 +40,7 @@ class TextSamples(Samples):
         """Return texts that do not repeat."""
         return [*(f"question number {number}" for number in range(30)), ""]
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """Return the tokenizer, and how many positions its encoder is to know."""
         return {"tokenizer": tokenizer(), "limit": 32}
 

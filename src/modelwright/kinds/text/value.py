@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
 from modelwright.kinds.shared.strings import canonical
 
 
-class TextValue(Value):
+class TextValue(Value[str]):
     """Text in any script, in its canonical form (`shared.strings.canonical`)."""
 
     name: ClassVar[str] = "text"
@@ -19,7 +20,7 @@ class TextValue(Value):
     said: ClassVar[tuple[str, ...]] = ("string", "str", "varchar")
     most_characters: ClassVar[int] = 100_000
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonObject:
         """Return the JSON Schema of a text."""
         return {
             "type": "string",
@@ -40,6 +41,6 @@ class TextValue(Value):
         text = canonical(raw, most_characters=self.most_characters)
         return None if lenient and not text else text
 
-    def size(self, value: Any) -> int:
+    def size(self, value: str) -> int:
         """Return the number of characters."""
         return len(value or "")

@@ -40,7 +40,9 @@ def check_a_column_reads_as_its_cells_do(name: str) -> None:
     check()
 
 
-def assert_column(column: Column, cells: Sequence[object], options: CellOptions = DEFAULT_OPTIONS) -> None:
+def assert_column(
+    column: Column[Any], cells: Sequence[object], options: CellOptions = DEFAULT_OPTIONS
+) -> None:
     """Compare what `parse` reads of a column with what `read` reads of each cell."""
     parsed = column.parse(as_series(cells), options)
     assert parsed.values.dtype == column.dtype()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from modelwright import kinds
 from modelwright.core.digest import canonical_json
 from modelwright.core.outcomes import Outcomes
-from modelwright.kinds.contract.arrays import Arrays
+from modelwright.kinds.contract.arrays import AnyArrays
 from modelwright.kinds.contract.common import Answer, Array, Form, Role
 from modelwright.testing.kinds.tried import (
     Shapes,
@@ -155,7 +155,7 @@ def check_calibration_changes_confidence_and_no_answer(name: str) -> None:
     check()
 
 
-def _body(arrays: Arrays[Any], state: Any, rows: int, seed: int, scale: float) -> dict[str, Array]:
+def _body(arrays: AnyArrays, state: Any, rows: int, seed: int, scale: float) -> dict[str, Array]:
     """Return what a body might answer: arrays as the kind wants them."""
     generator = np.random.default_rng(seed)
     return {

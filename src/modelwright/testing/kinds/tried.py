@@ -26,7 +26,7 @@ quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCh
 Shapes = Mapping[Form, Mapping[str, tuple[str, int]]]  # name of an array → type and number of axes
 
 
-def samples_of(name: str) -> Samples:
+def samples_of(name: str) -> Samples[Any]:
     assert kinds.has(name, Samples), (
         f"the kind `{name}` needs samples.py; `kinds/contract/samples.py` says why"
     )

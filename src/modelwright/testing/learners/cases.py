@@ -12,7 +12,7 @@ import numpy as np
 from modelwright import kinds, learners
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.arrays import Arrays
+from modelwright.kinds.contract.arrays import AnyArrays
 from modelwright.kinds.contract.common import Form
 from modelwright.kinds.contract.samples import Samples
 from modelwright.learners.contract.setup import Estimate, Setup
@@ -130,7 +130,7 @@ def try_out(case: Case, place: Path) -> Tried:
     return Tried(case, validation, estimate, folders[0] / "out", folders[1] / "out", summary)
 
 
-def _kinds(forms: frozenset[Form], side: Callable[[Arrays[object]], Form | None]) -> Iterator[str]:
+def _kinds(forms: frozenset[Form], side: Callable[[AnyArrays], Form | None]) -> Iterator[str]:
     for name in kinds.names():
         if side(kinds.arrays(name)) in forms:
             yield name
