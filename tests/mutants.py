@@ -1,13 +1,14 @@
 """Mutation testing of `core` and `storage/state`: breaks the code in small ways and counts how often a test fails.
 
-    python tests/mutants.py [PATTERN]      such as modelwright.core.units*; without one, all that pyproject.toml names
+    python tests/mutants.py [--resume] [PATTERN…]   such as modelwright.core.units*; else all that pyproject.toml names
 
 Prints the share of mutants that a test kills, by module, and exits with 1 where it is below the bar. mutmut works on
-a copy (`mutants/`), which is kept, so that a run that was stopped goes on.
+a copy, `mutants/`, which it does not bring up to date: it is made anew, unless --resume goes on with a stopped run.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -20,7 +21,9 @@ LEFT_OUT = {"no tests", "skipped", "not checked"}  # counted apart: nothing ran 
 
 
 def main() -> None:
-    patterns = sys.argv[1:]
+    patterns = [word for word in sys.argv[1:] if word != "--resume"]
+    if "--resume" not in sys.argv:
+        shutil.rmtree(ROOT / "mutants", ignore_errors=True)
     mutmut = [sys.executable, "-m", "mutmut"]
     subprocess.run([*mutmut, "run", *patterns], cwd=ROOT, check=False)
     listed = subprocess.run(

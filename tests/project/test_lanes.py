@@ -53,7 +53,8 @@ def test_two_lanes_run_and_the_better_one_is_packaged(folder):
     assert one.made["data"] == two.made["data"]
     assert one.made["learn"].digest != two.made["learn"].digest
     assert bad.problems
-    assert not (one.problems or two.problems)
+    assert not one.problems
+    assert not two.problems
     project = Project(declared(), LANES[1].settings, folder=folder)
     assert project.versions().versions == (), "a lane makes no version"
     assert not (folder / ".modelwright" / "latest").exists(), "nor is it what a stage made last"

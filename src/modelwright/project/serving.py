@@ -137,7 +137,9 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         requirements=tuple(rows),
         traffic=tuple(_traffic(context, live, version)),
         alerts=tuple(
-            str(Phrase("status.unmet-live", requirement=row.requirement)) for row in live_rows if row.verdict == "unmet"
+            str(Phrase("status.unmet-live", requirement=row.requirement))
+            for row in live_rows
+            if row.verdict == "unmet"
         ),
         notes=tuple(_notes(version, live)),
     )
