@@ -34,11 +34,11 @@ from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
 
 folder, source, signature = Path(sys.argv[1]), sys.argv[2], Signature.parse(sys.argv[3])
-begin = time.perf_counter()
+begin, cpu = time.perf_counter(), time.process_time()
 summary = data(signature, DataConfig(source=source), folder, folder / "out", Silent())
-seconds = time.perf_counter() - begin
+seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"rows": summary["read"], "seconds": seconds, "peak": peak}))
+print(json.dumps({"rows": summary["read"], "seconds": seconds, "cpu": cpu, "peak": peak}))
 """
 
 
@@ -119,7 +119,8 @@ def main() -> None:
         if before is None:
             print(f"there is no commit {BEFORE} here to compare with: only the code as it is now is measured")
         for form in forms:
-            speeds = {}
+            speeds: dict[str, float] = {}
+            of_cpu: dict[str, float] = {}
             versions = (
                 {"now": (ROOT, chosen.rows)}
                 if before is None
@@ -130,14 +131,24 @@ def main() -> None:
                 write_table(source, rows)
                 found = measured(source, code)
                 speeds[version] = found["rows"] / found["seconds"]
+                of_cpu[version] = found["rows"] / found["cpu"]
+                size, seconds, cpu, peak = (
+                    source.stat().st_size,
+                    found["seconds"],
+                    found["cpu"],
+                    found["peak"],
+                )
                 print(
-                    f"{form:8}{version:8}{found['rows']:>10,} rows ({source.stat().st_size / 1e6:,.0f} MB)  "
-                    f"{found['seconds']:7.1f} s  {speeds[version]:>10,.0f} rows/s  peak {found['peak'] / 1e9:.2f} GB",
+                    f"{form:8}{version:7}{found['rows']:>10,} rows ({size / 1e6:,.0f} MB) {seconds:7.1f} s "
+                    f"({cpu:.1f} s of CPU) {speeds[version]:>9,.0f} rows/s, peak {peak / 1e9:.2f} GB",
                     flush=True,
                 )
                 source.unlink()
             if len(speeds) == 2:
-                print(f"{form:8}ratio   {speeds['now'] / speeds['before']:.1f}")
+                ratio, ratio_of_cpu = (one["now"] / one["before"] for one in (speeds, of_cpu))
+                print(
+                    f"{form:8}ratio   {ratio:.1f} of rows a second, {ratio_of_cpu:.1f} of rows a second of CPU"
+                )
 
 
 if __name__ == "__main__":

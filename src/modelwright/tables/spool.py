@@ -12,7 +12,7 @@ import polars as pl
 from modelwright.tables.series import series
 
 CHUNK_ROWS = 50_000  # rows that are worked on at once
-MEMORY_BYTES = 32 << 20  # of one spool; what goes beyond lies in its folder
+MEMORY_BYTES = 128 << 20  # of one spool; what goes beyond lies in its folder
 
 
 @dataclass(frozen=True)
@@ -98,5 +98,5 @@ def _store(frame: pl.DataFrame, path: Path) -> _Stored:
     plain = frame.with_columns(
         pl.Series(name, list(map(json.dumps, frame[name].to_list())), dtype=pl.String) for name in mixed
     )
-    plain.write_ipc(path, compression="lz4")
+    plain.write_ipc(path, compression="uncompressed")
     return _Stored(path, frame.height, frozenset(frame.columns), mixed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from modelwright.stages.data.split import ID_BYTES, ID_KEY, POSITION_BYTES, as_text, canonical_inputs
 
 TEST_ROW: Final = b"test row"  # keeps the hashes of a sketch apart from all others
+_CONTROLS = bytes(range(0x20))
 _ESCAPED = r'["\\\x00-\x1f]'  # characters that JSON writes otherwise (RFC 8259, section 7)
 # In this range Python's repr writes no exponent, and so does Polars; both write the fewest digits that read back.
 _PLAIN_FROM, _PLAIN_TO = 1e-4, 1e16
@@ -47,13 +48,41 @@ def row_texts(frame: pl.DataFrame) -> list[bytes]:
             canonical_inputs(dict(zip(frame.columns, row, strict=True))).encode("utf-8", "surrogatepass")
             for row in rows
         ]
+    return _plain_rows(columns) or _joined({name: _quoted(column) for name, column in columns.items()})
+
+
+def _plain_rows(columns: Mapping[str, pl.Series]) -> list[bytes] | None:
+    """Return the rows as JSON objects, or None where JSON would write a character otherwise.
+
+    Whether one has to is seen from all rows at once: from the quotation marks, which are then more than those
+    between the cells, from reverse solidi and from control characters.
+    """
+    found = _joined({name: _marked(column) for name, column in columns.items()})
+    names = sum(json.dumps(name, ensure_ascii=False).count('"') for name in columns)
+    marks = sum(2 * (len(column) - column.null_count()) for column in columns.values())
+    whole = b"".join(found)
+    plain = (
+        whole.count(b'"') == names * len(found) + marks
+        and whole.count(b"\\") == sum(json.dumps(name).count("\\") for name in columns) * len(found)
+        and len(whole.translate(None, _CONTROLS)) == len(whole)
+    )
+    return found if plain else None
+
+
+def _joined(cells: Mapping[str, pl.Expr]) -> list[bytes]:
+    """Return rows as bytes of a JSON object, of columns of cells as JSON has them."""
     pieces: list[pl.Expr] = []
-    for name, column in columns.items():
-        key = json.dumps(name, ensure_ascii=False)
-        pieces += [pl.lit(f"{',' if pieces else '{'}{key}:"), _quoted(column)]
-    whole = pl.select(pl.concat_str([*pieces, pl.lit("}")])).to_series()
-    found: list[bytes] = whole.cast(pl.Binary).to_list()
+    for name, cell in cells.items():
+        pieces += [pl.lit(f"{',' if pieces else '{'}{json.dumps(name, ensure_ascii=False)}:"), cell]
+    whole = pl.select(pl.concat_str([*pieces, pl.lit("}")]).cast(pl.Binary)).to_series()
+    found: list[bytes] = whole.to_list()
     return found
+
+
+def _marked(column: pl.Series) -> pl.Expr:
+    """Return a column of texts between quotation marks, null where missing; as JSON has it unless it must escape."""
+    text = pl.concat_str(pl.lit('"'), pl.lit(column), pl.lit('"'))
+    return text.fill_null("null") if column.null_count() else text
 
 
 def row_ids(rows: Sequence[bytes]) -> NDArray[np.uint64]:
@@ -80,9 +109,9 @@ def hexadecimal(numbers: NDArray[np.uint64]) -> list[str]:
 
 def _digests(rows: Sequence[bytes], empty: hashlib.blake2b) -> NDArray[np.uint64]:
     """Return the digest (8 bytes) of each row as a number; `empty` is the hash before its first byte."""
-    digests = []
+    copy, digests = empty.copy, []
     for row in rows:
-        one = empty.copy()
+        one = copy()
         one.update(row)
         digests.append(one.digest())
     return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
@@ -103,7 +132,4 @@ def _quoted(column: pl.Series) -> pl.Expr:
     if len(places):
         written = [json.dumps(one, ensure_ascii=False)[1:-1] for one in column.gather(places).to_list()]
         column = column.clone().scatter(places, written)
-    text = pl.lit(column)
-    return (
-        pl.when(text.is_null()).then(pl.lit("null")).otherwise(pl.concat_str(pl.lit('"'), text, pl.lit('"')))
-    )
+    return _marked(column)

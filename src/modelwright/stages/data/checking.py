@@ -46,8 +46,9 @@ class Checked:
 
     def of(self, *splits: str) -> NDArray[np.bool_]:
         """Return which rows (n,) are used in these splits."""
-        in_splits = np.isin(self.identity.splits, [CODES[split] for split in splits])
-        return self.used & in_splits
+        chosen = np.zeros(len(CODES), np.bool_)
+        chosen[[CODES[split] for split in splits]] = True
+        return self.used & chosen[self.identity.splits]
 
     def column(self, name: str, rows: NDArray[np.bool_]) -> pl.Series:
         """Return a field's stored values of some rows (n,)."""

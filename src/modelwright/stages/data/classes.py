@@ -14,7 +14,7 @@ from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.layout import beyond, first
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, percent_reaching
 
-TINY = 10  # rows; with fewer, a class is hardly learned, and next to nothing is proved about it
+TINY = 10  # rows; with fewer, a class is hardly learned, and it is hardly tested
 
 ClassCounts = Mapping[str, Mapping[str, Mapping[str, int]]]  # output → class → split → rows
 
@@ -98,7 +98,7 @@ def _untested(output: str, missing: Sequence[str], nearest: float | None) -> Pro
 
 
 def class_notices(counts: ClassCounts) -> Iterator[Notice]:
-    """Yield what is worth knowing about the classes: few rows to learn from or to prove with, or none."""
+    """Yield what is worth knowing about the classes: few training or test rows, or no training row."""
     for output, classes in counts.items():
         for split in (TRAIN, TEST):
             few = {name: of_class[split] for name, of_class in classes.items() if 0 < of_class[split] < TINY}

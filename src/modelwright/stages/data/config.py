@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from modelwright.core.messages import ValueProblem
+
 SHARES = ("train", "validation", "test")
 KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
 
@@ -37,9 +39,9 @@ class Shares(BaseModel):
     def _add_up(self) -> Self:
         total = self.train + self.validation + self.test
         if abs(total - 100) > 1e-6:
-            raise ValueError(f"train, validation and test are percents that add up to 100; found {total:g}")
+            raise ValueProblem("data.shares", total=total)
         if self.train <= 0 or self.validation <= 0:
-            raise ValueError("train and validation each need a share above 0")
+            raise ValueProblem("data.share-of-nothing", train=self.train, validation=self.validation)
         return self
 
 
@@ -56,7 +58,7 @@ class Split(Shares):
     @model_validator(mode="after")
     def _bounded_key(self) -> Self:
         if len(self.key.encode()) > KEY_BYTES:
-            raise ValueError(f"key has at most {KEY_BYTES} bytes; found {len(self.key.encode())}")
+            raise ValueProblem("data.split-key", bytes=len(self.key.encode()), most=KEY_BYTES)
         return self
 
 
@@ -101,7 +103,7 @@ class DataConfig(BaseModel):
     )
     untested: tuple[str, ...] = Field(
         (),
-        description="classes that may have no test row; without a test row nothing is proved about a class",
+        description="classes that may have no test row; without a test row a class is not tested",
     )
     encoding: str | None = Field(
         None, description="the encoding of text files (`gb18030`, `cp1252`); detected by default"
@@ -120,20 +122,17 @@ class DataConfig(BaseModel):
     def _one_way_to_name_rows(self) -> Self:
         if self.source is not None:
             if given := [name for name in SHARES if getattr(self, name) is not None]:
-                raise ValueError(f"`source` is split by us: leave out {', '.join(given)}, or `source`")
+                raise ValueProblem("data.source-and-files", given=given)
         elif not self.splits:
             pass  # a project may be declared before there is data; the stage says that none is named
         elif self.train is None or self.test is None:
-            raise ValueError("name `source`, which is split by us, or both `train` and `test`")
+            raise ValueProblem("data.train-without-test", given=list(self.splits))
         elif self.split.classes:
-            raise ValueError("`split.classes` is for `source`; here the files decide what is tested")
+            raise ValueProblem("data.split-classes")
         elif self.split.model_fields_set & set(SHARES) and (
             self.validation is not None or self.split.test > 0
         ):
-            raise ValueError(
-                "the files decide what is tested: shares of `split` may divide `train` into train and "
-                "validation (with test: 0), where no `validation` is named"
-            )
+            raise ValueProblem("data.split-of-files", test=self.split.test)
         return self
 
     @model_validator(mode="after")
@@ -142,7 +141,7 @@ class DataConfig(BaseModel):
             try:
                 "".encode(self.encoding)
             except LookupError:
-                raise ValueError(f"encoding must be one that Python knows; found {self.encoding!r}") from None
+                raise ValueProblem("data.unknown-encoding", encoding=self.encoding) from None
         return self
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from modelwright.core.messages import Notice
 from modelwright.stages.data.checking import Checked
@@ -40,23 +42,34 @@ def _of_split(checked: Checked, split: str, classes: ClassCounts) -> SplitCounts
     mask = checked.of(split)
     used = int(mask.sum())
     inputs = checked.inputs.filter(mask)
-    keys = inputs.columns
+    truths = {output: checked.truths[output][mask] for output in classes}
     return SplitCounts(
         read=read,
         used=used,
         rejected=read - used,
-        duplicates=used - (inputs.n_unique() if used else 0),
-        conflicts={
-            # Inputs that stand with more than one truth.
-            output: inputs.with_columns(truth=pl.Series(checked.truths[output][mask]))
-            .unique()
-            .group_by(keys)
-            .len()
-            .filter(pl.col("len") > 1)
-            .height
-            for output in classes
-        },
+        **_repeats(inputs, truths),
     )
+
+
+def _repeats(inputs: pl.DataFrame, truths: Mapping[str, NDArray[np.uint64]]) -> _Repeats:
+    """Return how many rows repeat the inputs of an earlier one, and how many inputs have more than one truth.
+
+    inputs: columns that are equal where the inputs are, (n,); truths (n,) by output.
+    """
+    keys = inputs.columns
+    if inputs[keys[0]].n_unique() == inputs.height:  # the first alone tells them all apart
+        return {"duplicates": 0, "conflicts": dict.fromkeys(truths, 0)}
+    rows = inputs.with_columns(pl.Series(f"truth of {name}", of) for name, of in truths.items())
+    groups = rows.group_by(keys).agg(pl.len(), pl.col("^truth of .*$").n_unique())
+    return {
+        "duplicates": inputs.height - groups.height,
+        "conflicts": {name: int((groups[f"truth of {name}"] > 1).sum()) for name in truths},
+    }
+
+
+class _Repeats(TypedDict):
+    duplicates: int
+    conflicts: dict[str, int]
 
 
 def notices(checked: Checked, config: DataConfig, counts: Counts, rows: RawRows) -> Iterator[Notice]:

@@ -40,17 +40,22 @@ class Identity:
     test_hashes: NDArray[np.uint64]
     truths: Spool
 
-    def repeats(self) -> NDArray[np.uint32]:
+    def repeats(self) -> NDArray[np.int64]:
         """Return for each row (n,) how many earlier rows have the same id."""
-        counted = pl.DataFrame({"id": self.ids}).select(pl.col("id").cum_count().over("id") - 1)
-        return counted.to_series().cast(pl.UInt32).to_numpy()
+        order = np.argsort(self.ids, kind="stable")  # equal ids side by side, in the order of their rows
+        ids = self.ids[order]
+        begins = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]]) if ids.size else np.empty(0, np.int64)
+        sizes = np.diff(np.r_[begins, ids.size])
+        repeats = np.empty(ids.size, np.int64)
+        repeats[order] = np.arange(ids.size) - np.repeat(begins, sizes)
+        return repeats
 
     def sketch(self, used: NDArray[np.bool_]) -> tuple[str, ...]:
         """Return the least hashes of the used test rows, by which a test set is known again.
 
         A bottom-k sketch (Broder 1997, On the resemblance and containment of documents). Each row is hashed with
         every column of its source, so another choice of inputs, another kind or a corrected label is seen to be
-        proved on the same rows, and the evaluations of them are counted together.
+        tested on the same rows, and the evaluations of them are counted together.
         """
         of_used = np.unique(self.test_hashes[used[self.test_places]])
         return tuple(hexadecimal(of_used[:SKETCH_SIZE]))

@@ -44,7 +44,7 @@ def fingerprints(columns: pl.DataFrame) -> NDArray[np.uint64]:
     for column in columns:
         bits = _hashable(column)
         for at, seed in enumerate(_SEEDS):
-            # Places are told apart: (a, b) is not (b, a).
+            # The order matters: (a, b) is not (b, a).
             found[at] = (found[at] ^ bits.hash(seed).to_numpy()) * _STEP
     return found
 

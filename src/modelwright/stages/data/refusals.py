@@ -45,7 +45,7 @@ class Refusals:
     def parse(self, of: Field, order: int, chunk: Chunk, *, required: bool) -> pl.Series:
         """Return a field's column as its kind stores it; what is refused, or required and missing, is collected.
 
-        `order` is the field's place in the signature: the refusals of one row are told in this order.
+        `order` is the field's place in the signature: the refusals of one row are listed in this order.
         """
         parsed = kinds.facet(of.kind, Column).parse(chunk.cells[of.name], self.options)
         found: dict[int, ValueProblem | None] = dict(parsed.refused)

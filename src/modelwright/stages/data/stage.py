@@ -99,11 +99,11 @@ def make(
         describe(checked, columns, counts).write(out / "profile")
         write_signature(signature, out / "profile")
         counts.write(out / "counts")
-    told = [*columns.notices, *notices(checked, config, counts, rows)]
+    found = [*columns.notices, *notices(checked, config, counts, rows)]
     return {
         "signature": str(signature),
         **_summary(counts),
-        "warnings": [notice.to_wire() for notice in told],
+        "warnings": [notice.to_wire() for notice in found],
     }
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from polars.io.plugins import register_io_source
 
 from modelwright import kinds
+from modelwright.core.json_types import Json
 from modelwright.core.messages import Phrase
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import Column
@@ -167,13 +168,19 @@ def _describe(field: Field, values: pl.Series, counts: Counts) -> ColumnProfile:
         for name, of_class in counts.classes.get(field.name, {}).items()
         if of_class[TRAIN] or of_class[VALIDATION]
     }
+    figures: dict[str, Json] = {}
+    if len(present) and kinds.has(field.kind, Profile):
+        figures = kinds.facet(field.kind, Profile).describe(present)
+    counted = figures.get("distinct")
     return ColumnProfile(
         kind=field.kind,
         rows=len(values),
         missing=len(values) - len(present),
-        distinct=present.n_unique() if len(present) else 0,
-        figures=kinds.facet(field.kind, Profile).describe(present)
-        if len(present) and kinds.has(field.kind, Profile)
-        else {},
+        distinct=counted if isinstance(counted, int) else _distinct(present),
+        figures=figures,
         classes=classes if field.name in counts.classes else None,
     )
+
+
+def _distinct(present: pl.Series) -> int:
+    return present.n_unique() if len(present) else 0
