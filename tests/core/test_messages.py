@@ -2,6 +2,7 @@
 
 import pickle
 import string
+import tomllib
 
 import pytest
 
@@ -155,3 +156,11 @@ def test_nothing_is_read_before_something_is_said():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "1"]
+
+
+@pytest.mark.parametrize("language", catalog.languages())
+def test_entries_that_are_parsed_one_by_one_are_those_of_the_whole_file(language):
+    whole = tomllib.loads((catalog._FOLDER / f"{language}.toml").read_text("utf-8"))
+    found = catalog.entries(language)
+    assert list(found) == list(whole)
+    assert dict(found) == {id_: catalog._entry(given) for id_, given in whole.items()}

@@ -20,6 +20,7 @@ A catalogue is read when the first message is worded, and no earlier: a run with
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ COMMA = "list.comma"  # what stands between the items of a list
 _FOLDER = Path(__file__).parent
 _current = DEFAULT
 _added: list[Path] = []
+_SECTION = re.compile(r'(?m)^(?=\["[^"\n]+"\]\s*$)')  # where an entry begins; before the first stand comments
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,33 @@ def add(folder: Path) -> None:
 @cache
 def entries(name: str) -> Mapping[str, Entry]:
     """Return every message of a language by id."""
-    import tomllib  # only where something is said
+    paths = [folder / f"{name}.toml" for folder in (_FOLDER, *_added)]
+    return _Entries([path.read_text("utf-8") for path in paths if path.is_file()])
 
-    found: dict[str, Entry] = {}
-    for folder in (_FOLDER, *_added):
-        path = folder / f"{name}.toml"
-        if path.is_file():
-            found.update(
-                {id_: _entry(given) for id_, given in tomllib.loads(path.read_text("utf-8")).items()}
-            )
-    return found
+
+class _Entries(Mapping[str, Entry]):
+    """The messages of a catalogue, each parsed when it is first worded: all take 0.1 s, and a screen says ten."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._sections = {
+            section.partition('"]')[0].removeprefix('["'): section
+            for text_ in texts
+            for section in _SECTION.split(text_)[1:]
+        }
+        self._parsed: dict[str, Entry] = {}
+
+    def __getitem__(self, id_: str) -> Entry:
+        if id_ not in self._parsed:
+            import tomllib  # only where something is said
+
+            self._parsed[id_] = _entry(tomllib.loads(self._sections[id_])[id_])
+        return self._parsed[id_]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sections)
+
+    def __len__(self) -> int:
+        return len(self._sections)
 
 
 def _entry(given: Mapping[str, str | list[str | Mapping[str, str]]]) -> Entry:
