@@ -127,7 +127,7 @@ def test_the_report_shows_parity_batches_and_validation(made):
     assert exact["parity"]["rows"] == 150
     assert exact["parity"]["labels"] == exact["batches"]["labels"] == 0
     assert 0 <= exact["parity"]["probability"] <= 0.001
-    assert exact["validation"]["accuracy"]["grade"] > 0.9
+    assert exact["validation"]["main"]["grade"]["value"] > 0.9
     assert set(exact["validation"]["required"]) == {str(REQUIREMENTS[0]), str(REQUIREMENTS[1])}
     assert exact["validation"]["kept"] == sorted(exact["validation"]["required"])
 

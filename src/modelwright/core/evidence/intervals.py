@@ -29,6 +29,7 @@ def wilson(successes: float, n: float, confidence: float) -> Bounds:
     Good for showing. A gate uses `proportion`: near 0 and 1 Wilson's interval misses up to 16 % on one side
     at confidence 0.95 (17 rows, true share 0.9897: one error puts its upper end at 0.9896).
     """
+    # the score equation |k/n - p| = z √(p(1-p)/n), squared, is quadratic in p: its roots are the ends
     z2 = normal_quantile(confidence) ** 2
     share = successes / n
     centre = share + z2 / (2 * n)
@@ -48,8 +49,10 @@ def proportion(successes: float, n: float, confidence: float) -> Bounds:
     def score(share: float) -> float:
         return _score(mid_p(successes, n, share))
 
+    # the ends lie on either side of what was seen, where the tail is about a half
     middle = min(max(successes / n, 1e-12), 1 - 1e-12)
     z = _score((1 - confidence) / 2)
+    # on the scale of scores the tail is nearly linear in the share, so that the secant needs few steps
     low = 0.0 if successes <= 0 else find_root(lambda share: score(share) - z, 0.0, middle)
     high = 1.0 if successes >= n else find_root(lambda share: score(share) + z, middle, 1.0)
     return low, high
@@ -57,6 +60,7 @@ def proportion(successes: float, n: float, confidence: float) -> Bounds:
 
 def mid_p(successes: float, n: float, share: float) -> float:
     """Return P(X > x) + P(X = x)/2 for X ~ Bin(n, share): rising in the share, falling in x."""
+    # P(X > x) = I_p(x + 1, n - x) (DLMF 8.17.5), which takes real x and n as they are
     return incomplete_beta(share, successes + 1, n - successes) + _pmf(successes, n, share) / 2
 
 
@@ -71,9 +75,11 @@ def sum_of_errors(errors: Floats, rows: Floats, weights: Floats, confidence: flo
     still widens the interval. Combining the strata's own Wilson intervals by MOVER (Zou & Donner 2008) misses
     on one side up to 18 % at confidence 0.95 (77 classes of 17 rows each), and this up to 5 %.
     """
+    # one stratum: the exact tail instead of the saddlepoint formula
     if len(rows) == 1 and weights[0] > 0:
         low, high = proportion(float(errors[0]), float(rows[0]), confidence)
         return low * float(rows[0] * weights[0]), high * float(rows[0] * weights[0])
+    # (k,) · (k,): the sum that was seen, and the least and most that could be (weights may be negative)
     seen = float(weights @ errors)
     least, most = float(np.minimum(weights, 0) @ rows), float(np.maximum(weights, 0) @ rows)
     z = _score((1 - confidence) / 2)
@@ -86,6 +92,7 @@ def sum_of_errors(errors: Floats, rows: Floats, weights: Floats, confidence: flo
             )
             return _score(below if sign < 0 else 1 - below) - z
 
+        # the multiplier has no bound: double it until the tail has passed its goal
         far = 1.0
         while excess(far) > 0 and far < 1e15:
             far *= 4
@@ -107,14 +114,17 @@ def mean(values: Floats, confidence: float) -> Bounds | None:
     centre = float(values.mean()) if n else 0.0
     if not spread > 1e-12 * abs(centre):
         return None
+    # the skewness γ of the mean: that of one value over √n
     skew = float(np.mean(((values - centre) / spread) ** 3)) / math.sqrt(n)
     quantile = _student_quantile(confidence, n - 1)
 
+    # inverts T + γT²/3 + γ²T³/27 + γ/6, Hall's cubic of Student's ratio T, which is (1 + γT/3)³ less a constant
     def ratio(q: float) -> float:
         if abs(skew) < 1e-6:
             return q
         return (math.copysign(abs(c := 1 + skew * (q - skew / 6)) ** (1 / 3), c) - 1) / (skew / 3)
 
+    # the standard error of the mean
     step = spread / math.sqrt(n)
     return centre - step * ratio(quantile), centre - step * ratio(-quantile)
 
@@ -132,6 +142,7 @@ def quantile_positions(n: int, quantile: float, confidence: float) -> tuple[int 
 
     if n == 0:
         return None, None
+    # X₍r₎ is above the quantile with P(Bin(n, q) < r): the last position with a tail of at most half the error
     low = _last(n, lambda position: at_most(position) <= tail)
     high = _last(n, lambda position: at_most(position) < 1 - tail)
     above = 0 if high is None else high + 1
@@ -144,6 +155,7 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
         return 0.0 if x <= 0 else 1.0
     if b <= 0:
         return 0.0
+    # x^a (1-x)^b / B(a, b), by logarithms, since each factor alone may leave the floats
     front = math.exp(
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     )
@@ -154,9 +166,11 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
 
 def _beta_fraction(x: float, a: float, b: float) -> float:
     tiny = 1e-300
+    # Lentz's method: the fraction from the front, as a product of ratios c·d that tend to 1
     c, d = 1.0, 1 / max(1 - (a + b) * x / (a + 1), tiny)
     value = d
     for m in range(1, 10_000 + int(10 * math.sqrt(a + b))):
+        # the even and the odd coefficient (DLMF 8.17.23)
         for step in (
             m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
@@ -172,6 +186,7 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
 def _pmf(x: float, n: float, share: float) -> float:
     if share <= 0 or share >= 1:
         return float(x == (0 if share <= 0 else n))
+    # ln (n over x), so that huge counts do not overflow
     choose = math.lgamma(n + 1) - math.lgamma(x + 1) - math.lgamma(n - x + 1)
     return math.exp(choose + x * math.log(share) + (n - x) * math.log1p(-share))
 
@@ -193,6 +208,7 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
     for turn in range(200):
         if high - low <= 1e-12 + 1e-10 * abs(high):
             break
+        # two turns of eight halve, so that a flat function takes 200 turns at most
         slow = turn % 8 >= 6 or at_high == at_low
         middle = (low + high) / 2 if slow else high - at_high * (high - low) / (at_high - at_low)
         middle = min(max(middle, low), high)
@@ -201,6 +217,7 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
             return middle
         if (at_middle > 0) == (at_high > 0):
             high, at_high = middle, at_middle
+            # Illinois: an end that stays twice gets half its height, else the secant creeps (Dowell & Jarratt 1971)
             at_low, side = (at_low / 2 if side > 0 else at_low), 1
         else:
             low, at_low = middle, at_middle
@@ -219,6 +236,7 @@ def _last(n: int, holds: Callable[[int], bool]) -> int | None:
 
 def _student_quantile(confidence: float, degrees: int) -> float:
     """Return Student's t quantile for a two-sided confidence (Abramowitz & Stegun 26.7.5)."""
+    # Student's quantile as the normal one plus corrections in 1/v; four terms
     z, v = normal_quantile(confidence), float(degrees)
     return (
         z
@@ -233,6 +251,7 @@ def _rates(multiplier: float, errors: Floats, rows: Floats, weights: Floats) -> 
 
     That is the quadratic a p² - (n + a) p + k = 0 with a = m·w·n, whose root in [0, 1] is wanted.
     """
+    # (k,) each; the smaller root by the form that does not cancel
     a = multiplier * weights * rows
     b = rows + a
     root = np.sqrt(np.maximum(b * b - 4 * a * errors, 0))
@@ -245,6 +264,7 @@ def _rates(multiplier: float, errors: Floats, rows: Floats, weights: Floats) -> 
 def _lower_tail(rates: Floats, errors: Floats, rows: Floats, weights: Floats) -> float:
     """Return P(S < s) + P(S = s)/2 for S = Σ w·Bin(n, p) and the s that was seen."""
     open_ = (rates > 0) & (rates < 1)
+    # strata with a rate of 0 or 1 do not vary: only the others (k,) are summed
     p, n, k, w = rates[open_], rows[open_], errors[open_], weights[open_]
     chance = float(np.exp(k @ np.log(p) + (n - k) @ np.log1p(-p)))
     if (k == np.where(w > 0, 0, n)).all():  # the least that can be seen
@@ -263,9 +283,11 @@ def _lower_tail(rates: Floats, errors: Floats, rows: Floats, weights: Floats) ->
         if abs(following - t) <= 1e-10 * (1 + abs(t)):
             break
         t = following
+    # Lugannani & Rice: r and u measure the distance to the mean by likelihood and by the tilted spread
     u = t * math.sqrt(bend)
     if abs(u) < 1e-4:
         return 0.5
+    # K(t) = Σ n ln(1 - p + p e^{wt}), by log-sum-exp
     log_mgf = float(n @ np.logaddexp(np.log1p(-p), np.log(p) + w * t))
     r = math.copysign(math.sqrt(max(2 * (t * seen - log_mgf), 0.0)), t)
     normal = NormalDist()

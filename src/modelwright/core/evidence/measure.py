@@ -55,6 +55,7 @@ def measure_difference(
         mine, theirs = metric.influence(ours, subject.of), metric.influence(champions, subject.of)
         if mine is None or theirs is None:
             return _as_measurement(subject, Phase.TEST, NOTHING, confidence)
+        # the same rows: what is easy or hard for both cancels, row by row
         value = mine.value - theirs.value
         bounds = _paired_bounds(mine, theirs, confidence)
     measured = Measured.of(value, bounds, len(ours), "paired")
@@ -74,6 +75,7 @@ def _paired_bounds(mine: Influence, theirs: Influence, confidence: float) -> int
 
 def _won_and_lost(mine: Strata, theirs: NDArray[np.bool_], confidence: float) -> intervals.Bounds:
     """Return bounds for the mean over groups of (rows only we get right - rows only they do)/rows."""
+    # (n,) masks; a row that both get right, or neither, says nothing of the difference
     counted = mine.group >= 0
     groups, group = np.unique(mine.group[counted], return_inverse=True)
     won, lost = (
@@ -81,6 +83,7 @@ def _won_and_lost(mine: Strata, theirs: NDArray[np.bool_], confidence: float) ->
         for only in (mine.right & ~theirs, theirs & ~mine.right)
     )
     rows = np.bincount(group).astype(np.float64)
+    # one row more adds 1/(groups · rows of its group) to a mean of shares
     weights = 1 / (len(groups) * rows)
     # A row is not won and lost at once, so that the two counts vary a little against each other. Counts that
     # vary freely (Poisson: many rows, each rarely) vary at least as much in their difference.
@@ -105,6 +108,7 @@ def difference(ours: Measurement, champions: Measurement) -> Measurement:
     def end(mine: float | None, theirs: float | None, sign: float) -> float | None:
         if mine is None or theirs is None or ours.value is None or champions.value is None:
             return None
+        # distances from value to end add like standard errors: the root of the sum of squares
         return value + sign * math.hypot(mine - ours.value, theirs - champions.value)
 
     low, high = end(ours.low, champions.high, -1), end(ours.high, champions.low, 1)
@@ -127,6 +131,7 @@ def from_samples(
     ordered = np.sort(seconds)
     if not np.isfinite(ordered[-1]):
         return Measurement(subject, phase, None, None, None, n, "order-statistics", confidence)
+    # the sample quantile of type 1: the least sample that at least a share `quantile` does not exceed
     value = float(ordered[max(math.ceil(n * quantile), 1) - 1])
     low, high = (
         None if position is None else float(ordered[position])

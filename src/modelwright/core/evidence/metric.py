@@ -36,6 +36,7 @@ class Measured:
             return cls(None, None, None, n, method)
         if bounds is None or not all(map(math.isfinite, bounds)):
             return cls(value, None, None, n, method)
+        # rounding may put an end on the wrong side of the value by the last bit
         return cls(value, min(bounds[0], value), max(bounds[1], value), n, method)
 
 

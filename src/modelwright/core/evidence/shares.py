@@ -17,6 +17,7 @@ SADDLEPOINT = "saddlepoint"
 
 def share_of(right: Mask, among: Mask | None, confidence: float) -> Measured:
     """Return the share of right rows (n,), among some of the rows (a mask (n,), None: all)."""
+    # k of n rows are right; each row is one trial, so k is binomial
     n = len(right) if among is None else int(among.sum())
     k = int(right.sum() if among is None else (right & among).sum())
     if n == 0:
@@ -60,6 +61,7 @@ def f1_influence(truth: Mask, answered: Mask) -> Influence | None:
     if not truth.any():
         return None
     value = 2 * float((truth & answered).sum()) / total
+    # (n,): each row's both, less F1 times what it adds to S; they sum to 0
     rows = (2.0 * (truth & answered) - value * (truth.astype(float) + answered)) * (len(truth) / total)
     return Influence(value, rows, (2 - value) * len(truth) / total)
 
@@ -68,6 +70,7 @@ def average(
     errors: Floats, rows: Floats, weights: Floats, lost: float, n: int, confidence: float
 ) -> Measured:
     """Return 1 - lost - Σ weights · errors with its interval; errors, rows, weights: (strata,)."""
+    # (strata,) · (strata,): what the errors take off
     value = 1 - lost - float(weights @ errors)
     low, high = intervals.sum_of_errors(errors, rows, weights, confidence)
     return Measured.of(value, (max(0.0, 1 - lost - high), min(1.0, 1 - lost - low)), n, SADDLEPOINT)
@@ -81,5 +84,6 @@ def mean_influence(parts: list[Influence | None]) -> Influence | None:
     return Influence(
         sum(part.value for part in known) / len(known),
         np.mean([part.rows for part in known], axis=0),
+        # one more wrong row moves one of the values, a mean by its share
         max(part.flip for part in known) / len(known),
     )

@@ -46,6 +46,7 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
             return None
         classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3).fit(train, places)
         probabilities = np.zeros((len(reference), len(reference.classes)))
+        # (rows, C): classes without training rows keep probability 0
         probabilities[:, classifier.classes_] = classifier.predict_proba(test)
         return replace(
             reference, predicted=probabilities.argmax(axis=1).astype(np.int64), probabilities=probabilities

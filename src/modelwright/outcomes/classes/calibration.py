@@ -20,6 +20,7 @@ LEAST_PROBABILITY = 1e-7  # a float32 graph resolves no less; also what an unkno
 
 
 def _losses(outcomes: ClassOutcomes) -> Floats:
+    # (n,): the probability of the true class; a class that is none of ours (−1) was given none
     given = outcomes.probabilities[np.arange(len(outcomes)), outcomes.truth]
     losses: Floats = -np.log(np.maximum(np.where(outcomes.truth >= 0, given, 0.0), LEAST_PROBABILITY))
     return losses
@@ -68,15 +69,19 @@ def _calibration_error(outcomes: ClassOutcomes, of: str | None, confidence: floa
     value = least = spread = 0.0
     for group in groups:
         size = len(group)
+        # |share right - mean confidence| of about n/10 answers
         gap = abs(float(right[group].mean() - sure[group].mean()))
         # two right and two wrong rows more (Agresti & Coull 1998), so that a perfect group keeps a spread
         share = (float(right[group].sum()) + 2) / (size + 4)
+        # the standard error of the share
         error = math.sqrt(share * (1 - share) / size)
+        # E|N(g, s²)| = s √(2/π) e^{-g²/2s²} + g erf(g/(s√2)) (Leone et al. 1961, Technometrics 3:543)
         folded = error * math.sqrt(2 / math.pi) * math.exp(-((gap / error) ** 2) / 2)
         folded += gap * math.erf(gap / error / math.sqrt(2))
         value += (2 * gap - folded) * size / n
         least += (gap - error * math.sqrt(2 / math.pi)) * size / n
         spread += (error * size / n) ** 2
+    # groups share no rows, so that variances add
     half = intervals.normal_quantile(confidence) * math.sqrt(spread)
     value = min(max(value, 0.0), 1.0)
     return Measured.of(value, (max(least - half, 0.0), min(value + half, 1.0)), n, "folded-normal")
@@ -89,6 +94,7 @@ def _calibration_influence(outcomes: ClassOutcomes, of: str | None) -> Influence
     signed = np.zeros(len(sure))
     for group in groups:
         gaps = right[group] - sure[group]
+        # the derivative of an absolute value is its sign
         signed[group] = gaps * np.sign(gaps.mean())
     value = float(signed.mean())
     rows = np.zeros(len(outcomes))

@@ -17,6 +17,7 @@ class ClassGap(BodyGap[ClassOutcomes]):
 
     def between(self, left: ClassOutcomes, right: ClassOutcomes) -> Gap:
         """Return the gap; the confidence is that of the likeliest class."""
+        # predicted (n,), probabilities (n, C): the likeliest class's own is the confidence
         return Gap(
             len(left),
             int((left.predicted != right.predicted).sum()),

@@ -79,6 +79,7 @@ def _balanced_accuracy(outcomes: ClassOutcomes, of: str | None, confidence: floa
     rows = table.truth[seen]
     if not len(rows):
         return NOTHING
+    # (classes,): one error of a class with n rows costs 1/(classes · n) of the mean recall
     weights = 1 / (len(rows) * rows)
     return average(rows - table.right[seen], rows, weights, 0.0, int(rows.sum()), confidence)
 
@@ -103,6 +104,7 @@ def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Me
     if not named.any():  # without one answer there is no precision
         return NOTHING
     answers = table.predicted[named]
+    # classes that are never answered have precision 0: a fixed loss
     lost = 1 - named.sum() / seen.sum()
     weights = 1 / (seen.sum() * answers)
     return average(answers - table.right[named], answers, weights, lost, int(answers.sum()), confidence)
@@ -143,13 +145,17 @@ def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> Measured:
     seen = table.truth > 0
     if not seen.any():
         return NOTHING
+    # (classes,): 1/(C·S_c), 0 for classes without rows
     cost = np.where(seen, 1 / (seen.sum() * np.maximum(table.truth + table.predicted, 1)), 0.0)
+    # (n,): what a row costs the class that it is answered with; nothing where the function abstained
     answered = np.where(outcomes.predicted >= 0, cost[outcomes.predicted], 0.0)
     wrong = ~right_rows(outcomes)
     known = wrong & (outcomes.truth >= 0)
     size = len(outcomes.classes)
+    # (classes,): what the wrong rows of each class cost the classes that they were answered with
     spent = np.bincount(outcomes.truth[known], weights=answered[known], minlength=size)
     errors = table.truth - table.right
+    # of a class without errors yet: what an answer costs on average
     typical = float(table.predicted @ cost) / max(float(table.predicted.sum()), 1.0)
     weights = cost + np.where(errors > 0, spent / np.maximum(errors, 1), typical)
     lost = float(answered[outcomes.truth < 0].sum())

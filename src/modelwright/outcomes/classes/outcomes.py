@@ -49,6 +49,7 @@ class ClassOutcomes(Outcomes):
         """Return these answers in the classes of `to`; an answer that is none of them is no answer."""
         if not isinstance(to, ClassOutcomes):
             raise ValueError("outcomes of another family")
+        # places (our C,): where each of our classes stands among theirs, −1 where nowhere
         place = {name: position for position, name in enumerate(to.classes)}
         places = np.array([place.get(name, -1) for name in self.classes], dtype=np.int64)
         shared = places >= 0

@@ -30,6 +30,7 @@ def _areas(outcomes: ClassOutcomes, of: str | None) -> tuple[Floats, Floats, Flo
         if m in (0, n):
             continue
         score = outcomes.probabilities[:, one]
+        # Mann-Whitney: a row's rank among all, less its rank on its own side, counts the other side below it
         ranks = _mean_ranks(score)
         placed = np.empty(n)  # share of the other side that is ranked rightly against the row
         placed[positive] = (ranks[positive] - _mean_ranks(score[positive])) / (n - m)
@@ -37,6 +38,7 @@ def _areas(outcomes: ClassOutcomes, of: str | None) -> tuple[Floats, Floats, Flo
         area = float(placed[positive].mean())
         areas.append(area)
         rows.append(m)
+        # DeLong's components: each side's spread, weighted by how few rows it has
         influences.append((placed - area) * np.where(positive, n / m, n / (n - m)))
     return np.array(areas), np.array(rows, dtype=np.float64), np.array(influences).reshape(len(areas), n)
 
@@ -44,6 +46,7 @@ def _areas(outcomes: ClassOutcomes, of: str | None) -> tuple[Floats, Floats, Flo
 def _mean_ranks(score: Floats) -> Floats:
     """Return ranks from 1; equal scores share the mean of theirs."""
     _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    # ties of m rows that end at rank r share r - (m - 1)/2
     last = np.cumsum(counts)
     ranks: Floats = (last - (counts - 1) / 2)[place]
     return ranks
@@ -73,6 +76,7 @@ def _bounds(areas: Floats, rows: Floats, influence: Floats, confidence: float) -
     method 5), times the ratio of DeLong's (1988, Biometrics 44:837) spread to it at the areas seen.
     """
     n, z = len(influence), normal_quantile(confidence)
+    # the variance of a mean over classes, as if these were independent; `ratio` corrects it by what is seen
     model = float(_spread(areas, rows, n).sum()) / len(areas) ** 2
     seen = float(influence @ influence) / n**2
     ratio = min(max(seen / model, 0.5), 4.0) if model > 0 and seen > 0 else 1.0

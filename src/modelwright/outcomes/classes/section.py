@@ -202,6 +202,7 @@ def _matrix(found: ClassFindings) -> Matrix:
     )
     keep = np.arange(size)
     if size > MATRIX_CLASSES:
+        # (C,): rows of the class answered otherwise, and others answered as it
         wrong = counts.sum(axis=1) + counts[:, :size].sum(axis=0) - 2 * np.diagonal(counts)
         keep = np.sort(np.argsort(-wrong, kind="stable")[:MATRIX_CLASSES])
         note += f" Shown are the {MATRIX_CLASSES} of {size} classes with the most mistakes."

@@ -28,6 +28,7 @@ def _errors(outcomes: NumberOutcomes) -> Floats:
 
 def _spread_out(outcomes: NumberOutcomes, known: Floats) -> Floats:
     """Return one influence a row, 0 for rows without a truth; `known` holds those of the others."""
+    # (n,): n/known times as much a row, since the others weigh nothing
     truth = ~np.isnan(outcomes.truth)
     rows = np.zeros(len(outcomes))
     rows[truth] = known * (len(outcomes) / max(int(truth.sum()), 1))
@@ -38,6 +39,7 @@ def _rmse(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Measur
     squares = _errors(_known(outcomes)) ** 2
     if not len(squares):
         return NOTHING
+    # the mean of squares, whose root is monotone, so that ends map to ends
     bounds = intervals.mean(squares, confidence)
     if bounds is not None:
         bounds = math.sqrt(max(bounds[0], 0.0)), math.sqrt(max(bounds[1], 0.0))
@@ -49,11 +51,13 @@ def _rmse_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | Non
     if not len(squares):
         return None
     value = float(np.sqrt(squares.mean()))
+    # the derivative of √m is 1/(2√m)
     known = (squares - squares.mean()) / (2 * value) if value > 0 else np.zeros(len(squares))
     return Influence(value, _spread_out(outcomes, known))
 
 
 def _mae(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Measured:
+    # (known,): absolute errors
     sizes = np.abs(_errors(_known(outcomes)))
     if not len(sizes):
         return NOTHING
@@ -73,6 +77,7 @@ def _r2(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Measured
     known = _known(outcomes)
     if len(known) < 2 or not np.ptp(known.truth) > 0:
         return NOTHING
+    # (known,): squared errors, and squared distances to the mean truth
     squares, apart = _errors(known) ** 2, (known.truth - known.truth.mean()) ** 2
     left = float(squares.mean() / apart.mean())  # 1 - R²
     if left == 0:
@@ -80,6 +85,7 @@ def _r2(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Measured
     # ln(1 - R²) is a difference of two logarithms of means, nearly normal where R² itself is not
     bounds = intervals.mean(math.log(left) + squares / squares.mean() - apart / apart.mean(), confidence)
     if bounds is not None:
+        # back from the logarithm; ends swap, as R² falls with it
         bounds = 1 - math.exp(min(bounds[1], 700)), 1 - math.exp(min(bounds[0], 700))
     return Measured.of(1 - left, bounds, len(known), HALL)
 

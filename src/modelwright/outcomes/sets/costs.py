@@ -38,6 +38,7 @@ def of_a_mean(costs: Costs, influence: Floats, confidence: float) -> Measured:
     n = len(costs.rows)
     if n == 0:
         return NOTHING
+    # the mean cost, and how many rows cost anything
     value = float(costs.rows.mean())
     low, high = _compound(costs, confidence)
     wrong = int((costs.rows > 0).sum())
@@ -51,11 +52,13 @@ def of_a_mean(costs: Costs, influence: Floats, confidence: float) -> Measured:
 
 def _compound(costs: Costs, confidence: float) -> intervals.Bounds:
     n = len(costs.rows)
+    # (strata,): the costs that occur, to 12 digits, since sums of equal costs differ in the last bits
     values, counts = np.unique(np.round(costs.rows[costs.rows > 0], 12), return_counts=True)
     more = costs.unseen[(costs.unseen > 0) & ~np.isin(np.round(costs.unseen, 12), values)]
     strata = np.concatenate([values, more])
     if not len(strata):
         return 0.0, 0.0
+    # (strata,): rows at each cost; none at the costs that were not seen
     errors = np.concatenate([counts.astype(np.float64), np.zeros(len(more))])
     many = np.full(len(strata), n * 1000.0)  # trials so rare that their count is Poisson
     return intervals.sum_of_errors(errors, many, strata / n, confidence)

@@ -20,6 +20,7 @@ class SetGap(BodyGap[SetOutcomes]):
 
     def between(self, left: SetOutcomes, right: SetOutcomes) -> Gap:
         """Return the gap; the confidence is that of the least sure membership."""
+        # predicted and probabilities (n, K): a row differs where any of its tags does
         return Gap(
             len(left),
             int((left.predicted != right.predicted).any(axis=1).sum()),

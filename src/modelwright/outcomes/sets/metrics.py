@@ -51,6 +51,7 @@ def _tag(outcomes: SetOutcomes, of: str) -> tuple[Mask, Mask]:
 def _wrong(outcomes: SetOutcomes) -> tuple[Floats, Floats]:
     """Return of each row (n,) how many tags are missed or answered wrongly, and how many are true or answered."""
     known = outcomes.take(outcomes.known)
+    # (rows, K) → (rows,): tags missed or answered wrongly, those training never showed among the missed
     wrong = (known.truth != known.predicted).sum(axis=1) + known.unseen
     size = known.truth.sum(axis=1, dtype=np.int64) + known.predicted.sum(axis=1) + known.unseen
     return wrong.astype(np.float64), size.astype(np.float64)
@@ -96,6 +97,7 @@ def _f1_micro(outcomes: SetOutcomes, of: str | None, confidence: float) -> Measu
     wrong, size = _wrong(outcomes)
     if not size.sum() > 0:
         return NOTHING
+    # Σ size counts 2·both + wrong, so that micro F1 = 2·both/Σ size = 1 - Σ wrong/Σ size
     mean = float(size.mean())
     ratio = float(wrong.mean()) / mean
     largest = max(float(outcomes.truth.sum(axis=1, dtype=np.int64).max()), 1.0)
@@ -137,6 +139,7 @@ def _macro_f1(outcomes: SetOutcomes, confidence: float) -> Measured:
         return NOTHING
     named = truth.sum(axis=0) + predicted.sum(axis=0)  # S (K,)
     cost = np.where(seen, len(known) / (seen.sum() * np.maximum(named, 1)), 0.0)  # of one wrong membership
+    # (rows, K) · (K,) → (rows,)
     costs = (truth != predicted) @ cost
     flawless = seen & ~(truth != predicted).any(axis=0)  # what they could cost is not among the costs seen
     influence = _macro_influence(known)
@@ -213,6 +216,7 @@ def _mean_share(outcomes: SetOutcomes, share_of_tag: ShareOf, confidence: float)
     costs, unseen = np.zeros(n), []
     for right, among in answered:
         cost = n / (int(among.sum()) * len(shares))
+        # (n,): a row may cost in several tags at once, which is why rows, not memberships, are counted
         costs += cost * (among & ~right)
         unseen += [cost] if not (among & ~right).any() else []
     lost = of_a_mean(Costs(costs, np.unique(unseen)), -influence.rows, confidence)
@@ -238,6 +242,7 @@ def _one_less(lost: Measured, besides: float = 0.0) -> Measured:
     if lost.value is None:
         return lost
     whole = 1 - besides
+    # ends swap: what is lost at most leaves the least
     low = None if lost.high is None else max(whole - lost.high, 0.0)
     high = None if lost.low is None else min(whole - lost.low, 1.0)
     return Measured(whole - lost.value, low, high, lost.n, lost.method)

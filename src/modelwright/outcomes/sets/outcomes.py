@@ -57,6 +57,7 @@ class SetOutcomes(Outcomes):
         if not isinstance(to, SetOutcomes):
             raise ValueError("outcomes of another family")
         place = {name: position for position, name in enumerate(self.tags)}
+        # (n, K of `to`): a tag that this body does not know is never answered by it
         predicted = np.zeros_like(to.predicted)
         probabilities = np.zeros((len(self), len(to.tags)))
         for column, name in enumerate(to.tags):
@@ -80,6 +81,7 @@ class SetOutcomes(Outcomes):
         ]
         return {
             "answer": answers,
+            # (n, K) → (n,): the surer of in and out of each tag, and of these the least
             "confidence": np.maximum(self.probabilities, 1 - self.probabilities).min(axis=1),
             "probabilities": self.probabilities.astype(np.float32),
         }
