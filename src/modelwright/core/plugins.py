@@ -22,6 +22,8 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TypeVar
 
+from modelwright.core.messages import MachineError, Problem
+
 T = TypeVar("T")
 
 CONTRACT = "contract"  # the folder beside the members with the abstract classes of their facets
@@ -41,7 +43,7 @@ class Plugins:
     marker: str
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of all members, sorted."""
+        """Return the names of all members, sorted; raises MachineError where two distributions use one name."""
         return tuple(sorted(_members(self.package, self.marker)))
 
     def module(self, name: str) -> str:
@@ -81,7 +83,15 @@ def _members(package: str, marker: str) -> Mapping[str, str]:
         if folder.name != CONTRACT and (folder / f"{marker}.py").is_file()
     }
     for point in importlib.metadata.entry_points(group=_group(package)):
-        assert found.get(point.name, point.value) == point.value, f"{package}: two members named {point.name}"
+        if found.get(point.name, point.value) != point.value:
+            raise MachineError(
+                Problem(
+                    "plugin.name-twice",
+                    name=point.name,
+                    group=_group(package),
+                    modules=sorted((found[point.name], point.value)),
+                )
+            )
         found[point.name] = point.value
     return MappingProxyType(found)
 
