@@ -6,7 +6,7 @@ Only specifications are read, so `check` can ask without a framework.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
@@ -25,7 +25,7 @@ Found = tuple[Path, Problem]
 _SIGNS: Mapping[type, tuple[str, str]] = {Ge: ("ge", "≥"), Gt: ("gt", ">"), Le: ("le", "≤"), Lt: ("lt", "<")}
 
 
-def option_problems(model: Mapping[str, Any], allowed: Sequence[str] | None = None) -> list[Found]:
+def option_problems(model: Mapping[str, object], allowed: Sequence[str] | None = None) -> list[Found]:
     """Return everything wrong with the names and values of `model:` and with the names in `plan.learners`.
 
     model: the section as it was read, `learner` and `pretrained` among it; allowed: `plan.learners`, None where
@@ -74,7 +74,7 @@ def _name_problems(named: object, allowed: Sequence[str] | None) -> Iterator[Fou
         yield ("plan", "learners"), Problem("plan.learner-not-allowed", name=named, allowed=allowed)
 
 
-def _refused(name: str, given: Mapping[str, Any], known: Sequence[Found]) -> Iterator[Found]:
+def _refused(name: str, given: Mapping[str, object], known: Sequence[Found]) -> Iterator[Found]:
     """Yield the values that one learner does not take, of the keys that it has; each path once."""
     options = learners.spec(name).Options
     own = {key: value for key, value in given.items() if key in options.model_fields}
@@ -85,7 +85,7 @@ def _refused(name: str, given: Mapping[str, Any], known: Sequence[Found]) -> Ite
         yield from (one for one in value_problems(name, options, error) if one[0] not in paths)
 
 
-def _taken_by_another(found: Found, given: Mapping[str, Any], candidates: Sequence[str]) -> bool:
+def _taken_by_another(found: Found, given: Mapping[str, object], candidates: Sequence[str]) -> bool:
     """Tell whether another candidate has the key that a problem is about, and takes its value."""
     path, problem = found
     if problem.id != "plan.bad-option":

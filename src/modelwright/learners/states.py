@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from modelwright import kinds
 from modelwright.core.messages import DataError, Problem, ValueProblem
@@ -22,13 +21,13 @@ FILE, ASSETS = "states.json", "states"
 
 
 def fit(
-    signature: Signature, train: Examples, options: Mapping[str, Mapping[str, Any]] | None = None
-) -> dict[str, Any]:
+    signature: Signature, train: Examples, options: Mapping[str, Mapping[str, object]] | None = None
+) -> dict[str, object]:
     """Return the state of every field from the training split; raises DataError with all that do not fit.
 
     `options`: field name → what its kind's `fit` takes beside the values.
     """
-    states: dict[str, Any] = {}
+    states: dict[str, object] = {}
     problems = []
     for field in (*signature.inputs, *signature.outputs):
         kind = kinds.arrays(field.kind)
@@ -51,7 +50,7 @@ def fit(
     return states
 
 
-def write(folder: Path, signature: Signature, states: Mapping[str, Any]) -> None:
+def write(folder: Path, signature: Signature, states: Mapping[str, object]) -> None:
     """Write the signature and the states; equal ones give equal bytes."""
     entries = {}
     for field in (*signature.inputs, *signature.outputs):
@@ -67,7 +66,7 @@ def write(folder: Path, signature: Signature, states: Mapping[str, Any]) -> None
     (folder / FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def read(folder: Path) -> tuple[Signature, dict[str, Any]]:
+def read(folder: Path) -> tuple[Signature, dict[str, object]]:
     """Return the signature and the states that `write` wrote."""
     data = json.loads((folder / FILE).read_text(encoding="utf-8"))
     sealed = data["signature"]

@@ -1,4 +1,4 @@
-"""How long work takes here, told so that other programs beside it change little.
+"""How long work takes here, measured so that other programs beside it change little.
 
 A budget becomes a number of steps, which `plan` seals; so a busy machine must not make the number smaller.
 Wall time does that: beside as many busy processes as there are cores it showed 3 to 6 times the quiet figure.

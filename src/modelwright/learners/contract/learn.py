@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -60,7 +60,7 @@ class Learn(ABC, Generic[Data_contra]):
         out: Path,
         scratch: Path,
         progress: Progress,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Learn into the folder `out` and return a JSON summary (the history, the chosen checkpoint).
 
         data: training and validation rows; checkpoint and calibration are chosen on validation. setup: what
@@ -70,7 +70,7 @@ class Learn(ABC, Generic[Data_contra]):
         """
 
     @abstractmethod
-    def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> Predicted:
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer in the learner's own framework, for parity after export.
 
         learned: the folder that `learn` wrote; inputs: field name → canonical values (None: missing).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Key
@@ -40,7 +40,7 @@ class TrainingKeys(BaseModel):
     )
 
     @property
-    def given(self) -> dict[str, Any]:
+    def given(self) -> dict[str, object]:
         """Return the keys that the project file gives a value."""
         return {
             name: getattr(self, name) for name in TrainingKeys.model_fields if getattr(self, name) is not None

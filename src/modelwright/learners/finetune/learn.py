@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -97,7 +96,7 @@ class FinetuneLearn(Learn[Rows]):
 
     def learn(
         self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Fit the heads, train everything, keep what validation likes best, and calibrate on validation."""
         options, training = setup.options, setup.training
         assert isinstance(options, FinetuneOptions)
@@ -139,7 +138,7 @@ class FinetuneLearn(Learn[Rows]):
         best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
         return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
 
-    def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> Predicted:
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""
         return learned_folder.predict(learned, inputs)
 

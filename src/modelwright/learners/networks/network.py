@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -20,7 +19,7 @@ class Network(nn.Module):
     Fields are addressed by position: a Unicode name or one such as `keys` is no name for a module.
     """
 
-    def __init__(self, signature: Signature, states: Mapping[str, Any], text: TextEncoder) -> None:
+    def __init__(self, signature: Signature, states: Mapping[str, object], text: TextEncoder) -> None:
         super().__init__()
         self.text = text
         read = [kinds.arrays(field.kind) for field in signature.inputs]

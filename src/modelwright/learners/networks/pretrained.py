@@ -39,7 +39,7 @@ class Pretrained:
     """A transformer with its weights, its configuration (JSON), tokenizer, pooling, and most tokens of a text."""
 
     transformer: nn.Module
-    config: dict[str, Any]
+    config: dict[str, object]
     tokenizer: bytes
     pooling: str
     positions: int
@@ -73,7 +73,7 @@ def read(folder: Path, pooling: str | None = None) -> Pretrained:
     )
 
 
-def build(config: dict[str, Any]) -> nn.Module:
+def build(config: dict[str, object]) -> nn.Module:
     """Return a transformer of a configuration, with weights yet to be loaded."""
     with quiet(), torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config))
@@ -105,11 +105,11 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _config(folder: Path) -> dict[str, object]:
     config = transformers.AutoConfig.from_pretrained(folder)
     if config.is_encoder_decoder or not isinstance(getattr(config, "hidden_size", None), int):
         raise ProjectError(Problem("pretrained.no-encoder", model=config.model_type, folder=str(folder)))
-    kept: dict[str, Any] = {
+    kept: dict[str, object] = {
         key: value
         for key, value in config.to_dict().items()
         # A path of this machine, and what another version of the library would write differently.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -70,7 +69,7 @@ class ProbeLearn(Learn[Rows]):
 
     def learn(
         self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Compute the features once, fit every head on them, and calibrate on validation."""
         options, training = setup.options, setup.training
         assert isinstance(options, ProbeOptions)
@@ -93,7 +92,7 @@ class ProbeLearn(Learn[Rows]):
         learned_folder.write(out, setup.learner, signature, states, begin.network, begin.config)
         return {"history": fitted.history, "chosen": fitted.chosen}
 
-    def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> Predicted:
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""
         return learned_folder.predict(learned, inputs)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,8 +25,8 @@ class EncodedRows:
     """Columns of canonical values, encoded batch by batch with the code that serves."""
 
     signature: Signature
-    states: Mapping[str, Any]
-    columns: Mapping[str, Sequence[Any]]
+    states: Mapping[str, object]
+    columns: Mapping[str, Sequence[object]]
 
     def __len__(self) -> int:
         return len(self.columns[self.signature.inputs[0].name])

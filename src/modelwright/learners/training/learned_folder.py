@@ -37,7 +37,7 @@ class LearnedNetwork:
     """A network with its weights, and what its inputs and outputs are."""
 
     signature: Signature
-    states: Mapping[str, Any]
+    states: Mapping[str, object]
     network: Network
 
 
@@ -45,9 +45,9 @@ def write(
     folder: Path,
     learner: str,
     signature: Signature,
-    states: Mapping[str, Any],
+    states: Mapping[str, object],
     network: Network,
-    config: dict[str, Any],
+    config: dict[str, object],
 ) -> None:
     """Write the folder; equal networks give equal bytes."""
     (folder / _ENCODER).parent.mkdir(parents=True, exist_ok=True)
@@ -62,11 +62,11 @@ def write(
 
 def calibrated(
     signature: Signature,
-    states: Mapping[str, Any],
+    states: Mapping[str, object],
     network: Network,
     answers: Mapping[str, Tensor],
     validation: Examples,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the states with what the network's answers on validation teach about confidence."""
     found = dict(states)
     for field in signature.outputs:
@@ -76,7 +76,7 @@ def calibrated(
     return found
 
 
-def predict(folder: Path, inputs: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Array]]:
+def predict(folder: Path, inputs: Mapping[str, Sequence[object]]) -> dict[str, dict[str, Array]]:
     """Answer with torch: output → array → values."""
     learned = read(folder)
     answers = frozen_features.answers(learned.network, EncodedRows(learned.signature, learned.states, inputs))

@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -37,10 +36,10 @@ class Sample:
     of: int  # training rows in all
 
     @classmethod
-    def of_examples(cls, signature: Signature, states: Mapping[str, Any], train: Examples) -> Sample:
+    def of_examples(cls, signature: Signature, states: Mapping[str, object], train: Examples) -> Sample:
         """Return a sample of the training split."""
         every = max(1, len(train) // _SAMPLED_ROWS)
-        columns: Mapping[str, Sequence[Any]] = {
+        columns: Mapping[str, Sequence[object]] = {
             field.name: train.columns[field.name][::every]
             for field in (*signature.inputs, *signature.outputs)
         }
@@ -74,7 +73,7 @@ class Sample:
             )
 
 
-def package_bytes(signature: Signature, network: Network, states: Mapping[str, Any]) -> int:
+def package_bytes(signature: Signature, network: Network, states: Mapping[str, object]) -> int:
     """Return about how many bytes the exported body takes: weights in float32, and the assets of states."""
     weight_bytes = sum(weight.numel() * weight.element_size() for weight in network.parameters())
     dumped = (kinds.arrays(field.kind).dump(states[field.name]) for field in signature.inputs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from modelwright import kinds
 from modelwright.core.messages import Notice
@@ -25,9 +24,9 @@ _MOST_UNKNOWN = 0.1  # of the tokens; English questions have less than 0.001
 class StartingPoint:
     """A network before learning; `config` is that of its transformer."""
 
-    states: dict[str, Any]
+    states: dict[str, object]
     network: Network
-    config: dict[str, Any]
+    config: dict[str, object]
 
 
 def starting_point(
@@ -47,7 +46,7 @@ def starting_point(
     return StartingPoint(states, Network(signature, states, read.encoder()), read.config)
 
 
-def unread(signature: Signature, states: Mapping[str, Any], train: Examples) -> Iterator[Notice]:
+def unread(signature: Signature, states: Mapping[str, object], train: Examples) -> Iterator[Notice]:
     """Yield a warning for each input whose tokens the encoder's tokenizer mostly does not know."""
     for field in fields_of(signature.inputs, Form.TOKENS):
         column = train.columns[field.name]

@@ -29,7 +29,7 @@ _ROWS_ALONE = 100_000
 # Of a small table so many rounds that their median is steady; of a large one as many as a second holds.
 _TIMED_S, _FEWEST_TIMED, _MOST_TIMED = 1.0, 3, 200
 
-Params = Mapping[str, Any]
+Params = Mapping[str, object]
 Advance = Callable[[str | None], None]
 
 
@@ -125,9 +125,9 @@ def raw_answers(text: str, features: NDArray[np.float32]) -> NDArray[np.float64]
     return raw.reshape(len(features), booster.num_model_per_iteration())
 
 
-def dump(text: str) -> dict[str, Any]:
+def dump(text: str) -> dict[str, object]:
     """Return the trees of a stored booster as LightGBM's JSON."""
-    trees: dict[str, Any] = lightgbm.Booster(model_str=text).dump_model()
+    trees: dict[str, object] = lightgbm.Booster(model_str=text).dump_model()
     return trees
 
 

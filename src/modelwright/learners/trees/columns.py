@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from modelwright.core.messages import DataError, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, Form
 from modelwright.learners.trees.boosting import Table
-from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest
+from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, TreeDump
 from modelwright.storage.formats.rows import Examples
 
 _BINARY = {"objective": "binary", "metric": "binary_logloss"}
@@ -35,7 +34,7 @@ class Task:
     """
 
     field: Field
-    objective: Mapping[str, Any]
+    objective: Mapping[str, object]
     truth: str
     member: int | None = None
     targets: Sequence[int] = (0,)
@@ -62,7 +61,7 @@ class Output:
             answers[:, list(task.targets)] = found
         return {self.array: answers if self.columns is not None else answers[:, 0]}
 
-    def answers(self, dumps: Sequence[Mapping[str, Any]]) -> Answers:
+    def answers(self, dumps: Sequence[TreeDump]) -> Answers:
         """Return the output of a graph that answers as the boosters behind `dumps` do."""
         forests = [Forest(dump, task.targets) for task, dump in zip(self.tasks, dumps, strict=True)]
         return Answers(f"{self.field.name}.{self.array}", forests, self.columns)
@@ -73,7 +72,7 @@ def booster(learned: Path, place: int) -> Path:
     return learned / f"booster-{place}.txt"
 
 
-def outputs(signature: Signature, states: Mapping[str, Any]) -> list[Output]:
+def outputs(signature: Signature, states: Mapping[str, object]) -> list[Output]:
     """Return the outputs in the signature's order."""
     return [_output(field, states[field.name]) for field in signature.outputs]
 
@@ -106,7 +105,7 @@ def _columns(shape: Sequence[str | int]) -> int:
     return columns
 
 
-def require_truths(signature: Signature, states: Mapping[str, Any], train: Examples) -> None:
+def require_truths(signature: Signature, states: Mapping[str, object], train: Examples) -> None:
     """Raise DataError unless training shows both values of a flag, and a value of every other output."""
     problems = []
     for output in outputs(signature, states):
@@ -127,7 +126,7 @@ def require_truths(signature: Signature, states: Mapping[str, Any], train: Examp
         raise DataError(problems)
 
 
-def features(signature: Signature, states: Mapping[str, Any]) -> list[Feature]:
+def features(signature: Signature, states: Mapping[str, object]) -> list[Feature]:
     """Return the arrays that features are made of: the inputs in the signature's order, each with its kind's arrays."""
     found = []
     for field in signature.inputs:
@@ -140,7 +139,7 @@ def features(signature: Signature, states: Mapping[str, Any]) -> list[Feature]:
 
 
 def encode(
-    signature: Signature, states: Mapping[str, Any], columns: Mapping[str, Sequence[Any]]
+    signature: Signature, states: Mapping[str, object], columns: Mapping[str, Sequence[object]]
 ) -> dict[str, Array]:
     """Return the input arrays by name, as a graph takes them."""
     return {
@@ -159,7 +158,7 @@ def table(
     task: Task,
     examples: Examples,
     encoded: Mapping[str, Array],
-    states: Mapping[str, Any],
+    states: Mapping[str, object],
     features: Sequence[Feature],
 ) -> Table:
     """Return the rows whose truth is known."""
@@ -174,7 +173,7 @@ def table(
     return Table(matrix(encoded, features)[known], targets[known], codes)
 
 
-def _truths(field: Field, examples: Examples, states: Mapping[str, Any]) -> dict[str, Array]:
+def _truths(field: Field, examples: Examples, states: Mapping[str, object]) -> dict[str, Array]:
     return kinds.arrays(field.kind).encode_truth(
         examples.columns[field.name], examples.columns, states[field.name]
     )

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -30,7 +29,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.trees import boosting, columns, onnx_graph
 from modelwright.learners.trees.columns import Output, Task
-from modelwright.learners.trees.onnx_graph import Feature
+from modelwright.learners.trees.onnx_graph import Feature, TreeDump
 from modelwright.learners.trees.spec import TreesOptions, TreesTraining
 from modelwright.package.graphs import open_session
 from modelwright.runtime.memory import peak_memory_bytes
@@ -38,7 +37,7 @@ from modelwright.storage.formats.plan import Machine
 from modelwright.storage.formats.rows import Examples
 
 _FORMAT = 1
-_MOST_TREES_TRIED = 2_000  # of the candidate graph that a forecast times; more are reckoned from these
+_MOST_TREES_TRIED = 2_000  # of the candidate graph that a forecast times; more are estimated from these
 # A second thread must pay for the waiting at the end of every step: on two busy cores, 30,000 rows took 17 ms
 # a round with one thread and 138 ms with two, 200,000 rows 31 ms and 17 ms.
 _ROWS_A_THREAD = 100_000
@@ -105,7 +104,7 @@ class TreesLearn(Learn[Rows]):
 
     def learn(
         self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Boost one booster after the other, and calibrate each output on validation."""
         options, training = setup.options, setup.training
         assert isinstance(options, TreesOptions)
@@ -146,7 +145,7 @@ class TreesLearn(Learn[Rows]):
         (out / "learned.json").write_text(json.dumps(learned, ensure_ascii=False, indent=1) + "\n", "utf-8")
         return {"history": history, "rounds": rounds}
 
-    def predict(self, learned: Path, inputs: Mapping[str, Sequence[Any]]) -> Predicted:
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with LightGBM itself."""
         signature, states = kind_states.read(learned)
         encoded = columns.encode(signature, states, inputs)
@@ -167,10 +166,10 @@ class _Candidate:
     """A graph as large as the one to come, made of the few timed trees over and over."""
 
     signature: Signature
-    states: Mapping[str, Any]
+    states: Mapping[str, object]
     features: Sequence[Feature]
     outputs: Sequence[Output]
-    dumps: Sequence[Mapping[str, Any]]
+    dumps: Sequence[TreeDump]
 
     def forecast(self, rounds: int, train: Examples) -> tuple[int, float]:
         """Return the bytes of the graph and the seconds that one row takes to encode and run, on one core."""
@@ -213,7 +212,7 @@ def _threads(cores: int, rows: int) -> int:
 
 def _params(
     task: Task, options: TreesOptions, training: TreesTraining, *, threads: int, seed: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         **task.objective,
         "learning_rate": training.learning_rate,

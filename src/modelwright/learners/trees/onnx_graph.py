@@ -21,6 +21,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+TreeDump = Mapping[str, Any]
+"""A booster, or one node of its trees, as the JSON of LightGBM's `dump_model`."""
+
 _OPSETS = {"": 21, "ai.onnx.ml": 5}
 _IR_VERSION = 10
 _AT_MOST, _IN_SET, _SUM, _AS_THEY_ARE = 0, 6, 1, 0  # enumerations of TreeEnsemble
@@ -44,7 +47,7 @@ class Feature:
 class Forest:
     """A booster as LightGBM's `dump_model` gives it; `targets`: the column that each tree of a round adds to."""
 
-    dump: Mapping[str, Any]
+    dump: TreeDump
     targets: Sequence[int] = (0,)
 
 
@@ -161,7 +164,7 @@ class _Trees:
     targets: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
 
-    def add(self, root: Mapping[str, Any], target: int) -> None:
+    def add(self, root: TreeDump, target: int) -> None:
         """Add one tree of a dump, whose leaves add to column `target`."""
         self.roots.append(len(self.features))
         if "split_feature" not in root:  # one leaf alone: ONNX wants a test, so both ways lead to the leaf
@@ -170,7 +173,7 @@ class _Trees:
                 self._lead(way, len(self.features) - 1, self._leaf(root, target), leaf=1)
             return
         # Depth first with the way that holds in front; a leaf-wise tree may be deeper than the call stack.
-        waiting: list[tuple[Mapping[str, Any], int | None, int]] = [(root, None, 0)]
+        waiting: list[tuple[TreeDump, int | None, int]] = [(root, None, 0)]
         while waiting:
             node, parent, way = waiting.pop()
             if "split_feature" not in node:
@@ -207,7 +210,7 @@ class _Trees:
             **sets,
         )
 
-    def _split(self, node: Mapping[str, Any]) -> int:
+    def _split(self, node: TreeDump) -> int:
         """Add the test of an inner node; returns its place."""
         # Features hold no NaN (the kinds mark what is missing), so LightGBM's ways for NaN are not taken.
         if node["decision_type"] == "<=":
@@ -225,7 +228,7 @@ class _Trees:
             self.to_leaf[way].append(0)
         return len(self.features) - 1
 
-    def _leaf(self, node: Mapping[str, Any], target: int) -> int:
+    def _leaf(self, node: TreeDump, target: int) -> int:
         self.targets.append(target)
         self.weights.append(node["leaf_value"])
         return len(self.weights) - 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from modelwright import learners
 from modelwright.core import digest
@@ -34,7 +33,7 @@ def learn(
     out: Path,
     scratch: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Learn into `out`/learned and return a summary: the history, and what it cost beside the forecast.
 
     `scratch` holds checkpoints that outlive a kill. Raises MachineError where the choice was sealed for

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from modelwright.core import digest
 from modelwright.core.progress import Progress
@@ -37,7 +36,7 @@ def plan(
     pretrained: Path | None,
     out: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
     `pretrained` is the folder of weights for learners that need some. Raises ProjectError where no learner
