@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelwright import kinds
+from modelwright.kinds.contract.common import Role
+from modelwright.kinds.contract.samples import Samples
 from modelwright.testing import kinds as contract
+from modelwright.testing.kinds.output_checks import assert_outcomes
 
 
 @pytest.mark.parametrize("name", kinds.names())
@@ -27,3 +32,30 @@ def test_every_check_is_listed() -> None:
 def test_the_first_kinds_are_found_and_the_contract_is_none() -> None:
     assert {"text", "category", "number", "boolean"} <= set(kinds.names())
     assert not {"contract", "shared"} & set(kinds.names())
+
+
+@pytest.mark.parametrize("name", [name for name in kinds.names() if kinds.value(name).family])
+def test_outcomes_that_are_not_what_decode_answers_are_found(name: str) -> None:
+    arrays, samples = kinds.arrays(name), kinds.facet(name, Samples)
+    values = [value for value in samples.values() if value is not None][:6]
+    state = arrays.fit(values, role=Role.OUTPUT, **samples.options())
+    seeds = np.random.default_rng(3)
+    answered = {
+        one: seeds.normal(size=[len(values), *spec.shape[1:]]).astype(spec.dtype)
+        for one, spec in arrays.answers(state).items()
+    }
+    answers = arrays.decode(answered, state, {})
+    truths = [answer.value for answer in answers]
+    outcomes = arrays.outcomes(truths, answered, state, {})
+    assert_outcomes(name, truths, answers, outcomes)
+    for wrong in (
+        {"truth": np.roll(outcomes.truth, 1, axis=0)},
+        {"predicted": np.roll(outcomes.predicted, 1, axis=0)},
+    ):
+        with pytest.raises(AssertionError):
+            assert_outcomes(name, truths, answers, replace(outcomes, **wrong))
+    if hasattr(outcomes, "probabilities"):
+        with pytest.raises(AssertionError):
+            assert_outcomes(
+                name, truths, answers, replace(outcomes, probabilities=outcomes.probabilities * 0.9)
+            )
