@@ -10,7 +10,7 @@ from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 from modelwright.testing import outcomes as checks
-from modelwright.testing.outcomes import Tried
+from modelwright.testing.outcomes import TriedOutcomes
 
 RNG = np.random.default_rng(0)
 N = 240
@@ -44,7 +44,7 @@ def sets(*, right: bool) -> SetOutcomes:
 
 
 TRIED = {
-    name: Tried(make(right=False), make(right=True))
+    name: TriedOutcomes(make(right=False), make(right=True))
     for name, make in {"classes": classes, "numbers": numbers, "sets": sets}.items()
 }
 

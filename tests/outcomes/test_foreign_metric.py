@@ -39,7 +39,8 @@ from modelwright.core.requirements.requirement import parse
 from modelwright.core.signature import Signature
 from modelwright.kinds.outputs import outputs
 
-print(parse("certainty", ">= 0.5", outcomes.metrics(), outputs(Signature.parse("f(x: text) -> y: category"))).metric.summary)
+targets = outputs(Signature.parse("f(x: text) -> y: category"))
+print(parse("certainty", ">= 0.5", outcomes.metrics(), targets).metric.summary)
 print(outcomes.foreign_metrics())
 """
 

@@ -56,7 +56,8 @@ def test_a_confusion_matrix_shows_abstentions_in_a_column_of_their_own():
 def test_bars_keep_any_name_as_text(rows):
     named = [(re.sub(r"[^\t\n -퟿]", "", name), value) for name, value in rows]
     bars = [
-        charts.Bar(name, value, max(value - 0.1, 0), min(value + 0.1, 1), "note") for name, value in named
+        charts.DrawnBar(name, value, max(value - 0.1, 0), min(value + 0.1, 1), "note")
+        for name, value in named
     ]
     root = drawn(charts.bars(bars, EVIL))
     assert root.get("aria-label") == EVIL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelwright import kinds
-from modelwright.core.requirements.requirement import Output
+from modelwright.core.requirements.requirement import MeasuredOutput
 from modelwright.core.signature import Field, Signature
 
 
@@ -14,10 +14,10 @@ def family(field: Field) -> str:
     return found
 
 
-def outputs(signature: Signature) -> tuple[Output, ...]:
+def outputs(signature: Signature) -> tuple[MeasuredOutput, ...]:
     """Return the outputs with the family and the labels of each; raises KeyError for an unknown kind."""
     found = []
     for field in signature.outputs:
         kind = kinds.value(field.kind)
-        found.append(Output(field.name, field.kind, family(field), kind.fixed_labels, kind.positive))
+        found.append(MeasuredOutput(field.name, field.kind, family(field), kind.fixed_labels, kind.positive))
     return tuple(found)

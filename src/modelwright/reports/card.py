@@ -11,7 +11,7 @@ from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.signature import Signature
-from modelwright.outcomes.contract.blocks import Cell, Table
+from modelwright.outcomes.contract.blocks import Cell, Grid
 from modelwright.reports import phrases as wording
 from modelwright.reports.phrases import markdown
 from modelwright.reports.sections import drawing, of_output
@@ -96,7 +96,7 @@ def _output(evidence: Evidence, details: OutputDetails) -> dict[str, object]:
     }
 
 
-def _table(table: Table) -> dict[str, object]:
+def _table(table: Grid) -> dict[str, object]:
     return {
         "title": table.title,
         "headings": table.headings,

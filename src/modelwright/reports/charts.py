@@ -35,7 +35,7 @@ _NAMED_CELLS = 16  # up to this many classes each cell of a confusion matrix sho
 
 
 @dataclass(frozen=True)
-class Bar:
+class DrawnBar:
     """One bar: its label, a value in [0, 1] with its interval, n, and what stands right of it."""
 
     label: str
@@ -68,7 +68,7 @@ def strip(
     return markup(root)
 
 
-def bars(rows: Sequence[Bar], label: str, *, scaled: bool = True) -> Markup:
+def bars(rows: Sequence[DrawnBar], label: str, *, scaled: bool = True) -> Markup:
     """Draw horizontal bars of values in [0, 1] with intervals as whiskers; `scaled` shows the scale."""
     row_px, top, plot, note_px = 22.0, 6.0, 420.0, 230.0
     label_px = min(max((text_width(row.label) for row in rows), default=0) + 16, 300.0)

@@ -10,7 +10,7 @@ from modelwright.core.units import Unit
 from modelwright.outcomes.contract.section import Drawn, Section
 from modelwright.reports import charts
 from modelwright.reports import phrases as wording
-from modelwright.reports.blocks import drawn_block
+from modelwright.reports.drawing import drawn_block
 from modelwright.storage.formats.evidence import Baseline, Evidence, OutputDetails
 
 SHORT_DIGEST = 12
@@ -72,7 +72,7 @@ def _against(evidence: Evidence, output: str, mine: Sequence[Measurement]) -> di
     most = max(max(m.value or 0, m.high or 0) for _, m in shown)
     scale = 1.0 if unit is Unit.FRACTION else 1.0 / (most or 1.0)
     rows = [
-        charts.Bar(
+        charts.DrawnBar(
             name, (m.value or 0) * scale, None if m.low is None else m.low * scale,
             None if m.high is None else m.high * scale, wording.with_interval(m, unit), strong=place == 0,
         )

@@ -2,7 +2,7 @@
 
 from modelwright.testing import outcomes as checks
 
-TRIED = checks.Tried(some_outcomes, flawless_outcomes)
+TRIED = checks.TriedOutcomes(some_outcomes, flawless_outcomes)
 
 @pytest.mark.parametrize("check", checks.CHECKS, ids=checks.title)
 def test_my_family(check):
@@ -32,17 +32,17 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Tried:
+class TriedOutcomes:
     """Outcomes to try a family with: at least 50 rows, some of them wrong, and as many that are all right."""
 
     some: Outcomes
     flawless: Outcomes
 
 
-Check = Callable[[str, Tried], None]
+Check = Callable[[str, TriedOutcomes], None]
 
 
-def check_outcomes_are_taken_by_row(family: str, tried: Tried) -> None:
+def check_outcomes_are_taken_by_row(family: str, tried: TriedOutcomes) -> None:
     """A mask and positions take the same rows, and no row is still a number of rows."""
     n = len(tried.some)
     mask = np.arange(n) % 3 == 0
@@ -60,21 +60,21 @@ def check_outcomes_are_taken_by_row(family: str, tried: Tried) -> None:
     assert len(tried.some.take(np.zeros(n, dtype=bool))) == 0
 
 
-def check_columns_have_a_row_each(family: str, tried: Tried) -> None:
+def check_columns_have_a_row_each(family: str, tried: TriedOutcomes) -> None:
     """What is kept of each row has n entries, the answer among them."""
     columns = tried.some.columns()
     assert "answer" in columns
     assert {len(column) for column in columns.values()} == {len(tried.some)}
 
 
-def check_outcomes_align_with_themselves(family: str, tried: Tried) -> None:
+def check_outcomes_align_with_themselves(family: str, tried: TriedOutcomes) -> None:
     """Aligned with outcomes of the same labels, answers stay as they are."""
     aligned = tried.some.aligned(to=tried.some)
     for metric in _metrics(family):
         assert _value(metric, aligned) == _value(metric, tried.some)
 
 
-def check_metrics_say_what_they_are(family: str, tried: Tried) -> None:
+def check_metrics_say_what_they_are(family: str, tried: TriedOutcomes) -> None:
     """Every metric of the family is measured on test rows, and has words for a reader."""
     assert _metrics(family)
     for metric in _metrics(family):
@@ -89,7 +89,7 @@ def check_metrics_say_what_they_are(family: str, tried: Tried) -> None:
         assert metric.as_share is None or metric.as_share(1.0) == 1.0
 
 
-def check_one_name_means_one_unit_and_direction(family: str, tried: Tried) -> None:
+def check_one_name_means_one_unit_and_direction(family: str, tried: TriedOutcomes) -> None:
     """A metric that other families have too has their unit and their direction, and takes a label as theirs do."""
     for metric in _metrics(family):
         for other in families.metrics().named(metric.name):
@@ -97,7 +97,7 @@ def check_one_name_means_one_unit_and_direction(family: str, tried: Tried) -> No
             assert other.per_class == metric.per_class, metric.name
 
 
-def check_intervals_hold_their_value(family: str, tried: Tried) -> None:
+def check_intervals_hold_their_value(family: str, tried: TriedOutcomes) -> None:
     """Value between the ends, ends open where all is right unless there is no spread at all, n of at most the rows."""
     for metric in _metrics(family):
         for outcomes in (tried.some, tried.flawless):
@@ -115,7 +115,7 @@ def check_intervals_hold_their_value(family: str, tried: Tried) -> None:
                     assert found.high is None or found.high <= 1
 
 
-def check_more_confidence_is_a_wider_interval(family: str, tried: Tried) -> None:
+def check_more_confidence_is_a_wider_interval(family: str, tried: TriedOutcomes) -> None:
     """The interval at 0.99 holds that at 0.8."""
     for metric in _metrics(family):
         assert metric.measure is not None
@@ -126,7 +126,7 @@ def check_more_confidence_is_a_wider_interval(family: str, tried: Tried) -> None
         assert wide.high is not None and narrow.high is not None and wide.high >= narrow.high - 1e-9  # noqa: PT018
 
 
-def check_nothing_to_measure_has_no_value(family: str, tried: Tried) -> None:
+def check_nothing_to_measure_has_no_value(family: str, tried: TriedOutcomes) -> None:
     """On no rows, and for a label that there is none of, the value is None and n is 0."""
     nothing = tried.some.take(np.zeros(len(tried.some), dtype=bool))
     for metric in _metrics(family):
@@ -135,7 +135,7 @@ def check_nothing_to_measure_has_no_value(family: str, tried: Tried) -> None:
             assert _measured(metric, tried.some, "never heard of") == _nothing(metric, "never heard of")
 
 
-def check_influences_are_those_of_a_row_left_out(family: str, tried: Tried) -> None:
+def check_influences_are_those_of_a_row_left_out(family: str, tried: TriedOutcomes) -> None:
     """A metric's influences have mean 0, one a row, and forecast what leaving a row out does to its value."""
     n = len(tried.some)
     for metric in _metrics(family):
@@ -161,7 +161,7 @@ def check_influences_are_those_of_a_row_left_out(family: str, tried: Tried) -> N
         assert off <= 0.5 * usual + 0.02 * scale / n, metric.name
 
 
-def check_a_body_is_no_better_than_itself(family: str, tried: Tried) -> None:
+def check_a_body_is_no_better_than_itself(family: str, tried: TriedOutcomes) -> None:
     """The paired difference of outcomes with themselves is 0, and lies in its interval."""
     for metric in _metrics(family):
         found = measure_difference(Subject(metric.name, "y"), metric, tried.some, tried.some, CONFIDENCE)
@@ -170,7 +170,7 @@ def check_a_body_is_no_better_than_itself(family: str, tried: Tried) -> None:
         assert found.high is None or found.high >= 0
 
 
-def check_the_gap_to_itself_is_nothing(family: str, tried: Tried) -> None:
+def check_the_gap_to_itself_is_nothing(family: str, tried: TriedOutcomes) -> None:
     """A body lies no way apart from itself, and some way from one that answers otherwise; it has a main metric."""
     compare = families.facet(family, BodyGap)
     n = len(tried.some)
@@ -181,7 +181,7 @@ def check_the_gap_to_itself_is_nothing(family: str, tried: Tried) -> None:
     assert compare.most_lost > 0
 
 
-def check_findings_are_json_and_are_drawn(family: str, tried: Tried) -> None:
+def check_findings_are_json_and_are_drawn(family: str, tried: TriedOutcomes) -> None:
     """Findings survive being sealed as JSON, are the same each time, and are drawn and warned of from it."""
     section, n = families.facet(family, Section), len(tried.some)
     rows = TestRows(

@@ -45,7 +45,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Output:
+class MeasuredOutput:
     """An output as its requirements see it.
 
     kind, family: as the signature and its kind name them; labels: the labels that the kind fixes (`false`,
@@ -94,7 +94,7 @@ class Requirement:
 
 
 def parse(
-    key: str, bar: str | float, metrics: Metrics, outputs: Sequence[Output] | None = None
+    key: str, bar: str | float, metrics: Metrics, outputs: Sequence[MeasuredOutput] | None = None
 ) -> Requirement:
     """Read one line of `requirements:`, `METRIC[CLASS] where SLICE: "OP VALUE UNIT"`; raises ProjectError.
 
@@ -164,7 +164,7 @@ def _class_problem(
     metric: Metric,
     *,
     of: str | None = None,
-    output: Output | None = None,
+    output: MeasuredOutput | None = None,
     taking: Sequence[str] = (),
 ) -> Problem:
     """Return what is wrong with a class in brackets: there is none of that name, or the metric takes none."""
@@ -207,11 +207,11 @@ def _output_problem(
 def _output(
     named: str | None,
     metrics: Sequence[Metric],
-    outputs: Sequence[Output] | None,
+    outputs: Sequence[MeasuredOutput] | None,
     key: str,
     known: Metrics,
     problems: list[Problem],
-) -> tuple[Output | None, bool]:
+) -> tuple[MeasuredOutput | None, bool]:
     """Return the output that is meant, and whether the name of the metric fits no other.
 
     metrics: those of one name, one a family.
@@ -239,7 +239,9 @@ def _output(
     return None, False
 
 
-def _unfit(metric: Metric, named: str | None, outputs: Sequence[Output], key: str, known: Metrics) -> Problem:
+def _unfit(
+    metric: Metric, named: str | None, outputs: Sequence[MeasuredOutput], key: str, known: Metrics
+) -> Problem:
     meant = [output for output in outputs if named in (None, output.name)]
     families = {output.family for output in meant}
     return Problem(

@@ -93,8 +93,7 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
     responses: JsonObject = {
         "200": {"description": "The answer", "content": _content(_one_or_many("Answer"))},
         **{
-            code: {"description": text, "content": _content(_ref("Error"))}
-            for code, text in refusals.items()
+            code: {"description": text, "content": _content(_ref("Error"))} for code, text in refusals.items()
         },
     }
     ask: JsonObject = {

@@ -16,8 +16,8 @@ import numpy as np
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import (
     NOTHING,
+    Estimate,
     Influence,
-    Measured,
     Metric,
     Strata,
     share,
@@ -33,14 +33,14 @@ from modelwright.core.evidence.shares import (
 )
 from modelwright.core.units import Unit
 from modelwright.outcomes.classes.calibration import CALIBRATION_ERROR, LOG_LOSS
-from modelwright.outcomes.classes.counts import Table, all_rows, one_class, right_rows
+from modelwright.outcomes.classes.class_table import ClassTable, all_rows, one_class, right_rows
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.classes.roc import AUC
 
 # -- accuracy, coverage ----------------------------------------------------------------------------------
 
 
-def _accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
+def _accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
     return share_of(right_rows(outcomes), None, confidence)
 
 
@@ -48,7 +48,7 @@ def _accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | 
     return share_influence(right_rows(outcomes), all_rows(outcomes))
 
 
-def _coverage(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
+def _coverage(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
     return share_of(outcomes.predicted >= 0, None, confidence)
 
 
@@ -59,7 +59,7 @@ def _coverage_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | 
 # -- recall and precision --------------------------------------------------------------------------------
 
 
-def _recall(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
+def _recall(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
     one = one_class(outcomes, of)
     if one is None:
         return _balanced_accuracy(outcomes, None, confidence)
@@ -73,8 +73,8 @@ def _recall_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | No
     return share_influence(right_rows(outcomes), outcomes.truth == one)
 
 
-def _balanced_accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
-    table = Table.of(outcomes)
+def _balanced_accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+    table = ClassTable.of(outcomes)
     seen = table.truth > 0
     rows = table.truth[seen]
     if not len(rows):
@@ -94,11 +94,11 @@ def _balanced_accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Inf
     return mean and replace(mean, strata=Strata(right_rows(outcomes), outcomes.truth))
 
 
-def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
+def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
     one = one_class(outcomes, of)
     if one is not None:
         return share_of(right_rows(outcomes), outcomes.predicted == one, confidence)
-    table = Table.of(outcomes)
+    table = ClassTable.of(outcomes)
     seen = table.truth > 0
     named = seen & (table.predicted > 0)
     if not named.any():  # without one answer there is no precision
@@ -127,21 +127,21 @@ def _precision_influence(outcomes: ClassOutcomes, of: str | None) -> Influence |
 # -- F1 --------------------------------------------------------------------------------------------------
 
 
-def _f1(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
+def _f1(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
     one = one_class(outcomes, of)
     if one is None:
         return _macro_f1(outcomes, confidence)
     return f1_of(outcomes.truth == one, outcomes.predicted == one, confidence)
 
 
-def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> Measured:
+def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> Estimate:
     """Return the mean F1, as 1 - Σ of what each wrong row costs its true and its answered class.
 
     With S = rows of the class + answers that name it, 1 - F1 = (missed + false)/S, so a row of class t
     that is answered y costs 1/S_t + 1/S_y (over the number of classes). Strata are the true classes, with
     their mean cost.
     """
-    table = Table.of(outcomes)
+    table = ClassTable.of(outcomes)
     seen = table.truth > 0
     if not seen.any():
         return NOTHING

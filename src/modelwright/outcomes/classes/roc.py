@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence.intervals import Bounds, find_root, normal_quantile
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import NOTHING, Influence, Measured, Metric
+from modelwright.core.evidence.metric import NOTHING, Estimate, Influence, Metric
 from modelwright.core.units import Unit
-from modelwright.outcomes.classes.counts import one_class
+from modelwright.outcomes.classes.class_table import one_class
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 Floats = NDArray[np.float64]
@@ -52,12 +52,12 @@ def _mean_ranks(score: Floats) -> Floats:
     return ranks
 
 
-def _auc(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Measured:
+def _auc(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
     areas, rows, influences = _areas(outcomes, of)
     if not len(areas):
         return NOTHING
     bounds = _bounds(areas, rows, influences.mean(axis=0), confidence)
-    return Measured.of(float(areas.mean()), bounds, len(outcomes), "score")
+    return Estimate.of(float(areas.mean()), bounds, len(outcomes), "score")
 
 
 def _auc_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:

@@ -22,10 +22,10 @@ from modelwright.outcomes.contract.blocks import (
     Cell,
     Curve,
     CurvePoint,
+    Grid,
     Matrix,
     Mistake,
     Mistakes,
-    Table,
 )
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows
 
@@ -181,7 +181,7 @@ def _bars(found: ClassFindings, measured: Sequence[Measurement]) -> Iterator[Bar
         tuple(few),
         "Recall: of the test rows that truly are of the class, the share that was answered so. Whiskers are "
         "intervals; n counts the test rows of the class.",
-        Table(
+        Grid(
             "",
             ("class", *named, "test rows", "training rows"),
             tuple(rows),
@@ -220,14 +220,14 @@ def _matrix(found: ClassFindings) -> Matrix:
     )
 
 
-def _pairs(found: ClassFindings, names: Sequence[str]) -> Table | None:
+def _pairs(found: ClassFindings, names: Sequence[str]) -> Grid | None:
     """Return the commonest confusions."""
     pairs = sorted((c for c in found.confusion if c[0] != c[1]), key=lambda c: (-c[2], c[0], c[1]))
     rows: list[tuple[Cell, ...]] = [
         (names[truth], names[answer], n, f"{n / max(found.test_rows[truth], 1):.1%}")
         for truth, answer, n in pairs[:SHOWN_PAIRS]
     ]
-    return Table("", ("truth", "answered as", "rows", "of the class"), tuple(rows)) if rows else None
+    return Grid("", ("truth", "answered as", "rows", "of the class"), tuple(rows)) if rows else None
 
 
 def _curve(found: ClassFindings, error: Measurement | None) -> Curve:
@@ -239,11 +239,11 @@ def _curve(found: ClassFindings, error: Measurement | None) -> Curve:
     return Curve("Reliability of the confidence", found.reliability, note, error)
 
 
-def _worst(found: ClassFindings, measured: Sequence[Measurement]) -> tuple[Table, ...]:
+def _worst(found: ClassFindings, measured: Sequence[Measurement]) -> tuple[Grid, ...]:
     places = {name: place for place, name in enumerate(found.classes)}
     lowest = [(name, m) for name, m in _recalls(measured) if name in places][:SHOWN_IN_CARD]
     rows: list[tuple[Cell, ...]] = [
         (name, m, found.test_rows[places[name]], found.train_rows[places[name]]) for name, m in lowest
     ]
     headings = ("class", "recall", "test rows", "training rows")
-    return (Table("Classes of lowest recall:", headings, tuple(rows)),) if rows else ()
+    return (Grid("Classes of lowest recall:", headings, tuple(rows)),) if rows else ()

@@ -15,7 +15,7 @@ Cell = str | int | Measurement | None
 
 
 @dataclass(frozen=True)
-class Table:
+class Grid:
     """A table; the first column names the row. `folded`: it is shown when this line is clicked."""
 
     title: str
@@ -32,7 +32,7 @@ class Bars:
     title: str
     rows: tuple[tuple[str, Measurement], ...]
     note: str
-    table: Table | None = None
+    table: Grid | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Matrix:
     columns: tuple[str, ...]
     counts: tuple[tuple[int, int, int], ...]
     note: str
-    beside: Table | None = None
+    beside: Grid | None = None
 
 
 @dataclass(frozen=True)
@@ -101,4 +101,4 @@ class Mistakes:
     sure: bool
 
 
-Block = Table | Bars | Matrix | Curve | Scatter | Mistakes
+Block = Grid | Bars | Matrix | Curve | Scatter | Mistakes

@@ -17,7 +17,7 @@ from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice
 from modelwright.core.outcomes import Outcomes
-from modelwright.outcomes.contract.blocks import Block, Mistake, Table
+from modelwright.outcomes.contract.blocks import Block, Grid, Mistake
 
 Of = TypeVar("Of", bound=Outcomes)
 
@@ -52,7 +52,7 @@ class Drawn:
     lead: str
     blocks: tuple[Block, ...]
     card_lead: str
-    card: tuple[Table, ...] = ()
+    card: tuple[Grid, ...] = ()
 
 
 class Section(ABC, Generic[Of]):

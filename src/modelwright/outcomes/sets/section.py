@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice
-from modelwright.outcomes.contract.blocks import Bars, Block, Cell, Mistake, Mistakes, Table
+from modelwright.outcomes.contract.blocks import Bars, Block, Cell, Grid, Mistake, Mistakes
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
@@ -82,7 +82,7 @@ class SetSection(Section[SetOutcomes]):
             (tag, m, found.test_rows[places[tag]], found.train_rows[places[tag]]) for tag, m in worst
         ]
         card = (
-            (Table("Tags of lowest F1:", ("tag", "f1", "test rows", "training rows"), tuple(rows)),)
+            (Grid("Tags of lowest F1:", ("tag", "f1", "test rows", "training rows"), tuple(rows)),)
             if rows
             else ()
         )
@@ -138,7 +138,7 @@ def _bars(found: SetFindings, measured: Sequence[Measurement]) -> Iterator[Bars]
         tuple(few),
         "F1: the harmonic mean of a tag's precision and recall. Whiskers are intervals; n counts the test rows "
         "that are of the tag or are answered with it.",
-        Table(
+        Grid(
             "",
             ("tag", *named, "test rows", "answered", "training rows"),
             tuple(rows),

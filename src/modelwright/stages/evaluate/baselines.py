@@ -15,15 +15,15 @@ from modelwright.core.outcomes import Outcomes
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.outputs import family
 from modelwright.outcomes.contract.baseline import BaselineModels, Truths
-from modelwright.stages.evaluate import features, measuring
-from modelwright.stages.evaluate.measuring import Answered
+from modelwright.stages.evaluate import answers, features
+from modelwright.stages.evaluate.answers import AnsweredRows
 from modelwright.storage.formats.evidence import Baseline
 
 Columns = Mapping[str, Sequence[Any]]
 
 
 def measured(
-    signature: Signature, train: Columns, answered: Answered, most_rows: int, confidence: float
+    signature: Signature, train: Columns, answered: AnsweredRows, most_rows: int, confidence: float
 ) -> Iterator[Baseline]:
     """Yield what both baselines, learned from the training split, show on the rows that the package answered."""
     for field in signature.outputs:
@@ -71,9 +71,9 @@ def linear(
 
 
 def _baseline(
-    name: str, says: Phrase, field: Field, outcomes: Outcomes, answered: Answered, confidence: float
+    name: str, says: Phrase, field: Field, outcomes: Outcomes, answered: AnsweredRows, confidence: float
 ) -> Baseline:
     found = tuple(
-        measure(one, answered.metric(one), outcomes, confidence) for one in measuring.plain_subjects(field)
+        measure(one, answered.metric(one), outcomes, confidence) for one in answers.plain_subjects(field)
     )
     return Baseline(name, says, field.name, found)

@@ -14,8 +14,8 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.package import folder as packages
 from modelwright.runtime.measuring import Measured
-from modelwright.stages.evaluate import measuring
-from modelwright.stages.evaluate.measuring import Answered
+from modelwright.stages.evaluate import answers
+from modelwright.stages.evaluate.answers import AnsweredRows
 
 
 class Champion(Protocol):
@@ -31,7 +31,7 @@ class Champion(Protocol):
 def differences(
     champion: Champion,
     signature: Signature,
-    ours: Answered,
+    ours: AnsweredRows,
     requirements: Sequence[Requirement],
     confidence: float,
 ) -> tuple[list[Measurement], Notice | None]:
@@ -41,20 +41,20 @@ def differences(
     answer these rows, what is asked for has no value, so that no relative bar is met by chance.
     """
     asked = [one.subject for one in requirements if one.bar.champion and Phase.TEST in one.metric.phases]
-    wanted = [s for field in signature.outputs for s in measuring.plain_subjects(field)]
+    wanted = [s for field in signature.outputs for s in answers.plain_subjects(field)]
     try:
-        answered = measuring.answer(packages.read(champion.path), signature, ours.columns)
+        answered = answers.answer(packages.read(champion.path), signature, ours.columns)
         aligned = {name: answered.outcomes[name].aligned(to=mine) for name, mine in ours.outcomes.items()}
     except (PackageError, KeyError, ValueError) as error:
-        nothing = [_nothing(subject, len(measuring.rows_of(subject, ours)), confidence) for subject in asked]
+        nothing = [_nothing(subject, len(answers.rows_of(subject, ours)), confidence) for subject in asked]
         return nothing, Notice("evaluate.champion-cannot-answer", why=str(error))
     theirs = replace(ours, outcomes=aligned)
     return [
         measure_difference(
             subject,
             ours.metric(subject),
-            measuring.rows_of(subject, ours),
-            measuring.rows_of(subject, theirs),
+            answers.rows_of(subject, ours),
+            answers.rows_of(subject, theirs),
             confidence,
         )
         for subject in dict.fromkeys([*wanted, *asked])
@@ -66,7 +66,7 @@ def running_differences(
 ) -> Iterator[Measurement]:
     """Yield the differences in latency, memory and size that relative bars ask for."""
     asked = {one.subject for one in requirements if one.bar.champion and Phase.PACKAGE in one.metric.phases}
-    by_subject = {m.subject: m for m in measuring.of_running(theirs, confidence)}
+    by_subject = {m.subject: m for m in answers.of_running(theirs, confidence)}
     yield from (difference(m, by_subject[m.subject]) for m in ours if m.subject in asked)
 
 

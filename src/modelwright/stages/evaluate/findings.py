@@ -13,7 +13,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.show import Show
 from modelwright.kinds.outputs import family
 from modelwright.outcomes.contract.section import Section, TestRows
-from modelwright.stages.evaluate.measuring import Answered
+from modelwright.stages.evaluate.answers import AnsweredRows
 from modelwright.storage.formats.evidence import Baseline, OutputDetails
 
 SHOWN_CHARACTERS = 300  # of one input of a mistake
@@ -23,7 +23,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 def of_outputs(
     signature: Signature,
-    answered: Answered,
+    answered: AnsweredRows,
     train: Columns,
     ids: Sequence[str],
     *,

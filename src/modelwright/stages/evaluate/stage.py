@@ -32,11 +32,11 @@ from modelwright.package.folder import Package
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
 from modelwright.runtime import measuring as running
-from modelwright.stages.evaluate import baselines, findings, measuring
+from modelwright.stages.evaluate import answers, baselines, findings
 from modelwright.stages.evaluate import champion as champions
+from modelwright.stages.evaluate.answers import AnsweredRows, Columns
 from modelwright.stages.evaluate.champion import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
-from modelwright.stages.evaluate.measuring import Answered, Columns
 from modelwright.storage.formats.evidence import OUTCOMES, Details, Evidence, write_details, write_evidence
 from modelwright.storage.formats.rows import ID, column_names, read_columns
 
@@ -79,9 +79,9 @@ def evaluate(
     rows = _read(signature, train, validation, test)
     at = evaluation_confidence(confidence, evaluation)
     with progress.task("evaluating", 4) as task:
-        answered = measuring.answer(read, signature, rows.test)
-        wanted = [*measuring.subjects(signature, answered.outcomes), *measuring.of_requirements(requirements)]
-        shown = measuring.on_rows(list(dict.fromkeys(wanted)), answered, at)
+        answered = answers.answer(read, signature, rows.test)
+        wanted = [*answers.subjects(signature, answered.outcomes), *answers.of_requirements(requirements)]
+        shown = answers.on_rows(list(dict.fromkeys(wanted)), answered, at)
         task.advance(note="answered")
         plan = running.Plan(
             load=None if load is None else parse_quantity(load, Unit.PER_SECOND),
@@ -89,7 +89,7 @@ def evaluate(
         )
         requests = _requests(signature, rows.test)
         ran = running.measure(package.path, requests, plan)
-        costs = measuring.of_running(ran, confidence)
+        costs = answers.of_running(ran, confidence)
         task.advance(note="timed")
         compared, warning = _compared(champion, signature, answered, requirements, at)
         if champion is not None and champions.asks_for_running(requirements):
@@ -157,7 +157,7 @@ def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
 def _compared(
     champion: Champion | None,
     signature: Signature,
-    answered: Answered,
+    answered: AnsweredRows,
     requirements: Sequence[Requirement],
     confidence: float,
 ) -> tuple[list[Measurement], Notice | None]:
@@ -170,7 +170,7 @@ def _details(
     package: Package,
     signature: Signature,
     rows: _Rows,
-    answered: Answered,
+    answered: AnsweredRows,
     ran: running.Measured,
     load: str | None,
     config: EvaluateConfig,
@@ -192,7 +192,7 @@ def _details(
     )
 
 
-def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answered: Answered) -> None:
+def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answered: AnsweredRows) -> None:
     write_evidence(evidence, out / "evidence")
     _outcomes_frame(rows, answered.signature, answered).write_parquet(
         out / "evidence" / OUTCOMES, compression="zstd"
@@ -202,7 +202,7 @@ def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answere
     (out / "report" / "CARD.md").write_text(render_card(evidence, details), encoding="utf-8")
 
 
-def _outcomes_frame(rows: _Rows, signature: Signature, answered: Answered) -> pl.DataFrame:
+def _outcomes_frame(rows: _Rows, signature: Signature, answered: AnsweredRows) -> pl.DataFrame:
     """Return for each test row `id`, then by output its truth and what its family keeps (`Outcomes.columns`)."""
     columns = [pl.Series(ID, rows.ids, dtype=pl.String)]
     for name, found in answered.outcomes.items():

@@ -12,11 +12,11 @@ from modelwright.outcomes.contract.blocks import (
     Block,
     Cell,
     Curve,
+    Grid,
     Matrix,
     Mistake,
     Mistakes,
     Scatter,
-    Table,
 )
 from modelwright.reports import charts
 from modelwright.reports import phrases as wording
@@ -27,7 +27,7 @@ SHORT_ID = 12
 def drawn_block(block: Block, output: str) -> dict[str, object]:
     """Return what the template shows of a block; `sort` names the macro that shows it."""
     match block:
-        case Table():
+        case Grid():
             return {"sort": "table", "title": block.title, "note": block.note, **table(block)}
         case Bars():
             return _bars(block)
@@ -50,7 +50,7 @@ def drawn_block(block: Block, output: str) -> dict[str, object]:
             return {"sort": "mistakes", "title": block.title, "rows": rows, "sure": block.sure}
 
 
-def table(block: Table) -> dict[str, object]:
+def table(block: Grid) -> dict[str, object]:
     """Return a table's headings and cells; all columns but those of names are figures."""
     figures = [
         any(not isinstance(row[place], str) or place > 1 for row in block.rows)
@@ -86,7 +86,7 @@ def cell(value: Cell) -> str:
 
 def _bars(block: Bars) -> dict[str, object]:
     rows = [
-        charts.Bar(label, m.value or 0.0, m.low, m.high, wording.with_interval(m, Unit.FRACTION))
+        charts.DrawnBar(label, m.value or 0.0, m.low, m.high, wording.with_interval(m, Unit.FRACTION))
         for label, m in block.rows
     ]
     return {

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Table:
+class ClassTable:
     """Counts a class: rows of it, answers that name it, and both; each (C,) float64."""
 
     truth: Floats
@@ -21,7 +21,7 @@ class Table:
     right: Floats
 
     @classmethod
-    def of(cls, outcomes: ClassOutcomes) -> Table:
+    def of(cls, outcomes: ClassOutcomes) -> ClassTable:
         """Count the rows."""
         size = len(outcomes.classes)
 

@@ -28,7 +28,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredRows:
     """What a package answered to rows: the columns that were asked, and outcomes by output."""
 
     signature: Signature
@@ -44,11 +44,11 @@ class Answered:
         return found
 
 
-def answer(package: Package, signature: Signature, columns: Columns) -> Answered:
+def answer(package: Package, signature: Signature, columns: Columns) -> AnsweredRows:
     """Run the packaged function on rows; `columns` also hold the truths of the outputs in `signature`."""
     function = Function(package)
     arrays = function.infer({field.name: columns[field.name] for field in signature.inputs})
-    return Answered(
+    return AnsweredRows(
         signature,
         columns,
         {
@@ -82,12 +82,12 @@ def plain_subjects(field: Field) -> Iterator[Subject]:
             yield Subject(metric.name, field.name)
 
 
-def on_rows(wanted: Sequence[Subject], answered: Answered, confidence: float) -> list[Measurement]:
+def on_rows(wanted: Sequence[Subject], answered: AnsweredRows, confidence: float) -> list[Measurement]:
     """Return one measurement a subject; a slice is taken from the answered rows."""
     return [measure(one, answered.metric(one), rows_of(one, answered), confidence) for one in wanted]
 
 
-def rows_of(subject: Subject, answered: Answered) -> Outcomes:
+def rows_of(subject: Subject, answered: AnsweredRows) -> Outcomes:
     """Return the outcomes that a subject speaks of."""
     assert subject.output is not None, f"{subject} names no output"
     found = answered.outcomes[subject.output]
