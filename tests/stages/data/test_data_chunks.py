@@ -186,3 +186,15 @@ def test_the_rows_of_parquet_and_a_source_that_is_split(tmp_path: Path) -> None:
         assert frame.drop("k").rows() == of_split
         assert frame["k"].dtype == pl.String
     assert first
+
+
+def test_sets_of_a_cell_are_counted_by_member(tmp_path: Path) -> None:
+    """Values that are lists to Polars go the whole way, and `data.tag_separator` splits them."""
+    signature = Signature("f", (Field("t", "text"),), (Field("y", "tags"),))
+    rows = [{"t": f"text {at}", "y": ["u|v", "v", "[]", "w | u"][at % 4]} for at in range(80)]
+    write(tmp_path / "a.csv", [{name: row.get(name, "") for name in KEYS} for row in [*rows, rows[0]]])
+    summary, _ = same_for_all(tmp_path, signature, source="a.csv", tag_separator="|")
+    counted = {name: sum(of.values()) for name, of in summary["classes"]["y"].items()}
+    assert counted == {"u": 41, "v": 41, "w": 20}
+    assert sum(one["duplicates"] for one in summary["splits"].values()) == 1
+    assert sum(one["conflicts"]["y"] for one in summary["splits"].values()) == 0
