@@ -140,6 +140,17 @@ def test_a_change_during_the_run_leaves_no_stamp(world: World, change: str) -> N
     assert world.read() is None
 
 
+def test_of_a_place_that_two_steps_watch_the_first_signature_counts(world: World) -> None:
+    """The first step may have read what was there then."""
+    watch = Watch(files=(world.root / "rows.csv",), facts=("machine",))
+    first = stamp.take(watch)
+    (world.root / "rows.csv").write_text("22")
+    both = stamp.joined(first, stamp.take(Watch(files=(world.root / "rows.csv", world.root / "more.csv"))))
+    assert set(both["files"]) == {str(world.root / "rows.csv"), str(world.root / "more.csv")}
+    assert both["facts"] == first["facts"]
+    assert not stamp.write(world.path, ("run",), both, world.made, RESULT)
+
+
 def test_what_has_no_effect_leaves_the_stamp(world: World) -> None:
     world.run()
     project = world.root / "modelwright.yaml"
