@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from dataclasses import asdict
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement
@@ -25,6 +24,7 @@ from modelwright.project.results.history_results import (
 from modelwright.project.results.machine_results import GcReport
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.release import stage as release_stage
+from modelwright.storage.formats.plan import Choice
 from modelwright.storage.state.database import State
 from modelwright.storage.state.versions import Version
 
@@ -192,10 +192,9 @@ def _origins(store: Store, version: Version) -> dict[str, str]:
     return found
 
 
-def _choice(store: Store, digest: str) -> dict[str, Any]:
+def _choice(store: Store, digest: str) -> dict[str, object]:
     """Return what `plan` chose, by the digest of that part; nothing where it is gone."""
     for one in store.artifacts():
         if one.stage == PLAN and one.parts.get("choice") == digest:
-            choice: dict[str, Any] = json.loads((one.part("choice").path / "choice.json").read_text("utf-8"))
-            return choice
+            return asdict(Choice.read(one.part("choice").path))
     return {}

@@ -26,6 +26,7 @@ from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE,
 from modelwright.stages.plan.config import uses as plan_uses
 from modelwright.storage.formats.data import Counts, DataProfile, read_signature
 from modelwright.storage.formats.evidence import read_details, read_evidence
+from modelwright.storage.formats.plan import Choice, Forecast
 
 __all__ = ["TABLE", "Context"]
 
@@ -117,8 +118,14 @@ def _plan(context: Context) -> Step:
             "machine": context.machine,
             "pretrained": context.pretrained,
         },
-        readable=lambda plan: _need(plan, "choice", "forecast"),
+        readable=_readable_plan,
     )
+
+
+def _readable_plan(plan: Artifact) -> None:
+    _need(plan, "choice", "forecast")
+    Choice.read(plan.part("choice").path)
+    Forecast.read(plan.part("forecast").path)
 
 
 def _learn(context: Context) -> Step:
