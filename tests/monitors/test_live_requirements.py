@@ -9,7 +9,7 @@ from requirement_texts import parse
 
 from modelwright.core.evidence.verdict import Outcome
 from modelwright.core.requirements.requirement import Requirement
-from modelwright.gateway.http.predictions import Traffic
+from modelwright.gateway.traffic.recording import Traffic
 from modelwright.monitors.live_requirements import LiveVerdicts, judge_live
 from modelwright.storage.traffic.record import LiveRecord
 
@@ -20,8 +20,8 @@ def requirements() -> list[Requirement]:
     return [parse(key, bar) for key, bar in bars.items()]
 
 
-def looked(path: Path, rows: list[tuple[int, float, int]], **given: float | int | None) -> LiveVerdicts:
-    """Write rows (version, latency, code), one a second from time 1000 on, and judge_live at them."""
+def judged(path: Path, rows: list[tuple[int, float, int]], **given: float | int | None) -> LiveVerdicts:
+    """Write rows (version, latency, code), one a second from time 1000 on, and judge them."""
     record = LiveRecord.open(path / "live.db")
     record.record([Traffic(f"r{i}", 1000.0 + i, v, {}, None, s, code) for i, (v, s, code) in enumerate(rows)])
     assert record.flush()
@@ -35,31 +35,31 @@ def outcomes(seen: LiveVerdicts) -> dict[str, Outcome]:
 
 
 def test_good_traffic_meets_the_bars(tmp_path: Path) -> None:
-    seen = looked(tmp_path, [(1, 0.01, 200)] * 500)
+    seen = judged(tmp_path, [(1, 0.01, 200)] * 500)
     assert outcomes(seen) == {"latency_p95": Outcome.MET, "failure_rate": Outcome.MET}
     assert (seen.requests, seen.failures, seen.dropped) == (500, 0, 0)
 
 
 def test_bad_traffic_does_not(tmp_path: Path) -> None:
-    seen = looked(tmp_path, [(1, 0.5, 200)] * 300 + [(1, 0.01, 500)] * 200)
+    seen = judged(tmp_path, [(1, 0.5, 200)] * 300 + [(1, 0.01, 500)] * 200)
     assert outcomes(seen) == {"latency_p95": Outcome.UNMET, "failure_rate": Outcome.UNMET}
     assert (seen.requests, seen.failures) == (500, 200)
 
 
 def test_refusals_that_took_no_time_do_not_look_fast(tmp_path: Path) -> None:
-    seen = looked(tmp_path, [(1, 0.5, 200)] * 50 + [(1, 0.0001, 503)] * 950)
+    seen = judged(tmp_path, [(1, 0.5, 200)] * 50 + [(1, 0.0001, 503)] * 950)
     assert outcomes(seen)["latency_p95"] is Outcome.UNMET
     latency = next(m for m in seen.measurements if m.subject.metric == "latency_p50")
     assert (latency.value, latency.n) == (0.5, 50)
 
 
 def test_waiting_in_vain_counts_as_slow_and_as_failed(tmp_path: Path) -> None:
-    seen = looked(tmp_path, [(1, 30.0, 504)] * 100)
+    seen = judged(tmp_path, [(1, 30.0, 504)] * 100)
     assert outcomes(seen) == {"latency_p95": Outcome.UNMET, "failure_rate": Outcome.UNMET}
 
 
 def test_without_traffic_everything_is_pending(tmp_path: Path) -> None:
-    assert set(outcomes(looked(tmp_path, [])).values()) == {Outcome.PENDING}
+    assert set(outcomes(judged(tmp_path, [])).values()) == {Outcome.PENDING}
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_without_traffic_everything_is_pending(tmp_path: Path) -> None:
 )
 def test_a_version_and_a_time_are_picked_out(tmp_path: Path, given: dict, requests: int) -> None:
     rows = [(1, 0.01, 200)] * 5 + [(2, 0.01, 200)] * 3
-    assert looked(tmp_path, rows, **given).requests == requests
+    assert judged(tmp_path, rows, **given).requests == requests
