@@ -22,6 +22,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.trees import columns
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, graph
 from modelwright.learners.trees.spec import TreesOptions, TreesTraining
 from modelwright.package.folder import Package
@@ -356,3 +357,45 @@ def test_the_forecast_size_is_that_of_the_graph(tmp_path: Path) -> None:
     assert summary["rounds"]["bad"] == 120
     real = len(learners.export("trees").export(learned).graphs["model"])
     assert 0.7 < forecast.package_bytes / real < 1.4
+
+
+# -- vectors and sets --------------------------------------------------------------------------------------
+
+
+def test_codes_after_a_vector_are_still_split_by_sets() -> None:
+    # A code has one column of the table, a vector as many as it is long: the column of a code moves with it.
+    drawn = np.random.default_rng(0)
+    features = [Feature("v.values", "float32", 3), Feature("c.index", "int64", is_code=True)]
+    vector = drawn.normal(size=(300, 3)).astype(np.float32)
+    codes = drawn.integers(0, 9, 300)
+    encoded = {"v.values": vector, "c.index": codes}
+    matrix = columns.matrix(encoded, features)
+    assert matrix.shape == (300, 4)
+    assert columns.code_columns(features) == [3]
+    truth = np.isin(codes, (1, 4, 7)) + vector[:, 1]
+    params = {"objective": "regression", "verbosity": -1, "num_threads": 1, "min_data_per_group": 1}
+    table = lightgbm.Dataset(matrix, truth, categorical_feature=columns.code_columns(features))
+    booster = lightgbm.train(params, table, num_boost_round=12)
+    assert '"=="' in str(booster.dump_model()).replace("'", '"')
+    (found,) = session(graph(features, [Answers("y", [Forest(booster.dump_model())])])).run(None, encoded)
+    assert (found == booster.predict(matrix, raw_score=True).astype(np.float32)).all()
+
+
+def test_the_members_of_a_set_have_boosters_of_their_own() -> None:
+    drawn = np.random.default_rng(1)
+    matrix = drawn.normal(size=(200, 2)).astype(np.float32)
+    members = np.stack([matrix[:, 0] > 0, matrix[:, 1] > 0.5, matrix.sum(axis=1) > 0], axis=1)
+    boosters = [
+        lightgbm.train(
+            {"objective": "binary", "verbosity": -1, "num_threads": 1},
+            lightgbm.Dataset(matrix, members[:, one].astype(float)),
+            num_boost_round=5 + one,  # each stops where it stops
+        )
+        for one in range(3)
+    ]
+    forests = [Forest(booster.dump_model(), (one,)) for one, booster in enumerate(boosters)]
+    made = graph([Feature("a", "float32"), Feature("b", "float32")], [Answers("y", forests, 3)])
+    (found,) = session(made).run(None, {"a": matrix[:, 0], "b": matrix[:, 1]})
+    right = np.stack([one.predict(matrix, raw_score=True) for one in boosters], axis=1).astype(np.float32)
+    assert (found == right).all()
+    assert ((found > 0) == members).mean() > 0.95

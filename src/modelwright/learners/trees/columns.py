@@ -166,11 +166,16 @@ def table(
     if task.member is not None:
         targets = targets[:, task.member]
     known = _known(targets)
-    codes, column = [], 0
+    return Table(matrix(encoded, features)[known], targets[known], code_columns(features))
+
+
+def code_columns(features: Sequence[Feature]) -> list[int]:
+    """Return the columns of `matrix` that hold codes."""
+    found, column = [], 0
     for feature in features:
-        codes += [column] if feature.is_code else []
+        found += [column] if feature.is_code else []
         column += feature.columns or 1
-    return Table(matrix(encoded, features)[known], targets[known], codes)
+    return found
 
 
 def _truths(field: Field, examples: Examples, states: Mapping[str, object]) -> dict[str, Array]:
