@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from modelwright.core.json_types import JsonLike
@@ -113,13 +113,15 @@ class Gateway:
         When cancelled (its client left), the worker forgets what it has not begun.
         """
         timeout_s = self.config.limits.timeout_s
-        with self._admitted(len(rows)):
-            try:
-                async with asyncio.timeout(timeout_s):
-                    return await self._asked(served, rows)
-            except TimeoutError:
-                served.worker.kill_if_silent(timeout_s)
-                raise refusals.late(timeout_s) from None
+        self._admit(len(rows))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._asked(served, rows)
+        except TimeoutError:
+            served.worker.kill_if_silent(timeout_s)
+            raise refusals.late(timeout_s) from None
+        finally:
+            self.rows_under_way -= len(rows)
 
     async def stream(
         self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]
@@ -130,7 +132,8 @@ class Gateway:
         the worker then ends its work. The time limit holds for each part.
         """
         timeout_s = self.config.limits.timeout_s
-        with self._admitted(len(rows)):
+        self._admit(len(rows))
+        try:
             for _ in range(2):
                 await self._alive(served)
                 begun = False
@@ -149,17 +152,15 @@ class Gateway:
                     served.worker.kill_if_silent(timeout_s)
                     raise refusals.late(timeout_s) from None
             raise refusals.unavailable()
+        finally:
+            self.rows_under_way -= len(rows)
 
-    @contextmanager
-    def _admitted(self, rows: int) -> Iterator[None]:
+    def _admit(self, rows: int) -> None:
+        """Count rows as under way; raises ServiceError where there are too many."""
         queue = self.config.limits.queue
         if self.rows_under_way and self.rows_under_way + rows > queue:
             raise refusals.overloaded(queue)
         self.rows_under_way += rows
-        try:
-            yield
-        finally:
-            self.rows_under_way -= rows
 
     async def stop(self) -> None:
         """Let what is under way finish, and end every worker."""

@@ -51,7 +51,7 @@ class Served:
     def answer_json(self, row_id: str, answers: RowAnswer) -> AnswerJson:
         """Return a row's answers as JSON."""
         outputs = {
-            name: {"value": _json(kind, value), "confidence": confidence}
+            name: {"value": value if kind is None else _json(kind, value), "confidence": confidence}
             for (name, kind), (value, confidence) in zip(self._outputs, answers, strict=True)
         }
         return {"id": row_id, "version": self.version, "outputs": outputs}
@@ -70,7 +70,7 @@ class Served:
     def inputs_recorded(self, row: Sequence[object], private: Collection[str]) -> Mapping[str, object]:
         """Return a row's inputs as the record of traffic keeps them."""
         return {
-            name: _recorded(kind, value)
+            name: value if kind is None else _recorded(kind, value)
             for (name, kind), value in zip(self._inputs, row, strict=True)
             if name not in private
         }

@@ -198,7 +198,15 @@ class Worker:
         request_id = next(self._ids)
         pending = self._connection.waiting[request_id] = _Pending()
         self._send(
-            packed(["ask", request_id, self._crossing.rows_out(rows), time.monotonic(), dict(options)])
+            packed(
+                [
+                    "ask",
+                    request_id,
+                    self._crossing.rows_out(rows),
+                    time.monotonic(),
+                    dict(options) if options else {},
+                ]
+            )
         )
         return request_id, pending
 

@@ -11,8 +11,9 @@ A row is a list of values in the order of the signature's inputs, as `Value.to_w
 sent (the monotonic clock is one for a whole machine); a row answer has a value and a confidence for each output.
 
 A frame is its length (4 bytes) and that many bytes of JSON. Where a message holds bytes, they lie behind its JSON, and
-the JSON has `{"MARK": n}` in place of the n-th. A line before the JSON then tells the mark, which occurs nowhere else
-in it, and the sizes; compact JSON has no line breaks of its own. Both ends are ours, and nothing more is checked.
+the JSON has `{"MARK": n}` in place of the n-th; an empty line begins the frame, and the next one tells the mark, which
+occurs nowhere else in the JSON, and the sizes. Compact JSON has no line breaks of its own.
+Both ends are ours, and nothing more is checked.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, TypeAlias
 _LENGTH = struct.Struct(">I")
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _MARK = "bytes"
+_LINE = b"\n"
 
 Message: TypeAlias = list[Any]
 """Its kind and what that kind says, as listed above."""
@@ -48,7 +50,7 @@ def _with_bytes(message: Message) -> bytes:
             break
         mark += "*"  # a text or a key of the message reads like the mark
     head = _ENCODER.encode([mark, len(text.encode()), [len(one) for one in segments]])
-    return b"".join([head.encode(), b"\n", text.encode(), *segments])
+    return b"".join([_LINE, head.encode(), _LINE, text.encode(), *segments])
 
 
 def _encoded(message: Message, mark: str, segments: list[bytes]) -> str:
@@ -81,11 +83,11 @@ class Unpacker:
 
 
 def _unpacked(frame: bytes) -> Message:
-    head, line, rest = frame.partition(b"\n")
     message: Message
-    if not line:
-        message = json.loads(frame)
+    if not frame.startswith(_LINE):
+        message = json.loads(frame.decode())
         return message
+    head, _, rest = frame[1:].partition(_LINE)
     mark, length, sizes = json.loads(head)
     segments, place = [], length
     for size in sizes:
