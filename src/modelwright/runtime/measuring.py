@@ -60,7 +60,7 @@ class Measured:
 
 
 def measure(package: Path, rows: Sequence[Mapping[str, object]], plan: Plan) -> Measured:
-    """Measure a package on rows of canonical inputs, in a fresh process; raises PackageError."""
+    """Measure a package on rows as a request has them (JSON), in a fresh process; raises PackageError."""
     assert rows, "a package is measured on rows"
     task = json.dumps({"package": str(package), "rows": [dict(row) for row in rows], "plan": asdict(plan)})
     done = subprocess.run(

@@ -148,10 +148,17 @@ def _read(signature: Signature, train: Part, validation: Part, test: Part) -> _R
 
 
 def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
-    """Return some test rows as requests, evenly spaced, so that short and long ones are among them."""
+    """Return some test rows as requests (JSON), evenly spaced, so that short and long ones are among them."""
     count = len(test[signature.inputs[0].name])
     places = np.linspace(0, count - 1, min(count, TIMED_ROWS)).astype(np.int64).tolist()
-    return [{field.name: test[field.name][place] for field in signature.inputs} for place in places]
+    fields = [(field.name, kinds.value(field.kind)) for field in signature.inputs]
+    return [
+        {
+            name: None if (value := test[name][place]) is None else kind.to_json(value)
+            for name, kind in fields
+        }
+        for place in places
+    ]
 
 
 def _compared(

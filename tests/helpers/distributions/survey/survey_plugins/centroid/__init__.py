@@ -1,0 +1,1 @@
+"""The learner `centroid`: the class whose mean row is nearest."""

@@ -1,0 +1,1 @@
+"""The kind `stars`: a rating from ★ to ★★★★★."""
