@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
-from modelwright.core.evidence.metric import NOTHING, Estimate, Influence, Metric, Strata
+from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, Strata
 from modelwright.core.outcomes import Outcomes
 
 
-def _as_measurement(subject: Subject, phase: Phase, measured: Estimate, confidence: float) -> Measurement:
+def _as_measurement(subject: Subject, phase: Phase, measured: MetricValue, confidence: float) -> Measurement:
     return Measurement(
         subject, phase, measured.value, measured.low, measured.high, measured.n, measured.method, confidence
     )
@@ -58,7 +58,7 @@ def measure_difference(
         # the same rows: what is easy or hard for both cancels, row by row
         value = mine.value - theirs.value
         bounds = _paired_bounds(mine, theirs, confidence)
-    measured = Estimate.of(value, bounds, len(ours), "paired")
+    measured = MetricValue.of(value, bounds, len(ours), "paired")
     return _as_measurement(subject, Phase.TEST, measured, confidence)
 
 
@@ -150,5 +150,5 @@ def from_counts(subject: Subject, failures: int, n: int, confidence: float, phas
 
 def exact(subject: Subject, value: float, phase: Phase, n: int = 1) -> Measurement:
     """Return what is known without doubt, such as a size: low = high = value."""
-    measured = Estimate.of(float(value), (float(value), float(value)), n, "exact")
+    measured = MetricValue.of(float(value), (float(value), float(value)), n, "exact")
     return _as_measurement(subject, phase, measured, 1.0)

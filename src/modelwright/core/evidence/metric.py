@@ -17,7 +17,7 @@ from modelwright.core.units import Unit
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MetricValue:
     """Holds a value with its interval, n and method; None where there is none.
 
     No value and n = 0: nothing to measure on (no rows of the class). No value and n > 0: not a finite number.
@@ -30,7 +30,7 @@ class Estimate:
     method: str
 
     @classmethod
-    def of(cls, value: float, bounds: Bounds | None, n: int, method: str) -> Estimate:
+    def of(cls, value: float, bounds: Bounds | None, n: int, method: str) -> MetricValue:
         """Return a measured value; what is not finite becomes None, and the interval holds the value."""
         if not math.isfinite(value):
             return cls(None, None, None, n, method)
@@ -40,7 +40,7 @@ class Estimate:
         return cls(value, min(bounds[0], value), max(bounds[1], value), n, method)
 
 
-NOTHING = Estimate(None, None, None, 0, "none")
+NOTHING = MetricValue(None, None, None, 0, "none")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Metric:
     per_class: bool
     interval: str
     summary: str
-    measure: Callable[[Any, str | None, float], Estimate] | None = None
+    measure: Callable[[Any, str | None, float], MetricValue] | None = None
     influence: Callable[[Any, str | None], Influence | None] | None = None
     quantile: float | None = None
     as_share: Callable[[float], float] | None = None

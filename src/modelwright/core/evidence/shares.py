@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
-from modelwright.core.evidence.metric import NOTHING, Estimate, Influence, Strata
+from modelwright.core.evidence.metric import NOTHING, Influence, MetricValue, Strata
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -15,14 +15,14 @@ MID_P = "mid-p"
 SADDLEPOINT = "saddlepoint"
 
 
-def share_of(right: Mask, among: Mask | None, confidence: float) -> Estimate:
+def share_of(right: Mask, among: Mask | None, confidence: float) -> MetricValue:
     """Return the share of right rows (n,), among some of the rows (a mask (n,), None: all)."""
     # k of n rows are right; each row is one trial, so k is binomial
     n = len(right) if among is None else int(among.sum())
     k = int(right.sum() if among is None else (right & among).sum())
     if n == 0:
         return NOTHING
-    return Estimate.of(k / n, intervals.proportion(k, n, confidence), n, MID_P)
+    return MetricValue.of(k / n, intervals.proportion(k, n, confidence), n, MID_P)
 
 
 def share_influence(right: Mask, among: Mask) -> Influence | None:
@@ -38,7 +38,7 @@ def share_influence(right: Mask, among: Mask) -> Influence | None:
     return Influence(value, among * (right - value) * (n / rows), n / rows, strata)
 
 
-def f1_of(truth: Mask, answered: Mask, confidence: float) -> Estimate:
+def f1_of(truth: Mask, answered: Mask, confidence: float) -> MetricValue:
     """Return the F1 of one label; truth, answered: (n,) masks of the rows that are of it and that name it.
 
     Of the rows that are of the label or are answered with it, a share F* is both, and F1 = 2 F*/(1 + F*)
@@ -49,7 +49,7 @@ def f1_of(truth: Mask, answered: Mask, confidence: float) -> Estimate:
     if star.value is None or star.low is None or star.high is None or not truth.any():
         return NOTHING
     value, low, high = (2 * share / (1 + share) for share in (star.value, star.low, star.high))
-    return Estimate.of(value, (low, high), star.n, MID_P)
+    return MetricValue.of(value, (low, high), star.n, MID_P)
 
 
 def f1_influence(truth: Mask, answered: Mask) -> Influence | None:
@@ -68,12 +68,12 @@ def f1_influence(truth: Mask, answered: Mask) -> Influence | None:
 
 def average(
     errors: Floats, rows: Floats, weights: Floats, lost: float, n: int, confidence: float
-) -> Estimate:
+) -> MetricValue:
     """Return 1 - lost - Σ weights · errors with its interval; errors, rows, weights: (strata,)."""
     # (strata,) · (strata,): what the errors take off
     value = 1 - lost - float(weights @ errors)
     low, high = intervals.sum_of_errors(errors, rows, weights, confidence)
-    return Estimate.of(value, (max(0.0, 1 - lost - high), min(1.0, 1 - lost - low)), n, SADDLEPOINT)
+    return MetricValue.of(value, (max(0.0, 1 - lost - high), min(1.0, 1 - lost - low)), n, SADDLEPOINT)
 
 
 def mean_influence(parts: list[Influence | None]) -> Influence | None:

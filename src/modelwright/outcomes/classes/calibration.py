@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import NOTHING, Estimate, Influence, Metric
+from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
 from modelwright.core.units import Unit
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
@@ -26,13 +26,13 @@ def _losses(outcomes: ClassOutcomes) -> Floats:
     return losses
 
 
-def _log_loss(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _log_loss(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     if not len(outcomes):
         return NOTHING
     losses = _losses(outcomes)
     bounds = intervals.mean(losses, confidence)
     bounds = None if bounds is None else (max(bounds[0], 0.0), bounds[1])
-    return Estimate.of(float(losses.mean()), bounds, len(losses), "hall")
+    return MetricValue.of(float(losses.mean()), bounds, len(losses), "hall")
 
 
 def _log_loss_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
@@ -55,7 +55,7 @@ def _groups(outcomes: ClassOutcomes) -> tuple[Floats, Floats, list[NDArray[np.in
     return sure, right, [group for group in np.array_split(order, GROUPS) if len(group)]
 
 
-def _calibration_error(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _calibration_error(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     """Return the mean gap, less what chance adds to it: the gap of a group is folded at zero.
 
     A gap g with standard error s looks like E|N(g, s²)| > g. The excess at the gap seen is taken off, as a
@@ -84,7 +84,7 @@ def _calibration_error(outcomes: ClassOutcomes, of: str | None, confidence: floa
     # groups share no rows, so that variances add
     half = intervals.normal_quantile(confidence) * math.sqrt(spread)
     value = min(max(value, 0.0), 1.0)
-    return Estimate.of(value, (max(least - half, 0.0), min(value + half, 1.0)), n, "folded-normal")
+    return MetricValue.of(value, (max(least - half, 0.0), min(value + half, 1.0)), n, "folded-normal")
 
 
 def _calibration_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:

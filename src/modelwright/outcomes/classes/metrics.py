@@ -16,9 +16,9 @@ import numpy as np
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import (
     NOTHING,
-    Estimate,
     Influence,
     Metric,
+    MetricValue,
     Strata,
     share,
     share_of_f1,
@@ -40,7 +40,7 @@ from modelwright.outcomes.classes.roc import AUC
 # -- accuracy, coverage ----------------------------------------------------------------------------------
 
 
-def _accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     return share_of(right_rows(outcomes), None, confidence)
 
 
@@ -48,7 +48,7 @@ def _accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | 
     return share_influence(right_rows(outcomes), all_rows(outcomes))
 
 
-def _coverage(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _coverage(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     return share_of(outcomes.predicted >= 0, None, confidence)
 
 
@@ -59,7 +59,7 @@ def _coverage_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | 
 # -- recall and precision --------------------------------------------------------------------------------
 
 
-def _recall(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _recall(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     one = one_class(outcomes, of)
     if one is None:
         return _balanced_accuracy(outcomes, None, confidence)
@@ -73,7 +73,7 @@ def _recall_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | No
     return share_influence(right_rows(outcomes), outcomes.truth == one)
 
 
-def _balanced_accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _balanced_accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     table = ClassTable.of(outcomes)
     seen = table.truth > 0
     rows = table.truth[seen]
@@ -94,7 +94,7 @@ def _balanced_accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Inf
     return mean and replace(mean, strata=Strata(right_rows(outcomes), outcomes.truth))
 
 
-def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     one = one_class(outcomes, of)
     if one is not None:
         return share_of(right_rows(outcomes), outcomes.predicted == one, confidence)
@@ -127,14 +127,14 @@ def _precision_influence(outcomes: ClassOutcomes, of: str | None) -> Influence |
 # -- F1 --------------------------------------------------------------------------------------------------
 
 
-def _f1(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _f1(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     one = one_class(outcomes, of)
     if one is None:
         return _macro_f1(outcomes, confidence)
     return f1_of(outcomes.truth == one, outcomes.predicted == one, confidence)
 
 
-def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> Estimate:
+def _macro_f1(outcomes: ClassOutcomes, confidence: float) -> MetricValue:
     """Return the mean F1, as 1 - Σ of what each wrong row costs its true and its answered class.
 
     With S = rows of the class + answers that name it, 1 - F1 = (missed + false)/S, so a row of class t

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence.intervals import Bounds, find_root, normal_quantile
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import NOTHING, Estimate, Influence, Metric
+from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
 from modelwright.core.units import Unit
 from modelwright.outcomes.classes.class_table import one_class
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
@@ -52,12 +52,12 @@ def _mean_ranks(score: Floats) -> Floats:
     return ranks
 
 
-def _auc(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Estimate:
+def _auc(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
     areas, rows, influences = _areas(outcomes, of)
     if not len(areas):
         return NOTHING
     bounds = _bounds(areas, rows, influences.mean(axis=0), confidence)
-    return Estimate.of(float(areas.mean()), bounds, len(outcomes), "score")
+    return MetricValue.of(float(areas.mean()), bounds, len(outcomes), "score")
 
 
 def _auc_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:

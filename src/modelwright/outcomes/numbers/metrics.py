@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import NOTHING, Estimate, Influence, Metric
+from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
 from modelwright.core.units import Unit
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
@@ -35,7 +35,7 @@ def _spread_out(outcomes: NumberOutcomes, known: Floats) -> Floats:
     return rows
 
 
-def _rmse(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Estimate:
+def _rmse(outcomes: NumberOutcomes, of: str | None, confidence: float) -> MetricValue:
     squares = _errors(_known(outcomes)) ** 2
     if not len(squares):
         return NOTHING
@@ -43,7 +43,7 @@ def _rmse(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Estima
     bounds = intervals.mean(squares, confidence)
     if bounds is not None:
         bounds = math.sqrt(max(bounds[0], 0.0)), math.sqrt(max(bounds[1], 0.0))
-    return Estimate.of(float(np.sqrt(squares.mean())), bounds, len(squares), HALL)
+    return MetricValue.of(float(np.sqrt(squares.mean())), bounds, len(squares), HALL)
 
 
 def _rmse_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
@@ -56,14 +56,14 @@ def _rmse_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | Non
     return Influence(value, _spread_out(outcomes, known))
 
 
-def _mae(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Estimate:
+def _mae(outcomes: NumberOutcomes, of: str | None, confidence: float) -> MetricValue:
     # (known,): absolute errors
     sizes = np.abs(_errors(_known(outcomes)))
     if not len(sizes):
         return NOTHING
     bounds = intervals.mean(sizes, confidence)
     bounds = None if bounds is None else (max(bounds[0], 0.0), bounds[1])
-    return Estimate.of(float(sizes.mean()), bounds, len(sizes), HALL)
+    return MetricValue.of(float(sizes.mean()), bounds, len(sizes), HALL)
 
 
 def _mae_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
@@ -73,7 +73,7 @@ def _mae_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None
     return Influence(float(sizes.mean()), _spread_out(outcomes, sizes - sizes.mean()))
 
 
-def _r2(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Estimate:
+def _r2(outcomes: NumberOutcomes, of: str | None, confidence: float) -> MetricValue:
     known = _known(outcomes)
     if len(known) < 2 or not np.ptp(known.truth) > 0:
         return NOTHING
@@ -81,13 +81,13 @@ def _r2(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Estimate
     squares, apart = _errors(known) ** 2, (known.truth - known.truth.mean()) ** 2
     left = float(squares.mean() / apart.mean())  # 1 - R²
     if left == 0:
-        return Estimate.of(1.0, None, len(known), HALL)
+        return MetricValue.of(1.0, None, len(known), HALL)
     # ln(1 - R²) is a difference of two logarithms of means, nearly normal where R² itself is not
     bounds = intervals.mean(math.log(left) + squares / squares.mean() - apart / apart.mean(), confidence)
     if bounds is not None:
         # back from the logarithm; ends swap, as R² falls with it
         bounds = 1 - math.exp(min(bounds[1], 700)), 1 - math.exp(min(bounds[0], 700))
-    return Estimate.of(1 - left, bounds, len(known), HALL)
+    return MetricValue.of(1 - left, bounds, len(known), HALL)
 
 
 def _r2_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
-from modelwright.core.evidence.metric import NOTHING, Estimate
+from modelwright.core.evidence.metric import NOTHING, MetricValue
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class Costs:
     unseen: Floats
 
 
-def of_a_mean(costs: Costs, influence: Floats, confidence: float) -> Estimate:
+def of_a_mean(costs: Costs, influence: Floats, confidence: float) -> MetricValue:
     """Return the mean cost with its interval; influence: (n,) of mean 0, how much each row moves it.
 
     Where few rows cost something, the count of rows at each cost v is Poisson (many rows, each rarely), so that
@@ -43,11 +43,11 @@ def of_a_mean(costs: Costs, influence: Floats, confidence: float) -> Estimate:
     low, high = _compound(costs, confidence)
     wrong = int((costs.rows > 0).sum())
     if wrong < ENOUGH_WRONG:
-        return Estimate.of(value, (low, high), n, "saddlepoint")
+        return MetricValue.of(value, (low, high), n, "saddlepoint")
     bounds = intervals.mean(influence, confidence)
     if bounds is None:
-        return Estimate.of(value, (low, high), n, "saddlepoint")
-    return Estimate.of(value, (value + bounds[0], value + bounds[1]), n, "hall")
+        return MetricValue.of(value, (low, high), n, "saddlepoint")
+    return MetricValue.of(value, (value + bounds[0], value + bounds[1]), n, "hall")
 
 
 def _compound(costs: Costs, confidence: float) -> intervals.Bounds:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import (
     NOTHING,
-    Estimate,
     Influence,
     Metric,
+    MetricValue,
     share,
     share_of_f1,
 )
@@ -60,7 +60,7 @@ def _wrong(outcomes: SetOutcomes) -> tuple[Floats, Floats]:
 # -- the set as a whole ----------------------------------------------------------------------------------
 
 
-def _subset_accuracy(outcomes: SetOutcomes, of: str | None, confidence: float) -> Estimate:
+def _subset_accuracy(outcomes: SetOutcomes, of: str | None, confidence: float) -> MetricValue:
     return share_of(_right(outcomes), outcomes.known, confidence)
 
 
@@ -68,7 +68,7 @@ def _subset_accuracy_influence(outcomes: SetOutcomes, of: str | None) -> Influen
     return share_influence(_right(outcomes), outcomes.known)
 
 
-def _hamming_loss(outcomes: SetOutcomes, of: str | None, confidence: float) -> Estimate:
+def _hamming_loss(outcomes: SetOutcomes, of: str | None, confidence: float) -> MetricValue:
     """Return the mean share of wrong memberships: a row with w of K memberships wrong costs w/K."""
     wrong, _ = _wrong(outcomes)
     if not len(wrong):
@@ -89,7 +89,7 @@ def _hamming_loss_influence(outcomes: SetOutcomes, of: str | None) -> Influence 
     return Influence(value, _spread_out(outcomes, costs - value), _flip(outcomes, 1 / len(outcomes.tags)))
 
 
-def _f1_micro(outcomes: SetOutcomes, of: str | None, confidence: float) -> Estimate:
+def _f1_micro(outcomes: SetOutcomes, of: str | None, confidence: float) -> MetricValue:
     """Return F1 over all memberships, 1 - Σ wrong/Σ size: a ratio of two means over rows.
 
     wrong, size: (n,). A row costs wrong/mean size; its influence on the ratio r is (wrong - r·size)/mean size.
@@ -119,14 +119,14 @@ def _f1_micro_influence(outcomes: SetOutcomes, of: str | None) -> Influence | No
 # -- tag by tag ------------------------------------------------------------------------------------------
 
 
-def _f1(outcomes: SetOutcomes, of: str | None, confidence: float) -> Estimate:
+def _f1(outcomes: SetOutcomes, of: str | None, confidence: float) -> MetricValue:
     if of is not None:
         truth, answered = _tag(outcomes, of)
         return f1_of(truth, answered, confidence)
     return _macro_f1(outcomes, confidence)
 
 
-def _macro_f1(outcomes: SetOutcomes, confidence: float) -> Estimate:
+def _macro_f1(outcomes: SetOutcomes, confidence: float) -> MetricValue:
     """Return the mean F1 of the tags that have rows, 1 - Σ of what each wrong membership costs.
 
     With S_j = rows of tag j + answers that name it, 1 - F1_j = wrong_j/S_j, so that a wrong membership of tag j
@@ -163,7 +163,7 @@ def _f1_influence(outcomes: SetOutcomes, of: str | None) -> Influence | None:
     return f1_influence(truth, answered)
 
 
-def _recall(outcomes: SetOutcomes, of: str | None, confidence: float) -> Estimate:
+def _recall(outcomes: SetOutcomes, of: str | None, confidence: float) -> MetricValue:
     if of is None:
         return _mean_share(outcomes, _recall_of, confidence)
     right, among = _recall_of(*_tag(outcomes, of))
@@ -174,7 +174,7 @@ def _recall_influence(outcomes: SetOutcomes, of: str | None) -> Influence | None
     return _share_influence(outcomes, of, _recall_of)
 
 
-def _precision(outcomes: SetOutcomes, of: str | None, confidence: float) -> Estimate:
+def _precision(outcomes: SetOutcomes, of: str | None, confidence: float) -> MetricValue:
     if of is None:
         return _mean_share(outcomes, _precision_of, confidence)
     right, among = _precision_of(*_tag(outcomes, of))
@@ -202,7 +202,7 @@ def _shares(outcomes: SetOutcomes, share_of_tag: ShareOf) -> list[tuple[Mask, Ma
     return [share_of_tag(truth, answered) for truth, answered in masks if truth.any()]
 
 
-def _mean_share(outcomes: SetOutcomes, share_of_tag: ShareOf, confidence: float) -> Estimate:
+def _mean_share(outcomes: SetOutcomes, share_of_tag: ShareOf, confidence: float) -> MetricValue:
     """Return the mean over tags of a share; one that has rows and is never answered has precision 0.
 
     A row that is wrong for tag j costs 1/among_j (over the number of tags), n times that in the mean over rows.
@@ -237,7 +237,7 @@ def _share_influence(outcomes: SetOutcomes, of: str | None, share_of_tag: ShareO
 # -- helpers ---------------------------------------------------------------------------------------------
 
 
-def _one_less(lost: Estimate, besides: float = 0.0) -> Estimate:
+def _one_less(lost: MetricValue, besides: float = 0.0) -> MetricValue:
     """Return 1 - what was lost (and what is lost besides), held in [0, 1]."""
     if lost.value is None:
         return lost
@@ -245,7 +245,7 @@ def _one_less(lost: Estimate, besides: float = 0.0) -> Estimate:
     # ends swap: what is lost at most leaves the least
     low = None if lost.high is None else max(whole - lost.high, 0.0)
     high = None if lost.low is None else min(whole - lost.low, 1.0)
-    return Estimate(whole - lost.value, low, high, lost.n, lost.method)
+    return MetricValue(whole - lost.value, low, high, lost.n, lost.method)
 
 
 def _spread_out(outcomes: SetOutcomes, known: Floats) -> Floats:
