@@ -38,7 +38,7 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.text.arrays import TextState
 from modelwright.package.body import Body
-from modelwright.package.folder import read, write
+from modelwright.package.packages import read, write
 from modelwright.runtime.function import load
 
 START_S = 60.0
@@ -48,10 +48,10 @@ GRACE_S = 20.0  # for the last answers of a round
 OURS = """
 import sys
 from pathlib import Path
-from modelwright.core.digest import of_folder
+from modelwright.core.digests import of_folder
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import serve
-from modelwright.gateway.traffic.releases import DesiredRelease
+from modelwright.gateway.traffic.desired_release import DesiredRelease
 
 class One:
     def desired_release(self): return DesiredRelease(1, 1, Path(sys.argv[1]), of_folder(Path(sys.argv[1])))

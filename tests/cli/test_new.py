@@ -8,12 +8,12 @@ import pytest
 
 from modelwright.cli.new import examples, make
 from modelwright.core.messages import ProjectError
-from modelwright.project.declaration import file
+from modelwright.project.declaration import project_file
 
 
 def test_the_template_is_a_valid_project(tmp_path):
     made = make(tmp_path / "p")
-    opened = file.read(tmp_path / "p" / "modelwright.yaml")
+    opened = project_file.read(tmp_path / "p" / "modelwright.yaml")
     assert opened.signature.name == "label"
     assert set(made.files) == {"modelwright.yaml", "data/README.txt", ".modelwright/modelwright.schema.json"}
     schema = json.loads((tmp_path / "p" / ".modelwright" / "modelwright.schema.json").read_text())
@@ -24,7 +24,7 @@ def test_an_example_is_copied_and_valid(tmp_path):
     assert "insurance-routing" in examples()
     made = make(tmp_path / "p", "insurance-routing")
     assert made.files == ("modelwright.yaml",)
-    assert file.read(tmp_path / "p").signature.name == "route"
+    assert project_file.read(tmp_path / "p").signature.name == "route"
 
 
 def test_the_wheel_carries_the_examples():

@@ -11,7 +11,7 @@ from modelwright.cli import nothing_to_do
 from modelwright.cli.main import answer
 from modelwright.core.messages import Phrase
 from modelwright.engine import stamp
-from modelwright.project.loop import stamped
+from modelwright.project.loop import last_run
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.table_rows import CACHED, RequirementRow, StageRow
 
@@ -31,10 +31,10 @@ def project(tmp_path, monkeypatch):
     file = tmp_path / "modelwright.yaml"
     file.write_text("function: f\n")
     before = stamp.take(stamp.Watch(contents=(file,)))
-    place = stamped.place(file)
+    place = last_run.place(file)
     place.parent.mkdir()
-    kept = stamped.stamped_result(RESULT)
-    assert stamp.write(place, stamped.arguments(file, "release", ["a=1"]), before, stamp.Watch(), kept)
+    kept = last_run.stamped_result(RESULT)
+    assert stamp.write(place, last_run.arguments(file, "release", ["a=1"]), before, stamp.Watch(), kept)
     monkeypatch.chdir(tmp_path)
     return file
 
@@ -43,12 +43,12 @@ def test_a_copied_project_does_not_answer_with_the_originals_results(project, tm
     copied = tmp_path / "copy"
     shutil.copytree(tmp_path, copied, ignore=lambda *_: ["copy"])
     (copied / "modelwright.yaml").write_text("function: another\n")
-    assert stamped.read(project, "release", ["a=1"]) is not None
-    assert stamped.read(copied / "modelwright.yaml", "release", ["a=1"]) is None
+    assert last_run.read(project, "release", ["a=1"]) is not None
+    assert last_run.read(copied / "modelwright.yaml", "release", ["a=1"]) is None
 
 
 def test_the_result_is_the_same_with_every_stage_cached(project):
-    found = stamped.read(project, "release", ["a=1"])
+    found = last_run.read(project, "release", ["a=1"])
     assert found.stages == (
         StageRow("learn", CACHED, 0.0, str(Phrase("run.unchanged"))),
         StageRow("release", "failed", 0.0, "held back"),
@@ -59,12 +59,12 @@ def test_the_result_is_the_same_with_every_stage_cached(project):
 
 @pytest.mark.parametrize(("to", "settings"), [("learn", ["a=1"]), ("release", []), ("release", ["a=2"])])
 def test_other_arguments_are_another_run(project, to, settings):
-    assert stamped.read(project, to, settings) is None
+    assert last_run.read(project, to, settings) is None
 
 
 def test_a_changed_file_is_another_run(project):
     project.write_text("function: g\n")
-    assert stamped.read(project, "release", ["a=1"]) is None
+    assert last_run.read(project, "release", ["a=1"]) is None
 
 
 def test_the_command_line_prints_it_and_loads_nothing_heavy(project, capsys):

@@ -7,7 +7,7 @@ import pytest
 from modelwright import outcomes
 from modelwright.cli.reference import SCREENS, _commands, _messages, _metrics, _project_file
 from modelwright.core.messages import catalog
-from modelwright.project.declaration.file import ProjectFile
+from modelwright.project.declaration.project_file import ProjectFile
 
 
 def test_the_pages_do_not_depend_on_the_terminal(monkeypatch):

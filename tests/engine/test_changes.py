@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.engine.changes import config_changes
 
 SAME_START = "a purpose that is long enough to be cut, which says "
@@ -72,7 +72,7 @@ VALUES = st.integers() | st.none() | st.text(PLAIN) | st.text("ab", min_size=30,
 @given(VALUES, VALUES, st.text("ab", max_size=60))
 def test_two_sides_never_read_alike_and_are_short(old: object, new: object, start: str) -> None:
     before, after = [start + one if isinstance(one, str) else one for one in (old, new)]
-    assume(digest.canonical_json(before) != digest.canonical_json(after))
+    assume(digests.canonical_json(before) != digests.canonical_json(after))
     (words,) = config_changes({"k": before}, {"k": after})
     sides = words.removeprefix("config `k` ").split(" → ")
     assert len(set(sides)) == 2

@@ -14,10 +14,10 @@ from toy_stages import LOG, learn_step, run_loop, runner_of
 
 from modelwright.core.messages import Problem, StateError
 from modelwright.core.progress import Silent
+from modelwright.engine.artifact_manifest import Artifact
 from modelwright.engine.fingerprint import Fingerprint
-from modelwright.engine.manifest import Artifact
 from modelwright.engine.runner import Outdated, Runner, Step, StepResult
-from modelwright.engine.sources import Sources
+from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
 
 

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import MachineError, StateError
-from modelwright.engine import gc, manifest
+from modelwright.engine import artifact_manifest, gc
 from modelwright.engine.lineage import MadeFrom, differences
 from modelwright.engine.store import Artifact, Store
 from modelwright.storage import disk, locks
@@ -51,7 +51,7 @@ def test_what_is_sealed_is_found_with_its_parts(store: Store) -> None:
     assert found == made
     assert found.summary == {"loss": 0.5}
     assert found.made_from == MADE
-    assert found.part("train").digest == digest.of_folder(found.path / "train")
+    assert found.part("train").digest == digests.of_folder(found.path / "train")
     assert found.part("test").path.joinpath("x.txt").read_text() == "3"
     assert sorted(found.parts) == ["test", "train"]
     assert store.verify(found) == ()
@@ -62,8 +62,8 @@ def test_what_is_sealed_is_found_with_its_parts(store: Store) -> None:
 def test_the_digest_is_that_of_the_folder_without_its_seal(store: Store, tmp_path: Path) -> None:
     made = make(store, {"train/x.txt": "1", "root.txt": "2"})
     shutil.copytree(made.path, tmp_path / "copy")
-    (tmp_path / "copy" / manifest.NAME).unlink()
-    assert made.digest == digest.of_folder(tmp_path / "copy")
+    (tmp_path / "copy" / artifact_manifest.NAME).unlink()
+    assert made.digest == digests.of_folder(tmp_path / "copy")
 
 
 @settings(max_examples=25)
@@ -76,28 +76,28 @@ def test_the_digest_says_what_names_and_contents_say(
     store = Store(tmp_path_factory.mktemp("store"))
     made = make(store, files)
     entries = {
-        name: manifest.FileEntry(digest.of_bytes(text.encode()), len(text.encode()))
+        name: artifact_manifest.FileEntry(digests.of_bytes(text.encode()), len(text.encode()))
         for name, text in files.items()
     }
-    assert made.digest == manifest.contents_digest(entries)
+    assert made.digest == artifact_manifest.contents_digest(entries)
     assert made.parts == {
-        n: digest.of_folder(made.path / n) for n in {f.split("/")[0] for f in files if "/" in f}
+        n: digests.of_folder(made.path / n) for n in {f.split("/")[0] for f in files if "/" in f}
     }
     name = sorted(files)[0]
-    changed = entries | {name: manifest.FileEntry(digest.of_bytes(b"other"), 5)}
-    assert manifest.contents_digest(changed) != made.digest
+    changed = entries | {name: artifact_manifest.FileEntry(digests.of_bytes(b"other"), 5)}
+    assert artifact_manifest.contents_digest(changed) != made.digest
 
 
 def test_sealed_files_cannot_be_written(store: Store) -> None:
     made = make(store, {"a/x.txt": "1"})
-    for path in (made.path / "a" / "x.txt", made.path / manifest.NAME):
+    for path in (made.path / "a" / "x.txt", made.path / artifact_manifest.NAME):
         assert stat.S_IMODE(path.stat().st_mode) == 0o444
 
 
 @pytest.mark.parametrize("harm", ["missing", "shorter", "no manifest", "no json", "lied", "other"])
 def test_damage_is_found_and_never_used(store: Store, harm: str) -> None:
     made = make(store, {"a/x.txt": "1234"})
-    file, seal = made.path / "a" / "x.txt", made.path / manifest.NAME
+    file, seal = made.path / "a" / "x.txt", made.path / artifact_manifest.NAME
     seal.chmod(0o644)
     match harm:
         case "missing":
@@ -129,9 +129,9 @@ def test_changed_bytes_of_the_same_size_are_found_by_verify(store: Store) -> Non
 
 def test_a_newer_format_is_an_error_that_says_so(store: Store) -> None:
     made = make(store, {"x.txt": "1"})
-    seal = made.path / manifest.NAME
+    seal = made.path / artifact_manifest.NAME
     seal.chmod(0o644)
-    seal.write_text(json.dumps(json.loads(seal.read_text()) | {"format": manifest.FORMAT + 1}))
+    seal.write_text(json.dumps(json.loads(seal.read_text()) | {"format": artifact_manifest.FORMAT + 1}))
     with pytest.raises(StateError) as caught:
         store.find("learn", made.key)
     assert caught.value.problems[0].id == "store.newer-format"
@@ -173,10 +173,10 @@ def test_everything_is_on_the_disk_before_it_is_published(
     made = make(store, {"a/x.txt": "1", "y.txt": "2"})
     published = events.index("publish")
     before, after = events[:published], events[published + 1 :]
-    assert {"sync x.txt", "sync y.txt", "sync a", f"sync {manifest.NAME}"} <= set(before)
+    assert {"sync x.txt", "sync y.txt", "sync a", f"sync {artifact_manifest.NAME}"} <= set(before)
     assert before.index("sync x.txt") < before.index("sync a") < len(before) - 1
     assert before[-1].startswith("sync learn."), "the folder's own names come last"
-    assert before.index(f"sync {manifest.NAME}") < len(before) - 1
+    assert before.index(f"sync {artifact_manifest.NAME}") < len(before) - 1
     assert f"sync {made.path.parent.name}" in after, "and so does the name that publishes it"
 
 
@@ -501,7 +501,7 @@ CONFIGS = st.dictionaries(st.text(max_size=2), JSONS, max_size=3)
 @given(CONFIGS, CONFIGS)
 def test_keys_are_equal_exactly_when_nothing_differs(a: dict[str, object], b: dict[str, object]) -> None:
     old, new = MadeFrom(config=a), MadeFrom(config=json.loads(json.dumps(b)))
-    same = digest.canonical_json(a) == digest.canonical_json(b)
+    same = digests.canonical_json(a) == digests.canonical_json(b)
     assert (old.key("learn") == new.key("learn")) is same
     if same:
         assert differences(old, new) == []

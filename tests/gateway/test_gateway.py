@@ -21,7 +21,7 @@ import tiny_serving
 from requirement_texts import parse
 from tiny_serving import Releases, linear_body, running, sealed
 
-from modelwright.core.digest import of_folder
+from modelwright.core.digests import of_folder
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway

@@ -15,7 +15,7 @@ import pytest
 from sklearn import datasets
 
 from modelwright.core.signature import Field, Signature
-from modelwright.storage.formats.rows import Examples
+from modelwright.storage.formats.examples import Examples
 
 MIRROR = Path(os.environ.get("MODELWRIGHT_MIRROR", Path(__file__).parents[3] / "shared" / "data"))
 

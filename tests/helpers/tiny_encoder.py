@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelwright.core.signature import Field, Signature
+from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
-from modelwright.storage.formats.rows import Examples
 from modelwright.testing.learners import tiny_encoder as tiny
 
 WORDS = [

@@ -14,17 +14,17 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from modelwright.core.digest import of_folder
+from modelwright.core.digests import of_folder
 from modelwright.core.messages import Problem
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import Server
-from modelwright.gateway.traffic.releases import DesiredRelease
+from modelwright.gateway.traffic.desired_release import DesiredRelease
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.number.arrays import NumberState
 from modelwright.kinds.text.arrays import TextState
 from modelwright.package.body import Body
-from modelwright.package.folder import write
+from modelwright.package.packages import write
 from modelwright.storage.state.database import State
 
 SIZES = CategoryState(("small", "medium", "large"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner, Step, StepResult
-from modelwright.engine.store import Artifact, Part, Store
+from modelwright.engine.store import Artifact, ArtifactPart, Store
 
 LOG = "started.log"  # beside the store: one line for every stage function that begins
 
@@ -33,7 +33,7 @@ def toy_data(out: Path, rows: int, log: Path | None = None) -> Mapping[str, Any]
     return {"rows": rows}
 
 
-def toy_plan(train: Part, out: Path, log: Path | None = None) -> Mapping[str, Any]:
+def toy_plan(train: ArtifactPart, out: Path, log: Path | None = None) -> Mapping[str, Any]:
     note(log, "plan")
     steps = len(json.loads((train.path / "rows.json").read_text())) // 2
     (out / "plan.json").write_text(json.dumps({"steps": steps}))
@@ -41,7 +41,7 @@ def toy_plan(train: Part, out: Path, log: Path | None = None) -> Mapping[str, An
 
 
 def toy_learn(
-    plan: Artifact, train: Part, out: Path, scratch: Path, epochs: int, log: Path | None = None
+    plan: Artifact, train: ArtifactPart, out: Path, scratch: Path, epochs: int, log: Path | None = None
 ) -> Mapping[str, Any]:
     """Add up the rows step by step, keeping the sum in the scratch folder; resumes to the same bits."""
     note(log, "learn")
@@ -76,7 +76,7 @@ def run_loop(
     return [data, plan, learn]
 
 
-def learn_step(plan: Artifact, train: Part, epochs: int, log: Path | None = None) -> Step:
+def learn_step(plan: Artifact, train: ArtifactPart, epochs: int, log: Path | None = None) -> Step:
     return Step(
         "learn",
         toy_learn,

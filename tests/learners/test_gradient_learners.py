@@ -16,16 +16,16 @@ import pytest
 import tiny_encoder
 
 from modelwright import learners
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import DataError, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.weights import resolve
-from modelwright.package.folder import Package
+from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
-from modelwright.storage.formats.rows import Examples
+from modelwright.storage.formats.examples import Examples
 
 NAMES = ("probe", "finetune")
 
@@ -181,7 +181,7 @@ def test_killed_at_random_it_ends_with_the_same_bytes(name: str, folder: Path, t
             killed += 1
     assert begin(tmp_path / "broken").wait() == 0
     assert killed >= 1
-    assert digest.of_folder(tmp_path / "broken" / "out") == digest.of_folder(tmp_path / "whole" / "out")
+    assert digests.of_folder(tmp_path / "broken" / "out") == digests.of_folder(tmp_path / "whole" / "out")
 
 
 @pytest.mark.parametrize("name", NAMES)

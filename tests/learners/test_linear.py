@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks.heads import Head, Task, task
 from modelwright.learners.training import linear_fit
-from modelwright.learners.training.linear_fit import Scale, Split
+from modelwright.learners.training.linear_fit import Scale, StandardRows
 
 CLASSES = task(Form.CODE, {"logits": ArraySpec("float32", ("batch", 3))})
 NUMBER = task(Form.SCALAR, {"value": ArraySpec("float32", ("batch",))})
@@ -28,7 +28,7 @@ def _data(rows: int, seed: int, noise: float = 1.0) -> tuple[torch.Tensor, dict[
 
 def test_classes_reach_the_optimum_that_scikit_learn_finds() -> None:
     features, truths = _data(300, 0)
-    weight, bias = linear_fit.fit(CLASSES, Split(features, truths), 10.0, None, 200, 0.0)
+    weight, bias = linear_fit.fit(CLASSES, StandardRows(features, truths), 10.0, None, 200, 0.0)
     known = LogisticRegression(C=1 / 10.0, max_iter=2000, tol=1e-8).fit(
         features.numpy(), truths["index"].numpy()
     )
@@ -40,7 +40,7 @@ def test_numbers_reach_the_optimum_of_ridge_regression() -> None:
     features, _ = _data(200, 1)
     truth = features @ torch.arange(6, dtype=torch.float32) + 0.5
     truth[::10] = torch.nan
-    weight, bias = linear_fit.fit(NUMBER, Split(features, {"value": truth}), 4.0, None, 200, 0.0)
+    weight, bias = linear_fit.fit(NUMBER, StandardRows(features, {"value": truth}), 4.0, None, 200, 0.0)
     known = ~torch.isnan(truth)
     ridge = Ridge(alpha=2.0).fit(features[known].numpy(), truth[known].numpy())
     np.testing.assert_allclose(weight[0].numpy(), ridge.coef_, atol=2e-3)
@@ -51,7 +51,7 @@ def test_a_set_is_fitted_as_if_each_member_were_alone() -> None:
     features, truths = _data(200, 4)
     members = torch.nn.functional.one_hot(truths["index"], 3).float()
     members[::9, 1] = torch.nan
-    weight, bias = linear_fit.fit(MEMBERS, Split(features, {"members": members}), 10.0, None, 300, 0.0)
+    weight, bias = linear_fit.fit(MEMBERS, StandardRows(features, {"members": members}), 10.0, None, 300, 0.0)
     for one in (0, 2):  # L2 counts in all rows, and every row of these two is known
         known = LogisticRegression(C=1 / 10.0, max_iter=2000, tol=1e-8)
         known.fit(features.numpy(), members[:, one].numpy())
@@ -91,7 +91,7 @@ def test_same_bits_again_and_after_a_kill(tmp_path: Path) -> None:
 
 def test_without_any_truth_the_head_says_nothing(tmp_path: Path) -> None:
     features = torch.randn(5, 6)
-    nothing = Split(features, {"index": torch.full((5,), -1)})
+    nothing = StandardRows(features, {"index": torch.full((5,), -1)})
     best, _ = linear_fit.fit_best(
         CLASSES, nothing, nothing, iterations=5, strengths=(1.0,), smoothing=0.0, scratch=tmp_path
     )
@@ -103,8 +103,8 @@ def _fit(
 ) -> tuple[linear_fit.LinearFit, list[linear_fit.LinearFit]]:
     return linear_fit.fit_best(
         of,
-        Split(*_data(120, 2, noise)),
-        Split(*_data(400, 3, noise)),
+        StandardRows(*_data(120, 2, noise)),
+        StandardRows(*_data(400, 3, noise)),
         iterations=60,
         strengths=linear_fit.STRENGTHS,
         smoothing=0.0,

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.learners.training import checkpoint, optimiser, trainer
@@ -87,7 +87,7 @@ def test_cut_off_anywhere_it_ends_with_the_same_bits(folder: Path, tmp_path: Pat
     resumed, again = _train(folder, cut, _recipe())
     assert history == again
     assert all(torch.equal(resumed[name], values) for name, values in whole.items())
-    assert digest.of_folder(cut) == digest.of_folder(tmp_path / "whole")
+    assert digests.of_folder(cut) == digests.of_folder(tmp_path / "whole")
 
 
 def test_a_finished_run_is_not_run_again(folder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright import learners
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
@@ -25,11 +25,11 @@ from modelwright.learners.contract.source import Rows
 from modelwright.learners.trees import columns
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, graph
 from modelwright.learners.trees.spec import TreesOptions, TreesTraining
-from modelwright.package.folder import Package
 from modelwright.package.ort import onnxruntime
+from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
+from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
-from modelwright.storage.formats.rows import Examples
 
 TREES = learners.learn("trees")
 
@@ -239,7 +239,7 @@ def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path) -> 
         broken / "scratch",
         Silent(),
     )
-    assert digest.of_folder(broken / "out") == digest.of_folder(whole)
+    assert digests.of_folder(broken / "out") == digests.of_folder(whole)
     assert again == summary
 
 
@@ -263,7 +263,7 @@ def test_learning_stops_when_no_split_is_left(tmp_path: Path) -> None:
 def test_options_reach_the_trees(tmp_path: Path) -> None:
     signature, data = real_tables.iris()
     made = {
-        name: digest.of_folder(learn(tmp_path, signature, data, how, name)[0])
+        name: digests.of_folder(learn(tmp_path, signature, data, how, name)[0])
         for name, how in {
             "plain": setup(5),
             "rate": setup(5, learning_rate=0.2),

@@ -14,9 +14,9 @@ import pytest
 from onnx import TensorProto, helper
 from tiny_serving import linear_body, sealed, text_body
 
-from modelwright.core import digest as digests
+from modelwright.core import digests
 from modelwright.core.messages import PackageError
-from modelwright.package import folder as package
+from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.package.checksums import SUMS
 from modelwright.package.graphs import ExternalTensor, external_tensors
@@ -38,9 +38,9 @@ def reseal(folder: Path) -> None:
 
 def change_manifest(folder: Path, change: Callable[[dict], object]) -> None:
     """Change the manifest and seal the package again."""
-    manifest = json.loads((folder / package.MANIFEST).read_text("utf-8"))
+    manifest = json.loads((folder / packages.MANIFEST).read_text("utf-8"))
     change(manifest)
-    (folder / package.MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    (folder / packages.MANIFEST).write_text(json.dumps(manifest), "utf-8")
     reseal(folder)
 
 
@@ -61,16 +61,18 @@ def test_same_inputs_give_the_same_bytes_in_any_folder(tmp_path: Path) -> None:
 
 def test_read_returns_what_was_written(tmp_path: Path) -> None:
     body = text_body()
-    digest = package.write(body, tmp_path / "p", lineage={"learned": "ab"}, versions={"onnx": "1"}, threads=2)
-    found = package.read(tmp_path / "p")
+    digest = packages.write(
+        body, tmp_path / "p", lineage={"learned": "ab"}, versions={"onnx": "1"}, threads=2
+    )
+    found = packages.read(tmp_path / "p")
     assert found.body == body
     assert (found.lineage, found.versions, found.threads) == ({"learned": "ab"}, {"onnx": "1"}, 2)
-    assert digest == found.digest == package.digest(tmp_path / "p") == package.verify(tmp_path / "p")
+    assert digest == found.digest == packages.digest(tmp_path / "p") == packages.verify(tmp_path / "p")
 
 
 def test_other_lineage_gives_another_digest(tmp_path: Path) -> None:
-    one = package.write(linear_body(), tmp_path / "a", lineage={"learned": "1"}, versions={}, threads=1)
-    two = package.write(linear_body(), tmp_path / "b", lineage={"learned": "2"}, versions={}, threads=1)
+    one = packages.write(linear_body(), tmp_path / "a", lineage={"learned": "1"}, versions={}, threads=1)
+    two = packages.write(linear_body(), tmp_path / "b", lineage={"learned": "2"}, versions={}, threads=1)
     assert one != two
 
 
@@ -86,7 +88,7 @@ def test_one_altered_byte_is_told(folder: Path, path: str) -> None:
     data[len(data) // 2] ^= 1
     (folder / path).write_bytes(data)
     with pytest.raises(PackageError) as error:
-        package.verify(folder)
+        packages.verify(folder)
     assert ids(error) == {"package.altered-file"}
     assert path in error.value.problems[0].found
 
@@ -98,7 +100,7 @@ def test_missing_unlisted_and_linked_files_are_told_at_once(folder: Path, tmp_pa
     (folder / "link").symlink_to(tmp_path / "outside")
     (folder / "folder-link").symlink_to(tmp_path)
     with pytest.raises(PackageError) as error:
-        package.read(folder)
+        packages.read(folder)
     assert ids(error) == {"package.missing-file", "package.unlisted-file", "package.not-a-file"}
     assert len(error.value.problems) == 4
 
@@ -107,7 +109,7 @@ def test_a_listed_file_that_became_a_link_is_told(folder: Path, tmp_path: Path) 
     shutil.move(folder / "model.onnx", tmp_path / "model.onnx")
     (folder / "model.onnx").symlink_to(tmp_path / "model.onnx")
     with pytest.raises(PackageError) as error:
-        package.read(folder)
+        packages.read(folder)
     assert "package.not-a-file" in ids(error)
 
 
@@ -128,7 +130,7 @@ def test_a_path_that_leaves_the_folder_is_told(folder: Path, path: str) -> None:
     with (folder / SUMS).open("a", encoding="utf-8") as file:
         file.write(f"{'0' * 64}  {path}\n")
     with pytest.raises(PackageError) as error:
-        package.verify(folder)
+        packages.verify(folder)
     assert "package.bad-sums" in ids(error)
 
 
@@ -137,13 +139,13 @@ def test_a_line_listed_twice_or_cut_is_told(folder: Path) -> None:
     for changed in (text + text.splitlines()[0] + "\n", text[:-20], text.replace("  ", " ")):
         (folder / SUMS).write_text(changed, "utf-8")
         with pytest.raises(PackageError):
-            package.verify(folder)
+            packages.verify(folder)
 
 
 def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
     change_manifest(folder, lambda manifest: manifest.update(format=3, something="new"))
     with pytest.raises(PackageError, match="up to 2") as error:
-        package.verify(folder)
+        packages.verify(folder)
     assert ids(error) == {"package.newer-format"}
 
 
@@ -167,22 +169,22 @@ CHANGES: dict[str, Callable[[dict], object]] = {
 def test_a_manifest_that_does_not_fit_is_told(folder: Path, change: Callable[[dict], object]) -> None:
     change_manifest(folder, change)
     with pytest.raises(PackageError) as error:
-        package.read(folder)
+        packages.read(folder)
     assert ids(error) == {"package.bad-manifest"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 20_000, '{"format": 1}', "\xff"])
 def test_a_manifest_that_is_none_is_told(folder: Path, text: str) -> None:
-    (folder / package.MANIFEST).write_bytes(text.encode("latin-1"))
+    (folder / packages.MANIFEST).write_bytes(text.encode("latin-1"))
     reseal(folder)
     with pytest.raises(PackageError) as error:
-        package.read(folder)
+        packages.read(folder)
     assert ids(error) == {"package.bad-manifest"}
 
 
 def test_a_folder_that_is_no_package_is_told(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
-        for look in (package.read, package.verify, package.digest):
+        for look in (packages.read, packages.verify, packages.digest):
             with pytest.raises(PackageError) as error:
                 look(folder)
             assert ids(error) == {"package.not-found"}
@@ -225,7 +227,7 @@ def test_weights_in_another_file_are_refused(
     (folder / "model.onnx").write_bytes(graph)
     reseal(folder)
     with pytest.raises(PackageError) as error:
-        package.verify(folder)
+        packages.verify(folder)
     assert ids(error) == {"package.external-data"}
 
 
@@ -251,19 +253,19 @@ def test_our_reading_of_onnx_agrees_with_the_library(packages: dict[str, Path]) 
 
 def test_a_package_of_format_1_is_read_and_answers() -> None:
     folder = Path(__file__).parent / "format1"
-    found = package.read(folder)
+    found = packages.read(folder)
     assert (found.body.driver, dict(found.body.files), dict(found.body.settings)) == ("once", {}, {})
     assert found.body == text_body()
-    assert package.verify(folder) == found.digest
+    assert packages.verify(folder) == found.digest
     question = "does my plan cover dental"
-    new = Function(package.Package(text_body(), "", 1))(question)
+    new = Function(packages.Package(text_body(), "", 1))(question)
     assert load(folder)(question).as_json() == new.as_json()
 
 
 def test_format_1_has_no_files_and_no_settings(folder: Path) -> None:
     change_manifest(folder, lambda manifest: manifest.update(format=1, settings={"beams": 4}))
     with pytest.raises(PackageError) as error:
-        package.read(folder)
+        packages.read(folder)
     assert ids(error) == {"package.bad-manifest"}
 
 
@@ -301,8 +303,8 @@ def outside(tmp_path: Path) -> Path:
 
 
 def test_weights_in_a_file_of_the_package_answer_as_those_inside(outside: Path) -> None:
-    inside = Function(package.Package(linear_body(), "", 1))
-    found = package.read(outside)
+    inside = Function(packages.Package(linear_body(), "", 1))
+    found = packages.read(outside)
     assert found.body == outside_body()
     assert isinstance(found.body.files["weights/big.bin"], memoryview)  # mapped
     function = Function(found)
@@ -317,13 +319,13 @@ def test_files_and_settings_are_kept_and_change_the_digest(tmp_path: Path) -> No
         linear_body(), files=files, settings={"beams": 4, "words": ["a", "b"], "deep": {"x": None}}
     )
     digest = sealed(body, tmp_path / "p")
-    found = package.read(digest)
+    found = packages.read(digest)
     assert bytes(found.body.files["index/ids.bin"]) == (tmp_path / "large").read_bytes()
     assert bytes(found.body.files["empty"]) == b""
     assert found.body.settings == body.settings
-    assert found.digest != package.verify(sealed(linear_body(), tmp_path / "plain"))
+    assert found.digest != packages.verify(sealed(linear_body(), tmp_path / "plain"))
     again = replace(body, files={**files, "index/ids.bin": (tmp_path / "large").read_bytes()})
-    assert package.verify(sealed(again, tmp_path / "again")) == found.digest
+    assert packages.verify(sealed(again, tmp_path / "again")) == found.digest
 
 
 def test_damaged_weights_are_refused(outside: Path) -> None:
@@ -355,14 +357,14 @@ def test_weights_in_a_file_that_is_not_of_the_package_are_refused(outside: Path,
     (outside / "model.onnx").write_bytes(model.SerializeToString())
     reseal(outside)
     with pytest.raises(PackageError) as error:
-        package.verify(outside)
+        packages.verify(outside)
     assert ids(error) == {"package.external-data"}
 
 
 def test_weights_in_a_file_that_the_manifest_does_not_list_are_refused(outside: Path) -> None:
     change_manifest(outside, lambda manifest: manifest.update(files=[]))
     with pytest.raises(PackageError) as error:
-        package.verify(outside)
+        packages.verify(outside)
     assert ids(error) == {"package.bad-manifest"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from modelwright.cli.problem_texts import worded
 from modelwright.core.messages import ProjectError
 from modelwright.gateway.config import ServeConfig
-from modelwright.project.declaration import file
+from modelwright.project.declaration import project_file
 
 GOLD = Path(__file__).parents[1] / "gold" / "project"
 GOOD = 'function: "route(question: text) -> domain: category"\ndata: {source: x.csv}\n'
@@ -19,7 +19,7 @@ def test_a_wrong_file_is_explained_in_plain_words(case, gold, tmp_path):
     path = tmp_path / "modelwright.yaml"
     path.write_bytes((GOLD / f"{case}.yaml").read_bytes())
     with pytest.raises(ProjectError) as caught:
-        file.read(path)
+        project_file.read(path)
     problems = caught.value.problems
     gold(f"project/{case}.txt", "".join(f"{worded(problem)}\n\n" for problem in problems))
     for problem in problems:
@@ -41,7 +41,7 @@ def test_what_is_no_text_is_named(tmp_path, content, found):
     path = tmp_path / "modelwright.yaml"
     path.write_bytes(content)
     with pytest.raises(ProjectError) as caught:
-        file.read(path)
+        project_file.read(path)
     (problem,) = caught.value.problems
     assert problem.id == "project.unreadable"
     assert problem.found == found
@@ -54,13 +54,13 @@ def test_a_folder_and_a_missing_file_are_named(tmp_path):
         (tmp_path / "no.yaml", "there is no such file"),
     ):
         with pytest.raises(ProjectError) as caught:
-            file.read(path)
+            project_file.read(path)
         assert caught.value.problems[0].found == found
 
 
 def test_a_mapping_gives_the_same_problems_with_keys_as_places():
     with pytest.raises(ProjectError) as caught:
-        file.from_mapping(
+        project_file.from_mapping(
             {
                 "function": "route(question: text) -> domain: category",
                 "data": {"sorce": "x.csv"},
@@ -77,7 +77,7 @@ def test_a_mapping_gives_the_same_problems_with_keys_as_places():
 def test_every_old_key_of_serve_names_one_that_exists(old):
     content = {"function": "f(x: text) -> y: category", "data": {"source": "x.csv"}, "serve": {old: False}}
     with pytest.raises(ProjectError) as caught:
-        file.from_mapping(content)
+        project_file.from_mapping(content)
     (problem,) = caught.value.problems
     assert problem.id == "project.renamed-key"
     section, _, key = ServeConfig.renamed[old].partition(".")
@@ -92,7 +92,7 @@ def test_the_old_spelling_of_a_key_is_refused_with_the_new_one():
         "serve": {"max_body": "2 MiB"},
     }
     with pytest.raises(ProjectError) as caught:
-        file.from_mapping(content)
+        project_file.from_mapping(content)
     (problem,) = caught.value.problems
     assert (problem.id, problem.where) == ("project.renamed-key", "serve.max_body")
     assert problem.found == "`serve.max_body` is now `serve.limits.body`"
@@ -103,7 +103,7 @@ def test_the_old_spelling_of_a_key_is_refused_with_the_new_one():
 )
 def test_a_kind_is_known_by_other_words_too(word, kind):
     with pytest.raises(ProjectError) as caught:
-        file.from_mapping({"function": f"f(x: {word}) -> y: category", "data": {"source": "x.csv"}})
+        project_file.from_mapping({"function": f"f(x: {word}) -> y: category", "data": {"source": "x.csv"}})
     (problem,) = caught.value.problems
     assert problem.values["near"] == kind
 
@@ -112,7 +112,7 @@ def test_a_problem_of_an_override_names_the_override(tmp_path):
     path = tmp_path / "modelwright.yaml"
     path.write_text(GOOD)
     with pytest.raises(ProjectError) as caught:
-        file.read(path, ["learn.sede=1", "learn.epochs=0", "requirements.accuracy=> 2"])
+        project_file.read(path, ["learn.sede=1", "learn.epochs=0", "requirements.accuracy=> 2"])
     assert {(p.id, p.where) for p in caught.value.problems} == {
         ("project.unknown-key", "--set learn.sede"),
         ("project.bad-value", "--set learn.epochs"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.core.messages import ProjectError
-from modelwright.project.declaration import file
+from modelwright.project.declaration import project_file
 from modelwright.project.declaration.find import FILE_NAME, find, nearest
 from modelwright.project.declaration.json_schema import schema
 
@@ -28,7 +28,7 @@ def project(tmp_path):
 
 def test_a_file_is_read_with_its_places(project):
     path = project(GOOD + 'requirements:\n  accuracy: ">= 0.9"\n  size: "<= 60 MB"\nlearn: {seed: 4}\n')
-    opened = file.read(path)
+    opened = project_file.read(path)
     assert str(opened.signature) == "route(question: text) -> domain: category"
     assert [str(one) for one in opened.requirements] == ["accuracy >= 0.9", "size <= 60 MB"]
     assert opened.file.learn.seed == 4
@@ -40,27 +40,30 @@ def test_a_file_is_read_with_its_places(project):
 
 
 def test_a_folder_stands_for_its_file(project):
-    assert file.read(project(GOOD).parent).path.name == FILE_NAME
+    assert project_file.read(project(GOOD).parent).path.name == FILE_NAME
 
 
 def test_the_same_content_as_a_dict_says_the_same(project):
     mapping = {"function": "route(question: text) -> domain: category", "data": {"source": "x.csv"}}
-    assert file.from_mapping(mapping).file == file.read(project(GOOD)).file
+    assert project_file.from_mapping(mapping).file == project_file.read(project(GOOD)).file
 
 
 def test_text_stays_as_written_where_text_is_wanted(project):
     columns = "{source: x.csv, columns: {question: 1.10, domain: true}, untested: [no, 07]}"
-    data = file.read(project(GOOD.replace("{source: x.csv}", columns))).file.data
+    data = project_file.read(project(GOOD.replace("{source: x.csv}", columns))).file.data
     assert data.columns == {"question": "1.10", "domain": "true"}
     assert data.untested == ("no", "07")
 
 
 def test_no_is_false_where_a_truth_value_is_wanted(project):
-    assert file.read(project(GOOD + "serve: {record: {enabled: no}}\n")).file.serve.record.enabled is False
+    assert (
+        project_file.read(project(GOOD + "serve: {record: {enabled: no}}\n")).file.serve.record.enabled
+        is False
+    )
 
 
 def test_a_section_without_keys_means_the_defaults(project):
-    opened = file.read(project(GOOD + "learn:\n  # seed: 1\nrequirements:\n"))
+    opened = project_file.read(project(GOOD + "learn:\n  # seed: 1\nrequirements:\n"))
     assert opened.file.learn.seed == 0
     assert opened.requirements == ()
 
@@ -75,7 +78,7 @@ def test_a_long_signature_is_a_mapping(project):
           outputs: {y: boolean}
         data: {source: x.csv}
     """
-    assert str(file.read(project(text)).signature) == "f(a: number?, b: category) -> y: boolean"
+    assert str(project_file.read(project(text)).signature) == "f(a: number?, b: category) -> y: boolean"
 
 
 def test_inputs_may_be_left_to_the_data(project):
@@ -84,7 +87,7 @@ def test_inputs_may_be_left_to_the_data(project):
         data: {source: x.csv, columns: {anything: column}}
         requirements: {accuracy where age >= 30: ">= 0.9", "recall[true]": ">= 0.5"}
     """
-    opened = file.read(project(text))
+    opened = project_file.read(project(text))
     assert opened.open_inputs
     assert opened.signature.inputs == ()
     assert [str(one.subject) for one in opened.requirements] == [
@@ -94,7 +97,7 @@ def test_inputs_may_be_left_to_the_data(project):
 
 
 def test_an_override_counts_and_names_itself(project):
-    opened = file.read(project(GOOD), ["learn.seed=7", "requirements.recall[x]=>= 0.9"])
+    opened = project_file.read(project(GOOD), ["learn.seed=7", "requirements.recall[x]=>= 0.9"])
     assert opened.file.learn.seed == 7
     assert [str(one) for one in opened.requirements] == ["recall[x] >= 0.9"]
     assert opened.where(("learn", "seed")) == "--set learn.seed"
@@ -104,7 +107,7 @@ def test_an_override_counts_and_names_itself(project):
 def test_a_byte_order_mark_and_windows_lines_are_taken(tmp_path):
     path = tmp_path / FILE_NAME
     path.write_bytes(codecs.BOM_UTF8 + GOOD.replace("\n", "\r\n").encode())
-    assert file.read(path).signature.name == "route"
+    assert project_file.read(path).signature.name == "route"
 
 
 def test_the_file_is_found_upwards(project, tmp_path):
@@ -145,14 +148,14 @@ _yaml_values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=4,
 )
-_keys = st.sampled_from([*file.ProjectFile.model_fields, "nonsense"])
+_keys = st.sampled_from([*project_file.ProjectFile.model_fields, "nonsense"])
 
 
 @settings(deadline=None, max_examples=150)
 @given(st.dictionaries(_keys, _yaml_values, max_size=4))
 def test_any_mapping_is_a_project_or_a_project_error(mapping):
     try:
-        opened = file.from_mapping(mapping)
+        opened = project_file.from_mapping(mapping)
     except ProjectError as error:
         assert all(problem.next_step and problem.found for problem in error.problems)  # noqa: PT017
     else:
@@ -162,5 +165,5 @@ def test_any_mapping_is_a_project_or_a_project_error(mapping):
 @pytest.mark.parametrize("load", ["0 /s", "-5 /s", "fast", "5 ms"])
 def test_a_load_is_a_rate_above_nothing(load):
     with pytest.raises(ProjectError) as caught:
-        file.from_mapping({"function": "f(a: number) -> b: category", "scenario": {"load": load}})
+        project_file.from_mapping({"function": "f(a: number) -> b: category", "scenario": {"load": load}})
     assert caught.value.problems[0].where == "scenario.load"

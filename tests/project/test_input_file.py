@@ -7,7 +7,7 @@ import pytest
 
 from modelwright.core.messages import DataError
 from modelwright.core.signature import Signature
-from modelwright.project.declaration import file as project_file
+from modelwright.project.declaration import project_file
 from modelwright.project.input_file import input_columns, input_rows, read
 from modelwright.stages.data.config import DataConfig
 from modelwright.tables.plain import PlainTable

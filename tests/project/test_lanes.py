@@ -9,7 +9,7 @@ from modelwright import Project
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.store import Store
-from modelwright.project.declaration import file as project_file
+from modelwright.project.declaration import project_file
 from modelwright.project.loop.lanes import Lane, run_lanes
 from modelwright.storage.state.database import State
 

@@ -275,7 +275,9 @@ def test_a_moved_bar_plans_nothing_again(folder, first):
     for bar in ("<= 1 B", "<= 2 B"):
         result = Project(declared(requirements={"size": bar}), folder=folder).run(to="plan")
         assert statuses(result)["plan"] == "cached"
-        assert any("the forecast is up to" in note for note in result.notes), "the forecast is held against it"
+        assert any("the forecast is up to" in note for note in result.notes), (
+            "the forecast is held against it"
+        )
 
 
 def test_another_choice_of_inputs_is_another_evaluation_of_the_same_rows(tmp_path):

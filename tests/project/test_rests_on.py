@@ -14,7 +14,7 @@ import modelwright
 from modelwright import Project
 from modelwright.core.messages import catalog
 from modelwright.project.loop import context as loop_context
-from modelwright.project.loop import stamped
+from modelwright.project.loop import last_run
 from modelwright.runtime import machine
 from modelwright.storage.formats.plan import Machine
 from modelwright.storage.state.database import State
@@ -54,7 +54,7 @@ def folder(made, tmp_path):
 
 
 def is_stamped(folder):
-    return stamped.read(folder / "modelwright.yaml", "release", ()) is not None
+    return last_run.read(folder / "modelwright.yaml", "release", ()) is not None
 
 
 def test_a_new_file_that_matches_is_read(folder):
@@ -96,8 +96,8 @@ def test_code_that_changed_is_seen(folder, tmp_path, monkeypatch):
     place = f"import sys; sys.path.insert(0, {str(copy.parent)!r}); from modelwright import Project; "
     run = f"{place} Project({str(folder)!r}).run()"
     read = (
-        f"{place} from pathlib import Path; from modelwright.project.loop import stamped; "
-        f"print(stamped.read(Path({str(folder / 'modelwright.yaml')!r}), 'release', ()) is not None)"
+        f"{place} from pathlib import Path; from modelwright.project.loop import last_run; "
+        f"print(last_run.read(Path({str(folder / 'modelwright.yaml')!r}), 'release', ()) is not None)"
     )
 
     def output(program):
@@ -131,9 +131,9 @@ def test_a_rollback_is_seen_by_the_next_run(folder):
     other = Project(folder / "modelwright.yaml", ["learn.seed=9"]).run()
     assert other.version == 2
     Project(folder / "modelwright.yaml", ["learn.seed=9"]).run()
-    assert stamped.read(folder / "modelwright.yaml", "release", ["learn.seed=9"]) is not None
+    assert last_run.read(folder / "modelwright.yaml", "release", ["learn.seed=9"]) is not None
     project(folder).rollback()
-    assert stamped.read(folder / "modelwright.yaml", "release", ["learn.seed=9"]) is None
+    assert last_run.read(folder / "modelwright.yaml", "release", ["learn.seed=9"]) is None
     again = Project(folder / "modelwright.yaml", ["learn.seed=9"]).run()
     assert "version 1 is in production" in again.stages[-1].why
 
@@ -144,7 +144,7 @@ def test_a_run_that_rests_on_a_server_leaves_no_stamp(folder, monkeypatch):
     assert project(folder).run().exit_code == 0
     assert not is_stamped(folder)
     project(folder).run(to="package")
-    assert stamped.read(folder / "modelwright.yaml", "package", ()) is not None, (
+    assert last_run.read(folder / "modelwright.yaml", "package", ()) is not None, (
         "no row of the state was read"
     )
 
@@ -244,19 +244,19 @@ def test_an_evaluation_that_was_killed_is_counted_once(folder, monkeypatch):
 
 
 def test_an_evaluation_of_another_package_meanwhile_moves_the_number(folder, monkeypatch):
-    from modelwright.project.loop import table
+    from modelwright.project.loop import stage_table
 
     changed = ["learn.seed=7"]
     built = []
 
     def build(context):
-        step = table._evaluate(context)
+        step = stage_table._evaluate(context)
         if not built:  # another run comes between building this step and running it
             context.state.register_evaluation(context.part("data", "test").digest, "other package")
         built.append(step.arguments["look"] if "look" in step.arguments else step.arguments["evaluation"])
         return step
 
-    monkeypatch.setitem(table.TABLE, "evaluate", build)
+    monkeypatch.setitem(stage_table.TABLE, "evaluate", build)
     result = Project(folder / "modelwright.yaml", changed).run(to="evaluate")
     assert statuses(result)["evaluate"] == "done"
     assert built == [2, 3]

@@ -10,8 +10,8 @@ import pytest
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import Notice, Phrase, Problem, catalog
-from modelwright.project.loop import stamped
-from modelwright.project.loop.run import Run
+from modelwright.project.loop import last_run
+from modelwright.project.loop.loop import Run
 from modelwright.project.results import doctor, stage_warnings
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.run_notes import run_next_steps
@@ -67,7 +67,7 @@ def test_warnings_are_listed_for_programs():
 
 def test_a_stamped_result_keeps_its_warnings():
     result = RunResult("f", 1, None, (), warnings=(WarningRow("data", "a.b", None, 1, "x", None),))
-    kept = json.loads(stamped.stamped_result(result).text)
+    kept = json.loads(last_run.stamped_result(result).text)
     assert [WarningRow(**row) for row in kept["warnings"]] == list(result.warnings)
     assert set(kept) == {field.name for field in dataclasses.fields(RunResult)}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright.core.units import Unit
-from modelwright.reports import phrases as wording
+from modelwright.reports import wording
 
 
 @pytest.mark.parametrize(

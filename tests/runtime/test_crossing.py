@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from modelwright import kinds
-from modelwright.core.digest import of_bytes
+from modelwright.core.digests import of_bytes
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from modelwright.core.messages import PackageError
-from modelwright.package.folder import size_bytes
+from modelwright.package.packages import size_bytes
 from modelwright.runtime.function import load
 from modelwright.runtime.measuring import Plan, latencies, measure, one_at_a_time
 

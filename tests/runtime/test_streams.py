@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tiny_serving import linear_body
 
-from modelwright.package.folder import Package
+from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.runtime.worker.frames import Unpacker, packed
 from modelwright.runtime.worker.inbox import Inbox

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sklearn import datasets
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
 
@@ -25,17 +25,17 @@ class Sealed:
     signature: Signature
     folder: Path
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> ArtifactPart:
         """Return a first-level folder as a part of an artifact."""
         return part_of(self.folder / name)
 
 
-def part_of(folder: Path) -> Part:
-    return Part(folder.parent.name, "0" * 64, folder.name, digest.of_folder(folder), folder)
+def part_of(folder: Path) -> ArtifactPart:
+    return ArtifactPart(folder.parent.name, "0" * 64, folder.name, digests.of_folder(folder), folder)
 
 
 @pytest.fixture(scope="session")
-def as_part() -> Callable[[Path], Part]:
+def as_part() -> Callable[[Path], ArtifactPart]:
     """Return a function that turns a folder into a part of an artifact."""
     return part_of
 

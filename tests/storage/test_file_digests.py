@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import DataError
 from modelwright.storage import filestat
 from modelwright.storage.file_digests import FileDigests
@@ -23,8 +23,8 @@ def test_digests_are_those_of_core(tmp_path: Path) -> None:
     (tmp_path / "d" / "link").symlink_to(tmp_path / "d" / "e" / "x")
     (tmp_path / "d" / "loop").symlink_to(tmp_path / "d")
     files = FileDigests()
-    assert files.of(tmp_path / "d" / "e" / "x") == digest.of_bytes(b"1")
-    assert files.of(tmp_path / "d") == digest.of_folder(tmp_path / "d")
+    assert files.of(tmp_path / "d" / "e" / "x") == digests.of_bytes(b"1")
+    assert files.of(tmp_path / "d") == digests.of_folder(tmp_path / "d")
 
 
 def test_what_did_not_change_is_not_read_again(tmp_path: Path) -> None:
@@ -34,24 +34,24 @@ def test_what_did_not_change_is_not_read_again(tmp_path: Path) -> None:
     cache.write_text(cache.read_text().replace(first, "0" * 64))
     assert FileDigests(cache, lambda: LATER_NS).of(path) == "0" * 64
     path.write_text("2")
-    assert FileDigests(cache, lambda: LATER_NS).of(path) == digest.of_bytes(b"2")
+    assert FileDigests(cache, lambda: LATER_NS).of(path) == digests.of_bytes(b"2")
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": {"x": [1]}}'])
 def test_a_damaged_cache_is_an_empty_one(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "x").write_text("1")
     (tmp_path / "cache.json").write_text(damaged)
-    assert FileDigests(tmp_path / "cache.json").of(tmp_path / "x") == digest.of_bytes(b"1")
+    assert FileDigests(tmp_path / "cache.json").of(tmp_path / "x") == digests.of_bytes(b"1")
 
 
 def test_a_second_change_within_one_tick_is_seen(tmp_path: Path) -> None:
     path, cache = tmp_path / "x", tmp_path / "files.json"
     path.write_text("1")
     times = path.stat()
-    assert FileDigests(cache).of(path) == digest.of_bytes(b"1")
+    assert FileDigests(cache).of(path) == digests.of_bytes(b"1")
     path.write_text("2")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert FileDigests(cache).of(path) == digest.of_bytes(b"2")
+    assert FileDigests(cache).of(path) == digests.of_bytes(b"2")
     assert not cache.exists()  # what has just changed is not remembered
 
 
@@ -65,7 +65,7 @@ def test_a_time_set_back_is_seen(tmp_path: Path) -> None:
     while filestat.of(path)[2] == times.st_ctime_ns:
         path.write_text("2")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert files.of(path) == digest.of_bytes(b"2")
+    assert files.of(path) == digests.of_bytes(b"2")
 
 
 def test_an_old_file_is_settled_and_a_new_one_is_not(tmp_path: Path) -> None:
@@ -96,4 +96,4 @@ def test_the_cache_never_answers_for_another_state(
             (folder / "d" / name).unlink(missing_ok=True)
         else:
             (folder / "d" / name).write_bytes(content)
-        assert FileDigests(folder / "cache.json").of(folder / "d") == digest.of_folder(folder / "d")
+        assert FileDigests(folder / "cache.json").of(folder / "d") == digests.of_folder(folder / "d")

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.core.messages import StateError
-from modelwright.storage.traffic import schema as live_schema
+from modelwright.storage.traffic import live_schema
 from modelwright.storage.traffic.record import Lease, LiveRecord
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modelwright.core.messages import DataError
 from modelwright.tables import delimited
-from modelwright.tables.delimited import Rows, TextBlocks
+from modelwright.tables.delimited import DelimitedRows, TextBlocks
 from modelwright.tables.quick import read_blocks
 
 PIECES = st.sampled_from(
@@ -23,7 +23,7 @@ TEXTS = st.lists(PIECES, max_size=40).map("".join)
 
 def by_blocks(text: str, characters: int) -> Any:
     blocks = TextBlocks(io.StringIO(text, newline=""), characters)
-    rows = Rows("a.csv", ",")
+    rows = DelimitedRows("a.csv", ",")
     try:
         rows.read_header(blocks.lines())
         frames = list(read_blocks(blocks, rows))

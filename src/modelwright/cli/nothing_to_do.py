@@ -24,9 +24,9 @@ def answer(arguments: Sequence[str]) -> int | None:
         file /= FILE_NAME
     if file is None:
         return None
-    from modelwright.project.loop import stamped
+    from modelwright.project.loop import last_run
 
-    result = stamped.read(file, words.get("--to", [RELEASE])[-1], words.get("--set", ()))
+    result = last_run.read(file, words.get("--to", [RELEASE])[-1], words.get("--set", ()))
     if result is None:
         return None
     from modelwright.cli.output import print_result

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.bool_] | NDArray[np.int64]
+RowChoice = NDArray[np.bool_] | NDArray[np.int64]
 
 
 class Outcomes(ABC):
@@ -24,7 +24,7 @@ class Outcomes(ABC):
         """Return n."""
 
     @abstractmethod
-    def take(self, rows: Rows) -> Self:
+    def take(self, rows: RowChoice) -> Self:
         """Return the outcomes of some rows: a mask (n,) or an array of positions."""
 
     @property

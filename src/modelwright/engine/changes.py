@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import Phrase
 
 SHOWN = 3  # things of one sort that an explanation names before it counts the rest
@@ -62,10 +62,10 @@ def _list_changes(old: Sequence[object], new: Sequence[object], path: str) -> It
 
 def _beyond(some: Sequence[object], others: Sequence[object]) -> list[int]:
     """Return the places of elements that `others` does not have, or not as often."""
-    left = Counter(map(digest.canonical_json, others))
+    left = Counter(map(digests.canonical_json, others))
     places = []
     for place, element in enumerate(some):
-        text = digest.canonical_json(element)
+        text = digests.canonical_json(element)
         if left[text]:
             left[text] -= 1
         else:
@@ -76,7 +76,7 @@ def _beyond(some: Sequence[object], others: Sequence[object]) -> list[int]:
 def _same(old: object, new: object) -> bool:
     if old is _ABSENT or new is _ABSENT:
         return old is new
-    return digest.canonical_json(old) == digest.canonical_json(new)
+    return digests.canonical_json(old) == digests.canonical_json(new)
 
 
 def _sides(old: Sequence[object], new: Sequence[object]) -> tuple[list[str], list[str]]:
@@ -93,7 +93,7 @@ def _text(value: object, *, quoted: bool = False) -> str:
     # Quoted also where a reader would not see it: a line break, an empty text.
     if isinstance(value, str) and value.isprintable() and value != "" and not quoted:
         return value
-    return digest.canonical_json(value)
+    return digests.canonical_json(value)
 
 
 def _short(text: str, others: Collection[str]) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from modelwright.core.messages import MachineError
 from modelwright.engine import imports, libraries
-from modelwright.engine.imports import Import, Source
+from modelwright.engine.imports import Import, ModuleSource
 from modelwright.storage import disk, filestat
 
 _CACHE_FORMAT = 1
@@ -157,7 +157,7 @@ class _Cache:
     def __init__(self, path: Path | None, now_ns: Callable[[], int]) -> None:
         self._path = path
         self._now_ns = now_ns
-        self._read: dict[str, Source] = {}
+        self._read: dict[str, ModuleSource] = {}
         self._stored: dict[str, Any] = {}
         self._dirty = False
         if path is not None:
@@ -165,7 +165,7 @@ class _Cache:
                 data = json.loads(path.read_text(encoding="utf-8"))
                 self._stored = dict(data["modules"]) if data["format"] == _CACHE_FORMAT else {}
 
-    def read(self, path: Path, module: str, *, is_package: bool) -> Source:
+    def read(self, path: Path, module: str, *, is_package: bool) -> ModuleSource:
         """Return what a source file says. One that is not there has a digest of its own."""
         place = str(path)
         if place in self._read:  # one process sees one state of the code: it imported it once
@@ -173,7 +173,7 @@ class _Cache:
         now_ns = self._now_ns()
         signature = filestat.of(place)
         if signature is None:
-            return Source("absent", (), ())
+            return ModuleSource("absent", (), ())
         with suppress(ValueError, TypeError, KeyError, IndexError):
             stored = self._stored[place]
             if stored["module"] == module and tuple(stored["stat"]) == signature:
@@ -197,7 +197,7 @@ class _Cache:
             disk.write_atomically(self._path, text, durable=False)
 
 
-def _as_json(source: Source) -> dict[str, Any]:
+def _as_json(source: ModuleSource) -> dict[str, Any]:
     return {
         "digest": source.digest,
         "imports": [[found.module, found.names] for found in source.imports],
@@ -205,8 +205,8 @@ def _as_json(source: Source) -> dict[str, Any]:
     }
 
 
-def _from_json(data: dict[str, Any]) -> Source:
-    return Source(
+def _from_json(data: dict[str, Any]) -> ModuleSource:
+    return ModuleSource(
         digest=str(data["digest"]),
         imports=tuple(Import(module, tuple(names)) for module, names in data["imports"]),
         for_types=tuple(Import(module, tuple(names)) for module, names in data["for_types"]),

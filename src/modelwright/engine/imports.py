@@ -21,7 +21,7 @@ class Import:
 
 
 @dataclass(frozen=True)
-class Source:
+class ModuleSource:
     """One module: its digest, its imports, and those it makes for the type checker alone."""
 
     digest: str
@@ -29,14 +29,14 @@ class Source:
     for_types: tuple[Import, ...]
 
 
-def read(text: bytes, module: str, *, is_package: bool) -> Source:
+def read(text: bytes, module: str, *, is_package: bool) -> ModuleSource:
     """Read a module's source. Raises SyntaxError."""
     tree = ast.parse(text)
     package = module if is_package else module.rpartition(".")[0]
     everything = set(_imports(tree, package))
     meaning = _Meaning().visit(tree)
     at_run_time = set(_imports(meaning, package))
-    return Source(
+    return ModuleSource(
         digest=hashlib.sha256("".join(_dump(meaning)).encode("utf-8", "surrogatepass")).hexdigest(),
         imports=tuple(sorted(at_run_time, key=_order)),
         for_types=tuple(sorted(everything - at_run_time, key=_order)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Phrase
 from modelwright.engine.changes import config_changes, counted
@@ -60,7 +60,7 @@ class MadeFrom:
 
     def key(self, stage: str) -> str:
         """Return the key (SHA-256, hex) of the artifact that this stage makes from these."""
-        return digest.of_json({"stage": stage, **self.as_json()})
+        return digests.of_json({"stage": stage, **self.as_json()})
 
 
 def differences(old: MadeFrom, new: MadeFrom) -> list[str]:

@@ -11,12 +11,12 @@ from typing import Literal
 
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.core.progress import Progress, Silent
+from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.executors import Executor, LocalExecutor, StageFunction
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.lineage import MadeFrom, differences
-from modelwright.engine.manifest import Artifact, Part
-from modelwright.engine.sources import SourceRecord
 from modelwright.engine.step import Outdated, Step, StepPreview, StepResult
+from modelwright.engine.step_sources import SourceRecord
 from modelwright.engine.store import Lookup, Store
 from modelwright.storage import disk
 from modelwright.storage.file_digests import FileDigests
@@ -166,7 +166,7 @@ class Runner:
         with self.store.lock(old.stage, old.key, shared=True):
             return self.store.adopt(old, key, made_from)
 
-    def _check_input(self, step: Step, given: Artifact | Part) -> None:
+    def _check_input(self, step: Step, given: Artifact | ArtifactPart) -> None:
         found = self.store.find(given.stage, given.key)
         digests = {found.digest, *found.parts.values()} if found is not None else set()
         if given.digest not in digests:

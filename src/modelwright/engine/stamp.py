@@ -8,7 +8,7 @@ as it was, the same arguments would print the same. Light imports only, for it i
     stamp.write(path, arguments, taken, made, result)
     stamp.read_if_unchanged(path, arguments)     # the next time
 
-What is watched follows from what the steps declare (`engine.sources`), which their keys follow from, too.
+What is watched follows from what the steps declare (`engine.step_sources`), which their keys follow from, too.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from modelwright.core.json_types import JsonLike
+from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.executors import StageFunction
-from modelwright.engine.manifest import Artifact, Part
-from modelwright.engine.sources import Sources
+from modelwright.engine.step_sources import Sources
 
 
 def _nothing(*_: object) -> None:
@@ -37,7 +37,7 @@ class Step:
     name: str
     function: StageFunction | str
     config: Mapping[str, JsonLike] = field(default_factory=dict)
-    inputs: Mapping[str, Artifact | Part] = field(default_factory=dict)
+    inputs: Mapping[str, Artifact | ArtifactPart] = field(default_factory=dict)
     sources: Sources = field(default_factory=Sources)
     code: tuple[str, ...] = ()
     arguments: Mapping[str, object] = field(default_factory=dict)

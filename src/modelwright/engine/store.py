@@ -21,15 +21,15 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Phrase, Problem, StateError
-from modelwright.engine import manifest
+from modelwright.engine import artifact_manifest
+from modelwright.engine.artifact_manifest import Artifact, ArtifactPart, Damaged, FileEntry
 from modelwright.engine.lineage import MadeFrom
-from modelwright.engine.manifest import Artifact, Damaged, FileEntry, Part
 from modelwright.storage import disk, locks
 
-__all__ = ["Artifact", "Latest", "Lookup", "Part", "Store"]
+__all__ = ["Artifact", "ArtifactPart", "Latest", "Lookup", "Store"]
 
 SHORT_KEY = 20  # hex digits of the key in a folder's name: 80 bits, far beyond any chance of two keys meeting
 
@@ -90,7 +90,7 @@ class Store:
             except Damaged as damage:
                 wrong.append(str(damage))
                 continue
-            if digest.of_file(artifact.path / name) != entry.sha256:
+            if digests.of_file(artifact.path / name) != entry.sha256:
                 wrong.append(str(Phrase("damage.content", file=name)))
         return tuple(wrong)
 
@@ -99,7 +99,7 @@ class Store:
         found = []
         for folder in sorted(self.root.glob("objects/*/*")):
             with suppress(Damaged):
-                found.append(manifest.read(folder))
+                found.append(artifact_manifest.read(folder))
         return found
 
     # -- making --------------------------------------------------------------------------------------------
@@ -144,11 +144,11 @@ class Store:
                 Artifact(
                     stage=stage,
                     key=key,
-                    digest=manifest.contents_digest(files),
+                    digest=artifact_manifest.contents_digest(files),
                     path=out,
-                    summary=json.loads(digest.canonical_json(dict(summary))),
+                    summary=json.loads(digests.canonical_json(dict(summary))),
                     made_from=made_from,
-                    parts=manifest.parts_of(files),
+                    parts=artifact_manifest.parts_of(files),
                     files=files,
                 )
             )
@@ -197,7 +197,7 @@ class Store:
             return
         disk.write_atomically(
             self.root / "latest" / f"{artifact.stage}.json",
-            digest.canonical_json(
+            digests.canonical_json(
                 {
                     "key": artifact.key,
                     "digest": artifact.digest,
@@ -219,9 +219,11 @@ class Store:
 
     def _publish(self, artifact: Artifact) -> Artifact:
         out, target = artifact.path, self.folder(artifact.stage, artifact.key)
-        disk.write_atomically(out / manifest.NAME, manifest.as_text(artifact), durable=False)
-        (out / manifest.NAME).chmod(0o444)
-        disk.sync(out / manifest.NAME)
+        disk.write_atomically(
+            out / artifact_manifest.NAME, artifact_manifest.as_text(artifact), durable=False
+        )
+        (out / artifact_manifest.NAME).chmod(0o444)
+        disk.sync(out / artifact_manifest.NAME)
         for folder, _, _ in os.walk(out, topdown=False):
             disk.sync(Path(folder))
         old = self.find(artifact.stage, artifact.key)
@@ -251,9 +253,9 @@ def _short(stage: str, key: str) -> str:
 
 
 def _read_sound(folder: Path, stage: str, key: str) -> Artifact:
-    artifact = manifest.read(folder)
+    artifact = artifact_manifest.read(folder)
     if artifact.stage != stage or not artifact.key.startswith(key):
-        raise Damaged(Phrase("damage.other", file=manifest.NAME))
+        raise Damaged(Phrase("damage.other", file=artifact_manifest.NAME))
     for name, entry in artifact.files.items():
         _check_size(folder / name, name, entry)
     return artifact
@@ -275,10 +277,10 @@ def _seal_files(out: Path) -> dict[str, FileEntry]:
         if path.is_dir():
             continue
         name = path.relative_to(out).as_posix()
-        assert name != manifest.NAME, f"{manifest.NAME} is the name of the seal"
+        assert name != artifact_manifest.NAME, f"{artifact_manifest.NAME} is the name of the seal"
         path.chmod(0o444)
         disk.sync(path)
-        files[name] = FileEntry(digest.of_file(path), path.stat().st_size)
+        files[name] = FileEntry(digests.of_file(path), path.stat().st_size)
     return files
 
 

@@ -17,8 +17,8 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import ModelwrightError, PackageError, Problem
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.telemetry import Telemetry
-from modelwright.gateway.traffic import refusals
-from modelwright.gateway.traffic.releases import DesiredRelease, DesiredReleases
+from modelwright.gateway.traffic import service_errors
+from modelwright.gateway.traffic.desired_release import DesiredRelease, DesiredReleases
 from modelwright.gateway.traffic.served import Served
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import (
@@ -119,7 +119,7 @@ class Gateway:
                 return await self._asked(served, rows)
         except TimeoutError:
             served.worker.kill_if_silent(timeout_s)
-            raise refusals.late(timeout_s) from None
+            raise service_errors.late(timeout_s) from None
         finally:
             self.rows_under_way -= len(rows)
 
@@ -150,8 +150,8 @@ class Gateway:
                         break
                 except TimeoutError:
                     served.worker.kill_if_silent(timeout_s)
-                    raise refusals.late(timeout_s) from None
-            raise refusals.unavailable()
+                    raise service_errors.late(timeout_s) from None
+            raise service_errors.unavailable()
         finally:
             self.rows_under_way -= len(rows)
 
@@ -159,7 +159,7 @@ class Gateway:
         """Count rows as under way; raises ServiceError where there are too many."""
         queue = self.config.limits.queue
         if self.rows_under_way and self.rows_under_way + rows > queue:
-            raise refusals.overloaded(queue)
+            raise service_errors.overloaded(queue)
         self.rows_under_way += rows
 
     async def stop(self) -> None:
@@ -179,14 +179,14 @@ class Gateway:
                 continue
             _require_answers(served, reply)
             return reply
-        raise refusals.unavailable()
+        raise service_errors.unavailable()
 
     async def _alive(self, served: Served) -> None:
         """Wait until the version's worker can be asked; raises ServiceError where that may take long."""
         while not served.worker.alive:
             # the first restart is worth waiting for; after that a client is better told to come back
             if served.retired or served.failures > 1:
-                raise refusals.unavailable()
+                raise service_errors.unavailable()
             await served.changed.wait()
 
     async def _start(self, desired: DesiredRelease) -> Served:
@@ -266,4 +266,4 @@ def _require_answers(served: Served, reply: Reply) -> None:
     """Note that the worker answers; raises ServiceError where the body failed."""
     served.proven, served.failures = True, 0
     if reply.answers is None:
-        raise refusals.body_failed()
+        raise service_errors.body_failed()

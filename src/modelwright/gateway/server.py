@@ -26,8 +26,8 @@ from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.http.protocol import BoundedProtocol, close_stalled
 from modelwright.gateway.keys import Keys
 from modelwright.gateway.telemetry import Telemetry
+from modelwright.gateway.traffic.desired_release import DesiredReleases
 from modelwright.gateway.traffic.lease import LeasedReleases
-from modelwright.gateway.traffic.releases import DesiredReleases
 from modelwright.monitors import live_requirements
 from modelwright.storage.traffic.record import LiveRecord
 

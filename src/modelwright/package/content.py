@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from modelwright.core.digest import CHUNK_BYTES, of_bytes, of_file
+from modelwright.core.digests import CHUNK_BYTES, of_bytes, of_file
 
 Content: TypeAlias = bytes | memoryview | Path
 """Bytes; a view of mapped ones; or the path of a file that holds them, for what is large."""

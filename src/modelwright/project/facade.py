@@ -17,17 +17,14 @@ from modelwright.core.progress import Progress, Silent
 from modelwright.engine.facts import LANGUAGE, LIBRARIES
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
-from modelwright.engine.sources import Sources
+from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
-from modelwright.project import history
-from modelwright.project import input_file as asked
-from modelwright.project import serving as live
-from modelwright.project.declaration import file as project_file
-from modelwright.project.loop import run as loop
-from modelwright.project.loop import sealed, stamped
+from modelwright.project import history, input_file, serving
+from modelwright.project.declaration import project_file
+from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.stage_names import DATA, RELEASE
-from modelwright.project.loop.table import TABLE
+from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
@@ -121,9 +118,9 @@ class Project:
             # Where it cannot be written, the next run is only slower.
             with suppress(OSError, MachineError):
                 runner.record.stamp(
-                    stamped.place(self.opened.path),
-                    stamped.arguments(self.opened.path, to, self.settings),
-                    stamped.stamped_result(result),
+                    last_run.place(self.opened.path),
+                    last_run.arguments(self.opened.path, to, self.settings),
+                    last_run.stamped_result(result),
                 )
         return result
 
@@ -151,15 +148,15 @@ class Project:
 
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
-        live.serve(self._context(), self._store, self.root, host, port, self._progress.say)
+        serving.serve(self._context(), self._store, self.root, host, port, self._progress.say)
 
     def status(self) -> StatusReport:
         """Show every requirement in every place, and the traffic."""
-        return live.status(self._context(), self._store, self.root, self._clock().timestamp())
+        return serving.status(self._context(), self._store, self.root, self._clock().timestamp())
 
     def monitor(self) -> MonitorReport:
         """Judge the live traffic of the last window."""
-        return live.monitor(self._context(), self.root, self._clock().timestamp())
+        return serving.monitor(self._context(), self.root, self._clock().timestamp())
 
     def predict(self, rows: Iterable[Mapping[str, Any]], batch: int = 256) -> Iterator[RowAnswer]:
         """Answer rows with the packaged function here: that of the newest version. Texts are read as in a table.
@@ -177,9 +174,9 @@ class Project:
         DataError for a file that is broken, empty, or lacks an input, and RequestError that names the row.
         """
         version, function = self._packaged()
-        table = asked.read(path, self.opened.file.data)
+        table = input_file.read(path, self.opened.file.data)
         return self._answers(
-            version, function, asked.input_rows(table, function.signature, self.opened), batch
+            version, function, input_file.input_rows(table, function.signature, self.opened), batch
         )
 
     # -- history -------------------------------------------------------------------------------------------
@@ -243,8 +240,8 @@ class Project:
         return Runner(self._store, self._fingerprint, digests=digests, progress=self._progress)
 
     def _packaged(self) -> tuple[int, Function]:
-        version = sealed.newest(self._state)
-        folder = sealed.package_folder(self._store, version)
+        version = version_artifacts.newest(self._state)
+        folder = version_artifacts.package_folder(self._store, version)
         function = load(folder)
         if function.digest != version.package_digest:
             raise PackageError(

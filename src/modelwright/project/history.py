@@ -10,8 +10,7 @@ from modelwright.core.messages import ModelwrightError, Phrase, Problem, StateEr
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine import gc
 from modelwright.engine.store import Store
-from modelwright.project.loop import run as loop
-from modelwright.project.loop import sealed
+from modelwright.project.loop import loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.stage_names import EVALUATE, PACKAGE, PLAN, SEALING
 from modelwright.project.results.history_results import (
@@ -33,11 +32,11 @@ LIVE, RELEASED_BEFORE, NOT_RELEASED = "live", "released before", "not released" 
 
 def release(context: Context, store: Store, number: int | None, strategy: str | None) -> ReleaseResult:
     """Request a release of a version, gated by the requirements as the project file states them now."""
-    version = sealed.newest(context.state) if number is None else _version(context.state, number)
+    version = version_artifacts.newest(context.state) if number is None else _version(context.state, number)
     settings = context.opened.file.release
     strategy = _strategy(strategy or settings.strategy)
-    verdicts = loop.verdicts_on(context, sealed.evidence(store, version))
-    sealed.package_folder(store, version)  # a version whose package is gone cannot serve
+    verdicts = loop.verdicts_on(context, version_artifacts.evidence(store, version))
+    version_artifacts.package_folder(store, version)  # a version whose package is gone cannot serve
     done = release_stage.release(
         context.state, version.number, verdicts, settings.allow_inconclusive, strategy, by="release"
     )
@@ -102,8 +101,12 @@ def versions(context: Context, store: Store) -> Versions:
 def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
     """Show what differs between two versions: what was measured, and what they were made from."""
     first, second = (_version(context.state, _number(word)) for word in (a, b))
-    before = {m.subject: m for m in sealed.evidence(store, first).measurements if m.subject.of is None}
-    after = {m.subject: m for m in sealed.evidence(store, second).measurements if m.subject.of is None}
+    before = {
+        m.subject: m for m in version_artifacts.evidence(store, first).measurements if m.subject.of is None
+    }
+    after = {
+        m.subject: m for m in version_artifacts.evidence(store, second).measurements if m.subject.of is None
+    }
     measured = tuple(
         ChangeRow(str(subject), _figure(before.get(subject)), _figure(after.get(subject)))
         for subject in dict.fromkeys([*before, *after])
@@ -157,7 +160,7 @@ def _strategy(name: str) -> str:
 
 def _summary(store: Store, version: Version) -> str:
     try:
-        measurements = sealed.evidence(store, version).measurements
+        measurements = version_artifacts.evidence(store, version).measurements
     except ModelwrightError:
         return str(Phrase("versions.no-evidence"))
     first = next((m for m in measurements if m.subject.of is None and m.value is not None), None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelwright.core.messages import DataError, Problem, did_you_mean
 from modelwright.core.signature import Signature
-from modelwright.project.declaration.file import Opened
+from modelwright.project.declaration.project_file import Opened
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import beyond, first, identifier
 from modelwright.tables import delimited, objects

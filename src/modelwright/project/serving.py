@@ -10,11 +10,10 @@ from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as run_server
-from modelwright.gateway.traffic.releases import DesiredRelease
+from modelwright.gateway.traffic.desired_release import DesiredRelease
 from modelwright.monitors.live_requirements import LiveVerdicts
-from modelwright.project.loop import run as loop
-from modelwright.project.loop import sealed
-from modelwright.project.loop.table import Context
+from modelwright.project.loop import loop, version_artifacts
+from modelwright.project.loop.stage_table import Context
 from modelwright.project.results.live_results import MonitorReport, StatusReport, StatusRow, TrafficRow
 from modelwright.project.results.table_rows import RequirementRow
 from modelwright.project.results.verdict_rows import requirement_rows
@@ -40,7 +39,7 @@ class StateReleases:
         return DesiredRelease(
             release.id,
             version.number,
-            sealed.package_folder(self._store, version),
+            version_artifacts.package_folder(self._store, version),
             version.package_digest,
         )
 
@@ -106,7 +105,7 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
     version = production.number if production else None
     sealed_rows: tuple[RequirementRow, ...] = ()
     if production is not None:
-        sealed_rows = _rows(context, loop.verdicts_on(context, sealed.evidence(store, production)))
+        sealed_rows = _rows(context, loop.verdicts_on(context, version_artifacts.evidence(store, production)))
     live = _judged_live(context, root, now_s, version)
     live_rows = _rows(context, live.verdicts)
     rows = []

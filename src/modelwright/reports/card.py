@@ -12,9 +12,9 @@ from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.signature import Signature
 from modelwright.outcomes.contract.blocks import Cell, Grid
-from modelwright.reports import phrases as wording
-from modelwright.reports.phrases import markdown
+from modelwright.reports import wording
 from modelwright.reports.sections import drawing, of_output
+from modelwright.reports.wording import markdown
 from modelwright.storage.formats.evidence import Details, Evidence, OutputDetails
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -18,8 +18,7 @@ from modelwright.outcomes.contract.blocks import (
     Mistakes,
     Scatter,
 )
-from modelwright.reports import charts
-from modelwright.reports import phrases as wording
+from modelwright.reports import charts, wording
 
 SHORT_ID = 12
 

@@ -19,8 +19,7 @@ from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit
-from modelwright.reports import charts
-from modelwright.reports import phrases as wording
+from modelwright.reports import charts, wording
 from modelwright.reports.sections import SHORT_DIGEST, row, section
 from modelwright.storage.formats.evidence import Details, Evidence
 

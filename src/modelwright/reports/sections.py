@@ -8,8 +8,7 @@ from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.units import Unit
 from modelwright.outcomes.contract.section import Drawn, Section
-from modelwright.reports import charts
-from modelwright.reports import phrases as wording
+from modelwright.reports import charts, wording
 from modelwright.reports.drawing import drawn_block
 from modelwright.storage.formats.evidence import Baseline, Evidence, OutputDetails
 

@@ -16,7 +16,7 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem, RequestError
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec
-from modelwright.package.folder import Package, read
+from modelwright.package.packages import Package, read
 from modelwright.runtime import drivers
 from modelwright.runtime.batching import BATCH, batches, row_sizes
 from modelwright.runtime.drivers.contract.driver import Call, Part

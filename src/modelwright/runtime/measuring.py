@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from modelwright.core.messages import PackageError, Problem, UserError
-from modelwright.package.folder import size_bytes
+from modelwright.package.packages import size_bytes
 from modelwright.runtime.batching import BATCH
 from modelwright.runtime.function import Function, load
 from modelwright.runtime.memory import peak_memory_bytes

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import DataError, MachineError, Problem
 from modelwright.storage import disk, filestat
 from modelwright.storage.filestat import FileStat
@@ -44,7 +44,7 @@ class FileDigests:
         try:
             if place.is_dir():
                 below = filestat.below(place)
-                found = digest.of_json(
+                found = digests.of_json(
                     {name: self._of_file(str(place / name), below[name]) for name in sorted(below)}
                 )
             else:
@@ -76,7 +76,7 @@ class FileDigests:
         known = self._known.get(place)
         if known is not None and known[0] == signature:
             return known[1]
-        sha256 = digest.of_file(Path(place))
+        sha256 = digests.of_file(Path(place))
         # Taken before reading and again after it, so that what is remembered is of one state of the file.
         if signature is not None and filestat.settled(signature, now_ns) and filestat.of(place) == signature:
             self._known[place] = (signature, sha256)

@@ -39,7 +39,7 @@ class Header:
 
 
 @dataclass
-class Rows:
+class DelimitedRows:
     """Reads rows of cells, and counts what it has read: `row` rows after the header, `line` lines of the file.
 
     Rows whose width is not the header's are counted in `bad`, and left out.
@@ -119,7 +119,7 @@ def parse(text: str, *, name: str, separator: str | None) -> PlainTable:
     many cells.
     """
     with long_cells():
-        rows = Rows(
+        rows = DelimitedRows(
             name, separator or sniff(text[:SNIFFED_CHARACTERS], whole=len(text) <= SNIFFED_CHARACTERS)
         )
         lines = io.StringIO(text, newline="")

@@ -8,13 +8,13 @@ from itertools import islice
 
 import polars as pl
 
-from modelwright.tables.delimited import Rows, TextBlocks, long_cells
+from modelwright.tables.delimited import DelimitedRows, TextBlocks, long_cells
 from modelwright.tables.series import series
 
 BATCH_ROWS = 20_000  # that the standard library's reader gives at once
 
 
-def read_blocks(text: TextBlocks, rows: Rows) -> Iterator[pl.DataFrame]:
+def read_blocks(text: TextBlocks, rows: DelimitedRows) -> Iterator[pl.DataFrame]:
     """Yield the rows below the header as columns of text; raises DataError for a quote that is broken.
 
     Up to the first quotation mark, a block is a rectangle of cells between separators and line feeds, and Polars
@@ -33,7 +33,7 @@ def read_blocks(text: TextBlocks, rows: Rows) -> Iterator[pl.DataFrame]:
                 yield from _frames(rows.read(io.StringIO(block, newline="")), rows.header.names)
 
 
-def _rectangle(block: str, rows: Rows) -> pl.DataFrame | None:
+def _rectangle(block: str, rows: DelimitedRows) -> pl.DataFrame | None:
     """Return the cells of a block without quotation marks, or None unless all lines have the header's width."""
     names, separator = rows.header.names, rows.separator
     if "\r" in block:

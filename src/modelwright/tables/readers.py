@@ -16,7 +16,7 @@ import polars as pl
 from modelwright.core.messages import DataError, Notice, Problem
 from modelwright.storage.disk import is_full
 from modelwright.tables import objects
-from modelwright.tables.delimited import Rows, TextBlocks, sniff
+from modelwright.tables.delimited import DelimitedRows, TextBlocks, sniff
 from modelwright.tables.encodings import find_encoding, foreign_words
 from modelwright.tables.parquet import read_parquet
 from modelwright.tables.quick import read_blocks
@@ -92,9 +92,9 @@ def _text(
         return Table(file.name, columns, cells, found.name, foreign)
 
 
-def _delimited(text: io.TextIOWrapper, name: str, separator: str | None, cells: Spool) -> Rows:
+def _delimited(text: io.TextIOWrapper, name: str, separator: str | None, cells: Spool) -> DelimitedRows:
     blocks = TextBlocks(text, cells.limits.characters)
-    rows = Rows(name, separator or sniff(blocks.start, whole=blocks.whole))
+    rows = DelimitedRows(name, separator or sniff(blocks.start, whole=blocks.whole))
     rows.read_header(blocks.lines())
     for frame in read_blocks(blocks, rows):
         cells.add(frame, frame.height)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modelwright.core.messages import PackageError
-from modelwright.package.folder import Package, read, write
+from modelwright.package.packages import Package, read, write
 from modelwright.runtime import drivers
 from modelwright.runtime.function import Answers, Function
 

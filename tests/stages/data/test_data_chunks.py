@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rowwise_data import by_rows
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
@@ -53,7 +53,7 @@ def made(folder: Path, limits: Limits, name: str, signature: Signature = SIGNATU
         )
     except DataError as error:
         return [str(problem) for problem in error.problems]
-    return summary, digest.of_folder(out)
+    return summary, digests.of_folder(out)
 
 
 def same_for_all(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelwright.core.signature import Field
-from modelwright.stages.data.infer import infer
+from modelwright.stages.data.infer_kinds import infer
 from modelwright.tables.series import series
 
 NUMBERS = [str(n) for n in range(200)]

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import DataError, Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
-from modelwright.storage.formats.rows import column_names, read_columns, read_examples
+from modelwright.storage.formats.examples import column_names, read_columns, read_examples
 
 ROUTE = Signature("route", (Field("question", "text"),), (Field("domain", "category"),))
 SPLITS = ("train", "validation", "test")
@@ -184,7 +184,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
         tmp_path / "a.csv", ["question", "domain", "x"], [(*row, n) for n, row in enumerate(questions(400))]
     )
     run(tmp_path, source="a.csv", keep=["x"])
-    before = digest.of_folder(tmp_path / "out")
+    before = digests.of_folder(tmp_path / "out")
     program = (
         "import sys; from pathlib import Path; from modelwright.core.progress import Silent;"
         "from modelwright.core.signature import Field, Signature;"
@@ -200,7 +200,7 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
         "TZ": "Asia/Shanghai",
     }
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=environment)
-    assert digest.of_folder(tmp_path / "again") == before
+    assert digests.of_folder(tmp_path / "again") == before
 
 
 def test_a_given_test_file_keeps_its_rows_and_its_copies_leave_training(tmp_path: Path) -> None:
@@ -425,17 +425,20 @@ def test_kinds_are_inferred_from_rows_that_train_and_validate(tmp_path: Path) ->
 def test_a_changed_test_label_changes_neither_train_nor_profile(tmp_path: Path) -> None:
     """So that correcting the test set evaluates again, and learns nothing again."""
     write_csv(tmp_path / "train.csv", ["question", "domain"], questions(200))
-    digests = []
+    found = []
     for label in ("a", "b"):
         write_csv(
             tmp_path / "test.csv", ["question", "domain"], [*questions(30, first=500), ("one more", label)]
         )
         run(tmp_path, train="train.csv", test="test.csv", name=label)
-        digests.append(
-            [digest.of_folder(tmp_path / label / part) for part in ("train", "validation", "profile", "test")]
+        found.append(
+            [
+                digests.of_folder(tmp_path / label / part)
+                for part in ("train", "validation", "profile", "test")
+            ]
         )
-    assert digests[0][:3] == digests[1][:3]
-    assert digests[0][3] != digests[1][3]
+    assert found[0][:3] == found[1][:3]
+    assert found[0][3] != found[1][3]
 
 
 def test_csv_and_parquet_of_one_table_split_alike(tmp_path: Path) -> None:
@@ -445,7 +448,7 @@ def test_csv_and_parquet_of_one_table_split_alike(tmp_path: Path) -> None:
     signature = Signature("f", (Field("question", "text"), Field("n", "number")), ROUTE.outputs)
     run(tmp_path, signature, source="a.csv", name="a")
     run(tmp_path, signature, source="b.parquet", name="b")
-    assert digest.of_folder(tmp_path / "a" / "train") == digest.of_folder(tmp_path / "b" / "train")
+    assert digests.of_folder(tmp_path / "a" / "train") == digests.of_folder(tmp_path / "b" / "train")
 
 
 def test_chinese_names_and_gb18030(tmp_path: Path) -> None:

@@ -16,18 +16,18 @@ from onnx import TensorProto, helper, numpy_helper
 from requirement_texts import parse
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.evidence.measurement import Phase, Subject
 from modelwright.core.evidence.verdict import Outcome, judge
 from modelwright.core.messages import PackageError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.boolean.arrays import BooleanState
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.number.arrays import NumberState
 from modelwright.kinds.text.arrays import TextState
-from modelwright.package import folder as packages
+from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
@@ -128,7 +128,7 @@ def rows(count, seed):
 
 
 def part(folder, stage):
-    return Part(stage, "0" * 64, folder.name, digest.of_folder(folder), folder)
+    return ArtifactPart(stage, "0" * 64, folder.name, digests.of_folder(folder), folder)
 
 
 def packaged(folder, given):
@@ -338,7 +338,7 @@ def test_the_same_package_gives_the_same_measurements_on_test_rows(made, package
     run(package, splits, tmp_path, config=QUICK)
     one, two = (read_evidence(folder / "evidence").measurements for folder in (made[0], tmp_path))
     assert [m for m in one if m.phase is Phase.TEST] == [m for m in two if m.phase is Phase.TEST]
-    assert digest.of_file(made[0] / "evidence" / "outcomes.parquet") == digest.of_file(
+    assert digests.of_file(made[0] / "evidence" / "outcomes.parquet") == digests.of_file(
         tmp_path / "evidence" / "outcomes.parquet"
     )
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from modelwright import learners
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
 from modelwright.stages.learn.stage import learn
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
+from modelwright.storage.formats.examples import read_examples
 from modelwright.storage.formats.plan import Machine
-from modelwright.storage.formats.rows import read_examples
 
 MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, instruction_set="avx2")
 
@@ -84,7 +84,7 @@ def test_the_same_choice_gives_the_same_bytes_and_another_gives_others(
     sealed = json.loads((choice / "choice.json").read_text("utf-8"))
     (choice / "choice.json").write_text(json.dumps({**sealed, "steps": 3}))
     learned(flowers, choice, as_part, tmp_path / "three")
-    one, two, three = (digest.of_folder(tmp_path / name / "learned") for name in ("one", "two", "three"))
+    one, two, three = (digests.of_folder(tmp_path / name / "learned") for name in ("one", "two", "three"))
     assert one == two
     assert one != three
 
@@ -123,4 +123,6 @@ def test_a_resumed_run_does_not_claim_the_seconds_of_a_whole_one(
     assert again["resumed"] is True
     assert "seconds" not in again
     assert first["history"] == again["history"]
-    assert digest.of_folder(tmp_path / "out" / "learned") == digest.of_folder(tmp_path / "again" / "learned")
+    assert digests.of_folder(tmp_path / "out" / "learned") == digests.of_folder(
+        tmp_path / "again" / "learned"
+    )

@@ -12,19 +12,19 @@ import pytest
 from requirement_texts import parse
 
 from modelwright import learners
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import PackageError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.package.folder import verify
+from modelwright.package.packages import verify
 from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
+from modelwright.storage.formats.examples import read_examples
 from modelwright.storage.formats.plan import Choice
-from modelwright.storage.formats.rows import read_examples
 
 SIGNATURE = Signature.parse("sort(size: number, colour: category?) -> grade: category, price: number")
 REQUIREMENTS = (
@@ -53,7 +53,7 @@ def rows(count, seed):
 
 def part(folder, stage, name):
     """Return a folder as a part of an artifact."""
-    return Part(stage, "0" * 64, name, digest.of_folder(folder), folder)
+    return ArtifactPart(stage, "0" * 64, name, digests.of_folder(folder), folder)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_the_package_is_whole_and_answers(made):
     assert function(8.0, "red").grade == "large"
     assert function(1.0, None).grade == "small"
     assert abs(function(5.0, "red").price - 11) < 1
-    assert summary["package"] == digest.of_folder(out / "package")
+    assert summary["package"] == digests.of_folder(out / "package")
     assert summary["size_bytes"] == sum(f.stat().st_size for f in (out / "package").rglob("*") if f.is_file())
 
 
@@ -138,7 +138,7 @@ def test_the_same_inputs_give_the_same_bytes_elsewhere(made, parts, tmp_path):
         shutil.copytree(given.path, tmp_path / "another project" / name)
         moved[name] = replace(given, path=tmp_path / "another project" / name)
     make(moved, tmp_path / "out")
-    assert digest.of_folder(tmp_path / "out") == digest.of_folder(made[0])
+    assert digests.of_folder(tmp_path / "out") == digests.of_folder(made[0])
     for file in (tmp_path / "out" / "package").rglob("*"):
         assert not file.is_file() or str(tmp_path).encode() not in file.read_bytes()
 

@@ -12,19 +12,19 @@ import pytest
 from requirement_texts import parse
 
 from modelwright import learners
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.weights import resolve
 from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
+from modelwright.storage.formats.examples import read_examples
 from modelwright.storage.formats.plan import Choice
-from modelwright.storage.formats.rows import read_examples
 
 MIRROR = Path(os.environ.get("MODELWRIGHT_MIRROR", Path(__file__).parents[4] / "shared" / "data"))
 BANKING = MIRROR / "banking77" / "train.csv"
@@ -62,7 +62,7 @@ def test_a_compressed_encoder_keeps_what_the_exact_one_shows(tmp_path):
     Choice("probe", 20, 32, 2, "float32", "avx2", 0, {}, {}, None, {}).write(tmp_path / "choice")
     for name in ("learned", "choice", "train", "validation"):
         folder = tmp_path / name
-        parts[name] = Part("stage", "0" * 64, name, digest.of_folder(folder), folder)
+        parts[name] = ArtifactPart("stage", "0" * 64, name, digests.of_folder(folder), folder)
     requirements = (parse("accuracy", ">= 0.9", SIGNATURE),)
     summary = package(
         **parts,

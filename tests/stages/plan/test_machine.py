@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelwright.stages.plan.machine import machine
+from modelwright.stages.plan.resources import machine
 
 X86 = "processor\t: 0\nflags\t\t: fpu sse2 avx avx2 fma{}\nprocessor\t: 1\nflags\t\t: fpu\n"
 AVX512 = " avx512f avx512bw avx512dq avx512vl"

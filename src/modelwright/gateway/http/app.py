@@ -25,7 +25,7 @@ from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange, pages
 from modelwright.gateway.telemetry import Telemetry
-from modelwright.gateway.traffic.refusals import not_ready
+from modelwright.gateway.traffic.service_errors import not_ready
 
 Background = Callable[[], Awaitable[None]]
 

@@ -21,8 +21,8 @@ from modelwright.gateway.limits import read_json, require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
 from modelwright.gateway.traffic.recording import Recorder
-from modelwright.gateway.traffic.refusals import ServiceError, not_ready
 from modelwright.gateway.traffic.served import Served
+from modelwright.gateway.traffic.service_errors import ServiceError, not_ready
 from modelwright.runtime.worker.channel import Reply
 
 _CLIENT_LEFT = 499  # counted, never sent

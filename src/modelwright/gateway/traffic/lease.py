@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 from modelwright.core.messages import Problem
-from modelwright.gateway.traffic.releases import DesiredRelease, DesiredReleases
+from modelwright.gateway.traffic.desired_release import DesiredRelease, DesiredReleases
 from modelwright.storage.traffic.record import LiveRecord
 
 NAME = "gateway"

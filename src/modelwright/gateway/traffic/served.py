@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from modelwright import kinds
 from modelwright.core.signature import Signature
-from modelwright.gateway.traffic.releases import DesiredRelease
+from modelwright.gateway.traffic.desired_release import DesiredRelease
 from modelwright.kinds.contract.value import AnyValue
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import Worker

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from modelwright.core.digest import of_bytes
+from modelwright.core.digests import of_bytes
 from modelwright.core.json_types import Json, JsonLike, JsonObject
 from modelwright.kinds.contract.common import Role
 

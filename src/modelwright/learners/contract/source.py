@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # reading rows loads Polars, which a specification has no use for
-    from modelwright.storage.formats.rows import Examples
+    from modelwright.storage.formats.examples import Examples
 
 
 class Source(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelwright.learners.contract.export import Export
-from modelwright.learners.exporting import int8, network
+from modelwright.learners.exporting import int8, network_graph
 from modelwright.package.body import Body
 
 
@@ -14,7 +14,7 @@ class FinetuneExport(Export):
 
     def export(self, learned: Path) -> Body:
         """Return the body of the network in a folder."""
-        return network.export(learned)
+        return network_graph.export(learned)
 
     def compress(self, body: Body) -> Body | None:
         """Return the body with its weights in 8 bits."""

@@ -15,7 +15,7 @@ from modelwright.learners import timing
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import frozen_features, linear_fit
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.linear_fit import Scale, Split
+from modelwright.learners.training.linear_fit import Scale, StandardRows
 from modelwright.learners.training.sample import Sample
 
 _TIMED_ITERATIONS = 5
@@ -55,8 +55,8 @@ def fit(
         for place, (name, head) in enumerate(network.tasks().items()):
             best, tried = linear_fit.fit_best(
                 head.task,
-                Split(learned, train.truths[name]),
-                Split(standard, validation.truths[name]),
+                StandardRows(learned, train.truths[name]),
+                StandardRows(standard, validation.truths[name]),
                 iterations=iterations,
                 strengths=strengths,
                 smoothing=smoothing,
@@ -76,7 +76,7 @@ def iteration_s(network: Network, sample: Sample) -> float:
     features = torch.randn(count, network.combiner.width)
     total = 0.0
     for name, head in network.tasks().items():
-        split = Split(features, sample.rows.truths[name])
+        split = StandardRows(features, sample.rows.truths[name])
         total += timing.least_s(
             partial(linear_fit.fit, head.task, split, _TIMED_STRENGTH, None, _TIMED_ITERATIONS, 0.0)
         )

@@ -21,12 +21,12 @@ from torch import Tensor
 from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
-from modelwright.learners import states as kind_states
+from modelwright.learners import kind_states
 from modelwright.learners.networks import pretrained
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import frozen_features
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.storage.formats.rows import Examples
+from modelwright.storage.formats.examples import Examples
 
 FORMAT = 1
 _NOTE, _WEIGHTS, _ENCODER = "learned.json", "weights.safetensors", "encoder/config.json"

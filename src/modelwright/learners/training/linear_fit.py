@@ -41,7 +41,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Split:
+class StandardRows:
     """Standardised features (n, w) and the truths of one output by array, (n, …)."""
 
     features: Tensor
@@ -75,8 +75,8 @@ class LinearFit:
 
 def fit_best(
     task: Task,
-    train: Split,
-    validation: Split,
+    train: StandardRows,
+    validation: StandardRows,
     *,
     iterations: int,
     strengths: Sequence[float],
@@ -102,7 +102,7 @@ def fit_best(
 
 def fit(
     task: Task,
-    train: Split,
+    train: StandardRows,
     strength: float,
     start: tuple[Tensor, Tensor] | None,
     iterations: int,

@@ -16,7 +16,7 @@ from modelwright.core.signature import Signature
 from modelwright.learners import timing
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.storage.formats.rows import Examples
+from modelwright.storage.formats.examples import Examples
 
 STARTUP_S = 10.0  # imports, reading weights, tokenizing, writing what was learned
 VALIDATION_SHARE = 2 / 7  # of the training rows; a forecast does not see validation, and 20/70 is the default

@@ -10,11 +10,11 @@ from modelwright import kinds
 from modelwright.core.messages import Notice
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners import states as kind_states
+from modelwright.learners import kind_states
 from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.networks import pretrained as weights
 from modelwright.learners.networks.network import Network
-from modelwright.storage.formats.rows import Examples
+from modelwright.storage.formats.examples import Examples
 
 _READ_ROWS = 1000  # training texts that are searched for unknown tokens
 _MOST_UNKNOWN = 0.1  # of the tokens; English questions have less than 0.001

@@ -34,7 +34,7 @@ Advance = Callable[[str | None], None]
 
 
 @dataclass(frozen=True)
-class Table:
+class FeatureTable:
     """Features float32 (n, features) and targets (n,) without gaps; `codes` are the columns that hold codes."""
 
     features: NDArray[np.float32]
@@ -66,8 +66,8 @@ class Timed:
 
 def boost(
     params: Params,
-    train: Table,
-    validation: Table,
+    train: FeatureTable,
+    validation: FeatureTable,
     rounds: int,
     patience: int,
     checkpoint: Path,
@@ -93,10 +93,10 @@ def boost(
     return Boosted(_stripped(booster.model_to_string(num_iteration=kept)), kept, history)
 
 
-def time_rounds(params: Params, train: Table) -> Timed:
+def time_rounds(params: Params, train: FeatureTable) -> Timed:
     """Boost a few rounds on one thread and say what they took; a quarter of the rows stands in for validation."""
     quarter = max(1, len(train) // 4)
-    held = Table(train.features[:quarter], train.targets[:quarter], train.codes)
+    held = FeatureTable(train.features[:quarter], train.targets[:quarter], train.codes)
     stamps = [timing.now_s()]
 
     def stop_in_time(env: CallbackEnv) -> None:
@@ -159,8 +159,8 @@ class _Watch:
 
 def _train(
     params: Params,
-    train: Table,
-    validation: Table,
+    train: FeatureTable,
+    validation: FeatureTable,
     rounds: int,
     watch: Callable[[CallbackEnv], None],
     before: lightgbm.Booster | None,

@@ -17,16 +17,16 @@ from modelwright import kinds
 from modelwright.core.messages import DataError, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, Form
-from modelwright.learners.trees.boosting import Table
+from modelwright.learners.trees.boosting import FeatureTable
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, TreeDump
-from modelwright.storage.formats.rows import Examples
+from modelwright.storage.formats.examples import Examples
 
 _BINARY = {"objective": "binary", "metric": "binary_logloss"}
 _REGRESSION = {"objective": "regression", "metric": "rmse"}
 
 
 @dataclass(frozen=True)
-class Task:
+class BoosterTask:
     """How one booster is learned, and where its trees' sums go in the output's array.
 
     objective: LightGBM's; truth: the array of the truths that it learns from; member: the column of that array,
@@ -52,7 +52,7 @@ class Output:
     field: Field
     array: str
     columns: int | None
-    tasks: Sequence[Task]
+    tasks: Sequence[BoosterTask]
 
     def arrays(self, sums: Sequence[NDArray[np.float64]]) -> dict[str, Array]:
         """Return the output's array, float32, from the sums (n, trees a round) of each booster."""
@@ -82,18 +82,20 @@ def _output(field: Field, state: object) -> Output:
     answers = kind.answers(state)
     match kind.output_form:
         case Form.FLAG:
-            return Output(field, "logit", None, [Task(field, _BINARY, "index")])
+            return Output(field, "logit", None, [BoosterTask(field, _BINARY, "index")])
         case Form.SCALAR:
-            return Output(field, "value", None, [Task(field, _REGRESSION, "value")])
+            return Output(field, "value", None, [BoosterTask(field, _REGRESSION, "value")])
         case Form.CODE:
             classes = _columns(answers["logits"].shape)
             if classes == 2:  # one tree a round, for the logit of the second class; that of the first is 0
-                return Output(field, "logits", 2, [Task(field, _BINARY, "index", targets=(1,))])
+                return Output(field, "logits", 2, [BoosterTask(field, _BINARY, "index", targets=(1,))])
             many = {"objective": "multiclass", "metric": "multi_logloss", "num_class": classes}
-            return Output(field, "logits", classes, [Task(field, many, "index", targets=range(classes))])
+            return Output(
+                field, "logits", classes, [BoosterTask(field, many, "index", targets=range(classes))]
+            )
         case Form.SET:
             members = _columns(answers["logits"].shape)
-            each = [Task(field, _BINARY, "members", one, (one,)) for one in range(members)]
+            each = [BoosterTask(field, _BINARY, "members", one, (one,)) for one in range(members)]
             return Output(field, "logits", members, each)
         case form:
             raise AssertionError(f"trees answer no {form}")
@@ -155,18 +157,18 @@ def matrix(encoded: Mapping[str, Array], features: Sequence[Feature]) -> NDArray
 
 
 def table(
-    task: Task,
+    task: BoosterTask,
     examples: Examples,
     encoded: Mapping[str, Array],
     states: Mapping[str, object],
     features: Sequence[Feature],
-) -> Table:
+) -> FeatureTable:
     """Return the rows whose truth is known."""
     targets = _truths(task.field, examples, states)[task.truth]
     if task.member is not None:
         targets = targets[:, task.member]
     known = _known(targets)
-    return Table(matrix(encoded, features)[known], targets[known], code_columns(features))
+    return FeatureTable(matrix(encoded, features)[known], targets[known], code_columns(features))
 
 
 def code_columns(features: Sequence[Feature]) -> list[int]:

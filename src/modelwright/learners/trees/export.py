@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelwright.learners import states as kind_states
+from modelwright.learners import kind_states
 from modelwright.learners.contract.export import Export
 from modelwright.learners.trees import boosting, columns, onnx_graph
 from modelwright.package.body import Body

@@ -22,19 +22,18 @@ from modelwright import kinds
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.learners import states as kind_states
-from modelwright.learners import timing
+from modelwright.learners import kind_states, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.trees import boosting, columns, onnx_graph
-from modelwright.learners.trees.columns import Output, Task
+from modelwright.learners.trees.columns import BoosterTask, Output
 from modelwright.learners.trees.onnx_graph import Feature, TreeDump
 from modelwright.learners.trees.spec import TreesOptions, TreesTraining
 from modelwright.package.graphs import open_session
 from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
-from modelwright.storage.formats.rows import Examples
 
 _FORMAT = 1
 _MOST_TREES_TRIED = 2_000  # of the candidate graph that a forecast times; more are estimated from these
@@ -211,7 +210,7 @@ def _threads(cores: int, rows: int) -> int:
 
 
 def _params(
-    task: Task, options: TreesOptions, training: TreesTraining, *, threads: int, seed: int
+    task: BoosterTask, options: TreesOptions, training: TreesTraining, *, threads: int, seed: int
 ) -> dict[str, object]:
     return {
         **task.objective,

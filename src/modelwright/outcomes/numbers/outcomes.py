@@ -9,7 +9,7 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.outcomes import Outcomes, Rows
+from modelwright.core.outcomes import Outcomes, RowChoice
 
 
 @final
@@ -23,7 +23,7 @@ class NumberOutcomes(Outcomes):
     def __len__(self) -> int:
         return len(self.truth)
 
-    def take(self, rows: Rows) -> Self:
+    def take(self, rows: RowChoice) -> Self:
         """Return the outcomes of some rows: a mask or an array of positions."""
         return replace(self, truth=self.truth[rows], predicted=self.predicted[rows])
 

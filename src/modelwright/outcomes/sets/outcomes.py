@@ -10,7 +10,7 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.outcomes import Outcomes, Rows
+from modelwright.core.outcomes import Outcomes, RowChoice
 
 
 @final
@@ -32,7 +32,7 @@ class SetOutcomes(Outcomes):
     def __len__(self) -> int:
         return len(self.truth)
 
-    def take(self, rows: Rows) -> Self:
+    def take(self, rows: RowChoice) -> Self:
         """Return the outcomes of some rows: a mask or an array of positions."""
         return replace(
             self,

@@ -19,11 +19,11 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.outputs import outputs
 from modelwright.learners.options import option_problems
-from modelwright.project.declaration import problems as wording
+from modelwright.project.declaration import key_problems
 
 
 def declared(
-    value: Mapping[str, object], where: wording.Where
+    value: Mapping[str, object], where: key_problems.Where
 ) -> tuple[Signature | None, tuple[Requirement, ...], list[Problem]]:
     """Return the signature and the requirements that a file declares, with all that is wrong with them.
 
@@ -41,7 +41,7 @@ def declared(
     return signature, requirements, problems
 
 
-def _signature(function: object, where: wording.Where, problems: list[Problem]) -> Signature | None:
+def _signature(function: object, where: key_problems.Where, problems: list[Problem]) -> Signature | None:
     try:
         if isinstance(function, str):
             return Signature.parse(function)
@@ -66,7 +66,7 @@ def _is_texts(value: object) -> TypeGuard[Mapping[str, str]]:
     return isinstance(value, Mapping) and all(isinstance(inner, str) for inner in value.values())
 
 
-def _kind_problems(signature: Signature, where: wording.Where) -> Iterator[Problem]:
+def _kind_problems(signature: Signature, where: key_problems.Where) -> Iterator[Problem]:
     for role, fields in ((Role.INPUT, signature.inputs), (Role.OUTPUT, signature.outputs)):
         for field in fields:
             problem = _kind_problem(field, role)
@@ -100,12 +100,12 @@ def _near_kind(word: str, fitting: Sequence[str]) -> str | None:
     return by_word[near] if near else None
 
 
-def _field_place(field: Field, role: Role, where: wording.Where) -> str | None:
+def _field_place(field: Field, role: Role, where: key_problems.Where) -> str | None:
     return where(("function", f"{role.value}s", field.name))
 
 
 def _column_problems(
-    value: Mapping[str, object], signature: Signature, where: wording.Where
+    value: Mapping[str, object], signature: Signature, where: key_problems.Where
 ) -> Iterator[Problem]:
     """Yield the keys of `data.columns` that are no name of the signature; with open inputs any may be one."""
     data = value.get("data")
@@ -126,7 +126,7 @@ def _column_problems(
 
 
 def _requirements(
-    bars: object, signature: Signature | None, where: wording.Where, problems: list[Problem]
+    bars: object, signature: Signature | None, where: key_problems.Where, problems: list[Problem]
 ) -> tuple[Requirement, ...]:
     """Return the requirements in the order of the file."""
     read: list[Requirement] = []
@@ -142,7 +142,7 @@ def _requirements(
 
 
 def _allowed_problems(
-    value: Mapping[str, object], requirements: Sequence[Requirement], where: wording.Where
+    value: Mapping[str, object], requirements: Sequence[Requirement], where: key_problems.Where
 ) -> Iterator[Problem]:
     """Yield the texts of `release.allow_inconclusive` that name no requirement."""
     release = value.get("release")
@@ -161,7 +161,7 @@ def _allowed_problems(
             )
 
 
-def _model_problems(value: Mapping[str, object], where: wording.Where) -> Iterator[Problem]:
+def _model_problems(value: Mapping[str, object], where: key_problems.Where) -> Iterator[Problem]:
     """Yield a learner that there is none of, and options that no learner takes, or not with these values."""
     model, plan = value.get("model"), value.get("plan")
     allowed = plan.get("learners") if isinstance(plan, Mapping) else None

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
-from modelwright.project.declaration.file import ProjectFile
+from modelwright.project.declaration.project_file import ProjectFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from modelwright import learners
 from modelwright.core.signature import Signature
-from modelwright.engine.manifest import Artifact, Part
+from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.store import Store
 from modelwright.learners.weights import available
-from modelwright.project.declaration.file import Opened
+from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
 from modelwright.stages.plan.config import candidates
-from modelwright.stages.plan.machine import machine as this_machine
+from modelwright.stages.plan.resources import machine as this_machine
 from modelwright.storage.formats.data import Counts, read_signature
 from modelwright.storage.formats.plan import Choice, Machine
 from modelwright.storage.state.database import State
@@ -29,7 +29,7 @@ class Context:
     state: State
     made: dict[str, Artifact] = field(default_factory=dict)
 
-    def part(self, stage: str, name: str) -> Part:
+    def part(self, stage: str, name: str) -> ArtifactPart:
         """Return one part of what a stage above has sealed."""
         return self.made[stage].part(name)
 
@@ -49,7 +49,7 @@ class Context:
             return None
         return available(file.model.pretrained, self.opened.folder)
 
-    def champion(self, package: str) -> Part | None:
+    def champion(self, package: str) -> ArtifactPart | None:
         """Return the package in production that a candidate is compared with, when a bar refers to it.
 
         A candidate that is itself in production keeps the champion that it was judged against.
@@ -99,6 +99,6 @@ class OtherMachine:
     instruction_set_here: str
 
 
-def counts_part(data: Artifact) -> Part:
+def counts_part(data: Artifact) -> ArtifactPart:
     """Return the part with the counts, `census` as an earlier version called it."""
     return data.part("counts" if "counts" in data.parts else "census")

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from modelwright.core.messages import ModelwrightError, Problem
-from modelwright.engine.manifest import Artifact
+from modelwright.engine.artifact_manifest import Artifact
 from modelwright.engine.runner import Runner
 from modelwright.engine.store import Store
-from modelwright.project.declaration.file import Opened
+from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.stage_names import LEARN, PACKAGE, SEALING
-from modelwright.project.loop.table import TABLE
+from modelwright.project.loop.stage_table import TABLE
 from modelwright.storage.state.database import State
 
 T = TypeVar("T")

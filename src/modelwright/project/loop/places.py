@@ -6,8 +6,8 @@ import glob
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from modelwright.engine.sources import Pattern, Sources
-from modelwright.project.declaration.file import Opened
+from modelwright.engine.step_sources import Pattern, Sources
+from modelwright.project.declaration.project_file import Opened
 from modelwright.storage.state.database import State
 
 MIRROR = "MODELWRIGHT_MIRROR"

@@ -12,7 +12,7 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Signature
 from modelwright.kinds.slicing import sliced
-from modelwright.project.loop.table import Context
+from modelwright.project.loop.stage_table import Context
 from modelwright.project.results.check_report import CheckReport, ProofRow
 from modelwright.project.results.stage_warnings import line, warning_rows
 from modelwright.project.results.table_rows import StageRow
@@ -69,7 +69,9 @@ def _rows_of(requirement: Requirement, signature: Signature, counts: Counts, tes
         if subject.of is None or subject.output is None:
             return counts.rows["test"]
         return counts.classes[subject.output].get(subject.of, {}).get("test", 0)
-    from modelwright.storage.formats.rows import read_columns  # a slice is the one thing that needs the rows
+    from modelwright.storage.formats.examples import (
+        read_columns,  # a slice is the one thing that needs the rows
+    )
 
     part = Slice.parse(subject.where)
     fields = {field.name: field for field in (*signature.inputs, *signature.outputs)}

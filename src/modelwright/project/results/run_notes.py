@@ -9,7 +9,7 @@ from modelwright.core.evidence.verdict import Outcome
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.loop.context import Context
-from modelwright.project.loop.run import Run, evidence_of, other_machine_words
+from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
 from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
 from modelwright.project.results.stage_warnings import line, warning_row, warning_rows, worded
 from modelwright.project.results.table_rows import WarningRow

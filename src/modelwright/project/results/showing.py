@@ -9,8 +9,8 @@ from modelwright import outcomes
 from modelwright.core.messages import PackageError, Phrase, Problem, StateError
 from modelwright.core.units import format_quantity
 from modelwright.engine.store import Artifact, Store
-from modelwright.project.loop import sealed
-from modelwright.project.loop.table import TABLE, Context
+from modelwright.project.loop import version_artifacts
+from modelwright.project.loop.stage_table import TABLE, Context
 from modelwright.project.results.run_notes import CARD, REPORT
 from modelwright.project.results.show_report import ShowReport
 
@@ -18,7 +18,7 @@ from modelwright.project.results.show_report import ShowReport
 def show(context: Context, store: Store, root: Path, what: str) -> ShowReport:
     """Show a version (`3`), a stage's last result (`learn`), `report`, `card`, or what a digest names."""
     if what in ("report", "card"):
-        number = sealed.newest(context.state).number
+        number = version_artifacts.newest(context.state).number
         path = root / "reports" / str(number) / (REPORT if what == "report" else CARD)
         if not path.is_file():
             raise StateError(Problem("show.nothing", what=what, maker="run"))
@@ -47,7 +47,7 @@ def _show_version(context: Context, store: Store, number: int) -> ShowReport:
     version = next((one for one in context.state.versions() if one.number == number), None)
     if version is None:
         raise StateError(Problem("show.no-version", number=number))
-    evidence = sealed.evidence(store, version)
+    evidence = version_artifacts.evidence(store, version)
     facts = [
         (_fact("package"), version.package_digest),
         (_fact("evidence"), version.evidence_digest),
@@ -66,7 +66,7 @@ def _show_version(context: Context, store: Store, number: int) -> ShowReport:
         "evaluation": evidence.evaluation,
     }
     try:
-        path = str(sealed.package_folder(store, version))
+        path = str(version_artifacts.package_folder(store, version))
     except PackageError:
         path = None
     title = Phrase("show.version", number=number, function=context.opened.signature.name)

@@ -15,8 +15,8 @@ from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.identify import Identity
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.overlap import Overlap, fingerprints, overlap, refuse_mass
+from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.refusals import Refusals
-from modelwright.stages.data.rows import RawRows
 from modelwright.stages.data.split import CODES
 from modelwright.tables.spool import Limits, Spool
 

@@ -13,7 +13,7 @@ from modelwright.core.messages import Notice
 from modelwright.stages.data.checking import Checked
 from modelwright.stages.data.classes import ClassCounts, class_notices
 from modelwright.stages.data.config import DataConfig
-from modelwright.stages.data.rows import RawRows
+from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.split import CODES, SPLITS, TEST, VALIDATION
 from modelwright.storage.formats.data import Counts, SourceCounts, SplitCounts
 

@@ -17,8 +17,8 @@ from modelwright.stages.data.canonical import hexadecimal, positions, row_ids, r
 from modelwright.stages.data.classes import outputs_with_classes, unknown_split_classes
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import Layout
+from modelwright.stages.data.raw_rows import Chunk, RawRows
 from modelwright.stages.data.refusals import Refusals
-from modelwright.stages.data.rows import Chunk, RawRows
 from modelwright.stages.data.split import CODES, TEST, TRAIN, VALIDATION, places
 from modelwright.tables.spool import Limits, Spool
 

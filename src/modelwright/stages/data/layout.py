@@ -16,7 +16,7 @@ from modelwright.stages.data.config import DataConfig
 ID = "id"  # the column of rows.parquet that names the row
 
 
-class Header(Protocol):
+class TableHeader(Protocol):
     """What is read of a table: what it is called, its columns, and those of them that no one wrote."""
 
     @property
@@ -48,7 +48,7 @@ class Layout:
         return {**self.inputs, **self.outputs}
 
 
-def layout(signature: Signature, config: DataConfig, tables: Sequence[Header]) -> Layout:
+def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeader]) -> Layout:
     """Return the column of each field; raises DataError for every name that has none, and for clashes.
 
     `tables` begin with one that trains. A signature without inputs (`inputs: "*"`) takes its columns, all
@@ -71,7 +71,7 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[Header]) -
 
 
 def _every_column(
-    table: Header, config: DataConfig, taken: set[str]
+    table: TableHeader, config: DataConfig, taken: set[str]
 ) -> tuple[dict[str, str], tuple[Notice, ...]]:
     renamed = {column: name for name, column in config.columns.items()}
     inputs: dict[str, str] = {}
@@ -124,7 +124,7 @@ def _unknown_names(found: Layout, config: DataConfig) -> Iterator[Problem]:
             )
 
 
-def _missing_columns(found: Layout, table: Header) -> Iterator[Problem]:
+def _missing_columns(found: Layout, table: TableHeader) -> Iterator[Problem]:
     for name, column in (*found.fields.items(), *found.keep.items()):
         if column not in table.columns:
             near = did_you_mean(column, list(table.columns)) or did_you_mean(name, list(table.columns))

@@ -12,7 +12,7 @@ from modelwright import kinds
 from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import CellOptions, Column
-from modelwright.stages.data.rows import Chunk
+from modelwright.stages.data.raw_rows import Chunk
 
 SHOWN_ROWS = 5
 REASONS = {"place": pl.UInt32, "order": pl.UInt32, "reason": pl.String}

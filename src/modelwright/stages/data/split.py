@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.digest import canonical_json
+from modelwright.core.digests import canonical_json
 from modelwright.core.json_types import JsonLike
 from modelwright.stages.data.config import Shares
 

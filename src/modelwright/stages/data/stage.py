@@ -30,10 +30,10 @@ from modelwright.stages.data.classes import ClassCounts, class_problems, count_c
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.identify import Identity, identify
-from modelwright.stages.data.infer import resolved
+from modelwright.stages.data.infer_kinds import resolved
 from modelwright.stages.data.layout import Layout, layout
+from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.refusals import Refusals
-from modelwright.stages.data.rows import RawRows
 from modelwright.stages.data.split import CODES, SPLITS, TEST, TRAIN, VALIDATION
 from modelwright.stages.data.writing import RowWriter, describe, write_rejected
 from modelwright.storage.formats.data import Counts, write_signature

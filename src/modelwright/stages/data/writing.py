@@ -22,10 +22,10 @@ from modelwright.stages.data.canonical import hexadecimal, texts
 from modelwright.stages.data.checking import Checked
 from modelwright.stages.data.kept import KeptColumn
 from modelwright.stages.data.layout import Layout
-from modelwright.stages.data.rows import RawRows
+from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, VALIDATION, as_text
 from modelwright.storage.formats.data import ColumnProfile, Counts, DataProfile
-from modelwright.storage.formats.rows import ID, ROWS_FILE
+from modelwright.storage.formats.examples import ID, ROWS_FILE
 
 ROW_GROUP = 50_000  # fixed, and not left to the number of threads
 REJECTED: Final = {

@@ -20,7 +20,7 @@ from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.outputs import family
 from modelwright.kinds.slicing import sliced
-from modelwright.package.folder import Package
+from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.runtime.measuring import Measured
 

@@ -25,20 +25,19 @@ from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.contract.column import Column
-from modelwright.package import folder as packages
-from modelwright.package.folder import Package
+from modelwright.package import packages
+from modelwright.package.packages import Package
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
-from modelwright.runtime import measuring as running
-from modelwright.stages.evaluate import answers, baselines, findings
-from modelwright.stages.evaluate import champion as champions
+from modelwright.runtime import measuring
+from modelwright.stages.evaluate import answers, baselines, champions, findings
 from modelwright.stages.evaluate.answers import AnsweredRows, Columns
-from modelwright.stages.evaluate.champion import Champion
+from modelwright.stages.evaluate.champions import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.storage.formats.evidence import OUTCOMES, Details, Evidence, write_details, write_evidence
-from modelwright.storage.formats.rows import ID, column_names, read_columns
+from modelwright.storage.formats.examples import ID, column_names, read_columns
 
 TIMED_ROWS = 500  # test rows, evenly spaced, that requests are made of
 
@@ -54,10 +53,10 @@ class _Rows:
 
 
 def evaluate(
-    package: Part,
-    train: Part,
-    validation: Part,
-    test: Part,
+    package: ArtifactPart,
+    train: ArtifactPart,
+    validation: ArtifactPart,
+    test: ArtifactPart,
     signature: Signature,
     requirements: Sequence[Requirement],
     config: EvaluateConfig,
@@ -83,17 +82,17 @@ def evaluate(
         wanted = [*answers.subjects(signature, answered.outcomes), *answers.of_requirements(requirements)]
         shown = answers.on_rows(list(dict.fromkeys(wanted)), answered, at)
         task.advance(note="answered")
-        plan = running.Plan(
+        plan = measuring.Plan(
             load=None if load is None else parse_quantity(load, Unit.PER_SECOND),
             requests=config.latency_requests,
         )
         requests = _requests(signature, rows.test)
-        ran = running.measure(package.path, requests, plan)
+        ran = measuring.measure(package.path, requests, plan)
         costs = answers.of_running(ran, confidence)
         task.advance(note="timed")
         compared, warning = _compared(champion, signature, answered, requirements, at)
         if champion is not None and champions.asks_for_running(requirements):
-            theirs = running.measure(champion.path, requests, plan)
+            theirs = measuring.measure(champion.path, requests, plan)
             compared += champions.running_differences(costs, theirs, requirements, confidence)
         task.advance(note="compared")
         simple = (
@@ -132,7 +131,7 @@ def _require_signature(package: Package, signature: Signature) -> None:
         )
 
 
-def _read(signature: Signature, train: Part, validation: Part, test: Part) -> _Rows:
+def _read(signature: Signature, train: ArtifactPart, validation: ArtifactPart, test: ArtifactPart) -> _Rows:
     fields = (*signature.inputs, *signature.outputs)
     columns = read_columns(test.path, column_names(test.path), fields)
     ids = columns.pop(ID)
@@ -153,10 +152,7 @@ def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
     places = np.linspace(0, count - 1, min(count, TIMED_ROWS)).astype(np.int64).tolist()
     fields = [(field.name, kinds.value(field.kind)) for field in signature.inputs]
     return [
-        {
-            name: None if (value := test[name][place]) is None else kind.to_json(value)
-            for name, kind in fields
-        }
+        {name: None if (value := test[name][place]) is None else kind.to_json(value) for name, kind in fields}
         for place in places
     ]
 
@@ -178,7 +174,7 @@ def _details(
     signature: Signature,
     rows: _Rows,
     answered: AnsweredRows,
-    ran: running.Measured,
+    ran: measuring.Measured,
     load: str | None,
     config: EvaluateConfig,
     confidence: float,

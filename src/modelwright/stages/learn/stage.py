@@ -10,23 +10,23 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from modelwright import learners
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.messages import DataError, MachineError, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
 from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.examples import read_examples
 from modelwright.storage.formats.plan import Choice, Machine
-from modelwright.storage.formats.rows import read_examples
 
 
 def learn(
-    train: Part,
-    validation: Part,
-    choice: Part,
+    train: ArtifactPart,
+    validation: ArtifactPart,
+    choice: ArtifactPart,
     signature: Signature,
     machine: Machine,
     pretrained: Path | None,
@@ -82,7 +82,7 @@ def _data(spec: Spec, sources: Mapping[Source, Callable[[], object]]) -> object:
     )
 
 
-def _rows(train: Part, validation: Part, signature: Signature) -> Rows:
+def _rows(train: ArtifactPart, validation: ArtifactPart, signature: Signature) -> Rows:
     return Rows(read_examples(train.path, signature), read_examples(validation.path, signature))
 
 
@@ -94,7 +94,7 @@ def _differences(chosen: Choice, machine: Machine, pretrained: Path | None) -> I
         )
     if chosen.pretrained is None:
         return
-    found = digest.of_folder(pretrained) if pretrained is not None and pretrained.is_dir() else None
+    found = digests.of_folder(pretrained) if pretrained is not None and pretrained.is_dir() else None
     if found != chosen.pretrained:
         yield Problem(
             "learn.other-weights", here=found[:12] if found else None, sealed=chosen.pretrained[:12]

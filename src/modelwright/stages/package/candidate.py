@@ -11,7 +11,7 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
 from modelwright.package.content import size_bytes
-from modelwright.package.folder import Package
+from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.stages.package import accept
 from modelwright.stages.package.accept import Figures

@@ -1,6 +1,6 @@
 """The stage `package`: from what was learned to the files that serve.
 
-package/          the package, as `modelwright.package.folder` writes it
+package/          the package, as `modelwright.package.packages` writes it
 report/           package.json: the candidates, what each showed on validation, which was taken and why
 """
 
@@ -20,9 +20,9 @@ from modelwright.core.messages import PackageError, Phrase, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.export import Export
-from modelwright.package import folder as packages
+from modelwright.package import packages
 from modelwright.runtime.function import load
 from modelwright.stages.package import accept
 from modelwright.stages.package.candidate import (
@@ -34,8 +34,8 @@ from modelwright.stages.package.candidate import (
 )
 from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
 from modelwright.stages.package.config import PackageConfig
+from modelwright.storage.formats.examples import column_names, read_columns
 from modelwright.storage.formats.plan import Choice
-from modelwright.storage.formats.rows import column_names, read_columns
 
 FORMAT = 1
 CHECKED_ROWS = (
@@ -46,10 +46,10 @@ SERVES = ("numpy", "onnxruntime", "tokenizers")  # libraries whose version can c
 
 
 def package(
-    learned: Part,
-    choice: Part,
-    train: Part,
-    validation: Part,
+    learned: ArtifactPart,
+    choice: ArtifactPart,
+    train: ArtifactPart,
+    validation: ArtifactPart,
     signature: Signature,
     requirements: Sequence[Requirement],
     config: PackageConfig,
@@ -98,8 +98,8 @@ def package(
 
 def _trial(
     chosen: Choice,
-    learned: Part,
-    validation: Part,
+    learned: ArtifactPart,
+    validation: ArtifactPart,
     signature: Signature,
     requirements: Sequence[Requirement],
 ) -> Trial:

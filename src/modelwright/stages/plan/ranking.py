@@ -19,8 +19,8 @@ from modelwright.learners.contract.spec import Spec
 from modelwright.learners.options import option_problems
 from modelwright.learners.weights import DISTRIBUTION
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, candidates
+from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
-from modelwright.storage.formats.rows import Examples
 
 SOURCES = frozenset({Source.ROWS})  # what a project can give; `data` makes rows
 _OVERRUN = 1.01  # of the budget; a forecast is no promise

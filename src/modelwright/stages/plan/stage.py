@@ -11,23 +11,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.engine.store import Part
+from modelwright.engine.store import ArtifactPart
 from modelwright.learners.weights import credit
 from modelwright.stages.plan import ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import Weighed
 from modelwright.stages.plan.warnings import compressed_bytes, warnings
 from modelwright.storage.formats.data import DataProfile
+from modelwright.storage.formats.examples import read_examples
 from modelwright.storage.formats.plan import Choice, Forecast, Machine, Ranked
-from modelwright.storage.formats.rows import read_examples
 
 
 def plan(
-    train: Part,
-    profile: Part,
+    train: ArtifactPart,
+    profile: ArtifactPart,
     signature: Signature,
     config: PlanConfig,
     model: ModelConfig,
@@ -77,7 +77,7 @@ def _choice(
         seed=learn.seed,
         options=chosen.options.model_dump(mode="json"),
         training=ranking.training_of(chosen.spec, learn).model_dump(mode="json", exclude_none=True),
-        pretrained=digest.of_folder(pretrained) if pretrained is not None else None,
+        pretrained=digests.of_folder(pretrained) if pretrained is not None else None,
         credits=dict([credit(model.pretrained, pretrained)]) if pretrained is not None else {},
     )
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, desc, insert, select
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.storage.state.schema import audit
 
 
@@ -28,7 +28,7 @@ def write(
     connection: Connection, at: datetime, actor: str, action: str, detail: Mapping[str, object]
 ) -> None:
     """Append an entry. Raises TypeError for a detail that is no JSON, whatever the database's driver does."""
-    plain = json.loads(digest.canonical_json(dict(detail)))
+    plain = json.loads(digests.canonical_json(dict(detail)))
     connection.execute(insert(audit).values(at=at, actor=actor, action=action, detail=plain))
 
 

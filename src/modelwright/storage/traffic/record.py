@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.json_types import Json
-from modelwright.storage.traffic import schema as live_schema
+from modelwright.storage.traffic import live_schema
 from modelwright.storage.traffic.writer import Answered, Writer
 
 __all__ = ["Answered", "Lease", "LiveRecord", "Row", "Window"]

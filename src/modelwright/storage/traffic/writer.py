@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from modelwright.core.messages import ModelwrightError
-from modelwright.storage.traffic import schema as live_schema
+from modelwright.storage.traffic import live_schema
 
 LINGER_S = 0.05  # a batch waits this long for more: 20 transactions a second at most, whatever the traffic
 _BATCH_ROWS = 2_000

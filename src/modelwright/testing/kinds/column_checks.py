@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright import kinds
-from modelwright.core.digest import canonical_json
+from modelwright.core.digests import canonical_json
 from modelwright.core.messages import Problem, ValueProblem
 from modelwright.kinds.contract.column import DEFAULT_OPTIONS, CellOptions, Column
 from modelwright.kinds.contract.common import Role

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright import kinds
-from modelwright.core.digest import canonical_json
+from modelwright.core.digests import canonical_json
 from modelwright.core.outcomes import Outcomes
 from modelwright.kinds.contract.arrays import AnyArrays
 from modelwright.kinds.contract.common import Answer, Array, Form, Role

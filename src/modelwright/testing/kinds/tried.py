@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from modelwright import kinds
-from modelwright.core.digest import canonical_json
+from modelwright.core.digests import canonical_json
 from modelwright.kinds.contract.common import ArraySpec, Dumped, Form, Role
 from modelwright.kinds.contract.samples import Samples
 from modelwright.kinds.contract.show import Show

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright import kinds
-from modelwright.core.digest import canonical_json
+from modelwright.core.digests import canonical_json
 from modelwright.core.messages import Problem, ValueProblem
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.show import Show

@@ -19,8 +19,8 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
 from modelwright.package.body import Body
+from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
-from modelwright.storage.formats.rows import Examples
 from modelwright.testing.learners import tiny_encoder
 
 MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")

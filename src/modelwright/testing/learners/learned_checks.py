@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from modelwright import kinds, learners
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.package.body import Body
 from modelwright.package.content import size_bytes, whole
-from modelwright.package.folder import Package
+from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.testing.learners.cases import Tried
 
@@ -40,7 +40,7 @@ def check_forecasts_finite_costs(tried: Tried) -> None:
 def check_learns_the_same_bytes_again(tried: Tried) -> None:
     """The same rows and setup give the same bytes, and a summary that is JSON."""
     assert any(tried.folder.iterdir())
-    assert digest.of_folder(tried.folder) == digest.of_folder(tried.again)
+    assert digests.of_folder(tried.folder) == digests.of_folder(tried.again)
     json.dumps(tried.summary, allow_nan=False)
 
 

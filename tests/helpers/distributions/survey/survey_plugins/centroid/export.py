@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from modelwright.learners import states
+from modelwright.learners import kind_states
 from modelwright.learners.contract.export import Export
 from modelwright.package.body import Body
 
@@ -13,7 +13,7 @@ class CentroidExport(Export):
 
     def export(self, learned):
         """Return one graph: (n, 1, inputs) less (1, classes, inputs), squared, summed, scaled."""
-        signature, fitted = states.read(learned)
+        signature, fitted = kind_states.read(learned)
         means = np.load(learned / "means.npy", allow_pickle=False)
         names = [f"{field.name}.value" for field in signature.inputs]
         floats = {

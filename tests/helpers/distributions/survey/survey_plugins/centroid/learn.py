@@ -4,7 +4,7 @@ import numpy as np
 
 from modelwright import kinds
 from modelwright.core.messages import Phrase
-from modelwright.learners import states
+from modelwright.learners import kind_states
 from modelwright.learners.contract.learn import Learn
 from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.source import Rows
@@ -30,22 +30,22 @@ class CentroidLearn(Learn[Rows]):
     def learn(self, signature, data, setup, out, scratch, progress):
         """Write the means (classes, inputs), and the states."""
         (output,) = signature.outputs
-        fitted = states.fit(signature, data.train)
+        fitted = kind_states.fit(signature, data.train)
         arrays = kinds.arrays(output.kind)
         truth = arrays.encode_truth(data.train.columns[output.name], data.train.columns, fitted[output.name])
         rows, index = matrix(signature, fitted, data.train.columns), truth["index"]
         means = np.stack([rows[index == one].mean(axis=0) for one in range(index.max() + 1)])
         np.save(out / "means.npy", means.astype(np.float32), allow_pickle=False)
         np.save(out / "sharpness.npy", np.float32(setup.options.sharpness), allow_pickle=False)
-        states.write(out, signature, fitted)
+        kind_states.write(out, signature, fitted)
         held = self.predict(out, data.held.columns)[output.name]
         fitted[output.name] = arrays.calibrate(held, data.held.columns[output.name], fitted[output.name])
-        states.write(out, signature, fitted)
+        kind_states.write(out, signature, fitted)
         return {}
 
     def predict(self, learned, inputs):
         """Return minus the squared distance to each mean, times the sharpness."""
-        signature, fitted = states.read(learned)
+        signature, fitted = kind_states.read(learned)
         means = np.load(learned / "means.npy", allow_pickle=False)
         apart = matrix(signature, fitted, inputs)[:, None, :] - means[None]
         logits = -np.load(learned / "sharpness.npy") * (apart**2).sum(axis=2)

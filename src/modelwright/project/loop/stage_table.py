@@ -15,11 +15,11 @@ from modelwright import kinds, learners, outcomes
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, StateError
 from modelwright.core.signature import Signature
+from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.facts import MACHINE
-from modelwright.engine.manifest import Artifact, Part
 from modelwright.engine.step import Outdated, Step
 from modelwright.kinds.outputs import outputs
-from modelwright.project.declaration.file import Opened
+from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop import places
 from modelwright.project.loop.context import Context, counts_part
 from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN
@@ -231,7 +231,7 @@ def _evaluate(context: Context) -> Step:
     )
 
 
-def _readable_evidence(evaluated: Artifact, package: Part, test: Part) -> None:
+def _readable_evidence(evaluated: Artifact, package: ArtifactPart, test: ArtifactPart) -> None:
     _need(evaluated, "evidence", "report")
     evidence = read_evidence(evaluated.part("evidence").path)
     read_details(evaluated.part("report").path)

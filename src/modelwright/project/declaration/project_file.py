@@ -15,8 +15,7 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.gateway.config import ServeConfig
-from modelwright.project.declaration import checks, overrides
-from modelwright.project.declaration import problems as wording
+from modelwright.project.declaration import checks, key_problems, overrides
 from modelwright.project.declaration.find import FILE_NAME, find
 from modelwright.project.declaration.yaml_lines import MAX_BYTES, YamlDocument, dotted, read_document
 from modelwright.project.declaration.yaml_lines import Path as KeyPath
@@ -192,7 +191,7 @@ def _line(problem: Problem) -> int:
 
 
 def _validated(
-    value: dict[str, object], texts: Mapping[KeyPath, str], where: wording.Where
+    value: dict[str, object], texts: Mapping[KeyPath, str], where: key_problems.Where
 ) -> tuple[ProjectFile | None, dict[str, object], list[Problem]]:
     """Return the model or the problems, and the value: where text is wanted, `1.10` is text as written."""
     for _ in range(_TEXT_PASSES):
@@ -201,7 +200,7 @@ def _validated(
         except ValidationError as error:
             errors = error.errors(include_url=False)
         wanted = {
-            wording.path_of(one, value)
+            key_problems.path_of(one, value)
             for one in errors
             if one["type"] == "string_type" and one["input"] is not None
         } & texts.keys()
@@ -209,7 +208,7 @@ def _validated(
             break
         for path in wanted:
             value = _with_key(value, path, texts[path])
-    return None, value, list(wording.problems(errors, value, ProjectFile, where))
+    return None, value, list(key_problems.problems(errors, value, ProjectFile, where))
 
 
 def _with(value: object, path: KeyPath, text: str) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelwright.core.messages import PackageError, Problem, StateError
-from modelwright.engine.manifest import Artifact
+from modelwright.engine.artifact_manifest import Artifact
 from modelwright.engine.store import Store
 from modelwright.project.loop.stage_names import EVALUATE, PACKAGE
 from modelwright.storage.formats.evidence import Evidence, read_evidence

@@ -15,7 +15,7 @@ from modelwright import kinds
 from modelwright.core.messages import DataError, Problem, ValueProblem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Dumped, Role
-from modelwright.storage.formats.rows import Examples
+from modelwright.storage.formats.examples import Examples
 
 FILE, ASSETS = "states.json", "states"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from modelwright.core.json_types import JsonLike
 from modelwright.engine import stamp
+from modelwright.engine.artifact_manifest import NAME, Artifact
 from modelwright.engine.fingerprint import Fingerprint
-from modelwright.engine.manifest import NAME, Artifact
 from modelwright.engine.stamp import StampedResult, Taken, Watch
 
 

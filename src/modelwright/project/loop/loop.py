@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict, judge
 from modelwright.core.messages import ModelwrightError, Phrase, Problem, ProjectError, did_you_mean
-from modelwright.engine.manifest import Artifact
+from modelwright.engine.artifact_manifest import Artifact
 from modelwright.engine.runner import Runner
 from modelwright.engine.step import Outdated, StepResult
 from modelwright.project.loop.context import Context, OtherMachine
 from modelwright.project.loop.stage_names import DATA, EVALUATE, PACKAGE, PLAN, RELEASE, STAGE_NAMES
-from modelwright.project.loop.table import TABLE
+from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.results.table_rows import CACHED, DONE, FAILED, StageRow
 from modelwright.stages.release.stage import Released, release
 from modelwright.storage.formats.evidence import Evidence, read_evidence

@@ -12,7 +12,7 @@ from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.messages import Notice, PackageError
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
-from modelwright.package import folder as packages
+from modelwright.package import packages
 from modelwright.runtime.measuring import Measured
 from modelwright.stages.evaluate import answers
 from modelwright.stages.evaluate.answers import AnsweredRows

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from modelwright.core import digest
+from modelwright.core import digests
 from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine.lineage import MadeFrom
@@ -31,7 +31,7 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
-class Part:
+class ArtifactPart:
     """A first-level folder of an artifact, so that a later stage depends on it alone."""
 
     stage: str
@@ -59,10 +59,10 @@ class Artifact:
     files: Mapping[str, FileEntry]
     adopted_from: str | None = None
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> ArtifactPart:
         """Return a first-level folder by name."""
         assert name in self.parts, f"{self.stage} has no part {name!r}; it has {sorted(self.parts)}"
-        return Part(self.stage, self.key, name, self.parts[name], self.path / name)
+        return ArtifactPart(self.stage, self.key, name, self.parts[name], self.path / name)
 
 
 class Damaged(Exception):  # noqa: N818 - a finding that a caller turns into a rebuild, never shown as an error
@@ -81,7 +81,7 @@ class Damaged(Exception):  # noqa: N818 - a finding that a caller turns into a r
 
 def contents_digest(files: Mapping[str, FileEntry]) -> str:
     """Return the digest of files by relative name; the same as `core.digest.of_folder` of such a folder."""
-    return digest.of_json({name: entry.sha256 for name, entry in files.items()})
+    return digests.of_json({name: entry.sha256 for name, entry in files.items()})
 
 
 def parts_of(files: Mapping[str, FileEntry]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from modelwright import kinds
-from modelwright.core import digest as digests
+from modelwright.core import digests
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem, ValueProblem
 from modelwright.core.signature import Field
