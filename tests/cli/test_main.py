@@ -12,7 +12,7 @@ import pytest
 
 import modelwright.project
 from modelwright.cli.main import answer
-from modelwright.cli.verbs.loop import Stage
+from modelwright.cli.verbs.run_stages import Stage
 from modelwright.core.messages import GateError, Problem, ProjectError
 from modelwright.project.results.live_results import RowAnswer
 from modelwright.project.results.run_result import RunResult
