@@ -53,6 +53,7 @@ class OneHotEncoder(nn.Module):
 
     def forward(self, index: Tensor) -> Tensor:
         """Return (batch, codes) of int64 indices (batch,)."""
+        # (batch, 1) == (codes,) → (batch, codes): a code out of range is a row of zeros, not an error
         columns = torch.arange(self.width, device=index.device)
         return (index.unsqueeze(-1) == columns).to(torch.float32)
 

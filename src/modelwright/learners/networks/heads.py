@@ -145,6 +145,7 @@ class VectorTask(Task):
         """Return the squared distance over the dimensions that are known; nothing is smoothed."""
         values = truths["values"]
         there = ~torch.isnan(values)
+        # as in `SetTask`: NaN is replaced before the subtraction, or its gradient would be NaN
         gaps = answers - torch.where(there, values, 0.0)
         return torch.where(there, gaps**2, 0.0).sum(dim=-1)
 
@@ -180,6 +181,7 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the output's array, (batch, columns) or (batch,), of features (batch, width)."""
+        # (batch, width) → (batch, columns or 1)
         answers: Tensor = self.linear(features)
         return answers if self.task.columns is not None else answers.squeeze(-1)
 

@@ -61,6 +61,7 @@ class Network(nn.Module):
         parts = []
         for encoder, names in zip(self.encoders, self._inputs, strict=True):
             module = self.text if isinstance(encoder, nn.Identity) else encoder
+            # (batch, width of this encoder)
             parts.append(module(*(arrays[name] for name in names)))
         combined: Tensor = self.combiner(parts)
         return combined

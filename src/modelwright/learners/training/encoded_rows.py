@@ -41,6 +41,7 @@ class EncodedRows:
 
     def _encoded(self, field: Field, rows: NDArray[np.int64]) -> dict[str, Array]:
         column = self.columns[field.name]
+        # only these rows are encoded, so that tokens are padded to the longest of the batch, not of all
         values = [column[row] for row in rows.tolist()]
         return kinds.arrays(field.kind).encode(values, self.states[field.name])
 
@@ -64,6 +65,7 @@ class EncodedRows:
         for field in fields_of(self.signature.inputs, Form.TOKENS):
             for begin in range(0, len(self), _CHUNK):
                 chunk = np.arange(begin, min(begin + _CHUNK, len(self)))
+                # mask (chunk, length), 1 where a token is → (chunk,) tokens a row
                 total[chunk] += self._encoded(field, chunk)["mask"].sum(axis=1)
         return total
 
@@ -78,11 +80,14 @@ class EncodedRows:
         A batch is drawn from a pool of 16 batches' rows sorted by length. The order follows from seed and epoch
         alone, so that a run which resumes in the middle need not replay what came before.
         """
+        # of (seed, epoch) rather than of one stream: any epoch can be drawn without those before it
         generator = np.random.default_rng([seed, epoch])
         order = generator.permutation(len(self))
         batches = []
         for begin in range(0, len(order), batch * _POOL):
+            # (16 · batch,) rows at random, then by length: batches hold like lengths, and other rows every epoch
             pool = order[begin : begin + batch * _POOL]
             pool = pool[np.argsort(self.lengths[pool], kind="stable")]
             batches += [pool[place : place + batch] for place in range(0, len(pool), batch)]
+        # short batches would come before long ones in every pool; a gradient should not follow length
         return [batches[place] for place in generator.permutation(len(batches))]

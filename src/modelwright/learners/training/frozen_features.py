@@ -27,11 +27,13 @@ def features(network: Network, rows: EncodedRows, scratch: Path, task: ProgressT
         kept = checkpoint.read(path)
         if kept is None:
             with torch.no_grad():
+                # (rows of the block, width): batches differ in tokens, not in the width of their features
                 values = torch.cat([network.features(rows.arrays(batch)) for batch in block])
             checkpoint.write(path, {"features": values}, {})
         else:
             values = kept[0]["features"]
         for batch, part in zip(block, torch.split(values, [len(batch) for batch in block]), strict=True):
+            # batches were made by length: their rows go back to their places
             found[torch.from_numpy(batch)] = part
         task.advance(len(block))
     return found
@@ -44,6 +46,7 @@ def answers(network: Network, rows: EncodedRows) -> dict[str, Tensor]:
     with torch.no_grad():
         for batch in rows.by_length(BATCH):
             for name, values in network(rows.arrays(batch)).items():
+                # (n, columns), or (n,) where the output has none
                 whole = found.setdefault(name, torch.zeros(len(rows), *values.shape[1:]))
                 whole[torch.from_numpy(batch)] = values
     return found

@@ -47,6 +47,7 @@ def fit(
     with progress.task("reading texts", blocks) as task:
         learned = frozen_features.features(network, train, scratch / "features-train", task)
         held = frozen_features.features(network, validation, scratch / "features-validation", task)
+    # (n, width) and (validation, width), both by the training rows' mean and deviation, as serving will be
     scale = Scale.of(learned)
     learned, standard = scale.apply(learned), scale.apply(held)
     chosen: dict[str, dict[str, float]] = {}
@@ -66,6 +67,7 @@ def fit(
             chosen[name], history[name] = best.as_json(), [one.as_json() for one in tried]
             task.advance(1, f"{name}: L2 {best.strength:g}")
     with torch.no_grad():
+        # raw features: the scale now lies in the heads' weights (`LinearFit.into`)
         answers = network.answer(held)
     return FittedHeads(answers, chosen, history)
 
@@ -73,6 +75,7 @@ def fit(
 def iteration_s(network: Network, sample: Sample) -> float:
     """Return the CPU seconds of one iteration over all training rows, timed on features drawn at random."""
     count = len(sample.rows)
+    # (sample, width): the time depends on shapes, not on values
     features = torch.randn(count, network.combiner.width)
     total = 0.0
     for name, head in network.tasks().items():
@@ -80,4 +83,5 @@ def iteration_s(network: Network, sample: Sample) -> float:
         total += timing.least_s(
             partial(linear_fit.fit, head.task, split, _TIMED_STRENGTH, None, _TIMED_ITERATIONS, 0.0)
         )
+    # an iteration passes over all rows once, so its time is linear in them; never 0, which would forecast nothing
     return max(total / _TIMED_ITERATIONS * sample.of / count, 1e-6)

@@ -32,6 +32,7 @@ class Scale:
     @classmethod
     def of(cls, features: Tensor) -> Scale:
         """Return the scale of features (n, w); a constant feature's deviation is 1."""
+        # (w,) each, with divisor n: these are constants of the training rows, no estimates
         deviation, mean = torch.std_mean(features, dim=0, correction=0)
         return cls(mean, torch.where(deviation > _CONSTANT, deviation, torch.ones_like(deviation)))
 

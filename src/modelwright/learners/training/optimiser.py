@@ -26,9 +26,12 @@ def adamw(
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in weights.items():
         if name.startswith("text."):
+            # rate · decay^(top - layer): low layers hold what all texts share (Howard and Ruder 2018, section 3.2);
+            # the word vectors, in no layer, learn slowest
             rate = recipe.learning_rate * recipe.layer_decay ** (top - depth.get(name, 0))
         else:
             rate = recipe.head_rate
+        # only matrices; biases and norms are vectors
         decay = recipe.weight_decay if weight.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(weight)
     optimiser = torch.optim.AdamW(
@@ -45,6 +48,7 @@ def rate_share(step: int, steps: int, warmup: float) -> float:
 
     It rises linearly over warmup · steps, and falls linearly to 0 one step after the last.
     """
+    # counted from 1 while rising, so that the first step already learns; + 1, so that the last one does
     rising = warmup * steps
     return min((step + 1) / rising if rising else 1.0, (steps - step) / (steps - rising + 1))
 
@@ -58,6 +62,7 @@ def _depths(network: Network) -> dict[str, int]:
     ]
     if not stacks:
         return {}
+    # the longest list of modules is the stack of layers
     prefix, stack = max(stacks, key=lambda found: len(found[1]))
     return {
         f"{prefix}.{place}.{name}": place + 1

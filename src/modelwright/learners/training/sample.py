@@ -47,6 +47,7 @@ class Sample:
 
     def batches(self, batch: int) -> list[NDArray[np.int64]]:
         """Return a few batches that stand for all: their lengths are evenly spaced quantiles."""
+        # batches come sorted by length: the middles of five equal parts stand for all
         every = self.rows.by_length(min(batch, len(self.rows)))
         places = {int((number + 0.5) * len(every) / _TIMED_BATCHES) for number in range(_TIMED_BATCHES)}
         return [every[place] for place in sorted(places)]
@@ -58,6 +59,7 @@ class Sample:
         with torch.no_grad():
             network.features(self.rows.arrays(batches[len(batches) // 2]))  # the first pass allocates
             total = sum(timing.least_s(partial(self._features, network, rows)) for rows in batches)
+        # weighted by rows, as the last batch may be smaller
         return total / sum(map(len, batches))
 
     def _features(self, network: Network, rows: NDArray[np.int64]) -> None:
@@ -66,6 +68,7 @@ class Sample:
     def request_s(self, network: Network) -> float:
         """Return the seconds of one request of middling length."""
         network.eval()
+        # (1,): the row of median length
         middle = np.argsort(self.rows.lengths, kind="stable")[len(self.rows) // 2 :][:1]
         with torch.no_grad():
             return statistics.median(

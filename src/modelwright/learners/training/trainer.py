@@ -64,6 +64,7 @@ class _Run:
         if not np.isfinite(value):
             raise ProjectError(Problem("learn.diverged", step=self.step + 1, rate=self.recipe.learning_rate))
         loss.backward()  # type: ignore[no-untyped-call]
+        # the norm over all weights together: the step keeps its direction and loses length
         nn.utils.clip_grad_norm_(list(self.weights.values()), _CLIP)
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -72,6 +73,7 @@ class _Run:
         decay = min(self.recipe.average, self.step / (self.step + 9))
         with torch.no_grad():
             for name, weight in self.weights.items():
+                # average ← decay · average + (1 - decay) · weight (Polyak and Juditsky 1992)
                 self.average[name].lerp_(weight, 1.0 - decay)
         return value
 
@@ -96,6 +98,7 @@ class _Run:
             return features
         # A generator of its own for every step, so that a resumed run draws what an unbroken one would.
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self.step) % 2**63)
+        # (batch, width): kept with 1 - p and divided by it, so that serving needs no factor (Srivastava et al. 2014)
         kept = torch.rand(features.shape, generator=generator) >= self.recipe.dropout
         return features * kept / (1.0 - self.recipe.dropout)
 
@@ -110,6 +113,7 @@ class _Run:
             loss += weight * float(mean_loss(head.task, answers[name], truths))
         score = Score(self.step, wrong, loss)
         self.history.append(score)
+        # few rows leave many steps equally wrong; the loss, which is finer, decides between those
         better = self.best is None or (wrong, loss) < (self.best.wrong, self.best.loss)
         self.best, self.stale = (score, 0) if better else (self.best, self.stale + 1)
         return better
@@ -205,6 +209,7 @@ def has_checkpoint(scratch: Path) -> bool:
 
 def epoch_steps(rows: int, batch: int) -> int:
     """Return the steps of one pass over the rows, at least one."""
+    # -(-a // b) rounds up: the last, smaller batch is a step, too
     return max(1, -(-rows // batch))
 
 

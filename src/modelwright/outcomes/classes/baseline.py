@@ -28,6 +28,7 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
         """Return the outcomes of always answering the commonest class."""
         places = _places((label for labels in truths.labels for label in labels), reference)
         shares = np.bincount(places, minlength=len(reference.classes)) / max(len(places), 1)  # (classes,)
+        # of classes equally common the first, so that every run answers the same
         best = int(shares.argmax())
         n = len(reference)
         found = replace(
@@ -44,6 +45,7 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
         places = _places((labels[0] for labels in truths.labels), reference)
         if len(np.unique(places)) < 2:
             return None
+        # C is the inverse of L2's strength: weak, since rows of tf-idf have norm 1 and need large weights
         classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3).fit(train, places)
         probabilities = np.zeros((len(reference), len(reference.classes)))
         # (rows, C): classes without training rows keep probability 0

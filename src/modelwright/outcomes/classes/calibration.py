@@ -31,6 +31,7 @@ def _log_loss(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Met
         return NOTHING
     losses = _losses(outcomes)
     bounds = intervals.mean(losses, confidence)
+    # no loss is below 0, which the interval's formula does not know
     bounds = None if bounds is None else (max(bounds[0], 0.0), bounds[1])
     return MetricValue.of(float(losses.mean()), bounds, len(losses), "hall")
 
@@ -39,6 +40,7 @@ def _log_loss_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | 
     if not len(outcomes):
         return None
     losses = _losses(outcomes)
+    # a mean: each row (n,) moves it by its distance from it
     return Influence(float(losses.mean()), losses - losses.mean())
 
 
@@ -49,8 +51,10 @@ def _groups(outcomes: ClassOutcomes) -> tuple[Floats, Floats, list[NDArray[np.in
     Deep Learning, section 3).
     """
     answered = outcomes.take(outcomes.predicted >= 0)
+    # (answered,) each: the probability of the answer that was given, and 1 where it is the truth
     sure = answered.probabilities[np.arange(len(answered)), answered.predicted]
     right = (answered.predicted == answered.truth).astype(np.float64)
+    # sizes differ by one row at most; of equal confidences the earlier row comes first
     order = np.argsort(sure, kind="stable")
     return sure, right, [group for group in np.array_split(order, GROUPS) if len(group)]
 
@@ -78,6 +82,7 @@ def _calibration_error(outcomes: ClassOutcomes, of: str | None, confidence: floa
         # E|N(g, s²)| = s √(2/π) e^{-g²/2s²} + g erf(g/(s√2)) (Leone et al. 1961, Technometrics 3:543)
         folded = error * math.sqrt(2 / math.pi) * math.exp(-((gap / error) ** 2) / 2)
         folded += gap * math.erf(gap / error / math.sqrt(2))
+        # gap - (E|N| - gap): the gap seen less its bias, weighted by the group's share of the answers
         value += (2 * gap - folded) * size / n
         least += (gap - error * math.sqrt(2 / math.pi)) * size / n
         spread += (error * size / n) ** 2
@@ -98,6 +103,7 @@ def _calibration_influence(outcomes: ClassOutcomes, of: str | None) -> Influence
         signed[group] = gaps * np.sign(gaps.mean())
     value = float(signed.mean())
     rows = np.zeros(len(outcomes))
+    # a mean over the answered rows alone: each weighs n/answered in a mean over all n, the others 0
     rows[outcomes.predicted >= 0] = (signed - value) * (len(outcomes) / len(sure))
     return Influence(value, rows)
 

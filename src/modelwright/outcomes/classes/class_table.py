@@ -26,8 +26,10 @@ class ClassTable:
         size = len(outcomes.classes)
 
         def count(rows: NDArray[np.int64]) -> Floats:
+            # (n,) → (C,); −1 (an unknown truth, an abstention) is counted for no class
             return np.bincount(rows[rows >= 0], minlength=size).astype(np.float64)
 
+        # (right,): also −1 where an unknown truth met an abstention, which `count` leaves out
         right = outcomes.truth[outcomes.truth == outcomes.predicted]
         return cls(count(outcomes.truth), count(outcomes.predicted), count(right))
 

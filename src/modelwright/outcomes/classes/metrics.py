@@ -106,6 +106,7 @@ def _precision(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Me
     answers = table.predicted[named]
     # classes that are never answered have precision 0: a fixed loss
     lost = 1 - named.sum() / seen.sum()
+    # (named,): of a class with a answers, one wrong answer costs 1/(classes · a) of the mean precision
     weights = 1 / (seen.sum() * answers)
     return average(answers - table.right[named], answers, weights, lost, int(answers.sum()), confidence)
 
@@ -120,6 +121,7 @@ def _precision_influence(outcomes: ClassOutcomes, of: str | None) -> Influence |
     ]
     if not any(parts):
         return None
+    # a class with rows that is never answered: precision 0, which no single row moves
     never = Influence(0.0, np.zeros(len(outcomes)))
     return mean_influence([part or never for part in parts])
 

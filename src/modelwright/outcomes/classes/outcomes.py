@@ -55,6 +55,7 @@ class ClassOutcomes(Outcomes):
         shared = places >= 0
         probabilities = np.zeros((len(self), len(to.classes)))
         probabilities[:, places[shared]] = self.probabilities[:, shared]
+        # (n,): an abstention stays −1 (as an index it would mean the last class)
         predicted = np.where(self.predicted < 0, -1, places[self.predicted])
         return replace(
             self, classes=to.classes, truth=to.truth, predicted=predicted, probabilities=probabilities

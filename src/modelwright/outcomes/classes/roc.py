@@ -27,6 +27,7 @@ def _areas(outcomes: ClassOutcomes, of: str | None) -> tuple[Floats, Floats, Flo
     for one in classes:
         positive = outcomes.truth == one
         m = int(positive.sum())
+        # with one side empty there is no pair to rank
         if m in (0, n):
             continue
         score = outcomes.probabilities[:, one]
@@ -64,6 +65,7 @@ def _auc_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
     areas, rows, influences = _areas(outcomes, of)
     if not len(areas):
         return None
+    # the most that one row can move: of the smallest class, ranked below all others, 1/m of its area
     flip = len(outcomes) / (float(rows.min()) * len(areas))
     return Influence(float(areas.mean()), influences.mean(axis=0), flip)
 
@@ -79,6 +81,7 @@ def _bounds(areas: Floats, rows: Floats, influence: Floats, confidence: float) -
     # the variance of a mean over classes, as if these were independent; `ratio` corrects it by what is seen
     model = float(_spread(areas, rows, n).sum()) / len(areas) ** 2
     seen = float(influence @ influence) / n**2
+    # held in [0.5, 4]: near an area of 1 few rows are misplaced, and the spread that they show is no estimate
     ratio = min(max(seen / model, 0.5), 4.0) if model > 0 and seen > 0 else 1.0
 
     def end(sign: float) -> float:
@@ -97,6 +100,8 @@ def _bounds(areas: Floats, rows: Floats, influence: Floats, confidence: float) -
 
 
 def _spread(areas: Floats, rows: Floats, n: int) -> Floats:
+    # (k,): [A(1-A) + (N/2-1)(Q₁-A²) + (N/2-1)(Q₂-A²)] / (m(n-m)), Q₁ = A/(2-A), Q₂ = 2A²/(1+A), with A(1-A)
+    # taken out; N/2 for either side's size is what makes it Newcombe's method 5 of Hanley and McNeil's formula
     half = n / 2 - 1
     spread: Floats = (
         areas * (1 - areas) * (1 + half * (1 - areas) / (2 - areas) + half * areas / (1 + areas))

@@ -110,6 +110,7 @@ class ClassSection(Section[ClassOutcomes]):
 def confusion(outcomes: ClassOutcomes) -> tuple[tuple[int, int, int], ...]:
     """Return (truth, answer, count) for every pair that occurs; an abstention is answer len(classes)."""
     known = outcomes.truth >= 0
+    # (known,): an abstention (−1) gets a column of its own, after those of the classes
     answers = np.where(outcomes.predicted < 0, len(outcomes.classes), outcomes.predicted)[known]
     pairs = Counter(zip(outcomes.truth[known].tolist(), answers.tolist(), strict=True))
     return tuple((truth, answer, count) for (truth, answer), count in sorted(pairs.items()))
@@ -124,11 +125,13 @@ def reliability(outcomes: ClassOutcomes, confidence: float) -> tuple[CurvePoint,
     answered = (outcomes.truth >= 0) & (outcomes.predicted >= 0)
     if not answered.any():
         return ()
+    # (answered,) each: the largest of C probabilities, and whether the answer is the truth
     sure = outcomes.probabilities[answered].max(axis=1)
     right = outcomes.predicted[answered] == outcomes.truth[answered]
     order = np.argsort(sure, kind="stable")
     found = []
     for rows in np.array_split(order, min(GROUPS, len(order))):
+        # exact, since a group without a mistake is common, and a normal interval would have no width there
         low, high = proportion(int(right[rows].sum()), len(rows), confidence)
         point = (float(sure[rows].mean()), float(right[rows].mean()), float(low), float(high))
         found.append(CurvePoint(*point, len(rows)))
@@ -139,6 +142,7 @@ def _mistakes(outcomes: ClassOutcomes, rows: TestRows, most: int) -> tuple[Mista
     wrong = np.flatnonzero((outcomes.predicted >= 0) & (outcomes.predicted != outcomes.truth))
     wrong = np.array([row for row in wrong.tolist() if rows.truth(row) is not None], dtype=np.int64)
     sure: NDArray[np.float64] = outcomes.probabilities.max(axis=1) if len(outcomes) else np.zeros(0)
+    # the surest first; of equally sure ones the earlier row, so that every run shows the same
     first = wrong[np.argsort(-sure[wrong], kind="stable")[:most]]
     return tuple(
         rows.mistake(row, outcomes.classes[outcomes.predicted[row]], float(sure[row]))
@@ -193,6 +197,7 @@ def _bars(found: ClassFindings, measured: Sequence[Measurement]) -> Iterator[Bar
 def _matrix(found: ClassFindings) -> Matrix:
     """Return the confusion matrix; of more than 80 classes, the part with the most mistakes."""
     size = len(found.classes)
+    # (C, C + 1): truths by answers, the last column for abstentions
     counts = np.zeros((size, size + 1), dtype=np.int64)
     for truth, answer, n in found.confusion:
         counts[truth, answer] = n

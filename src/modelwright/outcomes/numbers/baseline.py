@@ -23,6 +23,7 @@ class NumberBaselines(BaselineModels[NumberOutcomes]):
     def constant(self, truths: Truths, reference: NumberOutcomes) -> tuple[NumberOutcomes, Phrase]:
         """Return the outcomes of always answering the mean."""
         known = np.array(truths.values, dtype=np.float64)
+        # of all constants the mean has the least squared error, and rmse is the family's main metric
         mean = float(known.mean()) if len(known) else 0.0
         answered = replace(reference, predicted=np.full(len(reference), mean))
         return answered, Phrase("baseline.mean", answer=f"{mean:.4g}")
@@ -32,6 +33,7 @@ class NumberBaselines(BaselineModels[NumberOutcomes]):
     ) -> NumberOutcomes | None:
         """Return the outcomes of ridge regression."""
         known = np.array(truths.values, dtype=np.float64)
+        # lsqr takes products with the sparse (n, features) alone: centring would make the matrix dense
         model = Ridge(alpha=1.0, solver="lsqr").fit(train, known)
         return replace(reference, predicted=np.asarray(model.predict(test), dtype=np.float64))
 

@@ -20,6 +20,7 @@ class NumberGap(BodyGap[NumberOutcomes]):
 
     def between(self, left: NumberOutcomes, right: NumberOutcomes) -> Gap:
         """Return the gap; a number has no label and no confidence."""
+        # (n,), NaN where missing; without a truth, or with equal ones, the unit is the output's own
         spread = float(np.nanstd(left.truth)) if np.isfinite(left.truth).any() else 0.0
         most = largest(left.predicted, right.predicted) / (spread or 1.0)  # in deviations of the truth
         return Gap(len(left), 0, most, most)

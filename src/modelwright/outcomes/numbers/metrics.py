@@ -23,6 +23,7 @@ def _known(outcomes: NumberOutcomes) -> NumberOutcomes:
 
 
 def _errors(outcomes: NumberOutcomes) -> Floats:
+    # (n,), in the output's own unit; above 0 where the answer is too high
     return outcomes.predicted - outcomes.truth
 
 
@@ -70,6 +71,7 @@ def _mae_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None
     sizes = np.abs(_errors(_known(outcomes)))
     if not len(sizes):
         return None
+    # a mean: each row moves it by its distance from it
     return Influence(float(sizes.mean()), _spread_out(outcomes, sizes - sizes.mean()))
 
 
@@ -96,6 +98,7 @@ def _r2_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
         return None
     squares, apart = _errors(known) ** 2, (known.truth - known.truth.mean()) ** 2
     left = float(squares.mean() / apart.mean())
+    # d(s/a) = (ds - (s/a)·da)/a of the two means, with the sign of 1 - s/a
     return Influence(1 - left, _spread_out(outcomes, (left * apart - squares) / apart.mean()))
 
 

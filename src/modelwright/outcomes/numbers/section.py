@@ -39,7 +39,9 @@ class NumberSection(Section[NumberOutcomes]):
     ) -> JsonObject:
         """Return the findings of n test rows."""
         known = np.flatnonzero(np.isfinite(outcomes.truth) & np.isfinite(outcomes.predicted))
+        # (≤ POINTS,): evenly spaced places rather than a draw, so that every run shows the same rows
         some = known[np.linspace(0, len(known) - 1, min(len(known), POINTS)).astype(np.int64)]
+        # (known,): distances in the output's own unit; the farthest come first
         off = np.abs(outcomes.truth[known] - outcomes.predicted[known])
         worst = known[np.argsort(-off, kind="stable")[:most_mistakes]]
         found: JsonObject = _SEALED.dump_python(

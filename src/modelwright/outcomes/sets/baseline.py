@@ -47,11 +47,13 @@ class SetBaselines(BaselineModels[SetOutcomes]):
         """Return the outcomes of one logistic regression a tag; a tag of all or no rows keeps its share."""
         members = _members(truths.labels, reference.tags)
         probabilities = np.zeros((len(reference), len(reference.tags)))
+        # a tag of all training rows or of none leaves nothing to separate: its share is its probability
         varies = [place for place in range(len(reference.tags)) if 0 < members[:, place].sum() < len(members)]
         for place in range(len(reference.tags)):
             if place not in varies:
                 probabilities[:, place] = members[:, place].mean()
                 continue
+            # one-vs-rest: targets (rows,) of one tag at a time; C as for the baseline of classes
             classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3)
             classifier.fit(train, members[:, place])
             probabilities[:, place] = classifier.predict_proba(test)[:, 1]

@@ -30,5 +30,6 @@ class SetGap(BodyGap[SetOutcomes]):
 
 
 def _sure(outcomes: SetOutcomes) -> NDArray[np.float64]:
+    # (n, K) → (n,): of each tag the surer of in and out, of these the least
     sure: NDArray[np.float64] = np.maximum(outcomes.probabilities, 1 - outcomes.probabilities).min(axis=1)
     return sure

@@ -98,6 +98,7 @@ class SetSection(Section[SetOutcomes]):
 
 def _mistakes(outcomes: SetOutcomes, rows: TestRows, most: int) -> tuple[Mistake, ...]:
     """Return the wrong sets that are answered most confidently; the confidence is that of the least sure tag."""
+    # (wrong,): rows of which any of the K memberships is wrong, or a true tag has no column
     wrong = np.flatnonzero(
         outcomes.known & ((outcomes.truth != outcomes.predicted).any(axis=1) | (outcomes.unseen > 0))
     )
