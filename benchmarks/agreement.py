@@ -3,7 +3,7 @@
     python benchmarks/agreement.py [--project examples/insurance-routing]
 
 Answers the whole test set through `modelwright.load`, `modelwright predict --file`, and a server at 1, 8 and 32
-connections, and compares each answer with that of `load` asked one row at a time.
+connections, and compares each answer with that of `load` called with one row at a time.
 """
 
 from __future__ import annotations

@@ -12,15 +12,15 @@ the rest.
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from modelwright import outcomes as families
+from modelwright import outcomes
 from modelwright.core.evidence import intervals
 from modelwright.core.evidence.measure import from_samples, measure, measure_difference
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
@@ -101,7 +101,7 @@ def simulate(case: Case, draws: int, seed: int = 0) -> Errors:
 
 
 def _metric(name: str, family: str | None) -> Metric:
-    found = families.metrics().of(name, family)
+    found = outcomes.metrics().of(name, family)
     assert found is not None, name
     return found
 
@@ -114,9 +114,9 @@ class _Last:
         self.metric = _metric(metric, family)
         self.outcomes: Outcomes | None = None
 
-    def measure(self, outcomes: Outcomes) -> Measurement:
-        self.outcomes = outcomes
-        return measure(self.subject, self.metric, outcomes, CONFIDENCE)
+    def measure(self, drawn: Outcomes) -> Measurement:
+        self.outcomes = drawn
+        return measure(self.subject, self.metric, drawn, CONFIDENCE)
 
     def wilson(self) -> tuple[float, float]:
         seen = measure(self.subject, self.metric, self.outcomes, CONFIDENCE)
@@ -238,12 +238,12 @@ def _auc_case(name: str, positives: int, negatives: int, apart: float, spread: f
     return Case(name, last.subject, last.metric, truth, draw, last.wald)
 
 
-def _trust_case(name: str, metric: str, n: int, sharpness: float, told: float) -> Case:
-    """Answer with Beta(sharpness, 1) confidence c where the answer is right with probability c**told."""
+def _trust_case(name: str, metric: str, n: int, sharpness: float, power: float) -> Case:
+    """Answer with Beta(sharpness, 1) confidence c where the answer is right with probability c**power."""
     last = _Last("classes", metric)
     grid = ((np.arange(200_000) + 0.5) / 200_000) ** (1 / sharpness)  # quantiles of the confidence
     sure = 0.5 + grid / 2
-    right = sure**told
+    right = sure**power
     if metric == "log_loss":
         truth = float(np.mean(-right * np.log(sure) - (1 - right) * np.log(np.maximum(1 - sure, 1e-7))))
     else:
@@ -251,7 +251,7 @@ def _trust_case(name: str, metric: str, n: int, sharpness: float, told: float) -
 
     def draw(rng: Rng) -> Measurement:
         c = 0.5 + rng.random(n) ** (1 / sharpness) / 2
-        hit = rng.random(n) < c**told
+        hit = rng.random(n) < c**power
         both = np.stack([1 - c, c], axis=1)
         return last.measure(
             ClassOutcomes(("false", "true"), hit.astype(np.int64), np.ones(n, dtype=np.int64), both)
@@ -398,7 +398,11 @@ def repeated_evaluations(draws: int, evaluations: int = 20, *, share: bool = Tru
 
 def main() -> None:
     """Print the table."""
-    draws = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("draws", nargs="?", type=int, default=2000)
+    draws = parser.parse_args().draws
     print(f"{draws} draws each; a gate may err with probability {1 - CONFIDENCE:.2f}, a peer's likewise")
     print(f"{'case':<44} {'met':>6} {'unmet':>6} {'width':>7}   {'peer met':>8} {'unmet':>6} {'s':>5}")
     for case in cases():

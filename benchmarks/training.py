@@ -33,31 +33,31 @@ from pathlib import Path
 import torch
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.learners import _start, _trainer, finetune
-from modelwright.learners._determinism import deterministic
-from modelwright.learners._rows import Rows
-from modelwright.learners.base import Examples, Training
+from modelwright.learners.finetune import learn
+from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
+from modelwright.learners.training import trainer
+from modelwright.learners.training.determinism import deterministic
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.starting_point import starting_point
+from modelwright.storage.formats.examples import Examples
 
 given = json.loads(Path(sys.argv[1]).read_text())
 signature = Signature.parse("route(question: text) -> domain: category")
-options = finetune.FinetuneOptions(freeze_words=given["contender"] == "default")
+options = FinetuneOptions(freeze_words=given["contender"] == "default")
 
-def examples(rows):
-    return Examples([str(n) for n in range(len(rows))],
-                    {"question": [q for q, _ in rows], "domain": [d for _, d in rows]})
-
-train = examples(given["rows"])
+train = Examples([str(n) for n in range(len(given["rows"]))],
+                 {"question": [q for q, _ in given["rows"]], "domain": [d for _, d in given["rows"]]})
 with deterministic(given["threads"], 0):
-    begin = _start.start(signature, train, Path(given["pretrained"]), None, None)
-    finetune._freeze(begin.network, options)
-    rows = Rows(signature, begin.states, train.columns)
-    held = Rows(signature, begin.states, {name: column[:32] for name, column in train.columns.items()})
+    begin = starting_point(signature, train, Path(given["pretrained"]), None, None)
+    learn._freeze(begin.network, options)
+    rows = EncodedRows(signature, begin.states, train.columns)
+    held = EncodedRows(signature, begin.states, {name: column[:32] for name, column in train.columns.items()})
     rows.lengths  # both have their texts measured or tokenized before the clock starts
     for steps in (given["warm"], given["steps"]):
         with tempfile.TemporaryDirectory() as scratch:
             started = time.perf_counter()
-            _trainer.train(begin.network, rows, held, finetune._recipe(options, Training()), steps=steps,
-                           batch=given["batch"], seed=0, scratch=Path(scratch), progress=Silent())
+            trainer.train(begin.network, rows, held, learn._recipe(options, FinetuneTraining()), steps=steps,
+                          batch=given["batch"], seed=0, scratch=Path(scratch), progress=Silent())
             took = time.perf_counter() - started
 print(json.dumps(given["batch"] * given["steps"] / took))
 """
@@ -120,10 +120,10 @@ def questions() -> list[tuple[str, str]]:
 def rate(python: str, script: str, given: dict[str, object]) -> float:
     """Return the examples a second of one contender, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        asked = Path(folder) / "given.json"
-        asked.write_text(json.dumps(given), "utf-8")
+        setting = Path(folder) / "given.json"
+        setting.write_text(json.dumps(given), "utf-8")
         done = subprocess.run(
-            [python, "-c", textwrap.dedent(script), str(asked)], capture_output=True, text=True, check=False
+            [python, "-c", textwrap.dedent(script), str(setting)], capture_output=True, text=True, check=False
         )
     if done.returncode:
         sys.exit(f"a contender ended with {done.returncode}:\n{done.stderr[-2000:]}")
@@ -140,24 +140,26 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
-    asked = parser.parse_args()
-    found = subprocess.run([asked.peer_python, "-c", "import accelerate"], capture_output=True, check=False)
+    arguments = parser.parse_args()
+    found = subprocess.run(
+        [arguments.peer_python, "-c", "import accelerate"], capture_output=True, check=False
+    )
     contenders = dict(CONTENDERS)
     if found.returncode:
-        print(f"Trainer: skipped, {asked.peer_python} cannot import accelerate")
+        print(f"Trainer: skipped, {arguments.peer_python} cannot import accelerate")
         contenders = {name: one for name, one in contenders.items() if one[0] is OURS}
     given = {
         "rows": questions(),
         "pretrained": str(resolve(None, Path.cwd())),
-        "steps": asked.steps,
+        "steps": arguments.steps,
         "warm": WARM_STEPS,
-        "batch": asked.batch,
-        "threads": asked.threads,
+        "batch": arguments.batch,
+        "threads": arguments.threads,
     }
     rates: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(asked.rounds):
+    for _ in range(arguments.rounds):
         for name, (script, contender) in contenders.items():
-            python = sys.executable if script is OURS else asked.peer_python
+            python = sys.executable if script is OURS else arguments.peer_python
             rates[name].append(rate(python, script, {**given, "contender": contender}))
     medians = {name: statistics.median(found) for name, found in rates.items()}
     for name, found in rates.items():

@@ -1,13 +1,13 @@
 """The house: what a stranger may rely on when looking for something, measured.
 
-`python tests/test_house.py` prints the figures by folder. Where a bar is not reached yet, the number of today is
-a ratchet: it fails when it gets worse, and is lowered when it gets better.
+`python tests/test_house.py` prints the figures by folder.
 """
 
 from __future__ import annotations
 
 import ast
 import io
+import re
 import statistics
 import tokenize
 from collections import defaultdict
@@ -17,19 +17,24 @@ import modelwright
 
 PACKAGE = Path(modelwright.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
+ROOT = Path(__file__).parent.parent
+PROSE = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 
 MOST_FILES = 15  # in a folder, `__init__.py` not counted
 MOST_LINES = 500
 MEDIAN_LINES = 200
 ANY_PER_1000 = 9.0  # httpx 8.6, optuna 9.2
-COMMENTS_PER_100 = 4.0  # where arithmetic happens
+COMMENTS_PER_100 = 6.0  # where arithmetic happens; nanochat has 18, httpx 6
 
-# Names that a contract prescribes: every member of the folder has a file, or a class, of that name.
+# Names that a contract prescribes: every member of the folder has a file, or a class, of that name. A section of
+# the project file is read by a `config.py`, whoever owns the section; `core/outcomes.py` is what the families fulfil.
 CONTRACT_FILES = {
     "kinds": {"value", "arrays", "column", "infer", "profile", "show", "samples"},
     "outcomes": {"outcomes", "metrics", "gap", "baseline", "section"},
+    "core": {"outcomes"},
     "learners": {"spec", "learn", "export"},
     "stages": {"stage", "config"},
+    "gateway": {"config"},
     "runtime/drivers": {"driver", "samples"},
 }
 CONTRACT_CLASSES = {
@@ -39,40 +44,19 @@ CONTRACT_CLASSES = {
 }
 ARITHMETIC = ("core/evidence", "outcomes", "learners/networks", "learners/training")
 
-# Today's figures where a bar is not reached yet (see the docstring); empty and 0 when it is.
-SHARED_NAMES = {
-    "blocks",
-    "counts",
-    "machine",
-    "manifest",
-    "measuring",
-    "network",
-    "outcomes",
-    "refusals",
-    "releases",
-    "rows",
-    "schema",
-    "sources",
-    "table",
-}
-SHARED_CLASSES = {
-    "Answered",
-    "Bar",
-    "Header",
-    "Measured",
-    "Output",
-    "Part",
-    "Rows",
-    "Source",
-    "Split",
-    "Table",
-    "Task",
-    "Tried",
-}
-PRIVATE_IMPORTS: set[str] = set()
-CROWDED: dict[str, int] = {}
-ANY_NOW = 6.3
-COMMENTS_NOW = {"core/evidence": 2.1, "outcomes": 1.8, "learners/networks": 3.5, "learners/training": 3.1}
+# Words of this project's past that no reader of the field knows (evaluation, run, forecast, fix, message, counts).
+NOT_NAMES = re.compile(
+    r"(?:^|_)(?:wish(?:es|ed)?|journeys?|travels?|foretell|foretold|looking|bench|told|said|mend(?:ed|s)?"
+    r"|census|asked|stamped|watched|judging|whom)(?:_|$)|^looks?$",
+    re.IGNORECASE,
+)
+NOT_PROSE = re.compile(
+    r"\b(?:wish(?:es|ed)?|journeys?|travels?|foretell|foretold|mend(?:ed|s)?|taken for whom|fault of ours)\b"
+    r"|\ban encoder an input\b|\brows that (?:prove|teach|choose)\b",
+    re.IGNORECASE,
+)
+# Aliases that everyone in the field writes.
+USUAL_ALIASES = {"np", "pl", "pa", "pq", "pd", "st", "sa", "ET"}
 
 
 def relative(path: Path) -> str:
@@ -97,14 +81,16 @@ def prescribed(name: str, file: str, contracts: dict[str, set[str]]) -> bool:
 
 
 def names_of_files() -> dict[str, list[str]]:
-    """Return the files by stem that stand twice or more in other folders, less those that a contract prescribes."""
-    found: dict[str, list[str]] = defaultdict(list)
+    """Return the files by stem of which one is no contract's and another has its name."""
+    every: dict[str, list[str]] = defaultdict(list)
     for path in FILES:
-        if path.stem not in ("__init__", "__main__") and not prescribed(
-            path.stem, relative(path), CONTRACT_FILES
-        ):
-            found[path.stem].append(relative(path))
-    return {stem: places for stem, places in found.items() if len(places) > 1}
+        if path.stem not in ("__init__", "__main__"):
+            every[path.stem].append(relative(path))
+    own = {
+        stem: [file for file in files if not prescribed(stem, file, CONTRACT_FILES)]
+        for stem, files in every.items()
+    }
+    return {stem: every[stem] for stem, files in own.items() if files and len(every[stem]) > 1}
 
 
 def names_of_classes() -> dict[str, list[str]]:
@@ -160,20 +146,90 @@ def any_per_1000() -> float:
     return 1000 * count / lines
 
 
+# In a docstring these lines say what a `#` line would: shapes, `(n, classes)`; a source, with its year or number;
+# a formula.
+_SHAPE = re.compile(r"\((?:[A-Za-z]+|…|\d+),(?: (?:[A-Za-z]+|…|\d+)(?: \+ \d)?)*(?:, (?:[A-Za-z]+|…|\d+))*\)")
+_SOURCE = re.compile(r"\b(?:1[89]|20)\d\d[a-z]?[,);:]|\bDLMF\b")
+_FORMULA = re.compile(r"[Σ√²·≤≥∈∞]")
+_NO_COMMENT = re.compile(r"# (?:noqa|type: ignore|isort)")
+
+
+def lines_that_explain(text: str) -> set[int]:
+    """Return the numbers of the lines with a comment, and of those in docstrings that give shape, source, formula."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    found = {
+        token.start[0]
+        for token in tokens
+        if token.type == tokenize.COMMENT and not _NO_COMMENT.match(token.string)
+    }
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        if documented and ast.get_docstring(node) is not None:
+            string = node.body[0]
+            for number in range(string.lineno, (string.end_lineno or string.lineno) + 1):
+                if any(given.search(lines[number - 1]) for given in (_SHAPE, _SOURCE, _FORMULA)):
+                    found.add(number)
+    return found
+
+
 def comments_per_100(folder: str) -> float:
-    """Return the comment lines, and lines that end in one, per 100 lines of a folder."""
-    comments = lines = 0
-    for path in (PACKAGE / folder).rglob("*.py"):
-        text = path.read_text("utf-8")
-        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-        comments += sum(token.type == tokenize.COMMENT and "noqa" not in token.string for token in tokens)
-        lines += len(text.splitlines())
-    return 100 * comments / max(lines, 1)
+    """Return the lines that explain arithmetic per 100 lines of a folder."""
+    texts = [path.read_text("utf-8") for path in (PACKAGE / folder).rglob("*.py")]
+    return (
+        100 * sum(len(lines_that_explain(one)) for one in texts) / sum(len(one.splitlines()) for one in texts)
+    )
+
+
+def defined_names(tree: ast.Module) -> set[str]:
+    """Return the names that a module gives: variables, parameters, functions, classes, attributes, aliases."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.Name(id=name, ctx=ast.Store())
+                | ast.arg(arg=name)
+                | ast.Attribute(attr=name, ctx=ast.Store())
+            ):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name))
+            case ast.alias(asname=str(name)):
+                found.add(name)
+    return found
+
+
+def private_words() -> list[str]:
+    """Return `file: name` of names, and `file:line` of prose, in words that no reader of the field knows."""
+    found = []
+    for file, tree in trees().items():
+        found += [f"{file}: {name}" for name in sorted(defined_names(tree)) if NOT_NAMES.search(name)]
+    texts = [*FILES, *PACKAGE.rglob("*.toml"), *PACKAGE.rglob("*.j2"), *PROSE]
+    for path in texts:
+        if "migrations" in path.parts:  # they name what earlier versions wrote
+            continue
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if NOT_PROSE.search(line):
+                found.append(f"{path.name}:{number}: {line.strip()[:80]}")
+    return found
+
+
+def hiding_aliases() -> list[str]:
+    """Return `file: name as alias` where the alias drops the name: it may add to it, `stage as release_stage`."""
+    found = []
+    for file, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                for alias in node.names:
+                    last, given = alias.name.rpartition(".")[2], alias.asname
+                    if given and given not in USUAL_ALIASES and last.lower() not in given.lower():
+                        found.append(f"{file}: {alias.name} as {given}")
+    return found
 
 
 def test_no_folder_is_crowded():
     found = {folder: count for folder, count in files_by_folder().items() if count > MOST_FILES}
-    assert {folder: n for folder, n in found.items() if n > CROWDED.get(folder, 0)} == {}
+    assert found == {}
 
 
 def test_no_file_is_long():
@@ -183,26 +239,45 @@ def test_no_file_is_long():
 
 
 def test_no_two_files_of_one_name_mean_other_things():
-    assert {stem: files for stem, files in names_of_files().items() if stem not in SHARED_NAMES} == {}
+    assert names_of_files() == {}
 
 
 def test_no_class_name_is_used_twice():
-    assert {name: files for name, files in names_of_classes().items() if name not in SHARED_CLASSES} == {}
+    assert names_of_classes() == {}
 
 
 def test_private_modules_stay_in_their_folder():
-    assert [one for one in private_imports() if one not in PRIVATE_IMPORTS] == []
+    assert private_imports() == []
 
 
 def test_any_is_rare():
-    assert any_per_1000() < max(ANY_PER_1000, ANY_NOW)
+    assert any_per_1000() < ANY_PER_1000
 
 
 def test_arithmetic_is_explained():
-    for folder in ARITHMETIC:
-        if (PACKAGE / folder).is_dir():
-            least = COMMENTS_NOW.get(folder, COMMENTS_PER_100)
-            assert comments_per_100(folder) >= least, folder
+    found = {folder: comments_per_100(folder) for folder in ARITHMETIC}
+    assert {folder: n for folder, n in found.items() if n < COMMENTS_PER_100} == {}
+
+
+def test_what_counts_as_an_explanation():
+    text = '''"""Heads.
+
+    logits: (n, C); squared errors as in Brier (1950, section 2).
+    Not this line (see there).
+    """
+x = 1  # noqa: E501
+# (n,): why
+y = 2  # type: ignore[x]
+'''
+    assert lines_that_explain(text) == {3, 7}
+
+
+def test_names_and_prose_are_the_fields_own_words():
+    assert private_words() == []
+
+
+def test_no_alias_hides_a_name():
+    assert hiding_aliases() == []
 
 
 def main() -> None:
@@ -212,6 +287,8 @@ def main() -> None:
     print("files of one name:", names_of_files())
     print("classes of one name:", names_of_classes())
     print("private modules imported from outside:", private_imports())
+    print("words of no reader:", private_words())
+    print("aliases that hide a name:", hiding_aliases())
     for folder, (count, lines) in sorted(any_by_folder().items()):
         print(f"Any in {folder}: {1000 * count / lines:.1f} per 1,000 lines ({count} of {lines})")
     print(f"Any: {any_per_1000():.1f} per 1,000 lines")

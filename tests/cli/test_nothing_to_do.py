@@ -33,7 +33,7 @@ def project(tmp_path, monkeypatch):
     before = stamp.take(stamp.Watch(contents=(file,)))
     place = last_run.place(file)
     place.parent.mkdir()
-    kept = last_run.stamped_result(RESULT)
+    kept = last_run.kept_result(RESULT)
     assert stamp.write(place, last_run.arguments(file, "release", ["a=1"]), before, stamp.Watch(), kept)
     monkeypatch.chdir(tmp_path)
     return file

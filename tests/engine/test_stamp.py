@@ -11,10 +11,10 @@ import pytest
 
 from modelwright.core.messages import catalog
 from modelwright.engine import stamp
-from modelwright.engine.stamp import StampedResult, Watch
+from modelwright.engine.stamp import KeptResult, Watch
 from modelwright.runtime import machine
 
-RESULT = StampedResult("accuracy met ✓\n", 0)
+RESULT = KeptResult("accuracy met ✓\n", 0)
 LATER_NS = 1 << 62  # a clock so late that every file has settled
 
 
@@ -50,7 +50,7 @@ class World:
         before = stamp.take(self.watch, clock)
         return stamp.write(self.path, arguments, before, self.made, RESULT, clock)
 
-    def read(self, arguments: object = ("run",)) -> StampedResult | None:
+    def read(self, arguments: object = ("run",)) -> KeptResult | None:
         return stamp.read_if_unchanged(self.path, arguments)
 
 

@@ -49,44 +49,44 @@ def folder(made, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(made, copy, symlinks=True)
     project(copy).run()
-    assert is_stamped(copy)
+    assert has_nothing_to_do(copy)
     return copy
 
 
-def is_stamped(folder):
+def has_nothing_to_do(folder):
     return last_run.read(folder / "modelwright.yaml", "release", ()) is not None
 
 
 def test_a_new_file_that_matches_is_read(folder):
     (folder / "data" / "notes.txt").write_text("no match")
-    assert is_stamped(folder)
+    assert has_nothing_to_do(folder)
     write_rows(folder / "data" / "z.csv", rows=5)
-    assert not is_stamped(folder)
+    assert not has_nothing_to_do(folder)
     assert statuses(project(folder).run(to="data"))["data"] == "done"
 
 
 def test_a_link_that_points_elsewhere_is_seen(folder):
     (folder / "more.csv").unlink()
     (folder / "more.csv").symlink_to("c.csv")
-    assert not is_stamped(folder)
+    assert not has_nothing_to_do(folder)
 
 
 def test_a_library_that_is_upgraded_is_seen(folder, tmp_path, monkeypatch):
     (tmp_path / "site" / "polars-999.0.dist-info").mkdir(parents=True)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    assert not is_stamped(folder)
+    assert not has_nothing_to_do(folder)
     why = {row.name: row.why for row in project(folder).check().stages}
     assert "polars" in why["plan"] or "polars" in why["learn"]
 
 
 def test_another_language_prints_other_words(folder, monkeypatch):
     monkeypatch.setattr(catalog, "preferred", lambda environment: "zh")
-    assert not is_stamped(folder)
+    assert not has_nothing_to_do(folder)
 
 
 def test_where_a_mirror_is_named_is_seen(folder, monkeypatch):
     monkeypatch.setenv("MODELWRIGHT_MIRROR", str(folder))
-    assert not is_stamped(folder)
+    assert not has_nothing_to_do(folder)
 
 
 def test_code_that_changed_is_seen(folder, tmp_path, monkeypatch):
@@ -122,9 +122,9 @@ def test_a_rollback_in_a_database_elsewhere_is_seen(folder, tmp_path, form):
     assert path.is_file()
     assert first.exit_code == 0
     project(folder, state=state).run()
-    assert is_stamped(folder)
+    assert has_nothing_to_do(folder)
     State.open(path).note("someone", "key.changed", {})
-    assert not is_stamped(folder)
+    assert not has_nothing_to_do(folder)
 
 
 def test_a_rollback_is_seen_by_the_next_run(folder):
@@ -142,7 +142,7 @@ def test_a_run_that_rests_on_a_server_leaves_no_stamp(folder, monkeypatch):
     """To ask a server would need its driver, and a connection for every run with nothing to do."""
     monkeypatch.setattr(State, "file", property(lambda self: None))
     assert project(folder).run().exit_code == 0
-    assert not is_stamped(folder)
+    assert not has_nothing_to_do(folder)
     project(folder).run(to="package")
     assert last_run.read(folder / "modelwright.yaml", "package", ()) is not None, (
         "no row of the state was read"
@@ -162,7 +162,7 @@ def elsewhere(request, monkeypatch):
 
 
 def test_on_another_machine_a_run_does_nothing_and_says_so(folder, elsewhere):
-    assert not is_stamped(folder)
+    assert not has_nothing_to_do(folder)
     before = Project(folder / "modelwright.yaml").versions()
     result = Project(folder / "modelwright.yaml").run()
     assert result.exit_code == 0

@@ -65,9 +65,9 @@ def test_warnings_are_listed_for_programs():
     assert (report["warnings"], report["evaluations"]) == ([wanted], 2)
 
 
-def test_a_stamped_result_keeps_its_warnings():
+def test_a_kept_result_keeps_its_warnings():
     result = RunResult("f", 1, None, (), warnings=(WarningRow("data", "a.b", None, 1, "x", None),))
-    kept = json.loads(last_run.stamped_result(result).text)
+    kept = json.loads(last_run.kept_result(result).text)
     assert [WarningRow(**row) for row in kept["warnings"]] == list(result.warnings)
     assert set(kept) == {field.name for field in dataclasses.fields(RunResult)}
 

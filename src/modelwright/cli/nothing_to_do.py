@@ -14,7 +14,7 @@ from modelwright.project.loop.stage_names import RELEASE
 
 
 def answer(arguments: Sequence[str]) -> int | None:
-    """Print what the last run said and return its exit code; None when it must be made in full."""
+    """Print what the last run printed and return its exit code; None when it must be made in full."""
     words = _read(arguments)
     if words is None:
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from modelwright.core.progress import Progress, ProgressTask
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
 LINE_EVERY_S = 5.0
@@ -62,7 +62,7 @@ class Lines:
 
 
 class _Bar:
-    def __init__(self, bars: Bars, task: TaskID) -> None:
+    def __init__(self, bars: RichProgress, task: TaskID) -> None:
         self.bars, self.task = bars, task
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
@@ -77,7 +77,7 @@ class OnTerminal:
     """A Progress of Rich bars. They are shown while a task is open, and leave nothing behind."""
 
     def __init__(self) -> None:
-        self._bars: Bars | None = None
+        self._bars: RichProgress | None = None
         self._open = 0
 
     @contextmanager
@@ -102,7 +102,7 @@ class OnTerminal:
         else:
             self._bars.console.print(line, markup=False, highlight=False)
 
-    def _started(self) -> Bars:
+    def _started(self) -> RichProgress:
         if self._bars is None:
             from rich.console import Console
             from rich.progress import (
@@ -112,9 +112,9 @@ class OnTerminal:
                 TimeElapsedColumn,
                 TimeRemainingColumn,
             )
-            from rich.progress import Progress as Bars
+            from rich.progress import Progress as RichProgress
 
-            self._bars = Bars(
+            self._bars = RichProgress(
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),

@@ -67,7 +67,7 @@ def _(result: Versions, out: Console) -> None:
 
 @screen.register
 def _(result: ReleaseResult, out: Console) -> None:
-    said = Phrase(
+    line = Phrase(
         "screen.release",
         function=result.function,
         version=result.version,
@@ -75,7 +75,7 @@ def _(result: ReleaseResult, out: Console) -> None:
         strategy=result.strategy,
         previous=result.previous,
     )
-    _lines(out, [said])
+    _lines(out, [line])
     tables.requirements(out, result.requirements)
     _after(out, result.notes, result.next_steps)
 
@@ -145,14 +145,14 @@ def _(result: DoctorReport, out: Console) -> None:
 
 @screen.register
 def _(result: GcReport, out: Console) -> None:
-    said = Phrase(
+    line = Phrase(
         "screen.freed",
         removed=result.removed,
         freed=tables.size(result.freed_bytes),
         kept=result.kept,
         size=tables.size(result.kept_bytes),
     )
-    _lines(out, [said])
+    _lines(out, [line])
     _after(out, result.notes, ())
 
 

@@ -58,7 +58,7 @@ def collect(store: Store, keep: Set[str], *, dry_run: bool = False) -> Freed:
     folders, removed, stay = [], 0, 0
     for folder, stage, short in _candidates(store):
         with locks.attempt(store.lock_path(stage, short)) as held:
-            # Whether it is needed is asked under the lock: a run seals and records the latest under the same.
+            # Whether it is needed is checked under the lock: a run seals and records the latest under the same.
             published = folder.parent.parent.name == "objects"
             if not held or not _dead(store, folder, stage, short, kept):
                 left.add(folder, last_name=False)

@@ -66,7 +66,7 @@ class MadeFrom:
 def differences(old: MadeFrom, new: MadeFrom) -> list[str]:
     """Return in words what changed, what the user most likely did first; empty when nothing did.
 
-    Code and libraries that come into use or fall out of it, as with another learner or kind, are told apart
+    Code and libraries that come into use or fall out of it, as with another learner or kind, are distinguished
     from those that were edited or upgraded.
     """
     code, libraries = _compare(old.code, new.code), _compare(old.libraries, new.libraries)

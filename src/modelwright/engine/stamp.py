@@ -8,7 +8,7 @@ as it was, the same arguments would print the same. Light imports only, for it i
     stamp.write(path, arguments, taken, made, result)
     stamp.read_if_unchanged(path, arguments)     # the next time
 
-What is watched follows from what the steps declare (`engine.step_sources`), which their keys follow from, too.
+What it records follows from what the steps declare (`engine.step_sources`), which their keys follow from, too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Watch:
     sealed: tuple[Path, ...] = ()
 
     def places(self) -> dict[str, list[str]]:
-        """Return what is watched by sort, each as one text."""
+        """Return what is recorded by sort, each as one text."""
         found = {sort.name: [str(place) for place in getattr(self, sort.name)] for sort in fields(self)}
         return {**found, "patterns": [json.dumps(pattern) for pattern in self.patterns]}
 
@@ -59,7 +59,7 @@ Taken = Mapping[str, Mapping[str, Json]]
 
 
 @dataclass(frozen=True)
-class StampedResult:
+class KeptResult:
     """What a run printed, and its exit code."""
 
     text: str
@@ -84,7 +84,7 @@ def write(
     arguments: JsonLike,
     before: Taken,
     made: Watch,
-    result: StampedResult,
+    result: KeptResult,
     now_ns: Callable[[], int] = time.time_ns,
 ) -> bool:
     """Write the stamp of a run that has succeeded; return whether it did.
@@ -92,7 +92,7 @@ def write(
     `before` was taken before the run read anything. `made` is what the run itself wrote and the next one
     would find (the `artifact.json` of every stage, the state database); it is taken now, so write this right
     after the last use of them. If anything of `before` has changed during the run there is no stamp, for
-    nobody knows which state the run has seen. `arguments` decide the text beside what is watched.
+    nobody knows which state the run has seen. `arguments` decide the text beside what is recorded.
     """
     from modelwright.storage import disk  # the reader needs none of it
 
@@ -110,15 +110,15 @@ def write(
     return True
 
 
-def read_if_unchanged(path: Path, arguments: JsonLike) -> StampedResult | None:
-    """Return what the stamped run printed if it had the same arguments and all that it saw is unchanged."""
+def read_if_unchanged(path: Path, arguments: JsonLike) -> KeptResult | None:
+    """Return what the last run printed if it had the same arguments and all that it saw is unchanged."""
     try:
         record = json.loads(path.read_bytes())
         if record["format"] != _FORMAT or record["arguments"] != json.loads(json.dumps(arguments)):
             return None
         if not all(_holds(taken) for taken in record["taken"]):
             return None
-        return StampedResult(str(record["result"]["text"]), int(record["result"]["exit_code"]))
+        return KeptResult(str(record["result"]["text"]), int(record["result"]["exit_code"]))
     except (OSError, RecursionError, ValueError, KeyError, TypeError, AttributeError):
         return None  # no stamp, or a damaged one: the run is made in full and finds its artifacts sealed
 

@@ -1,4 +1,4 @@
-"""What a step rests on outside the store, said once: its key and the stamp of a run both follow from it."""
+"""What a step rests on outside the store, stated once: its key and the stamp of a run both follow from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelwright.core.json_types import JsonLike
 from modelwright.engine import stamp
 from modelwright.engine.artifact_manifest import NAME, Artifact
 from modelwright.engine.fingerprint import Fingerprint
-from modelwright.engine.stamp import StampedResult, Taken, Watch
+from modelwright.engine.stamp import KeptResult, Taken, Watch
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class SourceRecord:
         """Take down that the run used what is sealed here: it must stay whole."""
         self._used[artifact.path] = artifact
 
-    def stamp(self, path: Path, arguments: JsonLike, result: StampedResult) -> bool:
+    def stamp(self, path: Path, arguments: JsonLike, result: KeptResult) -> bool:
         """Write the stamp of the run, right after its last use of anything; return whether there is one."""
         if self._unwatched:
             path.unlink(missing_ok=True)

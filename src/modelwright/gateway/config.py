@@ -67,7 +67,7 @@ class KeysConfig(_Section):
     predict: str = Field(
         "MODELWRIGHT_API_KEY",
         min_length=1,
-        description="the variable with the key for predictions; where it is not set, no key is asked for",
+        description="the variable with the key for predictions; where it is not set, no key is required",
     )
 
 

@@ -1,6 +1,6 @@
 """The gateway's heart: which version answers, moving to another one, and outliving a worker that crashes.
 
-It polls for the desired release (the newest that someone asked for), starts that version beside the old one,
+It polls for the desired release (the newest request), starts that version beside the old one,
 moves the traffic, and lets the old one finish. Only the gateway moves traffic.
 """
 
@@ -108,7 +108,7 @@ class Gateway:
         self._again_at = time.monotonic() + min(_FIRST_BACKOFF_S * 2**self._delays, _MAX_BACKOFF_S)
 
     async def answer(self, served: Served, rows: Sequence[Sequence[object]]) -> Reply:
-        """Return the worker's reply, asked once more where it crashed meanwhile; raises ServiceError.
+        """Return the worker's reply, sent the rows once more where it crashed meanwhile; raises ServiceError.
 
         When cancelled (its client left), the worker forgets what it has not begun.
         """
@@ -116,7 +116,7 @@ class Gateway:
         self._admit(len(rows))
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._asked(served, rows)
+                return await self._answered_by(served, rows)
         except TimeoutError:
             served.worker.kill_if_silent(timeout_s)
             raise service_errors.late(timeout_s) from None
@@ -128,7 +128,7 @@ class Gateway:
     ) -> AsyncGenerator[PartReply | Reply, None]:
         """Yield the answers so far as the worker makes them, and the whole reply in the end; raises ServiceError.
 
-        It is asked once more where it crashed before the first part. Close the generator when the client leaves:
+        The rows are sent once more where it crashed before the first part. Close the generator when the client leaves:
         the worker then ends its work. The time limit holds for each part.
         """
         timeout_s = self.config.limits.timeout_s
@@ -170,7 +170,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _asked(self, served: Served, rows: Sequence[Sequence[object]]) -> Reply:
+    async def _answered_by(self, served: Served, rows: Sequence[Sequence[object]]) -> Reply:
         for _ in range(2):
             await self._alive(served)
             try:
@@ -182,9 +182,9 @@ class Gateway:
         raise service_errors.unavailable()
 
     async def _alive(self, served: Served) -> None:
-        """Wait until the version's worker can be asked; raises ServiceError where that may take long."""
+        """Wait until the version's worker can answer; raises ServiceError where that may take long."""
         while not served.worker.alive:
-            # the first restart is worth waiting for; after that a client is better told to come back
+            # the first restart is worth waiting for; after that a client should come back
             if served.retired or served.failures > 1:
                 raise service_errors.unavailable()
             await served.changed.wait()

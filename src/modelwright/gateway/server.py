@@ -47,7 +47,7 @@ class Live:
 
 
 class Server:
-    """A gateway that listens. `run` serves until it is asked to stop; `url` is where."""
+    """A gateway that listens. `run` serves until `stop` is called; `url` is where."""
 
     def __init__(
         self,

@@ -57,8 +57,8 @@ def modules(name: str, *facets: str) -> tuple[str, ...]:
 def accepting(signature: Signature, among: Sequence[str] | None = None) -> tuple[str, ...]:
     """Return the learners that accept a signature, of those named in `among` (None: all); others are left out."""
     known = names()
-    asked = known if among is None else [name for name in among if name in known]
-    return tuple(name for name in sorted(set(asked)) if spec(name).refuses(signature) is None)
+    candidates = known if among is None else [name for name in among if name in known]
+    return tuple(name for name in sorted(set(candidates)) if spec(name).refuses(signature) is None)
 
 
 def needs_pretrained(signature: Signature, among: Sequence[str] | None = None) -> bool:

@@ -22,7 +22,7 @@ _TIMED_OUT = 504
 class LiveVerdicts:
     """What some time of live traffic shows of one version.
 
-    `requests` counts rows (a list of three is three), `failures` those answered with a fault of ours (5xx);
+    `requests` counts rows (a list of three is three), `failures` those answered with an internal error (5xx);
     `dropped` were answered, but found no room in the record.
     """
 

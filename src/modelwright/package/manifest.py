@@ -69,11 +69,11 @@ def is_data(path: str) -> bool:
 
 
 def require_known_format(folder: Path) -> None:
-    """Raise PackageError for a newer format: asked before all else, since it may lay its files out otherwise."""
+    """Raise PackageError for a newer format: checked before all else, since it may lay its files out otherwise."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
     except (ValueError, RecursionError):
-        return  # what is wrong with it is said once it is known to be unaltered
+        return  # what is wrong with it is reported once it is known to be unaltered
     found = manifest.get("format") if isinstance(manifest, dict) else None
     if isinstance(found, int) and found > FORMAT:
         problem = Problem("package.newer-format", where=str(folder), format=found, newest=FORMAT)

@@ -28,12 +28,22 @@ from modelwright.core.messages import PackageError, Problem, ValueProblem
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Dumped
 from modelwright.package import content
-from modelwright.package import manifest as manifests
 from modelwright.package.body import Body
 from modelwright.package.checksums import SUMS, contents, listed, listing, stays_inside
 from modelwright.package.content import Content
 from modelwright.package.graphs import external_tensors
-from modelwright.package.manifest import MANIFEST, FieldEntry, Manifest, bad_manifest, graph_path
+from modelwright.package.manifest import (
+    FORMAT,
+    MANIFEST,
+    FieldEntry,
+    Manifest,
+    bad_manifest,
+    graph_path,
+    is_data,
+    parse,
+    require_known_format,
+    signature_of,
+)
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -66,7 +76,7 @@ def write(
     """
     if folder.exists() and any(folder.iterdir()):
         raise PackageError(Problem("package.folder-not-empty", folder=str(folder)))
-    if bad := sorted(path for path in body.files if not manifests.is_data(path)):
+    if bad := sorted(path for path in body.files if not is_data(path)):
         raise PackageError(Problem("package.bad-file-name", path=bad[0]))
     for name, graph in body.graphs.items():
         _require_own_data(graph_path(name), content.view(graph), body.files)
@@ -80,7 +90,7 @@ def write(
             sides[side][one.name] = entry
             files |= {f"assets/{one.name}/{name}": data for name, data in dumped.assets.items()}
     files[MANIFEST] = Manifest(
-        format=manifests.FORMAT,
+        format=FORMAT,
         signature=str(body.signature),
         driver=body.driver,
         inputs=sides["inputs"],
@@ -122,7 +132,7 @@ def verify(folder: Path) -> str:
 def read(folder: Path) -> Package:
     """Verify a package and read it; its files are mapped, all else is the bytes that were checked."""
     manifest, files = _opened(folder)
-    signature = manifests.signature_of(folder, manifest)
+    signature = signature_of(folder, manifest)
     states = {
         one.name: _state(folder, one, entries[one.name], files)
         for fields, entries in ((signature.inputs, manifest.inputs), (signature.outputs, manifest.outputs))
@@ -151,9 +161,9 @@ def _opened(folder: Path) -> tuple[Manifest, dict[str, bytes | memoryview]]:
     """Return the manifest and every file's bytes by path; raises PackageError."""
     if not (folder / SUMS).is_file() or not (folder / MANIFEST).is_file():
         raise PackageError(_not_a_package(folder))
-    manifests.require_known_format(folder)
-    files = contents(folder, mapped=manifests.is_data)
-    manifest = manifests.parse(folder, files)
+    require_known_format(folder)
+    files = contents(folder, mapped=is_data)
+    manifest = parse(folder, files)
     for name in manifest.graphs:
         _require_own_data(graph_path(name), files[graph_path(name)], manifest.files)
     return manifest, files

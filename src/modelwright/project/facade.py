@@ -120,7 +120,7 @@ class Project:
                 runner.record.stamp(
                     last_run.place(self.opened.path),
                     last_run.arguments(self.opened.path, to, self.settings),
-                    last_run.stamped_result(result),
+                    last_run.kept_result(result),
                 )
         return result
 

@@ -9,7 +9,7 @@ from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine.store import Store
-from modelwright.gateway.server import serve as run_server
+from modelwright.gateway.server import serve as serve_gateway
 from modelwright.gateway.traffic.desired_release import DesiredRelease
 from modelwright.monitors.live_requirements import LiveVerdicts
 from modelwright.project.loop import loop, version_artifacts
@@ -17,7 +17,7 @@ from modelwright.project.loop.stage_table import Context
 from modelwright.project.results.live_results import MonitorReport, StatusReport, StatusRow, TrafficRow
 from modelwright.project.results.table_rows import RequirementRow
 from modelwright.project.results.verdict_rows import requirement_rows
-from modelwright.stages.monitor.stage import monitor as judge_traffic
+from modelwright.stages.monitor.stage import monitor as monitor_traffic
 from modelwright.storage.state.database import State
 
 LIVE_RECORD = "live.db"
@@ -69,7 +69,7 @@ def serve(
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     config = context.opened.file.serve.model_copy(update=given)
     file = context.opened.file
-    run_server(
+    serve_gateway(
         context.opened.signature.name,
         config,
         StateReleases(context.state, store),
@@ -153,7 +153,7 @@ def _notes(version: int | None, live: LiveVerdicts) -> Iterable[str]:
 
 def _judged_live(context: Context, root: Path, now_s: float, version: int | None) -> LiveVerdicts:
     file = context.opened.file
-    return judge_traffic(
+    return monitor_traffic(
         root / LIVE_RECORD, context.opened.requirements, file.monitor, file.confidence, version, now_s
     )
 

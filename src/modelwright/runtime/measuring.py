@@ -120,7 +120,7 @@ def latencies(function: Function, rows: Sequence[Mapping[str, object]], plan: Pl
 
 
 def one_at_a_time(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> list[float]:
-    """Return the seconds that each request took, each asked when the last one was answered."""
+    """Return the seconds that each request took, each sent when the last one was answered."""
     for number in range(min(WARM_UP_REQUESTS, plan.requests)):
         function.predict([rows[number % len(rows)]])
     waited: list[float] = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelwright.kinds import value as value_of
+from modelwright import kinds
 from modelwright.kinds.contract.common import Answer
 
 
@@ -31,7 +31,9 @@ class Prediction:
         }
 
     def _json(self, name: str, value: Any) -> Any:
-        return value if value is None or name not in self.kinds else value_of(self.kinds[name]).to_json(value)
+        return (
+            value if value is None or name not in self.kinds else kinds.value(self.kinds[name]).to_json(value)
+        )
 
     def __getattr__(self, name: str) -> Any:
         # called only for names that are no attribute, so an output named `outputs` is reached through it

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from modelwright import outcomes as families
+from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.messages import Phrase
 from modelwright.core.signature import Signature
@@ -22,11 +22,11 @@ CLASSES = ("car", "health")
 
 
 def constant(output, values, reference):
-    models = families.facet(family(output), BaselineModels)
+    models = outcomes.facet(family(output), BaselineModels)
     return models.constant(baselines.truths(output, values), reference)
 
 
-def outcomes(truth, predicted, sure):
+def outcomes_of(truth, predicted, sure):
     probabilities = np.array(
         [[s, 1 - s] if p == 0 else [1 - s, s] for p, s in zip(predicted, sure, strict=True)]
     )
@@ -55,7 +55,7 @@ def test_the_linear_baseline_reads_texts_of_any_script(chinese):
     signature = Signature.parse("route(question: text) -> team: category")
     train, test = questions(80, 0, chinese=chinese), questions(40, 1, chinese=chinese)
     truth = [CLASSES.index(team) for team in test["team"]]
-    reference = outcomes(truth, [0] * 40, [0.9] * 40)
+    reference = outcomes_of(truth, [0] * 40, [0.9] * 40)
     found = baselines.linear(signature, signature.outputs[0], train, test, reference, 1000)
     assert accuracy(found) == 1.0
     assert found.probabilities.sum(axis=1) == pytest.approx(1)
@@ -85,7 +85,7 @@ def test_the_linear_baseline_reads_tables_with_holes():
 
 
 def test_the_constant_baseline_answers_the_commonest_class():
-    reference = outcomes([0, 1, 1, 1], [0, 0, 1, 1], [0.9] * 4)
+    reference = outcomes_of([0, 1, 1, 1], [0, 0, 1, 1], [0.9] * 4)
     output = Signature.parse("f(x: text) -> team: category").outputs[0]
     found, says = constant(output, ["car", "car", "health", None, "car"], reference)
     assert "“car”, the commonest class" in str(says)
@@ -96,7 +96,7 @@ def test_the_constant_baseline_answers_the_commonest_class():
 def test_there_is_no_linear_baseline_for_what_has_no_plain_features():
     signature = Signature.parse("route(question: text) -> team: category")
     train = {"question": ["a", "b"], "team": ["car", "car"]}
-    reference = outcomes([0, 1], [0, 1], [0.9, 0.9])
+    reference = outcomes_of([0, 1], [0, 1], [0.9, 0.9])
     assert baselines.linear(signature, signature.outputs[0], train, train, reference, 10) is None
 
 

@@ -15,7 +15,7 @@ from modelwright.kinds.number.arrays import NumberState
 from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
 from modelwright.stages.package.candidate import Trial, batch_dependence, require_sound, try_out
-from modelwright.stages.package.compare import gap, outcomes
+from modelwright.stages.package.compare import gap, outcomes_of
 
 SIGNATURE = Signature.parse("sort(size: number) -> grade: category, price: number")
 CLASSES = ("large", "middle", "small")
@@ -104,12 +104,12 @@ def test_a_graph_that_is_not_the_network_is_refused():
 
 def test_a_gap_counts_labels_probabilities_and_standard_deviations():
     made, rows = body(), trial()
-    one = outcomes(made, rows.facts, rows.network)
+    one = outcomes_of(made, rows.facts, rows.network)
     shifted = {
         "grade": {"logits": rows.network["grade"]["logits"] + np.float32([0, 1, 0])},
         "price": {"value": rows.network["price"]["value"] + np.float32(0.5)},
     }
-    found = gap(SIGNATURE, one, outcomes(made, rows.facts, shifted))
+    found = gap(SIGNATURE, one, outcomes_of(made, rows.facts, shifted))
     assert gap(SIGNATURE, one, one) == Gap(60, 0, 0.0, 0.0)
     assert found.labels == sum(
         a != b

@@ -50,13 +50,13 @@ def predict(
     """
     if bool(values) == (file is not None):
         raise typer.BadParameter("give either NAME=VALUE … or --file FILE")
-    from modelwright.cli import predict_rows as rows
+    from modelwright.cli import predict_rows
 
     here = opened(project, settings)
-    answers = here.predict_file(file) if file else here.predict([rows.from_words(values or [])])
+    answers = here.predict_file(file) if file else here.predict([predict_rows.from_words(values or [])])
     if file or as_json:
         for answer in answers:
-            typer.echo(rows.as_line(answer.as_json()))
+            typer.echo(predict_rows.as_line(answer.as_json()))
         return
     for answer in answers:
         finish(answer, as_json)

@@ -14,9 +14,9 @@ def doctor(project: ProjectPath = None, settings: Settings = None, as_json: AsJs
 
     here = Path.cwd()
     if project is None and nearest(here) is None:
-        from modelwright.project.results import doctor as machine
+        from modelwright.project.results import doctor as doctor_result
 
-        finish(machine.doctor(here), as_json)
+        finish(doctor_result.doctor(here), as_json)
     else:
         finish(opened(project, settings).doctor(), as_json)
 

@@ -109,7 +109,7 @@ class _Entries(Mapping[str, Entry]):
 
     def __getitem__(self, id_: str) -> Entry:
         if id_ not in self._parsed:
-            import tomllib  # only where something is said
+            import tomllib  # only where a text is needed
 
             self._parsed[id_] = _entry(tomllib.loads(self._sections[id_])[id_])
         return self._parsed[id_]

@@ -80,7 +80,7 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
 
 async def close_stalled(state: ServerState, timeout_s: float) -> None:
-    """Close connections on which nothing is asked and that did not begin a whole request for `timeout_s`.
+    """Close connections without a request and that did not begin a whole request for `timeout_s`.
 
     uvicorn ends an idle connection after an answer, but waits for ever for the end of a request's headers;
     a client that opens many such connections would use up the file descriptors.

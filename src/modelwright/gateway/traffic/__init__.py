@@ -1,1 +1,1 @@
-"""Which version answers: the releases that are asked for, and the versions that run."""
+"""Which version answers: the releases that are requested, and the versions that run."""

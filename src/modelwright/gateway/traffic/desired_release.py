@@ -20,7 +20,7 @@ class DesiredRelease:
 
 
 class DesiredReleases(Protocol):
-    """Where releases are asked for and reported; called from a thread of its own, one call at a time."""
+    """Where releases are requested and reported; called from a thread of its own, one call at a time."""
 
     def desired_release(self) -> DesiredRelease | None:
         """Return the release that should be serving, or None when there is none yet."""

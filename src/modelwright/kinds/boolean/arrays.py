@@ -31,7 +31,7 @@ class BooleanArrays(Arrays[BooleanState, bool]):
     output_form: ClassVar[Form | None] = Form.FLAG
 
     def fit(self, values: Sequence[bool | None], **options: Any) -> BooleanState:
-        """Return the state before calibration; the values teach nothing."""
+        """Return the state before calibration; it depends on no value."""
         return BooleanState()
 
     def dump(self, state: BooleanState) -> Dumped:

@@ -24,7 +24,7 @@ class BooleanValue(Value[bool]):
     family: ClassVar[str | None] = "classes"
     fixed_labels: ClassVar[tuple[str, ...]] = ("false", "true")
     positive: ClassVar[str | None] = "true"
-    said: ClassVar[tuple[str, ...]] = ("bool", "flag", "logical")
+    synonyms: ClassVar[tuple[str, ...]] = ("bool", "flag", "logical")
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a truth value."""

@@ -19,7 +19,7 @@ class CategoryValue(Value[str]):
     summary: ClassVar[str] = "one of a closed set of names, which the training rows show"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "classes"
-    said: ClassVar[tuple[str, ...]] = ("class", "label", "enum", "code")
+    synonyms: ClassVar[tuple[str, ...]] = ("class", "label", "enum", "code")
     most_characters: ClassVar[int] = 1_000
 
     def schema(self) -> JsonObject:

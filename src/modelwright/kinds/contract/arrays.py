@@ -75,7 +75,7 @@ class Arrays(ABC, Generic[State, V]):
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
     def calibrate(self, arrays: Mapping[str, Array], values: Sequence[V | None], state: State) -> State:
-        """Return the state with what validation teaches about confidence (a temperature, thresholds)."""
+        """Return the state with what validation shows of confidence (a temperature, thresholds)."""
         return state
 
     def decode(self, arrays: Mapping[str, Array], state: State, inputs: Columns) -> list[Answer]:

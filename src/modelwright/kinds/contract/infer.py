@@ -13,7 +13,7 @@ Cells = Sequence[tuple[object, int]]
 class Infer(ABC):
     """Says whether a column reads as a kind, as an input. Stateless.
 
-    `rank` is the place in which a kind is asked, from the narrowest to the widest (boolean 10, number 20,
+    `rank` is the place in which a kind is tried, from the narrowest to the widest (boolean 10, number 20,
     category 80, text 90); the first kind that reads a column has it. A kind without this facet is never
     taken for granted: a project names it.
     """

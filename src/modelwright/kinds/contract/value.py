@@ -27,7 +27,7 @@ class Value(ABC, Generic[V]):
     family: ClassVar[str | None] = None  # of its outcomes, for a kind that can be an output
     fixed_labels: ClassVar[tuple[str, ...]] = ()  # what `labels` can give, where the data has no say in it
     positive: ClassVar[str | None] = None  # of these, the one that a metric without a label means
-    said: ClassVar[
+    synonyms: ClassVar[
         tuple[str, ...]
     ] = ()  # other words for it (`integer`), so that a message can name this one
 

@@ -10,7 +10,7 @@ from modelwright.kinds.shared.reading import nearly_all_read
 
 
 class DateInfer(Infer):
-    """95 % of the cells are dates; asked before they could be names or texts."""
+    """95 % of the cells are dates; tried before they could be names or texts."""
 
     rank: ClassVar[int] = 30
     of: ClassVar[DateValue] = DateValue()

@@ -26,7 +26,7 @@ class DateValue(Value[str]):
     """A day, or a moment with or without its offset from UTC, as one ISO text.
 
     `2024-03-01` is a day, and the same value as its midnight; `2024-03-01T10:20:00` a moment of a clock
-    whose place is not told; `2024-03-01T10:20:00.5+02:00` and `2024-03-01T08:20:00Z` are moments in the world.
+    whose place is unknown; `2024-03-01T10:20:00.5+02:00` and `2024-03-01T08:20:00Z` are moments in the world.
     A text, since that is what JSON and tables hold, it is frozen and can be a key, and it keeps the offset, so
     that the hour is that of the clock on the wall.
     """
@@ -34,7 +34,7 @@ class DateValue(Value[str]):
     name: ClassVar[str] = "date"
     summary: ClassVar[str] = "a day, or a moment with its time and offset, as ISO 8601 writes it"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
-    said: ClassVar[tuple[str, ...]] = ("datetime", "timestamp", "time", "day", "moment")
+    synonyms: ClassVar[tuple[str, ...]] = ("datetime", "timestamp", "time", "day", "moment")
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a date."""

@@ -19,7 +19,7 @@ class NumberValue(Value[float]):
     summary: ClassVar[str] = "a finite real number"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "numbers"
-    said: ClassVar[tuple[str, ...]] = ("float", "integer", "int", "double", "decimal", "real")
+    synonyms: ClassVar[tuple[str, ...]] = ("float", "integer", "int", "double", "decimal", "real")
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a number."""

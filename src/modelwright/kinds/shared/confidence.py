@@ -1,4 +1,4 @@
-"""Confidence of outputs with classes: softmax, and the one temperature that validation teaches."""
+"""Confidence of outputs with classes: softmax, and the one temperature that validation decides."""
 
 from __future__ import annotations
 

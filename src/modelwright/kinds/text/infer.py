@@ -10,7 +10,7 @@ from modelwright.kinds.text.value import TextValue
 
 
 class TextInfer(Infer):
-    """Every cell is a text; asked last."""
+    """Every cell is a text; tried last."""
 
     rank: ClassVar[int] = 90
     of: ClassVar[TextValue] = TextValue()

@@ -17,7 +17,7 @@ class TextValue(Value[str]):
     name: ClassVar[str] = "text"
     summary: ClassVar[str] = "text in any script: a question, a review, a document"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
-    said: ClassVar[tuple[str, ...]] = ("string", "str", "varchar")
+    synonyms: ClassVar[tuple[str, ...]] = ("string", "str", "varchar")
     most_characters: ClassVar[int] = 100_000
 
     def schema(self) -> JsonObject:

@@ -47,8 +47,8 @@ class Learn(ABC, Generic[Data_contra]):
         signature: every kind known; data: without validation rows; options, training: of the specification's
         classes; pretrained: a folder of weights where the specification needs some; machine: `cores` is how
         many threads will learn; budget_s: seconds of learning on a quiet machine. Times are CPU time (see
-        `learners.timing`), so that a busy machine makes no smaller plan. Raises DataError where the rows teach
-        nothing.
+        `learners.timing`), so that a busy machine makes no smaller plan. Raises DataError where nothing can be
+        learned from the rows.
         """
 
     @abstractmethod

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
-from pydantic import Field as Key
+from pydantic import BaseModel, ConfigDict, Field
 
 # The ranges stand here alone; a learner annotates a key that it takes with its type and gives it a default:
-#     learning_rate: LearningRate = Key(0.05, description="shrinkage of each tree")
-Epochs = Annotated[int, Key(ge=1)]
-Batch = Annotated[int, Key(ge=1)]
-LearningRate = Annotated[float, Key(gt=0)]
-WeightDecay = Annotated[float, Key(ge=0)]
-LabelSmoothing = Annotated[float, Key(ge=0, lt=1)]
-Patience = Annotated[int, Key(ge=1)]
+#     learning_rate: LearningRate = Field(0.05, description="shrinkage of each tree")
+Epochs = Annotated[int, Field(ge=1)]
+Batch = Annotated[int, Field(ge=1)]
+LearningRate = Annotated[float, Field(gt=0)]
+WeightDecay = Annotated[float, Field(ge=0)]
+LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
+Patience = Annotated[int, Field(ge=1)]
 
 
 class TrainingKeys(BaseModel):
@@ -22,20 +21,20 @@ class TrainingKeys(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: Epochs | None = Key(
+    epochs: Epochs | None = Field(
         None, description="passes over the training split; without it, the budget decides"
     )
-    batch: Batch | None = Key(None, description="rows a step; without it, the learner's default")
-    learning_rate: LearningRate | None = Key(
+    batch: Batch | None = Field(None, description="rows a step; without it, the learner's default")
+    learning_rate: LearningRate | None = Field(
         None, description="peak learning rate, or shrinkage of trees; without it, the learner's default"
     )
-    weight_decay: WeightDecay | None = Key(
+    weight_decay: WeightDecay | None = Field(
         None, description="decoupled weight decay, or L2; without it, the learner's default"
     )
-    label_smoothing: LabelSmoothing | None = Key(
+    label_smoothing: LabelSmoothing | None = Field(
         None, description="share of the target spread evenly; without it, the learner's default"
     )
-    patience: Patience | None = Key(
+    patience: Patience | None = Field(
         None, description="checkpoints without gain before learning stops; without it, the learner's default"
     )
 

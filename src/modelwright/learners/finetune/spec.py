@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-from pydantic import Field as Option
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.spec import Spec
@@ -25,27 +24,27 @@ class FinetuneOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pooling: Literal["mean", "first"] | None = Option(
+    pooling: Literal["mean", "first"] | None = Field(
         None, description="how tokens become one vector; None: as the pretrained folder says, else their mean"
     )
-    max_length: int | None = Option(
+    max_length: int | None = Field(
         None, ge=3, description="most tokens of a text; None: 99 % of the training texts are kept whole"
     )
-    start: Literal["probe", "random"] = Option(
+    start: Literal["probe", "random"] = Field(
         "probe", description="where the heads start: fitted on the untrained encoder's features, or at random"
     )
-    freeze_words: bool = Option(True, description="leave the word vectors as they were pretrained")
-    head_rate: float = Option(1e-3, gt=0, description="peak learning rate of what is not pretrained")
-    layer_decay: float = Option(
+    freeze_words: bool = Field(True, description="leave the word vectors as they were pretrained")
+    head_rate: float = Field(1e-3, gt=0, description="peak learning rate of what is not pretrained")
+    layer_decay: float = Field(
         0.9, gt=0, le=1, description="learning rate of a layer as a share of the rate of the one above it"
     )
-    warmup: float = Option(0.1, ge=0, lt=1, description="share of the steps in which the rates rise")
-    dropout: float = Option(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
-    average: float = Option(
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rates rise")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
+    average: float = Field(
         0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"
     )
-    most_epochs: int = Option(10, ge=1, description="most passes that a budget is turned into")
-    weights: dict[str, float] = Option({}, description="output → weight of its loss; 1 where none is given")
+    most_epochs: int = Field(10, ge=1, description="most passes that a budget is turned into")
+    weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
 
 
 class FinetuneTraining(BaseModel):
@@ -56,14 +55,14 @@ class FinetuneTraining(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: Epochs | None = Option(
+    epochs: Epochs | None = Field(
         None, description="passes over the training split; without it, the budget decides"
     )
-    batch: Batch = Option(32, description="rows a step")
-    learning_rate: LearningRate = Option(2e-4, description="peak learning rate of the encoder's last layer")
-    weight_decay: WeightDecay = Option(0.01, description="decoupled weight decay of AdamW")
-    label_smoothing: LabelSmoothing = Option(0.1, description="share of the target spread evenly")
-    patience: Patience | None = Option(
+    batch: Batch = Field(32, description="rows a step")
+    learning_rate: LearningRate = Field(2e-4, description="peak learning rate of the encoder's last layer")
+    weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay of AdamW")
+    label_smoothing: LabelSmoothing = Field(0.1, description="share of the target spread evenly")
+    patience: Patience | None = Field(
         None, description="evaluations without gain before learning stops; None: all steps are taken"
     )
 

@@ -178,8 +178,8 @@ def _tokenizer(folder: Path) -> bytes:
 def _pooling(folder: Path) -> str:
     if not (folder / _POOLING).is_file():
         return "mean"
-    said = json.loads((folder / _POOLING).read_text(encoding="utf-8"))
-    return "first" if said.get("pooling_mode_cls_token") else "mean"
+    pooling = json.loads((folder / _POOLING).read_text(encoding="utf-8"))
+    return "first" if pooling.get("pooling_mode_cls_token") else "mean"
 
 
 def _positions(transformer: nn.Module) -> int:

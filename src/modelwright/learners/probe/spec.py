@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-from pydantic import Field as Option
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.spec import Spec
@@ -18,10 +17,10 @@ class ProbeOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pooling: Literal["mean", "first"] | None = Option(
+    pooling: Literal["mean", "first"] | None = Field(
         None, description="how tokens become one vector; None: as the pretrained folder says, else their mean"
     )
-    max_length: int | None = Option(
+    max_length: int | None = Field(
         None, ge=3, description="most tokens of a text; None: 99 % of the training texts are kept whole"
     )
 
@@ -32,13 +31,13 @@ class ProbeTraining(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # A step is one iteration of L-BFGS over all rows, so an epoch is a step.
-    epochs: Epochs | None = Option(
+    epochs: Epochs | None = Field(
         None, description="most iterations of L-BFGS a strength of L2; without it, the budget decides"
     )
-    weight_decay: WeightDecay | None = Option(
+    weight_decay: WeightDecay | None = Field(
         None, description="L2 of the heads, in rows; None: validation chooses among 100, 30, 10, 3 and 1"
     )
-    label_smoothing: LabelSmoothing = Option(0.0, description="share of the target spread evenly")
+    label_smoothing: LabelSmoothing = Field(0.0, description="share of the target spread evenly")
 
 
 class ProbeSpec(Spec):

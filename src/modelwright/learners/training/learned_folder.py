@@ -67,7 +67,7 @@ def calibrated(
     answers: Mapping[str, Tensor],
     validation: Examples,
 ) -> dict[str, object]:
-    """Return the states with what the network's answers on validation teach about confidence."""
+    """Return the states with what the network's answers on validation show of confidence."""
     found = dict(states)
     for field in signature.outputs:
         arrays = {network.tasks()[field.name].task.array: answers[field.name].numpy()}

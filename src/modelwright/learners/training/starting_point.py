@@ -12,7 +12,7 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners import kind_states
 from modelwright.learners.contract.spec import fields_of
-from modelwright.learners.networks import pretrained as weights
+from modelwright.learners.networks import pretrained
 from modelwright.learners.networks.network import Network
 from modelwright.storage.formats.examples import Examples
 
@@ -32,14 +32,14 @@ class StartingPoint:
 def starting_point(
     signature: Signature,
     train: Examples,
-    pretrained: Path | None,
+    weights: Path | None,
     pooling: str | None,
     max_length: int | None,
 ) -> StartingPoint:
     """Fit the kinds on the training split and put the network together; heads are drawn at random."""
-    assert pretrained is not None, "a learner that needs pretrained weights was given none"
-    read = weights.read(pretrained, pooling)
-    limit = min(read.positions, weights.MOST_TOKENS) if max_length is None else read.positions
+    assert weights is not None, "a learner that needs pretrained weights was given none"
+    read = pretrained.read(weights, pooling)
+    limit = min(read.positions, pretrained.MOST_TOKENS) if max_length is None else read.positions
     reading = {"tokenizer": read.tokenizer, "max_length": max_length, "limit": limit}
     options = {field.name: reading for field in fields_of(signature.inputs, Form.TOKENS)}
     states = kind_states.fit(signature, train, options)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
-from pydantic import Field as Option
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.spec import Spec
@@ -17,11 +16,11 @@ class TreesOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    leaves: int = Option(31, ge=2, le=4096, description="most leaves of a tree")
-    min_rows: int = Option(
+    leaves: int = Field(31, ge=2, le=4096, description="most leaves of a tree")
+    min_rows: int = Field(
         20, ge=1, description="fewest rows in a leaf, and in a group of classes to split by"
     )
-    most_rounds: int = Option(1000, ge=1, description="most rounds that a budget is turned into")
+    most_rounds: int = Field(1000, ge=1, description="most rounds that a budget is turned into")
 
 
 class TreesTraining(BaseModel):
@@ -30,10 +29,10 @@ class TreesTraining(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # A round reads every row once, so an epoch is a round.
-    epochs: Epochs | None = Option(None, description="rounds of boosting; without it, the budget decides")
-    learning_rate: LearningRate = Option(0.05, description="shrinkage of each tree")
-    weight_decay: WeightDecay = Option(0.0, description="L2 of the leaves")
-    patience: Patience = Option(
+    epochs: Epochs | None = Field(None, description="rounds of boosting; without it, the budget decides")
+    learning_rate: LearningRate = Field(0.05, description="shrinkage of each tree")
+    weight_decay: WeightDecay = Field(0.0, description="L2 of the leaves")
+    patience: Patience = Field(
         50, description="rounds without a lesser validation loss before boosting stops"
     )
 

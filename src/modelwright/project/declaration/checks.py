@@ -95,7 +95,7 @@ def _kind_problem(field: Field, role: Role) -> Problem | None:
 
 def _near_kind(word: str, fitting: Sequence[str]) -> str | None:
     """Return the kind that a word most likely means: by its own name, or by another word for it (`integer`)."""
-    by_word = {said: name for name in fitting for said in (name, *kinds.value(name).said)}
+    by_word = {word: name for name in fitting for word in (name, *kinds.value(name).synonyms)}
     near = did_you_mean(word.lower(), list(by_word))
     return by_word[near] if near else None
 

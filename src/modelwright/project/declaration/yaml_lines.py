@@ -181,12 +181,12 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, name: str) -> Proble
     number = mark.line + 1 if mark else 1
     lines = text.splitlines()
     line = lines[number - 1] if number <= len(lines) else ""
-    said = (error.problem or error.context or "a syntax error").removeprefix("but ").removeprefix("found ")
+    problem = (error.problem or error.context or "a syntax error").removeprefix("but ").removeprefix("found ")
     key, _, rest = line.strip().partition(": ")
     return Problem(
         "project.yaml-syntax",
         where=f"{name}:{number}",
-        said=said,
+        problem=problem,
         line=line.strip()[:MOST_SHOWN],
         hint=_syntax_hint(f"{error.context} {error.problem}", line),
         key=key,

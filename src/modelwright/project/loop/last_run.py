@@ -1,6 +1,6 @@
 """A run with nothing to do, answered from the engine's stamp without loading anything. Light imports only.
 
-`Project.run` writes it: `record.stamp(place(file), arguments(file, to, settings), stamped_result(result))`. The
+`Project.run` writes it: `record.stamp(place(file), arguments(file, to, settings), kept_result(result))`. The
 command line reads it here before all else.
 """
 
@@ -29,14 +29,14 @@ def arguments(file: Path, to: str, settings: Sequence[str]) -> JsonObject:
     return {"file": str(file.absolute()), "to": to, "settings": list(settings)}
 
 
-def stamped_result(result: RunResult) -> stamp.StampedResult:
-    """Return a result as the stamp keeps it. A result with problems is never stamped."""
-    assert not result.problems, "only a run that succeeded is stamped"
-    return stamp.StampedResult(json.dumps(dataclasses.asdict(result)), result.exit_code)
+def kept_result(result: RunResult) -> stamp.KeptResult:
+    """Return a result as the stamp keeps it. A result with problems is never kept."""
+    assert not result.problems, "only a run that succeeded is kept"
+    return stamp.KeptResult(json.dumps(dataclasses.asdict(result)), result.exit_code)
 
 
 def read(file: Path, to: str, settings: Sequence[str]) -> RunResult | None:
-    """Return what the stamped run said, every stage now cached, or None when there is something to do."""
+    """Return what the last run printed, every stage now cached, or None when there is something to do."""
     found = stamp.read_if_unchanged(place(file), arguments(file, to, settings))
     if found is None:
         return None

@@ -74,8 +74,8 @@ def run_stages(
     for name in STAGE_NAMES[: last + 1]:
         if name == RELEASE:
             continue
-        asked = name in forced or name in keep
-        if run.other_machine is not None and not asked and runner.forecast(TABLE[name](context)).would_run:
+        named = name in forced or name in keep
+        if run.other_machine is not None and not named and runner.forecast(TABLE[name](context)).would_run:
             return run
         result = _run_one(
             context,

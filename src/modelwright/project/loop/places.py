@@ -40,7 +40,7 @@ def of_weights(pretrained: Path | None, name: str | None) -> Sources:
 
 
 def of_state(state: State) -> Sources:
-    """Return the database whose rows are read; a server's cannot be watched without asking it."""
+    """Return the database whose rows are read; a server's shows no change without a query."""
     return Sources(databases=(state.file,)) if state.file is not None else Sources(unwatched=("state",))
 
 

@@ -23,8 +23,8 @@ def warning_row(stage: str, warning: Notice | str) -> WarningRow:
     """Return a warning as a row; a sentence has no id of its own."""
     if isinstance(warning, str):
         return WarningRow(stage, SENTENCE, None, None, warning)
-    said = warning.as_json()
-    column, count = said["column"], said["count"]
+    fields = warning.as_json()
+    column, count = fields["column"], fields["count"]
     return WarningRow(
         stage=stage,
         id=warning.id,

@@ -138,13 +138,8 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Return whether the worker can be asked."""
+        """Return whether the worker can answer."""
         return not self._connection.lost.done()
-
-    @property
-    def asked(self) -> int:
-        """Return how many requests it has not answered yet."""
-        return len(self._connection.waiting)
 
     def kill_if_silent(self, for_s: float) -> None:
         """Kill the process if it has been busy for that long without a single answer: it may never end."""
@@ -234,7 +229,7 @@ class Worker:
             await asyncio.wait(ends, timeout=timeout_s)
 
     def _send(self, frame: bytes) -> None:
-        # what is asked in one turn of the loop goes out in one system call
+        # what is sent in one turn of the loop goes out in one system call
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
         self._unsent.append(frame)

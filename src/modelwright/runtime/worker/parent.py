@@ -16,5 +16,5 @@ def die_with_parent() -> None:
         return
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended while we asked
+    if os.getppid() != parent:  # it ended meanwhile
         os.kill(os.getpid(), signal.SIGKILL)

@@ -29,7 +29,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True)
 class AnsweredRows:
-    """What a package answered to rows: the columns that were asked, and outcomes by output."""
+    """What a package answered to rows: their columns, and outcomes by output."""
 
     signature: Signature
     columns: Columns

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelwright import kinds
-from modelwright import outcomes as families
+from modelwright import kinds, outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.messages import Phrase
 from modelwright.core.outcomes import Outcomes
@@ -27,7 +26,7 @@ def measured(
 ) -> Iterator[Baseline]:
     """Yield what both baselines, learned from the training split, show on the rows that the package answered."""
     for field in signature.outputs:
-        models = families.facet(family(field), BaselineModels)
+        models = outcomes.facet(family(field), BaselineModels)
         reference = answered.outcomes[field.name]
         same, says = models.constant(truths(field, train[field.name]), reference)
         yield _baseline("always the same", says, field, same, answered, confidence)
@@ -63,7 +62,7 @@ def linear(
         return None
     learned = {f.name: [train[f.name][row] for row in rows] for f in signature.inputs}
     of_train, of_test = features.features(signature, learned, test)
-    models = families.facet(family(output), BaselineModels)
+    models = outcomes.facet(family(output), BaselineModels)
     found: Outcomes | None = models.linear(
         truths(output, [train[output.name][row] for row in rows]), of_train, of_test, reference
     )
@@ -71,9 +70,9 @@ def linear(
 
 
 def _baseline(
-    name: str, says: Phrase, field: Field, outcomes: Outcomes, answered: AnsweredRows, confidence: float
+    name: str, says: Phrase, field: Field, answers_of: Outcomes, answered: AnsweredRows, confidence: float
 ) -> Baseline:
     found = tuple(
-        measure(one, answered.metric(one), outcomes, confidence) for one in answers.plain_subjects(field)
+        measure(one, answered.metric(one), answers_of, confidence) for one in answers.plain_subjects(field)
     )
     return Baseline(name, says, field.name, found)

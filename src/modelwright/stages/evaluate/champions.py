@@ -38,15 +38,15 @@ def differences(
     """Return paired differences on test rows, ours less the champion's, and why there are none, if so.
 
     They cover each output's metrics as a whole and what a relative bar asks for. Where the champion cannot
-    answer these rows, what is asked for has no value, so that no relative bar is met by chance.
+    answer these rows, what is measured has no value, so that no relative bar is met by chance.
     """
-    asked = [one.subject for one in requirements if one.bar.champion and Phase.TEST in one.metric.phases]
+    relative = [one.subject for one in requirements if one.bar.champion and Phase.TEST in one.metric.phases]
     wanted = [s for field in signature.outputs for s in answers.plain_subjects(field)]
     try:
         answered = answers.answer(packages.read(champion.path), signature, ours.columns)
         aligned = {name: answered.outcomes[name].aligned(to=mine) for name, mine in ours.outcomes.items()}
     except (PackageError, KeyError, ValueError) as error:
-        nothing = [_nothing(subject, len(answers.rows_of(subject, ours)), confidence) for subject in asked]
+        nothing = [_nothing(subject, len(answers.rows_of(subject, ours)), confidence) for subject in relative]
         return nothing, Notice("evaluate.champion-cannot-answer", why=str(error))
     theirs = replace(ours, outcomes=aligned)
     return [
@@ -57,7 +57,7 @@ def differences(
             answers.rows_of(subject, theirs),
             confidence,
         )
-        for subject in dict.fromkeys([*wanted, *asked])
+        for subject in dict.fromkeys([*wanted, *relative])
     ], None
 
 
@@ -65,9 +65,11 @@ def running_differences(
     ours: Sequence[Measurement], theirs: Measured, requirements: Sequence[Requirement], confidence: float
 ) -> Iterator[Measurement]:
     """Yield the differences in latency, memory and size that relative bars ask for."""
-    asked = {one.subject for one in requirements if one.bar.champion and Phase.PACKAGE in one.metric.phases}
+    relative = {
+        one.subject for one in requirements if one.bar.champion and Phase.PACKAGE in one.metric.phases
+    }
     by_subject = {m.subject: m for m in answers.of_running(theirs, confidence)}
-    yield from (difference(m, by_subject[m.subject]) for m in ours if m.subject in asked)
+    yield from (difference(m, by_subject[m.subject]) for m in ours if m.subject in relative)
 
 
 def asks_for_running(requirements: Sequence[Requirement]) -> bool:

@@ -38,7 +38,7 @@ def learn(
 
     `scratch` holds checkpoints that outlive a kill. Raises MachineError where the choice was sealed for
     another instruction set or other pretrained weights, because the bits would be others, and DataError where
-    the rows teach nothing or the learner learns from something that the project does not have.
+    nothing can be learned from the rows, or the learner learns from something that the project does not have.
     """
     chosen = Choice.read(choice.path)
     if problems := list(_differences(chosen, machine, pretrained)):

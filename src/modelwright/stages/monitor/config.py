@@ -9,7 +9,7 @@ from modelwright.core.units import Unit, parse_quantity
 
 
 class MonitorConfig(BaseModel):
-    """How live traffic is watched."""
+    """How live traffic is monitored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelwright import outcomes as families
+from modelwright import outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Phase, Subject
 from modelwright.core.messages import Phrase
@@ -110,8 +110,8 @@ def _main(signature: Signature, found: Mapping[str, Outcomes]) -> dict[str, Main
     """Return the main metric of each output that has rows to measure it on."""
     shown = {}
     for output in outputs(signature):
-        compare = families.facet(output.family, BodyGap)
-        metric = families.metrics().of(compare.main, output.family)
+        compare = outcomes.facet(output.family, BodyGap)
+        metric = outcomes.metrics().of(compare.main, output.family)
         assert metric is not None, f"{output.family} has no metric {compare.main}"
         value = measure(Subject(metric.name, output.name), metric, found[output.name], CONFIDENCE).value
         if value is None:

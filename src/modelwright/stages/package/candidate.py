@@ -22,7 +22,7 @@ from modelwright.stages.package.compare import (
     Columns,
     batch_gap,
     gap,
-    outcomes,
+    outcomes_of,
 )
 
 
@@ -75,12 +75,12 @@ def try_out(name: str, body: Body, trial: Trial) -> Candidate:
     signature = body.signature
     inputs = [field.name for field in body.signature.inputs]
     answered = function.infer({n: trial.facts[n] for n in inputs})
-    found = outcomes(body, trial.rows, function.infer({n: trial.rows[n] for n in inputs}))
+    found = outcomes_of(body, trial.rows, function.infer({n: trial.rows[n] for n in inputs}))
     return Candidate(
         name,
         body,
         parity=gap(
-            signature, outcomes(body, trial.facts, trial.network), outcomes(body, trial.facts, answered)
+            signature, outcomes_of(body, trial.facts, trial.network), outcomes_of(body, trial.facts, answered)
         ),
         batches=batch_gap(function, body, trial.facts),
         figures=accept.figures(signature, found, trial.rows, trial.requirements),

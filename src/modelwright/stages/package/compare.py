@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelwright import kinds
-from modelwright import outcomes as families
+from modelwright import kinds, outcomes
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
@@ -28,7 +27,7 @@ Columns = Mapping[str, Sequence[Any]]
 Answers = Mapping[str, Mapping[str, Array]]  # output → array → values, one row each
 
 
-def outcomes(body: Body, columns: Columns, arrays: Answers) -> dict[str, Outcomes]:
+def outcomes_of(body: Body, columns: Columns, arrays: Answers) -> dict[str, Outcomes]:
     """Return the outcomes of every output; `columns` hold its truths."""
     return {
         field.name: kinds.arrays(field.kind).outcomes(
@@ -40,7 +39,7 @@ def outcomes(body: Body, columns: Columns, arrays: Answers) -> dict[str, Outcome
 
 def gaps(signature: Signature) -> dict[str, BodyGap[Any]]:
     """Return by output how its family compares the answers of two bodies."""
-    return {output.name: families.facet(output.family, BodyGap) for output in outputs(signature)}
+    return {output.name: outcomes.facet(output.family, BodyGap) for output in outputs(signature)}
 
 
 def gap(signature: Signature, one: Mapping[str, Outcomes], other: Mapping[str, Outcomes]) -> Gap:
@@ -56,12 +55,12 @@ def batch_gap(function: Function, body: Body, columns: Columns, sizes: Sequence[
 
     Rows are mixed with a fixed seed, so that short and long ones share a batch; each size mixes them anew.
     """
-    alone = outcomes(body, columns, function.infer(columns, 1))
+    alone = outcomes_of(body, columns, function.infer(columns, 1))
     count = len(next(iter(columns.values())))
     found = Gap(count, 0, 0.0, 0.0)
     for size in sizes:
         order = np.random.default_rng(size).permutation(count)
-        mixed = outcomes(body, columns, _batched(function, columns, order, size))
+        mixed = outcomes_of(body, columns, _batched(function, columns, order, size))
         found = found.widest(gap(body.signature, alone, mixed))
     return found
 

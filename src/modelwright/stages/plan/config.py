@@ -87,10 +87,10 @@ def uses(config: PlanConfig, model: ModelConfig, signature: Signature | None = N
     table's plan does not depend on the code of a network. Without a signature, all are taken to accept it.
     """
     named = candidates(config, model)
-    asked = [name for name in named or learners.names() if name in learners.names()]
-    accepting = asked if signature is None else learners.accepting(signature, asked)
+    known = [name for name in named or learners.names() if name in learners.names()]
+    accepting = known if signature is None else learners.accepting(signature, known)
     return tuple(
         module
-        for name in sorted(set(asked))
+        for name in sorted(set(known))
         for module in learners.modules(name, "spec", *(("learn",) if name in accepting else ()))
     )

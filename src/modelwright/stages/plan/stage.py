@@ -40,7 +40,7 @@ def plan(
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
     `pretrained` is the folder of weights for learners that need some. Raises ProjectError where no learner
-    takes the signature or an option is wrong, and DataError where the rows teach nothing.
+    takes the signature or an option is wrong, and DataError where nothing can be learned from the rows.
     """
     able, refused = ranking.sift(signature, config, model, pretrained)
     examples = read_examples(train.path, signature)

@@ -71,12 +71,12 @@ def explained(where: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        said = str(error.orig)
+        reason = str(error.orig)
         if disk.database_is_full(error, where):
             raise MachineError(disk.full(Path(where))) from error
-        if any(word in said for word in _DAMAGED):
-            raise StateError(Problem("state.damaged", where=where, error=said)) from error
-        raise _unusable(said, where) from error
+        if any(word in reason for word in _DAMAGED):
+            raise StateError(Problem("state.damaged", where=where, error=reason)) from error
+        raise _unusable(reason, where) from error
     except OSError as error:
         raise _unusable(error.strerror or str(error), where) from error
 

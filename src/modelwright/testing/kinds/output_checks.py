@@ -135,7 +135,7 @@ def assert_outcomes(name: str, truths: Sequence[Any], answers: Sequence[Answer],
 
 
 def check_calibration_changes_confidence_and_no_answer(name: str) -> None:
-    """What validation teaches changes how confident an answer is, not the answer; and it survives its dump."""
+    """Calibration on validation changes how confident an answer is, not the answer; and it survives its dump."""
     arrays = kinds.arrays(name)
     if arrays.output_form is None:
         return

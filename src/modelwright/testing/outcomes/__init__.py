@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright import outcomes as families
+from modelwright import outcomes
 from modelwright.core.evidence.measure import measure, measure_difference
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import Metric
@@ -92,7 +92,7 @@ def check_metrics_say_what_they_are(family: str, tried: TriedOutcomes) -> None:
 def check_one_name_means_one_unit_and_direction(family: str, tried: TriedOutcomes) -> None:
     """A metric that other families have too has their unit and their direction, and takes a label as theirs do."""
     for metric in _metrics(family):
-        for other in families.metrics().named(metric.name):
+        for other in outcomes.metrics().named(metric.name):
             assert (other.unit, other.better) == (metric.unit, metric.better), metric.name
             assert other.per_class == metric.per_class, metric.name
 
@@ -100,9 +100,9 @@ def check_one_name_means_one_unit_and_direction(family: str, tried: TriedOutcome
 def check_intervals_hold_their_value(family: str, tried: TriedOutcomes) -> None:
     """Value between the ends, ends open where all is right unless there is no spread at all, n of at most the rows."""
     for metric in _metrics(family):
-        for outcomes in (tried.some, tried.flawless):
-            for of in _labels(metric, outcomes):
-                found = _measured(metric, outcomes, of)
+        for found_outcomes in (tried.some, tried.flawless):
+            for of in _labels(metric, found_outcomes):
+                found = _measured(metric, found_outcomes, of)
                 if found.value is None:
                     assert found.n == 0, f"{metric.name}: rows and no finite value"
                     continue
@@ -172,18 +172,18 @@ def check_a_body_is_no_better_than_itself(family: str, tried: TriedOutcomes) -> 
 
 def check_the_gap_to_itself_is_nothing(family: str, tried: TriedOutcomes) -> None:
     """A body lies no way apart from itself, and some way from one that answers otherwise; it has a main metric."""
-    compare = families.facet(family, BodyGap)
+    compare = outcomes.facet(family, BodyGap)
     n = len(tried.some)
     assert compare.between(tried.some, tried.some) == Gap(n, 0, 0.0, 0.0)
     other = compare.between(tried.some, tried.some.take(np.arange(n)[::-1]))
     assert other.labels > 0 or other.probability > 0
-    assert families.metrics().of(compare.main, family) is not None
+    assert outcomes.metrics().of(compare.main, family) is not None
     assert compare.most_lost > 0
 
 
 def check_findings_are_json_and_are_drawn(family: str, tried: TriedOutcomes) -> None:
     """Findings survive being sealed as JSON, are the same each time, and are drawn and warned of from it."""
-    section, n = families.facet(family, Section), len(tried.some)
+    section, n = outcomes.facet(family, Section), len(tried.some)
     rows = TestRows(
         [str(row) for row in range(n)], lambda row: f"truth {row}", lambda row: {"x": f"{row}"}, {}
     )
@@ -222,21 +222,21 @@ def title(check: Check) -> str:
 
 
 def _metrics(family: str) -> tuple[Metric, ...]:
-    return families.metrics().in_family(family)
+    return outcomes.metrics().in_family(family)
 
 
-def _labels(metric: Metric, outcomes: Outcomes) -> Iterator[str | None]:
+def _labels(metric: Metric, of_rows: Outcomes) -> Iterator[str | None]:
     yield None
     if metric.per_class:
-        yield from outcomes.labels
+        yield from of_rows.labels
 
 
-def _measured(metric: Metric, outcomes: Outcomes, of: str | None) -> Measurement:
-    return measure(Subject(metric.name, "y", of), metric, outcomes, CONFIDENCE)
+def _measured(metric: Metric, of_rows: Outcomes, of: str | None) -> Measurement:
+    return measure(Subject(metric.name, "y", of), metric, of_rows, CONFIDENCE)
 
 
-def _value(metric: Metric, outcomes: Outcomes) -> float | None:
-    return _measured(metric, outcomes, None).value
+def _value(metric: Metric, of_rows: Outcomes) -> float | None:
+    return _measured(metric, of_rows, None).value
 
 
 def _nothing(metric: Metric, of: str | None) -> Measurement:

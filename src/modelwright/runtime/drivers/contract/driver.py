@@ -5,7 +5,7 @@ The order of calls:
     running = driver.open(body, threads)     # once, when a package is loaded
     parts = running.run(call)                # for each batch; nothing is computed yet
     for part in parts: ...                   # computes as far as the next part
-    parts.close()                            # whoever asked has left: GeneratorExit is raised at the `yield`
+    parts.close()                            # the caller has left: GeneratorExit is raised at the `yield`
 
 `run` is a generator. Every part is *the answer so far*: a later part replaces an earlier one, so that who reads
 slowly may skip parts, and text is not cut within a character. **The last part speaks of every row and is the
