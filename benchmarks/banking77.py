@@ -72,7 +72,7 @@ def outcomes(folder: Path) -> dict[str, bool]:
 
 
 def main() -> None:
-    """Print a line a run, and a line with the mean of each learner."""
+    """Print one line per run, and a line with the mean of each learner."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=default_data())
     parser.add_argument("--learners", default="probe,finetune,default")

@@ -37,7 +37,7 @@ data:
 """
 
 HINT = """\
-Put your examples here as examples.csv (or .jsonl, .parquet): a row an example, a column an input or output.
+Put your examples here as examples.csv (or .jsonl, .parquet): one row per example, one column per input or output.
 
 text,label
 "My card was stolen, please block it",urgent

@@ -126,7 +126,7 @@ def stages(out: Console, rows: Sequence[StageRow]) -> None:
 
 
 def proofs(out: Console, report: CheckReport) -> None:
-    """Print what the test set can prove, one line a requirement."""
+    """Print what the test set can prove, one line per requirement."""
     table = _table("requirement", "decided by", "rows", "needed", "")
     for name in ("rows", "needed"):
         _column(table, name).justify = "right"

@@ -1,6 +1,6 @@
 """Members of a family of plug-ins, found by the name of their folder, or by entry points of other packages.
 
-A member is a folder (a package) that holds one file a facet: the kind `date` is the folder `kinds/date/` with
+A member is a folder (a package) that holds one file per facet: the kind `date` is the folder `kinds/date/` with
 `value.py`, `arrays.py` and so on. Whoever needs a facet imports that file alone, and so a key of the engine
 depends only on the facets that were used. There is no table to enter a member in. Another distribution
 declares its own in its metadata:

@@ -4,7 +4,7 @@
     tmp/                          what is being made; renamed into objects/ when whole
     scratch/{stage}/{key[:20]}/   what outlives a kill, until the artifact is sealed
     latest/{stage}.json           what each stage made last: to explain and to adopt, never to guess an input
-    locks/                        one file a key
+    locks/                        one file per key
 
 A folder stands in objects/ only when all of it is on the disk, because a rename publishes it. Whatever a kill
 leaves in tmp/ is sealed (then the next process publishes it) or garbage (then it removes it).

@@ -1,4 +1,4 @@
-"""Kinds by name. A kind is a folder with one file a facet; `value.py` is the one that every kind has.
+"""Kinds by name. A kind is a folder with one file per facet; `value.py` is the one that every kind has.
 
 They are found by the folder's name (see `core.plugins`), so that a signature loads only the kinds that it uses,
 a stage only the facets that it uses, and a new kind is one new folder. A facet is an instance of the class of

@@ -1,4 +1,4 @@
-"""Families of outcomes by name: what became of test rows, and all that follows from it. One folder a family.
+"""Families of outcomes by name: what became of test rows, and all that follows from it. One folder per family.
 
 A family (`classes`, `numbers`, `sets`) holds `outcomes.py` (a final subclass of `core.outcomes.Outcomes`), and the
 facets `metrics.py` (a tuple METRICS), `gap.py`, `baseline.py` and `section.py`, whose contracts stand in

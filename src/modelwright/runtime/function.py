@@ -99,7 +99,7 @@ class Function:
         return self._running.streams
 
     def answer(self, columns: Columns, batch: int = BATCH) -> list[Answers]:
-        """Return the answers by output, one mapping a row, for columns of canonical values."""
+        """Return the answers by output, one mapping per row, for columns of canonical values."""
         finals, back = self._finals(columns, batch)
         arrays = self._joined(finals, back)
         decoded = {

@@ -1,4 +1,4 @@
-"""Reads JSON rows: a list of objects, an object of objects, or one object a line. Without Polars."""
+"""Reads JSON rows: a list of objects, an object of objects, or one object per line. Without Polars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs that take the project round the loop: run, and one verb a stage."""
+"""Verbs that take the project round the loop: run, and one verb per stage."""
 
 from __future__ import annotations
 

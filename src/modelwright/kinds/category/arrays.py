@@ -83,7 +83,7 @@ class CategoryArrays(Arrays[CategoryState, str]):
         return {"index": np.array([places.get(value, -1) + 1 for value in values], dtype=np.int64)}
 
     def answers(self, state: CategoryState) -> dict[str, ArraySpec]:
-        """Return `logits`: float32 (batch, C), one column a class."""
+        """Return `logits`: float32 (batch, C), one column per class."""
         return {"logits": ArraySpec("float32", ("batch", len(state.classes)))}
 
     def encode_truth(

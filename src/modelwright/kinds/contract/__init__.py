@@ -1,1 +1,1 @@
-"""The contract of a kind, one file a facet. A stage imports the facets that it uses, from their own modules."""
+"""The contract of a kind, one file per facet. A stage imports the facets that it uses, from their own modules."""

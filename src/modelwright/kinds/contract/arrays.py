@@ -79,7 +79,7 @@ class Arrays(ABC, Generic[State, V]):
         return state
 
     def decode(self, arrays: Mapping[str, Array], state: State, inputs: Columns) -> list[Answer]:
-        """Return one answer a row from the body's arrays for this output."""
+        """Return one answer per row from the body's arrays for this output."""
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
     def outcomes(

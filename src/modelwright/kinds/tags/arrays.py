@@ -1,4 +1,4 @@
-"""Sets as rows of zeros and ones, one column a tag, and logits as sets."""
+"""Sets as rows of zeros and ones, one column per tag, and logits as sets."""
 
 from __future__ import annotations
 

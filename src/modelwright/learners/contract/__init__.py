@@ -1,1 +1,1 @@
-"""The contract of a learner, one file a facet: `spec` (light), `learn` and `export` (heavy), and what they share."""
+"""The contract of a learner, one file per facet: `spec` (light), `learn` and `export` (heavy), and what they share."""

@@ -1,4 +1,4 @@
-"""The combiner: makes the features of all inputs one vector a row."""
+"""The combiner: makes the features of all inputs one vector per row."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _output(field: Field, state: object) -> Output:
             return Output(field, "value", None, [BoosterTask(field, _REGRESSION, "value")])
         case Form.CODE:
             classes = _columns(answers["logits"].shape)
-            if classes == 2:  # one tree a round, for the logit of the second class; that of the first is 0
+            if classes == 2:  # one tree per round, for the logit of the second class; that of the first is 0
                 return Output(field, "logits", 2, [BoosterTask(field, _BINARY, "index", targets=(1,))])
             many = {"objective": "multiclass", "metric": "multi_logloss", "num_class": classes}
             return Output(

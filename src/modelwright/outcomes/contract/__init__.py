@@ -1,1 +1,1 @@
-"""The contract of a family of outcomes, one file a facet. A stage imports the facets that it uses."""
+"""The contract of a family of outcomes, one file per facet. A stage imports the facets that it uses."""

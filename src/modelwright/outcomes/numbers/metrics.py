@@ -28,7 +28,7 @@ def _errors(outcomes: NumberOutcomes) -> Floats:
 
 
 def _spread_out(outcomes: NumberOutcomes, known: Floats) -> Floats:
-    """Return one influence a row, 0 for rows without a truth; `known` holds those of the others."""
+    """Return one influence per row, 0 for rows without a truth; `known` holds those of the others."""
     # (n,): n/known times as much a row, since the others weigh nothing
     truth = ~np.isnan(outcomes.truth)
     rows = np.zeros(len(outcomes))

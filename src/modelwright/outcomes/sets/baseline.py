@@ -1,4 +1,4 @@
-"""Baselines of outputs that are sets: the commonest set, and one logistic regression a tag."""
+"""Baselines of outputs that are sets: the commonest set, and one logistic regression per tag."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SetBaselines(BaselineModels[SetOutcomes]):
     def linear(
         self, truths: Truths, train: csr_matrix, test: csr_matrix, reference: SetOutcomes
     ) -> SetOutcomes | None:
-        """Return the outcomes of one logistic regression a tag; a tag of all or no rows keeps its share."""
+        """Return the outcomes of one logistic regression per tag; a tag of all or no rows keeps its share."""
         members = _members(truths.labels, reference.tags)
         probabilities = np.zeros((len(reference), len(reference.tags)))
         # a tag of all training rows or of none leaves nothing to separate: its share is its probability
@@ -64,7 +64,7 @@ class SetBaselines(BaselineModels[SetOutcomes]):
         )
 
     def linear_name(self) -> Phrase:
-        """Return `one logistic regression a tag`."""
+        """Return `one logistic regression per tag`."""
         return Phrase("baseline.one-vs-rest")
 
 

@@ -249,7 +249,7 @@ def _one_less(lost: MetricValue, besides: float = 0.0) -> MetricValue:
 
 
 def _spread_out(outcomes: SetOutcomes, known: Floats) -> Floats:
-    """Return one influence a row (n,), 0 for rows without a truth; `known` holds those of the others."""
+    """Return one influence per row (n,), 0 for rows without a truth; `known` holds those of the others."""
     rows = np.zeros(len(outcomes))
     rows[outcomes.known] = known * (len(outcomes) / max(int(outcomes.known.sum()), 1))
     return rows

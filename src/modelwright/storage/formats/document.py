@@ -12,7 +12,7 @@
             _DOCUMENT.write(folder, self)
 
 The file holds the fields of the dataclass beside `format`. Sealed files are never written again: what an
-earlier version sealed is brought to today's form when it is read, one migration a number.
+earlier version sealed is brought to today's form when it is read, one migration per number.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from modelwright.storage.write_ahead import use_write_ahead_log
 
 BUSY_S = 10.0  # another process's transaction lasts milliseconds
 
-# One entry a schema; entry n brings a database of version n to n + 1 (PRAGMA user_version). Never edit one.
+# One entry per schema; entry n brings a database of version n to n + 1 (PRAGMA user_version). Never edit one.
 _STEPS = (
     (
         """

@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Window:
-    """The figures of the traffic of some time, one entry a row, in the order of arrival.
+    """The figures of the traffic of some time, one entry per row, in the order of arrival.
 
     time and latency_s: (n,) float64 seconds; version and code: (n,) int64; confidence: (n,) float64, NaN
     where there is none; dropped: rows of that time (of every version) that the record had no room for.
@@ -200,7 +200,7 @@ class LiveRecord:
                     (before,),
                 )
                 connection.execute("DELETE FROM dropped WHERE time < ?", (before,))
-            # It gives back a page a step, and `execute` would take one step.
+            # It gives back one page per step, and `execute` would take one step.
             connection.executescript("PRAGMA incremental_vacuum")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # only then does the file shrink
         return removed

@@ -49,7 +49,7 @@ def check_a_state_survives_its_dump(name: str) -> None:
 
 
 def check_encodes_as_its_form_says(name: str) -> None:
-    """As an input, the arrays are those of the form, as `specs` declares them, finite, one row a value."""
+    """As an input, the arrays are those of the form, as `specs` declares them, finite, one row per value."""
     arrays = kinds.arrays(name)
     if arrays.input_form is None:
         return

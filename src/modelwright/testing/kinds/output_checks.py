@@ -45,7 +45,7 @@ _TRUTHS: Shapes = {
 
 
 def check_truths_are_as_its_form_says(name: str) -> None:
-    """As an output, truths have the arrays of the form, one row a value, and differ where values differ."""
+    """As an output, truths have the arrays of the form, one row per value, and differ where values differ."""
     arrays = kinds.arrays(name)
     if arrays.output_form is None:
         return
