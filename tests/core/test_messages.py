@@ -8,7 +8,14 @@ import pytest
 
 from modelwright.core.messages import DataError, Notice, Phrase, Problem, ValueProblem, catalog
 
-BLANK_ENDS = {catalog.COMMA, "problem.next", "problem.rule", "problem.where"}  # joined with what follows
+BLANK_ENDS = {
+    catalog.COMMA,
+    "list.colon",
+    "list.semicolon",
+    "problem.next",
+    "problem.rule",
+    "problem.where",
+}  # joined
 
 
 @pytest.fixture

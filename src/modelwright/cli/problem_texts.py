@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
-import textwrap
+import unicodedata
 from collections.abc import Sequence
 
 from modelwright.core.messages import Phrase, Problem
+
+_WIDE = "\u2e80-\u9fff\uac00-\ud7a3\uff00-\uffef"  # scripts without spaces, which break between any two characters
+_CLOSING = "、。，；：！？）」』》"  # never begins a line, as an opening bracket never ends one
+# A word with the space before it, or one wide character with the punctuation that closes it.
+_PIECES = re.compile(rf"\s*[（「『《]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*|\s+")
 
 
 def report(problems: Sequence[Problem], *, as_json: bool) -> None:
@@ -30,19 +36,28 @@ def worded(problem: Problem, width: int | None = None) -> str:
         (Phrase("problem.next"), problem.next_step),
         (Phrase("problem.where"), problem.where or ""),
     )
-    lines = [problem.found, *(f"  {label} {text}" for label, text in parts if text), f"  [{problem.id}]"]
-    return "\n".join(broken for line in lines for broken in _broken(line, width))
+    lines = [
+        (problem.found, 2),
+        *((f"  {label}{text}", 2 + _columns(str(label))) for label, text in parts if text),
+        (f"  [{problem.id}]", 2),
+    ]
+    return "\n".join(broken for line, indent in lines for broken in _broken(line, width, indent))
 
 
-def _broken(line: str, width: int | None) -> Sequence[str]:
+def _broken(line: str, width: int | None, indent: int) -> Sequence[str]:
     """Return a line, and what follows it, indented, where it is too long."""
-    if width is None or len(line) <= width:
+    if width is None or _columns(line) <= width:
         return [line]
-    return textwrap.wrap(
-        line,
-        width,
-        subsequent_indent=" " * 9 if line.startswith(" ") else "  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    )
+    broken, current = [], ""
+    for piece in _PIECES.findall(line):
+        if current.strip() and _columns(f"{current}{piece}".rstrip()) > width:
+            broken.append(current.rstrip())
+            current = " " * indent + piece.lstrip()
+        else:
+            current += piece
+    return [*broken, current.rstrip()]
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: a wide character (Chinese, its punctuation) takes two."""
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)

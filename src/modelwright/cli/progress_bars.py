@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress, ProgressTask
 
 if TYPE_CHECKING:
@@ -38,9 +39,17 @@ class _Line:
         if now - self.printed < self.owner.every_s:
             return
         self.printed = now
-        share = f" of {self.total}, {100 * self.done // self.total} %" if self.total else ""
-        figure = f", {note}" if note else ""
-        self.owner.say(f"{self.title}: {self.done}{share}{figure}, {now - self.begun:.0f} s")
+        share = 100 * self.done // self.total if self.total else None
+        line = Phrase(
+            "work.line",
+            title=self.title,
+            done=self.done,
+            total=self.total,
+            share=share,
+            note=note or None,
+            seconds=now - self.begun,
+        )
+        self.owner.say(str(line))
 
 
 class Lines:

@@ -56,7 +56,8 @@ def _(result: CheckReport, out: Console) -> None:
 @screen.register
 def _(result: Versions, out: Console) -> None:
     rows = [
-        (str(row.number), row.state, row.created, row.package[:12], row.summary) for row in result.versions
+        (str(row.number), tables.word(row.state), row.created, row.package[:12], row.summary)
+        for row in result.versions
     ]
     if rows:
         tables.plain(out, ("version", "state", "made", "package", ""), rows)

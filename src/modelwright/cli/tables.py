@@ -224,7 +224,7 @@ def _proof(row: ProofRow) -> str:
         return escape(row.says)
     style = "green" if row.provable else "yellow"
     found = f"[{style}]{Phrase('screen.proof', possible=row.provable)}[/]"
-    return f"{found}: {escape(row.says)}" if row.says else found
+    return f"{found}{Phrase('list.colon')}{escape(row.says)}" if row.says else found
 
 
 def _styled(text: str) -> str:

@@ -183,7 +183,7 @@ class Runner:
         if latest is None:
             return str(Phrase("why.first-run"))
         changes = differences(latest.made_from, made_from)
-        return "; ".join(changes) if changes else str(Phrase("why.removed"))
+        return Phrase("list.semicolon").found.join(changes) if changes else str(Phrase("why.removed"))
 
     def _waiting(self, stage: str) -> Callable[[str], None]:
         return lambda holder: self._progress.say(str(Phrase("run.waiting", stage=stage, holder=holder)))

@@ -160,7 +160,12 @@ class Store:
         """
         if wrong := self.verify(old):
             raise StateError(
-                Problem("store.damaged", where=str(old.path), stage=old.stage, damage="; ".join(wrong[:3]))
+                Problem(
+                    "store.damaged",
+                    where=str(old.path),
+                    stage=old.stage,
+                    damage=Phrase("list.semicolon").found.join(wrong[:3]),
+                )
             )
         out = self.fresh(old.stage, key)
         with disk.guard(self.root):

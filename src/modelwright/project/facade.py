@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import modelwright
-from modelwright.core.messages import MachineError, PackageError, Problem, ProjectError
+from modelwright.core.messages import MachineError, PackageError, Phrase, Place, Problem, ProjectError
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.facts import LANGUAGE, LIBRARIES
 from modelwright.engine.fingerprint import Fingerprint
@@ -164,7 +164,10 @@ class Project:
         Raises RequestError that names the row (from 1), unless `rows` is a collection of one.
         """
         alone = isinstance(rows, Sized) and len(rows) == 1
-        placed = ((None if alone else f"row {number}", row) for number, row in enumerate(rows, start=1))
+        placed = (
+            (None if alone else Phrase("place.row", row=number), row)
+            for number, row in enumerate(rows, start=1)
+        )
         return self._answers(*self._packaged(), placed, batch)
 
     def predict_file(self, path: Path, batch: int = 256) -> Iterator[RowAnswer]:
@@ -259,7 +262,7 @@ class Project:
     def _answers(
         version: int,
         function: Function,
-        placed: Iterable[tuple[str | None, Mapping[str, Any]]],
+        placed: Iterable[tuple[Place | None, Mapping[str, Any]]],
         batch: int,
     ) -> Iterator[RowAnswer]:
         """Yield the answers to rows, each given with its place for messages."""

@@ -187,12 +187,17 @@ def _origins(store: Store, version: Version) -> dict[str, str]:
         made = store.find(stage, key)
         if made is None:
             continue
-        found |= {f"input {name}": digest[:12] for name, digest in made.made_from.inputs.items()}
-        found |= {f"library {name}": number for name, number in made.made_from.libraries.items()}
-        found |= {f"{stage}: {name}": str(value) for name, value in made.made_from.config.items()}
+        found |= {_origin("input", name): digest[:12] for name, digest in made.made_from.inputs.items()}
+        found |= {_origin("library", name): number for name, number in made.made_from.libraries.items()}
+        found |= {_origin(stage, name): str(value) for name, value in made.made_from.config.items()}
         if (choice := made.made_from.inputs.get("choice")) is not None:
-            found |= {f"choice of {name}": str(value) for name, value in _choice(store, choice).items()}
+            found |= {_origin("choice", name): str(value) for name, value in _choice(store, choice).items()}
     return found
+
+
+def _origin(sort: str, name: str) -> str:
+    """Return what a row of `diff` calls an origin: an input, a library, a choice of `plan`, a setting of a stage."""
+    return str(Phrase("diff.origin", sort=sort, name=name))
 
 
 def _choice(store: Store, digest: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from modelwright.core.messages import DataError, Problem, did_you_mean
+from modelwright.core.messages import DataError, Phrase, Place, Problem, did_you_mean
 from modelwright.core.signature import Signature
 from modelwright.project.declaration.project_file import Opened
 from modelwright.stages.data.config import DataConfig
@@ -43,11 +43,14 @@ def read(path: Path, config: DataConfig) -> PlainTable:
 
 def input_rows(
     table: PlainTable, signature: Signature, opened: Opened
-) -> Iterator[tuple[str, Mapping[str, object]]]:
+) -> Iterator[tuple[Place, Mapping[str, object]]]:
     """Return each row's place (`q.csv, row 8`) and its cells by input; raises DataError as `input_columns` does."""
     columns = input_columns(table, signature, opened)
     return (
-        (f"{table.name}, row {place + 1}", {name: table.columns[of][place] for name, of in columns.items()})
+        (
+            Phrase("place.row", file=table.name, row=place + 1),
+            {name: table.columns[of][place] for name, of in columns.items()},
+        )
         for place in range(table.rows)
     )
 

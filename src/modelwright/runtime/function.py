@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from modelwright import kinds
 from modelwright.core.json_types import JsonLike
-from modelwright.core.messages import PackageError, Problem, RequestError
+from modelwright.core.messages import PackageError, Phrase, Problem, RequestError
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec
 from modelwright.package.packages import Package, read
@@ -84,7 +84,7 @@ class Function:
         """Answer rows in batches, in the order given; `lenient` reads text as a table's cells are read."""
         several = len(rows) > 1
         read_rows = [
-            self.rows.read(row, lenient=lenient, where=f"row {number}" if several else None)
+            self.rows.read(row, lenient=lenient, where=Phrase("place.row", row=number) if several else None)
             for number, row in enumerate(rows, 1)
         ]
         return [self.prediction(answers) for answers in self.answer(self.rows.columns(read_rows), batch)]

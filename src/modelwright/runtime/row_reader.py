@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelwright import kinds
-from modelwright.core.messages import Problem, RequestError, ValueProblem, did_you_mean, shown
+from modelwright.core.messages import Place, Problem, RequestError, ValueProblem, did_you_mean, shown
 from modelwright.core.signature import Field, Signature
 
 _SHOWN_CHARACTERS = 60
@@ -20,7 +20,7 @@ class RowReader:
         self._names = {field.name for field in signature.inputs}
         self._fields = [(field, kinds.value(field.kind)) for field in signature.inputs]
 
-    def read(self, row: object, *, lenient: bool = False, where: str | None = None) -> tuple[Any, ...]:
+    def read(self, row: object, *, lenient: bool = False, where: Place | None = None) -> tuple[Any, ...]:
         """Return the row's values (None: missing); raises RequestError with what is wrong.
 
         Strict takes JSON types only; lenient also reads text ("3", "yes") and takes blanks as missing.
@@ -44,7 +44,7 @@ class RowReader:
         """Return the columns, by input name, of rows that `read` returned."""
         return {field.name: [row[i] for row in rows] for i, field in enumerate(self.signature.inputs)}
 
-    def _require_names(self, row: Mapping[Any, object], where: str | None) -> None:
+    def _require_names(self, row: Mapping[Any, object], where: Place | None) -> None:
         unknown = [str(name) for name in row if name not in self._names]
         if unknown:
             raise RequestError(
@@ -60,15 +60,15 @@ class RowReader:
         if missing:
             raise RequestError(self._missing(missing, where))
 
-    def _missing(self, names: Sequence[str], where: str | None) -> Problem:
+    def _missing(self, names: Sequence[str], where: Place | None) -> Problem:
         return Problem("request.missing-input", where=where, names=list(names), signature=str(self.signature))
 
-    def _not_an_object(self, row: object, where: str | None) -> Problem:
+    def _not_an_object(self, row: object, where: Place | None) -> Problem:
         example = ", ".join(f'"{field.name}": …' for field in self.signature.inputs)
         return Problem("request.not-an-object", where=where, shown=shown(row), example=f"{{{example}}}")
 
 
-def _wrong_value(field: Field, problem: ValueProblem, where: str | None) -> Problem:
+def _wrong_value(field: Field, problem: ValueProblem, where: Place | None) -> Problem:
     return Problem(
         "request.wrong-value", where=where, field=field.name, kind=field.kind, problem=problem.message
     )

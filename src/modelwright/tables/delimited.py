@@ -101,9 +101,10 @@ class DelimitedRows:
                 return
             except csv.Error as error:
                 unclosed = "unexpected end of data" in str(error)
+                row_place = Phrase("place.row", file=self.name, row=self.row + 1, line=begin)
                 at = Problem(
                     "data.quoting",
-                    where=f"{self.name}, " + ("header" if header else f"row {self.row + 1} (line {begin})"),
+                    where=Phrase("place.header", file=self.name) if header else row_place,
                     error=None if unclosed else str(error),
                 )
                 raise DataError(at) from None

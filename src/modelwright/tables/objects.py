@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from modelwright.core.messages import DataError, Problem
+from modelwright.core.messages import DataError, Phrase, Place, Problem
 from modelwright.tables.plain import PlainTable
 
 KEY = "key"  # the column that the keys of an object of objects become
@@ -32,7 +32,7 @@ def read_rows(text: str, *, name: str) -> tuple[Sequence[Row], frozenset[str]]:
         raise _not_objects(data, name)
     for number, row in enumerate(data, start=1):
         if not isinstance(row, dict):
-            raise _not_objects(row, f"{name}, row {number}")
+            raise _not_objects(row, Phrase("place.row", file=name, row=number))
     return data, frozenset()
 
 
@@ -46,7 +46,7 @@ def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:
         if not content.strip():
             continue
         number += 1
-        where = f"{name}, row {number} (line {line})"
+        where = Phrase("place.row", file=name, row=number, line=line)
         try:
             row = _loads(content)
         except ValueError as error:
@@ -95,11 +95,11 @@ def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _broken(error: ValueError, where: str) -> DataError:
+def _broken(error: ValueError, where: Place) -> DataError:
     return DataError(Problem("data.json", where=where, error=str(error)))
 
 
-def _not_objects(found: object, where: str) -> DataError:
+def _not_objects(found: object, where: Place) -> DataError:
     """Return the error for something else than rows; None: an object whose values are not all objects."""
     return DataError(
         Problem("data.json-shape", where=where, type=None if found is None else type(found).__name__)

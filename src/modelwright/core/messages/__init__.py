@@ -14,7 +14,7 @@ from modelwright.core.messages.errors import (
     StateError,
     UserError,
 )
-from modelwright.core.messages.message import Notice, Phrase, Problem, ValueProblem
+from modelwright.core.messages.message import Notice, Phrase, Place, Problem, ValueProblem
 from modelwright.core.messages.near import did_you_mean
 from modelwright.core.messages.shown import shown
 
@@ -26,6 +26,7 @@ __all__ = [
     "Notice",
     "PackageError",
     "Phrase",
+    "Place",
     "Problem",
     "ProjectError",
     "RequestError",

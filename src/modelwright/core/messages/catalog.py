@@ -23,6 +23,8 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,6 +35,7 @@ PARTS = ("found", "rule", "next")
 COMMA = "list.comma"  # what stands between the items of a list
 _FOLDER = Path(__file__).parent
 _current = DEFAULT
+_within: ContextVar[str | None] = ContextVar("language", default=None)  # a block that words things otherwise
 _added: list[Path] = []
 _SECTION = re.compile(r'(?m)^(?=\["[^"\n]+"\]\s*$)')  # where an entry begins; before the first stand comments
 
@@ -64,13 +67,23 @@ def languages() -> tuple[str, ...]:
 
 def language() -> str:
     """Return the language in which messages are shown."""
-    return _current
+    return _within.get() or _current
 
 
 def use(name: str) -> None:
     """Show messages in this language from now on; one that has no catalogue is English."""
     global _current  # noqa: PLW0603 - one process speaks one language, chosen by its `main`
     _current = name if name == DEFAULT or name in languages() else DEFAULT
+
+
+@contextmanager
+def speaking(name: str) -> Iterator[None]:
+    """Word messages in this language within the block: what is sealed has the same bits whoever ran it."""
+    token = _within.set(name)
+    try:
+        yield
+    finally:
+        _within.reset(token)
 
 
 def preferred(environment: Mapping[str, str]) -> str:
@@ -137,7 +150,7 @@ def text(message: str, part: str, values: Mapping[str, object]) -> str:
     A message that the language lacks is shown in English. That every id is known and every placeholder has a
     value is our own business, hence asserted; a test compares the calls with the catalogue.
     """
-    entry = entries(_current).get(message) or entries(DEFAULT).get(message)
+    entry = entries(language()).get(message) or entries(DEFAULT).get(message)
     assert entry is not None, f"no message {message!r} in the catalogue"
     if part not in entry:
         return ""

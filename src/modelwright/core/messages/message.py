@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC
 from collections.abc import Mapping
-from typing import Self, cast, final
+from typing import Self, TypeAlias, cast, final
 
 from modelwright.core.json_types import Json
 from modelwright.core.messages import catalog
@@ -19,10 +19,10 @@ class Message(ABC):
     values: Mapping[str, object]
     where: str | None
 
-    def __init__(self, id: str, where: str | None = None, **values: object) -> None:  # noqa: A002 - the field's name
+    def __init__(self, id: str, where: Place | None = None, **values: object) -> None:  # noqa: A002 - the field's name
         """Name the message and give its values; `where` is `modelwright.yaml:12` or `questions.csv, row 8`."""
         self.id = id
-        self.where = where
+        self.where = None if where is None else str(where)
         self.values = values
 
     @property
@@ -40,10 +40,10 @@ class Message(ABC):
         """Return what a reader can do; empty where there is nothing to do."""
         return catalog.text(self.id, "next", self.values)
 
-    def at(self, where: str | None) -> Self:
+    def at(self, where: Place | None) -> Self:
         """Return the message with its place."""
         placed = copy.copy(self)
-        placed.where = where
+        placed.where = None if where is None else str(where)
         return placed
 
     def __str__(self) -> str:
@@ -132,6 +132,9 @@ class Phrase(Message):
 
     def __format__(self, spec: str) -> str:
         return format(self.found, spec)
+
+
+Place: TypeAlias = str | Phrase  # a row's place is a phrase, which is worded only where something is wrong
 
 
 @final

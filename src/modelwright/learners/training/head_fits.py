@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.learners import timing
 from modelwright.learners.networks.network import Network
@@ -44,7 +45,7 @@ def fit(
 ) -> FittedHeads:
     """Compute the features, or take them from `scratch`, and fit each head with the L2 that validation prefers."""
     blocks = -(-len(train) // frozen_features.BATCH) + -(-len(validation) // frozen_features.BATCH)
-    with progress.task("reading texts", blocks) as task:
+    with progress.task(str(Phrase("work.reading-texts")), blocks) as task:
         learned = frozen_features.features(network, train, scratch / "features-train", task)
         held = frozen_features.features(network, validation, scratch / "features-validation", task)
     # (n, width) and (validation, width), both by the training rows' mean and deviation, as serving will be
@@ -52,7 +53,7 @@ def fit(
     learned, standard = scale.apply(learned), scale.apply(held)
     chosen: dict[str, dict[str, float]] = {}
     history: dict[str, list[dict[str, float]]] = {}
-    with progress.task("fitting heads", len(network.outputs)) as task:
+    with progress.task(str(Phrase("work.fitting-heads")), len(network.outputs)) as task:
         for place, (name, head) in enumerate(network.tasks().items()):
             best, tried = linear_fit.fit_best(
                 head.task,

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.learners import timing
 from modelwright.learners.networks.heads import at, mean_loss, mean_wrong
@@ -185,7 +185,7 @@ def train(
         run.restore(*kept)
     evaluations = set(evaluation_steps(steps, epoch_steps(len(rows), batch)))
     saved = time.monotonic()
-    with progress.task("learning", steps) as task:
+    with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
         for chosen in _batches(rows, run):
             loss = run.learn(rows, chosen)

@@ -122,7 +122,7 @@ class TreesLearn(Learn[Rows]):
         for output in columns.outputs(signature, states):
             sums = []
             for task in output.tasks:
-                with progress.task(f"boosting {task.name}", setup.steps) as bar:
+                with progress.task(str(Phrase("work.boosting", output=task.name)), setup.steps) as bar:
                     boosted = boosting.boost(
                         _params(task, options, training, threads=threads, seed=setup.seed),
                         columns.table(task, train, encoded, states, features),

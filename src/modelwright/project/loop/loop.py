@@ -222,10 +222,15 @@ def _release(context: Context, run: Run) -> None:
         return
     blocking = run.released.blocking
     if blocking:
-        bars = "; ".join(f"{one.requirement} ({one.outcome})" for one in blocking)
+        bars = Phrase("list.semicolon").found.join(map(str, map(_bar, blocking)))
         run.rows.append(StageRow(RELEASE, FAILED, 0.0, str(Phrase("run.held-back", bars=bars))))
         return
     run.rows.append(StageRow(RELEASE, DONE, 0.0, str(Phrase("run.to-serve", version=run.version))))
+
+
+def _bar(verdict: Verdict) -> Phrase:
+    word = Phrase("screen.word", word=str(verdict.outcome))
+    return Phrase("run.bar", requirement=str(verdict.requirement), verdict=word)
 
 
 def forecast(context: Context, runner: Runner) -> list[StageRow]:

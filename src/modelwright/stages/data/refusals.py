@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from modelwright import kinds
-from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem
+from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem, catalog
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import CellOptions, Column
 from modelwright.stages.data.raw_rows import Chunk
@@ -103,6 +103,8 @@ class Refusals:
 
 
 def _reason(name: str, problem: ValueProblem | None) -> str:
-    if problem is None:
-        return str(Phrase("data.reason-missing", field=name))
-    return str(Phrase("data.reason-refused", field=name, problem=problem.message))
+    """Return why a row is refused, in English: it is sealed with the row, and bits know no reader."""
+    with catalog.speaking(catalog.DEFAULT):
+        if problem is None:
+            return str(Phrase("data.reason-missing", field=name))
+        return str(Phrase("data.reason-refused", field=name, problem=problem.message))

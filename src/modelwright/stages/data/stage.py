@@ -21,7 +21,7 @@ import polars as pl
 
 from modelwright import kinds
 from modelwright.core.json_types import JsonObject
-from modelwright.core.messages import DataError, Problem
+from modelwright.core.messages import DataError, Phrase, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.column import CellOptions, Column
@@ -78,7 +78,7 @@ def make(
     # The files that train name the columns of "*".
     by_purpose = sorted(rows.tables, key=lambda named: named[0] in {TEST, VALIDATION})
     columns = layout(signature, config, [table for _, table in by_purpose])
-    with progress.task("checking rows"):
+    with progress.task(str(Phrase("work.checking-rows"))):
         refusals = Refusals(
             signature.outputs,
             np.zeros(len(rows), np.bool_),
@@ -91,7 +91,7 @@ def make(
     classes = count_classes(signature, lambda output, split: checked.column(output, checked.of(split)))
     _require(checked, config, classes)
     counts = count_rows(checked, classes, rows)
-    with progress.task("writing rows"):
+    with progress.task(str(Phrase("work.writing-rows"))):
         writer = RowWriter(checked, columns, rows)
         for split in SPLITS:
             writer.write(split, out / split)
@@ -127,7 +127,7 @@ def _tables(
     order = sorted(files, key=[TEST, VALIDATION, TRAIN, "source"].index)
     tables: list[tuple[str, Table]] = []
     problems: list[Problem] = []
-    with progress.task("reading sources", sum(map(len, files.values()))) as task:
+    with progress.task(str(Phrase("work.reading-sources")), sum(map(len, files.values()))) as task:
         named = [(split, file) for split in order for file in files[split]]
         for number, (split, file) in enumerate(named):
             try:

@@ -14,7 +14,7 @@ from polars.io.plugins import register_io_source
 
 from modelwright import kinds
 from modelwright.core.json_types import Json
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Phrase, catalog
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import Column
 from modelwright.kinds.contract.profile import Profile
@@ -111,7 +111,8 @@ def _rejected(checked: Checked, layout: Layout, rows: RawRows, writer: RowWriter
         return
     refused = dict(checked.refused.iter_rows())
     copies = {TEST: checked.overlap.in_test, VALIDATION: checked.overlap.in_validation}
-    set_aside = {where: str(Phrase("data.reason-copy", split=where)) for where in copies}
+    with catalog.speaking(catalog.DEFAULT):  # sealed with the row
+        set_aside = {where: str(Phrase("data.reason-copy", split=where)) for where in copies}
     for chunk in rows.chunks(layout.fields):
         places = np.flatnonzero(~checked.used[chunk.begin : chunk.end])
         if not places.size:

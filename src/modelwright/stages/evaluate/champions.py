@@ -47,7 +47,8 @@ def differences(
         aligned = {name: answered.outcomes[name].aligned(to=mine) for name, mine in ours.outcomes.items()}
     except (PackageError, KeyError, ValueError) as error:
         nothing = [_nothing(subject, len(answers.rows_of(subject, ours)), confidence) for subject in relative]
-        return nothing, Notice("evaluate.champion-cannot-answer", why=str(error))
+        why = error.problems[0] if isinstance(error, PackageError) else str(error)
+        return nothing, Notice("evaluate.champion-cannot-answer", why=why)
     theirs = replace(ours, outcomes=aligned)
     return [
         measure_difference(

@@ -41,8 +41,8 @@ def readable(signature: Signature) -> bool:
 def describe(signature: Signature) -> Phrase:
     """Return in words what the features are."""
     forms = dict.fromkeys(kinds.arrays(field.kind).input_form for field in signature.inputs)
-    words = [str(Phrase(_SAYS[form])) for form in forms if form is not None]
-    return Phrase("baseline.features", features=", ".join(words))
+    words = [Phrase(_SAYS[form]) for form in forms if form is not None]
+    return Phrase("baseline.features", features=words)
 
 
 def features(

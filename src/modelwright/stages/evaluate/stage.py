@@ -20,7 +20,7 @@ import polars as pl
 from modelwright import kinds
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.evidence.verdict import evaluation_confidence
-from modelwright.core.messages import DataError, Notice, PackageError, Problem
+from modelwright.core.messages import DataError, Notice, PackageError, Phrase, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
@@ -77,7 +77,7 @@ def evaluate(
     _require_signature(read, signature)
     rows = _read(signature, train, validation, test)
     at = evaluation_confidence(confidence, evaluation)
-    with progress.task("evaluating", 4) as task:
+    with progress.task(str(Phrase("work.evaluating")), 4) as task:
         answered = answers.answer(read, signature, rows.test)
         wanted = [*answers.subjects(signature, answered.outcomes), *answers.of_requirements(requirements)]
         shown = answers.on_rows(list(dict.fromkeys(wanted)), answered, at)

@@ -65,7 +65,7 @@ def package(
     chosen = Choice.read(choice.path)
     exporter = learners.export(chosen.learner)
     trial = _trial(chosen, learned, validation, signature, requirements)
-    with progress.task("packaging", 2 if config.compress == "none" else 3) as task:
+    with progress.task(str(Phrase("work.packaging")), 2 if config.compress == "none" else 3) as task:
         exact = try_out("exact", exporter.export(learned.path), trial)
         require_sound(exact)
         task.advance(note="exported")

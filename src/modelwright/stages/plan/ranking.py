@@ -71,7 +71,9 @@ def sift(
         except ValidationError as error:  # another candidate takes the value
             refused[name] = Phrase("learner.refuses-value", reason=str(error.errors()[0]["msg"]))
     if not able:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+        reasons = Phrase("list.semicolon").found.join(
+            str(Phrase("learner.refused", learner=name, reason=reason)) for name, reason in refused.items()
+        )
         raise ProjectError(Problem("plan.no-learner", signature=str(signature), reasons=reasons))
     return tuple(able), refused
 
@@ -87,7 +89,7 @@ def forecast(
 ) -> tuple[Weighed, ...]:
     """Return what each forecasts, in the order of `preferred`."""
     found = []
-    with progress.task("forecasting", len(able)) as task:
+    with progress.task(str(Phrase("work.forecasting")), len(able)) as task:
         for one in able:
             estimate = learners.learn(one.spec.name).forecast(
                 signature,
