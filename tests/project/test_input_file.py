@@ -23,7 +23,7 @@ def opened(inputs=None, **data):
 
 def rows_of(path, signature=ASKED, project=None):
     project = project or opened()
-    return list(input_rows(read(path, project.file.data), signature, project))
+    return [(str(place), row) for place, row in input_rows(read(path, project.file.data), signature, project)]
 
 
 def columns_of(header, signature=ASKED, project=None, separator=","):

@@ -37,7 +37,8 @@ The first three commands:
   cd my-project && modelwright check
   modelwright run
 
-{EXIT_CODES} `modelwright VERB --help` explains a verb.
+{EXIT_CODES} `modelwright VERB --help` explains a verb. MODELWRIGHT_LANG=zh, or the
+locale, shows messages in Chinese.
 """
 
 ProjectPath = Annotated[
