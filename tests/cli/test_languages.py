@@ -56,9 +56,8 @@ def say(folder, *words, **environment):
 
 def figures(text):
     """Return what no language changes, sorted: names and numbers of the requirement table, warnings and predictions."""
-    return re.findall(
-        r"\d[\d.,]*\d|accuracy|recall\[bad\]|latency_p95|failure_rate|`risk`|modelwright \w+", text
-    )
+    names = r"accuracy|recall\[bad\]|latency_p95|failure_rate|`risk`|modelwright \w+"
+    return sorted(re.findall(rf"\d[\d.,]*\d|{names}", text))
 
 
 def table(text):
@@ -146,9 +145,9 @@ def test_a_problem_is_in_the_language_of_the_locale_and_its_id_stays(folder):
 
 
 def test_a_language_without_a_catalogue_is_english(folder):
-    told = say(folder, "versions", MODELWRIGHT_LANG="tlh", LANG="zh_CN.UTF-8").stdout
-    assert "not released" in told
-    assert not HAN.search(told)
+    shown = say(folder, "versions", MODELWRIGHT_LANG="tlh", LANG="zh_CN.UTF-8").stdout
+    assert "not released" in shown
+    assert not HAN.search(shown)
 
 
 def test_the_commands_of_the_page_show_what_it_says(folder):
