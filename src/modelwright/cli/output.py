@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from modelwright.cli.problem_texts import report
+from modelwright.project.results.run_result import RunResult
 
 
 class Printable(Protocol):
@@ -21,8 +22,13 @@ def print_result(result: Printable, *, as_json: bool) -> None:
     """Print a result on stdout; the problems of a failed run go to stderr too."""
     if as_json:
         print(json.dumps(finite(result.as_json()), ensure_ascii=False, allow_nan=False))
+    elif isinstance(result, RunResult):  # the one screen that must be there at once
+        from modelwright.cli import tables  # Rich is for people only
+        from modelwright.cli.run_screen import show_run
+
+        show_run(result, tables.console())
     else:
-        from modelwright.cli.screens import show  # Rich is for people only
+        from modelwright.cli.screens import show
 
         show(result)
     if problems := getattr(result, "problems", ()):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import singledispatch
 
 from rich.console import Console
 
 from modelwright.cli import tables
 from modelwright.cli.new import Made
+from modelwright.cli.run_screen import after, lines, show_run
 from modelwright.core.messages import Phrase
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
@@ -31,26 +31,20 @@ def screen(result: object, out: Console) -> None:
 
 @screen.register
 def _(result: RunResult, out: Console) -> None:
-    tables.stages(out, result.stages)
-    tables.requirements(out, result.requirements)
-    package = result.package[:12] if result.package else None
-    if result.version is not None or package:
-        made = Phrase("screen.made", function=result.function, version=result.version, package=package)
-        _lines(out, ["", made])
-    _after(out, result.notes, result.next_steps)
+    show_run(result, out)
 
 
 @screen.register
 def _(result: CheckReport, out: Console) -> None:
-    _lines(out, [result.signature])
+    lines(out, [result.signature])
     if result.rows:
         counts = [Phrase("screen.rows", split=name, count=count) for name, count in result.rows.items()]
-        _lines(out, [Phrase("screen.data", counts=counts, evaluations=result.evaluations)])
+        lines(out, [Phrase("screen.data", counts=counts, evaluations=result.evaluations)])
     out.print()
     tables.stages(out, result.stages)
     out.print()
     tables.proofs(out, result)
-    _after(out, result.notes, result.next_steps)
+    after(out, result.notes, result.next_steps)
 
 
 @screen.register
@@ -62,8 +56,8 @@ def _(result: Versions, out: Console) -> None:
     if rows:
         tables.plain(out, ("version", "state", "made", "package", ""), rows)
     else:
-        _lines(out, [Phrase("screen.no-version", function=result.function)])
-    _after(out, (), result.next_steps)
+        lines(out, [Phrase("screen.no-version", function=result.function)])
+    after(out, (), result.next_steps)
 
 
 @screen.register
@@ -76,56 +70,56 @@ def _(result: ReleaseResult, out: Console) -> None:
         strategy=result.strategy,
         previous=result.previous,
     )
-    _lines(out, [line])
+    lines(out, [line])
     tables.requirements(out, result.requirements)
-    _after(out, result.notes, result.next_steps)
+    after(out, result.notes, result.next_steps)
 
 
 @screen.register
 def _(result: StatusReport, out: Console) -> None:
-    _lines(out, [Phrase("screen.production", function=result.function, version=result.version)])
+    lines(out, [Phrase("screen.production", function=result.function, version=result.version)])
     tables.status(out, result)
     if result.alerts:
-        _lines(out, ["", *(Phrase("screen.alert", alert=alert) for alert in result.alerts)])
-    _after(out, result.notes, result.next_steps)
+        lines(out, ["", *(Phrase("screen.alert", alert=alert) for alert in result.alerts)])
+    after(out, result.notes, result.next_steps)
 
 
 @screen.register
 def _(result: MonitorReport, out: Console) -> None:
     window = tables.seconds(result.window_s)
-    _lines(out, [Phrase("screen.window", function=result.function, count=result.requests, window=window)])
+    lines(out, [Phrase("screen.window", function=result.function, count=result.requests, window=window)])
     tables.requirements(out, result.requirements)
     if result.drift:
         out.print()
         tables.plain(
             out, ("input", "drift"), [(name, f"{score:.3f}") for name, score in result.drift.items()]
         )
-    _after(out, result.notes, result.next_steps)
+    after(out, result.notes, result.next_steps)
 
 
 @screen.register
 def _(result: ShowReport, out: Console) -> None:
-    _lines(out, [result.title])
+    lines(out, [result.title])
     if result.facts:
         out.print()
         tables.plain(out, ("", ""), result.facts)
     if result.text:
-        _lines(out, ["", *result.text.splitlines()])
+        lines(out, ["", *result.text.splitlines()])
     if result.path:
-        _lines(out, ["", Phrase("screen.path", path=result.path)])
+        lines(out, ["", Phrase("screen.path", path=result.path)])
 
 
 @screen.register
 def _(result: DiffReport, out: Console) -> None:
-    _lines(out, [f"{result.a} → {result.b}"])
+    lines(out, [f"{result.a} → {result.b}"])
     for heading, rows in result.changes.items():
-        _lines(out, ["", tables.heading(heading)])
+        lines(out, ["", tables.heading(heading)])
         tables.plain(
             out, ("", result.a, result.b, ""), [(row.what, row.before, row.after, row.note) for row in rows]
         )
     if not any(result.changes.values()):
-        _lines(out, [Phrase("screen.no-difference")])
-    _after(out, result.notes, ())
+        lines(out, [Phrase("screen.no-difference")])
+    after(out, result.notes, ())
 
 
 @screen.register
@@ -153,23 +147,11 @@ def _(result: GcReport, out: Console) -> None:
         kept=result.kept,
         size=tables.size(result.kept_bytes),
     )
-    _lines(out, [line])
-    _after(out, result.notes, ())
+    lines(out, [line])
+    after(out, result.notes, ())
 
 
 @screen.register
 def _(result: Made, out: Console) -> None:
-    _lines(out, [Phrase("screen.new", folder=result.folder), *(f"  {name}" for name in result.files)])
-    _after(out, (), result.next_steps)
-
-
-def _after(out: Console, notes: Sequence[str], next_steps: Sequence[str]) -> None:
-    if notes:
-        _lines(out, ["", *notes])
-    if next_steps:
-        _lines(out, ["", Phrase("screen.next"), *(f"  {step}" for step in next_steps)])
-
-
-def _lines(out: Console, lines: Sequence[object]) -> None:
-    for line in lines:
-        out.print(str(line), markup=False, soft_wrap=not out.is_terminal)
+    lines(out, [Phrase("screen.new", folder=result.folder), *(f"  {name}" for name in result.files)])
+    after(out, (), result.next_steps)

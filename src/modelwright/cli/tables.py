@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich import box
 from rich.console import Console
@@ -15,9 +15,11 @@ from rich.table import Column, Table
 
 from modelwright.core.messages import Phrase
 from modelwright.core.units import SYMBOLS, Unit, format_quantity
-from modelwright.project.results.check_report import CheckReport, ProofRow
-from modelwright.project.results.live_results import StatusReport, StatusRow, TrafficRow
 from modelwright.project.results.table_rows import RequirementRow, StageRow
+
+if TYPE_CHECKING:  # a run shows none of these
+    from modelwright.project.results.check_report import CheckReport, ProofRow
+    from modelwright.project.results.live_results import StatusReport, StatusRow, TrafficRow
 
 WIDE = 120  # columns when the output is no terminal
 NARROW = 88  # below this, a requirement takes two lines instead of a table's row

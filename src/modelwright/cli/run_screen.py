@@ -1,0 +1,34 @@
+"""The screen of a run, and what all screens end with. Apart from the others, so that a run loads no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from modelwright.cli import tables
+from modelwright.core.messages import Phrase
+from modelwright.project.results.run_result import RunResult
+
+
+def show_run(result: RunResult, out: Console) -> None:
+    """Print what a run did, its requirements and what to do next."""
+    tables.stages(out, result.stages)
+    tables.requirements(out, result.requirements)
+    package = result.package[:12] if result.package else None
+    if result.version is not None or package:
+        made = Phrase("screen.made", function=result.function, version=result.version, package=package)
+        lines(out, ["", made])
+    after(out, result.notes, result.next_steps)
+
+
+def after(out: Console, notes: Sequence[str], next_steps: Sequence[str]) -> None:
+    if notes:
+        lines(out, ["", *notes])
+    if next_steps:
+        lines(out, ["", Phrase("screen.next"), *(f"  {step}" for step in next_steps)])
+
+
+def lines(out: Console, texts: Sequence[object]) -> None:
+    for line in texts:
+        out.print(str(line), markup=False, soft_wrap=not out.is_terminal)
