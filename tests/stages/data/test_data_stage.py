@@ -250,11 +250,12 @@ def test_refused_values_are_named_with_rows_and_counts(tmp_path: Path) -> None:
     rows[40][2] = ""
     write_csv(tmp_path / "a.csv", ["age", "city", "y"], rows)
     error = refused(tmp_path, signature, source="a.csv")
-    assert ids(error) == ["data.invalid-value", "data.missing-value", "data.missing-value"]
-    numbers, city, truth = error.problems
+    assert ids(error) == ["data.invalid-value", *["data.missing-value"] * 3]
+    numbers, age, city, truth = error.problems
     assert numbers.rule == "must be a number"
     assert numbers.found.startswith("`age`: the text 'abc' in row 4, the text 'abc' in row 5, ")
-    assert numbers.found.endswith("8 such rows")
+    assert numbers.found.endswith("7 such rows")
+    assert age.found.startswith("`age` has no value in row 21")
     assert city.found == "`city` has no value in row 31"
     assert "city: KIND?" in city.next_step
     assert truth.found == "`y` has no value in row 41"

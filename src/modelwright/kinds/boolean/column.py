@@ -7,13 +7,13 @@ from typing import ClassVar
 import polars as pl
 
 from modelwright.kinds.boolean.value import WORDS, BooleanValue
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.column import (
-    DEFAULT_OPTIONS,
-    CellOptions,
     Column,
     Parsed,
     parse_by_value,
     parse_rest_by_value,
+    without_stated,
 )
 
 
@@ -28,6 +28,7 @@ class BooleanColumn(Column[bool]):
 
     def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
         """Return truth values: of words in any case, of 0 and 1."""
+        cells = without_stated(cells, options)
         if cells.dtype == pl.Boolean:
             return Parsed(cells, {})
         blank = cells.is_null()

@@ -10,8 +10,8 @@ from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
 
 WORDS = {
-    **dict.fromkeys(("yes", "y", "true", "t", "1"), True),
-    **dict.fromkeys(("no", "n", "false", "f", "0"), False),
+    **dict.fromkeys(("yes", "y", "true", "t", "1", "1.0"), True),
+    **dict.fromkeys(("no", "n", "false", "f", "0", "0.0"), False),
 }
 
 
@@ -25,13 +25,14 @@ class BooleanValue(Value[bool]):
     fixed_labels: ClassVar[tuple[str, ...]] = ("false", "true")
     positive: ClassVar[str | None] = "true"
     synonyms: ClassVar[tuple[str, ...]] = ("bool", "flag", "logical")
+    takes_words: ClassVar[bool] = True
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a truth value."""
         return {"type": "boolean"}
 
     def parse(self, raw: object, *, lenient: bool = False) -> bool | None:
-        """Return True or False. Lenient also reads yes/no, y/n, true/false, t/f, 1/0, in any case."""
+        """Return True or False. Lenient also reads yes/no, y/n, true/false, t/f, 1/0, 1.0/0.0, in any case."""
         if raw is None or isinstance(raw, bool):
             return raw
         if lenient:

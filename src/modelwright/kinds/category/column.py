@@ -7,13 +7,13 @@ from typing import ClassVar
 import polars as pl
 
 from modelwright.kinds.category.value import CategoryValue
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.column import (
-    DEFAULT_OPTIONS,
-    CellOptions,
     Column,
     Parsed,
     parse_by_value,
     parse_rest_by_value,
+    without_stated,
 )
 from modelwright.kinds.shared.string_columns import canonical_strings
 
@@ -29,6 +29,7 @@ class CategoryColumn(Column[str]):
 
     def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
         """Return names in their canonical form; plain ones are taken as they are, codes are written out."""
+        cells = without_stated(cells, options)
         if cells.dtype == pl.String:
             values, sure = canonical_strings(cells, most_characters=self.of.most_characters)
             return parse_rest_by_value(self, cells, values, sure, options)

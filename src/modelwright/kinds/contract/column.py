@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 import polars as pl
 
 from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions, Survey
 from modelwright.kinds.contract.value import AnyValue
+from modelwright.kinds.shared.missing_words import LONGEST_WORD, MISSING_WORDS
 
 V = TypeVar("V")  # the type of a canonical value
+Chunks = Callable[[], Iterable[pl.Series]]
 
 
 @dataclass(frozen=True)
@@ -23,23 +27,6 @@ class Parsed:
 
     values: pl.Series
     refused: dict[int, ValueProblem]
-
-
-@dataclass(frozen=True)
-class CellOptions:
-    """How the cells of a table are written, as far as the project file says so.
-
-    The stage `data` makes it of its own section and gives it to every `Column.parse`; a kind reads what concerns
-    it. New ways of writing (a decimal comma, words for missing) become fields here, each with the default that
-    holds where the project file is silent.
-
-    tag_separator: what stands between the members of a set in a cell of text (`data.tag_separator`).
-    """
-
-    tag_separator: str = ";"
-
-
-DEFAULT_OPTIONS = CellOptions()
 
 
 class Column(ABC, Generic[V]):
@@ -65,11 +52,8 @@ class Column(ABC, Generic[V]):
         return found
 
     def read(self, cell: object, options: CellOptions) -> V | None:
-        """Return the canonical value of one raw cell (None: missing); raises ValueProblem.
-
-        As `Value.parse(cell, lenient=True)`, unless how a cell is written depends on `options`.
-        """
-        found: V | None = self.of.parse(cell, lenient=True)
+        """Return the canonical value of one raw cell (None: missing), as `Value.read_cell`; raises ValueProblem."""
+        found: V | None = self.of.read_cell(cell, options)
         return found
 
     def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
@@ -80,6 +64,19 @@ class Column(ABC, Generic[V]):
         column (a chunk), so nothing may depend on the cells beside.
         """
         return parse_by_value(self, cells, options)
+
+    def survey(
+        self, chunks: Chunks, options: CellOptions = DEFAULT_OPTIONS, *, thorough: bool = False
+    ) -> Survey:
+        """Return what a column shows about the words and the forms in which it is written.
+
+        chunks: gives the raw cells of one file from the start, each time it is called; thorough: also look for
+        doubt where the cells read as they stand.
+        """
+        survey = Survey()
+        for cells in chunks():
+            survey.merge(words_of(self.of, cells, options))
+        return survey
 
     def values(self, column: pl.Series) -> list[V | None]:
         """Return the canonical values of a stored column (None: missing)."""
@@ -132,3 +129,47 @@ def parse_rest_by_value(
 
 
 MOST_REMEMBERED = 100_000  # distinct cells of a column; beyond that each is read anew
+
+
+def without_stated(cells: pl.Series, options: CellOptions) -> pl.Series:
+    """Return a column without the cells that `data.missing` names."""
+    if not options.missing:
+        return cells
+    if cells.dtype == pl.String:
+        return cells.set(cells.str.strip_chars().is_in(list(options.missing)).fill_null(value=False), None)
+    if (cells.dtype.is_integer() or cells.dtype.is_float()) and options.numbers:
+        held = cells.cast(pl.Float64).is_in(sorted(options.numbers))
+        return cells.set(held.fill_null(value=False), None)
+    return cells
+
+
+def words_of(of: AnyValue, cells: pl.Series, options: CellOptions) -> Survey:
+    """Return which words of a column stand for nothing, and which only often do, each with how often."""
+    survey = Survey()
+    if cells.dtype == pl.Object:
+        texts = pl.Series(
+            [cell for cell in cells.to_list() if isinstance(cell, str) and cell.isascii()], dtype=pl.String
+        )
+    elif cells.dtype == pl.String:
+        texts = cells
+    elif cells.dtype.is_float():
+        if nothing := int(cells.is_nan().sum()):
+            survey.missing["NaN"] = nothing
+        return survey
+    else:
+        return survey
+    stated = options.missing or ()
+    longest = max(LONGEST_WORD, *(len(word.encode()) for word in ("", *stated))) + PADDING
+    short = texts.filter(texts.str.len_bytes() <= longest).str.strip_chars()
+    known = short.str.to_lowercase().is_in(sorted(MISSING_WORDS)) | short.is_in([*stated, ""])
+    for word, count in short.filter(known).value_counts(name="rows").rows():
+        if not word:
+            continue
+        if options.is_word(word, words=of.takes_words):
+            survey.missing[word] += count
+        elif word.lower() in MISSING_WORDS:
+            survey.names[word] += count
+    return survey
+
+
+PADDING = 8  # bytes of white space around a word

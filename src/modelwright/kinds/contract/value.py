@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from modelwright.core.digests import of_bytes
 from modelwright.core.json_types import Json, JsonLike, JsonObject
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 
 V = TypeVar("V")  # the type of a canonical value
@@ -31,6 +32,10 @@ class Value(ABC, Generic[V]):
         tuple[str, ...]
     ] = ()  # other words for it (`integer`), so that a message can name this one
 
+    takes_words: ClassVar[bool] = (
+        False  # `NA`, `-` and the like are no values of the kind, so they are missing
+    )
+
     @abstractmethod
     def schema(self) -> JsonObject:
         """Return the JSON Schema of one value as it stands in a request or an answer."""
@@ -42,6 +47,15 @@ class Value(ABC, Generic[V]):
         Strict (a request): JSON types only, so that the text "3" is no number. Lenient (a table cell, a
         command line): text is read as the kind reads it ("3", "1e3", "yes"), and blanks are missing.
         """
+
+    def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> V | None:
+        """Return the canonical value of one cell of a table (None: missing); raises ValueProblem.
+
+        As `parse(cell, lenient=True)`, but that blanks, NaN and the words that stand for nothing are missing.
+        """
+        if options.is_missing(cell, words=self.takes_words):
+            return None
+        return self.parse(cell, lenient=True)
 
     def to_json(self, value: V) -> Json:
         """Return a canonical value as JSON; `parse` of it, strict, gives the value back."""

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import polars as pl
 
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.column import (
-    DEFAULT_OPTIONS,
-    CellOptions,
     Column,
     Parsed,
     parse_by_value,
     parse_rest_by_value,
+    without_stated,
 )
 from modelwright.kinds.date.value import DateValue
 
@@ -32,6 +32,7 @@ class DateColumn(Column[str]):
 
     def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
         """Return ISO texts in their shortest form."""
+        cells = without_stated(cells, options)
         if cells.dtype == pl.Date:
             cells = cells.cast(pl.Datetime("us"))
         if isinstance(cells.dtype, pl.Datetime) and cells.dtype.time_zone is None:

@@ -35,6 +35,7 @@ class DateValue(Value[str]):
     summary: ClassVar[str] = "a day, or a moment with its time and offset, as ISO 8601 writes it"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
     synonyms: ClassVar[tuple[str, ...]] = ("datetime", "timestamp", "time", "day", "moment")
+    takes_words: ClassVar[bool] = True
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a date."""

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
-from modelwright.kinds.shared.numbers import read_number
+from modelwright.kinds.shared.numbers import PLAIN, read_number
 
 
 class NumberValue(Value[float]):
@@ -20,10 +21,26 @@ class NumberValue(Value[float]):
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "numbers"
     synonyms: ClassVar[tuple[str, ...]] = ("float", "integer", "int", "double", "decimal", "real")
+    takes_words: ClassVar[bool] = True
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a number."""
         return {"type": "number"}
+
+    def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> float | None:
+        """Return the number of a cell of a table, written in the form of its column."""
+        if options.is_missing(cell, words=True):
+            return None
+        if not isinstance(cell, str) or options.number == PLAIN:
+            read = self.parse(cell, lenient=True)
+        else:
+            number = read_number(cell, options.number)
+            if number is None:
+                raise ValueProblem("value.not-a-number", shown=shown(cell))
+            read = self.parse(number)
+        if read is not None and options.missing and read in options.numbers:
+            return None
+        return read
 
     def parse(self, raw: object, *, lenient: bool = False) -> float | None:
         """Return a finite float. Lenient reads "3" and " 1e3 " too; a truth value is never a number."""

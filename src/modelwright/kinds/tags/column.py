@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from modelwright.kinds.contract.column import CellOptions, Column
-from modelwright.kinds.tags.value import TagsValue, read_text
+from modelwright.kinds.contract.column import Column
+from modelwright.kinds.tags.value import TagsValue
 
 
 class TagsColumn(Column[frozenset[str]]):
@@ -26,9 +26,3 @@ class TagsColumn(Column[frozenset[str]]):
     def restore(self, stored: Any) -> frozenset[str]:
         """Return the set of a stored list."""
         return frozenset(stored)
-
-    def read(self, cell: object, options: CellOptions) -> frozenset[str] | None:
-        """Return the set of one raw cell; tags in a text are separated by `options.tag_separator`."""
-        if isinstance(cell, str):
-            return read_text(cell, options.tag_separator)
-        return self.of.parse(cell, lenient=True)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
 from modelwright.kinds.shared.strings import canonical
@@ -47,6 +48,12 @@ class TagsValue(Value[frozenset[str]]):
         if raw is None:
             return None
         return read_text(raw, SEPARATOR) if lenient and isinstance(raw, str) else _members(raw)
+
+    def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> frozenset[str] | None:
+        """Return the set of one cell of a table; tags in a text are separated by `options.tag_separator`."""
+        if options.is_missing(cell, words=False):
+            return None
+        return read_text(cell, options.tag_separator) if isinstance(cell, str) else self.parse(cell)
 
     def to_json(self, value: frozenset[str]) -> Json:
         """Return the tags as a sorted list."""

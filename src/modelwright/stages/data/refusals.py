@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from modelwright import kinds
 from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem, catalog
 from modelwright.core.signature import Field
-from modelwright.kinds.contract.column import CellOptions, Column
+from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.raw_rows import Chunk
 
 SHOWN_ROWS = 5

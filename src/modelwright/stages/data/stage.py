@@ -24,7 +24,8 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import DataError, Phrase, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.kinds.contract.column import CellOptions, Column
+from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.checking import Checked, check_rows
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
 from modelwright.stages.data.config import DataConfig

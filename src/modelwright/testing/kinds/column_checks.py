@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from modelwright import kinds
 from modelwright.core.digests import canonical_json
 from modelwright.core.messages import Problem, ValueProblem
-from modelwright.kinds.contract.column import DEFAULT_OPTIONS, CellOptions, Column
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
+from modelwright.kinds.contract.column import Column
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.infer import Infer, distinct
 from modelwright.kinds.contract.profile import Profile
