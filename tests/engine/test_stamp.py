@@ -203,7 +203,7 @@ def test_a_second_change_within_one_tick_is_seen(world: World) -> None:
 def test_another_python_or_a_damaged_stamp_is_no_stamp(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run()
     whole = world.path.read_text()
-    for damaged in ("", "{", "[]", "null", whole[:-30] + "}", whole.replace('"format":2', '"format":3')):
+    for damaged in ("", "{", "[]", "null", whole[:-30] + "}", whole.replace('"format":3', '"format":2')):
         world.path.write_text(damaged)
         assert world.read() is None
     world.path.write_text(whole)

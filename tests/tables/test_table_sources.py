@@ -53,8 +53,27 @@ def test_paths_patterns_and_parents(tmp_path: Path) -> None:
     ]
     beside = DataConfig(source="../project [1]/*.csv")
     assert len(external_files(DataConfig(source="../*.csv").splits, project)) == 1
-    with pytest.raises(DataError):  # [1] is a pattern
-        external_files(beside.splits, project)
+    assert len(external_files(beside.splits, project)) == 2, "a folder that is called so is no pattern"
+
+
+def test_a_link_that_leads_nowhere_is_no_file_less(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.csv").symlink_to("gone.csv")
+    for source in ("b.csv", "*.csv", "{a,b}.csv", "**"):
+        with pytest.raises(DataError) as error:
+            external_files({"source": [source]}, tmp_path)
+        assert ids(error) == ["data.dangling-link"]
+        assert "gone.csv" in str(error.value)
+
+
+def test_one_or_the_other_in_braces_must_each_be_there(tmp_path: Path) -> None:
+    for name in ("jan.csv", "feb.csv", "{x,y}.csv"):
+        (tmp_path / name).touch()
+    found = external_files({"source": ["{jan,feb}.csv"]}, tmp_path)
+    assert [path.name for path in found] == ["jan.csv", "feb.csv"]
+    assert external_files({"source": ["{x,y}.csv"]}, tmp_path) == [tmp_path / "{x,y}.csv"]
+    with pytest.raises(DataError, match=r"mar\.csv"):
+        external_files({"source": ["{jan,mar}.csv"]}, tmp_path)
 
 
 def test_what_is_missing_is_collected_with_the_nearest_name(tmp_path: Path) -> None:

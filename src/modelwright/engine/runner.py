@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
-from modelwright.core.messages import Phrase, Problem, StateError
+from modelwright.core.messages import DataError, Phrase, Problem, StateError
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.executors import Executor, LocalExecutor, StageFunction
@@ -23,6 +24,7 @@ from modelwright.storage.file_digests import FileDigests
 
 __all__ = ["Outdated", "Runner", "Step", "StepPreview", "StepResult"]
 
+_MOST_ATTEMPTS = 3  # at a step whose files change while it reads them
 _PROVIDED = ("out", "scratch", "progress")  # what the runner gives to a function that names it
 
 
@@ -56,6 +58,7 @@ class Runner:
         self._digests = digests or FileDigests()
         self._records_latest = records_latest
         self.record = SourceRecord(fingerprint)
+        self._changed: Counter[str] = Counter()  # step → how often what it read changed meanwhile
 
     def made_from(self, step: Step) -> MadeFrom:
         """Return everything that decides the bits of what a step makes."""
@@ -134,6 +137,7 @@ class Runner:
                 function = step.load()
                 step.before()
                 summary = self._executor.execute(function, self._arguments(step, function, key, out))
+            self._check_sources(step)
             artifact = self.store.seal(out, step.name, key, made_from, summary)
         finally:
             disk.remove(out)  # gone already when it was sealed
@@ -165,6 +169,19 @@ class Runner:
         step.readable(old)
         with self.store.lock(old.stage, old.key, shared=True):
             return self.store.adopt(old, key, made_from)
+
+    def _check_sources(self, step: Step) -> None:
+        """Raise Outdated where a file changed, came or went while the step read: the key would not say what was read.
+
+        After several times it is a DataError, for whoever writes there does not stop.
+        """
+        if self.record.still_holds(step.sources):
+            return
+        self.record.forget(step.sources)
+        self._changed[step.name] += 1
+        if self._changed[step.name] >= _MOST_ATTEMPTS:
+            raise DataError(Problem("data.changing", stage=step.name, count=_MOST_ATTEMPTS))
+        raise Outdated
 
     def _check_input(self, step: Step, given: Artifact | ArtifactPart) -> None:
         found = self.store.find(given.stage, given.key)

@@ -22,10 +22,11 @@ from pathlib import Path
 
 from modelwright.core.json_types import Json, JsonLike
 from modelwright.engine import facts
-from modelwright.storage import filestat
+from modelwright.storage import file_patterns, filestat
 
-_FORMAT = 2
+_FORMAT = 3
 _COMPILED = "__pycache__"
+_FOLDER = "a folder"  # what stands where a file was looked for
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Watch:
 
     files: by signature; contents: by content, whatever their signature (the project file, which editors
     save without changing it); folders: every file below; sources: every file below but compiled ones (code,
-    and the templates beside it); patterns: (folder, glob), by the files that match; facts: by name (see
+    and the templates beside it); patterns: (folder, pattern), by the paths that match; facts: by name (see
     `engine.facts`); databases: SQLite files with their write-ahead logs; sealed: files of artifacts, by
     signature alone however young it is, since nobody writes into them.
     """
@@ -74,7 +75,7 @@ def take(watch: Watch, now_ns: Callable[[], int] = time.time_ns) -> Taken:
     }
 
 
-def joined(first: Taken, then: Taken) -> Taken:
+def joined(first: Taken, then: Taken) -> dict[str, dict[str, Json]]:
     """Return both; of a place that both have, what was found first: the run may have read that."""
     return {sort: {**then.get(sort, {}), **first.get(sort, {})} for sort in {**first, **then}}
 
@@ -96,7 +97,7 @@ def write(
     """
     from modelwright.storage import disk  # the reader needs none of it
 
-    if not _holds(before):
+    if not holds(before):
         path.unlink(missing_ok=True)
         return False
     python: Taken = {"facts": {facts.PYTHON: facts.read(facts.PYTHON)}}
@@ -116,14 +117,14 @@ def read_if_unchanged(path: Path, arguments: JsonLike) -> KeptResult | None:
         record = json.loads(path.read_bytes())
         if record["format"] != _FORMAT or record["arguments"] != json.loads(json.dumps(arguments)):
             return None
-        if not all(_holds(taken) for taken in record["taken"]):
+        if not all(holds(taken) for taken in record["taken"]):
             return None
         return KeptResult(str(record["result"]["text"]), int(record["result"]["exit_code"]))
     except (OSError, RecursionError, ValueError, KeyError, TypeError, AttributeError):
         return None  # no stamp, or a damaged one: the run is made in full and finds its artifacts sealed
 
 
-def _holds(taken: Taken) -> bool:
+def holds(taken: Taken) -> bool:
     """Return whether everything is still as it was taken."""
     return all(
         _SORTS[sort].same(place, found) for sort, places in taken.items() for place, found in places.items()
@@ -154,13 +155,13 @@ def _same_file(place: str, found: Json) -> bool:
 def _signed(place: str, signature: filestat.FileStat | None, now_ns: int) -> Json:
     """Return a signature, or the content's digest beside it where the signature alone would not do."""
     if signature is None:
-        return None
+        return _FOLDER if Path(place).is_dir() else None
     return [list(signature), None if filestat.settled(signature, now_ns) else _content(place)]
 
 
 def _still(place: str, signature: filestat.FileStat | None, found: Json) -> bool:
     if signature is None or not isinstance(found, list):
-        return signature is None and found is None
+        return signature is None and found == (_FOLDER if Path(place).is_dir() else None)
     return list(signature) == found[0] and (found[1] is None or found[1] == _content(place))
 
 
@@ -211,8 +212,7 @@ def _content(place: str) -> str | None:
 
 def _matches(place: str) -> Json:
     folder, pattern = json.loads(place)
-    found: list[Json] = [*sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())]
-    return found
+    return [*file_patterns.matches(folder, pattern)]
 
 
 _SORTS = {

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelwright.core.json_types import JsonLike
+from modelwright.core.json_types import Json, JsonLike
 from modelwright.engine import stamp
 from modelwright.engine.artifact_manifest import NAME, Artifact
 from modelwright.engine.fingerprint import Fingerprint
-from modelwright.engine.stamp import KeptResult, Taken, Watch
+from modelwright.engine.stamp import KeptResult, Watch
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A rule that named files: a glob below a folder. A further match, or one less, is a change."""
+    """A rule that named files below a folder, with the paths that it named. A further one, or one less, is a change."""
 
-    folder: Path
-    glob: str
+    folder: str
+    pattern: str
+    found: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Sources:
         return Watch(
             files=tuple(path for path in paths if not path.is_dir()),
             folders=tuple(path for path in paths if path.is_dir()),
-            patterns=tuple((str(one.folder), one.glob) for one in self.patterns),
+            patterns=tuple((one.folder, one.pattern) for one in self.patterns),
             facts=(*(f"environment {name}" for name in self.environment), *self.facts),
         )
 
@@ -61,7 +63,7 @@ class SourceRecord:
 
     def __init__(self, fingerprint: Fingerprint) -> None:
         self._fingerprint = fingerprint
-        self._taken: Taken = {}
+        self._taken: dict[str, dict[str, Json]] = {}
         self._code: set[Path] = set()
         self._databases: set[Path] = set()
         self._unwatched: set[str] = set()
@@ -85,6 +87,22 @@ class SourceRecord:
             self._taken = stamp.joined(self._taken, stamp.take(one))
         self._databases.update(sources.databases)
         self._unwatched.update(sources.unwatched)
+
+    def still_holds(self, sources: Sources) -> bool:
+        """Return whether all that a step rests on is as it was when it was signed, and named by the same rules."""
+        places = sources.watch().places()
+        taken = {sort: {place: self._taken[sort][place] for place in found} for sort, found in places.items()}
+        named = all(
+            taken["patterns"][json.dumps((one.folder, one.pattern))] == [*one.found]
+            for one in sources.patterns
+        )
+        return named and stamp.holds(taken)
+
+    def forget(self, sources: Sources) -> None:
+        """Sign what a step rests on anew the next time: what it read of it before was not used."""
+        for sort, found in sources.watch().places().items():
+            for place in found:
+                self._taken.get(sort, {}).pop(place, None)
 
     def use(self, artifact: Artifact) -> None:
         """Take down that the run used what is sealed here: it must stay whole."""

@@ -43,6 +43,18 @@ def available(name: str | None, folder: Path) -> Path | None:
     return _embedded() if name is None else resolve(name, folder)
 
 
+def places(name: str | None, folder: Path, found: Path | None) -> list[Path]:
+    """Return the paths that decided which folder `available` found: a link as such, and what a hub's name leads to."""
+    if name is None or name == DEFAULT:
+        return []
+    tried = [
+        folder / Path(name).expanduser()
+    ]  # a folder that is called like a hub's model is taken before it
+    if found is not None and found.parent.name == "snapshots":
+        tried.append(found.parent.parent / "refs")  # of the hub client's cache: branch → snapshot
+    return tried
+
+
 def credit(name: str | None, folder: Path) -> tuple[str, str]:
     """Return what pretrained weights are called, and their licence as the README.md beside them states it.
 

@@ -24,7 +24,6 @@ from modelwright.project.declaration import project_file
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.stage_names import DATA, RELEASE
-from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
@@ -131,7 +130,7 @@ class Project:
         """
         context = self._context()
         runner = self._new_runner()
-        context.made[DATA] = runner.run(TABLE[DATA](context)).sealed
+        context.made[DATA] = loop.made(context, runner, DATA).sealed
         if unknown := tuple(loop.unknown_classes(context)):
             raise ProjectError(unknown)
         return check_report(context, loop.forecast(context, runner))

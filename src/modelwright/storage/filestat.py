@@ -36,14 +36,14 @@ def settled(found: FileStat, now_ns: int) -> bool:
 
 
 def below(folder: Path | str, but: str | None = None) -> dict[str, FileStat]:
-    """Return the signatures of all files below a folder by relative name.
+    """Return the signatures of all files below a folder by relative name, but for folders named `but`.
 
-    Linked folders are not entered, nor those named `but`.
+    Linked folders are entered, except one that it would come back to: the folder itself, or one that it lies in.
     """
     found: dict[str, FileStat] = {}
-    waiting = [(str(folder), "")]
+    waiting: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(str(folder), "", ())]
     while waiting:
-        place, prefix = waiting.pop()
+        place, prefix, above = waiting.pop()
         try:
             entries = list(os.scandir(place))
         except (FileNotFoundError, NotADirectoryError):
@@ -51,9 +51,21 @@ def below(folder: Path | str, but: str | None = None) -> dict[str, FileStat]:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 if entry.name != but:
-                    waiting.append((entry.path, f"{prefix}{entry.name}/"))
+                    waiting.append((entry.path, f"{prefix}{entry.name}/", above))
+            elif entry.is_symlink() and entry.is_dir():
+                # Only a link can lead back, so only links are compared: what they lead to, by device and inode.
+                target = entry.stat()
+                here = (target.st_dev, target.st_ino)
+                if entry.name != but and here not in above and not _holds(entry.path, place):
+                    waiting.append((entry.path, f"{prefix}{entry.name}/", (*above, here)))
             else:
                 signature = of(entry.path)
                 if signature is not None:
                     found[prefix + entry.name] = signature
     return found
+
+
+def _holds(link: str, place: str) -> bool:
+    """Return whether what a link leads to is the folder `place`, or one that it lies in."""
+    target, inside = os.path.realpath(link), os.path.realpath(place)
+    return inside == target or inside.startswith(target.rstrip("/") + "/")

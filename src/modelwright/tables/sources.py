@@ -1,8 +1,8 @@
 """Which files the sources of a project name. Nothing is read here, and no package's code is run.
 
-A source is a path, a pattern (`data/*.csv`), or `package:NAME==VERSION/FILE`, a file that an installed Python
-distribution carries. FILE is given from the distribution's import package (`test.json.gz` stands for
-`insuranceqa_data/test.json.gz`) or in full.
+A source is a path, a pattern (`data/*.csv`, `data/{jan,feb}.csv`; see `storage.file_patterns`), or
+`package:NAME==VERSION/FILE`, a file that an installed Python distribution carries. FILE is given from the
+distribution's import package (`test.json.gz` stands for `insuranceqa_data/test.json.gz`) or in full.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from modelwright.core.messages import DataError, Problem, did_you_mean
+from modelwright.storage import file_patterns
 
 PACKAGE = "package:"
 _PACKAGE_SOURCE = re.compile(
     r"package:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(==(?P<version>[^/\s]+))?/(?P<file>\S.*)"
 )
-_PATTERN = re.compile(r"[*?\[]")
 SHOWN_FILES = 5
 
 
@@ -30,6 +30,18 @@ class SourceFile:
 
     name: str
     path: Path
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What sources name: files by what they are for, and what decided that they are these.
+
+    tried: paths as they were looked up, links as such; patterns: (folder, pattern) with the paths that matched.
+    """
+
+    files: Mapping[str, Sequence[SourceFile]]
+    tried: Sequence[Path]
+    patterns: Mapping[tuple[str, str], Sequence[str]]
 
 
 Named = Mapping[str, Sequence[str]]
@@ -46,42 +58,85 @@ def external_files(named: Named, folder: Path) -> list[Path]:
     return list(dict.fromkeys(file.path for files in found.values() for file in files))
 
 
-def resolve(named: Named, folder: Path) -> dict[str, list[SourceFile]]:
+def resolve(named: Named, folder: Path) -> Mapping[str, Sequence[SourceFile]]:
     """Return the files by what they are for; raises DataError, also where nothing is named."""
+    return resolved(named, folder).files
+
+
+def resolved(named: Named, folder: Path) -> Resolved:
+    """Return the files by what they are for, with the rules that named them; raises DataError as `resolve` does."""
     if not named:
         raise DataError(Problem("data.nothing-named"))
     problems: list[Problem] = []
+    finder = _Finder(folder)
     found: dict[str, list[SourceFile]] = {}
     for split, sources in named.items():
         found[split] = []
         for source in sources:
             try:
-                found[split] += _files(source, folder)
+                found[split] += finder.files(source)
             except DataError as error:
                 problems += error.problems
     problems += _named_twice(found)
     if problems:
         raise DataError(problems)
-    return found
+    return Resolved(found, finder.tried, finder.patterns)
 
 
-def _files(source: str, folder: Path) -> list[SourceFile]:
-    if source.startswith(PACKAGE):
-        return [_package_file(source)]
-    if "://" in source:
-        raise DataError(Problem("data.source-scheme", source=source))
-    path = folder / source
-    if path.is_file():
-        return [SourceFile(source, path.resolve())]
-    if _PATTERN.search(source):
-        anchor = Path(Path(source).anchor or folder)
-        matches = sorted(anchor.glob(source.removeprefix(Path(source).anchor)))
-        files = [match for match in matches if match.is_file()]
-        if files:
-            return [SourceFile(_relative(match, folder), match.resolve()) for match in files]
-    elif path.is_dir():
-        raise DataError(Problem("data.source-folder", source=source, folder=source.rstrip("/")))
-    raise DataError(_missing(source, path))
+class _Finder:
+    """Looks sources up, and takes down where it looked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.tried: list[Path] = []
+        self.patterns: dict[tuple[str, str], Sequence[str]] = {}
+
+    def files(self, source: str) -> list[SourceFile]:
+        """Return the files of one source. Raises DataError."""
+        if source.startswith(PACKAGE):
+            name, place = _package_file(source)
+            self.tried.append(place)
+            return [SourceFile(name, place.resolve())]
+        if "://" in source:
+            raise DataError(Problem("data.source-scheme", source=source))
+        path = self._folder / source
+        self.tried.append(path)  # a file of just this name is taken before a pattern is
+        if path.is_file():
+            return [SourceFile(source, path.resolve())]
+        several = file_patterns.choices(source)
+        if len(several) > 1:
+            return [file for one in several for file in self.files(one)]
+        if file_patterns.is_pattern(source):
+            if files := self._matches(source):
+                return files
+        elif path.is_dir():
+            raise DataError(Problem("data.source-folder", source=source, folder=source.rstrip("/")))
+        if path.is_symlink():
+            raise DataError(_dangling(source, path))
+        raise DataError(_missing(source, path))
+
+    def _matches(self, source: str) -> list[SourceFile]:
+        anchor = Path(source).anchor
+        rule = (str(Path(anchor or self._folder)), source.removeprefix(anchor))
+        try:
+            self.patterns[rule] = file_patterns.matches(*rule)
+        except OSError as error:
+            where = str(error.filename or source)
+            raise DataError(
+                Problem("files.unreadable", where=where, error=error.strerror or type(error).__name__)
+            ) from None
+        places = list(map(Path, self.patterns[rule]))
+        if broken := [place for place in places if place.is_symlink() and not place.exists()]:
+            raise DataError([_dangling(_relative(place, self._folder), place) for place in broken])
+        self.tried += places
+        return [
+            SourceFile(_relative(place, self._folder), place.resolve()) for place in places if place.is_file()
+        ]
+
+
+def _dangling(name: str, link: Path) -> Problem:
+    """Return the problem of a link whose file is gone: its rows would be missing without a word."""
+    return Problem("data.dangling-link", file=name, target=str(link.readlink()))
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -106,7 +161,7 @@ def _missing_file(
     return Problem(
         "data.missing-file",
         source=source,
-        pattern=_PATTERN.search(source) is not None,
+        pattern=file_patterns.is_pattern(source),
         near=near,
         neighbours=neighbours,
         no_folder=no_folder,
@@ -125,7 +180,8 @@ def _named_twice(found: dict[str, list[SourceFile]]) -> Iterable[Problem]:
             yield Problem("data.file-twice", file=names[path], first=where[0], second=where[1])
 
 
-def _package_file(source: str) -> SourceFile:
+def _package_file(source: str) -> tuple[str, Path]:
+    """Return what a file of a distribution is called, and where it lies."""
     parts = _PACKAGE_SOURCE.fullmatch(source)
     if parts is None or ".." in PurePosixPath(parts["file"]).parts:
         raise DataError(Problem("data.package-source", source=source))
@@ -139,8 +195,7 @@ def _package_file(source: str) -> SourceFile:
         raise DataError(
             Problem("data.package-version", name=name, version=version, installed=distribution.version)
         )
-    path = _resource(distribution, file)
-    return SourceFile(f"{PACKAGE}{name}=={distribution.version}/{file}", path)
+    return f"{PACKAGE}{name}=={distribution.version}/{file}", _resource(distribution, file)
 
 
 def _resource(distribution: importlib.metadata.Distribution, file: str) -> Path:
@@ -153,7 +208,7 @@ def _resource(distribution: importlib.metadata.Distribution, file: str) -> Path:
     found = [path for name in matches if (path := listed[name]).is_file()]
     found = found or _beside_modules(distribution, file)  # an editable install lists no files of its own
     if len(found) == 1:
-        return found[0].resolve()
+        return found[0]
     label = f"{distribution.name} {distribution.version}"
     near = did_you_mean(file, [*tails.values(), *listed])
     raise DataError(

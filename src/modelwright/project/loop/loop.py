@@ -133,17 +133,25 @@ def unknown_classes(context: Context) -> Iterator[Problem]:
 def _run_one(
     context: Context, runner: Runner, name: str, run: Run, *, forced_by: str | None, keep: bool
 ) -> StepResult | None:
+    try:
+        result = made(context, runner, name, forced_by=forced_by, keep=keep)
+    except ModelwrightError as error:
+        run.problems = error.problems
+        run.rows.append(StageRow(name, FAILED, 0.0, error.problems[0].found))
+        return None
+    run.rows.append(StageRow(name, result.status, result.seconds, result.why))
+    return result
+
+
+def made(
+    context: Context, runner: Runner, name: str, *, forced_by: str | None = None, keep: bool = False
+) -> StepResult:
+    """Run one stage of the table, built again where what it was built from changes meanwhile."""
     while True:
         try:
-            result = runner.run(TABLE[name](context), forced_by=forced_by, keep=keep)
+            return runner.run(TABLE[name](context), forced_by=forced_by, keep=keep)
         except Outdated:
             continue
-        except ModelwrightError as error:
-            run.problems = error.problems
-            run.rows.append(StageRow(name, FAILED, 0.0, error.problems[0].found))
-            return None
-        run.rows.append(StageRow(name, result.status, result.seconds, result.why))
-        return result
 
 
 def evidence_of(evaluated: Artifact) -> Evidence:

@@ -98,7 +98,7 @@ def _readable_data(data: Artifact) -> None:
 
 def _plan(context: Context) -> Step:
     file = context.opened.file
-    weights = places.of_weights(context.pretrained, file.model.pretrained)
+    weights = places.of_weights(context.pretrained, file.model.pretrained, context.opened.folder)
     return Step(
         PLAN,
         "modelwright.stages.plan.stage:plan",

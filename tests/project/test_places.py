@@ -1,0 +1,175 @@
+"""A run rests on the rules that named its files: whatever would make a rule give others is seen."""
+
+import pytest
+import yaml
+from test_loop import declared, write_rows
+
+from modelwright import Project
+from modelwright.core.messages import DataError
+from modelwright.engine import stamp
+from modelwright.project.loop import places
+
+LATER_NS = 1 << 62
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a project's folder whose data lies in files, linked files and linked folders."""
+    root = tmp_path / "project"
+    for name in ("data/a.csv", "data/deep/b.csv", "data/deep/er/c.csv"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        write_rows(root / name, rows=2)
+    for name in ("outside/month/d.csv", "other/month/d.csv"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        write_rows(tmp_path / name, rows=2)
+    (root / "linked").symlink_to(tmp_path / "outside")
+    (root / "link.csv").symlink_to(tmp_path / "outside" / "month" / "d.csv")
+    (root / "chain.csv").symlink_to("link.csv")
+    return root
+
+
+def new_link(path, target):
+    path.unlink()
+    path.symlink_to(target)
+
+
+SEEN = {
+    "a match more": ("data/*.csv", lambda root: write_rows(root / "data" / "new.csv", rows=2)),
+    "a match more in a folder": (
+        "data/*/*.csv",
+        lambda root: write_rows(root / "data" / "deep" / "n.csv", rows=2),
+    ),
+    "a match more in a new folder": (
+        "data/**/*.csv",
+        lambda root: ((root / "data" / "new").mkdir(), write_rows(root / "data" / "new" / "n.csv", rows=2)),
+    ),
+    "a match more in a linked folder": (
+        "*ed/**/*.csv",
+        lambda root: write_rows(root.parent / "outside" / "month" / "n.csv", rows=2),
+    ),
+    "a hidden match": ("data/*.csv", lambda root: write_rows(root / "data" / ".n.csv", rows=2)),
+    "a match that leads nowhere": ("data/*.csv", lambda root: (root / "data" / "n.csv").symlink_to("gone")),
+    "a match renamed": ("data/*.csv", lambda root: (root / "data" / "a.csv").rename(root / "data" / "z.csv")),
+    "one of two in braces": ("data/{a,deep/b}.csv", lambda root: (root / "data" / "a.csv").unlink()),
+    "a file of just that name": (
+        "data/{a,deep/b}.csv",
+        lambda root: made(root / "data" / "{a,deep" / "b}.csv"),
+    ),
+    "a file called like the pattern": (
+        "data/[a].csv",
+        lambda root: write_rows(root / "data" / "[a].csv", rows=2),
+    ),
+    "a linked folder": ("linked/month/*.csv", lambda root: new_link(root / "linked", root.parent / "other")),
+    "a linked folder of one file": (
+        "linked/month/d.csv",
+        lambda root: new_link(root / "linked", root.parent / "other"),
+    ),
+    "a link": ("link.csv", lambda root: new_link(root / "link.csv", "data/a.csv")),
+    "a link to a link": ("chain.csv", lambda root: new_link(root / "link.csv", "data/a.csv")),
+    "a link that matches": ("l*.csv", lambda root: new_link(root / "link.csv", "data/a.csv")),
+    "a link that leads nowhere": ("link.csv", lambda root: new_link(root / "link.csv", "gone.csv")),
+    "a link whose file is gone": (
+        "chain.csv",
+        lambda root: (root.parent / "outside" / "month" / "d.csv").unlink(),
+    ),
+    "a file in place of a link": (
+        "link.csv",
+        lambda root: ((root / "link.csv").unlink(), write_rows(root / "link.csv", rows=2)),
+    ),
+    "a folder in place of a file": (
+        "data/a.csv",
+        lambda root: ((root / "data" / "a.csv").unlink(), (root / "data" / "a.csv").mkdir()),
+    ),
+    "a file that is gone": ("data/a.csv", lambda root: (root / "data" / "a.csv").unlink()),
+}
+
+
+def made(path):
+    path.parent.mkdir(parents=True)
+    write_rows(path, rows=2)
+
+
+def sources(root, source):
+    file = root / "modelwright.yaml"
+    file.write_text(yaml.safe_dump(declared(data={"source": source})))
+    return places.of_data(Project(file).opened)
+
+
+@pytest.mark.parametrize("change", SEEN)
+def test_a_rule_that_would_give_others_is_seen(folder, change):
+    source, make = SEEN[change]
+    watch = sources(folder, source).watch()
+    taken = stamp.take(watch, lambda: LATER_NS)
+    (folder / "README.txt").write_text("no data")
+    assert stamp.holds(taken)
+    make(folder)
+    assert not stamp.holds(taken)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    (tmp_path / "model").symlink_to("one")
+    return tmp_path
+
+
+def test_weights_by_a_link_that_points_elsewhere_are_seen(weights):
+    watch = places.of_weights((weights / "model").resolve(), "model", weights).watch()
+    taken = stamp.take(watch, lambda: LATER_NS)
+    assert stamp.holds(taken)
+    new_link(weights / "model", "two")
+    assert not stamp.holds(taken)
+
+
+def test_a_folder_that_takes_the_place_of_a_hub_model_is_seen(weights):
+    snapshot = weights / "models--a--b" / "snapshots" / "123"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    refs = weights / "models--a--b" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("123")
+    watch = places.of_weights(snapshot, "a/b", weights).watch()
+    for change in (
+        lambda: (refs / "main").write_text("4567"),
+        lambda: (weights / "a" / "b").mkdir(parents=True),
+    ):
+        taken = stamp.take(watch, lambda: LATER_NS)
+        assert stamp.holds(taken)
+        change()
+        assert not stamp.holds(taken)
+
+
+def test_files_that_change_while_they_are_read_are_read_again(folder, monkeypatch):
+    """The key would not say what was read, and the old content would be answered from the new, once it is back."""
+    from modelwright.stages.data import stage
+
+    file = folder / "modelwright.yaml"
+    write_rows(folder / "data" / "a.csv", rows=400)
+    file.write_text(yaml.safe_dump(declared(data={"source": "data/*.csv"})))
+    read, counts = stage.resolve, []
+
+    def changing(times):
+        def resolve(*given):
+            found = read(*given)
+            counts.append(len(counts))
+            if len(counts) <= times:
+                write_rows(folder / "data" / f"more{len(counts)}.csv", rows=2)
+            return found
+
+        counts.clear()
+        return resolve
+
+    monkeypatch.setattr(stage, "resolve", changing(1))
+    result = Project(file).run(to="data")
+    assert (result.exit_code, len(counts)) == (0, 2)
+    assert len(Project(file).run(to="data").stages) == 1
+    assert not any((folder / ".modelwright" / "tmp").iterdir())
+    monkeypatch.setattr(stage, "resolve", changing(9))
+    again = Project(file).run(to="data", force=True)
+    assert [problem.id for problem in again.problems] == ["data.changing"]
+    monkeypatch.setattr(stage, "resolve", changing(9))
+    write_rows(folder / "data" / "another.csv", rows=3)
+    with pytest.raises(DataError):
+        Project(file).check()
