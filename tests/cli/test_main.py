@@ -176,6 +176,7 @@ def test_run_json_is_the_object_of_the_design(standing, monkeypatch, capsys):
     assert answer(["run", "--json"]) == 3
     assert json.loads(capsys.readouterr().out) == {
         "function": "f",
+        "signature": None,
         "version": 1,
         "package": "ab" * 32,
         "stages": [{"name": "data", "status": "done", "seconds": 1.5, "why": "new"}],

@@ -13,6 +13,8 @@ from modelwright.project.results.run_result import RunResult
 
 def show_run(result: RunResult, out: Console) -> None:
     """Print what a run did, its requirements and what to do next."""
+    if result.signature is not None:
+        lines(out, [result.signature, ""])
     tables.stages(out, result.stages)
     tables.requirements(out, result.requirements)
     package = result.package[:12] if result.package else None

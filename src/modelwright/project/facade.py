@@ -111,6 +111,7 @@ class Project:
             next_steps=tuple(run_notes.run_next_steps(run, to)),
             problems=run.problems,
             warnings=warnings,
+            signature=str(context.signature) if DATA in context.made else None,
         )
         run_notes.write_reports(context, run, self.root / "reports")
         if self.opened.path is not None and not result.problems:

@@ -382,10 +382,9 @@ def test_inputs_star_takes_every_other_column_with_its_kind(tmp_path: Path) -> N
     signature = Signature("f", (), (Field("y", "boolean"),))
     summary = run(tmp_path, signature, source="a.csv", keep={"where": "few"}, columns={"amount": "gap"})
     assert summary["signature"] == (
-        "f(flag: boolean, word: boolean, emp_var_rate: number, amount: number?, x1st_note: text, "
-        "class_: number) -> y: boolean"
+        "f(flag: boolean, word: boolean, emp_var_rate: number, amount: number?, x1st_note: text) -> y: boolean"
     )
-    assert told(summary)[0] == "the column `id` names rows, and is not taken as an input"
+    assert told(summary)[0].startswith("the column `id` names rows, and is not taken as an input")
     profile = load(tmp_path, "profile/profile.json")
     assert profile["columns"]["emp_var_rate"] == "emp.var.rate"
     assert profile["keep"] == {"where": "few"}
@@ -413,7 +412,7 @@ def test_inputs_star_needs_names_of_their_own_and_something_to_read(tmp_path: Pa
 
 def test_kinds_are_inferred_from_rows_that_train_and_validate(tmp_path: Path) -> None:
     signature = Signature("f", (), (Field("y", "boolean"),))
-    write_csv(tmp_path / "train.csv", ["a", "y"], [(n, n % 2) for n in range(60)])
+    write_csv(tmp_path / "train.csv", ["a", "y"], [(n * n % 47, n % 2) for n in range(60)])
     write_csv(tmp_path / "test.csv", ["a", "y"], [(100, 0), ("abc", 1)])
     problem = refused(tmp_path, signature, train="train.csv", test="test.csv").problems[0]
     assert (problem.id, problem.where, problem.found) == (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
+
+from modelwright.core.messages import Notice
 
 Cells = Sequence[tuple[object, int]]
 """The distinct raw cells of a column that are not missing, each with how often it stands there."""
@@ -24,10 +27,25 @@ class Infer(ABC):
     def reads(self, cells: Cells) -> bool:
         """Tell whether a column with these cells is of the kind; there is at least one cell."""
 
+    def remarks(self, column: str, cells: Cells) -> Iterator[Notice]:
+        """Yield what a person may not expect of a column that the kind has read: what else it could be.
+
+        column: its name in the data. None by default.
+        """
+        yield from ()
+
 
 def is_missing(cell: object) -> bool:
-    """Tell whether every kind takes a raw cell of a table for a missing value: nothing, or a blank text."""
-    return cell is None or (isinstance(cell, str) and not cell.strip())
+    """Tell whether every kind takes a raw cell of a table for a missing value: nothing, NaN, or a blank text."""
+    match cell:
+        case None:
+            return True
+        case str():
+            return not cell.strip()
+        case float():
+            return math.isnan(cell)
+        case _:
+            return False
 
 
 def distinct(cells: Iterable[object]) -> Cells:

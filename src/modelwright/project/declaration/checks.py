@@ -34,6 +34,7 @@ def declared(
     if signature is not None:
         problems += _kind_problems(signature, where)
         problems += _column_problems(value, signature, where)
+        problems += _stated_kind_problems(value, signature, where)
     sound = signature if not problems else None  # else a bar would be blamed for a kind that is unknown
     requirements = _requirements(value.get("requirements"), sound, where, problems)
     problems += _allowed_problems(value, requirements, where) if not problems else ()
@@ -123,6 +124,22 @@ def _column_problems(
                 near=near,
                 names=names,
             )
+
+
+def _stated_kind_problems(
+    value: Mapping[str, object], signature: Signature, where: key_problems.Where
+) -> Iterator[Problem]:
+    """Yield what is wrong in `data.kinds`: a kind that no input has, and a name where the signature has its inputs."""
+    data = value.get("data")
+    stated = data.get("kinds") if isinstance(data, Mapping) else None
+    for name, kind in stated.items() if isinstance(stated, Mapping) else ():
+        place = where(("data", "kinds", name))
+        if signature.inputs:
+            yield Problem("data.kinds-stated", where=place, name=name)
+        elif isinstance(kind, str):
+            field = Field(name, kind.removesuffix("?").strip())
+            if (problem := _kind_problem(field, Role.INPUT)) is not None:
+                yield problem.at(place)
 
 
 def _requirements(

@@ -51,6 +51,7 @@ def read(file: Path, to: str, settings: Sequence[str]) -> RunResult | None:
             tuple(kept["notes"]),
             tuple(kept["next_steps"]),
             warnings=tuple(WarningRow(**row) for row in kept["warnings"]),
+            signature=kept["signature"],
         )
     except (ValueError, KeyError, TypeError):
         return None  # written by another version: the run is made in full

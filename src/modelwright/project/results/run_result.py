@@ -13,6 +13,7 @@ from modelwright.project.results.table_rows import FAILED, RequirementRow, Stage
 class RunResult:
     """What a run did: its stages, the requirement table, and what to do next.
 
+    `signature`: with every input, as `data` sealed it; None when the run ended before.
     `version` and `package` (a digest) are None when the run ended before there was one. `problems` names what
     made a stage fail. `notes` are sentences worth reading, those of the `warnings` among
     them; `next_steps` are commands or edits.
@@ -27,6 +28,7 @@ class RunResult:
     next_steps: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[WarningRow, ...] = ()
+    signature: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -41,6 +43,7 @@ class RunResult:
         """Return the object of `run --json`; it names `problems` only when there are some."""
         shown: dict[str, object] = {
             "function": self.function,
+            "signature": self.signature,
             "version": self.version,
             "package": self.package,
             "stages": [asdict(stage) for stage in self.stages],

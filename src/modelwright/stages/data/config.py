@@ -89,6 +89,14 @@ class DataConfig(BaseModel):
         description="more columns to keep beside the signature's, for slices, groups and time: a list of "
         "names, or name: name in the data",
     )
+    drop: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+        (), description='columns of the data that `inputs: "*"` leaves out'
+    )
+    kinds: Mapping[str, str] = Field(
+        {},
+        description='name of a column: its kind, where `inputs: "*"` would take it for another or leave it out; '
+        "`?` behind the kind of one that may be missing",
+    )
     split: Split = Field(Split(), description="how `source` is split, or `train` without `validation`")
     invalid: Literal["error", "drop"] = Field(
         "error",

@@ -6,10 +6,11 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from modelwright.core.messages import DataError, Notice, Problem, did_you_mean
+from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
 from modelwright.stages.data.config import DataConfig
 
@@ -33,7 +34,8 @@ class TableHeader(Protocol):
 class Layout:
     """Names in the signature, and kept names, each with its column in the data.
 
-    `wildcard` are inputs whose kind the data decides; `notices` are for the summary.
+    `wildcard` are inputs whose kind the data decides, but for those whose kind is stated (`kinds`: input → kind);
+    `notices` are for the summary.
     """
 
     inputs: Mapping[str, str]
@@ -41,6 +43,12 @@ class Layout:
     keep: Mapping[str, str]
     wildcard: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, names: Collection[str]) -> Layout:
+        """Return the layout without some inputs of the wildcard."""
+        inputs = {name: column for name, column in self.inputs.items() if name not in names}
+        return replace(self, inputs=inputs, wildcard=tuple(inputs))
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -54,15 +62,20 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
     `tables` begin with one that trains. A signature without inputs (`inputs: "*"`) takes its columns, all
     that are neither an output nor kept.
     """
-    outputs = {field.name: config.columns.get(field.name, field.name) for field in signature.outputs}
+    outputs = {one.name: config.columns.get(one.name, one.name) for one in signature.outputs}
     notices: tuple[Notice, ...] = ()
     wildcard = not signature.inputs
     if wildcard:
-        inputs, notices = _every_column(tables[0], config, taken={*outputs.values(), *config.keep.values()})
+        inputs, notices = _every_column(tables, config, taken={*outputs.values(), *config.keep.values()})
     else:
-        inputs = {field.name: config.columns.get(field.name, field.name) for field in signature.inputs}
-    found = Layout(inputs, outputs, config.keep, tuple(inputs) if wildcard else (), notices)
-    problems = [*_clashes(found), *_unknown_names(found, config)]
+        inputs = {one.name: config.columns.get(one.name, one.name) for one in signature.inputs}
+    stated = {_input_of(named, inputs): kind for named, kind in config.kinds.items()} if wildcard else {}
+    found = Layout(inputs, outputs, config.keep, tuple(inputs) if wildcard else (), notices, stated)
+    problems = [
+        *_clashes(found),
+        *_unknown_names(found, config),
+        *_dropped_and_stated(found, config, tables[0]),
+    ]
     for table in tables:
         problems += _missing_columns(found, table)
     if problems:
@@ -71,24 +84,75 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
 
 
 def _every_column(
-    table: TableHeader, config: DataConfig, taken: set[str]
+    tables: Sequence[TableHeader], config: DataConfig, taken: set[str]
 ) -> tuple[dict[str, str], tuple[Notice, ...]]:
+    table = tables[0]
     renamed = {column: name for name, column in config.columns.items()}
     inputs: dict[str, str] = {}
     notices = []
     for column in table.columns:
-        if column in taken or column in table.made:
-            continue
         name = renamed.get(column) or identifier(column)
+        if column in taken or column in table.made or not {column, name}.isdisjoint(config.drop):
+            continue
         if name == ID:
-            notices.append(Notice("data.id-column", column=column))
+            line = setting("data.columns", {f"{ID}_": column})
+            notices.append(Notice("data.id-column", column=column, line=line))
             continue
         if name in inputs:
             raise DataError(
                 Problem("data.column-clash", where=table.name, name=name, first=inputs[name], second=column)
             )
         inputs[name] = column
-    return inputs, tuple(notices)
+    return inputs, (*notices, *_later_columns(tables, {*taken, *config.drop}))
+
+
+def _later_columns(tables: Sequence[TableHeader], taken: Collection[str]) -> Iterator[Notice]:
+    """Yield a notice for each column that a later file has and the first one lacks: `"*"` does not see it."""
+    seen = {*tables[0].columns, *taken}
+    for table in tables[1:]:
+        for column in table.columns:
+            if column not in seen and column not in table.made:
+                seen.add(column)
+                line = setting("data.drop", [column])
+                yield Notice(
+                    "data.later-column", column=column, file=table.name, first=tables[0].name, line=line
+                )
+
+
+def _input_of(named: str, inputs: Mapping[str, str]) -> str:
+    """Return the input that `data.kinds` means by its own name or by that of its column; else what it says."""
+    if named in inputs:
+        return named
+    return next((name for name, column in inputs.items() if column == named), named)
+
+
+def _dropped_and_stated(found: Layout, config: DataConfig, table: TableHeader) -> Iterator[Problem]:
+    """Yield the names of `data.drop` and `data.kinds` that no column has, and columns dropped and used."""
+    names = {identifier(column): column for column in table.columns} if found.wildcard else {}
+    for dropped in config.drop:
+        if (
+            dropped in found.keep.values()
+            or dropped in found.outputs.values()
+            or dropped in found.inputs.values()
+        ):
+            yield Problem("data.drop-used", column=dropped)
+        elif dropped not in table.columns and dropped not in names:
+            yield _no_column("drop", dropped, table)
+    for name in found.kinds:
+        if name not in found.inputs:
+            yield _no_column("kinds", name, table)
+
+
+def _no_column(section: str, name: str, table: TableHeader) -> Problem:
+    return Problem(
+        "data.unknown-column",
+        where=table.name,
+        section=section,
+        name=name,
+        near=did_you_mean(name, list(table.columns)),
+        columns=first(table.columns) or None,
+        more=beyond(table.columns),
+    )
 
 
 def identifier(column: str) -> str:

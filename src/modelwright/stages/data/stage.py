@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +21,17 @@ import polars as pl
 
 from modelwright import kinds
 from modelwright.core.json_types import JsonObject
-from modelwright.core.messages import DataError, Phrase, Problem
+from modelwright.core.messages import DataError, Notice, Phrase, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.checking import Checked, check_rows
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
+from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.identify import Identity, identify
-from modelwright.stages.data.infer_kinds import resolved
 from modelwright.stages.data.layout import Layout, layout
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.refusals import Refusals
@@ -79,6 +79,8 @@ def make(
     # The files that train name the columns of "*".
     by_purpose = sorted(rows.tables, key=lambda named: named[0] in {TEST, VALIDATION})
     columns = layout(signature, config, [table for _, table in by_purpose])
+    remarks = list(columns.notices)
+    open_inputs = not signature.inputs
     with progress.task(str(Phrase("work.checking-rows"))):
         refusals = Refusals(
             signature.outputs,
@@ -86,8 +88,16 @@ def make(
             CellOptions(tag_separator=config.tag_separator),
             keep=config.invalid == "drop",
         )
+        if open_inputs:
+            columns, naming = _without_naming_columns(columns, rows)
+            remarks += naming
         identity = identify(signature, config, columns, rows, refusals, scratch / "truths", limits)
-        signature = resolved(signature, columns, lambda name: _training_cells(name, columns, rows, identity))
+        if open_inputs:
+            inputs = resolved(
+                columns.inputs, columns.kinds, lambda name: _training_cells(name, columns, rows, identity)
+            )
+            signature = replace(signature, inputs=inputs.fields)
+            remarks += inputs.notices
         checked = check_rows(signature, config, columns, rows, identity, refusals, scratch / "values", limits)
     classes = count_classes(signature, lambda output, split: checked.column(output, checked.of(split)))
     _require(checked, config, classes)
@@ -100,7 +110,7 @@ def make(
         describe(checked, columns, counts).write(out / "profile")
         write_signature(signature, out / "profile")
         counts.write(out / "counts")
-    found = [*columns.notices, *notices(checked, config, counts, rows)]
+    found = [*remarks, *notices(checked, config, counts, rows)]
     return {
         "signature": str(signature),
         **_summary(counts),
@@ -147,6 +157,21 @@ def _tables(
     if problems:
         raise DataError(problems)
     return tables
+
+
+def _without_naming_columns(columns: Layout, rows: RawRows) -> tuple[Layout, list[Notice]]:
+    """Return the layout without the columns of `"*"` that name rows or things, and a notice for each."""
+
+    def cells(name: str) -> Iterator[pl.Series]:
+        for chunk in rows.chunks({name: columns.inputs[name]}):
+            if chunk.given != TEST:
+                yield chunk.cells[name]
+
+    found = naming_columns(columns.inputs, columns.kinds, cells)
+    remarks = [identifier_notice(columns.inputs[name], name, one, cells(name)) for name, one in found.items()]
+    if len(found) == len(columns.inputs):
+        raise DataError(Problem("data.no-inputs", why=[one.found for one in remarks] or None))
+    return columns.without(found), remarks
 
 
 def _training_cells(name: str, columns: Layout, rows: RawRows, identity: Identity) -> Iterator[pl.Series]:

@@ -1,0 +1,45 @@
+"""The distinct cells of a column, counted in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from modelwright.kinds.contract.infer import Cells, distinct, is_missing
+
+
+class DistinctCells:
+    """Counts the distinct cells of a column by type: Polars those of one type, Python what it cannot count."""
+
+    def __init__(self, chunks: Iterable[pl.Series] = ()) -> None:
+        self.rows = 0
+        self._counted: dict[str, pl.DataFrame] = {}
+        self._others: list[object] = []
+        for chunk in chunks:
+            self.add(chunk)
+
+    def add(self, cells: pl.Series) -> None:
+        """Count a chunk."""
+        self.rows += len(cells)
+        dtype = cells.dtype
+        if dtype == pl.Null:
+            return
+        if dtype.is_nested() or dtype == pl.Object:
+            self._others += cells.to_list()
+            return
+        counted = pl.DataFrame({"cell": cells}).group_by("cell").agg(count=pl.len())
+        if (before := self._counted.get(str(dtype))) is not None:
+            counted = pl.concat([before, counted]).group_by("cell").agg(count=pl.col("count").sum())
+        self._counted[str(dtype)] = counted
+
+    def cells(self) -> Cells:
+        """Return the distinct cells that are not missing, each with how often it stands there.
+
+        The most frequent first, so that an example in a message is a typical one; ties by the cell.
+        """
+        found = list(distinct(self._others))
+        for counted in self._counted.values():
+            ordered = counted.sort("count", "cell", descending=[True, False])
+            found += [pair for pair in ordered.rows() if not is_missing(pair[0])]
+        return found

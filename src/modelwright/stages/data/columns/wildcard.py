@@ -1,0 +1,185 @@
+"""What `inputs: "*"` takes in: the kind of each column, and a notice for each that a person would miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+
+import polars as pl
+
+from modelwright import kinds
+from modelwright.core.messages import DataError, Notice, Phrase, Problem, ValueProblem, shown
+from modelwright.core.messages.setting import setting
+from modelwright.core.signature import Field
+from modelwright.kinds.contract.infer import Cells, Infer
+from modelwright.stages.data.columns.distinct import DistinctCells
+from modelwright.stages.data.columns.identifiers import Identifier, identifier_of
+
+# A column that is not of a kind although most of its cells are: what keeps it from it is said.
+NEARLY = 0.5
+EXAMPLES = 3
+SOME_CELLS = 1_000  # are enough to name the kind of a column that is left out
+
+Chunks = Callable[[str], Iterable[pl.Series]]  # the raw cells of an input, in chunks
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs that `"*"` stands for, and what is to be said about each column that it met."""
+
+    fields: tuple[Field, ...]
+    notices: tuple[Notice, ...]
+
+
+def naming_columns(
+    names: Mapping[str, str], stated: Mapping[str, str], cells: Chunks
+) -> dict[str, Identifier]:
+    """Return the inputs that name rows or things, which `"*"` leaves out unless `data.kinds` states their kind.
+
+    names: input → column of the data; stated: input → kind; cells: of every row of the files that train.
+    """
+    found = {name: identifier_of(column, cells(name)) for name, column in names.items() if name not in stated}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def resolved(names: Mapping[str, str], stated: Mapping[str, str], cells: Chunks) -> Inputs:
+    """Return the inputs with their kinds; names: input → column of the data; stated: input → kind (`data.kinds`).
+
+    `cells`: of rows that train and validate. The first kind that reads a column has it, in the order of `Infer.rank`;
+    it is optional where a cell is missing. Raises DataError when no column is left to be an input.
+    """
+    fields: list[Field] = []
+    notices: list[Notice] = []
+    for name, column in names.items():
+        counted = DistinctCells(cells(name))
+        field = infer(name, counted, stated.get(name))
+        left_out = None if name in stated else _left_out(column, field, counted)
+        if left_out is not None:
+            notices.append(left_out)
+        elif field is not None:
+            fields.append(field)
+            notices += _taken(column, field, counted, is_stated=name in stated)
+    if not fields:
+        raise DataError(Problem("data.no-inputs", why=[one.found for one in notices] or None))
+    return Inputs(tuple(fields), tuple(notices))
+
+
+def infer(name: str, counted: DistinctCells, stated: str | None = None) -> Field | None:
+    """Return the field of a column, None for one that is empty or that holds what no kind reads."""
+    present = counted.cells()
+    optional = sum(count for _, count in present) < counted.rows
+    if stated is not None:
+        return Field(name, stated.removesuffix("?"), optional=optional or stated.endswith("?"))
+    if not present:
+        return None
+    return next(
+        (
+            Field(name, kind, optional=optional)
+            for kind in _ranked()
+            if kinds.facet(kind, Infer).reads(present)
+        ),
+        None,
+    )
+
+
+def identifier_notice(column: str, name: str, found: Identifier, cells: Iterable[pl.Series]) -> Notice:
+    """Return what is said of a column that names rows or things, with the line that takes it in all the same."""
+    some = DistinctCells(chunk.head(SOME_CELLS) for chunk in cells)
+    field = infer(name, some)
+    return Notice(
+        "data.identifier",
+        column=column,
+        count=found.rows,
+        distinct=found.distinct,
+        names=found.names.value,
+        line=None if field is None else setting("data.kinds", {column: field.kind}),
+    )
+
+
+def _ranked() -> list[str]:
+    return sorted(kinds.having(Infer), key=lambda kind: kinds.facet(kind, Infer).rank)
+
+
+def _left_out(column: str, field: Field | None, counted: DistinctCells) -> Notice | None:
+    """Return why a column is left out, None for one that is not."""
+    present = counted.cells()
+    drop = setting("data.drop", [column])
+    if not present:
+        return Notice("data.empty-column", column=column, count=counted.rows, line=drop)
+    there = sum(count for _, count in present)
+    if field is None:
+        what = _holds(present[0][0])
+        return Notice("data.unread-column", column=column, count=there, what=what, line=drop)
+    if len(present) == 1 and there == counted.rows:
+        line = setting("data.kinds", {column: field.kind})
+        value = shown(present[0][0])
+        return Notice("data.constant-column", column=column, count=there, value=value, line=line)
+    return None
+
+
+def _holds(cell: object) -> Phrase:
+    """Return what a cell is that no kind reads."""
+    if isinstance(cell, bytes | bytearray | memoryview):
+        form = "bytes"
+    elif isinstance(cell, list | tuple):
+        form = "list"
+    elif isinstance(cell, dict):
+        form = "object"
+    elif isinstance(cell, date | time | timedelta):
+        form = "time"
+    else:
+        form = "other"
+    return Phrase("data.cell-form", form=form)
+
+
+def _taken(column: str, field: Field, counted: DistinctCells, *, is_stated: bool) -> Iterator[Notice]:
+    """Yield what is worth knowing of a column that is an input: missing cells, and what else it looks like."""
+    present = counted.cells()
+    there = sum(count for _, count in present)
+    if field.optional and there < counted.rows:
+        yield Notice(
+            "data.optional-column",
+            column=column,
+            count=counted.rows - there,
+            rows=counted.rows,
+            name=field.name,
+            kind=field.kind,
+        )
+    if is_stated:
+        return
+    yield from _nearly(column, field, present, there)
+    if kinds.has(field.kind, Infer):
+        yield from kinds.facet(field.kind, Infer).remarks(column, present)
+
+
+def _nearly(column: str, field: Field, present: Cells, there: int) -> Iterator[Notice]:
+    """Yield a notice where most cells are of a narrower kind, and the others keep the column from it."""
+    for kind in _ranked():
+        if kind == field.kind:
+            return
+        value = kinds.value(kind)
+        if value.fixed_labels:  # of few words: others are other classes
+            continue
+        strays = [(cell, count) for cell, count in present if not _reads(kind, cell)]
+        stray = sum(count for _, count in strays)
+        if 0 < stray <= (1 - NEARLY) * there:
+            yield Notice(
+                "data.nearly",
+                column=column,
+                count=stray,
+                rows=there,
+                kind=field.kind,
+                narrower=kind,
+                cells=[shown(cell) for cell, _ in strays[:EXAMPLES]],
+                line=setting("data.kinds", {column: kind}),
+            )
+            return
+
+
+def _reads(kind: str, cell: object) -> bool:
+    try:
+        kinds.value(kind).parse(cell, lenient=True)
+    except ValueProblem:
+        return False
+    return True
