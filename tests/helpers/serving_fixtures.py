@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tiny_serving import Releases, linear_body, picky_body, running, sealed, slow_body, text_body
+from tiny_serving import Releases, linear_body, picky_body, running, sealed, slow_body, table_body, text_body
 
 from modelwright.core import plugins
 from modelwright.gateway.server import Server
@@ -16,7 +16,7 @@ from modelwright.gateway.server import Server
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return the folders of packages by name: linear, shifted (another version), slow, text."""
+    """Return the folders of packages by name; `shifted` is another version, `table` has an input of each kind."""
     base = tmp_path_factory.mktemp("packages")
     bodies = {
         "linear": linear_body(),
@@ -24,6 +24,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "slow": slow_body(),
         "picky": picky_body(),
         "text": text_body(),
+        "table": table_body(),
     }
     return {name: sealed(body, base / name) for name, body in bodies.items()}
 

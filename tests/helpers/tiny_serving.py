@@ -20,8 +20,11 @@ from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import Server
 from modelwright.gateway.traffic.desired_release import DesiredRelease
+from modelwright.kinds.boolean.arrays import BooleanState
 from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.date.arrays import DateState
 from modelwright.kinds.number.arrays import NumberState
+from modelwright.kinds.tags.arrays import TagsState
 from modelwright.kinds.text.arrays import TextState
 from modelwright.package.body import Body
 from modelwright.package.packages import write
@@ -162,6 +165,43 @@ def text_body() -> Body:
         "once",
         {"model": onnx_bytes(nodes, inputs, weights, rank=2)},
         {"question": TextState(tokenizer.to_str().encode(), 16, 1), "size": SIZES},
+    )
+
+
+def table_body() -> Body:
+    """Return `measure(…) -> size: category` with an input of each kind, of which the graph reads colour and height."""
+    signature = Signature.parse(
+        "measure(colour: category, height: number, marks: tags?, fragile: boolean?, sent: date?, note: text?) "
+        "-> size: category"
+    )
+    nodes = [
+        helper.make_node("Gather", ["rows", "colour.index"], ["of_colour"]),
+        helper.make_node("Unsqueeze", ["height.value", "last"], ["column"]),
+        helper.make_node("Mul", ["column", "slope"], ["of_height"]),
+        helper.make_node("Add", ["of_colour", "of_height"], ["size.logits"]),
+    ]
+    weights = {
+        "rows": np.array(
+            [[0, 1, 0], [3, 0, 0], [0, 0, 3], [0, 3, 0]], dtype=np.float32
+        ),  # 0: missing, unseen
+        "slope": np.array([[-1, 0, 1]], dtype=np.float32),
+        "last": np.array([1], dtype=np.int64),
+    }
+    inputs = {"colour.index": TensorProto.INT64, "height.value": TensorProto.FLOAT}
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    return Body(
+        signature,
+        "once",
+        {"model": onnx_bytes(nodes, inputs, weights)},
+        {
+            "colour": CategoryState(("1", "2", "red")),
+            "height": NumberState(10.0, 2.0),
+            "marks": TagsState(("7", "urgent")),
+            "fragile": BooleanState(),
+            "sent": DateState(2024.0, 1.0),
+            "note": TextState(tokenizer.to_str().encode(), 16, 1),
+            "size": SIZES,
+        },
     )
 
 

@@ -37,6 +37,49 @@ def test_codes_of_typed_tables_are_text_in_lenient_reading(cell: object, name: s
     assert CATEGORY.parse(cell, lenient=True) == name
 
 
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize(
+    ("trained", "given", "place"),
+    [
+        (["1", "2"], "1", 0),
+        (["1", "2"], "1.0", 0),
+        (["1", "2"], " 2.000 ", 1),
+        (["1", "2"], 1, 0),
+        (["1", "2"], 2.0, 1),
+        (["-1", "0"], "-1.0", 0),
+        (["0", "1"], -0.0, 0),
+        (["1.0", "2.0"], "1", 0),
+        (["1.0", "2.0"], 2, 1),
+        (["true", "false"], "True", 1),
+        (["True", "False"], True, 1),
+        (["TRUE", "FALSE"], "false", 0),
+        # versions stay what they are, as do codes with leading zeros, and what only looks near
+        (["1", "1.0"], "1", 0),
+        (["1", "1.0"], "1.0", 1),
+        (["1.0", "1.1"], "1.10", -1),
+        (["7", "8"], "007", -1),
+        (["007"], "7.0", -1),
+        (["true", "True"], "TRUE", -1),
+        (["1", "2"], "3.0", -1),
+        (["1", "2"], 1.5, -1),
+        (["1", "2"], "1.", -1),
+        (["1", "2"], "١.0", -1),
+        (["1", "2"], "x", -1),
+    ],
+)
+def test_a_code_is_the_same_in_every_spelling_that_leaves_no_doubt(
+    trained: list[str], given: object, place: int, lenient: bool
+) -> None:
+    state = ARRAYS.fit(trained)
+    value = CATEGORY.parse(given, lenient=lenient)
+    assert ARRAYS.encode([value], state)["index"].tolist() == [place + 1]
+    assert ARRAYS.unseen([value, None], state) == [place < 0, False]
+    if len(trained) > 1:
+        logits = np.zeros((1, len(trained)), dtype=np.float32)
+        (truth,) = ARRAYS.outcomes([value], {"logits": logits}, state, {}).truth.tolist()
+        assert truth == place
+
+
 @pytest.mark.parametrize("cell", [float("nan"), float("inf"), [1], b"a"])
 def test_refuses_what_is_no_name(cell: object) -> None:
     with pytest.raises(ValueProblem):

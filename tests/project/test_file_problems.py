@@ -1,6 +1,7 @@
 """The messages about a project file that is wrong: one gold message for each way to be wrong."""
 
 import codecs
+import re
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,27 @@ def test_a_problem_of_an_override_names_the_override(tmp_path):
         ("project.bad-value", "--set learn.epochs"),
         ("requirement.range", "--set requirements.accuracy"),
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("unseen_rate[contry]", "did you mean `country`?"),
+        ("unseen_rate[age]", "no closed set"),
+        ("unseen_rate[xyzzy]", "take one of `country`"),
+        ("unseen_rate[country]", None),
+        ("unseen_rate", None),
+    ],
+)
+def test_a_requirement_names_an_input_that_can_be_unseen(key, says):
+    content = {
+        "function": "f(country: category, age: number) -> y: category",
+        "requirements": {key: "<= 1 %"},
+        "data": {"source": "x.csv"},
+    }
+    if says is None:
+        project_file.from_mapping(content)
+        return
+    with pytest.raises(ProjectError, match=re.escape(says)) as error:
+        project_file.from_mapping(content)
+    assert [problem.id for problem in error.value.problems] == ["requirement.input"]

@@ -34,6 +34,7 @@ class Traffic:
     )
     latency_s: float = 0.01
     code: int = 200
+    unseen: tuple[str, ...] = ()
 
 
 class Clock:

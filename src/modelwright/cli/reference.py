@@ -216,7 +216,7 @@ def _metrics() -> str:
 
     rows = [
         (
-            f"`{metric.name}{'[class]' if metric.per_class else ''}`",
+            f"`{metric.name}{'[class]' if metric.per_class else '[input]' if metric.per_input else ''}`",
             metric.summary,
             metric.better,
             str(metric.unit),

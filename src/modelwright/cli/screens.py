@@ -130,6 +130,8 @@ def _(result: RowAnswer, out: Console) -> None:
         sure = f"{confidence:.3f}" if confidence is not None else "–"
         rows.append((name, str(Phrase("screen.no-answer")) if value is None else str(value), sure))
     tables.plain(out, ("output", "value", "confidence"), rows)
+    if result.unseen:
+        out.print(str(Phrase("screen.unseen", names=list(result.unseen))), markup=False)
 
 
 @screen.register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -98,6 +98,10 @@ class ServeConfig(_Section):
         None, ge=1, description="cores a version uses; None: as many as its package was timed with"
     )
     start_timeout_s: float = Field(120.0, gt=0, description="how long a version may take until it can answer")
+    unseen: Literal["answer", "refuse"] = Field(
+        "answer",
+        description="a value that training never showed (a new class): `answer` marks and counts it, `refuse` gets 422",
+    )
     drain_s: float = Field(
         30.0, gt=0, description="how long requests under way may take to end when a version goes"
     )

@@ -31,6 +31,7 @@ class Telemetry:
         self._verdict = self._gauge(
             "requirement_verdict", "1 at the verdict that holds", "requirement", "version", "verdict"
         )
+        self._unseen = self._counter("unseen_values", "Values that training never showed", "input")
         self.request_s = self._histogram("request_duration_seconds", "From a request to its answer", _SECONDS)
         self.queue_s = self._histogram("queue_duration_seconds", "Waiting for a batch", _SECONDS)
         self.inference_s = self._histogram(
@@ -50,6 +51,11 @@ class Telemetry:
     def rejected(self, reason: str) -> None:
         """Count a refusal by the id of its rule."""
         self._rejected.labels(self._function, reason).inc()
+
+    def unseen(self, names: Iterable[str]) -> None:
+        """Count values that training never showed, by their input."""
+        for name in names:
+            self._unseen.labels(self._function, name).inc()
 
     def traffic(self, weights: Iterable[tuple[int, float]]) -> None:
         """Show which version gets which share of the traffic."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +44,17 @@ def judge_live(
 ) -> LiveVerdicts:
     """Judge the live requirements on the traffic of a version (None: of all) between two Unix times."""
     window = record.window(since, version, until)
-    found = tuple(measured(window, confidence))
+    named = [one.subject.of for one in requirements if one.metric.per_input and one.subject.of is not None]
+    found = tuple(measured(window, confidence, named))
     verdicts = judge(requirements, found, phases={Phase.LIVE})
     return LiveVerdicts(found, verdicts, len(window), _failures(window), window.dropped)
 
 
-def measured(window: Window, confidence: float) -> list[Measurement]:
-    """Return the quantiles of latency and the rate of failures."""
+def measured(window: Window, confidence: float, inputs: Sequence[str] = ()) -> list[Measurement]:
+    """Return the quantiles of latency, the rate of failures, and how often a value was never seen in training.
+
+    `inputs` are those of which the last is wanted, beside the rows as a whole.
+    """
     seconds = answered_s(window)
     rate = measure.from_counts(
         Subject("failure_rate"), _failures(window), len(window), confidence, Phase.LIVE
@@ -58,7 +62,20 @@ def measured(window: Window, confidence: float) -> list[Measurement]:
     return [
         *(measure.from_samples(metric, seconds, confidence, Phase.LIVE) for metric in operation.LATENCIES),
         rate,
+        *_unseen_rates(window, confidence, inputs),
     ]
+
+
+def _unseen_rates(window: Window, confidence: float, inputs: Sequence[str]) -> Iterator[Measurement]:
+    """Yield the share of answered rows with a value that training never showed: in any input, then in each."""
+    answered = int((window.code < FAILED_FROM).sum())
+    yield measure.from_counts(
+        Subject(operation.UNSEEN_RATE), len(window.unseen), answered, confidence, Phase.LIVE
+    )
+    for name in dict.fromkeys(inputs):
+        rows = sum(name in names for names in window.unseen.values())
+        subject = Subject(operation.UNSEEN_RATE, None, name)
+        yield measure.from_counts(subject, rows, answered, confidence, Phase.LIVE)
 
 
 def answered_s(window: Window) -> NDArray[np.float64]:

@@ -268,8 +268,10 @@ class Project:
         """Yield the answers to rows, each given with its place for messages."""
         for some in _batches(placed, batch):
             read = [function.rows.read(row, lenient=True, where=where) for where, row in some]
-            for answer in function.answer(function.rows.columns(read)):
-                yield RowAnswer(version, function.prediction(answer).as_json())
+            columns = function.rows.columns(read)
+            unseen = function.unseen(columns)
+            for place, answer in enumerate(function.answer(columns)):
+                yield RowAnswer(version, function.prediction(answer).as_json(), unseen.get(place, ()))
 
     def _context(self) -> Context:
         return Context(self.opened, self._store, self._state)

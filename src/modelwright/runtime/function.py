@@ -47,6 +47,7 @@ class Function:
             f.name: kinds.arrays(f.kind) for f in (*self.signature.inputs, *self.signature.outputs)
         }
         self._output_kinds = {field.name: field.kind for field in self.signature.outputs}
+        self._closed = [f.name for f in self.signature.inputs if kinds.value(f.kind).closed]
         self._running = drivers.open_body(body, self.threads)
         self._sizes = [
             (f.name, kinds.value(f.kind).size) for f in self.signature.inputs if self._is_padded(f.name)
@@ -87,11 +88,33 @@ class Function:
             self.rows.read(row, lenient=lenient, where=Phrase("place.row", row=number) if several else None)
             for number, row in enumerate(rows, 1)
         ]
-        return [self.prediction(answers) for answers in self.answer(self.rows.columns(read_rows), batch)]
+        columns = self.rows.columns(read_rows)
+        unseen = self.unseen(columns)
+        return [
+            self.prediction(answers, unseen.get(place, ()))
+            for place, answers in enumerate(self.answer(columns, batch))
+        ]
 
-    def prediction(self, answers: Answers) -> Prediction:
+    def prediction(self, answers: Answers, unseen: tuple[str, ...] = ()) -> Prediction:
         """Return the answers to one row as its caller reads them."""
-        return Prediction(answers, self._output_kinds)
+        return Prediction(answers, self._output_kinds, unseen)
+
+    def unseen(self, columns: Columns) -> dict[int, tuple[str, ...]]:
+        """Return by row, of columns of canonical values, which inputs are something that training never showed.
+
+        Rows without any are left out.
+        """
+        found: dict[int, tuple[str, ...]] = {}
+        for name in self._closed:
+            for row, new in enumerate(self._kinds[name].unseen(columns[name], self._states[name])):
+                if new:
+                    found[row] = (*found.get(row, ()), name)
+        return found
+
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """Return the inputs of kinds with a closed set of values, which alone can be unseen."""
+        return tuple(self._closed)
 
     @property
     def streams(self) -> bool:

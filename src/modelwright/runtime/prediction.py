@@ -16,6 +16,7 @@ class Prediction:
 
     outputs: Mapping[str, Answer]
     kinds: Mapping[str, str] = field(default_factory=dict, compare=False)  # of the outputs, for JSON
+    unseen: tuple[str, ...] = ()  # inputs whose value training never showed, so that it told the body nothing
 
     @property
     def confidence(self) -> float | None:
@@ -49,4 +50,6 @@ class Prediction:
         parts = [f"{name}={answer.value!r}" for name, answer in self.outputs.items()]
         if self.confidence is not None:
             parts.append(f"confidence={self.confidence:.2f}")
+        if self.unseen:
+            parts.append(f"unseen={self.unseen!r}")
         return f"Prediction({', '.join(parts)})"

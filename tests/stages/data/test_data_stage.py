@@ -483,3 +483,46 @@ def test_a_table_of_scikit_learn(tmp_path: Path) -> None:
         "f(x150: number, x4: number, setosa: number, versicolor: number) -> species: category"
     )
     assert sum(summary["rows"].values()) == 150
+
+
+CODED = Signature.parse("churn(branch: category, marks: tags?) -> outcome: category")
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "stored"),
+    [
+        (("1", "2"), ("1.0", "2.0"), {"1", "2"}),
+        (("1.0", "2.0"), ("1", "2"), {"1.0", "2.0"}),
+        (("true", "false"), ("True", "False"), {"true", "false"}),
+        (("1.0", "1.1"), ("1.0", "1.10"), {"1.0", "1.10"}),
+        (("007", "008"), ("7.0", "8.0"), {"7.0", "8.0"}),
+    ],
+)
+def test_a_test_file_may_spell_a_code_in_another_way(
+    tmp_path: Path, trained: tuple[str, str], tested: tuple[str, str], stored: set[str]
+) -> None:
+    header = ["branch", "marks", "outcome"]
+    train = [(trained[n % 2], f"t{n};{trained[0]}", trained[n % 2]) for n in range(60)]
+    test = [(tested[n % 2], f"t{n};{tested[0]}", trained[n % 2]) for n in range(100, 120)]
+    write_csv(tmp_path / "train.csv", header, train)
+    write_csv(tmp_path / "test.csv", header, test)
+    summary = run(tmp_path, CODED, train="train.csv", test="test.csv")
+    columns = read_columns(tmp_path / "out" / "test", ["branch", "marks"], CODED.inputs)
+    assert set(columns["branch"]) == stored
+    respelled = stored == set(trained)
+    first = trained[0] if respelled else tested[0]
+    assert all(first in marks for marks in columns["marks"])
+    notices = [one for one in told(summary) if "spell a value" in one]
+    changed = sum(given != taken for given, taken in zip(tested, trained, strict=True))
+    assert len(notices) == (2 if respelled and changed else 0)
+    if notices:
+        assert "20 cells of `branch`" in notices[0]
+        assert f"`{tested[0]}` for `{trained[0]}`" in notices[0]
+
+
+def test_labels_of_a_test_file_are_those_of_training_in_another_spelling(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", ["question", "domain"], [(f"q {n}", n % 2) for n in range(60)])
+    write_csv(tmp_path / "test.csv", ["question", "domain"], [(f"t {n}", f"{n % 2}.0") for n in range(20)])
+    run(tmp_path, train="train.csv", test="test.csv")
+    assert set(read_columns(tmp_path / "out" / "test", ["domain"])["domain"]) == {"0", "1"}
+    assert load(tmp_path, "counts/counts.json")["classes"]["domain"].keys() == {"0", "1"}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 
 import numpy as np
 import pytest
+import yaml
+from tiny_serving import sealed, table_body
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
@@ -15,7 +18,8 @@ from modelwright.kinds.outputs import family
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.contract.baseline import BaselineModels
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
-from modelwright.stages.evaluate import baselines, features, findings
+from modelwright.package import packages
+from modelwright.stages.evaluate import answers, baselines, features, findings
 from modelwright.storage.formats.evidence import Baseline
 
 CLASSES = ("car", "health")
@@ -130,3 +134,33 @@ def test_a_baseline_that_is_not_beaten_is_told_from_one_that_is_better(metric, o
     baseline = Baseline("linear", Phrase("evidence.sentence", text="a line"), "y", (seen(*theirs),))
     found = [notice.found for notice in findings.against_baselines([seen(*ours)], [baseline])]
     assert found == [] if says is None else says in found[0]
+
+
+def test_what_training_never_showed_is_measured_and_said(tmp_path):
+    signature = table_body().signature
+    package = packages.read(sealed(table_body(), tmp_path / "package"))
+    rows = {
+        "colour": ["1", "1.0", "red", "green", "blue", "green"],
+        "height": [9.0] * 6,
+        "marks": [None, frozenset({"7.0"}), frozenset({"new"}), None, None, None],
+        **{name: [None] * 6 for name in ("fragile", "sent", "note")},
+        "size": ["small", "small", "large", "small", "large", "large"],
+    }
+    answered = answers.answer(package, signature, rows)
+    wanted = [*answers.of_inputs(answered), Subject("unseen_rate", where="size == 'large'")]
+    shares = {str(m.subject): (m.value, m.n) for m in answers.on_rows(wanted, answered, 0.95)}
+    assert shares == {
+        "unseen_rate": (4 / 6, 6),
+        "unseen_rate[colour]": (3 / 6, 6),
+        "unseen_rate[marks]": (1 / 6, 6),
+        "unseen_rate where size == 'large'": (1.0, 3),
+    }
+    first, second = findings.about_unseen(answered)
+    assert (first.values["column"], first.values["count"], first.values["values"]) == (
+        "colour",
+        3,
+        ["green", "blue"],
+    )
+    assert (second.values["column"], second.values["count"]) == ("marks", 1)
+    fix = re.search(r"`requirements: (.*)`", first.next_step)
+    assert yaml.safe_load(fix[1]) == {"unseen_rate[colour]": "<= 1 %"}

@@ -78,6 +78,7 @@ class Metric:
     `quantile` is the one that a latency stands for. `as_share` exists where the metric (with a label, if it
     takes one) is a share of rows or rises with one, and returns the share behind a value, so that one can say
     before measuring what n rows can prove. optional_only: says nothing of an output that always answers.
+    per_input: takes an input in brackets, and without one speaks of whole rows.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Metric:
     quantile: float | None = None
     as_share: Callable[[float], float] | None = None
     optional_only: bool = False
+    per_input: bool = False
 
 
 class Metrics:

@@ -7,6 +7,7 @@ from modelwright.core.evidence.metric import Metric, share
 from modelwright.core.units import Unit
 
 _PACKAGE = frozenset({Phase.PACKAGE})
+UNSEEN_RATE = "unseen_rate"
 _ORDER = "order statistics (distribution-free)"
 
 
@@ -71,5 +72,17 @@ METRICS = (
         interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
         summary="share of requests that are answered with an internal error, not one of the caller's",
         as_share=share,
+    ),
+    Metric(
+        name=UNSEEN_RATE,
+        better="lower",
+        unit=Unit.FRACTION,
+        phases=frozenset({Phase.TEST, Phase.LIVE}),
+        family=None,
+        per_class=False,
+        interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
+        summary="share of rows with a value that training never showed (a new class or tag), in any input or in one",
+        as_share=share,
+        per_input=True,
     ),
 )

@@ -115,8 +115,8 @@ def parse(
     output, implied = _output(read["output"], named, outputs, key, metrics, problems)
     metric = next((one for one in named if output is not None and one.family == output.family), named[0])
     of = _class(read)
-    if of is not None and not metric.per_class:
-        taking = _names(one for one in metrics if one.per_class)
+    if of is not None and not (metric.per_class or metric.per_input):
+        taking = _names(one for one in metrics if one.per_class or one.per_input)
         problems.append(_class_problem(key, metric, taking=taking))
     if output is not None and metric.per_class:
         if of is not None and output.labels and of not in output.labels:

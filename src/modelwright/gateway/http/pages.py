@@ -68,7 +68,7 @@ show();
 def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
     """Return the OpenAPI 3.1 description of the server that serves `signature`, and texts up to `max_text`."""
     row = _object(
-        {f.name: _schema(f, max_text) for f in signature.inputs},
+        {f.name: _given(f, max_text) for f in signature.inputs},
         [f.name for f in signature.inputs if not f.optional],
     )
     answer = _object(
@@ -79,7 +79,13 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
             },
             "version": {"type": "integer"},
             "outputs": _object({field.name: _answer(field) for field in signature.outputs}),
-        }
+            "unseen": {
+                "type": "array",
+                "items": {"enum": [field.name for field in signature.inputs]},
+                "description": "the inputs whose value training never showed; absent where there is none",
+            },
+        },
+        ["id", "version", "outputs"],
     )
     error = _object({"error": _object({key: {"type": "string"} for key in ("id", "rule", "found", "next")})})
     refusals = {
@@ -87,7 +93,7 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
         "401": "The key is missing",
         "413": "The request is too large",
         "415": "The content-type is not application/json",
-        "422": "An input is missing, unknown or of the wrong type",
+        "422": "An input is missing, unknown or of the wrong type, or never seen in training where that is refused",
         "503": "Overloaded, or no version is ready; try again",
     }
     responses: JsonObject = {
@@ -122,8 +128,8 @@ def docs(signature: Signature, version: int, max_text: int) -> tuple[str, str]:
         name=html.escape(signature.name),
         signature=html.escape(str(signature)),
         version=version,
-        inputs="".join(_row(field, max_text) for field in signature.inputs),
-        outputs="".join(map(_row, signature.outputs)),
+        inputs="".join(_row(field, _given(field, max_text)) for field in signature.inputs),
+        outputs="".join(_row(field, _schema(field)) for field in signature.outputs),
         path=html.escape(quote(f"/{signature.name}")),
         rows=text.count("\n") + 1,
         example=html.escape(text),
@@ -136,6 +142,7 @@ def docs(signature: Signature, version: int, max_text: int) -> tuple[str, str]:
     return page, policy
 
 
+NOT_BLANK = "[^\\s\\u001c-\\u001f\\u0085]"  # these are white space to Python, and not to ECMA-262
 _OTHER_PATHS = {
     "/v2/health/live": "Whether the server answers at all",
     "/v2/health/ready": "Whether a prediction would be answered now (200 or 503)",
@@ -145,17 +152,31 @@ _OTHER_PATHS = {
 }
 
 
-def _row(field: Field, max_text: int | None = None) -> str:
+def _row(field: Field, schema: JsonObject) -> str:
     cells = (
         field.name,
         f"{field.kind}{' (may be missing)' if field.optional else ''}",
-        json.dumps(_schema(field, max_text)),
+        json.dumps(schema),
     )
     return "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in cells) + "</tr>"
 
 
+def _given(field: Field, max_text: int) -> JsonObject:
+    """Return the JSON Schema of an input; a text that must be there is not blank."""
+    kind = kinds.value(field.kind)
+    schema = kind.given_schema()
+    types = schema.get("type")
+    takes_text = "string" in types if isinstance(types, list) else types == "string"
+    if takes_text and not field.optional:
+        schema = {**schema, "pattern": NOT_BLANK}
+    return _bounded(field, schema, max_text)
+
+
 def _schema(field: Field, max_text: int | None = None) -> JsonObject:
-    schema = kinds.value(field.kind).schema()
+    return _bounded(field, kinds.value(field.kind).schema(), max_text)
+
+
+def _bounded(field: Field, schema: JsonObject, max_text: int | None) -> JsonObject:
     longest = schema.get("maxLength")
     if max_text is not None and isinstance(longest, int):
         schema = {**schema, "maxLength": min(longest, max_text)}

@@ -21,7 +21,7 @@ from modelwright.gateway.limits import read_json, require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
 from modelwright.gateway.traffic.recording import Recorder
-from modelwright.gateway.traffic.served import Served
+from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import ServiceError, not_ready
 from modelwright.runtime.worker.channel import Reply
 
@@ -177,10 +177,22 @@ class Predictions:
             served.answer_json(row_id, answer)
             for row_id, answer in zip(request.ids, reply.answers, strict=True)
         ]
+        self._mark_unseen(reply, bodies)
         if self._recorder is not None and bodies:
             private = self._config.record.private
             self._recorder(recording.answered(served, rows, reply.answers, bodies, private, request.seconds))
         return exchange.dumped(bodies if request.several else bodies[0])
+
+    def _mark_unseen(self, reply: Reply, bodies: Sequence[AnswerJson]) -> None:
+        """Say which inputs training never showed, and count them; raises RequestError (422) where they are refused."""
+        for place, names in reply.unseen:
+            self._telemetry.unseen(names)
+            bodies[place]["unseen"] = names
+        if reply.unseen and self._config.unseen == "refuse":
+            place, names = reply.unseen[0]
+            where = f"item {place}" if len(bodies) > 1 else None
+            problem = Problem("request.unseen-value", where=where, names=names)
+            raise RequestError(problem, 422)
 
     def _count(self, request: _Request, code: int) -> None:
         served, seconds = self._gateway.current, request.seconds

@@ -19,6 +19,7 @@ class Traffic:
 
     `time` is seconds since the epoch, `latency_s` from the request's arrival to its (whole) answer. `inputs` lacks
     those that are private. Values are JSON; of one that is bytes (an image) there are `{"sha256", "bytes"}`.
+    `unseen` names the inputs whose value training never showed.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Traffic:
     outputs: OutputsJson | None
     latency_s: float
     code: int
+    unseen: Sequence[str] = ()
 
 
 class Recorder(Protocol):
@@ -55,6 +57,7 @@ def answered(
             served.outputs_recorded(answer, body["outputs"]),
             latency_s,
             200,
+            body.get("unseen", ()),
         )
         for row, answer, body in zip(rows, answers, bodies, strict=True)
     ]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from modelwright import kinds
 from modelwright.core.signature import Signature
@@ -23,6 +23,7 @@ class AnswerJson(TypedDict):
     id: str
     version: int
     outputs: dict[str, dict[str, object]]
+    unseen: NotRequired[list[str]]  # inputs whose value training never showed
 
 
 @dataclass

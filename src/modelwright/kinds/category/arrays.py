@@ -15,6 +15,7 @@ from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
+from modelwright.kinds.shared.spellings import known_spelling
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 
@@ -33,6 +34,13 @@ class CategoryState:
     def positions(self) -> Mapping[str | None, int]:
         """Return the place of each class in `classes`."""
         return {name: place for place, name in enumerate(self.classes)}
+
+    def place(self, name: str | None) -> int:
+        """Return the place of a class in `classes`, however a table spells it (1.0 for 1); −1 for none."""
+        found = self.positions.get(name)
+        if found is None and name is not None:
+            found = self.positions.get(known_spelling(name, self.positions))
+        return -1 if found is None else found
 
 
 class CategoryArrays(Arrays[CategoryState, str]):
@@ -79,8 +87,11 @@ class CategoryArrays(Arrays[CategoryState, str]):
 
     def encode(self, values: Sequence[str | None], state: CategoryState) -> dict[str, Array]:
         """Return the index of each value."""
-        places = state.positions
-        return {"index": np.array([places.get(value, -1) + 1 for value in values], dtype=np.int64)}
+        return {"index": np.array([state.place(value) + 1 for value in values], dtype=np.int64)}
+
+    def unseen(self, values: Sequence[str | None], state: CategoryState) -> list[bool]:
+        """Return which classes training never showed."""
+        return [value is not None and state.place(value) < 0 for value in values]
 
     def answers(self, state: CategoryState) -> dict[str, ArraySpec]:
         """Return `logits`: float32 (batch, C), one column per class."""
@@ -122,8 +133,7 @@ class CategoryArrays(Arrays[CategoryState, str]):
 
 
 def _truth(values: Sequence[str | None], state: CategoryState) -> NDArray[np.int64]:
-    places = state.positions
-    return np.array([places.get(value, -1) for value in values], dtype=np.int64)
+    return np.array([state.place(value) for value in values], dtype=np.int64)
 
 
 def _require_two(state: CategoryState) -> None:

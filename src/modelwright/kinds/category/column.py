@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import ClassVar
 
 import polars as pl
@@ -15,7 +16,7 @@ from modelwright.kinds.contract.column import (
     parse_rest_by_value,
     without_stated,
 )
-from modelwright.kinds.shared.string_columns import canonical_strings
+from modelwright.kinds.shared.string_columns import canonical_strings, respelled
 
 
 class CategoryColumn(Column[str]):
@@ -36,3 +37,7 @@ class CategoryColumn(Column[str]):
         if cells.dtype.is_integer() or cells.dtype == pl.Boolean:
             return Parsed(cells.cast(pl.String), {})
         return parse_by_value(self, cells, options)
+
+    def respelled(self, values: pl.Series, shown: pl.Series) -> tuple[pl.Series, Counter[tuple[str, str]]]:
+        """Return the names as training spells them (`1.0` as `1`)."""
+        return respelled(values, shown)

@@ -14,7 +14,8 @@ class CategorySamples(Samples[str]):
     def strict(self) -> Sequence[tuple[object, str]]:
         """Return names."""
         names = [("life-insurance", "life-insurance"), ("汽车保险", "汽车保险"), ("Cafe\u0301", "Caf\u00e9")]
-        return [*names, (" new\u3000 york ", "new york"), ("1", "1"), ("", ""), ("x" * 1_000, "x" * 1_000)]
+        codes = [("1", "1"), (1, "1"), (1.0, "1"), (1.5, "1.5"), (True, "true")]
+        return [*names, *codes, (" new\u3000 york ", "new york"), ("x" * 1_000, "x" * 1_000)]
 
     def lenient(self) -> Sequence[tuple[object, str | None]]:
         """Return codes of typed tables."""
@@ -24,10 +25,6 @@ class CategorySamples(Samples[str]):
     def refused(self) -> Sequence[object]:
         """Return what names nothing."""
         return [["a"], {"a": 1}, "x" * 1_001, "\udfff", math.nan, math.inf, 10**400, b"a"]
-
-    def refused_strictly(self) -> Sequence[object]:
-        """Return codes."""
-        return [1, 1.5, True]
 
     def values(self) -> Sequence[str | None]:
         """Return a few names many times, some missing."""

@@ -19,6 +19,7 @@ class CategoryValue(Value[str]):
     summary: ClassVar[str] = "one of a closed set of names, which the training rows show"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "classes"
+    closed: ClassVar[bool] = True
     synonyms: ClassVar[tuple[str, ...]] = ("class", "label", "enum", "code")
     most_characters: ClassVar[int] = 1_000
 
@@ -30,21 +31,22 @@ class CategoryValue(Value[str]):
             "description": "The name of a class. Runs of white space count as one space; Unicode is NFC.",
         }
 
-    def parse(self, raw: object, *, lenient: bool = False) -> str | None:
-        """Return the class's name in its canonical form (`shared.strings.canonical`).
+    def given_schema(self) -> JsonObject:
+        """Return the JSON Schema of a category in a request: a name, or a code as a typed table has it."""
+        return {**self.schema(), "type": ["string", "number", "boolean"]}
 
-        Strict takes a string only, so that 1 and "1" cannot both mean a class. Lenient also takes the codes
-        of a typed table as text (1 → "1", 1.0 → "1", true → "true"), so that a column means the same in CSV,
-        JSON and Parquet; a blank is missing.
+    def parse(self, raw: object, *, lenient: bool = False) -> str | None:
+        """Return the class's name in its canonical form (`shared.strings.canonical`); a blank is missing.
+
+        The codes of typed data are read as text (1 → "1", 1.0 → "1", true → "true"), so that a value means the
+        same in CSV, JSON and Parquet, in a request and in a table.
         """
+        raw = _code(raw)
         if raw is None:
             return None
-        if lenient:
-            raw = _code(raw)
         if not isinstance(raw, str):
             raise ValueProblem("value.not-a-class", shown=shown(raw))
-        name = canonical(raw, most_characters=self.most_characters)
-        return None if lenient and not name else name
+        return canonical(raw, most_characters=self.most_characters) or None
 
     def labels(self, value: str) -> tuple[str, ...]:
         """Return the class itself."""

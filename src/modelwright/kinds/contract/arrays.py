@@ -61,6 +61,14 @@ class Arrays(ABC, Generic[State, V]):
         """Return which share of the values' parts the state cannot tell apart (unknown tokens); mostly 0."""
         return 0.0
 
+    def unseen(self, values: Sequence[V | None], state: State) -> list[bool]:
+        """Return which values (n,) are, or hold, something of a closed set that training never showed.
+
+        A class, a tag: the body then answers as if nothing had been given. A missing value is not unseen. A kind
+        whose `Value.closed` is false keeps this default.
+        """
+        return [False] * len(values)
+
     # -- as an output --------------------------------------------------------------------------------------
 
     def answers(self, state: State) -> dict[str, ArraySpec]:

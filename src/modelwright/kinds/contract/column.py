@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -77,6 +78,14 @@ class Column(ABC, Generic[V]):
         for cells in chunks():
             survey.merge(words_of(self.of, cells, options))
         return survey
+
+    def respelled(self, values: pl.Series, shown: pl.Series) -> tuple[pl.Series, Counter[tuple[str, str]]]:
+        """Return stored values (n,) as `shown`, the distinct values of the training rows, spells them.
+
+        Also how many values were changed, by spelling and taken for what. Only a kind with a closed set
+        (`Value.closed`) has spellings.
+        """
+        return values, Counter()
 
     def values(self, column: pl.Series) -> list[V | None]:
         """Return the canonical values of a stored column (None: missing)."""

@@ -28,6 +28,9 @@ class Value(ABC, Generic[V]):
     family: ClassVar[str | None] = None  # of its outcomes, for a kind that can be an output
     fixed_labels: ClassVar[tuple[str, ...]] = ()  # what `labels` can give, where the data has no say in it
     positive: ClassVar[str | None] = None  # of these, the one that a metric without a label means
+    closed: ClassVar[bool] = (
+        False  # training shows the set of its values; any other is unseen (`Arrays.unseen`)
+    )
     synonyms: ClassVar[
         tuple[str, ...]
     ] = ()  # other words for it (`integer`), so that a message can name this one
@@ -38,14 +41,19 @@ class Value(ABC, Generic[V]):
 
     @abstractmethod
     def schema(self) -> JsonObject:
-        """Return the JSON Schema of one value as it stands in a request or an answer."""
+        """Return the JSON Schema of one value as it stands in an answer."""
+
+    def given_schema(self) -> JsonObject:
+        """Return the JSON Schema of one value as it may stand in a request; mostly that of an answer."""
+        return self.schema()
 
     @abstractmethod
     def parse(self, raw: object, *, lenient: bool = False) -> V | None:
         """Return the canonical value of `raw`, or None when it is missing; raises ValueProblem.
 
         Strict (a request): JSON types only, so that the text "3" is no number. Lenient (a table cell, a
-        command line): text is read as the kind reads it ("3", "1e3", "yes"), and blanks are missing.
+        command line): text is read as the kind reads it ("3", "1e3", "yes"). A blank text is missing in both,
+        where the kind takes texts at all.
         """
 
     def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> V | None:

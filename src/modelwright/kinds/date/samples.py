@@ -71,8 +71,8 @@ class DateSamples(Samples[str]):
         return [*days, *ways, 20240301, 1.5, True, ["2024-03-01"], {"day": 1}]
 
     def refused_strictly(self) -> Sequence[object]:
-        """Return a blank."""
-        return ["", " 2024-03-01"]
+        """Return a text with white space around it."""
+        return [" 2024-03-01"]
 
     def values(self) -> Sequence[str | None]:
         """Return days of several years, moments, and missing ones."""

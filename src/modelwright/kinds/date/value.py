@@ -48,7 +48,7 @@ class DateValue(Value[str]):
     def parse(self, raw: object, *, lenient: bool = False) -> str | None:
         """Return the ISO text in its shortest form; fractions of a second are cut to six digits.
 
-        Lenient also takes the dates and moments of typed tables, and white space around a text.
+        Lenient also takes the dates and moments of typed tables, and white space around a text. A blank is missing.
         """
         if raw is None:
             return None
@@ -57,8 +57,8 @@ class DateValue(Value[str]):
                 return _written(raw if isinstance(raw, datetime) else datetime(raw.year, raw.month, raw.day))
             if isinstance(raw, str):
                 raw = raw.strip()
-                if not raw:
-                    return None
+        if isinstance(raw, str) and not raw.strip():
+            return None
         if not isinstance(raw, str):
             raise ValueProblem("value.not-a-date", shown=shown(raw))
         return _written(_read(raw))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 
 import polars as pl
+
+from modelwright.kinds.shared.spellings import known_spelling
 
 # Characters that the canonical form (`shared.strings.canonical`) leaves as they are, whatever stands beside them:
 # each is in Unicode NFC, combines with nothing before it and is no white space. By block, and far from all of
@@ -70,6 +73,21 @@ def canonical_strings(cells: pl.Series, *, most_characters: int) -> tuple[pl.Ser
         values.scatter(places, squeezed.set(squeezed == "", None)),
         ~odd.scatter(places, still_odd),
     )
+
+
+def respelled(names: pl.Series, shown: pl.Series) -> tuple[pl.Series, Counter[tuple[str, str]]]:
+    """Return names (n,) as `shown` spells them where it has them in another spelling, and how often which were.
+
+    See `shared.spellings`; shown: (m,) distinct names.
+    """
+    known = frozenset(shown.to_list())
+    new = names.drop_nulls().value_counts(name="rows")
+    counts = {name: rows for name, rows in new.iter_rows() if name not in known}
+    taken = {name: other for name in sorted(counts) if (other := known_spelling(name, known)) is not None}
+    if not taken:
+        return names, Counter()
+    changed = Counter({(name, other): counts[name] for name, other in taken.items()})
+    return names.replace(list(taken), list(taken.values())), changed
 
 
 def _odd(cells: pl.Series, most_characters: int) -> pl.Series:

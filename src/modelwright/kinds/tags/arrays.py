@@ -14,6 +14,7 @@ from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
+from modelwright.kinds.shared.spellings import known_spelling
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
 
@@ -28,6 +29,13 @@ class TagsState:
     def positions(self) -> Mapping[str, int]:
         """Return the place of each tag in `tags`."""
         return {name: place for place, name in enumerate(self.tags)}
+
+    def place(self, tag: str) -> int | None:
+        """Return the place of a tag in `tags`, however a table spells it (1.0 for 1); None for none."""
+        found = self.positions.get(tag)
+        if found is None and (other := known_spelling(tag, self.positions)) is not None:
+            found = self.positions[other]
+        return found
 
 
 class TagsArrays(Arrays[TagsState, frozenset[str]]):
@@ -74,7 +82,11 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
     def unknown_share(self, values: Sequence[frozenset[str] | None], state: TagsState) -> float:
         """Return which share of the tags training never showed."""
         tags = [tag for value in values if value is not None for tag in value]
-        return sum(tag not in state.positions for tag in tags) / len(tags) if tags else 0.0
+        return sum(state.place(tag) is None for tag in tags) / len(tags) if tags else 0.0
+
+    def unseen(self, values: Sequence[frozenset[str] | None], state: TagsState) -> list[bool]:
+        """Return which sets hold a tag that training never showed."""
+        return [value is not None and any(state.place(tag) is None for tag in value) for value in values]
 
     def answers(self, state: TagsState) -> dict[str, ArraySpec]:
         """Return `logits`: float32 (batch, K), above 0 where the tag is likelier in the set than not."""
@@ -118,8 +130,7 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
     ) -> SetOutcomes:
         """Return truths, answers and probabilities by tag."""
         truth = _members(values, state)
-        known = state.positions
-        unseen = [0 if value is None else sum(tag not in known for tag in value) for value in values]
+        unseen = [0 if value is None else sum(state.place(tag) is None for tag in value) for value in values]
         return SetOutcomes(
             state.tags,
             truth=np.where(np.isnan(truth), -1, truth).astype(np.int8),
@@ -136,7 +147,7 @@ def _members(values: Sequence[frozenset[str] | None], state: TagsState) -> NDArr
         if value is None:
             found[row] = np.nan
             continue
-        places = [state.positions[tag] for tag in value if tag in state.positions]
+        places = [place for tag in value if (place := state.place(tag)) is not None]
         found[row, places] = 1.0
     return found
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, ClassVar
 
 import polars as pl
 
 from modelwright.kinds.contract.column import Column
+from modelwright.kinds.shared.string_columns import respelled
 from modelwright.kinds.tags.value import TagsValue
 
 
@@ -26,3 +28,14 @@ class TagsColumn(Column[frozenset[str]]):
     def restore(self, stored: Any) -> frozenset[str]:
         """Return the set of a stored list."""
         return frozenset(stored)
+
+    def respelled(self, values: pl.Series, shown: pl.Series) -> tuple[pl.Series, Counter[tuple[str, str]]]:
+        """Return the sets with their tags as training spells them (`1.0` as `1`)."""
+        _, changed = respelled(values.explode(), shown.explode())
+        if not changed:
+            return values, changed
+        pairs = dict(changed.keys())
+        sets = [
+            None if one is None else sorted({pairs.get(tag, tag) for tag in one}) for one in values.to_list()
+        ]
+        return pl.Series(values.name, sets, dtype=self.dtype()), changed

@@ -28,6 +28,7 @@ class TagsValue(Value[frozenset[str]]):
     summary: ClassVar[str] = "a set of names, which the training rows show; it may be empty"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "sets"
+    closed: ClassVar[bool] = True
     synonyms: ClassVar[tuple[str, ...]] = ("set", "labels", "multilabel", "list")
 
     def schema(self) -> JsonObject:

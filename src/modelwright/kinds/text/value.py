@@ -29,17 +29,16 @@ class TextValue(Value[str]):
         }
 
     def parse(self, raw: object, *, lenient: bool = False) -> str | None:
-        """Return the text in its canonical form (`shared.strings.canonical`); a lenient blank is missing.
+        """Return the text in its canonical form (`shared.strings.canonical`); a blank is missing.
 
-        Lenient, a number or a truth value of a typed table is no text: that is a wrong column more often
+        Lenient too, a number or a truth value of a typed table is no text: that is a wrong column more often
         than a text.
         """
         if raw is None:
             return None
         if not isinstance(raw, str):
             raise ValueProblem("value.not-a-text", shown=shown(raw))
-        text = canonical(raw, most_characters=self.most_characters)
-        return None if lenient and not text else text
+        return canonical(raw, most_characters=self.most_characters) or None
 
     def size(self, value: str) -> int:
         """Return the number of characters."""

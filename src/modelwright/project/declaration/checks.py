@@ -152,10 +152,35 @@ def _requirements(
         if not isinstance(bar, str | int | float):
             continue
         try:
-            read.append(requirement.parse(key, bar, outcomes.metrics(), targets))
+            found = requirement.parse(key, bar, outcomes.metrics(), targets)
+            problem = None if signature is None else input_problem(found, signature)
+            if problem is None:
+                read.append(found)
+            else:
+                problems.append(problem.at(where(("requirements", key))))
         except ProjectError as error:
             problems += [problem.at(where(("requirements", key))) for problem in error.problems]
     return tuple(read)
+
+
+def input_problem(one: Requirement, signature: Signature) -> Problem | None:
+    """Return what is wrong with the input that a requirement names; None where it names none, or the data decides."""
+    fields = {field.name: field for field in signature.inputs}
+    name = one.subject.of
+    if not one.metric.per_input or name is None or not fields:
+        return None
+    closed = [field.name for field in fields.values() if kinds.value(field.kind).closed]
+    if name in closed:
+        return None
+    return Problem(
+        "requirement.input",
+        key=one.key,
+        name=name,
+        open=name in fields,
+        kind=fields[name].kind if name in fields else None,
+        near=did_you_mean(name, closed),
+        inputs=closed or None,
+    )
 
 
 def _allowed_problems(

@@ -11,6 +11,7 @@ from modelwright.core.messages import ModelwrightError, Phrase, Problem, Project
 from modelwright.engine.artifact_manifest import Artifact
 from modelwright.engine.runner import Runner
 from modelwright.engine.step import Outdated, StepResult
+from modelwright.project.declaration.checks import input_problem
 from modelwright.project.loop.context import Context, OtherMachine
 from modelwright.project.loop.stage_names import DATA, EVALUATE, PACKAGE, PLAN, RELEASE, STAGE_NAMES
 from modelwright.project.loop.stage_table import TABLE
@@ -113,9 +114,12 @@ def _forced(start: str | None, *, force: bool, replan: bool) -> dict[str, str]:
 
 
 def unknown_classes(context: Context) -> Iterator[Problem]:
-    """Yield a problem for each requirement on a class that no row of the data shows."""
+    """Yield a problem for each requirement on a class that no row shows, or on an input that the data lacks."""
     classes = context.counts.classes
     for one in context.opened.requirements:
+        if (problem := input_problem(one, context.signature)) is not None:
+            yield problem.at(context.opened.where(("requirements", one.key)))
+            continue
         known = classes.get(one.subject.output or "", {})
         if one.subject.of is not None and known and one.subject.of not in known:
             near = did_you_mean(one.subject.of, list(known))

@@ -81,14 +81,19 @@ class MonitorReport:
 
 @dataclass(frozen=True)
 class RowAnswer:
-    """The answer to one row: the version that gave it, and `{output: {"value", "confidence"}}`."""
+    """The answer to one row: the version that gave it, and `{output: {"value", "confidence"}}`.
+
+    `unseen`: the inputs whose value training never showed, so that it told the body nothing.
+    """
 
     version: int | None
     outputs: Mapping[str, Mapping[str, object]]
+    unseen: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the answer as the server gives it, less the request's id."""
         return {
             "version": self.version,
             "outputs": {name: dict(value) for name, value in self.outputs.items()},
+            **({"unseen": list(self.unseen)} if self.unseen else {}),
         }

@@ -18,7 +18,7 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem
 from modelwright.core.signature import Signature
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
-from modelwright.runtime.worker.values import Crossing, RowAnswer
+from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
 
 _NO_OPTIONS: Mapping[str, JsonLike] = MappingProxyType({})
 _LEAVE_S = 5.0  # a worker whose socket is closed ends at once; longer than this, and it is killed
@@ -40,6 +40,7 @@ class Reply:
     queue_s: float
     inference_s: float
     batch_rows: int
+    unseen: Unseen = ()
 
 
 PartReply = Mapping[int, RowAnswer]

@@ -4,8 +4,10 @@
                        ["leave", id]                                          nobody waits for these any more
     worker → gateway   ["ready", signature, digest, streams]                  or ["refused", [problem, …]]
                        ["part", id, [place, …], [row answer, …]]              the answers so far of some rows
-                       ["end", id, [row answer, …], queue_s, inference_s, batch_rows]
+                       ["end", id, [row answer, …], queue_s, inference_s, batch_rows, [[place, [input, …]], …]]
                        ["failed", id, queue_s, inference_s, batch_rows]       the body cannot answer these
+
+The end names the rows with inputs that training never showed, each with these inputs.
 
 A row is a list of values in the order of the signature's inputs, as `Value.to_wire` gives them; `sent` is when it was
 sent (the monotonic clock is one for a whole machine); a row answer has a value and a confidence for each output.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from modelwright.runtime.function import Answers, Function
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
-from modelwright.runtime.worker.values import Crossing, RowAnswer
+from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
 
 MOST_AT_ONCE = 8  # requests; a driver holds the state of each, and more would only make each slower
 
@@ -24,6 +24,7 @@ class _Stream:
     parts: Generator[dict[int, Answers], None, None]
     begun: float
     rows: dict[int, RowAnswer]
+    unseen: Unseen
 
 
 def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -> None:
@@ -55,8 +56,9 @@ def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -
 
 def _begin(function: Function, crossing: Crossing, request: Waiting) -> _Stream:
     rows = [tuple(row) for row in crossing.rows_in(request.rows)]
-    parts = function.parts(function.rows.columns(rows), request.options)
-    return _Stream(request, parts, time.monotonic(), {})
+    columns = function.rows.columns(rows)
+    unseen = [[row, [*names]] for row, names in function.unseen(columns).items()]
+    return _Stream(request, function.parts(columns, request.options), time.monotonic(), {}, unseen)
 
 
 def _advance(stream: _Stream, crossing: Crossing, connection: socket.socket) -> bool:
@@ -72,7 +74,7 @@ def _advance(stream: _Stream, crossing: Crossing, connection: socket.socket) -> 
             frame = packed(["part", request_id, list(part), answers])
         else:
             whole = [stream.rows[place] for place in range(len(stream.request.rows))]
-            frame = packed(["end", request_id, whole, *_times(stream)])
+            frame = packed(["end", request_id, whole, *_times(stream), stream.unseen])
     except Exception:
         traceback.print_exc()
         stream.parts.close()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 
 RowAnswer: TypeAlias = Sequence[Sequence[object]]
 """For each output, in the order of the signature: its value (None: abstained) and its confidence (or None)."""
+
+Unseen: TypeAlias = Sequence[Sequence[Any]]
+"""Of the rows that hold something training never showed: the row's place, and the names of those inputs."""
 
 _Convert = Callable[[object], object]
 

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from modelwright.core.messages import UserError
 from modelwright.runtime.function import Function, load
@@ -21,9 +22,10 @@ from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.streams import work_in_parts
-from modelwright.runtime.worker.values import Crossing, RowAnswer
+from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
 
 _WARM_UP_ROWS = (1, 1)  # and a full batch
+_Answered: TypeAlias = tuple[Sequence[RowAnswer], Unseen]
 WAIT_SHARE = 0.25  # of the last pass's time: what waiting costs stays small beside what it can save
 
 
@@ -44,35 +46,45 @@ def work(
         inference_s = time.monotonic() - begun
         rows = sum(len(request.rows) for request in batch)
         replies = [
-            _reply(request, answer, begun - request.sent, inference_s, rows)
-            for request, answer in zip(batch, answers, strict=True)
+            _reply(request, answered, begun - request.sent, inference_s, rows)
+            for request, answered in zip(batch, answers, strict=True)
         ]
         connection.sendall(b"".join(replies))
 
 
 def _answers(
     function: Function, crossing: Crossing, batch: Sequence[Waiting], max_batch: int
-) -> list[list[RowAnswer] | None]:
+) -> list[_Answered | None]:
     """Return the answers of each request; None for one that the body cannot answer, whatever its company."""
     rows = [tuple(row) for request in batch for row in crossing.rows_in(request.rows)]
+    columns = function.rows.columns(rows)
     try:
-        predicted = function.answer(function.rows.columns(rows), max_batch)
+        predicted, unseen = function.answer(columns, max_batch), function.unseen(columns)
     except Exception:
         if len(batch) > 1:
             return [_answers(function, crossing, [request], max_batch)[0] for request in batch]
         traceback.print_exc()
         return [None]
     whole = [[[a.value, a.confidence] for a in row.values()] for row in predicted]
-    flat = iter(crossing.answers_out(whole))
-    return [[next(flat) for _ in request.rows] for request in batch]
+    flat = crossing.answers_out(whole)
+    found: list[_Answered | None] = []
+    begin = 0
+    for request in batch:
+        end = begin + len(request.rows)
+        found.append(
+            (flat[begin:end], [[row - begin, [*unseen[row]]] for row in unseen if begin <= row < end])
+        )
+        begin = end
+    return found
 
 
 def _reply(
-    request: Waiting, answers: list[RowAnswer] | None, queue_s: float, inference_s: float, rows: int
+    request: Waiting, answered: _Answered | None, queue_s: float, inference_s: float, rows: int
 ) -> bytes:
-    if answers is not None:
+    if answered is not None:
+        answers, unseen = answered
         try:
-            return packed(["end", request.id, answers, queue_s, inference_s, rows])
+            return packed(["end", request.id, answers, queue_s, inference_s, rows, unseen])
         except ValueError:  # an answer that is no number
             pass
     return packed(["failed", request.id, queue_s, inference_s, rows])

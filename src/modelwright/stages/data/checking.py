@@ -1,8 +1,9 @@
-"""From identified rows to checked ones: read by their kinds, copies of test rows set aside."""
+"""From identified rows to checked ones: read by their kinds, in one spelling, copies of test rows set aside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +11,77 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from modelwright import kinds
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.identify import Identity
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.overlap import Overlap, fingerprints, overlap, refuse_mass
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.refusals import Refusals
-from modelwright.stages.data.split import CODES
+from modelwright.stages.data.split import CODES, TEST, TRAIN, VALIDATION
 from modelwright.tables.spool import Limits, Spool
+
+SHOWN_SPELLINGS = 3
+
+
+class Spellings:
+    """Gives values the spelling of the training rows, and counts those that it changes.
+
+    `shown`: by field of a kind with a closed set, the distinct values of the training rows, as the kind stores them.
+    """
+
+    def __init__(self, shown: Mapping[str, pl.Series]) -> None:
+        self._shown = shown
+        self._changed: dict[str, Counter[tuple[str, str]]] = {}
+
+    def of(self, field: Field, values: pl.Series) -> pl.Series:
+        """Return stored values (n,) in the spelling of the training rows."""
+        shown = self._shown.get(field.name)
+        if shown is None:
+            return values
+        found, changed = kinds.facet(field.kind, Column).respelled(values, shown)
+        self._changed.setdefault(field.name, Counter()).update(changed)
+        return found
+
+    def notices(self) -> Iterator[Notice]:
+        """Yield a notice for each field of which values were respelled."""
+        for name, changed in self._changed.items():
+            if changed:
+                pairs = [Phrase("data.respelled-pair", given=given, taken=taken) for given, taken in changed]
+                yield Notice(
+                    "data.respelled", column=name, count=changed.total(), pairs=pairs[:SHOWN_SPELLINGS]
+                )
+
+
+def spellings(
+    signature: Signature, layout: Layout, rows: RawRows, identity: Identity, options: CellOptions
+) -> Spellings:
+    """Return the spellings of the training rows; none where the rows that test have no file of their own.
+
+    Rows of one source are written by one hand: there, `1` and `1.0` are two classes.
+    """
+    if not {TEST, VALIDATION} & {given for given, _ in rows.tables}:
+        return Spellings({})
+    inputs = [field for field in signature.inputs if kinds.value(field.kind).closed]
+    outputs = [field for field in signature.outputs if kinds.value(field.kind).closed]
+    parts: dict[str, list[pl.Series]] = {field.name: [] for field in (*inputs, *outputs)}
+    named = {field.name: layout.inputs[field.name] for field in inputs}
+    truths = identity.truths.chunks([field.name for field in outputs])
+    for chunk, of_outputs in zip(rows.chunks(named) if named else rows.chunks(), truths, strict=True):
+        trains = identity.splits[chunk.begin : chunk.end] == CODES[TRAIN]
+        for field in inputs:
+            cells = chunk.cells[field.name].filter(trains)
+            if cells.dtype != pl.Object:
+                cells = cells.unique()
+            values = kinds.facet(field.kind, Column).parse(cells, options).values
+            parts[field.name].append(values.drop_nulls().unique())
+        for field in outputs:
+            parts[field.name].append(of_outputs[field.name].filter(trains).drop_nulls().unique())
+    return Spellings({name: pl.concat(found).unique() for name, found in parts.items() if found})
 
 
 @dataclass(frozen=True)
@@ -67,19 +130,24 @@ def check_rows(
     rows: RawRows,
     identity: Identity,
     refusals: Refusals,
+    spelled: Spellings,
     scratch: Path,
     limits: Limits,
 ) -> Checked:
-    """Return the rows read by their kinds; raises DataError for values that are refused, unless they are dropped."""
+    """Return the rows read by their kinds, in the spelling of the training rows.
+
+    Raises DataError for values that are refused, unless they are dropped.
+    """
     values = Spool(scratch, limits)
     alike = np.empty((2, len(rows)), np.uint64)
     truths = {field.name: np.empty(len(rows), np.uint64) for field in signature.outputs}
     names = [field.name for field in signature.outputs]
     inputs = {name: layout.inputs[name] for name in (field.name for field in signature.inputs)}
-    for chunk, of_outputs in zip(rows.chunks(inputs), identity.truths.chunks(names), strict=True):
+    for chunk, given in zip(rows.chunks(inputs), identity.truths.chunks(names), strict=True):
+        of_outputs = pl.DataFrame([spelled.of(field, given[field.name]) for field in signature.outputs])
         of_inputs = pl.DataFrame(
             [
-                refusals.parse(field, order, chunk, required=not field.optional)
+                spelled.of(field, refusals.parse(field, order, chunk, required=not field.optional))
                 for order, field in enumerate(signature.inputs)
             ]
         )

@@ -26,7 +26,7 @@ from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.contract.column import Column
-from modelwright.stages.data.checking import Checked, check_rows
+from modelwright.stages.data.checking import Checked, check_rows, spellings
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
 from modelwright.stages.data.config import DataConfig
@@ -98,7 +98,10 @@ def make(
             )
             signature = replace(signature, inputs=inputs.fields)
             remarks += inputs.notices
-        checked = check_rows(signature, config, columns, rows, identity, refusals, scratch / "values", limits)
+        spelled = spellings(signature, columns, rows, identity, refusals.options)
+        checked = check_rows(
+            signature, config, columns, rows, identity, refusals, spelled, scratch / "values", limits
+        )
     classes = count_classes(signature, lambda output, split: checked.column(output, checked.of(split)))
     _require(checked, config, classes)
     counts = count_rows(checked, classes, rows)
@@ -110,7 +113,7 @@ def make(
         describe(checked, columns, counts).write(out / "profile")
         write_signature(signature, out / "profile")
         counts.write(out / "counts")
-    found = [*remarks, *notices(checked, config, counts, rows)]
+    found = [*remarks, *spelled.notices(), *notices(checked, config, counts, rows)]
     return {
         "signature": str(signature),
         **_summary(counts),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelwright import kinds, outcomes
 from modelwright.core.evidence import operation
 from modelwright.core.evidence.intervals import quantile_positions
-from modelwright.core.evidence.measure import exact, from_samples, measure
+from modelwright.core.evidence.measure import exact, from_counts, from_samples, measure
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import Metric
+from modelwright.core.evidence.operation import UNSEEN_RATE
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
@@ -29,11 +32,18 @@ Columns = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True)
 class AnsweredRows:
-    """What a package answered to rows: their columns, and outcomes by output."""
+    """What a package answered to rows: their columns, and outcomes by output.
+
+    `unseen`: by input of a kind with a closed set, the rows (n,) whose value training never showed.
+    """
 
     signature: Signature
     columns: Columns
     outcomes: Mapping[str, Outcomes]
+    unseen: Mapping[str, NDArray[np.bool_]] = dataclasses.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.columns[self.signature.inputs[0].name])
 
     def metric(self, subject: Subject) -> Metric:
         """Return the metric that a subject means, of its output's family."""
@@ -47,7 +57,12 @@ class AnsweredRows:
 def answer(package: Package, signature: Signature, columns: Columns) -> AnsweredRows:
     """Run the packaged function on rows; `columns` also hold the truths of the outputs in `signature`."""
     function = Function(package)
-    arrays = function.infer({field.name: columns[field.name] for field in signature.inputs})
+    inputs = {field.name: columns[field.name] for field in signature.inputs}
+    arrays = function.infer(inputs)
+    unseen = {name: np.zeros(len(columns[name]), np.bool_) for name in function.closed}
+    for row, names in function.unseen(inputs).items():
+        for name in names:
+            unseen[name][row] = True
     return AnsweredRows(
         signature,
         columns,
@@ -57,6 +72,7 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
             )
             for field in signature.outputs
         },
+        unseen,
     )
 
 
@@ -84,7 +100,32 @@ def plain_subjects(field: Field) -> Iterator[Subject]:
 
 def on_rows(wanted: Sequence[Subject], answered: AnsweredRows, confidence: float) -> list[Measurement]:
     """Return one measurement a subject; a slice is taken from the answered rows."""
-    return [measure(one, answered.metric(one), rows_of(one, answered), confidence) for one in wanted]
+    return [
+        _unseen(one, answered, confidence)
+        if one.output is None
+        else measure(one, answered.metric(one), rows_of(one, answered), confidence)
+        for one in wanted
+    ]
+
+
+def of_inputs(answered: AnsweredRows) -> list[Subject]:
+    """Return what test rows show of the inputs: how often each, and any of them, was never shown in training."""
+    if not answered.unseen:
+        return []
+    return [Subject(UNSEEN_RATE), *(Subject(UNSEEN_RATE, None, name) for name in answered.unseen)]
+
+
+def _unseen(subject: Subject, answered: AnsweredRows, confidence: float) -> Measurement:
+    """Return the share of rows with a value that training never showed; nothing where no input has a closed set."""
+    assert subject.metric == UNSEEN_RATE, f"{subject} is measured on test rows and of no output"
+    chosen = [rows for name, rows in answered.unseen.items() if subject.of in {None, name}]
+    if not chosen:
+        return from_counts(subject, 0, 0, confidence, Phase.TEST)
+    rows = np.logical_or.reduce(chosen)
+    if subject.where is not None:
+        columns = sliced(subject.where, answered.signature, answered.columns)
+        rows = rows[Slice.parse(subject.where).mask(columns)]
+    return from_counts(subject, int(rows.sum()), len(rows), confidence, Phase.TEST)
 
 
 def rows_of(subject: Subject, answered: AnsweredRows) -> Outcomes:

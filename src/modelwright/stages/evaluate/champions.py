@@ -46,7 +46,7 @@ def differences(
         answered = answers.answer(packages.read(champion.path), signature, ours.columns)
         aligned = {name: answered.outcomes[name].aligned(to=mine) for name, mine in ours.outcomes.items()}
     except (PackageError, KeyError, ValueError) as error:
-        nothing = [_nothing(subject, len(answers.rows_of(subject, ours)), confidence) for subject in relative]
+        nothing = [_nothing(subject, _rows(subject, ours), confidence) for subject in relative]
         why = error.problems[0] if isinstance(error, PackageError) else str(error)
         return nothing, Notice("evaluate.champion-cannot-answer", why=why)
     theirs = replace(ours, outcomes=aligned)
@@ -59,7 +59,23 @@ def differences(
             confidence,
         )
         for subject in dict.fromkeys([*wanted, *relative])
-    ], None
+        if subject.output is not None
+    ] + _of_inputs(relative, ours, answered, confidence), None
+
+
+def _of_inputs(
+    relative: Sequence[Subject], ours: AnsweredRows, theirs: AnsweredRows, confidence: float
+) -> list[Measurement]:
+    """Return the differences in what concerns the inputs: both know what their own training showed."""
+    wanted = [subject for subject in dict.fromkeys(relative) if subject.output is None]
+    pairs = zip(
+        answers.on_rows(wanted, ours, confidence), answers.on_rows(wanted, theirs, confidence), strict=True
+    )
+    return [difference(mine, other) for mine, other in pairs]
+
+
+def _rows(subject: Subject, ours: AnsweredRows) -> int:
+    return len(ours) if subject.output is None else len(answers.rows_of(subject, ours))
 
 
 def running_differences(

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import Notice
@@ -17,6 +19,7 @@ from modelwright.stages.evaluate.answers import AnsweredRows
 from modelwright.storage.formats.evidence import Baseline, OutputDetails
 
 SHOWN_CHARACTERS = 300  # of one input of a mistake
+SHOWN_VALUES = 5  # that training never showed
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -74,13 +77,34 @@ def notices(
     measured: Sequence[Measurement],
     simple: Sequence[Baseline],
     about_champion: Notice | None,
+    answered: AnsweredRows,
 ) -> Iterator[Notice]:
     """Yield what a reader should know before believing the figures."""
     if about_champion is not None:
         yield about_champion
+    yield from about_unseen(answered)
     yield from against_baselines(measured, simple)
     for one in details:
         yield from outcomes.facet(one.family, Section).notices(one.output, one.findings)
+
+
+def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:
+    """Yield a notice for each input whose test rows hold what training never showed, with the first such values."""
+    fields = {field.name: field for field in answered.signature.inputs}
+    for name, rows in answered.unseen.items():
+        if not rows.any():
+            continue
+        values = dict.fromkeys(
+            shown(fields[name], answered.columns[name][row]) for row in np.flatnonzero(rows).tolist()
+        )
+        yield Notice(
+            "evaluate.unseen",
+            column=name,
+            count=int(rows.sum()),
+            rows=len(rows),
+            values=[*values][:SHOWN_VALUES],
+            more=max(len(values) - SHOWN_VALUES, 0) or None,
+        )
 
 
 def against_baselines(measured: Sequence[Measurement], simple: Sequence[Baseline]) -> Iterator[Notice]:

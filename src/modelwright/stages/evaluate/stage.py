@@ -79,7 +79,11 @@ def evaluate(
     at = evaluation_confidence(confidence, evaluation)
     with progress.task(str(Phrase("work.evaluating")), 4) as task:
         answered = answers.answer(read, signature, rows.test)
-        wanted = [*answers.subjects(signature, answered.outcomes), *answers.of_requirements(requirements)]
+        wanted = [
+            *answers.subjects(signature, answered.outcomes),
+            *answers.of_inputs(answered),
+            *answers.of_requirements(requirements),
+        ]
         shown = answers.on_rows(list(dict.fromkeys(wanted)), answered, at)
         task.advance(note="answered")
         plan = measuring.Plan(
@@ -113,7 +117,7 @@ def evaluate(
         measurements=(*shown, *costs),
         differences=tuple(compared),
         baselines=simple,
-        warnings=tuple(findings.notices(details.outputs, shown, simple, warning)),
+        warnings=tuple(findings.notices(details.outputs, shown, simple, warning, answered)),
     )
     _write(out, evidence, details, rows, answered)
     return {

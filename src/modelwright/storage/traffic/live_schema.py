@@ -55,6 +55,10 @@ _STEPS = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        # JSON: the inputs whose value training never showed; NULL where there is none
+        "ALTER TABLE requests ADD COLUMN unseen TEXT",
+    ),
 )
 
 

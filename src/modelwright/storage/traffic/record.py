@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -27,11 +27,11 @@ __all__ = ["Answered", "Lease", "LiveRecord", "Row", "Window"]
 
 MOST_WAITING = 20_000  # rows between server and disk: a few seconds of a busy server, some 20 MB
 _ROWS = (
-    "SELECT id, time, version, inputs, outputs, confidence, latency_s, code,"
+    "SELECT id, time, version, inputs, outputs, confidence, latency_s, code, unseen,"
     " (SELECT json_group_object(output, json(value)) FROM feedback WHERE request_id = requests.id)"
     " FROM requests"
 )
-_FIGURES = "SELECT time, version, latency_s, confidence, code FROM requests"
+_FIGURES = "SELECT time, version, latency_s, confidence, code, unseen FROM requests"
 _WITHIN = "WHERE time >= ? AND time < ? AND (? IS NULL OR version = ?)"
 _PRUNED_AT_ONCE = 5_000  # rows a transaction, so that the writer waits a few ms at most
 
@@ -41,7 +41,8 @@ class Row:
     """One answered row of a request, or one request that failed (no outputs).
 
     time: seconds since the epoch; outputs: {output: {"value", "confidence"}}; confidence: the lowest of the
-    outputs, None where there is none; feedback: the truth by output, as far as it is known.
+    outputs, None where there is none; unseen: inputs whose value training never showed; feedback: the truth by
+    output, as far as it is known.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Row:
     latency_s: float
     code: int
     feedback: Mapping[str, Json]
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Window:
     """The figures of the traffic of some time, one entry per row, in the order of arrival.
 
     time and latency_s: (n,) float64 seconds; version and code: (n,) int64; confidence: (n,) float64, NaN
-    where there is none; dropped: rows of that time (of every version) that the record had no room for.
+    where there is none; unseen: by the place of a row, which of its inputs training never showed, where there
+    are any; dropped: rows of that time (of every version) that the record had no room for.
     """
 
     time: NDArray[np.float64]
@@ -69,6 +72,7 @@ class Window:
     confidence: NDArray[np.float64]
     code: NDArray[np.int64]
     dropped: int
+    unseen: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -144,7 +148,7 @@ class LiveRecord:
             dropped = connection.execute(
                 "SELECT coalesce(sum(rows), 0) FROM dropped WHERE time >= ? AND time < ?", (since, until)
             ).fetchone()[0]
-        columns: Sequence[Sequence[Any]] = list(zip(*found, strict=True)) if found else [()] * 5
+        columns: Sequence[Sequence[Any]] = list(zip(*found, strict=True)) if found else [()] * 6
         return Window(
             time=np.array(columns[0], np.float64),
             version=np.array(columns[1], np.int64),
@@ -152,6 +156,7 @@ class LiveRecord:
             confidence=np.array(columns[3], np.float64),  # None becomes NaN
             code=np.array(columns[4], np.int64),
             dropped=int(dropped),
+            unseen={row: json.loads(names) for row, names in enumerate(columns[5]) if names is not None},
         )
 
     def rows(
@@ -246,7 +251,7 @@ class LiveRecord:
 
 def _as_row(found: Sequence[Any]) -> Row:
     *plain, feedback = found
-    request_id, at, version, inputs, outputs, confidence, latency_s, code = plain
+    request_id, at, version, inputs, outputs, confidence, latency_s, code, unseen = plain
     return Row(
         id=request_id,
         time=at,
@@ -257,6 +262,7 @@ def _as_row(found: Sequence[Any]) -> Row:
         latency_s=latency_s,
         code=code,
         feedback=json.loads(feedback),
+        unseen=tuple(json.loads(unseen)) if unseen is not None else (),
     )
 
 

@@ -41,6 +41,8 @@ class Answered(Protocol):
     def latency_s(self) -> float: ...
     @property
     def code(self) -> int: ...
+    @property
+    def unseen(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -180,8 +182,8 @@ class Writer:
         connection = self._connection()
         with live_schema.transaction(connection):
             connection.executemany(
-                "INSERT INTO requests (id, time, version, inputs, outputs, confidence, latency_s, code)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO requests (id, time, version, inputs, outputs, confidence, latency_s, code, unseen)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             connection.executemany(
@@ -227,6 +229,7 @@ def _row(row: Answered) -> tuple[SqlValue, ...]:
         _confidence(row.outputs),
         row.latency_s,
         row.code,
+        _json(list(row.unseen)) if row.unseen else None,
     )
 
 

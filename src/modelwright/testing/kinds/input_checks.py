@@ -70,6 +70,7 @@ def check_encodes_as_its_form_says(name: str) -> None:
         if "missing" in encoded:
             assert encoded["missing"].tolist() == [float(value is None) for value in values]
         assert 0.0 <= arrays.unknown_share(values, state) <= 1.0
+        assert arrays.unseen(values, state) == [False] * len(values)  # all of them were shown
 
     check()
 
@@ -98,7 +99,7 @@ def check_a_row_alone_encodes_as_in_a_batch(name: str) -> None:
 
 
 def check_encodes_what_training_never_showed(name: str) -> None:
-    """A state that is fitted on one value, or on none, encodes any other and a missing one."""
+    """A state that is fitted on one value, or on none, encodes any other and a missing one; and says what is new."""
     arrays = kinds.arrays(name)
     if arrays.input_form is None:
         return
@@ -106,6 +107,10 @@ def check_encodes_what_training_never_showed(name: str) -> None:
     for fitted_on in ([first], [None], []):
         encoded = arrays.encode([*others, None], fitted(name, fitted_on))
         assert all(len(array) == len(others) + 1 and np.isfinite(array).all() for array in encoded.values())
+        unseen = arrays.unseen([*others, None], fitted(name, fitted_on))
+        assert len(unseen) == len(others) + 1
+        assert unseen[-1] is False, "a missing value is not unseen"
+        assert any(unseen) == kinds.value(name).closed
 
 
 def _assert_as_declared(arrays: Mapping[str, Array], specs: Mapping[str, ArraySpec], rows: int) -> None:
