@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from modelwright import kinds
+from modelwright.kinds.boolean.arrays import BooleanState
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.shared.confidence import softmax
 
@@ -23,7 +24,7 @@ def test_every_kind_with_a_threshold_is_tried_here():
         state = arrays.fit(["a", "b"] if name == "category" else [], role="input")
         if any(field.name == "threshold" for field in fields(state)):
             with_one.append(name)
-    assert with_one == ["category"]
+    assert with_one == ["boolean", "category"]
 
 
 @pytest.mark.parametrize("temperature", [0.37, 1.0, 1.7])
@@ -38,6 +39,22 @@ def test_decode_and_outcomes_agree_exactly_at_the_threshold(temperature, row):
         given = [None if place < 0 else state.classes[place] for place in outcomes.predicted.tolist()]
         assert [answer.value for answer in answers] == given
         assert (answers[row].value is not None) == (threshold <= at)
+
+
+@pytest.mark.parametrize("temperature", [0.37, 1.0, 1.7])
+@pytest.mark.parametrize("row", range(0, 200, 20))
+def test_a_truth_value_too_agrees_exactly_at_its_threshold_and_beyond_its_cut(temperature, row):
+    arrays = kinds.arrays("boolean")
+    logit = {"logit": LOGITS[:, 0]}
+    for cut in (0.2, 0.5, 0.9):
+        plain = BooleanState(temperature, cut)
+        at = arrays.decode(logit, plain, {})[row].confidence
+        for threshold in (np.nextafter(at, 0.0), at, np.nextafter(at, 1.0)):
+            state = BooleanState(temperature, cut, float(threshold))
+            answers = arrays.decode(logit, state, {})
+            places = arrays.outcomes([None] * 200, logit, state, {}).predicted.tolist()
+            assert [answer.value for answer in answers] == [None if p < 0 else bool(p) for p in places]
+            assert (answers[row].value is not None) == (threshold <= at)
 
 
 def test_without_a_threshold_every_row_is_answered():

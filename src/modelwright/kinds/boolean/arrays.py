@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.messages import Phrase
 from modelwright.kinds.contract.arrays import Arrays, Columns
-from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
+from modelwright.kinds.shared.operating import cuts, log_odds, share_of
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 CLASSES = ("false", "true")
@@ -19,9 +22,15 @@ CLASSES = ("false", "true")
 
 @dataclass(frozen=True)
 class BooleanState:
-    """How confident the answers are; an input needs nothing remembered."""
+    """How confident the answers are, and where they are given; an input needs nothing remembered.
+
+    cut: the probability from which true is answered; threshold: the confidence below which nothing is answered,
+    None: something always is.
+    """
 
     temperature: float = 1.0
+    cut: float = 0.5
+    threshold: float | None = None
 
 
 class BooleanArrays(Arrays[BooleanState, bool]):
@@ -29,6 +38,7 @@ class BooleanArrays(Arrays[BooleanState, bool]):
 
     input_form: ClassVar[Form | None] = Form.SCALAR
     output_form: ClassVar[Form | None] = Form.FLAG
+    abstains: ClassVar[bool] = True
 
     def fit(self, values: Sequence[bool | None], **options: Any) -> BooleanState:
         """Return the state before calibration; it depends on no value."""
@@ -36,11 +46,14 @@ class BooleanArrays(Arrays[BooleanState, bool]):
 
     def dump(self, state: BooleanState) -> Dumped:
         """Return the state as JSON."""
-        return Dumped({"temperature": state.temperature}, {})
+        chosen = {"cut": state.cut} if state.cut != 0.5 else {}
+        least = {} if state.threshold is None else {"threshold": state.threshold}
+        return Dumped({"temperature": state.temperature, **chosen, **least}, {})
 
     def load(self, dumped: Dumped) -> BooleanState:
         """Read what `dump` returned."""
-        return BooleanState(float(dumped.data["temperature"]))
+        data = dumped.data  # a package made before points were chosen has a temperature alone
+        return BooleanState(float(data["temperature"]), float(data.get("cut", 0.5)), data.get("threshold"))
 
     def specs(self, state: BooleanState) -> dict[str, ArraySpec]:
         """Return `value` (0 or 1, 0 where missing) and `missing` (0 or 1): float32 (batch,)."""
@@ -55,7 +68,7 @@ class BooleanArrays(Arrays[BooleanState, bool]):
         }
 
     def answers(self, state: BooleanState) -> dict[str, ArraySpec]:
-        """Return `logit`: float32 (batch,), above 0 for true."""
+        """Return `logit`: float32 (batch,), above 0 where true is likelier."""
         return {"logit": ArraySpec("float32", ("batch",))}
 
     def encode_truth(
@@ -71,19 +84,66 @@ class BooleanArrays(Arrays[BooleanState, bool]):
         logits = _two_columns(arrays["logit"])
         return replace(state, temperature=fit_temperature(logits, _truth(values)))
 
+    def moves(
+        self, arrays: Mapping[str, Array], state: BooleanState, *, labels: Sequence[str], optional: bool
+    ) -> Sequence[Move[BooleanState]]:
+        """Return the direction from false to true, and that of abstaining."""
+        found = [Move[BooleanState](partial(_by_cut, arrays["logit"]))]
+        if optional:
+            found.append(Move(partial(_by_confidence, arrays["logit"]), abstains=True))
+        return found
+
+    def operating_point(self, state: BooleanState) -> tuple[Phrase, ...]:
+        """Say from which probability true is answered, and below which confidence nothing is."""
+        says = [] if state.cut == 0.5 else [Phrase("operating.from", label=CLASSES[1], cut=state.cut)]
+        if state.threshold is not None:
+            says.append(Phrase("operating.abstains", least=state.threshold))
+        return tuple(says)
+
     def decode(self, arrays: Mapping[str, Array], state: BooleanState, inputs: Columns) -> list[Answer]:
-        """Return the likelier value with its probability; a tie is true."""
-        confidences = softmax(_two_columns(arrays["logit"]), state.temperature).max(axis=1)
-        likelier = arrays["logit"] >= 0.0
-        return [Answer(*pair) for pair in zip(likelier.tolist(), confidences.tolist(), strict=True)]
+        """Return true from its cut on, else false, with the probability of the answer; None: not sure enough."""
+        given, confidences, _ = _chosen(arrays["logit"], state)
+        least = -1.0 if state.threshold is None else state.threshold
+        return [
+            Answer(bool(place) if confidence >= least else None, confidence)
+            for place, confidence in zip(given.tolist(), confidences.tolist(), strict=True)
+        ]
 
     def outcomes(
         self, values: Sequence[bool | None], arrays: Mapping[str, Array], state: BooleanState, inputs: Columns
     ) -> ClassOutcomes:
-        """Return truths and answers as classes ("false", "true")."""
-        probabilities = softmax(_two_columns(arrays["logit"]), state.temperature)
-        predicted = (arrays["logit"] >= 0.0).astype(np.int64)
-        return ClassOutcomes(CLASSES, _truth(values), predicted, probabilities, positive="true")
+        """Return truths and answers as classes ("false", "true"); an answer of −1: abstained."""
+        chosen, confidences, probabilities = _chosen(arrays["logit"], state)
+        given = chosen if state.threshold is None else np.where(confidences < state.threshold, -1, chosen)
+        return ClassOutcomes(
+            CLASSES, _truth(values), given, probabilities, positive="true", considered=chosen
+        )
+
+
+def _chosen(
+    logit: Array, state: BooleanState
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the chosen class (n,), its probability (n,), and the probabilities (n, 2)."""
+    probabilities = softmax(_two_columns(logit), state.temperature)
+    # of the logit: at a cut of 0.5 a tie is true, whatever the temperature rounds
+    chosen = (logit.astype(np.float64) >= state.temperature * log_odds(state.cut)).astype(np.int64)
+    return chosen, probabilities[np.arange(len(chosen)), chosen], probabilities
+
+
+def _by_cut(logit: Array, state: BooleanState) -> list[BooleanState]:
+    """Return states that answer true earlier or later."""
+    odds = logit.astype(np.float64) / state.temperature
+    shares = [share_of(cut) for cut in cuts(odds[np.abs(odds) < MOST_ODDS])]
+    return [replace(state, cut=share) for share in shares if 0.0 < share < 1.0]
+
+
+MOST_ODDS = 20.0  # beyond them a probability is 0 or 1 to nine digits
+
+
+def _by_confidence(logit: Array, state: BooleanState) -> list[BooleanState]:
+    """Return states that answer surer rows alone, and the one that answers all."""
+    _, confidences, _ = _chosen(logit, state)
+    return [replace(state, threshold=cut) for cut in (None, *cuts(confidences))]
 
 
 def _truth(values: Sequence[bool | None]) -> NDArray[np.int64]:

@@ -5,30 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.messages import ValueProblem
+from modelwright.core.messages import Phrase, ValueProblem
 from modelwright.kinds.contract.arrays import Arrays, Columns
-from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Role
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
+from modelwright.kinds.shared.operating import MOST_WEIGHT, cuts
 from modelwright.kinds.shared.spellings import known_spelling
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 
 @dataclass(frozen=True)
 class CategoryState:
-    """The classes, sorted by code point; how confident the answers are; below which confidence none is given.
+    """The classes, sorted by code point; how confident the answers are; where they are given.
 
-    `threshold` None: an answer is always given.
+    threshold: the confidence below which no answer is given, None: one always is; weights: how many times the
+    probability of each class counts when the answer is chosen, None: all alike. A confidence is the probability
+    itself, whatever it counts.
     """
 
     classes: tuple[str, ...]
     temperature: float = 1.0
     threshold: float | None = None
+    weights: tuple[float, ...] | None = None
 
     @cached_property
     def positions(self) -> Mapping[str | None, int]:
@@ -48,6 +52,7 @@ class CategoryArrays(Arrays[CategoryState, str]):
 
     input_form: ClassVar[Form | None] = Form.CODE
     output_form: ClassVar[Form | None] = Form.CODE
+    abstains: ClassVar[bool] = True
 
     def fit(
         self,
@@ -72,14 +77,25 @@ class CategoryArrays(Arrays[CategoryState, str]):
     def dump(self, state: CategoryState) -> Dumped:
         """Return the state as JSON."""
         return Dumped(
-            {"classes": list(state.classes), "temperature": state.temperature, "threshold": state.threshold},
+            {
+                "classes": list(state.classes),
+                "temperature": state.temperature,
+                "threshold": state.threshold,
+                **({"weights": list(state.weights)} if state.weights is not None else {}),
+            },
             {},
         )
 
     def load(self, dumped: Dumped) -> CategoryState:
         """Read what `dump` returned."""
         data = dumped.data
-        return CategoryState(tuple(data["classes"]), float(data["temperature"]), data["threshold"])
+        weights = data.get("weights")  # a package made before weights were chosen has none
+        return CategoryState(
+            tuple(data["classes"]),
+            float(data["temperature"]),
+            data["threshold"],
+            None if weights is None else tuple(map(float, weights)),
+        )
 
     def specs(self, state: CategoryState) -> dict[str, ArraySpec]:
         """Return `index`: int64 (batch,), 0 for a missing or unseen class, i + 1 for class i."""
@@ -110,11 +126,40 @@ class CategoryArrays(Arrays[CategoryState, str]):
         """Return the state with the temperature that minimises the log loss on validation."""
         return replace(state, temperature=fit_temperature(arrays["logits"], _truth(values, state)))
 
+    def moves(
+        self, arrays: Mapping[str, Array], state: CategoryState, *, labels: Sequence[str], optional: bool
+    ) -> Sequence[Move[CategoryState]]:
+        """Return a direction for each class in `labels`, one from frequent to rare classes, one of abstaining.
+
+        Of two classes the one direction is that of the rarer.
+        """
+        logits = arrays["logits"]
+        shares = softmax(logits, state.temperature).mean(axis=0)  # (C,): how often each class is expected
+        places = [state.positions[name] for name in dict.fromkeys(labels) if name in state.positions]
+        if len(state.classes) == 2:
+            places = [int(shares.argmin())]
+        found = [Move[CategoryState](partial(_by_class, logits, place)) for place in places]
+        if len(state.classes) > 2:
+            found.append(Move(partial(_by_share, shares)))
+        if optional:
+            found.append(Move(partial(_by_confidence, logits), abstains=True))
+        return found
+
+    def operating_point(self, state: CategoryState) -> tuple[Phrase, ...]:
+        """Say which classes count more or less than the others, and below which confidence none is answered."""
+        says = []
+        for name, weight in zip(state.classes, state.weights or (), strict=False):
+            if weight != 1.0 and len(state.classes) == 2:
+                says.append(Phrase("operating.from", label=name, cut=1 / (1 + weight)))
+            elif weight != 1.0:
+                says.append(Phrase("operating.weight", label=name, weight=weight))
+        if state.threshold is not None:
+            says.append(Phrase("operating.abstains", least=state.threshold))
+        return tuple(says)
+
     def decode(self, arrays: Mapping[str, Array], state: CategoryState, inputs: Columns) -> list[Answer]:
-        """Return the likeliest class with its probability; None where that lies below the threshold."""
-        probabilities = softmax(arrays["logits"], state.temperature)
-        best = arrays["logits"].argmax(axis=1)  # of the logits: no temperature turns rounding into an answer
-        confidences = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0]
+        """Return the class that is answered with its probability; None where that lies below the threshold."""
+        best, confidences, _ = _chosen(arrays["logits"], state)
         least = -math.inf if state.threshold is None else state.threshold
         return [
             Answer(state.classes[place] if confidence >= least else None, confidence)
@@ -125,11 +170,62 @@ class CategoryArrays(Arrays[CategoryState, str]):
         self, values: Sequence[str | None], arrays: Mapping[str, Array], state: CategoryState, inputs: Columns
     ) -> ClassOutcomes:
         """Return truths, answers (−1: abstained) and probabilities."""
-        probabilities = softmax(arrays["logits"], state.temperature)
-        predicted = arrays["logits"].argmax(axis=1).astype(np.int64)
+        best, confidences, probabilities = _chosen(arrays["logits"], state)
+        given = best
         if state.threshold is not None:
-            predicted[probabilities.max(axis=1) < state.threshold] = -1
-        return ClassOutcomes(state.classes, _truth(values, state), predicted, probabilities)
+            given = np.where(confidences < state.threshold, -1, best)
+        return ClassOutcomes(state.classes, _truth(values, state), given, probabilities, considered=best)
+
+
+def _chosen(
+    logits: Array, state: CategoryState
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the chosen class (n,), its probability (n,), and the probabilities (n, C)."""
+    probabilities = softmax(logits, state.temperature)
+    # of the logits: no temperature turns rounding into an answer
+    best = logits.argmax(axis=1).astype(np.int64)
+    if state.weights is not None:
+        best = (_scores(logits, state) + np.log(state.weights)).argmax(axis=1).astype(np.int64)
+    return best, np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0], probabilities
+
+
+def _scores(logits: Array, state: CategoryState) -> NDArray[np.float64]:
+    """Return (n, C) logarithms of probabilities, up to a constant of each row."""
+    scores: NDArray[np.float64] = logits.astype(np.float64) / state.temperature
+    return scores
+
+
+def _weights(state: CategoryState) -> NDArray[np.float64]:
+    return np.ones(len(state.classes)) if state.weights is None else np.array(state.weights)
+
+
+def _by_class(logits: Array, place: int, state: CategoryState) -> list[CategoryState]:
+    """Return the states in which one class counts more or less."""
+    weights = _weights(state)
+    scores = _scores(logits, state) + np.log(weights)
+    others = np.delete(scores, place, axis=1).max(axis=1)
+    # (n,): the logarithm of the weight at which each row turns to this class
+    turns = others - (scores[:, place] - math.log(weights[place]))
+    found = []
+    for turn in cuts(turns[np.abs(turns) < math.log(MOST_WEIGHT)]):
+        weights[place] = math.exp(turn)
+        found.append(replace(state, weights=tuple(weights.tolist())))
+    return found
+
+
+def _by_share(shares: NDArray[np.float64], state: CategoryState) -> list[CategoryState]:
+    """Return states in which rare classes count more: w ∝ share^-τ (Menon et al. 2021, logit adjustment)."""
+    relative = shares.max() / np.maximum(shares, shares.max() / MOST_WEIGHT)
+    return [replace(state, weights=tuple((relative**power).tolist())) for power in _POWERS]
+
+
+_POWERS = (0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
+
+
+def _by_confidence(logits: Array, state: CategoryState) -> list[CategoryState]:
+    """Return states that answer surer rows alone, and the one that answers all."""
+    _, confidences, _ = _chosen(logits, state)
+    return [replace(state, threshold=cut) for cut in (None, *cuts(confidences))]
 
 
 def _truth(values: Sequence[str | None], state: CategoryState) -> NDArray[np.int64]:

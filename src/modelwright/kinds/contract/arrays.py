@@ -5,7 +5,8 @@ What a kind must remember (a vocabulary, classes, mean and deviation) is a *stat
 tokenizers are welcome here; torch is not.
 
 The order of calls, for an input: `fit` → `specs`, `encode` (many times); for an output: `fit` →
-`encode_truth` (learning), `calibrate` (once, on validation), `decode` (serving), `outcomes` (evaluation).
+`encode_truth` (learning), `calibrate` (once, on validation), `moves` (packaging: where it answers, chosen on
+validation to meet the bars), `decode` (serving), `outcomes` (evaluation).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
+from modelwright.core.messages import Phrase
 from modelwright.core.outcomes import Outcomes
-from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move
 
 State = TypeVar("State")
 V = TypeVar("V")  # the type of a canonical value
@@ -30,6 +32,7 @@ class Arrays(ABC, Generic[State, V]):
 
     input_form: ClassVar[Form | None] = None
     output_form: ClassVar[Form | None] = None
+    abstains: ClassVar[bool] = False  # an optional output of the kind can leave a row without an answer
 
     @abstractmethod
     def fit(self, values: Sequence[V | None], **options: Any) -> State:
@@ -83,8 +86,22 @@ class Arrays(ABC, Generic[State, V]):
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
     def calibrate(self, arrays: Mapping[str, Array], values: Sequence[V | None], state: State) -> State:
-        """Return the state with what validation shows of confidence (a temperature, thresholds)."""
+        """Return the state with what validation shows of confidence (a temperature)."""
         return state
+
+    def moves(
+        self, arrays: Mapping[str, Array], state: State, *, labels: Sequence[str], optional: bool
+    ) -> Sequence[Move[State]]:
+        """Return the directions in which the point may be moved at which this output answers; none: it is fixed.
+
+        arrays: the body's answers to n validation rows; labels: those that requirements name, for a direction of
+        their own; optional: the output may abstain. The arrays are never changed, nor any confidence.
+        """
+        return ()
+
+    def operating_point(self, state: State) -> tuple[Phrase, ...]:
+        """Say where the state answers otherwise than with what is likeliest; nothing where it does not."""
+        return ()
 
     def decode(self, arrays: Mapping[str, Array], state: State, inputs: Columns) -> list[Answer]:
         """Return one answer per row from the body's arrays for this output."""

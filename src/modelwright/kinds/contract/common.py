@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+State = TypeVar("State")
 
 
 class Role(StrEnum):
@@ -72,3 +73,15 @@ class Dumped:
 
     data: Mapping[str, Any]
     assets: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Move(Generic[State]):
+    """One direction in which an operating point may be moved.
+
+    `states` returns from a state the states along that direction, all else as it is; `abstains`: along it the
+    output answers fewer rows, and no row otherwise.
+    """
+
+    states: Callable[[State], Sequence[State]]
+    abstains: bool = False

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.messages import ValueProblem
+from modelwright.core.messages import Phrase, ValueProblem
 from modelwright.kinds.contract.arrays import Arrays, Columns
-from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Role
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
+from modelwright.kinds.shared.operating import cuts, log_odds, share_of
 from modelwright.kinds.shared.spellings import known_spelling
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
 
 @dataclass(frozen=True)
 class TagsState:
-    """The tags that training shows, sorted by code point, and how confident the answers are."""
+    """The tags that training shows, sorted by code point; how confident the answers are; where they are given.
+
+    cuts: the probability from which each tag is answered, None: 0.5 for all.
+    """
 
     tags: tuple[str, ...]
     temperature: float = 1.0
+    cuts: tuple[float, ...] | None = None
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
@@ -41,7 +46,8 @@ class TagsState:
 class TagsArrays(Arrays[TagsState, frozenset[str]]):
     """In: `members` float32 (batch, K), `missing` float32 (batch,). Out: `logits` float32 (batch, K).
 
-    A tag is answered where its logit is at least 0, which is probability 0.5 at any temperature.
+    A tag is answered where its probability reaches its cut: at 0.5, which is a logit of 0 at any temperature,
+    unless packaging chose another.
     """
 
     input_form: ClassVar[Form | None] = Form.SET
@@ -58,12 +64,18 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
 
     def dump(self, state: TagsState) -> Dumped:
         """Return the state as JSON."""
-        return Dumped({"tags": list(state.tags), "temperature": state.temperature}, {})
+        chosen = {} if state.cuts is None else {"cuts": list(state.cuts)}
+        return Dumped({"tags": list(state.tags), "temperature": state.temperature, **chosen}, {})
 
     def load(self, dumped: Dumped) -> TagsState:
         """Read what `dump` returned."""
         data = dumped.data
-        return TagsState(tuple(data["tags"]), float(data["temperature"]))
+        given = data.get("cuts")  # a package made before cuts were chosen has none
+        return TagsState(
+            tuple(data["tags"]),
+            float(data["temperature"]),
+            None if given is None else tuple(map(float, given)),
+        )
 
     def specs(self, state: TagsState) -> dict[str, ArraySpec]:
         """Return `members`: float32 (batch, K), 1 where the tag is in the set, and `missing`: (batch,)."""
@@ -106,16 +118,38 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
         index = np.where(np.isnan(truth), -1, truth).astype(np.int64).reshape(-1)
         return replace(state, temperature=fit_temperature(_two_columns(arrays["logits"].reshape(-1)), index))
 
-    def decode(self, arrays: Mapping[str, Array], state: TagsState, inputs: Columns) -> list[Answer]:
-        """Return the tags whose logit is at least 0.
+    def moves(
+        self, arrays: Mapping[str, Array], state: TagsState, *, labels: Sequence[str], optional: bool
+    ) -> Sequence[Move[TagsState]]:
+        """Return a direction from small sets to large ones, and one for each tag in `labels`."""
+        logits = arrays["logits"]
+        places = [state.positions[tag] for tag in dict.fromkeys(labels) if tag in state.positions]
+        every = np.arange(len(state.tags))
+        return [
+            Move[TagsState](partial(_by_cut, logits, which))
+            for which in (every, *(every[[place]] for place in places))
+        ]
 
-        The confidence is that of the membership that is least sure, min over tags of max(p, 1 - p): no set is
-        right more often than its least sure member. The product over all tags would be the probability of the
-        set if memberships were independent, which they are not, and falls to 0 as tags are added.
+    def operating_point(self, state: TagsState) -> tuple[Phrase, ...]:
+        """Say from which probability tags are answered: once where it is one for all."""
+        if state.cuts is None:
+            return ()
+        if len(state.cuts) > 1 and len(set(state.cuts)) == 1:
+            return (Phrase("operating.from-each", cut=state.cuts[0]),)
+        pairs = zip(state.tags, state.cuts, strict=True)
+        return tuple(Phrase("operating.from", label=tag, cut=cut) for tag, cut in pairs if cut != 0.5)
+
+    def decode(self, arrays: Mapping[str, Array], state: TagsState, inputs: Columns) -> list[Answer]:
+        """Return the tags that reach their cut.
+
+        The confidence is that of the membership that is least sure, min over tags of the probability of in or
+        out, as it was answered: no set is right more often than its least sure member. The product over all tags
+        would be the probability of the set if memberships were independent, which they are not, and falls to 0
+        as tags are added.
         """
-        chosen = arrays["logits"] >= 0.0  # (n, K)
-        confidence = _probabilities(arrays["logits"], state)
-        sure = np.maximum(confidence, 1 - confidence).min(axis=1)
+        chosen = _answered(arrays["logits"], state)  # (n, K)
+        inside = _probabilities(arrays["logits"], state)
+        sure = np.where(chosen, inside, 1 - inside).min(axis=1)
         return [
             Answer(frozenset(state.tags[place] for place in np.flatnonzero(row)), share)
             for row, share in zip(chosen, sure.tolist(), strict=True)
@@ -134,10 +168,33 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
         return SetOutcomes(
             state.tags,
             truth=np.where(np.isnan(truth), -1, truth).astype(np.int8),
-            predicted=(arrays["logits"] >= 0.0).astype(np.int8),
+            predicted=_answered(arrays["logits"], state).astype(np.int8),
             probabilities=_probabilities(arrays["logits"], state),
             unseen=np.array(unseen, dtype=np.int64),
         )
+
+
+def _answered(logits: Array, state: TagsState) -> NDArray[np.bool_]:
+    """Return (n, K): which tags are answered."""
+    least = np.zeros(len(state.tags))
+    if state.cuts is not None:
+        least = state.temperature * np.array([log_odds(cut) for cut in state.cuts])
+    found: NDArray[np.bool_] = logits.astype(np.float64) >= least
+    return found
+
+
+def _by_cut(logits: Array, which: NDArray[np.int64], state: TagsState) -> list[TagsState]:
+    """Return states that answer some tags (their places) earlier or later."""
+    odds = logits[:, which].astype(np.float64).reshape(-1) / state.temperature
+    found = []
+    for odd in cuts(odds[np.abs(odds) < MOST_ODDS]):
+        chosen = np.full(len(state.tags), 0.5) if state.cuts is None else np.array(state.cuts)
+        chosen[which] = share_of(odd)
+        found.append(replace(state, cuts=tuple(chosen.tolist())))
+    return found
+
+
+MOST_ODDS = 20.0  # beyond them a probability is 0 or 1 to nine digits
 
 
 def _members(values: Sequence[frozenset[str] | None], state: TagsState) -> NDArray[np.float32]:

@@ -35,6 +35,7 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
             reference,
             predicted=np.full(n, best, dtype=np.int64),
             probabilities=np.tile(shares, (n, 1)).astype(np.float64),
+            considered=None,
         )
         return found, Phrase("baseline.commonest-class", answer=reference.classes[best])
 
@@ -51,7 +52,10 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
         # (rows, C): classes without training rows keep probability 0
         probabilities[:, classifier.classes_] = classifier.predict_proba(test)
         return replace(
-            reference, predicted=probabilities.argmax(axis=1).astype(np.int64), probabilities=probabilities
+            reference,
+            predicted=probabilities.argmax(axis=1).astype(np.int64),
+            probabilities=probabilities,
+            considered=None,
         )
 
     def linear_name(self) -> Phrase:

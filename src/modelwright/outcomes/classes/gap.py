@@ -13,14 +13,14 @@ class ClassGap(BodyGap[ClassOutcomes]):
     """Other answers, and the largest difference of a probability. Accuracy may fall by half a point."""
 
     main: ClassVar[str] = "accuracy"
+    balanced: ClassVar[str | None] = "f1"
     most_lost: ClassVar[float] = 0.005
 
     def between(self, left: ClassOutcomes, right: ClassOutcomes) -> Gap:
-        """Return the gap; the confidence is that of the likeliest class."""
-        # predicted (n,), probabilities (n, C): the likeliest class's own is the confidence
+        """Return the gap; the confidence is that of the answer."""
         return Gap(
             len(left),
             int((left.predicted != right.predicted).sum()),
             largest(left.probabilities, right.probabilities),
-            largest(left.probabilities.max(axis=1), right.probabilities.max(axis=1)),
+            largest(left.confidence, right.confidence),
         )

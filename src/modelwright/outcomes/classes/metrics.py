@@ -2,9 +2,9 @@
 
 Conventions. An abstention is not a right answer: it counts as an error in accuracy, recall and F1 (else a
 function could abstain its way through a gate), and `coverage` tells how often it happens. It is no answer
-either: precision and calibration_error leave it out. A row whose truth is none of the classes counts as an
-error wherever it is counted; it belongs to no class, so no recall sees it. An average over classes takes the
-classes that have rows; one that has rows and is never predicted has precision 0 there.
+either: precision, selective_accuracy and calibration_error leave it out. A row whose truth is none of the
+classes counts as an error wherever it is counted; it belongs to no class, so no recall sees it. An average over
+classes takes the classes that have rows; one that has rows and is never predicted has precision 0 there.
 """
 
 from __future__ import annotations
@@ -54,6 +54,14 @@ def _coverage(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Met
 
 def _coverage_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
     return share_influence(outcomes.predicted >= 0, all_rows(outcomes))
+
+
+def _selective_accuracy(outcomes: ClassOutcomes, of: str | None, confidence: float) -> MetricValue:
+    return share_of(right_rows(outcomes), outcomes.predicted >= 0, confidence)
+
+
+def _selective_accuracy_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
+    return share_influence(right_rows(outcomes), outcomes.predicted >= 0)
 
 
 # -- recall and precision --------------------------------------------------------------------------------
@@ -259,6 +267,20 @@ METRICS = (
         summary="share of rows that are answered at all, where the output may abstain",
         measure=_coverage,
         influence=_coverage_influence,
+        as_share=share,
+        optional_only=True,
+    ),
+    Metric(
+        name="selective_accuracy",
+        better="higher",
+        unit=Unit.FRACTION,
+        phases=_TEST,
+        family="classes",
+        per_class=False,
+        interval=_OF_A_SHARE,
+        summary="share of the answered rows that are answered rightly, where the output may abstain",
+        measure=_selective_accuracy,
+        influence=_selective_accuracy_influence,
         as_share=share,
         optional_only=True,
     ),

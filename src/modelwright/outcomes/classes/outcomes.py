@@ -19,7 +19,9 @@ class ClassOutcomes(Outcomes):
 
     truth: (n,) int64, an index into `classes`, −1 where the true class is none of them;
     predicted: (n,) int64, −1 where the function abstained; probabilities: (n, C) float64, rows sum to one;
-    positive: the class that a metric without a class means (`true` of a truth value), None: the mean of all.
+    positive: the class that a metric without a class means (`true` of a truth value), None: the mean of all;
+    considered: (n,) int64, the answer that was given or, where the function abstained, withheld; None: the
+    likeliest class.
     """
 
     classes: tuple[str, ...]
@@ -27,6 +29,7 @@ class ClassOutcomes(Outcomes):
     predicted: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     positive: str | None = None
+    considered: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -38,7 +41,16 @@ class ClassOutcomes(Outcomes):
             truth=self.truth[rows],
             predicted=self.predicted[rows],
             probabilities=self.probabilities[rows],
+            considered=None if self.considered is None else self.considered[rows],
         )
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """Return the probability (n,) of the answer that was given or withheld."""
+        if self.considered is None:
+            likeliest: NDArray[np.float64] = self.probabilities.max(axis=1)
+            return likeliest
+        return self.probabilities[np.arange(len(self)), self.considered]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -57,15 +69,25 @@ class ClassOutcomes(Outcomes):
         probabilities[:, places[shared]] = self.probabilities[:, shared]
         # (n,): an abstention stays −1 (as an index it would mean the last class)
         predicted = np.where(self.predicted < 0, -1, places[self.predicted])
+        considered = None
+        if self.considered is not None:
+            # what was considered and is none of their classes: of theirs, the likeliest
+            meant = places[self.considered]
+            considered = np.where(meant < 0, probabilities.argmax(axis=1), meant)
         return replace(
-            self, classes=to.classes, truth=to.truth, predicted=predicted, probabilities=probabilities
+            self,
+            classes=to.classes,
+            truth=to.truth,
+            predicted=predicted,
+            probabilities=probabilities,
+            considered=considered,
         )
 
     def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:
-        """Return answers, the confidence of the likeliest class, and all probabilities in the classes' order."""
+        """Return answers, the confidence of each, and all probabilities in the classes' order."""
         answers = [self.classes[place] if place >= 0 else None for place in self.predicted.tolist()]
         return {
             "answer": answers,
-            "confidence": self.probabilities.max(axis=1),
+            "confidence": self.confidence,
             "probabilities": self.probabilities.astype(np.float32),
         }

@@ -125,8 +125,8 @@ def reliability(outcomes: ClassOutcomes, confidence: float) -> tuple[CurvePoint,
     answered = (outcomes.truth >= 0) & (outcomes.predicted >= 0)
     if not answered.any():
         return ()
-    # (answered,) each: the largest of C probabilities, and whether the answer is the truth
-    sure = outcomes.probabilities[answered].max(axis=1)
+    # (answered,) each: the probability of the answer, and whether it is the truth
+    sure = outcomes.confidence[answered]
     right = outcomes.predicted[answered] == outcomes.truth[answered]
     order = np.argsort(sure, kind="stable")
     found = []
@@ -141,7 +141,7 @@ def reliability(outcomes: ClassOutcomes, confidence: float) -> tuple[CurvePoint,
 def _mistakes(outcomes: ClassOutcomes, rows: TestRows, most: int) -> tuple[Mistake, ...]:
     wrong = np.flatnonzero((outcomes.predicted >= 0) & (outcomes.predicted != outcomes.truth))
     wrong = np.array([row for row in wrong.tolist() if rows.truth(row) is not None], dtype=np.int64)
-    sure: NDArray[np.float64] = outcomes.probabilities.max(axis=1) if len(outcomes) else np.zeros(0)
+    sure: NDArray[np.float64] = outcomes.confidence if len(outcomes) else np.zeros(0)
     # the surest first; of equally sure ones the earlier row, so that every run shows the same
     first = wrong[np.argsort(-sure[wrong], kind="stable")[:most]]
     return tuple(

@@ -73,6 +73,14 @@ class SetOutcomes(Outcomes):
             unseen=to.unseen,
         )
 
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """Return (n,): the probability of the membership, in or out as answered, that is least sure."""
+        # (n, K) → (n,)
+        inside = self.probabilities
+        sure: NDArray[np.float64] = np.where(self.predicted == 1, inside, 1 - inside).min(axis=1)
+        return sure
+
     def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:
         """Return answers as JSON lists, the confidence of the least sure membership, and all probabilities."""
         answers = [
@@ -81,7 +89,6 @@ class SetOutcomes(Outcomes):
         ]
         return {
             "answer": answers,
-            # (n, K) → (n,): the surer of in and out of each tag, and of these the least
-            "confidence": np.maximum(self.probabilities, 1 - self.probabilities).min(axis=1),
+            "confidence": self.confidence,
             "probabilities": self.probabilities.astype(np.float32),
         }

@@ -102,7 +102,7 @@ def _mistakes(outcomes: SetOutcomes, rows: TestRows, most: int) -> tuple[Mistake
     wrong = np.flatnonzero(
         outcomes.known & ((outcomes.truth != outcomes.predicted).any(axis=1) | (outcomes.unseen > 0))
     )
-    sure = np.maximum(outcomes.probabilities, 1 - outcomes.probabilities).min(axis=1)  # (n,)
+    sure = outcomes.confidence  # (n,)
     first = wrong[np.argsort(-sure[wrong], kind="stable")[:most]]
     return tuple(
         rows.mistake(

@@ -1,7 +1,8 @@
 """The stage `package`: from what was learned to the files that serve.
 
 package/          the package, as `modelwright.package.packages` writes it
-report/           package.json: the candidates, what each showed on validation, which was taken and why
+report/           package.json: where outputs answer; the candidates, what each showed on validation, which was
+                  taken and why
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.export import Export
 from modelwright.package import packages
 from modelwright.runtime.function import load
-from modelwright.stages.package import accept
+from modelwright.stages.package import accept, operating
 from modelwright.stages.package.candidate import (
     Candidate,
     Trial,
@@ -34,6 +35,7 @@ from modelwright.stages.package.candidate import (
 )
 from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
 from modelwright.stages.package.config import PackageConfig
+from modelwright.stages.package.operating import Operating
 from modelwright.storage.formats.examples import column_names, read_columns
 from modelwright.storage.formats.plan import Choice
 
@@ -42,6 +44,7 @@ CHECKED_ROWS = (
     512  # of validation, evenly spaced: parity and batches are facts of a graph, which few rows show
 )
 COMPARED_ROWS = 2048  # of validation, evenly spaced: what the compressed graph must keep is an estimate
+CHOSEN_ROWS = 8192  # of validation, evenly spaced: a rare class has few rows, and its cut rests on them
 SERVES = ("numpy", "onnxruntime", "tokenizers")  # libraries whose version can change an answer
 
 
@@ -59,14 +62,19 @@ def package(
     """Write the package and its report into `out`, and return a summary.
 
     The exact graph must answer as the network did before export, and independently of its batch; raises
-    PackageError where it does not. The compressed one is taken when `accept` finds nothing against it.
+    PackageError where it does not. Where its outputs answer is chosen on validation (`operating`), so that another
+    bar chooses again without learning again. The compressed graph is taken when `accept` finds nothing against it.
     Nothing here is timed, so that the same inputs give the same bytes.
     """
     chosen = Choice.read(choice.path)
     exporter = learners.export(chosen.learner)
-    trial = _trial(chosen, learned, validation, signature, requirements)
+    columns = _columns(validation, signature)
+    trial = _trial(chosen, learned, columns, signature, requirements)
     with progress.task(str(Phrase("work.packaging")), 2 if config.compress == "none" else 3) as task:
-        exact = try_out("exact", exporter.export(learned.path), trial)
+        body, points = operating.choose(
+            exporter.export(learned.path), _spaced(columns, CHOSEN_ROWS), requirements, trial.threads
+        )
+        exact = try_out("exact", body, trial)
         require_sound(exact)
         task.advance(note="exported")
         compressed = (
@@ -92,23 +100,31 @@ def package(
     candidates = [exact, *([compressed] if compressed is not None else [])]
     why = _why(config, compressed)
     size_bytes = packages.size_bytes(out / "package")
-    _write_report(out / "report", digest, size_bytes, candidates, taken, why, chosen, trial)
-    return {"package": digest, "size_bytes": size_bytes, "taken": taken.name, "why": why.to_wire()}
+    _write_report(out / "report", digest, size_bytes, candidates, taken, why, chosen, trial, points)
+    return {
+        "package": digest,
+        "size_bytes": size_bytes,
+        "taken": taken.name,
+        "why": why.to_wire(),
+        "warnings": [notice.to_wire() for point in points for notice in point.notices()],
+    }
+
+
+def _columns(validation: ArtifactPart, signature: Signature) -> Columns:
+    """Return the validation rows, with the columns that slices may name."""
+    fields = [field.name for field in (*signature.inputs, *signature.outputs)]
+    kept = [name for name in column_names(validation.path) if name not in fields and name != "id"]
+    return read_columns(validation.path, [*fields, *kept], (*signature.inputs, *signature.outputs))
 
 
 def _trial(
     chosen: Choice,
     learned: ArtifactPart,
-    validation: ArtifactPart,
+    validation: Columns,
     signature: Signature,
     requirements: Sequence[Requirement],
 ) -> Trial:
-    fields = [field.name for field in (*signature.inputs, *signature.outputs)]
-    kept = [name for name in column_names(validation.path) if name not in fields and name != "id"]
-    columns = _spaced(
-        read_columns(validation.path, [*fields, *kept], (*signature.inputs, *signature.outputs)),
-        COMPARED_ROWS,
-    )
+    columns = _spaced(validation, COMPARED_ROWS)
     facts = _spaced(columns, CHECKED_ROWS)
     inputs = {field.name: facts[field.name] for field in signature.inputs}
     network = learners.learn(chosen.learner).predict(learned.path, inputs)
@@ -167,6 +183,7 @@ def _write_report(
     why: Phrase,
     chosen: Choice,
     trial: Trial,
+    points: Sequence[Operating],
 ) -> None:
     report = {
         "format": FORMAT,
@@ -174,12 +191,14 @@ def _write_report(
         "size_bytes": size_bytes,
         "taken": taken.name,
         "why": str(why),
+        "operating points": [point.as_json() for point in points],
         "candidates": [candidate.as_json() for candidate in candidates],
         "rules": {
             "parity": f"no probability differs by more than {PARITY_TOLERANCE} from the network's",
             "batches": f"alone and in batches of {', '.join(map(str, BATCH_SIZES))}, no label differs and no "
             f"confidence by more than {BATCH_TOLERANCE}",
             "compression": accept.RULE,
+            "operating points": operating.RULE,
         },
         "rows": {
             "parity and batches": len(next(iter(trial.facts.values()))),

@@ -21,6 +21,7 @@ from modelwright.testing.kinds.input_checks import (
 from modelwright.testing.kinds.output_checks import (
     check_answers_are_values_of_the_kind,
     check_calibration_changes_confidence_and_no_answer,
+    check_every_operating_point_answers_as_its_outcomes_count,
     check_outcomes_are_the_answers_that_decode_gives,
     check_truths_are_as_its_form_says,
 )
@@ -53,6 +54,7 @@ CHECKS: tuple[Check, ...] = (
     check_answers_are_values_of_the_kind,
     check_outcomes_are_the_answers_that_decode_gives,
     check_calibration_changes_confidence_and_no_answer,
+    check_every_operating_point_answers_as_its_outcomes_count,
 )
 
 

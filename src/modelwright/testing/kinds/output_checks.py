@@ -155,6 +155,36 @@ def check_calibration_changes_confidence_and_no_answer(name: str) -> None:
     check()
 
 
+def check_every_operating_point_answers_as_its_outcomes_count(name: str) -> None:
+    """Moving the point changes answers and no probability; a moved state survives its dump and is told in words."""
+    arrays = kinds.arrays(name)
+    if arrays.output_form is None:
+        return
+    values = [*samples_of(name).values()]
+    fresh = fitted(name, values, role=Role.OUTPUT)
+    answered = _body(arrays, fresh, len(values), seed=1, scale=2.0)
+    assert arrays.operating_point(fresh) == (), "each answer of a fresh state is the likeliest"
+    labels = [label for value in values if value is not None for label in kinds.value(name).labels(value)]
+    moves = arrays.moves(answered, fresh, labels=labels, optional=True)
+    assert any(move.abstains for move in moves) == arrays.abstains
+    before = arrays.outcomes(values, answered, fresh, {})
+    for move in moves:
+        states = [*move.states(fresh)]
+        assert states
+        for state in states:
+            assert arrays.load(through_json(arrays.dump(state))) == state
+            assert bool(arrays.operating_point(state)) == (state != fresh)
+            answers = arrays.decode(answered, state, {})
+            found = arrays.outcomes(values, answered, state, {})
+            assert_outcomes(name, values, answers, found)
+            assert np.array_equal(vars(found)["probabilities"], vars(before)["probabilities"])
+            given = [answer.value for answer in answers]
+            assert move.abstains or None not in given
+        assert len({tuple(a.value for a in arrays.decode(answered, state, {})) for state in states}) > 1
+    without = arrays.moves(answered, fresh, labels=labels, optional=False)
+    assert not any(move.abstains for move in without), "an output that is not optional always answers"
+
+
 def _body(arrays: AnyArrays, state: Any, rows: int, seed: int, scale: float) -> dict[str, Array]:
     """Return what a body might answer: arrays as the kind wants them."""
     generator = np.random.default_rng(seed)

@@ -1,0 +1,288 @@
+"""Chooses where outputs answer, so that the bars are met. Reads validation, never the test set.
+
+A kind says in which directions the point of an output may be moved (`Arrays.moves`); requirements say what is wanted
+of it. Nothing is learned again: a probability stays what it is, and only the answer that follows from it changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from modelwright import kinds, outcomes
+from modelwright.core.evidence.measure import measure
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.metric import Metric
+from modelwright.core.messages import Notice, Phrase
+from modelwright.core.outcomes import Outcomes, RowChoice
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.requirements.slices import Slice
+from modelwright.core.signature import Field
+from modelwright.kinds.contract.arrays import Arrays
+from modelwright.kinds.contract.common import Array, Move
+from modelwright.kinds.outputs import family
+from modelwright.kinds.slicing import sliced
+from modelwright.outcomes.contract.gap import BodyGap
+from modelwright.package.body import Body
+from modelwright.package.packages import Package
+from modelwright.runtime.function import Function
+from modelwright.stages.package.accept import CONFIDENCE
+from modelwright.stages.package.compare import Columns
+
+# Half-widths of its interval by which a bar is to be kept, and no further. One is what the interval on as many rows
+# would need; test rows are often fewer (half as many by default: 1.4 half-widths), and the value moves as well.
+ENOUGH = 2.0
+ROUNDS = 3  # over all directions; a point that no direction improves ends them earlier
+RULE = (
+    "On validation, of the points at which every bar that depends on the point is kept, the one that keeps its "
+    f"tightest bar by most half-widths of its interval, up to {ENOUGH:g}; of equals the best main metric (F1 where a "
+    "bar names a class). Where no point keeps all of them, the best main metric."
+)
+
+
+@dataclass(frozen=True)
+class Operating:
+    """Where one output answers, and why.
+
+    says: what was chosen, nothing where each answer is the likeliest; bars: by requirement, its value at the
+    likeliest answers and at the chosen point; main: the same of the metric that decided between equals; met: all
+    of the bars are kept on the `rows` validation rows; never: it may abstain, and no bar asks for it; able: its
+    kind can.
+    """
+
+    output: str
+    says: tuple[Phrase, ...]
+    bars: Mapping[str, tuple[float | None, float | None]]
+    main: tuple[str, float | None, float | None]
+    met: bool
+    rows: int
+    never: bool
+    able: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        name, before, after = self.main
+        return {
+            "output": self.output,
+            "chosen": [one.to_wire() for one in self.says],
+            "met": self.met,
+            "rows": self.rows,
+            "validation": {
+                text: {"likeliest": likeliest, "chosen": chosen}
+                for text, (likeliest, chosen) in {**self.bars, name: (before, after)}.items()
+            },
+        }
+
+    def notices(self) -> list[Notice]:
+        """Return what a reader should know of it."""
+        found = []
+        name, before, after = self.main
+        if self.says or not self.met:
+            figures = [
+                Phrase("operating.figure", name=text, before=_figure(one), after=_figure(other))
+                for text, (one, other) in {**self.bars, name: (before, after)}.items()
+            ]
+            found.append(
+                Notice(
+                    "package.operating-point" if self.met else "package.bars-apart",
+                    column=self.output,
+                    count=self.rows,
+                    says=list(self.says) or [Phrase("operating.likeliest")],
+                    figures=figures,
+                    main=name,
+                )
+            )
+        if self.never:
+            found.append(Notice("package.never-abstains", column=self.output, count=None, able=self.able))
+        return found
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def choose(
+    body: Body, columns: Columns, requirements: Sequence[Requirement], threads: int
+) -> tuple[Body, tuple[Operating, ...]]:
+    """Return the body with the points that were chosen on validation rows, and what was chosen, by output.
+
+    An output that no bar on test rows names, or whose kind has no direction, stays as it is. Bars that refer to the
+    champion are left out: what it answers is not known here.
+    """
+    asked = {field: _asked(field, requirements) for field in body.signature.outputs}
+    searched = [field for field, bars in asked.items() if bars and _moves(field)]
+    inputs = {field.name: columns[field.name] for field in body.signature.inputs}
+    answered = Function(Package(body, "", threads)).infer(inputs) if searched else {}
+    found, states = [], dict(body.states)
+    for field, bars in asked.items():
+        if field not in searched:
+            if field.optional:
+                found.append(_untouched(field, len(next(iter(columns.values())))))
+            continue
+        search = _Search(body, field, columns, answered[field.name], bars)
+        states[field.name], chosen = search.best()
+        found.append(chosen)
+    return replace(body, states=states), tuple(found)
+
+
+def _moves(field: Field) -> bool:
+    arrays = kinds.arrays(field.kind)
+    return type(arrays).moves is not Arrays.moves
+
+
+def _able(field: Field) -> bool:
+    return kinds.arrays(field.kind).abstains
+
+
+def _asked(field: Field, requirements: Sequence[Requirement]) -> list[Requirement]:
+    return [
+        one
+        for one in requirements
+        if one.subject.output == field.name and Phase.TEST in one.metric.phases and not one.bar.champion
+    ]
+
+
+def _untouched(field: Field, rows: int) -> Operating:
+    main = outcomes.facet(family(field), BodyGap).main
+    return Operating(
+        field.name, (), {}, (main, None, None), met=True, rows=rows, never=True, able=_able(field)
+    )
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A state with what validation shows of it: a measurement and a margin for each bar, and the main metric."""
+
+    state: Any
+    values: tuple[float | None, ...]
+    margins: tuple[float, ...]
+    main: float
+
+    def score(self, bars: Sequence[int]) -> tuple[float, float]:
+        """Return what is made as great as possible: the least margin of some bars up to ENOUGH, the main metric."""
+        return min(*(self.margins[bar] for bar in bars), ENOUGH), self.main
+
+
+class _Search:
+    """Looks for the point of one output, one direction after the other."""
+
+    def __init__(
+        self,
+        body: Body,
+        field: Field,
+        columns: Columns,
+        arrays: Mapping[str, Array],
+        requirements: Sequence[Requirement],
+    ) -> None:
+        self.field, self.columns, self.arrays, self.requirements = field, columns, arrays, requirements
+        self.kind = kinds.arrays(field.kind)
+        self.start = body.states[field.name]
+        self.rows = [_rows(one, body, columns) for one in requirements]
+        compare = outcomes.facet(family(field), BodyGap)
+        labels = [one.subject.of for one in requirements if one.subject.of is not None]
+        name = compare.balanced if labels and compare.balanced else compare.main
+        metric = outcomes.metrics().of(name, family(field))
+        assert metric is not None, f"{family(field)} has no metric {name}"
+        self.main, self.subject = metric, Subject(name, field.name)
+        self.moves: Sequence[Move[Any]] = self.kind.moves(
+            arrays, self.start, labels=labels, optional=field.optional
+        )
+
+    def at(self, state: Any) -> _Point:
+        """Return what validation shows of a state."""
+        found = self.kind.outcomes(self.columns[self.field.name], self.arrays, state, self.columns)
+        measured = [
+            _measured(one.subject, one.metric, found, rows)
+            for one, rows in zip(self.requirements, self.rows, strict=True)
+        ]
+        main = _measured(self.subject, self.main, found, None).value
+        sign = 1.0 if self.main.better == "higher" else -1.0
+        return _Point(
+            state,
+            tuple(one.value for one in measured),
+            tuple(margin(bar, one) for bar, one in zip(self.requirements, measured, strict=True)),
+            -math.inf if main is None else sign * main,
+        )
+
+    def best(self) -> tuple[Any, Operating]:
+        """Return the state that is chosen, and what is to be said of it."""
+        start = self.at(self.start)
+        seen = [start]
+        # along which bars move at all: any other says nothing of the point, and would hide those that do
+        first = [[self.at(state) for state in move.states(self.start)] for move in self.moves]
+        seen += [point for along in first for point in along]
+        bars = [
+            bar for bar in range(len(self.requirements)) if len({point.values[bar] for point in seen}) > 1
+        ]
+        point = start
+        if bars and start.score(bars)[0] < ENOUGH:  # else chance alone would move it
+            point = max([start, *seen], key=lambda one: one.score(bars))  # of equals the first
+            for _ in range(ROUNDS if len(self.moves) > 1 else 0):
+                before = point
+                for move in self.moves:
+                    along = [self.at(state) for state in move.states(point.state)]
+                    seen += along
+                    point = max([point, *along], key=lambda one: one.score(bars))
+                if point is before:
+                    break
+        met = not bars or point.score(bars)[0] >= 0
+        if not met:  # no point keeps all
+            point = max(seen, key=lambda one: one.main)
+        abstains = any(
+            one.margins[bar] > start.margins[bar]
+            for move, along in zip(self.moves, first, strict=True)
+            if move.abstains
+            for one in along
+            for bar in bars
+        )
+        never = self.field.optional and not abstains
+        return point.state, self._told(start, point, bars, met=met, never=never)
+
+    def _told(
+        self, start: _Point, point: _Point, bars: Sequence[int], *, met: bool, never: bool
+    ) -> Operating:
+        sign = 1.0 if self.main.better == "higher" else -1.0
+        before, after = (sign * one if math.isfinite(one) else None for one in (start.main, point.main))
+        return Operating(
+            self.field.name,
+            self.kind.operating_point(point.state),
+            {str(self.requirements[bar]): (start.values[bar], point.values[bar]) for bar in bars},
+            (self.main.name, before, after),
+            met=met,
+            rows=len(self.columns[self.field.name]),
+            never=never,
+            able=_able(self.field),
+        )
+
+
+def _rows(requirement: Requirement, body: Body, columns: Columns) -> RowChoice | None:
+    """Return the rows of a requirement's slice, None for all."""
+    where = requirement.subject.where
+    if where is None:
+        return None
+    return np.asarray(Slice.parse(where).mask(sliced(where, body.signature, columns)))
+
+
+def _measured(subject: Subject, metric: Metric, found: Outcomes, rows: RowChoice | None) -> Measurement:
+    return measure(subject, metric, found if rows is None else found.take(rows), CONFIDENCE)
+
+
+def margin(requirement: Requirement, measured: Measurement) -> float:
+    """Return by how many half-widths of its interval a value keeps its bar; negative where it does not.
+
+    The half-width is that towards the bar. Without a value no bar is kept; without an interval only whether it is.
+    """
+    value, bar = measured.value, requirement.bar.value
+    if value is None:
+        return -math.inf
+    above = value - bar if requirement.metric.better == "higher" else bar - value
+    kept = above > 0 or (above == 0 and requirement.op in (">=", "<="))
+    end = measured.low if kept == (requirement.metric.better == "higher") else measured.high
+    width = 0.0 if end is None else abs(value - end)
+    if above == 0 or width == 0.0:
+        return 0.0 if kept else -1.0
+    return above / width
