@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelwright.core.messages import PackageError, Problem
 from modelwright.package import content
+from modelwright.package.confinement import confined
 from modelwright.package.content import Content
+from modelwright.package.graph_encoding import Part, parts
 from modelwright.package.ort import onnxruntime
 
-# ONNX is written in protocol buffers. These tables name, for each kind of message that can hold a tensor, the
-# fields that lead on to another one (field numbers of onnx.proto, IR version 13).
-_LEADS: Mapping[str, Mapping[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-}
-_TENSOR_NAME, _EXTERNAL_DATA, _DATA_LOCATION = 8, 13, 14
-_ENTRY_KEY, _ENTRY_VALUE = 1, 2
-_INITIALIZER = ("model", "graph", "tensor")  # the way to a tensor that the runtime takes from memory
-_MAX_DEPTH = 100  # as deep as protocol buffers themselves allow
+# An operator of another domain can be anything: some of ONNX Runtime's own read files that a node names.
+STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+OTHER_OPERATORS = frozenset({("com.microsoft", "MatMulIntegerToFloat")})  # what our exporters write
+_INITIALIZER = ("graph", "initializer")  # the way to a tensor that the runtime takes from memory
+_ENTRIES = frozenset({"location", "offset", "length", "checksum"})  # of a tensor with external data
+_LOCATION = re.compile(r"[\w.-]+(?:/[\w.-]+)*")  # ONNX Runtime gives others a meaning: an address in memory, say
+_COUNT = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
 class ExternalTensor:
     """A tensor whose values lie outside of its graph.
 
-    location: the path that it names, None where it names none or several; initializer: whether it is a weight
-    of the outermost graph, and so can be given to the runtime from memory.
+    location: the path that it names, None where it names none, several, or more than a path and a place in it;
+    initializer: whether it is a weight of the outermost graph, and so can be given to the runtime from memory.
     """
 
     name: str
     location: str | None
     initializer: bool
+
+
+@dataclass(frozen=True)
+class GraphContents:
+    """What of a graph needs a rule: tensors with values elsewhere, and operators that are not of ONNX."""
+
+    external: tuple[ExternalTensor, ...]
+    foreign: tuple[tuple[str, str], ...]
 
 
 def open_session(
@@ -54,6 +57,8 @@ def open_session(
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.use_deterministic_compute = True
     options.log_severity_level = 4  # failures come back as exceptions, and need not be printed as well
+    # Left to guess, the runtime takes some bytes that are ONNX for a format of its own, which nobody has checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # A thread that spins between requests takes the core that the gateway needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if files:
@@ -61,84 +66,59 @@ def open_session(
         options.add_external_initializers_from_files_in_memory(
             list(files), views, [len(one) for one in views]
         )
-    try:
+    data = content.whole(graph)
+
+    def opened() -> onnxruntime.InferenceSession:
         # what it needs of the views it has copied when this returns
-        return onnxruntime.InferenceSession(content.whole(graph), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+    try:
+        return confined(opened)
     except Exception as error:  # onnxruntime raises classes of its own that share no other base
         reason = str(error).splitlines()[0][:200]
         raise PackageError(Problem("package.graph-refused", where=where, error=reason)) from None
 
 
-def external_tensors(graph: bytes | memoryview) -> Iterator[ExternalTensor]:
-    """Yield the tensors whose values lie outside of the graph; raises ValueError if it is no ONNX.
+def contents(graph: bytes | memoryview) -> GraphContents:
+    """Return what a graph holds; raises GraphEncodingError where it is not written as ONNX is.
 
-    ONNX lets a tensor name a file of its own (`external_data`), with any path; who reads a package checks that
-    it is one of the package's. This reads the wire format, because the runtime comes without the onnx package.
+    ONNX lets a tensor name a file of its own (`external_data`), with any path; who reads a package checks that it is
+    one of the package's.
     """
-    yield from _walk(memoryview(graph), ("model",))
+    external: list[ExternalTensor] = []
+    used: dict[tuple[str, str], None] = {}
+    functions: set[tuple[str, str]] = set()
+    entries: list[Part] = []
+    for part in parts(graph):  # what a tensor says of its file comes before the tensor
+        if part.type == "StringStringEntryProto" and part.way[-1] == "external_data":
+            entries.append(part)
+        elif part.type == "TensorProto":
+            if entries or part.values.get("data_location"):
+                name = str(part.values.get("name", ""))
+                external.append(ExternalTensor(name, _location(part, entries), part.way == _INITIALIZER))
+            entries.clear()
+        elif part.type == "NodeProto":
+            used[_name(part, "op_type")] = None
+        elif part.type == "FunctionProto":
+            functions.add(_name(part, "name"))
+    known = OTHER_OPERATORS | functions
+    foreign = tuple(one for one in used if one[0] not in STANDARD_DOMAINS and one not in known)
+    return GraphContents(tuple(external), foreign)
 
 
-def _walk(message: memoryview, way: tuple[str, ...]) -> Iterator[ExternalTensor]:
-    if len(way) > _MAX_DEPTH:
-        raise ValueError("nested too deeply")
-    if way[-1] == "tensor":
-        yield from _external(message, initializer=way == _INITIALIZER)
-        return
-    leads = _LEADS[way[-1]]
-    for number, value in _fields(message):
-        if number in leads and isinstance(value, memoryview):
-            yield from _walk(value, (*way, leads[number]))
+def _name(part: Part, key: str) -> tuple[str, str]:
+    return str(part.values.get("domain", "")), str(part.values.get(key, ""))
 
 
-def _external(tensor: memoryview, *, initializer: bool) -> Iterator[ExternalTensor]:
-    name, outside, locations = "", False, []
-    for number, value in _fields(tensor):
-        if number == _TENSOR_NAME and isinstance(value, memoryview):
-            name = _text(value)
-        elif number == _EXTERNAL_DATA and isinstance(value, memoryview):
-            entry = {key: _text(one) for key, one in _fields(value) if isinstance(one, memoryview)}
-            outside = True
-            if entry.get(_ENTRY_KEY) == "location":
-                locations.append(entry.get(_ENTRY_VALUE, ""))
-        elif number == _DATA_LOCATION and value == 1:
-            outside = True
-    if outside:
-        yield ExternalTensor(name, locations[0] if len(locations) == 1 else None, initializer)
+def _location(tensor: Part, entries: list[Part]) -> str | None:
+    said = {str(one.values.get("key", "")): str(one.values.get("value", "")) for one in entries}
+    if len(said) != len(entries) or not said.keys() <= _ENTRIES or tensor.values.get("data_location") != 1:
+        return None
+    if not all(_COUNT.fullmatch(said.get(key, "0")) for key in ("offset", "length")):
+        return None
+    return said.get("location")
 
 
-def _text(data: memoryview) -> str:
-    return bytes(data).decode(errors="replace")
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield (field number, value): an int, or the bytes of a text, message or array; raises ValueError."""
-    place, end = 0, len(message)
-    while place < end:
-        key, place = _varint(message, place)
-        wire = key & 7
-        if wire == 0:
-            value, place = _varint(message, place)
-            yield key >> 3, value
-            continue
-        if wire == 2:
-            size, place = _varint(message, place)
-        elif wire in {1, 5}:
-            size = 8 if wire == 1 else 4
-        else:
-            raise ValueError(f"no wire type {wire} in ONNX")
-        if place + size > end:
-            raise ValueError("cut off")
-        yield key >> 3, message[place : place + size]
-        place += size
-
-
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while place < len(message) and shift < 70:
-        byte = message[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-        shift += 7
-    raise ValueError("cut off")
+def is_location(path: str) -> bool:
+    """Return whether external data may lie in a file of this name."""
+    return _LOCATION.fullmatch(path) is not None and ".." not in path.split("/")

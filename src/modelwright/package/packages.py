@@ -31,7 +31,9 @@ from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.checksums import SUMS, contents, listed, listing, stays_inside
 from modelwright.package.content import Content
-from modelwright.package.graphs import external_tensors
+from modelwright.package.graph_encoding import GraphEncodingError
+from modelwright.package.graphs import contents as graph_contents
+from modelwright.package.graphs import is_location
 from modelwright.package.manifest import (
     FORMAT,
     MANIFEST,
@@ -79,7 +81,7 @@ def write(
     if bad := sorted(path for path in body.files if not is_data(path)):
         raise PackageError(Problem("package.bad-file-name", path=bad[0]))
     for name, graph in body.graphs.items():
-        _require_own_data(graph_path(name), content.view(graph), body.files)
+        _require_safe(graph_path(name), content.view(graph), body.files)
     sides: dict[str, dict[str, FieldEntry]] = {"inputs": {}, "outputs": {}}
     files: dict[str, Content] = {graph_path(name): graph for name, graph in body.graphs.items()}
     files |= body.files
@@ -165,24 +167,30 @@ def _opened(folder: Path) -> tuple[Manifest, dict[str, bytes | memoryview]]:
     files = contents(folder, mapped=is_data)
     manifest = parse(folder, files)
     for name in manifest.graphs:
-        _require_own_data(graph_path(name), files[graph_path(name)], manifest.files)
+        _require_safe(graph_path(name), files[graph_path(name)], manifest.files)
     return manifest, files
 
 
-def _require_own_data(path: str, graph: bytes | memoryview, files: Container[str]) -> None:
-    """Raise PackageError for a graph with values in anything but a file of the package."""
+def _require_safe(path: str, graph: bytes | memoryview, files: Container[str]) -> None:
+    """Raise PackageError for a graph that is not written as ONNX is, or asks for more than its package has."""
     try:
-        for tensor in external_tensors(graph):
-            name = tensor.name[:80]
-            if tensor.location is None or tensor.location not in files:
-                shown = (tensor.location or "")[:120]
-                raise PackageError(
-                    Problem("package.external-data", where=path, tensor=name, location=shown or None)
-                )
-            if not tensor.initializer:
-                raise PackageError(Problem("package.external-constant", where=path, tensor=name))
-    except ValueError as error:
-        raise PackageError(Problem("package.bad-graph", where=path, error=str(error))) from None
+        found = graph_contents(graph)
+    except GraphEncodingError as error:
+        problem = Problem("package.bad-graph", where=path, error=error.fault, place=error.place, at=error.at)
+        raise PackageError(problem) from None
+    for domain, operator in found.foreign:
+        raise PackageError(
+            Problem("package.foreign-operator", where=path, operator=operator[:80], domain=domain[:80])
+        )
+    for tensor in found.external:
+        name = tensor.name[:80]
+        if tensor.location is None or tensor.location not in files or not is_location(tensor.location):
+            shown = (tensor.location or "")[:120]
+            raise PackageError(
+                Problem("package.external-data", where=path, tensor=name, location=shown or None)
+            )
+        if not tensor.initializer:
+            raise PackageError(Problem("package.external-constant", where=path, tensor=name))
 
 
 def _plain(data: Mapping[str, JsonLike]) -> dict[str, JsonValue]:
