@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,8 +34,10 @@ def gate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def spelling(spell: str, gate: Path, tmp_path: Path) -> Path:
+def spelling(spell: str, gate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a package whose driver, of another distribution, answers in three parts."""
+    # a worker reads its package and where modules lie, and nothing else
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], str(gate)]))
     body = replace(linear_body(), driver=spell, graphs={}, settings={"gate": str(gate)})
     return sealed(body, tmp_path / "spelling")
 
@@ -55,12 +58,13 @@ def events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
                 yield name, json.loads(line.removeprefix("data: "))
 
 
-def eventually(path: Path) -> bool:
-    """Wait for a file."""
-    deadline = time.monotonic() + 30
-    while not path.exists() and time.monotonic() < deadline:
+def eventually(capture: pytest.CaptureFixture[str], said: str) -> bool:
+    """Wait until a worker says something on stderr."""
+    deadline, heard = time.monotonic() + 30, ""
+    while said not in heard and time.monotonic() < deadline:
         time.sleep(0.005)
-    return path.exists()
+        heard += capture.readouterr().err
+    return said in heard
 
 
 def test_a_worker_sends_each_part_before_the_next_is_made(spelling: Path, gate: Path) -> None:
@@ -132,16 +136,18 @@ def _settled(server: Server) -> bool:
     return server.gateway.rows_under_way == 0
 
 
-def test_a_client_that_leaves_ends_the_work(spelling: Path, gate: Path) -> None:
+def test_a_client_that_leaves_ends_the_work(
+    spelling: Path, gate: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with running(Releases(spelling)) as server:
         with httpx.stream(
             "POST", f"{server.url}/measure", json={"height": 9}, headers=EVENTS, timeout=60
         ) as response:
             assert next(events(response))[1]["outputs"]["size"]["value"] == "small"
         assert _settled(server)  # the gateway has noticed
-        assert not (gate / "closed").exists()
+        assert "closed" not in capfd.readouterr().err
         (gate / "1").touch()  # the worker makes one more part, and then sees that nobody waits
-        assert eventually(gate / "closed")
+        assert eventually(capfd, "closed")
         (gate / "2").touch()
         assert httpx.post(f"{server.url}/measure", json={"height": 1}, timeout=60).is_success
 

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import Any
 
 from modelwright.core.json_types import JsonLike
-from modelwright.core.messages import ModelwrightError, PackageError, Problem
+from modelwright.core.messages import ModelwrightError, PackageError, Phrase, Problem
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import service_errors
@@ -96,6 +96,8 @@ class Gateway:
         old, self.current = self.current, served
         self._telemetry.traffic([(served.version, 1.0)])
         self._spawn(self._restart(served))
+        if not served.worker.confined:
+            _LOG.warning("%s", Phrase("serve.not-confined", version=served.version))
         if old is not None:
             self._spawn(self._retire(old))
         _LOG.info("version %d answers", served.version)

@@ -25,7 +25,9 @@ T = TypeVar("T")
 _MACHINES = {"x86_64", "aarch64"}  # where the numbers of the three calls are known: the same on both
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
-_NO_NEW_PRIVILEGES = 38  # prctl: a thread that takes rights from itself must not get others by running a program
+_NO_NEW_PRIVILEGES = (
+    38  # prctl: a thread that takes rights from itself must not get others by running a program
+)
 _CLONE_FS = 0x200  # unshare: a working folder of its own
 _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # by version, how many rights there are; 16 from version 5 on
@@ -35,7 +37,7 @@ _SCOPES = 0b11  # abstract sockets and signals to processes outside; from versio
 _WRITABLE = Path("/dev/null")
 _HARMLESS = "/proc/self/fdinfo"
 _LIBRARIES = ("stdlib", "platstdlib", "purelib", "platlib")
-# What the libraries of a function read beside Python's own files: shared libraries, the time zone, facts of the machine.
+# What libraries read beside Python's own files: shared libraries, the time zone, facts of the machine.
 _SYSTEM = (
     *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo"),
     *("/etc/ld.so.cache", "/etc/localtime", "/dev/urandom", "/dev/zero"),
@@ -82,7 +84,7 @@ def confined(work: Callable[[], T]) -> T:
         try:
             confine()
             results.append(work())
-        except BaseException as error:  # noqa: BLE001 - raised again below
+        except BaseException as error:
             errors.append(error)
 
     thread = Thread(target=done, name="confined")

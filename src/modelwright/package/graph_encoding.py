@@ -15,12 +15,9 @@ from dataclasses import dataclass
 from modelwright.package.graph_schema import ENUMERATIONS, FIXED_BYTES, MESSAGES, ROOT, VARINTS, GraphField
 
 MOST_DEPTH = 100  # as deep as protocol buffers themselves allow
-_MOST_TAG_BYTES = 5
 # A varint in its shortest form, up to 64 bits; the second is one of 32 bits, where a negative one has 64 as well.
 _INT64 = rb"(?:[\x00-\x7f]|[\x80-\xff]{1,8}[\x01-\x7f]|[\x80-\xff]{9}\x01)"
-_INT32 = (
-    rb"(?:[\x00-\x7f]|[\x80-\xff]{1,3}[\x01-\x7f]|[\x80-\xff]{4}(?:[\x01-\x07]|[\xf8-\xff]\xff{4}\x01))"
-)
+_INT32 = rb"(?:[\x00-\x7f]|[\x80-\xff]{1,3}[\x01-\x7f]|[\x80-\xff]{4}(?:[\x01-\x07]|[\xf8-\xff]\xff{4}\x01))"
 _VARINT = re.compile(_INT64)
 _PATTERNS: Mapping[str, bytes] = {
     **dict.fromkeys(VARINTS, _INT32),
@@ -32,7 +29,9 @@ _PATTERNS: Mapping[str, bytes] = {
 _ONE = {name: re.compile(pattern) for name, pattern in _PATTERNS.items()}
 _PACKED = {name: re.compile(rb"(?:%s)++" % pattern) for name, pattern in _PATTERNS.items()}
 _RUNS = {
-    field: re.compile(rb"(?:%s%s)++" % (re.escape(bytes([field.number << 3 | field.wire])), _PATTERNS[field.type]))
+    field: re.compile(
+        rb"(?:%s%s)++" % (re.escape(bytes([field.number << 3 | field.wire])), _PATTERNS[field.type])
+    )
     for fields in MESSAGES.values()
     for field in fields.values()
     if field.repeated and not field.packed and field.type in _PATTERNS
@@ -54,7 +53,7 @@ class GraphEncodingError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GraphPart:
     """A message of a graph: the names of the fields that lead to it, its type, and its own texts and numbers."""
 
     way: tuple[str, ...]
@@ -62,12 +61,12 @@ class Part:
     values: Mapping[str, str | int]
 
 
-def parts(graph: bytes | memoryview) -> Iterator[Part]:
+def parts(graph: bytes | memoryview) -> Iterator[GraphPart]:
     """Yield every message of a graph, those inside of it before it; raises GraphEncodingError."""
     return _read(memoryview(graph), 0, len(graph), ROOT, ())
 
 
-def _read(data: memoryview, place: int, end: int, message: str, way: tuple[str, ...]) -> Iterator[Part]:
+def _read(data: memoryview, place: int, end: int, message: str, way: tuple[str, ...]) -> Iterator[GraphPart]:
     if len(way) > MOST_DEPTH:
         raise GraphEncodingError("deep", way, place)
     fields = MESSAGES[message]
@@ -77,7 +76,7 @@ def _read(data: memoryview, place: int, end: int, message: str, way: tuple[str, 
         begin = place
         tag, place = _varint(data, place, end, way)
         field = fields.get(tag >> 3)
-        if field is None or place - begin > _MOST_TAG_BYTES:
+        if field is None:
             raise GraphEncodingError("unknown", way, begin)
         inner = (*way, field.name)
         if tag & 7 != field.wire:
@@ -88,34 +87,46 @@ def _read(data: memoryview, place: int, end: int, message: str, way: tuple[str, 
         if field.number < last:
             raise GraphEncodingError("order", inner, begin)
         last, group = field.number, group or field.in_group
-        if field.wire == 2:
-            size, place = _varint(data, place, end, inner)
-            begin, place = place, place + size
-            if place > end:
-                raise GraphEncodingError("cut", inner, begin)
-            if field.is_message:
-                yield from _read(data, begin, place, field.type, inner)
-            elif field.packed:
-                _require_packed(data, begin, place, field, inner)
-            elif field.type == "string":
-                text = _text(data, begin, place, inner)
-                if not field.repeated:
-                    values[field.name] = text
-        elif field.repeated:
-            found = _RUNS[field].match(data, begin, end)
-            if found is None:
-                raise GraphEncodingError("long", inner, begin)
-            place = found.end()
-        else:
-            found = _ONE[field.type].match(data, place, end)
-            if found is None:
-                raise GraphEncodingError("long", inner, begin)
-            begin, place = place, found.end()
-            if field.wire == 0:
-                values[field.name] = value = _number(data, begin, place)
-                if value not in ENUMERATIONS.get(field.type, (value,)):
-                    raise GraphEncodingError("unknown", inner, begin)
-    yield Part(way, message, values)
+        if field.wire != 2:
+            place = _scalars(data, begin, place, end, field, inner, values)
+            continue
+        size, begin = _varint(data, place, end, inner)
+        place = begin + size
+        if place > end:
+            raise GraphEncodingError("cut", inner, begin)
+        if field.is_message:
+            yield from _read(data, begin, place, field.type, inner)
+        elif field.packed:
+            _require_packed(data, begin, place, field, inner)
+        elif field.type == "string":
+            text = _text(data, begin, place, inner)
+            if not field.repeated:
+                values[field.name] = text
+    yield GraphPart(way, message, values)
+
+
+def _scalars(
+    data: memoryview,
+    begin: int,
+    place: int,
+    end: int,
+    field: GraphField,
+    way: tuple[str, ...],
+    values: dict[str, str | int],
+) -> int:
+    """Return where the numbers of a field end, whose tag stands from `begin` to `place`; keep a single one."""
+    found = (
+        _RUNS[field].match(data, begin, end)  # each with its tag
+        if field.repeated
+        else _ONE[field.type].match(data, place, end)
+    )
+    if found is None:
+        raise GraphEncodingError("long", way, begin)
+    if field.wire == 0 and not field.repeated:
+        values[field.name] = value = _number(data, place, found.end())
+        if value not in ENUMERATIONS.get(field.type, (value,)):
+            raise GraphEncodingError("unknown", way, begin)
+    return found.end()
 
 
 def _varint(data: memoryview, place: int, end: int, way: tuple[str, ...]) -> tuple[int, int]:

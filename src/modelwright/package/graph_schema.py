@@ -43,7 +43,9 @@ _DECLARED: Mapping[str, str] = {
         "20 training_info TrainingInfoProto*; 25 functions FunctionProto*; "
         "26 configuration DeviceConfigurationProto*"
     ),
-    "NodeDeviceConfigurationProto": "1 configuration_id string; 2 sharding_spec ShardingSpecProto*; 3 pipeline_stage int32",
+    "NodeDeviceConfigurationProto": (
+        "1 configuration_id string; 2 sharding_spec ShardingSpecProto*; 3 pipeline_stage int32"
+    ),
     "NodeProto": (
         "1 input string*; 2 output string*; 3 name string; 4 op_type string; "
         "5 attribute AttributeProto*; 6 doc_string string; 7 domain string; 8 overload string; "
@@ -86,8 +88,7 @@ _DECLARED: Mapping[str, str] = {
     "TypeProto.SparseTensor": "1 elem_type int32; 2 shape TensorShapeProto",
     "TypeProto.Tensor": "1 elem_type int32; 2 shape TensorShapeProto",
     "ValueInfoProto": (
-        "1 name string; 2 type TypeProto; 3 doc_string string; "
-        "4 metadata_props StringStringEntryProto*"
+        "1 name string; 2 type TypeProto; 3 doc_string string; 4 metadata_props StringStringEntryProto*"
     ),
 }
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelwright.core.messages import PackageError, Problem
 from modelwright.package import content
 from modelwright.package.confinement import confined
 from modelwright.package.content import Content
-from modelwright.package.graph_encoding import Part, parts
+from modelwright.package.graph_encoding import GraphPart, parts
 from modelwright.package.ort import onnxruntime
 
 # An operator of another domain can be anything: some of ONNX Runtime's own read files that a node names.
@@ -18,7 +18,9 @@ STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 OTHER_OPERATORS = frozenset({("com.microsoft", "MatMulIntegerToFloat")})  # what our exporters write
 _INITIALIZER = ("graph", "initializer")  # the way to a tensor that the runtime takes from memory
 _ENTRIES = frozenset({"location", "offset", "length", "checksum"})  # of a tensor with external data
-_LOCATION = re.compile(r"[\w.-]+(?:/[\w.-]+)*")  # ONNX Runtime gives others a meaning: an address in memory, say
+_LOCATION = re.compile(
+    r"[\w.-]+(?:/[\w.-]+)*"
+)  # ONNX Runtime gives others a meaning: an address in memory, say
 _COUNT = re.compile(r"[0-9]{1,19}")
 
 
@@ -88,7 +90,7 @@ def contents(graph: bytes | memoryview) -> GraphContents:
     external: list[ExternalTensor] = []
     used: dict[tuple[str, str], None] = {}
     functions: set[tuple[str, str]] = set()
-    entries: list[Part] = []
+    entries: list[GraphPart] = []
     for part in parts(graph):  # what a tensor says of its file comes before the tensor
         if part.type == "StringStringEntryProto" and part.way[-1] == "external_data":
             entries.append(part)
@@ -106,17 +108,21 @@ def contents(graph: bytes | memoryview) -> GraphContents:
     return GraphContents(tuple(external), foreign)
 
 
-def _name(part: Part, key: str) -> tuple[str, str]:
+def _name(part: GraphPart, key: str) -> tuple[str, str]:
     return str(part.values.get("domain", "")), str(part.values.get(key, ""))
 
 
-def _location(tensor: Part, entries: list[Part]) -> str | None:
-    said = {str(one.values.get("key", "")): str(one.values.get("value", "")) for one in entries}
-    if len(said) != len(entries) or not said.keys() <= _ENTRIES or tensor.values.get("data_location") != 1:
+def _location(tensor: GraphPart, entries: list[GraphPart]) -> str | None:
+    stated = {str(one.values.get("key", "")): str(one.values.get("value", "")) for one in entries}
+    if (
+        len(stated) != len(entries)
+        or not stated.keys() <= _ENTRIES
+        or tensor.values.get("data_location") != 1
+    ):
         return None
-    if not all(_COUNT.fullmatch(said.get(key, "0")) for key in ("offset", "length")):
+    if not all(_COUNT.fullmatch(stated.get(key, "0")) for key in ("offset", "length")):
         return None
-    return said.get("location")
+    return stated.get("location")
 
 
 def is_location(path: str) -> bool:

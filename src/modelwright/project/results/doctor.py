@@ -12,6 +12,7 @@ from pathlib import Path
 from modelwright.core import extras
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
+from modelwright.package import confinement
 from modelwright.project.results.machine_results import DoctorReport, DoctorRow
 
 LEAST_FREE_BYTES = 2 * 10**9  # a pretrained encoder, its export and a package fit several times
@@ -25,10 +26,20 @@ def doctor(folder: Path) -> DoctorReport:
             DoctorRow("Python", "ok", platform.python_version()),
             DoctorRow(str(Phrase("doctor.cores")), "ok", cores),
             _space(folder),
+            _confinement(),
             *_libraries(extras.SERVE, "missing"),
             *_libraries(extras.LEARN, "note", besides=extras.distributions(extras.SERVE)),
         )
     )
+
+
+def _confinement() -> DoctorRow:
+    """Say whether a package can be opened where nothing else can be read."""
+    what, has = str(Phrase("doctor.confinement")), confinement.version()
+    if has is None:
+        absent = str(Phrase("doctor.not-confined"))
+        return DoctorRow(what, "note", absent, str(Phrase("doctor.confine")))
+    return DoctorRow(what, "ok", f"Landlock {has}")
 
 
 def _libraries(extra: str, if_missing: str, besides: tuple[str, ...] = ()) -> Iterator[DoctorRow]:

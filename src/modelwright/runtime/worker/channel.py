@@ -126,10 +126,12 @@ class Worker:
         digest: str,
         *,
         streams: bool,
+        confined: bool,
     ) -> None:
         self.signature = signature
         self.digest = digest
         self.streams = streams
+        self.confined = confined  # whether the kernel keeps it from all files but the package
         self.process = process
         self._crossing = Crossing(signature)
         self._transport = transport
@@ -278,8 +280,16 @@ async def start(
         process.wait()
         raise
     if hello[0] == "ready":
-        _, signature, digest, streams = hello
-        return Worker(process, transport, connection, Signature.parse(signature), digest, streams=streams)
+        _, signature, digest, streams, confined = hello
+        return Worker(
+            process,
+            transport,
+            connection,
+            Signature.parse(signature),
+            digest,
+            streams=streams,
+            confined=confined,
+        )
     transport.abort()
     await asyncio.to_thread(_end, process)
     raise _failure(hello, package, process.returncode, timeout_s)

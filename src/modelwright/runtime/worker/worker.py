@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from modelwright.core.messages import UserError
+from modelwright.package.confinement import confine, modules
 from modelwright.runtime.function import Function, load
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
@@ -109,14 +110,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     connection = socket.socket(fileno=options.socket)
     die_with_parent()
+    package = options.package.absolute()
+    # From here on it reads the package and what Python needs, writes nothing, and connects to nobody.
+    is_confined = confine([package, *modules()])
     try:
-        function = load(options.package, threads=options.threads)
+        function = load(package, threads=options.threads)
         _warm_up(function, options.max_batch)
     except UserError as error:
         connection.sendall(packed(["refused", [problem.to_wire() for problem in error.problems]]))
         return 1
     try:
-        connection.sendall(packed(["ready", str(function.signature), function.digest, function.streams]))
+        connection.sendall(
+            packed(["ready", str(function.signature), function.digest, function.streams, is_confined])
+        )
         if function.streams:
             work_in_parts(function, Inbox(connection), connection)
         else:

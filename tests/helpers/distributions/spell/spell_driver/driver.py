@@ -1,9 +1,12 @@
 """Answers each class of the output in turn, three parts in all.
 
-settings: `gate`, a folder. Part n comes when the file n lies there; without it all come at once. The file `closed`
-appears when a call ends before its last part. A first input above 100 fails after the first part.
+settings: `gate`, a folder. Part n comes when the file n lies there; without it all come at once. A call that ends
+before its last part says `closed` on stderr. A first input above 100 fails after the first part.
 """
 
+import json
+import socket
+import sys
 import time
 from pathlib import Path
 
@@ -43,7 +46,7 @@ class Spelling(Running):
                     raise ValueError("too high")
         finally:
             if self.gate and not whole:
-                (self.gate / "closed").touch()
+                print("closed", file=sys.stderr, flush=True)
 
     def _wait(self, place):
         deadline = time.monotonic() + _WAIT_S
@@ -52,8 +55,24 @@ class Spelling(Running):
 
 
 class SpellDriver(Driver):
-    """Opens nothing."""
+    """Opens nothing; what the setting `tries` names is tried, and what became of it is said on stderr."""
 
     def open(self, body, threads):
         """Return the running body."""
+        if tries := body.settings.get("tries"):
+            print(
+                json.dumps({name: _tried(**one) for name, one in tries.items()}), file=sys.stderr, flush=True
+            )
         return Spelling(body.settings.get("gate"))
+
+
+def _tried(read=None, write=None, connect=None):
+    try:
+        if read is not None:
+            return Path(read).read_text("utf-8")
+        if write is not None:
+            return Path(write).write_text("x", "utf-8")
+        socket.create_connection(("127.0.0.1", connect), timeout=5).close()
+    except OSError as error:
+        return type(error).__name__
+    return "connected"
