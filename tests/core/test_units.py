@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright.core.messages import ProjectError
-from modelwright.core.units import Unit, exact_quantity, format_quantity, parse_quantity
+from modelwright.core.units import Unit, exact_quantity, format_quantity, parse_bytes, parse_quantity
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -113,3 +113,18 @@ def test_a_wrong_unit_is_named(text, unit, id):  # noqa: A002
 )
 def test_shows_for_people(value, unit, text):
     assert format_quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("2 MiB", 2 * 2**20),
+        ("1.5 KiB", 1536),
+        ("3GiB", 3 * 2**30),
+        ("60 MB", 60_000_000),
+        ("7 B", 7),
+        ("0.5 kB", 500),
+    ],
+)
+def test_limits_are_in_decimal_or_binary_bytes(text, size):
+    assert parse_bytes(text) == size
