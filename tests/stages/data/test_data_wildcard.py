@@ -36,8 +36,14 @@ AMOUNTS = [round(CHANCE.gauss(50, 20), 2) for _ in range(COUNT)]
         (NUMBERS, Field("x", "number")),
         ([*NUMBERS, ""], Field("x", "number", optional=True)),
         ([1.5, 2.5, float("nan")] * 9, Field("x", "number", optional=True)),
-        ([*NUMBERS, "NaN", "N/A", "1,5", "-", "inf"], Field("x", "number")),
-        ([*NUMBERS, *["none"] * 20], Field("x", "text")),
+        ([*NUMBERS, "NaN", "N/A", "1,5", "-", "inf"], Field("x", "number", optional=True)),
+        ([*NUMBERS, *["none"] * 20], Field("x", "number", optional=True)),
+        ([*NUMBERS, *["many"] * 20], Field("x", "text")),
+        ([f"{n},25" for n in range(200)], Field("x", "number")),
+        ([f"{n}.{n:03},5" for n in range(200)], Field("x", "number")),
+        ([f"\u2212{n}.5" for n in range(200)], Field("x", "number")),
+        (["NA", "DE", "FR"] * 9, Field("x", "category")),
+        (["NA"] * 9, Field("x", "category")),
         (["a", "b", "c"] * 9, Field("x", "category")),
         (["007", "7", "12"] * 9, Field("x", "category")),
         (["007", "7", "", "12"] * 9, Field("x", "category", optional=True)),
@@ -177,6 +183,19 @@ def test_a_column_with_missing_cells_is_optional_and_that_is_said(tmp_path: Path
     missing = warnings(summary, "gap")["data.optional-column"]
     assert 0 < int(str(missing.values["count"])) <= COUNT // 10
     assert "`gap: number?`" in missing.found
+
+
+@pytest.mark.parametrize("cell", [dt.timedelta(minutes=1), dt.time(0, 1)])
+def test_durations_and_times_of_day_are_seconds(tmp_path: Path, cell: Any) -> None:
+    cells = [
+        cell if n % 2 else cell.__class__(minute=2) if isinstance(cell, dt.time) else 2 * cell
+        for n in range(COUNT)
+    ]
+    summary = run(tmp_path, {"took": cells, "amount": AMOUNTS})
+    assert inputs(summary) == "took: number, amount: number"
+    assert line(warnings(summary, "took")["data.seconds"]) == {"drop": ["took"]}
+    stored = pl.read_parquet(tmp_path / "out/train/rows.parquet")["took"]
+    assert set(stored.to_list()) == {60.0, 120.0}
 
 
 def test_an_identifier_takes_no_part_in_the_split(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from modelwright.core.messages import Notice
+from modelwright.kinds.contract.cells import CellOptions
 
 Cells = Sequence[tuple[object, int]]
 """The distinct raw cells of a column that are not missing, each with how often it stands there."""
@@ -26,6 +27,13 @@ class Infer(ABC):
     @abstractmethod
     def reads(self, cells: Cells) -> bool:
         """Tell whether a column with these cells is of the kind; there is at least one cell."""
+
+    def reads_written(self, cells: Cells, options: CellOptions) -> bool:
+        """Tell the same, knowing how the cells are written (`data.missing`, `data.decimal` …); by default `reads`.
+
+        What stands for nothing is not among the cells.
+        """
+        return self.reads(cells)
 
     def remarks(self, column: str, cells: Cells) -> Iterator[Notice]:
         """Yield what a person may not expect of a column that the kind has read: what else it could be.

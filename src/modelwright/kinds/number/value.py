@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import time, timedelta
 from typing import ClassVar
 
 from modelwright.core.json_types import JsonObject
@@ -43,9 +44,14 @@ class NumberValue(Value[float]):
         return read
 
     def parse(self, raw: object, *, lenient: bool = False) -> float | None:
-        """Return a finite float. Lenient reads "3" and " 1e3 " too; a truth value is never a number."""
+        """Return a finite float. Lenient reads "3" and " 1e3 " too; a truth value is never a number.
+
+        Lenient, durations and times of day of a typed table are seconds.
+        """
         if raw is None:
             return None
+        if lenient and isinstance(raw, timedelta | time):
+            return in_seconds(raw)
         if lenient and isinstance(raw, str):
             if not raw.strip():
                 return None
@@ -63,3 +69,12 @@ class NumberValue(Value[float]):
         if not math.isfinite(number):
             raise ValueProblem("value.not-finite", shown=shown(raw))
         return number
+
+
+def in_seconds(raw: timedelta | time) -> float:
+    """Return a duration, or a time of day since midnight, in seconds."""
+    if isinstance(raw, timedelta):
+        return raw.total_seconds()
+    return timedelta(
+        hours=raw.hour, minutes=raw.minute, seconds=raw.second, microseconds=raw.microsecond
+    ).total_seconds()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.infer import Cells
 from modelwright.kinds.contract.value import AnyValue
 
@@ -11,13 +12,15 @@ from modelwright.kinds.contract.value import AnyValue
 STRAY = 0.05
 
 
-def nearly_all_read(value: AnyValue, cells: Cells, *, stray: float = STRAY) -> bool:
+def nearly_all_read(
+    value: AnyValue, cells: Cells, *, stray: float = STRAY, options: CellOptions = DEFAULT_OPTIONS
+) -> bool:
     """Tell whether a kind reads all of these cells, but for the share `stray`."""
     most = stray * sum(count for _, count in cells)
     refused = 0
     for cell, count in cells:
         try:
-            value.parse(cell, lenient=True)
+            value.read_cell(cell, options)
         except ValueProblem:
             refused += count
             if refused > most:

@@ -94,7 +94,10 @@ def make(
         identity = identify(signature, config, columns, rows, refusals, scratch / "truths", limits)
         if open_inputs:
             inputs = resolved(
-                columns.inputs, columns.kinds, lambda name: _training_cells(name, columns, rows, identity)
+                columns.inputs,
+                columns.kinds,
+                lambda name: _training_cells(name, columns, rows, identity),
+                lambda name: refusals.options,
             )
             signature = replace(signature, inputs=inputs.fields)
             remarks += inputs.notices

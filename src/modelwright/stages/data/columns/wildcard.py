@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
 import polars as pl
@@ -12,7 +12,10 @@ from modelwright import kinds
 from modelwright.core.messages import DataError, Notice, Phrase, Problem, ValueProblem, shown
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.infer import Cells, Infer
+from modelwright.kinds.contract.value import AnyValue
+from modelwright.kinds.shared.numbers import found_form
 from modelwright.stages.data.columns.distinct import DistinctCells
 from modelwright.stages.data.columns.identifiers import Identifier, identifier_of
 
@@ -43,44 +46,59 @@ def naming_columns(
     return {name: one for name, one in found.items() if one is not None}
 
 
-def resolved(names: Mapping[str, str], stated: Mapping[str, str], cells: Chunks) -> Inputs:
+def resolved(
+    names: Mapping[str, str],
+    stated: Mapping[str, str],
+    cells: Chunks,
+    options: Callable[[str], CellOptions],
+) -> Inputs:
     """Return the inputs with their kinds; names: input → column of the data; stated: input → kind (`data.kinds`).
 
-    `cells`: of rows that train and validate. The first kind that reads a column has it, in the order of `Infer.rank`;
-    it is optional where a cell is missing. Raises DataError when no column is left to be an input.
+    `cells`: of rows that train and validate; options: how those of an input are written. The first kind that reads a
+    column has it, in the order of `Infer.rank`; it is optional where a cell is missing. Raises DataError when no
+    column is left to be an input.
     """
     fields: list[Field] = []
     notices: list[Notice] = []
     for name, column in names.items():
         counted = DistinctCells(cells(name))
-        field = infer(name, counted, stated.get(name))
+        written = options(name)
+        field = infer(name, counted, stated.get(name), written)
         left_out = None if name in stated else _left_out(column, field, counted)
         if left_out is not None:
             notices.append(left_out)
         elif field is not None:
             fields.append(field)
-            notices += _taken(column, field, counted, is_stated=name in stated)
+            notices += _taken(column, field, counted, written, is_stated=name in stated)
     if not fields:
         raise DataError(Problem("data.no-inputs", why=[one.found for one in notices] or None))
     return Inputs(tuple(fields), tuple(notices))
 
 
-def infer(name: str, counted: DistinctCells, stated: str | None = None) -> Field | None:
+def infer(
+    name: str, counted: DistinctCells, stated: str | None = None, options: CellOptions = DEFAULT_OPTIONS
+) -> Field | None:
     """Return the field of a column, None for one that is empty or that holds what no kind reads."""
-    present = counted.cells()
-    optional = sum(count for _, count in present) < counted.rows
+    every = counted.cells()
     if stated is not None:
-        return Field(name, stated.removesuffix("?"), optional=optional or stated.endswith("?"))
-    if not present:
-        return None
-    return next(
-        (
-            Field(name, kind, optional=optional)
-            for kind in _ranked()
-            if kinds.facet(kind, Infer).reads(present)
-        ),
-        None,
-    )
+        kind = stated.removesuffix("?")
+        return Field(name, kind, optional=stated.endswith("?") or _missing(every, kind, counted, options) > 0)
+    for kind in _ranked() if every else ():
+        there = _present(every, kind, options)
+        if there and kinds.facet(kind, Infer).reads_written(there, options):
+            return Field(name, kind, optional=_missing(every, kind, counted, options) > 0)
+    return None
+
+
+def _present(every: Cells, kind: str, options: CellOptions) -> Cells:
+    """Return the cells that stand for something, to a kind: a word such as NA may be a name, and is no number."""
+    words = kinds.value(kind).takes_words
+    return [(cell, count) for cell, count in every if not options.is_missing(cell, words=words)]
+
+
+def _missing(every: Cells, kind: str, counted: DistinctCells, options: CellOptions) -> int:
+    """Return how many rows have no value of a kind."""
+    return counted.rows - sum(count for _, count in _present(every, kind, options))
 
 
 def identifier_notice(column: str, name: str, found: Identifier, cells: Iterable[pl.Series]) -> Notice:
@@ -133,27 +151,29 @@ def _holds(cell: object) -> Phrase:
     return Phrase("data.cell-form", form=form)
 
 
-def _taken(column: str, field: Field, counted: DistinctCells, *, is_stated: bool) -> Iterator[Notice]:
+def _taken(
+    column: str, field: Field, counted: DistinctCells, options: CellOptions, *, is_stated: bool
+) -> Iterator[Notice]:
     """Yield what is worth knowing of a column that is an input: missing cells, and what else it looks like."""
-    present = counted.cells()
-    there = sum(count for _, count in present)
-    if field.optional and there < counted.rows:
+    every = counted.cells()
+    present = _present(every, field.kind, options)
+    if missing := _missing(every, field.kind, counted, options):
         yield Notice(
             "data.optional-column",
             column=column,
-            count=counted.rows - there,
+            count=missing,
             rows=counted.rows,
             name=field.name,
             kind=field.kind,
         )
     if is_stated:
         return
-    yield from _nearly(column, field, present, there)
+    yield from _nearly(column, field, every, options)
     if kinds.has(field.kind, Infer):
         yield from kinds.facet(field.kind, Infer).remarks(column, present)
 
 
-def _nearly(column: str, field: Field, present: Cells, there: int) -> Iterator[Notice]:
+def _nearly(column: str, field: Field, every: Cells, options: CellOptions) -> Iterator[Notice]:
     """Yield a notice where most cells are of a narrower kind, and the others keep the column from it."""
     for kind in _ranked():
         if kind == field.kind:
@@ -161,8 +181,12 @@ def _nearly(column: str, field: Field, present: Cells, there: int) -> Iterator[N
         value = kinds.value(kind)
         if value.fixed_labels:  # of few words: others are other classes
             continue
-        strays = [(cell, count) for cell, count in present if not _reads(kind, cell)]
-        stray = sum(count for _, count in strays)
+        present = _present(every, kind, options)
+        texts = [(cell, count) for cell, count in present if isinstance(cell, str)]
+        form = found_form(texts).form if options.forms == DEFAULT_OPTIONS.forms else options.forms[0]
+        written = replace(options, number=form)
+        strays = [(cell, count) for cell, count in present if not _reads(value, cell, written)]
+        there, stray = (sum(count for _, count in cells) for cells in (present, strays))
         if 0 < stray <= (1 - NEARLY) * there:
             yield Notice(
                 "data.nearly",
@@ -177,9 +201,9 @@ def _nearly(column: str, field: Field, present: Cells, there: int) -> Iterator[N
             return
 
 
-def _reads(kind: str, cell: object) -> bool:
+def _reads(value: AnyValue, cell: object, options: CellOptions) -> bool:
     try:
-        kinds.value(kind).parse(cell, lenient=True)
+        value.read_cell(cell, options)
     except ValueProblem:
         return False
     return True
