@@ -14,25 +14,32 @@ from pathlib import Path
 from modelwright import kinds
 from modelwright.core.messages import DataError, Problem, ValueProblem
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.common import Dumped, Role
+from modelwright.kinds.contract.common import Dumped, Form, Role
+from modelwright.learners.contract.spec import form_of
 from modelwright.storage.formats.examples import Examples
 
 FILE, ASSETS = "states.json", "states"
 
 
 def fit(
-    signature: Signature, train: Examples, options: Mapping[str, Mapping[str, object]] | None = None
+    signature: Signature,
+    train: Examples,
+    options: Mapping[str, Mapping[str, object]] | None = None,
+    accepted: frozenset[Form] | None = None,
 ) -> dict[str, object]:
     """Return the state of every field from the training split; raises DataError with all that do not fit.
 
-    `options`: field name → what its kind's `fit` takes beside the values.
+    options: field name → what its kind's `fit` takes beside the values; accepted: the forms of inputs that the
+    learner reads, where it reads more than the first that a kind has.
     """
     states: dict[str, object] = {}
     problems = []
     for field in (*signature.inputs, *signature.outputs):
         kind = kinds.arrays(field.kind)
         try:
-            given = (options or {}).get(field.name, {})
+            given = dict((options or {}).get(field.name, {}))
+            if accepted is not None and field in signature.inputs:
+                given["form"] = form_of(field, accepted)
             role = Role.OUTPUT if field in signature.outputs else Role.INPUT
             states[field.name] = kind.fit(train.columns[field.name], role=role, **given)
         except ValueProblem as problem:

@@ -28,18 +28,27 @@ class Arrays(ABC, Generic[State, V]):
     """Encodes canonical values (None: missing) to named arrays and decodes a body's answers.
 
     `input_form` and `output_form` say which arrays those are (None: not on that side of a signature).
+    `further_forms`: what `fit` makes of an input for a learner that asks for it (`form=Form.TERMS`), from the
+    least to the most exact; the state then knows which one it is.
     """
 
     input_form: ClassVar[Form | None] = None
+    further_forms: ClassVar[tuple[Form, ...]] = ()
     output_form: ClassVar[Form | None] = None
     abstains: ClassVar[bool] = False  # an optional output of the kind can leave a row without an answer
+
+    @property
+    def input_forms(self) -> tuple[Form, ...]:
+        """Return every form that an input can take; a learner takes the last that it accepts."""
+        return self.further_forms if self.input_form is None else (self.input_form, *self.further_forms)
 
     @abstractmethod
     def fit(self, values: Sequence[V | None], **options: Any) -> State:
         """Learn the state from the training split's values.
 
-        options: `role` (the side of the signature); what the learner gives (`tokenizer`, `max_length` and
-        `limit` for the form tokens); a kind ignores what it does not know. Raises ValueProblem.
+        options: `role` (the side of the signature); `form` (of an input; without it, `input_form`); what the
+        learner gives (`tokenizer`, `max_length` and `limit` for the form tokens, `most_terms` for terms); a kind
+        ignores what it does not know. Raises ValueProblem.
         """
 
     @abstractmethod
@@ -77,6 +86,10 @@ class Arrays(ABC, Generic[State, V]):
     def answers(self, state: State) -> dict[str, ArraySpec]:
         """Return the arrays that a body gives for this output, by name (`logits`: (batch, classes))."""
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
+
+    def zero(self, state: State) -> float | None:
+        """Return where on the scale of an output's `value` the amount 0 lies; None of what has no such point."""
+        return None
 
     def encode_truth(self, values: Sequence[V | None], inputs: Columns, state: State) -> dict[str, Array]:
         """Return the truths of a batch as a loss reads them; may be ragged (then a list of arrays).

@@ -29,21 +29,30 @@ class Form(StrEnum):
     | form   | as an input                               | answers             | truth                        |
     |--------|-------------------------------------------|---------------------|------------------------------|
     | tokens | `ids`, `mask` int64 (n, length)           |                     |                              |
+    | terms  | `terms` int64, `weights` (n, length)      |                     |                              |
+    | amount | `amount` float64 (n,), NaN missing        |                     |                              |
     | code   | `index` int64 (n,): 0 missing or unseen   | `logits` (n, C)     | `index` int64 (n,), -1 none  |
     | flag   |                                           | `logit` (n,)        | `index` int64 (n,), -1 none  |
     | scalar | `value`, `missing` (n,)                   | `value` (n,)        | `value` (n,), NaN none       |
     | set    | `members` (n, K), `missing` (n,)          | `logits` (n, K)     | `members` (n, K), NaN none   |
     | vector | `values` (n, d), `missing` (n,)           | `values` (n, d)     | `values` (n, d), NaN none    |
 
-    What has no type stated is float32.
+    What has no type stated is float32. A row of terms holds the places, from 1, of those that are in it, with
+    the weight of each; place 0 with weight 0 fills it up.
     """
 
     TOKENS = "tokens"
+    TERMS = "terms"
+    AMOUNT = "amount"
     CODE = "code"
     FLAG = "flag"
     SCALAR = "scalar"
     SET = "set"
     VECTOR = "vector"
+
+
+FAR = 30.0
+"""A scalar input is held within ± FAR (its middle values lie within about ± 1): there it is far from all usual ones."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Answer:
 class ArraySpec:
     """The shape and type of one named array.
 
-    dtype: `float32`, `int64`; shape names axes (`batch`, `length`) or gives their size; codes: how many
+    dtype: `float32`, `float64`, `int64`; shape names axes (`batch`, `length`) or gives their size; codes: how many
     different values an array of codes can hold, those for missing and unseen included.
     """
 

@@ -77,6 +77,10 @@ class NumberArrays(Arrays[NumberState, float]):
         """Return `value`: float32 (batch,), standardised."""
         return {"value": ArraySpec("float32", ("batch",))}
 
+    def zero(self, state: NumberState) -> float:
+        """Return the standardised 0."""
+        return -state.mean / state.deviation
+
     def encode_truth(
         self, values: Sequence[float | None], inputs: Columns, state: NumberState
     ) -> dict[str, Array]:

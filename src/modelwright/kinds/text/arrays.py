@@ -1,4 +1,4 @@
-"""Texts as token ids."""
+"""Texts as token ids, or as weighted terms."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tokenizers import Tokenizer
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Dumped, Form
+from modelwright.kinds.text import _terms
+from modelwright.kinds.text._terms import TermsState
 
 ASSET = "tokenizer.json"
 # Names that pretrained tokenizers give the token that fills a row up.
@@ -47,25 +49,35 @@ class TextState:
         return tokenizer
 
 
-class TextArrays(Arrays[TextState, str]):
-    """`ids` and `mask`, int64 (batch, length), padded to the batch's longest."""
+class TextArrays(Arrays[TextState | TermsState, str]):
+    """`ids` and `mask`, int64 (batch, length), padded to the batch's longest.
+
+    For the form `terms`: `terms` int64 and `weights` float32 (batch, length), the n-grams of a text and their
+    weights (`_terms`).
+    """
 
     input_form: ClassVar[Form | None] = Form.TOKENS
+    further_forms: ClassVar[tuple[Form, ...]] = (Form.TERMS,)
 
     def fit(
         self,
         values: Sequence[str | None],
         *,
+        form: Form | None = None,
         tokenizer: bytes | None = None,
         max_length: int | None = None,
         limit: int = 512,
+        most_terms: int = _terms.MOST_TERMS,
         **options: Any,
-    ) -> TextState:
+    ) -> TextState | TermsState:
         """Return the state for a tokenizer: the bytes of a `tokenizer.json`, as its encoder was trained with.
 
         `max_length` None: long enough for 99 % of the training texts, and at most `limit` (the positions
-        that the encoder knows), both counted in tokens. Raises ValueProblem without a tokenizer.
+        that the encoder knows), both counted in tokens. Raises ValueProblem without a tokenizer. The form `terms`
+        needs none, and takes at most `most_terms` of words and as many of characters.
         """
+        if form is Form.TERMS:
+            return _terms.fit(values, most_terms)
         if tokenizer is None:
             raise ValueProblem("state.no-tokenizer")
         built = _build(tokenizer)
@@ -75,15 +87,19 @@ class TextArrays(Arrays[TextState, str]):
             raise ValueProblem("state.max-length", special=special, limit=limit, chosen=chosen)
         return TextState(tokenizer=bytes(tokenizer), max_length=chosen, pad_id=_pad_id(built, tokenizer))
 
-    def dump(self, state: TextState) -> Dumped:
-        """Return the lengths as JSON and the tokenizer as the asset `tokenizer.json`."""
+    def dump(self, state: TextState | TermsState) -> Dumped:
+        """Return the lengths as JSON and the tokenizer as the asset `tokenizer.json`; of terms, their lists."""
+        if isinstance(state, TermsState):
+            return _terms.dump(state)
         return Dumped(
             {"max_length": state.max_length, "pad_id": state.pad_id},
             {ASSET: state.tokenizer},
         )
 
-    def load(self, dumped: Dumped) -> TextState:
-        """Read what `dump` returned; raises ValueProblem for a damaged tokenizer."""
+    def load(self, dumped: Dumped) -> TextState | TermsState:
+        """Read what `dump` returned; raises ValueProblem for a damaged tokenizer, or damaged terms."""
+        if dumped.data.get("form") == Form.TERMS:
+            return _terms.load(dumped)
         state = TextState(
             tokenizer=dumped.assets[ASSET],
             max_length=int(dumped.data["max_length"]),
@@ -92,17 +108,23 @@ class TextArrays(Arrays[TextState, str]):
         assert state.built is not None  # built now, so that the first request does not wait for it
         return state
 
-    def specs(self, state: TextState) -> dict[str, ArraySpec]:
-        """Return `ids` and `mask`: int64 (batch, length)."""
+    def specs(self, state: TextState | TermsState) -> dict[str, ArraySpec]:
+        """Return `ids` and `mask`, or `terms` and `weights`: (batch, length)."""
+        if isinstance(state, TermsState):
+            # codes: place 0 fills rows up
+            terms = ArraySpec("int64", ("batch", "length"), codes=len(state) + 1)
+            return {"terms": terms, "weights": ArraySpec("float32", ("batch", "length"))}
         spec = ArraySpec("int64", ("batch", "length"))
         return {"ids": spec, "mask": spec}
 
-    def encode(self, values: Sequence[str | None], state: TextState) -> dict[str, Array]:
+    def encode(self, values: Sequence[str | None], state: TextState | TermsState) -> dict[str, Array]:
         """Return token ids and their mask (1: a token, 0: padding); a missing text is the empty one.
 
         A tokenizer without special tokens has nothing to say about an empty text; it gets one unmasked pad,
         so that a mean over its tokens stays a number.
         """
+        if isinstance(state, TermsState):
+            return _terms.encode(values, state)
         texts = [value or "" for value in values]
         # One text needs no second thread; many share the library's pool. Either way the ids are the same.
         encodings = (
@@ -117,12 +139,14 @@ class TextArrays(Arrays[TextState, str]):
             mask[position, : len(row)] = 1
         return {"ids": ids, "mask": mask}
 
-    def unknown_share(self, values: Sequence[str | None], state: TextState) -> float:
+    def unknown_share(self, values: Sequence[str | None], state: TextState | TermsState) -> float:
         """Return which share of the tokens the tokenizer does not know, 0 where it knows every byte.
 
-        Each of these reads as one and the same token, so that an encoder cannot tell such texts apart.
+        Each of these reads as one and the same token, so that an encoder cannot tell such texts apart. Of terms:
+        which share of those in the values training never showed.
         """
-
+        if isinstance(state, TermsState):
+            return _terms.unknown_share(values, state)
         unknown = json.loads(state.tokenizer)["model"].get("unk_token")
         place = state.built.token_to_id(unknown) if unknown is not None else None
         if place is None:

@@ -85,12 +85,12 @@ class Spec(ABC):
     def refuses(self, signature: Signature) -> Phrase | None:
         """Return why this learner cannot learn the signature, or None when it can."""
         for field in signature.inputs:
-            if kinds.arrays(field.kind).input_form not in self.inputs:
+            if form_of(field, self.inputs) is None:
                 return Phrase("learner.input-form", field=str(field), forms=_listed(self.inputs))
         for field in signature.outputs:
             if kinds.arrays(field.kind).output_form not in self.outputs:
                 return Phrase("learner.output-form", field=str(field), forms=_listed(self.outputs))
-        forms = {kinds.arrays(field.kind).input_form for field in signature.inputs}
+        forms = {form_of(field, self.inputs) for field in signature.inputs}
         if self.needs_input and not forms & self.needs_input:
             return Phrase("learner.needs-input", forms=_listed(self.needs_input))
         return None
@@ -99,6 +99,12 @@ class Spec(ABC):
     def lacks(self) -> tuple[str, ...]:
         """Return the modules that it needs and this machine does not have; nothing is imported."""
         return tuple(name for name in self.modules if importlib.util.find_spec(name) is None)
+
+
+def form_of(field: Field, accepted: frozenset[Form]) -> Form | None:
+    """Return the form that a learner takes of an input: of those that it accepts, the last that the kind offers."""
+    offered = [form for form in kinds.arrays(field.kind).input_forms if form in accepted]
+    return offered[-1] if offered else None
 
 
 def fields_of(fields: Iterable[Field], form: Form) -> tuple[Field, ...]:

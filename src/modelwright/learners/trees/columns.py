@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright import kinds
-from modelwright.core.messages import DataError, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, Form
+from modelwright.learners import known_truths
 from modelwright.learners.trees.boosting import FeatureTable
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, TreeDump
 from modelwright.storage.formats.examples import Examples
@@ -29,13 +29,12 @@ _REGRESSION = {"objective": "regression", "metric": "rmse"}
 class BoosterTask:
     """How one booster is learned, and where its trees' sums go in the output's array.
 
-    objective: LightGBM's; truth: the array of the truths that it learns from; member: the column of that array,
-    None where it is (n,); targets: the columns of the output's array that the trees of a round add to.
+    objective: LightGBM's; member: the column of the output's truths that it learns from, None where they are (n,);
+    targets: the columns of the output's array that the trees of a round add to.
     """
 
     field: Field
     objective: Mapping[str, object]
-    truth: str
     member: int | None = None
     targets: Sequence[int] = (0,)
 
@@ -82,20 +81,18 @@ def _output(field: Field, state: object) -> Output:
     answers = kind.answers(state)
     match kind.output_form:
         case Form.FLAG:
-            return Output(field, "logit", None, [BoosterTask(field, _BINARY, "index")])
+            return Output(field, "logit", None, [BoosterTask(field, _BINARY)])
         case Form.SCALAR:
-            return Output(field, "value", None, [BoosterTask(field, _REGRESSION, "value")])
+            return Output(field, "value", None, [BoosterTask(field, _REGRESSION)])
         case Form.CODE:
             classes = _columns(answers["logits"].shape)
             if classes == 2:  # one tree per round, for the logit of the second class; that of the first is 0
-                return Output(field, "logits", 2, [BoosterTask(field, _BINARY, "index", targets=(1,))])
+                return Output(field, "logits", 2, [BoosterTask(field, _BINARY, targets=(1,))])
             many = {"objective": "multiclass", "metric": "multi_logloss", "num_class": classes}
-            return Output(
-                field, "logits", classes, [BoosterTask(field, many, "index", targets=range(classes))]
-            )
+            return Output(field, "logits", classes, [BoosterTask(field, many, targets=range(classes))])
         case Form.SET:
             members = _columns(answers["logits"].shape)
-            each = [BoosterTask(field, _BINARY, "members", one, (one,)) for one in range(members)]
+            each = [BoosterTask(field, _BINARY, one, (one,)) for one in range(members)]
             return Output(field, "logits", members, each)
         case form:
             raise AssertionError(f"trees answer no {form}")
@@ -105,27 +102,6 @@ def _columns(shape: Sequence[str | int]) -> int:
     _, columns = shape
     assert isinstance(columns, int)
     return columns
-
-
-def require_truths(signature: Signature, states: Mapping[str, object], train: Examples) -> None:
-    """Raise DataError unless training shows both values of a flag, and a value of every other output."""
-    problems = []
-    for output in outputs(signature, states):
-        flag = kinds.arrays(output.field.kind).output_form is Form.FLAG
-        targets = _truths(output.field, train, states)[output.tasks[0].truth]
-        seen = len(np.unique(targets[_known(targets)]))
-        if seen < (2 if flag else 1):
-            problems.append(
-                Problem(
-                    "learn.nothing-to-tell-apart",
-                    field=str(output.field),
-                    name=output.field.name,
-                    rows=len(train),
-                    one=seen or None,
-                )
-            )
-    if problems:
-        raise DataError(problems)
 
 
 def features(signature: Signature, states: Mapping[str, object]) -> list[Feature]:
@@ -164,10 +140,10 @@ def table(
     features: Sequence[Feature],
 ) -> FeatureTable:
     """Return the rows whose truth is known."""
-    targets = _truths(task.field, examples, states)[task.truth]
+    targets = known_truths.truths(task.field, examples, states)
     if task.member is not None:
         targets = targets[:, task.member]
-    known = _known(targets)
+    known = known_truths.known(targets)
     return FeatureTable(matrix(encoded, features)[known], targets[known], code_columns(features))
 
 
@@ -178,15 +154,3 @@ def code_columns(features: Sequence[Feature]) -> list[int]:
         found += [column] if feature.is_code else []
         column += feature.columns or 1
     return found
-
-
-def _truths(field: Field, examples: Examples, states: Mapping[str, object]) -> dict[str, Array]:
-    return kinds.arrays(field.kind).encode_truth(
-        examples.columns[field.name], examples.columns, states[field.name]
-    )
-
-
-def _known(targets: Array) -> NDArray[np.bool_]:
-    """Return which truths are there: a code of −1 is none, and so is NaN."""
-    there: NDArray[np.bool_] = ~np.isnan(targets) if targets.dtype.kind == "f" else targets >= 0
-    return there

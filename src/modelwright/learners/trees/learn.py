@@ -22,7 +22,7 @@ from modelwright import kinds
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.learners import kind_states, timing
+from modelwright.learners import kind_states, known_truths, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -62,7 +62,7 @@ class TreesLearn(Learn[Rows]):
         assert isinstance(training, TreesTraining)
         train, started = data.train, timing.now_s()
         states = kind_states.fit(signature, train)
-        columns.require_truths(signature, states, train)
+        known_truths.require(signature, states, train)
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
         outputs = columns.outputs(signature, states)
@@ -110,7 +110,7 @@ class TreesLearn(Learn[Rows]):
         assert isinstance(training, TreesTraining)
         train, validation = data.train, data.held
         states = kind_states.fit(signature, train)
-        columns.require_truths(signature, states, train)
+        known_truths.require(signature, states, train)
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
         held = columns.encode(signature, states, validation.columns)

@@ -53,8 +53,9 @@ def lists_of_values(name: str) -> st.SearchStrategy[list[Any]]:
     return st.lists(pool, max_size=8).map(lambda values: [*values, *two])
 
 
-def fitted(name: str, values: Sequence[Any], role: Role = Role.INPUT) -> Any:
-    return kinds.arrays(name).fit(values, role=role, **samples_of(name).options())
+def fitted(name: str, values: Sequence[Any], role: Role = Role.INPUT, form: Form | None = None) -> Any:
+    given = {} if form is None else {"form": form}
+    return kinds.arrays(name).fit(values, role=role, **given, **samples_of(name).options())
 
 
 def through_json(dumped: Dumped) -> Dumped:

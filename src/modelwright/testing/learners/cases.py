@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.kinds.contract.samples import Samples
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows, Source
-from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.spec import Spec, form_of
 from modelwright.package.body import Body
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
@@ -86,9 +86,9 @@ def cases(learner: str) -> list[Case]:
     spec = learners.spec(learner)
     if Source.ROWS not in spec.sources:
         return []
-    inputs = [Field(f"in_{name}", name) for name in _kinds(spec.inputs, lambda kind: kind.input_form)]
-    outputs = [Field(f"out_{name}", name) for name in _kinds(spec.outputs, lambda kind: kind.output_form)]
-    needed = [one for one in inputs if kinds.arrays(one.kind).input_form in (spec.needs_input or spec.inputs)]
+    inputs = [Field(f"in_{name}", name) for name in _kinds(spec.inputs, lambda kind: kind.input_forms)]
+    outputs = [Field(f"out_{name}", name) for name in _kinds(spec.outputs, lambda kind: (kind.output_form,))]
+    needed = [one for one in inputs if form_of(one, spec.inputs) in (spec.needs_input or spec.inputs)]
     assert needed, f"no kind has a form that {learner} needs"
     assert outputs, f"no kind has a form that {learner} answers"
     return [
@@ -130,9 +130,9 @@ def try_out(case: Case, place: Path) -> Tried:
     return Tried(case, validation, estimate, folders[0] / "out", folders[1] / "out", summary)
 
 
-def _kinds(forms: frozenset[Form], side: Callable[[AnyArrays], Form | None]) -> Iterator[str]:
+def _kinds(forms: frozenset[Form], side: Callable[[AnyArrays], Sequence[Form | None]]) -> Iterator[str]:
     for name in kinds.names():
-        if side(kinds.arrays(name)) in forms:
+        if forms.intersection(side(kinds.arrays(name))):
             yield name
 
 

@@ -1,0 +1,173 @@
+"""Texts as weighted terms: n-grams of words and of characters, TF-IDF (Sparck Jones 1972).
+
+Words are runs of letters and digits, alone and in pairs. Characters are taken within what white space separates, a
+space at both ends marking where it begins and ends, two to five at a time; in scripts that write no spaces
+(Chinese, Japanese, Korean) one at a time too, for there a character is a word.
+
+A term's weight in a text is (1 + ln count) · idf, idf = ln((1 + n) / (1 + texts with it)) + 1, and words and
+characters each have norm 1, so that neither drowns the other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.common import Array, Dumped
+
+WORDS, CHARACTERS, IDF = "words.txt", "characters.txt", "idf.f32"
+MOST_TERMS = 50_000  # of words, and as many of characters
+SAMPLE = 50_000  # this many training texts, evenly spaced, decide which terms there are
+# In so many texts a term that stands in one alone says nothing of the others.
+_ENOUGH_TEXTS = 200
+_LEAST, _MOST = 2, 5  # characters of a term
+_WIDE = 0x2E80  # from here on Unicode holds the scripts without spaces (radicals, kana, ideographs, hangul)
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class TermsState:
+    """The terms that training shows, and how rare each is.
+
+    words, characters: sorted by code point; term i of both together has place i + 1. idf: float32, little endian,
+    one a term, in their order.
+    """
+
+    words: tuple[str, ...] = field(repr=False)
+    characters: tuple[str, ...] = field(repr=False)
+    idf: bytes = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.words) + len(self.characters)
+
+    @cached_property
+    def places(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the place of each word term, and of each term of characters."""
+        first = {term: place for place, term in enumerate(self.words, 1)}
+        second = {term: place for place, term in enumerate(self.characters, 1 + len(self.words))}
+        return first, second
+
+    @cached_property
+    def rarity(self) -> list[float]:
+        """Return the idf by place; place 0 has none."""
+        return [0.0, *np.frombuffer(self.idf, dtype="<f4").tolist()]
+
+
+def fit(values: Sequence[str | None], most_terms: int) -> TermsState:
+    """Return the terms of the training texts; of words and of characters those that stand in the most texts."""
+    some = [value for value in values[:: math.ceil(len(values) / SAMPLE) or 1] if value]
+    least = 2 if len(some) >= _ENOUGH_TEXTS else 1
+    texts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for value in some:
+        text = value.lower()
+        texts[0].update(set(_words(text)))
+        texts[1].update(set(_characters(text)))
+    words, characters = (_commonest(counts, least, most_terms) for counts in texts)
+    found = [*(texts[0][term] for term in words), *(texts[1][term] for term in characters)]
+    # + 1 in both: a term of every text keeps a weight, and none is divided by nothing
+    idf = np.log((1 + len(some)) / (1 + np.array(found, dtype=np.float64))) + 1
+    return TermsState(words, characters, idf.astype("<f4").tobytes())
+
+
+def encode(values: Sequence[str | None], state: TermsState) -> dict[str, Array]:
+    """Return `terms` int64 and `weights` float32, (n, length): a row's own, in the order of their places."""
+    rows = [_row(value, state) for value in values]
+    longest = max((len(places) for places, _ in rows), default=0) or 1
+    terms = np.zeros((len(rows), longest), dtype=np.int64)
+    weights = np.zeros((len(rows), longest), dtype=np.float32)
+    for row, (places, found) in enumerate(rows):
+        terms[row, : len(places)] = places
+        weights[row, : len(found)] = found
+    return {"terms": terms, "weights": weights}
+
+
+def unknown_share(values: Sequence[str | None], state: TermsState) -> float:
+    """Return which share of the words and characters training never showed."""
+    words, characters = state.places
+    known = total = 0
+    for value in values:
+        text = (value or "").lower()
+        for terms, places in ((_words(text), words), (_characters(text), characters)):
+            for term in terms:
+                total += 1
+                known += term in places
+    return 1 - known / total if total else 0.0
+
+
+def dump(state: TermsState) -> Dumped:
+    """Return how many terms there are as JSON, and the terms as assets, one a line."""
+    return Dumped(
+        {"form": "terms", "words": len(state.words), "characters": len(state.characters)},
+        {WORDS: _lines(state.words), CHARACTERS: _lines(state.characters), IDF: state.idf},
+    )
+
+
+def load(dumped: Dumped) -> TermsState:
+    """Read what `dump` returned; raises ValueProblem where the parts do not belong together."""
+    words, characters = (tuple(dumped.assets[name].decode().split("\n")[:-1]) for name in (WORDS, CHARACTERS))
+    state = TermsState(words, characters, bytes(dumped.assets[IDF]))
+    counted = (dumped.data["words"], dumped.data["characters"])
+    whole = (len(words), len(characters)) == counted and len(state.idf) == 4 * len(state)
+    if not whole or not np.isfinite(np.frombuffer(state.idf, dtype="<f4")).all():
+        raise ValueProblem("state.bad-terms")
+    if len(set(words)) < len(words) or len(set(characters)) < len(characters):
+        raise ValueProblem("state.bad-terms")
+    assert state.rarity is not None  # made now, so that the first request does not wait for them
+    assert state.places is not None
+    return state
+
+
+def _row(value: str | None, state: TermsState) -> tuple[list[int], NDArray[np.float64]]:
+    """Return the places of a text's terms, rising, and their weights."""
+    text = (value or "").lower()
+    found: list[int] = []
+    weights = []
+    for terms, places in zip((_words(text), _characters(text)), state.places, strict=True):
+        counts = Counter(place for term in terms if (place := places.get(term)) is not None)
+        own = sorted(counts)
+        raw = np.array([(1 + math.log(counts[place])) * state.rarity[place] for place in own])
+        # (terms,): each of the two groups has norm 1 where it has any term
+        weights.append(raw / (math.sqrt(float(raw @ raw)) or 1.0))
+        found += own
+    return found, np.concatenate(weights)
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield every word and every pair of neighbours."""
+    words = _WORD.findall(text)
+    yield from words
+    yield from map(" ".join, itertools.pairwise(words))
+
+
+def _characters(text: str) -> Iterator[str]:
+    """Yield the terms of characters."""
+    for part in text.split():
+        padded = f" {part} "
+        size = len(padded)
+        for length in range(_LEAST, min(_MOST, size) + 1):
+            for begin in range(size - length + 1):
+                yield padded[begin : begin + length]
+        if not part.isascii():
+            yield from (character for character in part if ord(character) >= _WIDE)
+
+
+def _commonest(counts: Counter[str], least: int, most: int) -> tuple[str, ...]:
+    """Return the terms that stand in the most texts, sorted; of equally common ones the first by code point."""
+    often = [term for term, count in counts.items() if count >= least]
+    if len(often) > most:
+        often = sorted(often, key=lambda term: (-counts[term], term))[:most]
+    return tuple(sorted(often))
+
+
+def _lines(terms: Iterable[str]) -> bytes:
+    # no term holds a line break: it has been made a space when the text was read
+    return "".join(f"{term}\n" for term in terms).encode()

@@ -1,0 +1,277 @@
+"""Linear and logistic regression (scikit-learn) on columns, and on TF-IDF of words and characters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from modelwright import kinds
+from modelwright.core.messages import Notice, Phrase
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Array, ArraySpec, Form
+from modelwright.learners import kind_states, known_truths, timing
+from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.linear import fits, lines
+from modelwright.learners.linear.fits import Regression, Target
+from modelwright.learners.linear.lines import Line, Logarithm
+from modelwright.learners.linear.spec import LinearOptions, LinearSpec, LinearTraining
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import Machine
+
+_MOST_ITERATIONS, _FEWEST_ITERATIONS = 200, 10  # of L-BFGS, a strength
+_TYPICAL_ITERATIONS, _TYPICAL_FITS = 30, 3  # that a fit takes until it has settled; strengths that are tried
+_TIMED_ROWS, _TIMED_ITERATIONS, _TIMED_REQUESTS = 1000, 4, 10
+_HELD_SHARE = 0.3  # validation rows for each training row, which a forecast does not see
+_SKEWED = 1.0  # skewness from which logarithms are learned; that of an exponential distribution is 2
+_FEWEST_SKEWED = 20  # rows from which skewness means something
+_GRAPH_S = 5e-5  # to run a graph that multiplies a few numbers, beside encoding the row
+
+
+class LinearLearn(Learn[Rows]):
+    """Fits one line for each output."""
+
+    def forecast(
+        self,
+        signature: Signature,
+        data: Rows,
+        options: BaseModel,
+        training: BaseModel,
+        pretrained: Path | None,
+        machine: Machine,
+        budget_s: float,
+    ) -> Estimate:
+        """Time the states, the features of some rows, and a few iterations on them."""
+        assert isinstance(options, LinearOptions)
+        assert isinstance(training, LinearTraining)
+        train, started = data.train, timing.now_s()
+        states = _states(signature, train, options)
+        known_truths.require(signature, states, train)
+        parts = lines.blocks(signature, states)
+        states_s, rows = timing.now_s() - started, len(train)
+        some = _some(train, _TIMED_ROWS)
+        started = timing.now_s()
+        design = lines.design(parts, states, some.columns)
+        encode_s = (timing.now_s() - started) / len(some) * rows * (1 + _HELD_SHARE)
+        iteration_s = 0.0
+        for field in signature.outputs:
+            truth = known_truths.truths(field, some, states)
+            if len(np.unique(truth[known_truths.known(truth)])) > 1:
+                fitted = partial(
+                    _regression(field, states, None)().fit, design, truth, 1.0, _TIMED_ITERATIONS
+                )
+                iteration_s += timing.least_s(fitted, 1) / _TIMED_ITERATIONS
+        iteration_s = max(iteration_s / len(some) * rows, 1e-6)
+        tried = 1 if training.weight_decay is not None else _TYPICAL_FITS
+        left = max(0.0, budget_s - states_s - encode_s) / (iteration_s * tried)
+        steps = training.epochs or int(min(_MOST_ITERATIONS, max(_FEWEST_ITERATIONS, left)))
+        width = sum(part.width for part in parts)
+        columns = sum(_columns(field, states[field.name]) or 1 for field in signature.outputs)
+        weights = 4 * width * columns
+        return Estimate(
+            steps=steps,
+            batch=rows,
+            epochs=float(steps),  # an iteration goes over all rows
+            seconds=states_s + encode_s + min(steps, _TYPICAL_ITERATIONS) * tried * iteration_s,
+            # L-BFGS keeps ten pairs of steps and gradients, float64 in the worst case
+            memory_bytes=peak_memory_bytes() + 12 * 20 * design.nnz * rows // len(some) // 20 + 40 * weights,
+            package_bytes=weights + _asset_bytes(signature, states) + 4096,
+            latency_s=_latency_s(parts, states, some),
+            why=Phrase(
+                "linear.why", width=width, rows=rows, iteration_ms=iteration_s * 1e3, iterations=steps
+            ),
+            warnings=tuple(_logarithm_notices(signature, states, train, options)),
+        )
+
+    def learn(
+        self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
+    ) -> dict[str, object]:
+        """Fit one output after the other, and calibrate each on validation."""
+        options, training = setup.options, setup.training
+        assert isinstance(options, LinearOptions)
+        assert isinstance(training, LinearTraining)
+        states = _states(signature, data.train, options)
+        known_truths.require(signature, states, data.train)
+        parts = lines.blocks(signature, states)
+        with progress.task(str(Phrase("work.reading-columns")), 2) as task:
+            train = lines.design(parts, states, data.train.columns)
+            task.advance(1)
+            held = lines.design(parts, states, data.held.columns)
+            task.advance(1)
+        scale = _scale(train, parts)
+        train, standard = train.multiply(1 / scale).tocsr(), held.multiply(1 / scale).tocsr()
+        strengths = fits.STRENGTHS if training.weight_decay is None else (training.weight_decay,)
+        fitted: list[Line] = []
+        history: dict[str, object] = {}
+        chosen: dict[str, float] = {}
+        for field in signature.outputs:
+            name, truth = field.name, known_truths.truths(field, data.train, states)
+            logarithm = _logarithm(field, states[field.name], truth, options)
+            target = Target(train, truth, standard, known_truths.truths(field, data.held, states))
+            regression = _regression(field, states, logarithm)
+            with progress.task(str(Phrase("work.fitting-line", output=name)), len(strengths)) as task:
+                best, tried = fits.best(regression, target, strengths, setup.steps, partial(task.advance, 1))
+            weights, bias = best.weights
+            if logarithm is not None:
+                logarithm = _smeared(logarithm, train @ weights[:, 0] + bias[0], truth)
+            line = Line(
+                name,
+                *_array(field),
+                (weights / scale.reshape(-1, 1)).astype(np.float32),
+                bias.astype(np.float32),
+                logarithm,
+            )
+            answers = {line.array: line.answers(held)}
+            kind = kinds.arrays(field.kind)
+            states[name] = kind.calibrate(answers, data.held.columns[name], states[name])
+            fitted.append(line)
+            chosen[name] = best.strength
+            history[name] = [{"l2": one.strength, "loss": one.loss} for one in tried]
+        lines.write(out, setup.learner, signature, states, fitted, chosen)
+        logarithms = [line.name for line in fitted if line.logarithm is not None]
+        return {"history": history, "chosen": chosen, "logarithms": logarithms}
+
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
+        """Answer with products of sparse matrices."""
+        signature, states, fitted = lines.read(learned)
+        design = lines.design(lines.blocks(signature, states), states, inputs)
+        return {line.name: {line.array: line.answers(design)} for line in fitted}
+
+
+def _states(signature: Signature, train: Examples, options: LinearOptions) -> dict[str, object]:
+    asked = {field.name: {"most_terms": options.most_terms} for field in signature.inputs}
+    return kind_states.fit(signature, train, asked, LinearSpec.inputs)
+
+
+def _array(field: Field) -> tuple[str, bool]:
+    """Return the name of an output's array, and whether it is (n,)."""
+    match kinds.arrays(field.kind).output_form:
+        case Form.FLAG:
+            return "logit", True
+        case Form.SCALAR:
+            return "value", True
+        case _:
+            return "logits", False
+
+
+def _columns(field: Field, state: object) -> int | None:
+    """Return the columns of an output's array, None where it is (n,)."""
+    name, flat = _array(field)
+    return None if flat else _size(kinds.arrays(field.kind).answers(state)[name])
+
+
+def _size(spec: ArraySpec) -> int:
+    _, columns = spec.shape
+    assert isinstance(columns, int)
+    return columns
+
+
+def _regression(
+    field: Field, states: Mapping[str, object], logarithm: Logarithm | None
+) -> Callable[[], Regression]:
+    columns = _columns(field, states[field.name])
+    match kinds.arrays(field.kind).output_form:
+        case Form.CODE:
+            assert columns is not None
+            return partial(fits.ClassRegression, columns)
+        case Form.FLAG | Form.SET:
+            return partial(fits.MemberRegression, columns or 1)
+        case _:
+            if logarithm is None:
+                return partial(fits.NumberRegression, _as_it_is, _as_it_is)
+            return partial(fits.NumberRegression, partial(_logarithms, logarithm), logarithm.restored)
+
+
+def _as_it_is(values: Array) -> NDArray[np.float64]:
+    return values.astype(np.float64)
+
+
+def _logarithms(logarithm: Logarithm, values: Array) -> NDArray[np.float64]:
+    """Return the logarithms of amounts; only training's are asked for, which are all above 0."""
+    return np.log(values.astype(np.float64) - logarithm.zero)
+
+
+def _logarithm(field: Field, state: object, truth: Array, options: LinearOptions) -> Logarithm | None:
+    """Return how an output is learned as its logarithm, None where it is not: decided on training rows alone."""
+    kind = kinds.arrays(field.kind)
+    if kind.output_form is not Form.SCALAR or options.logarithm is False:
+        return None
+    zero = kind.zero(state)
+    if zero is None:
+        return None
+    amounts = truth[known_truths.known(truth)].astype(np.float64) - zero
+    if not len(amounts) or amounts.min() <= 0:
+        return None
+    logarithms = np.log(amounts)
+    skewed = len(amounts) >= _FEWEST_SKEWED and _skewness(amounts) > max(
+        _SKEWED, 2 * abs(_skewness(logarithms))
+    )
+    if not (skewed or options.logarithm):
+        return None
+    return Logarithm(1.0, float(logarithms.max()), zero)
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    """Return the third standardised moment, 0 of a constant."""
+    centred = values - values.mean()
+    deviation = float(centred.std())
+    return float(((centred / deviation) ** 3).mean()) if deviation > 0 else 0.0
+
+
+def _smeared(logarithm: Logarithm, line: NDArray[np.float64], truth: Array) -> Logarithm:
+    """Return the logarithm with the mean of exp(residual): what exp(line) is too small by (Duan 1983)."""
+    rows = known_truths.known(truth)
+    residuals = _logarithms(logarithm, truth[rows]) - np.minimum(line[rows], logarithm.most)
+    return Logarithm(float(np.exp(residuals).mean()), logarithm.most, logarithm.zero)
+
+
+def _logarithm_notices(
+    signature: Signature, states: Mapping[str, object], train: Examples, options: LinearOptions
+) -> Iterator[Notice]:
+    if options.logarithm is not None:
+        return
+    for field in signature.outputs:
+        truth = known_truths.truths(field, train, states)
+        if _logarithm(field, states[field.name], truth, options) is not None:
+            yield Notice("plan.logarithm", column=field.name)
+
+
+def _scale(design: object, parts: Sequence[lines.Block]) -> NDArray[np.float32]:
+    """Return what each column (width,) is divided by: its deviation where it is a number, else 1.
+
+    L2 then weighs all numbers alike, however wide their tails are.
+    """
+    squares = np.asarray(design.multiply(design).mean(axis=0)).reshape(-1)  # type: ignore[attr-defined]
+    means = np.asarray(design.mean(axis=0)).reshape(-1)  # type: ignore[attr-defined]
+    deviations = np.sqrt(np.maximum(squares - means**2, 0.0))
+    scale = np.ones(len(deviations), np.float32)
+    for part in parts:
+        numbers = {Form.SCALAR: 1, Form.VECTOR: part.width - 1}.get(part.form, 0)
+        own = slice(part.begin, part.begin + numbers)
+        scale[own] = np.where(deviations[own] > 1e-6, deviations[own], 1.0)
+    return scale
+
+
+def _some(train: Examples, most: int) -> Examples:
+    """Return at most so many rows, evenly spaced."""
+    step = max(1, -(-len(train) // most))
+    return Examples(train.ids[::step], {name: column[::step] for name, column in train.columns.items()})
+
+
+def _latency_s(parts: Sequence[lines.Block], states: Mapping[str, object], some: Examples) -> float:
+    """Return the seconds of one request: encoding its row, and running a small graph."""
+    row = {name: [column[len(some) // 2]] for name, column in some.columns.items()}
+    return _GRAPH_S + timing.least_s(partial(lines.design, parts, states, row), _TIMED_REQUESTS)
+
+
+def _asset_bytes(signature: Signature, states: Mapping[str, object]) -> int:
+    dumped = (kinds.arrays(field.kind).dump(states[field.name]) for field in signature.inputs)
+    return sum(len(asset) for one in dumped for asset in one.assets.values())
