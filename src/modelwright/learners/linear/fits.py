@@ -38,7 +38,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Tried:
+class FittedLine:
     """Weights that were fitted with an L2, and their mean loss on validation; None without a known truth there."""
 
     weights: Weights
@@ -64,20 +64,20 @@ def best(
     strengths: Sequence[float],
     iterations: int,
     advance: Callable[[str], None],
-) -> tuple[Tried, list[Tried]]:
+) -> tuple[FittedLine, list[FittedLine]]:
     """Return the fit with the least loss on validation, and all that were tried.
 
     From the middle strength one step weaker, on while that helps, and the other way where it does not: the loss
     has one valley in the logarithm of L2, so that the ends are seldom reached.
     """
-    found: dict[int, Tried] = {}
+    found: dict[int, FittedLine] = {}
     line = regression()
 
     def loss(place: int) -> float:
         if place not in found:
             fitted = line.fit(target.train, target.truth, strengths[place], iterations)
             answered = target.held @ fitted[0] + fitted[1]
-            found[place] = Tried(fitted, strengths[place], line.loss(answered, target.held_truth))
+            found[place] = FittedLine(fitted, strengths[place], line.loss(answered, target.held_truth))
             advance(f"L2 {strengths[place]:g}")
         value = found[place].loss
         return np.inf if value is None else value

@@ -147,8 +147,8 @@ class LinearLearn(Learn[Rows]):
 
 
 def _states(signature: Signature, train: Examples, options: LinearOptions) -> dict[str, object]:
-    asked = {field.name: {"most_terms": options.most_terms} for field in signature.inputs}
-    return kind_states.fit(signature, train, asked, LinearSpec.inputs)
+    most = {field.name: {"most_terms": options.most_terms} for field in signature.inputs}
+    return kind_states.fit(signature, train, most, LinearSpec.inputs)
 
 
 def _array(field: Field) -> tuple[str, bool]:

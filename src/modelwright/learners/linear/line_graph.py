@@ -6,6 +6,7 @@ Shapes: n rows, d columns of a block, c columns of all outputs side by side.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -29,7 +30,7 @@ class _Graph:
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
 
-    def node(self, operator: str, *given: str, made: str | None = None, **attributes: object) -> str:
+    def node(self, operator: str, *given: str, made: str | None = None, **attributes: Any) -> str:
         """Add a node and return the name of what it makes."""
         name = made or f"made_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(given), [name], **attributes))
@@ -161,6 +162,6 @@ def _answers(made: _Graph, total: str, lines: Sequence[Line]) -> None:
             made.node("Reshape", answer, made.weight(np.array([-1], np.int64)), made=name)
         else:
             made.node("Identity", answer, made=name)
-        axes = ["batch"] if line.flat else ["batch", width]
+        axes: list[str | int] = ["batch"] if line.flat else ["batch", width]
         made.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, axes))
         begin += width

@@ -61,9 +61,9 @@ class Logarithm:
     most: float
     zero: float
 
-    def restored(self, line: NDArray[np.floating]) -> NDArray[np.floating]:
+    def restored(self, line: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return values (n,) of a line's answers (n,)."""
-        restored: NDArray[np.floating] = np.exp(np.minimum(line, self.most)) * self.smear + self.zero
+        restored: NDArray[np.float64] = np.exp(np.minimum(line, self.most)) * self.smear + self.zero
         return restored
 
 
