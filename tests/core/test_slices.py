@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from modelwright.core.messages import ProjectError
 from modelwright.core.requirements.slices import Condition, Slice
-from modelwright.core.signature import Signature
-from modelwright.kinds.slicing import sliced
 
 COMPARE = {
     "==": operator.eq,
@@ -63,20 +61,20 @@ def test_any_text_is_read_or_refused(text):
 )
 def test_numbers_match_as_python_compares_them(values, op, bound):
     compare = COMPARE[op]
-    expected = [
-        value is not None
-        and (compare(value, bound) if isinstance(value, int) and not isinstance(value, bool) else op == "!=")
-        for value in values
+    numbers = [isinstance(value, int) and not isinstance(value, bool) for value in values]
+    found = Slice.parse(f"x {op} {bound}").rows({"x": values})
+    assert found.inside.tolist() == [
+        number and compare(value, bound) for number, value in zip(numbers, values, strict=True)
     ]
-    assert Slice.parse(f"x {op} {bound}").mask({"x": values}).tolist() == expected
+    assert found.unjudged.tolist() == [not number for number in numbers]  # `!=` takes in none of them
 
 
 def test_conditions_are_joined():
     rows = {"lang": ["zh", "zh", None, "en"], "age": [70.0, 50.0, 80.0, 90.0]}
-    assert Slice.parse("lang == 'zh' and age >= 60").mask(rows).tolist() == [True, False, False, False]
-    assert Slice.parse("lang in ['en', 'zh']").mask(rows).tolist() == [True, True, False, True]
-    assert Slice.parse("lang != 'zh'").mask(rows).tolist() == [False, False, False, True]
-    assert Slice.parse("lang == 'zh'").mask({"lang": []}).dtype == np.bool_
+    assert Slice.parse("lang == 'zh' and age >= 60").rows(rows).inside.tolist() == [True, False, False, False]
+    assert Slice.parse("lang in ['en', 'zh']").rows(rows).inside.tolist() == [True, True, False, True]
+    assert Slice.parse("lang != 'zh'").rows(rows).inside.tolist() == [False, False, False, True]
+    assert Slice.parse("lang == 'zh'").rows({"lang": []}).inside.dtype == np.bool_
 
 
 def test_equal_slices_are_equal_text():
@@ -103,7 +101,7 @@ def test_what_is_no_slice_is_refused(text):
 
 def test_an_unknown_column_is_told():
     with pytest.raises(ProjectError) as caught:
-        Slice.parse("langg == 'zh'").mask({"lang": ["zh"]})
+        Slice.parse("langg == 'zh'").rows({"lang": ["zh"]})
     assert caught.value.problems[0].next_step == "did you mean `lang`?"
 
 
@@ -112,17 +110,16 @@ def test_a_set_has_a_member():
         "tags": [frozenset({"urgent", "new"}), frozenset(), None, frozenset({"new"})],
         "n": [1.0, 2.0, 3.0, 4.0],
     }
-    assert Slice.parse("tags has 'urgent'").mask(rows).tolist() == [True, False, False, False]
+    assert Slice.parse("tags has 'urgent'").rows(rows).inside.tolist() == [True, False, False, False]
     both = Slice.parse("n > 0 and tags has 'new'")
-    assert both.mask(rows).tolist() == [True, False, False, True]
+    assert both.rows(rows).inside.tolist() == [True, False, False, True]
     assert str(both) == "n > 0 and tags has 'new'"
     assert Slice.parse(str(both)) == both
-    assert not Slice.parse("n has 'urgent'").mask(rows).any()  # a number has no members
+    assert not Slice.parse("n has 'urgent'").rows(rows).inside.any()  # a number has no members
 
 
-def test_slices_compare_what_a_kind_makes_comparable():
-    signature = Signature.parse("f(x: text) -> y: tags")
-    rows = {"x": ["a", None], "y": [frozenset({"b"}), None], "kept": [1, 2]}
-    found = sliced("y has 'b'", signature, rows)
-    assert Slice.parse("y has 'b'").mask(found).tolist() == [True, False]
-    assert found["kept"] is rows["kept"]
+def test_a_row_that_one_condition_leaves_out_needs_no_judging():
+    rows = {"lang": ["zh", None, "en", None], "age": [None, 80.0, None, 3.0]}
+    found = Slice.parse("lang == 'zh' and age > 60").rows(rows)
+    assert found.inside.tolist() == [False] * 4
+    assert found.unjudged.tolist() == [True, True, False, False]

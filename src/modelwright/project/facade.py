@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import modelwright
-from modelwright.core.messages import MachineError, PackageError, Phrase, Place, Problem, ProjectError
+from modelwright.core.messages import (
+    DataError,
+    MachineError,
+    PackageError,
+    Phrase,
+    Place,
+    Problem,
+    ProjectError,
+)
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.facts import LANGUAGE, LIBRARIES
 from modelwright.engine.fingerprint import Fingerprint
@@ -23,6 +31,7 @@ from modelwright.project import history, input_file, serving
 from modelwright.project.declaration import project_file
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
+from modelwright.project.loop.required_names import placed, unknown_names
 from modelwright.project.loop.stage_names import DATA, RELEASE
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
@@ -131,8 +140,11 @@ class Project:
         """
         context = self._context()
         runner = self._new_runner()
-        context.made[DATA] = loop.made(context, runner, DATA).sealed
-        if unknown := tuple(loop.unknown_classes(context)):
+        try:
+            context.made[DATA] = loop.made(context, runner, DATA).sealed
+        except DataError as error:
+            raise DataError(placed(self.opened, error.problems)) from None
+        if unknown := tuple(unknown_names(context)):
             raise ProjectError(unknown)
         return check_report(context, loop.forecast(context, runner))
 

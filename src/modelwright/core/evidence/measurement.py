@@ -41,7 +41,8 @@ class Measurement:
 
     `low` and `high` bound the interval at `confidence`; `n` counts what the value rests on (rows, requests);
     `method` names how the interval was made ("mid-p", "saddlepoint", "hall", "order-statistics", "exact" …).
-    `value` None means that nothing could be measured; a gate never passes on it.
+    `value` None means that nothing could be measured; a gate never passes on it. `unjudged` counts the rows that
+    the subject's slice could not judge (a missing value, one that does not compare); they are in no slice.
     """
 
     subject: Subject
@@ -52,6 +53,7 @@ class Measurement:
     n: int
     method: str
     confidence: float = 0.95
+    unjudged: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the measurement as JSON."""

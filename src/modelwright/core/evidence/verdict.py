@@ -159,11 +159,15 @@ def _judge_one(
     seen = measured.get((requirement.subject, phase))
     if seen is None or seen.value is None or not math.isfinite(seen.value):
         outcome, why = _without_value(seen, phase, champion=requirement.bar.champion)
+        if seen is not None and seen.unjudged:
+            why = Phrase("verdict.unjudged", count=seen.unjudged)
         return Verdict(requirement, phase, seen, outcome, note=why)
     outcome = _side(requirement.op, requirement.bar.value, seen.low, seen.high)
+    note = Phrase("verdict.unjudged", count=seen.unjudged) if seen.unjudged else None
     if outcome is not Outcome.INCONCLUSIVE:
-        return Verdict(requirement, phase, seen, outcome)
-    note = Phrase("verdict.on-the-bar") if seen.value == requirement.bar.value else None
+        return Verdict(requirement, phase, seen, outcome, note=note)
+    if seen.value == requirement.bar.value:
+        note = Phrase("verdict.on-the-bar")
     return Verdict(requirement, phase, seen, outcome, _needed(requirement, seen, seen.value), note)
 
 

@@ -1,8 +1,9 @@
 """Slices: the rows that a requirement speaks of, `lang == 'zh' and age >= 60`; never evaluated as code.
 
 A row whose value is missing (None) is in no slice that names the column, as in SQL: `lang != 'zh'` holds the
-rows that are known to be of another language. Values of different types are unequal and have no order. `tags has
-'urgent'` holds where a set has that member; of dates the ISO text in UTC is compared.
+rows that are known to be of another language. Nor is one whose value has another type than the literal: such rows
+cannot be judged, and are counted. `tags has 'urgent'` holds where a set has that member. What a column's values and
+the literals beside it mean is its kind's to say (`kinds.slicing`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import operator
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mean
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Literal = str | float | bool
+Comparable = Literal | frozenset[str]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -48,25 +50,40 @@ class Condition:
 
     column: str
     operator: str
-    literals: tuple[Literal, ...]
+    literals: tuple[Comparable, ...]
 
     def __str__(self) -> str:
         column = self.column if _is_word(self.column) else f"`{self.column}`"
-        shown = ", ".join(map(_written, self.literals))
+        shown = ", ".join(map(written, self.literals))
         return f"{column} {self.operator} {f'[{shown}]' if self.operator == 'in' else shown}"
 
-    def holds(self, value: Any) -> bool:
-        """Say whether a row with this value is in the slice; value: what `Value.comparable` gives."""
+    def holds(self, value: Any) -> bool | None:
+        """Say whether a row with this value is in the slice, None where that cannot be judged.
+
+        value: what `Value.comparable` gives, as the literals are; None (missing) and a value of another type than
+        the literals cannot be judged.
+        """
         if value is None:
-            return False
+            return None
         if self.operator == "has":
-            return isinstance(value, Set) and self.literals[0] in value
+            return self.literals[0] in value if isinstance(value, Set) else None
+        if not all(_same_type(value, literal) for literal in self.literals):
+            return None
         if self.operator == "in":
-            return any(_same_type(value, literal) and value == literal for literal in self.literals)
-        literal = self.literals[0]
-        if not _same_type(value, literal):
-            return self.operator == "!="
-        return _COMPARE[self.operator](value, literal)
+            return value in self.literals
+        return _COMPARE[self.operator](value, self.literals[0])
+
+    def comparing(self, literals: Sequence[Comparable]) -> Condition:
+        """Return the condition with the literals as the column's kind reads them."""
+        return replace(self, literals=tuple(literals))
+
+
+@dataclass(frozen=True)
+class SlicedRows:
+    """Which rows are in a slice, and which cannot be judged (a missing value, one that does not compare): (n,) each."""
+
+    inside: NDArray[np.bool_]
+    unjudged: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -96,44 +113,54 @@ class Slice:
         reader.expect_end()
         return cls(tuple(sorted(conditions, key=str)))
 
-    def mask(self, columns: Mapping[str, Sequence[Any]]) -> NDArray[np.bool_]:
-        """Return which rows are in the slice; raises ProjectError for columns that are not there."""
+    def rows(self, columns: Mapping[str, Sequence[Any]]) -> SlicedRows:
+        """Return which rows are in the slice; raises ProjectError for columns that are not there.
+
+        As in SQL a row is in it where every condition holds, and out of it where one does not, whatever the others
+        are; what is left cannot be judged.
+        """
         import numpy as np  # here, because the command line parses slices and must start fast
 
-        missing = [name for name in self.columns if name not in columns]
-        if missing:
-            raise ProjectError([_unknown(name, str(self), list(columns)) for name in missing])
+        if unknown := self.unknown_columns(list(columns)):
+            raise ProjectError(unknown)
         rows = [columns[condition.column] for condition in self.conditions]
-        return np.array(
-            [
-                all(c.holds(v) for c, v in zip(self.conditions, values, strict=True))
-                for values in zip(*rows, strict=True)
-            ],
-            dtype=bool,
-        )
+        inside, unjudged = [], []
+        for values in zip(*rows, strict=True):
+            held = [c.holds(value) for c, value in zip(self.conditions, values, strict=True)]
+            inside.append(all(held))
+            unjudged.append(None in held and False not in held)
+        return SlicedRows(np.array(inside, dtype=bool), np.array(unjudged, dtype=bool))
 
-
-def _unknown(name: str, where: str, known: Sequence[str]) -> Problem:
-    near = did_you_mean(name, known)
-    return Problem("slice.unknown-column", name=name, slice=where, near=near)
+    def unknown_columns(self, known: Sequence[str]) -> list[Problem]:
+        """Return a problem for each column of the slice that is none of those known."""
+        return [
+            Problem("slice.unknown-column", name=name, slice=str(self), near=did_you_mean(name, known))
+            for name in self.columns
+            if name not in known
+        ]
 
 
 def _is_word(text: str) -> bool:
     return text.isidentifier() and text not in ("and", "in", "true", "false")
 
 
-def _same_type(value: Any, literal: Literal) -> bool:
+def _same_type(value: Any, literal: Comparable) -> bool:
     """Say whether two values can be compared: true is no 1, and '1' is no 1."""
     if isinstance(literal, bool) or isinstance(value, bool):
         return isinstance(literal, bool) and isinstance(value, bool)
-    return isinstance(value, str) == isinstance(literal, str)
+    if isinstance(literal, int | float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(literal))
 
 
-def _written(literal: Literal) -> str:
+def written(literal: Comparable) -> str:
+    """Return a literal as it stands in a slice."""
     if isinstance(literal, bool):
         return "true" if literal else "false"
     if isinstance(literal, str):
         return "'" + literal.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if isinstance(literal, frozenset):
+        return f"[{', '.join(sorted(literal))}]"
     return repr(int(literal)) if literal.is_integer() and abs(literal) < 1e15 else repr(literal)
 
 
@@ -205,7 +232,7 @@ def _list(reader: _Reader) -> tuple[Literal, ...]:
         literals.append(_literal(reader))
     if not reader.take_word("]"):
         raise reader.error("expected-comma")
-    return tuple(sorted(set(literals), key=_written))
+    return tuple(sorted(set(literals), key=written))
 
 
 def _literal(reader: _Reader) -> Literal:

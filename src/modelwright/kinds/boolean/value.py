@@ -7,7 +7,7 @@ from typing import ClassVar
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.value import EQUALITY, Value
 
 WORDS = {
     **dict.fromkeys(("yes", "y", "true", "t", "1", "1.0"), True),
@@ -26,6 +26,7 @@ class BooleanValue(Value[bool]):
     positive: ClassVar[str | None] = "true"
     synonyms: ClassVar[tuple[str, ...]] = ("bool", "flag", "logical")
     takes_words: ClassVar[bool] = True
+    operators: ClassVar[frozenset[str]] = EQUALITY
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a truth value."""

@@ -8,7 +8,8 @@ from typing import ClassVar
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.value import ORDER, Comparable, Value
+from modelwright.kinds.shared.numbers import read_number
 from modelwright.kinds.shared.strings import canonical
 
 
@@ -51,6 +52,12 @@ class CategoryValue(Value[str]):
     def labels(self, value: str) -> tuple[str, ...]:
         """Return the class itself."""
         return (value,)
+
+    def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - the contract's
+        """Return the class's name; of codes that are numbers none comes before another, for "10" < "9" as texts."""
+        if operator in ORDER and (not isinstance(written, str) or read_number(written) is not None):
+            raise ValueProblem("slice.order-of-codes")
+        return super().literal(written, operator)
 
 
 def _code(raw: object) -> object:

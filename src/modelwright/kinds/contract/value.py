@@ -7,11 +7,15 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from modelwright.core.digests import of_bytes
 from modelwright.core.json_types import Json, JsonLike, JsonObject
+from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 
 V = TypeVar("V")  # the type of a canonical value
 Comparable = str | float | bool | frozenset[str]
+EQUALITY = frozenset({"==", "!=", "in"})  # what a slice may ask of a value
+ORDER = frozenset({"<", "<=", ">", ">="})
+MEMBERS = frozenset({"has"})
 
 
 class Value(ABC, Generic[V]):
@@ -34,6 +38,7 @@ class Value(ABC, Generic[V]):
     synonyms: ClassVar[
         tuple[str, ...]
     ] = ()  # other words for it (`integer`), so that a message can name this one
+    operators: ClassVar[frozenset[str]] = EQUALITY | ORDER  # what a slice may ask of its values
 
     takes_words: ClassVar[bool] = (
         False  # `NA`, `-` and the like are no values of the kind, so they are missing
@@ -108,6 +113,17 @@ class Value(ABC, Generic[V]):
     def comparable(self, value: V) -> Comparable:
         """Return what a slice compares: a text, a number, a truth value, or a set of texts."""
         return cast("Comparable", value)
+
+    def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - as a slice has it
+        """Return what a literal of a slice is compared as; raises ValueProblem where it is no value of the kind.
+
+        operator: one of `operators`. What is written as a number and stands for a code (`branch != 2`) is read as
+        a table's cell is, so that a slice means the same as the data beside it.
+        """
+        value = self.parse(written, lenient=True)
+        if value is None:
+            raise ValueProblem("slice.blank")
+        return self.comparable(value)
 
 
 AnyValue = Value[Any]

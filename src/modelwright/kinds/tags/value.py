@@ -10,7 +10,7 @@ from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.value import MEMBERS, Comparable, Value
 from modelwright.kinds.shared.strings import canonical
 
 SEPARATOR = ";"
@@ -30,6 +30,7 @@ class TagsValue(Value[frozenset[str]]):
     family: ClassVar[str | None] = "sets"
     closed: ClassVar[bool] = True
     synonyms: ClassVar[tuple[str, ...]] = ("set", "labels", "multilabel", "list")
+    operators: ClassVar[frozenset[str]] = MEMBERS
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a set of tags."""
@@ -67,6 +68,11 @@ class TagsValue(Value[frozenset[str]]):
     def labels(self, value: frozenset[str]) -> tuple[str, ...]:
         """Return the tags, sorted."""
         return tuple(sorted(value))
+
+    def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - the contract's
+        """Return the one tag that a set is asked for."""
+        (tag,) = _members([written])
+        return tag
 
 
 def read_text(text: str, separator: str) -> frozenset[str] | None:

@@ -7,7 +7,8 @@ from typing import ClassVar
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.value import ORDER, Comparable, Value
+from modelwright.kinds.shared.numbers import read_number
 from modelwright.kinds.shared.strings import canonical
 
 
@@ -43,3 +44,9 @@ class TextValue(Value[str]):
     def size(self, value: str) -> int:
         """Return the number of characters."""
         return len(value or "")
+
+    def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - the contract's
+        """Return the text; of numbers written as text none comes before another, for "10" < "9" as texts."""
+        if operator in ORDER and isinstance(written, str) and read_number(written) is not None:
+            raise ValueProblem("slice.order-of-codes")
+        return super().literal(written, operator)

@@ -18,6 +18,7 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.outputs import outputs
+from modelwright.kinds.slicing import slice_problems
 from modelwright.learners.options import option_problems
 from modelwright.project.declaration import key_problems
 
@@ -36,7 +37,7 @@ def declared(
         problems += _column_problems(value, signature, where)
         problems += _stated_kind_problems(value, signature, where)
     sound = signature if not problems else None  # else a bar would be blamed for a kind that is unknown
-    requirements = _requirements(value.get("requirements"), sound, where, problems)
+    requirements = _requirements(value, sound, where, problems)
     problems += _allowed_problems(value, requirements, where) if not problems else ()
     problems += _model_problems(value, where)
     return signature, requirements, problems
@@ -143,23 +144,28 @@ def _stated_kind_problems(
 
 
 def _requirements(
-    bars: object, signature: Signature | None, where: key_problems.Where, problems: list[Problem]
+    value: Mapping[str, object],
+    signature: Signature | None,
+    where: key_problems.Where,
+    problems: list[Problem],
 ) -> tuple[Requirement, ...]:
     """Return the requirements in the order of the file."""
     read: list[Requirement] = []
+    bars = value.get("requirements")
     targets = None if signature is None else outputs(signature)
     for key, bar in (bars or {}).items() if isinstance(bars, Mapping) or bars is None else ():
         if not isinstance(bar, str | int | float):
             continue
         try:
             found = requirement.parse(key, bar, outcomes.metrics(), targets)
-            problem = None if signature is None else input_problem(found, signature)
-            if problem is None:
+            wrong = list(_slice_problems(found, signature, value))
+            if signature is not None and (problem := input_problem(found, signature)) is not None:
+                wrong.append(problem)
+            if not wrong:
                 read.append(found)
-            else:
-                problems.append(problem.at(where(("requirements", key))))
         except ProjectError as error:
-            problems += [problem.at(where(("requirements", key))) for problem in error.problems]
+            wrong = list(error.problems)
+        problems += [problem.at(where(("requirements", key))) for problem in wrong]
     return tuple(read)
 
 
@@ -181,6 +187,18 @@ def input_problem(one: Requirement, signature: Signature) -> Problem | None:
         near=did_you_mean(name, closed),
         inputs=closed or None,
     )
+
+
+def _slice_problems(
+    one: Requirement, signature: Signature | None, value: Mapping[str, object]
+) -> Iterator[Problem]:
+    """Yield what a slice names and no row could have; with open inputs the data knows more columns."""
+    if one.subject.where is None or signature is None:
+        return
+    data = value.get("data")
+    keep = data.get("keep") if isinstance(data, Mapping) else None
+    kept = [str(name) for name in keep] if isinstance(keep, Mapping | list | tuple) else []
+    yield from slice_problems(one.subject.where, signature, kept=kept, open_inputs=not signature.inputs)
 
 
 def _allowed_problems(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 
 from modelwright.core.evidence.measurement import Phase
@@ -11,8 +11,8 @@ from modelwright.core.messages import ModelwrightError, Phrase, Problem, Project
 from modelwright.engine.artifact_manifest import Artifact
 from modelwright.engine.runner import Runner
 from modelwright.engine.step import Outdated, StepResult
-from modelwright.project.declaration.checks import input_problem
 from modelwright.project.loop.context import Context, OtherMachine
+from modelwright.project.loop.required_names import placed, unknown_names
 from modelwright.project.loop.stage_names import DATA, EVALUATE, PACKAGE, PLAN, RELEASE, STAGE_NAMES
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.results.table_rows import CACHED, DONE, FAILED, StageRow
@@ -20,7 +20,6 @@ from modelwright.stages.release.stage import Released, release
 from modelwright.storage.formats.evidence import Evidence, read_evidence
 from modelwright.storage.state.versions import Version
 
-MOST_SHOWN = 10  # classes in a message
 WOULD_RUN = "would run"  # what `check` says of a stage that is not sealed
 
 
@@ -89,7 +88,7 @@ def run_stages(
         if result is None:
             return run
         context.made[name] = result.sealed
-        if name == DATA and (unknown := tuple(unknown_classes(context))):
+        if name == DATA and (unknown := tuple(unknown_names(context))):
             run.problems = unknown
             return run
         if name == PLAN:
@@ -113,34 +112,13 @@ def _forced(start: str | None, *, force: bool, replan: bool) -> dict[str, str]:
     return {**({PLAN: "--replan"} if replan else {}), **dict.fromkeys(STAGE_NAMES[first:], reason)}
 
 
-def unknown_classes(context: Context) -> Iterator[Problem]:
-    """Yield a problem for each requirement on a class that no row shows, or on an input that the data lacks."""
-    classes = context.counts.classes
-    for one in context.opened.requirements:
-        if (problem := input_problem(one, context.signature)) is not None:
-            yield problem.at(context.opened.where(("requirements", one.key)))
-            continue
-        known = classes.get(one.subject.output or "", {})
-        if one.subject.of is not None and known and one.subject.of not in known:
-            near = did_you_mean(one.subject.of, list(known))
-            shown = ", ".join(list(known)[:MOST_SHOWN]) + (" …" if len(known) > MOST_SHOWN else "")
-            yield Problem(
-                "requirement.unknown-class",
-                where=context.opened.where(("requirements", one.key)),
-                output=one.subject.output,
-                of=one.subject.of,
-                near=near,
-                classes=shown,
-            )
-
-
 def _run_one(
     context: Context, runner: Runner, name: str, run: Run, *, forced_by: str | None, keep: bool
 ) -> StepResult | None:
     try:
         result = made(context, runner, name, forced_by=forced_by, keep=keep)
     except ModelwrightError as error:
-        run.problems = error.problems
+        run.problems = placed(context.opened, error.problems)
         run.rows.append(StageRow(name, FAILED, 0.0, error.problems[0].found))
         return None
     run.rows.append(StageRow(name, result.status, result.seconds, result.why))

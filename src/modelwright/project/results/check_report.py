@@ -13,7 +13,8 @@ from modelwright.project.results.table_rows import StageRow, WarningRow
 class ProofRow:
     """What the test set can prove about one requirement: `n` rows carry it, `needed` would be enough.
 
-    `provable` None: it is decided elsewhere (on the package, in live traffic). `says` is a sentence.
+    `provable` None: it is decided elsewhere (on the package, in live traffic). `says` is a sentence. `unjudged`
+    counts the rows that its slice cannot judge, which carry it neither way.
     """
 
     requirement: str
@@ -22,6 +23,7 @@ class ProofRow:
     n: int | None = None
     needed: int | None = None
     says: str = ""
+    unjudged: int = 0
 
 
 @dataclass(frozen=True)

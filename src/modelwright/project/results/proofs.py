@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from modelwright import kinds
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import evaluation_confidence, provable
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Signature
-from modelwright.kinds.slicing import sliced
+from modelwright.kinds.slicing import slice_rows
 from modelwright.project.loop.stage_table import Context
 from modelwright.project.results.check_report import CheckReport, ProofRow
-from modelwright.project.results.stage_warnings import line, warning_rows
-from modelwright.project.results.table_rows import StageRow
+from modelwright.project.results.stage_warnings import line, warning_row, warning_rows
+from modelwright.project.results.table_rows import StageRow, WarningRow
 from modelwright.storage.formats.data import Counts
 
 
@@ -25,21 +26,36 @@ def check_report(context: Context, stages: list[StageRow]) -> CheckReport:
     test = context.part("data", "test")
     evaluations = context.state.evaluations(test.digest, counts.test_sketch)
     confidence = evaluation_confidence(context.opened.file.confidence, evaluations + 1)
-    warnings = tuple(warning_rows(context.made["data"]))
+    proofs = tuple(
+        _proof(one, context.signature, counts, test.path, confidence) for one in context.opened.requirements
+    )
+    warnings = (*warning_rows(context.made["data"]), *_unjudged(context, proofs))
     return CheckReport(
         function=context.opened.signature.name,
         signature=str(context.signature),
         stages=tuple(stages),
-        proofs=tuple(
-            _proof(one, context.signature, counts, test.path, confidence)
-            for one in context.opened.requirements
-        ),
+        proofs=proofs,
         rows=dict(counts.rows),
         evaluations=evaluations,
         notes=tuple(map(line, warnings)),
         next_steps=("modelwright run",),
         warnings=warnings,
     )
+
+
+def _unjudged(context: Context, proofs: Sequence[ProofRow]) -> Iterator[WarningRow]:
+    """Yield a warning for each slice that cannot judge some of the test rows."""
+    found = {
+        one.subject.where: proof.unjudged
+        for one, proof in zip(context.opened.requirements, proofs, strict=True)
+        if one.subject.where is not None and proof.unjudged
+    }
+    for where, count in found.items():
+        columns = ", ".join(Slice.parse(where).columns)
+        notice = Notice(
+            "slice.unjudged", column=columns, slice=where, count=count, of=context.counts.rows["test"]
+        )
+        yield warning_row("check", notice)
 
 
 def _proof(
@@ -50,25 +66,36 @@ def _proof(
         phase = next(one for one in (Phase.PACKAGE, Phase.TRAINING, Phase.LIVE) if one in phases)
         where = Phrase("proof.elsewhere", phase=phase.value)
         return ProofRow(str(requirement), phase.value, None, says=str(where))
-    rows = _rows_of(requirement, signature, counts, test)
+    rows, unjudged = _rows_of(requirement, signature, counts, test)
     found = provable(requirement, rows, confidence)
     if found is None:
-        return ProofRow(str(requirement), Phase.TEST.value, None, rows, says=str(Phrase("proof.measured")))
-    says = Phrase(
+        measured = _with_unjudged(Phrase("proof.measured"), unjudged)
+        return ProofRow(str(requirement), Phase.TEST.value, None, rows, says=measured, unjudged=unjudged)
+    possible = Phrase(
         "proof.possible", n=found.n, errors=found.errors, needed=found.needed or None, empty=not found.n
     )
     return ProofRow(
-        str(requirement), Phase.TEST.value, found.possible, rows, needed=found.needed, says=str(says)
+        str(requirement),
+        Phase.TEST.value,
+        found.possible,
+        rows,
+        needed=found.needed,
+        says=_with_unjudged(possible, unjudged),
+        unjudged=unjudged,
     )
 
 
-def _rows_of(requirement: Requirement, signature: Signature, counts: Counts, test: Path) -> int:
-    """Return how many test rows carry a requirement: those of its class, in its slice."""
+def _with_unjudged(says: Phrase, count: int) -> str:
+    return str(Phrase("proof.unjudged", says=says, count=count) if count else says)
+
+
+def _rows_of(requirement: Requirement, signature: Signature, counts: Counts, test: Path) -> tuple[int, int]:
+    """Return how many test rows carry a requirement (its class, its slice), and how many its slice cannot judge."""
     subject = requirement.subject
     if subject.where is None:
         if subject.of is None or subject.output is None:
-            return counts.rows["test"]
-        return counts.classes[subject.output].get(subject.of, {}).get("test", 0)
+            return counts.rows["test"], 0
+        return counts.classes[subject.output].get(subject.of, {}).get("test", 0), 0
     from modelwright.storage.formats.examples import (
         read_columns,  # a slice is the one thing that needs the rows
     )
@@ -77,12 +104,14 @@ def _rows_of(requirement: Requirement, signature: Signature, counts: Counts, tes
     fields = {field.name: field for field in (*signature.inputs, *signature.outputs)}
     wanted = sorted({*part.columns, *([subject.output] if subject.output else [])})
     columns = read_columns(test, wanted, [fields[name] for name in wanted if name in fields])
-    mask = part.mask(sliced(subject.where, signature, columns))
+    found = slice_rows(subject.where, signature, columns)
+    unjudged = int(found.unjudged.sum())
     if subject.of is None or subject.output is None:
-        return int(mask.sum())
+        return int(found.inside.sum()), unjudged
     labels = kinds.value(fields[subject.output].kind).labels
     truths = columns[subject.output]
-    return sum(
+    rows = sum(
         bool(chosen) and truth is not None and subject.of in labels(truth)
-        for chosen, truth in zip(mask, truths, strict=True)
+        for chosen, truth in zip(found.inside, truths, strict=True)
     )
+    return rows, unjudged

@@ -25,6 +25,7 @@ class RequirementRow:
     `requirement` is the whole text (`recall[fraud] >= 0.9`); `subject` and `bar` (with its operator) are its
     halves; `unit` is `s`, `B`, `/s`, `%` (a fraction) or empty (a plain number). `needed` counts the examples
     that would decide an inconclusive verdict. `allowed`: the project file lets a release pass without `met`.
+    `unjudged` counts the rows that its slice could not judge, and that are not among `n`.
     """
 
     requirement: str
@@ -39,6 +40,7 @@ class RequirementRow:
     needed: int | None = None
     unit: str = ""
     allowed: bool = False
+    unjudged: int = 0
 
     @property
     def holds_back(self) -> bool:
@@ -47,7 +49,7 @@ class RequirementRow:
 
     def as_json(self) -> dict[str, object]:
         """Return the row as `run --json` shows it."""
-        keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed")
+        keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed", "unjudged")
         return {key: getattr(self, key) for key in keys}
 
 

@@ -38,4 +38,5 @@ def _row(verdict: Verdict, *, blocks: bool) -> RequirementRow:
         needed=verdict.needed,
         unit=_SIGNS.get(requirement.metric.unit, ""),
         allowed=gated and not blocks,
+        unjudged=seen.unjudged if seen else 0,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,10 @@ from modelwright.core.evidence.metric import Metric
 from modelwright.core.evidence.operation import UNSEEN_RATE
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
-from modelwright.core.requirements.slices import Slice
+from modelwright.core.requirements.slices import SlicedRows
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.outputs import family
-from modelwright.kinds.slicing import sliced
+from modelwright.kinds.slicing import slice_rows
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.runtime.measuring import Measured
@@ -101,11 +101,18 @@ def plain_subjects(field: Field) -> Iterator[Subject]:
 def on_rows(wanted: Sequence[Subject], answered: AnsweredRows, confidence: float) -> list[Measurement]:
     """Return one measurement a subject; a slice is taken from the answered rows."""
     return [
-        _unseen(one, answered, confidence)
-        if one.output is None
-        else measure(one, answered.metric(one), rows_of(one, answered), confidence)
+        _unseen(one, answered, confidence) if one.output is None else _on_rows(one, answered, confidence)
         for one in wanted
     ]
+
+
+def _on_rows(subject: Subject, answered: AnsweredRows, confidence: float) -> Measurement:
+    measured = measure(subject, answered.metric(subject), rows_of(subject, answered), confidence)
+    return _with_unjudged(measured, _slice_of(subject, answered))
+
+
+def _with_unjudged(measured: Measurement, part: SlicedRows | None) -> Measurement:
+    return measured if part is None else replace(measured, unjudged=int(part.unjudged.sum()))
 
 
 def of_inputs(answered: AnsweredRows) -> list[Subject]:
@@ -122,20 +129,24 @@ def _unseen(subject: Subject, answered: AnsweredRows, confidence: float) -> Meas
     if not chosen:
         return from_counts(subject, 0, 0, confidence, Phase.TEST)
     rows = np.logical_or.reduce(chosen)
-    if subject.where is not None:
-        columns = sliced(subject.where, answered.signature, answered.columns)
-        rows = rows[Slice.parse(subject.where).mask(columns)]
-    return from_counts(subject, int(rows.sum()), len(rows), confidence, Phase.TEST)
+    part = _slice_of(subject, answered)
+    rows = rows if part is None else rows[part.inside]
+    measured = from_counts(subject, int(rows.sum()), len(rows), confidence, Phase.TEST)
+    return _with_unjudged(measured, part)
 
 
 def rows_of(subject: Subject, answered: AnsweredRows) -> Outcomes:
     """Return the outcomes that a subject speaks of."""
     assert subject.output is not None, f"{subject} names no output"
-    found = answered.outcomes[subject.output]
+    found, part = answered.outcomes[subject.output], _slice_of(subject, answered)
+    return found if part is None else found.take(part.inside)
+
+
+def _slice_of(subject: Subject, answered: AnsweredRows) -> SlicedRows | None:
+    """Return the rows of the slice that a subject names, None where it names none."""
     if subject.where is None:
-        return found
-    columns = sliced(subject.where, answered.signature, answered.columns)
-    return found.take(Slice.parse(subject.where).mask(columns))
+        return None
+    return slice_rows(subject.where, answered.signature, answered.columns)
 
 
 def of_requirements(requirements: Sequence[Requirement]) -> list[Subject]:

@@ -11,6 +11,7 @@ import numpy as np
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import Notice
+from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.show import Show
 from modelwright.kinds.outputs import family
@@ -105,6 +106,14 @@ def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:
             values=[*values][:SHOWN_VALUES],
             more=max(len(values) - SHOWN_VALUES, 0) or None,
         )
+
+
+def unjudged(measured: Sequence[Measurement], rows: int) -> Iterator[Notice]:
+    """Yield a notice for each slice that cannot judge some of the test rows, with how many."""
+    counts = {m.subject.where: m.unjudged for m in measured if m.subject.where is not None and m.unjudged}
+    for where, count in counts.items():
+        columns = ", ".join(Slice.parse(where).columns)
+        yield Notice("slice.unjudged", column=columns, slice=where, count=count, of=rows)
 
 
 def against_baselines(measured: Sequence[Measurement], simple: Sequence[Baseline]) -> Iterator[Notice]:

@@ -117,7 +117,10 @@ def evaluate(
         measurements=(*shown, *costs),
         differences=tuple(compared),
         baselines=simple,
-        warnings=tuple(findings.notices(details.outputs, shown, simple, warning, answered)),
+        warnings=(
+            *findings.notices(details.outputs, shown, simple, warning, answered),
+            *findings.unjudged(shown, len(rows.ids)),
+        ),
     )
     _write(out, evidence, details, rows, answered)
     return {

@@ -13,10 +13,9 @@ from modelwright.core.evidence.measurement import Phase, Subject
 from modelwright.core.messages import Phrase
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
-from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Signature
 from modelwright.kinds.outputs import outputs
-from modelwright.kinds.slicing import sliced
+from modelwright.kinds.slicing import slice_rows
 from modelwright.outcomes.contract.gap import BodyGap
 
 CONFIDENCE = 0.95  # of intervals that nothing here reads; only values are compared
@@ -78,8 +77,7 @@ def figures(
             continue
         rows = found[subject.output]
         if subject.where is not None:
-            compared = sliced(subject.where, signature, columns)
-            rows = rows.take(Slice.parse(subject.where).mask(compared))
+            rows = rows.take(slice_rows(subject.where, signature, columns).inside)
         value = measure(subject, requirement.metric, rows, CONFIDENCE).value
         required[str(requirement)] = value
         if value is not None and _KEEPS[requirement.op](value, requirement.bar.value):

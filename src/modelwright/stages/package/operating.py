@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
@@ -20,12 +18,11 @@ from modelwright.core.evidence.metric import Metric
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.outcomes import Outcomes, RowChoice
 from modelwright.core.requirements.requirement import Requirement
-from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, Move
 from modelwright.kinds.outputs import family
-from modelwright.kinds.slicing import sliced
+from modelwright.kinds.slicing import slice_rows
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.package.body import Body
 from modelwright.package.packages import Package
@@ -264,7 +261,7 @@ def _rows(requirement: Requirement, body: Body, columns: Columns) -> RowChoice |
     where = requirement.subject.where
     if where is None:
         return None
-    return np.asarray(Slice.parse(where).mask(sliced(where, body.signature, columns)))
+    return slice_rows(where, body.signature, columns).inside
 
 
 def _measured(subject: Subject, metric: Metric, found: Outcomes, rows: RowChoice | None) -> Measurement:
