@@ -247,8 +247,40 @@ def test_predict_answers_words_and_files(standing, monkeypatch, capsys, tmp_path
     (rows,) = standing.calls[-1][1]
     assert list(rows) == [{"question": "is a=b?"}]
     assert answer(["predict", "--file", "q.csv"]) == 0
-    assert standing.calls[-1] == ("predict_file", (Path("q.csv"),), {})
+    assert standing.calls[-1] == ("answer_file", (Path("q.csv"),), {"keep": None, "probabilities": False})
     assert json.loads(capsys.readouterr().out) == answered.as_json()
+    assert answer(["predict", "--file", "q.csv", "--keep", "none", "--probabilities"]) == 0
+    assert standing.calls[-1][2] == {"keep": [], "probabilities": True}
+    assert answer(["predict", "--file", "q.csv", "--out", "a.xlsx"]) == 1
+    assert "--out writes .csv" in capsys.readouterr().err
+    assert answer(["predict", "a=1", "--out", "a.csv"]) == 2
+
+
+def test_predict_takes_the_value_alone_of_a_function_with_one_input(standing, monkeypatch, capsys):
+    monkeypatch.setattr(standing, "input_names", lambda self: ("question",), raising=False)
+    monkeypatch.setattr(standing, "outcome", (RowAnswer(2, {"domain": {"value": "a", "confidence": 1.0}}),))
+    assert answer(["predict", "wake me up"]) == 0
+    assert list(standing.calls[-1][1][0]) == [{"question": "wake me up"}]
+
+
+def test_a_file_with_rows_that_cannot_be_answered_ends_with_1_and_names_them(standing, monkeypatch, capsys):
+    sound = RowAnswer(2, {"y": {"value": "a", "confidence": 1.0}}, ("x",), 1, {"id": "7"})
+    bad = [
+        RowAnswer(2, {}, (), n, {}, (Problem("predict.body-failed", where=f"q.csv, row {n}"),))
+        for n in range(2, 40)
+    ]
+    monkeypatch.setattr(standing, "outcome", (sound, *bad))
+    assert answer(["predict", "--file", "q.csv"]) == 1
+    said = capsys.readouterr()
+    lines = [json.loads(line) for line in said.out.splitlines()]
+    assert [line["row"] for line in lines] == list(range(1, 40))
+    assert (lines[0]["given"], lines[0]["unseen"]) == ({"id": "7"}, ["x"])
+    assert lines[1]["errors"][0]["id"] == "predict.body-failed"
+    assert "38 of 39 rows could not be answered" in said.err
+    assert "q.csv, row 21:" in said.err
+    assert "q.csv, row 22:" not in said.err
+    assert "18 more" in said.err
+    assert "1 of 39 rows have a value of `x`" in said.err
 
 
 def test_the_output_can_be_cut_off_by_a_pipe():

@@ -124,3 +124,24 @@ def test_it_is_refused_where_that_is_asked(packages: dict[str, Path]) -> None:
         assert "`colour`" in error["found"]
         assert "item 1" in error["found"]
         assert counted(server, "colour") == 1
+
+
+def test_all_probabilities_are_given_where_they_are_wanted(
+    server: Server, packages: dict[str, Path], live: Live
+) -> None:
+    url = f"{server.url}/measure"
+    (expected,) = load(packages["table"]).predict([KNOWN], probabilities=True)
+    one, plain = (
+        httpx.post(url, json=KNOWN, params={"probabilities": asked}).json() for asked in ("true", "false")
+    )
+    assert one["outputs"] == expected.as_json()
+    assert plain["outputs"] == ask(server, KNOWN)["outputs"]
+    (listed,) = httpx.post(url, json=[KNOWN], params={"probabilities": "true"}).json()
+    assert listed["outputs"] == expected.as_json()
+    refused = httpx.post(url, json=KNOWN, params={"probabilities": "perhaps"})
+    assert (refused.status_code, refused.json()["error"]["id"]) == (422, "request.query-value")
+    assert server._record is not None
+    assert server._record.flush()
+    found = LiveRecord.open(live.record).find(one["id"])
+    assert found is not None
+    assert found.outputs == plain["outputs"], "the record keeps what it always kept"

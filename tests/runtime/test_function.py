@@ -156,3 +156,41 @@ def test_an_unknown_driver_is_refused(tmp_path: Path) -> None:
         load(folder)
     assert error.value.problems[0].id == "package.unknown-driver"
     assert "once" in error.value.problems[0].found
+
+
+def table_rows() -> list[dict[str, object]]:
+    return [
+        {"Farbe": "red", "height": 9.0, "id": 1, "marks": ["7"], "sent": None},
+        {"Farbe": "1", "height": 12.0, "id": 2, "marks": None, "sent": None},
+    ]
+
+
+@pytest.mark.parametrize("library", ["polars", "pandas"])
+def test_a_data_frame_is_answered_like_its_rows(packages: dict[str, Path], library: str) -> None:
+    frames = pytest.importorskip(library)
+    function = load(packages["table"])
+    plain = function.predict(
+        [{"colour": "red", "height": 9.0, "marks": ["7"]}, {"colour": "1", "height": 12.0}]
+    )
+    assert function.predict(frames.DataFrame(table_rows()), columns={"colour": "Farbe"}) == plain
+    named = frames.DataFrame([{**row, "colour": row["Farbe"]} for row in table_rows()])
+    assert function.predict(named) == plain
+    codes = frames.DataFrame({"colour": [1.0, 2.0], "height": [9, 9]})
+    assert function.predict(codes) == function.predict([{"colour": c, "height": 9} for c in ("1", "2")])
+
+
+def test_rows_may_have_the_names_of_the_data(packages: dict[str, Path]) -> None:
+    function = load(packages["table"])
+    (found,) = function.predict([{"Farbe": "red", "height": 9.0}], columns={"colour": "Farbe"})
+    assert found == function("red", 9.0)
+    with pytest.raises(RequestError, match="id"):
+        function.predict([{"Farbe": "red", "height": 9.0, "id": 1}], columns={"colour": "Farbe"})
+
+
+def test_all_probabilities_are_given_where_they_are_wanted(packages: dict[str, Path]) -> None:
+    (found,) = load(packages["table"]).predict([{"colour": "red", "height": 9.0}], probabilities=True)
+    answer = found.outputs["size"]
+    assert answer.probabilities is not None
+    assert list(answer.probabilities) == ["small", "medium", "large"]
+    assert answer.confidence == answer.probabilities[answer.value] == max(answer.probabilities.values())
+    assert found.as_json()["size"]["probabilities"] == answer.probabilities

@@ -130,6 +130,11 @@ def _(result: RowAnswer, out: Console) -> None:
         sure = f"{confidence:.3f}" if confidence is not None else "–"
         rows.append((name, str(Phrase("screen.no-answer")) if value is None else str(value), sure))
     tables.plain(out, ("output", "value", "confidence"), rows)
+    for name, answer in result.outputs.items():
+        if isinstance(shares := answer.get("probabilities"), dict):
+            likely = sorted(shares.items(), key=lambda pair: -pair[1])
+            out.print()
+            tables.plain(out, (name, "probability"), [(label, f"{share:.3f}") for label, share in likely])
     if result.unseen:
         out.print(str(Phrase("screen.unseen", names=list(result.unseen))), markup=False)
 

@@ -22,6 +22,7 @@ from modelwright.gateway.traffic.desired_release import DesiredRelease, DesiredR
 from modelwright.gateway.traffic.served import Served
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import (
+    NO_OPTIONS,
     PartReply,
     Reply,
     Worker,
@@ -109,7 +110,9 @@ class Gateway:
         self._delayed_release = desired.release_id
         self._again_at = time.monotonic() + min(_FIRST_BACKOFF_S * 2**self._delays, _MAX_BACKOFF_S)
 
-    async def answer(self, served: Served, rows: Sequence[Sequence[object]]) -> Reply:
+    async def answer(
+        self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike] = NO_OPTIONS
+    ) -> Reply:
         """Return the worker's reply, sent the rows once more where it crashed meanwhile; raises ServiceError.
 
         When cancelled (its client left), the worker forgets what it has not begun.
@@ -118,7 +121,7 @@ class Gateway:
         self._admit(len(rows))
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._answered_by(served, rows)
+                return await self._answered_by(served, rows, options)
         except TimeoutError:
             served.worker.kill_if_silent(timeout_s)
             raise service_errors.late(timeout_s) from None
@@ -172,11 +175,13 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _answered_by(self, served: Served, rows: Sequence[Sequence[object]]) -> Reply:
+    async def _answered_by(
+        self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]
+    ) -> Reply:
         for _ in range(2):
             await self._alive(served)
             try:
-                reply = await served.worker.ask(rows)
+                reply = await served.worker.ask(rows, options)
             except WorkerLostError:
                 continue
             _require_answers(served, reply)

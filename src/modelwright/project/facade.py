@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,7 +27,7 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
-from modelwright.project import history, input_file, serving
+from modelwright.project import file_answers, history, input_file, serving
 from modelwright.project.declaration import project_file
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
@@ -170,17 +170,48 @@ class Project:
         """Judge the live traffic of the last window."""
         return serving.monitor(self._context(), self.root, self._clock().timestamp())
 
-    def predict(self, rows: Iterable[Mapping[str, Any]], batch: int = 256) -> Iterator[RowAnswer]:
+    def input_names(self) -> tuple[str, ...]:
+        """Return the names of the inputs of the packaged function."""
+        return tuple(field.name for field in self._packaged()[1].signature.inputs)
+
+    def predict(
+        self, rows: Iterable[Mapping[str, Any]], batch: int = 256, *, probabilities: bool = False
+    ) -> Iterator[RowAnswer]:
         """Answer rows with the packaged function here: that of the newest version. Texts are read as in a table.
 
-        Raises RequestError that names the row (from 1), unless `rows` is a collection of one.
+        A row has the names of the signature or those of the project's data. Raises RequestError that names the row
+        (from 1), unless `rows` is a collection of one.
         """
         alone = isinstance(rows, Sized) and len(rows) == 1
         placed = (
             (None if alone else Phrase("place.row", row=number), row)
             for number, row in enumerate(rows, start=1)
         )
-        return self._answers(*self._packaged(), placed, batch)
+        version, function = self._packaged()
+        by_input = (
+            (where, input_file.named_row(row, function.signature, self.opened)) for where, row in placed
+        )
+        return self._answers(version, function, by_input, batch, probabilities=probabilities)
+
+    def answer_file(
+        self,
+        path: Path,
+        *,
+        keep: Sequence[str] | None = None,
+        probabilities: bool = False,
+        batch: int = 256,
+    ) -> Iterator[RowAnswer]:
+        """Answer what can be answered of a .csv, .tsv, .jsonl or .parquet file, which is read as the data is.
+
+        Each row of the file has its `RowAnswer`, in its order, with its number and the columns that are kept (None:
+        all); one that cannot be answered has `problems`. Raises DataError for a file that cannot be read at all,
+        or lacks an input.
+        """
+        version, function = self._packaged()
+        rows = file_answers.read(path, self.opened.file.data)
+        return file_answers.answers(
+            rows, function, version, self.opened, keep=keep, probabilities=probabilities, batch=batch
+        )
 
     def predict_file(self, path: Path, batch: int = 256) -> Iterator[RowAnswer]:
         """Answer every row of a .csv, .tsv or .jsonl file, which is read as the project's data is.
@@ -276,13 +307,15 @@ class Project:
         function: Function,
         placed: Iterable[tuple[Place | None, Mapping[str, Any]]],
         batch: int,
+        *,
+        probabilities: bool = False,
     ) -> Iterator[RowAnswer]:
         """Yield the answers to rows, each given with its place for messages."""
         for some in _batches(placed, batch):
             read = [function.rows.read(row, lenient=True, where=where) for where, row in some]
             columns = function.rows.columns(read)
             unseen = function.unseen(columns)
-            for place, answer in enumerate(function.answer(columns)):
+            for place, answer in enumerate(function.answer(columns, probabilities=probabilities)):
                 yield RowAnswer(version, function.prediction(answer).as_json(), unseen.get(place, ()))
 
     def _context(self) -> Context:

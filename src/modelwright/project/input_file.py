@@ -1,6 +1,6 @@
 """Reads a file of rows to answer: one like those that the project trains on, of which it takes the inputs.
 
-Predicting needs nothing that only the extra `learn` has, so no Parquet is read here.
+Predicting needs nothing that only the extra `learn` has, so no Parquet is read here (see `parquet_rows`).
 """
 
 from __future__ import annotations
@@ -19,26 +19,47 @@ from modelwright.tables.plain import PlainTable
 
 DELIMITED = (".csv", ".tsv")
 JSON_LINES = (".jsonl", ".ndjson")
+PARQUET = (".parquet", ".pq")
 
 
 def read(path: Path, config: DataConfig) -> PlainTable:
     """Return the rows of a .csv, .tsv or .jsonl file, under its own names; raises DataError, also without rows."""
     ending = path.suffix.lower()
-    if ending not in (*DELIMITED, *JSON_LINES):
-        raise DataError(_other_form(path))
-    if not path.is_file():
-        raise DataError(Problem("predict.no-file", path=str(path)))
-    content = path.read_bytes()
-    found = find_encoding(lambda: iter([content]), name=path.name, stated=config.encoding)
-    text = content.decode(found.codec)
+    text = text_of(path, config)
     if ending in JSON_LINES:
         table = objects.parse_lines(text, name=path.name)
     else:
         apart = config.separator or ("\t" if ending == ".tsv" else None)
         table = delimited.parse(text, name=path.name, separator=apart)
-    if not table.rows:
-        raise DataError(Problem("predict.no-rows", where=path.name, header=bool(table.columns)))
+    require_rows(table)
     return table
+
+
+def text_of(path: Path, config: DataConfig) -> str:
+    """Return the text of a file of delimited text or of JSON lines; raises DataError."""
+    if path.suffix.lower() not in (*DELIMITED, *JSON_LINES):
+        raise DataError(_other_form(path))
+    if not path.is_file():
+        raise DataError(Problem("predict.no-file", path=str(path)))
+    content = path.read_bytes()
+    found = find_encoding(lambda: iter([content]), name=path.name, stated=config.encoding)
+    return content.decode(found.codec)
+
+
+def require_rows(table: PlainTable, others: Collection[int] = ()) -> None:
+    """Raise DataError for a table without rows, where there are no others either."""
+    if not table.rows and not others:
+        raise DataError(Problem("predict.no-rows", where=table.name, header=bool(table.columns)))
+
+
+def named_row(row: Mapping[str, object], signature: Signature, opened: Opened) -> Mapping[str, object]:
+    """Return a row by the names of the signature, where it has those of the project's data; others are kept."""
+    names = {field.name for field in signature.inputs}
+    if row.keys() <= names:
+        return row
+    own = {name: found for name in names if (found := _candidates(name, row.keys(), opened))}
+    taken = {column: name for name, columns in own.items() if len(columns) == 1 for column in columns}
+    return {taken.get(column, column): cell for column, cell in row.items()}
 
 
 def input_rows(
@@ -89,7 +110,7 @@ def _candidates(name: str, header: Collection[str], opened: Opened) -> list[str]
 
 
 def _other_form(path: Path) -> Problem:
-    return Problem("predict.file-form", file=path.name, endings=[*DELIMITED, *JSON_LINES])
+    return Problem("predict.file-form", file=path.name, endings=[*DELIMITED, *JSON_LINES, *PARQUET])
 
 
 def _ambiguous(name: str, columns: list[str], table: PlainTable) -> Problem:

@@ -6,7 +6,10 @@ import inspect
 import keyword
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +18,12 @@ from modelwright import kinds
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Phrase, Problem, RequestError
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec
 from modelwright.package.packages import Package, read
 from modelwright.runtime import drivers
 from modelwright.runtime.batching import BATCH, batches, row_sizes
+from modelwright.runtime.data_frames import is_frame, named, rows_of
 from modelwright.runtime.drivers.contract.driver import Call, Part
 from modelwright.runtime.prediction import Prediction
 from modelwright.runtime.row_reader import RowReader
@@ -27,6 +32,7 @@ __all__ = ["BATCH", "Function", "Prediction", "load"]
 
 Columns = Mapping[str, Sequence[object]]  # canonical values by input; what they are, their kinds know
 Answers = dict[str, Answer]  # of one row, by output
+_SAME_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class Function:
@@ -80,19 +86,40 @@ class Function:
         return self.predict([{**dict(zip(names, values, strict=False)), **named}])[0]
 
     def predict(
-        self, rows: Sequence[Mapping[str, object]], *, lenient: bool = False, batch: int = BATCH
+        self,
+        rows: Any,
+        *,
+        lenient: bool = False,
+        batch: int = BATCH,
+        probabilities: bool = False,
+        columns: Mapping[str, str] = _SAME_NAMES,
     ) -> list[Prediction]:
-        """Answer rows in batches, in the order given; `lenient` reads text as a table's cells are read."""
+        """Answer rows in batches, in the order given.
+
+        rows: mappings by input, or a data frame of Polars or pandas, whose cells are read as a table's and whose
+        other columns are left out; lenient: read text as a table's cells are read; columns: input → column, where
+        the data has other names; probabilities: also give the probability of every label.
+        """
+        frame = is_frame(rows)
+        if frame or columns:
+            names = [field.name for field in self.signature.inputs]
+            rows = named(rows_of(rows) if frame else rows, columns, names, drop=frame)
+        options = DEFAULT_OPTIONS if frame else None
         several = len(rows) > 1
         read_rows = [
-            self.rows.read(row, lenient=lenient, where=Phrase("place.row", row=number) if several else None)
+            self.rows.read(
+                row,
+                lenient=lenient,
+                where=Phrase("place.row", row=number) if several else None,
+                options=options,
+            )
             for number, row in enumerate(rows, 1)
         ]
-        columns = self.rows.columns(read_rows)
-        unseen = self.unseen(columns)
+        values = self.rows.columns(read_rows)
+        unseen = self.unseen(values)
         return [
             self.prediction(answers, unseen.get(place, ()))
-            for place, answers in enumerate(self.answer(columns, batch))
+            for place, answers in enumerate(self.answer(values, batch, probabilities=probabilities))
         ]
 
     def prediction(self, answers: Answers, unseen: tuple[str, ...] = ()) -> Prediction:
@@ -121,17 +148,34 @@ class Function:
         """Tell whether `parts` may yield more than one part."""
         return self._running.streams
 
-    def answer(self, columns: Columns, batch: int = BATCH) -> list[Answers]:
-        """Return the answers by output, one mapping per row, for columns of canonical values."""
+    def answer(self, columns: Columns, batch: int = BATCH, *, probabilities: bool = False) -> list[Answers]:
+        """Return the answers by output, one mapping per row, for columns of canonical values.
+
+        `probabilities`: with the probability of every label, where the kind of an output has them.
+        """
         finals, back = self._finals(columns, batch)
         arrays = self._joined(finals, back)
-        decoded = {
+        decoded: dict[str, Sequence[Answer]] = {
             name: _joined_answers([part.answers[name] for part in finals], back)
             if name in self._running.decoded
             else self._kinds[name].decode(arrays[name], self._states[name], columns)
             for name in self._output_kinds
         }
+        if probabilities:
+            decoded |= self._with_probabilities(decoded, arrays)
         return [dict(zip(decoded, row, strict=True)) for row in zip(*decoded.values(), strict=True)]
+
+    def _with_probabilities(
+        self, decoded: Mapping[str, Sequence[Answer]], arrays: Mapping[str, Mapping[str, Array]]
+    ) -> dict[str, Sequence[Answer]]:
+        """Return the answers of the outputs that have probabilities, with these."""
+        found: dict[str, Sequence[Answer]] = {}
+        for name in arrays:
+            rows = self._kinds[name].probabilities(arrays[name], self._states[name])
+            if rows is not None:
+                pairs = zip(decoded[name], rows, strict=True)
+                found[name] = [replace(answer, probabilities=row) for answer, row in pairs]
+        return found
 
     def infer(self, columns: Columns, batch: int = BATCH) -> dict[str, dict[str, Array]]:
         """Return the body's raw arrays (output → array → values, one row each) of canonical values.

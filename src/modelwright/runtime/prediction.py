@@ -27,7 +27,11 @@ class Prediction:
     def as_json(self) -> dict[str, dict[str, Any]]:
         """Return the outputs as the server answers them: `{"domain": {"value": …, "confidence": …}}`."""
         return {
-            name: {"value": self._json(name, answer.value), "confidence": answer.confidence}
+            name: {
+                "value": self._json(name, answer.value),
+                "confidence": answer.confidence,
+                **({} if answer.probabilities is None else {"probabilities": dict(answer.probabilities)}),
+            }
             for name, answer in self.outputs.items()
         }
 

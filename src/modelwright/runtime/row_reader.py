@@ -8,6 +8,7 @@ from typing import Any
 from modelwright import kinds
 from modelwright.core.messages import Place, Problem, RequestError, ValueProblem, did_you_mean, shown
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.cells import CellOptions
 
 _SHOWN_CHARACTERS = 60
 
@@ -20,24 +21,39 @@ class RowReader:
         self._names = {field.name for field in signature.inputs}
         self._fields = [(field, kinds.value(field.kind)) for field in signature.inputs]
 
-    def read(self, row: object, *, lenient: bool = False, where: Place | None = None) -> tuple[Any, ...]:
-        """Return the row's values (None: missing); raises RequestError with what is wrong.
+    def read(
+        self,
+        row: object,
+        *,
+        lenient: bool = False,
+        where: Place | None = None,
+        options: CellOptions | None = None,
+    ) -> tuple[Any, ...]:
+        """Return the row's values (None: missing); raises RequestError with all that is wrong.
 
-        Strict takes JSON types only; lenient also reads text ("3", "yes") and takes blanks as missing.
+        Strict takes JSON types only; lenient also reads text ("3", "yes") and takes blanks as missing; with
+        `options` values are read as the cells of a table that is so written.
         """
         if not isinstance(row, Mapping):
             raise RequestError(self._not_an_object(row, where))
         if row.keys() != self._names:
             self._require_names(row, where)
         values = []
+        problems = []
         for field, kind in self._fields:
+            cell = row.get(field.name)
             try:
-                value = kind.parse(row.get(field.name), lenient=lenient)
+                value = (
+                    kind.parse(cell, lenient=lenient) if options is None else kind.read_cell(cell, options)
+                )
             except ValueProblem as problem:
-                raise RequestError(_wrong_value(field, problem, where)) from None
+                problems.append(_wrong_value(field, problem, where))
+                continue
             if value is None and not field.optional:
-                raise RequestError(self._missing([field.name], where))
+                problems.append(self._missing([field.name], where))
             values.append(value)
+        if problems:
+            raise RequestError(problems)
         return tuple(values)
 
     def columns(self, rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:

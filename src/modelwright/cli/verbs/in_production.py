@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from modelwright.cli.typer_app import SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
+from modelwright.core.exit_codes import Exit
 
 
 @app.command(rich_help_panel=START)
@@ -32,13 +33,35 @@ def serve(
 
 @app.command(rich_help_panel=SERVE)
 def predict(
-    values: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="The inputs")] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file", metavar="FILE", help="Answer every row of a .csv, .tsv or .jsonl; prints JSON lines"
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=VALUE]...", help="The inputs; the value alone where there is one input"
         ),
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="Answer every row of a .csv, .tsv, .jsonl or .parquet"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Where the answers to --file go: .csv, .tsv, .jsonl or .parquet [default: JSON lines on stdout]",
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="COLUMN",
+            help="A column of --file to keep beside the answer (repeat); `none` keeps none [default: all]",
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also give the probability of every label")
+    ] = False,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
@@ -46,20 +69,33 @@ def predict(
     """Run the newest version's function here, on one row or a file.
 
     For example: modelwright predict question="Does Medicare cover dental?" A file is read like the project's
-    data: its columns may have the data's names or the signature's, and those that are no inputs are left out.
+    data: its columns may have the data's names or the signature's. Each of its rows has an answer with its number
+    and its columns beside it, or says why it has none; exit code 1 when there are such rows.
     """
     if bool(values) == (file is not None):
         raise typer.BadParameter("give either NAME=VALUE … or --file FILE")
-    from modelwright.cli import predict_rows
+    if file is None and (out is not None or keep):
+        raise typer.BadParameter("--out and --keep go with --file FILE")
+    from modelwright.cli.predicting import answer_files, predict_rows
 
     here = opened(project, settings)
-    answers = here.predict_file(file) if file else here.predict([predict_rows.from_words(values or [])])
-    if file or as_json:
-        for answer in answers:
-            typer.echo(predict_rows.as_line(answer.as_json()))
+    if file is None:
+        row = predict_rows.from_words(values or [], here.input_names)
+        for answer in here.predict([row], probabilities=probabilities):
+            if as_json:
+                typer.echo(predict_rows.as_line(answer.as_json()))
+            else:
+                finish(answer, as_json)
         return
-    for answer in answers:
-        finish(answer, as_json)
+    if out is not None:
+        answer_files.require_ending(out)
+    tally = answer_files.Tally()
+    kept = None if not keep else [] if keep == ["none"] else keep
+    answers = here.answer_file(file, keep=kept, probabilities=probabilities)
+    answer_files.write(answers, out, tally)
+    answer_files.report(tally)
+    if tally.failed:
+        raise typer.Exit(Exit.FIXABLE)
 
 
 @app.command(rich_help_panel=SERVE)

@@ -61,6 +61,6 @@ class GateError(ModelwrightError):
 class RequestError(ModelwrightError):
     """A request that the server refuses, with its HTTP status (400 to 499)."""
 
-    def __init__(self, problem: Problem, status: int = 422) -> None:
-        super().__init__(problem)
+    def __init__(self, problems: Problem | Iterable[Problem], status: int = 422) -> None:
+        super().__init__(problems)
         self.status = status

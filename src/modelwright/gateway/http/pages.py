@@ -105,6 +105,14 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
     ask: JsonObject = {
         "summary": str(signature),
         "operationId": signature.name,
+        "parameters": [
+            {
+                "name": "probabilities",
+                "in": "query",
+                "schema": {"type": "boolean"},
+                "description": "whether each output also has the probability of every label, where its kind has them",
+            }
+        ],
         "requestBody": {"required": True, "content": _content(_one_or_many("Row"))},
         "responses": responses,
     }
@@ -185,7 +193,9 @@ def _bounded(field: Field, schema: JsonObject, max_text: int | None) -> JsonObje
 
 def _answer(field: Field) -> JsonObject:
     confidence: JsonObject = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
-    return _object({"value": _schema(field), "confidence": confidence})
+    probabilities: JsonObject = {"type": "object", "additionalProperties": {"type": "number"}}
+    fields: JsonObject = {"value": _schema(field), "confidence": confidence, "probabilities": probabilities}
+    return _object(fields, ["value", "confidence"])
 
 
 def _object(properties: JsonObject, required: list[str] | None = None) -> JsonObject:

@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from modelwright.core.json_types import Json
+from modelwright.core.json_types import Json, JsonLike
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
@@ -23,8 +24,9 @@ from modelwright.gateway.traffic import recording
 from modelwright.gateway.traffic.recording import Recorder
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import ServiceError, not_ready
-from modelwright.runtime.worker.channel import Reply
+from modelwright.runtime.worker.channel import NO_OPTIONS, Reply
 
+PROBABILITIES = "probabilities"
 _CLIENT_LEFT = 499  # counted, never sent
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class _Request:
     begun: float
     rows: int = 1
     several: bool = False
+    options: Mapping[str, JsonLike] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[str]:
@@ -115,6 +118,8 @@ class Predictions:
             raise RequestError(problem, 405)
         self._keys.require_predict(headers)
         exchange.require_json(headers)
+        if scope["query_string"]:
+            request.options = _options(scope["query_string"])
         limits = self._config.limits
         raw = await exchange.read_body(headers, receive, limits.body, limits.body_timeout_s)
         value = read_json(raw, max_depth=limits.depth, max_items=limits.rows)
@@ -147,7 +152,7 @@ class Predictions:
         if not rows:
             return Reply([], 0.0, 0.0, 0)
         if events is None:
-            reply = await self._gateway.answer(served, rows)
+            reply = await self._gateway.answer(served, rows, request.options)
         else:
             reply = await self._in_parts(served, rows, request, events)
         self._telemetry.queue_s.observe(reply.queue_s)
@@ -181,6 +186,9 @@ class Predictions:
         if self._recorder is not None and bodies:
             private = self._config.record.private
             self._recorder(recording.answered(served, rows, reply.answers, bodies, private, request.seconds))
+        if request.options:
+            pairs = zip(bodies, reply.answers, strict=True)
+            bodies = [served.with_probabilities(body, answer) for body, answer in pairs]
         return exchange.dumped(bodies if request.several else bodies[0])
 
     def _mark_unseen(self, reply: Reply, bodies: Sequence[AnswerJson]) -> None:
@@ -215,6 +223,16 @@ class Predictions:
     def _refused(self, problem: Problem) -> Problem:
         self._telemetry.rejected(problem.id)
         return problem
+
+
+def _options(query: bytes) -> Mapping[str, JsonLike]:
+    """Return what the query asks beside the rows; raises RequestError (422) for a value that is none of its own."""
+    given = parse_qs(query.decode("ascii", "replace"), keep_blank_values=True).get(PROBABILITIES)
+    if given is None:
+        return NO_OPTIONS
+    if given[-1] not in {"true", "false"}:
+        raise RequestError(Problem("request.query-value", name=PROBABILITIES, shown=given[-1][:60]))
+    return {PROBABILITIES: True} if given[-1] == "true" else NO_OPTIONS
 
 
 def _too_long(name: str, length: int, most: int, where: str | None) -> Problem:

@@ -53,7 +53,7 @@ class Served:
         """Return a row's answers as JSON."""
         outputs = {
             name: {"value": value if kind is None else _json(kind, value), "confidence": confidence}
-            for (name, kind), (value, confidence) in zip(self._outputs, answers, strict=True)
+            for (name, kind), (value, confidence, *_) in zip(self._outputs, answers, strict=True)
         }
         return {"id": row_id, "version": self.version, "outputs": outputs}
 
@@ -65,8 +65,16 @@ class Served:
             return as_json
         return {
             name: {"value": _recorded(kind, value), "confidence": confidence}
-            for (name, kind), (value, confidence) in zip(self._outputs, answers, strict=True)
+            for (name, kind), (value, confidence, *_) in zip(self._outputs, answers, strict=True)
         }
+
+    def with_probabilities(self, body: AnswerJson, answers: RowAnswer) -> AnswerJson:
+        """Return a row's answer with the probability of every label, of the outputs that have them."""
+        outputs = {
+            name: {**output, "probabilities": answer[2]} if len(answer) > 2 else output
+            for (name, output), answer in zip(body["outputs"].items(), answers, strict=True)
+        }
+        return {**body, "outputs": outputs}
 
     def inputs_recorded(self, row: Sequence[object], private: Collection[str]) -> Mapping[str, object]:
         """Return a row's inputs as the record of traffic keeps them."""

@@ -109,6 +109,13 @@ class BooleanArrays(Arrays[BooleanState, bool]):
             for place, confidence in zip(given.tolist(), confidences.tolist(), strict=True)
         ]
 
+    def probabilities(
+        self, arrays: Mapping[str, Array], state: BooleanState
+    ) -> Sequence[Mapping[str, float]] | None:
+        """Return the probability of `false` and of `true`."""
+        rows = softmax(_two_columns(arrays["logit"]), state.temperature).tolist()
+        return [dict(zip(CLASSES, row, strict=True)) for row in rows]
+
     def outcomes(
         self, values: Sequence[bool | None], arrays: Mapping[str, Array], state: BooleanState, inputs: Columns
     ) -> ClassOutcomes:

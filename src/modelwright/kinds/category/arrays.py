@@ -166,6 +166,13 @@ class CategoryArrays(Arrays[CategoryState, str]):
             for place, confidence in zip(best.tolist(), confidences.tolist(), strict=True)
         ]
 
+    def probabilities(
+        self, arrays: Mapping[str, Array], state: CategoryState
+    ) -> Sequence[Mapping[str, float]] | None:
+        """Return the probability of every class; they add up to 1."""
+        rows = softmax(arrays["logits"], state.temperature).tolist()
+        return [dict(zip(state.classes, row, strict=True)) for row in rows]
+
     def outcomes(
         self, values: Sequence[str | None], arrays: Mapping[str, Array], state: CategoryState, inputs: Columns
     ) -> ClassOutcomes:

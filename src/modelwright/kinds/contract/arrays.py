@@ -120,6 +120,12 @@ class Arrays(ABC, Generic[State, V]):
         """Return one answer per row from the body's arrays for this output."""
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
+    def probabilities(
+        self, arrays: Mapping[str, Array], state: State
+    ) -> Sequence[Mapping[str, float]] | None:
+        """Return for each row the probability of every label, in the labels' order; None of a kind without."""
+        return None
+
     def outcomes(
         self, values: Sequence[V | None], arrays: Mapping[str, Array], state: State, inputs: Columns
     ) -> Outcomes:

@@ -57,10 +57,14 @@ FAR = 30.0
 
 @dataclass(frozen=True)
 class Answer:
-    """One decoded output: its value (None: abstained) and, where there is one, its confidence in [0, 1]."""
+    """One decoded output: its value (None: abstained) and, where there is one, its confidence in [0, 1].
+
+    `probabilities`: of every label, where they were wanted and the kind has them.
+    """
 
     value: Any
     confidence: float | None = None
+    probabilities: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,13 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
             for row, share in zip(chosen, sure.tolist(), strict=True)
         ]
 
+    def probabilities(
+        self, arrays: Mapping[str, Array], state: TagsState
+    ) -> Sequence[Mapping[str, float]] | None:
+        """Return the probability of every tag that it is in the set; each is a question of its own."""
+        rows = _probabilities(arrays["logits"], state).tolist()
+        return [dict(zip(state.tags, row, strict=True)) for row in rows]
+
     def outcomes(
         self,
         values: Sequence[frozenset[str] | None],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from modelwright.core.exit_codes import Exit
+from modelwright.core.messages import Problem
 from modelwright.project.results.table_rows import RequirementRow
 
 
@@ -83,17 +84,28 @@ class MonitorReport:
 class RowAnswer:
     """The answer to one row: the version that gave it, and `{output: {"value", "confidence"}}`.
 
-    `unseen`: the inputs whose value training never showed, so that it told the body nothing.
+    `unseen`: the inputs whose value training never showed, so that it told the body nothing. Of a row of a file:
+    its number, the columns that are kept beside the answer, and why it could not be answered (then no outputs).
     """
 
     version: int | None
     outputs: Mapping[str, Mapping[str, object]]
     unseen: tuple[str, ...] = ()
+    row: int | None = None
+    given: Mapping[str, object] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the answer as the server gives it, less the request's id."""
         return {
+            **({} if self.row is None else {"row": self.row}),
             "version": self.version,
             "outputs": {name: dict(value) for name, value in self.outputs.items()},
             **({"unseen": list(self.unseen)} if self.unseen else {}),
+            **({"errors": [_as_json(one) for one in self.problems]} if self.problems else {}),
+            **({"given": dict(self.given)} if self.given else {}),
         }
+
+
+def _as_json(problem: Problem) -> dict[str, object]:
+    return {"id": problem.id, "found": problem.found, "rule": problem.rule, "next": problem.next_step}

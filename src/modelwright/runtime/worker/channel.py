@@ -20,7 +20,7 @@ from modelwright.core.signature import Signature
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
 
-_NO_OPTIONS: Mapping[str, JsonLike] = MappingProxyType({})
+NO_OPTIONS: Mapping[str, JsonLike] = MappingProxyType({})
 _LEAVE_S = 5.0  # a worker whose socket is closed ends at once; longer than this, and it is killed
 
 
@@ -150,7 +150,7 @@ class Worker:
             self.process.kill()
 
     async def ask(
-        self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike] = _NO_OPTIONS
+        self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike] = NO_OPTIONS
     ) -> Reply:
         """Return the worker's reply; raises WorkerLostError. Cancelled, the worker forgets it."""
         request_id, pending = self._begin(rows, options)
@@ -163,7 +163,7 @@ class Worker:
     async def parts(
         self,
         rows: Sequence[Sequence[object]],
-        options: Mapping[str, JsonLike] = _NO_OPTIONS,
+        options: Mapping[str, JsonLike] = NO_OPTIONS,
         *,
         timeout_s: float | None = None,
     ) -> AsyncGenerator[PartReply | Reply, None]:

@@ -10,7 +10,8 @@
 The end names the rows with inputs that training never showed, each with these inputs.
 
 A row is a list of values in the order of the signature's inputs, as `Value.to_wire` gives them; `sent` is when it was
-sent (the monotonic clock is one for a whole machine); a row answer has a value and a confidence for each output.
+sent (the monotonic clock is one for a whole machine); a row answer has a value and a confidence for each output, and
+the probability of every label where the option `probabilities` is set and the kind has them.
 
 A frame is its length (4 bytes) and that many bytes of JSON. Where a message holds bytes, they lie behind its JSON, and
 the JSON has `{"MARK": n}` in place of the n-th; an empty line begins the frame, and the next one tells the mark, which

@@ -9,7 +9,8 @@ from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 
 RowAnswer: TypeAlias = Sequence[Sequence[object]]
-"""For each output, in the order of the signature: its value (None: abstained) and its confidence (or None)."""
+"""For each output, in the order of the signature: its value (None: abstained), its confidence (or None), and where
+they were wanted its probabilities by label."""
 
 Unseen: TypeAlias = Sequence[Sequence[Any]]
 """Of the rows that hold something training never showed: the row's place, and the names of those inputs."""

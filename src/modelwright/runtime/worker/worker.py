@@ -60,13 +60,21 @@ def _answers(
     rows = [tuple(row) for request in batch for row in crossing.rows_in(request.rows)]
     columns = function.rows.columns(rows)
     try:
-        predicted, unseen = function.answer(columns, max_batch), function.unseen(columns)
+        wanted = any(request.options.get("probabilities") for request in batch)
+        predicted = function.answer(columns, max_batch, probabilities=wanted)
+        unseen = function.unseen(columns)
     except Exception:
         if len(batch) > 1:
             return [_answers(function, crossing, [request], max_batch)[0] for request in batch]
         traceback.print_exc()
         return [None]
-    whole = [[[a.value, a.confidence] for a in row.values()] for row in predicted]
+    whole = [
+        [
+            [a.value, a.confidence] if a.probabilities is None else [a.value, a.confidence, a.probabilities]
+            for a in row.values()
+        ]
+        for row in predicted
+    ]
     flat = crossing.answers_out(whole)
     found: list[_Answered | None] = []
     begin = 0

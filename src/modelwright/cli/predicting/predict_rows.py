@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from modelwright.core.messages import DataError, Problem
 
 Row = Mapping[str, str]
 
 
-def from_words(words: Sequence[str]) -> Row:
-    """Return the row that `name=value` words give; a value is text, which the input's kind reads."""
+def from_words(words: Sequence[str], inputs: Callable[[], Sequence[str]]) -> Row:
+    """Return the row that `name=value` words give; a value is text, which the input's kind reads.
+
+    One word that names no input is the value itself, where the function has one input. `inputs` gives their names.
+    """
     row: dict[str, str] = {}
     problems: list[Problem] = []
+    if len(words) == 1 and not _names_an_input(words[0]) and len(names := inputs()) == 1:
+        return {names[0]: words[0]}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name.strip():
@@ -24,6 +29,12 @@ def from_words(words: Sequence[str]) -> Row:
     if problems:
         raise DataError(problems)
     return row
+
+
+def _names_an_input(word: str) -> bool:
+    """Tell whether a word is of the form NAME=VALUE, as far as one can tell without the names."""
+    name, equals, _ = word.partition("=")
+    return bool(equals) and name.strip().isidentifier()
 
 
 def as_line(value: object) -> str:

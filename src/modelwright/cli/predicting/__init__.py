@@ -1,0 +1,1 @@
+"""What `predict` reads from words, and writes: rows in, answers out."""

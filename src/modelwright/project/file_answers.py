@@ -1,0 +1,224 @@
+"""Answers every row of a file that can be answered, and says of each other row why it cannot."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from modelwright.core.messages import DataError, Phrase, Place, Problem, RequestError, did_you_mean
+from modelwright.kinds.contract.cells import CellOptions
+from modelwright.project.declaration.project_file import Opened
+from modelwright.project.input_file import JSON_LINES, PARQUET, input_columns, require_rows, text_of
+from modelwright.project.results.live_results import RowAnswer
+from modelwright.runtime.function import Function
+from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.layout import beyond, first
+from modelwright.tables import objects
+from modelwright.tables.delimited import SNIFFED_CHARACTERS, DelimitedRows, long_cells, sniff
+from modelwright.tables.plain import PlainTable
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """The rows of a file: a table of those that were read, `numbers` of them from 1, and what is wrong with others.
+
+    `broken`: by number, a row that is no row: a line that is no JSON, too few or too many cells.
+    """
+
+    table: PlainTable
+    numbers: Sequence[int]
+    broken: Mapping[int, Problem] = field(default_factory=dict)
+
+
+def read(path: Path, config: DataConfig) -> FileRows:
+    """Return the rows of a .csv, .tsv, .jsonl or .parquet file; raises DataError for one that cannot be read at all."""
+    ending = path.suffix.lower()
+    if ending in PARQUET:
+        found = _parquet(path)
+    elif ending in JSON_LINES:
+        found = _json_lines(text_of(path, config), path.name)
+    else:
+        apart = config.separator or ("\t" if ending == ".tsv" else None)
+        found = _delimited(text_of(path, config), path.name, apart)
+    require_rows(found.table, found.broken)
+    return found
+
+
+def answers(
+    rows: FileRows,
+    function: Function,
+    version: int | None,
+    opened: Opened,
+    *,
+    keep: Sequence[str] | None,
+    probabilities: bool,
+    batch: int,
+) -> Iterator[RowAnswer]:
+    """Return an answer for each row of a file, in its order; one that cannot be given has `problems` instead.
+
+    keep: columns of the file that stand beside the answer (None: all). Raises DataError for an input without a
+    column, and for a column to keep that the file lacks.
+    """
+    table = rows.table
+    kept = _kept(keep, table)
+    columns = input_columns(table, function.signature, opened)
+    options = CellOptions(tag_separator=opened.file.data.tag_separator)
+    return _answers(rows, function, version, columns, kept, options, probabilities=probabilities, batch=batch)
+
+
+def _answers(
+    rows: FileRows,
+    function: Function,
+    version: int | None,
+    columns: Mapping[str, str],
+    kept: Sequence[str],
+    options: CellOptions,
+    *,
+    probabilities: bool,
+    batch: int,
+) -> Iterator[RowAnswer]:
+    table, places = rows.table, {number: place for place, number in enumerate(rows.numbers)}
+    numbers = iter(sorted({*rows.numbers, *rows.broken}))
+    while some := list(islice(numbers, batch)):
+        read: dict[int, tuple[object, ...]] = {}
+        problems: dict[int, tuple[Problem, ...]] = {}
+        for number in some:
+            if (broken := rows.broken.get(number)) is not None:
+                problems[number] = (broken,)
+                continue
+            place: Place = Phrase("place.row", file=table.name, row=number)
+            cells = {name: table.columns[of][places[number]] for name, of in columns.items()}
+            try:
+                read[number] = function.rows.read(cells, lenient=True, where=place, options=options)
+            except RequestError as error:
+                problems[number] = error.problems
+        answered, failed = _inferred(function, read, table.name, probabilities=probabilities)
+        problems |= failed
+        for number in some:
+            given = (
+                {} if number in rows.broken else {n: _plain(table.columns[n][places[number]]) for n in kept}
+            )
+            outputs, unseen = answered.get(number, ({}, ()))
+            yield RowAnswer(version, outputs, unseen, number, given, problems.get(number, ()))
+
+
+_Answered = dict[int, tuple[Mapping[str, Mapping[str, object]], tuple[str, ...]]]
+
+
+def _inferred(
+    function: Function, rows: Mapping[int, tuple[object, ...]], name: str, *, probabilities: bool
+) -> tuple[_Answered, dict[int, tuple[Problem, ...]]]:
+    """Return outputs and unseen inputs by row, and why the body fails on some: its answer is no number."""
+    if not rows:
+        return {}, {}
+    columns = function.rows.columns(list(rows.values()))
+    try:
+        found = function.answer(columns, probabilities=probabilities)
+    except FloatingPointError:
+        if len(rows) == 1:
+            (number,) = rows
+            place = Phrase("place.row", file=name, row=number)
+            return {}, {number: (Problem("predict.body-failed", where=place),)}
+        answered: _Answered = {}
+        failed: dict[int, tuple[Problem, ...]] = {}
+        for number, row in rows.items():
+            one, none = _inferred(function, {number: row}, name, probabilities=probabilities)
+            answered |= one
+            failed |= none
+        return answered, failed
+    unseen = function.unseen(columns)
+    return {
+        number: (function.prediction(answer).as_json(), unseen.get(place, ()))
+        for place, (number, answer) in enumerate(zip(rows, found, strict=True))
+    }, {}
+
+
+def _kept(keep: Sequence[str] | None, table: PlainTable) -> Sequence[str]:
+    if keep is None:
+        return list(table.columns)
+    problems = [
+        Problem(
+            "predict.unknown-keep",
+            where=table.name,
+            column=name,
+            near=did_you_mean(name, list(table.columns)),
+            there=first(table.columns),
+            more=beyond(table.columns),
+        )
+        for name in keep
+        if name not in table.columns
+    ]
+    if problems:
+        raise DataError(problems)
+    return list(dict.fromkeys(keep))
+
+
+def _plain(cell: object) -> object:
+    """Return a cell as JSON has it: what JSON has no word for, as text, and NaN as nothing."""
+    if isinstance(cell, float):
+        return cell if math.isfinite(cell) else None
+    if cell is None or isinstance(cell, str | int | bool):
+        return cell
+    if isinstance(cell, list | tuple):
+        return [_plain(one) for one in cell]
+    if isinstance(cell, Mapping):
+        return {str(name): _plain(one) for name, one in cell.items()}
+    return str(cell)
+
+
+def _delimited(text: str, name: str, separator: str | None) -> FileRows:
+    good: list[list[str]] = []
+    numbers: list[int] = []
+    with long_cells():
+        whole = len(text) <= SNIFFED_CHARACTERS
+        rows = DelimitedRows(name, separator or sniff(text[:SNIFFED_CHARACTERS], whole=whole))
+        lines = io.StringIO(text, newline="")
+        rows.read_header(lines)
+        for row in rows.read(lines):
+            good.append(row)
+            numbers.append(rows.row)
+    width, read_rows = len(rows.header.names), frozenset(numbers)
+    broken = {
+        number: Problem("predict.row-width", where=Phrase("place.row", file=name, row=number), width=width)
+        for number in (range(1, rows.row + 1) if rows.bad else ())
+        if number not in read_rows
+    }
+    cells: list[tuple[str, ...]] = list(zip(*good, strict=True)) or [() for _ in rows.header.names]
+    columns = {column: cells[place] for place, column in enumerate(rows.header.names) if column}
+    return FileRows(PlainTable(name, columns, len(good), separator=rows.separator), numbers, broken)
+
+
+def _json_lines(text: str, name: str) -> FileRows:
+    good: list[objects.Row] = []
+    numbers: list[int] = []
+    broken: dict[int, Problem] = {}
+    number = 0
+    for line, content in enumerate(text.split("\n"), start=1):
+        if not content.strip():
+            continue
+        number += 1
+        try:
+            good += objects.read_lines([content], name=name)
+        except DataError as error:
+            place = Phrase("place.row", file=name, row=number, line=line)
+            broken[number] = error.problems[0].at(place)
+        else:
+            numbers.append(number)
+    names = dict.fromkeys(column for row in good for column in row)
+    columns = {column: [row.get(column) for row in good] for column in names}
+    return FileRows(PlainTable(name, columns, len(good)), numbers, broken)
+
+
+def _parquet(path: Path) -> FileRows:
+    try:
+        from modelwright.project.parquet_rows import parquet_rows
+    except ModuleNotFoundError:
+        raise DataError(Problem("predict.no-parquet", file=path.name)) from None
+    if not path.is_file():
+        raise DataError(Problem("predict.no-file", path=str(path)))
+    table = parquet_rows(path)
+    return FileRows(table, range(1, table.rows + 1))

@@ -1,0 +1,103 @@
+"""Every row of a file that can be answered is, and each other row says why not, in every form of file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tiny_serving import picky_body, sealed
+
+from modelwright.core.messages import DataError
+from modelwright.project import file_answers
+from modelwright.project.declaration import project_file
+from modelwright.runtime.function import Function, load
+
+OPENED = project_file.from_mapping(
+    {
+        "function": "measure(colour: category, height: number, marks: tags?, fragile: boolean?, sent: date?, "
+        "note: text?) -> size: category",
+        "data": {"columns": {"height": "Height in cm"}, "tag_separator": "|"},
+    }
+)
+HEADER = ("id", "colour", "Height in cm", "marks", "fragile", "sent", "note")
+ROWS = [
+    ("a", "red", "9", "7.0|urgent", "yes", "2024-03-01", "dental"),
+    ("b", "green", "11", None, None, None, None),
+    ("c", "red", "much", None, None, None, None),  # not a number
+    ("d", None, None, None, None, "soon", None),  # three things are wrong
+    ("e", "1.0", "12", None, None, None, None),
+]
+
+
+@pytest.fixture(scope="module")
+def function(packages: dict[str, Path]) -> Function:
+    return load(packages["table"])
+
+
+def written(folder: Path, ending: str) -> Path:
+    path = folder / f"q{ending}"
+    rows = [dict(zip(HEADER, row, strict=True)) for row in ROWS]
+    if ending == ".parquet":
+        pl.DataFrame(rows, infer_schema_length=None).write_parquet(path)
+    elif ending == ".jsonl":
+        lines = [json.dumps(row) for row in rows]
+        path.write_text("\n".join([lines[0], "", *lines[1:2], "{broken", *lines[2:], "[1]"]) + "\n")
+    else:
+        apart = "\t" if ending == ".tsv" else ","
+        lines = [apart.join(cell or "" for cell in row) for row in (HEADER, *ROWS)]
+        path.write_text("\n".join([*lines[:3], "too,few".replace(",", apart), *lines[3:]]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("batch", [1, 2, 256])
+def test_all_rows_that_can_be_answered_are(
+    tmp_path: Path, function: Function, ending: str, batch: int
+) -> None:
+    rows = file_answers.read(written(tmp_path, ending), OPENED.file.data)
+    found = list(file_answers.answers(rows, function, 3, OPENED, keep=None, probabilities=False, batch=batch))
+    broken = {".csv": [3], ".tsv": [3], ".jsonl": [3, 7], ".parquet": []}[ending]
+    numbers = [n for n in range(1, len(ROWS) + len(broken) + 1) if n not in broken]
+    assert [answer.row for answer in found] == sorted([*numbers, *broken])
+    by_id = {answer.given["id"]: answer for answer in found if answer.row not in broken}
+    assert [by_id[one].row for one in "abcde"] == numbers
+    assert all(answer.problems and not answer.outputs for answer in found if answer.row in broken)
+    expected = function.predict(
+        [{"colour": colour, "height": height} for colour, height in (("red", 9), ("green", 11), ("1", 12))]
+    )
+    assert [by_id[one].outputs for one in "abe"] == [one.as_json() for one in expected]
+    assert [by_id[one].unseen for one in "abe"] == [(), ("colour",), ()]
+    assert [(p.id, p.where) for p in by_id["c"].problems] == [
+        ("request.wrong-value", f"q{ending}, row {numbers[2]}")
+    ]
+    assert [p.id for p in by_id["d"].problems] == [
+        *("request.missing-input", "request.missing-input", "request.wrong-value")
+    ]
+
+
+def test_what_is_kept_is_named_and_nothing_is_taken_for_it(tmp_path: Path, function: Function) -> None:
+    rows = file_answers.read(written(tmp_path, ".csv"), OPENED.file.data)
+
+    def given(keep: list[str] | None) -> list[str]:
+        found = file_answers.answers(rows, function, 3, OPENED, keep=keep, probabilities=False, batch=256)
+        return [*next(iter(found)).given]
+
+    assert given(None) == list(HEADER)
+    assert given([]) == []
+    assert given(["id"]) == ["id"]
+    with pytest.raises(DataError, match="did you mean `colour`"):
+        given(["color"])
+
+
+def test_a_row_on_which_the_body_fails_harms_no_other(tmp_path: Path) -> None:
+    function = load(sealed(picky_body(), tmp_path / "package"))
+    (tmp_path / "q.csv").write_text("height\n1\n-4\n2\n")
+    opened = project_file.from_mapping({"function": str(function.signature), "data": {}})
+    rows = file_answers.read(tmp_path / "q.csv", opened.file.data)
+    found = list(file_answers.answers(rows, function, 3, opened, keep=None, probabilities=True, batch=256))
+    assert [[p.id for p in one.problems] for one in found] == [[], ["predict.body-failed"], []]
+    shares = found[0].outputs["size"]["probabilities"]
+    assert isinstance(shares, dict)
+    assert sum(shares.values()) == pytest.approx(1)
