@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from modelwright.core.messages import ValueProblem
 
 SHARES = ("train", "validation", "test")
+HASH, GROUP, TIME = "hash", "group", "time"  # ways to split; else `split.by` names a column
 KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
 
 
@@ -48,6 +49,13 @@ class Shares(BaseModel):
 class Split(Shares):
     """Where rows go, by a hash of their inputs: new rows move no old one, and equal inputs stay together."""
 
+    by: str = Field(
+        HASH,
+        min_length=1,
+        description="`hash` of the inputs; `group`: rows with the same value of the column `data.group` stay together; "
+        "`time`: the newest rows by the column `data.time` are tested, those before them validate; or the name of a "
+        "column whose cells are `train`, `validation` or `test`",
+    )
     key: str = Field("", description="a text that changes which rows are drawn; a new key is a new test set")
     classes: Mapping[str, Shares] = Field(
         {},
@@ -88,6 +96,12 @@ class DataConfig(BaseModel):
         {},
         description="more columns to keep beside the signature's, for slices, groups and time: a list of "
         "names, or name: name in the data",
+    )
+    group: str | None = Field(
+        None, description="the column of the data by which rows belong together, for `split.by: group`"
+    )
+    time: str | None = Field(
+        None, description="the column of the data that says when a row arose, for `split.by: time`"
     )
     drop: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         (), description='columns of the data that `inputs: "*"` leaves out'
@@ -144,6 +158,18 @@ class DataConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _split_by_a_column(self) -> Self:
+        by = self.split.by
+        if (by == GROUP and self.group is None) or (by == TIME and self.time is None):
+            raise ValueProblem("data.split-by-what", by=by)
+        if by not in {HASH, GROUP, TIME}:
+            if self.source is None and self.splits:
+                raise ValueProblem("data.split-by-files", by=by)
+            if shares := sorted(self.split.model_fields_set & {*SHARES, "classes", "key"}):
+                raise ValueProblem("data.split-by-shares", by=by, shares=shares)
+        return self
+
+    @model_validator(mode="after")
     def _known_encoding(self) -> Self:
         if self.encoding is not None:
             try:
@@ -163,5 +189,5 @@ class DataConfig(BaseModel):
     def shares(self) -> Split:
         """Return the shares that hold: those of `split`, or 90/10 of `train` where none are set."""
         if self.source is None and not self.split.model_fields_set & set(SHARES):
-            return SPLIT_OF_TRAIN.model_copy(update={"key": self.split.key})
+            return SPLIT_OF_TRAIN.model_copy(update={"key": self.split.key, "by": self.split.by})
         return self.split

@@ -13,8 +13,9 @@ from modelwright import kinds
 from modelwright.core.messages import DataError, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
-from modelwright.stages.data.canonical import hexadecimal, positions, row_ids, row_texts, test_hashes
+from modelwright.stages.data.canonical import hexadecimal, row_ids, row_texts, test_hashes
 from modelwright.stages.data.classes import outputs_with_classes, unknown_split_classes
+from modelwright.stages.data.columns.where_rows_go import RowPlaces
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.raw_rows import Chunk, RawRows
@@ -81,6 +82,7 @@ def identify(
     hashed: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
     truths = Spool(scratch, limits)
     shares = _SharesByClass(signature, config)
+    places_of_rows = RowPlaces(config, rows, lambda _: refusals.options)
     for raw in rows.chunks():
         chunk = raw.named(layout.fields)
         here = slice(chunk.begin, chunk.end)
@@ -88,13 +90,15 @@ def identify(
             row_texts(chunk.cells.select(*layout.inputs)) if layout.inputs else [b"{}"] * chunk.cells.height
         )
         ids[here] = row_ids(inputs)
-        where[here] = positions(inputs, config.shares.key)
+        where[here] = places_of_rows.positions(raw, inputs)
         of_chunk = _truths(signature, chunk, refusals)
         truths.add(of_chunk)
-        splits[here] = shares.split(chunk.given, where[here], of_chunk)
+        stated = places_of_rows.stated(raw)
+        splits[here] = shares.split(chunk.given, where[here], of_chunk) if stated is None else stated
         (in_test,) = np.nonzero(splits[here] == CODES[TEST])
         if in_test.size:
             hashed.append((in_test + chunk.begin, test_hashes(raw.cells[in_test])))
+    places_of_rows.require_known()
     shares.require_known()
     return Identity(
         ids,

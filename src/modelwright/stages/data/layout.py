@@ -12,7 +12,8 @@ from typing import Protocol
 from modelwright.core.messages import DataError, Notice, Problem, did_you_mean
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
-from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.columns.split_columns import split_column, unknown_split_column
+from modelwright.stages.data.config import TIME, DataConfig
 
 ID = "id"  # the column of rows.parquet that names the row
 
@@ -66,7 +67,9 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
     notices: tuple[Notice, ...] = ()
     wildcard = not signature.inputs
     if wildcard:
-        inputs, notices = _every_column(tables, config, taken={*outputs.values(), *config.keep.values()})
+        inputs, notices = _every_column(
+            tables, config, taken={*outputs.values(), *config.keep.values(), *_of_the_split(config)}
+        )
     else:
         inputs = {one.name: config.columns.get(one.name, one.name) for one in signature.inputs}
     stated = {_input_of(named, inputs): kind for named, kind in config.kinds.items()} if wildcard else {}
@@ -75,12 +78,20 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
         *_clashes(found),
         *_unknown_names(found, config),
         *_dropped_and_stated(found, config, tables[0]),
+        *unknown_split_column(config, tables[0].columns, tables[0].name),
     ]
     for table in tables:
         problems += _missing_columns(found, table)
     if problems:
         raise DataError(problems)
     return found
+
+
+def _of_the_split(config: DataConfig) -> Iterator[str]:
+    """Yield the column that says where rows go, or which belong together: it tells nothing about a new row."""
+    column = split_column(config)
+    if column is not None and config.split.by != TIME:
+        yield column
 
 
 def _every_column(
