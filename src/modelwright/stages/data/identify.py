@@ -82,7 +82,7 @@ def identify(
     hashed: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
     truths = Spool(scratch, limits)
     shares = _SharesByClass(signature, config)
-    places_of_rows = RowPlaces(config, rows, lambda _: refusals.options)
+    places_of_rows = RowPlaces(config, rows)
     for raw in rows.chunks():
         chunk = raw.named(layout.fields)
         here = slice(chunk.begin, chunk.end)

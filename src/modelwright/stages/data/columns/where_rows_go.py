@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from modelwright import kinds
 from modelwright.core.messages import DataError, Problem, shown
-from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS
 from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.canonical import positions, row_texts
 from modelwright.stages.data.columns.distinct import DistinctCells
@@ -33,13 +33,13 @@ WORDS = {
 
 
 class RowPlaces:
-    """Says where the rows of our own to split go. `options`: how the cells of a column are written."""
+    """Says where the rows of our own to split go."""
 
-    def __init__(self, config: DataConfig, rows: RawRows, options: Callable[[str], CellOptions]) -> None:
+    def __init__(self, config: DataConfig, rows: RawRows) -> None:
         self._config = config
         self._by = config.split.by
         self._column = split_column(config)
-        self._order = self._newest_first(rows, options) if self._by == TIME else None
+        self._order = self._newest_first(rows) if self._by == TIME else None
         self._unread: list[tuple[str, int, object]] = []
         self._unread_count = 0
 
@@ -81,7 +81,7 @@ class RowPlaces:
                 )
             )
 
-    def _newest_first(self, rows: RawRows, options: Callable[[str], CellOptions]) -> NDArray[np.float64]:
+    def _newest_first(self, rows: RawRows) -> NDArray[np.float64]:
         """Return the position (n,) of each row: equal times have one, and none straddles a border of the split."""
         column = self._column
         assert column is not None
@@ -90,7 +90,7 @@ class RowPlaces:
             for chunk in rows.chunks({TIME: column}):
                 yield chunk.cells[TIME]
 
-        written = options(column)
+        written = DEFAULT_OPTIONS
         field = infer(TIME, DistinctCells(cells()), options=written)
         # A kind whose values are never words and that is no class has an order: numbers and dates.
         if field is None or not (
