@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from modelwright.core.messages import Notice, Phrase
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.contract.column import Column
+from modelwright.runtime.machine import cores
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.identify import Identity
 from modelwright.stages.data.layout import Layout
@@ -143,19 +146,21 @@ def check_rows(
     truths = {field.name: np.empty(len(rows), np.uint64) for field in signature.outputs}
     names = [field.name for field in signature.outputs]
     inputs = {name: layout.inputs[name] for name in (field.name for field in signature.inputs)}
-    for chunk, given in zip(rows.chunks(inputs), identity.truths.chunks(names), strict=True):
-        of_outputs = pl.DataFrame([spelled.of(field, given[field.name]) for field in signature.outputs])
-        of_inputs = pl.DataFrame(
-            [
-                spelled.of(field, refusals.parse(field, order, chunk, required=not field.optional))
-                for order, field in enumerate(signature.inputs)
-            ]
-        )
-        values.add(of_inputs.hstack(of_outputs))
-        here = slice(chunk.begin, chunk.end)
-        alike[:, here] = fingerprints(of_inputs)
-        for name in names:
-            truths[name][here] = fingerprints(of_outputs.select(name))[0]
+    with ThreadPoolExecutor(cores()) as threads:  # what reads a column holds no lock of Python for long
+        for chunk, given in zip(rows.chunks(inputs), identity.truths.chunks(names), strict=True):
+            read = threads.map(partial(refusals.read, chunk=chunk), signature.inputs)
+            of_inputs = pl.DataFrame(
+                [
+                    spelled.of(field, refusals.take(field, order, chunk, parsed, required=not field.optional))
+                    for order, (field, parsed) in enumerate(zip(signature.inputs, read, strict=True))
+                ]
+            )
+            of_outputs = pl.DataFrame([spelled.of(field, given[field.name]) for field in signature.outputs])
+            values.add(of_inputs.hstack(of_outputs))
+            here = slice(chunk.begin, chunk.end)
+            alike[:, here] = fingerprints(of_inputs)
+            for name in names:
+                truths[name][here] = fingerprints(of_outputs.select(name))[0]
     if config.invalid == "error":
         refusals.require_none()
     used = ~refusals.mask

@@ -12,7 +12,7 @@ from modelwright import kinds
 from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem, catalog
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.cells import CellOptions
-from modelwright.kinds.contract.column import Column
+from modelwright.kinds.contract.column import Column, Parsed
 from modelwright.stages.data.raw_rows import Chunk
 
 SHOWN_ROWS = 5
@@ -48,7 +48,14 @@ class Refusals:
 
         `order` is the field's place in the signature: the refusals of one row are listed in this order.
         """
-        parsed = kinds.facet(of.kind, Column).parse(chunk.cells[of.name], self.options)
+        return self.take(of, order, chunk, self.read(of, chunk), required=required)
+
+    def read(self, of: Field, chunk: Chunk) -> Parsed:
+        """Return a field's column as its kind reads it. It changes nothing here, so threads may."""
+        return kinds.facet(of.kind, Column).parse(chunk.cells[of.name], self.options)
+
+    def take(self, of: Field, order: int, chunk: Chunk, parsed: Parsed, *, required: bool) -> pl.Series:
+        """Return the values of what `read` gave, and collect what is refused, or required and missing."""
         found: dict[int, ValueProblem | None] = dict(parsed.refused)
         if required:
             nothing = parsed.values.is_null().arg_true().to_list()

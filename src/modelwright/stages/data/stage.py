@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -109,11 +110,13 @@ def make(
     _require(checked, config, classes)
     counts = count_rows(checked, classes, rows)
     with progress.task(str(Phrase("work.writing-rows"))):
-        writer = RowWriter(checked, columns, rows)
-        for split in SPLITS:
-            writer.write(split, out / split)
-        write_rejected(checked, columns, rows, writer, out / "rejected")
-        describe(checked, columns, counts).write(out / "profile")
+        with ThreadPoolExecutor(1) as beside:
+            profile = beside.submit(describe, checked, columns, counts)
+            writer = RowWriter(checked, columns, rows)
+            for split in SPLITS:
+                writer.write(split, out / split)
+            write_rejected(checked, columns, rows, writer, out / "rejected")
+            profile.result().write(out / "profile")
         write_signature(signature, out / "profile")
         counts.write(out / "counts")
     found = [*remarks, *spelled.notices(), *notices(checked, config, counts, rows)]
