@@ -111,6 +111,7 @@ class NumberColumn(Column[float]):
         written = normalised(texts)
         found = survey.numbers
         found.cells += len(texts)
+        found.unusual += len(texts) - int(_of_texts(texts, PLAIN).is_finite().sum())
         for form in found.forms:
             found.fits[form] += int(written.str.contains(form.pattern).sum())
         doubtful = written.str.contains(DOUBTFUL)

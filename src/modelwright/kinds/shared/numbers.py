@@ -94,13 +94,14 @@ class NumberCells:
     """What the cells of a column are as numbers, added up: so it is known which form they are written in.
 
     cells: those that are there; fits: how many of them each form reads; doubtful: how many read as other numbers
-    where the decimal sign is the other one; example: one of these.
+    where the decimal sign is the other one; example: one of these; unusual: how many are not written as Python would.
     """
 
     forms: tuple[NumberForm, ...] = field(default_factory=candidates)
     cells: int = 0
     fits: Counter[NumberForm] = field(default_factory=Counter)
     doubtful: int = 0
+    unusual: int = 0
     example: str | None = None
 
     def add(self, text: str, count: int = 1) -> None:
@@ -110,6 +111,8 @@ class NumberCells:
         for form in self.forms:
             if _compiled(form).fullmatch(written):
                 self.fits[form] += count
+        if _compiled(PLAIN).fullmatch(text.strip()) is None:
+            self.unusual += count
         if _DOUBTFUL.fullmatch(written):
             self.doubtful += count
             self.example = self.example or text.strip()
@@ -125,28 +128,42 @@ class NumberCells:
         self.cells += other.cells
         self.fits += other.fits
         self.doubtful += other.doubtful
+        self.unusual += other.unusual
         self.example = self.example or other.example
 
     def form(self, hint: str | None = None) -> FoundForm:
         """Return the form that reads the most cells; `hint` is a decimal sign that decides between equals."""
         most = max(self.fits[form] for form in self.forms)
         equal = [form for form in self.forms if self.fits[form] == most]
-        chosen = next((form for form in equal if form.decimal == hint), equal[0])
+        chosen = next((form for form in equal if form.decimal == hint and self.doubtful), equal[0])
         rivals = [form for form in self.forms if form.decimal != chosen.decimal]
         rival = max(rivals, key=lambda form: self.fits[form], default=None)
         doubt = rival is not None and self.doubtful > 0
         if rival is not None and most - self.fits[rival] > EVIDENCE * self.doubtful:
             doubt = False
-        return FoundForm(chosen, most, self.cells, rival if doubt else None, self.example if doubt else None)
+        return FoundForm(
+            chosen,
+            reads=most,
+            cells=self.cells,
+            unusual=most if chosen.decimal != PLAIN.decimal else self.unusual - (self.cells - most),
+            doubtful=self.doubtful,
+            rival=rival if doubt else None,
+            example=self.example if doubt else None,
+        )
 
 
 @dataclass(frozen=True)
 class FoundForm:
-    """The form of a column: `reads` of its `cells` are numbers in it; `rival` reads `example` as another number."""
+    """The form of a column: `reads` of its `cells` are numbers in it, `unusual` of these not written as Python would.
+
+    rival: a form that fits as well and reads `doubtful` cells, such as `example`, as other numbers; None: none does.
+    """
 
     form: NumberForm
     reads: int
     cells: int
+    unusual: int = 0
+    doubtful: int = 0
     rival: NumberForm | None = None
     example: str | None = None
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from modelwright import kinds
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.contract.column import Column
 from modelwright.runtime.machine import cores
+from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.identify import Identity
 from modelwright.stages.data.layout import Layout
@@ -61,7 +61,7 @@ class Spellings:
 
 
 def spellings(
-    signature: Signature, layout: Layout, rows: RawRows, identity: Identity, options: CellOptions
+    signature: Signature, layout: Layout, rows: RawRows, identity: Identity, written: Written
 ) -> Spellings:
     """Return the spellings of the training rows; none where the rows that test have no file of their own.
 
@@ -80,6 +80,7 @@ def spellings(
             cells = chunk.cells[field.name].filter(trains)
             if cells.dtype != pl.Object:
                 cells = cells.unique()
+            options = written.options(chunk.given, chunk.table.name, field.name)
             values = kinds.facet(field.kind, Column).parse(cells, options).values
             parts[field.name].append(values.drop_nulls().unique())
         for field in outputs:

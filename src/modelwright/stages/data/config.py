@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.shared.numbers import candidates
 
+T = TypeVar("T")
 SHARES = ("train", "validation", "test")
 HASH, GROUP, TIME = "hash", "group", "time"  # ways to split; else `split.by` names a column
 KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
@@ -22,6 +26,32 @@ def _as_mapping(value: object) -> object:
     return {name: name for name in value} if isinstance(value, list | tuple) else value
 
 
+def _as_words(value: object) -> object:
+    """Return a list of words; a person may leave out the quotes of what YAML takes for something else."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        value = (value,)
+    return tuple(map(_word, value)) if isinstance(value, list | tuple) else value
+
+
+def _word(value: object) -> object:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case float() if math.isnan(value):
+            return "NaN"
+        case int() | float():
+            return f"{value:.17g}"
+        case str():
+            return value.strip()
+        case _:
+            return value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+DecimalSign = Literal[".", ","]
+Thousands = Literal[",", ".", " ", "'"]
 Sources = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
@@ -133,6 +163,21 @@ class DataConfig(BaseModel):
     separator: str | None = Field(
         None, min_length=1, max_length=1, description="what separates cells; one of , ; tab | by default"
     )
+    missing: Words | Mapping[str, Words] | None = Field(
+        None,
+        description='words that stand for nothing, for every column or by column (`{age: ["-1"], country: []}`); by '
+        "default NA, N/A, NaN, null, None, -, ? and the like where they are no values (numbers, truth values, dates), "
+        "and none elsewhere",
+    )
+    decimal: DecimalSign | Mapping[str, DecimalSign] | None = Field(
+        None,
+        description="the decimal sign of numbers in text, of every column or by column; seen from the cells by default",
+    )
+    thousands: Thousands | Mapping[str, Thousands] | None = Field(
+        None,
+        description="what groups the thousands of numbers in text (`,` `.` a space or an apostrophe), of every column "
+        "or by column; by default seen from the cells",
+    )
     tag_separator: str = Field(
         ";",
         min_length=1,
@@ -178,6 +223,34 @@ class DataConfig(BaseModel):
                 raise ValueProblem("data.unknown-encoding", encoding=self.encoding) from None
         return self
 
+    @model_validator(mode="after")
+    def _two_signs(self) -> Self:
+        for name in (None, *(name for _, name in self.columns_of_cells)):
+            decimal, thousands = _of(self.decimal, name), _of(self.thousands, name)
+            if decimal is not None and decimal == thousands:
+                raise ValueProblem("data.same-signs", sign=decimal, name=name)
+        return self
+
+    def states_form(self, *names: str) -> bool:
+        """Tell whether the form of a column's numbers is stated, under any of its names."""
+        return _of(self.decimal, *names) is not None or _of(self.thousands, *names) is not None
+
+    @property
+    def columns_of_cells(self) -> Iterator[tuple[str, str]]:
+        """Yield the settings that say how the cells of single columns are written, each with a column."""
+        for setting in ("missing", "decimal", "thousands"):
+            stated = getattr(self, setting)
+            if isinstance(stated, Mapping):
+                yield from ((setting, name) for name in stated)
+
+    def cell_options(self, name: str, column: str) -> CellOptions:
+        """Return how the cells of a field are written as far as it is stated; `column`: its name in the data."""
+        return CellOptions(
+            tag_separator=self.tag_separator,
+            missing=_of(self.missing, name, column),
+            forms=candidates(_of(self.decimal, name, column), _of(self.thousands, name, column)),
+        )
+
     @property
     def splits(self) -> Mapping[str, Sources]:
         """Return the sources by what they are for: `source`, or train, validation and test."""
@@ -191,3 +264,10 @@ class DataConfig(BaseModel):
         if self.source is None and not self.split.model_fields_set & set(SHARES):
             return SPLIT_OF_TRAIN.model_copy(update={"key": self.split.key, "by": self.split.by})
         return self.split
+
+
+def _of(stated: T | Mapping[str, T] | None, *names: str | None) -> T | None:
+    """Return what is stated for a column, by any of its names, or for all of them."""
+    if not isinstance(stated, Mapping):
+        return stated
+    return next((stated[name] for name in names if name is not None and name in stated), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from modelwright import kinds
 from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem, catalog
 from modelwright.core.signature import Field
-from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.contract.column import Column, Parsed
+from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.raw_rows import Chunk
 
 SHOWN_ROWS = 5
@@ -25,6 +26,7 @@ class _Group:
 
     first: tuple[int, int]
     shown: list[tuple[int, ValueProblem | None]] = field(default_factory=list)
+    words: dict[str, None] = field(default_factory=dict)  # that stand for nothing in the rows shown
     count: int = 0
 
 
@@ -32,13 +34,14 @@ class _Group:
 class Refusals:
     """Collects refused cells, chunk by chunk and field by field.
 
-    `outputs`: those of the signature; `mask` (n,): which rows are refused; `options`: how cells are written; `keep`:
+    `outputs`: those of the signature; `mask` (n,): which rows are refused; `written`: how
+    the cells of each column are written; `keep`:
     also keep the reason of every refused row.
     """
 
     outputs: tuple[Field, ...]
     mask: NDArray[np.bool_]
-    options: CellOptions
+    written: Written
     keep: bool
     _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
     _reasons: list[pl.DataFrame] = field(default_factory=list)
@@ -52,7 +55,9 @@ class Refusals:
 
     def read(self, of: Field, chunk: Chunk) -> Parsed:
         """Return a field's column as its kind reads it. It changes nothing here, so threads may."""
-        return kinds.facet(of.kind, Column).parse(chunk.cells[of.name], self.options)
+        return kinds.facet(of.kind, Column).parse(
+            chunk.cells[of.name], self.written.options(chunk.given, chunk.table.name, of.name)
+        )
 
     def take(self, of: Field, order: int, chunk: Chunk, parsed: Parsed, *, required: bool) -> pl.Series:
         """Return the values of what `read` gave, and collect what is refused, or required and missing."""
@@ -73,6 +78,8 @@ class Refusals:
             group.count += 1
             if len(group.shown) < SHOWN_ROWS:
                 group.shown.append((chunk.number + place, problem))
+                if problem is None and (word := _word(chunk.cells[of.name][place])):
+                    group.words[word] = None
         places = np.fromiter(found, dtype=np.int64) + chunk.begin
         self.mask[places] = True
         if self.keep:
@@ -99,7 +106,13 @@ class Refusals:
         if problem is None:
             output = any(name == one.name for one in self.outputs)
             return Problem(
-                "data.missing-value", where=source, field=name, rows=numbers, count=more, output=output
+                "data.missing-value",
+                where=source,
+                field=name,
+                rows=numbers,
+                words=list(group.words) or None,
+                count=more,
+                output=output,
             )
         cells = [
             Phrase("data.cell-in-row", problem=one.message, row=number)
@@ -116,3 +129,14 @@ def _reason(name: str, problem: ValueProblem | None) -> str:
         if problem is None:
             return str(Phrase("data.reason-missing", field=name))
         return str(Phrase("data.reason-refused", field=name, problem=problem.message))
+
+
+def _word(cell: object) -> str | None:
+    """Return the word of a cell that is missing; None for a blank."""
+    match cell:
+        case str():
+            return cell.strip() or None
+        case int() | float():
+            return "NaN" if math.isnan(cell) else f"{cell:g}"
+        case _:
+            return None

@@ -25,11 +25,11 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import DataError, Notice, Phrase, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.checking import Checked, check_rows, spellings
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
+from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.identify import Identity, identify
@@ -83,10 +83,13 @@ def make(
     remarks = list(columns.notices)
     open_inputs = not signature.inputs
     with progress.task(str(Phrase("work.checking-rows"))):
+        written = Written(config, rows)
+        written.require_known(columns.fields)
+        written.survey(signature.outputs, columns.outputs)
         refusals = Refusals(
             signature.outputs,
             np.zeros(len(rows), np.bool_),
-            CellOptions(tag_separator=config.tag_separator),
+            written,
             keep=config.invalid == "drop",
         )
         if open_inputs:
@@ -98,11 +101,12 @@ def make(
                 columns.inputs,
                 columns.kinds,
                 lambda name: _training_cells(name, columns, rows, identity),
-                lambda name: refusals.options,
+                lambda name: config.cell_options(name, columns.inputs[name]),
             )
             signature = replace(signature, inputs=inputs.fields)
             remarks += inputs.notices
-        spelled = spellings(signature, columns, rows, identity, refusals.options)
+        written.survey(signature.inputs, columns.inputs)
+        spelled = spellings(signature, columns, rows, identity, written)
         checked = check_rows(
             signature, config, columns, rows, identity, refusals, spelled, scratch / "values", limits
         )
@@ -119,7 +123,12 @@ def make(
             profile.result().write(out / "profile")
         write_signature(signature, out / "profile")
         counts.write(out / "counts")
-    found = [*remarks, *spelled.notices(), *notices(checked, config, counts, rows)]
+    found = [
+        *remarks,
+        *written.notices(columns.fields),
+        *spelled.notices(),
+        *notices(checked, config, counts, rows),
+    ]
     return {
         "signature": str(signature),
         **_summary(counts),
