@@ -44,6 +44,8 @@ AMOUNTS = [round(CHANCE.gauss(50, 20), 2) for _ in range(COUNT)]
         ([f"\u2212{n}.5" for n in range(200)], Field("x", "number")),
         (["NA", "DE", "FR"] * 9, Field("x", "category")),
         (["NA"] * 9, Field("x", "category")),
+        (["yes", "no", "?"] * 9, Field("x", "boolean", optional=True)),
+        (["1.0", "0.0"] * 9, Field("x", "boolean")),
         (["a", "b", "c"] * 9, Field("x", "category")),
         (["007", "7", "12"] * 9, Field("x", "category")),
         (["007", "7", "", "12"] * 9, Field("x", "category", optional=True)),
