@@ -101,3 +101,35 @@ def test_a_row_on_which_the_body_fails_harms_no_other(tmp_path: Path) -> None:
     shares = found[0].outputs["size"]["probabilities"]
     assert isinstance(shares, dict)
     assert sum(shares.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "heights"),
+    [
+        (["9,5", "11,25"], [9.5, 11.25]),
+        (["9.5", "1\u202f111.5"], [9.5, 1111.5]),
+        (["\u22129.5", "11"], [-9.5, 11]),
+        (["1,111.5", "11"], [1111.5, 11]),
+    ],
+)
+def test_numbers_are_read_as_the_file_writes_them(
+    tmp_path: Path, function: Function, cells: list[str], heights: list[float]
+) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text(
+        "colour;Height in cm;marks;fragile;sent;note\n" + "".join(f"red;{one};;NA;;\n" for one in cells)
+    )
+    rows = file_answers.read(path, OPENED.file.data)
+    found = list(file_answers.answers(rows, function, 3, OPENED, keep=None, probabilities=False, batch=9))
+    expected = function.predict([{"colour": "red", "height": height} for height in heights])
+    assert [one.outputs for one in found] == [one.as_json() for one in expected]
+
+
+def test_numbers_with_two_readings_are_asked_about(tmp_path: Path, function: Function) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text("colour;Height in cm;marks;fragile;sent;note\nred;1,234;;;;\n")
+    rows = file_answers.read(path, OPENED.file.data)
+    with pytest.raises(DataError) as caught:
+        list(file_answers.answers(rows, function, 3, OPENED, keep=None, probabilities=False, batch=9))
+    assert caught.value.problems[0].id == "predict.two-readings"
+    assert "`data.decimal: {Height in cm: ','}`" in caught.value.problems[0].next_step

@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from modelwright import kinds
 from modelwright.core.messages import DataError, Phrase, Place, Problem, RequestError, did_you_mean
+from modelwright.core.messages.setting import setting
+from modelwright.core.signature import Signature
 from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.shared.numbers import PLAIN
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.input_file import JSON_LINES, PARQUET, input_columns, require_rows, text_of
 from modelwright.project.results.live_results import RowAnswer
@@ -66,7 +70,7 @@ def answers(
     table = rows.table
     kept = _kept(keep, table)
     columns = input_columns(table, function.signature, opened)
-    options = CellOptions(tag_separator=opened.file.data.tag_separator)
+    options = _written(table, columns, function.signature, opened.file.data)
     return _answers(rows, function, version, columns, kept, options, probabilities=probabilities, batch=batch)
 
 
@@ -76,7 +80,7 @@ def _answers(
     version: int | None,
     columns: Mapping[str, str],
     kept: Sequence[str],
-    options: CellOptions,
+    options: Mapping[str, CellOptions],
     *,
     probabilities: bool,
     batch: int,
@@ -135,6 +139,33 @@ def _inferred(
         number: (function.prediction(answer).as_json(), unseen.get(place, ()))
         for place, (number, answer) in enumerate(zip(rows, found, strict=True))
     }, {}
+
+
+def _written(
+    table: PlainTable, columns: Mapping[str, str], signature: Signature, config: DataConfig
+) -> dict[str, CellOptions]:
+    """Return how the cells of each input are written: as `data` states it, else as the cells of the file show.
+
+    Raises DataError where they read as two numbers each: which one training took, a few rows cannot tell.
+    """
+    found: dict[str, CellOptions] = {}
+    problems: list[Problem] = []
+    for one in signature.inputs:
+        column = columns.get(one.name, one.name)
+        options = config.cell_options(one.name, column)
+        numbers = kinds.value(one.kind).number_cells(table.columns.get(column, ()), options)
+        form = None if numbers is None else numbers.form()
+        if form is not None and form.rival is not None and form.form != PLAIN:
+            lines = [setting("data.decimal", {column: each.decimal}) for each in (form.form, form.rival)]
+            problems.append(
+                Problem(
+                    "predict.two-readings", where=table.name, column=column, example=form.example, lines=lines
+                )
+            )
+        found[one.name] = options if form is None else replace(options, number=form.form)
+    if problems:
+        raise DataError(problems)
+    return found
 
 
 def _kept(keep: Sequence[str] | None, table: PlainTable) -> Sequence[str]:

@@ -27,12 +27,12 @@ class RowReader:
         *,
         lenient: bool = False,
         where: Place | None = None,
-        options: CellOptions | None = None,
+        options: CellOptions | Mapping[str, CellOptions] | None = None,
     ) -> tuple[Any, ...]:
         """Return the row's values (None: missing); raises RequestError with all that is wrong.
 
         Strict takes JSON types only; lenient also reads text ("3", "yes") and takes blanks as missing; with
-        `options` values are read as the cells of a table that is so written.
+        `options`, of all inputs or by input, values are read as the cells of a table that is so written.
         """
         if not isinstance(row, Mapping):
             raise RequestError(self._not_an_object(row, where))
@@ -43,9 +43,11 @@ class RowReader:
         for field, kind in self._fields:
             cell = row.get(field.name)
             try:
-                value = (
-                    kind.parse(cell, lenient=lenient) if options is None else kind.read_cell(cell, options)
-                )
+                if options is None:
+                    value = kind.parse(cell, lenient=lenient)
+                else:
+                    written = options if isinstance(options, CellOptions) else options[field.name]
+                    value = kind.read_cell(cell, written)
             except ValueProblem as problem:
                 problems.append(_wrong_value(field, problem, where))
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from modelwright.core.digests import of_bytes
@@ -10,6 +11,7 @@ from modelwright.core.json_types import Json, JsonLike, JsonObject
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
+from modelwright.kinds.shared.numbers import NumberCells
 
 V = TypeVar("V")  # the type of a canonical value
 Comparable = str | float | bool | frozenset[str]
@@ -69,6 +71,10 @@ class Value(ABC, Generic[V]):
         if options.is_missing(cell, words=self.takes_words):
             return None
         return self.parse(cell, lenient=True)
+
+    def number_cells(self, cells: Iterable[object], options: CellOptions) -> NumberCells | None:
+        """Return how the cells of a column read as numbers; None of a kind that holds none."""
+        return None
 
     def to_json(self, value: V) -> Json:
         """Return a canonical value as JSON; `parse` of it, strict, gives the value back."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from datetime import time, timedelta
 from typing import ClassVar
 
@@ -11,7 +13,7 @@ from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
-from modelwright.kinds.shared.numbers import PLAIN, read_number
+from modelwright.kinds.shared.numbers import PLAIN, NumberCells, read_number
 
 
 class NumberValue(Value[float]):
@@ -42,6 +44,14 @@ class NumberValue(Value[float]):
         if read is not None and options.missing and read in options.numbers:
             return None
         return read
+
+    def number_cells(self, cells: Iterable[object], options: CellOptions) -> NumberCells | None:
+        """Return how many cells each form reads; words for nothing are left out."""
+        found = NumberCells(options.forms)
+        for cell, count in Counter(cell for cell in cells if isinstance(cell, str)).items():
+            if not options.is_missing(cell, words=True):
+                found.add(cell, count)
+        return found
 
     def parse(self, raw: object, *, lenient: bool = False) -> float | None:
         """Return a finite float. Lenient reads "3" and " 1e3 " too; a truth value is never a number.
