@@ -14,7 +14,7 @@ from modelwright.core.messages import Phrase
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
-from modelwright.kinds.shared.operating import cuts, log_odds, share_of
+from modelwright.kinds.shared.cutting import cuts, log_odds, share_of
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 CLASSES = ("false", "true")

@@ -15,7 +15,7 @@ from modelwright.core.messages import Phrase, ValueProblem
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
-from modelwright.kinds.shared.operating import MOST_WEIGHT, cuts
+from modelwright.kinds.shared.cutting import MOST_WEIGHT, cuts
 from modelwright.kinds.shared.spellings import known_spelling
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 

@@ -14,7 +14,7 @@ from modelwright.core.messages import Phrase, ValueProblem
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
-from modelwright.kinds.shared.operating import cuts, log_odds, share_of
+from modelwright.kinds.shared.cutting import cuts, log_odds, share_of
 from modelwright.kinds.shared.spellings import known_spelling
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
