@@ -110,12 +110,12 @@ def choose(
     An output that no bar on test rows names, or whose kind has no direction, stays as it is. Bars that refer to the
     champion are left out: what it answers is not known here.
     """
-    asked = {field: _asked(field, requirements) for field in body.signature.outputs}
-    searched = [field for field, bars in asked.items() if bars and _moves(field)]
+    bars_by_field = {field: _bars_of(field, requirements) for field in body.signature.outputs}
+    searched = [field for field, bars in bars_by_field.items() if bars and _moves(field)]
     inputs = {field.name: columns[field.name] for field in body.signature.inputs}
     answered = Function(Package(body, "", threads)).infer(inputs) if searched else {}
     found, states = [], dict(body.states)
-    for field, bars in asked.items():
+    for field, bars in bars_by_field.items():
         if field not in searched:
             if field.optional:
                 found.append(_untouched(field, len(next(iter(columns.values())))))
@@ -135,7 +135,7 @@ def _able(field: Field) -> bool:
     return kinds.arrays(field.kind).abstains
 
 
-def _asked(field: Field, requirements: Sequence[Requirement]) -> list[Requirement]:
+def _bars_of(field: Field, requirements: Sequence[Requirement]) -> list[Requirement]:
     return [
         one
         for one in requirements
@@ -237,9 +237,9 @@ class _Search:
             for bar in bars
         )
         never = self.field.optional and not abstains
-        return point.state, self._told(start, point, bars, met=met, never=never)
+        return point.state, self._described(start, point, bars, met=met, never=never)
 
-    def _told(
+    def _described(
         self, start: _Point, point: _Point, bars: Sequence[int], *, met: bool, never: bool
     ) -> Operating:
         sign = 1.0 if self.main.better == "higher" else -1.0
