@@ -83,12 +83,17 @@ class Operating:
                 Phrase("operating.figure", name=text, before=_figure(one), after=_figure(other))
                 for text, (one, other) in {**self.bars, name: (before, after)}.items()
             ]
+            says = list(self.says) or [Phrase("operating.likeliest")]
             found.append(
                 Notice(
-                    "package.operating-point" if self.met else "package.bars-apart",
+                    "package.operating-point", column=self.output, count=self.rows, says=says, figures=figures
+                )
+                if self.met
+                else Notice(
+                    "package.bars-apart",
                     column=self.output,
                     count=self.rows,
-                    says=list(self.says) or [Phrase("operating.likeliest")],
+                    says=says,
                     figures=figures,
                     main=name,
                 )
