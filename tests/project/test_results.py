@@ -14,7 +14,7 @@ from modelwright.project.loop import last_run
 from modelwright.project.loop.loop import Run
 from modelwright.project.results import doctor, stage_warnings
 from modelwright.project.results.check_report import CheckReport
-from modelwright.project.results.run_notes import run_next_steps
+from modelwright.project.results.run_notes import next_steps
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.table_rows import WarningRow
 
@@ -77,7 +77,7 @@ def verdict(outcome, needed=None):
 
 
 def words(run, to="release"):
-    return [step.split("  ")[0] for step in run_next_steps(run, to)]
+    return [str(step).split("  ")[0] for step in next_steps(run, to)]
 
 
 def test_the_next_steps_follow_from_what_was_found():
@@ -89,7 +89,9 @@ def test_the_next_steps_follow_from_what_was_found():
         version=1, verdicts=(verdict(Outcome.INCONCLUSIVE, 1200), verdict(Outcome.INCONCLUSIVE, 90))
     )
     assert "1,200 test rows" in words(waiting)[0]
-    assert "learn.budget" in words(Run(version=1, verdicts=(verdict(Outcome.UNMET),)))[0]
+    unmet = Run(version=1, verdicts=(verdict(Outcome.UNMET),))
+    assert words(unmet) == words(Run(version=1)), "no advice without a cause"
+    assert next(next_steps(unmet, "release", [Phrase("list.comma")])) == Phrase("list.comma")
     held = Run(version=1, released=SimpleNamespace(blocking=(1,)))
     assert words(held) == ["modelwright show report"]
 

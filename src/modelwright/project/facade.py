@@ -117,7 +117,7 @@ class Project:
             stages=tuple(run.rows),
             requirements=requirement_rows(run.verdicts, self.opened.file.release.allow_inconclusive),
             notes=tuple(run_notes.run_notes(context, run, warnings)),
-            next_steps=tuple(run_notes.run_next_steps(run, to)),
+            next_steps=tuple(run_notes.run_next_steps(context, run, to, warnings)),
             problems=run.problems,
             warnings=warnings,
             signature=str(context.signature) if DATA in context.made else None,

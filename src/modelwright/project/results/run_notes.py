@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from modelwright.core.evidence.verdict import Outcome
+from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
 from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
+from modelwright.project.results import diagnosis
+from modelwright.project.results.diagnosis import Shortfall
 from modelwright.project.results.stage_warnings import line, warning_row, warning_rows, worded
 from modelwright.project.results.table_rows import WarningRow
 from modelwright.stages.plan.warnings import of_bars
 from modelwright.storage import disk
+from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.plan import Forecast
 
 REPORT, CARD = "report.html", "CARD.md"
@@ -96,12 +99,28 @@ def _latency(context: Context) -> float | None:
     return next((one.value for one in found if one.subject.metric == "latency_p50"), None)
 
 
-def run_next_steps(run: Run, to: str) -> Iterator[str]:
-    """Yield what to do next."""
-    yield from map(str, _next_steps(run, to))
+def run_next_steps(context: Context, run: Run, to: str, warnings: Sequence[WarningRow]) -> Iterator[str]:
+    """Yield what to do next; where a bar is unmet, what its cause calls for, or nothing where none is known."""
+    short = diagnosis.unmet(run.verdicts)
+    causes = diagnosis.diagnose(_shortfall(context, short, warnings)) if short else iter(())
+    yield from map(str, next_steps(run, to, tuple(causes)))
 
 
-def _next_steps(run: Run, to: str) -> Iterator[Phrase]:
+def _shortfall(context: Context, short: tuple[Verdict, ...], warnings: Sequence[WarningRow]) -> Shortfall:
+    return Shortfall(
+        unmet=short,
+        warnings=tuple(warnings),
+        evidence=evidence_of(context.made["evaluate"]),
+        counts=context.counts,
+        profile=DataProfile.read(context.part("data", "profile").path),
+        choice=context.choice,
+        forecast=_forecast(context),
+        history=diagnosis.losses_by_task(context.made["learn"].summary.get("history")),
+    )
+
+
+def next_steps(run: Run, to: str, causes: Sequence[Phrase] = ()) -> Iterator[Phrase]:
+    """Yield what to do next; `causes`: why bars are unmet."""
     if run.problems:
         yield Phrase("next.fix-and-run")
         return
@@ -111,8 +130,7 @@ def _next_steps(run: Run, to: str) -> Iterator[Phrase]:
     waiting = [one for one in run.verdicts if one.outcome is Outcome.INCONCLUSIVE]
     if any(one.needed for one in waiting):
         yield Phrase("next.more-test-rows", count=max(one.needed or 0 for one in waiting))
-    if any(one.outcome is Outcome.UNMET for one in run.verdicts):
-        yield Phrase("next.learn-more")
+    yield from causes
     if run.version is None:
         return
     yield Phrase("next.show-report")
