@@ -13,12 +13,13 @@ from modelwright.outcomes.contract.blocks import (
     Cell,
     Curve,
     Grid,
+    Lines,
     Matrix,
     Mistake,
     Mistakes,
     Scatter,
 )
-from modelwright.reports import charts, wording
+from modelwright.reports import charts, lines, wording
 
 SHORT_ID = 12
 
@@ -34,19 +35,26 @@ def drawn_block(block: Block, output: str) -> dict[str, object]:
             return _matrix(block, output)
         case Curve():
             return _curve(block, output)
-        case Scatter():
-            truth, predicted = np.array(block.truth), np.array(block.predicted)
-            drawn = charts.scatter(truth, predicted, f"{output}: answers against truths")
-            return {
-                "sort": "figure",
-                "title": block.title,
-                "figure": drawn,
-                "note": block.note,
-                "table": None,
-            }
+        case Lines() | Scatter():
+            return _drawing(block, output)
         case Mistakes():
             rows = [_mistake(one) for one in block.rows]
             return {"sort": "mistakes", "title": block.title, "rows": rows, "sure": block.sure}
+
+
+def _drawing(block: Lines | Scatter, output: str) -> dict[str, object]:
+    """Return a chart that stands beside others, or one that stands alone."""
+    if isinstance(block, Lines):
+        return {
+            "sort": "chart",
+            "title": block.title,
+            "figure": lines.lines(block, f"{output}: {block.title}"),
+            "legend": lines.legend(block.lines),
+            "note": block.note,
+        }
+    truth, predicted = np.array(block.truth), np.array(block.predicted)
+    drawn = charts.scatter(truth, predicted, f"{output}: answers against truths")
+    return {"sort": "figure", "title": block.title, "figure": drawn, "note": block.note, "table": None}
 
 
 def table(block: Grid) -> dict[str, object]:

@@ -24,6 +24,8 @@ from modelwright.reports.sections import SHORT_DIGEST, row, section
 from modelwright.storage.formats.evidence import Details, Evidence
 
 TEMPLATES = Path(__file__).parent / "templates"
+LONG_SIGNATURE = 160  # characters; beyond that it would fill the first screen of a phone
+MATTER = 4  # inputs of a mistake that are shown, those first on which most rests; the others are folded
 ORDER = ("met", "unmet", "inconclusive", "pending")
 
 
@@ -36,11 +38,11 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    outputs = [section(evidence, found) for found in details.outputs]
+    inputs = [field.name for field in Signature.parse(evidence.signature).inputs]
+    outputs = [section(evidence, found, inputs) for found in details.outputs]
     page = environment.get_template(
         "report.html.j2"
     ).render(
-        signature=evidence.signature,
         purpose=evidence.purpose,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         version=importlib.metadata.version("modelwright"),
@@ -52,7 +54,8 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         champion=(evidence.champion or "")[:SHORT_DIGEST],
         differences=[row(m) for m in evidence.differences],
         outputs=outputs,
-        inputs=[field.name for field in Signature.parse(evidence.signature).inputs],
+        matter=MATTER,
+        **_heading(evidence.signature),
         load=wording.load(details.load),
         package_metrics=[row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
         **_latency(details),
@@ -60,6 +63,18 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         made=[(wording.safe(k), wording.safe(v)) for k, v in details.made.items()],
     )
     return page.strip() + "\n"
+
+
+def _heading(signature: str) -> dict[str, object]:
+    """Return how the signature stands on top: whole where it is short, else folded, by name and outputs."""
+    read = Signature.parse(signature)
+    outputs = ", ".join(map(str, read.outputs))
+    folded = len(signature) > LONG_SIGNATURE
+    return {
+        "signature": signature,
+        "folded": f"{read.name}({len(read.inputs)} inputs) → {outputs}" if folded else None,
+        "fields": [(field.name, str(field).partition(": ")[2]) for field in read.inputs],
+    }
 
 
 def _facts(evidence: Evidence, details: Details) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from modelwright import outcomes
@@ -13,6 +14,7 @@ from modelwright.reports.drawing import drawn_block
 from modelwright.storage.formats.evidence import Baseline, Evidence, OutputDetails
 
 SHORT_DIGEST = 12
+SHOWN_INPUTS = 15  # of those by weight; the rest stand in a table
 
 
 def unit_of(measurement: Measurement) -> Unit:
@@ -43,7 +45,7 @@ def row(measurement: Measurement) -> dict[str, str]:
     }
 
 
-def section(evidence: Evidence, details: OutputDetails) -> dict[str, object]:
+def section(evidence: Evidence, details: OutputDetails, inputs: Sequence[str]) -> dict[str, object]:
     """Return what the template shows of an output."""
     mine = of_output(evidence, details.output)
     drawn = drawing(evidence, details)
@@ -53,7 +55,50 @@ def section(evidence: Evidence, details: OutputDetails) -> dict[str, object]:
         **_against(evidence, details.output, mine),
         "metrics": [row(m) for m in mine if m.subject.of is None and m.subject.where is None],
         "slices": [row(m) for m in mine if m.subject.where is not None],
-        "blocks": [drawn_block(block, details.output) for block in drawn.blocks],
+        "point": [str(one) for one in details.point],
+        **_importance(details),
+        "blocks": _beside([drawn_block(block, details.output) for block in drawn.blocks]),
+        "inputs": _by_weight(details, inputs),
+    }
+
+
+def _beside(blocks: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the blocks, of which charts that follow each other stand beside each other."""
+    found: list[dict[str, object]] = []
+    for sort, group in itertools.groupby(blocks, key=lambda one: one["sort"]):
+        if sort == "chart":
+            found.append({"sort": "charts", "charts": [*group]})
+        else:
+            found += group
+    return found
+
+
+def _by_weight(details: OutputDetails, inputs: Sequence[str]) -> list[str]:
+    """Return the inputs, those first on which most rests; without such figures in the signature's order."""
+    weighed = [name for name in details.importance if name in inputs]
+    return [*weighed, *(name for name in inputs if name not in weighed)]
+
+
+def _importance(details: OutputDetails) -> dict[str, object]:
+    """Return the chart of how much rests on each input, and a table of all where it shows the first ones."""
+    shown = [(name, m) for name, m in details.importance.items() if m.value is not None]
+    if not shown:
+        return {"importance": None}
+    unit, first = unit_of(shown[0][1]), shown[0][1]
+    most = max(max(abs(m.value or 0.0), m.high or 0.0) for _, m in shown) or 1.0
+    bars = [
+        charts.DrawnBar(
+            name, max(m.value or 0, 0) / most, None if m.low is None else max(m.low, 0) / most,
+            None if m.high is None else max(m.high, 0) / most,
+            f"{wording.figure(m.value, unit)} {wording.interval(m, unit)}", strong=(m.low or 0) > 0,
+        )
+        for name, m in shown[:SHOWN_INPUTS]
+    ]  # fmt: skip
+    return {
+        "importance": charts.bars(bars, f"what {details.output} rests on", scaled=False),
+        "importance_metric": first.subject.metric,
+        "importance_rows": wording.count(first.n),
+        "importance_rest": [row(m) | {"name": wording.safe(name)} for name, m in shown[SHOWN_INPUTS:]],
     }
 
 

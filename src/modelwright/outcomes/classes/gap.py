@@ -14,6 +14,7 @@ class ClassGap(BodyGap[ClassOutcomes]):
 
     main: ClassVar[str] = "accuracy"
     balanced: ClassVar[str | None] = "f1"
+    steady: ClassVar[str | None] = "log_loss"
     most_lost: ClassVar[float] = 0.005
 
     def between(self, left: ClassOutcomes, right: ClassOutcomes) -> Gap:

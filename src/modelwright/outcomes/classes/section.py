@@ -15,6 +15,13 @@ from modelwright.core.evidence.intervals import proportion
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice
+from modelwright.outcomes.classes.curves import (
+    ClassCurve,
+    CoverageCurve,
+    class_curves,
+    coverage_curve,
+    drawn,
+)
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.contract.blocks import (
     Bars,
@@ -43,7 +50,8 @@ class ClassFindings:
     """What is sealed of an output with classes.
 
     `confusion` holds (truth, answer, count) by position in `classes`; an answer of len(classes) is an abstention.
-    `train_rows`, `test_rows` count the rows of each class; `unknown` those of a class that training never showed.
+    `train_rows`, `test_rows` count the rows of each class; `unknown` those of a class that training never showed;
+    `curves`, `coverage` (which earlier versions did not seal): what other operating points would give.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +61,8 @@ class ClassFindings:
     reliability: tuple[CurvePoint, ...]
     mistakes: tuple[Mistake, ...]
     unknown: int
+    curves: tuple[ClassCurve, ...] = ()
+    coverage: CoverageCurve | None = None
 
 
 _SEALED = TypeAdapter(ClassFindings)
@@ -76,6 +86,8 @@ class ClassSection(Section[ClassOutcomes]):
                 reliability=reliability(outcomes, confidence),
                 mistakes=_mistakes(outcomes, rows, most_mistakes),
                 unknown=sum(rows.truth(row) is not None for row in np.flatnonzero(~known).tolist()),
+                curves=class_curves(outcomes),
+                coverage=coverage_curve(outcomes),
             ),
             mode="json",
         )
@@ -90,6 +102,7 @@ class ClassSection(Section[ClassOutcomes]):
         if found.reliability:
             error = [m for m in measured if m.subject.metric == "calibration_error" and not m.subject.where]
             blocks.append(_curve(found, error[0] if error else None))
+        blocks += drawn(found.curves, found.coverage)
         if found.mistakes:
             blocks.append(Mistakes("Most confident mistakes", found.mistakes, sure=True))
         return Drawn(

@@ -72,6 +72,28 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A line through points (x, y) in [0, 1], in order of x or not; mark: one place on it that stands out."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    mark: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A chart of lines, both axes from 0 to 1; across and up name the axes. `diagonal`: what chance gives."""
+
+    title: str
+    lines: tuple[Line, ...]
+    across: str
+    up: str
+    note: str
+    diagonal: bool = False
+
+
+@dataclass(frozen=True)
 class Scatter:
     """Answers against truths, as many of the one as of the other."""
 
@@ -101,4 +123,4 @@ class Mistakes:
     sure: bool
 
 
-Block = Grid | Bars | Matrix | Curve | Scatter | Mistakes
+Block = Grid | Bars | Matrix | Curve | Lines | Scatter | Mistakes

@@ -46,12 +46,14 @@ class BodyGap(ABC, Generic[Of]):
     """Compares outcomes of two bodies, and says how much of the main metric a compressed body may lose.
 
     main: the metric of the family that stands for all; balanced: the one that stands for all where single labels
-    count, None: there is none; most_lost: by how much the main one may get worse, in its own unit or, where
+    count, None: there is none; steady: one of the probabilities themselves, which no operating point moves, None: there
+    is none; most_lost: by how much the main one may get worse, in its own unit or, where
     `relative`, as a share of the exact body's value.
     """
 
     main: ClassVar[str]
     balanced: ClassVar[str | None] = None
+    steady: ClassVar[str | None] = None
     most_lost: ClassVar[float]
     relative: ClassVar[bool] = False
 

@@ -162,22 +162,25 @@ def baselines(found: Shortfall) -> Iterator[Phrase]:
 
 def still_falling(found: Shortfall) -> Iterator[Phrase]:
     """The validation loss was least at the very end, and fell until then: more time would go on."""
-    for task, losses in found.history.items() if found.on_rows else ():
-        fall = falling(losses)
-        if fall is None:
-            continue
-        limit = found.forecast.chosen.seconds < SPENT * found.forecast.budget_s
-        yield Phrase(
-            "diagnosis.still-falling",
-            task=task,
-            before=fall[0],
-            after=fall[1],
-            last=len(losses) // LAST,
-            steps=len(losses),
-            limited=limit,
-            learner=found.choice.learner,
-            budget=f"{max(2 * found.forecast.budget_s, 1):.0f} s",
-        )
+    losses = max(found.history.values(), key=_share_fallen, default=()) if found.on_rows else ()
+    fall = falling(losses)  # of the task that fell most: the others learn with it
+    if fall is None:
+        return
+    yield Phrase(
+        "diagnosis.still-falling",
+        before=fall[0],
+        after=fall[1],
+        last=len(losses) // LAST,
+        steps=len(losses),
+        limited=found.forecast.chosen.seconds < SPENT * found.forecast.budget_s,
+        learner=found.choice.learner,
+        budget=f"{max(2 * found.forecast.budget_s, 1):.0f} s",
+    )
+
+
+def _share_fallen(losses: Sequence[float]) -> float:
+    fall = falling(losses)
+    return 0.0 if fall is None else (fall[0] - fall[1]) / (abs(fall[0]) or 1.0)
 
 
 def falling(losses: Sequence[float]) -> tuple[float, float] | None:

@@ -24,4 +24,9 @@ class EvaluateConfig(BaseModel):
         ge=100,
         description="requests that latency is measured on, one after another or at the stated load",
     )
+    importance_rows: int = Field(
+        12_000,
+        ge=0,
+        description="validation rows that are answered at most to tell how much rests on each input; 0: not told",
+    )
     errors: int = Field(20, ge=0, description="wrong answers of highest confidence that the report shows")

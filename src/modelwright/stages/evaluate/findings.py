@@ -15,8 +15,10 @@ from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.show import Show
 from modelwright.kinds.outputs import family
+from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.outcomes.contract.section import Section, TestRows
 from modelwright.stages.evaluate.answers import AnsweredRows
+from modelwright.stages.evaluate.importance import Lost
 from modelwright.storage.formats.evidence import Baseline, OutputDetails
 
 SHOWN_CHARACTERS = 300  # of one input of a mistake
@@ -33,8 +35,13 @@ def of_outputs(
     *,
     confidence: float,
     most_mistakes: int,
+    states: Mapping[str, Any],
+    lost: Lost,
 ) -> tuple[OutputDetails, ...]:
-    """Return what the family of each output finds in the test rows; `train`: the training split's values."""
+    """Return what the family of each output finds in the test rows; `train`: the training split's values.
+
+    states: those of the package; lost: how much rests on each input.
+    """
     return tuple(
         OutputDetails(
             field.name,
@@ -45,6 +52,8 @@ def of_outputs(
                 confidence=confidence,
                 most_mistakes=most_mistakes,
             ),
+            kinds.arrays(field.kind).operating_point(states[field.name]),
+            lost.get(field.name, {}),
         )
         for field in signature.outputs
     )
@@ -84,7 +93,8 @@ def notices(
     if about_champion is not None:
         yield about_champion
     yield from about_unseen(answered)
-    yield from against_baselines(measured, simple)
+    moved = {one.output: one.family for one in details if one.point}
+    yield from against_baselines(measured, simple, moved)
     for one in details:
         yield from outcomes.facet(one.family, Section).notices(one.output, one.findings)
 
@@ -116,11 +126,21 @@ def unjudged(measured: Sequence[Measurement], rows: int) -> Iterator[Notice]:
         yield Notice("slice.unjudged", column=columns, slice=where, count=count, of=rows)
 
 
-def against_baselines(measured: Sequence[Measurement], simple: Sequence[Baseline]) -> Iterator[Notice]:
-    """Yield a notice for each baseline that this package does not beat, in the output's first metric."""
+def against_baselines(
+    measured: Sequence[Measurement], simple: Sequence[Baseline], moved: Mapping[str, str] | None = None
+) -> Iterator[Notice]:
+    """Yield a notice for each baseline that this package does not beat, in the output's first metric.
+
+    moved: output → family of those whose operating point was chosen to meet bars. They gave up some of that metric
+    on purpose, so that they are compared by one that no point moves, if the family has any.
+    """
     mine = {m.subject: m for m in measured}
     for baseline in simple:
-        for theirs in baseline.measurements[:1]:
+        compared = baseline.measurements[:1]
+        if moved and baseline.output in moved:
+            steady = outcomes.facet(moved[baseline.output], BodyGap).steady
+            compared = tuple(m for m in baseline.measurements if m.subject.metric == steady)
+        for theirs in compared:
             ours = mine[theirs.subject]
             if ours.value is None or theirs.value is None:
                 continue

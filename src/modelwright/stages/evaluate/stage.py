@@ -36,6 +36,7 @@ from modelwright.stages.evaluate import answers, baselines, champions, findings
 from modelwright.stages.evaluate.answers import AnsweredRows, Columns
 from modelwright.stages.evaluate.champions import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
+from modelwright.stages.evaluate.importance import Lost, importance
 from modelwright.storage.formats.evidence import OUTCOMES, Details, Evidence, write_details, write_evidence
 from modelwright.storage.formats.examples import ID, column_names, read_columns
 
@@ -48,6 +49,7 @@ class _Rows:
 
     ids: Sequence[str]
     train: Columns
+    validation: Columns
     test: Columns
     counts: Mapping[str, int]
 
@@ -77,7 +79,7 @@ def evaluate(
     _require_signature(read, signature)
     rows = _read(signature, train, validation, test)
     at = evaluation_confidence(confidence, evaluation)
-    with progress.task(str(Phrase("work.evaluating")), 4) as task:
+    with progress.task(str(Phrase("work.evaluating")), 5) as task:
         answered = answers.answer(read, signature, rows.test)
         wanted = [
             *answers.subjects(signature, answered.outcomes),
@@ -105,7 +107,9 @@ def evaluate(
             else ()
         )
         task.advance(note="baselines learned")
-    details = _details(read, signature, rows, answered, ran, load, config, confidence)
+        lost = importance(read, signature, rows.validation, config.importance_rows, confidence)
+        task.advance(note="inputs weighed")
+    details = _details(read, signature, rows, answered, ran, load, config, confidence, lost)
     evidence = Evidence(
         signature=str(signature),
         purpose=purpose,
@@ -145,12 +149,13 @@ def _read(signature: Signature, train: ArtifactPart, validation: ArtifactPart, t
     if not ids:
         raise DataError(Problem("evaluate.no-rows"))
     learned = read_columns(train.path, [field.name for field in fields], fields)
+    held = read_columns(validation.path, [field.name for field in fields], fields)
     counts = {
         "train": len(learned[fields[0].name]),
-        "validation": len(read_columns(validation.path, [ID])[ID]),
+        "validation": len(held[fields[0].name]),
         "test": len(ids),
     }
-    return _Rows(ids, learned, columns, counts)
+    return _Rows(ids, learned, held, columns, counts)
 
 
 def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
@@ -185,11 +190,19 @@ def _details(
     load: str | None,
     config: EvaluateConfig,
     confidence: float,
+    lost: Lost,
 ) -> Details:
     return Details(
         rows=rows.counts,
         outputs=findings.of_outputs(
-            signature, answered, rows.train, rows.ids, confidence=confidence, most_mistakes=config.errors
+            signature,
+            answered,
+            rows.train,
+            rows.ids,
+            confidence=confidence,
+            most_mistakes=config.errors,
+            states=package.body.states,
+            lost=lost,
         ),
         latencies_s=tuple(sorted(ran.latency_s)),
         load=load,

@@ -71,11 +71,17 @@ class Evidence:
 
 @dataclass(frozen=True)
 class OutputDetails:
-    """What the report draws of one output: `findings` are those of the facet `section` of its family."""
+    """What the report draws of one output: `findings` are those of the facet `section` of its family.
+
+    `point`: where it answers other than with what is likeliest; `importance`: by input, what is lost on validation
+    rows when its values are dealt to other rows, the most first. Earlier versions sealed neither.
+    """
 
     output: str
     family: str
     findings: dict[str, Any]
+    point: tuple[SealedPhrase, ...] = ()
+    importance: Mapping[str, Measurement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,157 @@
+"""What other operating points would give: the threshold curve, ROC and precision-recall of a class, and coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.outcomes.classes.class_table import right_rows
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.contract.blocks import Block, Line, Lines
+
+POINTS = 80  # of a curve: more than its drawing has room for
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClassCurve:
+    """How a class is found as the probability falls from which it is answered; arrays of one length.
+
+    cuts: probabilities, falling; recall, precision, false_alarms: of its rows those found, of its answers those
+    right, of the other rows those taken for it; at: recall, precision (None: never answered) and false alarms of
+    the answers as they are given; rows: of the class, others: all other rows with a known truth.
+    """
+
+    of: str
+    cuts: tuple[float, ...]
+    recall: tuple[float, ...]
+    precision: tuple[float, ...]
+    false_alarms: tuple[float, ...]
+    at: tuple[float, float | None, float]
+    rows: int
+    others: int
+
+
+@dataclass(frozen=True)
+class CoverageCurve:
+    """How many answers are right where only the surer rows are answered; at: coverage and that share as given."""
+
+    coverage: tuple[float, ...]
+    right: tuple[float, ...]
+    at: tuple[float, float | None]
+
+
+def class_curves(outcomes: ClassOutcomes) -> tuple[ClassCurve, ...]:
+    """Return the curve of the class that two are about: the positive one, else the rarer; none of more classes."""
+    known = outcomes.take(outcomes.truth >= 0)
+    if len(known.classes) != 2 or len(np.unique(known.truth)) != 2:
+        return ()
+    rows = np.bincount(known.truth, minlength=2)
+    # of classes with equally many rows the second, so that every run shows the same
+    place = known.classes.index(known.positive) if known.positive else (0 if rows[0] < rows[1] else 1)
+    score, is_of = known.probabilities[:, place], known.truth == place
+    order = np.argsort(-score, kind="stable")
+    ordered = score[order]
+    # (n,): rows of the class, and others, with a probability at least as high
+    found, wrong = np.cumsum(is_of[order]), np.cumsum(~is_of[order])
+    # a cut lies between different probabilities alone: equal ones are answered alike
+    ends = np.flatnonzero(np.append(ordered[1:] < ordered[:-1], True))
+    ends = ends[np.linspace(0, len(ends) - 1, min(len(ends), POINTS)).astype(np.int64)]
+    answered = known.predicted == place
+    hits, alarms = int((answered & is_of).sum()), int((answered & ~is_of).sum())
+    total, others = int(is_of.sum()), int((~is_of).sum())
+    return (
+        ClassCurve(
+            known.classes[place],
+            cuts=_listed(ordered[ends]),
+            recall=_listed(found[ends] / total),
+            precision=_listed(found[ends] / (found[ends] + wrong[ends])),
+            false_alarms=_listed(wrong[ends] / others),
+            at=(hits / total, hits / (hits + alarms) if hits + alarms else None, alarms / others),
+            rows=total,
+            others=others,
+        ),
+    )
+
+
+def coverage_curve(outcomes: ClassOutcomes) -> CoverageCurve | None:
+    """Return the curve over all rows with a known truth, surest answers first; None without such rows.
+
+    An answer that was withheld counts as the one that was considered.
+    """
+    known = outcomes.take(outcomes.truth >= 0)
+    if not len(known):
+        return None
+    considered = known.considered if known.considered is not None else known.probabilities.argmax(axis=1)
+    order = np.argsort(-known.confidence, kind="stable")
+    # (n,): of the k surest rows, the share that is right
+    right = np.cumsum((considered == known.truth)[order]) / np.arange(1, len(known) + 1)
+    ends = np.linspace(0, len(known) - 1, min(len(known), POINTS)).astype(np.int64)
+    answered = known.predicted >= 0
+    share = float(right_rows(known)[answered].mean()) if answered.any() else None
+    return CoverageCurve(
+        _listed((ends + 1) / len(known)), _listed(right[ends]), (float(answered.mean()), share)
+    )
+
+
+def _listed(values: Floats) -> tuple[float, ...]:
+    return tuple(np.round(values, 5).tolist())
+
+
+def drawn(curves: tuple[ClassCurve, ...], coverage: CoverageCurve | None) -> list[Block]:
+    """Return the charts; the dot is where the function answers."""
+    found: list[Block] = []
+    for one in curves:
+        recall, precision, alarms = one.at
+        at = None if precision is None else (recall, precision)
+        found.append(
+            Lines(
+                f"What other thresholds of “{one.of}” would give",
+                (Line("recall", one.cuts, one.recall), Line("precision", one.cuts, one.precision)),
+                across=f"answered from this probability of {one.of}",
+                up="share",
+                note="",
+            )
+        )
+        found.append(
+            Lines(
+                "Precision and recall",
+                (Line("", one.recall, one.precision, at),),
+                across="recall",
+                up="precision",
+                note="",
+            )
+        )
+        found.append(
+            Lines(
+                "ROC",
+                (Line("", (0.0, *one.false_alarms), (0.0, *one.recall), (alarms, recall)),),
+                across="share of other rows taken for it",
+                up="recall",
+                note=f"On {one.rows:,} test rows of “{one.of}” and {one.others:,} others. The dot is where this "
+                "package answers, as it was chosen on validation; another point follows from another bar.",
+                diagonal=True,
+            )
+        )
+    if coverage is not None and len(coverage.coverage) > 1:
+        share = coverage.at[1]
+        found.append(
+            Lines(
+                "If only the surer rows were answered",
+                (
+                    Line(
+                        "",
+                        coverage.coverage,
+                        coverage.right,
+                        None if share is None else (coverage.at[0], share),
+                    ),
+                ),
+                across="share of rows that are answered",
+                up="of these, answered rightly",
+                note="The surest answers come first; the dot is where this package answers.",
+            )
+        )
+    return found
