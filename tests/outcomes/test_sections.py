@@ -66,7 +66,7 @@ def test_the_most_confident_mistakes_of_classes_come_first():
     assert findings["unknown"] == 1
     assert (findings["train_rows"], findings["test_rows"]) == ([3, 0], [1, 2])
     drawn = section.draw("y", findings, [share("recall", "car", 0.9), share("recall", "health", 0.4)])
-    bars, matrix, _, mistakes = drawn.blocks
+    bars, matrix, _, *_, mistakes = drawn.blocks
     assert isinstance(bars, Bars)
     assert [label for label, _ in bars.rows] == ["health", "car"]  # lowest recall first
     assert isinstance(matrix, Matrix)

@@ -14,6 +14,7 @@ from modelwright.reports.drawing import drawn_block
 from modelwright.storage.formats.evidence import Baseline, Evidence, OutputDetails
 
 SHORT_DIGEST = 12
+FEW_LABELS = 2
 SHOWN_INPUTS = 15  # of those by weight; the rest stand in a table
 
 
@@ -49,11 +50,13 @@ def section(evidence: Evidence, details: OutputDetails, inputs: Sequence[str]) -
     """Return what the template shows of an output."""
     mine = of_output(evidence, details.output)
     drawn = drawing(evidence, details)
+    # of two labels the figures stand here; of more they fill a table of their own
+    few = len({m.subject.of for m in mine if m.subject.of is not None}) <= FEW_LABELS
     return {
         "name": details.output,
         "lead": drawn.lead,
         **_against(evidence, details.output, mine),
-        "metrics": [row(m) for m in mine if m.subject.of is None and m.subject.where is None],
+        "metrics": [row(m) for m in mine if m.subject.where is None and (m.subject.of is None or few)],
         "slices": [row(m) for m in mine if m.subject.where is not None],
         "point": [str(one) for one in details.point],
         **_importance(details),

@@ -132,7 +132,7 @@ def drawn(curves: tuple[ClassCurve, ...], coverage: CoverageCurve | None) -> lis
                 across="share of other rows taken for it",
                 up="recall",
                 note=f"On {one.rows:,} test rows of “{one.of}” and {one.others:,} others. The dot is where this "
-                "package answers, as it was chosen on validation; another point follows from another bar.",
+                "package answers; a bar on recall or precision chooses the point, on validation rows.",
                 diagonal=True,
             )
         )
