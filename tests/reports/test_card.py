@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from modelwright.storage.formats.evidence import (
     OutputDetails,
     read_details,
     read_evidence,
+    write_details,
 )
 
 GOLD = Path(__file__).parent / "gold" / "CARD.md"
@@ -209,3 +211,79 @@ def test_the_load_of_an_earlier_version_is_a_rate(tmp_path):
         text.replace("one request at a time", "50 /s, arriving at random"), encoding="utf-8"
     )
     assert read_details(tmp_path).load == "50 /s"
+
+
+def measured_importance(*names):
+    found = {}
+    for place, name in enumerate(names):
+        value = 0.2 / (place + 1)
+        subject = Subject("log_loss", "domain")
+        found[name] = Measurement(subject, Phase.TEST, value, value - 0.03, value + 0.03, 400, "paired", 0.95)
+    return found
+
+
+def wide(inputs=30):
+    """Return evidence and details of a function with many inputs, of which the last ones matter most."""
+    names = [f"指标_{place}" for place in range(inputs)]
+    signature = f"route({', '.join(f'{name}: number' for name in names)}) -> domain: category, hours: number"
+    mistake = DETAILS.outputs[0].findings["mistakes"][0] | {
+        "inputs": {name: f"{place}.5" for place, name in enumerate(names)}
+    }
+    output = replace(
+        DETAILS.outputs[0],
+        findings=DETAILS.outputs[0].findings | {"mistakes": [mistake]},
+        importance=measured_importance(*names[:-21:-1]),
+        point=(Phrase("operating.from", label="medicare", cut=0.31),),
+    )
+    return replace(EVIDENCE, signature=signature), replace(DETAILS, outputs=(output, DETAILS.outputs[1]))
+
+
+def test_a_long_signature_folds_and_a_short_one_does_not():
+    assert '<details class="signature">' not in render_report(EVIDENCE, DETAILS)
+    page = render_report(*wide())
+    heading = page[page.index("<h1>") : page.index("</h1>")]
+    assert heading == "<h1>route(30 inputs) → domain: category, hours: number"
+    assert page.index("指标_29") > page.index('<details class="signature">')
+
+
+def test_truth_and_answer_come_first_and_then_the_inputs_that_matter():
+    page = render_report(*wide())
+    table = page[page.index('class="cards mistakes"') :]
+    table = table[: table.index("</table>")]
+    order = [
+        table.index(f">{text}<") for text in ("truth", "answer", "confidence", "指标_29", "26 more", "指标_0")
+    ]
+    assert order == sorted(order)
+    assert table.index("26 more") > table.index("指标_26") > table.index("指标_27")
+    assert "指标_25" in table[table.index("26 more") :]
+
+
+def test_every_cell_of_a_card_says_what_it_is():
+    """On a narrow screen the head of a table is not shown, so each cell names its column, or names the row."""
+    page = render_report(
+        *wide(), judge(REQUIREMENTS, EVIDENCE.measurements, phases={Phase.TEST, Phase.PACKAGE})
+    )
+    tables = re.findall(r'<table class="cards.*?</table>', page, re.DOTALL)
+    assert len(tables) >= 6
+    assert page.count("<table") == len(tables), "every table can become cards"
+    for cell in re.findall(r"<td[^>]*>", "".join(tables)):
+        assert "data-label=" in cell or "head" in cell or "wide" in cell, cell
+
+
+def test_what_answers_rest_on_and_where_they_are_given_is_shown():
+    page = render_report(*wide())
+    assert "`medicare` from a probability of 0.31" in page
+    assert "What the answers rest on" in page
+    assert "5 more inputs" in page  # 15 of 20 are drawn
+    assert "What the answers rest on" not in render_report(EVIDENCE, DETAILS)
+
+
+def test_figures_of_two_labels_stand_among_the_others():
+    two = replace(EVIDENCE, measurements=(share("accuracy", 460, 500), share("auc", 290, 300, of="true")))
+    assert "domain.auc[true]" in render_report(two, DETAILS)
+
+
+def test_details_with_importance_come_back(tmp_path):
+    _, details = wide()
+    write_details(details, tmp_path)
+    assert read_details(tmp_path) == details

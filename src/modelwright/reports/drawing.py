@@ -19,7 +19,7 @@ from modelwright.outcomes.contract.blocks import (
     Mistakes,
     Scatter,
 )
-from modelwright.reports import charts, lines, wording
+from modelwright.reports import charts, line_charts, wording
 
 SHORT_ID = 12
 
@@ -48,8 +48,8 @@ def _drawing(block: Lines | Scatter, output: str) -> dict[str, object]:
         return {
             "sort": "chart",
             "title": block.title,
-            "figure": lines.lines(block, f"{output}: {block.title}"),
-            "legend": lines.legend(block.lines),
+            "figure": line_charts.lines(block, f"{output}: {block.title}"),
+            "legend": line_charts.legend(block.lines),
             "note": block.note,
         }
     truth, predicted = np.array(block.truth), np.array(block.predicted)
