@@ -13,7 +13,7 @@ from modelwright.outcomes.contract.blocks import (
     Cell,
     Curve,
     Grid,
-    Lines,
+    LineChart,
     Matrix,
     Mistake,
     Mistakes,
@@ -35,16 +35,16 @@ def drawn_block(block: Block, output: str) -> dict[str, object]:
             return _matrix(block, output)
         case Curve():
             return _curve(block, output)
-        case Lines() | Scatter():
+        case LineChart() | Scatter():
             return _drawing(block, output)
         case Mistakes():
             rows = [_mistake(one) for one in block.rows]
             return {"sort": "mistakes", "title": block.title, "rows": rows, "sure": block.sure}
 
 
-def _drawing(block: Lines | Scatter, output: str) -> dict[str, object]:
+def _drawing(block: LineChart | Scatter, output: str) -> dict[str, object]:
     """Return a chart that stands beside others, or one that stands alone."""
-    if isinstance(block, Lines):
+    if isinstance(block, LineChart):
         return {
             "sort": "chart",
             "title": block.title,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from modelwright.outcomes.contract.blocks import Line, Lines
+from modelwright.outcomes.contract.blocks import LineChart, Trace
 from modelwright.reports.svg import SMALL_PX, add, canvas, markup, nice_ticks, number, vertical, write
 
 SIZE, LEFT, TOP = 250.0, 44.0, 10.0
 STYLES = ("curve", "curve second")
 
 
-def lines(block: Lines, label: str) -> Markup:
+def lines(block: LineChart, label: str) -> Markup:
     """Draw lines in a square from 0 to 1, each named at its end; a mark is a dot that says its place."""
     root = canvas(LEFT + SIZE + 16, TOP + SIZE + 42, label)
     for tick in nice_ticks(0.0, 1.0):
@@ -39,6 +39,6 @@ def lines(block: Lines, label: str) -> Markup:
     return markup(root)
 
 
-def legend(shown: tuple[Line, ...]) -> list[tuple[str, str]]:
+def legend(shown: tuple[Trace, ...]) -> list[tuple[str, str]]:
     """Return (class of the style sheet, name) of each line that has a name."""
     return [(STYLES[place % len(STYLES)], line.name) for place, line in enumerate(shown) if line.name]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modelwright.outcomes.classes.class_table import right_rows
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
-from modelwright.outcomes.contract.blocks import Block, Line, Lines
+from modelwright.outcomes.contract.blocks import Block, LineChart, Trace
 
 POINTS = 80  # of a curve: more than its drawing has room for
 
@@ -52,6 +52,7 @@ def class_curves(outcomes: ClassOutcomes) -> tuple[ClassCurve, ...]:
     rows = np.bincount(known.truth, minlength=2)
     # of classes with equally many rows the second, so that every run shows the same
     place = known.classes.index(known.positive) if known.positive else (0 if rows[0] < rows[1] else 1)
+    # (n,) each: the probability of the class, and whether the row is of it
     score, is_of = known.probabilities[:, place], known.truth == place
     order = np.argsort(-score, kind="stable")
     ordered = score[order]
@@ -59,7 +60,9 @@ def class_curves(outcomes: ClassOutcomes) -> tuple[ClassCurve, ...]:
     found, wrong = np.cumsum(is_of[order]), np.cumsum(~is_of[order])
     # a cut lies between different probabilities alone: equal ones are answered alike
     ends = np.flatnonzero(np.append(ordered[1:] < ordered[:-1], True))
+    # (≤ POINTS,): evenly spaced, so that both ends are kept
     ends = ends[np.linspace(0, len(ends) - 1, min(len(ends), POINTS)).astype(np.int64)]
+    # (n,): rows that are answered with the class, at the point as it is
     answered = known.predicted == place
     hits, alarms = int((answered & is_of).sum()), int((answered & ~is_of).sum())
     total, others = int(is_of.sum()), int((~is_of).sum())
@@ -86,6 +89,7 @@ def coverage_curve(outcomes: ClassOutcomes) -> CoverageCurve | None:
     if not len(known):
         return None
     considered = known.considered if known.considered is not None else known.probabilities.argmax(axis=1)
+    # (n,): the surest first; of equally sure ones the earlier row
     order = np.argsort(-known.confidence, kind="stable")
     # (n,): of the k surest rows, the share that is right
     right = np.cumsum((considered == known.truth)[order]) / np.arange(1, len(known) + 1)
@@ -108,27 +112,27 @@ def drawn(curves: tuple[ClassCurve, ...], coverage: CoverageCurve | None) -> lis
         recall, precision, alarms = one.at
         at = None if precision is None else (recall, precision)
         found.append(
-            Lines(
+            LineChart(
                 f"What other thresholds of “{one.of}” would give",
-                (Line("recall", one.cuts, one.recall), Line("precision", one.cuts, one.precision)),
+                (Trace("recall", one.cuts, one.recall), Trace("precision", one.cuts, one.precision)),
                 across=f"answered from this probability of {one.of}",
                 up="share",
                 note="",
             )
         )
         found.append(
-            Lines(
+            LineChart(
                 "Precision and recall",
-                (Line("", one.recall, one.precision, at),),
+                (Trace("", one.recall, one.precision, at),),
                 across="recall",
                 up="precision",
                 note="",
             )
         )
         found.append(
-            Lines(
+            LineChart(
                 "ROC",
-                (Line("", (0.0, *one.false_alarms), (0.0, *one.recall), (alarms, recall)),),
+                (Trace("", (0.0, *one.false_alarms), (0.0, *one.recall), (alarms, recall)),),
                 across="share of other rows taken for it",
                 up="recall",
                 note=f"On {one.rows:,} test rows of “{one.of}” and {one.others:,} others. The dot is where this "
@@ -139,10 +143,10 @@ def drawn(curves: tuple[ClassCurve, ...], coverage: CoverageCurve | None) -> lis
     if coverage is not None and len(coverage.coverage) > 1:
         share = coverage.at[1]
         found.append(
-            Lines(
+            LineChart(
                 "If only the surer rows were answered",
                 (
-                    Line(
+                    Trace(
                         "",
                         coverage.coverage,
                         coverage.right,

@@ -72,7 +72,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Line:
+class Trace:
     """A line through points (x, y) in [0, 1], in order of x or not; mark: one place on it that stands out."""
 
     name: str
@@ -82,11 +82,11 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Lines:
+class LineChart:
     """A chart of lines, both axes from 0 to 1; across and up name the axes. `diagonal`: what chance gives."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[Trace, ...]
     across: str
     up: str
     note: str
@@ -123,4 +123,4 @@ class Mistakes:
     sure: bool
 
 
-Block = Grid | Bars | Matrix | Curve | Lines | Scatter | Mistakes
+Block = Grid | Bars | Matrix | Curve | LineChart | Scatter | Mistakes
