@@ -28,6 +28,7 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.checking import Checked, check_rows, spellings
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
+from modelwright.stages.data.columns.leakage import leaks
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
 from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import DataConfig
@@ -127,6 +128,7 @@ def make(
         *remarks,
         *written.notices(columns.fields),
         *spelled.notices(),
+        *leaks(checked, columns),
         *notices(checked, config, counts, rows),
     ]
     return {
