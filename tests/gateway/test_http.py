@@ -17,7 +17,8 @@ from modelwright.core.messages import MachineError
 from modelwright.core.signature import Signature
 from modelwright.gateway.address import listen
 from modelwright.gateway.config import LimitsConfig, ServeConfig
-from modelwright.gateway.http import pages
+from modelwright.gateway.http.docs_page import docs
+from modelwright.gateway.http.openapi import openapi
 from modelwright.gateway.server import Server
 from modelwright.package.body import Body
 from modelwright.runtime.function import load
@@ -139,7 +140,6 @@ def test_the_item_that_is_wrong_is_named(client: httpx.Client) -> None:
 
 def test_unknown_paths_and_wrong_methods(client: httpx.Client) -> None:
     for path in (
-        "/",
         "/other",
         "/measure/",
         "/measure/x",
@@ -194,6 +194,10 @@ def test_openapi_describes_the_function(client: httpx.Client) -> None:
     assert {"type": "null"} in row["properties"]["width"]["anyOf"]
     for path in page["paths"]:
         assert client.get(path).status_code in {200, 405}
+    assert "text/event-stream" in page["paths"]["/measure"]["post"]["responses"]["200"]["content"]
+    assert client.get("/healthz").json() == {"live": True}
+    front = client.get("/")
+    assert (front.status_code, front.headers["location"]) == (307, "docs")
 
 
 class _Tags(HTMLParser):
@@ -209,21 +213,22 @@ def test_docs_load_nothing_from_elsewhere(client: httpx.Client) -> None:
     response = client.get("/docs")
     tags = _Tags()
     tags.feed(response.text)
-    assert tags.links == ["/openapi.json", "/metrics"]
+    assert tags.links == ["openapi.json", "metrics"], "relative: a proxy may put a path before them"
     policy = response.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     nonce = policy.split("'nonce-")[1].split("'")[0]
     assert f'<script nonce="{nonce}">' in response.text
     assert "//" not in response.text.replace("<!doctype", "")
+    assert "unsafe" not in policy
     assert "measure(height: number, width: number?)" in response.text.replace("&gt;", ">")
 
 
 def test_docs_of_any_script() -> None:
     signature = Signature.parse("分派(问题: text) -> 部门: category")
-    page, _ = pages.docs(signature, 3, 500)
-    assert "/%E5%88%86%E6%B4%BE" in page
+    page, _ = docs(signature, 3, {})
+    assert '"%E5%88%86%E6%B4%BE"' in page
     assert "问题" in page
-    row = pages.openapi(signature, 3, 500)["components"]["schemas"]["Row"]
+    row = openapi(signature, 3, 500)["components"]["schemas"]["Row"]
     assert row["properties"]["问题"]["maxLength"] == 500, "what is promised is what is taken"
 
 

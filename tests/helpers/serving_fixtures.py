@@ -8,7 +8,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tiny_serving import Releases, linear_body, picky_body, running, sealed, slow_body, table_body, text_body
+from tiny_serving import (
+    TYPICAL,
+    Releases,
+    linear_body,
+    picky_body,
+    running,
+    sealed,
+    slow_body,
+    table_body,
+    text_body,
+)
 
 from modelwright.core import plugins
 from modelwright.gateway.server import Server
@@ -26,7 +36,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "text": text_body(),
         "table": table_body(),
     }
-    return {name: sealed(body, base / name) for name, body in bodies.items()}
+    typical = {"table": TYPICAL}
+    return {name: sealed(body, base / name, typical.get(name)) for name, body in bodies.items()}
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from modelwright.kinds.number.arrays import NumberState
 from modelwright.kinds.tags.arrays import TagsState
 from modelwright.kinds.text.arrays import TextState
 from modelwright.package.body import Body
+from modelwright.package.manifest import Typical
 from modelwright.package.packages import write
 from modelwright.storage.state.database import State
 
@@ -205,9 +206,24 @@ def table_body() -> Body:
     )
 
 
-def sealed(body: Body, folder: Path) -> Path:
+TYPICAL = {
+    "colour": Typical(value="red"),
+    "height": Typical(value=9.5, low=7.0, high=13.0),
+    "marks": Typical(value=["urgent"]),
+    "fragile": Typical(value=True),
+}
+
+
+def sealed(body: Body, folder: Path, typical: dict[str, Typical] | None = None) -> Path:
     """Write a package and return its folder."""
-    write(body, folder, lineage={"learned": "0" * 64}, versions={"onnx": onnx.__version__}, threads=1)
+    write(
+        body,
+        folder,
+        lineage={"learned": "0" * 64},
+        versions={"onnx": onnx.__version__},
+        threads=1,
+        typical=typical or {},
+    )
     return folder
 
 

@@ -25,7 +25,8 @@ from modelwright import kinds
 from modelwright.core.messages import RequestError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
-from modelwright.gateway.http.pages import docs, openapi
+from modelwright.gateway.http.docs_page import docs
+from modelwright.gateway.http.openapi import openapi
 from modelwright.kinds.contract.show import Show
 from modelwright.runtime.row_reader import RowReader
 from modelwright.stages.data.config import DataConfig
@@ -56,7 +57,7 @@ print(json.dumps({
     "refused": refused,
     "encoded": arrays.encode(["#ff8800", None], arrays.fit([]))["values"].tolist(),
     "shown": kinds.facet("colour", Show).text("#ff8800"),
-    "page": "#ff8800" in docs(signature, 1, 1000)[0],
+    "page": "#ff8800" in docs(signature, 1, {})[0],
     "openapi": openapi(signature, 1, 1000)["components"]["schemas"]["Row"]["properties"]["shade"],
     "torch": "torch" in sys.modules,
 }))

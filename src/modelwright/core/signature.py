@@ -12,7 +12,7 @@ from typing import Self
 from modelwright.core.messages import Problem, ProjectError
 
 RESERVED_FUNCTIONS = frozenset(
-    {"v1", "v2", "metrics", "feedback", "admin", "docs", "openapi"}
+    {"v1", "v2", "metrics", "feedback", "admin", "docs", "healthz", "openapi"}
 )  # paths of the gateway
 RESERVED_FIELDS = frozenset(
     {"id"}

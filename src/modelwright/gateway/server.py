@@ -81,7 +81,7 @@ class Server:
         predictions = Predictions(self.gateway, config, self.telemetry, recorder, keys)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-                Application(self.gateway, predictions, self.telemetry, background),
+                Application(self.gateway, predictions, self.telemetry, keys, background),
                 http=BoundedProtocol,
                 ws="none",
                 lifespan="on",

@@ -27,6 +27,16 @@ class FieldEntry(BaseModel):
     assets: list[str] = []
 
 
+class Typical(BaseModel):
+    """What training rows mostly have of an input: a typical value, as JSON, and from where to where most lie."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    value: JsonValue
+    low: str | float | None = None
+    high: str | float | None = None
+
+
 class Manifest(BaseModel):
     """The contents of manifest.json."""
 
@@ -40,6 +50,8 @@ class Manifest(BaseModel):
     graphs: list[str]
     files: list[str] = []
     settings: dict[str, JsonValue] = {}
+    typical: dict[str, Typical] = {}
+    columns: dict[str, str] = {}  # input: its name in the data, where the two differ
     lineage: dict[str, str]
     credits: dict[str, str] = {}
     versions: dict[str, str]

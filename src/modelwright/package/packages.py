@@ -39,6 +39,7 @@ from modelwright.package.manifest import (
     MANIFEST,
     FieldEntry,
     Manifest,
+    Typical,
     bad_manifest,
     graph_path,
     is_data,
@@ -48,6 +49,7 @@ from modelwright.package.manifest import (
 )
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING_TYPICAL: Mapping[str, Typical] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Package:
     lineage: Mapping[str, str] = field(default_factory=dict)
     credits: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    typical: Mapping[str, Typical] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(
@@ -70,11 +74,14 @@ def write(
     versions: Mapping[str, str],
     threads: int,
     credits: Mapping[str, str] = _NOTHING,  # noqa: A002 - the manifest's word
+    typical: Mapping[str, Typical] = _NOTHING_TYPICAL,
+    columns: Mapping[str, str] = _NOTHING,
 ) -> str:
     """Write a package into an empty or absent folder and return its digest; equal inputs give equal bytes.
 
     `lineage` maps what it was made from to digests, `credits` works of others in it to their licences, and
-    `versions` libraries to their versions.
+    `versions` libraries to their versions; `typical` inputs to what training rows mostly have of them,
+    and `columns` inputs to their names in the data, where the two differ.
     """
     if folder.exists() and any(folder.iterdir()):
         raise PackageError(Problem("package.folder-not-empty", folder=str(folder)))
@@ -100,6 +107,8 @@ def write(
         graphs=sorted(body.graphs),
         files=sorted(body.files),
         settings=_plain(body.settings),
+        typical=dict(typical),
+        columns=dict(columns),
         lineage=dict(lineage),
         credits=dict(credits),
         versions=dict(versions),
@@ -150,7 +159,14 @@ def read(folder: Path) -> Package:
     )
     sums = bytes(files[SUMS])
     return Package(
-        body, _digest(sums), manifest.threads, manifest.lineage, manifest.credits, manifest.versions
+        body,
+        _digest(sums),
+        manifest.threads,
+        manifest.lineage,
+        manifest.credits,
+        manifest.versions,
+        manifest.typical,
+        manifest.columns,
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,6 @@ __all__ = ["BATCH", "Function", "Prediction", "load"]
 
 Columns = Mapping[str, Sequence[object]]  # canonical values by input; what they are, their kinds know
 Answers = dict[str, Answer]  # of one row, by output
-_SAME_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class Function:
@@ -46,6 +44,8 @@ class Function:
         body = package.body
         self.signature: Signature = body.signature
         self.digest = package.digest
+        self.typical = package.typical
+        self.columns = package.columns  # input: its name in the data, where the two differ
         self.threads = threads or package.threads
         self.rows = RowReader(self.signature)
         self._states = body.states
@@ -92,15 +92,21 @@ class Function:
         lenient: bool = False,
         batch: int = BATCH,
         probabilities: bool = False,
-        columns: Mapping[str, str] = _SAME_NAMES,
+        columns: Mapping[str, str] | None = None,
     ) -> list[Prediction]:
         """Answer rows in batches, in the order given.
 
         rows: mappings by input, or a data frame of Polars or pandas, whose cells are read as a table's and whose
         other columns are left out; lenient: read text as a table's cells are read; columns: input → column, where
-        the data has other names; probabilities: also give the probability of every label.
+        the rows have other names (by default those of the training data); probabilities: also give the probability
+        of every label.
         """
         frame = is_frame(rows)
+        if (
+            columns is None
+        ):  # where a name of the data is also one of the signature's, the signature's is meant
+            own = {field.name for field in self.signature.inputs}
+            columns = {name: column for name, column in self.columns.items() if column not in own}
         if frame or columns:
             names = [field.name for field in self.signature.inputs]
             rows = named(rows_of(rows) if frame else rows, columns, names, drop=frame)
@@ -137,6 +143,10 @@ class Function:
                 if new:
                     found[row] = (*found.get(row, ()), name)
         return found
+
+    def known(self, name: str) -> Sequence[str]:
+        """Return the names that an input of a kind with a closed set may be, or hold; none of other kinds."""
+        return self._kinds[name].known(self._states[name])
 
     @property
     def closed(self) -> tuple[str, ...]:

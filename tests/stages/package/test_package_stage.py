@@ -19,10 +19,12 @@ from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.package.manifest import Typical
 from modelwright.package.packages import verify
 from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
+from modelwright.storage.formats.data import ColumnProfile, DataProfile
 from modelwright.storage.formats.examples import read_examples
 from modelwright.storage.formats.plan import Choice
 
@@ -73,11 +75,15 @@ def parts(tmp_path_factory):
     shutil.rmtree(scratch)
     (root / "choice").mkdir()
     Choice("trees", 30, 400, 1, "float32", "avx2", 0, {}, {}, None, {}).write(root / "choice")
+    length = ColumnProfile("number", 550, 0, 500, {"quantiles": {"0.05": 0.5, "0.5": 5.0, "0.95": 9.5}})
+    profile = DataProfile({"train": 400, "validation": 150}, {SIGNATURE.inputs[0].name: length}, {}, {}, {})
+    profile.write(root / "profile")
     return {
         "learned": part(root / "learned", "learn", "learned"),
         "choice": part(root / "choice", "plan", "choice"),
         "train": part(root / "train", "data", "train"),
         "validation": part(root / "validation", "data", "validation"),
+        "profile": part(root / "profile", "data", "profile"),
     }
 
 
@@ -87,6 +93,7 @@ def make(parts, out, **config):
         signature=SIGNATURE,
         requirements=REQUIREMENTS,
         config=PackageConfig(**config),
+        private=(),
         out=out,
         progress=Silent(),
     )
@@ -103,6 +110,7 @@ def test_the_package_is_whole_and_answers(made):
     verify(out / "package")
     function = load(out / "package")
     assert function(8.0, "red").grade == "large"
+    assert function.typical == {SIGNATURE.inputs[0].name: Typical(value=5.0, low=0.5, high=9.5)}
     assert function(1.0, None).grade == "small"
     assert abs(function(5.0, "red").price - 11) < 1
     assert summary["package"] == digests.of_folder(out / "package")

@@ -23,6 +23,7 @@ from modelwright.learners.weights import resolve
 from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
+from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import read_examples
 from modelwright.storage.formats.plan import Choice
 
@@ -60,7 +61,8 @@ def test_a_compressed_encoder_keeps_what_the_exact_one_shows(tmp_path):
     )
     (tmp_path / "choice").mkdir()
     Choice("probe", 20, 32, 2, "float32", "avx2", 0, {}, {}, None, {}).write(tmp_path / "choice")
-    for name in ("learned", "choice", "train", "validation"):
+    DataProfile({}, {}, {}, {}, {}).write(tmp_path / "profile")
+    for name in ("learned", "choice", "train", "validation", "profile"):
         folder = tmp_path / name
         parts[name] = ArtifactPart("stage", "0" * 64, name, digests.of_folder(folder), folder)
     requirements = (parse("accuracy", ">= 0.9", SIGNATURE),)
@@ -69,6 +71,7 @@ def test_a_compressed_encoder_keeps_what_the_exact_one_shows(tmp_path):
         signature=SIGNATURE,
         requirements=requirements,
         config=PackageConfig(compress="int8"),
+        private=(),
         out=tmp_path / "out",
         progress=Silent(),
     )

@@ -1,7 +1,8 @@
 """The gateway's paths as one ASGI application.
 
 POST /{function}             predictions
-GET  /v2/health/live         whether this process answers at all
+GET  /                       to /docs
+GET  /healthz, /v2/health/live   whether this process answers at all
 GET  /v2/health/ready        whether a prediction would be answered now
 GET  /metrics                Prometheus
 GET  /openapi.json, /docs    from the signature
@@ -17,13 +18,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
-from modelwright.gateway.http import exchange, pages
+from modelwright.gateway.http import docs_page, exchange
+from modelwright.gateway.http.openapi import openapi as described
+from modelwright.gateway.keys import Keys
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.service_errors import not_ready
 
@@ -38,12 +41,13 @@ class Application:
         gateway: Gateway,
         predictions: ASGIApp,
         telemetry: Telemetry,
+        keys: Keys,
         background: Sequence[Background] = (),
     ) -> None:
         """Serve `gateway`; each of `background` runs from the start of the server to its end."""
         self._path = f"/{gateway.function}"
         self._predictions = predictions
-        self._other = _routes(gateway, telemetry, (gateway.run, *background))
+        self._other = _routes(gateway, telemetry, keys, (gateway.run, *background))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one exchange."""
@@ -58,9 +62,14 @@ class Application:
         )
 
 
-def _routes(gateway: Gateway, telemetry: Telemetry, background: Sequence[Background]) -> Starlette:
+def _routes(
+    gateway: Gateway, telemetry: Telemetry, keys: Keys, background: Sequence[Background]
+) -> Starlette:
     async def live(_: Request) -> Response:
         return _json({"live": True})
+
+    async def root(_: Request) -> Response:
+        return RedirectResponse("docs", 307)  # relative, for a proxy may have put a path before it
 
     async def ready(_: Request) -> Response:
         return _json({"ready": gateway.ready}, 200 if gateway.ready else 503)
@@ -72,13 +81,20 @@ def _routes(gateway: Gateway, telemetry: Telemetry, background: Sequence[Backgro
         served = gateway.current
         if served is None:
             return _error(not_ready().problem, 503)
-        return _json(pages.openapi(served.signature, served.version, gateway.config.limits.text))
+        return _json(described(served.signature, served.version, gateway.config.limits.text))
 
     async def docs(_: Request) -> Response:
         served = gateway.current
         if served is None:
             return _error(not_ready().problem, 503)
-        page, policy = pages.docs(served.signature, served.version, gateway.config.limits.text)
+        config = gateway.config
+        page, policy = docs_page.docs(
+            served.signature,
+            served.version,
+            served.worker.form,
+            key=config.keys.predict if keys.predict else None,
+            private=frozenset(config.record.private),
+        )
         return Response(page, media_type="text/html", headers={"content-security-policy": policy})
 
     @contextlib.asynccontextmanager
@@ -94,6 +110,8 @@ def _routes(gateway: Gateway, telemetry: Telemetry, background: Sequence[Backgro
 
     application = Starlette(
         routes=[
+            Route("/", root),
+            Route("/healthz", live),
             Route("/v2/health/live", live),
             Route("/v2/health/ready", ready),
             Route("/metrics", metrics),

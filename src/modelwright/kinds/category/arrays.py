@@ -109,6 +109,10 @@ class CategoryArrays(Arrays[CategoryState, str]):
         """Return which classes training never showed."""
         return [value is not None and state.place(value) < 0 for value in values]
 
+    def known(self, state: CategoryState) -> Sequence[str]:
+        """Return the classes."""
+        return state.classes
+
     def answers(self, state: CategoryState) -> dict[str, ArraySpec]:
         """Return `logits`: float32 (batch, C), one column per class."""
         return {"logits": ArraySpec("float32", ("batch", len(state.classes)))}

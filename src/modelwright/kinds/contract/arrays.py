@@ -81,6 +81,10 @@ class Arrays(ABC, Generic[State, V]):
         """
         return [False] * len(values)
 
+    def known(self, state: State) -> Sequence[str]:
+        """Return the names that a value of a kind with a closed set may be, or hold; none of other kinds."""
+        return ()
+
     # -- as an output --------------------------------------------------------------------------------------
 
     def answers(self, state: State) -> dict[str, ArraySpec]:

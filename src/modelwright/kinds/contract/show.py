@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from modelwright.core.json_types import Json
 
 V = TypeVar("V")  # the type of a canonical value
+Widget: TypeAlias = Literal["choice", "number", "switch", "set", "moment", "paragraph", "json"]
+"""How a form takes a value: one of known names, a number, true or false, several of known names, a date, a text that
+may be long; or JSON as it is, for kinds of which it knows no more."""
 
 
 class Show(Generic[V]):
@@ -17,9 +20,11 @@ class Show(Generic[V]):
         """Return a canonical value as short plain text; a missing one is empty. Who shows it escapes it."""
         return "" if value is None else str(value)
 
-    def example(self, profile: Mapping[str, Json]) -> Json:
-        """Return a value, as JSON, that a person could begin from.
+    widget: ClassVar[Widget] = "json"
 
-        profile: what the kind's `Profile` described; empty where none is known, as in a server.
+    def example(self, profile: Mapping[str, Json]) -> Json:
+        """Return a typical value, as JSON, that a person could begin from; None where none is (a text).
+
+        profile: what the kind's `Profile` described; empty where nothing is known.
         """
-        return "…"
+        return None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from modelwright.core.json_types import Json
-from modelwright.kinds.contract.show import Show
+from modelwright.kinds.contract.show import Show, Widget
 
 
 class DateShow(Show[str]):
     """The ISO text with a space for the T, and no seconds where they are zero."""
+
+    widget: ClassVar[Widget] = "moment"
 
     def text(self, value: str | None) -> str:
         """Return `2024-03-01`, `2024-03-01 10:20`, `2024-03-01 10:20:30.500000+02:00`."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from modelwright.core.json_types import Json
-from modelwright.kinds.contract.show import Show
+from modelwright.kinds.contract.show import Show, Widget
 
 WHOLE = 1e15  # whole numbers up to here are shown without an exponent
 
 
 class NumberShow(Show[float]):
     """Six digits, and no `.0` behind a whole number."""
+
+    widget: ClassVar[Widget] = "number"
 
     def text(self, value: float | None) -> str:
         """Return `3`, `0.25`, `1.23457e+20`."""
@@ -22,4 +25,4 @@ class NumberShow(Show[float]):
     def example(self, profile: Mapping[str, Json]) -> Json:
         """Return the median."""
         quantiles = profile.get("quantiles")
-        return quantiles.get("0.5", 0.0) if isinstance(quantiles, dict) else 0.0
+        return quantiles.get("0.5") if isinstance(quantiles, dict) else None

@@ -100,6 +100,10 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
         """Return which sets hold a tag that training never showed."""
         return [value is not None and any(state.place(tag) is None for tag in value) for value in values]
 
+    def known(self, state: TagsState) -> Sequence[str]:
+        """Return the tags."""
+        return state.tags
+
     def answers(self, state: TagsState) -> dict[str, ArraySpec]:
         """Return `logits`: float32 (batch, K), above 0 where the tag is likelier in the set than not."""
         return {"logits": ArraySpec("float32", ("batch", len(state.tags)))}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from modelwright.kinds.contract.show import Show
+from typing import ClassVar
+
+from modelwright.kinds.contract.show import Show, Widget
 
 SHOWN = 200  # characters; a document would fill the page
 
 
 class TextShow(Show[str]):
     """The beginning of the text."""
+
+    widget: ClassVar[Widget] = "paragraph"
 
     def text(self, value: str | None) -> str:
         """Return the first 200 characters, with `…` where there are more."""

@@ -159,22 +159,25 @@ def _package(context: Context) -> Step:
         config={
             "package": _section(file.package),
             "requirements": [str(one) for one in context.opened.requirements],
+            "private inputs": sorted(file.serve.record.private),
         },
         inputs={
             "learned": context.part(LEARN, "learned"),
             "choice": context.part(PLAN, "choice"),
             "train": context.part(DATA, "train"),
             "validation": context.part(DATA, "validation"),
+            "profile": context.part(DATA, "profile"),
         },
         code=(
             *learners.modules(context.choice.learner, "spec", "learn", "export"),
-            *_kinds(context.signature, "value", "column", "arrays"),
+            *_kinds(context.signature, "value", "column", "arrays", "show"),
             *_families(context.signature, "gap"),
         ),
         arguments={
             "signature": context.signature,
             "requirements": context.opened.requirements,
             "config": file.package,
+            "private": file.serve.record.private,
         },
         readable=lambda package: _need(package, "package"),
     )

@@ -17,6 +17,7 @@ from typing import Any
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem
 from modelwright.core.signature import Signature
+from modelwright.runtime.worker.form import FormInput
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
 
@@ -127,7 +128,9 @@ class Worker:
         *,
         streams: bool,
         confined: bool,
+        form: Mapping[str, FormInput],
     ) -> None:
+        self.form = form
         self.signature = signature
         self.digest = digest
         self.streams = streams
@@ -280,7 +283,7 @@ async def start(
         process.wait()
         raise
     if hello[0] == "ready":
-        _, signature, digest, streams, confined = hello
+        _, signature, digest, streams, confined, form = hello
         return Worker(
             process,
             transport,
@@ -289,6 +292,7 @@ async def start(
             digest,
             streams=streams,
             confined=confined,
+            form={name: FormInput(**one) for name, one in form.items()},
         )
     transport.abort()
     await asyncio.to_thread(_end, process)

@@ -2,7 +2,7 @@
 
     gateway → worker   ["ask", id, [row, …], sent, options]                   answer these rows
                        ["leave", id]                                          nobody waits for these any more
-    worker → gateway   ["ready", signature, digest, streams]                  or ["refused", [problem, …]]
+    worker → gateway   ["ready", signature, digest, streams, confined, form]  or ["refused", [problem, …]]
                        ["part", id, [place, …], [row answer, …]]              the answers so far of some rows
                        ["end", id, [row answer, …], queue_s, inference_s, batch_rows, [[place, [input, …]], …]]
                        ["failed", id, queue_s, inference_s, batch_rows]       the body cannot answer these

@@ -19,6 +19,7 @@ from typing import TypeAlias
 from modelwright.core.messages import UserError
 from modelwright.package.confinement import confine, modules
 from modelwright.runtime.function import Function, load
+from modelwright.runtime.worker.form import form_of
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.parent import die_with_parent
@@ -129,7 +130,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         connection.sendall(
-            packed(["ready", str(function.signature), function.digest, function.streams, is_confined])
+            packed(
+                [
+                    "ready",
+                    str(function.signature),
+                    function.digest,
+                    function.streams,
+                    is_confined,
+                    form_of(function),
+                ]
+            )
         )
         if function.streams:
             work_in_parts(function, Inbox(connection), connection)

@@ -8,7 +8,7 @@ report/           package.json: where outputs answer; the candidates, what each 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +36,8 @@ from modelwright.stages.package.candidate import (
 from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.operating import Operating
+from modelwright.stages.package.typical import typical_values
+from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import column_names, read_columns
 from modelwright.storage.formats.plan import Choice
 
@@ -53,9 +55,11 @@ def package(
     choice: ArtifactPart,
     train: ArtifactPart,
     validation: ArtifactPart,
+    profile: ArtifactPart,
     signature: Signature,
     requirements: Sequence[Requirement],
     config: PackageConfig,
+    private: Collection[str],
     out: Path,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -64,10 +68,12 @@ def package(
     The exact graph must answer as the network did before export, and independently of its batch; raises
     PackageError where it does not. Where its outputs answer is chosen on validation (`operating`), so that another
     bar chooses again without learning again. The compressed graph is taken when `accept` finds nothing against it.
-    Nothing here is timed, so that the same inputs give the same bytes.
+    What is typical of inputs is packed with it, less those that are private. Nothing here is timed, so that the same
+    inputs give the same bytes.
     """
     chosen = Choice.read(choice.path)
     exporter = learners.export(chosen.learner)
+    described = DataProfile.read(profile.path)
     columns = _columns(validation, signature)
     trial = _trial(chosen, learned, columns, signature, requirements)
     with progress.task(str(Phrase("work.packaging")), 2 if config.compress == "none" else 3) as task:
@@ -89,11 +95,17 @@ def package(
             lineage={
                 "learner": chosen.learner,
                 **({"pretrained": chosen.pretrained} if chosen.pretrained else {}),
-                **{part.name: part.digest for part in (train, validation, choice, learned)},
+                **{part.name: part.digest for part in (train, validation, profile, choice, learned)},
             },
             credits=dict(chosen.credits),
             versions={name: version(name) for name in SERVES},
             threads=trial.threads,
+            typical=typical_values(signature, described, private),
+            columns={
+                name: column
+                for name, column in described.columns.items()
+                if name != column and name in {field.name for field in signature.inputs}
+            },
         )
         digest = load(out / "package").digest  # what was written can be read, verified and opened
         task.advance()

@@ -1,68 +1,11 @@
-"""What a signature looks like from outside: OpenAPI, and one page of HTML that shows it and asks it."""
+"""What a signature looks like to programs: its OpenAPI description."""
 
 from __future__ import annotations
-
-import html
-import json
-import secrets
-from urllib.parse import quote
 
 from modelwright import kinds
 from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.show import Show
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{name}</title>
-<style>
- body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
- code, pre, textarea {{ font: 14px/1.5 ui-monospace, monospace; }}
- textarea, pre {{ box-sizing: border-box; width: 100%; padding: .7rem; }}
- textarea, pre {{ border: 1px solid #8888; border-radius: 6px; }}
- pre {{ white-space: pre-wrap; overflow-wrap: anywhere; min-height: 3rem; }}
- table {{ border-collapse: collapse; width: 100%; }}
- td, th {{ text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; }}
- td, th {{ border-bottom: 1px solid #8884; }}
- button {{ font: inherit; padding: .4rem 1.2rem; }}
- :root {{ color-scheme: light dark; }}
-</style>
-<h1>{name}</h1>
-<p><code>{signature}</code>, version {version}</p>
-<h2>Inputs</h2>
-<table><tr><th>name<th>kind<th>in JSON</tr>{inputs}</table>
-<h2>Outputs</h2>
-<table><tr><th>name<th>kind<th>in JSON</tr>{outputs}</table>
-<h2>Try it</h2>
-<p><label for="body"><code>POST {path}</code>, one object or a list of objects</label></p>
-<textarea id="body" rows="{rows}" spellcheck="false">{example}</textarea>
-<p><button id="ask" data-path="{path}">Ask</button></p>
-<pre id="answer" aria-live="polite"></pre>
-<h2>From a shell</h2>
-<pre id="shell"></pre>
-<p>The whole interface as <a href="/openapi.json">OpenAPI</a>; figures for Prometheus at
-<a href="/metrics">/metrics</a>.</p>
-<script nonce="{nonce}">
-const body = document.getElementById("body"), ask = document.getElementById("ask");
-const answer = document.getElementById("answer"), shell = document.getElementById("shell");
-const quoted = text => "'" + text.replaceAll("'", "'\\\\''") + "'";
-const show = () => {{
-  shell.textContent = "curl " + location.origin + ask.dataset.path
-    + " -H 'content-type: application/json' -d " + quoted(body.value);
-}};
-body.addEventListener("input", show);
-ask.addEventListener("click", async () => {{
-  try {{
-    const response = await fetch(ask.dataset.path, {{
-      method: "POST", headers: {{"content-type": "application/json"}}, body: body.value }});
-    answer.textContent = response.status + "\\n" + JSON.stringify(await response.json(), null, 2);
-  }} catch (error) {{ answer.textContent = String(error); }}
-}});
-show();
-</script>
-"""
+from modelwright.gateway.http.events import EVENT_STREAM
 
 
 def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
@@ -97,7 +40,14 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
         "503": "Overloaded, or no version is ready; try again",
     }
     responses: JsonObject = {
-        "200": {"description": "The answer", "content": _content(_one_or_many("Answer"))},
+        "200": {
+            "description": "The answer; as events where the header `accept` asks for them: `part` is an answer so "
+            "far, `end` the whole, `error` what went wrong after the first part",
+            "content": {
+                **_content(_one_or_many("Answer")),
+                EVENT_STREAM.decode(): {"schema": {"type": "string"}},
+            },
+        },
         **{
             code: {"description": text, "content": _content(_ref("Error"))} for code, text in refusals.items()
         },
@@ -127,31 +77,9 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
     }
 
 
-def docs(signature: Signature, version: int, max_text: int) -> tuple[str, str]:
-    """Return the page, which loads nothing from anywhere else, and its content security policy."""
-    nonce = secrets.token_urlsafe(16)
-    example = {field.name: kinds.facet(field.kind, Show).example({}) for field in signature.inputs}
-    text = json.dumps(example, ensure_ascii=False, indent=2)
-    page = _PAGE.format(
-        name=html.escape(signature.name),
-        signature=html.escape(str(signature)),
-        version=version,
-        inputs="".join(_row(field, _given(field, max_text)) for field in signature.inputs),
-        outputs="".join(_row(field, _schema(field)) for field in signature.outputs),
-        path=html.escape(quote(f"/{signature.name}")),
-        rows=text.count("\n") + 1,
-        example=html.escape(text),
-        nonce=nonce,
-    )
-    policy = (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return page, policy
-
-
 NOT_BLANK = "[^\\s\\u001c-\\u001f\\u0085]"  # these are white space to Python, and not to ECMA-262
 _OTHER_PATHS = {
+    "/healthz": "Whether the server answers at all",
     "/v2/health/live": "Whether the server answers at all",
     "/v2/health/ready": "Whether a prediction would be answered now (200 or 503)",
     "/metrics": "Figures for Prometheus",
@@ -160,22 +88,13 @@ _OTHER_PATHS = {
 }
 
 
-def _row(field: Field, schema: JsonObject) -> str:
-    cells = (
-        field.name,
-        f"{field.kind}{' (may be missing)' if field.optional else ''}",
-        json.dumps(schema),
-    )
-    return "<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in cells) + "</tr>"
-
-
 def _given(field: Field, max_text: int) -> JsonObject:
     """Return the JSON Schema of an input; a text that must be there is not blank."""
     kind = kinds.value(field.kind)
     schema = kind.given_schema()
     types = schema.get("type")
     takes_text = "string" in types if isinstance(types, list) else types == "string"
-    if takes_text and not field.optional:
+    if takes_text and not field.optional and "pattern" not in schema:
         schema = {**schema, "pattern": NOT_BLANK}
     return _bounded(field, schema, max_text)
 

@@ -1,0 +1,180 @@
+"""The page that shows the function as a form and asks it. It loads nothing from anywhere else."""
+
+from __future__ import annotations
+
+import html
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from urllib.parse import quote
+
+from modelwright import kinds
+from modelwright.core.json_types import Json, JsonObject
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.show import Show, Widget
+from modelwright.runtime.worker.form import FormInput
+
+_PAGE = Template((Path(__file__).parent / "docs_page.html").read_text("utf-8"))
+_NOTHING_KNOWN = FormInput()
+_MISSING, _OTHER, _KNOWN = "missing", "other", "known"  # what an option is; a class may be called so, too
+_LIKE_INPUTS = 'inputmode="decimal" type="number" step="any"'
+
+
+def docs(
+    signature: Signature,
+    version: int,
+    form: Mapping[str, FormInput],
+    *,
+    key: str | None = None,
+    private: frozenset[str] = frozenset(),
+) -> tuple[str, str]:
+    """Return the page and its content security policy.
+
+    form: what is known of each input; key: the variable with the key that a request needs, None: none is needed;
+    private: inputs of which the page shows nothing that training had.
+    """
+    nonce = secrets.token_urlsafe(16)
+    about: JsonObject = {
+        "path": quote(signature.name),
+        "key": key,
+        "inputs": [{"name": one.name, "widget": _widget(one)} for one in signature.inputs],
+    }
+    fields = [
+        _field(place, one, _NOTHING_KNOWN if one.name in private else form.get(one.name, _NOTHING_KNOWN))
+        for place, one in enumerate(signature.inputs)
+    ]
+    page = _PAGE.substitute(
+        name=html.escape(signature.name),
+        signature=html.escape(str(signature)),
+        version=version,
+        fields="\n".join(fields),
+        key="" if key is None else _key(key),
+        nonce=nonce,
+        # as JavaScript in HTML: no `<` ends the script, and no line separator ends a text
+        about=json.dumps(about, ensure_ascii=True).replace("<", "\\u003c"),
+    )
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return page, policy
+
+
+def _widget(one: Field) -> Widget:
+    return kinds.facet(one.kind, Show).widget
+
+
+def _field(place: int, one: Field, known: FormInput) -> str:
+    """Return one row of the form: a label, what takes the value, and a hint."""
+    here = f"i{place}"
+    required = "" if one.optional else " required"
+    typical = _text(known.typical)
+    shown = _text(kinds.facet(one.kind, Show).example({}))
+    example = f' placeholder="{html.escape(shown)}"' if shown else ""
+    widget = _widget(one)
+    match widget:
+        case "choice" if known.known:
+            control = _choice(here, one, known, required)
+        case "switch":
+            control = _select(here, _options(one, ["false", "true"], known.typical), required)
+        case "set":
+            control = _set(here, one, known)
+        case "number":
+            control = f'<input id="{here}" {_LIKE_INPUTS} value="{html.escape(typical)}"{required}>'
+        case "paragraph" | "json":
+            control = f'<textarea id="{here}"{example}{required}>{html.escape(typical)}</textarea>'
+        case _:
+            control = f'<input id="{here}" type="text" value="{html.escape(typical)}"{example}{required}>'
+    name = html.escape(one.name)
+    legend = (
+        f'<span class="legend" id="{here}l">{name}</span>'
+        if widget == "set"
+        else f'<label for="{here}">{name}</label>'
+    )
+    return f'<div class="field">{legend}<div>{control}</div><small>{_hint(one, known)}</small></div>'
+
+
+def _choice(here: str, one: Field, known: FormInput, required: str) -> str:
+    options = [*_options(one, known.known, known.typical), _Option(_OTHER, "", "another value …")]
+    other = (
+        f'<input id="{here}o" type="text" aria-label="another value of {html.escape(one.name)}" '
+        'placeholder="a value that training may not have shown" hidden>'
+    )
+    return _select(here, options, required) + other
+
+
+@dataclass(frozen=True)
+class _Option:
+    """What a list offers: what it is, its value and text, whether it is chosen to begin with."""
+
+    sort: str
+    value: str
+    text: str
+    chosen: bool = False
+
+
+def _options(one: Field, names: list[str], typical: Json) -> list[_Option]:
+    chosen = typical if isinstance(typical, str) else str(typical).lower()
+    found = [_Option(_KNOWN, name, name, typical is not None and name == chosen) for name in names]
+    if one.optional:
+        found.insert(0, _Option(_MISSING, "", "(missing)", typical is None))
+    elif not any(option.chosen for option in found):
+        found.insert(0, _Option(_KNOWN, "", "choose …", chosen=True))
+    return found
+
+
+def _select(here: str, options: list[_Option], required: str) -> str:
+    rows = "".join(
+        # Without a value, an option of a required list counts as none.
+        f'<option data-sort="{one.sort}" value="{html.escape(one.value if one.sort == _KNOWN else one.sort)}"'
+        f"{' selected' if one.chosen else ''}>{html.escape(one.text)}</option>"
+        for one in options
+    )
+    return f'<select id="{here}"{required}>{rows}</select>'
+
+
+def _set(here: str, one: Field, known: FormInput) -> str:
+    typical = known.typical if isinstance(known.typical, list) else []
+    boxes = "".join(
+        f'<label><input type="checkbox" value="{html.escape(name)}"{" checked" if name in typical else ""}>'
+        f"{html.escape(name)}</label>"
+        for name in known.known
+    )
+    missing = ""
+    if one.optional:
+        checked = " checked" if known.typical is None else ""
+        missing = f'<label><input type="checkbox" id="{here}n"{checked}> (missing)</label>'
+    return (
+        f'<div class="set" id="{here}" role="group" aria-labelledby="{here}l">{boxes}</div>{missing}'
+        f'<textarea id="{here}o" aria-label="others of {html.escape(one.name)}, one a line" '
+        'placeholder="others, one a line"></textarea>'
+    )
+
+
+def _hint(one: Field, known: FormInput) -> str:
+    """Return what a person should know of an input, as HTML."""
+    parts = [f"{one.kind}, may be missing" if one.optional else one.kind]
+    if known.low is not None and known.high is not None:
+        show = kinds.facet(one.kind, Show)
+        parts.append(f"in training mostly {show.text(known.low)} to {show.text(known.high)}")
+    if known.more:
+        parts.append(f"{known.more:,} more known values are not listed")
+    return html.escape("; ".join(parts))
+
+
+def _key(variable: str) -> str:
+    return (
+        '<div class="field"><label for="key">Key</label>'
+        '<div><input id="key" type="password" autocomplete="off" spellcheck="false"></div>'
+        f"<small>the server's key ({html.escape(variable)}); it is sent with the request and stored nowhere</small>"
+        "</div>"
+    )
+
+
+def _text(typical: Json) -> str:
+    if typical is None:
+        return ""
+    return typical if isinstance(typical, str) else json.dumps(typical, ensure_ascii=False)
