@@ -495,3 +495,30 @@ def test_a_full_disk_is_a_message_and_the_database_stays_whole(tmp_path: Path) -
         state.note("x", "y", {"text": "z" * 100_000})
     assert caught.value.problems[0].id == "machine.disk-full"
     assert State.open(path).evaluations("t") == 1
+
+
+NAMES = [
+    "is it spam? yes",
+    "a[1]",
+    "k=v",
+    "100%25",
+    "x#y",
+    "a: b",
+    "it's",
+    '"q"',
+    "a\nb",
+    "a\\b",
+    "-d",
+    "file:x",
+    "日本",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_path_is_a_path(tmp_path, name):
+    """And no URL, in which some of these would name another file, which two projects might share."""
+    path = tmp_path / name / "state.db"
+    State.open(path).note("someone", "key.changed", {})
+    assert path.is_file()
+    assert State.open(path).file == path
+    assert [one.name for one in tmp_path.iterdir()] == [name]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 from pathlib import Path
 
@@ -156,3 +157,23 @@ def test_an_installed_package() -> None:
     found = external_files({"source": [source]}, Path.cwd())
     assert found[0].name == "iris.csv"
     assert found[0].is_file()
+
+
+@pytest.mark.parametrize("source", ["*.csv", "link.csv", "**"])
+def test_a_name_that_is_not_utf8_is_refused_with_a_name_that_can_be_read(tmp_path: Path, source: str) -> None:
+    odd = os.fsencode(tmp_path) + b"/donn\xe9es.csv"
+    Path(os.fsdecode(odd)).touch()
+    (tmp_path / "link.csv").symlink_to(os.fsdecode(odd))
+    with pytest.raises(DataError) as error:
+        external_files({"source": [source]}, tmp_path)
+    assert set(ids(error)) == {"files.not-utf8"}
+    assert "donn\\xe9es.csv" in str(error.value) or "link.csv" in str(error.value)
+    str(error.value).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", ["a?b", "[a]", "a*b", "k=v", "100%25", "x#y", "a: b", "it's", '"q"', "a\nb", "a\\b", "-d"]
+)
+def test_a_file_is_what_it_is_called(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.csv").write_text("a\n1\n")
+    assert external_files({"source": [f"{name}.csv"]}, tmp_path) == [tmp_path / f"{name}.csv"]

@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import platform
+import sys
 import tempfile
 import time
 import traceback
@@ -25,16 +26,21 @@ def fixable(error: BaseException) -> Problem | None:
     if isinstance(error, ModuleNotFoundError):
         extra = extra_of(error.name or "")
         return Problem("machine.missing-library", module=error.name, extra=extra) if extra else None
+    system = sys.getfilesystemencoding()
+    if isinstance(error, UnicodeEncodeError) and error.encoding in {system, "charmap"} and system != "utf-8":
+        return Problem("machine.locale", encoding=system, name=error.object[:80])
     if isinstance(error, MemoryError):
         return Problem("machine.memory")
-    if isinstance(error, OSError) and (
-        error.errno == errno.ENAMETOOLONG or (error.errno == errno.ENOENT and error.filename is None)
-    ):
+    return _of_the_system(error) if isinstance(error, OSError) else None
+
+
+def _of_the_system(error: OSError) -> Problem | None:
+    if error.errno == errno.ENAMETOOLONG or (error.errno == errno.ENOENT and error.filename is None):
         path = str(error.filename)[:80] if error.filename else None
         return Problem("machine.path", error=error.strerror, path=path)
-    if isinstance(error, OSError) and disk.is_full(error):
+    if disk.is_full(error):
         return Problem("machine.disk-full", path=_path(error))
-    if isinstance(error, OSError) and error.errno in _REFUSED:
+    if error.errno in _REFUSED:
         return Problem("machine.permission", path=_path(error), error=error.strerror)
     return None
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 
-from modelwright.cli import nothing_to_do
+from modelwright.cli import nothing_to_do, standard_streams
 from modelwright.cli.problem_texts import report
 from modelwright.core import messages
 from modelwright.core.exit_codes import Exit
@@ -16,9 +16,9 @@ from modelwright.core.messages import GateError, ModelwrightError
 
 def main() -> None:
     """Answer the command line and leave with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # without Unicode a terminal shows `?`, not a traceback
+    if sys.flags.optimize > 1:
+        _keep_docstrings()
+    standard_streams.prepare()
     messages.use(messages.preferred(os.environ))
     sys.exit(answer(sys.argv[1:]))
 
@@ -29,13 +29,11 @@ def answer(arguments: Sequence[str]) -> int:
     try:
         code = nothing_to_do.answer(arguments)
         code = _run(arguments) if code is None else code
-        sys.stdout.flush()
+        with standard_streams.tolerant(sys.stdout, sys.stderr):
+            pass  # what is left to write; the exit code is that of the work
         return code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # `modelwright show report | head`: the reader has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it leaves
-        return Exit.FIXABLE
     except ModelwrightError as error:
         report(error.problems, as_json=as_json)
         return Exit.GATE if isinstance(error, GateError) else Exit.FIXABLE
@@ -59,8 +57,26 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         app(args=list(arguments), prog_name="modelwright")
     except SystemExit as leaving:
+        if (
+            leaving.code == Exit.FIXABLE
+            and {"--help", "--version"} & set(arguments)
+            and standard_streams.reader_gone()
+        ):
+            standard_streams.abandon(sys.stdout)
+            return Exit.DONE  # the library's word for a reader that has gone
         return leaving.code if isinstance(leaving.code, int) else Exit.FIXABLE if leaving.code else Exit.DONE
     return Exit.DONE
+
+
+def _keep_docstrings() -> None:
+    """Start again without `-OO`: libraries that learn (LightGBM) read their own docstrings, and fail without them."""
+    rest = list(sys.orig_argv[1:])
+    for place, word in enumerate(rest):
+        if not re.fullmatch(r"-[bBdEIiOPqRsSuvx]+", word):
+            break
+        rest[place] = re.sub("O+", "O", word)
+    # The same program with the same words: nothing of them is read by a shell.
+    os.execve(sys.executable, [sys.executable, *rest], {**os.environ, "PYTHONOPTIMIZE": "1"})  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Protocol
 
+from modelwright.cli import standard_streams
 from modelwright.cli.problem_texts import report
 from modelwright.project.results.run_result import RunResult
 
@@ -21,8 +22,16 @@ class Printable(Protocol):
 def print_result(result: Printable, *, as_json: bool) -> None:
     """Print a result on stdout; the problems of a failed run go to stderr too."""
     if as_json:
-        print(json.dumps(finite(result.as_json()), ensure_ascii=False, allow_nan=False))
-    elif isinstance(result, RunResult):  # the one screen that must be there at once
+        standard_streams.print_json(finite(result.as_json()))
+    else:
+        with standard_streams.tolerant(sys.stdout):
+            _show(result)
+    if problems := getattr(result, "problems", ()):
+        report(problems, as_json=False)
+
+
+def _show(result: Printable) -> None:
+    if isinstance(result, RunResult):  # the one screen that must be there at once
         from modelwright.cli import tables  # Rich is for people only
         from modelwright.cli.run_screen import show_run
 
@@ -31,8 +40,6 @@ def print_result(result: Printable, *, as_json: bool) -> None:
         from modelwright.cli.screens import show
 
         show(result)
-    if problems := getattr(result, "problems", ()):
-        report(problems, as_json=False)
 
 
 def finite(value: object) -> object:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
 
+from modelwright.cli import standard_streams
 from modelwright.core.messages import Phrase, Problem
 
 _WIDE = "\u2e80-\u9fff\uac00-\ud7a3\uff00-\uffef"  # scripts without spaces, which break between any two characters
@@ -20,10 +20,14 @@ _PIECES = re.compile(rf"\s*[（「『《]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}
 def report(problems: Sequence[Problem], *, as_json: bool) -> None:
     """Print every problem; a terminal breaks long lines between words, a pipe gets them whole."""
     if as_json:
-        print(json.dumps({"problems": [problem.as_json() for problem in problems]}, ensure_ascii=False))
+        try:
+            standard_streams.print_json({"problems": [problem.as_json() for problem in problems]})
+        except OSError:  # a full disk under stdout, which may be the very problem; stderr has it, too
+            standard_streams.abandon(sys.stdout)
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    for problem in problems:
-        print(worded(problem, width), file=sys.stderr)
+    with standard_streams.tolerant(sys.stderr):
+        for problem in problems:
+            print(worded(problem, width), file=sys.stderr)
 
 
 def worded(problem: Problem, width: int | None = None) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from modelwright.cli import standard_streams
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress, ProgressTask
 
@@ -67,7 +68,8 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        print(line, file=self.stream, flush=True)
+        with standard_streams.tolerant(self.stream):
+            print(line, file=self.stream)
 
 
 class _Bar:
@@ -107,7 +109,8 @@ class OnTerminal:
     def say(self, line: str) -> None:
         """Print one line above the bars."""
         if self._bars is None:
-            print(line, file=sys.stderr, flush=True)
+            with standard_streams.tolerant(sys.stderr):
+                print(line, file=sys.stderr)
         else:
             self._bars.console.print(line, markup=False, highlight=False)
 

@@ -44,7 +44,7 @@ from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.runtime.function import Function, load
-from modelwright.storage import disk
+from modelwright.storage import disk, file_patterns
 from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.state.database import State
 
@@ -79,6 +79,8 @@ class Project:
             else project_file.read(Path(source), self.settings)
         )
         self.root = (self.opened.folder / self.opened.file.store).absolute()
+        if not file_patterns.is_utf8(str(self.root)):
+            raise ProjectError(Problem("files.not-utf8", name=file_patterns.readable(str(self.root))))
         self._progress = progress or Silent()
         self._clock = clock
 

@@ -22,6 +22,20 @@ def is_pattern(text: str) -> bool:
     return _MAGIC.search(text) is not None
 
 
+def is_utf8(path: str) -> bool:
+    """Return whether a path is UTF-8 on the disk; libraries in Rust and C++ (Polars, ONNX Runtime) take no other."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def readable(path: str) -> str:
+    """Return a path as it can be shown: bytes that are no UTF-8 as `\\xe9`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def choices(text: str) -> list[str]:
     """Return the texts that one with `{a,b}` stands for, in the order written; the text alone where it has none."""
     found = _CHOICE.search(text)

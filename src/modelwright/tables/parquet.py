@@ -20,7 +20,7 @@ def read_parquet(path: Path, *, name: str, rows: int) -> Iterator[pl.DataFrame]:
         try:
             with _silent_errors():
                 frame = (
-                    pl.scan_parquet(path, glob=False)
+                    pl.scan_parquet(path, glob=False, hive_partitioning=False)
                     .slice(begin, rows)
                     # What kinds read are plain numbers and text, so decimals and enumerations become these.
                     .with_columns(

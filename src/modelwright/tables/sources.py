@@ -102,6 +102,8 @@ class _Finder:
         path = self._folder / source
         self.tried.append(path)  # a file of just this name is taken before a pattern is
         if path.is_file():
+            if not file_patterns.is_utf8(target := str(path.resolve())):
+                raise DataError(Problem("files.not-utf8", name=file_patterns.readable(target)))
             return [SourceFile(source, path.resolve())]
         several = file_patterns.choices(source)
         if len(several) > 1:
@@ -128,6 +130,9 @@ class _Finder:
         places = list(map(Path, self.patterns[rule]))
         if broken := [place for place in places if place.is_symlink() and not place.exists()]:
             raise DataError([_dangling(_relative(place, self._folder), place) for place in broken])
+        if odd := [str(place) for place in places if not file_patterns.is_utf8(str(place.resolve()))]:
+            names = map(file_patterns.readable, odd)
+            raise DataError([Problem("files.not-utf8", name=name) for name in names])
         self.tried += places
         return [
             SourceFile(_relative(place, self._folder), place.resolve()) for place in places if place.is_file()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from modelwright.cli import standard_streams
 from modelwright.cli.predicting.predict_rows import as_line
 from modelwright.core.messages import DataError, Phrase, Problem
 from modelwright.project.results.live_results import RowAnswer
@@ -67,8 +68,9 @@ def write(answers: Iterable[RowAnswer], out: Path | None, tally: Tally) -> None:
     """Write answers into a file, by its ending, or as JSON lines on stdout."""
     passing = tally.passed(answers)
     if out is None:
-        for answer in passing:
-            print(as_line(answer.as_json()))
+        with standard_streams.tolerant(sys.stdout):  # `… | head`: the reader has enough
+            for answer in passing:
+                print(standard_streams.json_line(answer.as_json()))
         return
     ending = out.suffix.lower()
     if ending in JSON_LINES:
@@ -161,5 +163,6 @@ def _probabilities(answer: RowAnswer, output: str) -> Mapping[str, float]:
 
 def report(tally: Tally) -> None:
     """Say on stderr what a person should know of the answers."""
-    for line in tally.lines():
-        print(line, file=sys.stderr)
+    with standard_streams.tolerant(sys.stderr):
+        for line in tally.lines():
+            print(line, file=sys.stderr)

@@ -76,6 +76,7 @@ def predict(
         raise typer.BadParameter("give either NAME=VALUE … or --file FILE")
     if file is None and (out is not None or keep):
         raise typer.BadParameter("--out and --keep go with --file FILE")
+    from modelwright.cli import standard_streams
     from modelwright.cli.predicting import answer_files, predict_rows
 
     here = opened(project, settings)
@@ -83,7 +84,7 @@ def predict(
         row = predict_rows.from_words(values or [], here.input_names)
         for answer in here.predict([row], probabilities=probabilities):
             if as_json:
-                typer.echo(predict_rows.as_line(answer.as_json()))
+                standard_streams.print_json(answer.as_json())
             else:
                 finish(answer, as_json)
         return

@@ -11,7 +11,8 @@
     ]
 
 A placeholder is `{name}`, `{name:FORMAT}` with Python's format specifications (`{count:,}`), `{name:code}` (in
-backticks), or `{name.part}` for a part of a message that is a value. A list is shown with commas. A brace is
+backticks), `{name:yaml}` in a line of the project file that is proposed (quoted where YAML needs it; `{name:quoted}`
+always), or `{name.part}` for a part of a message that is a value. A list is shown with commas. A brace is
 doubled. Values are numbers, texts and names, the same in every language; a text that must be translated too is
 a message itself (`Phrase`). Other distributions bring a catalogue of their own with `add`.
 
@@ -160,10 +161,18 @@ def text(message: str, part: str, values: Mapping[str, object]) -> str:
     raise AssertionError(f"no alternative of {message}.{part} fits the values {sorted(values)}")
 
 
+_YAML = ("yaml", "quoted")
+
+
 class _Formatter(string.Formatter):
-    """Formats lists with commas, and `{name:code}` in backticks."""
+    """Formats lists with commas, `{name:code}` in backticks, `{name:yaml}` as YAML."""
 
     def format_field(self, value: object, format_spec: str) -> str:
+        if format_spec in _YAML:
+            from modelwright.core.messages import yaml_text  # only where a line is proposed
+
+            write = yaml_text.scalar if format_spec == "yaml" else yaml_text.quoted
+            return ", ".join(map(write, value if isinstance(value, list | tuple) else (value,)))
         if isinstance(value, Sequence) and not isinstance(value, str):
             return text(COMMA, "found", {}).join(self.format_field(one, format_spec) for one in value)
         return f"`{value}`" if format_spec == "code" else format(value, format_spec)

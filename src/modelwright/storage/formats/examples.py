@@ -41,7 +41,7 @@ def read_columns(folder: Path, names: Sequence[str], fields: Iterable[Field] = (
     Those of `fields` hold canonical values of their kinds, the others plain values as they were kept.
     """
     kind = {field.name: field.kind for field in fields}
-    frame = pl.read_parquet(folder / ROWS_FILE, columns=list(names), glob=False)
+    frame = pl.read_parquet(folder / ROWS_FILE, columns=list(names), glob=False, hive_partitioning=False)
     return {
         name: kinds.facet(kind[name], Column).values(frame[name]) if name in kind else frame[name].to_list()
         for name in names
@@ -50,4 +50,5 @@ def read_columns(folder: Path, names: Sequence[str], fields: Iterable[Field] = (
 
 def column_names(folder: Path) -> tuple[str, ...]:
     """Return the names of all columns of a part: `id`, the signature's fields, then what is kept."""
-    return tuple(pl.read_parquet_schema(folder / ROWS_FILE))
+    rows = pl.scan_parquet(folder / ROWS_FILE, glob=False, hive_partitioning=False)
+    return tuple(rows.collect_schema())

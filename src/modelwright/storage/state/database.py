@@ -39,7 +39,7 @@ class State:
     def open(cls, where: str | Path, clock: Callable[[], datetime] = _now) -> Self:
         """Open the database at a path (SQLite) or URL, made or brought up to date. Raises StateError."""
         engine = opening.connect(where)
-        return cls(engine, engine.url.render_as_string(hide_password=True), clock)
+        return cls(engine, opening.shown(engine), clock)
 
     @property
     def file(self) -> Path | None:

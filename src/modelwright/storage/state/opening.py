@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
@@ -32,28 +32,37 @@ def connect(where: str | Path) -> Engine:
     Raises StateError for one that is damaged, foreign, newer than this version of Modelwright, or out of
     reach, and MachineError on a full disk.
     """
-    shown = str(where)
+    place = str(where)
     if isinstance(where, str) and "://" in where:
         try:
             url = make_url(where)
-            shown = url.render_as_string(hide_password=True)
+            place = url.render_as_string(hide_password=True)
             engine = create_engine(url)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise _unusable(str(error), shown) from None
+            raise _unusable(str(error), place) from None
         if engine.dialect.name not in {"sqlite", "postgresql"}:
-            raise StateError(Problem("state.dialect", where=shown, dialect=engine.dialect.name))
+            raise StateError(Problem("state.dialect", where=place, dialect=engine.dialect.name))
     else:
         path = Path(where)
-        with explained(shown):
+        with explained(place):
             path.parent.mkdir(parents=True, exist_ok=True)
         # A connection for each use: nothing is shared with a forked child, and opening takes 0.2 ms.
-        engine = create_engine(f"sqlite:///{os.fspath(path.absolute())}", poolclass=NullPool)
+        # The path is no text of a URL, in which `?` and `%` would mean something.
+        url = URL.create("sqlite", database=os.fspath(path.absolute()))
+        engine = create_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    with explained(shown):
-        _bring_up_to_date(engine, shown)
+    with explained(place):
+        _bring_up_to_date(engine, place)
     return engine
+
+
+def shown(engine: Engine) -> str:
+    """Return where a database is, as messages show it: a path as it is written, a server without its password."""
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        return engine.url.database
+    return engine.url.render_as_string(hide_password=True)
 
 
 @contextmanager
