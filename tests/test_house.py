@@ -298,3 +298,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def test_every_decision_has_a_number_of_its_own():
+    numbers = [path.name.partition("-")[0] for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    assert sorted(numbers) == sorted(set(numbers))
