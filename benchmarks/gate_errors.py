@@ -16,7 +16,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -224,6 +224,91 @@ def _number_case(
     return Case(name, last.subject, last.metric, truth, draw, last.percentiles)
 
 
+Sizes = Callable[[Rng, int], np.ndarray]  # n errors
+
+
+def _rare(share: float, times: float) -> Sizes:
+    """Return normal errors of which a share is so many times as large: a mistake that befalls few rows."""
+    return lambda rng, n: rng.normal(size=n) * np.where(rng.random(n) < share, times, 1.0)
+
+
+def _heavy(size: Sizes) -> Sizes:
+    """Return errors of either sign with these sizes."""
+    return lambda rng, n: size(rng, n) * rng.choice([-1.0, 1.0], n)
+
+
+def _pareto(index: float) -> Sizes:
+    return _heavy(lambda rng, n: 1 + rng.pareto(index, n))
+
+
+def _lognormal(spread: float) -> Sizes:
+    return _heavy(lambda rng, n: np.exp(spread * rng.normal(size=n)))
+
+
+def _ranged_case(name: str, metric: str, n: int, errors: Sizes) -> Case:
+    """Draw truths and answers within a declared range of [0, 1]; the truth of the metric from a million rows."""
+    last = _Last("numbers", metric)
+
+    def drawn(rng: Rng, rows: int) -> NumberOutcomes:
+        target = rng.random(rows)
+        return NumberOutcomes(target, np.clip(target + errors(rng, rows), 0, 1), range=(0.0, 1.0))
+
+    many = drawn(np.random.default_rng(1), 1_000_000)
+    truth = last.metric.influence(many, None).value
+    return Case(name, last.subject, last.metric, truth, lambda rng: last.measure(drawn(rng, n)))
+
+
+def _without_peer(case: Case) -> Case:
+    return replace(case, peer=None)  # which has no interval of few rows
+
+
+def few_rows_and_heavy_tails() -> Iterator[Case]:
+    """Yield cases in which the usual intervals err most: few rows, rare large errors, heavy tails."""
+    normal: Sizes = lambda rng, n: rng.normal(size=n)  # noqa: E731 - a short name for it
+    for n in (1, 2, 3, 5, 10, 30, 100):
+        for share, times in ((1 / 50, 50.0), (1 / 20, 20.0), (1 / 100, 100.0)):
+            rare = _rare(share, times)
+            of_one, of_squares = 1 + share * (times - 1), 1 + share * (times**2 - 1)
+            text = f"1 in {round(1 / share)} is {times:.0f} times as wrong, n = {n}"
+            yield _number_case(f"mae, {text}", "mae", n, rare, math.sqrt(2 / math.pi) * of_one)
+            yield _number_case(f"rmse, {text}", "rmse", n, rare, math.sqrt(of_squares))
+            yield _number_case(f"r2, {text}", "r2", n, rare, 1 - of_squares / 4)
+        yield _number_case(f"mae, normal errors, n = {n}", "mae", n, normal, math.sqrt(2 / math.pi))
+        yield _number_case(f"rmse, lognormal errors, n = {n}", "rmse", n, _lognormal(1.0), math.exp(1))
+        yield _number_case(f"mae, Pareto 1.5, n = {n}", "mae", n, _pareto(1.5), 3.0)
+        yield _ranged_case(
+            f"mae in a range, rare, n = {n}", "mae", n, lambda g, k: _rare(1 / 50, 50.0)(g, k) / 50
+        )
+        yield _ranged_case(
+            f"rmse in a range, rare, n = {n}", "rmse", n, lambda g, k: _rare(1 / 50, 50.0)(g, k) / 50
+        )
+        yield _ranged_case(f"r2 in a range, n = {n}", "r2", n, lambda g, k: g.normal(size=k) / 10)
+        yield _trust_case(f"log loss, n = {n}", "log_loss", n, 4.0, 1.3)
+        yield _share_case(f"accuracy 0.9, n = {n}", n, 0.9)
+    for n in (300, 1000):
+        yield _number_case(
+            f"mae, 1 in 50 is 50 times as wrong, n = {n}", "mae", n, _rare(1 / 50, 50.0), 0.79788 * 1.98
+        )
+        yield _number_case(
+            f"rmse, 1 in 50 is 50 times as wrong, n = {n}", "rmse", n, _rare(1 / 50, 50.0), math.sqrt(50.98)
+        )
+        yield _number_case(f"mae, lognormal 1.5, n = {n}", "mae", n, _lognormal(1.5), math.exp(1.125))
+        yield _number_case(f"rmse, lognormal errors, n = {n}", "rmse", n, _lognormal(1.0), math.exp(1))
+        yield _number_case(f"mae, Pareto 2.5, n = {n}", "mae", n, _pareto(2.5), 2.5 / 1.5)
+        yield _number_case(f"mae, Pareto 1.5, n = {n}", "mae", n, _pareto(1.5), 3.0)
+        yield _number_case(f"rmse, Pareto 3, n = {n}", "rmse", n, _pareto(3.0), math.sqrt(3.0))
+        yield _number_case(
+            f"rmse, t with 3 degrees, n = {n}", "rmse", n, lambda g, k: g.standard_t(3, k), math.sqrt(3)
+        )
+        yield _number_case(
+            f"r2 of t with 3 degrees, n = {n}", "r2", n, lambda g, k: g.standard_t(3, k), 1 - 3 / 4
+        )
+        yield _number_case(
+            f"r2 of Laplace errors, n = {n}", "r2", n, lambda g, k: g.laplace(size=k) / 2, 1 - 0.5 / 4
+        )
+        yield _number_case(f"rmse, normal errors, n = {n}", "rmse", n, normal, 1.0)
+
+
 def _auc_case(name: str, positives: int, negatives: int, apart: float, spread: float = 1.0) -> Case:
     last = _Last("classes", "auc")
     truth = 0.5 * math.erfc(-apart / math.sqrt(1 + spread**2) / math.sqrt(2))
@@ -372,6 +457,7 @@ def cases() -> Iterator[Case]:
     yield _sets_case("macro f1 of sets, 4 tags, n = 300", "f1", 300, few, 0.01, 0.5)
     yield _sets_case("macro f1 of sets, 20 tags, n = 800", "f1", 800, many, 0.05, 0.3)
     yield _latency_case("latency p95, 500 requests", "latency_p95", 500)
+    yield from map(_without_peer, few_rows_and_heavy_tails())
 
 
 def repeated_evaluations(draws: int, evaluations: int = 20, *, share: bool = True, seed: int = 0) -> float:

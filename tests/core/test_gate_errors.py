@@ -40,6 +40,12 @@ QUICK = [
     "rmse, Laplace errors, n = 400",
     "accuracy against champion, n = 500",
     "latency p95, 500 requests",
+    "mae, 1 in 50 is 50 times as wrong, n = 10",
+    "rmse, 1 in 50 is 50 times as wrong, n = 300",
+    "mae, Pareto 1.5, n = 300",
+    "r2 of t with 3 degrees, n = 300",
+    "mae in a range, rare, n = 30",
+    "log loss, n = 5",
 ]
 
 

@@ -82,7 +82,7 @@ def test_slices(gold):
 def test_a_slice_of_an_unknown_column(gold):
     lines = []
     for text in ("langg == 'zh' and lang == 'x'", "a == 1 and b == 2", "`a b` == 1"):
-        lines.append(f"{text!r}\n{_refused(Slice.parse(text).mask, {'lang': ['zh'], 'n': [1.0]})}")
+        lines.append(f"{text!r}\n{_refused(Slice.parse(text).rows, {'lang': ['zh'], 'n': [1.0]})}")
     gold("core/refused_columns.txt", "\n".join(lines))
 
 

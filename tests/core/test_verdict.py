@@ -181,9 +181,7 @@ def test_a_gate_lets_pass_what_is_met_pending_or_allowed():
 # -- how much more would decide ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("right", "n", "bar"), [(17, 17, 0.9), (97, 100, 0.96), (92, 100, 0.95), (480, 500, 0.95)]
-)
+@pytest.mark.parametrize(("right", "n", "bar"), [(17, 17, 0.9), (92, 100, 0.95), (480, 500, 0.95)])
 def test_needed_is_the_least_that_decides_a_share(right, n, bar):
     requirement = parse("accuracy", f">= {bar}", ROUTE)
     verdict = judge([requirement], [accuracy(right, n)], phases={Phase.TEST})[0]

@@ -89,8 +89,12 @@ def test_auc_shares_ties():
 @pytest.mark.parametrize("name", OF_CLASSES + OF_NUMBERS)
 @pytest.mark.parametrize("n", [40, 400])
 def test_intervals_hold_the_value_and_narrow(name, n):
-    o = answers(n, 4) if name in OF_CLASSES else numbers(n)
+    o = answers(n, 4) if name in OF_CLASSES else replace(numbers(n), range=(-99.0, 99.0))
     found = measure(Subject(name, "y"), o, 0.95)
+    if name in OF_NUMBERS and n == 40:  # the ends that few rows do not give are open
+        assert found.low is not None
+        assert (found.high is None) == (name == "mape")  # which no range bounds
+        return
     wide = measure(Subject(name, "y"), o, 0.99)
     assert found.low < found.value or found.value in (0, 1) or name == "calibration_error"
     assert found.low <= found.value <= found.high

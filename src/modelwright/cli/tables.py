@@ -93,6 +93,11 @@ def requirements(out: Console, rows: Sequence[RequirementRow]) -> None:
         return
     out.print()
     _records(out, rows) if out.width < NARROW else _as_table(out, rows)
+    for row in rows:
+        if row.note and row.verdict != "met":
+            out.print(
+                f"{row.requirement}: {row.note}", style="dim", markup=False, soft_wrap=not out.is_terminal
+            )
     if any(map(_is_allowed, rows)):
         out.print(str(Phrase("screen.allowed")), style="dim", markup=False)
 

@@ -17,6 +17,8 @@ METHODS = {
     "mid-p": "the exact mid-P interval for a share; each end misses with probability at most 1 − confidence",
     "saddlepoint": "for an average over classes: tails by the saddlepoint formula, under the likeliest rates",
     "hall": "Student's interval for a mean, with the skewness of the sample removed (Hall 1992)",
+    "tilting": "for a mean of errors: nonparametric tilting (DiCiccio and Romano 1990) with a forecast of the tail",
+    "betting": "for a mean of errors of few rows, or within a declared range: betting (Waudby-Smith and Ramdas 2024)",
     "score": "a score interval for the area under the curve, with DeLong's spread (Newcombe 2006)",
     "folded-normal": "a normal interval, after the part that chance adds to a gap was taken off",
     "paired": "the mean of the differences between two functions, row by row on the same rows",

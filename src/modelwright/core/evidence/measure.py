@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence import intervals
+from modelwright.core.evidence import intervals, means
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, Strata
 from modelwright.core.outcomes import Outcomes
@@ -68,6 +68,8 @@ def _paired_bounds(mine: Influence, theirs: Influence, confidence: float) -> int
     if mine.flip == 0 and np.array_equal(mine.rows, theirs.rows):
         return 0.0, 0.0  # the same answers to the last bit
     value, flip = mine.value - theirs.value, max(mine.flip, theirs.flip)
+    if flip == 0 and len(mine.rows) < means.least_rows(confidence):
+        return None  # nothing bounds what a row may add (errors of a number): rare large ones may not be seen yet
     rows = np.append(mine.rows - theirs.rows, [flip, -flip] if flip > 0 else [])
     bounds = intervals.mean(rows, confidence)
     return None if bounds is None else (value + bounds[0], value + bounds[1])

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence.intervals import Bounds
+from modelwright.core.evidence.means import OpenBounds
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.units import Unit
 
@@ -30,14 +30,19 @@ class MetricValue:
     method: str
 
     @classmethod
-    def of(cls, value: float, bounds: Bounds | None, n: int, method: str) -> MetricValue:
+    def of(cls, value: float, bounds: OpenBounds | None, n: int, method: str) -> MetricValue:
         """Return a measured value; what is not finite becomes None, and the interval holds the value."""
         if not math.isfinite(value):
             return cls(None, None, None, n, method)
-        if bounds is None or not all(map(math.isfinite, bounds)):
-            return cls(value, None, None, n, method)
+        low, high = (None, None) if bounds is None else bounds
         # rounding may put an end on the wrong side of the value by the last bit
-        return cls(value, min(bounds[0], value), max(bounds[1], value), n, method)
+        return cls(
+            value,
+            min(low, value) if low is not None and math.isfinite(low) else None,
+            max(high, value) if high is not None and math.isfinite(high) else None,
+            n,
+            method,
+        )
 
 
 NOTHING = MetricValue(None, None, None, 0, "none")
@@ -78,6 +83,7 @@ class Metric:
     `quantile` is the one that a latency stands for. `as_share` exists where the metric (with a label, if it
     takes one) is a share of rows or rises with one, and returns the share behind a value, so that one can say
     before measuring what n rows can prove. optional_only: says nothing of an output that always answers.
+    ranged: a declared range of the output bounds it.
     per_input: takes an input in brackets, and without one speaks of whole rows.
     """
 
@@ -94,6 +100,7 @@ class Metric:
     quantile: float | None = None
     as_share: Callable[[float], float] | None = None
     optional_only: bool = False
+    ranged: bool = False
     per_input: bool = False
 
 

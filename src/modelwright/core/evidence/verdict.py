@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modelwright.core.evidence import intervals
+from modelwright.core.evidence import intervals, means
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.messages import Phrase
-from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.requirements.requirement import Bar, Requirement
 
 _MOST_ROWS = 10**8  # beyond this a needed n is forecast by the square-root law instead of searched
+_MOST_MORE = 10  # times the rows at hand: what takes more is not asked for
 _MOST_TIMES = 10**4  # an interval that must shrink more than this is decided by no number of rows
 
 
@@ -166,9 +167,53 @@ def _judge_one(
     note = Phrase("verdict.unjudged", count=seen.unjudged) if seen.unjudged else None
     if outcome is not Outcome.INCONCLUSIVE:
         return Verdict(requirement, phase, seen, outcome, note=note)
-    if seen.value == requirement.bar.value:
-        note = Phrase("verdict.on-the-bar")
-    return Verdict(requirement, phase, seen, outcome, _needed(requirement, seen, seen.value), note)
+    needed = _needed(requirement, seen, seen.value)
+    end = seen.high if seen.value < requirement.bar.value else seen.low
+    if end is not None and needed is not None and needed > _MOST_MORE * seen.n:
+        needed = None  # no advice: who has a hundred rows does not find ten thousand
+    return Verdict(
+        requirement, phase, seen, outcome, needed, _why_open(requirement, seen, seen.value, needed)
+    )
+
+
+def _why_open(requirement: Requirement, seen: Measurement, value: float, needed: int | None) -> Phrase | None:
+    """Say what keeps a verdict open where it is not that rows are missing, and what these rows do prove."""
+    higher = requirement.metric.better == "higher"
+    end = seen.low if higher else seen.high
+    if end is None and seen.method in means.METHODS and not requirement.bar.champion:
+        return _open_end(seen, ranged=requirement.metric.ranged, flawless=value == (1.0 if higher else 0.0))
+    if value == requirement.bar.value:
+        return Phrase("verdict.on-the-bar")
+    kept = higher == (value > requirement.bar.value)
+    if needed is None and kept and end is not None and math.isfinite(end) and not requirement.bar.champion:
+        # rounded away from the value, so that the bar that is named is one that is met
+        shown = _rounded(end, down=higher)
+        bar = f"{requirement.op} {Bar(shown).text(requirement.metric.unit)}"
+        return Phrase("verdict.provable", n=seen.n, bar=bar, key=requirement.key)
+    return Phrase("verdict.unjudged", count=seen.unjudged) if seen.unjudged else None
+
+
+def _open_end(seen: Measurement, *, ranged: bool, flawless: bool) -> Phrase:
+    """Say why the end that a bar asks for is not known; ranged: a declared range of the output would give it."""
+    least = means.least_rows(seen.confidence)
+    few = seen.n < least
+    return Phrase(
+        "verdict.open-end",
+        n=seen.n,
+        close=least if few and ranged else None,
+        least=least if few and not ranged else None,
+        flawless=flawless and ranged,
+        ranged=ranged,
+    )
+
+
+def _rounded(end: float, *, down: bool) -> float:
+    """Return an end with three digits, rounded to the side that is easier to keep."""
+    if end == 0:
+        return 0.0
+    step = 10.0 ** (math.floor(math.log10(abs(end))) - 2)
+    digits = max(-math.floor(math.log10(step)), 0)
+    return round((math.floor(end / step) if down else math.ceil(end / step)) * step, digits)
 
 
 def _without_value(seen: Measurement | None, phase: Phase, *, champion: bool) -> tuple[Outcome, Phrase]:
@@ -202,12 +247,8 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
     if value == bar or seen.n == 0:
         return None
     edge = seen.high if bar > value else seen.low
-    quantile = requirement.metric.quantile
     if edge is None:
-        if quantile is None or requirement.bar.champion:
-            return None
-        rare = quantile if bar > value else 1 - quantile  # the bound exists once rare^n falls below the tail
-        return max(math.ceil(math.log((1 - seen.confidence) / 2) / math.log(rare)) - seen.n, 1)
+        return _needed_for_an_end(requirement, seen, above=bar > value)
     nearer = (edge - value) / (bar - value)
     if not nearer <= _MOST_TIMES:
         return None
@@ -227,6 +268,17 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
             enough *= 2
         total = _first(seen.n, enough, decides)
     return max(total - seen.n, 1)
+
+
+def _needed_for_an_end(requirement: Requirement, seen: Measurement, *, above: bool) -> int | None:
+    """Return how many more rows would give an interval the end that it lacks; None where that cannot be told."""
+    if seen.method in means.METHODS:
+        return max(means.least_rows(seen.confidence) - seen.n, 0) or None
+    quantile = requirement.metric.quantile
+    if quantile is None or requirement.bar.champion:
+        return None
+    rare = quantile if above else 1 - quantile  # the bound exists once rare^n falls below the tail
+    return max(math.ceil(math.log((1 - seen.confidence) / 2) / math.log(rare)) - seen.n, 1)
 
 
 def _first(fails: int, holds: int, condition: Callable[[int], bool]) -> int:

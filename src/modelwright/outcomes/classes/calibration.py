@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence import intervals
+from modelwright.core.evidence import intervals, means
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
 from modelwright.core.units import Unit
@@ -30,10 +30,9 @@ def _log_loss(outcomes: ClassOutcomes, of: str | None, confidence: float) -> Met
     if not len(outcomes):
         return NOTHING
     losses = _losses(outcomes)
-    bounds = intervals.mean(losses, confidence)
-    # no loss is below 0, which the interval's formula does not know
-    bounds = None if bounds is None else (max(bounds[0], 0.0), bounds[1])
-    return MetricValue.of(float(losses.mean()), bounds, len(losses), "hall")
+    # no loss is below 0, nor above that of the least probability
+    ends = means.mean(losses, confidence, most=-math.log(LEAST_PROBABILITY))
+    return MetricValue.of(float(losses.mean()), ends, len(losses), means.method(len(losses), confidence))
 
 
 def _log_loss_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
@@ -116,7 +115,7 @@ LOG_LOSS = Metric(
     phases=_TEST,
     family="classes",
     per_class=False,
-    interval="Student's t with the skewness removed (Hall 1992)",
+    interval="nonparametric tilting with a forecast of the tail; of few rows: betting (Waudby-Smith & Ramdas 2024)",
     summary="mean of -ln of the probability of the true class, which is taken as at least 1e-7",
     measure=_log_loss,
     influence=_log_loss_influence,

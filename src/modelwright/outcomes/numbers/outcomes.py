@@ -15,10 +15,14 @@ from modelwright.core.outcomes import Outcomes, RowChoice
 @final
 @dataclass(frozen=True)
 class NumberOutcomes(Outcomes):
-    """Outcomes of a numeric output; truth (NaN: missing) and predicted: (n,) float64, in the output's own unit."""
+    """Outcomes of a numeric output; truth (NaN: missing) and predicted: (n,) float64, in the output's own unit.
+
+    range: within which all truths and answers lie, as the signature declares it; None: nobody knows.
+    """
 
     truth: NDArray[np.float64]
     predicted: NDArray[np.float64]
+    range: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -26,6 +30,11 @@ class NumberOutcomes(Outcomes):
     def take(self, rows: RowChoice) -> Self:
         """Return the outcomes of some rows: a mask or an array of positions."""
         return replace(self, truth=self.truth[rows], predicted=self.predicted[rows])
+
+    @property
+    def largest_error(self) -> float | None:
+        """Return by how much an answer can be wrong at most, None where nobody knows."""
+        return None if self.range is None else self.range[1] - self.range[0]
 
     def aligned(self, to: Outcomes) -> Self:
         """Return these answers beside the truths of `to`."""

@@ -25,7 +25,8 @@ class RequirementRow:
     `requirement` is the whole text (`recall[fraud] >= 0.9`); `subject` and `bar` (with its operator) are its
     halves; `unit` is `s`, `B`, `/s`, `%` (a fraction) or empty (a plain number). `needed` counts the examples
     that would decide an inconclusive verdict. `allowed`: the project file lets a release pass without `met`.
-    `unjudged` counts the rows that its slice could not judge, and that are not among `n`.
+    `unjudged` counts the rows that its slice could not judge, and that are not among `n`. `note` says what keeps
+    an inconclusive verdict open, or what the rows do prove.
     """
 
     requirement: str
@@ -41,6 +42,7 @@ class RequirementRow:
     unit: str = ""
     allowed: bool = False
     unjudged: int = 0
+    note: str = ""
 
     @property
     def holds_back(self) -> bool:
@@ -49,7 +51,7 @@ class RequirementRow:
 
     def as_json(self) -> dict[str, object]:
         """Return the row as `run --json` shows it."""
-        keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed", "unjudged")
+        keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed", "unjudged", "note")
         return {key: getattr(self, key) for key in keys}
 
 

@@ -39,4 +39,5 @@ def _row(verdict: Verdict, *, blocks: bool) -> RequirementRow:
         unit=_SIGNS.get(requirement.metric.unit, ""),
         allowed=gated and not blocks,
         unjudged=seen.unjudged if seen else 0,
+        note=str(verdict.note) if verdict.note is not None else "",
     )
