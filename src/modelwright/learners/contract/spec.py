@@ -57,7 +57,8 @@ class Spec(ABC):
     needs_pretrained: whether it starts from pretrained weights; compresses: whether its exporter has a smaller
     form of its bodies.
     rank: of those that accept a signature and fit the budget, `plan` takes the highest; fewest_epochs: passes
-    over the training rows below which `plan` takes another.
+    over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
+    goes on, so that what that one answers in a comparison stands for this one too.
     """
 
     name: ClassVar[str]
@@ -75,6 +76,7 @@ class Spec(ABC):
     compresses: ClassVar[bool] = False
     rank: ClassVar[int] = 0
     fewest_epochs: ClassVar[int] = 0
+    starts_as: ClassVar[str | None] = None
 
     @property
     def takes(self) -> tuple[str, ...]:

@@ -82,3 +82,4 @@ class FinetuneSpec(Spec):
     compresses: ClassVar[bool] = True
     rank: ClassVar[int] = 2
     fewest_epochs: ClassVar[int] = 3
+    starts_as: ClassVar[str | None] = "probe"

@@ -103,12 +103,17 @@ def _plan(context: Context) -> Step:
         PLAN,
         "modelwright.stages.plan.stage:plan",
         config={"model": _section(file.model), "learn": _section(file.learn), "plan": _section(file.plan)},
-        inputs={"train": context.part(DATA, "train"), "profile": context.part(DATA, "profile")},
+        inputs={
+            "train": context.part(DATA, "train"),
+            "validation": context.part(DATA, "validation"),
+            "profile": context.part(DATA, "profile"),
+        },
         # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
         sources=replace(weights, facts=(MACHINE,)),
         code=(
             *plan_uses(file.plan, file.model, context.signature),
             *_kinds(context.signature, "value", "column", "arrays"),
+            *_families(context.signature, "gap"),
         ),
         arguments={
             "signature": context.signature,

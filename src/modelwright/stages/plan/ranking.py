@@ -85,9 +85,10 @@ def forecast(
     learn: LearnConfig,
     machine: Machine,
     pretrained: Path | None,
+    budget_s: float,
     progress: Progress,
 ) -> tuple[Weighed, ...]:
-    """Return what each forecasts, in the order of `preferred`."""
+    """Return what each forecasts for the seconds that it may learn, in the order of `preferred`."""
     found = []
     with progress.task(str(Phrase("work.forecasting")), len(able)) as task:
         for one in able:
@@ -98,7 +99,7 @@ def forecast(
                 training_of(one.spec, learn),
                 pretrained if one.spec.needs_pretrained else None,
                 machine,
-                learn.budget_s,
+                budget_s,
             )
             found.append(weigh(one, estimate, learn, machine))
             task.advance(note=one.spec.name)

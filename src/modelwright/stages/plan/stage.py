@@ -12,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelwright.core import digests
+from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
+from modelwright.learners.contract.source import Rows
 from modelwright.learners.weights import credit
-from modelwright.stages.plan import ranking
+from modelwright.stages.plan import comparing, ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import Weighed
 from modelwright.stages.plan.warnings import compressed_bytes, warnings
@@ -27,6 +29,7 @@ from modelwright.storage.formats.plan import Choice, Forecast, Machine, Ranked
 
 def plan(
     train: ArtifactPart,
+    validation: ArtifactPart,
     profile: ArtifactPart,
     signature: Signature,
     config: PlanConfig,
@@ -39,16 +42,26 @@ def plan(
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
+    Where several learners fit, they are compared on validation rows (`comparing`); test rows are never read.
     `pretrained` is the folder of weights for learners that need some. Raises ProjectError where no learner
     takes the signature or an option is wrong, and DataError where nothing can be learned from the rows.
     """
     able, refused = ranking.sift(signature, config, model, pretrained)
     examples = read_examples(train.path, signature)
     here = replace(machine, cores=learn.threads or machine.cores)
-    found = ranking.forecast(able, signature, examples, learn, here, pretrained, progress)
+    reserved_s = comparing.reserved_s(able, learn)
+    budget_s = learn.budget_s - reserved_s
+    found = ranking.forecast(able, signature, examples, learn, here, pretrained, budget_s, progress)
+    compared, reason = None, comparing.without(found, model)
+    if reserved_s and reason is None:
+        held = read_examples(validation.path, signature)
+        compared, reason = comparing.compare(
+            found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress
+        )
+        found = comparing.ordered(found, compared)
     described = DataProfile.read(profile.path)
     weights = pretrained if found[0].spec.needs_pretrained else None
-    _choice(found[0], model, learn, here, weights).write(out / "choice")
+    _choice(found[0], model, learn, here, weights, reason).write(out / "choice")
     ranked = tuple(_ranked(one) for one in found)
     forecast = Forecast(
         chosen=ranked[0],
@@ -58,13 +71,19 @@ def plan(
         ranking=ranked,
         refused=refused,
         warnings=warnings(found[0], learn, described),
+        comparison=compared,
     )
     forecast.write(out / "forecast")
     return {**ranked[0].to_json(), "warnings": [one.to_wire() for one in forecast.warnings]}
 
 
 def _choice(
-    chosen: Weighed, model: ModelConfig, learn: LearnConfig, machine: Machine, pretrained: Path | None
+    chosen: Weighed,
+    model: ModelConfig,
+    learn: LearnConfig,
+    machine: Machine,
+    pretrained: Path | None,
+    reason: Phrase | None,
 ) -> Choice:
     """Return what decides the bits. Weights are known by their content: it is the same wherever they lie."""
     return Choice(
@@ -79,6 +98,7 @@ def _choice(
         training=ranking.training_of(chosen.spec, learn).model_dump(mode="json", exclude_none=True),
         pretrained=digests.of_folder(pretrained) if pretrained is not None else None,
         credits=dict([credit(model.pretrained, pretrained)]) if pretrained is not None else {},
+        reason=reason,
     )
 
 

@@ -7,7 +7,7 @@ forecast/forecast.json    what it will cost, and how every learner was ranked
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Self, cast
 
@@ -65,7 +65,8 @@ class Choice:
 
     steps: the learner's own count; batch: rows a step; threads, precision, instruction_set: how sums are
     rounded; options, training: the learner's own keys of `model:` and `learn:`, defaults included; pretrained:
-    the digest of the weights that it starts from, the same wherever they lie; credits: their name → licence.
+    the digest of the weights that it starts from, the same wherever they lie; credits: their name → licence;
+    reason: why this learner, None in what an earlier version sealed.
     """
 
     learner: str
@@ -79,6 +80,7 @@ class Choice:
     training: Mapping[str, JsonValue]
     pretrained: str | None
     credits: Mapping[str, str]
+    reason: SealedPhrase | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -122,6 +124,46 @@ class Ranked:
         return content | {"why": self.why.to_wire(), "lack": lack}
 
 
+@dataclass(frozen=True)
+class Score:
+    """What a learner answered on validation: the main metric of an output on n rows; None where it has no value."""
+
+    output: str
+    metric: str
+    value: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One learner of a comparison: a score for each output, and the CPU seconds that learning and answering took.
+
+    also: the learners that start from what this one learns, so that its scores stand for them too.
+    """
+
+    learner: str
+    also: tuple[str, ...]
+    scores: tuple[Score, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What learners answered on validation after each learned from the same training rows, the best first.
+
+    train_rows, validation_rows: how many each learned from and answered; seconds: of CPU time, out of the budget.
+    """
+
+    train_rows: int
+    validation_rows: int
+    seconds: float
+    learners: tuple[Compared, ...]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the comparison as JSON."""
+        return cast("dict[str, Json]", asdict(self))
+
+
 def _forecast_in_parts(content: JsonObject) -> JsonObject:
     """From format 1, where the chosen learner's costs lay flat, refused learners in the ranking, messages as texts."""
     ranking = [_object(one) for one in cast("list[Json]", content["ranking"])]
@@ -150,7 +192,8 @@ class Forecast:
 
     chosen: the learner that is taken; rows: how many each split holds; budget_s: seconds of learning on a quiet
     machine; machine: where all was timed; ranking: every learner that accepts the signature, the chosen one
-    first; refused: learner → why it cannot learn it; warnings: what is likely to disappoint.
+    first; refused: learner → why it cannot learn it; warnings: what is likely to disappoint; comparison: what
+    learners answered on validation, None where they were not compared.
     """
 
     chosen: Ranked
@@ -160,6 +203,7 @@ class Forecast:
     ranking: tuple[Ranked, ...]
     refused: Mapping[str, SealedPhrase]
     warnings: tuple[SealedNotice, ...]
+    comparison: Comparison | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -1,0 +1,219 @@
+"""Compares learners on validation rows before one is taken, with a share of the budget.
+
+Each learns from the same training rows, as many as the share allows, one fifth of which it keeps for its own choices
+(rounds, L2); then it answers validation rows, which it has not seen. So the scores are of learners on fewer rows than
+the chosen one will have, and are not what it will reach.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from modelwright import kinds, learners, outcomes
+from modelwright.core.evidence.measure import measure
+from modelwright.core.evidence.measurement import Subject
+from modelwright.core.messages import DataError, Phrase
+from modelwright.core.progress import Progress, Silent
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Array
+from modelwright.kinds.outputs import family
+from modelwright.learners import kind_states, timing
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.outcomes.contract.gap import BodyGap
+from modelwright.stages.plan.config import LearnConfig, ModelConfig
+from modelwright.stages.plan.ranking import Able, Weighed, training_of
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import Compared, Comparison, Machine, Score
+
+SHARE = 0.15  # of the budget, that a comparison may take
+MOST_S, MOST_HEAVY_S = 1.5, 30.0  # without and with pretrained weights, however large the budget
+FEWEST_ROWS = 100  # fewer say little about what a learner makes of all of them
+MOST_ANSWERED = 2000  # validation rows
+_OWN_CHOICES = 5  # of the rows that are learned from, every so-manieth is for the learner's own choices
+_CONFIDENCE = 0.95  # of intervals that nothing here reads; only values are compared
+
+
+def reserved_s(able: Sequence[Able], learn: LearnConfig) -> float:
+    """Return the seconds of the budget that a comparison may take, 0 where there is nothing to compare."""
+    if len(_groups([one.spec.name for one in able])) < 2:
+        return 0.0
+    heavy = any(one.spec.needs_pretrained for one in able)
+    return min(learn.budget_s * SHARE, MOST_HEAVY_S if heavy else MOST_S)
+
+
+def without(found: Sequence[Weighed], model: ModelConfig) -> Phrase | None:
+    """Return why the first is taken where nothing need be compared, None where it need be."""
+    fitting = [one.spec.name for one in found if one.lack is None]
+    if model.learner is not None:
+        return Phrase("choice.named")
+    if not fitting:
+        return Phrase("choice.quickest")
+    if len(found) == 1:
+        return Phrase("choice.alone")
+    if len(_groups(fitting)) < 2:
+        return Phrase("choice.alone-fits")
+    return None
+
+
+def compare(
+    found: Sequence[Weighed],
+    signature: Signature,
+    rows: Rows,
+    learn: LearnConfig,
+    machine: Machine,
+    pretrained: Path | None,
+    seconds: float,
+    progress: Progress,
+) -> tuple[Comparison | None, Phrase]:
+    """Return what the fitting learners answer on validation, None where that cannot be, and why one is taken.
+
+    found: in the order of `ranking.preferred`; seconds: what all of it may take, by the forecasts.
+    """
+    by_name = {one.spec.name: one for one in found if one.lack is None}
+    groups = _groups(list(by_name))
+    slowest = max(by_name[name].estimate.seconds for name in groups)
+    count = min(len(rows.train), int(len(rows.train) * seconds / len(groups) / max(slowest, 1e-9)))
+    if count < min(FEWEST_ROWS, len(rows.train)):
+        return None, Phrase("choice.budget-too-small", rows=FEWEST_ROWS)
+    train, held = _some(rows.train, count), _some(rows.held, MOST_ANSWERED)
+    if not len(held):
+        return None, Phrase("choice.no-validation")
+    started, tried = timing.now_s(), []
+    with progress.task(str(Phrase("work.comparing")), len(groups)) as task:
+        for name, also in groups.items():
+            begun = timing.now_s()
+            try:
+                scores = _scores(by_name[name], signature, train, held, learn, machine, pretrained)
+            except DataError:  # fewer rows show fewer classes, and may leave nothing to tell apart
+                return None, Phrase("choice.too-few-rows", rows=len(train))
+            tried.append(Compared(name, also, scores, timing.now_s() - begun))
+            task.advance(1, name)
+    best_first = _best_first(tried)
+    compared = Comparison(len(train), len(held), timing.now_s() - started, best_first)
+    return compared, reason(compared)
+
+
+def ordered(found: Sequence[Weighed], compared: Comparison | None) -> tuple[Weighed, ...]:
+    """Return the learners with those first that answered best; all else as it was."""
+    if compared is None:
+        return tuple(found)
+    places = {
+        name: place for place, one in enumerate(compared.learners) for name in (one.learner, *one.also)
+    }
+    return tuple(sorted(found, key=lambda one: places.get(one.spec.name, len(places))))
+
+
+def reason(compared: Comparison) -> Phrase:
+    """Return why the first is taken: what each answered."""
+    return Phrase(
+        "choice.compared",
+        n=compared.validation_rows,
+        rows=compared.train_rows,
+        scores=[
+            Phrase(
+                "choice.score",
+                learners=[one.learner, *one.also],
+                output=score.output if len(one.scores) > 1 else None,
+                metric=score.metric,
+                value=None if score.value is None else f"{score.value:.4g}",
+            )
+            for one in compared.learners
+            for score in one.scores
+        ],
+    )
+
+
+def _groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the learners that are tried, each with those that go on from what it learns."""
+    starts = {name: learners.spec(name).starts_as for name in names}
+    return {
+        name: tuple(other for other in names if starts[other] == name)
+        for name in names
+        if starts[name] not in names
+    }
+
+
+def _scores(
+    one: Weighed,
+    signature: Signature,
+    train: Examples,
+    held: Examples,
+    learn: LearnConfig,
+    machine: Machine,
+    pretrained: Path | None,
+) -> tuple[Score, ...]:
+    """Let one learner learn from the training rows, and return what it answers on the held ones."""
+    estimate, learner = one.estimate, learners.learn(one.spec.name)
+    rows = Rows(
+        _taken(train, [row for row in range(len(train)) if row % _OWN_CHOICES]),
+        _taken(train, list(range(0, len(train), _OWN_CHOICES))),
+    )
+    batch = min(estimate.batch, len(rows.train))
+    passes = estimate.epochs if estimate.epochs is not None else float(estimate.steps)
+    # a step is a pass over all rows, or a batch of them: then fewer rows are fewer steps
+    whole = passes == estimate.steps
+    setup = Setup(
+        learner=one.spec.name,
+        steps=estimate.steps if whole else max(1, round(passes * len(rows.train) / batch)),
+        batch=batch,
+        threads=machine.cores,
+        precision=learn.precision,
+        instruction_set=machine.instruction_set,
+        seed=learn.seed,
+        options=one.options,
+        training=training_of(one.spec, learn),
+        pretrained=pretrained if one.spec.needs_pretrained else None,
+    )
+    with tempfile.TemporaryDirectory() as place:
+        out, scratch = Path(place) / "out", Path(place) / "scratch"
+        out.mkdir()
+        scratch.mkdir()
+        learner.learn(signature, rows, setup, out, scratch, Silent())
+        _, states = kind_states.read(out)
+        inputs = {field.name: held.columns[field.name] for field in signature.inputs}
+        answered = learner.predict(out, inputs)
+    return tuple(
+        _score(field, answered[field.name], states[field.name], held) for field in signature.outputs
+    )
+
+
+def _score(field: Field, arrays: Mapping[str, Array], state: object, held: Examples) -> Score:
+    compare_by = outcomes.facet(family(field), BodyGap)
+    metric = outcomes.metrics().of(compare_by.main, family(field))
+    assert metric is not None, f"{family(field)} has no metric {compare_by.main}"
+    found = kinds.arrays(field.kind).outcomes(held.columns[field.name], arrays, state, held.columns)
+    shown = measure(Subject(metric.name, field.name), metric, found, _CONFIDENCE)
+    return Score(field.name, metric.name, shown.value, shown.n)
+
+
+def _best_first(tried: Sequence[Compared]) -> tuple[Compared, ...]:
+    """Return the learners by how wrong they are, over all outputs; equal ones stay in their order.
+
+    Of each output the error is divided by the worst learner's, so that outputs in different units count alike.
+    """
+    wrong = [0.0] * len(tried)
+    for place, first in enumerate(tried[0].scores):
+        metric = outcomes.metrics().any(first.metric)
+        lower = metric.better == "lower"
+        values = [one.scores[place].value for one in tried]
+        errors = [None if value is None else value if lower else 1.0 - value for value in values]
+        worst = max((error for error in errors if error is not None), default=0.0)
+        for at, error in enumerate(errors):
+            wrong[at] += 1.0 if error is None else error / worst if worst > 0 else 0.0
+    order = sorted(range(len(tried)), key=lambda at: wrong[at])
+    return tuple(tried[at] for at in order)
+
+
+def _some(examples: Examples, most: int) -> Examples:
+    """Return at most so many rows, evenly spaced."""
+    count = min(most, len(examples))
+    return _taken(examples, [row * len(examples) // count for row in range(count)])
+
+
+def _taken(examples: Examples, rows: Sequence[int]) -> Examples:
+    columns = {name: [column[row] for row in rows] for name, column in examples.columns.items()}
+    return replace(examples, ids=[examples.ids[row] for row in rows], columns=columns)
