@@ -16,6 +16,7 @@ def show_run(result: RunResult, out: Console) -> None:
     if result.signature is not None:
         lines(out, [result.signature, ""])
     tables.stages(out, result.stages)
+    tables.leaderboard(out, result.leaderboard)
     tables.requirements(out, result.requirements)
     package = result.package[:12] if result.package else None
     if result.version is not None or package:

@@ -15,7 +15,7 @@ from rich.table import Column, Table
 
 from modelwright.core.messages import Phrase
 from modelwright.core.units import SYMBOLS, Unit, format_quantity
-from modelwright.project.results.table_rows import RequirementRow, StageRow
+from modelwright.project.results.table_rows import LeaderRow, RequirementRow, StageRow
 
 if TYPE_CHECKING:  # a run shows none of these
     from modelwright.project.results.check_report import CheckReport, ProofRow
@@ -129,6 +129,28 @@ def stages(out: Console, rows: Sequence[StageRow]) -> None:
     for row in rows:
         spent = seconds(row.seconds) if row.seconds else ""
         table.add_row(escape(row.name), _styled(row.status), spent, escape(row.why))
+    out.print(table)
+
+
+def leaderboard(out: Console, rows: Sequence[LeaderRow]) -> None:
+    """Print how the learners did that a plan compared, and what each would cost."""
+    if not rows:
+        return
+    out.print()
+    table = _table("learner", "validation", "value", "n", "time", "size", "")
+    for name in ("value", "n", "time", "size"):
+        _column(table, name).justify = "right"
+    several = len({row.output for row in rows}) > 1
+    for row in rows:
+        table.add_row(
+            escape(row.learner),
+            escape(f"{row.metric}[{row.output}]" if several else row.metric),
+            "–" if row.value is None else f"{row.value:.4g}",
+            f"{row.n:,}",
+            seconds(row.seconds),
+            size(row.package_bytes),
+            word("taken") if row.taken else "",
+        )
     out.print(table)
 
 

@@ -123,6 +123,7 @@ class Project:
             problems=run.problems,
             warnings=warnings,
             signature=str(context.signature) if DATA in context.made else None,
+            leaderboard=run_notes.run_leaderboard(context),
         )
         run_notes.write_reports(context, run, self.root / "reports")
         if self.opened.path is not None and not result.problems:

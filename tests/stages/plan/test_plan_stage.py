@@ -39,6 +39,7 @@ def planned(
 ) -> dict[str, Any]:
     return plan(
         train=sealed.part("train"),
+        validation=sealed.part("validation"),
         profile=sealed.part("profile"),
         signature=signature or sealed.signature,
         config=config,
@@ -81,6 +82,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
         "credits": {},
         "training": {"learning_rate": 0.05, "weight_decay": 0.0, "patience": 9},
         "pretrained": None,
+        "reason": {"id": "choice.alone", "where": None, "values": {}},
     }
     assert Choice.read(tmp_path / "choice").steps == steps
     forecast = Forecast.read(tmp_path / "forecast")
@@ -188,6 +190,7 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
     signature = Signature.parse("route(question: text) -> domain: category")
     summary = plan(
         train=part(tmp_path / "train"),
+        validation=part(tmp_path / "train"),
         profile=part(tmp_path / "profile"),
         signature=signature,
         config=PlanConfig(),

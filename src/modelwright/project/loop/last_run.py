@@ -16,7 +16,14 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Phrase
 from modelwright.engine import stamp
 from modelwright.project.results.run_result import RunResult
-from modelwright.project.results.table_rows import CACHED, FAILED, RequirementRow, StageRow, WarningRow
+from modelwright.project.results.table_rows import (
+    CACHED,
+    FAILED,
+    LeaderRow,
+    RequirementRow,
+    StageRow,
+    WarningRow,
+)
 
 
 def place(file: Path) -> Path:
@@ -52,6 +59,7 @@ def read(file: Path, to: str, settings: Sequence[str]) -> RunResult | None:
             tuple(kept["next_steps"]),
             warnings=tuple(WarningRow(**row) for row in kept["warnings"]),
             signature=kept["signature"],
+            leaderboard=tuple(LeaderRow(**row) for row in kept["leaderboard"]),
         )
     except (ValueError, KeyError, TypeError):
         return None  # written by another version: the run is made in full

@@ -13,8 +13,9 @@ from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
 from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
 from modelwright.project.results import diagnosis
 from modelwright.project.results.diagnosis import Shortfall
+from modelwright.project.results.leaderboard import choice_note, leaderboard
 from modelwright.project.results.stage_warnings import line, warning_row, warning_rows, worded
-from modelwright.project.results.table_rows import WarningRow
+from modelwright.project.results.table_rows import LeaderRow, WarningRow
 from modelwright.stages.plan.warnings import of_bars
 from modelwright.storage import disk
 from modelwright.storage.formats.data import DataProfile
@@ -33,6 +34,11 @@ def run_warnings(context: Context) -> Iterator[WarningRow]:
             yield warning_row("plan", found)
 
 
+def run_leaderboard(context: Context) -> tuple[LeaderRow, ...]:
+    """Return how the learners did that `plan` compared."""
+    return leaderboard(_forecast(context)) if "plan" in context.made else ()
+
+
 def run_notes(context: Context, run: Run, warnings: Sequence[WarningRow]) -> Iterator[str]:
     """Yield what is worth reading after a run: the choice of `plan`, warnings, what was predicted and what came."""
     if run.other_machine is not None:
@@ -40,6 +46,8 @@ def run_notes(context: Context, run: Run, warnings: Sequence[WarningRow]) -> Ite
     if "plan" in context.made:
         planned = context.made["plan"].summary
         yield str(Phrase("note.plan", learner=planned["learner"], why=worded(planned["why"])))
+        if (chosen := choice_note(context.choice, _forecast(context))) is not None:
+            yield str(chosen)
     yield from map(line, warnings)
     if "learn" in context.made and "plan" in context.made:
         yield from _predicted_and_actual(context)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from modelwright.core.exit_codes import Exit
 from modelwright.core.messages import Problem
-from modelwright.project.results.table_rows import FAILED, RequirementRow, StageRow, WarningRow
+from modelwright.project.results.table_rows import FAILED, LeaderRow, RequirementRow, StageRow, WarningRow
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class RunResult:
 
     `signature`: with every input, as `data` sealed it; None when the run ended before.
     `version` and `package` (a digest) are None when the run ended before there was one. `problems` names what
-    made a stage fail. `notes` are sentences worth reading, those of the `warnings` among
-    them; `next_steps` are commands or edits.
+    made a stage fail. `leaderboard`: how the learners did that `plan` compared. `notes` are sentences worth
+    reading, those of the `warnings` among them; `next_steps` are commands or edits.
     """
 
     function: str
@@ -29,6 +29,7 @@ class RunResult:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[WarningRow, ...] = ()
     signature: str | None = None
+    leaderboard: tuple[LeaderRow, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -40,7 +41,7 @@ class RunResult:
         return Exit.FIXABLE if any(stage.status == FAILED for stage in self.stages) else Exit.DONE
 
     def as_json(self) -> dict[str, object]:
-        """Return the object of `run --json`; it names `problems` only when there are some."""
+        """Return the object of `run --json`; it names `problems` and `leaderboard` only when there are some."""
         shown: dict[str, object] = {
             "function": self.function,
             "signature": self.signature,
@@ -50,6 +51,8 @@ class RunResult:
             "requirements": [row.as_json() for row in self.requirements],
             "warnings": [row.as_json() for row in self.warnings],
         }
+        if self.leaderboard:
+            shown["leaderboard"] = [row.as_json() for row in self.leaderboard]
         if self.problems:
             shown["problems"] = [problem.as_json() for problem in self.problems]
         return shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 DONE, CACHED, FAILED = "done", "cached", "failed"  # what became of a stage
 GATED = frozenset({"unmet", "inconclusive"})  # verdicts that hold a release back, unless the file allows them
@@ -78,3 +78,26 @@ class WarningRow:
             "fix": self.fix,
             "text": self.text,
         }
+
+
+@dataclass(frozen=True)
+class LeaderRow:
+    """What a learner answered on validation when `plan` compared learners, and what it would cost.
+
+    `value` of the metric on `n` validation rows (None:
+    no value); `seconds`: learning from all rows, by the forecast; `package_bytes`: as exported; `taken`: whether
+    the plan took it.
+    """
+
+    learner: str
+    output: str
+    metric: str
+    value: float | None
+    n: int
+    seconds: float
+    package_bytes: int
+    taken: bool
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row as `plan --json` shows it."""
+        return asdict(self)

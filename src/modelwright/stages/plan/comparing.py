@@ -34,6 +34,7 @@ MOST_S, MOST_HEAVY_S = 1.5, 30.0  # without and with pretrained weights, however
 FEWEST_ROWS = 100  # fewer say little about what a learner makes of all of them
 MOST_ANSWERED = 2000  # validation rows
 _OWN_CHOICES = 5  # of the rows that are learned from, every so-manieth is for the learner's own choices
+_NO_VALUE = 2.0  # how wrong a learner without a value is; the worst with one is 1
 _CONFIDENCE = 0.95  # of intervals that nothing here reads; only values are compared
 
 
@@ -101,9 +102,7 @@ def ordered(found: Sequence[Weighed], compared: Comparison | None) -> tuple[Weig
     """Return the learners with those first that answered best; all else as it was."""
     if compared is None:
         return tuple(found)
-    places = {
-        name: place for place, one in enumerate(compared.learners) for name in (one.learner, *one.also)
-    }
+    places = {name: place for place, one in enumerate(compared.learners) for name in (one.learner, *one.also)}
     return tuple(sorted(found, key=lambda one: places.get(one.spec.name, len(places))))
 
 
@@ -176,9 +175,7 @@ def _scores(
         _, states = kind_states.read(out)
         inputs = {field.name: held.columns[field.name] for field in signature.inputs}
         answered = learner.predict(out, inputs)
-    return tuple(
-        _score(field, answered[field.name], states[field.name], held) for field in signature.outputs
-    )
+    return tuple(_score(field, answered[field.name], states[field.name], held) for field in signature.outputs)
 
 
 def _score(field: Field, arrays: Mapping[str, Array], state: object, held: Examples) -> Score:
@@ -203,7 +200,7 @@ def _best_first(tried: Sequence[Compared]) -> tuple[Compared, ...]:
         errors = [None if value is None else value if lower else 1.0 - value for value in values]
         worst = max((error for error in errors if error is not None), default=0.0)
         for at, error in enumerate(errors):
-            wrong[at] += 1.0 if error is None else error / worst if worst > 0 else 0.0
+            wrong[at] += _NO_VALUE if error is None else error / worst if worst > 0 else 0.0
     order = sorted(range(len(tried)), key=lambda at: wrong[at])
     return tuple(tried[at] for at in order)
 

@@ -1,0 +1,178 @@
+"""Learners compared on validation before one is taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+
+from modelwright import learners
+from modelwright.core.messages import Phrase
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.learners.contract.setup import Estimate
+from modelwright.learners.contract.source import Rows
+from modelwright.stages.plan import comparing
+from modelwright.stages.plan.comparing import compare, ordered, reserved_s, without
+from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
+from modelwright.stages.plan.ranking import Able, forecast, sift, weigh
+from modelwright.stages.plan.stage import plan
+from modelwright.storage.formats.data import ColumnProfile, DataProfile
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import Choice, Compared, Comparison, Forecast, Machine, Score
+
+MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, instruction_set="avx2")
+NUMBER = Signature.parse("f(a: number, b: number) -> y: number")
+TEXT = Signature.parse("f(a: text) -> y: category")
+
+
+def table(rows: int, shape: str, seed: int = 0) -> dict[str, list[Any]]:
+    draw = np.random.default_rng(seed)
+    a, b = draw.uniform(-1, 1, size=(2, rows))
+    y = 3 * a - b if shape == "line" else np.sign(a * b)
+    columns = {"a": a, "b": b, "y": y + 0.1 * draw.normal(size=rows)}
+    return {"id": [str(row) for row in range(rows)], **{name: v.tolist() for name, v in columns.items()}}
+
+
+def sealed(folder: Path, shape: str, rows: int = 600) -> Path:
+    for name, count, seed in (("train", rows, 0), ("validation", rows // 3, 1)):
+        (folder / name).mkdir(parents=True)
+        polars.DataFrame(table(count, shape, seed)).write_parquet(folder / name / "rows.parquet")
+    numbers = {name: ColumnProfile("number", rows, 0, rows) for name in ("a", "b")}
+    DataProfile({"train": rows}, numbers, {}, {}, {}).write(folder / "profile")
+    return folder
+
+
+def planned(folder: Path, as_part: Any, **given: Any) -> tuple[Choice, Forecast]:
+    plan(
+        train=as_part(folder / "train"),
+        validation=as_part(folder / "validation"),
+        profile=as_part(folder / "profile"),
+        signature=NUMBER,
+        config=given.get("config", PlanConfig()),
+        model=given.get("model", ModelConfig()),
+        learn=given.get("learn", LearnConfig(budget="10 s")),
+        machine=MACHINE,
+        pretrained=None,
+        out=folder / "out",
+        progress=Silent(),
+    )
+    return Choice.read(folder / "out" / "choice"), Forecast.read(folder / "out" / "forecast")
+
+
+@pytest.mark.parametrize(("shape", "best"), [("line", "linear"), ("xor", "trees")])
+def test_the_learner_is_taken_that_answers_validation_best(
+    tmp_path: Path, as_part: Any, shape: str, best: str
+) -> None:
+    choice, forecast = planned(sealed(tmp_path, shape), as_part)
+    assert choice.learner == forecast.chosen.learner == best
+    compared = forecast.comparison
+    assert compared is not None
+    assert compared.learners[0].learner == best
+    assert {one.learner for one in compared.learners} == {"linear", "trees"}
+    assert compared.validation_rows == 200
+    assert compared.train_rows <= 600
+    assert all(score.n == 200 and score.metric == "rmse" for one in compared.learners for score in one.scores)
+    assert 0 < compared.seconds < 10
+    assert choice.reason is not None
+    assert choice.reason.id == "choice.compared"
+    assert best in choice.reason.found
+
+
+def test_the_cost_comes_out_of_the_budget(tmp_path: Path, as_part: Any) -> None:
+    _, forecast = planned(sealed(tmp_path, "line"), as_part, learn=LearnConfig(budget="2 s"))
+    for one in forecast.ranking:
+        assert one.seconds <= 2 * (1 - comparing.SHARE) * 1.01
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"model": ModelConfig(learner="trees")}, "choice.named"),
+        ({"config": PlanConfig(learners=("trees",))}, "choice.alone"),
+        ({"learn": LearnConfig(budget="1 ms", epochs=5)}, "choice.quickest"),
+    ],
+)
+def test_where_there_is_no_choice_nothing_is_compared(
+    tmp_path: Path, as_part: Any, given: dict[str, Any], why: str
+) -> None:
+    choice, forecast = planned(sealed(tmp_path, "line", 150), as_part, **given)
+    assert forecast.comparison is None
+    assert choice.reason is not None
+    assert choice.reason.id == why
+
+
+def test_equal_scores_keep_the_higher_rank() -> None:
+    def compared(name: str, *values: float | None) -> Compared:
+        metrics = ("accuracy", "rmse")
+        scores = tuple(Score(f"y{i}", metrics[i], value, 10) for i, value in enumerate(values))
+        return Compared(name, (), scores, 0.1)
+
+    def first(*tried: Compared) -> str:
+        return comparing._best_first(tried)[0].learner
+
+    assert first(compared("trees", 0.9), compared("linear", 0.9)) == "trees"
+    assert first(compared("trees", 1.0), compared("linear", 1.0)) == "trees"
+    assert first(compared("trees", 0.9), compared("linear", 0.91)) == "linear"
+    assert first(compared("trees", None), compared("linear", 0.1)) == "linear"
+    # errors relative to the worst: 0.5 + 1 against 1 + 0.9
+    assert first(compared("trees", 0.9, 10.0), compared("linear", 0.95, 100.0)) == "trees"
+    assert first(compared("trees", 0.9, 100.0), compared("linear", 0.95, 90.0)) == "linear"
+
+
+def test_what_goes_on_from_another_learner_shares_its_score() -> None:
+    assert comparing._groups(["finetune", "probe", "linear"]) == {"probe": ("finetune",), "linear": ()}
+    assert comparing._groups(["finetune", "linear"]) == {"finetune": (), "linear": ()}
+    whole = Comparison(
+        1, 1, 0.1, (Compared("linear", (), (), 0.1), Compared("probe", ("finetune",), (), 0.1))
+    )
+    why = Phrase("plan.earlier-text", text="as the test says")
+    found = [
+        weigh(
+            Able(learners.spec(name), learners.spec(name).Options()),
+            Estimate(9, 9, 9.0, 1.0, 10**6, 10**6, 0.01, why),
+            LearnConfig(),
+            MACHINE,
+        )
+        for name in ("finetune", "probe", "linear")
+    ]
+    assert [one.spec.name for one in ordered(found, whole)] == ["linear", "finetune", "probe"]
+    assert [one.spec.name for one in ordered(found, None)] == ["finetune", "probe", "linear"]
+    assert without(found, ModelConfig()) is None
+    assert reserved_s([Able(one.spec, one.options) for one in found[:2]], LearnConfig()) == 0.0
+    assert 0 < reserved_s([Able(one.spec, one.options) for one in found], LearnConfig()) <= 30
+
+
+@pytest.mark.parametrize(("held", "rows", "seconds", "why"), [
+    (0, 300, 5.0, "choice.no-validation"),
+    (50, 300, 1e-6, "choice.budget-too-small"),
+])  # fmt: skip
+def test_what_cannot_be_compared_says_why(held: int, rows: int, seconds: float, why: str) -> None:
+    def some(count: int, seed: int) -> Examples:
+        columns = table(count, "line", seed)
+        return Examples(columns.pop("id"), columns)
+
+    able, _ = sift(NUMBER, PlanConfig(), ModelConfig(), None)
+    learn, train = LearnConfig(budget="5 s"), some(rows, 0)
+    found = forecast(able, NUMBER, train, learn, MACHINE, None, 5.0, Silent())
+    compared, reason = compare(
+        found, NUMBER, Rows(train, some(held, 1)), learn, MACHINE, None, seconds, Silent()
+    )
+    assert compared is None
+    assert reason.id == why
+    assert reason.found
+
+
+def test_what_an_earlier_version_sealed_is_read(tmp_path: Path, as_part: Any) -> None:
+    planned(sealed(tmp_path, "line", 150), as_part)
+    for part, key in (("choice", "reason"), ("forecast", "comparison")):
+        path = tmp_path / "out" / part / f"{part}.json"
+        content = json.loads(path.read_text("utf-8"))
+        del content[key]
+        path.write_text(json.dumps(content), "utf-8")
+    assert Choice.read(tmp_path / "out" / "choice").reason is None
+    assert Forecast.read(tmp_path / "out" / "forecast").comparison is None
