@@ -95,7 +95,7 @@ class ServeConfig(_Section):
     )
     port: int = Field(8080, ge=0, le=65535, description="the port; 0 takes any that is free")
     threads: int | None = Field(
-        None, ge=1, description="cores a version uses; None: as many as its package was timed with"
+        None, ge=1, le=1024, description="cores a version uses; None: as many as its package was timed with"
     )
     start_timeout_s: float = Field(120.0, gt=0, description="how long a version may take until it can answer")
     unseen: Literal["answer", "refuse"] = Field(

@@ -15,6 +15,7 @@ from modelwright.package.checksums import SUMS, stays_inside
 
 FORMAT = 2  # 2 knows files and settings of the driver, and external data; packages of format 1 are read
 MANIFEST = "manifest.json"
+MOST_THREADS = 1024  # more cost memory and gain nothing
 
 
 class FieldEntry(BaseModel):
@@ -55,7 +56,7 @@ class Manifest(BaseModel):
     lineage: dict[str, str]
     credits: dict[str, str] = {}
     versions: dict[str, str]
-    threads: int = Field(ge=1)
+    threads: int = Field(ge=1, le=MOST_THREADS)
 
     def paths(self) -> set[str]:
         """Return the path of every file that the manifest speaks of."""

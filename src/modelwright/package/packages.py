@@ -26,7 +26,7 @@ from modelwright.core import digests
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem, ValueProblem
 from modelwright.core.signature import Field
-from modelwright.kinds.contract.common import Dumped
+from modelwright.kinds.contract.common import Dumped, Role
 from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.checksums import SUMS, contents, listed, listing, stays_inside
@@ -145,8 +145,11 @@ def read(folder: Path) -> Package:
     manifest, files = _opened(folder)
     signature = signature_of(folder, manifest)
     states = {
-        one.name: _state(folder, one, entries[one.name], files)
-        for fields, entries in ((signature.inputs, manifest.inputs), (signature.outputs, manifest.outputs))
+        one.name: _state(folder, one, role, entries[one.name], files)
+        for role, fields, entries in (
+            (Role.INPUT, signature.inputs, manifest.inputs),
+            (Role.OUTPUT, signature.outputs, manifest.outputs),
+        )
         for one in fields
     }
     body = Body(
@@ -216,7 +219,7 @@ def _plain(data: Mapping[str, JsonLike]) -> dict[str, JsonValue]:
 
 
 def _state(
-    folder: Path, one: Field, entry: FieldEntry, files: Mapping[str, bytes | memoryview]
+    folder: Path, one: Field, role: Role, entry: FieldEntry, files: Mapping[str, bytes | memoryview]
 ) -> Any:  # whatever the kind makes
     if entry.kind not in kinds.names():
         raise PackageError(
@@ -228,10 +231,13 @@ def _state(
             )
         )
     assets = {name: bytes(files[f"assets/{one.name}/{name}"]) for name in entry.assets}
+    kind = kinds.arrays(entry.kind)
     try:
-        return kinds.arrays(entry.kind).load(Dumped(entry.state, assets))
-    except (ValueProblem, ValueError, TypeError, KeyError) as error:
+        state = kind.load(Dumped(entry.state, assets))
+        kind.require(state, role)
+    except (ValueProblem, ValueError, TypeError, KeyError, AttributeError) as error:
         raise bad_manifest(folder, field=str(one), error=str(error)[:200]) from None
+    return state
 
 
 def _not_a_package(folder: Path) -> Problem:

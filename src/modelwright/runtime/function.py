@@ -268,6 +268,39 @@ class Function:
         specs = self._kinds[name].specs(self._states[name]).values()
         return any(isinstance(axis, str) for spec in specs for axis in spec.shape[1:])
 
+    def require_answer(self) -> None:
+        """Answer an example that the kinds make of their states; raises PackageError where that comes to nothing.
+
+        The arrays must be as wide as the states say. A body that streams is not tried: it may wait for something.
+        """
+        if self.streams:
+            return
+        columns = {
+            field.name: [self._kinds[field.name].example(self._states[field.name])]
+            for field in self.signature.inputs
+        }
+        try:
+            wrong = self._misshapen(self.infer(columns))
+            confidences = [] if wrong else [one.confidence for one in self.answer(columns)[0].values()]
+        except Exception as error:  # whatever the graph, the driver and the kinds raise
+            reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+            raise PackageError(Problem("package.cannot-answer", error=reason)) from None
+        if wrong:
+            raise PackageError(Problem("package.cannot-answer", array=wrong))
+        if any(one is not None and not 0.0 <= one <= 1.0 for one in confidences):
+            raise PackageError(Problem("package.cannot-answer"))
+
+    def _misshapen(self, found: Mapping[str, Mapping[str, Array]]) -> str | None:
+        """Return the first array that is not as its state says."""
+        for output, arrays in found.items():
+            for name, spec in self._answers(output):
+                array, axes = arrays[name], spec.shape[1:]
+                same = len(array.shape) == len(spec.shape) and np.dtype(spec.dtype).kind == array.dtype.kind
+                sizes = zip(array.shape[1:], axes, strict=True) if same else ()
+                if not same or any(isinstance(axis, int) and size != axis for size, axis in sizes):
+                    return f"{output}.{name} {list(array.shape)} {array.dtype}"
+        return None
+
     def _require_arrays(self) -> None:
         given = {
             f"{field.name}.{array}"
@@ -289,9 +322,13 @@ class Function:
 def load(path: str | Path, *, threads: int | None = None) -> Function:
     """Load the function from a package's folder, checking every byte of it; raises PackageError.
 
+    A package that cannot answer an example of its own is refused.
+
     `threads` changes the number of cores used; None takes the number that the package was timed with.
     """
-    return Function(read(Path(path)), threads)
+    function = Function(read(Path(path)), threads)
+    function.require_answer()
+    return function
 
 
 def _joined(parts: Sequence[Array], back: NDArray[np.int64] | None, spec: ArraySpec) -> Array:

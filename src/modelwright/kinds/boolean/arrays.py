@@ -15,6 +15,7 @@ from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
 from modelwright.kinds.shared.cutting import cuts, log_odds, share_of
+from modelwright.kinds.shared.sealed_state import Cut, SealedState, Share, Temperature
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 CLASSES = ("false", "true")
@@ -31,6 +32,14 @@ class BooleanState:
     temperature: float = 1.0
     cut: float = 0.5
     threshold: float | None = None
+
+
+class _SealedBoolean(SealedState):
+    """A package made before points were chosen has a temperature alone."""
+
+    temperature: Temperature
+    cut: Cut = 0.5
+    threshold: Share | None = None
 
 
 class BooleanArrays(Arrays[BooleanState, bool]):
@@ -52,8 +61,12 @@ class BooleanArrays(Arrays[BooleanState, bool]):
 
     def load(self, dumped: Dumped) -> BooleanState:
         """Read what `dump` returned."""
-        data = dumped.data  # a package made before points were chosen has a temperature alone
-        return BooleanState(float(data["temperature"]), float(data.get("cut", 0.5)), data.get("threshold"))
+        sealed = _SealedBoolean.read(dumped.data)
+        return BooleanState(sealed.temperature, sealed.cut, sealed.threshold)
+
+    def example(self, state: BooleanState) -> bool:
+        """Return a truth value."""
+        return True
 
     def specs(self, state: BooleanState) -> dict[str, ArraySpec]:
         """Return `value` (0 or 1, 0 where missing) and `missing` (0 or 1): float32 (batch,)."""

@@ -16,6 +16,14 @@ from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
 from modelwright.kinds.shared.cutting import MOST_WEIGHT, cuts
+from modelwright.kinds.shared.sealed_state import (
+    Names,
+    SealedState,
+    Share,
+    Temperature,
+    Weight,
+    require_one_each,
+)
 from modelwright.kinds.shared.spellings import known_spelling
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
@@ -45,6 +53,15 @@ class CategoryState:
         if found is None and name is not None:
             found = self.positions.get(known_spelling(name, self.positions))
         return -1 if found is None else found
+
+
+class _SealedCategory(SealedState):
+    """A package made before weights were chosen has none."""
+
+    classes: Names
+    temperature: Temperature
+    threshold: Share | None
+    weights: list[Weight] | None = None
 
 
 class CategoryArrays(Arrays[CategoryState, str]):
@@ -88,14 +105,19 @@ class CategoryArrays(Arrays[CategoryState, str]):
 
     def load(self, dumped: Dumped) -> CategoryState:
         """Read what `dump` returned."""
-        data = dumped.data
-        weights = data.get("weights")  # a package made before weights were chosen has none
-        return CategoryState(
-            tuple(data["classes"]),
-            float(data["temperature"]),
-            data["threshold"],
-            None if weights is None else tuple(map(float, weights)),
-        )
+        sealed = _SealedCategory.read(dumped.data)
+        require_one_each("weights", sealed.weights, sealed.classes)
+        weights = None if sealed.weights is None else tuple(sealed.weights)
+        return CategoryState(tuple(sealed.classes), sealed.temperature, sealed.threshold, weights)
+
+    def require(self, state: CategoryState, role: Role) -> None:
+        """Raise ValueProblem for an output with fewer than two classes."""
+        if role is Role.OUTPUT:
+            _require_two(state)
+
+    def example(self, state: CategoryState) -> str | None:
+        """Return the last class, where there is one: its code is the highest."""
+        return state.classes[-1] if state.classes else None
 
     def specs(self, state: CategoryState) -> dict[str, ArraySpec]:
         """Return `index`: int64 (batch,), 0 for a missing or unseen class, i + 1 for class i."""

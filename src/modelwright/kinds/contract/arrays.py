@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from modelwright.core.messages import Phrase
 from modelwright.core.outcomes import Outcomes
-from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 
 State = TypeVar("State")
 V = TypeVar("V")  # the type of a canonical value
@@ -58,6 +58,14 @@ class Arrays(ABC, Generic[State, V]):
     @abstractmethod
     def load(self, dumped: Dumped) -> State:
         """Read what `dump` returned; raises ValueProblem where it is absurd or damaged."""
+
+    def require(self, state: State, role: Role) -> None:
+        """Raise ValueProblem for a state that does not do on that side of a signature (an output without classes)."""
+        return
+
+    def example(self, state: State) -> V | None:
+        """Return a value that the state knows, with which a package is tried when it is opened; None: a missing one."""
+        return None
 
     # -- as an input ---------------------------------------------------------------------------------------
 

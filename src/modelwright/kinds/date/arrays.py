@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Dumped, Form
 from modelwright.kinds.date.value import moment
+from modelwright.kinds.shared.sealed_state import SealedState
 
 # Month 1 to 12, weekday 0 (Monday) to 6, hour 0 to 23: mean and deviation of a uniform distribution over the n
 # values of each, (first + last) / 2 and sqrt((n² − 1) / 12). So each has about the weight of a standardised
@@ -30,6 +32,13 @@ class DateState:
 
     mean: float
     deviation: float
+
+
+class _SealedDate(SealedState):
+    """Years of the calendar, and how far apart they are."""
+
+    mean: Annotated[float, Field(ge=0.0, le=9999.0)]
+    deviation: Annotated[float, Field(ge=1e-9, le=9999.0)]
 
 
 class DateArrays(Arrays[DateState, str]):
@@ -54,7 +63,12 @@ class DateArrays(Arrays[DateState, str]):
 
     def load(self, dumped: Dumped) -> DateState:
         """Read what `dump` returned."""
-        return DateState(float(dumped.data["mean"]), float(dumped.data["deviation"]))
+        sealed = _SealedDate.read(dumped.data)
+        return DateState(sealed.mean, sealed.deviation)
+
+    def example(self, state: DateState) -> str:
+        """Return a day of the mean year."""
+        return f"{max(1, round(state.mean)):04d}-01-01"
 
     def specs(self, state: DateState) -> dict[str, ArraySpec]:
         """Return `values`: float32 (batch, 4), and `missing`: float32 (batch,)."""

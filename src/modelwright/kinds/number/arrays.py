@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
+from modelwright.kinds.shared.sealed_state import Deviation, SealedState
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
 # A deviation below this share of the largest value is rounding of a constant column, not variation.
@@ -27,6 +28,13 @@ class NumberState:
 
     mean: float
     deviation: float
+
+
+class _SealedNumber(SealedState):
+    """Any finite mean; a deviation to divide by."""
+
+    mean: float
+    deviation: Deviation
 
 
 class NumberArrays(Arrays[NumberState, float]):
@@ -57,7 +65,12 @@ class NumberArrays(Arrays[NumberState, float]):
 
     def load(self, dumped: Dumped) -> NumberState:
         """Read what `dump` returned."""
-        return NumberState(float(dumped.data["mean"]), float(dumped.data["deviation"]))
+        sealed = _SealedNumber.read(dumped.data)
+        return NumberState(sealed.mean, sealed.deviation)
+
+    def example(self, state: NumberState) -> float:
+        """Return the mean."""
+        return state.mean
 
     def specs(self, state: NumberState) -> dict[str, ArraySpec]:
         """Return `value` (standardised, 0 where missing) and `missing` (0 or 1): float32 (batch,)."""

@@ -15,6 +15,7 @@ from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
 from modelwright.kinds.shared.cutting import cuts, log_odds, share_of
+from modelwright.kinds.shared.sealed_state import Cut, Names, SealedState, Temperature, require_one_each
 from modelwright.kinds.shared.spellings import known_spelling
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
@@ -43,6 +44,14 @@ class TagsState:
         return found
 
 
+class _SealedTags(SealedState):
+    """A package made before cuts were chosen has none."""
+
+    tags: Names
+    temperature: Temperature
+    cuts: list[Cut] | None = None
+
+
 class TagsArrays(Arrays[TagsState, frozenset[str]]):
     """In: `members` float32 (batch, K), `missing` float32 (batch,). Out: `logits` float32 (batch, K).
 
@@ -58,8 +67,7 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
     ) -> TagsState:
         """Return the tags that the training split shows; raises ValueProblem for an output without any."""
         state = TagsState(tuple(sorted({tag for value in values if value is not None for tag in value})))
-        if role is Role.OUTPUT and not state.tags:
-            raise ValueProblem("state.no-tag")
+        self.require(state, role)
         return state
 
     def dump(self, state: TagsState) -> Dumped:
@@ -69,13 +77,19 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
 
     def load(self, dumped: Dumped) -> TagsState:
         """Read what `dump` returned."""
-        data = dumped.data
-        given = data.get("cuts")  # a package made before cuts were chosen has none
-        return TagsState(
-            tuple(data["tags"]),
-            float(data["temperature"]),
-            None if given is None else tuple(map(float, given)),
-        )
+        sealed = _SealedTags.read(dumped.data)
+        require_one_each("cuts", sealed.cuts, sealed.tags)
+        cuts = None if sealed.cuts is None else tuple(sealed.cuts)
+        return TagsState(tuple(sealed.tags), sealed.temperature, cuts)
+
+    def require(self, state: TagsState, role: Role) -> None:
+        """Raise ValueProblem for an output without any tag."""
+        if role is Role.OUTPUT and not state.tags:
+            raise ValueProblem("state.no-tag")
+
+    def example(self, state: TagsState) -> frozenset[str]:
+        """Return a set of the last tag, where there is one."""
+        return frozenset(state.tags[-1:])
 
     def specs(self, state: TagsState) -> dict[str, ArraySpec]:
         """Return `members`: float32 (batch, K), 1 where the tag is in the set, and `missing`: (batch,)."""

@@ -7,14 +7,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 from tokenizers import Tokenizer
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Dumped, Form
+from modelwright.kinds.shared.sealed_state import SealedState
 from modelwright.kinds.text import _terms
 from modelwright.kinds.text._terms import TermsState
 
@@ -23,6 +25,7 @@ ASSET = "tokenizer.json"
 PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>", "<|end_of_text|>")
 # The length is chosen so that this share of the training texts is kept whole.
 KEPT_WHOLE = 0.99
+MOST_LENGTH = 1_000_000  # more than any encoder knows
 LENGTH_STEP = 8  # lengths are rounded up to a multiple that suits vector units
 LENGTH_SAMPLE = 10_000  # this many training texts, evenly spaced, decide the length
 
@@ -47,6 +50,13 @@ class TextState:
         tokenizer = _build(self.tokenizer)
         tokenizer.enable_truncation(self.max_length)
         return tokenizer
+
+
+class _SealedText(SealedState):
+    """How many tokens a text keeps, and which one fills a row up."""
+
+    max_length: Annotated[int, Field(ge=1, le=MOST_LENGTH)]
+    pad_id: Annotated[int, Field(ge=0)]
 
 
 class TextArrays(Arrays[TextState | TermsState, str]):
@@ -100,13 +110,25 @@ class TextArrays(Arrays[TextState | TermsState, str]):
         """Read what `dump` returned; raises ValueProblem for a damaged tokenizer, or damaged terms."""
         if dumped.data.get("form") == Form.TERMS:
             return _terms.load(dumped)
-        state = TextState(
-            tokenizer=dumped.assets[ASSET],
-            max_length=int(dumped.data["max_length"]),
-            pad_id=int(dumped.data["pad_id"]),
-        )
+        sealed = _SealedText.read(dumped.data)
+        if set(dumped.assets) != {ASSET}:
+            raise ValueProblem("state.absurd-assets", wanted=ASSET)
+        state = TextState(dumped.assets[ASSET], sealed.max_length, sealed.pad_id)
+        built = _build(state.tokenizer)
+        special = built.num_special_tokens_to_add(is_pair=False)
+        if not special < sealed.max_length:
+            raise ValueProblem(
+                "state.max-length", special=special, limit=MOST_LENGTH, chosen=sealed.max_length
+            )
+        known = built.get_vocab_size()
+        if sealed.pad_id >= max(1, known) and built.id_to_token(sealed.pad_id) is None:
+            raise ValueProblem("state.absurd-pad", pad_id=sealed.pad_id, known=known)
         assert state.built is not None  # built now, so that the first request does not wait for it
         return state
+
+    def example(self, state: TextState | TermsState) -> str:
+        """Return a text of two words."""
+        return "an example"
 
     def specs(self, state: TextState | TermsState) -> dict[str, ArraySpec]:
         """Return `ids` and `mask`, or `terms` and `weights`: (batch, length)."""
@@ -159,7 +181,10 @@ class TextArrays(Arrays[TextState | TermsState, str]):
 def _build(tokenizer: bytes) -> Tokenizer:
     try:
         built = Tokenizer.from_str(tokenizer.decode())
-    except Exception as error:  # the library raises bare Exception
+    except BaseException as error:
+        # The library raises bare Exception; what panics in it comes as a class that is none.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise ValueProblem("state.bad-tokenizer", error=str(error)) from None
     built.no_padding()
     built.no_truncation()

@@ -25,6 +25,10 @@ from modelwright.testing.kinds.output_checks import (
     check_outcomes_are_the_answers_that_decode_gives,
     check_truths_are_as_its_form_says,
 )
+from modelwright.testing.kinds.sealed_checks import (
+    check_a_state_that_is_absurd_is_refused,
+    check_the_example_of_a_state_is_a_value,
+)
 from modelwright.testing.kinds.value_checks import (
     check_a_blank_is_missing,
     check_anything_is_read_or_refused,
@@ -55,6 +59,8 @@ CHECKS: tuple[Check, ...] = (
     check_outcomes_are_the_answers_that_decode_gives,
     check_calibration_changes_confidence_and_no_answer,
     check_every_operating_point_answers_as_its_outcomes_count,
+    check_a_state_that_is_absurd_is_refused,
+    check_the_example_of_a_state_is_a_value,
 )
 
 

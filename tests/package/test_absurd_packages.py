@@ -1,0 +1,201 @@
+"""A package whose manifest or states are absurd is refused when it is opened: it neither hangs nor answers."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from test_package import change_manifest, ids
+from tiny_serving import linear_body, sealed
+
+from modelwright.core.messages import PackageError
+from modelwright.core.signature import Signature
+from modelwright.kinds.boolean.arrays import BooleanState
+from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.date.arrays import DateState
+from modelwright.kinds.number.arrays import NumberState
+from modelwright.kinds.tags.arrays import TagsState
+from modelwright.package.body import Body
+from modelwright.runtime.function import Function, load
+
+ABSURD: tuple[Any, ...] = (
+    *(None, "text", "", math.nan, math.inf, -1, -0.5, 0, 2**31, 2**70, 1.5, True, [], [None], {}, {"a": 1}),
+)
+
+
+def every_kind() -> Body:
+    """Return a body with every kind but text on each side where it can stand; it answers zeros."""
+    signature = Signature.parse(
+        "all(n: number, b: boolean, c: category, d: date, t: tags) "
+        "-> x: number, y: boolean, z: category, s: tags"
+    )
+    inputs = {"n.value": (1, []), "n.missing": (1, []), "b.value": (1, []), "b.missing": (1, [])}
+    inputs |= {"c.index": (7, []), "d.values": (1, [4]), "d.missing": (1, []), "t.members": (1, [2])}
+    outputs = {"x.value": [], "y.logit": [], "z.logits": [3], "s.logits": [2]}
+    nodes = [helper.make_node("Mul", ["n.value", "zero"], ["zeros"])]
+    weights = [numpy_helper.from_array(np.array(0, np.float32), "zero")]
+    for name, shape in outputs.items():
+        if not shape:
+            nodes.append(helper.make_node("Identity", ["zeros"], [name]))
+            continue
+        weights.append(numpy_helper.from_array(np.array([1, *shape], np.int64), f"{name}.times"))
+        nodes.append(helper.make_node("Unsqueeze", ["zeros", "last"], [f"{name}.column"]))
+        nodes.append(helper.make_node("Tile", [f"{name}.column", f"{name}.times"], [name]))
+    weights.append(numpy_helper.from_array(np.array([1], np.int64), "last"))
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(n, kind, ["batch", *shape]) for n, (kind, shape) in inputs.items()],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", *s]) for n, s in outputs.items()],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    states = {
+        "n": NumberState(1.0, 2.0),
+        "b": BooleanState(),
+        "c": CategoryState(("no", "yes")),
+        "d": DateState(2000.0, 3.0),
+        "t": TagsState(("big", "small")),
+        "x": NumberState(1.0, 2.0),
+        "y": BooleanState(1.0, 0.4, 0.2),
+        "z": CategoryState(("a", "b", "c"), 1.0, 0.2, (1.0, 2.0, 1.0)),
+        "s": TagsState(("big", "small"), 1.0, (0.4, 0.6)),
+    }
+    return Body(signature, "once", {"model": model.SerializeToString(deterministic=True)}, states)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """Return a package of every kind, as it should be."""
+    folder = sealed(every_kind(), tmp_path_factory.mktemp("whole") / "package")
+    assert load(folder)(1.0, True, "no", "2000-01-01", ["big"]).z in {"a", "b", "c"}
+    return folder
+
+
+def states_of(body: Body) -> list[tuple[str, str, str]]:
+    """Return the way to every value of every state in the manifest."""
+    inside = json.loads(_manifest_of(body))
+    return [
+        (side, field, key)
+        for side in ("inputs", "outputs")
+        for field, entry in inside[side].items()
+        for key in entry["state"]
+    ]
+
+
+def _manifest_of(body: Body) -> str:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        return (sealed(body, Path(folder) / "p") / "manifest.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("way", states_of(every_kind()), ids=".".join)
+def test_a_state_with_an_absurd_value_is_refused_or_answers(whole: Path, tmp_path: Path, way) -> None:
+    side, field, key = way
+    before = json.loads((whole / "manifest.json").read_text("utf-8"))[side][field]["state"][key]
+    for number, absurd in enumerate(ABSURD):
+        folder = Path(shutil.copytree(whole, tmp_path / str(number)))
+        change_manifest(folder, lambda m, value=absurd: m[side][field]["state"].update({key: value}))
+        function = opened(folder)
+        if function is None:
+            continue
+        empty = absurd == [] and side == "inputs"  # a column that training never showed has no classes
+        assert absurd is None or empty or type(absurd) in {int, float}, f"{absurd!r} was taken for {before!r}"
+        found = function(1.0, True, "no", "2000-01-01", ["big"])
+        for output in found.outputs.values():
+            assert output.confidence is None or 0.0 <= output.confidence <= 1.0
+        json.dumps(found.as_json(), allow_nan=False)
+
+
+def opened(folder: Path) -> Function | None:
+    """Return the function, or None where the package is refused for what is wrong with it."""
+    try:
+        return load(folder)
+    except PackageError as error:
+        if {one.id for one in error.problems} <= {"package.bad-manifest", "package.cannot-answer"}:
+            return None
+        raise
+
+
+CLASSES: dict[str, Any] = {
+    "none": [],
+    "fewer than the logits": ["a", "b"],
+    "more than the logits": ["a", "b", "c", "d"],
+    "one": ["a"],
+    "numbers": [1, 2, 3],
+    "null": ["a", None, "c"],
+    "one twice": ["a", "b", "a"],
+    "an empty one": ["a", "", "c"],
+    "a surrogate": ["a", "\ud800", "c"],
+    "a list": ["a", ["b"], "c"],
+    "a mapping": {"a": 0, "b": 1, "c": 2},
+    "a text": "abc",
+}
+
+
+@pytest.mark.parametrize("classes", CLASSES.values(), ids=CLASSES.keys())
+def test_classes_that_are_no_names_for_the_logits_are_refused(whole, tmp_path, classes) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "p"))
+    change_manifest(folder, lambda m: m["outputs"]["z"]["state"].update(classes=classes, weights=None))
+    with pytest.raises(PackageError) as error:
+        load(folder)
+    assert ids(error) <= {"package.bad-manifest", "package.cannot-answer"}
+
+
+def test_a_state_has_no_other_keys_and_no_other_files(whole, tmp_path) -> None:
+    for number, change in enumerate(
+        (
+            lambda m: m["outputs"]["z"]["state"].update(bias=1.0),
+            lambda m: m["inputs"]["n"].update(state=[]),
+            lambda m: m["outputs"]["z"]["state"].update(weights=[1.0]),
+            lambda m: m["outputs"]["s"]["state"].update(cuts=[0.5, 0.5, 0.5]),
+            lambda m: m["outputs"]["s"]["state"].update(tags=[], cuts=None),
+        )
+    ):
+        folder = Path(shutil.copytree(whole, tmp_path / str(number)))
+        change_manifest(folder, change)
+        with pytest.raises(PackageError) as error:
+            load(folder)
+        assert ids(error) == {"package.bad-manifest"}
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10_000, 2**31, 2**70, 1.5, True, None, "2", []])
+def test_an_absurd_number_of_threads_is_refused_at_once(whole, tmp_path, threads) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "p"))
+    change_manifest(folder, lambda m: m.update(threads=threads))
+    with pytest.raises(PackageError) as error:
+        load(folder)
+    assert ids(error) == {"package.bad-manifest"}
+
+
+@pytest.mark.parametrize("key", ["max_length", "pad_id"])
+def test_the_state_of_a_text_is_no_less_strict(packages, tmp_path, key) -> None:
+    for number, absurd in enumerate((*ABSURD, 10**7)):
+        if key == "pad_id" and absurd == 0:
+            continue  # is a token
+        folder = Path(shutil.copytree(packages["text"], tmp_path / str(number)))
+        change_manifest(folder, lambda m, value=absurd: m["inputs"]["question"]["state"].update({key: value}))
+        with pytest.raises(PackageError) as error:
+            load(folder)
+        assert ids(error) == {"package.bad-manifest"}, absurd
+
+
+def test_a_body_that_answers_no_numbers_is_refused(tmp_path) -> None:
+    body = linear_body()
+    model = onnx.load_from_string(body.graphs["model"])
+    bias = next(one for one in model.graph.initializer if one.name == "bias")
+    bias.CopyFrom(numpy_helper.from_array(np.full(3, np.nan, np.float32), "bias"))
+    graphs = {"model": model.SerializeToString(deterministic=True)}
+    with pytest.raises(PackageError) as error:
+        load(sealed(replace(body, graphs=graphs), tmp_path / "p"))
+    assert ids(error) == {"package.cannot-answer"}
