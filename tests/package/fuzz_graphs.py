@@ -44,10 +44,9 @@ def mutator(data: bytes, most: int, seed: int) -> bytes:
     if chance.random() < 0.5:
         return atheris.Mutate(data, most)
     try:
-        model = ModelProto.FromString(data)
-    except Exception:
-        model = chance.choice(SEEDS)
-    return mutated(model, chance)[:most]
+        return mutated(ModelProto.FromString(data), chance)[:most]
+    except Exception:  # no graph, or one with pieces that only its reader knows how to skip
+        return mutated(chance.choice(SEEDS), chance)[:most]
 
 
 def main() -> None:
