@@ -123,4 +123,4 @@ def test_it_is_found_inferred_profiled_read_encoded_and_shown(installed: Path, t
 def test_it_passes_the_contract_test_of_the_page(installed: Path) -> None:
     options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(installed)]
     done = python(installed, "-m", "pytest", *options, str(installed / "test_colour.py"))
-    assert re.search(r"1\d passed", done), done
+    assert re.search(r"2\d passed", done), done
