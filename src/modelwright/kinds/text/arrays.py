@@ -56,7 +56,7 @@ class _SealedText(SealedState):
     """How many tokens a text keeps, and which one fills a row up."""
 
     max_length: Annotated[int, Field(ge=1, le=MOST_LENGTH)]
-    pad_id: Annotated[int, Field(ge=0)]
+    pad_id: Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class TextArrays(Arrays[TextState | TermsState, str]):

@@ -102,4 +102,5 @@ def _assert_answers(arrays: AnyArrays, state: Any) -> None:
 def _filled(spec: ArraySpec, scale: float) -> Array:
     """Return two rows, of values that differ."""
     shape = [2, *(axis if isinstance(axis, int) else 1 for axis in spec.shape[1:])]
-    return (np.arange(math.prod(shape), dtype=spec.dtype) * np.dtype(spec.dtype).type(scale)).reshape(shape)
+    filled: Array = np.arange(math.prod(shape), dtype=spec.dtype).reshape(shape) * scale
+    return filled.astype(spec.dtype)
