@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
@@ -81,6 +83,7 @@ def test_the_callers_request_id_is_kept_when_it_is_sane(client: httpx.Client) ->
     assert (refused.status_code, refused.headers["x-request-id"]) == (422, "mine")
 
 
+GZIP = gzip.compress(b'{"height": 9.0}')
 REFUSALS: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "a missing input": (b"{}", JSON, 422, "request.missing-input"),
     "null for an input": (b'{"height": null}', JSON, 422, "request.missing-input"),
@@ -104,6 +107,26 @@ REFUSALS: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "1,001 items": (json.dumps([{"height": 1}] * 1001).encode(), JSON, 413, "request.too-many-items"),
     "a long text": (json.dumps({"height": "x" * 20_001}).encode(), JSON, 413, "request.text-too-long"),
     "a large body": (b" " * (2 * 2**20 + 1), JSON, 413, "request.too-large"),
+    "an endless integer": (b'{"height": 1' + b"0" * 5000 + b"}", JSON, 400, "request.long-integer"),
+    "an integer beyond floats": (b'{"height": 1' + b"0" * 400 + b"}", JSON, 422, "request.wrong-value"),
+    "a wide row": (json.dumps({f"x{n}": 1 for n in range(10_000)}).encode(), JSON, 422, "request.too-wide"),
+    "brotli": (b"{}", {**JSON, "content-encoding": "br"}, 415, "request.encoding"),
+    "gzip twice": (b"{}", {**JSON, "content-encoding": "gzip, gzip"}, 415, "request.encoding"),
+    "no gzip": (b'{"height": 1}', {**JSON, "content-encoding": "gzip"}, 400, "request.bad-gzip"),
+    "half a gzip": (GZIP[:-4], {**JSON, "content-encoding": "gzip"}, 400, "request.bad-gzip"),
+    "two gzips": (GZIP + GZIP, {**JSON, "content-encoding": "gzip"}, 400, "request.bad-gzip"),
+    "a gzip of blanks": (
+        gzip.compress(b" " * 2**20),
+        {**JSON, "content-encoding": "gzip"},
+        413,
+        "request.too-large-unpacked",
+    ),
+    "a gzip beyond the limit": (
+        gzip.compress(os.urandom(2**18).hex().encode() * 5),
+        {**JSON, "content-encoding": "gzip"},
+        413,
+        "request.too-large-unpacked",
+    ),
     "no content-type": (b"{}", {}, 415, "request.not-json-type"),
     "a form": (b"{}", {"content-type": "application/x-www-form-urlencoded"}, 415, "request.not-json-type"),
     "a type that begins like JSON": (
@@ -126,6 +149,13 @@ def test_what_is_refused(
     assert after[f'modelwright_rejected_total{{"reason": "{expected}"}}'] == before + 1
     assert after["modelwright_requests_in_flight{}"] == 0
     assert client.post("/measure", json={"height": 1}).status_code == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "identity"])
+def test_a_packed_body_is_read_like_a_plain_one(client: httpx.Client, encoding: str) -> None:
+    body = b'{"height": 9.0}' if encoding == "identity" else GZIP
+    packed = client.post("/measure", content=body, headers={**JSON, "content-encoding": encoding})
+    assert packed.json()["outputs"] == client.post("/measure", json={"height": 9.0}).json()["outputs"]
 
 
 def test_a_content_type_with_a_charset_is_json(client: httpx.Client) -> None:

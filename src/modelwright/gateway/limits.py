@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import NoReturn
 
 import numpy as np
@@ -34,6 +35,12 @@ def read_json(body: bytes, *, max_depth: int, max_items: int) -> Json:
             400,
         ) from None
     except (ValueError, RecursionError) as error:
+        if "integer string conversion" in str(
+            error
+        ):  # CPython reads no more than `sys.get_int_max_str_digits`
+            raise RequestError(
+                Problem("request.long-integer", most=sys.get_int_max_str_digits()), 400
+            ) from None
         known = error if isinstance(error, json.JSONDecodeError) and body else None
         problem = Problem(
             "request.not-json",

@@ -19,16 +19,35 @@ def serve(
     port: Annotated[
         int | None, typer.Option("--port", metavar="PORT", help="The port [default: serve.port]")
     ] = None,
+    package: Annotated[
+        Path | None,
+        typer.Option(
+            "--package", metavar="FOLDER", help="Serve this package alone: no project, nothing is written"
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FOLDER", help="Where --package records traffic [default: nowhere]"),
+    ] = None,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the released version over HTTP.
+    """Serve the released version over HTTP, or a package alone.
 
     POST /{function} answers; /docs, /openapi.json and /metrics describe it. Ctrl-C stops it.
     """
     del as_json  # every verb takes it; the gateway logs
-    opened(project, settings).serve(host, port)
+    if package is not None and project is not None:
+        raise typer.BadParameter("give either --package or --project")
+    if package is None and record is not None:
+        raise typer.BadParameter("--record goes with --package; a project says serve.record")
+    if package is None:
+        opened(project, settings).serve(host, port)
+        return
+    from modelwright.project.package_serving import serve_package
+
+    serve_package(package, settings or (), host=host, port=port, record=record)
 
 
 @app.command(rich_help_panel=SERVE)

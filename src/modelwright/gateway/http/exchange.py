@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import re
+import zlib
 from collections.abc import Mapping
 
 from starlette.types import Receive, Scope, Send
 
 from modelwright.core.messages import Problem, RequestError
 
+MOST_RATIO = 200  # bytes out of one of gzip; JSON rows that are much alike reach some 50
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 # Most answers are there sooner than this; only then is it worth the work to notice that a client left.
 _WATCH_AFTER_S = 0.05
@@ -73,6 +75,30 @@ async def read_body(
                     return b"".join(chunks)
     except TimeoutError:
         raise RequestError(Problem("request.too-slow", size=size, seconds=timeout_s), 408) from None
+
+
+def unpacked(headers: Mapping[bytes, bytes], body: bytes, max_body: int) -> bytes:
+    """Return a body as it was before `content-encoding`; raises RequestError for another one than gzip (415).
+
+    What is unpacked is bounded like a plain body, and in its ratio (413); what is no gzip is refused (400).
+    """
+    given = headers.get(b"content-encoding", b"").strip().lower()
+    if given in {b"", b"identity"}:
+        return body
+    if given not in {b"gzip", b"x-gzip"}:
+        raise RequestError(Problem("request.encoding", given=given[:60].decode("ascii", "replace")), 415)
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: gzip, and nothing else
+    most = min(max_body, MOST_RATIO * len(body))
+    try:
+        plain = unpacker.decompress(body, most + 1)
+    except zlib.error:
+        raise RequestError(Problem("request.bad-gzip"), 400) from None
+    if len(plain) > most:
+        ratio = MOST_RATIO if most < max_body else None
+        raise RequestError(Problem("request.too-large-unpacked", most=most, ratio=ratio), 413)
+    if not unpacker.eof or unpacker.unused_data:
+        raise RequestError(Problem("request.bad-gzip"), 400)
+    return plain
 
 
 class Departure:

@@ -27,6 +27,7 @@ from modelwright.gateway.traffic.service_errors import ServiceError, not_ready
 from modelwright.runtime.worker.channel import NO_OPTIONS, Reply
 
 PROBABILITIES = "probabilities"
+SPARE_KEYS = 64  # of a row beyond its inputs; fewer are named one by one
 _CLIENT_LEFT = 499  # counted, never sent
 _LOG = logging.getLogger(__name__)
 
@@ -122,6 +123,8 @@ class Predictions:
             request.options = _options(scope["query_string"])
         limits = self._config.limits
         raw = await exchange.read_body(headers, receive, limits.body, limits.body_timeout_s)
+        if b"content-encoding" in headers:
+            raw = exchange.unpacked(headers, raw, limits.body)
         value = read_json(raw, max_depth=limits.depth, max_items=limits.rows)
         # Looked up only now: nothing is awaited from here to the worker, so it cannot be retired meanwhile.
         served = self._gateway.current
@@ -215,6 +218,9 @@ class Predictions:
 
     def _row(self, served: Served, value: Json, where: str | None) -> tuple[object, ...]:
         if isinstance(value, dict):
+            if len(value) > len(served.signature.inputs) + SPARE_KEYS:
+                most = len(served.signature.inputs)
+                raise RequestError(Problem("request.too-wide", where=where, keys=len(value), most=most))
             for name, text in value.items():
                 if isinstance(text, str) and len(text) > self._config.limits.text:
                     raise RequestError(_too_long(name, len(text), self._config.limits.text, where), 413)

@@ -23,6 +23,7 @@ class NumberShow(Show[float]):
         return f"{value:.0f}" if float(value).is_integer() and abs(value) < WHOLE else f"{value:.6g}"
 
     def example(self, profile: Mapping[str, Json]) -> Json:
-        """Return the median."""
+        """Return the median, of six digits as it is shown."""
         quantiles = profile.get("quantiles")
-        return quantiles.get("0.5") if isinstance(quantiles, dict) else None
+        median = quantiles.get("0.5") if isinstance(quantiles, dict) else None
+        return float(f"{median:.6g}") if isinstance(median, int | float) else None

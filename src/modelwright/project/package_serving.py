@@ -1,0 +1,63 @@
+"""Serves a package alone: no project, no state database, and nothing that must be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelwright.core.messages import Problem
+from modelwright.gateway.server import serve as serve_gateway
+from modelwright.gateway.traffic.desired_release import DesiredRelease
+from modelwright.package import packages
+from modelwright.project.declaration import project_file
+
+RECORD = "live.db"
+VERSION = 1  # what answers and metrics call it: a package knows no number of its own
+
+
+@dataclass(frozen=True)
+class OnePackage:
+    """Tells the gateway to serve one package, as long as it runs."""
+
+    package: Path
+    digest: str
+
+    def desired_release(self) -> DesiredRelease:
+        """Return the package as a release."""
+        return DesiredRelease(VERSION, VERSION, self.package, self.digest)
+
+    def moved(self, release_id: int) -> None:
+        """Note nothing: the gateway logs it."""
+
+    def failed(self, release_id: int, problem: Problem) -> None:
+        """Note nothing: the gateway logs it, and is not ready."""
+
+
+def serve_package(
+    package: Path,
+    settings: Sequence[str] = (),
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    record: Path | None = None,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a package's folder until interrupted; raises PackageError for a damaged one, before a port is taken.
+
+    settings: texts such as `serve.limits.rows=10`; record: the folder where live traffic is recorded (None: nowhere).
+    """
+    folder = package.absolute()
+    found = packages.read(folder)
+    signature = found.body.signature
+    file = project_file.from_mapping({"function": str(signature)}, settings, folder).file
+    given: Mapping[str, object] = {
+        name: value for name, value in (("host", host), ("port", port)) if value is not None
+    }
+    serve_gateway(
+        signature.name,
+        file.serve.model_copy(update=given),
+        OnePackage(folder, found.digest),
+        record=None if record is None else record / RECORD,
+        started=started,
+    )
