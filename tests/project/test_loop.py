@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from modelwright import Project
-from modelwright.core.messages import DataError, ProjectError, RequestError, StateError
+from modelwright.core.messages import DataError, MachineError, ProjectError, RequestError, StateError
+from modelwright.storage import read_only
 
 JOBS = ("builder", "clerk", "nurse", "teacher")
 ROWS = 900
@@ -150,6 +151,31 @@ def test_rollback_to_what_never_was_is_refused(folder, first):
     with pytest.raises(StateError) as caught:
         Project(declared(), folder=folder).rollback(to=99)
     assert caught.value.problems[0].id == "versions.unknown"
+
+
+def test_a_project_that_cannot_be_written_can_be_read(folder, first, monkeypatch):
+    monkeypatch.setattr(read_only, "is_writable", lambda path: False)
+
+    def files():  # without the caches, which are written where they can be
+        below = {one for one in folder.rglob("*") if one.is_file() and one.parent.name != "cache"}
+        return {one: one.stat().st_mtime_ns for one in below}
+
+    before = files()
+    project = Project(declared(), folder=folder)
+    assert project.versions().versions
+    assert project.status().version is not None
+    assert project.check().rows
+    assert project.show("card").text
+    assert project.diff("1", "1").changes == {}
+    assert len(list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))) == 1
+    other = Project(declared(), ["data.split.key=other"], folder=folder).check()
+    assert {row.name: row.status for row in other.stages}["data"] == "would run"
+    assert other.rows
+    for verb in (project.run, project.release, project.rollback, project.serve, project.gc):
+        with pytest.raises(MachineError) as error:
+            verb()
+        assert error.value.problems[0].id == "project.read-only"
+    assert files() == before
 
 
 def test_an_unknown_stage_is_refused(folder):

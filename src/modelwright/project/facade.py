@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import modelwright
@@ -33,6 +34,7 @@ from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
 from modelwright.project.loop.stage_names import DATA, RELEASE
+from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
@@ -44,7 +46,7 @@ from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.runtime.function import Function, load
-from modelwright.storage import disk, file_patterns
+from modelwright.storage import disk, file_patterns, read_only
 from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.state.database import State
 
@@ -102,6 +104,7 @@ class Project:
         another instruction set) nothing is done without it, and the result says so.
         A stage that fails is a row of the result with its problems; nothing is raised for it.
         """
+        self._need_to_write("run")
         runner = self._new_runner()
         # What every run rests on, whatever its stages: the file, our own code, the libraries, the language.
         runner.record.rest_on(
@@ -139,30 +142,35 @@ class Project:
     def check(self) -> CheckReport:
         """Validate the file and the data; say what would run, and which requirement the test set can prove.
 
-        Reads the data (and seals it, so that `run` need not read it again); runs no code that the project names.
+        Reads the data (and seals it, so that `run` need not read it again; where nothing may be written, in a
+        temporary folder); runs no code that the project names.
         """
         context = self._context()
         runner = self._new_runner()
-        try:
-            context.made[DATA] = loop.made(context, runner, DATA).sealed
-        except DataError as error:
-            raise DataError(placed(self.opened, error.problems)) from None
-        if unknown := tuple(unknown_names(context)):
-            raise ProjectError(unknown)
-        return check_report(context, loop.forecast(context, runner))
+        with self._sealing(context, runner) as sealing:
+            try:
+                context.made[DATA] = loop.made(context, sealing, DATA).sealed
+            except DataError as error:
+                raise DataError(placed(self.opened, error.problems)) from None
+            if unknown := tuple(unknown_names(context)):
+                raise ProjectError(unknown)
+            return check_report(context, loop.forecast(context, runner))
 
     # -- in production -------------------------------------------------------------------------------------
 
     def release(self, version: int | None = None, strategy: str | None = None) -> ReleaseResult:
         """Release a version (by default the newest): request that it serve; held back by what is not met."""
+        self._need_to_write("release")
         return history.release(self._context(), self._store, version, strategy)
 
     def rollback(self, to: int | None = None) -> ReleaseResult:
         """Go back to the version released before the one in production, or to `to`."""
+        self._need_to_write("rollback")
         return history.rollback(self._context(), to)
 
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
+        self._need_to_write("serve")
         serving.serve(self._context(), self._store, self.root, host, port, self._progress.say)
 
     def status(self) -> StatusReport:
@@ -250,6 +258,7 @@ class Project:
 
     def gc(self) -> GcReport:
         """Free space: remove what no version and no latest run needs."""
+        self._need_to_write("gc")
         # It can be made again, and is the room that the database needs on a full disk.
         disk.remove(self.root / "cache")
         return history.collect(self._state, self._store)
@@ -284,9 +293,29 @@ class Project:
     def _fingerprint(self) -> Fingerprint:
         return Fingerprint(cache=self.root / "cache" / "code.json")
 
-    def _new_runner(self) -> Runner:
+    def _new_runner(self, store: Store | None = None) -> Runner:
         digests = FileDigests(self.root / "cache" / "files.json")
-        return Runner(self._store, self._fingerprint, digests=digests, progress=self._progress)
+        return Runner(
+            store or self._store,
+            self._fingerprint,
+            digests=digests,
+            progress=self._progress,
+            records_latest=read_only.is_writable(self.root),
+        )
+
+    @contextmanager
+    def _sealing(self, context: Context, runner: Runner) -> Iterator[Runner]:
+        """Give the runner that can seal the data: the project's, or one in a temporary folder."""
+        if read_only.is_writable(self.root) or not runner.forecast(TABLE[DATA](context)).would_run:
+            yield runner
+            return
+        with TemporaryDirectory() as folder:
+            yield self._new_runner(Store(Path(folder)))
+
+    def _need_to_write(self, verb: str) -> None:
+        """Raise MachineError where the project cannot be written, before anything is done in vain."""
+        if not read_only.is_writable(self.root):
+            raise MachineError(Problem("project.read-only", where=str(self.root), verb=verb))
 
     def _packaged(self) -> tuple[int, Function]:
         version = version_artifacts.newest(self._state)

@@ -15,6 +15,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from modelwright.core.messages import Problem, StateError
+from modelwright.storage import read_only
 from modelwright.storage.state import audit, evaluations, opening, releases, versions
 from modelwright.storage.state.audit import Entry
 from modelwright.storage.state.releases import Release, Status
@@ -30,20 +31,31 @@ def _now() -> datetime:
 class State:
     """The state database. Clock: what is written down as the time, with its zone."""
 
-    def __init__(self, engine: Engine, where: str, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, engine: Engine, where: str, clock: Callable[[], datetime] = _now, *, copy_of: Path | None = None
+    ) -> None:
         self._engine = engine
         self._where = where
         self._clock = clock
+        self._copy_of = copy_of  # the file that this is a copy in memory of, since it cannot be written here
 
     @classmethod
     def open(cls, where: str | Path, clock: Callable[[], datetime] = _now) -> Self:
-        """Open the database at a path (SQLite) or URL, made or brought up to date. Raises StateError."""
+        """Open the database at a path (SQLite) or URL, made or brought up to date. Raises StateError.
+
+        A file that cannot be written here is read; what would write then raises StateError.
+        """
+        path = opening.file_of(where)
+        if path is not None and not read_only.is_writable(path):
+            return cls(opening.snapshot(path), str(path), clock, copy_of=path)
         engine = opening.connect(where)
         return cls(engine, opening.shown(engine), clock)
 
     @property
     def file(self) -> Path | None:
         """Return the file of an SQLite database, None for a server (or one in memory)."""
+        if self._copy_of is not None:
+            return self._copy_of
         database = self._engine.url.database
         if self._engine.dialect.name != "sqlite" or database in {None, "", ":memory:"}:
             return None
@@ -200,5 +212,7 @@ class State:
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
+        if self._copy_of is not None:
+            raise StateError(Problem("state.read-only", where=self._where))
         with opening.explained(self._where), opening.writing(self._engine) as connection:
             yield connection

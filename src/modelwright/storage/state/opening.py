@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from modelwright.core.messages import MachineError, Problem, StateError
-from modelwright.storage import disk
+from modelwright.storage import disk, read_only
 from modelwright.storage.state.schema import HEAD
 from modelwright.storage.write_ahead import use_write_ahead_log
 
@@ -55,6 +56,41 @@ def connect(where: str | Path) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
     with explained(place):
         _bring_up_to_date(engine, place)
+    return engine
+
+
+def file_of(where: str | Path) -> Path | None:
+    """Return the file that a path or URL names as an SQLite database, None for a server (or one in memory)."""
+    if not isinstance(where, str) or "://" not in where:
+        return Path(where).absolute()
+    try:
+        url = make_url(where)
+    except ArgumentError:
+        return None  # `connect` says what is wrong with it
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(url.database)).absolute()
+
+
+def snapshot(path: Path) -> Engine:
+    """Return what a database holds that cannot be written here, in memory and up to date; nothing where there is none.
+
+    Raises StateError as `connect` does.
+    """
+    with explained(str(path)):
+        try:
+            held = (
+                read_only.in_memory(path)
+                if path.exists()
+                else sqlite3.connect(":memory:", check_same_thread=False)
+            )
+        except sqlite3.DatabaseError as error:
+            raise StateError(Problem("state.damaged", where=str(path), error=str(error))) from error
+    engine = create_engine("sqlite://", creator=lambda: held, poolclass=StaticPool)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    with explained(str(path)):
+        _bring_up_to_date(engine, str(path))
     return engine
 
 

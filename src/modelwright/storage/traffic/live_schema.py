@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from modelwright.core.messages import MachineError, Problem, StateError
-from modelwright.storage import disk
+from modelwright.storage import disk, read_only
 from modelwright.storage.write_ahead import use_write_ahead_log
 
 BUSY_S = 10.0  # another process's transaction lasts milliseconds
@@ -63,14 +63,28 @@ _STEPS = (
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a connection; transactions are begun by hand."""
+    """Open a connection; transactions are begun by hand. What cannot be written here is read."""
+    if not read_only.is_writable(path):
+        return _reading(path)
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last second of the record
     return connection
 
 
+def _reading(path: Path) -> sqlite3.Connection:
+    if path.exists():
+        return read_only.connect(path)
+    empty = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    for statements in _STEPS:
+        for statement in statements:
+            empty.execute(statement)
+    return empty
+
+
 def make(path: Path) -> None:
-    """Make the database or bring it up to date. Raises StateError."""
+    """Make the database or bring it up to date, where it can be written. Raises StateError."""
+    if not read_only.is_writable(path):
+        return
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(connect(path)) as connection:
