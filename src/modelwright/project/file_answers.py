@@ -22,6 +22,7 @@ from modelwright.runtime.function import Function
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import beyond, first
 from modelwright.tables import objects
+from modelwright.tables.bounds import MOST_COLUMNS, too_many_columns
 from modelwright.tables.delimited import SNIFFED_CHARACTERS, DelimitedRows, long_cells, sniff
 from modelwright.tables.plain import PlainTable
 
@@ -240,6 +241,8 @@ def _json_lines(text: str, name: str) -> FileRows:
         else:
             numbers.append(number)
     names = dict.fromkeys(column for row in good for column in row)
+    if len(names) > MOST_COLUMNS:
+        raise too_many_columns(name, MOST_COLUMNS)
     columns = {column: [row.get(column) for row in good] for column in names}
     return FileRows(PlainTable(name, columns, len(good)), numbers, broken)
 

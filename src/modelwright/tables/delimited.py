@@ -17,13 +17,19 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from modelwright.core.messages import DataError, Phrase, Problem
+from modelwright.tables.bounds import (
+    MOST_CELL_CHARACTERS,
+    MOST_COLUMNS,
+    MOST_LINE_CHARACTERS,
+    long_line,
+    too_many_columns,
+)
 from modelwright.tables.plain import PlainTable
 
 SEPARATORS = (",", ";", "\t", "|")
 SNIFFED_CHARACTERS = 65_536
 SNIFFED_ROWS = 20
 SHOWN_ROWS = 5
-MOST_CELL_CHARACTERS = 2**31 - 1  # what the reader can count; how long a text may be, its kind says
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class DelimitedRows:
     row: int = 0
     line: int = 0
     bad: int = 0
+    most_columns: int = MOST_COLUMNS
     shown: list[Phrase] = field(default_factory=list)
 
     def read_header(self, lines: Iterable[str]) -> None:
@@ -59,6 +66,8 @@ class DelimitedRows:
         names = tuple(unicodedata.normalize("NFC", cell.strip()) for cell in first)
         if not names:
             raise DataError(Problem("data.empty-file", where=self.name))
+        if len(names) > self.most_columns:
+            raise too_many_columns(self.name, self.most_columns)
         if repeated := [name for name, times in Counter(names).items() if times > 1 and name]:
             raise DataError(Problem("data.duplicate-column", where=self.name, key=None, columns=repeated))
         self.header = Header(names)
@@ -100,14 +109,18 @@ class DelimitedRows:
             except StopIteration:
                 return
             except csv.Error as error:
+                if "field limit" in str(error):
+                    most = MOST_CELL_CHARACTERS
+                    at = Phrase("place.row", file=self.name, row=self.row + 1, line=begin)
+                    raise DataError(Problem("data.long-cell", where=at, most=most)) from None
                 unclosed = "unexpected end of data" in str(error)
                 row_place = Phrase("place.row", file=self.name, row=self.row + 1, line=begin)
-                at = Problem(
+                problem = Problem(
                     "data.quoting",
                     where=Phrase("place.header", file=self.name) if header else row_place,
                     error=None if unclosed else str(error),
                 )
-                raise DataError(at) from None
+                raise DataError(problem) from None
             self.line = before + reader.line_num
             if row:
                 yield row
@@ -160,8 +173,9 @@ def sniff(start: str, *, whole: bool) -> str:
 class TextBlocks:
     """A text stream (opened with `newline=""`) in blocks of whole lines, or line by line, in turns."""
 
-    def __init__(self, stream: io.TextIOBase, characters: int) -> None:
+    def __init__(self, stream: io.TextIOBase, characters: int, name: str = "") -> None:
         self._stream = stream
+        self._name = name
         self._characters = characters
         self.start = stream.read(SNIFFED_CHARACTERS)  # what `sniff` looks at
         self.whole = len(self.start) < SNIFFED_CHARACTERS or not (more := stream.read(1))
@@ -187,19 +201,27 @@ class TextBlocks:
 
     def _next(self) -> str:
         parts, self._ahead = [self._ahead], ""
+        length = len(parts[0])
         while True:
             parts.append(self._stream.read(self._characters))
             if not parts[-1]:
                 return "".join(parts)
-            whole, feed, cut = parts[-1].rpartition("\n")
-            if feed:
-                self._ahead = cut
-                return "".join((*parts[:-1], whole, feed))
+            cut = parts[-1].rfind("\n") + 1
+            if (
+                not cut
+            ):  # an old Macintosh ends lines so; the last may be half of a line end of two characters
+                cut = parts[-1].rfind("\r", 0, -1) + 1
+            if cut:
+                self._ahead = parts[-1][cut:]
+                return "".join((*parts[:-1], parts[-1][:cut]))
+            length += len(parts[-1])
+            if length > MOST_LINE_CHARACTERS:
+                raise long_line(self._name, None)
 
 
 @contextmanager
 def long_cells() -> Iterator[None]:
-    """Lift the reader's limit of 131,072 characters a cell, which is the process's, for a `with` block."""
+    """Raise the reader's limit of 131,072 characters a cell, which is the process's, for a `with` block."""
     before = csv.field_size_limit(MOST_CELL_CHARACTERS)
     try:
         yield

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelwright.core.messages import DataError, Phrase, Place, Problem
+from modelwright.tables.bounds import (
+    MOST_COLUMNS,
+    MOST_DEPTH,
+    MOST_JSON_CHARACTERS,
+    MOST_LINE_CHARACTERS,
+    long_line,
+    too_many_columns,
+)
 from modelwright.tables.plain import PlainTable
 
 KEY = "key"  # the column that the keys of an object of objects become
@@ -56,6 +65,24 @@ def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:
         yield row
 
 
+def bounded_lines(text: io.TextIOBase, *, name: str) -> Iterator[str]:
+    """Yield the lines of a stream that ends them at a line feed; raises DataError for one that is too long."""
+    number = 0
+    while line := text.readline(MOST_LINE_CHARACTERS + 1):
+        number += 1
+        if len(line) > MOST_LINE_CHARACTERS:
+            raise long_line(name, number)
+        yield line
+
+
+def whole(text: io.TextIOBase, *, name: str) -> str:
+    """Return all of a stream; raises DataError for one that is too long to be read as a whole."""
+    content = text.read(MOST_JSON_CHARACTERS + 1)
+    if len(content) > MOST_JSON_CHARACTERS:
+        raise DataError(Problem("data.long-json", where=name, most=MOST_JSON_CHARACTERS))
+    return content
+
+
 def parse_lines(text: str, *, name: str) -> PlainTable:
     """Return the table of a text with one JSON object a line; raises DataError.
 
@@ -63,6 +90,8 @@ def parse_lines(text: str, *, name: str) -> PlainTable:
     """
     rows = list(read_lines(text.split("\n"), name=name))
     names = dict.fromkeys(column for row in rows for column in row)
+    if len(names) > MOST_COLUMNS:
+        raise too_many_columns(name, MOST_COLUMNS)
     return PlainTable(name, {column: [row.get(column) for row in rows] for column in names}, len(rows))
 
 
@@ -71,8 +100,30 @@ def _loads(text: str) -> object:
     try:
         found: object = json.loads(text, object_pairs_hook=_unique_names)
     except RecursionError:
-        raise _BrokenError(Problem("data.json-depth")) from None
+        raise _BrokenError(Problem("data.json-depth", most=MOST_DEPTH)) from None
+    except ValueError as error:
+        if isinstance(error, _BrokenError | json.JSONDecodeError):
+            raise
+        raise _BrokenError(Problem("data.json-digits")) from None  # what Python refuses to convert
+    _require_depth(found)
     return found
+
+
+def _require_depth(found: object) -> None:
+    """Raise for lists and objects that lie deeper in each other than a cell of a table does."""
+    level = [found]
+    for _ in range(MOST_DEPTH):
+        level = [
+            one
+            for outer in level
+            for one in (
+                outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
+            )
+            if isinstance(one, dict | list)
+        ]
+        if not level:
+            return
+    raise _BrokenError(Problem("data.json-depth", most=MOST_DEPTH))
 
 
 class _BrokenError(ValueError):

@@ -11,10 +11,22 @@ from pathlib import Path
 import polars as pl
 
 from modelwright.core.messages import DataError, Problem
+from modelwright.tables.bounds import MOST_COLUMNS, too_many_columns
+
+SLICE_CELLS = 20_000_000  # that are read at once
 
 
-def read_parquet(path: Path, *, name: str, rows: int) -> Iterator[pl.DataFrame]:
-    """Yield the file's rows, `rows` at a time; decimals as numbers, enumerations as text; raises DataError."""
+def read_parquet(
+    path: Path, *, name: str, rows: int, most_columns: int = MOST_COLUMNS
+) -> Iterator[pl.DataFrame]:
+    """Yield the file's rows, `rows` at a time; decimals as numbers, enumerations as text; raises DataError.
+
+    Of a wide table it is fewer rows at a time.
+    """
+    width = _width(path, name)
+    if width > most_columns:
+        raise too_many_columns(name, most_columns)
+    rows = max(1, min(rows, SLICE_CELLS // max(width, 1)))
     begin, last = 0, False
     while not last:
         try:
@@ -31,12 +43,23 @@ def read_parquet(path: Path, *, name: str, rows: int) -> Iterator[pl.DataFrame]:
                 )
         # A footer of nonsense makes the reader panic, which Python sees as a BaseException.
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError) as error:
-            first = next(iter(str(error).splitlines()), None)
-            raise DataError(Problem("data.parquet", where=name, error=first)) from None
+            raise _damaged(error, name) from None
         last = frame.height < rows
         begin += frame.height
         if frame.height or not begin:
             yield frame
+
+
+def _width(path: Path, name: str) -> int:
+    try:
+        with _silent_errors():
+            return len(pl.read_parquet_schema(path))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError) as error:
+        raise _damaged(error, name) from None
+
+
+def _damaged(error: BaseException, name: str) -> DataError:
+    return DataError(Problem("data.parquet", where=name, error=next(iter(str(error).splitlines()), None)))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from modelwright.tables.delimited import DelimitedRows, TextBlocks, long_cells
 from modelwright.tables.series import series
 
 BATCH_ROWS = 20_000  # that the standard library's reader gives at once
+BATCH_CELLS = 2_000_000  # or fewer rows, where they are wide
 
 
 def read_blocks(text: TextBlocks, rows: DelimitedRows) -> Iterator[pl.DataFrame]:
@@ -70,6 +71,7 @@ def _rectangle(block: str, rows: DelimitedRows) -> pl.DataFrame | None:
 
 
 def _frames(rows: Iterator[list[str]], names: Sequence[str]) -> Iterator[pl.DataFrame]:
-    while batch := list(islice(rows, BATCH_ROWS)):
+    size = max(1, min(BATCH_ROWS, BATCH_CELLS // max(len(names), 1)))
+    while batch := list(islice(rows, size)):
         cells = zip(*batch, strict=True)
         yield pl.DataFrame([series(name, column) for name, column in zip(names, cells, strict=True) if name])

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
 
 import polars as pl
 
 from modelwright.core.messages import DataError, Notice, Problem
 from modelwright.storage.disk import is_full
 from modelwright.tables import objects
+from modelwright.tables.bounds import too_many_columns
 from modelwright.tables.delimited import DelimitedRows, TextBlocks, sniff
 from modelwright.tables.encodings import find_encoding, foreign_words
 from modelwright.tables.parquet import read_parquet
@@ -24,11 +22,12 @@ from modelwright.tables.series import series
 from modelwright.tables.sources import SourceFile
 from modelwright.tables.spool import Limits, Spool
 from modelwright.tables.table import Table
+from modelwright.tables.unpacked import blocks, opened
 
 SHOWN_WORDS = 3  # that show whether an encoding was the right one
 SHOWN_PLACES = 5
-BLOCK_BYTES = 1 << 20
 BATCH_ROWS = 20_000  # JSON objects that become columns at once
+BATCH_CELLS = 2_000_000  # or fewer objects, where they have many names
 SLICE_CHUNKS = (
     4  # chunks that are read at once: what lies before a slice in its row group is unpacked each time
 )
@@ -64,7 +63,9 @@ def read(
 
 def _parquet(file: SourceFile, cells: Spool) -> Table:
     columns: tuple[str, ...] = ()
-    for frame in read_parquet(file.path, name=file.name, rows=cells.limits.rows * SLICE_CHUNKS):
+    limits = cells.limits
+    rows = limits.rows * SLICE_CHUNKS
+    for frame in read_parquet(file.path, name=file.name, rows=rows, most_columns=limits.columns):
         columns = tuple(frame.columns)
         cells.add(frame)
     return Table(file.name, columns, cells)
@@ -73,11 +74,11 @@ def _parquet(file: SourceFile, cells: Spool) -> Table:
 def _text(
     file: SourceFile, ending: str, cells: Spool, *, encoding: str | None, separator: str | None
 ) -> Table:
-    found = find_encoding(lambda: _blocks(file), name=file.name, stated=encoding)
+    found = find_encoding(lambda: blocks(file), name=file.name, stated=encoding)
     foreign = foreign_words(found.start, SHOWN_WORDS)
     delimited = ending in {".csv", ".tsv"}
     # Lines of JSON end at a line feed alone; those of delimited text end as the reader says.
-    with _opened(file) as raw, io.TextIOWrapper(raw, found.codec, newline="" if delimited else "\n") as text:
+    with opened(file) as raw, io.TextIOWrapper(raw, found.codec, newline="" if delimited else "\n") as text:
         if delimited:
             apart = separator or ("\t" if ending == ".tsv" else None)
             rows = _delimited(text, file.name, apart, cells)
@@ -85,16 +86,18 @@ def _text(
             notices = _unnamed(rows.header.unnamed, file.name)
             return Table(file.name, names, cells, found.name, foreign, rows.separator, notices=notices)
         if ending == ".json":
-            content, made = objects.read_rows(text.read(), name=file.name)
-            columns = _add_objects(iter(content), cells)
+            content, made = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
+            columns = _add_objects(iter(content), cells, file.name)
             return Table(file.name, columns, cells, found.name, foreign, made=made)
-        columns = _add_objects(objects.read_lines(text, name=file.name), cells)
+        lines = objects.bounded_lines(text, name=file.name)
+        columns = _add_objects(objects.read_lines(lines, name=file.name), cells, file.name)
         return Table(file.name, columns, cells, found.name, foreign)
 
 
 def _delimited(text: io.TextIOWrapper, name: str, separator: str | None, cells: Spool) -> DelimitedRows:
-    blocks = TextBlocks(text, cells.limits.characters)
-    rows = DelimitedRows(name, separator or sniff(blocks.start, whole=blocks.whole))
+    blocks = TextBlocks(text, cells.limits.characters, name)
+    apart = separator or sniff(blocks.start, whole=blocks.whole)
+    rows = DelimitedRows(name, apart, most_columns=cells.limits.columns)
     rows.read_header(blocks.lines())
     for frame in read_blocks(blocks, rows):
         cells.add(frame, frame.height)
@@ -102,17 +105,35 @@ def _delimited(text: io.TextIOWrapper, name: str, separator: str | None, cells: 
     return rows
 
 
-def _add_objects(rows: Iterator[objects.Row], cells: Spool) -> tuple[str, ...]:
-    """Add rows in batches and return the columns of all names that any object has, as first seen."""
+def _add_objects(rows: Iterator[objects.Row], cells: Spool, name: str) -> tuple[str, ...]:
+    """Add rows in batches and return the columns of all names that any object has, as first seen.
+
+    Raises DataError for more columns than `cells.limits` allows.
+    """
     seen: dict[str, None] = {}
+    batch: list[objects.Row] = []
+    names: dict[str, None] = {}
     size = min(BATCH_ROWS, cells.limits.rows)
-    while batch := list(islice(rows, size)):
-        names = dict.fromkeys(column for row in batch for column in row)
-        seen |= names
-        cells.add(
-            pl.DataFrame({name: series(name, [row.get(name) for row in batch]) for name in names}), len(batch)
-        )
+    for row in rows:
+        batch.append(row)
+        names |= dict.fromkeys(row)
+        if len(names) > cells.limits.columns:
+            raise too_many_columns(name, cells.limits.columns)
+        if len(batch) >= size or len(batch) * len(names) > BATCH_CELLS:
+            _add_batch(batch, names, seen, cells, name)
+            batch, names = [], {}
+    if batch:
+        _add_batch(batch, names, seen, cells, name)
     return tuple(seen)
+
+
+def _add_batch(
+    batch: Sequence[objects.Row], names: Mapping[str, None], seen: dict[str, None], cells: Spool, name: str
+) -> None:
+    seen |= names
+    if len(seen) > cells.limits.columns:
+        raise too_many_columns(name, cells.limits.columns)
+    cells.add(pl.DataFrame({one: series(one, [row.get(one) for row in batch]) for one in names}), len(batch))
 
 
 def _unnamed(places: Sequence[int], name: str) -> tuple[Notice, ...]:
@@ -129,18 +150,6 @@ def _ending(file: SourceFile) -> str:
             Problem("data.unknown-format", where=file.name, file=file.path.name, endings=list(ENDINGS))
         )
     return ending
-
-
-def _opened(file: SourceFile) -> BinaryIO:
-    if file.path.name.lower().endswith(".gz"):
-        return cast("BinaryIO", gzip.open(file.path))
-    return file.path.open("rb")
-
-
-def _blocks(file: SourceFile) -> Iterator[bytes]:
-    with _opened(file) as raw:
-        while block := raw.read(BLOCK_BYTES):
-            yield block
 
 
 @contextmanager

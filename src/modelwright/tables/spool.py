@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from modelwright.tables.bounds import MOST_COLUMNS
 from modelwright.tables.series import series
 
 CHUNK_ROWS = 50_000  # rows that are worked on at once
@@ -17,11 +18,15 @@ MEMORY_BYTES = 128 << 20  # of one spool; what goes beyond lies in its folder
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is worked on at once: rows of a chunk, characters of a text file, bytes of a spool in memory."""
+    """How much is worked on at once: rows of a chunk, characters of a file, bytes of a spool in memory; and columns.
+
+    What is read does not depend on the first three; a table with more columns is refused.
+    """
 
     rows: int = CHUNK_ROWS
     characters: int = 4 << 20
     memory_bytes: int = MEMORY_BYTES
+    columns: int = MOST_COLUMNS
 
 
 @dataclass

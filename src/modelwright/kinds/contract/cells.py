@@ -21,12 +21,14 @@ class CellOptions:
     tag_separator: what stands between the members of a set in a cell of text (`data.tag_separator`).
     missing: the words that stand for nothing (`data.missing`); None: those that a kind takes for it by default.
     number: how numbers are written in this column; forms: how they may be, by `data.decimal` and `data.thousands`.
+    explained: how many refused cells of a chunk are explained one by one for each rule; None: all.
     """
 
     tag_separator: str = ";"
     missing: tuple[str, ...] | None = None
     number: NumberForm = PLAIN
     forms: tuple[NumberForm, ...] = field(default_factory=candidates)
+    explained: int | None = None
 
     def is_missing(self, cell: object, *, words: bool) -> bool:
         """Tell whether a raw cell stands for nothing: a blank, NaN, a word.

@@ -97,6 +97,7 @@ class Column(ABC, Generic[V]):
 def parse_by_value(column: Column[V], cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
     """Read a column cell by cell, each distinct cell once; positions of refused cells are kept."""
     known: dict[tuple[type, str | float], tuple[object, ValueProblem | None]] = {}
+    explained: dict[str, list[ValueProblem]] = {}
     stored: list[object] = []
     refused: dict[int, ValueProblem] = {}
     for place, cell in enumerate(cells.to_list()):
@@ -107,13 +108,22 @@ def parse_by_value(column: Column[V], cells: pl.Series, options: CellOptions = D
                 value = column.read(cell, options)
                 found = (None if value is None else column.store(value), None)
             except ValueProblem as problem:
-                found = (None, problem)
+                # Of a million refused cells each would keep the frames that it was raised in.
+                found = (None, _kept(problem.with_traceback(None), explained, options.explained))
             if key is not None and len(known) < MOST_REMEMBERED:
                 known[key] = found
         stored.append(found[0])
         if found[1] is not None:
             refused[place] = found[1]
     return Parsed(pl.Series(cells.name, stored, dtype=column.dtype(), strict=False), refused)
+
+
+def _kept(problem: ValueProblem, explained: dict[str, list[ValueProblem]], most: int | None) -> ValueProblem:
+    """Return the problem, or where so many break the same rule the last that was kept, which stands for the others."""
+    of_rule = explained.setdefault(problem.message.id, [])
+    if most is None or len(of_rule) < most:
+        of_rule.append(problem)
+    return of_rule[-1]
 
 
 def _key(cell: str | float) -> tuple[type, str | float]:

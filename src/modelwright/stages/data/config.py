@@ -11,10 +11,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.shared.numbers import candidates
+from modelwright.tables.bounds import MOST_COLUMNS
 
 T = TypeVar("T")
 SHARES = ("train", "validation", "test")
 HASH, GROUP, TIME = "hash", "group", "time"  # ways to split; else `split.by` names a column
+EXPLAINED = 20  # refused cells of a chunk and rule; a message shows five
 KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
 
 
@@ -178,6 +180,12 @@ class DataConfig(BaseModel):
         description="what groups the thousands of numbers in text (`,` `.` a space or an apostrophe), of every column "
         "or by column; by default seen from the cells",
     )
+    most_columns: int = Field(
+        MOST_COLUMNS,
+        ge=1,
+        le=1_000_000,
+        description="how many columns a file may have; one with more is refused",
+    )
     tag_separator: str = Field(
         ";",
         min_length=1,
@@ -248,6 +256,9 @@ class DataConfig(BaseModel):
         return CellOptions(
             tag_separator=self.tag_separator,
             missing=_of(self.missing, name, column),
+            explained=EXPLAINED
+            if self.invalid == "error"
+            else None,  # rows that are set aside keep their reasons
             forms=candidates(_of(self.decimal, name, column), _of(self.thousands, name, column)),
         )
 

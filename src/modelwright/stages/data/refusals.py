@@ -66,15 +66,18 @@ class Refusals:
             nothing = parsed.values.is_null().arg_true().to_list()
             found |= {place: None for place in nothing if place not in parsed.refused}
         if found:
-            self._collect(of, order, chunk, dict(sorted(found.items())))
+            self._collect(of, order, chunk, {place: found[place] for place in sorted(found)})
         return parsed.values.alias(of.name)
 
     def _collect(self, of: Field, order: int, chunk: Chunk, found: dict[int, ValueProblem | None]) -> None:
+        groups: dict[str, _Group] = {}
         for place, problem in found.items():
-            key = (chunk.table.name, of.name, "" if problem is None else problem.message.id)
-            first = (chunk.begin + place, order)
-            group = self._groups.setdefault(key, _Group(first))
-            group.first = min(group.first, first)
+            rule = "" if problem is None else problem.message.id
+            if (group := groups.get(rule)) is None:
+                first = (chunk.begin + place, order)
+                group = self._groups.setdefault((chunk.table.name, of.name, rule), _Group(first))
+                group.first = min(group.first, first)
+                groups[rule] = group
             group.count += 1
             if len(group.shown) < SHOWN_ROWS:
                 group.shown.append((chunk.number + place, problem))

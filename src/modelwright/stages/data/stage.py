@@ -167,7 +167,7 @@ def _tables(
                     scratch / f"table-{number}",
                     encoding=config.encoding,
                     separator=config.separator,
-                    limits=limits,
+                    limits=replace(limits, columns=config.most_columns),
                 )
             except DataError as error:
                 problems += error.problems
