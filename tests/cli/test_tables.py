@@ -178,3 +178,25 @@ def test_exit_codes_follow_from_the_rows():
     assert code(SIZE, problems=(Problem("machine.memory"),)) == 1
     assert MonitorReport("f", 1, 1.0, 0, (RECALL,), {}).exit_code == 0
     assert MonitorReport("f", 1, 1.0, 0, (SIZE,), {}).exit_code == 3
+
+
+CARD = "# a card\n\n| metric | value |\n|---|---|\n| accuracy | 0.9 |\n\n[red]plain[/red]"
+
+
+def test_a_card_is_rendered_in_a_terminal_and_plain_elsewhere():
+    shown = ShowReport("card of version 1", text=CARD, markdown=True)
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=60, color_system=None)
+    screen(shown, terminal)
+    text = terminal.file.getvalue()
+    assert "|---|" not in text
+    assert "accuracy" in text
+    assert "[red]plain[/red]" in text, "a user's text is no markup of the terminal"
+    pipe = Console(file=io.StringIO(), width=60)
+    screen(shown, pipe)
+    assert "| accuracy | 0.9 |" in pipe.file.getvalue()
+
+
+def test_a_comparison_begins_with_its_conclusion():
+    out = Console(file=io.StringIO(), width=120)
+    screen(DiffReport("version 1", "version 2", {}, conclusion="version 2 is better on accuracy"), out)
+    assert out.file.getvalue().splitlines()[1] == "version 2 is better on accuracy"

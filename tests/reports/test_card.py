@@ -287,3 +287,19 @@ def test_details_with_importance_come_back(tmp_path):
     _, details = wide()
     write_details(details, tmp_path)
     assert read_details(tmp_path) == details
+
+
+def test_the_card_says_of_each_output_what_it_does_beyond_its_labels():
+    """Only an output of classes always answers one of them; a set may be empty, and a threshold leaves rows out."""
+    tags = {
+        "tags": ["a"], "train_rows": [1], "test_rows": [1], "answered": [1], "rows": 1, "empty": 0, "unknown": 0,
+        "mistakes": [],
+    }  # fmt: skip
+    of_sets = replace(DETAILS, outputs=(OutputDetails("topics", "sets", tags),))
+    text = render_card(replace(EVIDENCE, measurements=(), baselines=()), of_sets)
+    assert "topics answers a set, which may be empty" in text
+    assert "one of its classes" not in text
+    abstaining = replace(DETAILS.outputs[0], point=(Phrase("operating.abstains", least=0.8),))
+    text = render_card(EVIDENCE, replace(DETAILS, outputs=(abstaining, DETAILS.outputs[1])))
+    assert "belongs to none of them, unless its confidence is too low for an answer." in text
+    assert "no answer below a confidence of 0.8" in text

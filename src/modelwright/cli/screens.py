@@ -103,7 +103,12 @@ def _(result: ShowReport, out: Console) -> None:
     if result.facts:
         out.print()
         tables.plain(out, ("", ""), result.facts)
-    if result.text:
+    if result.text and result.markdown and out.is_terminal:
+        from rich.markdown import Markdown  # its parser, only where a card is shown
+
+        out.print()
+        out.print(Markdown(result.text, hyperlinks=False))
+    elif result.text:  # a file or another program reads the text as it is
         lines(out, ["", *result.text.splitlines()])
     if result.path:
         lines(out, ["", Phrase("screen.path", path=result.path)])
@@ -111,7 +116,7 @@ def _(result: ShowReport, out: Console) -> None:
 
 @screen.register
 def _(result: DiffReport, out: Console) -> None:
-    lines(out, [f"{result.a} → {result.b}"])
+    lines(out, [f"{result.a} → {result.b}", *([result.conclusion] if result.conclusion else [])])
     for heading, rows in result.changes.items():
         lines(out, ["", tables.heading(heading)])
         tables.plain(

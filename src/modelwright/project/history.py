@@ -13,6 +13,7 @@ from modelwright.engine.store import Store
 from modelwright.project.loop import loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.stage_names import EVALUATE, PACKAGE, PLAN, SEALING
+from modelwright.project.results import comparing
 from modelwright.project.results.history_results import (
     ChangeRow,
     DiffReport,
@@ -101,12 +102,10 @@ def versions(context: Context, store: Store) -> Versions:
 def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
     """Show what differs between two versions: what was measured, and what they were made from."""
     first, second = (_version(context.state, _number(word)) for word in (a, b))
-    before = {
-        m.subject: m for m in version_artifacts.evidence(store, first).measurements if m.subject.of is None
-    }
-    after = {
-        m.subject: m for m in version_artifacts.evidence(store, second).measurements if m.subject.of is None
-    }
+    one, other = (version_artifacts.evidence(store, version) for version in (first, second))
+    compared = comparing.compare(one, other, context.opened.requirements)
+    before = {m.subject: m for m in one.measurements if m.subject.of is None}
+    after = {m.subject: m for m in other.measurements if m.subject.of is None}
     measured = tuple(
         ChangeRow(str(subject), _figure(before.get(subject)), _figure(after.get(subject)))
         for subject in dict.fromkeys([*before, *after])
@@ -119,7 +118,9 @@ def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
         if made[0].get(name) != made[1].get(name)
     )
     changes = {name: rows for name, rows in (("measured", measured), ("made from", origins)) if rows}
-    return DiffReport(_named(first), _named(second), changes)
+    names = _named(first), _named(second)
+    concluded = comparing.conclusion(*names, compared, [row.what for row in origins])
+    return DiffReport(*names, changes, conclusion=str(concluded))
 
 
 def collect(state: State, store: Store) -> GcReport:

@@ -42,7 +42,14 @@ def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict
         package=f"`{evidence.package}`",
         test=f"`{evidence.test}`",
         made=[(markdown(name), markdown(value)) for name, value in details.made.items()],
-        abstains=any(output.optional for output in signature.outputs),
+        beyond=[
+            {
+                "name": markdown(found.output),
+                "says": drawing(evidence, found).beyond,
+                "abstains": _abstains(found),
+            }
+            for found in details.outputs
+        ],
         verdicts=[_verdict(verdict) for verdict in verdicts],
         splits=[
             {"name": name, "rows": wording.count(n), "use": USES.get(name, "")}
@@ -56,6 +63,11 @@ def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict
         evaluation=evidence.evaluation,
     )
     return text.strip() + "\n"
+
+
+def _abstains(output: OutputDetails) -> bool:
+    """Tell whether the output leaves rows without an answer, as its operating point was chosen."""
+    return any(one.id == "operating.abstains" for one in output.point)
 
 
 def _verdict(verdict: Verdict) -> dict[str, str]:
@@ -89,6 +101,7 @@ def _output(evidence: Evidence, details: OutputDetails) -> dict[str, object]:
     return {
         "name": markdown(details.output),
         "lead": drawn.card_lead,
+        "point": [markdown(str(one)) for one in details.point],
         "metrics": [_row(m) for m in plain],
         "metric": markdown(first.subject.metric) if first else "",
         "baselines": _baselines(evidence, details.output, first) if first else [],

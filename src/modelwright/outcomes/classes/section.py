@@ -106,7 +106,11 @@ class ClassSection(Section[ClassOutcomes]):
         if found.mistakes:
             blocks.append(Mistakes("Most confident mistakes", found.mistakes, sure=True))
         return Drawn(
-            _lead(found), tuple(blocks), f"One of {len(found.classes)} classes.", _worst(found, measured)
+            _lead(found),
+            tuple(blocks),
+            f"One of {len(found.classes)} classes.",
+            _worst(found, measured),
+            beyond="answers one of its classes also to an input that belongs to none of them",
         )
 
     def notices(self, output: str, findings: JsonObject) -> Iterator[Notice]:

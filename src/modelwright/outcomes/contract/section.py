@@ -47,12 +47,16 @@ class TestRows:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The section of an output: a sentence that leads it, its blocks, and the tables of the model card."""
+    """The section of an output: a sentence that leads it, its blocks, and the tables of the model card.
+
+    beyond: what is answered to an input for which no answer is right, as the card says it of this output.
+    """
 
     lead: str
     blocks: tuple[Block, ...]
     card_lead: str
     card: tuple[Grid, ...] = ()
+    beyond: str = ""
 
 
 class Section(ABC, Generic[Of]):

@@ -64,4 +64,9 @@ class NumberSection(Section[NumberOutcomes]):
         blocks: list[Block] = [Scatter("Answers against truths", found.truth, found.predicted, note)]
         if found.mistakes:
             blocks.append(Mistakes("Farthest off", found.mistakes, sure=False))
-        return Drawn("a number, in its own unit", tuple(blocks), "A number.")
+        return Drawn(
+            "a number, in its own unit",
+            tuple(blocks),
+            "A number.",
+            beyond="answers a number to every input, also to one far from all of the training rows",
+        )

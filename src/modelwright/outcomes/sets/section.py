@@ -86,7 +86,13 @@ class SetSection(Section[SetOutcomes]):
             if rows
             else ()
         )
-        return Drawn(lead, tuple(blocks), f"A set out of {len(found.tags)} tags.", card)
+        return Drawn(
+            lead,
+            tuple(blocks),
+            f"A set out of {len(found.tags)} tags.",
+            card,
+            beyond="answers a set, which may be empty, of its own tags alone: what else an input is about is not seen",
+        )
 
     def notices(self, output: str, findings: JsonObject) -> Iterator[Notice]:
         """Yield tags with few test rows, and rows with tags that training never showed."""

@@ -72,12 +72,13 @@ class ChangeRow:
 
 @dataclass(frozen=True)
 class DiffReport:
-    """What differs between two versions, by heading (`requirements`, `settings`, `data`, `answers`)."""
+    """What differs between two versions, by heading (`measured`, `made from`); `conclusion`: in one sentence."""
 
     a: str
     b: str
     changes: Mapping[str, tuple[ChangeRow, ...]]
     notes: tuple[str, ...] = ()
+    conclusion: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the differences as JSON."""

@@ -23,7 +23,12 @@ def show(context: Context, store: Store, root: Path, what: str) -> ShowReport:
         if not path.is_file():
             raise StateError(Problem("show.nothing", what=what, maker="run"))
         text = path.read_text("utf-8").partition("\n")[2] if what == "card" else ""
-        return ShowReport(str(Phrase("show.page", page=what, number=number)), text=text, path=str(path))
+        return ShowReport(
+            str(Phrase("show.page", page=what, number=number)),
+            text=text,
+            path=str(path),
+            markdown=what == "card",
+        )
     if what.removeprefix("v").isdecimal():
         return _show_version(context, store, int(what.removeprefix("v")))
     if what in TABLE:
