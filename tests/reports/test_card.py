@@ -302,4 +302,4 @@ def test_the_card_says_of_each_output_what_it_does_beyond_its_labels():
     abstaining = replace(DETAILS.outputs[0], point=(Phrase("operating.abstains", least=0.8),))
     text = render_card(EVIDENCE, replace(DETAILS, outputs=(abstaining, DETAILS.outputs[1])))
     assert "belongs to none of them, unless its confidence is too low for an answer." in text
-    assert "no answer below a confidence of 0.8" in text
+    assert "nothing below a confidence of 0.8" in text
