@@ -10,10 +10,11 @@ from requirement_texts import parse
 from modelwright import learners
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Outcome, Verdict
-from modelwright.core.messages import Notice, Phrase
+from modelwright.core.messages import Notice, Phrase, catalog
 from modelwright.core.signature import Signature
 from modelwright.project.results.diagnosis import (
     CAUSES,
+    EXPLAIN,
     Shortfall,
     diagnose,
     falling,
@@ -94,8 +95,7 @@ COSTLY = replace(shortfall().forecast, chosen=ranked("finetune", size=90_000, la
 COSTLY = replace(COSTLY, ranking=(COSTLY.chosen, ranked("probe", size=80_000)))
 
 PRESENT = [
-    ("diagnosis.warned", shortfall(warnings=warned("plan.unknown-tokens"))),
-    ("diagnosis.warned", shortfall(warnings=warned("data.unread-column"))),
+    *(("diagnosis.warned", shortfall(warnings=warned(name))) for name in EXPLAIN),
     ("diagnosis.unseen", with_notice(unseen(12))),
     ("diagnosis.conflicts", with_counts(conflicts={"y": 40})),
     ("diagnosis.refused", with_counts(read=1300, rejected=300)),
@@ -140,6 +140,10 @@ def test_no_advice_is_given_without_a_cause(found):
 def test_what_was_learned_is_no_cause_of_a_size_or_a_latency(_, found):
     cost = replace(found, unmet=(verdict("latency_p95", "<= 1 ms", Phase.PACKAGE),))
     assert [one.id for one in diagnose(cost)] == ["diagnosis.cost"]
+
+
+def test_warnings_that_explain_are_in_the_catalogue():
+    assert set(EXPLAIN) <= set(catalog.entries("en"))
 
 
 def test_every_cause_is_tried_here():

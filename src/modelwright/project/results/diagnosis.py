@@ -30,10 +30,9 @@ SPENT = 0.5  # of the budget: where less was needed, the learner's own limit end
 # Warnings that alone explain why answers are wrong, whatever was learned; the weightiest first.
 EXPLAIN = (
     "plan.unknown-tokens",
-    "plan.unreadable-language",
     "data.unread-column",
-    "plan.cut-texts",
-    "data.cut-texts",
+    "data.nearly",
+    "data.two-readings",
 )
 
 
