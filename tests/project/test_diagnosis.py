@@ -12,7 +12,7 @@ from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import Notice, Phrase, catalog
 from modelwright.core.signature import Signature
-from modelwright.project.results.diagnosis import (
+from modelwright.project.advice.diagnosis import (
     CAUSES,
     EXPLAIN,
     Shortfall,

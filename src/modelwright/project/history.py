@@ -10,10 +10,10 @@ from modelwright.core.messages import ModelwrightError, Phrase, Problem, StateEr
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine import gc
 from modelwright.engine.store import Store
+from modelwright.project.advice import comparing
 from modelwright.project.loop import loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.stage_names import EVALUATE, PACKAGE, PLAN, SEALING
-from modelwright.project.results import comparing
 from modelwright.project.results.history_results import (
     ChangeRow,
     DiffReport,

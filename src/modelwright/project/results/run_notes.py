@@ -8,11 +8,11 @@ from pathlib import Path
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
+from modelwright.project.advice import diagnosis
+from modelwright.project.advice.diagnosis import Shortfall
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
 from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
-from modelwright.project.results import diagnosis
-from modelwright.project.results.diagnosis import Shortfall
 from modelwright.project.results.leaderboard import choice_note, leaderboard
 from modelwright.project.results.stage_warnings import line, warning_row, warning_rows, worded
 from modelwright.project.results.table_rows import LeaderRow, WarningRow

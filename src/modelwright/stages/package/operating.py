@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
@@ -189,7 +191,7 @@ class _Search:
         name = compare.balanced if labels and compare.balanced else compare.main
         metric = outcomes.metrics().of(name, family(field))
         assert metric is not None, f"{family(field)} has no metric {name}"
-        self.main, self.subject = metric, Subject(name, field.name)
+        self.main = metric
         self.moves: Sequence[Move[Any]] = self.kind.moves(
             arrays, self.start, labels=labels, optional=field.optional
         )
@@ -201,7 +203,7 @@ class _Search:
             _measured(one.subject, one.metric, found, rows)
             for one, rows in zip(self.requirements, self.rows, strict=True)
         ]
-        main = _measured(self.subject, self.main, found, None).value
+        main = _value(self.main, found)
         sign = 1.0 if self.main.better == "higher" else -1.0
         return _Point(
             state,
@@ -271,6 +273,14 @@ def _rows(requirement: Requirement, body: Body, columns: Columns) -> RowChoice |
 
 def _measured(subject: Subject, metric: Metric, found: Outcomes, rows: RowChoice | None) -> Measurement:
     return measure(subject, metric, found if rows is None else found.take(rows), CONFIDENCE)
+
+
+def _value(metric: Metric, found: Outcomes) -> float | None:
+    """Return the value of a metric over all rows, without the cost of its interval."""
+    assert metric.influence is not None, f"{metric.name} is not computed from outcomes"
+    with np.errstate(all="ignore"):
+        influence = metric.influence(found, None)
+    return None if influence is None or not math.isfinite(influence.value) else influence.value
 
 
 def margin(requirement: Requirement, measured: Measurement) -> float:
