@@ -105,3 +105,37 @@ def test_paths_of_the_gateway_are_no_functions(name):
 
 def test_an_input_may_be_called_confidence():
     assert Signature.parse("f(confidence: number) -> y: number").inputs[0].name == "confidence"
+
+
+@pytest.mark.parametrize(
+    ("text", "within", "optional"),
+    [
+        ("number[0..500]", (0.0, 500.0), False),
+        ("number [ -1.5 .. 2e3 ] ?", (-1.5, 2000.0), True),
+        ("number[.5..+1]?", (0.5, 1.0), True),
+        ("number?", None, True),
+    ],
+)
+def test_an_output_declares_its_range(text, within, optional):
+    found = Signature.parse(f"f(a: number) -> y: {text}, z: category")
+    assert found.outputs[0] == Field("y", "number", optional, within)
+    assert Signature.parse(str(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "id_"),
+    [
+        ("f(a: number) -> y: number[5..1]", "signature.range"),
+        ("f(a: number) -> y: number[1..1]", "signature.range"),
+        ("f(a: number) -> y: number[0..1e400]", "signature.range"),
+        ("f(a: number[0..1]) -> y: number", "signature.range"),
+        ("f(a: number) -> y: number[0, 1]", "signature.name"),
+        ("f(a: number) -> y: number[0..]", "signature.kind"),
+        ("f(a: number) -> y: number[a..b]", "signature.kind"),
+    ],
+)
+def test_what_is_no_range_is_refused(text, id_):
+    with pytest.raises(ProjectError) as caught:
+        Signature.parse(text)
+    assert id_ in [problem.id for problem in caught.value.problems]
+    assert all(str(problem) for problem in caught.value.problems)

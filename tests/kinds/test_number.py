@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem
-from modelwright.kinds.contract.common import Answer
+from modelwright.kinds.contract.common import Answer, Dumped
 from modelwright.kinds.number.arrays import NumberState
 
 NUMBER = kinds.value("number")
@@ -118,3 +118,21 @@ def test_answers_have_no_confidence_and_are_finite() -> None:
     for broken in (np.nan, np.inf):
         with pytest.raises(FloatingPointError):
             ARRAYS.decode({"value": np.array([broken], dtype=np.float32)}, NumberState(1.0, 2.0), {})
+
+
+def test_an_output_answers_within_its_range():
+    state = ARRAYS.fit([0.0, 10.0, 5.0], range=(0.0, 12.0))
+    assert ARRAYS.load(ARRAYS.dump(state)) == state
+    arrays = {"value": np.array([-9.0, 0.0, 9.0], dtype=np.float32)}
+    assert [answer.value for answer in ARRAYS.decode(arrays, state, {})] == [0.0, 5.0, 12.0]
+    found = ARRAYS.outcomes([0.0, 5.0, 12.0], arrays, state, {})
+    assert found.largest_error == 12.0
+    assert found.predicted.tolist() == [0.0, 5.0, 12.0]
+    assert ARRAYS.fit([0.0, 10.0]).range is None
+
+
+@pytest.mark.parametrize("within", [[1.0, 0.0], [1.0], [0.0, 1.0, 2.0], "0..1", [0.0, float("inf")]])
+def test_an_absurd_range_is_refused(within):
+    dumped = ARRAYS.dump(ARRAYS.fit([0.0, 1.0]))
+    with pytest.raises(ValueProblem):
+        ARRAYS.load(Dumped({**dumped.data, "range": within}, {}))

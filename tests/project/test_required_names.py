@@ -10,7 +10,7 @@ from modelwright.core.messages import ProjectError, UserError
 from modelwright.project.facade import Project
 
 FUNCTION = "f(x: number, branch: category) -> y: category"
-OPEN = "{name: f, inputs: '*', outputs: {y: category}}"
+OPEN = '{name: f, inputs: "*", outputs: {y: category}}'
 
 
 @pytest.fixture(scope="module")
@@ -18,23 +18,21 @@ def folder(tmp_path_factory):
     rng, path = random.Random(0), tmp_path_factory.mktemp("named")
     rows = [
         f"{rng.random():.4f},{rng.randint(1, 3)},{rng.choice(['monthly', 'yearly'])},{rng.choice(['up', 'down'])},"
-        f"{rng.choice(['18', '40', 'n/a'])}"
-        for _ in range(300)
+        f"{rng.choice(['18', '40', 'n/a'])},{row}"
+        for row in range(300)
     ]
-    (path / "d.csv").write_text("\n".join(["x,branch,contract,y,age", *rows]))
+    (path / "d.csv").write_text("\n".join(["x,branch,contract,y,age,row", *rows]))
     return path
 
 
 def found(folder, requirement, *, function=FUNCTION, keep="[contract, age]", data=""):
     """Return what `check` says of a project with this requirement on line 5."""
+    lower = requirement in ("mae", "rmse")
     (folder / "modelwright.yaml").write_text(
-        f"function: {function!r}\n".replace("'{", "{")
-        .replace("}'", "}")
-        .replace('"{', "{")
-        .replace('}"', "}")
-        + f"data: {{source: d.csv, keep: {keep}{data}}}\n"
-        + 'requirements:\n  accuracy: ">= 0.1"\n'
-        + f'  "{requirement}": ">= 0.1"\n'
+        f"function: {function if function.startswith('{') else repr(function)}\n"
+        f"data: {{source: d.csv, keep: {keep}{data}}}\n"
+        'requirements:\n  size: "<= 1 GB"\n'
+        f'  "{requirement}": "{"<=" if lower else ">="} 0.1"\n'
     )
     return Project(folder).check()
 
@@ -93,3 +91,24 @@ def test_rows_that_a_slice_cannot_judge_are_counted(folder):
 def test_a_slice_without_rows_proves_nothing(folder):
     (proof,) = [one for one in found(folder, "accuracy where x > 7").proofs if "where" in one.requirement]
     assert (proof.n, proof.provable) == (0, False)
+
+
+RANGED = "{name: f, inputs: {row: number}, outputs: {x: {kind: number, range: [%s]}}}"
+
+
+def test_a_truth_outside_of_the_declared_range_is_refused_and_counted(folder):
+    with pytest.raises(UserError) as caught:
+        found(folder, "mae", function=RANGED % "0, 0.5", keep="[contract]")
+    (problem,) = caught.value.problems
+    assert problem.id == "data.invalid-value"
+    assert "must lie in the declared range, 0 to 0.5" in str(problem)
+    report = found(folder, "rmse", function=RANGED % "0, 0.5", keep="[contract]", data=", invalid: drop")
+    assert sum(report.rows.values()) < 200
+    assert found(folder, "r2", function=RANGED % "0, 1", keep="[contract]").signature.endswith("number[0..1]")
+
+
+@pytest.mark.parametrize("within", ["1, 0", "0", "0, 1, 2", "0, yes", "0, .inf"])
+def test_what_is_no_range_has_its_line(folder, within):
+    with pytest.raises(ProjectError) as caught:
+        found(folder, "mae", function=RANGED % within, keep="[contract]")
+    assert {problem.where for problem in caught.value.problems} == {"modelwright.yaml:1"}

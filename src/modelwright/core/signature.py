@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -26,15 +27,18 @@ _EXAMPLE = "route(question: text) -> domain: category"
 class Field:
     """One input or output: its name (a Unicode identifier, NFC), its kind, and whether it may be missing.
 
-    A missing optional input is None; an optional output may abstain.
+    A missing optional input is None; an optional output may abstain. range: the least and the largest value that
+    an output can have, where that is declared.
     """
 
     name: str
     kind: str
     optional: bool = False
+    range: tuple[float, float] | None = None
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.kind}{'?' if self.optional else ''}"
+        within = "" if self.range is None else f"[{'..'.join(map(_number, self.range))}]"
+        return f"{self.name}: {self.kind}{within}{'?' if self.optional else ''}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Signature:
     def parse(cls, text: str) -> Self:
         """Read `name(input: kind, …) -> output: kind, …`; raises ProjectError with what is wrong where.
 
-        `(output: kind, …)` may stand in parentheses, too. Columns in messages count from 1, in the NFC text.
+        `output: kind[0..500]` declares the range of an output. `(output: kind, …)` may stand in parentheses, too.
+        Columns in messages count from 1, in the NFC text.
         """
         text = unicodedata.normalize("NFC", text)
         shape = re.fullmatch(
@@ -135,7 +140,20 @@ def _split(text: str, start: int) -> Iterator[_Pair]:
 def _field(pair: _Pair) -> Field:
     name, kind = pair
     assert kind is not None, "a field without a kind is a problem found before"
-    return Field(name.text, kind.text.removesuffix("?").rstrip(), kind.text.endswith("?"))
+    read = _KIND.fullmatch(kind.text)
+    assert read is not None, "what is no kind is a problem found before"
+    within = None if read["low"] is None else (float(read["low"]), float(read["high"]))
+    return Field(name.text, read["kind"], read["optional"] is not None, within)
+
+
+_FLOAT = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
+_KIND = re.compile(
+    rf"(?P<kind>[^\W\d]\w*)\s*(?:\[\s*(?P<low>{_FLOAT})\s*\.\.\s*(?P<high>{_FLOAT})\s*\]\s*)?(?P<optional>\?)?"
+)
+
+
+def _number(value: float) -> str:
+    return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def _shapeless(text: str) -> Problem:
@@ -160,6 +178,13 @@ def _name_problems(what: str, name: _Word) -> Iterator[Problem]:
         yield Problem("signature.name", what=what, name=name.text, column=name.column)
 
 
+def _range_problems(side: str, name: _Word, read: re.Match[str]) -> Iterator[Problem]:
+    if side == "input":
+        yield Problem("signature.range", name=name.text, input=True, low=None, high=None)
+    elif not -math.inf < float(read["low"]) < float(read["high"]) < math.inf:
+        yield Problem("signature.range", name=name.text, input=False, low=read["low"], high=read["high"])
+
+
 def _side_problems(side: str, fields: list[_Pair]) -> Iterator[Problem]:
     if not fields:
         yield Problem("signature.no-fields", side=side, example=_EXAMPLE)
@@ -167,7 +192,10 @@ def _side_problems(side: str, fields: list[_Pair]) -> Iterator[Problem]:
         yield from _name_problems(side, name)
         if name.text in RESERVED_FIELDS or (side == "output" and name.text in RESERVED_OUTPUTS):
             yield Problem("signature.reserved-field", side=side, name=name.text, column=name.column)
-        if kind is None or not kind.text.removesuffix("?").rstrip().isidentifier():
+        read = None if kind is None else _KIND.fullmatch(kind.text)
+        if read is not None and read["low"] is not None:
+            yield from _range_problems(side, name, read)
+        if read is None:
             yield Problem(
                 "signature.kind",
                 name=name.text,

@@ -41,6 +41,8 @@ def fit(
             if accepted is not None and field in signature.inputs:
                 given["form"] = form_of(field, accepted)
             role = Role.OUTPUT if field in signature.outputs else Role.INPUT
+            if field.range is not None:
+                given["range"] = field.range
             states[field.name] = kind.fit(train.columns[field.name], role=role, **given)
         except ValueProblem as problem:
             problems.append(
@@ -79,8 +81,8 @@ def read(folder: Path) -> tuple[Signature, dict[str, object]]:
     sealed = data["signature"]
     signature = Signature(
         sealed["name"],
-        tuple(Field(**field) for field in sealed["inputs"]),
-        tuple(Field(**field) for field in sealed["outputs"]),
+        tuple(_field(**field) for field in sealed["inputs"]),
+        tuple(_field(**field) for field in sealed["outputs"]),
     )
     states = {}
     for field in (*signature.inputs, *signature.outputs):
@@ -88,3 +90,7 @@ def read(folder: Path) -> tuple[Signature, dict[str, object]]:
         assets = {name: (folder / ASSETS / field.name / name).read_bytes() for name in entry["assets"]}
         states[field.name] = kinds.arrays(field.kind).load(Dumped(entry["state"], assets))
     return signature, states
+
+
+def _field(name: str, kind: str, *, optional: bool, range: list[float] | None = None) -> Field:  # noqa: A002 - the field's name
+    return Field(name, kind, optional, None if range is None else (range[0], range[1]))

@@ -252,6 +252,8 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
     nearer = (edge - value) / (bar - value)
     if not nearer <= _MOST_TIMES:
         return None
+    if seen.method == means.BETTING and (least := means.least_rows(seen.confidence)) > seen.n:
+        return least - seen.n  # from there on the interval is a far tighter one
     total = math.ceil(seen.n * nearer**2)
     as_share = requirement.metric.as_share
     if seen.method == "mid-p" and as_share is not None and total < _MOST_ROWS:

@@ -40,6 +40,7 @@ class Value(ABC, Generic[V]):
     synonyms: ClassVar[
         tuple[str, ...]
     ] = ()  # other words for it (`integer`), so that a message can name this one
+    ranged: ClassVar[bool] = False  # a signature may declare the range of an output of the kind
     operators: ClassVar[frozenset[str]] = EQUALITY | ORDER  # what a slice may ask of its values
 
     takes_words: ClassVar[bool] = (

@@ -6,10 +6,11 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
@@ -24,17 +25,28 @@ MOST_DEVIATIONS = 1e6
 
 @dataclass(frozen=True)
 class NumberState:
-    """Mean and standard deviation of the training split, float64; the deviation of a constant column is 1."""
+    """Mean and standard deviation of the training split, float64; the deviation of a constant column is 1.
+
+    range: within which an output answers, where the signature declares it; what a body answers beyond is its end.
+    """
 
     mean: float
     deviation: float
+    range: tuple[float, float] | None = None
+
+
+def _in_order(ends: list[float]) -> list[float]:
+    if not ends[0] < ends[1]:
+        raise ValueError("a range has a least and a larger largest value")
+    return ends
 
 
 class _SealedNumber(SealedState):
-    """Any finite mean; a deviation to divide by."""
+    """Any finite mean; a deviation to divide by; a range whose ends are finite and in order."""
 
     mean: float
     deviation: Deviation
+    range: Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_in_order)] | None = None
 
 
 class NumberArrays(Arrays[NumberState, float]):
@@ -47,26 +59,29 @@ class NumberArrays(Arrays[NumberState, float]):
     output_form: ClassVar[Form | None] = Form.SCALAR
 
     def fit(self, values: Sequence[float | None], **options: Any) -> NumberState:
-        """Return mean and deviation of the values that are there; 0 and 1 when none is."""
+        """Return mean and deviation of the values that are there; 0 and 1 when none is. `range`: that of an output."""
+        within = options.get("range")
         present = np.array([value for value in values if value is not None], dtype=np.float64)
         if not present.size:
-            return NumberState(0.0, 1.0)
+            return NumberState(0.0, 1.0, within)
         scale = float(np.abs(present).max()) or 1.0  # so that the squares of huge values do not overflow
         shares = present / scale
         mean, deviation = float(shares.mean()), float(shares.std())
         varies = (
             deviation > CONSTANT and deviation * scale >= sys.float_info.min
         )  # below it, division overflows
-        return NumberState(mean * scale, deviation * scale if varies else 1.0)
+        return NumberState(mean * scale, deviation * scale if varies else 1.0, within)
 
     def dump(self, state: NumberState) -> Dumped:
         """Return the state as JSON."""
-        return Dumped({"mean": state.mean, "deviation": state.deviation}, {})
+        within = {} if state.range is None else {"range": list(state.range)}
+        return Dumped({"mean": state.mean, "deviation": state.deviation, **within}, {})
 
     def load(self, dumped: Dumped) -> NumberState:
         """Read what `dump` returned."""
         sealed = _SealedNumber.read(dumped.data)
-        return NumberState(sealed.mean, sealed.deviation)
+        within = None if sealed.range is None else (sealed.range[0], sealed.range[1])
+        return NumberState(sealed.mean, sealed.deviation, within)
 
     def example(self, state: NumberState) -> float:
         """Return the mean."""
@@ -108,7 +123,7 @@ class NumberArrays(Arrays[NumberState, float]):
         self, values: Sequence[float | None], arrays: Mapping[str, Array], state: NumberState, inputs: Columns
     ) -> NumberOutcomes:
         """Return truths (NaN: missing) and answers, in the output's own unit."""
-        return NumberOutcomes(_array(values), _restore(arrays, state))
+        return NumberOutcomes(_array(values), _restore(arrays, state), state.range)
 
 
 def _array(values: Sequence[float | None]) -> NDArray[np.float64]:
@@ -127,4 +142,5 @@ def _restore(arrays: Mapping[str, Array], state: NumberState) -> NDArray[np.floa
         raise FloatingPointError("the body answered values that are not finite numbers")
     with np.errstate(over="ignore"):  # at the ends of float64 an answer is the last number there is
         restored: NDArray[np.float64] = answered * state.deviation + state.mean
-    return np.clip(restored, -sys.float_info.max, sys.float_info.max)
+    low, high = state.range or (-sys.float_info.max, sys.float_info.max)
+    return np.clip(restored, low, high)

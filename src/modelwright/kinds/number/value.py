@@ -23,6 +23,7 @@ class NumberValue(Value[float]):
     summary: ClassVar[str] = "a finite real number"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "numbers"
+    ranged: ClassVar[bool] = True
     synonyms: ClassVar[tuple[str, ...]] = ("float", "integer", "int", "double", "decimal", "real")
     takes_words: ClassVar[bool] = True
 

@@ -56,12 +56,35 @@ def _signature(function: object, where: key_problems.Where, problems: list[Probl
 def _built(function: Mapping[str, object]) -> Signature | None:
     """Return the signature that a mapping gives, or None where the model has refused it."""
     name, inputs, outputs = (function.get(key) for key in ("name", "inputs", "outputs"))
+    outputs = _with_ranges(outputs)
     if not isinstance(name, str) or not _is_texts(outputs):
         return None
     if inputs == "*":  # the data says; until then a stand-in lets the rest be checked
         stand_in = "input" + "_" * max(map(len, outputs), default=0)
         return dataclasses.replace(Signature.build(name, {stand_in: "any"}, outputs), inputs=())
     return Signature.build(name, inputs, outputs) if _is_texts(inputs) else None
+
+
+def _with_ranges(outputs: object) -> object:
+    """Return the outputs with each `{kind: number, range: [0, 500]}` as `number[0..500]`."""
+    if not isinstance(outputs, Mapping):
+        return outputs
+    return {name: _with_range(one) if isinstance(one, Mapping) else one for name, one in outputs.items()}
+
+
+def _with_range(output: Mapping[str, object]) -> object:
+    kind, within = output.get("kind"), output.get("range")
+    if not isinstance(kind, str) or within is None:
+        return kind
+    if not isinstance(within, list | tuple) or len(within) != 2 or not all(map(_is_number, within)):
+        return None  # the model has named it
+    low, high = (repr(float(end)) for end in within)
+    optional = "?" if kind.rstrip().endswith("?") else ""
+    return f"{kind.rstrip().removesuffix('?')}[{low}..{high}]{optional}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_texts(value: object) -> TypeGuard[Mapping[str, str]]:
@@ -80,7 +103,10 @@ def _kind_problem(field: Field, role: Role) -> Problem | None:
     known = kinds.names()
     fitting = [name for name in known if role in kinds.value(name).roles]
     if field.kind in fitting:
-        return None
+        if field.range is None or kinds.value(field.kind).ranged:
+            return None
+        ranged = [name for name in fitting if kinds.value(name).ranged]
+        return Problem("project.kind-range", field=field.name, kind=field.kind, fitting=ranged)
     if field.kind in known:
         return Problem(
             "project.kind-role", field=field.name, kind=field.kind, role=role.value, fitting=fitting

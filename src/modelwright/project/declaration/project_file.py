@@ -31,6 +31,19 @@ __all__ = ["FunctionSpec", "Opened", "ProjectFile", "Scenario", "find", "from_ma
 _TEXT_PASSES = 3  # a text kept as written may uncover one more in a union; more passes find nothing new
 
 
+class OutputSpec(BaseModel):
+    """An output with more to say than its kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str = Field(description="its kind, with `?` where it may abstain")
+    range: tuple[float, float] | None = Field(
+        None,
+        description="the least and the largest value that there can be; truths outside are refused, answers are kept "
+        "inside, and errors have an interval for any number of test rows",
+    )
+
+
 class FunctionSpec(BaseModel):
     """A long signature, written as a mapping."""
 
@@ -41,8 +54,9 @@ class FunctionSpec(BaseModel):
         description='name: kind, with `?` behind the kind of one that may be missing; or "*" to take every '
         "column that is no output, with its kind read from the data"
     )
-    outputs: Mapping[str, str] = Field(
-        min_length=1, description="name: kind, with `?` behind the kind of one that may abstain"
+    outputs: Mapping[str, str | OutputSpec] = Field(
+        min_length=1,
+        description="name: kind, with `?` behind the kind of one that may abstain, or name: {kind, range}",
     )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from modelwright import kinds
-from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem, catalog
+from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem, catalog, shown
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import Column, Parsed
 from modelwright.stages.data.columns.written import Written
@@ -55,9 +55,10 @@ class Refusals:
 
     def read(self, of: Field, chunk: Chunk) -> Parsed:
         """Return a field's column as its kind reads it. It changes nothing here, so threads may."""
-        return kinds.facet(of.kind, Column).parse(
+        parsed = kinds.facet(of.kind, Column).parse(
             chunk.cells[of.name], self.written.options(chunk.given, chunk.table.name, of.name)
         )
+        return parsed if of.range is None else _within(parsed, *of.range)
 
     def take(self, of: Field, order: int, chunk: Chunk, parsed: Parsed, *, required: bool) -> pl.Series:
         """Return the values of what `read` gave, and collect what is refused, or required and missing."""
@@ -143,3 +144,16 @@ def _word(cell: object) -> str | None:
             return "NaN" if math.isnan(cell) else f"{cell:g}"
         case _:
             return None
+
+
+def _within(parsed: Parsed, low: float, high: float) -> Parsed:
+    """Return a column of which values outside of the declared range are refused."""
+    values = parsed.values
+    outside = ((values < low) | (values > high)).fill_null(value=False)
+    refused = {
+        place: ValueProblem(
+            "value.out-of-range", shown=shown(values[place]), low=f"{low:g}", high=f"{high:g}"
+        )
+        for place in outside.arg_true().to_list()
+    }
+    return Parsed(values.set(outside, None), {**parsed.refused, **refused}) if refused else parsed
