@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from modelwright.cli import standard_streams
-from modelwright.core.messages import Phrase, Problem
+from modelwright.core.messages import Phrase, Problem, visible
 
 _WIDE = "\u2e80-\u9fff\uac00-\ud7a3\uff00-\uffef"  # scripts without spaces, which break between any two characters
 _CLOSING = "、。，；：！？）」』》"  # never begins a line, as an opening bracket never ends one
@@ -38,7 +38,7 @@ def worded(problem: Problem, width: int | None = None) -> str:
     parts = (
         (Phrase("problem.rule"), problem.rule),
         (Phrase("problem.next"), problem.next_step),
-        (Phrase("problem.where"), problem.where or ""),
+        (Phrase("problem.where"), visible(problem.where or "")),
     )
     lines = [
         (problem.found, 2),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from modelwright.cli import standard_streams
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Phrase, visible
 from modelwright.core.progress import Progress, ProgressTask
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Lines:
     def say(self, line: str) -> None:
         """Print one line."""
         with standard_streams.tolerant(self.stream):
-            print(line, file=self.stream)
+            print(visible(line), file=self.stream)
 
 
 class _Bar:
@@ -95,7 +95,7 @@ class OnTerminal:
     def task(self, title: str, total: int | None = None) -> Iterator[ProgressTask]:
         """Show a bar for the length of the block."""
         bars = self._started()
-        task = bars.add_task(title, total=total, note="")
+        task = bars.add_task(visible(title), total=total, note="")
         self._open += 1
         try:
             yield _Bar(bars, task)
@@ -110,9 +110,9 @@ class OnTerminal:
         """Print one line above the bars."""
         if self._bars is None:
             with standard_streams.tolerant(sys.stderr):
-                print(line, file=sys.stderr)
+                print(visible(line), file=sys.stderr)
         else:
-            self._bars.console.print(line, markup=False, highlight=False)
+            self._bars.console.print(visible(line), markup=False, highlight=False)
 
     def _started(self) -> RichProgress:
         if self._bars is None:

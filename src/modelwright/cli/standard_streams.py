@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from modelwright.core.messages.visible import visible_json
+
 _GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})  # the reader, the terminal, the descriptor
 _READABLE = "modelwright.readable"
 # What our screens are drawn with, for a terminal without Unicode; all else is escaped, so that nothing is lost.
@@ -60,7 +62,7 @@ def json_line(value: object) -> str:
     if _is_utf8(sys.stdout):
         with suppress(UnicodeEncodeError):  # half a surrogate pair, from a name that is no UTF-8
             text.encode("utf-8")
-            return text
+            return visible_json(text)  # the same value; and a terminal shows it as it is
     return json.dumps(value, ensure_ascii=True, allow_nan=False)
 
 

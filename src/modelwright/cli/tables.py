@@ -6,14 +6,15 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Phrase, visible
 from modelwright.core.units import SYMBOLS, Unit, format_quantity
 from modelwright.project.results.table_rows import LeaderRow, RequirementRow, StageRow
 
@@ -33,12 +34,20 @@ _STYLES = {
 }  # fmt: skip
 
 
+class VisibleConsole(Console):
+    """A console on which no text of a user's acts: what cannot be seen in it is written out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text as it is drawn: every string comes by here, a table's cells too."""
+        return super().render_str(visible(text), **options)
+
+
 def console(stream: TextIO | None = None) -> Console:
     """Return a console for the stream (stdout); NO_COLOR and COLUMNS are respected."""
     stream = stream or sys.stdout
-    shown = Console(file=stream, highlight=False, soft_wrap=False)
+    shown = VisibleConsole(file=stream, highlight=False, soft_wrap=False)
     if not shown.is_terminal and "COLUMNS" not in shown._environ:
-        shown = Console(file=stream, highlight=False, soft_wrap=False, width=WIDE)
+        shown = VisibleConsole(file=stream, highlight=False, soft_wrap=False, width=WIDE)
     return shown
 
 

@@ -29,6 +29,7 @@ from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.desired_release import DesiredReleases
 from modelwright.gateway.traffic.lease import LeasedReleases
 from modelwright.monitors import live_requirements
+from modelwright.runtime.log_lines import BoundedHandler
 from modelwright.storage.traffic.record import LiveRecord
 
 _PRUNE_EVERY_S = 3600.0
@@ -183,9 +184,9 @@ def _log_to_stderr() -> None:
     """Show what the gateway says, unless whoever called has set logging up already."""
     logger = logging.getLogger("modelwright")
     if not logging.getLogger().handlers and not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler = BoundedHandler()
         logger.addHandler(handler)
+        logging.getLogger("uvicorn").addHandler(handler)
         logger.setLevel(logging.INFO)
 
 

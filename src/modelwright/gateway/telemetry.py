@@ -8,6 +8,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from modelwright.core.evidence.verdict import Outcome, Verdict
+from modelwright.core.messages import visible
 
 _SECONDS = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05),
@@ -76,7 +77,8 @@ class Telemetry:
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+        text = generate_latest(self.registry).decode()
+        return visible(text).encode()
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"modelwright_{name}", text, ("function", *labels), registry=self.registry)

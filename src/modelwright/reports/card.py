@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Verdict
+from modelwright.core.messages import visible
 from modelwright.core.signature import Signature
 from modelwright.outcomes.contract.blocks import Cell, Grid
 from modelwright.reports import wording
@@ -62,7 +63,7 @@ def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict
         confidence=f"{evidence.confidence:g}",
         evaluation=evidence.evaluation,
     )
-    return text.strip() + "\n"
+    return visible(text.strip()) + "\n"
 
 
 def _abstains(output: OutputDetails) -> bool:

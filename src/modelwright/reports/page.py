@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict
+from modelwright.core.messages import visible
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit
 from modelwright.reports import charts, wording
@@ -62,7 +63,7 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         methods=_methods(evidence),
         made=[(wording.safe(k), wording.safe(v)) for k, v in details.made.items()],
     )
-    return page.strip() + "\n"
+    return visible(page.strip()) + "\n"
 
 
 def _heading(signature: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from modelwright.core.evidence.measurement import Measurement
-from modelwright.core.messages import Notice
+from modelwright.core.messages import Notice, visible
 from modelwright.core.units import Unit, format_quantity
 
 DASH = "–"
@@ -80,13 +80,13 @@ def count(number: int) -> str:
 
 def safe(text: str) -> str:
     """Return a user's text that no spreadsheet takes for a formula; the template escapes markup."""
-    flat = "".join(c if c.isprintable() or c == " " else " " for c in text)
+    flat = "".join(c if c.isprintable() or c == " " else " " for c in visible(text))
     return f"'{flat}" if flat.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else flat
 
 
 def quoted(text: str) -> str:
     """Return a user's text in quotation marks, which also keeps a spreadsheet from reading a formula."""
-    flat = "".join(c if c.isprintable() else " " for c in text)
+    flat = "".join(c if c.isprintable() else " " for c in visible(text))
     return f"“{flat}”" if text else "(missing)"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modelwright.cli import standard_streams
 from modelwright.cli.predicting.predict_rows import as_line
-from modelwright.core.messages import DataError, Phrase, Problem
+from modelwright.core.messages import DataError, Phrase, Problem, visible
 from modelwright.project.results.live_results import RowAnswer
 from modelwright.storage import disk
 
@@ -165,4 +165,4 @@ def report(tally: Tally) -> None:
     """Say on stderr what a person should know of the answers."""
     with standard_streams.tolerant(sys.stderr):
         for line in tally.lines():
-            print(line, file=sys.stderr)
+            print(visible(line), file=sys.stderr)

@@ -17,6 +17,7 @@ from modelwright.core.messages.errors import (
 from modelwright.core.messages.message import Notice, Phrase, Place, Problem, ValueProblem
 from modelwright.core.messages.near import did_you_mean
 from modelwright.core.messages.shown import shown
+from modelwright.core.messages.visible import visible
 
 __all__ = [
     "DataError",
@@ -37,4 +38,5 @@ __all__ = [
     "preferred",
     "shown",
     "use",
+    "visible",
 ]

@@ -30,6 +30,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from modelwright.core.messages.visible import visible
+
 DEFAULT = "en"
 VARIABLES = ("MODELWRIGHT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides
 PARTS = ("found", "rule", "next")
@@ -175,7 +177,9 @@ class _Formatter(string.Formatter):
             return ", ".join(map(write, value if isinstance(value, list | tuple) else (value,)))
         if isinstance(value, Sequence) and not isinstance(value, str):
             return text(COMMA, "found", {}).join(self.format_field(one, format_spec) for one in value)
-        return f"`{value}`" if format_spec == "code" else format(value, format_spec)
+        shown = str(value) if format_spec == "code" else format(value, format_spec)
+        shown = visible(shown) if isinstance(value, str) else shown
+        return f"`{shown}`" if format_spec == "code" else shown
 
 
 _FORMATTER = _Formatter()

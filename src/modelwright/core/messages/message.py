@@ -9,6 +9,7 @@ from typing import Self, TypeAlias, cast, final
 
 from modelwright.core.json_types import Json
 from modelwright.core.messages import catalog
+from modelwright.core.messages.visible import visible
 
 
 class Message(ABC):
@@ -47,7 +48,7 @@ class Message(ABC):
         return placed
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        place = f"{visible(self.where)}: " if self.where else ""
         rule = f" ({self.rule})" if self.rule else ""
         step = f": {self.next_step}" if self.next_step else ""
         return f"{place}{self.found}{rule}{step}"

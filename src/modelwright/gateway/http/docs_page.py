@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from modelwright import kinds
 from modelwright.core.json_types import Json, JsonObject
+from modelwright.core.messages import visible
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.show import Show, Widget
 from modelwright.runtime.worker.form import FormInput
@@ -130,7 +131,7 @@ def _select(here: str, options: list[_Option], required: str) -> str:
     rows = "".join(
         # Without a value, an option of a required list counts as none.
         f'<option data-sort="{one.sort}" value="{html.escape(one.value if one.sort == _KNOWN else one.sort)}"'
-        f"{' selected' if one.chosen else ''}>{html.escape(one.text)}</option>"
+        f"{' selected' if one.chosen else ''}>{html.escape(visible(one.text))}</option>"
         for one in options
     )
     return f'<select id="{here}"{required}>{rows}</select>'
@@ -140,7 +141,7 @@ def _set(here: str, one: Field, known: FormInput) -> str:
     typical = known.typical if isinstance(known.typical, list) else []
     boxes = "".join(
         f'<label><input type="checkbox" value="{html.escape(name)}"{" checked" if name in typical else ""}>'
-        f"{html.escape(name)}</label>"
+        f"{html.escape(visible(name))}</label>"
         for name in known.known
     )
     missing = ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
-import traceback
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from modelwright.core.messages import Phrase
 from modelwright.runtime.function import Answers, Function
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
 
+_LOG = logging.getLogger(__name__)
 MOST_AT_ONCE = 8  # requests; a driver holds the state of each, and more would only make each slower
 
 
@@ -76,7 +78,7 @@ def _advance(stream: _Stream, crossing: Crossing, connection: socket.socket) -> 
             whole = [stream.rows[place] for place in range(len(stream.request.rows))]
             frame = packed(["end", request_id, whole, *_times(stream), stream.unseen])
     except Exception:
-        traceback.print_exc()
+        _LOG.exception("%s", Phrase("serve.body-raised"))
         stream.parts.close()
         part, frame = None, packed(["failed", request_id, *_times(stream)])
     connection.sendall(frame)

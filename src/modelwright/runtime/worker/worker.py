@@ -8,17 +8,19 @@ up the next batch.
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from modelwright.core.messages import UserError
+from modelwright.core.messages import Phrase, UserError, preferred, use
 from modelwright.package.confinement import confine, modules
 from modelwright.runtime.function import Function, load
+from modelwright.runtime.log_lines import BoundedHandler
 from modelwright.runtime.worker.form import form_of
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
@@ -26,6 +28,7 @@ from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.streams import work_in_parts
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
 
+_LOG = logging.getLogger(__name__)
 _WARM_UP_ROWS = (1, 1)  # and a full batch
 _Answered: TypeAlias = tuple[Sequence[RowAnswer], Unseen]
 WAIT_SHARE = 0.25  # of the last pass's time: what waiting costs stays small beside what it can save
@@ -67,7 +70,7 @@ def _answers(
     except Exception:
         if len(batch) > 1:
             return [_answers(function, crossing, [request], max_batch)[0] for request in batch]
-        traceback.print_exc()
+        _LOG.exception("%s", Phrase("serve.body-raised"))
         return [None]
     whole = [
         [
@@ -119,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     connection = socket.socket(fileno=options.socket)
     die_with_parent()
+    use(preferred(os.environ))
+    logging.getLogger("modelwright").addHandler(BoundedHandler())
     package = options.package.absolute()
     # From here on it reads the package and what Python needs, writes nothing, and connects to nobody.
     is_confined = confine([package, *modules()])

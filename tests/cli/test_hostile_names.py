@@ -1,0 +1,97 @@
+"""No name of a class, a column, a folder or a cell acts on the terminal of whoever runs a verb, nor in a page."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RED, HIDDEN, TURNED = "a\x1b[31m\x07b", "zero\u200bwidth", "gp\u202ecod"
+CLASSES = [RED, HIDDEN, TURNED, "[bold]loud[/bold]", "[/]", "line\u2028end"]
+ACTING = ["\x07", "\u202e", "\u2028", "\u200b", "\x1b[31m", "\r"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Return a project with such names that has run."""
+    folder = tmp_path_factory.mktemp("hostile") / "pro\x1b[31mject"
+    folder.mkdir()
+    with (folder / "data.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["x", "free\x1b[31m\u202ecolumn", "label"])
+        for row in range(600):
+            writer.writerow([row % 60, f"w{row % 7}", CLASSES[(row % 60) // 10]])
+    (folder / "modelwright.yaml").write_text(
+        'function: "sort(x: number, other: category) -> label: category"\n'
+        "data:\n  source: data.csv\n"
+        '  columns: {other: "free\\e[31m\\u202ecolumn"}\n'
+        "model: {learner: trees}\nlearn: {budget: 5 s}\nevaluate: {latency_requests: 20}\n",
+        "utf-8",
+    )
+    done = verb(folder, "run")
+    assert "\x1b" not in done, done
+    return folder
+
+
+def verb(folder: Path, *words: str, colour: bool = False) -> str:
+    """Run a verb and return all that it wrote."""
+    environment = {**os.environ, "MODELWRIGHT_LANG": "en", **({"FORCE_COLOR": "1"} if colour else {})}
+    command = [sys.executable, "-m", "modelwright", *words]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode in {0, 1, 3}, done.stderr
+    return done.stdout + done.stderr
+
+
+VERBS = [
+    ["check"],
+    ["plan"],
+    ["run"],
+    ["status"],
+    ["versions"],
+    ["show", "report"],
+    ["show", "card"],
+    ["show", "data"],
+    ["show", "evaluate"],
+    ["predict", "x=1", "other=w1"],
+    ["predict", "x=1", "other=\x1b[31m\u202e"],
+    ["predict", "x\u202e\x1b[31m=1"],
+    ["predict", "--file", "no\x1b[31m\u202esuch.csv"],
+    ["check", "--set", "data.\x1b[31m\u202e=1"],
+    ["new", "na\x1b[31m\u202eme"],
+    ["doctor"],
+]
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]], ids=["read", "json"])
+@pytest.mark.parametrize(
+    "words", VERBS, ids=[" ".join(words).encode("unicode_escape").decode() for words in VERBS]
+)
+def test_no_verb_lets_a_name_act(project: Path, words: list[str], json: list[str]) -> None:
+    said = verb(project, *words, *json)
+    assert not [one.encode() for one in ACTING if one in said], said
+
+
+def test_markup_in_a_name_is_shown_as_it_is(project: Path) -> None:
+    assert "[bold]loud[/bold]" in verb(project, "predict", "x=35", "other=w1")
+
+
+def test_no_page_lets_a_name_act(project: Path) -> None:
+    pages = [*(project / ".modelwright").rglob("*.html"), *(project / ".modelwright").rglob("CARD.md")]
+    assert pages
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert not [one.encode() for one in ACTING if one in text], page
+        assert r"gp\u202ecod" in text.replace("\\\\", "\\")
