@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from modelwright.cli.main import answer
+
 RED, HIDDEN, TURNED = "a\x1b[31m\x07b", "zero\u200bwidth", "gp\u202ecod"
 CLASSES = [RED, HIDDEN, TURNED, "[bold]loud[/bold]", "[/]", "line\u2028end"]
 ACTING = ["\x07", "\u202e", "\u2028", "\u200b", "\x1b[31m", "\r"]
@@ -29,7 +31,7 @@ def project(tmp_path_factory) -> Path:
         'function: "sort(x: number, other: category) -> label: category"\n'
         "data:\n  source: data.csv\n"
         '  columns: {other: "free\\e[31m\\u202ecolumn"}\n'
-        "model: {learner: trees}\nlearn: {budget: 5 s}\nevaluate: {latency_requests: 20}\n",
+        "model: {learner: trees}\nlearn: {budget: 5 s}\n",
         "utf-8",
     )
     done = verb(folder, "run")
@@ -37,21 +39,14 @@ def project(tmp_path_factory) -> Path:
     return folder
 
 
-def verb(folder: Path, *words: str, colour: bool = False) -> str:
-    """Run a verb and return all that it wrote."""
-    environment = {**os.environ, "MODELWRIGHT_LANG": "en", **({"FORCE_COLOR": "1"} if colour else {})}
+def verb(folder: Path, *words: str) -> str:
+    """Run a verb in a process of its own and return all that it wrote."""
     command = [sys.executable, "-m", "modelwright", *words]
+    environment = {**os.environ, "MODELWRIGHT_LANG": "en"}
     done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=300, check=False
     )
-    assert done.returncode in {0, 1, 3}, done.stderr
+    assert done.returncode in {0, 3}, done.stderr
     return done.stdout + done.stderr
 
 
@@ -75,17 +70,24 @@ VERBS = [
 ]
 
 
-@pytest.mark.parametrize("json", [[], ["--json"]], ids=["read", "json"])
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["read", "json"])
 @pytest.mark.parametrize(
     "words", VERBS, ids=[" ".join(words).encode("unicode_escape").decode() for words in VERBS]
 )
-def test_no_verb_lets_a_name_act(project: Path, words: list[str], json: list[str]) -> None:
-    said = verb(project, *words, *json)
-    assert not [one.encode() for one in ACTING if one in said], said
+def test_no_verb_lets_a_name_act(
+    project: Path, words: list[str], form: list[str], monkeypatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    answer([*words, *form])
+    done = capfd.readouterr()
+    assert done.out + done.err
+    assert not [one.encode() for one in ACTING if one in done.out + done.err], done
 
 
-def test_markup_in_a_name_is_shown_as_it_is(project: Path) -> None:
-    assert "[bold]loud[/bold]" in verb(project, "predict", "x=35", "other=w1")
+def test_markup_in_a_name_is_shown_as_it_is(project: Path, monkeypatch, capfd) -> None:
+    monkeypatch.chdir(project)
+    answer(["predict", "x=35", "other=w1"])
+    assert "[bold]loud[/bold]" in capfd.readouterr().out
 
 
 def test_no_page_lets_a_name_act(project: Path) -> None:
