@@ -190,6 +190,9 @@ def test_run_json_is_the_object_of_the_design(standing, monkeypatch, capsys):
                 "n": 500,
                 "verdict": "unmet",
                 "needed": None,
+                "unjudged": 0,
+                "note": "",
+                "validation": None,
             }
         ],
         "warnings": [{"id": "data.repeats", "column": None, "count": 12, "fix": "look", "text": "12 rows"}],

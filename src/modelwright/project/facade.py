@@ -44,6 +44,7 @@ from modelwright.project.results.proofs import check_report
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
+from modelwright.project.results.validation_scores import validation_scores
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.runtime.function import Function, load
 from modelwright.storage import disk, file_patterns, read_only
@@ -115,12 +116,14 @@ class Project:
         context = self._context()
         run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
         warnings = tuple(run_notes.run_warnings(context))
+        scores = validation_scores(context)
         result = RunResult(
             function=self.opened.signature.name,
             version=run.version,
             package=context.made["package"].part("package").digest if "package" in context.made else None,
             stages=tuple(run.rows),
-            requirements=requirement_rows(run.verdicts, self.opened.file.release.allow_inconclusive),
+            requirements=requirement_rows(run.verdicts, self.opened.file.release.allow_inconclusive, scores),
+            validation=scores,
             notes=tuple(run_notes.run_notes(context, run, warnings)),
             next_steps=tuple(run_notes.run_next_steps(context, run, to, warnings)),
             problems=run.problems,

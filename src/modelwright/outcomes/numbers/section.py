@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
+from modelwright.core.messages import Notice
 from modelwright.outcomes.contract.blocks import Block, Mistake, Mistakes, Scatter
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 POINTS = 2000
 
 
 @dataclass(frozen=True)
 class NumberFindings:
-    """What is sealed of a numeric output: at most 2,000 truths and answers, and the worst rows."""
+    """What is sealed of a numeric output: at most 2,000 truths and answers, and the worst rows.
+
+    heavy: ids of rows that each carry a tenth or more of the squared error, with their shares of it.
+    """
 
     truth: tuple[float, ...]
     predicted: tuple[float, ...]
     mistakes: tuple[Mistake, ...]
+    heavy: tuple[tuple[str, float], ...] = ()
 
 
 _SEALED = TypeAdapter(NumberFindings)
+HEAVY = 0.1  # of the squared error: a row's share from which on it is named
+FEW = 30  # rows of which one easily carries a tenth
+
+
+def _heavy(off: Floats, places: Places, ids: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """Yield the rows that each carry a tenth or more of the squared error; off, places: (known,)."""
+    squares = off**2
+    total = float(squares.sum())
+    if len(off) >= FEW and total > 0:
+        for row in np.argsort(-squares, kind="stable")[: round(1 / HEAVY)].tolist():
+            if squares[row] >= HEAVY * total:
+                yield ids[places[row]], float(squares[row] / total)
 
 
 @final
@@ -48,6 +69,7 @@ class NumberSection(Section[NumberOutcomes]):
             NumberFindings(
                 truth=tuple(outcomes.truth[some].tolist()),
                 predicted=tuple(outcomes.predicted[some].tolist()),
+                heavy=tuple(_heavy(off, known, rows.ids)),
                 mistakes=tuple(
                     rows.mistake(row, f"{outcomes.predicted[row]:g}", None) for row in worst.tolist()
                 ),
@@ -55,6 +77,18 @@ class NumberSection(Section[NumberOutcomes]):
             mode="json",
         )
         return found
+
+    def notices(self, output: str, findings: JsonObject) -> Iterator[Notice]:
+        """Yield the rows that carry much of the error: what they are decides rmse and r2, and their intervals."""
+        heavy = _SEALED.validate_python(findings).heavy
+        if heavy:
+            yield Notice(
+                "numbers.heavy-rows",
+                column=output,
+                count=len(heavy),
+                rows=[row for row, _ in heavy],
+                share=f"{100 * sum(share for _, share in heavy):.0f} %",
+            )
 
     def draw(self, output: str, findings: JsonObject, measured: Sequence[Measurement]) -> Drawn:
         """Return the section."""

@@ -60,6 +60,7 @@ def read(file: Path, to: str, settings: Sequence[str]) -> RunResult | None:
             warnings=tuple(WarningRow(**row) for row in kept["warnings"]),
             signature=kept["signature"],
             leaderboard=tuple(LeaderRow(**row) for row in kept["leaderboard"]),
+            validation=kept["validation"],
         )
     except (ValueError, KeyError, TypeError):
         return None  # written by another version: the run is made in full

@@ -13,6 +13,7 @@ from modelwright.project.advice.diagnosis import Shortfall
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
 from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
+from modelwright.project.results import validation_scores
 from modelwright.project.results.leaderboard import choice_note, leaderboard
 from modelwright.project.results.stage_warnings import line, warning_row, warning_rows, worded
 from modelwright.project.results.table_rows import LeaderRow, WarningRow
@@ -51,6 +52,7 @@ def run_notes(context: Context, run: Run, warnings: Sequence[WarningRow]) -> Ite
     yield from map(line, warnings)
     if "learn" in context.made and "plan" in context.made:
         yield from _predicted_and_actual(context)
+    yield from validation_scores.notes(context)
     if "package" in context.made:
         path = _shown(context.part("package", "package").path, context.opened.folder)
         yield str(Phrase("note.package", path=path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 from modelwright.core.exit_codes import Exit
 from modelwright.core.messages import Problem
@@ -15,7 +16,8 @@ class RunResult:
 
     `signature`: with every input, as `data` sealed it; None when the run ended before.
     `version` and `package` (a digest) are None when the run ended before there was one. `problems` names what
-    made a stage fail. `leaderboard`: how the learners did that `plan` compared. `notes` are sentences worth
+    made a stage fail. `validation`: requirement → its value on validation rows, once there is a package.
+    `leaderboard`: how the learners did that `plan` compared. `notes` are sentences worth
     reading, those of the `warnings` among them; `next_steps` are commands or edits.
     """
 
@@ -30,6 +32,7 @@ class RunResult:
     warnings: tuple[WarningRow, ...] = ()
     signature: str | None = None
     leaderboard: tuple[LeaderRow, ...] = ()
+    validation: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -51,6 +54,8 @@ class RunResult:
             "requirements": [row.as_json() for row in self.requirements],
             "warnings": [row.as_json() for row in self.warnings],
         }
+        if self.validation:
+            shown["validation"] = dict(self.validation)
         if self.leaderboard:
             shown["leaderboard"] = [row.as_json() for row in self.leaderboard]
         if self.problems:

@@ -26,7 +26,7 @@ class RequirementRow:
     halves; `unit` is `s`, `B`, `/s`, `%` (a fraction) or empty (a plain number). `needed` counts the examples
     that would decide an inconclusive verdict. `allowed`: the project file lets a release pass without `met`.
     `unjudged` counts the rows that its slice could not judge, and that are not among `n`. `note` says what keeps
-    an inconclusive verdict open, or what the rows do prove.
+    an inconclusive verdict open, or what the rows do prove. `validation` is the value on validation rows.
     """
 
     requirement: str
@@ -43,6 +43,7 @@ class RequirementRow:
     allowed: bool = False
     unjudged: int = 0
     note: str = ""
+    validation: float | None = None
 
     @property
     def holds_back(self) -> bool:
@@ -51,8 +52,9 @@ class RequirementRow:
 
     def as_json(self) -> dict[str, object]:
         """Return the row as `run --json` shows it."""
-        keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed", "unjudged", "note")
-        return {key: getattr(self, key) for key in keys}
+        keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed")
+        more = ("unjudged", "note", "validation")
+        return {key: getattr(self, key) for key in (*keys, *more)}
 
 
 @dataclass(frozen=True)
