@@ -23,7 +23,7 @@ from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import beyond, first
 from modelwright.tables import objects
 from modelwright.tables.bounds import MOST_COLUMNS, too_many_columns
-from modelwright.tables.delimited import SNIFFED_CHARACTERS, DelimitedRows, long_cells, sniff
+from modelwright.tables.delimited import DelimitedRows, long_cells, start_of_text
 from modelwright.tables.plain import PlainTable
 
 
@@ -48,7 +48,7 @@ def read(path: Path, config: DataConfig) -> FileRows:
         found = _json_lines(text_of(path, config), path.name)
     else:
         apart = config.separator or ("\t" if ending == ".tsv" else None)
-        found = _delimited(text_of(path, config), path.name, apart)
+        found = _delimited(text_of(path, config), path.name, apart, config.skip_lines)
     require_rows(found.table, found.broken)
     return found
 
@@ -202,13 +202,14 @@ def _plain(cell: object) -> object:
     return str(cell)
 
 
-def _delimited(text: str, name: str, separator: str | None) -> FileRows:
+def _delimited(text: str, name: str, separator: str | None, skip: int | None) -> FileRows:
     good: list[list[str]] = []
     numbers: list[int] = []
     with long_cells():
-        whole = len(text) <= SNIFFED_CHARACTERS
-        rows = DelimitedRows(name, separator or sniff(text[:SNIFFED_CHARACTERS], whole=whole))
+        start = start_of_text(text, separator, skip)
+        rows = DelimitedRows(name, start.separator)
         lines = io.StringIO(text, newline="")
+        rows.skip(lines, start.lines)
         rows.read_header(lines)
         for row in rows.read(lines):
             good.append(row)

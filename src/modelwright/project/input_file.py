@@ -30,7 +30,7 @@ def read(path: Path, config: DataConfig) -> PlainTable:
         table = objects.parse_lines(text, name=path.name)
     else:
         apart = config.separator or ("\t" if ending == ".tsv" else None)
-        table = delimited.parse(text, name=path.name, separator=apart)
+        table = delimited.parse(text, name=path.name, separator=apart, skip=config.skip_lines)
     require_rows(table)
     return table
 

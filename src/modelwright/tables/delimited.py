@@ -25,11 +25,10 @@ from modelwright.tables.bounds import (
     too_many_columns,
 )
 from modelwright.tables.plain import PlainTable
+from modelwright.tables.start import SNIFFED_CHARACTERS, Start, looks_like_data, start_of
 
-SEPARATORS = (",", ";", "\t", "|")
-SNIFFED_CHARACTERS = 65_536
-SNIFFED_ROWS = 20
 SHOWN_ROWS = 5
+SHOWN_CELLS = 5
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,8 @@ class Header:
 class DelimitedRows:
     """Reads rows of cells, and counts what it has read: `row` rows after the header, `line` lines of the file.
 
-    Rows whose width is not the header's are counted in `bad`, and left out.
+    Rows whose width is not the header's are counted in `bad`, and left out; `trailing` are those with empty cells
+    beyond the header's, which are cut off.
     """
 
     name: str
@@ -57,8 +57,13 @@ class DelimitedRows:
     row: int = 0
     line: int = 0
     bad: int = 0
+    trailing: int = 0
     most_columns: int = MOST_COLUMNS
     shown: list[Phrase] = field(default_factory=list)
+
+    def skip(self, lines: Iterable[str], count: int) -> None:
+        """Leave out lines above the header."""
+        self.line += sum(1 for _ in islice(lines, count))
 
     def read_header(self, lines: Iterable[str]) -> None:
         """Take the first row as the header; raises DataError for one that is empty, repeats a name or is broken."""
@@ -68,7 +73,10 @@ class DelimitedRows:
             raise DataError(Problem("data.empty-file", where=self.name))
         if len(names) > self.most_columns:
             raise too_many_columns(self.name, self.most_columns)
-        if repeated := [name for name, times in Counter(names).items() if times > 1 and name]:
+        repeated = [name for name, times in Counter(names).items() if times > 1 and name]
+        if repeated and looks_like_data(names):
+            raise DataError(Problem("data.no-header", where=self.name, cells=list(names[:SHOWN_CELLS])))
+        if repeated:
             raise DataError(Problem("data.duplicate-column", where=self.name, key=None, columns=repeated))
         self.header = Header(names)
 
@@ -77,6 +85,9 @@ class DelimitedRows:
         width = len(self.header.names)
         for row in self._cells(lines, header=False):
             self.row += 1
+            if len(row) > width and not any(row[width:]):
+                del row[width:]
+                self.trailing += 1
             if len(row) == width:
                 yield row
             else:
@@ -126,17 +137,17 @@ class DelimitedRows:
                 yield row
 
 
-def parse(text: str, *, name: str, separator: str | None) -> PlainTable:
+def parse(text: str, *, name: str, separator: str | None, skip: int | None = None) -> PlainTable:
     """Return the table of a text with a header row; blank lines are skipped, cells are untouched text.
 
     Raises DataError for an empty text, a header that repeats a name, broken quoting and rows with too few or too
     many cells.
     """
     with long_cells():
-        rows = DelimitedRows(
-            name, separator or sniff(text[:SNIFFED_CHARACTERS], whole=len(text) <= SNIFFED_CHARACTERS)
-        )
+        start = start_of_text(text, separator, skip)
+        rows = DelimitedRows(name, start.separator)
         lines = io.StringIO(text, newline="")
+        rows.skip(lines, start.lines)
         rows.read_header(lines)
         good = list(rows.read(lines))
     rows.finish()
@@ -146,28 +157,10 @@ def parse(text: str, *, name: str, separator: str | None) -> PlainTable:
     return PlainTable(name, columns, len(good), separator=rows.separator)
 
 
-def sniff(start: str, *, whole: bool) -> str:
-    """Return the separator that gives the first rows equally many cells, the most of them; else the comma.
-
-    `start`: the first characters; `whole`: there are no more.
-    """
-    best = (0.0, 1, ",")
-    for separator in SEPARATORS:
-        widths = []
-        try:
-            reader = csv.reader(io.StringIO(start, newline=""), delimiter=separator)
-            for row in islice(reader, SNIFFED_ROWS + 1):
-                widths += [len(row)] if row else []
-        except csv.Error:
-            continue
-        if len(widths) > 2 and not whole:
-            widths.pop()  # the last may have been cut off
-        if not widths or widths[0] == 1:
-            continue
-        agreeing = sum(width == widths[0] for width in widths) / len(widths)
-        if (agreeing, widths[0]) > best[:2]:
-            best = (agreeing, widths[0], separator)
-    return best[2]
+def start_of_text(text: str, separator: str | None, skip: int | None) -> Start:
+    """Return how a whole text begins."""
+    first = text[:SNIFFED_CHARACTERS]
+    return start_of(first, whole=len(text) <= SNIFFED_CHARACTERS, separator=separator, skip=skip)
 
 
 class TextBlocks:

@@ -34,6 +34,7 @@ KNOWN = (
     *("shift_jis", "euc_jp", "euc_kr", "big5", "cp437", "cp850"),
 )
 WESTERN, CENTRAL = "cp1252", "cp1250"  # one byte means é in both, but ñ or ń
+NULS = 0.01  # share of bytes: in UTF-16 a Chinese text, too, has that many in separators and line ends
 LETTERS = 0.95  # of the characters beyond ASCII, where the bytes are words of Western Europe
 
 
@@ -49,9 +50,9 @@ class Encoding:
 def find_encoding(blocks: Blocks, *, name: str, stated: str | None) -> Encoding:
     """Return an encoding in which the whole file is text; raises DataError when there is none.
 
-    Tried in order: the stated one alone; a byte order mark; UTF-8; GB 18030 where what it gives looks like
-    Chinese; what charset-normalizer finds among `KNOWN`, with Western for Central Europe where that gives words.
-    `name` is what messages call the file.
+    Tried in order: the stated one alone; a byte order mark; UTF-16 without one; UTF-8; GB 18030 where what it gives
+    looks like Chinese; what charset-normalizer finds among `KNOWN`, with Western for Central Europe where that gives
+    words. `name` is what messages call the file.
     """
     if stated is not None:
         # A mark is no part of the text, whether or not the encoding was stated.
@@ -62,6 +63,11 @@ def find_encoding(blocks: Blocks, *, name: str, stated: str | None) -> Encoding:
     for mark, codec in MARKS:
         if data.startswith(mark):
             return Encoding(codec, codec, _checked(blocks, codec, name))
+    if (wide := _without_mark(data)) is not None:
+        try:
+            return Encoding(wide, wide, _decoded(blocks, wide))
+        except UnicodeError:
+            pass
     try:
         return Encoding("utf-8", "utf-8", _decoded(blocks, "utf-8"))
     except UnicodeDecodeError:
@@ -79,6 +85,19 @@ def find_encoding(blocks: Blocks, *, name: str, stated: str | None) -> Encoding:
         raise _undecodable(name, None, None)
     codec = WESTERN if best.encoding == CENTRAL and _is_western(sample) else best.encoding
     return Encoding(codec, codec, _checked(blocks, codec, name))
+
+
+def _without_mark(data: bytes) -> str | None:
+    """Return which UTF-16 bytes without a mark are; None for text of another encoding.
+
+    Text has no NUL. In UTF-16 separators, digits and line ends have one each: before the other byte in big endian,
+    behind it in little endian.
+    """
+    sample = data[:SAMPLE]
+    before, behind = sample[::2].count(0), sample[1::2].count(0)
+    if max(before, behind) < NULS * len(sample) or min(before, behind) > max(before, behind) / 10:
+        return None
+    return "utf-16-be" if before > behind else "utf-16-le"
 
 
 def foreign_words(text: str, most: int) -> tuple[str, ...]:

@@ -11,16 +11,18 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from modelwright.core.messages import DataError, Notice, Problem
+from modelwright.core.messages.setting import setting
 from modelwright.storage.disk import is_full
 from modelwright.tables import objects
 from modelwright.tables.bounds import too_many_columns
-from modelwright.tables.delimited import DelimitedRows, TextBlocks, sniff
+from modelwright.tables.delimited import DelimitedRows, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
 from modelwright.tables.parquet import read_parquet
 from modelwright.tables.quick import read_blocks
 from modelwright.tables.series import series
 from modelwright.tables.sources import SourceFile
 from modelwright.tables.spool import Limits, Spool
+from modelwright.tables.start import Start, start_of
 from modelwright.tables.table import Table
 from modelwright.tables.unpacked import blocks, opened
 
@@ -41,13 +43,14 @@ def read(
     *,
     encoding: str | None = None,
     separator: str | None = None,
+    skip: int | None = None,
     limits: Limits | None = None,
 ) -> Table:
     """Return the rows of one file; raises DataError for one that is empty, broken or of no known ending.
 
-    `scratch`: a folder of the table's own, for what does not fit into memory. `encoding` and `separator` None:
-    detected. Cells of delimited text are text; those of JSON and Parquet have the types that they were written
-    with. The cells do not depend on `limits`.
+    `scratch`: a folder of the table's own, for what does not fit into memory. `encoding`, `separator` and `skip` (lines
+    above the header) None: detected. Cells of delimited text are text; those of JSON and Parquet have the types that
+    they were written with. The cells do not depend on `limits`.
     """
     ending = _ending(file)
     cells = Spool(scratch, limits or Limits())
@@ -55,7 +58,7 @@ def read(
         table = _parquet(file, cells)
     else:
         with _readable(file):
-            table = _text(file, ending, cells, encoding=encoding, separator=separator)
+            table = _text(file, ending, cells, encoding=encoding, separator=separator, skip=skip)
     if not table.rows:
         raise DataError(Problem("data.no-rows", where=file.name))
     return table
@@ -72,7 +75,13 @@ def _parquet(file: SourceFile, cells: Spool) -> Table:
 
 
 def _text(
-    file: SourceFile, ending: str, cells: Spool, *, encoding: str | None, separator: str | None
+    file: SourceFile,
+    ending: str,
+    cells: Spool,
+    *,
+    encoding: str | None,
+    separator: str | None,
+    skip: int | None,
 ) -> Table:
     found = find_encoding(lambda: blocks(file), name=file.name, stated=encoding)
     foreign = foreign_words(found.start, SHOWN_WORDS)
@@ -81,9 +90,9 @@ def _text(
     with opened(file) as raw, io.TextIOWrapper(raw, found.codec, newline="" if delimited else "\n") as text:
         if delimited:
             apart = separator or ("\t" if ending == ".tsv" else None)
-            rows = _delimited(text, file.name, apart, cells)
+            rows, start = _delimited(text, file.name, apart, skip, cells)
             names = tuple(filter(None, rows.header.names))
-            notices = _unnamed(rows.header.unnamed, file.name)
+            notices = _of_lines(rows, start, stated=skip is not None)
             return Table(file.name, names, cells, found.name, foreign, rows.separator, notices=notices)
         if ending == ".json":
             content, made = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
@@ -94,15 +103,19 @@ def _text(
         return Table(file.name, columns, cells, found.name, foreign)
 
 
-def _delimited(text: io.TextIOWrapper, name: str, separator: str | None, cells: Spool) -> DelimitedRows:
+def _delimited(
+    text: io.TextIOWrapper, name: str, separator: str | None, skip: int | None, cells: Spool
+) -> tuple[DelimitedRows, Start]:
     blocks = TextBlocks(text, cells.limits.characters, name)
-    apart = separator or sniff(blocks.start, whole=blocks.whole)
-    rows = DelimitedRows(name, apart, most_columns=cells.limits.columns)
-    rows.read_header(blocks.lines())
+    start = start_of(blocks.start, whole=blocks.whole, separator=separator, skip=skip)
+    rows = DelimitedRows(name, start.separator, most_columns=cells.limits.columns)
+    lines = blocks.lines()
+    rows.skip(lines, start.lines)
+    rows.read_header(lines)
     for frame in read_blocks(blocks, rows):
         cells.add(frame, frame.height)
     rows.finish()
-    return rows
+    return rows, start
 
 
 def _add_objects(rows: Iterator[objects.Row], cells: Spool, name: str) -> tuple[str, ...]:
@@ -136,10 +149,20 @@ def _add_batch(
     cells.add(pl.DataFrame({one: series(one, [row.get(one) for row in batch]) for one in names}), len(batch))
 
 
-def _unnamed(places: Sequence[int], name: str) -> tuple[Notice, ...]:
-    if not places:
-        return ()
-    return (Notice("data.unnamed-column", file=name, count=len(places), places=list(places[:SHOWN_PLACES])),)
+def _of_lines(rows: DelimitedRows, start: Start, *, stated: bool) -> tuple[Notice, ...]:
+    """Return what is said of a delimited file: lines and cells that are left out."""
+    found: list[Notice] = []
+    if start.lines and not stated and not start.declared:
+        line = setting("data.skip_lines", start.lines)
+        found.append(
+            Notice("data.lines-above", file=rows.name, count=start.lines, first=start.first, line=line)
+        )
+    if places := rows.header.unnamed:
+        shown = list(places[:SHOWN_PLACES])
+        found.append(Notice("data.unnamed-column", file=rows.name, count=len(places), places=shown))
+    if rows.trailing:
+        found.append(Notice("data.trailing-cells", file=rows.name, count=rows.trailing))
+    return tuple(found)
 
 
 def _ending(file: SourceFile) -> str:

@@ -46,7 +46,7 @@ def test_keep_is_a_list_or_a_mapping() -> None:
         ({"source": "a.csv", "split": {"classes": {"fraud": {"train": 50}}}}, "data.shares"),
         ({"source": "a.csv", "encoding": "utf-99"}, "data.unknown-encoding"),
         ({"source": "a.csv", "encoding": "base64"}, "data.unknown-encoding"),
-        ({"source": "a.csv", "separator": "::"}, "at most 1"),
+        ({"source": "a.csv", "separator": "::"}, "data.no-separator"),
         ({"source": "a.csv", "invalid": "ignore"}, "'error' or 'drop'"),
         ({"train": "a.csv", "test": "t.csv", "split": {"train": 70}}, "data.split-of-files"),
         (

@@ -145,3 +145,28 @@ def test_an_unknown_column_is_named_with_the_near_one(tmp_path: Path, setting: s
 def test_one_sign_cannot_mean_both() -> None:
     with pytest.raises(ValueError, match=r"data\.decimal"):
         DataConfig(decimal=",", thousands=",")
+
+
+@pytest.mark.parametrize("line", ["5.1,3.5,setosa", "1,1,a", "2,5;3,5;a", "17\t2.5\tb"])
+def test_a_header_that_is_missing_is_said_to_be(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{line}\n" * 30)
+    with pytest.raises(DataError) as caught:
+        data(
+            Signature.parse("f(x: number, z: number) -> y: category"),
+            DataConfig(source=("a.csv",)),
+            tmp_path,
+            tmp_path / "out",
+            Silent(),
+        )
+    assert [problem.id for problem in caught.value.problems] == ["data.no-header"]
+
+
+@pytest.mark.parametrize("stated", ["tab", "\\t", "\t"])
+def test_a_tab_can_be_stated(stated: str) -> None:
+    assert DataConfig(separator=stated).separator == "\t"
+
+
+@pytest.mark.parametrize("stated", ["|1x3", "", ";;", '"', "\n", "a", "1", 3])
+def test_what_is_no_separator_is_refused(stated: object) -> None:
+    with pytest.raises(ValueError, match="is no separator"):
+        DataConfig.model_validate({"separator": stated})

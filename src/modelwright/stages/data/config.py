@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from modelwright.core.messages import ValueProblem
+from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.shared.numbers import candidates
 from modelwright.tables.bounds import MOST_COLUMNS
@@ -26,6 +26,16 @@ def _as_tuple(value: object) -> object:
 
 def _as_mapping(value: object) -> object:
     return {name: name for name in value} if isinstance(value, list | tuple) else value
+
+
+def _as_separator(value: object) -> object:
+    """Return a separator; raises ValueProblem for what is none, and is one of YAML's own signs mostly."""
+    if value is None:
+        return None
+    found = {"tab": "\t", "\\t": "\t"}.get(str(value), value)
+    if not isinstance(found, str) or len(found) != 1 or found in '"\r\n' or found.isalnum():
+        raise ValueProblem("data.no-separator", shown=shown(value))
+    return found
 
 
 def _as_words(value: object) -> object:
@@ -162,8 +172,15 @@ class DataConfig(BaseModel):
     encoding: str | None = Field(
         None, description="the encoding of text files (`gb18030`, `cp1252`); detected by default"
     )
-    separator: str | None = Field(
-        None, min_length=1, max_length=1, description="what separates cells; one of , ; tab | by default"
+    separator: Annotated[str | None, BeforeValidator(_as_separator)] = Field(
+        None,
+        description="what separates cells, one character or `tab`; by default one of , ; tab | or what a first line "
+        "`sep=;` says",
+    )
+    skip_lines: int | None = Field(
+        None,
+        ge=0,
+        description="how many lines stand above the header of delimited files; seen from the rows by default",
     )
     missing: Words | Mapping[str, Words] | None = Field(
         None,

@@ -14,6 +14,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
 from modelwright.stages.data.columns.split_columns import split_column, unknown_split_column
 from modelwright.stages.data.config import TIME, DataConfig
+from modelwright.tables.start import looks_like_data
 
 ID = "id"  # the column of rows.parquet that names the row
 
@@ -26,6 +27,9 @@ class TableHeader(Protocol):
 
     @property
     def columns(self) -> Collection[str]: ...
+
+    @property
+    def separator(self) -> str | None: ...
 
     @property
     def made(self) -> Collection[str]: ...
@@ -200,7 +204,12 @@ def _unknown_names(found: Layout, config: DataConfig) -> Iterator[Problem]:
 
 
 def _missing_columns(found: Layout, table: TableHeader) -> Iterator[Problem]:
-    for name, column in (*found.fields.items(), *found.keep.items()):
+    wanted = (*found.fields.items(), *found.keep.items())
+    lacking = any(column not in table.columns for _, column in wanted)
+    if lacking and table.separator is not None and looks_like_data(list(table.columns)):
+        yield Problem("data.no-header", where=table.name, cells=first(table.columns))
+        return
+    for name, column in wanted:
         if column not in table.columns:
             near = did_you_mean(column, list(table.columns)) or did_you_mean(name, list(table.columns))
             yield Problem(

@@ -167,6 +167,7 @@ def _tables(
                     scratch / f"table-{number}",
                     encoding=config.encoding,
                     separator=config.separator,
+                    skip=config.skip_lines,
                     limits=replace(limits, columns=config.most_columns),
                 )
             except DataError as error:
