@@ -76,15 +76,16 @@ def sniff(start: str, *, whole: bool) -> str:
 
 
 def _agreeing(found: dict[str, _Rows]) -> str:
-    best = (0.0, 1, ",")
+    best, chosen = (0.0, 1, False), ","
     for sign, rows in found.items():
         widths = rows.widths[: SNIFFED_ROWS // 2]
         if not widths or widths[0] == 1:
             continue
         agreeing = sum(width == widths[0] for width in widths) / len(widths)
-        if (agreeing, widths[0]) > best[:2]:
-            best = (agreeing, widths[0], sign)
-    return best[2]
+        # Between equals a comma is the decimal sign, as in `2,5;3,5;a`.
+        if (rank := (agreeing, widths[0], sign != ",")) > best:
+            best, chosen = rank, sign
+    return chosen
 
 
 def _rows(text: str, separator: str, *, whole: bool) -> _Rows | None:
