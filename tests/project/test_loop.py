@@ -157,7 +157,11 @@ def test_a_project_that_cannot_be_written_can_be_read(folder, first, monkeypatch
     monkeypatch.setattr(read_only, "is_writable", lambda path: False)
 
     def files():  # without the caches, which are written where they can be
-        below = {one for one in folder.rglob("*") if one.is_file() and one.parent.name != "cache"}
+        below = {
+            one
+            for one in folder.rglob("*")
+            if one.is_file() and one.parent.name != "cache" and "-" not in one.suffix
+        }
         return {one: one.stat().st_mtime_ns for one in below}
 
     before = files()
@@ -175,7 +179,8 @@ def test_a_project_that_cannot_be_written_can_be_read(folder, first, monkeypatch
         with pytest.raises(MachineError) as error:
             verb()
         assert error.value.problems[0].id == "project.read-only"
-    assert files() == before
+    after = files()
+    assert {one for one in before.keys() | after.keys() if before.get(one) != after.get(one)} == set()
 
 
 def test_an_unknown_stage_is_refused(folder):

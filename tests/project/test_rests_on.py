@@ -265,6 +265,8 @@ def test_an_evaluation_of_another_package_meanwhile_moves_the_number(folder, mon
 
 def test_evaluations_are_counted_again_where_the_state_was_lost(folder):
     (folder / ".modelwright" / "state.db").unlink()
+    assert not has_nothing_to_do(folder)
+    Project(folder / "modelwright.yaml").restore()
     result = Project(folder / "modelwright.yaml").run(to="evaluate")
     assert statuses(result)["evaluate"] == "cached"
     assert len(rows_of(folder, "evaluations")) == 1

@@ -28,7 +28,7 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
-from modelwright.project import file_answers, history, input_file, serving
+from modelwright.project import file_answers, history, input_file, serving, state_history
 from modelwright.project.declaration import project_file
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
@@ -131,6 +131,7 @@ class Project:
             signature=str(context.signature) if DATA in context.made else None,
             leaderboard=run_notes.run_leaderboard(context),
         )
+        state_history.remember(context.state, self._store)
         run_notes.write_reports(context, run, self.root / "reports")
         if self.opened.path is not None and not result.problems:
             # Where it cannot be written, the next run is only slower.
@@ -259,6 +260,11 @@ class Project:
         """Say what is missing on this machine."""
         return doctor.doctor(self.opened.folder)
 
+    def restore(self) -> DoctorReport:
+        """Restore a state database that was lost or damaged, from its copies and from what is sealed."""
+        self._need_to_write("doctor --restore")
+        return state_history.restore(self._state_place, self._store, self._clock)
+
     def gc(self) -> GcReport:
         """Free space: remove what no version and no latest run needs."""
         self._need_to_write("gc")
@@ -282,7 +288,7 @@ class Project:
 
     @cached_property
     def _state(self) -> State:
-        return State.open(self._state_place, self._clock)
+        return state_history.open_state(self._state_place, self._store, self._clock)
 
     @property
     def _state_place(self) -> str | Path:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from modelwright.cli.typer_app import MACHINE, AsJson, ProjectPath, Settings, app, finish, opened
 
 
 @app.command(rich_help_panel=MACHINE)
-def doctor(project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False) -> None:
-    """Say what is missing on this machine; works without a project."""
+def doctor(
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Restore a state database that was lost or damaged")
+    ] = False,
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is missing on this machine; works without a project.
+
+    With --restore: bring back the newest copy of the state database, and the versions that sealed results tell of.
+    """
     from modelwright.project.declaration.find import nearest
 
+    if restore:
+        finish(opened(project, settings).restore(), as_json)
+        return
     here = Path.cwd()
     if project is None and nearest(here) is None:
         from modelwright.project.results import doctor as doctor_result

@@ -6,6 +6,7 @@ crash at any instant leaves it as it was before or after.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from modelwright.core.messages import Problem, StateError
 from modelwright.storage import read_only
-from modelwright.storage.state import audit, evaluations, opening, releases, versions
+from modelwright.storage.state import audit, backups, evaluations, opening, releases, versions
 from modelwright.storage.state.audit import Entry
 from modelwright.storage.state.releases import Release, Status
 from modelwright.storage.state.versions import Version
@@ -60,6 +61,15 @@ class State:
         if self._engine.dialect.name != "sqlite" or database in {None, "", ":memory:"}:
             return None
         return Path(str(database)).absolute()
+
+    @property
+    def where(self) -> str:
+        """Return where the database is, as messages show it."""
+        return self._where
+
+    def is_new(self) -> bool:
+        """Return whether nothing was ever done with this database: whatever is done leaves an entry of the audit."""
+        return not self.audit(1)
 
     # -- versions ------------------------------------------------------------------------------------------
 
@@ -139,7 +149,9 @@ class State:
             if is_new:
                 detail = {"release": release.id, "version": version, "strategy": strategy}
                 audit.write(connection, at, by, "release.requested", detail)
-            return release
+        if is_new:
+            self._back_up(at)
+        return release
 
     def desired_release(self) -> Release | None:
         """Return the release that should be serving: the newest request that has not failed."""
@@ -192,6 +204,15 @@ class State:
             return audit.newest(connection, limit)
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _back_up(self, at: datetime) -> None:
+        """Copy an SQLite database beside itself; where that fails the release stands, and the audit says so."""
+        if self.file is None:
+            return
+        try:
+            backups.take(self.file, at.astimezone(UTC))
+        except (sqlite3.Error, OSError) as error:
+            self.note("state", "backup.failed", {"error": str(error)})
 
     def _standing(self) -> list[Version]:
         """Return the versions that a series of rollbacks would pass (see `releases.standing`)."""
