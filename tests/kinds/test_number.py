@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem
-from modelwright.kinds.contract.common import Answer, Dumped
+from modelwright.kinds.contract.common import FAR, Answer, Dumped, Form, Role
 from modelwright.kinds.number.arrays import NumberState
 
 NUMBER = kinds.value("number")
@@ -65,7 +65,7 @@ def test_a_written_float_reads_back(number: float) -> None:
 
 def test_standardises_in_float64() -> None:
     values = [1_700_000_000.0 + step for step in range(5)]  # times: float32 alone would round them together
-    state = ARRAYS.fit(values)
+    state = ARRAYS.fit(values, role=Role.OUTPUT)
     assert state.mean == pytest.approx(1_700_000_002.0)
     assert state.deviation == pytest.approx(np.sqrt(2.0))
     arrays = ARRAYS.encode([*values, None], state)
@@ -75,14 +75,15 @@ def test_standardises_in_float64() -> None:
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, -7.0, 1e300, 5e-324])
 def test_a_constant_column_has_deviation_one(constant: float) -> None:
-    state = ARRAYS.fit([constant] * 10)
-    assert state == NumberState(pytest.approx(constant), 1.0)
+    for role in Role:
+        state = ARRAYS.fit([constant] * 10, role=role)
+        assert (state.mean, state.deviation) == (pytest.approx(constant), 1.0)
     assert ARRAYS.encode([constant], state)["value"] == pytest.approx([0.0], abs=1e-6 + abs(constant) * 1e-15)
 
 
 def test_nothing_to_fit_on() -> None:
-    assert ARRAYS.fit([None, None]) == NumberState(0.0, 1.0)
-    assert ARRAYS.fit([]) == NumberState(0.0, 1.0)
+    assert ARRAYS.fit([None, None], role=Role.OUTPUT) == NumberState(0.0, 1.0)
+    assert ARRAYS.fit([]) == NumberState(0.0, 1.0, limit=FAR)
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=20), FLOATS)
@@ -96,7 +97,7 @@ def test_arrays_are_finite_for_any_floats(training: list[float], later: float) -
 @given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=20))
 @example([0.0, 5e-324])
 def test_decoding_turns_targets_back(values: list[float]) -> None:
-    state = ARRAYS.fit(values)
+    state = ARRAYS.fit(values, role=Role.OUTPUT)
     answers = ARRAYS.decode({"value": ARRAYS.encode_truth(values, {}, state)["value"]}, state, {})
     tolerance = 1e-5 * (state.deviation + max(map(abs, values)))
     assert [answer.value for answer in answers] == pytest.approx(values, abs=max(tolerance, 1e-30))
@@ -121,7 +122,7 @@ def test_answers_have_no_confidence_and_are_finite() -> None:
 
 
 def test_an_output_answers_within_its_range():
-    state = ARRAYS.fit([0.0, 10.0, 5.0], range=(0.0, 12.0))
+    state = ARRAYS.fit([0.0, 10.0, 5.0], role=Role.OUTPUT, range=(0.0, 12.0))
     assert ARRAYS.load(ARRAYS.dump(state)) == state
     arrays = {"value": np.array([-9.0, 0.0, 9.0], dtype=np.float32)}
     assert [answer.value for answer in ARRAYS.decode(arrays, state, {})] == [0.0, 5.0, 12.0]
@@ -136,3 +137,53 @@ def test_an_absurd_range_is_refused(within):
     dumped = ARRAYS.dump(ARRAYS.fit([0.0, 1.0]))
     with pytest.raises(ValueProblem):
         ARRAYS.load(Dumped({**dumped.data, "range": within}, {}))
+
+
+# -- the middle --------------------------------------------------------------------------------------------
+
+USUAL = np.random.default_rng(2).normal(50, 8, size=1000).tolist()
+
+
+@pytest.mark.parametrize("fill", [1e37, -1e37, -999.0, 1e308, 99_999.0])
+@pytest.mark.parametrize("count", [0, 3, 30, 200])
+def test_far_values_do_not_squeeze_the_others(fill: float, count: int) -> None:
+    state = ARRAYS.fit([*USUAL, *[fill] * count])
+    assert state.mean == pytest.approx(50, abs=4)
+    assert state.deviation == pytest.approx(8, rel=0.6)
+    values = ARRAYS.encode([*USUAL, fill], state)["value"]
+    assert len(np.unique(values[:-1])) == len(set(USUAL))
+    assert abs(values[-1]) == FAR
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([*USUAL, *[1e37] * 10], [("1e+37", 10)]),
+        ([*USUAL, *[-999.0] * 5], [("-999", 5)]),
+        ([*USUAL, *[-9999.0] * 5, *[9999.0] * 4], [("-9999", 5), ("9999", 4)]),
+        ([*USUAL, 1e37], []),  # once is no pattern
+        ([*USUAL, *[70.0] * 50], []),
+        (USUAL, []),
+        ([], []),
+        ([1.0] * 10, []),
+        ([None, 0.0, 1.0] * 50, []),
+        (np.exp(np.random.default_rng(4).normal(0, 2, size=1000)).tolist(), []),  # a long tail
+    ],
+)
+def test_fill_values_stand_out(values: list[float | None], found: list[tuple[str, int]]) -> None:
+    assert ARRAYS.standing_out(values) == found
+
+
+def test_amounts_are_the_numbers_themselves() -> None:
+    values = [2.0**53, 1e-300, 1e37, 123_456_789.01, None]
+    with_gaps = ARRAYS.fit(values, form=Form.AMOUNT)
+    np.testing.assert_array_equal(
+        ARRAYS.encode(values, with_gaps)["amount"], np.array([*values[:4], np.nan], np.float64)
+    )
+    without = ARRAYS.fit([3.0, 1.0, 2.0], form=Form.AMOUNT)
+    assert ARRAYS.encode([None, 7.0], without)["amount"].tolist() == [2.0, 7.0]
+
+
+def test_a_state_of_an_earlier_package_is_read() -> None:
+    state = ARRAYS.load(Dumped({"mean": 1.0, "deviation": 2.0}, {}))
+    assert ARRAYS.encode([201.0], state)["value"].tolist() == [100.0]

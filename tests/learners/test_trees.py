@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from modelwright import learners
 from modelwright.core import digests
 from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
-from modelwright.core.signature import Signature
+from modelwright.core.signature import Field, Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.trees import columns
@@ -399,3 +400,71 @@ def test_the_members_of_a_set_have_boosters_of_their_own() -> None:
     right = np.stack([one.predict(matrix, raw_score=True) for one in boosters], axis=1).astype(np.float32)
     assert (found == right).all()
     assert ((found > 0) == members).mean() > 0.95
+
+
+# -- numbers as they are -----------------------------------------------------------------------------------
+
+_DRAW = np.random.default_rng(11)
+_PLACE = _DRAW.uniform(size=2000)  # what the target depends on
+FINE = {
+    "ten fill values of 1e37": np.where(np.arange(2000) % 200 == 7, 1e37, _PLACE),
+    "ids above 2^24": 2.0**33 + np.round(_PLACE * 2000),
+    "timestamps in ms": 1.7e12 + np.round(_PLACE * 60_000),
+    "prices of nine digits": 123_456_789 + np.round(_PLACE * 100) / 100,
+    "tiny numbers": 1e-30 * (1 + _PLACE),
+    "some are missing": np.where(np.arange(2000) % 9 == 4, np.nan, 1e9 + np.round(_PLACE * 500)),
+    "fill values of both signs": np.select(
+        [np.arange(2000) % 50 == 1, np.arange(2000) % 50 == 2], [-1e30, 1e30], _PLACE
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_trees_get_what_lightgbm_alone_gets(tmp_path: Path, name: str) -> None:
+    """The same predictions as LightGBM on the float64 column, to 1e-6, by the learner and by its graph."""
+    column = FINE[name]
+    target = np.round(_PLACE * 20) + _DRAW.normal(size=2000) / 10
+    values = [None if np.isnan(value) else value for value in column.tolist()]
+    made = Signature("f", (Field("x", "number", optional=True),), (Field("y", "number"),))
+    data = real_tables.examples({"x": values, "y": target.tolist()})
+    learned, _ = learn(tmp_path, made, data, setup(40))
+    assert gap(learned, made, data) <= 1e-6
+    rows = np.arange(2000) % 4 > 0
+    mean, deviation = target[rows].mean(), target[rows].std()
+    params = {
+        "objective": "regression", "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 20,
+        "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1,
+    }  # fmt: skip
+    standard = ((target - mean) / deviation).astype(np.float32)
+    kept = json.loads((learned / "learned.json").read_text("utf-8"))["rounds"]["y"]
+    alone = lightgbm.train(params, lightgbm.Dataset(column[rows, None], standard[rows]), kept)
+    found = answered(learned, {"x": values})["y"]["value"]
+    np.testing.assert_allclose(found, alone.predict(column[:, None]), atol=1e-6)
+    assert float(np.corrcoef(found, target)[0, 1]) > 0.9
+
+
+def test_a_missing_number_that_training_never_had_is_answered_as_the_median(tmp_path: Path) -> None:
+    made = Signature("f", (Field("x", "number", optional=True),), (Field("y", "number"),))
+    data = real_tables.examples({"x": (100 + _PLACE).tolist(), "y": (10 * _PLACE).tolist()})
+    learned, _ = learn(tmp_path, made, data, setup(60))
+    median = float(np.quantile(100 + _PLACE[np.arange(2000) % 4 > 0], 0.5, method="lower"))
+    missing, middle = answered(learned, {"x": [None, median]})["y"]["value"]
+    assert missing == middle
+
+
+def test_the_columns_of_classes_stand_in_the_order_of_the_classes(tmp_path: Path) -> None:
+    """A row is answered with its own class; with columns turned round the first would be taken for the last."""
+    made = Signature("f", (Field("x", "number"),), (Field("y", "category"),))
+    places = np.arange(400) // 100
+    names = ["a", "b", "c", "d"]
+    data = real_tables.examples(
+        {"x": (places + 0.2 * _PLACE[:400]).tolist(), "y": [names[one] for one in places]}
+    )
+    learned, _ = learn(tmp_path, made, data, setup(30))
+    for logits in (
+        TREES.predict(learned, {"x": [0.1, 1.1, 2.1, 3.1]})["y"]["logits"],
+        answered(learned, {"x": [0.1, 1.1, 2.1, 3.1]})["y"]["logits"],
+    ):
+        assert logits.argmax(axis=1).tolist() == [0, 1, 2, 3]
+    shares = TREES.predict(learned, {"x": [0.1]})["y"]["logits"][0]
+    assert shares[0] > max(shares[1:])

@@ -23,7 +23,7 @@ from modelwright.stages.plan.ranking import Able, forecast, sift, weigh
 from modelwright.stages.plan.stage import plan
 from modelwright.storage.formats.data import ColumnProfile, DataProfile
 from modelwright.storage.formats.examples import Examples
-from modelwright.storage.formats.plan import Choice, Compared, Comparison, Forecast, Machine, Score
+from modelwright.storage.formats.plan import Choice, Compared, Comparison, Forecast, Machine, ValidationScore
 
 MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, instruction_set="avx2")
 NUMBER = Signature.parse("f(a: number, b: number) -> y: number")
@@ -109,7 +109,7 @@ def test_where_there_is_no_choice_nothing_is_compared(
 def test_equal_scores_keep_the_higher_rank() -> None:
     def compared(name: str, *values: float | None) -> Compared:
         metrics = ("accuracy", "rmse")
-        scores = tuple(Score(f"y{i}", metrics[i], value, 10) for i, value in enumerate(values))
+        scores = tuple(ValidationScore(f"y{i}", metrics[i], value, 10) for i, value in enumerate(values))
         return Compared(name, (), scores, 0.1)
 
     def first(*tried: Compared) -> str:

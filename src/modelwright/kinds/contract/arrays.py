@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from modelwright.core.messages import Phrase
 from modelwright.core.outcomes import Outcomes
-from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
+from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Cut, Dumped, Form, Move, Role
 
 State = TypeVar("State")
 V = TypeVar("V")  # the type of a canonical value
@@ -80,6 +80,14 @@ class Arrays(ABC, Generic[State, V]):
     def unknown_share(self, values: Sequence[V | None], state: State) -> float:
         """Return which share of the values' parts the state cannot tell apart (unknown tokens); mostly 0."""
         return 0.0
+
+    def cut(self, values: Sequence[V | None], state: State) -> Cut | None:
+        """Return how many values are too long for the state and how long they are, None where none is ever cut."""
+        return None
+
+    def standing_out(self, values: Sequence[V | None]) -> list[tuple[str, int]]:
+        """Return values that look as if they stood for nothing (-999, 1e37), as they are written, and how often."""
+        return []
 
     def unseen(self, values: Sequence[V | None], state: State) -> list[bool]:
         """Return which values (n,) are, or hold, something of a closed set that training never showed.

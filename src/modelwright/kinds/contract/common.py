@@ -56,6 +56,16 @@ FAR = 30.0
 
 
 @dataclass(frozen=True)
+class Cut:
+    """How many of `rows` values are given in part alone: the longest has `longest` parts, and `kept` are kept."""
+
+    count: int
+    rows: int
+    longest: int
+    kept: int
+
+
+@dataclass(frozen=True)
 class Answer:
     """One decoded output: its value (None: abstained) and, where there is one, its confidence in [0, 1].
 

@@ -1,4 +1,8 @@
-"""Numbers as standardised float32, and back."""
+"""Numbers as standardised float32 or as they are, and back.
+
+As an input, the form `scalar` is standardised by the middle of the values and not by their mean: one fill value of 1e37
+would make all others one number. The form `amount` is the number itself in float64, for learners that only compare.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,21 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from modelwright.kinds.contract.arrays import Arrays, Columns
-from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form
+from modelwright.kinds.contract.common import FAR, Answer, Array, ArraySpec, Dumped, Form, Role
+from modelwright.kinds.number import _middle
 from modelwright.kinds.shared.sealed_state import Deviation, SealedState
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
 # A deviation below this share of the largest value is rounding of a constant column, not variation.
 CONSTANT = 1e-12
-# Standardised values are held within this many deviations, so that float32 arithmetic stays finite.
+# Standardised truths are held within this many deviations, so that float32 arithmetic stays finite.
 MOST_DEVIATIONS = 1e6
 
 
@@ -27,12 +32,23 @@ MOST_DEVIATIONS = 1e6
 class NumberState:
     """Mean and standard deviation of the training split, float64; the deviation of a constant column is 1.
 
+    Of an input they are those of its middle: the median, and the deviation of a normal distribution with the same
+    quantiles. limit: standardised values are held within ± limit.
     range: within which an output answers, where the signature declares it; what a body answers beyond is its end.
     """
 
     mean: float
     deviation: float
     range: tuple[float, float] | None = None
+    limit: float = MOST_DEVIATIONS
+
+
+@dataclass(frozen=True)
+class AmountState:
+    """The median, and whether training has missing numbers: then they are NaN, and else the median stands for them."""
+
+    median: float
+    gaps: bool
 
 
 def _in_order(ends: list[float]) -> list[float]:
@@ -42,58 +58,97 @@ def _in_order(ends: list[float]) -> list[float]:
 
 
 class _SealedNumber(SealedState):
-    """Any finite mean; a deviation to divide by; a range whose ends are finite and in order."""
+    """Any finite mean; a deviation to divide by; a range whose ends are finite and in order.
+
+    An earlier version's inputs had the limit of truths.
+    """
 
     mean: float
     deviation: Deviation
     range: Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_in_order)] | None = None
+    limit: Annotated[float, Field(ge=1.0, le=MOST_DEVIATIONS)] = MOST_DEVIATIONS
 
 
-class NumberArrays(Arrays[NumberState, float]):
-    """In: `value` and `missing` float32 (batch,). Out: `value` float32 (batch,).
+class _SealedAmount(SealedState):
+    """Any finite median."""
 
-    Arrays hold standardised values; where `missing` is 1, `value` is 0, the mean.
+    form: Literal["amount"]
+    median: float
+    gaps: bool
+
+
+class NumberArrays(Arrays[NumberState | AmountState, float]):
+    """In: `value` and `missing` float32 (batch,), or `amount` float64 (batch,). Out: `value` float32 (batch,).
+
+    But for `amount`, arrays hold standardised values; where `missing` is 1, `value` is 0.
     """
 
     input_form: ClassVar[Form | None] = Form.SCALAR
+    further_forms: ClassVar[tuple[Form, ...]] = (Form.AMOUNT,)
     output_form: ClassVar[Form | None] = Form.SCALAR
 
-    def fit(self, values: Sequence[float | None], **options: Any) -> NumberState:
-        """Return mean and deviation of the values that are there; 0 and 1 when none is. `range`: that of an output."""
+    def fit(
+        self,
+        values: Sequence[float | None],
+        *,
+        role: Role = Role.INPUT,
+        form: Form | None = None,
+        **options: Any,
+    ) -> NumberState | AmountState:
+        """Return mean and deviation of the values that are there, of an input those of the middle; 0 and 1 of none.
+
+        `range`: that of an output.
+        """
         within = options.get("range")
         present = np.array([value for value in values if value is not None], dtype=np.float64)
+        if form is Form.AMOUNT:
+            return AmountState(_middle.median(present) if present.size else 0.0, present.size < len(values))
+        limit = FAR if role is Role.INPUT else MOST_DEVIATIONS
         if not present.size:
-            return NumberState(0.0, 1.0, within)
+            return NumberState(0.0, 1.0, within, limit)
+        if role is Role.INPUT and (middle := _middle.deviation(present)) is not None:
+            return NumberState(_middle.median(present), middle, within, limit)
         scale = float(np.abs(present).max()) or 1.0  # so that the squares of huge values do not overflow
         shares = present / scale
         mean, deviation = float(shares.mean()), float(shares.std())
         varies = (
             deviation > CONSTANT and deviation * scale >= sys.float_info.min
         )  # below it, division overflows
-        return NumberState(mean * scale, deviation * scale if varies else 1.0, within)
+        return NumberState(mean * scale, deviation * scale if varies else 1.0, within, limit)
 
-    def dump(self, state: NumberState) -> Dumped:
+    def dump(self, state: NumberState | AmountState) -> Dumped:
         """Return the state as JSON."""
+        if isinstance(state, AmountState):
+            return Dumped({"form": Form.AMOUNT.value, "median": state.median, "gaps": state.gaps}, {})
         within = {} if state.range is None else {"range": list(state.range)}
-        return Dumped({"mean": state.mean, "deviation": state.deviation, **within}, {})
+        held = {} if state.limit == MOST_DEVIATIONS else {"limit": state.limit}
+        return Dumped({"mean": state.mean, "deviation": state.deviation, **within, **held}, {})
 
-    def load(self, dumped: Dumped) -> NumberState:
+    def load(self, dumped: Dumped) -> NumberState | AmountState:
         """Read what `dump` returned."""
+        if dumped.data.get("form") is not None:
+            amount = _SealedAmount.read(dumped.data)
+            return AmountState(amount.median, amount.gaps)
         sealed = _SealedNumber.read(dumped.data)
         within = None if sealed.range is None else (sealed.range[0], sealed.range[1])
-        return NumberState(sealed.mean, sealed.deviation, within)
+        return NumberState(sealed.mean, sealed.deviation, within, sealed.limit)
 
-    def example(self, state: NumberState) -> float:
-        """Return the mean."""
-        return state.mean
+    def example(self, state: NumberState | AmountState) -> float:
+        """Return the mean, or the median."""
+        return state.median if isinstance(state, AmountState) else state.mean
 
-    def specs(self, state: NumberState) -> dict[str, ArraySpec]:
-        """Return `value` (standardised, 0 where missing) and `missing` (0 or 1): float32 (batch,)."""
+    def specs(self, state: NumberState | AmountState) -> dict[str, ArraySpec]:
+        """Return `value` (standardised, 0 where missing) and `missing` (0 or 1): float32 (batch,); or `amount`."""
+        if isinstance(state, AmountState):
+            return {"amount": ArraySpec("float64", ("batch",))}
         spec = ArraySpec("float32", ("batch",))
         return {"value": spec, "missing": spec}
 
-    def encode(self, values: Sequence[float | None], state: NumberState) -> dict[str, Array]:
-        """Return standardised values and which are missing."""
+    def encode(self, values: Sequence[float | None], state: NumberState | AmountState) -> dict[str, Array]:
+        """Return standardised values and which are missing; or the numbers, NaN where they are missing."""
+        if isinstance(state, AmountState):
+            amount = _array(values)
+            return {"amount": amount if state.gaps else np.where(np.isnan(amount), state.median, amount)}
         standard = _standardise(values, state)
         missing = np.isnan(standard)
         return {
@@ -101,28 +156,45 @@ class NumberArrays(Arrays[NumberState, float]):
             "missing": missing.astype(np.float32),
         }
 
-    def answers(self, state: NumberState) -> dict[str, ArraySpec]:
+    def standing_out(self, values: Sequence[float | None]) -> list[tuple[str, int]]:
+        """Return the least and the most of the values where they look like fill values, and how often each is there."""
+        present = np.array([value for value in values if value is not None], dtype=np.float64)
+        # as a table has it: -999, and not -999.0
+        return [
+            (f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value), count)
+            for value, count in _middle.fill_values(present)
+        ]
+
+    def answers(self, state: NumberState | AmountState) -> dict[str, ArraySpec]:
         """Return `value`: float32 (batch,), standardised."""
         return {"value": ArraySpec("float32", ("batch",))}
 
-    def zero(self, state: NumberState) -> float:
+    def zero(self, state: NumberState | AmountState) -> float:
         """Return the standardised 0."""
+        assert isinstance(state, NumberState), "an output is standardised"
         return -state.mean / state.deviation
 
     def encode_truth(
-        self, values: Sequence[float | None], inputs: Columns, state: NumberState
+        self, values: Sequence[float | None], inputs: Columns, state: NumberState | AmountState
     ) -> dict[str, Array]:
         """Return `value`: standardised, float32 (n,); NaN for a missing truth."""
         return {"value": _standardise(values, state).astype(np.float32)}
 
-    def decode(self, arrays: Mapping[str, Array], state: NumberState, inputs: Columns) -> list[Answer]:
+    def decode(
+        self, arrays: Mapping[str, Array], state: NumberState | AmountState, inputs: Columns
+    ) -> list[Answer]:
         """Return each value in the output's own unit; a number has no confidence."""
         return [Answer(value) for value in _restore(arrays, state).tolist()]
 
     def outcomes(
-        self, values: Sequence[float | None], arrays: Mapping[str, Array], state: NumberState, inputs: Columns
+        self,
+        values: Sequence[float | None],
+        arrays: Mapping[str, Array],
+        state: NumberState | AmountState,
+        inputs: Columns,
     ) -> NumberOutcomes:
         """Return truths (NaN: missing) and answers, in the output's own unit."""
+        assert isinstance(state, NumberState), "an output is standardised"
         return NumberOutcomes(_array(values), _restore(arrays, state), state.range)
 
 
@@ -130,13 +202,15 @@ def _array(values: Sequence[float | None]) -> NDArray[np.float64]:
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _standardise(values: Sequence[float | None], state: NumberState) -> NDArray[np.float64]:
+def _standardise(values: Sequence[float | None], state: NumberState | AmountState) -> NDArray[np.float64]:
+    assert isinstance(state, NumberState), "what is no amount is standardised"
     with np.errstate(over="ignore"):  # the difference of two huge values may be infinite, and is held below
         standard: NDArray[np.float64] = (_array(values) - state.mean) / state.deviation
-    return np.clip(standard, -MOST_DEVIATIONS, MOST_DEVIATIONS)
+    return np.clip(standard, -state.limit, state.limit)
 
 
-def _restore(arrays: Mapping[str, Array], state: NumberState) -> NDArray[np.float64]:
+def _restore(arrays: Mapping[str, Array], state: NumberState | AmountState) -> NDArray[np.float64]:
+    assert isinstance(state, NumberState), "an output is standardised"
     answered = arrays["value"].astype(np.float64)
     if not np.isfinite(answered).all():
         raise FloatingPointError("the body answered values that are not finite numbers")

@@ -17,18 +17,22 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Array, Dumped
+from modelwright.kinds.shared.sealed_state import SealedState
 
 WORDS, CHARACTERS, IDF = "words.txt", "characters.txt", "idf.f32"
 MOST_TERMS = 50_000  # of words, and as many of characters
 SAMPLE = 50_000  # this many training texts, evenly spaced, decide which terms there are
 # In so many texts a term that stands in one alone says nothing of the others.
 _ENOUGH_TEXTS = 200
+MOST_COUNT = 10_000_000
 _LEAST, _MOST = 2, 5  # characters of a term
 _WIDE = 0x2E80  # from here on Unicode holds the scripts without spaces (radicals, kana, ideographs, hangul)
 _WORD = re.compile(r"\w+")
@@ -60,6 +64,14 @@ class TermsState:
     def rarity(self) -> list[float]:
         """Return the idf by place; place 0 has none."""
         return [0.0, *np.frombuffer(self.idf, dtype="<f4").tolist()]
+
+
+class _SealedTerms(SealedState):
+    """How many terms each of the two lists has; a longer one is none of ours."""
+
+    form: Literal["terms"]
+    words: Annotated[int, Field(ge=0, le=MOST_COUNT)]
+    characters: Annotated[int, Field(ge=0, le=MOST_COUNT)]
 
 
 def fit(values: Sequence[str | None], most_terms: int) -> TermsState:
@@ -113,11 +125,21 @@ def dump(state: TermsState) -> Dumped:
 
 def load(dumped: Dumped) -> TermsState:
     """Read what `dump` returned; raises ValueProblem where the parts do not belong together."""
-    words, characters = (tuple(dumped.assets[name].decode().split("\n")[:-1]) for name in (WORDS, CHARACTERS))
+    sealed = _SealedTerms.read(dumped.data)
+    if set(dumped.assets) != {WORDS, CHARACTERS, IDF}:
+        raise ValueProblem("state.absurd-assets", wanted=f"{WORDS}, {CHARACTERS}, {IDF}")
+    try:
+        words, characters = (
+            tuple(dumped.assets[name].decode().split("\n")[:-1]) for name in (WORDS, CHARACTERS)
+        )
+    except UnicodeDecodeError:
+        raise ValueProblem("state.bad-terms") from None
     state = TermsState(words, characters, bytes(dumped.assets[IDF]))
-    counted = (dumped.data["words"], dumped.data["characters"])
-    whole = (len(words), len(characters)) == counted and len(state.idf) == 4 * len(state)
-    if not whole or not np.isfinite(np.frombuffer(state.idf, dtype="<f4")).all():
+    if (len(words), len(characters)) != (sealed.words, sealed.characters) or len(state.idf) != 4 * len(state):
+        raise ValueProblem("state.bad-terms")
+    # idf is at least 1 by its formula, and of a thousand million texts at most 22
+    idf = np.frombuffer(state.idf, dtype="<f4")
+    if not ((idf >= 0.5) & (idf <= 100.0)).all():
         raise ValueProblem("state.bad-terms")
     if len(set(words)) < len(words) or len(set(characters)) < len(characters):
         raise ValueProblem("state.bad-terms")

@@ -15,9 +15,9 @@ from tokenizers import Tokenizer
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import Arrays
-from modelwright.kinds.contract.common import Array, ArraySpec, Dumped, Form
+from modelwright.kinds.contract.common import Array, ArraySpec, Cut, Dumped, Form
 from modelwright.kinds.shared.sealed_state import SealedState
-from modelwright.kinds.text import _terms
+from modelwright.kinds.text import _scripts, _terms
 from modelwright.kinds.text._terms import TermsState
 
 ASSET = "tokenizer.json"
@@ -50,6 +50,11 @@ class TextState:
         tokenizer = _build(self.tokenizer)
         tokenizer.enable_truncation(self.max_length)
         return tokenizer
+
+    @cached_property
+    def scripts(self) -> frozenset[str]:
+        """Return the scripts that the tokenizer was made for."""
+        return _scripts.scripts(self.built)
 
 
 class _SealedText(SealedState):
@@ -162,20 +167,31 @@ class TextArrays(Arrays[TextState | TermsState, str]):
         return {"ids": ids, "mask": mask}
 
     def unknown_share(self, values: Sequence[str | None], state: TextState | TermsState) -> float:
-        """Return which share of the tokens the tokenizer does not know, 0 where it knows every byte.
+        """Return which share of the tokens the tokenizer does not know, or of the letters has a script that is not its.
 
         Each of these reads as one and the same token, so that an encoder cannot tell such texts apart. Of terms:
         which share of those in the values training never showed.
         """
         if isinstance(state, TermsState):
             return _terms.unknown_share(values, state)
+        foreign = _scripts.foreign_share((value or "" for value in values), state.scripts)
         unknown = json.loads(state.tokenizer)["model"].get("unk_token")
         place = state.built.token_to_id(unknown) if unknown is not None else None
         if place is None:
-            return 0.0
+            return foreign
         encodings = state.built.encode_batch_fast([value or "" for value in values], add_special_tokens=False)
         tokens = sum(len(encoding.ids) for encoding in encodings)
-        return sum(encoding.ids.count(place) for encoding in encodings) / max(1, tokens)
+        lost = sum(encoding.ids.count(place) for encoding in encodings) / max(1, tokens)
+        return max(foreign, lost)
+
+    def cut(self, values: Sequence[str | None], state: TextState | TermsState) -> Cut | None:
+        """Return how many texts have more tokens than the state keeps, and how many the longest has."""
+        if isinstance(state, TermsState):
+            return None
+        encodings = _build(state.tokenizer).encode_batch_fast([value or "" for value in values])
+        lengths = [len(encoding.ids) for encoding in encodings]
+        beyond = sum(length > state.max_length for length in lengths)
+        return Cut(beyond, len(lengths), max(lengths, default=0), state.max_length)
 
 
 def _build(tokenizer: bytes) -> Tokenizer:

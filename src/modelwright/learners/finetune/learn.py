@@ -91,7 +91,7 @@ class FinetuneLearn(Learn[Rows]):
                 rows=rows,
                 few=_FEWEST_EPOCHS if few else None,
             ),
-            warnings=tuple(unread(signature, begin.states, data.train)),
+            warnings=tuple(unread(begin, signature, data.train)),
         )
 
     def learn(

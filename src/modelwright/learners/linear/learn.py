@@ -16,7 +16,7 @@ from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, ArraySpec, Form
-from modelwright.learners import kind_states, known_truths, timing
+from modelwright.learners import kind_states, known_truths, readable_texts, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -81,7 +81,10 @@ class LinearLearn(Learn[Rows]):
             why=Phrase(
                 "linear.why", width=width, rows=rows, iteration_ms=iteration_s * 1e3, iterations=steps
             ),
-            warnings=tuple(_logarithm_notices(signature, states, train, options)),
+            warnings=(
+                *_logarithm_notices(signature, states, train, options),
+                *readable_texts.lost_values(signature, states, train.columns, LinearSpec.inputs),
+            ),
         )
 
     def learn(

@@ -19,8 +19,8 @@ from transformers.utils import logging as transformers_logging
 
 from modelwright.core.messages import Problem, ProjectError
 from modelwright.learners.networks.encoders import TextEncoder
+from modelwright.learners.readable_texts import MOST_TOKENS
 
-MOST_TOKENS = 512  # a longer text is cut, unless model.max_length asks for more and the encoder can
 _POOLING = Path("1_Pooling/config.json")  # where sentence encoders say how they are pooled
 # Run in a process of its own: what a pickle with weights_only=True may hold is read, nothing of it is run.
 _CONVERT = """

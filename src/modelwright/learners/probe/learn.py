@@ -64,7 +64,7 @@ class ProbeLearn(Learn[Rows]):
             why=Phrase(
                 "probe.why", row_ms=row_s * 1e3, rows=rows, features_s=features_s, iterations=steps, fits=fits
             ),
-            warnings=tuple(unread(signature, begin.states, data.train)),
+            warnings=tuple(unread(begin, signature, data.train)),
         )
 
     def learn(

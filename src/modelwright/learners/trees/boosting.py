@@ -35,9 +35,9 @@ Advance = Callable[[str | None], None]
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Features float32 (n, features) and targets (n,) without gaps; `codes` are the columns that hold codes."""
+    """Features float64 (n, features; NaN: missing) and targets (n,) without gaps; `codes`: the columns of codes."""
 
-    features: NDArray[np.float32]
+    features: NDArray[np.float64]
     targets: NDArray[Any]
     codes: Sequence[int]
 
@@ -114,7 +114,7 @@ def time_rounds(params: Params, train: FeatureTable) -> Timed:
     return Timed(booster, booster.current_iteration(), prepare_s, round_s)
 
 
-def raw_answers(text: str, features: NDArray[np.float32]) -> NDArray[np.float64]:
+def raw_answers(text: str, features: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sums of leaves, (n, trees a round), of a stored booster."""
     booster = lightgbm.Booster(model_str=text)
     if not len(features):  # LightGBM refuses a table without rows

@@ -127,9 +127,12 @@ def encode(
     }
 
 
-def matrix(encoded: Mapping[str, Array], features: Sequence[Feature]) -> NDArray[np.float32]:
-    """Return the features (n, columns of all arrays): an array (n,) is one column, (n, d) is d of them."""
-    return np.column_stack([encoded[feature.name].astype(np.float32) for feature in features])
+def matrix(encoded: Mapping[str, Array], features: Sequence[Feature]) -> NDArray[np.float64]:
+    """Return the features (n, columns of all arrays): an array (n,) is one column, (n, d) is d of them.
+
+    In float64, as LightGBM compares them: in float32, ids above 2²⁴ and timestamps in ms would be one value.
+    """
+    return np.column_stack([encoded[feature.name].astype(np.float64) for feature in features])
 
 
 def table(

@@ -29,7 +29,7 @@ from modelwright.learners.contract.source import Rows
 from modelwright.learners.trees import boosting, columns, onnx_graph
 from modelwright.learners.trees.columns import BoosterTask, Output
 from modelwright.learners.trees.onnx_graph import Feature, TreeDump
-from modelwright.learners.trees.spec import TreesOptions, TreesTraining
+from modelwright.learners.trees.spec import TreesOptions, TreesSpec, TreesTraining
 from modelwright.package.graphs import open_session
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
@@ -61,7 +61,7 @@ class TreesLearn(Learn[Rows]):
         assert isinstance(options, TreesOptions)
         assert isinstance(training, TreesTraining)
         train, started = data.train, timing.now_s()
-        states = kind_states.fit(signature, train)
+        states = kind_states.fit(signature, train, accepted=TreesSpec.inputs)
         known_truths.require(signature, states, train)
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
@@ -109,7 +109,7 @@ class TreesLearn(Learn[Rows]):
         assert isinstance(options, TreesOptions)
         assert isinstance(training, TreesTraining)
         train, validation = data.train, data.held
-        states = kind_states.fit(signature, train)
+        states = kind_states.fit(signature, train, accepted=TreesSpec.inputs)
         known_truths.require(signature, states, train)
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
@@ -223,6 +223,7 @@ def _params(
         "seed": seed % 2**31,
         "deterministic": True,
         "force_row_wise": True,  # else LightGBM times both ways and takes the faster
-        "use_missing": False,  # the kinds mark what is missing in columns of their own
+        # What is missing is NaN of an amount; other kinds mark it in columns of their own.
+        "use_missing": True,
         "verbosity": -1,
     }

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from modelwright import kinds
+from modelwright import kinds, learners
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import evaluation_confidence, provable
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form
 from modelwright.kinds.slicing import slice_rows
+from modelwright.learners import readable_texts
+from modelwright.learners.contract.spec import fields_of
+from modelwright.project.loop.stage_names import DATA
 from modelwright.project.loop.stage_table import Context
 from modelwright.project.results.check_report import CheckReport, ProofRow
 from modelwright.project.results.stage_warnings import line, warning_row, warning_rows
 from modelwright.project.results.table_rows import StageRow, WarningRow
+from modelwright.stages.plan.config import candidates
 from modelwright.storage.formats.data import Counts
+from modelwright.storage.formats.examples import read_columns
 
 
 def check_report(context: Context, stages: list[StageRow]) -> CheckReport:
@@ -29,7 +35,7 @@ def check_report(context: Context, stages: list[StageRow]) -> CheckReport:
     proofs = tuple(
         _proof(one, context.signature, counts, test.path, confidence) for one in context.opened.requirements
     )
-    warnings = (*warning_rows(context.made["data"]), *_unjudged(context, proofs))
+    warnings = (*warning_rows(context.made["data"]), *_unjudged(context, proofs), *_of_texts(context))
     return CheckReport(
         function=context.opened.signature.name,
         signature=str(context.signature),
@@ -56,6 +62,25 @@ def _unjudged(context: Context, proofs: Sequence[ProofRow]) -> Iterator[WarningR
             "slice.unjudged", column=columns, slice=where, count=count, of=context.counts.rows["test"]
         )
         yield warning_row("check", notice)
+
+
+def _of_texts(context: Context) -> Iterator[WarningRow]:
+    """Yield what the encoder cannot read of the training texts, and how many it would be given in part alone.
+
+    Nothing where no learner that may be taken starts from it. Of the weights only the tokenizer is read.
+    """
+    model, signature = context.opened.file.model, context.signature
+    names = learners.accepting(signature, candidates(context.opened.file.plan, model))
+    folder = context.pretrained
+    if folder is None or not any(learners.spec(name).needs_pretrained for name in names):
+        return
+    fields = fields_of(signature.inputs, Form.TOKENS)
+    columns = read_columns(context.part(DATA, "train").path, [field.name for field in fields], fields)
+    max_length = model.options.get("max_length")
+    most = max_length if isinstance(max_length, int) else None
+    for found in readable_texts.of_folder(signature, columns, folder, most):
+        for notice in found.notices():
+            yield warning_row("check", notice)
 
 
 def _proof(

@@ -28,7 +28,7 @@ from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.stages.plan.config import LearnConfig, ModelConfig
 from modelwright.stages.plan.ranking import Able, Weighed, training_of
 from modelwright.storage.formats.examples import Examples
-from modelwright.storage.formats.plan import Compared, Comparison, Machine, Score
+from modelwright.storage.formats.plan import Compared, Comparison, Machine, ValidationScore
 
 SHARE = 0.15  # of the budget, that a comparison may take
 MOST_S, MOST_HEAVY_S = 1.5, 30.0  # without and with pretrained weights, however large the budget
@@ -151,7 +151,7 @@ def _scores(
     learn: LearnConfig,
     machine: Machine,
     pretrained: Path | None,
-) -> tuple[Score, ...]:
+) -> tuple[ValidationScore, ...]:
     """Let one learner learn from the training rows, and return what it answers on the held ones."""
     estimate, learner = one.estimate, learners.learn(one.spec.name)
     rows = Rows(
@@ -185,13 +185,13 @@ def _scores(
     return tuple(_score(field, answered[field.name], states[field.name], held) for field in signature.outputs)
 
 
-def _score(field: Field, arrays: Mapping[str, Array], state: object, held: Examples) -> Score:
+def _score(field: Field, arrays: Mapping[str, Array], state: object, held: Examples) -> ValidationScore:
     compare_by = outcomes.facet(family(field), BodyGap)
     metric = outcomes.metrics().of(compare_by.main, family(field))
     assert metric is not None, f"{family(field)} has no metric {compare_by.main}"
     found = kinds.arrays(field.kind).outcomes(held.columns[field.name], arrays, state, held.columns)
     shown = measure(Subject(metric.name, field.name), metric, found, _CONFIDENCE)
-    return Score(field.name, metric.name, shown.value, shown.n)
+    return ValidationScore(field.name, metric.name, shown.value, shown.n)
 
 
 def _best_first(tried: Sequence[Compared]) -> tuple[Compared, ...]:

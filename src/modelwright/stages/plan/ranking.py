@@ -17,6 +17,7 @@ from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.options import option_problems
+from modelwright.learners.readable_texts import REFUSED, Reading
 from modelwright.learners.weights import DISTRIBUTION
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, candidates
 from modelwright.storage.formats.examples import Examples
@@ -76,6 +77,21 @@ def sift(
         )
         raise ProjectError(Problem("plan.no-learner", signature=str(signature), reasons=reasons))
     return tuple(able), refused
+
+
+def readable(
+    able: Sequence[Able], found: Sequence[Reading], model: ModelConfig
+) -> tuple[tuple[Able, ...], Mapping[str, Phrase]]:
+    """Return the learners whose encoder can read the texts, and why the others cannot.
+
+    Where the project names the learner, or no other is left, all stay: the warning says it.
+    """
+    worst = max(found, key=lambda one: one.unread, default=None)
+    left = tuple(one for one in able if not one.spec.needs_pretrained)
+    if worst is None or worst.unread <= REFUSED or model.learner is not None or not left:
+        return tuple(able), {}
+    why = Phrase("learner.cannot-read", column=worst.column, share=worst.unread)
+    return left, {one.spec.name: why for one in able if one not in left}
 
 
 def forecast(

@@ -8,22 +8,25 @@ Their dataclasses, which read and write them, are in `storage.formats.plan`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from modelwright.core import digests
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
+from modelwright.learners import readable_texts
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.readable_texts import Reading
 from modelwright.learners.weights import credit
 from modelwright.stages.plan import comparing, ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
-from modelwright.stages.plan.ranking import Weighed
-from modelwright.stages.plan.warnings import compressed_bytes, warnings
+from modelwright.stages.plan.ranking import Able, Weighed
+from modelwright.stages.plan.warnings import compressed_bytes, fill_values, warnings
 from modelwright.storage.formats.data import DataProfile
-from modelwright.storage.formats.examples import read_examples
+from modelwright.storage.formats.examples import Examples, read_examples
 from modelwright.storage.formats.plan import Choice, Forecast, Machine, Ranked
 
 
@@ -48,6 +51,8 @@ def plan(
     """
     able, refused = ranking.sift(signature, config, model, pretrained)
     examples = read_examples(train.path, signature)
+    texts = _texts(able, signature, examples, pretrained, model)
+    able, cannot_read = ranking.readable(able, texts, model)
     here = replace(machine, cores=learn.threads or machine.cores)
     reserved_s = comparing.reserved_s(able, learn)
     budget_s = learn.budget_s - reserved_s
@@ -59,6 +64,7 @@ def plan(
             found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress
         )
         found = comparing.ordered(found, compared)
+    of_inputs = [*fill_values(signature, examples), *_of_texts(texts, cannot_read)]
     described = DataProfile.read(profile.path)
     weights = pretrained if found[0].spec.needs_pretrained else None
     _choice(found[0], model, learn, here, weights, reason).write(out / "choice")
@@ -69,12 +75,33 @@ def plan(
         budget_s=learn.budget_s,
         machine=machine,
         ranking=ranked,
-        refused=refused,
-        warnings=warnings(found[0], learn, described),
+        refused={**refused, **cannot_read},
+        warnings=warnings(found[0], learn, described, of_inputs),
         comparison=compared,
     )
     forecast.write(out / "forecast")
     return {**ranked[0].to_json(), "warnings": [one.to_wire() for one in forecast.warnings]}
+
+
+def _texts(
+    able: Sequence[Able],
+    signature: Signature,
+    train: Examples,
+    pretrained: Path | None,
+    model: ModelConfig,
+) -> tuple[Reading, ...]:
+    """Return what the encoder makes of the texts, where a learner starts from it."""
+    if pretrained is None or not any(one.spec.needs_pretrained for one in able):
+        return ()
+    max_length = model.options.get("max_length")
+    most = max_length if isinstance(max_length, int) else None
+    return readable_texts.of_folder(signature, train.columns, pretrained, most)
+
+
+def _of_texts(texts: Sequence[Reading], cannot_read: Mapping[str, Phrase]) -> list[Notice]:
+    """Return why learners are left out that would have read the texts by the encoder."""
+    found = [notice for one in texts for notice in one.notices()] if cannot_read else []
+    return [notice for notice in found if notice.id == "plan.unknown-tokens"]
 
 
 def _choice(

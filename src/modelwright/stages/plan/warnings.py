@@ -8,27 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from modelwright import kinds
 from modelwright.core.messages import Notice
 from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, format_quantity
 from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.spec import Spec
 from modelwright.stages.plan.config import LearnConfig
 from modelwright.stages.plan.ranking import Weighed
 from modelwright.storage.formats.data import DataProfile
+from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Forecast, Ranked
 
 # Of the exported size, what weights in 8 bits leave: all-MiniLM-L6-v2 takes 90.8 MB, and 23.4 MB compressed.
 COMPRESSED_SHARE = 0.26
 
 
-def warnings(chosen: Weighed, learn: LearnConfig, profile: DataProfile) -> tuple[Notice, ...]:
-    """Return a warning for each thing that is likely to go wrong or to disappoint."""
+def warnings(
+    chosen: Weighed, learn: LearnConfig, profile: DataProfile, of_inputs: Sequence[Notice] = ()
+) -> tuple[Notice, ...]:
+    """Return a warning for each thing that is likely to go wrong or to disappoint.
+
+    of_inputs: what the training rows show of the inputs, whichever learner is taken.
+    """
     does_not_fit = (
         [Notice("plan.does-not-fit", learner=chosen.spec.name, lack=chosen.lack)] if chosen.lack else []
     )
     return (
         *does_not_fit,
+        *of_inputs,
         *chosen.estimate.warnings,
         *_without_effect(chosen.spec, learn),
         *_constant(profile),
@@ -78,3 +87,10 @@ def _constant(profile: DataProfile) -> Iterator[Notice]:
             yield Notice("plan.all-missing", column=name, count=column.rows)
         elif not column.missing and column.distinct == 1:
             yield Notice("plan.one-value", column=name, count=column.rows)
+
+
+def fill_values(signature: Signature, train: Examples) -> Iterator[Notice]:
+    """Yield a warning for each value of an input that looks as if it stood for nothing, with how often it is there."""
+    for field in signature.inputs:
+        for value, count in kinds.arrays(field.kind).standing_out(train.columns[field.name]):
+            yield Notice("plan.fill-value", column=field.name, value=value, count=count)

@@ -125,7 +125,7 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Score:
+class ValidationScore:
     """What a learner answered on validation: the main metric of an output on n rows; None where it has no value."""
 
     output: str
@@ -143,7 +143,7 @@ class Compared:
 
     learner: str
     also: tuple[str, ...]
-    scores: tuple[Score, ...]
+    scores: tuple[ValidationScore, ...]
     seconds: float
 
 

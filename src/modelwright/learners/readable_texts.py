@@ -1,0 +1,122 @@
+"""Whether a pretrained encoder can read the texts of a project, and how many of them it is given whole.
+
+Light: a tokenizer and some rows, no network, so that `check` can say it before anything is learned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from modelwright import kinds
+from modelwright.core.messages import Notice, ValueProblem
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Cut, Form
+from modelwright.learners.contract.spec import fields_of, form_of
+
+MOST_TOKENS = 512  # a longer text is cut, unless model.max_length asks for more and the encoder can
+WARNED, REFUSED = 0.1, 0.5  # share of a column that cannot be read; English questions have less than 0.001
+_READ_ROWS = 1000  # training texts that are searched for what cannot be read
+_DISTINCT_ROWS = 50_000  # training numbers that are counted
+_CUT_ROWS = 10_000  # training texts whose lengths are counted
+# These number positions from the padding id + 1.
+_OFFSET_MODELS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"})
+
+Columns = Mapping[str, Sequence[object]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an encoder makes of one column of texts: the share that it cannot read, and how many are cut.
+
+    most: the largest `model.max_length` that it takes.
+    """
+
+    column: str
+    unread: float
+    cut: Cut | None
+    most: int
+
+    def notices(self) -> Iterator[Notice]:
+        """Yield what a user should know of it."""
+        if self.unread > WARNED:
+            yield Notice("plan.unknown-tokens", column=self.column, share=self.unread)
+        if self.cut is not None and self.cut.count:
+            wanted = min(self.cut.longest, self.most)
+            yield Notice(
+                "plan.cut-texts",
+                column=self.column,
+                count=self.cut.count,
+                rows=self.cut.rows,
+                kept=self.cut.kept,
+                longest=self.cut.longest,
+                more=wanted if wanted > self.cut.kept else None,
+            )
+
+
+def of_states(
+    signature: Signature, states: Mapping[str, object], columns: Columns, most: int
+) -> tuple[Reading, ...]:
+    """Return what is made of each column of tokens, by states that were fitted for the encoder."""
+    found = []
+    for field in fields_of(signature.inputs, Form.TOKENS):
+        kind, state, column = kinds.arrays(field.kind), states[field.name], columns[field.name]
+        unread = kind.unknown_share(_some(column, _READ_ROWS), state)
+        found.append(Reading(field.name, unread, kind.cut(_some(column, _CUT_ROWS), state), most))
+    return tuple(found)
+
+
+def of_folder(
+    signature: Signature, columns: Columns, folder: Path, max_length: int | None
+) -> tuple[Reading, ...]:
+    """Return what the encoder in a folder makes of each column of tokens; nothing of a folder that cannot say it.
+
+    That is one without a `tokenizer.json`, which only its own library can make; learning does.
+    """
+    tokenizer, most = folder / "tokenizer.json", positions(folder)
+    if not tokenizer.is_file():
+        return ()
+    limit = min(most, MOST_TOKENS) if max_length is None else most
+    given = {"tokenizer": tokenizer.read_bytes(), "max_length": max_length, "limit": limit}
+    states = {}
+    try:
+        for field in fields_of(signature.inputs, Form.TOKENS):
+            states[field.name] = kinds.arrays(field.kind).fit(columns[field.name], **given)
+    except ValueProblem:  # learning says it in full
+        return ()
+    return of_states(signature, states, columns, most)
+
+
+def positions(folder: Path) -> int:
+    """Return the most tokens that the encoder in a folder takes, by its configuration."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        known = int(config["max_position_embeddings"])
+        offset = int(config.get("pad_token_id") or 0) + 1 if config.get("model_type") in _OFFSET_MODELS else 0
+    except (OSError, ValueError, TypeError, KeyError):
+        return MOST_TOKENS
+    return known - offset if known > offset else MOST_TOKENS
+
+
+def _some(column: Sequence[object], most: int) -> Sequence[object]:
+    """Return at most so many values, evenly spaced."""
+    return column[:: max(1, -(-len(column) // most))]
+
+
+def lost_values(
+    signature: Signature, states: Mapping[str, object], columns: Columns, accepted: frozenset[Form]
+) -> Iterator[Notice]:
+    """Yield a notice for each number of which different values of the training rows are one in float32."""
+    for field in signature.inputs:
+        if form_of(field, accepted) is not Form.SCALAR:
+            continue
+        column = _some(columns[field.name], _DISTINCT_ROWS)
+        distinct = len({value for value in column if value is not None})
+        encoded = kinds.arrays(field.kind).encode(column, states[field.name])
+        lost = distinct - len(np.unique(encoded["value"][encoded["missing"] == 0]))
+        if lost > 0:
+            yield Notice("plan.values-lost", column=field.name, count=lost, distinct=distinct)
