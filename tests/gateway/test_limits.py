@@ -72,7 +72,7 @@ def test_any_structure_gives_a_value_or_a_request_error(text: str) -> None:
         (b'{"a": 1, "a": 2}', "request.duplicate-key", 400),
         (b'{"a": NaN}', "request.not-finite", 400),
         (b"-Infinity", "request.not-finite", 400),
-        (b"9" * 5000, "request.not-json", 400),
+        (b"9" * 5000, "request.long-integer", 400),
         (b"", "request.not-json", 400),
         (b"\xef\xbb\xbf{}", "request.not-json", 400),
         (b"\xff", "request.not-utf8", 400),
