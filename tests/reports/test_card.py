@@ -12,7 +12,7 @@ from requirement_texts import parse
 
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import judge
-from modelwright.core.messages import Notice, Phrase, StateError
+from modelwright.core.messages import Notice, Phrase, StateError, catalog
 from modelwright.core.signature import Signature
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
@@ -303,3 +303,25 @@ def test_the_card_says_of_each_output_what_it_does_beyond_its_labels():
     text = render_card(EVIDENCE, replace(DETAILS, outputs=(abstaining, DETAILS.outputs[1])))
     assert "belongs to none of them, unless its confidence is too low for an answer." in text
     assert "nothing below a confidence of 0.8" in text
+
+
+def test_the_report_speaks_the_language_of_its_reader_and_the_card_english():
+    evidence, details = wide()
+    verdicts = judge(REQUIREMENTS, EVIDENCE.measurements, phases={Phase.TEST, Phase.PACKAGE})
+    english, its_card = render_report(evidence, details, verdicts), render_card(evidence, details, verdicts)
+    with catalog.speaking("zh"):
+        page, same_card = render_report(evidence, details, verdicts), render_card(evidence, details, verdicts)
+    assert same_card == its_card
+    assert '<html lang="en">' in english
+    assert '<html lang="zh">' in page
+    for text in (
+        "Confusion matrix",
+        "What the answers rest on",
+        "How these numbers were made",
+        "Slices",
+        "unmet</span>",
+    ):
+        assert text in english
+        assert text not in page
+    for text in ("混淆矩阵", "答案依据哪些输入", "这些数字是怎样得出的", "切片", "未达标</span>"):
+        assert text in page

@@ -10,7 +10,7 @@ from modelwright.core.messages import ModelwrightError, Phrase, Problem, StateEr
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine import gc
 from modelwright.engine.store import Store
-from modelwright.project.advice import comparing
+from modelwright.project.advice.conclusion import compare, conclusion
 from modelwright.project.loop import loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.stage_names import EVALUATE, PACKAGE, PLAN, SEALING
@@ -103,7 +103,7 @@ def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
     """Show what differs between two versions: what was measured, and what they were made from."""
     first, second = (_version(context.state, _number(word)) for word in (a, b))
     one, other = (version_artifacts.evidence(store, version) for version in (first, second))
-    compared = comparing.compare(one, other, context.opened.requirements)
+    compared = compare(one, other, context.opened.requirements)
     before = {m.subject: m for m in one.measurements if m.subject.of is None}
     after = {m.subject: m for m in other.measurements if m.subject.of is None}
     measured = tuple(
@@ -119,7 +119,7 @@ def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
     )
     changes = {name: rows for name, rows in (("measured", measured), ("made from", origins)) if rows}
     names = _named(first), _named(second)
-    concluded = comparing.conclusion(*names, compared, [row.what for row in origins])
+    concluded = conclusion(*names, compared, [row.what for row in origins])
     return DiffReport(*names, changes, conclusion=str(concluded))
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Verdict
-from modelwright.core.messages import visible
+from modelwright.core.messages import catalog, visible
 from modelwright.core.signature import Signature
 from modelwright.outcomes.contract.blocks import Cell, Grid
 from modelwright.reports import wording
@@ -27,7 +27,12 @@ USES = {
 
 
 def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict] = ()) -> str:
-    """Return the model card; equal arguments give equal text, and texts of users cannot become markup."""
+    """Return the model card, in English; equal arguments give equal text, and texts of users cannot become markup."""
+    with catalog.speaking(catalog.DEFAULT):  # its prose is English, and half a translation helps nobody
+        return _rendered(evidence, details, verdicts)
+
+
+def _rendered(evidence: Evidence, details: Details, verdicts: Sequence[Verdict]) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # noqa: S701 - Markdown: every text of a user goes through `wording.markdown`

@@ -19,6 +19,7 @@ from modelwright.outcomes.contract.blocks import (
     Mistakes,
     Scatter,
 )
+from modelwright.outcomes.contract.section import headings
 from modelwright.reports import charts, line_charts, wording
 
 SHORT_ID = 12
@@ -129,7 +130,7 @@ def _curve(block: Curve, output: str) -> dict[str, object]:
         (f"{p.confidence:.3f}", f"{p.accuracy:.3f}", f"[{p.low:.3f}, {p.high:.3f}]", wording.count(p.n))
         for p in block.points
     ]
-    headings = ("mean confidence", "right", "interval", "n")
+    names = headings("mean confidence", "right", "interval", "n")
     return {
         "sort": "beside",
         "title": block.title,
@@ -137,7 +138,7 @@ def _curve(block: Curve, output: str) -> dict[str, object]:
         "lead": "",
         "note": note,
         "table": {
-            "headings": [{"text": heading, "figure": True} for heading in headings],
+            "headings": [{"text": heading, "figure": True} for heading in names],
             "rows": [[{"text": text, "figure": True} for text in row] for row in rows],
             "folded": "",
         },

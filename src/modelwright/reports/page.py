@@ -17,10 +17,11 @@ from markupsafe import Markup
 
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict
-from modelwright.core.messages import visible
+from modelwright.core.messages import Phrase, catalog, visible
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit
 from modelwright.reports import charts, wording
+from modelwright.reports.prose import prose
 from modelwright.reports.sections import SHORT_DIGEST, row, section
 from modelwright.storage.formats.evidence import Details, Evidence
 
@@ -46,18 +47,28 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
     ).render(
         purpose=evidence.purpose,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        version=importlib.metadata.version("modelwright"),
-        evidence_note="" if verdicts else "; verdicts are added where the requirements are judged",
+        say=prose(),
+        language=catalog.language(),
+        made_by=str(
+            Phrase(
+                "report.footer",
+                version=importlib.metadata.version("modelwright"),
+                judged="" if verdicts else Phrase("report.not-judged"),
+            )
+        ),
+        against_production=str(
+            Phrase("report.against-production", champion=(evidence.champion or "")[:SHORT_DIGEST])
+        ),
+        more_fields=str(Phrase("report.more-fields", count=max(len(inputs) - MATTER, 0))),
         warnings=[wording.notice(one) for one in evidence.warnings],
         facts=_facts(evidence, details),
         counts=_counts(verdicts),
         judged=[_judged(verdict) for verdict in verdicts],
-        champion=(evidence.champion or "")[:SHORT_DIGEST],
         differences=[row(m) for m in evidence.differences],
         outputs=outputs,
         matter=MATTER,
         **_heading(evidence.signature),
-        load=wording.load(details.load),
+        speed_lead=str(Phrase("report.speed-lead", load=wording.load(details.load))),
         package_metrics=[row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
         **_latency(details),
         methods=_methods(evidence),
@@ -73,25 +84,28 @@ def _heading(signature: str) -> dict[str, object]:
     folded = len(signature) > LONG_SIGNATURE
     return {
         "signature": signature,
-        "folded": f"{read.name}({len(read.inputs)} inputs) → {outputs}" if folded else None,
+        "folded": str(Phrase("report.signature", name=read.name, count=len(read.inputs), outputs=outputs))
+        if folded
+        else None,
         "fields": [(field.name, str(field).partition(": ")[2]) for field in read.inputs],
     }
 
 
-def _facts(evidence: Evidence, details: Details) -> list[tuple[str, str]]:
+def _facts(evidence: Evidence, details: Details) -> list[tuple[str, str, bool]]:
+    """Return names, values, and whether a value is a digest."""
     rows = ", ".join(f"{wording.count(n)} {name}" for name, n in details.rows.items())
     return [
-        ("package", evidence.package[:SHORT_DIGEST]),
-        ("test set", evidence.test[:SHORT_DIGEST]),
-        ("rows", rows),
-        ("packages evaluated on this test set", str(evidence.evaluation)),
-        ("confidence of intervals", f"{evidence.confidence:g}"),
+        (str(Phrase("report.fact-package")), evidence.package[:SHORT_DIGEST], True),
+        (str(Phrase("report.fact-test")), evidence.test[:SHORT_DIGEST], True),
+        (str(Phrase("report.fact-rows")), rows, False),
+        (str(Phrase("report.fact-evaluations")), str(evidence.evaluation), False),
+        (str(Phrase("report.fact-confidence")), f"{evidence.confidence:g}", False),
     ]
 
 
-def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int]]:
+def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, int, str]]:
     found = Counter(str(verdict.outcome) for verdict in verdicts)
-    return [(name, found[name]) for name in ORDER if found[name]]
+    return [(name, found[name], str(Phrase("screen.word", word=name))) for name in ORDER if found[name]]
 
 
 def _judged(verdict: Verdict) -> dict[str, object]:
@@ -101,11 +115,12 @@ def _judged(verdict: Verdict) -> dict[str, object]:
     text = verdict.requirement.text
     return {
         "requirement": wording.safe(text),
-        "phase": PHASES[verdict.phase],
+        "phase": str(Phrase("report.phase", phase=str(verdict.phase))),
         "value": wording.figure(measurement.value, unit) if measurement else wording.DASH,
         "interval": wording.interval(measurement, unit) if measurement else wording.DASH,
         "n": wording.count(measurement.n) if measurement else wording.DASH,
         "verdict": word,
+        "word": str(Phrase("screen.word", word=word)),
         "needed": _needed(verdict),
         "strip": ""
         if measurement is None or measurement.value is None
@@ -119,16 +134,8 @@ def _judged(verdict: Verdict) -> dict[str, object]:
 def _needed(verdict: Verdict) -> str:
     """Say what would decide an inconclusive verdict, or what else there is to say."""
     if verdict.needed:
-        return f"{wording.count(verdict.needed)} more would decide"
+        return str(Phrase("report.more-would-decide", count=verdict.needed))
     return "" if verdict.note is None else str(verdict.note)
-
-
-PHASES = {
-    Phase.TEST: "test rows",
-    Phase.PACKAGE: "package",
-    Phase.LIVE: "live traffic",
-    Phase.TRAINING: "training",
-}
 
 
 def _latency(details: Details) -> dict[str, object]:
@@ -139,8 +146,7 @@ def _latency(details: Details) -> dict[str, object]:
     shown: Callable[[float], str] = lambda seconds: wording.figure(seconds, Unit.SECONDS)  # noqa: E731 - a short name for it
     return {
         "latency": charts.histogram(samples, marks, shown, "how latency spreads"),
-        "latency_note": f"Time from request to answer of {wording.count(len(samples))} requests, "
-        f"{wording.load(details.load)}.",
+        "latency_note": str(Phrase("report.latency", count=len(samples), load=wording.load(details.load))),
     }
 
 
@@ -151,9 +157,12 @@ def _methods(evidence: Evidence) -> list[tuple[str, str]]:
         *(m for b in evidence.baselines for m in b.measurements),
     ]
     names = sorted({m.method for m in every})
-    confidence = (
-        f"Intervals ask for confidence {evidence.confidence:g}. This is package number {evidence.evaluation} "
-        "evaluated on this test set; the k-th takes a share 6/(π²k²) of the permitted error, so its intervals on test "
-        "rows are wider, and evaluating again and again cannot wear the test set out."
+    confidence = Phrase(
+        "report.intervals-at",
+        confidence=f"{evidence.confidence:g}",
+        evaluations=Phrase("report.evaluations", evaluation=evidence.evaluation),
     )
-    return [("confidence", confidence), *((name, wording.method(name)) for name in names)]
+    return [
+        (str(Phrase("report.confidence")), str(confidence)),
+        *((name, wording.method(name)) for name in names),
+    ]

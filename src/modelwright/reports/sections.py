@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
+from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit
 from modelwright.outcomes.contract.section import Drawn, Section
 from modelwright.reports import charts, wording
@@ -58,7 +59,7 @@ def section(evidence: Evidence, details: OutputDetails, inputs: Sequence[str]) -
         **_against(evidence, details.output, mine),
         "metrics": [row(m) for m in mine if m.subject.where is None and (m.subject.of is None or few)],
         "slices": [row(m) for m in mine if m.subject.where is not None],
-        "point": [str(one) for one in details.point],
+        "point": str(Phrase("report.point", says=list(details.point))) if details.point else None,
         **_importance(details),
         "blocks": _beside([drawn_block(block, details.output) for block in drawn.blocks]),
         "inputs": _by_weight(details, inputs),
@@ -99,8 +100,8 @@ def _importance(details: OutputDetails) -> dict[str, object]:
     ]  # fmt: skip
     return {
         "importance": charts.bars(bars, f"what {details.output} rests on", scaled=False),
-        "importance_metric": first.subject.metric,
-        "importance_rows": wording.count(first.n),
+        "importance_note": str(Phrase("report.importance", metric=first.subject.metric, rows=first.n)),
+        "importance_more": str(Phrase("report.more-inputs", count=len(shown) - SHOWN_INPUTS)),
         "importance_rest": [row(m) | {"name": wording.safe(name)} for name, m in shown[SHOWN_INPUTS:]],
     }
 

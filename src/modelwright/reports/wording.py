@@ -5,28 +5,13 @@ from __future__ import annotations
 import math
 
 from modelwright.core.evidence.measurement import Measurement
-from modelwright.core.messages import Notice, visible
+from modelwright.core.messages import Notice, Phrase, visible
 from modelwright.core.units import Unit, format_quantity
 
 DASH = "–"
 MINUS = "−"
 # A cell that begins so is a formula to a spreadsheet that opens or is pasted the page (OWASP, CSV Injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-
-METHODS = {
-    "mid-p": "the exact mid-P interval for a share; each end misses with probability at most 1 − confidence",
-    "saddlepoint": "for an average over classes: tails by the saddlepoint formula, under the likeliest rates",
-    "hall": "Student's interval for a mean, with the skewness of the sample removed (Hall 1992)",
-    "tilting": "for a mean of errors: nonparametric tilting (DiCiccio and Romano 1990) with a forecast of the tail",
-    "betting": "for a mean of errors of few rows, or within a declared range: betting (Waudby-Smith and Ramdas 2024)",
-    "score": "a score interval for the area under the curve, with DeLong's spread (Newcombe 2006)",
-    "folded-normal": "a normal interval, after the part that chance adds to a gap was taken off",
-    "paired": "the mean of the differences between two functions, row by row on the same rows",
-    "mover": "the intervals of two measurements that share no rows, combined (Zou and Donner 2008)",
-    "order-statistics": "two of the sorted samples, which enclose the percentile whatever its distribution",
-    "exact": "known without sampling error",
-    "none": "there was nothing to measure on",
-}
 
 
 def figure(value: float | None, unit: Unit) -> str:
@@ -63,7 +48,7 @@ def with_interval(measurement: Measurement, unit: Unit) -> str:
 
 def load(rate: str | None) -> str:
     """Say how requests arrived: at a rate (`50 /s`), or one at a time."""
-    return "one request at a time" if rate is None else f"{rate}, arriving at random"
+    return str(Phrase("report.one-at-a-time") if rate is None else Phrase("report.load", rate=rate))
 
 
 def notice(warning: Notice) -> str:
@@ -99,4 +84,4 @@ def markdown(text: str) -> str:
 
 def method(name: str) -> str:
     """Return in a sentence how an interval was made, or the method's own name."""
-    return METHODS.get(name, name)
+    return str(Phrase("report.method", method=name))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.messages import Phrase
 from modelwright.outcomes.classes.class_table import right_rows
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.contract.blocks import Block, LineChart, Trace
+from modelwright.outcomes.contract.section import headings
 
 POINTS = 80  # of a curve: more than its drawing has room for
 
@@ -108,35 +110,35 @@ def _listed(values: Floats) -> tuple[float, ...]:
 def drawn(curves: tuple[ClassCurve, ...], coverage: CoverageCurve | None) -> list[Block]:
     """Return the charts; the dot is where the function answers."""
     found: list[Block] = []
+    recall_name, precision_name = headings("recall", "precision")
     for one in curves:
         recall, precision, alarms = one.at
         at = None if precision is None else (recall, precision)
         found.append(
             LineChart(
-                f"What other thresholds of “{one.of}” would give",
-                (Trace("recall", one.cuts, one.recall), Trace("precision", one.cuts, one.precision)),
-                across=f"answered from this probability of {one.of}",
-                up="share",
+                str(Phrase("section.thresholds", label=one.of)),
+                (Trace(recall_name, one.cuts, one.recall), Trace(precision_name, one.cuts, one.precision)),
+                across=str(Phrase("section.thresholds-across", label=one.of)),
+                up=str(Phrase("section.share")),
                 note="",
             )
         )
         found.append(
             LineChart(
-                "Precision and recall",
+                str(Phrase("section.precision-recall")),
                 (Trace("", one.recall, one.precision, at),),
-                across="recall",
-                up="precision",
+                across=recall_name,
+                up=precision_name,
                 note="",
             )
         )
         found.append(
             LineChart(
-                "ROC",
+                str(Phrase("section.roc")),
                 (Trace("", (0.0, *one.false_alarms), (0.0, *one.recall), (alarms, recall)),),
-                across="share of other rows taken for it",
-                up="recall",
-                note=f"On {one.rows:,} test rows of “{one.of}” and {one.others:,} others. The dot is where this "
-                "package answers; a bar on recall or precision chooses the point, on validation rows.",
+                across=str(Phrase("section.roc-across")),
+                up=recall_name,
+                note=str(Phrase("section.roc-note", rows=one.rows, label=one.of, others=one.others)),
                 diagonal=True,
             )
         )
@@ -144,7 +146,7 @@ def drawn(curves: tuple[ClassCurve, ...], coverage: CoverageCurve | None) -> lis
         share = coverage.at[1]
         found.append(
             LineChart(
-                "If only the surer rows were answered",
+                str(Phrase("section.coverage")),
                 (
                     Trace(
                         "",
@@ -153,9 +155,9 @@ def drawn(curves: tuple[ClassCurve, ...], coverage: CoverageCurve | None) -> lis
                         None if share is None else (coverage.at[0], share),
                     ),
                 ),
-                across="share of rows that are answered",
-                up="of these, answered rightly",
-                note="The surest answers come first; the dot is where this package answers.",
+                across=str(Phrase("section.coverage-across")),
+                up=str(Phrase("section.coverage-up")),
+                note=str(Phrase("section.coverage-note")),
             )
         )
     return found

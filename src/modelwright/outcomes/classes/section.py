@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from modelwright.core.evidence.intervals import proportion
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
-from modelwright.core.messages import Notice
+from modelwright.core.messages import Notice, Phrase
 from modelwright.outcomes.classes.curves import (
     ClassCurve,
     CoverageCurve,
@@ -34,7 +34,7 @@ from modelwright.outcomes.contract.blocks import (
     Mistake,
     Mistakes,
 )
-from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows
+from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows, headings
 
 GROUPS = 10  # of answers by confidence
 SHOWN_BARS = 25  # classes drawn; the table below them holds all
@@ -104,13 +104,13 @@ class ClassSection(Section[ClassOutcomes]):
             blocks.append(_curve(found, error[0] if error else None))
         blocks += drawn(found.curves, found.coverage)
         if found.mistakes:
-            blocks.append(Mistakes("Most confident mistakes", found.mistakes, sure=True))
+            blocks.append(Mistakes(str(Phrase("section.mistakes")), found.mistakes, sure=True))
         return Drawn(
             _lead(found),
             tuple(blocks),
-            f"One of {len(found.classes)} classes.",
+            str(Phrase("section.classes", count=len(found.classes))),
             _worst(found, measured),
-            beyond="answers one of its classes also to an input that belongs to none of them",
+            beyond=str(Phrase("section.classes-beyond")),
         )
 
     def notices(self, output: str, findings: JsonObject) -> Iterator[Notice]:
@@ -171,8 +171,14 @@ def _mistakes(outcomes: ClassOutcomes, rows: TestRows, most: int) -> tuple[Mista
 
 
 def _lead(found: ClassFindings) -> str:
-    more = f", {found.unknown:,} more one that training never showed" if found.unknown else ""
-    return f"{len(found.classes)} classes; {sum(found.test_rows):,} test rows have a known class{more}"
+    return str(
+        Phrase(
+            "section.classes-lead",
+            count=len(found.classes),
+            rows=sum(found.test_rows),
+            unknown=found.unknown or None,
+        )
+    )
 
 
 def _recalls(measured: Sequence[Measurement]) -> list[tuple[str, Measurement]]:
@@ -198,15 +204,14 @@ def _bars(found: ClassFindings, measured: Sequence[Measurement]) -> Iterator[Bar
         for name, test, train in zip(found.classes, found.test_rows, found.train_rows, strict=True)
     ]
     yield Bars(
-        "Recall of every class, lowest first" if whole else f"The {len(few)} classes of lowest recall",
+        str(Phrase("section.class-recall") if whole else Phrase("section.class-recall-few", count=len(few))),
         tuple(few),
-        "Recall: of the test rows that truly are of the class, the share that was answered so. Whiskers are "
-        "intervals; n counts the test rows of the class.",
+        str(Phrase("section.class-recall-note")),
         Grid(
             "",
-            ("class", *named, "test rows", "training rows"),
+            headings("class", *named, "test rows", "training rows"),
             tuple(rows),
-            folded=f"All {len(found.classes)} classes as a table",
+            folded=str(Phrase("section.all-classes", count=len(found.classes))),
         ),
     )
 
@@ -218,22 +223,19 @@ def _matrix(found: ClassFindings) -> Matrix:
     counts = np.zeros((size, size + 1), dtype=np.int64)
     for truth, answer, n in found.confusion:
         counts[truth, answer] = n
-    note = (
-        "Rows are the truth, columns the answer; blue is right, red is wrong. The shade is the square root "
-        "of the share of the row, so that a few mistakes are seen beside many right answers."
-    )
+    shown = MATRIX_CLASSES if size > MATRIX_CLASSES else None
+    note = str(Phrase("section.confusion-note", shown=shown, count=size))
     keep = np.arange(size)
     if size > MATRIX_CLASSES:
         # (C,): rows of the class answered otherwise, and others answered as it
         wrong = counts.sum(axis=1) + counts[:, :size].sum(axis=0) - 2 * np.diagonal(counts)
         keep = np.sort(np.argsort(-wrong, kind="stable")[:MATRIX_CLASSES])
-        note += f" Shown are the {MATRIX_CLASSES} of {size} classes with the most mistakes."
     columns = np.append(keep, size) if counts[:, size].any() else keep
     names = (*found.classes, ABSTAINED)
     kept = counts[np.ix_(keep, columns)]
     cells = tuple((int(r), int(c), int(kept[r, c])) for r, c in zip(*np.nonzero(kept), strict=True))
     return Matrix(
-        "Confusion matrix",
+        str(Phrase("section.confusion")),
         tuple(names[k] for k in keep),
         tuple(names[k] for k in columns),
         cells,
@@ -249,16 +251,12 @@ def _pairs(found: ClassFindings, names: Sequence[str]) -> Grid | None:
         (names[truth], names[answer], n, f"{n / max(found.test_rows[truth], 1):.1%}")
         for truth, answer, n in pairs[:SHOWN_PAIRS]
     ]
-    return Grid("", ("truth", "answered as", "rows", "of the class"), tuple(rows)) if rows else None
+    return Grid("", headings("truth", "answered as", "rows", "of the class"), tuple(rows)) if rows else None
 
 
 def _curve(found: ClassFindings, error: Measurement | None) -> Curve:
-    note = (
-        f"Answers in {len(found.reliability)} groups of equally many, by confidence. "
-        "On the dashed line, answers given with confidence 0.9 are right nine times in ten; "
-        "below it the function is too sure of itself."
-    )
-    return Curve("Reliability of the confidence", found.reliability, note, error)
+    note = str(Phrase("section.reliability-note", groups=len(found.reliability)))
+    return Curve(str(Phrase("section.reliability")), found.reliability, note, error)
 
 
 def _worst(found: ClassFindings, measured: Sequence[Measurement]) -> tuple[Grid, ...]:
@@ -267,5 +265,5 @@ def _worst(found: ClassFindings, measured: Sequence[Measurement]) -> tuple[Grid,
     rows: list[tuple[Cell, ...]] = [
         (name, m, found.test_rows[places[name]], found.train_rows[places[name]]) for name, m in lowest
     ]
-    headings = ("class", "recall", "test rows", "training rows")
-    return (Grid("Classes of lowest recall:", headings, tuple(rows)),) if rows else ()
+    names = headings("class", "recall", "test rows", "training rows")
+    return (Grid(str(Phrase("section.lowest-recall")), names, tuple(rows)),) if rows else ()

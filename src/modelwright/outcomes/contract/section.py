@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
-from modelwright.core.messages import Notice
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.outcomes import Outcomes
 from modelwright.outcomes.contract.blocks import Block, Grid, Mistake
 
@@ -82,6 +82,11 @@ def by_label(measured: Sequence[Measurement]) -> dict[str, dict[str, Measurement
         if one.subject.of is not None and one.subject.where is None:
             found.setdefault(one.subject.of, {})[one.subject.metric] = one
     return found
+
+
+def headings(*names: str) -> tuple[str, ...]:
+    """Return the headings of a table in the reader's language; names of metrics that it lacks stay as they are."""
+    return tuple(str(Phrase("section.heading", name=name)) for name in names)
 
 
 def few_rows(output: str, labels: Sequence[str], rows: Sequence[int]) -> Iterator[Notice]:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
-from modelwright.core.messages import Notice
+from modelwright.core.messages import Notice, Phrase
 from modelwright.outcomes.contract.blocks import Block, Mistake, Mistakes, Scatter
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
@@ -93,14 +93,14 @@ class NumberSection(Section[NumberOutcomes]):
     def draw(self, output: str, findings: JsonObject, measured: Sequence[Measurement]) -> Drawn:
         """Return the section."""
         found = _SEALED.validate_python(findings)
-        spaced = ", evenly spaced over the test set" if len(found.truth) == POINTS else ""
-        note = f"{len(found.truth):,} test rows{spaced}; on the dashed line the answer is the truth."
-        blocks: list[Block] = [Scatter("Answers against truths", found.truth, found.predicted, note)]
+        spaced = len(found.truth) == POINTS
+        note = str(Phrase("section.scatter-note", count=len(found.truth), spaced=spaced))
+        blocks: list[Block] = [Scatter(str(Phrase("section.scatter")), found.truth, found.predicted, note)]
         if found.mistakes:
-            blocks.append(Mistakes("Farthest off", found.mistakes, sure=False))
+            blocks.append(Mistakes(str(Phrase("section.numbers-off")), found.mistakes, sure=False))
         return Drawn(
-            "a number, in its own unit",
+            str(Phrase("section.number-lead")),
             tuple(blocks),
-            "A number.",
-            beyond="answers a number to every input, also to one far from all of the training rows",
+            str(Phrase("section.number")),
+            beyond=str(Phrase("section.number-beyond")),
         )

@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
-from modelwright.core.messages import Notice
+from modelwright.core.messages import Notice, Phrase
 from modelwright.outcomes.contract.blocks import Bars, Block, Cell, Grid, Mistake, Mistakes
-from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows
+from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows, headings
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
 SHOWN_BARS = 25  # tags drawn; the table below them holds all
@@ -73,25 +73,32 @@ class SetSection(Section[SetOutcomes]):
         found = _SEALED.validate_python(findings)
         blocks: list[Block] = [*_bars(found, measured)]
         if found.mistakes:
-            blocks.append(Mistakes("Most confident mistakes", found.mistakes, sure=True))
-        empty = f", of which {found.empty:,} have none" if found.empty else ""
-        lead = f"a set out of {len(found.tags)} tags; {found.rows:,} test rows{empty}"
+            blocks.append(Mistakes(str(Phrase("section.mistakes")), found.mistakes, sure=True))
+        lead = str(
+            Phrase("section.set-lead", count=len(found.tags), rows=found.rows, empty=found.empty or None)
+        )
         worst = _lowest(measured)[:SHOWN_IN_CARD]
         places = {tag: place for place, tag in enumerate(found.tags)}
         rows: list[tuple[Cell, ...]] = [
             (tag, m, found.test_rows[places[tag]], found.train_rows[places[tag]]) for tag, m in worst
         ]
         card = (
-            (Grid("Tags of lowest F1:", ("tag", "f1", "test rows", "training rows"), tuple(rows)),)
+            (
+                Grid(
+                    str(Phrase("section.lowest-f1")),
+                    headings("tag", "f1", "test rows", "training rows"),
+                    tuple(rows),
+                ),
+            )
             if rows
             else ()
         )
         return Drawn(
             lead,
             tuple(blocks),
-            f"A set out of {len(found.tags)} tags.",
+            str(Phrase("section.set", count=len(found.tags))),
             card,
-            beyond="answers a set, which may be empty, of its own tags alone: what else an input is about is not seen",
+            beyond=str(Phrase("section.set-beyond")),
         )
 
     def notices(self, output: str, findings: JsonObject) -> Iterator[Notice]:
@@ -141,14 +148,17 @@ def _bars(found: SetFindings, measured: Sequence[Measurement]) -> Iterator[Bars]
         for tag, test, answered, train in counts
     ]
     yield Bars(
-        "F1 of every tag, lowest first" if len(few) == len(lowest) else f"The {len(few)} tags of lowest F1",
+        str(
+            Phrase("section.tag-f1")
+            if len(few) == len(lowest)
+            else Phrase("section.tag-f1-few", count=len(few))
+        ),
         tuple(few),
-        "F1: the harmonic mean of a tag's precision and recall. Whiskers are intervals; n counts the test rows "
-        "that are of the tag or are answered with it.",
+        str(Phrase("section.tag-f1-note")),
         Grid(
             "",
-            ("tag", *named, "test rows", "answered", "training rows"),
+            headings("tag", *named, "test rows", "answered", "training rows"),
             tuple(rows),
-            folded=f"All {len(found.tags)} tags as a table",
+            folded=str(Phrase("section.all-tags", count=len(found.tags))),
         ),
     )

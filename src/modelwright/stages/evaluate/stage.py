@@ -20,7 +20,7 @@ import polars as pl
 from modelwright import kinds
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.evidence.verdict import evaluation_confidence
-from modelwright.core.messages import DataError, Notice, PackageError, Phrase, Problem
+from modelwright.core.messages import DataError, Notice, PackageError, Phrase, Problem, catalog
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
@@ -221,8 +221,10 @@ def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answere
         out / "evidence" / OUTCOMES, compression="zstd"
     )
     write_details(details, out / "report")
-    (out / "report" / "report.html").write_text(render_report(evidence, details), encoding="utf-8")
-    (out / "report" / "CARD.md").write_text(render_card(evidence, details), encoding="utf-8")
+    with catalog.speaking(catalog.DEFAULT):  # what is sealed has the same bits whoever ran it
+        page, card = render_report(evidence, details), render_card(evidence, details)
+    (out / "report" / "report.html").write_text(page, encoding="utf-8")
+    (out / "report" / "CARD.md").write_text(card, encoding="utf-8")
 
 
 def _outcomes_frame(rows: _Rows, signature: Signature, answered: AnsweredRows) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from requirement_texts import parse
 
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.signature import Signature
-from modelwright.project.advice.comparing import compare, conclusion
+from modelwright.project.advice.conclusion import compare, conclusion
 from modelwright.storage.formats.evidence import Evidence
 
 SIGNATURE = Signature.parse("f(x: number) -> y: category")

@@ -15,7 +15,7 @@ from modelwright.storage.formats.evidence import Evidence
 
 
 @dataclass(frozen=True)
-class Compared:
+class VersionChange:
     """One subject in both versions. `better`: the second is (True), the first is (False), or it may be chance (None).
 
     change: second less first, with its interval.
@@ -30,7 +30,7 @@ class Compared:
         return str(Phrase("diff.figure", subject=self.subject, change=shown_change(self.change, self.metric)))
 
 
-def compare(first: Evidence, second: Evidence, requirements: Sequence[Requirement]) -> list[Compared]:
+def compare(first: Evidence, second: Evidence, requirements: Sequence[Requirement]) -> list[VersionChange]:
     """Return how the second version differs from the first in what is required, as far as both measured it.
 
     Where the second was compared with the first row by row, that paired difference is taken; else their two
@@ -46,7 +46,7 @@ def compare(first: Evidence, second: Evidence, requirements: Sequence[Requiremen
             continue
         change = paired.get(subject) or difference(other, one)
         found.append(
-            Compared(
+            VersionChange(
                 requirement.key,
                 requirement.metric,
                 change,
@@ -69,7 +69,7 @@ def _better(change: Measurement, higher: bool) -> bool | None:  # noqa: FBT001 -
     return None
 
 
-def conclusion(a: str, b: str, compared: Sequence[Compared], changed: Sequence[str]) -> Phrase:
+def conclusion(a: str, b: str, compared: Sequence[VersionChange], changed: Sequence[str]) -> Phrase:
     """Return one sentence on two versions; `changed`: what they were made from and is not the same."""
     differing = [
         one for one in compared if (one.change.low, one.change.high) != (0.0, 0.0)
