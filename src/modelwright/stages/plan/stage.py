@@ -21,7 +21,7 @@ from modelwright.learners import readable_texts
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.readable_texts import Reading
 from modelwright.learners.weights import credit
-from modelwright.stages.plan import comparing, ranking
+from modelwright.stages.plan import learner_scores, ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import Able, Weighed
 from modelwright.stages.plan.warnings import compressed_bytes, fill_values, warnings
@@ -45,7 +45,7 @@ def plan(
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
-    Where several learners fit, they are compared on validation rows (`comparing`); test rows are never read.
+    Where several learners fit, they are compared on validation rows (`learner_scores`); test rows are never read.
     `pretrained` is the folder of weights for learners that need some. Raises ProjectError where no learner
     takes the signature or an option is wrong, and DataError where nothing can be learned from the rows.
     """
@@ -54,16 +54,16 @@ def plan(
     texts = _texts(able, signature, examples, pretrained, model)
     able, cannot_read = ranking.readable(able, texts, model)
     here = replace(machine, cores=learn.threads or machine.cores)
-    reserved_s = comparing.reserved_s(able, learn)
+    reserved_s = learner_scores.reserved_s(able, learn)
     budget_s = learn.budget_s - reserved_s
     found = ranking.forecast(able, signature, examples, learn, here, pretrained, budget_s, progress)
-    compared, reason = None, comparing.without(found, model)
+    compared, reason = None, learner_scores.without(found, model)
     if reserved_s and reason is None:
         held = read_examples(validation.path, signature)
-        compared, reason = comparing.compare(
+        compared, reason = learner_scores.compare(
             found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress
         )
-        found = comparing.ordered(found, compared)
+        found = learner_scores.ordered(found, compared)
     of_inputs = [*fill_values(signature, examples), *_of_texts(texts, cannot_read)]
     described = DataProfile.read(profile.path)
     weights = pretrained if found[0].spec.needs_pretrained else None

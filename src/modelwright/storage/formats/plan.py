@@ -135,7 +135,7 @@ class ValidationScore:
 
 
 @dataclass(frozen=True)
-class Compared:
+class LearnerScores:
     """One learner of a comparison: a score for each output, and the CPU seconds that learning and answering took.
 
     also: the learners that start from what this one learns, so that its scores stand for them too.
@@ -157,7 +157,7 @@ class Comparison:
     train_rows: int
     validation_rows: int
     seconds: float
-    learners: tuple[Compared, ...]
+    learners: tuple[LearnerScores, ...]
 
     def to_json(self) -> dict[str, Json]:
         """Return the comparison as JSON."""

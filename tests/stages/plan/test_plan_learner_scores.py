@@ -16,14 +16,21 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.source import Rows
-from modelwright.stages.plan import comparing
-from modelwright.stages.plan.comparing import compare, ordered, reserved_s, without
+from modelwright.stages.plan import learner_scores
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
+from modelwright.stages.plan.learner_scores import compare, ordered, reserved_s, without
 from modelwright.stages.plan.ranking import Able, forecast, sift, weigh
 from modelwright.stages.plan.stage import plan
 from modelwright.storage.formats.data import ColumnProfile, DataProfile
 from modelwright.storage.formats.examples import Examples
-from modelwright.storage.formats.plan import Choice, Compared, Comparison, Forecast, Machine, ValidationScore
+from modelwright.storage.formats.plan import (
+    Choice,
+    Comparison,
+    Forecast,
+    LearnerScores,
+    Machine,
+    ValidationScore,
+)
 
 MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, instruction_set="avx2")
 NUMBER = Signature.parse("f(a: number, b: number) -> y: number")
@@ -86,7 +93,7 @@ def test_the_learner_is_taken_that_answers_validation_best(
 def test_the_cost_comes_out_of_the_budget(tmp_path: Path, as_part: Any) -> None:
     _, forecast = planned(sealed(tmp_path, "line"), as_part, learn=LearnConfig(budget="2 s"))
     for one in forecast.ranking:
-        assert one.seconds <= 2 * (1 - comparing.SHARE) * 1.01
+        assert one.seconds <= 2 * (1 - learner_scores.SHARE) * 1.01
 
 
 @pytest.mark.parametrize(
@@ -107,13 +114,13 @@ def test_where_there_is_no_choice_nothing_is_compared(
 
 
 def test_equal_scores_keep_the_higher_rank() -> None:
-    def compared(name: str, *values: float | None) -> Compared:
+    def compared(name: str, *values: float | None) -> LearnerScores:
         metrics = ("accuracy", "rmse")
         scores = tuple(ValidationScore(f"y{i}", metrics[i], value, 10) for i, value in enumerate(values))
-        return Compared(name, (), scores, 0.1)
+        return LearnerScores(name, (), scores, 0.1)
 
-    def first(*tried: Compared) -> str:
-        return comparing._best_first(tried)[0].learner
+    def first(*tried: LearnerScores) -> str:
+        return learner_scores._best_first(tried)[0].learner
 
     assert first(compared("trees", 0.9), compared("linear", 0.9)) == "trees"
     assert first(compared("trees", 1.0), compared("linear", 1.0)) == "trees"
@@ -125,10 +132,10 @@ def test_equal_scores_keep_the_higher_rank() -> None:
 
 
 def test_what_goes_on_from_another_learner_shares_its_score() -> None:
-    assert comparing._groups(["finetune", "probe", "linear"]) == {"probe": ("finetune",), "linear": ()}
-    assert comparing._groups(["finetune", "linear"]) == {"finetune": (), "linear": ()}
+    assert learner_scores._groups(["finetune", "probe", "linear"]) == {"probe": ("finetune",), "linear": ()}
+    assert learner_scores._groups(["finetune", "linear"]) == {"finetune": (), "linear": ()}
     whole = Comparison(
-        1, 1, 0.1, (Compared("linear", (), (), 0.1), Compared("probe", ("finetune",), (), 0.1))
+        1, 1, 0.1, (LearnerScores("linear", (), (), 0.1), LearnerScores("probe", ("finetune",), (), 0.1))
     )
     why = Phrase("plan.earlier-text", text="as the test says")
     found = [

@@ -28,7 +28,7 @@ from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.stages.plan.config import LearnConfig, ModelConfig
 from modelwright.stages.plan.ranking import Able, Weighed, training_of
 from modelwright.storage.formats.examples import Examples
-from modelwright.storage.formats.plan import Compared, Comparison, Machine, ValidationScore
+from modelwright.storage.formats.plan import Comparison, LearnerScores, Machine, ValidationScore
 
 SHARE = 0.15  # of the budget, that a comparison may take
 MOST_S, MOST_HEAVY_S = 1.5, 30.0  # without and with pretrained weights, however large the budget
@@ -97,7 +97,7 @@ def compare(
                 return None, Phrase("choice.too-few-rows", rows=len(train))
             # of several threads that spin, CPU time is too long, and so is the clock's on a busy machine
             took = min(timing.now_s() - begun[0], time.perf_counter() - begun[1])
-            tried.append(Compared(name, also, scores, took))
+            tried.append(LearnerScores(name, also, scores, took))
             task.advance(1, name)
     best_first = _best_first(tried)
     took = sum(one.seconds for one in best_first)
@@ -194,7 +194,7 @@ def _score(field: Field, arrays: Mapping[str, Array], state: object, held: Examp
     return ValidationScore(field.name, metric.name, shown.value, shown.n)
 
 
-def _best_first(tried: Sequence[Compared]) -> tuple[Compared, ...]:
+def _best_first(tried: Sequence[LearnerScores]) -> tuple[LearnerScores, ...]:
     """Return the learners by how wrong they are, over all outputs; equal ones stay in their order.
 
     Of each output the error is divided by the worst learner's, so that outputs in different units count alike.
