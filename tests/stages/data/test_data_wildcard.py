@@ -200,6 +200,25 @@ def test_durations_and_times_of_day_are_seconds(tmp_path: Path, cell: Any) -> No
     assert set(stored.to_list()) == {60.0, 120.0}
 
 
+@pytest.mark.parametrize(
+    ("cells", "units", "mixed"),
+    [
+        ([f"${1000 + n:,}.50" for n in range(COUNT)], ["$"], False),
+        ([f"{n},50 €" for n in range(COUNT)], ["€"], False),
+        ([f"{n % 50} %" for n in range(COUNT)], ["%"], False),
+        ([f"{n} €" if n % 2 else f"${n}" for n in range(COUNT)], ["$", "€"], True),
+        ([f"{n % 50} %" if n % 2 else f"0.{n % 50}" for n in range(COUNT)], ["%"], True),
+    ],
+)
+def test_money_and_percent_are_numbers_and_that_is_said(
+    tmp_path: Path, cells: list[str], units: list[str], mixed: bool
+) -> None:
+    summary = run(tmp_path, {"price": cells, "amount": AMOUNTS})
+    assert inputs(summary) == "price: number, amount: number"
+    found = warnings(summary, "price")["data.units"]
+    assert (found.values["units"], found.values["mixed"]) == (units, mixed)
+
+
 def test_an_identifier_takes_no_part_in_the_split(tmp_path: Path) -> None:
     """Else rows with equal inputs would stand on both sides of it, and most of them be set aside."""
     few = {"size": ["s", "m", "l"] * (COUNT // 3), "colour": ["red", "blue", "green", "grey"] * (COUNT // 4)}

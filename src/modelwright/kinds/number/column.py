@@ -19,12 +19,16 @@ from modelwright.kinds.contract.column import (
 from modelwright.kinds.number.value import NumberValue
 from modelwright.kinds.shared.numbers import (
     APOSTROPHES,
+    BEFORE,
+    BEHIND,
     DOUBTFUL,
     MINUS,
     PLAIN,
     SPACES,
+    UNIT,
     NumberCells,
     NumberForm,
+    unit_of,
 )
 
 
@@ -111,6 +115,9 @@ class NumberColumn(Column[float]):
         written = normalised(texts)
         found = survey.numbers
         found.cells += len(texts)
+        for text, count in texts.filter(texts.str.contains(UNIT)).value_counts().iter_rows():
+            if (unit := unit_of(text)) is not None:
+                found.units[unit] += count
         found.unusual += len(texts) - int(_of_texts(texts, PLAIN).is_finite().sum())
         for form in found.forms:
             found.fits[form] += int(written.str.contains(form.pattern).sum())
@@ -150,7 +157,9 @@ def normalised(texts: pl.Series) -> pl.Series:
     """Return `shared.numbers.normal` of each text, white space at the ends aside."""
     for one, characters in (("-", MINUS), (" ", SPACES), ("'", APOSTROPHES)):
         texts = texts.str.replace_all(f"[{characters}]", one)
-    return texts
+    if not texts.str.contains(UNIT).any():
+        return texts
+    return texts.str.replace(BEFORE, "${1}${2}").str.replace(BEHIND, "${1}")
 
 
 def _count_numbers(values: pl.Series, options: CellOptions, survey: Survey) -> None:

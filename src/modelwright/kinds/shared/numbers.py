@@ -17,6 +17,16 @@ DOUBTFUL: Final = f"^[+-]?[1-9][0-9]{{0,2}}[.,][0-9]{{3}}{_EXPONENT}$"
 MINUS: Final = "\u2212\u2013\ufe63\uff0d"  # the minus of typography and what office programs make of a hyphen
 SPACES: Final = "\u00a0\u2007\u2009\u202f"  # no-break, figure, thin and narrow no-break space
 APOSTROPHES: Final = "\u2019\u02bc"
+# Signs of currencies (Unicode's category Sc) and of percent, before or behind a number: they are units, and the number
+# is what stands beside them (5 % is 5). Written for the regular expressions of Python and of Polars alike.
+CURRENCIES: Final = (
+    "$\u00a2-\u00a5\u058f\u060b\u07fe\u07ff\u09f2\u09f3\u09fb\u0af1\u0bf9\u0e3f\u17db\u20a0-\u20c0\ua838\ufdfc\ufe69\uff04"
+    "\uffe0\uffe1\uffe5\uffe6"
+)
+UNIT: Final = f"[{CURRENCIES}%\uff05]"
+BEFORE: Final = f"^([+-]?) ?[{CURRENCIES}] ?([+-]?[0-9.,].*)$"
+BEHIND: Final = f"^(.*[0-9.,]) ?{UNIT}$"
+_UNIT, _BEFORE, _BEHIND = re.compile(UNIT), re.compile(BEFORE), re.compile(BEHIND)
 _NORMAL: Final = str.maketrans(
     dict.fromkeys(MINUS, "-") | dict.fromkeys(SPACES, " ") | dict.fromkeys(APOSTROPHES, "'")
 )
@@ -58,9 +68,17 @@ def candidates(decimal: str | None = None, thousands: str | None = None) -> tupl
 
 
 def normal(text: str) -> str:
-    """Return a text without white space around it, with one sign each for minus, space and apostrophe."""
+    """Return a text without white space or a unit around it, with one sign each for minus, space and apostrophe."""
     stripped = text.strip()
-    return stripped if stripped.isascii() else stripped.translate(_NORMAL)
+    if not stripped.isascii():
+        stripped = stripped.translate(_NORMAL)
+    return _BEHIND.sub(r"\1", _BEFORE.sub(r"\1\2", stripped)) if _UNIT.search(stripped) else stripped
+
+
+def unit_of(text: str) -> str | None:
+    """Return the sign of a currency or of percent that stands beside the number of a text; None for none."""
+    found = _UNIT.search(text)
+    return found[0] if found is not None and normal(text)[-1:].isdecimal() else None
 
 
 def read_number(text: str, form: NumberForm = PLAIN) -> float | None:
@@ -95,6 +113,7 @@ class NumberCells:
 
     cells: those that are there; fits: how many of them each form reads; doubtful: how many read as other numbers
     where the decimal sign is the other one; example: one of these; unusual: how many are not written as Python would.
+    units: how many have a sign of a currency or of percent, by the sign.
     """
 
     forms: tuple[NumberForm, ...] = field(default_factory=candidates)
@@ -103,6 +122,7 @@ class NumberCells:
     doubtful: int = 0
     unusual: int = 0
     example: str | None = None
+    units: Counter[str] = field(default_factory=Counter)
 
     def add(self, text: str, count: int = 1) -> None:
         """Count a cell that stands there `count` times."""
@@ -113,6 +133,8 @@ class NumberCells:
                 self.fits[form] += count
         if _compiled(PLAIN).fullmatch(text.strip()) is None:
             self.unusual += count
+        if (unit := unit_of(text)) is not None:
+            self.units[unit] += count
         if _DOUBTFUL.fullmatch(written):
             self.doubtful += count
             self.example = self.example or text.strip()
@@ -129,6 +151,7 @@ class NumberCells:
         self.fits += other.fits
         self.doubtful += other.doubtful
         self.unusual += other.unusual
+        self.units += other.units
         self.example = self.example or other.example
 
     def form(self, hint: str | None = None) -> FoundForm:
@@ -141,11 +164,16 @@ class NumberCells:
         doubt = rival is not None and self.doubtful > 0
         if rival is not None and most - self.fits[rival] > EVIDENCE * self.doubtful:
             doubt = False
+        others = (
+            self.unusual - (self.cells - most) - self.units.total()
+        )  # what is odd is neither a slip nor a unit
         return FoundForm(
             chosen,
             reads=most,
             cells=self.cells,
-            unusual=most if chosen.decimal != PLAIN.decimal else self.unusual - (self.cells - most),
+            unusual=most
+            if chosen.decimal != PLAIN.decimal
+            else max(self.unusual - (self.cells - most) - self.units.total(), 0),
             doubtful=self.doubtful,
             rival=rival if doubt else None,
             example=self.example if doubt else None,

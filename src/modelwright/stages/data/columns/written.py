@@ -14,7 +14,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.cells import CellOptions, Survey
 from modelwright.kinds.contract.column import Column
-from modelwright.kinds.shared.numbers import PLAIN, FoundForm, NumberForm, read_number
+from modelwright.kinds.shared.numbers import PLAIN, FoundForm, NumberCells, NumberForm, read_number
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.tables.table import Table
@@ -111,9 +111,26 @@ class Written:
                 yield Notice(
                     "data.word-as-name", column=column, count=survey.names.total(), words=words, line=line
                 )
+            if survey.numbers is not None and survey.numbers.units:
+                yield _unit_notice(column, survey.numbers)
             if not self.config.states_form(name, column):
                 for found, count in seen.found.items():
                     yield _form_notice(column, found, count)
+
+
+def _unit_notice(column: str, numbers: NumberCells) -> Notice:
+    """Return what is said of signs of currencies and percent; several, or only some of percent, are in doubt."""
+    units, count = numbers.units, numbers.units.total()
+    mixed = len(units) > 1 or (count < numbers.cells and not {"%", "\uff05"}.isdisjoint(units))
+    return Notice(
+        "data.units",
+        column=column,
+        count=count,
+        units=_words(units),
+        mixed=mixed,
+        bare=numbers.cells - count,
+        line=setting("data.drop", [column]),
+    )
 
 
 def _cells(table: Table, column: str) -> Callable[[], Iterator[pl.Series]]:
