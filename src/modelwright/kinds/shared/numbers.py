@@ -164,16 +164,13 @@ class NumberCells:
         doubt = rival is not None and self.doubtful > 0
         if rival is not None and most - self.fits[rival] > EVIDENCE * self.doubtful:
             doubt = False
-        others = (
-            self.unusual - (self.cells - most) - self.units.total()
-        )  # what is odd is neither a slip nor a unit
+        # What is odd is neither a slip nor a unit.
+        odd = self.unusual - (self.cells - most) - self.units.total()
         return FoundForm(
             chosen,
             reads=most,
             cells=self.cells,
-            unusual=most
-            if chosen.decimal != PLAIN.decimal
-            else max(self.unusual - (self.cells - most) - self.units.total(), 0),
+            unusual=most if chosen.decimal != PLAIN.decimal else max(odd, 0),
             doubtful=self.doubtful,
             rival=rival if doubt else None,
             example=self.example if doubt else None,

@@ -139,6 +139,11 @@ class DataConfig(BaseModel):
         description="more columns to keep beside the signature's, for slices, groups and time: a list of "
         "names, or name: name in the data",
     )
+    labels: Mapping[str, Mapping[str, str]] = Field(
+        {},
+        description="output: {label in the data: label that it means}, so that labels which are written in several "
+        "ways are one class",
+    )
     group: str | None = Field(
         None, description="the column of the data by which rows belong together, for `split.by: group`"
     )

@@ -15,6 +15,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.canonical import hexadecimal, row_ids, row_texts, test_hashes
 from modelwright.stages.data.classes import outputs_with_classes, unknown_split_classes
+from modelwright.stages.data.columns.labels import Labels
 from modelwright.stages.data.columns.where_rows_go import RowPlaces
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import Layout
@@ -83,6 +84,7 @@ def identify(
     truths = Spool(scratch, limits)
     shares = _SharesByClass(signature, config)
     places_of_rows = RowPlaces(config, rows)
+    labels = Labels(signature, config)
     for raw in rows.chunks():
         chunk = raw.named(layout.fields)
         here = slice(chunk.begin, chunk.end)
@@ -91,7 +93,7 @@ def identify(
         )
         ids[here] = row_ids(inputs)
         where[here] = places_of_rows.positions(raw, inputs)
-        of_chunk = _truths(signature, chunk, refusals)
+        of_chunk = _truths(signature, chunk, refusals, labels)
         truths.add(of_chunk)
         stated = places_of_rows.stated(raw)
         splits[here] = shares.split(chunk.given, where[here], of_chunk) if stated is None else stated
@@ -99,6 +101,7 @@ def identify(
         if in_test.size:
             hashed.append((in_test + chunk.begin, test_hashes(raw.cells[in_test])))
     places_of_rows.require_known()
+    labels.require_known()
     shares.require_known()
     return Identity(
         ids,
@@ -110,10 +113,10 @@ def identify(
     )
 
 
-def _truths(signature: Signature, chunk: Chunk, refusals: Refusals) -> pl.DataFrame:
+def _truths(signature: Signature, chunk: Chunk, refusals: Refusals, labels: Labels) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            refusals.parse(field, OUTPUTS_AFTER + order, chunk, required=True)
+            labels.renamed(field, refusals.parse(field, OUTPUTS_AFTER + order, chunk, required=True))
             for order, field in enumerate(signature.outputs)
         ]
     )

@@ -29,6 +29,7 @@ from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.checking import Checked, check_rows, spellings
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
 from modelwright.stages.data.columns.leakage import leaks
+from modelwright.stages.data.columns.look_alikes import look_alikes
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
 from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import DataConfig
@@ -128,6 +129,7 @@ def make(
         *remarks,
         *written.notices(columns.fields),
         *spelled.notices(),
+        *look_alikes(checked, columns),
         *leaks(checked, columns),
         *notices(checked, config, counts, rows),
     ]
