@@ -143,3 +143,33 @@ def test_a_requirement_names_an_input_that_can_be_unseen(key, says):
     with pytest.raises(ProjectError, match=re.escape(says)) as error:
         project_file.from_mapping(content)
     assert [problem.id for problem in error.value.problems] == ["requirement.input"]
+
+
+@pytest.mark.parametrize(
+    ("word", "as_input", "as_output"),
+    [
+        ("integer", "number", "number"),
+        ("int", "number", "number"),
+        ("int64", "number", "number"),
+        ("float", "number", "number"),
+        ("Float64", "number", "number"),
+        ("double", "number", "number"),
+        ("string", "text", "category"),
+        ("str", "text", "category"),
+        ("bool", "boolean", "boolean"),
+        ("datetime", "date", None),
+        ("timestamp", "date", None),
+        ("list", "tags", "tags"),
+        ("enum", "category", "category"),
+    ],
+)
+def test_a_type_of_another_tool_suggests_the_kind(word, as_input, as_output):
+    for function, kind in (
+        (f"f(x: {word}) -> y: category", as_input),
+        (f"f(x: number) -> y: {word}", as_output),
+    ):
+        with pytest.raises(ProjectError) as caught:
+            project_file.from_mapping({"function": function, "data": {"source": "x.csv"}})
+        (problem,) = caught.value.problems
+        assert problem.id == "project.unknown-kind"
+        assert problem.values["near"] == kind

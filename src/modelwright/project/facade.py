@@ -47,6 +47,7 @@ from modelwright.project.results.showing import show
 from modelwright.project.results.validation_scores import validation_scores
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.runtime.function import Function, load
+from modelwright.stages.plan.ranking import sift
 from modelwright.storage import disk, file_patterns, read_only
 from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.state.database import State
@@ -158,6 +159,8 @@ class Project:
                 raise DataError(placed(self.opened, error.problems)) from None
             if unknown := tuple(unknown_names(context)):
                 raise ProjectError(unknown)
+            file = self.opened.file
+            sift(context.signature, file.plan, file.model, context.pretrained)  # raises where no learner can
             return check_report(context, loop.forecast(context, runner))
 
     # -- in production -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import yaml
 from modelwright.core.messages import DataError, Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
-from modelwright.stages.data.columns.labels import alike, look, visible
+from modelwright.stages.data.columns.labels import alike, appearance, visible
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
 
@@ -41,7 +41,7 @@ def test_labels_that_look_alike_are_found(one: str, other: str) -> None:
     ("one", "other"), [("high", "higher"), ("1.5", "15"), ("a", "b"), ("no", "nò"), (".", ".."), ("是", "否")]
 )
 def test_others_are_not(one: str, other: str) -> None:
-    assert look(one) != look(other) or one == "."
+    assert appearance(one) != appearance(other) or one == "."
 
 
 ROWS = 240

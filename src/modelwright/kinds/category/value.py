@@ -21,7 +21,10 @@ class CategoryValue(Value[str]):
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "classes"
     closed: ClassVar[bool] = True
-    synonyms: ClassVar[tuple[str, ...]] = ("class", "label", "enum", "code")
+    synonyms: ClassVar[tuple[str, ...]] = (
+        *("class", "label", "enum", "code"),
+        *("string", "str", "varchar"),  # as an output; as an input, a `text` is meant
+    )
     most_characters: ClassVar[int] = 1_000
 
     def schema(self) -> JsonObject:

@@ -28,6 +28,8 @@ _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+# `precision[Yes]: …` between braces, where a bracket begins a list; in quotes it is a key.
+_OF_A_CLASS = re.compile(r"[{,]\s*(\w+\[[^\]\"']*\](?: where [^:{}]*)?)\s*:")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -183,12 +185,15 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, name: str) -> Proble
     line = lines[number - 1] if number <= len(lines) else ""
     problem = (error.problem or error.context or "a syntax error").removeprefix("but ").removeprefix("found ")
     key, _, rest = line.strip().partition(": ")
+    of_class = _OF_A_CLASS.search(line)
+    if of_class is not None:
+        key = of_class[1]
     return Problem(
         "project.yaml-syntax",
         where=f"{name}:{number}",
         problem=problem,
         line=line.strip()[:MOST_SHOWN],
-        hint=_syntax_hint(f"{error.context} {error.problem}", line),
+        hint="quoted-key" if of_class is not None else _syntax_hint(f"{error.context} {error.problem}", line),
         key=key,
         rest=rest.strip(),
     )

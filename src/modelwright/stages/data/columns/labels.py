@@ -26,7 +26,7 @@ _DRAWN_ALIKE = str.maketrans(
 _INVISIBLE = re.compile("[\\u0300-\\u036f\\ufe00-\\ufe0f]")  # marks that are left alone by NFKC, and variants
 
 
-def look(label: str) -> str:
+def appearance(label: str) -> str:
     """Return what is left of a label without what a reader may not see: equal for labels that look alike.
 
     Left out are zero-width and control characters, variants of a character (NFKC), case, white space, quotation marks
@@ -49,7 +49,7 @@ def alike(counts: Mapping[str, int]) -> Iterator[list[str]]:
     """Yield groups of labels that look alike, in each the most frequent first; counts: label → rows."""
     groups: dict[str, list[str]] = {}
     for label in sorted(counts, key=lambda name: (-counts[name], name)):
-        groups.setdefault(look(label), []).append(label)
+        groups.setdefault(appearance(label), []).append(label)
     for group in groups.values():
         if len(group) > 1:
             yield group

@@ -131,13 +131,13 @@ def _by_value(column: pl.Series, labels: NDArray[np.int64]) -> NDArray[np.int64]
     """Return the most frequent label (n,) of each value in the other half."""
     codes = _codes(column)
     answers = np.empty_like(labels)
-    for shown, asked in _halves(labels.size):
+    for shown, others in _halves(labels.size):
         pairs = pl.DataFrame({"code": codes[shown], "label": labels[shown]})
         counted = pairs.group_by("code", "label").agg(n=pl.len()).sort("n", "label", descending=[True, False])
         table = np.full(int(codes.max()) + 1, np.bincount(labels[shown]).argmax())
         first = counted.unique("code", keep="first", maintain_order=True)
         table[first["code"].to_numpy()] = first["label"].to_numpy()
-        answers[asked] = table[codes[asked]]
+        answers[others] = table[codes[others]]
     return answers
 
 
@@ -145,10 +145,10 @@ def _by_order(column: pl.Series, labels: NDArray[np.int64]) -> NDArray[np.int64]
     """Return the label (n,) that most of the three nearest rows of the other half have, in the order of the values."""
     codes = _codes(column)
     answers = np.empty_like(labels)
-    for shown, asked in _halves(labels.size):
+    for shown, others in _halves(labels.size):
         order = shown[np.argsort(codes[shown], kind="stable")]
-        at = np.clip(np.searchsorted(codes[order], codes[asked]), 1, max(order.size - 2, 1))
+        at = np.clip(np.searchsorted(codes[order], codes[others]), 1, max(order.size - 2, 1))
         before, here, after = (labels[order[at + step]] for step in (-1, 0, 1))
         # Of three, two that agree are the majority; without any, the middle one.
-        answers[asked] = np.where(before == after, before, here)
+        answers[others] = np.where(before == after, before, here)
     return answers

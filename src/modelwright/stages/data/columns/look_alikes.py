@@ -18,7 +18,7 @@ SHOWN_LABELS = 5
 
 
 def look_alikes(checked: Checked, layout: Layout) -> Iterator[Notice]:
-    """Yield a notice for each group of values that look alike: of outputs in all rows, of inputs in those that train."""
+    """Yield a notice for each group of values that look alike, of outputs and of inputs with classes."""
     outputs = {field.name for field in checked.signature.outputs}
     for field in (*checked.signature.outputs, *checked.signature.inputs):
         if not kinds.value(field.kind).labelled or kinds.value(field.kind).fixed_labels:
