@@ -7,6 +7,7 @@ from modelwright.core.messages import catalog
 PASSES_ON = {
     "core/requirements/requirement.py",
     "core/messages/message.py",
+    "project/results/stage_warnings.py",
     "runtime/worker/channel.py",
 }  # reads a sent message, or wraps one
 

@@ -249,9 +249,12 @@ class Project:
         """List every version, newest first."""
         return history.versions(self._context(), self._store)
 
-    def show(self, what: str) -> ShowReport:
-        """Show a version, a stage's last result, `report`, `card`, or what a digest names."""
-        return show(self._context(), self._store, self.root, what)
+    def show(self, what: str, which: str | None = None) -> ShowReport:
+        """Show a version, a stage's last result, `report`, `card`, what a digest names, or `rows`.
+
+        which: of `rows`, those `set-aside`, `repeated` or `conflicting`.
+        """
+        return show(self._context(), self._store, self.root, what, which)
 
     def diff(self, a: str, b: str) -> DiffReport:
         """Show what differs between two versions."""

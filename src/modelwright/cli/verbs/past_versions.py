@@ -18,14 +18,28 @@ def versions(project: ProjectPath = None, settings: Settings = None, as_json: As
 @app.command(rich_help_panel=HISTORY)
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="X", help="A version (3), a stage (learn), `report`, `card`, or a digest")
+        str,
+        typer.Argument(
+            metavar="X", help="A version (3), a stage (learn), `report`, `card`, `rows`, or a digest"
+        ),
     ],
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="With `rows`: those that are not used, and why")
+    ] = False,
+    repeated: Annotated[
+        bool, typer.Option("--repeated", help="With `rows`: those with equal inputs")
+    ] = False,
+    conflicting: Annotated[
+        bool, typer.Option("--conflicting", help="With `rows`: those with equal inputs and several answers")
+    ] = False,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a version, a stage's result, the report."""
-    finish(opened(project, settings).show(what), as_json)
+    """Show a version, a stage's result, the report, or rows of the data."""
+    chosen = {"set-aside": set_aside, "repeated": repeated, "conflicting": conflicting}
+    which = next((name for name, given in chosen.items() if given), None)
+    finish(opened(project, settings).show(what, which), as_json)
 
 
 @app.command(rich_help_panel=HISTORY)

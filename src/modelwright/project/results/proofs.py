@@ -19,7 +19,8 @@ from modelwright.learners.contract.spec import fields_of
 from modelwright.project.loop.stage_names import DATA
 from modelwright.project.loop.stage_table import Context
 from modelwright.project.results.check_report import CheckReport, ProofRow
-from modelwright.project.results.stage_warnings import line, warning_row, warning_rows
+from modelwright.project.results.note_groups import grouped
+from modelwright.project.results.stage_warnings import warning_row, warning_rows
 from modelwright.project.results.table_rows import StageRow, WarningRow
 from modelwright.stages.plan.config import candidates
 from modelwright.storage.formats.data import Counts
@@ -43,7 +44,7 @@ def check_report(context: Context, stages: list[StageRow]) -> CheckReport:
         proofs=proofs,
         rows=dict(counts.rows),
         evaluations=evaluations,
-        notes=tuple(map(line, warnings)),
+        notes=tuple(grouped(warnings)),
         next_steps=("modelwright run",),
         warnings=warnings,
     )

@@ -10,13 +10,22 @@ from modelwright.core.messages import PackageError, Phrase, Problem, StateError
 from modelwright.core.units import format_quantity
 from modelwright.engine.store import Artifact, Store
 from modelwright.project.loop import version_artifacts
+from modelwright.project.loop.stage_names import DATA
 from modelwright.project.loop.stage_table import TABLE, Context
 from modelwright.project.results.run_notes import CARD, REPORT
 from modelwright.project.results.show_report import ShowReport
+from modelwright.storage.formats.data import read_signature
+
+ROWS = "rows"
 
 
-def show(context: Context, store: Store, root: Path, what: str) -> ShowReport:
-    """Show a version (`3`), a stage's last result (`learn`), `report`, `card`, or what a digest names."""
+def show(context: Context, store: Store, root: Path, what: str, which: str | None = None) -> ShowReport:
+    """Show a version (`3`), a stage's last result (`learn`), `report`, `card`, or what a digest names.
+
+    `rows`: those that `which` names (`set-aside`, `repeated`, `conflicting`).
+    """
+    if what == ROWS:
+        return _show_rows(store, which)
     if what in ("report", "card"):
         number = version_artifacts.newest(context.state).number
         path = root / "reports" / str(number) / (REPORT if what == "report" else CARD)
@@ -41,6 +50,21 @@ def show(context: Context, store: Store, root: Path, what: str) -> ShowReport:
     if not named:
         raise StateError(Problem("show.nothing", what=what, stages=list(TABLE)))
     return _show_artifact(named[0])
+
+
+def _show_rows(store: Store, which: str | None) -> ShowReport:
+    from modelwright.project.results.shown_rows import (  # loads Polars, and nothing else here does
+        Which,
+        shown_rows,
+    )
+
+    if which is None:
+        raise StateError(Problem("show.no-rows"))
+    latest = store.latest(DATA)
+    artifact = store.find(DATA, latest.key) if latest else None
+    if artifact is None:
+        raise StateError(Problem("show.nothing", what=ROWS, maker=DATA))
+    return shown_rows(artifact.path, read_signature(artifact.part("profile").path), Which(which))
 
 
 def _is_named(artifact: Artifact, digest: str) -> bool:

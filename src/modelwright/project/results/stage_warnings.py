@@ -16,7 +16,20 @@ SENTENCE = "warning"  # the id of a warning that an earlier version sealed as a 
 def warning_rows(artifact: Artifact) -> Iterator[WarningRow]:
     """Yield the warnings in the summary of a sealed result."""
     for sealed in artifact.summary.get("warnings", ()):
-        yield warning_row(artifact.stage, sealed if isinstance(sealed, str) else Notice.from_wire(sealed))
+        notice = sealed if isinstance(sealed, str) else _of_today(Notice.from_wire(sealed))
+        yield warning_row(artifact.stage, notice)
+
+
+def _of_today(notice: Notice) -> Notice:
+    """Return a notice as it is worded now: an earlier version sealed one for each split."""
+    values = dict(notice.values)
+    if "splits" in values or notice.id not in _OF_SPLITS:
+        return notice
+    part = Phrase("data.in-split", split=values.pop("split"), rows=values["count"])
+    return Notice(notice.id, **values, splits=[part])
+
+
+_OF_SPLITS = frozenset({"data.also-in", "data.conflicts", "data.refused-rows", "data.repeats"})
 
 
 def warning_row(stage: str, warning: Notice | str) -> WarningRow:
@@ -33,11 +46,6 @@ def warning_row(stage: str, warning: Notice | str) -> WarningRow:
         text=warning.found,
         fix=warning.next_step or None,
     )
-
-
-def line(row: WarningRow) -> str:
-    """Return a warning as one line of a screen."""
-    return str(Phrase("note.warning", stage=row.stage, text=row.text, fix=row.fix))
 
 
 def worded(sealed: Json) -> str:

@@ -9,11 +9,14 @@ import polars as pl
 
 from modelwright import kinds
 from modelwright.core.messages import Notice, Phrase, Problem, did_you_mean
+from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.layout import beyond, first
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, percent_reaching
 
+EVERY = "*"  # of `data.untested`: whatever class has no test row
+MOST_NAMED = 20  # classes in a line that is proposed; beyond, every class is
 TINY = 10  # rows; with fewer, a class is hardly learned, and it is hardly tested
 
 ClassCounts = Mapping[str, Mapping[str, Mapping[str, int]]]  # output → class → split → rows
@@ -60,11 +63,11 @@ def class_problems(
         if len(trained) < 2:
             yield Problem("data.single-class", output=output, name=next(iter(trained), None))
         missing = [name for name, of_class in classes.items() if not of_class[TEST] and name not in untested]
-        if missing:
+        if missing and EVERY not in untested:
             yield _untested(output, missing, nearest(missing[0]))
     known = [name for classes in counts.values() for name in classes]
     for name in untested:
-        if name not in known:
+        if name not in known and name != EVERY:
             yield _unknown("untested", name, did_you_mean(name, known))
 
 
@@ -91,6 +94,7 @@ def _untested(output: str, missing: Sequence[str], nearest: float | None) -> Pro
         more=beyond(missing),
         ours=nearest is not None,
         name=missing[0],
+        line=setting("data.untested", list(missing) if len(missing) <= MOST_NAMED else EVERY),
         train=None if example is None else rest * 0.75,
         validation=None if example is None else rest * 0.25,
         test=example,
@@ -112,6 +116,15 @@ def class_notices(counts: ClassCounts) -> Iterator[Notice]:
                     classes=[Phrase("data.class-rows", name=name, rows=few[name]) for name in first(few)],
                     more=beyond(few),
                 )
+        untested = [name for name, of_class in classes.items() if not of_class[TEST]]
+        if untested:
+            yield Notice(
+                "data.untested-classes",
+                column=output,
+                count=len(untested),
+                classes=first(untested),
+                more=beyond(untested),
+            )
         unseen = [name for name, of_class in classes.items() if not of_class[TRAIN]]
         if unseen:
             yield Notice(

@@ -170,9 +170,9 @@ class DataConfig(BaseModel):
         "validation rows whose inputs stand in test): `drop` sets them aside, so that no answer is learned "
         "by heart; `keep` where equal inputs are natural, as with a few categories",
     )
-    untested: tuple[str, ...] = Field(
+    untested: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         (),
-        description="classes that may have no test row; without a test row a class is not tested",
+        description='classes that may have no test row; without a test row a class is not tested; "*": any class',
     )
     encoding: str | None = Field(
         None, description="the encoding of text files (`gb18030`, `cp1252`); detected by default"

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from modelwright.core.messages import Notice
+from modelwright.core.messages import Notice, Phrase
 from modelwright.stages.data.checking import Checked
 from modelwright.stages.data.classes import ClassCounts, class_notices
 from modelwright.stages.data.config import DataConfig
@@ -81,23 +81,32 @@ def notices(checked: Checked, config: DataConfig, counts: Counts, rows: RawRows)
 
 
 def _copies(config: DataConfig, counts: Counts) -> Iterator[Notice]:
-    dropped = config.repeated == "drop"
-    for split, count in ((TEST, counts.also_in_test), (VALIDATION, counts.also_in_validation)):
-        if count:
-            yield Notice("data.also-in", count=count, split=split, dropped=dropped)
+    found = {TEST: counts.also_in_test, VALIDATION: counts.also_in_validation}
+    if any(found.values()):
+        dropped = config.repeated == "drop"
+        yield Notice("data.also-in", count=sum(found.values()), splits=_in_splits(found), dropped=dropped)
 
 
 def _of_splits(checked: Checked, config: DataConfig, counts: Counts) -> Iterator[Notice]:
     copies = checked.overlap.copies if config.repeated == "drop" else np.zeros_like(checked.overlap.copies)
+    refused: dict[str, int] = {}
     for split, of_split in counts.splits.items():
         set_aside = int((copies & (checked.identity.splits == CODES[split])).sum())
-        if refused := of_split.rejected - set_aside:
-            yield Notice("data.refused-rows", count=refused, split=split, rows=of_split.read)
-        if of_split.duplicates:
-            yield Notice("data.repeats", count=of_split.duplicates, split=split, rows=of_split.used)
-        for output, conflicts in of_split.conflicts.items():
-            if conflicts:
-                yield Notice("data.conflicts", column=output, count=conflicts, split=split)
+        refused[split] = of_split.rejected - set_aside
+    if count := sum(refused.values()):
+        yield Notice("data.refused-rows", count=count, splits=_in_splits(refused), rows=counts.rows_read)
+    repeats = {split: of_split.duplicates for split, of_split in counts.splits.items()}
+    if count := sum(repeats.values()):
+        rows = sum(of_split.used for of_split in counts.splits.values())
+        yield Notice("data.repeats", count=count, splits=_in_splits(repeats), rows=rows)
+    for output in counts.classes:
+        conflicts = {split: of_split.conflicts.get(output, 0) for split, of_split in counts.splits.items()}
+        if count := sum(conflicts.values()):
+            yield Notice("data.conflicts", column=output, count=count, splits=_in_splits(conflicts))
+
+
+def _in_splits(rows: Mapping[str, int]) -> list[Phrase]:
+    return [Phrase("data.in-split", split=split, rows=count) for split, count in rows.items() if count]
 
 
 def _of_sources(config: DataConfig, rows: RawRows) -> Iterator[Notice]:

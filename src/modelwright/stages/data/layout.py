@@ -229,10 +229,10 @@ SHOWN_NAMES = 5
 
 
 def first(names: Collection[str]) -> list[str]:
-    """Return the names that a message shows."""
-    return list(names)[:SHOWN_NAMES]
+    """Return the names that a message shows; "and 1 more" is no shorter than the name itself."""
+    return list(names)[: SHOWN_NAMES if len(names) > SHOWN_NAMES + 1 else SHOWN_NAMES + 1]
 
 
 def beyond(names: Collection[str]) -> int | None:
     """Return how many names a message does not show; None when it shows all."""
-    return len(names) - SHOWN_NAMES if len(names) > SHOWN_NAMES else None
+    return len(names) - SHOWN_NAMES if len(names) > SHOWN_NAMES + 1 else None

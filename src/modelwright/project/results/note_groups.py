@@ -1,0 +1,59 @@
+"""Warnings as a person reads them: by what there is to do, each said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from modelwright.core.messages import Phrase
+from modelwright.project.results.table_rows import WarningRow
+
+
+class ToDo(StrEnum):
+    """Names what a person does about a warning."""
+
+    DECIDE = "decide"
+    KNOW = "know"
+    NOTHING = "nothing"
+
+
+# What was done already, as it should be: a reader may look, and need not.
+DONE = frozenset(
+    {
+        "data.also-in",
+        "data.id-column",
+        "data.number-form",
+        "data.number-signs",
+        "data.optional-column",
+        "data.repeats",
+    }
+)
+MOST_ALIKE = 3  # warnings of one kind that stand line by line; of more, the others are named behind the first
+
+
+def to_do(row: WarningRow) -> ToDo:
+    """Return what there is to do: nothing where all is done, a decision where a setting would change it."""
+    if row.id in DONE:
+        return ToDo.NOTHING
+    return ToDo.DECIDE if row.fix else ToDo.KNOW
+
+
+def grouped(rows: Sequence[WarningRow]) -> Iterator[str]:
+    """Yield the lines of a screen: a heading for each group that has any, and its warnings below."""
+    for group in ToDo:
+        mine = [row for row in rows if to_do(row) is group]
+        if mine:
+            yield str(Phrase("note.group", group=group.value, count=len(mine)))
+            yield from _lines(mine)
+
+
+def _lines(rows: Sequence[WarningRow]) -> Iterator[str]:
+    ids = dict.fromkeys(row.id for row in rows)
+    for one in ids:
+        alike = list(dict.fromkeys(row for row in rows if row.id == one))
+        shown = alike if len(alike) <= MOST_ALIKE else alike[:1]
+        others = [str(row.column) for row in alike[len(shown) :] if row.column is not None]
+        for row in shown:
+            yield "  " + str(
+                Phrase("note.warning", stage=row.stage, text=row.text, fix=row.fix, others=others or None)
+            )

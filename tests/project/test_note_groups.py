@@ -1,0 +1,106 @@
+"""Warnings on a screen: by what there is to do, each said once, and the rows behind them."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from modelwright.core.messages import Notice, Phrase, StateError
+from modelwright.project.facade import Project
+from modelwright.project.results.note_groups import ToDo, grouped, to_do
+from modelwright.project.results.stage_warnings import warning_rows
+from modelwright.project.results.table_rows import WarningRow
+
+
+def row(id_: str, column: str | None = None, fix: str | None = None) -> WarningRow:
+    return WarningRow("data", id_, column, 3, f"{column} is odd", fix)
+
+
+def test_a_warning_with_a_setting_is_a_decision_and_what_is_done_is_last() -> None:
+    rows = [
+        row("data.optional-column", "a"),
+        row("data.few-rows", "b"),
+        row("data.identifier", "c", "keep it"),
+    ]
+    assert [to_do(one) for one in rows] == [ToDo.NOTHING, ToDo.KNOW, ToDo.DECIDE]
+    assert list(grouped(rows)) == [
+        "To decide (1):",
+        "  data: c is odd: keep it",
+        "Good to know (1):",
+        "  data: b is odd",
+        "Nothing to do (1):",
+        "  data: a is odd",
+    ]
+
+
+def test_many_alike_are_said_once_and_named_all() -> None:
+    lines = list(grouped([row("data.identifier", name, "keep it") for name in "abcdef"]))
+    assert lines == ["To decide (6):", "  data: a is odd; likewise `b`, `c`, `d`, `e`, `f`: keep it"]
+    assert len(list(grouped([row("data.identifier", name) for name in "abc"]))) == 4
+    assert len(list(grouped([row("data.few-rows", "a"), row("data.few-rows", "a")]))) == 2
+    assert list(grouped([])) == []
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        Notice("data.repeats", count=3, split="train", rows=30),
+        Notice("data.conflicts", column="y", count=3, split="train"),
+        Notice("data.also-in", count=3, split="test", dropped=True),
+        Notice("data.refused-rows", count=3, split="train", rows=30),
+    ],
+)
+def test_what_an_earlier_version_sealed_is_worded(sealed: Notice) -> None:
+    artifact = SimpleNamespace(stage="data", summary={"warnings": [sealed.to_wire()]})
+    (found,) = warning_rows(artifact)
+    assert "3 in t" in found.text
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("rows")
+    chance = random.Random(1)
+    rows = [f"{chance.randrange(20)},{chance.choice('ab')}" for _ in range(300)]
+    (folder / "a.csv").write_text("\n".join(["size,y", *rows, "many,a"]))
+    made = Project(
+        {"function": "f(size: number) -> y: category", "data": {"source": "a.csv", "invalid": "drop"}},
+        folder=folder,
+    )
+    made.run(to="data")
+    return made
+
+
+@pytest.mark.parametrize("which", ["set-aside", "repeated", "conflicting"])
+def test_the_rows_behind_a_warning_are_shown(project: Project, which: str) -> None:
+    report = project.show("rows", which)
+    assert isinstance(report.data, list)
+    if which == "set-aside":
+        assert [one["row"] for one in report.data] == [301]
+        assert "many" in report.text
+    else:
+        assert 0 < len(report.data) <= 40
+        assert {one["split"] for one in report.data} == {"train", "validation"}  # no test row
+        assert all(len(one["rows"]) > 1 for one in report.data)
+    if which == "conflicting":
+        assert all(len({str(answer) for answer in one["rows"].values()}) > 1 for one in report.data)
+    assert report.title.startswith(f"{len(report.data)} ")
+
+
+def test_rows_need_to_be_named(project: Project) -> None:
+    with pytest.raises(StateError) as raised:
+        project.show("rows")
+    assert [one.id for one in raised.value.problems] == ["show.no-rows"]
+
+
+def test_every_class_may_go_untested(tmp_path: Path) -> None:
+    rows = [f"{n},{'ab'[n % 2]}" for n in range(200)] + ["300,rare", "301,rarer"]
+    (tmp_path / "a.csv").write_text("\n".join(["size,y", *rows]))
+    data = {"source": "a.csv", "untested": "*", "split": {"key": "x"}}
+    report = Project({"function": "f(size: number) -> y: category", "data": data}, folder=tmp_path).check()
+    (found,) = (one for one in report.warnings if one.id == "data.untested-classes")
+    assert found.column == "y"
+    assert "rare" in found.text
+    assert str(Phrase("note.group", group="know", count=1)) == "Good to know (1):"
