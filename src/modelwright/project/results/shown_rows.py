@@ -59,8 +59,9 @@ def _alike(folder: Path, signature: Signature, which: Which) -> Iterator[Found]:
             if which is Which.CONFLICTING and len({_text(one) for one in answers}) == 1:
                 continue
             same = {name: group[name] for name in inputs}
-            data = {"split": split, "inputs": same, "rows": dict(zip(group[ID], answers, strict=True))}
-            lines = [f"  {one}  {_text(answer)}" for one, answer in data["rows"].items()]
+            by_id = dict(zip(group[ID], answers, strict=True))
+            data: dict[str, object] = {"split": split, "inputs": same, "rows": by_id}
+            lines = [f"  {one}  {_text(answer)}" for one, answer in by_id.items()]
             yield data, [f"{split}: {_text(same)}", *lines]
 
 

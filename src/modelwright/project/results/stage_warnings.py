@@ -22,11 +22,11 @@ def warning_rows(artifact: Artifact) -> Iterator[WarningRow]:
 
 def _of_today(notice: Notice) -> Notice:
     """Return a notice as it is worded now: an earlier version sealed one for each split."""
-    values = dict(notice.values)
+    values = notice.values
     if "splits" in values or notice.id not in _OF_SPLITS:
         return notice
-    part = Phrase("data.in-split", split=values.pop("split"), rows=values["count"])
-    return Notice(notice.id, **values, splits=[part])
+    part = Phrase("data.in-split", split=values["split"], rows=values["count"])
+    return Notice(notice.id, where=None, **{**values, "splits": [part]})
 
 
 _OF_SPLITS = frozenset({"data.also-in", "data.conflicts", "data.refused-rows", "data.repeats"})
