@@ -10,7 +10,7 @@ import pytest
 
 from modelwright.core.messages import Notice, Phrase, StateError
 from modelwright.project.facade import Project
-from modelwright.project.results.note_groups import ToDo, grouped, to_do
+from modelwright.project.notes.note_groups import ToDo, grouped, to_do
 from modelwright.project.results.stage_warnings import warning_rows
 from modelwright.project.results.table_rows import WarningRow
 

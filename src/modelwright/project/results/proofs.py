@@ -18,8 +18,8 @@ from modelwright.learners import readable_texts
 from modelwright.learners.contract.spec import fields_of
 from modelwright.project.loop.stage_names import DATA
 from modelwright.project.loop.stage_table import Context
+from modelwright.project.notes.note_groups import grouped
 from modelwright.project.results.check_report import CheckReport, ProofRow
-from modelwright.project.results.note_groups import grouped
 from modelwright.project.results.stage_warnings import warning_row, warning_rows
 from modelwright.project.results.table_rows import StageRow, WarningRow
 from modelwright.stages.plan.config import candidates

@@ -13,9 +13,9 @@ from modelwright.project.advice.diagnosis import Shortfall
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
 from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
+from modelwright.project.notes.note_groups import grouped
 from modelwright.project.results import validation_scores
 from modelwright.project.results.leaderboard import choice_note, leaderboard
-from modelwright.project.results.note_groups import grouped
 from modelwright.project.results.stage_warnings import warning_row, warning_rows, worded
 from modelwright.project.results.table_rows import LeaderRow, WarningRow
 from modelwright.stages.plan.warnings import of_bars

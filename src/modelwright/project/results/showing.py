@@ -53,7 +53,7 @@ def show(context: Context, store: Store, root: Path, what: str, which: str | Non
 
 
 def _show_rows(store: Store, which: str | None) -> ShowReport:
-    from modelwright.project.results.shown_rows import (  # loads Polars, and nothing else here does
+    from modelwright.project.notes.shown_rows import (  # loads Polars, and nothing else here does
         Which,
         shown_rows,
     )

@@ -1,0 +1,1 @@
+"""Warnings as a person reads them, and the rows behind them."""
