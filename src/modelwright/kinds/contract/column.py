@@ -179,9 +179,10 @@ def words_of(of: AnyValue, cells: pl.Series, options: CellOptions) -> Survey:
         return survey
     stated = options.missing or ()
     longest = max(LONGEST_WORD, *(len(word.encode()) for word in ("", *stated))) + PADDING
-    short = texts.filter(texts.str.len_bytes() <= longest).str.strip_chars()
+    counted = texts.filter(texts.str.len_bytes() <= longest).value_counts(name="rows")
+    short = counted.to_series(0).str.strip_chars()
     known = short.str.to_lowercase().is_in(sorted(MISSING_WORDS)) | short.is_in([*stated, ""])
-    for word, count in short.filter(known).value_counts(name="rows").rows():
+    for word, count in zip(short.filter(known), counted["rows"].filter(known), strict=True):
         if not word:
             continue
         if options.is_word(word, words=of.takes_words):

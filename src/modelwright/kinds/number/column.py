@@ -50,6 +50,10 @@ class NumberColumn(Column[float]):
         cells = without_stated(cells, options)
         blank = cells.is_null()
         if cells.dtype == pl.String:
+            if options.number.decimal == PLAIN.decimal and not options.missing:
+                values = cells.cast(pl.Float64, strict=False)
+                if (values.is_finite().fill_null(value=False) | blank).all():
+                    return Parsed(values, {})
             texts = cells.str.strip_chars()
             values = _of_texts(texts, options.number)
             blank |= (texts == "").fill_null(value=True)
@@ -84,13 +88,16 @@ class NumberColumn(Column[float]):
         if cells.dtype != pl.String:
             self._count(cells, options, survey)
             return cells.dtype != pl.Object
-        texts = cells.drop_nulls().str.strip_chars()
-        values = _of_texts(texts, PLAIN)
+        present = cells.drop_nulls()
+        values = present.cast(pl.Float64, strict=False)
         plain = values.is_finite().fill_null(value=False)
-        rest = texts.filter(~plain)
-        words = self._words(rest, options, survey)
-        if not (words | (rest == "")).all():
-            return False
+        if not plain.all():
+            rest = present.filter(~plain).str.strip_chars()
+            odd = _of_texts(rest, PLAIN).is_finite().fill_null(value=False)  # white space stood around them
+            words = self._words(rest, options, survey)
+            if not (odd | words | (rest == "")).all():
+                return False
+            survey.numbers.add_plain(int(odd.sum()))
         _count_numbers(values, options, survey)
         survey.numbers.add_plain(int(plain.sum()))
         return True
