@@ -105,7 +105,7 @@ REFUSALS: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "10,000 levels": (b"[" * 10_000, JSON, 400, "request.too-deep"),
     "a million items": (b"[" + b"0," * 999_999 + b"0]", JSON, 413, "request.too-many-items"),
     "1,001 items": (json.dumps([{"height": 1}] * 1001).encode(), JSON, 413, "request.too-many-items"),
-    "a long text": (json.dumps({"height": "x" * 20_001}).encode(), JSON, 413, "request.text-too-long"),
+    "a long text": (json.dumps({"height": "x" * 20_001}).encode(), JSON, 422, "request.text-too-long"),
     "a large body": (b" " * (2 * 2**20 + 1), JSON, 413, "request.too-large"),
     "an endless integer": (b'{"height": 1' + b"0" * 5000 + b"}", JSON, 400, "request.long-integer"),
     "an integer beyond floats": (b'{"height": 1' + b"0" * 400 + b"}", JSON, 422, "request.wrong-value"),

@@ -33,7 +33,9 @@ class LimitsConfig(_Section):
 
     body: ByteCount = Field(2 * 2**20, ge=1, description="bytes of a request, such as `2 MiB`; more get 413")
     rows: int = Field(1000, ge=1, description="rows of one request; more get 413")
-    text: int = Field(20_000, ge=1, description="characters of one text; more get 413")
+    text: int = Field(
+        20_000, ge=1, description="characters of one text; more get 422, as all that breaks the schema"
+    )
     depth: int = Field(32, ge=2, description="how deeply the JSON of a request may nest; deeper gets 400")
     queue: int = Field(1024, ge=1, description="rows that may be under way; more are refused with 503")
     timeout_s: float = Field(30.0, gt=0, description="a request that is not answered by then gets 504")

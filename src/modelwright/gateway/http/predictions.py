@@ -223,7 +223,7 @@ class Predictions:
                 raise RequestError(Problem("request.too-wide", where=where, keys=len(value), most=most))
             for name, text in value.items():
                 if isinstance(text, str) and len(text) > self._config.limits.text:
-                    raise RequestError(_too_long(name, len(text), self._config.limits.text, where), 413)
+                    raise RequestError(_too_long(name, len(text), self._config.limits.text, where))
         return served.rows.read(value, where=where)
 
     def _refused(self, problem: Problem) -> Problem:

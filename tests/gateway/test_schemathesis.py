@@ -1,0 +1,36 @@
+"""The server keeps what its OpenAPI page promises: what breaks the schema is refused, what keeps it is taken."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from every_kind import every_kind
+from tiny_serving import Releases, linear_body, running, sealed, text_body
+
+BODIES = {"numbers": linear_body, "text": text_body, "every kind": every_kind}
+# A function answers 422 to what no schema can say (a date that is none), so that only what breaks it must be refused.
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "negative_data_rejection"
+)
+
+
+@pytest.mark.parametrize("make", BODIES.values(), ids=BODIES.keys())
+def test_no_request_that_breaks_the_schema_is_taken(make, tmp_path: Path) -> None:
+    with running(Releases(sealed(make(), tmp_path / "package"))) as server:
+        command = [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
+            *("--seed", "7", "--max-examples", "40", "--checks", CHECKS, "--generation-database", "none"),
+            *("--phases", "coverage,fuzzing", "--mode", "all"),
+        ]
+        environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False
+        )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert re.search(r"[1-9]\d* generated", done.stdout), done.stdout[-2000:]
