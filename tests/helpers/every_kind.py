@@ -18,7 +18,7 @@ from modelwright.package.body import Body
 def every_kind() -> Body:
     """Return a body with every kind but text on each side where it can stand; it answers zeros."""
     signature = Signature.parse(
-        "all(n: number, b: boolean, c: category, d: date, t: tags) "
+        "measure(n: number, b: boolean, c: category, d: date, t: tags) "
         "-> x: number, y: boolean, z: category, s: tags"
     )
     inputs = {"n.value": (1, []), "n.missing": (1, []), "b.value": (1, []), "b.missing": (1, [])}
