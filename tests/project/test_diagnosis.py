@@ -78,8 +78,8 @@ def baseline(name, column="y"):
     )  # fmt: skip
 
 
-def warned(name, column="x"):
-    return (WarningRow("plan", name, column, 3, "the encoder reads none of it", "take another"),)
+def warned(name, column="x", count=300):
+    return (WarningRow("plan", name, column, count, "the encoder reads none of it", "take another"),)
 
 
 def rare(count):
@@ -112,6 +112,7 @@ ABSENT = [
     shortfall(),
     shortfall(history={}),
     shortfall(warnings=warned("data.free-text")),
+    shortfall(warnings=warned("plan.cut-texts", count=30)),
     with_notice(unseen(2)),
     with_counts(conflicts={"y": 5}),
     with_counts(conflicts={"z": 400}),
