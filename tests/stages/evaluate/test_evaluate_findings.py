@@ -10,11 +10,13 @@ import pytest
 import yaml
 from tiny_serving import sealed, table_body
 
-from modelwright import outcomes
+from modelwright import kinds, outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.messages import Phrase
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form
 from modelwright.kinds.outputs import family
+from modelwright.kinds.text.samples import tokenizer
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.contract.baseline import BaselineModels
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
@@ -164,3 +166,15 @@ def test_what_training_never_showed_is_measured_and_said(tmp_path):
     assert (second.values["column"], second.values["count"]) == ("marks", 1)
     fix = re.search(r"`requirements: (.*)`", first.next_step)
     assert yaml.safe_load(fix[1]) == {"unseen_rate[colour]": "<= 1 %"}
+
+
+def test_texts_that_were_answered_in_part_are_said() -> None:
+    signature = Signature.parse("f(a: text, n: number) -> y: category")
+    text = kinds.arrays("text")
+    state = text.fit(["abc"], tokenizer=tokenizer(), max_length=6, limit=64)
+    number = kinds.arrays("number").fit([1.0, 2.0])
+    columns = {"a": ["ab", "a" * 40], "n": [1.0, 2.0]}
+    (found,) = findings.about_cut({"a": state, "n": number}, signature, columns)
+    assert (found.id, found.as_json()["column"], found.as_json()["count"]) == ("evaluate.cut-texts", "a", 1)
+    whole = text.fit(["abc"], form=Form.TERMS)
+    assert list(findings.about_cut({"a": whole, "n": number}, signature, columns)) == []

@@ -99,6 +99,24 @@ def notices(
         yield from outcomes.facet(one.family, Section).notices(one.output, one.findings)
 
 
+def about_cut(states: Mapping[str, Any], signature: Signature, columns: Columns) -> Iterator[Notice]:
+    """Yield a notice for each input of which test rows are answered from their beginning alone, being too long.
+
+    states: those of the package; columns: of the test rows.
+    """
+    for field in signature.inputs:
+        cut = kinds.arrays(field.kind).cut(columns[field.name], states[field.name])
+        if cut is not None and cut.count:
+            yield Notice(
+                "evaluate.cut-texts",
+                column=field.name,
+                count=cut.count,
+                rows=cut.rows,
+                kept=cut.kept,
+                longest=cut.longest,
+            )
+
+
 def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:
     """Yield a notice for each input whose test rows hold what training never showed, with the first such values."""
     fields = {field.name: field for field in answered.signature.inputs}

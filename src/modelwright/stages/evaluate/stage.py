@@ -124,6 +124,7 @@ def evaluate(
         warnings=(
             *findings.notices(details.outputs, shown, simple, warning, answered),
             *findings.unjudged(shown, len(rows.ids)),
+            *findings.about_cut(read.body.states, signature, rows.test),
         ),
     )
     _write(out, evidence, details, rows, answered)
