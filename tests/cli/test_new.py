@@ -55,3 +55,11 @@ def test_a_folder_with_other_files_may_become_a_project(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     make(tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "/sys/x/y", "/dev/null/x", "a" * 300, "zero\0byte"])
+@pytest.mark.parametrize("example", [None, "insurance-routing"])
+def test_a_place_where_nothing_can_be_made_is_said(place, example):
+    with pytest.raises(ProjectError) as error:
+        make(Path(place), example)
+    assert error.value.problems[0].id in {"new.unwritable", "new.exists"}

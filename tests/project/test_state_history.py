@@ -13,6 +13,7 @@ from modelwright import Project
 from modelwright.core.messages import StateError
 from modelwright.storage.state import backups
 from modelwright.storage.state.database import State
+from modelwright.storage.traffic.record import LiveRecord
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +172,43 @@ def test_a_copy_that_cannot_be_made_stops_no_release(tmp_path, monkeypatch):
     )
     assert state.request_release(1, "direct", "test").version == 1
     assert state.audit(1)[0].action == "backup.failed"
+
+
+# -- which version answers -----------------------------------------------------------------------------------
+
+
+def test_after_a_rollback_the_version_in_production_answers(folder):
+    project = Project(folder)
+    project.rollback()
+    row = {"income": "20", "job": "clerk", "owner": "no"}
+    assert [one.version for one in project.predict([row])] == [1]
+    assert [one.version for one in project.predict([row], version=2)] == [2]
+    assert "1" in project.show("card").title
+    assert "2" in project.show("card", version=2).title
+    with pytest.raises(StateError) as error:
+        project.rollback()
+    assert error.value.problems[0].values["others"] == [2]
+    assert "2" in error.value.problems[0].found
+    with pytest.raises(StateError):
+        project.show("report", version=9)
+
+
+def test_status_says_what_holds_a_version_back_and_whether_a_gateway_runs(folder):
+    live = Project(folder).status()
+    assert (live.judged, live.heartbeat) == (2, None)
+    assert any("no gateway runs" in note for note in live.notes)
+    record = LiveRecord.open(folder / ".modelwright" / "live.db")
+    record.lease("gateway", "here:12:ab", 10.0)
+    record.close()
+    assert Project(folder).status().heartbeat.alive
+    assert any("here, process 12" in note for note in Project(folder).status().notes)
+    later = Project(folder, clock=lambda: datetime.now(UTC) + timedelta(hours=1)).status()
+    assert not later.heartbeat.alive
+    assert later.heartbeat.age_s > 3500
+    shutil.rmtree(folder / ".modelwright" / "backups")
+    deleted(folder)
+    Project(folder).restore()
+    unreleased = Project(folder, ["requirements.accuracy=>= 0.9999"]).status()
+    assert unreleased.version is None
+    assert unreleased.held_back_by == ("accuracy >= 0.9999",)
+    assert any(row.test is not None for row in unreleased.requirements)

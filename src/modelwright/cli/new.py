@@ -9,9 +9,11 @@ from pathlib import Path
 
 import modelwright
 from modelwright.core.json_types import Json
-from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mean
+from modelwright.core.messages import MachineError, Phrase, Problem, ProjectError, did_you_mean
 from modelwright.project.declaration.find import FILE_NAME
+from modelwright.storage import disk
 
+MOST_SHOWN = 200  # characters of a path in a message
 SCHEMA = Path(".modelwright") / "modelwright.schema.json"
 
 TEMPLATE = """\
@@ -61,7 +63,20 @@ class Made:
 
 
 def make(folder: Path, example: str | None = None) -> Made:
-    """Make a project in `folder`; raises ProjectError where one lies there, or no example has that name."""
+    """Make a project in `folder`; raises ProjectError where one lies there, or no example has that name.
+
+    Also where nothing can be made there: no permission, a special file system, a name that is too long.
+    """
+    try:
+        return _made(folder, example)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        if disk.is_full(error):
+            raise MachineError(disk.full(folder)) from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ProjectError(Problem("new.unwritable", where=str(folder)[:MOST_SHOWN], error=reason)) from error
+
+
+def _made(folder: Path, example: str | None) -> Made:
     source = _example(example) if example is not None else None
     _refuse(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -193,9 +193,15 @@ class Project:
         return tuple(field.name for field in self._packaged()[1].signature.inputs)
 
     def predict(
-        self, rows: Iterable[Mapping[str, Any]], batch: int = 256, *, probabilities: bool = False
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        batch: int = 256,
+        *,
+        probabilities: bool = False,
+        version: int | None = None,
     ) -> Iterator[RowAnswer]:
-        """Answer rows with the packaged function here: that of the newest version. Texts are read as in a table.
+        """Answer rows with the packaged function here: of the version in production, of the newest where there is
+        none, or of `version`. Texts are read as in a table.
 
         A row has the names of the signature or those of the project's data. Raises RequestError that names the row
         (from 1), unless `rows` is a collection of one.
@@ -205,11 +211,11 @@ class Project:
             (None if alone else Phrase("place.row", row=number), row)
             for number, row in enumerate(rows, start=1)
         )
-        version, function = self._packaged()
+        number, function = self._packaged(version)
         by_input = (
             (where, input_file.named_row(row, function.signature, self.opened)) for where, row in placed
         )
-        return self._answers(version, function, by_input, batch, probabilities=probabilities)
+        return self._answers(number, function, by_input, batch, probabilities=probabilities)
 
     def answer_file(
         self,
@@ -218,6 +224,7 @@ class Project:
         keep: Sequence[str] | None = None,
         probabilities: bool = False,
         batch: int = 256,
+        version: int | None = None,
     ) -> Iterator[RowAnswer]:
         """Answer what can be answered of a .csv, .tsv, .jsonl or .parquet file, which is read as the data is.
 
@@ -225,10 +232,10 @@ class Project:
         all); one that cannot be answered has `problems`. Raises DataError for a file that cannot be read at all,
         or lacks an input.
         """
-        version, function = self._packaged()
+        number, function = self._packaged(version)
         rows = file_answers.read(path, self.opened.file.data)
         return file_answers.answers(
-            rows, function, version, self.opened, keep=keep, probabilities=probabilities, batch=batch
+            rows, function, number, self.opened, keep=keep, probabilities=probabilities, batch=batch
         )
 
     def predict_file(self, path: Path, batch: int = 256) -> Iterator[RowAnswer]:
@@ -249,12 +256,13 @@ class Project:
         """List every version, newest first."""
         return history.versions(self._context(), self._store)
 
-    def show(self, what: str, which: str | None = None) -> ShowReport:
+    def show(self, what: str, which: str | None = None, *, version: int | None = None) -> ShowReport:
         """Show a version, a stage's last result, `report`, `card`, what a digest names, or `rows`.
 
-        which: of `rows`, those `set-aside`, `repeated` or `conflicting`.
+        which: of `rows`, those `set-aside`, `repeated` or `conflicting`; version: of report and card, by default the one
+        in production.
         """
-        return show(self._context(), self._store, self.root, what, which)
+        return show(self._context(), self._store, self.root, what, which, version=version)
 
     def diff(self, a: str, b: str) -> DiffReport:
         """Show what differs between two versions."""
@@ -332,8 +340,8 @@ class Project:
         if not read_only.is_writable(self.root):
             raise MachineError(Problem("project.read-only", where=str(self.root), verb=verb))
 
-    def _packaged(self) -> tuple[int, Function]:
-        version = version_artifacts.newest(self._state)
+    def _packaged(self, number: int | None = None) -> tuple[int, Function]:
+        version = version_artifacts.answering(self._state, number)
         folder = version_artifacts.package_folder(self._store, version)
         function = load(folder)
         if function.digest != version.package_digest:

@@ -62,7 +62,8 @@ def rollback(context: Context, number: int | None) -> ReleaseResult:
         target = context.state.previous()
         if target is None:
             only = production.number if production is not None else None
-            raise StateError(Problem("rollback.nothing-before", only=only))
+            others = [one for one in context.state.released_versions() if one != only]
+            raise StateError(Problem("rollback.nothing-before", only=only, others=others or None))
     else:
         target = _version(context.state, number)
         if target.number not in context.state.released_versions():

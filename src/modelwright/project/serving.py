@@ -6,19 +6,28 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.verdict import Verdict
+from modelwright.core.evidence.verdict import Verdict, gate
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as serve_gateway
 from modelwright.gateway.traffic.desired_release import DesiredRelease
+from modelwright.gateway.traffic.lease import NAME as LEASE
+from modelwright.gateway.traffic.lease import TTL_S
 from modelwright.monitors.live_requirements import LiveVerdicts
 from modelwright.project.loop import loop, version_artifacts
 from modelwright.project.loop.stage_table import Context
-from modelwright.project.results.live_results import MonitorReport, StatusReport, StatusRow, TrafficRow
+from modelwright.project.results.live_results import (
+    Heartbeat,
+    MonitorReport,
+    StatusReport,
+    StatusRow,
+    TrafficRow,
+)
 from modelwright.project.results.table_rows import RequirementRow
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.monitor.stage import monitor as monitor_traffic
 from modelwright.storage.state.database import State
+from modelwright.storage.traffic.record import LiveRecord
 
 LIVE_RECORD = "live.db"
 
@@ -103,9 +112,16 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
     """Show every requirement in every place, and the traffic of the version in production."""
     production = context.state.production()
     version = production.number if production else None
+    judged = production or max(context.state.versions(), key=lambda one: one.number, default=None)
     sealed_rows: tuple[RequirementRow, ...] = ()
-    if production is not None:
-        sealed_rows = _rows(context, loop.verdicts_on(context, version_artifacts.evidence(store, production)))
+    held: tuple[str, ...] = ()
+    if judged is not None:
+        verdicts = loop.verdicts_on(context, version_artifacts.evidence(store, judged))
+        sealed_rows = _rows(context, verdicts)
+        if production is None:
+            allowed = context.opened.file.release.allow_inconclusive
+            held = tuple(str(one.requirement) for one in gate(verdicts, allowed))
+    heartbeat = _heartbeat(root / LIVE_RECORD, now_s)
     live = _judged_live(context, root, now_s, version)
     live_rows = _rows(context, live.verdicts)
     rows = []
@@ -140,13 +156,48 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
             for row in live_rows
             if row.verdict == "unmet"
         ),
-        notes=tuple(_notes(version, live)),
+        notes=tuple(
+            _notes(version, live, judged.number if judged else None, held, heartbeat)
+            if context.opened.file.serve.record.enabled
+            else _notes(version, live, judged.number if judged else None, held, None, watched=False)
+        ),
+        judged=judged.number if judged else None,
+        held_back_by=held,
+        heartbeat=heartbeat,
     )
 
 
-def _notes(version: int | None, live: LiveVerdicts) -> Iterable[str]:
-    if version is None:
+def _heartbeat(record: Path, now_s: float) -> Heartbeat | None:
+    """Return the gateway that renewed its lease last, as the record of live traffic has it."""
+    if not record.exists():
+        return None
+    lease = LiveRecord(record).last_holder(LEASE)
+    if lease is None:
+        return None
+    host, pid, _ = lease.holder.rsplit(":", 2)
+    return Heartbeat(f"{host}, process {pid}", max(now_s - (lease.until - TTL_S), 0.0), lease.until > now_s)
+
+
+def _notes(
+    version: int | None,
+    live: LiveVerdicts,
+    judged: int | None,
+    held: tuple[str, ...],
+    heartbeat: Heartbeat | None,
+    *,
+    watched: bool = True,
+) -> Iterable[str]:
+    if version is None and judged is not None:
+        bars = list(held) or None
+        yield str(Phrase("status.not-released", version=judged, bars=bars))
+    elif version is None:
         yield str(Phrase("status.nothing-released"))
+    if version is not None and watched:
+        named = None if heartbeat is None else heartbeat.gateway
+        age = None if heartbeat is None else round(heartbeat.age_s)
+        yield str(
+            Phrase("status.gateway", gateway=named, age=age, alive=heartbeat is not None and heartbeat.alive)
+        )
     if live.dropped:
         yield str(Phrase("status.dropped", count=live.dropped))
 

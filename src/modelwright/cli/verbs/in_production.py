@@ -81,11 +81,15 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also give the probability of every label")
     ] = False,
+    version: Annotated[
+        int | None,
+        typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
+    ] = None,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the newest version's function here, on one row or a file.
+    """Run the function of the version in production here, on one row or a file.
 
     For example: modelwright predict question="Does Medicare cover dental?" A file is read like the project's
     data: its columns may have the data's names or the signature's. Each of its rows has an answer with its number
@@ -101,7 +105,7 @@ def predict(
     here = opened(project, settings)
     if file is None:
         row = predict_rows.from_words(values or [], here.input_names)
-        for answer in here.predict([row], probabilities=probabilities):
+        for answer in here.predict([row], probabilities=probabilities, version=version):
             if as_json:
                 standard_streams.print_json(answer.as_json())
             else:
@@ -111,7 +115,7 @@ def predict(
         answer_files.require_ending(out)
     tally = answer_files.Tally()
     kept = None if not keep else [] if keep == ["none"] else keep
-    answers = here.answer_file(file, keep=kept, probabilities=probabilities)
+    answers = here.answer_file(file, keep=kept, probabilities=probabilities, version=version)
     answer_files.write(answers, out, tally)
     answer_files.report(tally)
     if tally.failed:

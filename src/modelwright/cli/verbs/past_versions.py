@@ -32,6 +32,12 @@ def show(
     conflicting: Annotated[
         bool, typer.Option("--conflicting", help="With `rows`: those with equal inputs and several answers")
     ] = False,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            "--version", metavar="N", help="Of `report` and `card` [default: the one in production]"
+        ),
+    ] = None,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
@@ -39,7 +45,7 @@ def show(
     """Show a version, a stage's result, the report, or rows of the data."""
     chosen = {"set-aside": set_aside, "repeated": repeated, "conflicting": conflicting}
     which = next((name for name, given in chosen.items() if given), None)
-    finish(opened(project, settings).show(what, which), as_json)
+    finish(opened(project, settings).show(what, which, version=version), as_json)
 
 
 @app.command(rich_help_panel=HISTORY)

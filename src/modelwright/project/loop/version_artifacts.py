@@ -21,6 +21,13 @@ def newest(state: State) -> Version:
     return max(versions, key=lambda one: one.number)
 
 
+def answering(state: State, number: int | None = None) -> Version:
+    """Return the version named, else the one in production, else the newest. Raises StateError."""
+    if number is not None:
+        return state.version(number)
+    return state.production() or newest(state)
+
+
 def package_folder(store: Store, version: Version) -> Path:
     """Return the folder of a version's package; raises PackageError when it is gone or damaged."""
     return _find(store, PACKAGE, version.package_key).part("package").path

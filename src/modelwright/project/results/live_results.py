@@ -36,8 +36,21 @@ class StatusRow:
 
 
 @dataclass(frozen=True)
+class Heartbeat:
+    """The gateway that renewed its lease last: host and process, how long ago, and whether it still runs."""
+
+    gateway: str
+    age_s: float
+    alive: bool
+
+
+@dataclass(frozen=True)
 class StatusReport:
-    """One screen: requirement × place, traffic, alerts. `version` is the one in production, or None."""
+    """One screen: requirement × place, traffic, alerts. `version` is the one in production, or None.
+
+    `judged`: the version whose test results stand in `requirements`: that in production, else the newest;
+    `held_back_by`: its requirements that keep it from being released; `heartbeat`: None where no gateway ever ran.
+    """
 
     function: str
     version: int | None
@@ -46,6 +59,9 @@ class StatusReport:
     alerts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
+    judged: int | None = None
+    held_back_by: tuple[str, ...] = ()
+    heartbeat: Heartbeat | None = None
 
     @property
     def exit_code(self) -> int:

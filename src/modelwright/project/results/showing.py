@@ -19,15 +19,24 @@ from modelwright.storage.formats.data import read_signature
 ROWS = "rows"
 
 
-def show(context: Context, store: Store, root: Path, what: str, which: str | None = None) -> ShowReport:
+def show(
+    context: Context,
+    store: Store,
+    root: Path,
+    what: str,
+    which: str | None = None,
+    *,
+    version: int | None = None,
+) -> ShowReport:
     """Show a version (`3`), a stage's last result (`learn`), `report`, `card`, or what a digest names.
 
-    `rows`: those that `which` names (`set-aside`, `repeated`, `conflicting`).
+    `rows`: those that `which` names (`set-aside`, `repeated`, `conflicting`). Report and card are of the version in production, or of
+    `version`.
     """
     if what == ROWS:
         return _show_rows(store, which)
     if what in ("report", "card"):
-        number = version_artifacts.newest(context.state).number
+        number = version_artifacts.answering(context.state, version).number
         path = root / "reports" / str(number) / (REPORT if what == "report" else CARD)
         if not path.is_file():
             raise StateError(Problem("show.nothing", what=what, maker="run"))

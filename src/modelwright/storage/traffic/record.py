@@ -241,6 +241,11 @@ class LiveRecord:
             held = _lease(connection, name)
         return held if held is not None and held.until > self._clock() else None
 
+    def last_holder(self, name: str) -> Lease | None:
+        """Return the lease that was taken last, whether or not it still holds; None where nobody ever had it."""
+        with self._reading() as connection:
+            return _lease(connection, name)
+
     # -- inside --------------------------------------------------------------------------------------------
 
     @contextmanager
