@@ -259,8 +259,8 @@ class Project:
     def show(self, what: str, which: str | None = None, *, version: int | None = None) -> ShowReport:
         """Show a version, a stage's last result, `report`, `card`, what a digest names, or `rows`.
 
-        which: of `rows`, those `set-aside`, `repeated` or `conflicting`; version: of report and card, by default the one
-        in production.
+        which: of `rows`, those `set-aside`, `repeated` or `conflicting`; version: of report and card, by default
+        the one in production.
         """
         return show(self._context(), self._store, self.root, what, which, version=version)
 

@@ -30,8 +30,8 @@ def show(
 ) -> ShowReport:
     """Show a version (`3`), a stage's last result (`learn`), `report`, `card`, or what a digest names.
 
-    `rows`: those that `which` names (`set-aside`, `repeated`, `conflicting`). Report and card are of the version in production, or of
-    `version`.
+    `rows`: those that `which` names (`set-aside`, `repeated`, `conflicting`). Report and card are of the
+    version in production, or of `version`.
     """
     if what == ROWS:
         return _show_rows(store, which)
