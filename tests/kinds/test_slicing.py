@@ -6,8 +6,9 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import ProjectError, ValueProblem
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.value import Value
 from modelwright.kinds.slicing import slice_problems, slice_rows, unshown_values
 
 SIGNATURE = Signature.parse(
@@ -188,3 +189,24 @@ def test_a_declared_signature_tells_before_there_is_data(where, ids):
 
 def test_open_inputs_wait_for_the_data():
     assert not list(slice_problems("contrct == 'a'", SIGNATURE, kept=[], open_inputs=True))
+
+
+def test_a_kind_that_compares_as_something_else_takes_that_too():
+    class Stars(Value[str]):
+        name, summary, roles = "stars", "stars", frozenset()
+
+        def schema(self):
+            return {}
+
+        def parse(self, raw, *, lenient=False):
+            if not isinstance(raw, str) or set(raw) != {"★"}:
+                raise ValueProblem("value.not-a-text", shown="")
+            return raw
+
+        def comparable(self, value):
+            return float(len(value))
+
+    assert Stars().literal("★★★", ">=") == 3.0
+    assert Stars().literal(4.0, ">=") == 4.0
+    with pytest.raises(ValueProblem):
+        Stars().literal("four", ">=")

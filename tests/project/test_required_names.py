@@ -112,3 +112,16 @@ def test_what_is_no_range_has_its_line(folder, within):
     with pytest.raises(ProjectError) as caught:
         found(folder, "mae", function=RANGED % within, keep="[contract]")
     assert {problem.where for problem in caught.value.problems} == {"modelwright.yaml:1"}
+
+
+def test_check_says_that_few_rows_prove_no_mean_without_a_range(folder):
+    def proof(within):
+        function = RANGED % within if within else RANGED.replace("{kind: number, range: [%s]}", "number")
+        return found(folder, "mae", function=function, keep="[contract]").proofs[-1]
+
+    assert (proof(None).provable, proof(None).needed) == (
+        False,
+        306,
+    )  # at the confidence of the first evaluation
+    assert "306 rows, or a declared range" in proof(None).says
+    assert proof("0, 1").provable is None

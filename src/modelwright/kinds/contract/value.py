@@ -125,8 +125,18 @@ class Value(ABC, Generic[V]):
         """Return what a literal of a slice is compared as; raises ValueProblem where it is no value of the kind.
 
         operator: one of `operators`. What is written as a number and stands for a code (`branch != 2`) is read as
-        a table's cell is, so that a slice means the same as the data beside it.
+        a table's cell is, so that a slice means the same as the data beside it. A kind whose values compare as
+        something else (★★★ as 3) also takes that.
         """
+        try:
+            return self.read_literal(written)
+        except ValueProblem:
+            if type(self).comparable is Value.comparable or isinstance(written, str):
+                raise
+            return written
+
+    def read_literal(self, written: str | float | bool) -> Comparable:  # noqa: FBT001 - as a slice has it
+        """Return what a literal is compared as where it is written as a cell; raises ValueProblem where it is none."""
         value = self.parse(written, lenient=True)
         if value is None:
             raise ValueProblem("slice.blank")

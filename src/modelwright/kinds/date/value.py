@@ -9,7 +9,7 @@ from typing import ClassVar
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
-from modelwright.kinds.contract.value import Value
+from modelwright.kinds.contract.value import Comparable, Value
 
 # ISO 8601 as RFC 3339 narrows it, with what tables write, too: a space for the T, no seconds, an offset without
 # its colon. No week or ordinal dates, no "20240301": that is a number more often than a day.
@@ -70,6 +70,10 @@ class DateValue(Value[str]):
         """
         found = moment(value)
         return _shortest(found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None))
+
+    def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - the contract's
+        """Return the day or the moment as texts of them compare; a number is none."""
+        return self.read_literal(written)
 
 
 def moment(value: str) -> datetime:

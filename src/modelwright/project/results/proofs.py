@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from modelwright import kinds, learners
+from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import evaluation_confidence, provable
 from modelwright.core.messages import Notice, Phrase
@@ -94,6 +95,12 @@ def _proof(
         return ProofRow(str(requirement), phase.value, None, says=str(where))
     rows, unjudged = _rows_of(requirement, signature, counts, test)
     found = provable(requirement, rows, confidence)
+    least = means.least_rows(confidence)
+    if found is None and rows < least and _is_unbounded(requirement, signature):
+        few = _with_unjudged(Phrase("proof.open-end", n=rows, least=least), unjudged)
+        return ProofRow(
+            str(requirement), Phase.TEST.value, False, rows, needed=least, says=few, unjudged=unjudged
+        )
     if found is None:
         measured = _with_unjudged(Phrase("proof.measured"), unjudged)
         return ProofRow(str(requirement), Phase.TEST.value, None, rows, says=measured, unjudged=unjudged)
@@ -108,6 +115,17 @@ def _proof(
         needed=found.needed,
         says=_with_unjudged(possible, unjudged),
         unjudged=unjudged,
+    )
+
+
+def _is_unbounded(requirement: Requirement, signature: Signature) -> bool:
+    """Tell whether a range of the output would give few rows an interval, and none is declared."""
+    ranges = {field.name: field.range for field in signature.outputs}
+    bar = requirement.bar
+    return (
+        requirement.metric.ranged
+        and not bar.champion
+        and ranges.get(requirement.subject.output or "") is None
     )
 
 
