@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import docs_page, exchange
-from modelwright.gateway.http.openapi import openapi as described
+from modelwright.gateway.http.openapi import openapi
 from modelwright.gateway.keys import Keys
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.service_errors import not_ready
@@ -77,11 +77,11 @@ def _routes(
     async def metrics(_: Request) -> Response:
         return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def openapi(_: Request) -> Response:
+    async def description(_: Request) -> Response:
         served = gateway.current
         if served is None:
             return _error(not_ready().problem, 503)
-        return _json(described(served.signature, served.version, gateway.config.limits.text))
+        return _json(openapi(served.signature, served.version, gateway.config.limits.text))
 
     async def docs(_: Request) -> Response:
         served = gateway.current
@@ -115,7 +115,7 @@ def _routes(
             Route("/v2/health/live", live),
             Route("/v2/health/ready", ready),
             Route("/metrics", metrics),
-            Route("/openapi.json", openapi),
+            Route("/openapi.json", description),
             Route("/docs", docs),
         ],
         lifespan=lifespan,
