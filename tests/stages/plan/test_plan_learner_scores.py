@@ -131,6 +131,19 @@ def test_equal_scores_keep_the_higher_rank() -> None:
     assert first(compared("trees", 0.9, 100.0), compared("linear", 0.95, 90.0)) == "linear"
 
 
+@pytest.mark.parametrize(("line", "first"), [(0.89, "probe"), (0.92, "probe"), (0.95, "linear")])
+def test_a_line_is_taken_before_what_is_trained_further_only_if_clearly_better(
+    line: float, first: str
+) -> None:
+    def scored(name: str, value: float, *also: str) -> LearnerScores:
+        return LearnerScores(name, also, (ValidationScore("y", "accuracy", value, 100),), 0.1)
+
+    found = learner_scores._best_first([scored("probe", 0.9, "finetune"), scored("linear", line)])
+    assert found[0].learner == first
+    why = learner_scores.reason(Comparison(10, 100, 0.2, found)).found
+    assert ("trained further" in why) is (first == "probe")
+
+
 def test_what_goes_on_from_another_learner_shares_its_score() -> None:
     assert learner_scores._groups(["finetune", "probe", "linear"]) == {"probe": ("finetune",), "linear": ()}
     assert learner_scores._groups(["finetune", "linear"]) == {"finetune": (), "linear": ()}
