@@ -89,7 +89,7 @@ def predict(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer one row or a file here, as the version in production does.
+    """Answer one row or a file here, with the version in production.
 
     For example: modelwright predict question="Does Medicare cover dental?" A file is read like the project's
     data: its columns may have the data's names or the signature's. Each of its rows has an answer with its number

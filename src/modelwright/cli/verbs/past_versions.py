@@ -42,7 +42,7 @@ def show(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a version, a stage's result, the report, or rows of the data."""
+    """Show a version, a stage's result, the report, or data rows."""
     chosen = {"set-aside": set_aside, "repeated": repeated, "conflicting": conflicting}
     which = next((name for name, given in chosen.items() if given), None)
     finish(opened(project, settings).show(what, which, version=version), as_json)
