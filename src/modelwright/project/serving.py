@@ -10,9 +10,8 @@ from modelwright.core.evidence.verdict import Verdict, gate
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as serve_gateway
+from modelwright.gateway.traffic import lease
 from modelwright.gateway.traffic.desired_release import DesiredRelease
-from modelwright.gateway.traffic.lease import NAME as LEASE
-from modelwright.gateway.traffic.lease import TTL_S
 from modelwright.monitors.live_requirements import LiveVerdicts
 from modelwright.project.loop import loop, version_artifacts
 from modelwright.project.loop.stage_table import Context
@@ -159,7 +158,7 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         notes=tuple(
             _notes(version, live, judged.number if judged else None, held, heartbeat)
             if context.opened.file.serve.record.enabled
-            else _notes(version, live, judged.number if judged else None, held, None, watched=False)
+            else _notes(version, live, judged.number if judged else None, held, None, recorded=False)
         ),
         judged=judged.number if judged else None,
         held_back_by=held,
@@ -171,11 +170,13 @@ def _heartbeat(record: Path, now_s: float) -> Heartbeat | None:
     """Return the gateway that renewed its lease last, as the record of live traffic has it."""
     if not record.exists():
         return None
-    lease = LiveRecord(record).last_holder(LEASE)
-    if lease is None:
+    held = LiveRecord(record).last_holder(lease.NAME)
+    if held is None:
         return None
-    host, pid, _ = lease.holder.rsplit(":", 2)
-    return Heartbeat(f"{host}, process {pid}", max(now_s - (lease.until - TTL_S), 0.0), lease.until > now_s)
+    host, pid, _ = held.holder.rsplit(":", 2)
+    return Heartbeat(
+        f"{host}, process {pid}", max(now_s - (held.until - lease.TTL_S), 0.0), held.until > now_s
+    )
 
 
 def _notes(
@@ -185,14 +186,14 @@ def _notes(
     held: tuple[str, ...],
     heartbeat: Heartbeat | None,
     *,
-    watched: bool = True,
+    recorded: bool = True,
 ) -> Iterable[str]:
     if version is None and judged is not None:
         bars = list(held) or None
         yield str(Phrase("status.not-released", version=judged, bars=bars))
     elif version is None:
         yield str(Phrase("status.nothing-released"))
-    if version is not None and watched:
+    if version is not None and recorded:
         named = None if heartbeat is None else heartbeat.gateway
         age = None if heartbeat is None else round(heartbeat.age_s)
         yield str(
