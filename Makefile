@@ -24,7 +24,7 @@ test: $(READY)  ## what CI runs: format, lint, types, layers, reference pages, t
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m modelwright.cli.reference --check
-	$(PYTHON) -m pytest -m 'not proof'
+	$(PYTHON) -m pytest -m 'not proof' --numprocesses 2 --dist loadfile
 
 proof: $(READY) mutants  ## the tests that take longer, and mutation testing
 	$(PYTHON) -m pytest -m proof --timeout 3600

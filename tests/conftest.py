@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Two processes of tests share the processor: a thread that waits for another's work sleeps, and does not spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Where CI is set, the same examples every time, however slow the machine; elsewhere, new ones each time. A test
 # that fails prints what makes it fail again.
 settings.register_profile(
