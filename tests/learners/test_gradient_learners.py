@@ -202,5 +202,5 @@ def test_a_language_that_the_encoder_cannot_read_is_said(name: str, folder: Path
         for data in (rows, foreign)
     ]
     assert warned[0] == ()
-    assert "does not know 100% of its tokens" in warned[1][0].found
+    assert "cannot read 100% of it" in warned[1][0].found
     assert warned[1][0].values["column"] == "question"

@@ -77,7 +77,16 @@ def test_the_loop_goes_round(first):
 
 def test_the_json_is_that_of_the_design(first):
     shown = json.loads(json.dumps(first.as_json()))
-    assert set(shown) == {"function", "version", "package", "stages", "requirements", "warnings"}
+    assert set(shown) == {
+        "function",
+        "version",
+        "package",
+        "stages",
+        "requirements",
+        "warnings",
+        "signature",
+        "validation",
+    }
     assert set(shown["stages"][0]) == {"name", "status", "seconds", "why"}
     assert set(shown["requirements"][0]) == {
         "requirement",
@@ -88,6 +97,9 @@ def test_the_json_is_that_of_the_design(first):
         "n",
         "verdict",
         "needed",
+        "unjudged",
+        "note",
+        "validation",
     }
 
 

@@ -39,7 +39,6 @@ def test_a_sealed_warning_is_worded_in_the_language_of_today(monkeypatch):
     artifact = sealed(Notice("test.rows", column="age", count=1200).to_wire())
     (row,) = stage_warnings.warning_rows(artifact)
     assert row == WarningRow("data", "test.rows", "age", 1200, "1,200 rows", "look at age")
-    assert stage_warnings.line(row) == "data: 1,200 rows: look at age"
     monkeypatch.setattr(catalog, "_current", "zh")
     assert next(stage_warnings.warning_rows(artifact)).text == "1,200 行"
 
@@ -47,7 +46,7 @@ def test_a_sealed_warning_is_worded_in_the_language_of_today(monkeypatch):
 def test_a_warning_of_an_earlier_version_is_a_sentence():
     (row,) = stage_warnings.warning_rows(sealed("three rows are strange"))
     assert (row.id, row.column, row.count, row.fix) == ("warning", None, None, None)
-    assert stage_warnings.line(row) == "data: three rows are strange"
+    assert (row.stage, row.text) == ("data", "three rows are strange")
 
 
 def test_a_text_is_read_in_both_forms():

@@ -27,6 +27,7 @@ def choice(flowers: Any, tmp_path: Path) -> Path:
     """Return the folder of a choice that was really planned."""
     plan(
         train=flowers.part("train"),
+        validation=flowers.part("validation"),
         profile=flowers.part("profile"),
         signature=flowers.signature,
         config=PlanConfig(),
