@@ -18,6 +18,7 @@ from modelwright.project.results.history_results import (
     Versions,
 )
 from modelwright.project.results.live_results import (
+    Heartbeat,
     MonitorReport,
     RowAnswer,
     StatusReport,
@@ -92,6 +93,8 @@ SCREENS = {
         ),
         (TrafficRow(2, 1.0, 120, 0.5, 1, 0.0031),),
         ("latency_p95 is unmet",),
+        heartbeat=Heartbeat("here, process 12", 1.2, True),
+        serving=True,
     ),
     "monitor": MonitorReport("route", 2, 3600.0, 120, (FAILURES,), {"question": 0.031}),
     "show": ShowReport("version 2", (("package", "ab12"),), "# Model card\n[not markup]", "/x/CARD.md"),
@@ -112,6 +115,24 @@ def shown(result, width=100):
 @pytest.mark.parametrize("name", SCREENS)
 def test_every_screen(name, gold):
     gold(f"cli/{name}.txt", shown(SCREENS[name]))
+
+
+@pytest.mark.parametrize(
+    ("version", "heartbeat", "serving", "line"),
+    [
+        (2, Heartbeat("here", 1.0, True), True, "route: version 2 in production"),
+        (2, Heartbeat("here", 10_810.0, False), False,
+         "route: version 2 released, not serving: the last gateway was seen 3 h ago"),
+        (2, None, False, "route: version 2 released, not serving: no gateway ever ran"),
+        (2, None, None, "route: version 2 released; whether a gateway serves it is not recorded"),
+        (None, Heartbeat("here", 1.0, True), False, "route: nothing released yet"),
+        (None, None, None, "route: nothing released yet"),
+    ],
+)  # fmt: skip
+def test_the_headline_says_in_production_only_where_a_gateway_serves(version, heartbeat, serving, line):
+    report = StatusReport("route", version, (), heartbeat=heartbeat, serving=serving)
+    assert shown(report, width=200).splitlines()[0].startswith(line)
+    assert ("in production" in shown(report)) == line.endswith("in production")
 
 
 def test_a_narrow_terminal_shows_records_that_fit(gold):

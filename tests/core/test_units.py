@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright.core.messages import ProjectError
-from modelwright.core.units import Unit, exact_quantity, format_quantity, parse_bytes, parse_quantity
+from modelwright.core.units import (
+    Unit,
+    exact_quantity,
+    format_duration,
+    format_quantity,
+    parse_bytes,
+    parse_quantity,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -128,3 +135,15 @@ def test_shows_for_people(value, unit, text):
 )
 def test_limits_are_in_decimal_or_binary_bytes(text, size):
     assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"), (0.04, "0 s"), (0.44, "0.4 s"), (9.94, "9.9 s"), (9.96, "10 s"), (12.4, "12 s"), (59.6, "1 min"),
+        (60, "1 min"), (200, "3 min 20 s"), (3599.4, "59 min 59 s"), (3599.6, "1 h"), (3629, "1 h"),
+        (3631, "1 h 1 min"), (3 * 3600, "3 h"), (86399, "1 d"), (90000, "1 d 1 h"), (float("inf"), "inf"),
+    ],
+)  # fmt: skip
+def test_a_time_that_passed_has_at_most_two_units(seconds, text):
+    assert format_duration(seconds) == text

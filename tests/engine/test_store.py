@@ -260,7 +260,7 @@ def test_gc_removes_what_is_not_kept_nor_latest_nor_locked(store: Store) -> None
     assert freed == dry
     assert {folder.split("/")[0] for folder in freed.folders} == {"objects", "scratch", "tmp"}
     assert f"objects/learn/{made['old'].key[:20]}" in freed.folders
-    assert (freed.removed, freed.kept) == (1, 3)
+    assert (freed.removed, freed.kept, freed.in_use) == (1, 3, 1)
     assert 3008 <= freed.freed_bytes <= 3008 + 1000
     assert freed.kept_bytes > 4000 + 6000 + 6000
     assert {n for n in of if store.find("learn", made[n].key)} == {"kept", "locked", "latest"}

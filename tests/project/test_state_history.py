@@ -195,16 +195,19 @@ def test_after_a_rollback_the_version_in_production_answers(folder):
 
 def test_status_says_what_holds_a_version_back_and_whether_a_gateway_runs(folder):
     live = Project(folder).status()
-    assert (live.judged, live.heartbeat) == (2, None)
+    assert (live.judged, live.heartbeat, live.serving) == (2, None, False)
     assert any("no gateway runs" in note for note in live.notes)
     record = LiveRecord.open(folder / ".modelwright" / "live.db")
     record.lease("gateway", "here:12:ab", 10.0)
     record.close()
     assert Project(folder).status().heartbeat.alive
+    assert Project(folder).status().serving is True
+    assert Project(folder, ["serve.record.enabled=false"]).status().serving is None
     assert any("here, process 12" in note for note in Project(folder).status().notes)
     later = Project(folder, clock=lambda: datetime.now(UTC) + timedelta(hours=1)).status()
     assert not later.heartbeat.alive
     assert later.heartbeat.age_s > 3500
+    assert later.serving is False
     shutil.rmtree(folder / ".modelwright" / "backups")
     deleted(folder)
     Project(folder).restore()

@@ -10,6 +10,7 @@ from modelwright.cli import tables
 from modelwright.cli.new import Made
 from modelwright.cli.run_screen import after, lines, show_run
 from modelwright.core.messages import Phrase
+from modelwright.core.units import Unit, format_quantity
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
@@ -77,7 +78,15 @@ def _(result: ReleaseResult, out: Console) -> None:
 
 @screen.register
 def _(result: StatusReport, out: Console) -> None:
-    lines(out, [Phrase("screen.production", function=result.function, version=result.version)])
+    line = Phrase(
+        "screen.production",
+        function=result.function,
+        version=result.version,
+        serving=bool(result.serving),
+        unknown=result.serving is None,
+        age=tables.seconds(result.heartbeat.age_s) if result.heartbeat is not None else None,
+    )
+    lines(out, [line])
     tables.status(out, result)
     if result.alerts:
         lines(out, ["", *(Phrase("screen.alert", alert=alert) for alert in result.alerts)])
@@ -86,7 +95,7 @@ def _(result: StatusReport, out: Console) -> None:
 
 @screen.register
 def _(result: MonitorReport, out: Console) -> None:
-    window = tables.seconds(result.window_s)
+    window = format_quantity(result.window_s, Unit.SECONDS)
     lines(out, [Phrase("screen.window", function=result.function, count=result.requests, window=window)])
     tables.requirements(out, result.requirements)
     if result.drift:
@@ -154,6 +163,7 @@ def _(result: DoctorReport, out: Console) -> None:
 def _(result: GcReport, out: Console) -> None:
     line = Phrase(
         "screen.freed",
+        dry=result.dry_run,
         removed=result.removed,
         freed=tables.size(result.freed_bytes),
         kept=result.kept,

@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from modelwright.core.messages import Phrase, visible
-from modelwright.core.units import SYMBOLS, Unit, format_quantity
+from modelwright.core.units import SYMBOLS, Unit, format_duration, format_quantity
 from modelwright.project.results.table_rows import LeaderRow, RequirementRow, StageRow
 
 if TYPE_CHECKING:  # a run shows none of these
@@ -83,7 +83,7 @@ def size(count: int) -> str:
 
 def seconds(value: float) -> str:
     """Return a duration as people read it."""
-    return f"{value:.1f} s" if value < 10 else format_quantity(round(value), Unit.SECONDS)
+    return format_duration(value)
 
 
 def heading(name: str) -> str:

@@ -101,6 +101,26 @@ def format_quantity(value: float, unit: Unit) -> str:
     return f"{_rounded(value / float(SYMBOLS[unit][symbol]), unit)} {symbol}".strip()
 
 
+def format_duration(seconds: float) -> str:
+    """Return a time that passed, in at most two units: "0.4 s", "12 s", "3 min 20 s", "5 h 2 min", "3 d 4 h"."""
+    if not math.isfinite(seconds):
+        return str(seconds)
+    if seconds < 9.95:
+        return f"{f'{seconds:.1f}'.removesuffix('.0')} s"
+    rest, names = round(seconds), ("d", "h", "min", "s")
+    sizes = [int(SYMBOLS[Unit.SECONDS][name]) for name in names]
+    first = next(place for place, size in enumerate(sizes) if rest >= size)
+    if first < 2:  # of hours and days the seconds say nothing: rounded to the unit that is shown second
+        rest = round(rest / sizes[first + 1]) * sizes[first + 1]
+        first = next(place for place, size in enumerate(sizes) if rest >= size)
+    shown = []
+    for name, size in list(zip(names, sizes, strict=True))[first : first + 2]:
+        count, rest = divmod(rest, size)
+        if count:
+            shown.append(f"{count} {name}")
+    return " ".join(shown)
+
+
 def _rounded(scaled: float, unit: Unit) -> str:
     if unit is not Unit.FRACTION:
         return f"{scaled:.0f}" if 999.5 <= abs(scaled) < 1e15 else f"{scaled:.3g}"

@@ -18,7 +18,8 @@ class Freed:
     """What `collect` removed, or would, and what stays.
 
     `removed` and `kept` count artifacts; `folders` are all that went, relative to the store; bytes of files
-    that several artifacts share are freed with the last of them.
+    that several artifacts share are freed with the last of them. `in_use` counts the artifacts that stay only
+    because a living process holds their lock.
     """
 
     removed: int
@@ -26,6 +27,7 @@ class Freed:
     kept: int
     kept_bytes: int
     folders: tuple[str, ...]
+    in_use: int = 0
 
 
 def reachable(store: Store, keys: Iterable[str]) -> set[str]:
@@ -55,7 +57,7 @@ def collect(store: Store, keep: Set[str], *, dry_run: bool = False) -> Freed:
     """
     kept = {key[:SHORT_KEY] for key in keep}
     freed, left = _Count(), _Count()
-    folders, removed, stay = [], 0, 0
+    folders, removed, stay, in_use = [], 0, 0, 0
     for folder, stage, short in _candidates(store):
         with locks.attempt(store.lock_path(stage, short)) as held:
             # Whether it is needed is checked under the lock: a run seals and records the latest under the same.
@@ -63,6 +65,7 @@ def collect(store: Store, keep: Set[str], *, dry_run: bool = False) -> Freed:
             if not held or not _dead(store, folder, stage, short, kept):
                 left.add(folder, last_name=False)
                 stay += published
+                in_use += published and not held and not _is_needed(store, stage, short, kept)
                 continue
             freed.add(folder, last_name=True)
             removed += published
@@ -70,12 +73,11 @@ def collect(store: Store, keep: Set[str], *, dry_run: bool = False) -> Freed:
             if not dry_run:
                 disk.remove(folder)
                 store.lock_path(stage, short).unlink(missing_ok=True)
-    return Freed(removed, freed.bytes, stay, left.bytes, tuple(folders))
+    return Freed(removed, freed.bytes, stay, left.bytes, tuple(folders), in_use)
 
 
 def _dead(store: Store, folder: Path, stage: str, short: str, kept: Set[str]) -> bool:
-    latest = store.latest(stage)
-    needed = short in kept or (latest is not None and latest.key[:SHORT_KEY] == short)
+    needed = _is_needed(store, stage, short, kept)
     if needed and folder.parent.name == "tmp":
         store.publish_left(
             stage, short
@@ -84,6 +86,11 @@ def _dead(store: Store, folder: Path, stage: str, short: str, kept: Set[str]) ->
     if needed and folder.parent.parent.name == "scratch":
         return store.find(stage, short) is not None  # killed between sealing and clearing up
     return not needed
+
+
+def _is_needed(store: Store, stage: str, short: str, kept: Set[str]) -> bool:
+    latest = store.latest(stage)
+    return short in kept or (latest is not None and latest.key[:SHORT_KEY] == short)
 
 
 def _candidates(store: Store) -> list[tuple[Path, str, str]]:

@@ -114,6 +114,10 @@ class Store:
         """Return the lock file of a key."""
         return self.root / "locks" / f"{_short(stage, key)}.lock"
 
+    def freeing(self, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Hold the lock of whoever frees space; shared, while something is made needed that was not."""
+        return locks.hold(self.root / "locks" / "freeing.lock", shared=shared)
+
     def fresh(self, stage: str, key: str) -> Path:
         """Return an empty folder to make the artifact in; clears what a kill left. Needs the lock."""
         for left in self._left(stage, key):

@@ -28,7 +28,7 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
-from modelwright.project import file_answers, history, input_file, serving, state_history
+from modelwright.project import file_answers, freeing, history, input_file, serving, state_history
 from modelwright.project.declaration import project_file
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
@@ -279,12 +279,17 @@ class Project:
         self._need_to_write("doctor --restore")
         return state_history.restore(self._state_place, self._store, self._clock)
 
-    def gc(self) -> GcReport:
-        """Free space: remove what no version and no latest run needs."""
-        self._need_to_write("gc")
-        # It can be made again, and is the room that the database needs on a full disk.
-        disk.remove(self.root / "cache")
-        return history.collect(self._state, self._store)
+    def gc(self, keep: int | None = None, *, dry_run: bool = False) -> GcReport:
+        """Free space: remove what no version and no latest run needs.
+
+        keep: of the versions that were never released only so many of the newest stay; dry_run: only say what
+        would go.
+        """
+        self._need_to_write("gc")  # the locks, even where nothing is removed
+        if not dry_run:
+            # It can be made again, and is the room that the database needs on a full disk.
+            disk.remove(self.root / "cache")
+        return freeing.collect(self._state, self._store, keep, dry_run=dry_run)
 
     def __repr__(self) -> str:
         bars = "".join(f"\n  {one}" for one in self.opened.requirements)

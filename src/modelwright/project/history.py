@@ -1,4 +1,4 @@
-"""Acts on the history of a function: release, roll back, list, compare, and free space."""
+"""Acts on the history of a function: release, roll back, list and compare."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import ModelwrightError, Phrase, Problem, StateError
 from modelwright.core.units import Unit, format_quantity
-from modelwright.engine import gc
 from modelwright.engine.store import Store
 from modelwright.project.advice.conclusion import compare, conclusion
 from modelwright.project.loop import loop, version_artifacts
 from modelwright.project.loop.context import Context
-from modelwright.project.loop.stage_names import EVALUATE, PACKAGE, PLAN, SEALING
+from modelwright.project.loop.stage_names import EVALUATE, PACKAGE, PLAN
 from modelwright.project.results.history_results import (
     ChangeRow,
     DiffReport,
@@ -21,7 +20,6 @@ from modelwright.project.results.history_results import (
     VersionRow,
     Versions,
 )
-from modelwright.project.results.machine_results import GcReport
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.release import stage as release_stage
 from modelwright.storage.formats.plan import Choice
@@ -37,10 +35,11 @@ def release(context: Context, store: Store, number: int | None, strategy: str | 
     settings = context.opened.file.release
     strategy = _strategy(strategy or settings.strategy)
     verdicts = loop.verdicts_on(context, version_artifacts.evidence(store, version))
-    version_artifacts.package_folder(store, version)  # a version whose package is gone cannot serve
-    done = release_stage.release(
-        context.state, version.number, verdicts, settings.allow_inconclusive, strategy, by="release"
-    )
+    with store.freeing(shared=True):  # from here on `gc` sees the release, or has freed the version before
+        version_artifacts.package_folder(store, version)  # a version whose package is gone cannot serve
+        done = release_stage.release(
+            context.state, version.number, verdicts, settings.allow_inconclusive, strategy, by="release"
+        )
     held = done.state == release_stage.HELD_BACK
     return ReleaseResult(
         function=context.opened.signature.name,
@@ -122,14 +121,6 @@ def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
     names = _named(first), _named(second)
     concluded = conclusion(*names, compared, [row.what for row in origins])
     return DiffReport(*names, changes, conclusion=str(concluded))
-
-
-def collect(state: State, store: Store) -> GcReport:
-    """Remove every sealed result that no version and no latest run needs."""
-    keys = {key for one in state.versions() for key in (one.package_key, one.evidence_key)}
-    keys |= {latest.key for name in SEALING if (latest := store.latest(name)) is not None}
-    freed = gc.collect(store, gc.reachable(store, keys))
-    return GcReport(freed.removed, freed.freed_bytes, freed.kept, freed.kept_bytes)
 
 
 def _version(state: State, number: int) -> Version:

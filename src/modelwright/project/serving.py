@@ -8,6 +8,7 @@ from pathlib import Path
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict, gate
 from modelwright.core.messages import Phrase, Problem, StateError
+from modelwright.core.units import format_duration
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as serve_gateway
 from modelwright.gateway.traffic import lease
@@ -163,6 +164,9 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         judged=judged.number if judged else None,
         held_back_by=held,
         heartbeat=heartbeat,
+        serving=(version is not None and heartbeat is not None and heartbeat.alive)
+        if context.opened.file.serve.record.enabled
+        else None,
     )
 
 
@@ -195,7 +199,7 @@ def _notes(
         yield str(Phrase("status.nothing-released"))
     if version is not None and recorded:
         named = None if heartbeat is None else heartbeat.gateway
-        age = None if heartbeat is None else round(heartbeat.age_s)
+        age = None if heartbeat is None else format_duration(round(heartbeat.age_s))
         yield str(
             Phrase("status.gateway", gateway=named, age=age, alive=heartbeat is not None and heartbeat.alive)
         )

@@ -38,6 +38,20 @@ def doctor(
 
 
 @app.command(rich_help_panel=MACHINE)
-def gc(project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False) -> None:
-    """Free space: remove what no version and no run needs."""
-    finish(opened(project, settings).gc(), as_json)
+def gc(
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep", metavar="N", help="Of the versions never released keep the newest N [default: all]"
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing; say what would go")] = False,
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Free space: remove what no version and no run needs.
+
+    A version that was ever released stays. With --keep, versions that never were go, but for the newest N.
+    """
+    finish(opened(project, settings).gc(keep, dry_run=dry_run), as_json)

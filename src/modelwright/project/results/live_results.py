@@ -50,6 +50,7 @@ class StatusReport:
 
     `judged`: the version whose test results stand in `requirements`: that in production, else the newest;
     `held_back_by`: its requirements that keep it from being released; `heartbeat`: None where no gateway ever ran.
+    `serving`: whether a gateway serves what is released, by its heartbeat; None where that is not recorded.
     """
 
     function: str
@@ -62,6 +63,7 @@ class StatusReport:
     judged: int | None = None
     held_back_by: tuple[str, ...] = ()
     heartbeat: Heartbeat | None = None
+    serving: bool | None = None
 
     @property
     def exit_code(self) -> int:

@@ -34,14 +34,31 @@ class DoctorReport:
 
 
 @dataclass(frozen=True)
+class KeptVersion:
+    """A version that `gc` left, and why: `released` (once, at least), `newest` (of those that never were),
+    `unreleased` (all of them are kept), `answers` (by default), `latest-run` or `in-use` (by another process).
+    """
+
+    version: int
+    why: str
+
+
+@dataclass(frozen=True)
 class GcReport:
-    """What `gc` removed and kept, in artifacts and bytes."""
+    """What `gc` removed and kept, in artifacts and bytes; in a dry run, what it would.
+
+    `freed_versions`: those whose package and evidence went; `in_use`: artifacts that only a running process needs.
+    """
 
     removed: int
     freed_bytes: int
     kept: int
     kept_bytes: int
     notes: tuple[str, ...] = ()
+    dry_run: bool = False
+    freed_versions: tuple[int, ...] = ()
+    kept_versions: tuple[KeptVersion, ...] = ()
+    in_use: int = 0
 
     def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
