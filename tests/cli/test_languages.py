@@ -95,7 +95,9 @@ def test_notices_that_were_sealed_in_chinese_are_read_in_english(folder):
     english, chinese = rows["en"]["requirements"], rows["zh"]["requirements"]
     assert [{**one, "note": ""} for one in english] == [{**one, "note": ""} for one in chinese]
     assert any(one["note"] for one in english)
-    assert not any(HAN.search(one["note"]) for one in english), "worded when it is read, not when it was sealed"
+    assert not any(HAN.search(one["note"]) for one in english), (
+        "worded when it is read, not when it was sealed"
+    )
     assert all(HAN.search(one["note"]) for one in chinese if one["note"])
 
 
