@@ -1,11 +1,13 @@
 """What people read: the tables, in any script and any width."""
 
 import io
+import re
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from modelwright.cli.run_screen import after
 from modelwright.cli.screens import screen
 from modelwright.cli.tables import console, interval, number
 from modelwright.core.messages import Problem
@@ -221,3 +223,24 @@ def test_a_comparison_begins_with_its_conclusion():
     out = Console(file=io.StringIO(), width=120)
     screen(DiffReport("version 1", "version 2", {}, conclusion="version 2 is better on accuracy"), out)
     assert out.file.getvalue().splitlines()[1] == "version 2 is better on accuracy"
+
+
+def test_warnings_stand_out_from_notes_by_a_sign_and_a_colour():
+    notes = (
+        "plan: trees",
+        "! To decide (1):",
+        "  data: a is odd",
+        "* Good to know (1):",
+        "  b",
+        "package: p",
+    )
+    out = io.StringIO()
+    after(
+        Console(file=out, width=100, highlight=False, force_terminal=True, color_system="standard"), notes, ()
+    )
+    lines = out.getvalue().splitlines()
+    coloured = {line: bool(re.search(r"\x1b\[[\d;]*3[36]m", line)) for line in lines if line}
+    assert list(coloured.values()) == [False, True, True, True, True, False]
+    plain = io.StringIO()
+    after(Console(file=plain, width=100, highlight=False, color_system=None), notes, ())
+    assert plain.getvalue().splitlines() == ["", *notes], "without colours the sign is left"

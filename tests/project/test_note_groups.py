@@ -27,9 +27,9 @@ def test_a_warning_with_a_setting_is_a_decision_and_what_is_done_is_last() -> No
     ]
     assert [to_do(one) for one in rows] == [ToDo.NOTHING, ToDo.KNOW, ToDo.DECIDE]
     assert list(grouped(rows)) == [
-        "To decide (1):",
+        "! To decide (1):",
         "  data: c is odd: keep it",
-        "Good to know (1):",
+        "* Good to know (1):",
         "  data: b is odd",
         "Nothing to do (1):",
         "  data: a is odd",
@@ -38,7 +38,7 @@ def test_a_warning_with_a_setting_is_a_decision_and_what_is_done_is_last() -> No
 
 def test_many_alike_are_said_once_and_named_all() -> None:
     lines = list(grouped([row("data.identifier", name, "keep it") for name in "abcdef"]))
-    assert lines == ["To decide (6):", "  data: a is odd; likewise `b`, `c`, `d`, `e`, `f`: keep it"]
+    assert lines == ["! To decide (6):", "  data: a is odd; likewise `b`, `c`, `d`, `e`, `f`: keep it"]
     assert len(list(grouped([row("data.identifier", name) for name in "abc"]))) == 4
     assert len(list(grouped([row("data.few-rows", "a"), row("data.few-rows", "a")]))) == 2
     assert list(grouped([])) == []

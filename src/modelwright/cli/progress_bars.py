@@ -11,18 +11,29 @@ from typing import TYPE_CHECKING, TextIO
 from modelwright.cli import standard_streams
 from modelwright.core.messages import Phrase, visible
 from modelwright.core.progress import Progress, ProgressTask
+from modelwright.core.units import format_duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
 LINE_EVERY_S = 5.0
+SIGNS = {"done": "✓", "cached": "="}  # what became of a stage, also where there are no colours
 
 
 def shown(stream: TextIO | None = None) -> Progress:
     """Return the Progress that suits the stream (stderr): bars on a terminal, else lines."""
     stream = stream or sys.stderr
     return OnTerminal() if stream.isatty() else Lines(stream)
+
+
+def _stage_line(name: str, status: str, seconds: float, found: str) -> str:
+    """Return a line such as `✓ learn     done     3 min 20 s  memory at most 1.2 GB`, in columns."""
+    from rich.cells import set_cell_size  # pads words in any script
+
+    word = set_cell_size(str(Phrase("screen.word", word=status)), 7)
+    spent = format_duration(seconds) if status == "done" else ""
+    return f"{SIGNS.get(status, ' ')} {name:<9} {word} {spent:>12}  {found}".rstrip()
 
 
 class _Line:
@@ -48,7 +59,7 @@ class _Line:
             total=self.total,
             share=share,
             note=note or None,
-            seconds=now - self.begun,
+            time=format_duration(round(now - self.begun)),
         )
         self.owner.say(str(line))
 
@@ -65,6 +76,11 @@ class Lines:
     def task(self, title: str, total: int | None = None) -> Iterator[ProgressTask]:
         """Open a task; it prints a line every few seconds, so that short ones print none."""
         yield _Line(self, title, total)
+
+    def finished(self, name: str, status: str, seconds: float, found: str) -> None:
+        """Print a stage that has ended, unless it was short: then the table at the end comes soon enough."""
+        if seconds >= self.every_s:
+            self.say(_stage_line(name, status, seconds, found))
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -105,6 +121,18 @@ class OnTerminal:
             if self._open == 0:
                 bars.stop()
                 self._bars = None
+
+    def finished(self, name: str, status: str, seconds: float, found: str) -> None:
+        """Print a stage that has ended; the line stays where it is while the bars of the next ones come and go."""
+        from rich.console import Console
+        from rich.text import Text
+
+        line = Text(visible(_stage_line(name, status, seconds, found)))
+        line.stylize("green" if status == "done" else "dim", 0, 1)
+        with standard_streams.tolerant(sys.stderr):
+            (self._bars.console if self._bars is not None else Console(stderr=True)).print(
+                line, no_wrap=True, overflow="ellipsis"
+            )
 
     def say(self, line: str) -> None:
         """Print one line above the bars."""

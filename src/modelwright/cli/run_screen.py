@@ -8,6 +8,7 @@ from rich.console import Console
 
 from modelwright.cli import tables
 from modelwright.core.messages import Phrase
+from modelwright.project.notes.note_groups import SIGNS, ToDo
 from modelwright.project.results.run_result import RunResult
 
 
@@ -27,9 +28,26 @@ def show_run(result: RunResult, out: Console) -> None:
 
 def after(out: Console, notes: Sequence[str], next_steps: Sequence[str]) -> None:
     if notes:
-        lines(out, ["", *notes])
+        out.print()
+        _notes(out, notes)
     if next_steps:
         lines(out, ["", Phrase("screen.next"), *(f"  {step}" for step in next_steps)])
+
+
+def _notes(out: Console, notes: Sequence[str]) -> None:
+    """Print notes; the warnings among them, which stand below headings with a sign, have its colour."""
+    style = ""
+    for line in notes:
+        if not line.startswith("  "):
+            style = next((colour for sign, colour in _COLOURS.items() if line.startswith(sign)), "")
+            out.print(
+                line, markup=False, soft_wrap=not out.is_terminal, style=f"bold {style}" if style else ""
+            )
+        else:
+            out.print(line, markup=False, soft_wrap=not out.is_terminal, style=style)
+
+
+_COLOURS = {SIGNS[ToDo.DECIDE]: "yellow", SIGNS[ToDo.KNOW]: "cyan"}
 
 
 def lines(out: Console, texts: Sequence[object]) -> None:

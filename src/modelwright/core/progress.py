@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class ProgressTask(Protocol):
@@ -22,6 +22,14 @@ class Progress(Protocol):
 
     def say(self, line: str) -> None:
         """Show one line of text."""
+
+
+@runtime_checkable
+class StageProgress(Progress, Protocol):
+    """A Progress that also shows stages that have ended, and leaves them there while the rest goes on."""
+
+    def finished(self, name: str, status: str, seconds: float, found: str) -> None:
+        """Show a stage, what became of it (`done` or `cached`), how long it took, and what it came to."""
 
 
 class _SilentTask:

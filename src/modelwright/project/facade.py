@@ -35,6 +35,7 @@ from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
 from modelwright.project.loop.stage_names import DATA, RELEASE
 from modelwright.project.loop.stage_table import TABLE
+from modelwright.project.notes import stage_lines
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
@@ -107,7 +108,7 @@ class Project:
         A stage that fails is a row of the result with its problems; nothing is raised for it.
         """
         self._need_to_write("run")
-        runner = self._new_runner()
+        runner = self._new_runner(tells=True)
         # What every run rests on, whatever its stages: the file, our own code, the libraries, the language.
         runner.record.rest_on(
             Sources(facts=(LIBRARIES, LANGUAGE)),
@@ -321,13 +322,15 @@ class Project:
     def _fingerprint(self) -> Fingerprint:
         return Fingerprint(cache=self.root / "cache" / "code.json")
 
-    def _new_runner(self, store: Store | None = None) -> Runner:
+    def _new_runner(self, store: Store | None = None, *, tells: bool = False) -> Runner:
+        """Return a runner; `tells`: it shows every stage that has ended."""
         digests = FileDigests(self.root / "cache" / "files.json")
         return Runner(
             store or self._store,
             self._fingerprint,
             digests=digests,
             progress=self._progress,
+            listen=(lambda result: stage_lines.tell(self._progress, result)) if tells else lambda _: None,
             records_latest=read_only.is_writable(self.root),
         )
 

@@ -17,6 +17,8 @@ class ToDo(StrEnum):
     NOTHING = "nothing"
 
 
+# How a heading begins, so that what a person must see stands out from notes, also where there are no colours.
+SIGNS = {ToDo.DECIDE: "! ", ToDo.KNOW: "* ", ToDo.NOTHING: ""}
 # What was done already, as it should be: a reader may look, and need not.
 DONE = frozenset(
     {
@@ -43,7 +45,7 @@ def grouped(rows: Sequence[WarningRow]) -> Iterator[str]:
     for group in ToDo:
         mine = [row for row in rows if to_do(row) is group]
         if mine:
-            yield str(Phrase("note.group", group=group.value, count=len(mine)))
+            yield SIGNS[group] + str(Phrase("note.group", group=group.value, count=len(mine)))
             yield from _lines(mine)
 
 
