@@ -9,7 +9,10 @@ import pytest
 
 from modelwright import Project
 from modelwright.core.messages import DataError, MachineError, ProjectError, RequestError, StateError
-from modelwright.storage import read_only
+from modelwright.project import facade, history
+from modelwright.project.loop import loop
+from modelwright.stages.release.stage import release
+from modelwright.storage import locks, read_only
 
 JOBS = ("builder", "clerk", "nurse", "teacher")
 ROWS = 900
@@ -299,6 +302,29 @@ def test_gc_keeps_what_versions_need(folder, first):
     project = Project(declared(), folder=folder)
     project.gc()
     assert list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))
+
+
+def test_gc_waits_while_a_version_is_released_and_takes_none_that_is_loaded(folder, first, monkeypatch):
+    project, free = Project(declared(), folder=folder), {}
+    store = folder / ".modelwright" / "locks"
+
+    def watched(name, call, pattern):
+        def seen(*given, **named):
+            for path in store.glob(pattern):
+                with locks.attempt(path) as held:
+                    free.setdefault(name, []).append(held)
+            return call(*given, **named)
+
+        return seen
+
+    monkeypatch.setattr(history.release_stage, "release", watched("release", release, "freeing.lock"))
+    monkeypatch.setattr(loop, "release", watched("run", release, "freeing.lock"))
+    monkeypatch.setattr(facade, "load", watched("predict", facade.load, "package.*.lock"))
+    project.release(1)
+    list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))
+    Project(declared(), ["learn.seed=77"], folder=folder).run()
+    assert free["release"] == free["run"] == [False]
+    assert free["predict"].count(False) == 1
 
 
 def test_a_class_that_the_data_lacks_is_refused(folder, first):

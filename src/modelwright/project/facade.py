@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
@@ -33,7 +33,7 @@ from modelwright.project.declaration import project_file
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
-from modelwright.project.loop.stage_names import DATA, RELEASE
+from modelwright.project.loop.stage_names import DATA, PACKAGE, RELEASE
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.notes import stage_lines
 from modelwright.project.results import doctor, run_notes
@@ -350,8 +350,11 @@ class Project:
 
     def _packaged(self, number: int | None = None) -> tuple[int, Function]:
         version = version_artifacts.answering(self._state, number)
-        folder = version_artifacts.package_folder(self._store, version)
-        function = load(folder)
+        # Nobody removes it while it is read; once it is loaded, its files are needed no more.
+        held = self._store.lock(PACKAGE, version.package_key, shared=True)
+        with held if read_only.is_writable(self.root) else nullcontext():
+            folder = version_artifacts.package_folder(self._store, version)
+            function = load(folder)
         if function.digest != version.package_digest:
             raise PackageError(
                 Problem(

@@ -11,6 +11,7 @@ from modelwright.core.messages import ModelwrightError, Phrase, Problem, Project
 from modelwright.engine.artifact_manifest import Artifact
 from modelwright.engine.runner import Runner
 from modelwright.engine.step import Outdated, StepResult
+from modelwright.project.loop import version_artifacts
 from modelwright.project.loop.context import Context, OtherMachine
 from modelwright.project.loop.required_names import placed, unknown_names
 from modelwright.project.loop.stage_names import DATA, EVALUATE, PACKAGE, PLAN, RELEASE, STAGE_NAMES
@@ -198,14 +199,16 @@ def _release(context: Context, run: Run) -> None:
         run.rows.append(StageRow(RELEASE, CACHED, 0.0, str(why)))
         return
     try:
-        run.released = release(
-            context.state,
-            run.version,
-            run.verdicts,
-            settings.allow_inconclusive,
-            settings.strategy,
-            by="run",
-        )
+        with context.store.freeing(shared=True):  # else `gc` might take what is released at the same moment
+            version_artifacts.package_folder(context.store, context.state.version(run.version))
+            run.released = release(
+                context.state,
+                run.version,
+                run.verdicts,
+                settings.allow_inconclusive,
+                settings.strategy,
+                by="run",
+            )
     except ModelwrightError as error:
         run.problems = error.problems
         run.rows.append(StageRow(RELEASE, FAILED, 0.0, error.problems[0].found))
