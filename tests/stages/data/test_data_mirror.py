@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,19 @@ def test_bank_marketing(tmp_path: Path) -> None:
     assert sum(summary["classes"]["y"]["true"].values()) == 4_640
 
 
-def test_decimal_commas_are_named_and_not_guessed(tmp_path: Path) -> None:
+def test_decimal_commas_are_read_and_said(tmp_path: Path) -> None:
     signature = Signature("f", (Field("t", "number"),), (Field("co", "number"),))
-    columns = {"t": "T", "co": "CO(GT)"}
-    with pytest.raises(DataError) as error:
-        run(tmp_path, signature, "air_quality", source="AirQualityUCI_raw.csv", columns=columns)
-    problem = next(one for one in error.value.problems if one.id == "data.invalid-value")
-    assert "the text '13,6' in row 1" in problem.found
+    section = {"source": "AirQualityUCI_raw.csv", "columns": {"t": "T", "co": "CO(GT)"}}
+    with pytest.raises(DataError, match="114 such rows"):
+        run(tmp_path, signature, "air_quality", **section)
+    summary = run(tmp_path, signature, "air_quality", **section, invalid="drop")
+    assert sum(summary["rows"].values()) == 9_471 - 114
+    said = {
+        warning["values"].get("column") for warning in summary["warnings"] if "decimal" in json.dumps(warning)
+    }
+    assert said >= {"T", "CO(GT)"}
+    rows = pl.read_parquet(next((tmp_path / "out" / "train").glob("*.parquet")))
+    assert rows["t"].max() == pytest.approx(44.6)
 
 
 def test_chinese_questions_with_no_header_row_are_refused(tmp_path: Path) -> None:
