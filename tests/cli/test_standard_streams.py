@@ -51,7 +51,12 @@ def modelwright(*words, shell="{}", **environment):
 )
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(("doctor", "--json"), 0), (("--help",), 0), (("run", "--json", "--project", "/no/such"), 1)],
+    [
+        (("doctor", "--json"), 0),
+        (("doctor",), 0),
+        (("--help",), 0),
+        (("run", "--json", "--project", "/no/such"), 1),
+    ],
 )
 def test_a_stream_that_nobody_reads_is_no_fault(shell, words, code):
     done = modelwright(*words, shell=shell)

@@ -41,6 +41,10 @@ class VisibleConsole(Console):
         """Return a text as it is drawn: every string comes by here, a table's cells too."""
         return super().render_str(visible(text), **options)
 
+    def on_broken_pipe(self) -> None:
+        """Leave a reader that has gone to `standard_streams.tolerant`: Rich itself would exit with 1."""
+        raise  # noqa: PLE0704 - Rich calls this while it handles the BrokenPipeError
+
 
 def console(stream: TextIO | None = None) -> Console:
     """Return a console for the stream (stdout); NO_COLOR and COLUMNS are respected."""
