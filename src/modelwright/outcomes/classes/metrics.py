@@ -9,6 +9,7 @@ classes takes the classes that have rows; one that has rows and is never predict
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -191,97 +192,86 @@ _OF_AN_AVERAGE = (
     "mid-P of a class; of the average: saddlepoint tails under the most likely rates of the classes"
 )
 
+
+def _fraction(
+    name: str,
+    summary: str,
+    measure: Callable[[ClassOutcomes, str | None, float], MetricValue],
+    influence: Callable[[ClassOutcomes, str | None], Influence | None],
+    *,
+    per_class: bool = False,
+    interval: str = _OF_AN_AVERAGE,
+    as_share: Callable[[float], float] | None = share,
+    optional_only: bool = False,
+) -> Metric:
+    """Return the declaration of a share of rows, or of a mean of such shares: more is better."""
+    return Metric(
+        name=name,
+        better="higher",
+        unit=Unit.FRACTION,
+        phases=_TEST,
+        family="classes",
+        per_class=per_class,
+        interval=interval,
+        summary=summary,
+        measure=measure,
+        influence=influence,
+        as_share=as_share,
+        optional_only=optional_only,
+    )
+
+
 METRICS = (
-    Metric(
-        name="accuracy",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="classes",
-        per_class=False,
+    _fraction(
+        "accuracy",
+        "share of rows answered rightly; an abstention is no right answer",
+        _accuracy,
+        _accuracy_influence,
         interval=_OF_A_SHARE,
-        summary="share of rows answered rightly; an abstention is no right answer",
-        measure=_accuracy,
-        influence=_accuracy_influence,
-        as_share=share,
     ),
-    Metric(
-        name="balanced_accuracy",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="classes",
-        per_class=False,
-        interval=_OF_AN_AVERAGE,
-        summary="mean of the classes' recalls",
-        measure=_balanced_accuracy,
-        influence=_balanced_accuracy_influence,
+    _fraction(
+        "balanced_accuracy",
+        "mean of the classes' recalls",
+        _balanced_accuracy,
+        _balanced_accuracy_influence,
+        as_share=None,
     ),
-    Metric(
-        name="recall",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="classes",
+    _fraction(
+        "recall",
+        "share of a class's rows that are answered with it; without a class: the mean",
+        _recall,
+        _recall_influence,
         per_class=True,
-        interval=_OF_AN_AVERAGE,
-        summary="share of a class's rows that are answered with it; without a class: the mean",
-        measure=_recall,
-        influence=_recall_influence,
-        as_share=share,
     ),
-    Metric(
-        name="precision",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="classes",
+    _fraction(
+        "precision",
+        "share of a class's answers that are right; without a class: the mean",
+        _precision,
+        _precision_influence,
         per_class=True,
-        interval=_OF_AN_AVERAGE,
-        summary="share of a class's answers that are right; without a class: the mean",
-        measure=_precision,
-        influence=_precision_influence,
-        as_share=share,
     ),
-    Metric(
-        name="f1",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="classes",
+    _fraction(
+        "f1",
+        "harmonic mean of a class's precision and recall; without a class: the mean",
+        _f1,
+        _f1_influence,
         per_class=True,
-        interval=_OF_AN_AVERAGE,
-        summary="harmonic mean of a class's precision and recall; without a class: the mean",
-        measure=_f1,
-        influence=_f1_influence,
         as_share=share_of_f1,
     ),
-    Metric(
-        name="coverage",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="classes",
-        per_class=False,
+    _fraction(
+        "coverage",
+        "share of rows that are answered at all, where the output may abstain",
+        _coverage,
+        _coverage_influence,
         interval=_OF_A_SHARE,
-        summary="share of rows that are answered at all, where the output may abstain",
-        measure=_coverage,
-        influence=_coverage_influence,
-        as_share=share,
         optional_only=True,
     ),
-    Metric(
-        name="selective_accuracy",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="classes",
-        per_class=False,
+    _fraction(
+        "selective_accuracy",
+        "share of the answered rows that are answered rightly, where the output may abstain",
+        _selective_accuracy,
+        _selective_accuracy_influence,
         interval=_OF_A_SHARE,
-        summary="share of the answered rows that are answered rightly, where the output may abstain",
-        measure=_selective_accuracy,
-        influence=_selective_accuracy_influence,
-        as_share=share,
         optional_only=True,
     ),
     AUC,
