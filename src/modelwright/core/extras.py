@@ -7,8 +7,13 @@ import importlib.metadata
 import re
 
 SERVE, LEARN = "serve", "learn"
+_ALL = (SERVE, "image", "audio", LEARN)  # smallest first
 _REQUIRES = re.compile(r"\s*(?P<name>[\w.-]+)[^;]*;.*\bextra\s*==\s*['\"](?P<extra>[\w-]+)['\"]")
-_MODULES = {"scikit-learn": "sklearn"}  # a distribution whose module is named otherwise
+_MODULES = {
+    "pillow": "PIL",
+    "python-multipart": "multipart",
+    "scikit-learn": "sklearn",
+}  # distributions whose modules are named otherwise
 
 
 @functools.cache
@@ -22,7 +27,7 @@ def distributions(extra: str) -> tuple[str, ...]:
 def extra_of(module: str) -> str | None:
     """Return the smallest extra that brings a module (`torch.nn` → `learn`), or None."""
     root = module.partition(".")[0]
-    for extra in (SERVE, LEARN):
+    for extra in _ALL:
         if any(root == _MODULES.get(name, name.replace("-", "_")) for name in distributions(extra)):
             return extra
     return None

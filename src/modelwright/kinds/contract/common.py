@@ -36,9 +36,14 @@ class Form(StrEnum):
     | scalar | `value`, `missing` (n,)                   | `value` (n,)        | `value` (n,), NaN none       |
     | set    | `members` (n, K), `missing` (n,)          | `logits` (n, K)     | `members` (n, K), NaN none   |
     | vector | `values` (n, d), `missing` (n,)           | `values` (n, d)     | `values` (n, d), NaN none    |
+    | pixels | `pixels` uint8 (n, h, w, c), `missing`    |                     |                              |
+    | frames | `frames` (n, t, d), `mask` int64 (n, t)   |                     |                              |
+    | series | `series`, `present` (n, t, c)             | `quantiles` (n, h, q) | `steps` (n, h), NaN none   |
 
-    What has no type stated is float32. A row of terms holds the places, from 1, of those that are in it, with
-    the weight of each; place 0 with weight 0 fills it up.
+    What has no type stated is float32. Pixels are scaled within the graph. Frames follow each other in time, and `mask`
+    is 1 where there is one (a missing value has none). A series is one value a step and channel, 0 where `present` is
+    0; as an answer h steps follow, each with q quantiles. A row of terms holds the places, from 1, of those that are
+    in it, with the weight of each; place 0 with weight 0 fills it up.
     """
 
     TOKENS = "tokens"
@@ -49,6 +54,9 @@ class Form(StrEnum):
     SCALAR = "scalar"
     SET = "set"
     VECTOR = "vector"
+    PIXELS = "pixels"
+    FRAMES = "frames"
+    SERIES = "series"
 
 
 FAR = 30.0
@@ -81,8 +89,8 @@ class Answer:
 class ArraySpec:
     """The shape and type of one named array.
 
-    dtype: `float32`, `float64`, `int64`; shape names axes (`batch`, `length`) or gives their size; codes: how many
-    different values an array of codes can hold, those for missing and unseen included.
+    dtype: `float32`, `float64`, `int64`, `uint8`; shape names axes (`batch`, `length`) or gives their size; codes: how
+    many different values an array of codes can hold, those for missing and unseen included.
     """
 
     dtype: str
