@@ -46,6 +46,9 @@ class Value(ABC, Generic[V]):
     takes_words: ClassVar[bool] = (
         False  # `NA`, `-` and the like are no values of the kind, so they are missing
     )
+    holds_files: ClassVar[bool] = (
+        False  # a cell of text is the path of a file; the kind sees the bytes of the file alone
+    )
 
     @abstractmethod
     def schema(self) -> JsonObject:
