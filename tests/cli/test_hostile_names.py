@@ -34,8 +34,10 @@ def project(tmp_path_factory) -> Path:
         "model: {learner: trees}\nlearn: {budget: 5 s}\n",
         "utf-8",
     )
-    done = verb(folder, "run")
-    assert "\x1b" not in done, done
+    second = ["--set", "learn.seed=1", "--set", 'data.missing=["no\\e[31m\\u202ecell"]']
+    for more in ([], second):
+        done = verb(folder, "run", *more)
+        assert "\x1b" not in done, done
     return folder
 
 
@@ -67,6 +69,14 @@ VERBS = [
     ["check", "--set", "data.\x1b[31m\u202e=1"],
     ["new", "na\x1b[31m\u202eme"],
     ["doctor"],
+    ["diff", "1", "2"],
+    ["diff", "1\x1b[31m\u202e", "2"],
+    ["release", "--version", "2"],
+    ["release", "--strategy", "no\x1b[31m\u202ename"],
+    ["rollback"],
+    ["rollback", "--to", "1"],
+    ["gc", "--keep", "1", "--dry-run"],
+    ["gc"],
 ]
 
 

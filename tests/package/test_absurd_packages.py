@@ -13,9 +13,9 @@ import numpy as np
 import onnx
 import pytest
 from every_kind import every_kind
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from test_package import change_manifest, ids
-from tiny_serving import linear_body, sealed
+from tiny_serving import linear_body, sealed, text_body
 
 from modelwright.core.messages import PackageError
 from modelwright.package.body import Body
@@ -141,6 +141,50 @@ def test_the_state_of_a_text_is_no_less_strict(packages, tmp_path, key) -> None:
         with pytest.raises(PackageError) as error:
             load(folder)
         assert ids(error) == {"package.bad-manifest"}, absurd
+
+
+def positions_body(positions: int, max_length: int) -> Body:
+    """Return a body that knows so many positions of a text, with a state that lets `max_length` tokens through."""
+    body = text_body()
+    model = onnx.load_from_string(body.graphs["model"])
+    graph = model.graph
+    gather = next(node for node in graph.node if node.output[0] == "embedded")
+    gather.output[0] = "of_words"
+    place = list(graph.node).index(gather) + 1
+    for node in (
+        helper.make_node("Shape", ["question.ids"], ["length"], start=1, end=2),
+        helper.make_node("Squeeze", ["length"], ["stop"]),
+        helper.make_node("Range", ["none", "stop", "each"], ["places"]),
+        helper.make_node(
+            "Gather", ["positions", "places"], ["of_places"]
+        ),  # as every encoder with positions does
+        helper.make_node("Add", ["of_words", "of_places"], ["embedded"]),
+    ):
+        graph.node.insert(place, node)
+        place += 1
+    for name, value in (
+        ("positions", np.zeros((positions, 3), np.float32)),
+        ("none", np.array(0, np.int64)),
+        ("each", np.array(1, np.int64)),
+    ):
+        graph.initializer.append(numpy_helper.from_array(value, name))
+    state = replace(body.states["question"], max_length=max_length)
+    graphs = {"model": model.SerializeToString(deterministic=True)}
+    return replace(body, graphs=graphs, states={**body.states, "question": state})
+
+
+@pytest.mark.parametrize(("max_length", "taken"), [(8, True), (9, False), (512, False), (10**6, False)])
+def test_a_state_that_lets_longer_texts_through_than_the_graph_takes_is_refused(
+    tmp_path, max_length, taken
+) -> None:
+    folder = sealed(positions_body(8, max_length), tmp_path / "p")
+    if taken:
+        assert load(folder)("dental " * 100).size in {"small", "medium", "large"}
+        return
+    with pytest.raises(PackageError) as error:
+        load(folder)
+    assert ids(error) == {"package.cannot-answer"}
+    assert "`question`" in error.value.problems[0].found
 
 
 def test_a_body_that_answers_no_numbers_is_refused(tmp_path) -> None:

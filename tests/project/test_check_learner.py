@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+import tiny_encoder
 
 from modelwright.core.messages import ProjectError
 from modelwright.project.facade import Project
@@ -37,3 +38,28 @@ def test_a_learner_of_texts_cannot_learn_a_table(table: Path) -> None:
 def test_one_of_tables_can(table: Path) -> None:
     report = Project({**DECLARED, "model": {"learner": "trees"}}, folder=table).check()
     assert report.signature == DECLARED["function"]
+
+
+@pytest.mark.parametrize("stop", ["check", "plan"])
+def test_more_tokens_than_the_encoder_takes_are_refused_before_anything_is_learned(
+    tmp_path: Path, stop: str
+) -> None:
+    tiny_encoder.save(tmp_path / "encoder")
+    rows = [
+        f"what is {CHANCE.choice(['dental', 'car'])} {number},{CHANCE.choice('ab')}" for number in range(300)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["q,y", *rows]))
+    declared = {
+        "function": "f(q: text) -> y: category",
+        "data": {"source": "a.csv"},
+        "model": {"learner": "probe", "pretrained": "encoder", "max_length": 1000},
+        "learn": {"budget": "5 s"},
+    }
+    project = Project(declared, folder=tmp_path)
+    if stop == "plan":
+        (problem,) = project.run(to="plan").problems
+    else:
+        with pytest.raises(ProjectError) as raised:
+            project.check()
+        (problem,) = raised.value.problems
+    assert problem.id == "plan.max-length"

@@ -16,6 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from modelwright.engine import gc
+from modelwright.engine.lineage import MadeFrom
+from modelwright.engine.store import Store
 from modelwright.runtime.function import load
 from modelwright.storage.traffic.record import LiveRecord
 
@@ -76,6 +79,24 @@ def test_traffic_is_recorded_where_a_folder_is_given(packages: dict[str, Path], 
     os.geteuid() != 0 or shutil.which("unshare") is None,
     reason="only root can make a root of its own read-only",
 )
+def test_gc_does_not_take_the_package_of_a_store_while_it_is_served(
+    packages: dict[str, Path], tmp_path: Path
+) -> None:
+    store, made_from = Store(tmp_path / ".modelwright"), MadeFrom(config={}, inputs={})
+    key = made_from.key("package")
+    with store.lock("package", key):
+        out = store.fresh("package", key)
+        shutil.copytree(packages["table"], out / "package")
+        package = store.seal(out, "package", key, made_from, {}).path / "package"
+    (tmp_path / "link").symlink_to(package)
+    with serving(tmp_path / "link") as address:
+        freed = gc.collect(store, set())
+        assert (freed.removed, freed.in_use) == (0, 1)
+        assert httpx.post(f"{address}/measure", json=ROW).status_code == 200
+    assert gc.collect(store, set()).removed == 1
+    assert not package.exists()
+
+
 def test_it_answers_on_a_read_only_root(packages: dict[str, Path]) -> None:
     read_only = (
         'mount -o remount,ro,bind / 2>/dev/null || mount --bind / / && mount -o remount,ro,bind /; exec "$@"'

@@ -193,16 +193,24 @@ def test_after_a_rollback_the_version_in_production_answers(folder):
         project.show("report", version=9)
 
 
+def state_of(project, number):
+    return next(row.state for row in project.versions().versions if row.number == number)
+
+
 def test_status_says_what_holds_a_version_back_and_whether_a_gateway_runs(folder):
     live = Project(folder).status()
     assert (live.judged, live.heartbeat, live.serving) == (2, None, False)
+    assert state_of(Project(folder), 2) == "released, not serving"
     assert any("no gateway runs" in note for note in live.notes)
     record = LiveRecord.open(folder / ".modelwright" / "live.db")
     record.lease("gateway", "here:12:ab", 10.0)
     record.close()
     assert Project(folder).status().heartbeat.alive
     assert Project(folder).status().serving is True
-    assert Project(folder, ["serve.record.enabled=false"]).status().serving is None
+    assert state_of(Project(folder), 2) == "live"
+    unrecorded = Project(folder, ["serve.record.enabled=false"])
+    assert unrecorded.status().serving is None
+    assert state_of(unrecorded, 2) == "released"
     assert any("here, process 12" in note for note in Project(folder).status().notes)
     later = Project(folder, clock=lambda: datetime.now(UTC) + timedelta(hours=1)).status()
     assert not later.heartbeat.alive

@@ -108,6 +108,27 @@ def test_a_file_is_named_once(tmp_path: Path) -> None:
     assert ids(error) == ["data.file-twice"]
 
 
+@pytest.mark.parametrize(
+    ("sources", "both"),
+    [
+        (["a.csv", "b.csv"], True),
+        (["a.csv", "./a.csv"], True),
+        (["*.csv"], True),
+        (["a.csv", "a.csv"], False),
+    ],
+)
+def test_a_second_link_to_a_file_of_one_split_is_said_as_such(tmp_path: Path, sources, both) -> None:
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "b.csv").symlink_to("a.csv")
+    for split in ("train", "source"):
+        with pytest.raises(DataError) as error:
+            external_files({split: sources}, tmp_path)
+        assert ids(error) == ["data.same-file"]
+        found = error.value.problems[0].found
+        assert ("one and the same file" in found) is both, found
+        assert f"in {split}" in found
+
+
 def test_a_package_is_found_without_running_it(distribution: Path) -> None:
     config = DataConfig(
         source=["package:danger-data==2.0/rows.csv", "package:danger_data/danger_data/more/rows.csv"]

@@ -57,6 +57,15 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    @classmethod
+    def holding(cls, folder: Path) -> tuple[Store, str, str] | None:
+        """Return the store, stage and (short) key of the artifact that a folder is, or lies in; None elsewhere."""
+        for inside in (folder, *folder.parents):
+            place = inside.parent.parent
+            if place.name == "objects" and (inside / artifact_manifest.NAME).is_file():
+                return cls(place.parent), inside.parent.name, inside.name
+        return None
+
     # -- finding -------------------------------------------------------------------------------------------
 
     def folder(self, stage: str, key: str) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from modelwright import kinds
-from modelwright.core.messages import Notice, ValueProblem
+from modelwright.core.messages import Notice, Problem, ProjectError, ValueProblem
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Cut, Form
 from modelwright.learners.contract.spec import fields_of, form_of
@@ -75,9 +75,12 @@ def of_folder(
 ) -> tuple[Reading, ...]:
     """Return what the encoder in a folder makes of each column of tokens; nothing of a folder that cannot say it.
 
-    That is one without a `tokenizer.json`, which only its own library can make; learning does.
+    That is one without a `tokenizer.json`, which only its own library can make; learning does. Raises ProjectError
+    for a `max_length` that the encoder does not take: longer texts would only fail once they are served.
     """
     tokenizer, most = folder / "tokenizer.json", positions(folder)
+    if max_length is not None and max_length > most:
+        raise ProjectError(Problem("plan.max-length", length=max_length, most=most))
     if not tokenizer.is_file():
         return ()
     limit = min(most, MOST_TOKENS) if max_length is None else most

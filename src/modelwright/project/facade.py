@@ -255,7 +255,9 @@ class Project:
 
     def versions(self) -> Versions:
         """List every version, newest first."""
-        return history.versions(self._context(), self._store)
+        context = self._context()
+        serving_now = serving.is_serving(context, self.root, self._clock().timestamp())
+        return history.versions(context, self._store, serving=serving_now)
 
     def show(self, what: str, which: str | None = None, *, version: int | None = None) -> ShowReport:
         """Show a version, a stage's last result, `report`, `card`, what a digest names, or `rows`.

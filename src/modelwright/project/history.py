@@ -26,7 +26,10 @@ from modelwright.storage.formats.plan import Choice
 from modelwright.storage.state.database import State
 from modelwright.storage.state.versions import Version
 
-LIVE, RELEASED_BEFORE, NOT_RELEASED = "live", "released before", "not released"  # states of a version
+# States of a version.
+LIVE, NOT_SERVING, RELEASED, RELEASED_BEFORE, NOT_RELEASED = (
+    "live", "released, not serving", "released", "released before", "not released",
+)  # fmt: skip
 
 
 def release(context: Context, store: Store, number: int | None, strategy: str | None) -> ReleaseResult:
@@ -78,13 +81,17 @@ def rollback(context: Context, number: int | None) -> ReleaseResult:
     )
 
 
-def versions(context: Context, store: Store) -> Versions:
-    """List every version, newest first, with the first test figure of each."""
+def versions(context: Context, store: Store, *, serving: bool | None) -> Versions:
+    """List every version, newest first, with the first test figure of each.
+
+    serving: whether a gateway answers with the version in production; None where that is not recorded.
+    """
     production, released = context.state.production(), context.state.released_versions()
+    in_production = RELEASED if serving is None else LIVE if serving else NOT_SERVING
     rows = []
     for version in sorted(context.state.versions(), key=lambda one: -one.number):
         live = production is not None and production.number == version.number
-        state = LIVE if live else RELEASED_BEFORE if version.number in released else NOT_RELEASED
+        state = in_production if live else RELEASED_BEFORE if version.number in released else NOT_RELEASED
         rows.append(
             VersionRow(
                 number=version.number,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelwright.core.messages import Problem
+from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as serve_gateway
 from modelwright.gateway.traffic.desired_release import DesiredRelease
 from modelwright.package import packages
 from modelwright.project.declaration import project_file
+from modelwright.storage import read_only
 
 RECORD = "live.db"
 VERSION = 1  # what answers and metrics call it: a package knows no number of its own
@@ -48,16 +51,29 @@ def serve_package(
     settings: texts such as `serve.limits.rows=10`; record: the folder where live traffic is recorded (None: nowhere).
     """
     folder = package.absolute()
-    found = packages.read(folder)
-    signature = found.body.signature
-    file = project_file.from_mapping({"function": str(signature)}, settings, folder).file
-    given: Mapping[str, object] = {
-        name: value for name, value in (("host", host), ("port", port)) if value is not None
-    }
-    serve_gateway(
-        signature.name,
-        file.serve.model_copy(update=given),
-        OnePackage(folder, found.digest),
-        record=None if record is None else record / RECORD,
-        started=started,
-    )
+    with _kept(folder):
+        found = packages.read(folder)
+        signature = found.body.signature
+        file = project_file.from_mapping({"function": str(signature)}, settings, folder).file
+        given: Mapping[str, object] = {
+            name: value for name, value in (("host", host), ("port", port)) if value is not None
+        }
+        serve_gateway(
+            signature.name,
+            file.serve.model_copy(update=given),
+            OnePackage(folder, found.digest),
+            record=None if record is None else record / RECORD,
+            started=started,
+        )
+
+
+def _kept(folder: Path) -> AbstractContextManager[None]:
+    """Keep `gc` from freeing a package that lies in a project's store: a worker that is started again reads it again.
+
+    Nothing is held of a folder elsewhere, nor of a store that cannot be written, from which nothing is freed.
+    """
+    found = Store.holding(folder.resolve())
+    if found is None or not read_only.is_writable(found[0].root):
+        return nullcontext()
+    store, stage, key = found
+    return store.lock(stage, key, shared=True)

@@ -164,10 +164,22 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         judged=judged.number if judged else None,
         held_back_by=held,
         heartbeat=heartbeat,
-        serving=(version is not None and heartbeat is not None and heartbeat.alive)
-        if context.opened.file.serve.record.enabled
-        else None,
+        serving=_is_serving(context, version, heartbeat),
     )
+
+
+def is_serving(context: Context, root: Path, now_s: float) -> bool | None:
+    """Tell whether a gateway serves the version in production; None where that is not recorded."""
+    production = context.state.production()
+    return _is_serving(
+        context, production.number if production else None, _heartbeat(root / LIVE_RECORD, now_s)
+    )
+
+
+def _is_serving(context: Context, version: int | None, heartbeat: Heartbeat | None) -> bool | None:
+    if not context.opened.file.serve.record.enabled:
+        return None
+    return version is not None and heartbeat is not None and heartbeat.alive
 
 
 def _heartbeat(record: Path, now_s: float) -> Heartbeat | None:

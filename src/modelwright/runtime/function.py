@@ -289,6 +289,19 @@ class Function:
             raise PackageError(Problem("package.cannot-answer", array=wrong))
         if any(one is not None and not 0.0 <= one <= 1.0 for one in confidences):
             raise PackageError(Problem("package.cannot-answer"))
+        self._require_longest(columns)
+
+    def _require_longest(self, example: Columns) -> None:
+        """Raise PackageError where the body fails on values as long as the states let them be: on no short one."""
+        for name, kind in self._kinds.items():
+            value = kind.longest(self._states[name]) if name in example else None
+            if value is None:
+                continue
+            try:
+                self.infer({**example, name: [value]})
+            except Exception as error:  # whatever the graph and the driver raise
+                reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+                raise PackageError(Problem("package.cannot-answer", error=reason, name=name)) from None
 
     def _misshapen(self, found: Mapping[str, Mapping[str, Array]]) -> str | None:
         """Return the first array that is not as its state says."""

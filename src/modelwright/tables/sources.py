@@ -174,15 +174,18 @@ def _missing_file(
 
 
 def _named_twice(found: dict[str, list[SourceFile]]) -> Iterable[Problem]:
-    splits: dict[Path, list[str]] = {}
-    names: dict[Path, str] = {}
+    named: dict[Path, list[tuple[str, str]]] = {}  # a file → for what, and as what it is named
     for split, files in found.items():
         for file in files:
-            splits.setdefault(file.path, []).append(split)
-            names[file.path] = file.name
-    for path, where in splits.items():
-        if len(where) > 1:
-            yield Problem("data.file-twice", file=names[path], first=where[0], second=where[1])
+            named.setdefault(file.path, []).append((split, file.name))
+    for places in named.values():
+        splits = list(dict.fromkeys(split for split, _ in places))
+        names = list(dict.fromkeys(name for _, name in places))
+        if len(splits) > 1:
+            yield Problem("data.file-twice", file=names[-1], first=splits[0], second=splits[1])
+        elif len(places) > 1:
+            other = names[1] if len(names) > 1 else None
+            yield Problem("data.same-file", file=names[0], other=other, split=splits[0])
 
 
 def _package_file(source: str) -> tuple[str, Path]:

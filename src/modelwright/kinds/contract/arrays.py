@@ -67,6 +67,13 @@ class Arrays(ABC, Generic[State, V]):
         """Return a value that the state knows, with which a package is tried when it is opened; None: a missing one."""
         return None
 
+    def longest(self, state: State) -> V | None:
+        """Return a value that encodes to as much as the state lets one, to try an opened package with.
+
+        None of a kind whose values all encode to the same size: `example` tries those.
+        """
+        return None
+
     # -- as an input ---------------------------------------------------------------------------------------
 
     def specs(self, state: State) -> dict[str, ArraySpec]:

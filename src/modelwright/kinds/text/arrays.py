@@ -26,6 +26,7 @@ PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>", "<|end_of_text|>")
 # The length is chosen so that this share of the training texts is kept whole.
 KEPT_WHOLE = 0.99
 MOST_LENGTH = 1_000_000  # more than any encoder knows
+TRIED_LENGTH = 4096  # a package is tried with no longer text: what attends takes the square of it in memory
 LENGTH_STEP = 8  # lengths are rounded up to a multiple that suits vector units
 LENGTH_SAMPLE = 10_000  # this many training texts, evenly spaced, decide the length
 
@@ -134,6 +135,12 @@ class TextArrays(Arrays[TextState | TermsState, str]):
     def example(self, state: TextState | TermsState) -> str:
         """Return a text of two words."""
         return "an example"
+
+    def longest(self, state: TextState | TermsState) -> str | None:
+        """Return a text that is cut to all the tokens that the state keeps, or to TRIED_LENGTH of them; no terms."""
+        if isinstance(state, TermsState):
+            return None
+        return "an example " * (min(state.max_length, TRIED_LENGTH) // 2 + 1)
 
     def specs(self, state: TextState | TermsState) -> dict[str, ArraySpec]:
         """Return `ids` and `mask`, or `terms` and `weights`: (batch, length)."""

@@ -11,7 +11,7 @@ from modelwright.project.results.table_rows import RequirementRow
 
 @dataclass(frozen=True)
 class VersionRow:
-    """One version. `state` is a word (`live`, `gated`, …); `created` is an ISO 8601 time."""
+    """One version. `state` is a word (`live`, `released, not serving`, …); `created` is an ISO 8601 time."""
 
     number: int
     package: str
