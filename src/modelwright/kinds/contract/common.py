@@ -90,12 +90,15 @@ class ArraySpec:
     """The shape and type of one named array.
 
     dtype: `float32`, `float64`, `int64`, `uint8`; shape names axes (`batch`, `length`) or gives their size; codes: how
-    many different values an array of codes can hold, those for missing and unseen included.
+    many different values an array of codes can hold, those for missing and unseen included; mean, deviation: of each
+    channel (the last axis) in the training rows, by which an encoder scales what is not scaled yet.
     """
 
     dtype: str
     shape: tuple[str | int, ...]
     codes: int | None = None
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from modelwright.stages.data.layout import Layout, layout
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.refusals import Refusals
 from modelwright.stages.data.split import CODES, SPLITS, TEST, TRAIN, VALIDATION
-from modelwright.stages.data.writing import RowWriter, describe, write_rejected
+from modelwright.stages.data.writing import RowWriter, column_remarks, describe, write_rejected
 from modelwright.storage.formats.data import Counts, write_signature
 from modelwright.tables.readers import read
 from modelwright.tables.sources import resolve
@@ -122,7 +122,8 @@ def make(
             for split in SPLITS:
                 writer.write(split, out / split)
             write_rejected(checked, columns, rows, writer, out / "rejected")
-            profile.result().write(out / "profile")
+            described = profile.result()
+            described.write(out / "profile")
         write_signature(signature, out / "profile")
         counts.write(out / "counts")
     found = [
@@ -131,6 +132,7 @@ def make(
         *spelled.notices(),
         *look_alikes(checked, columns),
         *leaks(checked, columns),
+        *column_remarks(described),
         *notices(checked, config, counts, rows),
     ]
     return {

@@ -14,7 +14,7 @@ from polars.io.plugins import register_io_source
 
 from modelwright import kinds
 from modelwright.core.json_types import Json
-from modelwright.core.messages import Phrase, catalog
+from modelwright.core.messages import Notice, Phrase, catalog
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import Column
 from modelwright.kinds.contract.profile import Profile
@@ -181,6 +181,13 @@ def _describe(field: Field, values: pl.Series, counts: Counts) -> ColumnProfile:
         figures=figures,
         classes=classes if field.name in counts.classes else None,
     )
+
+
+def column_remarks(profile: DataProfile) -> Iterator[Notice]:
+    """Yield what the kinds find unexpected about the values of each column."""
+    for name, column in {**profile.inputs, **profile.outputs}.items():
+        if kinds.has(column.kind, Profile):
+            yield from kinds.facet(column.kind, Profile).remarks(profile.columns[name], column.figures)
 
 
 def _distinct(present: pl.Series) -> int:

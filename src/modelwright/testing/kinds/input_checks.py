@@ -29,6 +29,7 @@ _INPUTS: Shapes = {
     Form.SCALAR: {"value": ("float32", 1), "missing": ("float32", 1)},
     Form.SET: {"members": ("float32", 2), "missing": ("float32", 1)},
     Form.VECTOR: {"values": ("float32", 2), "missing": ("float32", 1)},
+    Form.PIXELS: {"pixels": ("uint8", 4), "missing": ("float32", 1)},
 }
 
 
