@@ -8,6 +8,7 @@ import pytest
 from modelwright import outcomes
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 from modelwright.testing import outcomes as checks
 from modelwright.testing.outcomes import TriedOutcomes
@@ -43,9 +44,17 @@ def sets(*, right: bool) -> SetOutcomes:
     )
 
 
+def series(*, right: bool) -> SeriesOutcomes:
+    truth = RNG.normal(size=(N, 6))
+    truth[3], truth[5, 2] = np.nan, np.nan
+    predicted = np.nan_to_num(truth) if right else np.nan_to_num(truth) + 0.5 * RNG.normal(size=truth.shape)
+    quantiles = np.stack([predicted - 0.5, predicted, predicted + 0.5], axis=2)
+    return SeriesOutcomes(truth, predicted, quantiles, np.roll(predicted, 1, axis=1), (0.1, 0.5, 0.9), 6, 0.7)
+
+
 TRIED = {
     name: TriedOutcomes(make(right=False), make(right=True))
-    for name, make in {"classes": classes, "numbers": numbers, "sets": sets}.items()
+    for name, make in {"classes": classes, "numbers": numbers, "series": series, "sets": sets}.items()
 }
 
 

@@ -15,6 +15,7 @@ from modelwright.outcomes.classes.section import confusion, reliability
 from modelwright.outcomes.contract.blocks import Bars, Matrix, Mistakes, Scatter
 from modelwright.outcomes.contract.section import Section, TestRows
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
 CLASSES = ("car", "health")
@@ -108,6 +109,9 @@ def test_a_section_of_no_rows_is_drawn_too(family):
     nothing = {
         "classes": ClassOutcomes(CLASSES, np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2))),
         "numbers": NumberOutcomes(np.zeros(0), np.zeros(0)),
+        "series": SeriesOutcomes(
+            *[np.zeros((0, 4))] * 2, np.zeros((0, 4, 3)), np.zeros((0, 4)), (0.1, 0.5, 0.9)
+        ),
         "sets": SetOutcomes(
             ("a",), *[np.zeros((0, 1), np.int8)] * 2, np.zeros((0, 1)), np.zeros(0, np.int64)
         ),

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import Any
 
 from modelwright.core.json_types import JsonLike
-from modelwright.core.messages import ModelwrightError, PackageError, Phrase, Problem
+from modelwright.core.messages import ModelwrightError, PackageError, Phrase, Problem, RequestError
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import service_errors
@@ -270,7 +270,9 @@ class Gateway:
 
 
 def _require_answers(served: Served, reply: Reply) -> None:
-    """Note that the worker answers; raises ServiceError where the body failed."""
+    """Note that the worker answers; raises ServiceError where the body failed, RequestError for misfits."""
     served.proven, served.failures = True, 0
+    if reply.problems:
+        raise RequestError(reply.problems)
     if reply.answers is None:
         raise service_errors.body_failed()

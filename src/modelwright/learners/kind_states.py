@@ -34,6 +34,8 @@ def fit(
     """
     states: dict[str, object] = {}
     problems = []
+    inputs = {field.name: train.columns[field.name] for field in signature.inputs}
+    input_kinds = {field.name: field.kind for field in signature.inputs}
     for field in (*signature.inputs, *signature.outputs):
         kind = kinds.arrays(field.kind)
         try:
@@ -41,6 +43,8 @@ def fit(
             if accepted is not None and field in signature.inputs:
                 given["form"] = form_of(field, accepted)
             role = Role.OUTPUT if field in signature.outputs else Role.INPUT
+            if role is Role.OUTPUT:
+                given |= {"inputs": inputs, "input_kinds": input_kinds}
             if field.range is not None:
                 given["range"] = field.range
             states[field.name] = kind.fit(train.columns[field.name], role=role, **given)

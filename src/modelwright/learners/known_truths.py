@@ -19,6 +19,7 @@ TRUTH = {
     Form.SCALAR: "value",
     Form.SET: "members",
     Form.VECTOR: "values",
+    Form.SERIES: "steps",
 }
 """Output form → its array of truths."""
 

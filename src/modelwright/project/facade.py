@@ -382,6 +382,7 @@ class Project:
         for some in _batches(placed, batch):
             read = [function.rows.read(row, lenient=True, where=where) for where, row in some]
             columns = function.rows.columns(read)
+            function.require_fit(columns, [where for where, _ in some])
             unseen = function.unseen(columns)
             for place, answer in enumerate(function.answer(columns, probabilities=probabilities)):
                 yield RowAnswer(version, function.prediction(answer).as_json(), unseen.get(place, ()))

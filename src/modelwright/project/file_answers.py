@@ -98,7 +98,9 @@ def _answers(
             place: Place = Phrase("place.row", file=table.name, row=number)
             cells = {name: table.columns[of][places[number]] for name, of in columns.items()}
             try:
-                read[number] = function.rows.read(cells, lenient=True, where=place, options=options)
+                row = function.rows.read(cells, lenient=True, where=place, options=options)
+                function.require_fit(function.rows.columns([row]), [place])
+                read[number] = row
             except RequestError as error:
                 problems[number] = error.problems
         answered, failed = _inferred(function, read, table.name, probabilities=probabilities)

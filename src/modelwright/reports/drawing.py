@@ -12,6 +12,7 @@ from modelwright.outcomes.contract.blocks import (
     Block,
     Cell,
     Curve,
+    Curves,
     Grid,
     LineChart,
     Matrix,
@@ -20,7 +21,7 @@ from modelwright.outcomes.contract.blocks import (
     Scatter,
 )
 from modelwright.outcomes.contract.section import headings
-from modelwright.reports import charts, line_charts, wording
+from modelwright.reports import charts, line_charts, series_charts, wording
 
 SHORT_ID = 12
 
@@ -36,14 +37,14 @@ def drawn_block(block: Block, output: str) -> dict[str, object]:
             return _matrix(block, output)
         case Curve():
             return _curve(block, output)
-        case LineChart() | Scatter():
+        case LineChart() | Scatter() | Curves():
             return _drawing(block, output)
         case Mistakes():
             rows = [_mistake(one) for one in block.rows]
             return {"sort": "mistakes", "title": block.title, "rows": rows, "sure": block.sure}
 
 
-def _drawing(block: LineChart | Scatter, output: str) -> dict[str, object]:
+def _drawing(block: LineChart | Scatter | Curves, output: str) -> dict[str, object]:
     """Return a chart that stands beside others, or one that stands alone."""
     if isinstance(block, LineChart):
         return {
@@ -53,8 +54,11 @@ def _drawing(block: LineChart | Scatter, output: str) -> dict[str, object]:
             "legend": line_charts.legend(block.lines),
             "note": block.note,
         }
-    truth, predicted = np.array(block.truth), np.array(block.predicted)
-    drawn = charts.scatter(truth, predicted, f"{output}: answers against truths")
+    if isinstance(block, Curves):
+        drawn = series_charts.curves(block.rows, f"{output}: {block.title}")
+    else:
+        truth, predicted = np.array(block.truth), np.array(block.predicted)
+        drawn = charts.scatter(truth, predicted, f"{output}: answers against truths")
     return {"sort": "figure", "title": block.title, "figure": drawn, "note": block.note, "table": None}
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from modelwright import kinds
 from modelwright.core.json_types import JsonLike
-from modelwright.core.messages import PackageError, Phrase, Problem, RequestError
+from modelwright.core.messages import PackageError, Phrase, Place, Problem, RequestError
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec
 from modelwright.package.packages import Package, read
@@ -53,6 +54,9 @@ class Function:
             f.name: kinds.arrays(f.kind) for f in (*self.signature.inputs, *self.signature.outputs)
         }
         self._output_kinds = {field.name: field.kind for field in self.signature.outputs}
+        self._shaped = [
+            f for f in self.signature.inputs if type(self._kinds[f.name]).misfit is not Arrays.misfit
+        ]
         self._closed = [f.name for f in self.signature.inputs if kinds.value(f.kind).closed]
         self._running = drivers.open_body(body, self.threads)
         self._sizes = [
@@ -112,16 +116,13 @@ class Function:
             rows = named(rows_of(rows) if frame else rows, columns, names, drop=frame)
         options = DEFAULT_OPTIONS if frame else None
         several = len(rows) > 1
+        places = [Phrase("place.row", row=number) if several else None for number in range(1, len(rows) + 1)]
         read_rows = [
-            self.rows.read(
-                row,
-                lenient=lenient,
-                where=Phrase("place.row", row=number) if several else None,
-                options=options,
-            )
-            for number, row in enumerate(rows, 1)
+            self.rows.read(row, lenient=lenient, where=place, options=options)
+            for row, place in zip(rows, places, strict=True)
         ]
         values = self.rows.columns(read_rows)
+        self.require_fit(values, places)
         unseen = self.unseen(values)
         return [
             self.prediction(answers, unseen.get(place, ()))
@@ -131,6 +132,29 @@ class Function:
     def prediction(self, answers: Answers, unseen: tuple[str, ...] = ()) -> Prediction:
         """Return the answers to one row as its caller reads them."""
         return Prediction(answers, self._output_kinds, unseen)
+
+    def misfits(self, columns: Columns) -> dict[int, tuple[Problem, ...]]:
+        """Return by row, of columns of canonical values, why some of its values are none that the states can encode.
+
+        Rows without any are left out.
+        """
+        found: dict[int, tuple[Problem, ...]] = {}
+        for field in self._shaped:
+            kind, state = self._kinds[field.name], self._states[field.name]
+            for row, value in enumerate(columns[field.name]):
+                misfit = None if value is None else kind.misfit(value, state)
+                if misfit is not None:
+                    problem = Problem(
+                        "request.wrong-value", field=field.name, kind=field.kind, problem=misfit.message
+                    )
+                    found[row] = (*found.get(row, ()), problem)
+        return found
+
+    def require_fit(self, columns: Columns, places: Sequence[Place | None]) -> None:
+        """Raise RequestError for every value that the states cannot encode; places: of the rows, for messages."""
+        problems = [one.at(places[row]) for row, found in self.misfits(columns).items() for one in found]
+        if problems:
+            raise RequestError(problems)
 
     def unseen(self, columns: Columns) -> dict[int, tuple[str, ...]]:
         """Return by row, of columns of canonical values, which inputs are something that training never showed.

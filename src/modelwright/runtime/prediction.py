@@ -31,6 +31,7 @@ class Prediction:
                 "value": self._json(name, answer.value),
                 "confidence": answer.confidence,
                 **({} if answer.probabilities is None else {"probabilities": dict(answer.probabilities)}),
+                **({} if answer.interval is None else {"interval": dict(answer.interval)}),
             }
             for name, answer in self.outputs.items()
         }

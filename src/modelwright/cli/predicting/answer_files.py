@@ -21,6 +21,7 @@ JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = (".parquet", ".pq")
 ENDINGS = (*DELIMITED, *JSON_LINES, *PARQUET)
 SHOWN_ROWS = 20
+ENDS = ("low", "high")  # of an answer with an interval
 ROW, VERSION, UNSEEN, ERROR, GIVEN = "row", "version", "unseen", "error", "given."
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the begin of a formula
 
@@ -88,7 +89,7 @@ def write(answers: Iterable[RowAnswer], out: Path | None, tally: Tally) -> None:
 
 
 def flat(answers: Sequence[RowAnswer]) -> dict[str, list[object]]:
-    """Return answers as columns: `row`, what is kept, then by output its value, confidence and probabilities.
+    """Return answers as columns: `row`, what is kept, then by output value, confidence, probabilities and interval.
 
     `unseen` are names with `;` between them; `error` says why a row has no answer. A column that is kept and has
     the name of one of these is called `given.NAME`.
@@ -98,9 +99,11 @@ def flat(answers: Sequence[RowAnswer]) -> dict[str, list[object]]:
         name: dict.fromkeys(label for answer in answers for label in _probabilities(answer, name))
         for name in outputs
     }
+    ends = {name: ENDS if any(_interval(answer, name) for answer in answers) else () for name in outputs}
     made = [ROW, VERSION]
     for name in outputs:
         made += [name, f"{name}.confidence", *(f"{name}.p[{label}]" for label in labels[name])]
+        made += [f"{name}.{end}" for end in ends[name]]
     made += [UNSEEN, ERROR]
     kept = {
         name: f"{GIVEN}{name}" if name in made else name
@@ -116,6 +119,8 @@ def flat(answers: Sequence[RowAnswer]) -> dict[str, list[object]]:
         columns[f"{name}.confidence"] = [one.get("confidence") for one in found]
         for label in labels[name]:
             columns[f"{name}.p[{label}]"] = [_probabilities(answer, name).get(label) for answer in answers]
+        for end in ends[name]:
+            columns[f"{name}.{end}"] = [_interval(answer, name).get(end) for answer in answers]
     columns[UNSEEN] = [";".join(answer.unseen) or None for answer in answers]
     columns[ERROR] = ["; ".join(one.found for one in answer.problems) or None for answer in answers]
     return columns
@@ -158,6 +163,11 @@ def _is_number(text: str) -> bool:
 
 def _probabilities(answer: RowAnswer, output: str) -> Mapping[str, float]:
     found = answer.outputs.get(output, {}).get("probabilities")
+    return found if isinstance(found, dict) else {}
+
+
+def _interval(answer: RowAnswer, output: str) -> Mapping[str, object]:
+    found = answer.outputs.get(output, {}).get("interval")
     return found if isinstance(found, dict) else {}
 
 

@@ -113,7 +113,15 @@ def _bounded(field: Field, schema: JsonObject, max_text: int | None) -> JsonObje
 def _answer(field: Field) -> JsonObject:
     confidence: JsonObject = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
     probabilities: JsonObject = {"type": "object", "additionalProperties": {"type": "number"}}
-    fields: JsonObject = {"value": _schema(field), "confidence": confidence, "probabilities": probabilities}
+    end: JsonObject = {"type": ["number", "null", "array"]}
+    share: JsonObject = {"type": "number", "minimum": 0, "maximum": 1}
+    interval = _object({"low": end, "high": end, "share": share})
+    fields: JsonObject = {
+        "value": _schema(field),
+        "confidence": confidence,
+        "probabilities": probabilities,
+        "interval": interval,
+    }
     return _object(fields, ["value", "confidence"])
 
 

@@ -51,10 +51,13 @@ class Served:
 
     def answer_json(self, row_id: str, answers: RowAnswer) -> AnswerJson:
         """Return a row's answers as JSON."""
-        outputs = {
+        outputs: dict[str, dict[str, object]] = {
             name: {"value": value if kind is None else _json(kind, value), "confidence": confidence}
             for (name, kind), (value, confidence, *_) in zip(self._outputs, answers, strict=True)
         }
+        for output, answer in zip(outputs.values(), answers, strict=True):
+            if len(answer) > 3:
+                output["interval"] = answer[3]
         return {"id": row_id, "version": self.version, "outputs": outputs}
 
     def outputs_recorded(
@@ -71,7 +74,9 @@ class Served:
     def with_probabilities(self, body: AnswerJson, answers: RowAnswer) -> AnswerJson:
         """Return a row's answer with the probability of every label, of the outputs that have them."""
         outputs = {
-            name: {**output, "probabilities": answer[2]} if len(answer) > 2 else output
+            name: {**output, "probabilities": answer[2]}
+            if len(answer) > 2 and answer[2] is not None
+            else output
             for (name, output), answer in zip(body["outputs"].items(), answers, strict=True)
         }
         return {**body, "outputs": outputs}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.messages import Phrase
-from modelwright.kinds.contract.arrays import Arrays, Columns
+from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
 from modelwright.kinds.shared.cutting import cuts, log_odds, share_of
@@ -91,7 +91,11 @@ class BooleanArrays(Arrays[BooleanState, bool]):
         return {"index": _truth(values)}
 
     def calibrate(
-        self, arrays: Mapping[str, Array], values: Sequence[bool | None], state: BooleanState
+        self,
+        arrays: Mapping[str, Array],
+        values: Sequence[bool | None],
+        state: BooleanState,
+        inputs: Columns = NO_INPUTS,
     ) -> BooleanState:
         """Return the state with the temperature that minimises the log loss on validation."""
         logits = _two_columns(arrays["logit"])

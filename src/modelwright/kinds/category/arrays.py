@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.messages import Phrase, ValueProblem
-from modelwright.kinds.contract.arrays import Arrays, Columns
+from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
 from modelwright.kinds.shared.cutting import MOST_WEIGHT, cuts
@@ -147,7 +147,11 @@ class CategoryArrays(Arrays[CategoryState, str]):
         return {"index": _truth(values, state)}
 
     def calibrate(
-        self, arrays: Mapping[str, Array], values: Sequence[str | None], state: CategoryState
+        self,
+        arrays: Mapping[str, Array],
+        values: Sequence[str | None],
+        state: CategoryState,
+        inputs: Columns = NO_INPUTS,
     ) -> CategoryState:
         """Return the state with the temperature that minimises the log loss on validation."""
         return replace(state, temperature=fit_temperature(arrays["logits"], _truth(values, state)))

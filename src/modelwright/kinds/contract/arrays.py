@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Phrase, ValueProblem
 from modelwright.core.outcomes import Outcomes
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Cut, Dumped, Form, Move, Role
 
 State = TypeVar("State")
 V = TypeVar("V")  # the type of a canonical value
 Columns = Mapping[str, Sequence[object]]
+NO_INPUTS: Columns = MappingProxyType({})
 
 
 class Arrays(ABC, Generic[State, V]):
@@ -47,8 +49,9 @@ class Arrays(ABC, Generic[State, V]):
         """Learn the state from the training split's values.
 
         options: `role` (the side of the signature); `form` (of an input; without it, `input_form`); what the
-        learner gives (`tokenizer`, `max_length` and `limit` for the form tokens, `most_terms` for terms); a kind
-        ignores what it does not know. Raises ValueProblem.
+        learner gives (`tokenizer`, `max_length` and `limit` for the form tokens, `most_terms` for terms); of an output
+        `inputs` and `input_kinds`, the same rows' inputs by name and the kind of each. A kind ignores what it does not
+        know. Raises ValueProblem.
         """
 
     @abstractmethod
@@ -96,6 +99,13 @@ class Arrays(ABC, Generic[State, V]):
         """Return values that look as if they stood for nothing (-999, 1e37), as they are written, and how often."""
         return []
 
+    def misfit(self, value: V, state: State) -> ValueProblem | None:
+        """Return why a value of the kind is none that this state can encode (another length), None where it is one.
+
+        Asked for each row that is to be answered, before it is encoded with others.
+        """
+        return None
+
     def unseen(self, values: Sequence[V | None], state: State) -> list[bool]:
         """Return which values (n,) are, or hold, something of a closed set that training never showed.
 
@@ -125,8 +135,14 @@ class Arrays(ABC, Generic[State, V]):
         """
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
-    def calibrate(self, arrays: Mapping[str, Array], values: Sequence[V | None], state: State) -> State:
-        """Return the state with what validation shows of confidence (a temperature)."""
+    def calibrate(
+        self,
+        arrays: Mapping[str, Array],
+        values: Sequence[V | None],
+        state: State,
+        inputs: Columns = NO_INPUTS,
+    ) -> State:
+        """Return the state with what validation shows of confidence (a temperature); `inputs`: of the same rows."""
         return state
 
     def moves(

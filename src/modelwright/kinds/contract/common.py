@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
+from modelwright.core.json_types import Json
+
 Array = NDArray[Any]
 State = TypeVar("State")
 
@@ -77,12 +79,14 @@ class Cut:
 class Answer:
     """One decoded output: its value (None: abstained) and, where there is one, its confidence in [0, 1].
 
-    `probabilities`: of every label, where they were wanted and the kind has them.
+    `probabilities`: of every label, where they were wanted and the kind has them. `interval`: of a kind whose answers
+    have one, its ends `low` and `high`, and `share`: how often the truth is to lie within, as JSON.
     """
 
     value: Any
     confidence: float | None = None
     probabilities: Mapping[str, float] | None = None
+    interval: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)

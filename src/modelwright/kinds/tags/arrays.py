@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.messages import Phrase, ValueProblem
-from modelwright.kinds.contract.arrays import Arrays, Columns
+from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
 from modelwright.kinds.shared.cutting import cuts, log_odds, share_of
@@ -129,7 +129,11 @@ class TagsArrays(Arrays[TagsState, frozenset[str]]):
         return {"members": _members(values, state)}
 
     def calibrate(
-        self, arrays: Mapping[str, Array], values: Sequence[frozenset[str] | None], state: TagsState
+        self,
+        arrays: Mapping[str, Array],
+        values: Sequence[frozenset[str] | None],
+        state: TagsState,
+        inputs: Columns = NO_INPUTS,
     ) -> TagsState:
         """Return the state with the one temperature that minimises the log loss over all n·K memberships."""
         truth = _members(values, state)

@@ -127,7 +127,7 @@ class LinearLearn(Learn[Rows]):
             )
             answers = {line.array: line.answers(held)}
             kind = kinds.arrays(field.kind)
-            states[name] = kind.calibrate(answers, data.held.columns[name], states[name])
+            states[name] = kind.calibrate(answers, data.held.columns[name], states[name], data.held.columns)
             fitted.append(line)
             chosen[name] = best.strength
             history[name] = [{"l2": one.strength, "loss": one.loss} for one in tried]

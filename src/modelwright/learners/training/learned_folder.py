@@ -72,7 +72,9 @@ def calibrated(
     for field in signature.outputs:
         arrays = {network.tasks()[field.name].task.array: answers[field.name].numpy()}
         kind = kinds.arrays(field.kind)
-        found[field.name] = kind.calibrate(arrays, validation.columns[field.name], states[field.name])
+        found[field.name] = kind.calibrate(
+            arrays, validation.columns[field.name], states[field.name], validation.columns
+        )
     return found
 
 

@@ -138,7 +138,9 @@ class TreesLearn(Learn[Rows]):
                 place += 1
             name = output.field.name
             kind = kinds.arrays(output.field.kind)
-            states[name] = kind.calibrate(output.arrays(sums), validation.columns[name], states[name])
+            states[name] = kind.calibrate(
+                output.arrays(sums), validation.columns[name], states[name], validation.columns
+            )
         kind_states.write(out, signature, states)
         learned = {"format": _FORMAT, "learner": setup.learner, "rounds": rounds}
         (out / "learned.json").write_text(json.dumps(learned, ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -123,4 +123,24 @@ class Mistakes:
     sure: bool
 
 
-Block = Grid | Bars | Matrix | Curve | LineChart | Scatter | Mistakes
+@dataclass(frozen=True)
+class SeriesCurve:
+    """One forecast of h steps: the row's id, the truth (None: not known), the answer, and the ends of its interval."""
+
+    id: str
+    truth: tuple[float | None, ...]
+    answer: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Forecasts as curves beside their truths, the worst first."""
+
+    title: str
+    rows: tuple[SeriesCurve, ...]
+    note: str
+
+
+Block = Grid | Bars | Matrix | Curve | LineChart | Scatter | Mistakes | Curves

@@ -35,13 +35,17 @@ class WorkerStartError(PackageError):
 
 @dataclass(frozen=True)
 class Reply:
-    """The end of an answer: what each row was answered, None where the body failed, and what it took."""
+    """The end of an answer: what each row was answered, and what it took.
+
+    Without answers, `problems` say what is wrong with the rows; without these either, the body failed.
+    """
 
     answers: Sequence[RowAnswer] | None
     queue_s: float
     inference_s: float
     batch_rows: int
     unseen: Unseen = ()
+    problems: Sequence[Problem] = ()
 
 
 PartReply = Mapping[int, RowAnswer]
@@ -100,7 +104,7 @@ class _Connection(asyncio.Protocol):
     def _end(self, kind: str, request_id: int, *rest: Any) -> None:
         pending = self.waiting.pop(request_id, None)
         if pending is not None and not pending.end.done():
-            pending.end.set_result(Reply(*rest) if kind == "end" else Reply(None, *rest))
+            pending.end.set_result(_reply(kind, *rest))
             pending.tell()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -297,6 +301,17 @@ async def start(
     transport.abort()
     await asyncio.to_thread(_end, process)
     raise _failure(hello, package, process.returncode, timeout_s)
+
+
+def _reply(kind: str, *rest: Any) -> Reply:
+    match kind:
+        case "end":
+            return Reply(*rest)
+        case "misfit":
+            queue_s, inference_s, rows, problems = rest
+            return Reply(None, queue_s, inference_s, rows, (), [Problem.from_wire(one) for one in problems])
+        case _:
+            return Reply(None, *rest)
 
 
 def _failure(hello: Message, package: Path, code: int | None, timeout_s: float) -> PackageError:

@@ -12,7 +12,7 @@ from modelwright.core.messages import Phrase
 from modelwright.runtime.function import Answers, Function
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
-from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
+from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
 
 _LOG = logging.getLogger(__name__)
 MOST_AT_ONCE = 8  # requests; a driver holds the state of each, and more would only make each slower
@@ -69,9 +69,7 @@ def _advance(stream: _Stream, crossing: Crossing, connection: socket.socket) -> 
     try:
         part = next(stream.parts, None)
         if part is not None:
-            answers = crossing.answers_out(
-                [[[a.value, a.confidence] for a in row.values()] for row in part.values()]
-            )
+            answers = crossing.answers_out([row_answer(row.values()) for row in part.values()])
             stream.rows.update(zip(part, answers, strict=True))
             frame = packed(["part", request_id, list(part), answers])
         else:

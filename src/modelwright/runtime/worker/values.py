@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Answer
 
 RowAnswer: TypeAlias = Sequence[Sequence[object]]
-"""For each output, in the order of the signature: its value (None: abstained), its confidence (or None), and where
-they were wanted its probabilities by label."""
+"""For each output, in the order of the signature: its value (None: abstained), its confidence (or None), where they
+were wanted its probabilities by label (or None), and where the kind has one its interval."""
 
 Unseen: TypeAlias = Sequence[Sequence[Any]]
 """Of the rows that hold something training never showed: the row's place, and the names of those inputs."""
 
 _Convert = Callable[[object], object]
+
+
+def row_answer(answers: Iterable[Answer]) -> list[list[object]]:
+    """Return the answers to one row as they are sent: no longer than what there is to say."""
+    found: list[list[object]] = []
+    for one in answers:
+        sent: list[object] = [one.value, one.confidence]
+        if one.probabilities is not None or one.interval is not None:
+            sent.append(one.probabilities)
+        if one.interval is not None:
+            sent.append(one.interval)
+        found.append(sent)
+    return found
 
 
 class Crossing:

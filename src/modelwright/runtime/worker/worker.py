@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from modelwright.core.messages import Phrase, UserError, preferred, use
+from modelwright.core.messages import Phrase, Problem, UserError, preferred, use
 from modelwright.package.confinement import confine, modules
 from modelwright.runtime.function import Function, load
 from modelwright.runtime.log_lines import BoundedHandler
@@ -26,11 +26,12 @@ from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.streams import work_in_parts
-from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
+from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
 
 _LOG = logging.getLogger(__name__)
 _WARM_UP_ROWS = (1, 1)  # and a full batch
 _Answered: TypeAlias = tuple[Sequence[RowAnswer], Unseen]
+_Refused: TypeAlias = list[Problem]  # what is wrong with the rows, which the worker alone can tell
 WAIT_SHARE = 0.25  # of the last pass's time: what waiting costs stays small beside what it can save
 
 
@@ -59,10 +60,16 @@ def work(
 
 def _answers(
     function: Function, crossing: Crossing, batch: Sequence[Waiting], max_batch: int
-) -> list[_Answered | None]:
-    """Return the answers of each request; None for one that the body cannot answer, whatever its company."""
+) -> list[_Answered | _Refused | None]:
+    """Return the answers of each request, or why its rows cannot be answered; None where the body fails on it."""
     rows = [tuple(row) for request in batch for row in crossing.rows_in(request.rows)]
     columns = function.rows.columns(rows)
+    refused = function.misfits(columns)
+    if refused and len(batch) == 1:
+        several = len(rows) > 1
+        return [[one.at(f"item {row}" if several else None) for row in refused for one in refused[row]]]
+    if refused:
+        return [_answers(function, crossing, [request], max_batch)[0] for request in batch]
     try:
         wanted = any(request.options.get("probabilities") for request in batch)
         predicted = function.answer(columns, max_batch, probabilities=wanted)
@@ -72,15 +79,9 @@ def _answers(
             return [_answers(function, crossing, [request], max_batch)[0] for request in batch]
         _LOG.exception("%s", Phrase("serve.body-raised"))
         return [None]
-    whole = [
-        [
-            [a.value, a.confidence] if a.probabilities is None else [a.value, a.confidence, a.probabilities]
-            for a in row.values()
-        ]
-        for row in predicted
-    ]
+    whole = [row_answer(row.values()) for row in predicted]
     flat = crossing.answers_out(whole)
-    found: list[_Answered | None] = []
+    found: list[_Answered | _Refused | None] = []
     begin = 0
     for request in batch:
         end = begin + len(request.rows)
@@ -92,8 +93,11 @@ def _answers(
 
 
 def _reply(
-    request: Waiting, answered: _Answered | None, queue_s: float, inference_s: float, rows: int
+    request: Waiting, answered: _Answered | _Refused | None, queue_s: float, inference_s: float, rows: int
 ) -> bytes:
+    if isinstance(answered, list):
+        wire = [problem.to_wire() for problem in answered]
+        return packed(["misfit", request.id, queue_s, inference_s, rows, wire])
     if answered is not None:
         answers, unseen = answered
         try:

@@ -30,6 +30,7 @@ _SAYS = {
     Form.SCALAR: "baseline.numbers",
     Form.VECTOR: "baseline.vectors",
     Form.SET: "baseline.members",
+    Form.SERIES: "baseline.series",
 }
 
 

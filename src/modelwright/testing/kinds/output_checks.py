@@ -34,6 +34,7 @@ _ANSWERS: Shapes = {
     Form.SCALAR: {"value": ("float32", 1)},
     Form.SET: {"logits": ("float32", 2)},
     Form.VECTOR: {"values": ("float32", 2)},
+    Form.SERIES: {"quantiles": ("float32", 3)},
 }
 _TRUTHS: Shapes = {
     Form.CODE: {"index": ("int64", 1)},
@@ -41,6 +42,7 @@ _TRUTHS: Shapes = {
     Form.SCALAR: {"value": ("float32", 1)},
     Form.SET: {"members": ("float32", 2)},
     Form.VECTOR: {"values": ("float32", 2)},
+    Form.SERIES: {"steps": ("float32", 2)},
 }
 
 

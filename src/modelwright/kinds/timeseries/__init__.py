@@ -1,0 +1,1 @@
+"""A series: one or more numbers over time."""

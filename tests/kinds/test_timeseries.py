@@ -1,0 +1,205 @@
+"""Series: reading, the level of a window, forecasts on it, and their interval."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from modelwright import kinds
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.contract.column import Column
+from modelwright.kinds.contract.common import FAR, Role
+from modelwright.kinds.timeseries.window import GAP, TimeWindow
+from modelwright.outcomes.series.outcomes import SeriesOutcomes
+
+VALUE = kinds.value("timeseries")
+ARRAYS = kinds.arrays("timeseries")
+COLUMN = kinds.facet("timeseries", Column)
+RNG = np.random.default_rng(0)
+
+
+def waves(levels, steps=24, phase=0.0):
+    return [
+        TimeWindow.of(level * (2 + math.sin(phase + step * math.pi / 4)) for step in range(steps))
+        for level in levels
+    ]
+
+
+def forecast(levels, **options):
+    """Return a fitted output, its truths and the windows before them."""
+    before, after = waves(levels), waves(levels, steps=8)
+    state = ARRAYS.fit(
+        after, role=Role.OUTPUT, inputs={"past": before}, input_kinds={"past": "timeseries"}, **options
+    )
+    return state, after, {"past": before}
+
+
+@pytest.mark.parametrize(
+    ("raw", "id"),
+    [
+        ([1, "2"], "value.not-in-a-series"),
+        ([1, True], "value.not-in-a-series"),
+        ([[1, 2], [3]], "value.ragged-series"),
+        ([], "value.no-steps"),
+        ("abc", "value.not-a-series"),
+        ([1, math.inf], "value.not-finite"),
+        ([0.0] * 100_001, "value.too-many-steps"),
+        ([[0.0] * 1001] * 1000, "value.too-many-channels"),
+    ],
+)
+def test_what_is_no_series_is_refused_with_a_message_of_its_own(raw, id):  # noqa: A002
+    with pytest.raises(ValueProblem) as refused:
+        VALUE.parse(raw, lenient=True)
+    assert refused.value.message.id == id
+
+
+def test_one_sign_separates_all_numbers_of_a_text():
+    assert VALUE.parse("1;2", lenient=True) == TimeWindow.of([1.0, 2.0])
+    assert VALUE.parse("1, 2", lenient=True) == TimeWindow.of([1.0, 2.0])
+    with pytest.raises(ValueProblem):  # decimal commas are no steps of their own
+        VALUE.parse("1,5;2,5", lenient=True)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [[1.0, 2.0], None, [3.0], [None, 4.0], [None], []],
+        [[1, 2], [3, 4]],
+        [[1.0, math.nan], [math.inf, 2.0], [-0.0]],
+    ],
+)
+def test_a_column_of_lists_reads_as_its_cells_do(cells):
+    series = pl.Series("x", cells)
+    parsed = COLUMN.parse(series)
+    for place, cell in enumerate(series.to_list()):
+        if place in parsed.refused:
+            with pytest.raises(ValueProblem) as refused:
+                VALUE.read_cell(cell)
+            assert parsed.refused[place].message == refused.value.message
+        else:
+            assert COLUMN.values(parsed.values)[place] == VALUE.read_cell(cell)
+
+
+def test_several_channels_are_stored_and_encoded_apart():
+    values = [VALUE.parse([[1, 100], [2, None], [3, 300]]), VALUE.parse([[2, 200], [4, 400], [6, 600]])]
+    stored = pl.Series([COLUMN.store(value) for value in values], dtype=COLUMN.dtype())
+    assert COLUMN.values(stored) == values
+    state = ARRAYS.fit(values)
+    encoded = ARRAYS.encode(values, state)
+    assert encoded["series"].shape == (2, 3, 2)
+    assert encoded["present"][0].tolist() == [[1, 1], [1, 0], [1, 1]]
+    # each channel is on its own level, so that the second is as the first
+    assert np.allclose(encoded["series"][1, :, 0], encoded["series"][1, :, 1])
+
+
+def test_windows_of_one_form_on_different_levels_encode_alike():
+    values = waves([1.0, 10.0, 1000.0])
+    encoded = ARRAYS.encode(values, ARRAYS.fit(values))["series"]
+    assert np.allclose(encoded[0], encoded[1], atol=1e-5)
+    assert np.allclose(encoded[0], encoded[2], atol=1e-5)
+
+
+def test_a_series_with_numbers_below_0_is_moved_and_not_divided():
+    values = [TimeWindow.of([c + offset for c in (-1.0, 0.0, 1.0)]) for offset in (-5.0, 0.0, 5.0)]
+    state = ARRAYS.fit(values)
+    assert state.level.signed
+    encoded = ARRAYS.encode(values, state)["series"]
+    assert np.allclose(encoded[0], encoded[2])
+
+
+def test_a_window_of_nothing_but_0_is_held():
+    values = [*waves([5.0, 6.0]), TimeWindow.of([0.0] * 24)]
+    encoded = ARRAYS.encode(values, ARRAYS.fit(values))["series"]
+    assert np.abs(encoded).max() <= FAR
+
+
+def test_longer_series_are_cut_to_the_newest_steps_and_counted():
+    values = waves([1.0, 2.0], steps=8)
+    state = ARRAYS.fit(values)
+    longer = TimeWindow.of([99.0] * 3 + list(values[0].flat))
+    assert np.array_equal(
+        ARRAYS.encode([longer], state)["series"], ARRAYS.encode(values[:1], state)["series"]
+    )
+    cut = ARRAYS.cut([longer, values[0]], state)
+    assert (cut.count, cut.rows, cut.longest, cut.kept) == (1, 2, 11, 8)
+
+
+def test_a_series_that_training_has_none_like_is_refused():
+    state = ARRAYS.fit(waves([1.0, 2.0], steps=8))
+    assert ARRAYS.misfit(TimeWindow.of([1.0] * 7), state).message.id == "value.too-few-steps"
+    assert ARRAYS.misfit(TimeWindow.of([1.0] * 16, 2), state).message.id == "value.other-channels"
+    assert ARRAYS.misfit(TimeWindow.of([GAP, *[1.0] * 7]), state) is None
+
+
+def test_channels_that_differ_and_a_forecast_of_several_are_refused():
+    one, two = TimeWindow.of([1.0, 2.0]), TimeWindow.of([1.0, 2.0], 2)
+    with pytest.raises(ValueProblem, match=r"channels"):
+        ARRAYS.fit([one, two])
+    with pytest.raises(ValueProblem, match=r"one number a step"):
+        ARRAYS.fit([two], role=Role.OUTPUT)
+
+
+def test_a_forecast_comes_back_on_the_level_of_its_own_window():
+    state, after, inputs = forecast([1.0, 10.0, 1000.0])
+    truth = ARRAYS.encode_truth(after, inputs, state)["steps"]
+    assert np.allclose(truth[0], truth[2], atol=1e-5)
+    answers = ARRAYS.decode({"quantiles": np.repeat(truth[:, :, None], 3, axis=2)}, state, inputs)
+    for answer, value in zip(answers, after, strict=True):
+        assert np.allclose(answer.value.flat, value.flat, rtol=1e-5)
+    # another level before, another answer
+    other = ARRAYS.decode(
+        {"quantiles": np.repeat(truth[:1, :, None], 3, axis=2)}, state, {"past": waves([7.0])}
+    )
+    assert np.allclose(other[0].value.flat, waves([7.0], steps=8)[0].flat, rtol=1e-5)
+
+
+def test_of_several_series_the_one_nearest_to_the_truth_gives_the_level():
+    levels = [1.0, 10.0, 100.0]
+    inputs = {"noise": [TimeWindow.of(RNG.random(24).tolist()) for _ in levels], "past": waves(levels)}
+    named = dict.fromkeys(inputs, "timeseries")
+    state = ARRAYS.fit(waves(levels, steps=8), role=Role.OUTPUT, inputs=inputs, input_kinds=named)
+    assert state.level_of == "past"
+
+
+def test_the_season_of_training_is_found():
+    state, *_ = forecast([1.0, 3.0, 9.0, 20.0])
+    assert state.season == 8  # steps of a sine of π/4 each
+    assert state.naive < 1e-9
+
+
+def test_calibration_holds_the_share_and_one_row_alone_answers_as_among_others():
+    n, levels = 400, RNG.uniform(1, 100, 400)
+    before = waves(levels)
+    noisy = [
+        TimeWindow.of((np.array(one.flat) * (1 + 0.1 * RNG.normal(size=8))).tolist())
+        for one in waves(levels, steps=8)
+    ]
+    inputs = {"past": before}
+    state = ARRAYS.fit(noisy, role=Role.OUTPUT, inputs=inputs, input_kinds={"past": "timeseries"})
+    flat = ARRAYS.encode_truth(waves(levels, steps=8), inputs, state)["steps"]
+    body = {"quantiles": np.repeat(flat[:, :, None], 3, axis=2)}  # a body that knows the middle alone
+    half = {name: column[: n // 2] for name, column in inputs.items()}
+    calibrated = ARRAYS.calibrate({"quantiles": body["quantiles"][: n // 2]}, noisy[: n // 2], state, half)
+    outcomes = ARRAYS.outcomes(noisy, body, calibrated, inputs).take(np.arange(n // 2, n))
+    assert isinstance(outcomes, SeriesOutcomes)
+    within = (outcomes.low <= outcomes.truth) & (outcomes.truth <= outcomes.high)
+    assert 0.76 < within.mean() < 0.84
+    whole = ARRAYS.decode(body, calibrated, inputs)
+    alone = ARRAYS.decode({"quantiles": body["quantiles"][5:6]}, calibrated, {"past": before[5:6]})
+    assert alone == [whole[5]]
+    assert whole[5].interval["share"] == 0.8
+    assert all(
+        low <= middle <= high
+        for low, middle, high in zip(
+            whole[5].interval["low"], whole[5].value.flat, whole[5].interval["high"], strict=True
+        )
+    )
+
+
+def test_without_the_inputs_nothing_is_calibrated():
+    state, after, _ = forecast([1.0, 2.0])
+    body = {"quantiles": np.zeros((2, 8, 3), np.float32)}
+    assert ARRAYS.calibrate(body, after, state) == state
