@@ -151,10 +151,10 @@ def quantile_positions(n: int, quantile: float, confidence: float) -> tuple[int 
 
 def incomplete_beta(x: float, a: float, b: float) -> float:
     """Return the regularised incomplete beta function I_x(a, b), a and b > 0 (DLMF 8.17.22)."""
-    if x <= 0 or x >= 1:
-        return 0.0 if x <= 0 else 1.0
-    if b <= 0:
+    if x <= 0 or b <= 0:  # b = 0 stands for its limit below 1: P(X > n) of a binomial, at a share of 1 too
         return 0.0
+    if x >= 1:
+        return 1.0
     # x^a (1-x)^b / B(a, b), by logarithms, since each factor alone may leave the floats
     front = math.exp(
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
@@ -208,8 +208,8 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
     for turn in range(200):
         if high - low <= 1e-12 + 1e-10 * abs(high):
             break
-        # two turns of eight halve, so that a flat function takes 200 turns at most
-        slow = turn % 8 >= 6 or at_high == at_low
+        # two turns of eight halve, so that a flat function takes 200 turns at most; no secant has an infinite height
+        slow = turn % 8 >= 6 or at_high == at_low or math.isinf(at_high) or math.isinf(at_low)
         middle = (low + high) / 2 if slow else high - at_high * (high - low) / (at_high - at_low)
         middle = min(max(middle, low), high)
         at_middle = function(middle)
