@@ -108,7 +108,7 @@ def test_a_mean_without_skew_has_scipys_interval():
 def test_wilsons_interval(k, n, confidence):
     expected = stats.binomtest(k, n).proportion_ci(confidence, "wilson")
     assert intervals.wilson(k, n, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)
-    assert 0 <= intervals.wilson(k, n, confidence)[0]
+    assert intervals.wilson(k, n, confidence)[0] >= 0
     assert intervals.wilson(k, n, confidence)[1] <= 1
 
 
