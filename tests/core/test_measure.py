@@ -50,9 +50,16 @@ def metric(name: str = "gain", family: str | None = "ours", **more) -> Metric:
         "influence": lambda rows, of: rows.influence,
     }
     return Metric(
-        name, "higher", Unit.FRACTION, frozenset({Phase.TEST}), family, True, "exact", "what is gained",
+        name,
+        "higher",
+        Unit.FRACTION,
+        frozenset({Phase.TEST}),
+        family,
+        True,
+        "exact",
+        "what is gained",
         **{**made, **more},
-    )  # fmt: skip
+    )
 
 
 SUBJECT = Subject("gain", "y", "a")
@@ -228,8 +235,16 @@ def of(value, low, high, n=10) -> Measurement:
 def test_unpaired_ends_add_like_standard_errors():
     found = difference(of(10.0, 7.0, 15.0, 100), of(8.0, 3.0, 12.0, 90))
     assert found == Measurement(
-        Subject("latency_p95"), Phase.PACKAGE, 2.0, 2 - math.hypot(3, 4), 2 + math.hypot(5, 5), 90, "mover", 0.9, 2
-    )  # fmt: skip
+        Subject("latency_p95"),
+        Phase.PACKAGE,
+        2.0,
+        2 - math.hypot(3, 4),
+        2 + math.hypot(5, 5),
+        90,
+        "mover",
+        0.9,
+        2,
+    )
     assert difference(of(10.0, 7.0, 15.0, 80), of(8.0, 3.0, 12.0, 90)).n == 80
 
 
@@ -239,7 +254,10 @@ def test_an_end_that_one_side_lacks_is_open():
     assert difference(of(10.0, 7.0, 15.0), of(8.0, 3.0, None)).low is None
     assert difference(of(10.0, 7.0, None), of(8.0, 3.0, 12.0)).high is None
     assert difference(of(10.0, 7.0, 15.0), of(8.0, None, 12.0)).high is None
-    for ours, champions in ((of(None, None, None, 7), of(8.0, 3.0, 12.0)), (of(8.0, 3.0, 12.0, 7), of(None, None, None))):  # fmt: skip
+    for ours, champions in (
+        (of(None, None, None, 7), of(8.0, 3.0, 12.0)),
+        (of(8.0, 3.0, 12.0, 7), of(None, None, None)),
+    ):
         found = difference(ours, champions)
         assert (found.value, found.low, found.high, found.n, found.method) == (None, None, None, 7, "mover")
 

@@ -19,7 +19,20 @@ ROUTE = Signature.parse("route(question: text) -> domain: category")
 PRICE = Signature.parse("price(area: number) -> price: number")
 
 
-def one(key, bar, value, low, high, *, n=100, method="saddlepoint", signature=ROUTE, confidence=0.95, phase=Phase.TEST, unjudged=0) -> Verdict:  # fmt: skip
+def one(
+    key,
+    bar,
+    value,
+    low,
+    high,
+    *,
+    n=100,
+    method="saddlepoint",
+    signature=ROUTE,
+    confidence=0.95,
+    phase=Phase.TEST,
+    unjudged=0,
+) -> Verdict:
     requirement = parse(key, bar, signature)
     seen = Measurement(requirement.subject, phase, value, low, high, n, method, confidence, unjudged)
     given = ([], [seen]) if requirement.bar.champion else ([seen], [])
@@ -168,9 +181,12 @@ def test_needed_rows_of_a_share_are_exact(confidence):
     def tail(rows: int) -> float:  # P(X > k) + P(X = k)/2 at k = 0.97 rows, in SciPy's continuous form
         k = value * rows
         pmf = math.exp(
-            math.lgamma(rows + 1) - math.lgamma(k + 1) - math.lgamma(rows - k + 1)
-            + k * math.log(bar) + (rows - k) * math.log1p(-bar)
-        )  # fmt: skip
+            math.lgamma(rows + 1)
+            - math.lgamma(k + 1)
+            - math.lgamma(rows - k + 1)
+            + k * math.log(bar)
+            + (rows - k) * math.log1p(-bar)
+        )
         return float(stats.beta.cdf(bar, k + 1, rows - k)) + pmf / 2
 
     half = (1 - confidence) / 2
@@ -222,22 +238,45 @@ def test_r2_is_open_below_and_flawless_at_one():
 
 
 @pytest.mark.parametrize(
-    ("method", "bar", "high"), [("betting", "<= champion", None), ("other", "<= 1", None), ("betting", "<= 1", 2.0)]
-)  # fmt: skip
+    ("method", "bar", "high"),
+    [("betting", "<= champion", None), ("other", "<= 1", None), ("betting", "<= 1", 2.0)],
+)
 def test_other_open_ends_are_not_explained_so(method, bar, high):
     verdict = one("rmse", bar, 0.5, -1.0, high, n=100, method=method, signature=PRICE)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.note is None or verdict.note.id != "verdict.open-end"
 
 
-@pytest.mark.parametrize(("metric", "quantile"), [("latency_p50", 0.5), ("latency_p95", 0.95), ("latency_p99", 0.99)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("metric", "quantile"), [("latency_p50", 0.5), ("latency_p95", 0.95), ("latency_p99", 0.99)]
+)
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 def test_a_quantile_has_an_end_once_all_samples_on_one_side_are_unlikely(metric, quantile, confidence):
     tail = (1 - confidence) / 2
-    above = one(metric, "<= 15 ms", 0.01, 0.009, None, n=3, phase=Phase.PACKAGE, method="order-statistics", confidence=confidence)  # fmt: skip
+    above = one(
+        metric,
+        "<= 15 ms",
+        0.01,
+        0.009,
+        None,
+        n=3,
+        phase=Phase.PACKAGE,
+        method="order-statistics",
+        confidence=confidence,
+    )
     total = next(n for n in range(1, 2000) if quantile**n <= tail)
     assert above.needed == max(total - 3, 1)
-    below = one(metric, "<= 15 ms", 0.02, None, 0.03, n=3, phase=Phase.PACKAGE, method="order-statistics", confidence=confidence)  # fmt: skip
+    below = one(
+        metric,
+        "<= 15 ms",
+        0.02,
+        None,
+        0.03,
+        n=3,
+        phase=Phase.PACKAGE,
+        method="order-statistics",
+        confidence=confidence,
+    )
     total = next(n for n in range(1, 2000) if (1 - quantile) ** n <= tail)
     assert below.needed == max(total - 3, 1)
     relative = one(metric, "<= champion", -0.001, None, None, n=3, phase=Phase.PACKAGE, method="mover")

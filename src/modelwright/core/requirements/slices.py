@@ -107,11 +107,12 @@ class Slice:
         Values are 'text', numbers, true or false; a column with an odd name stands in backquotes.
         """
         reader = _Reader(unicodedata.normalize("NFC", text))
-        conditions = {_condition(reader)}
+        conditions = [_condition(reader)]
         while reader.take_word("and"):
-            conditions.add(_condition(reader))
+            conditions.append(_condition(reader))
         reader.expect_end()
-        return cls(tuple(sorted(conditions, key=str)))
+        # once each by its text: Python takes 1 and true for equal, and they are not the same rows
+        return cls(tuple(one for _, one in sorted({str(one): one for one in conditions}.items())))
 
     def rows(self, columns: Mapping[str, Sequence[Any]]) -> SlicedRows:
         """Return which rows are in the slice; raises ProjectError for columns that are not there.
@@ -232,7 +233,7 @@ def _list(reader: _Reader) -> tuple[Literal, ...]:
         literals.append(_literal(reader))
     if not reader.take_word("]"):
         raise reader.error("expected-comma")
-    return tuple(sorted(set(literals), key=written))
+    return tuple(one for _, one in sorted({written(one): one for one in literals}.items()))
 
 
 def _literal(reader: _Reader) -> Literal:
