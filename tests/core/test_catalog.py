@@ -7,14 +7,14 @@ import pytest
 from modelwright.core.messages import catalog
 from modelwright.core.messages.catalog import Alternative
 
-EXAMPLE = '''# a comment before the first entry
+EXAMPLE = """# a comment before the first entry
 ["one.plain"]
 found = "it is \\"so\\"]"
 
 ["one.rich"]
 found = ["near {near}", {when = "count=1", text = "one"}, {when = "own", text = "own {table.name}"}, "else {rest[0]}"]
 next = "do it"
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -134,9 +134,11 @@ def test_the_first_wording_that_holds(folder, values, text):
 
 def test_what_no_catalogue_says_is_our_own_fault(folder):
     catalog.add(folder)
-    with pytest.raises(AssertionError, match="no message 'no.such' in the catalogue"):
+    with pytest.raises(AssertionError, match=r"no message 'no\.such' in the catalogue"):
         catalog.text("no.such", "found", {})
-    with pytest.raises(AssertionError, match=r"no alternative of one.rich.found fits the values \['b', 'own'\]"):
+    with pytest.raises(
+        AssertionError, match=r"no alternative of one.rich.found fits the values \['b', 'own'\]"
+    ):
         catalog.text("one.rich", "found", {"own": False, "b": 1})
     assert catalog.text("one.plain", "rule", {}) == ""
 
