@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from numpy.typing import NDArray
 
 from modelwright.core.json_types import Json
+from modelwright.core.units import Unit
 
 Array = NDArray[Any]
 State = TypeVar("State")
@@ -67,12 +68,16 @@ FAR = 30.0
 
 @dataclass(frozen=True)
 class Cut:
-    """How many of `rows` values are given in part alone: the longest has `longest` parts, and `kept` are kept."""
+    """How many of `rows` values are given in part alone: of the longest, which is `longest`, `kept` is kept.
+
+    unit: of both; None: they count the tokens of a text.
+    """
 
     count: int
     rows: int
-    longest: int
-    kept: int
+    longest: float
+    kept: float
+    unit: Unit | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import Notice
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
+from modelwright.core.units import format_quantity
 from modelwright.kinds.contract.show import Show
 from modelwright.kinds.outputs import family
 from modelwright.outcomes.contract.gap import BodyGap
@@ -106,15 +107,17 @@ def about_cut(states: Mapping[str, Any], signature: Signature, columns: Columns)
     """
     for field in signature.inputs:
         cut = kinds.arrays(field.kind).cut(columns[field.name], states[field.name])
-        if cut is not None and cut.count:
+        if cut is None or not cut.count:
+            continue
+        name, count, rows = field.name, cut.count, cut.rows
+        kept, longest = cut.kept, cut.longest
+        if cut.unit is None:
             yield Notice(
-                "evaluate.cut-texts",
-                column=field.name,
-                count=cut.count,
-                rows=cut.rows,
-                kept=cut.kept,
-                longest=cut.longest,
+                "evaluate.cut-texts", column=name, count=count, rows=rows, kept=kept, longest=longest
             )
+        else:
+            most, last = format_quantity(kept, cut.unit), format_quantity(longest, cut.unit)
+            yield Notice("evaluate.cut-values", column=name, count=count, rows=rows, kept=most, longest=last)
 
 
 def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:
