@@ -31,7 +31,14 @@ class _Section(BaseModel):
 class LimitsConfig(_Section):
     """What the gateway refuses before it costs anything."""
 
-    body: ByteCount = Field(2 * 2**20, ge=1, description="bytes of a request, such as `2 MiB`; more get 413")
+    body: ByteCount = Field(
+        2 * 2**20,
+        ge=1,
+        description="bytes of a request, such as `2 MiB`, without the files that its inputs hold; more get 413",
+    )
+    file: ByteCount = Field(
+        10_000_000, ge=1, description="bytes of one file (a picture, a sound), such as `10 MB`; more get 413"
+    )
     rows: int = Field(1000, ge=1, description="rows of one request; more get 413")
     text: int = Field(
         20_000, ge=1, description="characters of one text; more get 422, as all that breaks the schema"
@@ -42,6 +49,19 @@ class LimitsConfig(_Section):
     body_timeout_s: float = Field(
         10.0, gt=0, description="a request that has not been sent whole by then gets 408"
     )
+
+    @property
+    def text_of_file(self) -> int:
+        """Return the characters that a file may have as a text: base64, with line breaks and the head of a data URI."""
+        return self.file * 7 // 5 + 256  # 4/3, and a line break after each 64 characters or more
+
+    def of_json(self, files: int) -> int:
+        """Return the bytes of a request in JSON to a function with so many inputs that hold files."""
+        return self.body + files * self.text_of_file
+
+    def of_form(self, files: int) -> int:
+        """Return the bytes of a request as a form to a function with so many inputs that hold files."""
+        return self.body + files * self.text_of_file  # a file may stand in it as a text, too
 
 
 class BatchingConfig(_Section):

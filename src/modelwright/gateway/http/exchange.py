@@ -8,7 +8,7 @@ import os
 import re
 import types
 import zlib
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any, TypeVar
 
 from starlette.types import Receive, Scope, Send
@@ -59,15 +59,51 @@ async def read_body(
 
     What the header says is only a first sieve: the bytes themselves are counted.
     """
-    length = headers.get(b"content-length")
-    if length is not None and length.isdigit() and (len(length) > 18 or int(length) > max_body):
-        raise _too_large(max_body)
+    _require_length(headers, max_body)
     chunks: list[bytes] = []
     try:
         return await _within(timeout_s, _chunks(receive, max_body, chunks))
     except TimeoutError:
         size = sum(map(len, chunks))
         raise RequestError(Problem("request.too-slow", size=size, seconds=timeout_s), 408) from None
+
+
+async def feed_body(
+    headers: Mapping[bytes, bytes],
+    receive: Receive,
+    max_body: int,
+    timeout_s: float,
+    take: Callable[[bytes], None],
+) -> None:
+    """Hand the body on piece by piece, as it comes; raises what `read_body` and `take` do."""
+    _require_length(headers, max_body)
+    size = 0
+
+    async def pass_on() -> None:
+        nonlocal size
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeftError
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > max_body:
+                raise _too_large(max_body)
+            take(chunk)
+            more = message.get("more_body", False)
+
+    try:
+        await _within(timeout_s, pass_on())
+    except TimeoutError:
+        raise RequestError(Problem("request.too-slow", size=size, seconds=timeout_s), 408) from None
+
+
+def _require_length(headers: Mapping[bytes, bytes], max_body: int) -> None:
+    """Raise RequestError (413) for a body that says that it is too large."""
+    length = headers.get(b"content-length")
+    if length is not None and length.isdigit() and (len(length) > 18 or int(length) > max_body):
+        raise _too_large(max_body)
 
 
 async def _chunks(receive: Receive, max_body: int, chunks: list[bytes]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelwright import kinds
 from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
+from modelwright.gateway.http import form_data
 from modelwright.gateway.http.events import EVENT_STREAM
 
 
@@ -32,10 +33,10 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
     )
     error = _object({"error": _object({key: {"type": "string"} for key in ("id", "rule", "found", "next")})})
     refusals = {
-        "400": "The body is not JSON",
+        "400": "The body is not JSON, or no form",
         "401": "The key is missing",
         "413": "The request is too large",
-        "415": "The content-type is not application/json",
+        "415": "The content-type is neither application/json nor multipart/form-data",
         "422": "An input is missing, unknown or of the wrong type, or never seen in training where that is refused",
         "503": "Overloaded, or no version is ready; try again",
     }
@@ -63,7 +64,13 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
                 "description": "whether each output also has the probability of every label, where its kind has them",
             }
         ],
-        "requestBody": {"required": True, "content": _content(_one_or_many("Row"))},
+        "requestBody": {
+            "required": True,
+            "content": {
+                **_content(_one_or_many("Row")),
+                form_data.FORM.decode(): {"schema": _form(signature, max_text)},
+            },
+        },
         "responses": responses,
     }
     return {
@@ -75,6 +82,19 @@ def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
         },
         "components": {"schemas": {"Row": row, "Answer": answer, "Error": error}},
     }
+
+
+def _form(signature: Signature, max_text: int) -> JsonObject:
+    """Return the JSON Schema of one row as a form: files as they are, other values as texts."""
+    properties: JsonObject = {}
+    for one in signature.inputs:
+        kind = kinds.value(one.kind)
+        if kind.holds_files:
+            media = kind.given_schema().get("contentMediaType", "application/octet-stream")
+            properties[one.name] = {"type": "string", "format": "binary", "contentMediaType": media}
+        else:
+            properties[one.name] = _bounded(Field(one.name, one.kind), kind.given_schema(), max_text)
+    return _object(properties, [one.name for one in signature.inputs if not one.optional])
 
 
 NOT_BLANK = "[^\\s\\u001c-\\u001f\\u0085]"  # these are white space to Python, and not to ECMA-262

@@ -1,21 +1,23 @@
-"""`POST /{function}`: the path that every prediction takes. One JSON parse, no middleware, no log line."""
+"""`POST /{function}`, the path that every prediction takes: one JSON parse or one form, no middleware, no log line."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from modelwright.core.json_types import Json, JsonLike
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
-from modelwright.gateway.http import exchange
+from modelwright.gateway.http import exchange, form_data
 from modelwright.gateway.http.events import EventSender, wanted
 from modelwright.gateway.keys import Keys
 from modelwright.gateway.limits import read_json, require_items
@@ -28,6 +30,7 @@ from modelwright.runtime.worker.channel import NO_OPTIONS, Reply
 
 PROBABILITIES = "probabilities"
 SPARE_KEYS = 64  # of a row beyond its inputs; fewer are named one by one
+_READERS = 2  # files that are read at once: a picture of 50 megapixels takes 150 MB while it is
 _CLIENT_LEFT = 499  # counted, never sent
 _LOG = logging.getLogger(__name__)
 
@@ -53,6 +56,14 @@ class _Request:
         return time.perf_counter() - self.begun
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What a body holds: a row, or a list of them. lenient: its texts are read as on the command line (a form)."""
+
+    value: object
+    lenient: bool = False
+
+
 class Predictions:
     """The endpoint as an ASGI application."""
 
@@ -69,6 +80,7 @@ class Predictions:
         self._telemetry = telemetry
         self._recorder = recorder
         self._keys = keys
+        self._readers = ThreadPoolExecutor(_READERS, "files")  # started with the first file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and count it."""
@@ -118,20 +130,16 @@ class Predictions:
             problem = Problem("request.wrong-method", method=scope["method"][:20], allowed="POST")
             raise RequestError(problem, 405)
         self._keys.require_predict(headers)
-        exchange.require_json(headers)
         if scope["query_string"]:
             request.options = _options(scope["query_string"])
-        limits = self._config.limits
-        raw = await exchange.read_body(headers, receive, limits.body, limits.body_timeout_s)
-        if b"content-encoding" in headers:
-            raw = exchange.unpacked(headers, raw, limits.body)
-        value = read_json(raw, max_depth=limits.depth, max_items=limits.rows)
+        given = await self._given(headers, receive)
+        request.several = isinstance(given.value, list)
         # Looked up only now: nothing is awaited from here to the worker, so it cannot be retired meanwhile.
-        served = self._gateway.current
-        if served is None:
-            raise not_ready()
-        request.several = isinstance(value, list)
-        rows = self._rows(served, value) if isinstance(value, list) else [self._row(served, value, None)]
+        served = self._served()
+        if served.files:
+            served, rows = await self._read_beside(given)
+        else:
+            rows = self._read(served, given)
         request.rows = len(rows)
         departure = exchange.Departure(receive)
         # A cancellation that reaches this point is either the client's leaving or the server's end.
@@ -144,6 +152,39 @@ class Predictions:
         finally:
             departure.stop()
         return self._body(served, rows, reply, request)
+
+    async def _given(self, headers: Mapping[bytes, bytes], receive: Receive) -> _Given:
+        """Return what a body holds, of either content type."""
+        limits = self._config.limits
+        if form_data.is_form(headers):
+            served = self._served()
+            row = await form_data.read(headers, receive, served.signature, served.files, limits)
+            return _Given(row, lenient=True)
+        exchange.require_json(headers)
+        current = self._gateway.current
+        most = limits.of_json(len(current.files)) if current is not None else limits.body
+        raw = await exchange.read_body(headers, receive, most, limits.body_timeout_s)
+        if b"content-encoding" in headers:
+            raw = exchange.unpacked(headers, raw, most)
+        return _Given(read_json(raw, max_depth=limits.depth, max_items=limits.rows))
+
+    def _served(self) -> Served:
+        served = self._gateway.current
+        if served is None:
+            raise not_ready()
+        return served
+
+    async def _read_beside(self, given: _Given) -> tuple[Served, list[tuple[object, ...]]]:
+        """Read rows with files in a thread: a file is tried when it is read, and other requests must not wait for that.
+
+        Should the version change meanwhile, they are read again for the new one.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            served = self._served()
+            rows = await loop.run_in_executor(self._readers, self._read, served, given)
+            if self._gateway.current is served:
+                return served, rows
 
     async def _reply(
         self,
@@ -212,19 +253,34 @@ class Predictions:
         if code >= 500 and self._recorder is not None and served is not None:
             self._recorder(recording.failed(served, request.ids, code, seconds))
 
-    def _rows(self, served: Served, values: list[Json]) -> list[tuple[object, ...]]:
-        require_items(len(values), self._config.limits.rows)
-        return [self._row(served, value, f"item {place}") for place, value in enumerate(values)]
+    def _read(self, served: Served, given: _Given) -> list[tuple[object, ...]]:
+        """Return rows of canonical values; raises RequestError."""
+        if not isinstance(given.value, list):
+            return [self._row(served, given.value, None, lenient=given.lenient)]
+        require_items(len(given.value), self._config.limits.rows)
+        return [self._row(served, value, f"item {place}") for place, value in enumerate(given.value)]
 
-    def _row(self, served: Served, value: Json, where: str | None) -> tuple[object, ...]:
+    def _row(
+        self, served: Served, value: object, where: str | None, *, lenient: bool = False
+    ) -> tuple[object, ...]:
+        limits = self._config.limits
         if isinstance(value, dict):
             if len(value) > len(served.signature.inputs) + SPARE_KEYS:
                 most = len(served.signature.inputs)
                 raise RequestError(Problem("request.too-wide", where=where, keys=len(value), most=most))
             for name, text in value.items():
-                if isinstance(text, str) and len(text) > self._config.limits.text:
-                    raise RequestError(_too_long(name, len(text), self._config.limits.text, where))
-        return served.rows.read(value, where=where)
+                if not isinstance(text, str) or len(text) <= limits.text:
+                    continue
+                if name not in served.files:
+                    raise RequestError(_too_long(name, len(text), limits.text, where))
+                if len(text) > limits.text_of_file:
+                    raise form_data.file_too_large(name, limits.file, where)
+        row = served.rows.read(value, where=where, lenient=lenient)
+        if served.files:
+            for name, size in served.file_sizes(row):
+                if size > limits.file:
+                    raise form_data.file_too_large(name, limits.file, where)
+        return row
 
     def _refused(self, problem: Problem) -> Problem:
         self._telemetry.rejected(problem.id)

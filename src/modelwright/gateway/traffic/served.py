@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NotRequired, TypedDict
@@ -43,6 +43,19 @@ class Served:
     def version(self) -> int:
         """Return the version's number."""
         return self.desired.version
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """Return the inputs whose kinds hold files."""
+        return frozenset(one.name for one in self.signature.inputs if kinds.value(one.kind).holds_files)
+
+    def file_sizes(self, row: Sequence[object]) -> Iterator[tuple[str, int]]:
+        """Yield the bytes of each file of a row of canonical values, by input."""
+        for one, value in zip(self.signature.inputs, row, strict=True):
+            if one.name in self.files and value is not None:
+                wire = kinds.value(one.kind).to_wire(value)
+                if isinstance(wire, bytes):
+                    yield one.name, len(wire)
 
     def announce(self) -> None:
         """Wake everyone who waits for the worker."""
