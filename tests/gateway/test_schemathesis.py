@@ -25,7 +25,7 @@ def test_no_request_that_breaks_the_schema_is_taken(make, tmp_path: Path) -> Non
     with running(Releases(sealed(make(), tmp_path / "package"))) as server:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
-            *("--seed", "7", "--max-examples", "40", "--checks", CHECKS, "--generation-database", "none"),
+            *("--seed", "7", "--max-examples", "25", "--checks", CHECKS, "--generation-database", "none"),
             *("--phases", "coverage,fuzzing", "--mode", "all"),
         ]
         environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}

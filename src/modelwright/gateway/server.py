@@ -182,6 +182,8 @@ def serve(
 
 def _log_to_stderr() -> None:
     """Show what the gateway says, unless whoever called has set logging up already."""
+    # It would warn of every form that is none, as often as a client sends one; each is answered and counted.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     logger = logging.getLogger("modelwright")
     if not logging.getLogger().handlers and not logger.handlers:
         handler = BoundedHandler()
