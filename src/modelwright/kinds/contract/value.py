@@ -42,6 +42,7 @@ class Value(ABC, Generic[V]):
     ] = ()  # other words for it (`integer`), so that a message can name this one
     ranged: ClassVar[bool] = False  # a signature may declare the range of an output of the kind
     operators: ClassVar[frozenset[str]] = EQUALITY | ORDER  # what a slice may ask of its values
+    steps_of: ClassVar[str | None] = None  # a value is a window over a column of this kind, one cell a step
 
     takes_words: ClassVar[bool] = (
         False  # `NA`, `-` and the like are no values of the kind, so they are missing

@@ -30,6 +30,7 @@ class TimeseriesValue(Value[TimeWindow]):
     family: ClassVar[str | None] = "series"
     synonyms: ClassVar[tuple[str, ...]] = ("series", "time_series", "signal", "forecast", "sequence")
     operators: ClassVar[frozenset[str]] = ORDER
+    steps_of: ClassVar[str | None] = "number"
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a list of numbers, or of lists of numbers; null is a gap."""

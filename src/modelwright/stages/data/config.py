@@ -17,6 +17,7 @@ T = TypeVar("T")
 SHARES = ("train", "validation", "test")
 HASH, GROUP, TIME = "hash", "group", "time"  # ways to split; else `split.by` names a column
 EXPLAINED = 20  # refused cells of a chunk and rule; a message shows five
+MOST_STEPS = 100_000  # of a window
 KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
 
 
@@ -116,6 +117,18 @@ class Split(Shares):
 SPLIT_OF_TRAIN = Split(train=90, validation=10, test=0)
 
 
+class Fill(BaseModel):
+    """What stands for numbers that are not there, in the windows of series."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gaps: Literal["missing", "previous", "linear"] = Field(
+        "missing",
+        description="a step of the history without a number: `missing` (the learner sees that it is), `previous` (the "
+        "last number of the window before it), `linear` (on the line between its neighbours); truths are never filled",
+    )
+
+
 class DataConfig(BaseModel):
     """What the function learns from. Either `source`, or `train` and `test` (and `validation`)."""
 
@@ -149,6 +162,31 @@ class DataConfig(BaseModel):
     )
     time: str | None = Field(
         None, description="the column of the data that says when a row arose, for `split.by: time`"
+    )
+    window: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        description="how many steps before it a forecast sees; rows in order of time (by `time`, else as they stand) "
+        "become windows, by `group`, with the history of inputs that are series and the horizon of outputs that are",
+    )
+    horizon: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        description="how many steps ahead the outputs that are series reach; another output is of the last of them",
+    )
+    stride: int | None = Field(
+        None,
+        ge=1,
+        description="how many steps apart training windows begin; by default a quarter of the horizon. Windows that "
+        "validate or test lie `horizon + stride` apart, so that no step is judged twice",
+    )
+    fill: Fill = Field(Fill(), description="what becomes of gaps")
+    known: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+        (),
+        description="inputs that are known in advance (a holiday, a plan): a series is then that of the horizon, and "
+        "another value that of its first step; else inputs are of the history, and of its last step",
     )
     drop: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         (), description='columns of the data that `inputs: "*"` leaves out'
@@ -233,8 +271,20 @@ class DataConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _windows(self) -> Self:
+        only = [name for name in ("horizon", "stride", "known", "fill") if name in self.model_fields_set]
+        if self.window is None:
+            if only:
+                raise ValueProblem("data.without-window", given=only)
+        elif self.split.classes or ("by" in self.split.model_fields_set and self.split.by != TIME):
+            raise ValueProblem("data.split-of-windows", by=self.split.by)
+        return self
+
+    @model_validator(mode="after")
     def _split_by_a_column(self) -> Self:
         by = self.split.by
+        if self.window is not None:
+            return self
         if (by == GROUP and self.group is None) or (by == TIME and self.time is None):
             raise ValueProblem("data.split-by-what", by=by)
         if by not in {HASH, GROUP, TIME}:

@@ -91,7 +91,7 @@ def identify(
         inputs = (
             row_texts(chunk.cells.select(*layout.inputs)) if layout.inputs else [b"{}"] * chunk.cells.height
         )
-        ids[here] = row_ids(inputs)
+        ids[here] = row_ids(row_texts(raw.cells.select(layout.identity)) if layout.identity else inputs)
         where[here] = places_of_rows.positions(raw, inputs)
         of_chunk = _truths(signature, chunk, refusals, labels)
         truths.add(of_chunk)

@@ -40,7 +40,7 @@ class Layout:
     """Names in the signature, and kept names, each with its column in the data.
 
     `wildcard` are inputs whose kind the data decides, but for those whose kind is stated (`kinds`: input → kind);
-    `notices` are for the summary.
+    `notices` are for the summary. `identity`: columns of the data that tell a row apart; none: its inputs do.
     """
 
     inputs: Mapping[str, str]
@@ -49,6 +49,7 @@ class Layout:
     wildcard: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
+    identity: tuple[str, ...] = ()
 
     def without(self, names: Collection[str]) -> Layout:
         """Return the layout without some inputs of the wildcard."""
@@ -85,7 +86,7 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
         *unknown_split_column(config, tables[0].columns, tables[0].name),
     ]
     for table in tables:
-        problems += _missing_columns(found, table)
+        problems += missing_columns(found, table)
     if problems:
         raise DataError(problems)
     return found
@@ -203,7 +204,8 @@ def _unknown_names(found: Layout, config: DataConfig) -> Iterator[Problem]:
             )
 
 
-def _missing_columns(found: Layout, table: TableHeader) -> Iterator[Problem]:
+def missing_columns(found: Layout, table: TableHeader) -> Iterator[Problem]:
+    """Yield the names whose column a table has not."""
     wanted = (*found.fields.items(), *found.keep.items())
     lacking = any(column not in table.columns for _, column in wanted)
     if lacking and table.separator is not None and looks_like_data(list(table.columns)):

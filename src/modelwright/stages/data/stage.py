@@ -39,6 +39,7 @@ from modelwright.stages.data.layout import Layout, layout
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.refusals import Refusals
 from modelwright.stages.data.split import CODES, SPLITS, TEST, TRAIN, VALIDATION
+from modelwright.stages.data.windows.windowing import windowed
 from modelwright.stages.data.writing import RowWriter, column_remarks, describe, write_rejected
 from modelwright.storage.formats.data import Counts, write_signature
 from modelwright.tables.readers import read
@@ -79,10 +80,16 @@ def make(
 ) -> JsonObject:
     """Do what `data` does, with a folder for what is only needed meanwhile. What is written depends on no limit."""
     rows = RawRows(_tables(config, folder, progress, scratch, limits))
+    cut = None if config.window is None else windowed(signature, config, rows, scratch, limits)
+    if cut is not None:
+        rows, config = cut.rows, cut.config
     # The files that train name the columns of "*".
     by_purpose = sorted(rows.tables, key=lambda named: named[0] in {TEST, VALIDATION})
     columns = layout(signature, config, [table for _, table in by_purpose])
     remarks = list(columns.notices)
+    if cut is not None:
+        columns = replace(columns, identity=cut.identity)
+        remarks += cut.notices
     open_inputs = not signature.inputs
     with progress.task(str(Phrase("work.checking-rows"))):
         written = Written(config, rows)

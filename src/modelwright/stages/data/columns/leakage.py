@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from modelwright import kinds
 from modelwright.core.messages import Notice
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field
@@ -66,6 +67,8 @@ def _of_pair(
         if same_order(column, truth):
             yield Notice("data.same-order", column=name, count=len(truth), output=output.name, line=line)
         return
+    if not kinds.value(output.kind).labelled:
+        return
     found = given_away(column, truth)
     if found is not None:
         yield Notice(
@@ -114,7 +117,9 @@ def _right(answers: NDArray[np.int64], labels: NDArray[np.int64]) -> int:
 def _codes(column: pl.Series) -> NDArray[np.int64]:
     """Return a number (n,) for each value, from 0; equal where values are equal, null included."""
     if column.dtype.is_nested():
-        column = column.list.join("\0")  # sets lie there as sorted lists of texts
+        # sets lie there as sorted lists of texts; other lists are told apart by how they are written
+        texts = column.dtype == pl.List(pl.String)
+        column = column.list.join("\0") if texts else pl.Series(map(str, column.to_list()), dtype=pl.String)
     return column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
 
 

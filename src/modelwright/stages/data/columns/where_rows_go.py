@@ -85,27 +85,7 @@ class RowPlaces:
         """Return the position (n,) of each row: equal times have one, and none straddles a border of the split."""
         column = self._column
         assert column is not None
-
-        def cells() -> Iterable[pl.Series]:
-            for chunk in rows.chunks({TIME: column}):
-                yield chunk.cells[TIME]
-
-        written = DEFAULT_OPTIONS
-        field = infer(TIME, DistinctCells(cells()), options=written)
-        # A kind whose values are never words and that is no class has an order: numbers and dates.
-        if field is None or not (
-            kinds.value(field.kind).takes_words and not kinds.value(field.kind).labelled
-        ):
-            raise DataError(
-                Problem("data.no-time", column=column, kind=None if field is None else field.kind)
-            )
-        found = kinds.facet(field.kind, Column)
-        times: list[object] = []
-        for part in cells():
-            times += map(_comparable(field.kind), found.values(found.parse(part, written).values))
-        order = pl.Series(times, strict=False)
-        if missing := order.null_count():
-            raise DataError(Problem("data.time-missing", column=column, count=missing, rows=len(order)))
+        order = times_of(rows, column)
         # Ours to split are the rows of `source` (or `train`): the others are where their files say.
         given = [(chunk.cells.height, chunk.given) for chunk in rows.chunks({TIME: column})]
         ours = np.concatenate([np.full(height, split != TEST) for height, split in given])
@@ -113,6 +93,31 @@ class RowPlaces:
         mine = order.filter(pl.Series(ours))
         ranks[ours] = 1.0 - mine.rank("max").to_numpy() / max(len(mine), 1)
         return ranks
+
+
+def times_of(rows: RawRows, column: str) -> pl.Series:
+    """Return the times (n,) of all rows as they compare: numbers, or ISO texts of one clock.
+
+    Raises DataError for a column without an order, and for rows without a time.
+    """
+
+    def cells() -> Iterable[pl.Series]:
+        for chunk in rows.chunks({TIME: column}):
+            yield chunk.cells[TIME]
+
+    written = DEFAULT_OPTIONS
+    field = infer(TIME, DistinctCells(cells()), options=written)
+    # A kind whose values are never words and that is no class has an order: numbers and dates.
+    if field is None or not (kinds.value(field.kind).takes_words and not kinds.value(field.kind).labelled):
+        raise DataError(Problem("data.no-time", column=column, kind=None if field is None else field.kind))
+    found = kinds.facet(field.kind, Column)
+    times: list[object] = []
+    for part in cells():
+        times += map(_comparable(field.kind), found.values(found.parse(part, written).values))
+    order = pl.Series(times, strict=False)
+    if missing := order.null_count():
+        raise DataError(Problem("data.time-missing", column=column, count=missing, rows=len(order)))
+    return order
 
 
 def _comparable(kind: str) -> Callable[[object], object]:
