@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import wave
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -10,6 +11,7 @@ from PIL import Image
 from tiny_serving import SIZES
 
 from modelwright.core.signature import Signature
+from modelwright.kinds.audio.arrays import AudioArrays
 from modelwright.kinds.image.arrays import ImageArrays
 from modelwright.kinds.number.arrays import NumberState
 from modelwright.kinds.tags.arrays import TagsState
@@ -68,4 +70,46 @@ def picture_body() -> Body:
             "marks": TagsState(("7", "urgent")),
             "size": SIZES,
         },
+    )
+
+
+def tone(seconds: float = 0.5, rate: int = 8000, loud: float = 0.5) -> bytes:
+    """Return the WAV file of a tone of 440 Hz."""
+    samples = loud * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    return content.getvalue()
+
+
+def sound_body() -> Body:
+    """Return `measure(sound: audio, marks: tags?) -> size: category`: how loud the sound is."""
+    nodes = [
+        helper.make_node("ReduceMean", ["sound.frames", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
+        helper.make_node("Mul", ["column", "row"], ["size.logits"]),
+    ]
+    weights = {
+        "axes": np.array([1, 2], np.int64),
+        "last": np.array([1], np.int64),
+        "row": np.array([[-1, 0, 1]], np.float32),
+    }
+    state = AudioArrays().fit([tone(2.0)])
+    spec = AudioArrays().specs(state)["frames"]
+    graph = helper.make_graph(
+        nodes,
+        "model",
+        [helper.make_tensor_value_info("sound.frames", TensorProto.FLOAT, list(spec.shape))],
+        [helper.make_tensor_value_info("size.logits", TensorProto.FLOAT, ["batch", 3])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return Body(
+        Signature.parse("measure(sound: audio, marks: tags?) -> size: category"),
+        "once",
+        {"model": model.SerializeToString(deterministic=True)},
+        {"sound": state, "marks": TagsState(("7", "urgent")), "size": SIZES},
     )

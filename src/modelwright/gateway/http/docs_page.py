@@ -21,6 +21,7 @@ from modelwright.runtime.worker.form import FormInput
 _PAGE = Template((Path(__file__).parent / "docs_page.html").read_text("utf-8"))
 _NOTHING_KNOWN = FormInput()
 _MISSING, _OTHER, _KNOWN = "missing", "other", "known"  # what an option is; a class may be called so, too
+_FILE = "file"  # how the page calls the widget of a kind that holds files
 _LIKE_INPUTS = 'inputmode="decimal" type="number" step="any"'
 
 
@@ -41,7 +42,12 @@ def docs(
     about: JsonObject = {
         "path": quote(signature.name),
         "key": key,
-        "inputs": [{"name": one.name, "widget": _widget(one)} for one in signature.inputs],
+        "inputs": [
+            {"name": one.name, "widget": _FILE, "media": _media(one)}
+            if _holds_file(one)
+            else {"name": one.name, "widget": _widget(one)}
+            for one in signature.inputs
+        ],
     }
     fields = [
         _field(place, one, _NOTHING_KNOWN if one.name in private else form.get(one.name, _NOTHING_KNOWN))
@@ -68,6 +74,15 @@ def _widget(one: Field) -> Widget:
     return kinds.facet(one.kind, Show).widget
 
 
+def _holds_file(one: Field) -> bool:
+    return kinds.value(one.kind).holds_files
+
+
+def _media(one: Field) -> str:
+    """Return the sort of files that an input takes, as browsers have it: `image/*`."""
+    return str(kinds.value(one.kind).given_schema().get("contentMediaType", "*/*"))
+
+
 def _field(place: int, one: Field, known: FormInput) -> str:
     """Return one row of the form: a label, what takes the value, and a hint."""
     here = f"i{place}"
@@ -77,6 +92,8 @@ def _field(place: int, one: Field, known: FormInput) -> str:
     example = f' placeholder="{html.escape(shown)}"' if shown else ""
     widget = _widget(one)
     match widget:
+        case _ if _holds_file(one):
+            control = _file(here, one, required)
         case "choice" if known.known:
             control = _choice(here, one, known, required)
         case "switch":
@@ -155,9 +172,22 @@ def _set(here: str, one: Field, known: FormInput) -> str:
     )
 
 
+def _file(here: str, one: Field, required: str) -> str:
+    """Return what takes a file: chosen, dropped, or recorded, where it is a sound and the browser can; a preview."""
+    return (
+        f'<div class="drop" id="{here}d"><input id="{here}" type="file" accept="{html.escape(_media(one))}"{required}>'
+        f'<canvas id="{here}p" role="img" hidden></canvas><p class="about" id="{here}a" role="status"></p>'
+        f'<button type="button" class="small" id="{here}r" hidden>Record</button>'
+        f'<button type="button" class="small" id="{here}y" hidden>Play</button>'
+        f'<button type="button" class="small" id="{here}x" hidden>Remove</button></div>'
+    )
+
+
 def _hint(one: Field, known: FormInput) -> str:
     """Return what a person should know of an input, as HTML."""
     parts = [f"{one.kind}, may be missing" if one.optional else one.kind]
+    if _holds_file(one):
+        parts.append("choose a file, or drop it here")
     if known.low is not None and known.high is not None:
         show = kinds.facet(one.kind, Show)
         parts.append(f"in training mostly {show.text(known.low)} to {show.text(known.high)}")
