@@ -74,7 +74,7 @@ def test_terms_are_read_as_they_were_written() -> None:
 def test_scripts_that_an_english_tokenizer_cannot_read_are_told(text: str, lost: bool) -> None:
     from pathlib import Path
 
-    from modelwright.learners.weights import available
+    from modelwright.learners.weights.resolving import available
 
     folder = available(None, Path())
     if folder is None:

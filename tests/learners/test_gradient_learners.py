@@ -22,7 +22,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.weights import resolve
+from modelwright.learners.weights.resolving import resolve
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.storage.formats.examples import Examples
@@ -46,7 +46,16 @@ def _learn(
 ) -> Path:
     spec = learners.spec(name)
     setup = Setup(
-        name, steps, 8, 1, "float32", "avx2", 0, spec.Options(**options), spec.Training(), pretrained
+        name,
+        steps,
+        8,
+        1,
+        "float32",
+        "avx2",
+        0,
+        spec.Options(**options),
+        spec.Training(),
+        {signature.inputs[0].name: pretrained},
     )
     rows = Rows(data(60), data(30))
     learners.learn(name).learn(signature, rows, setup, place / "out", place / "scratch", Silent())
@@ -80,9 +89,11 @@ def test_learns_inputs_and_outputs_of_every_kind(name: str, folder: Path, tmp_pa
 def test_more_budget_is_turned_into_more_steps(name: str, folder: Path) -> None:
     learner, spec = learners.learn(name), learners.spec(name)
     arguments = (tiny_encoder.ROUTE, Rows(tiny_encoder.routed(300)), spec.Options())
-    tight = learner.forecast(*arguments, spec.Training(), folder, tiny_encoder.MACHINE, 0.001)
-    wide = learner.forecast(*arguments, spec.Training(), folder, tiny_encoder.MACHINE, 3600.0)
-    given = learner.forecast(*arguments, spec.Training(epochs=3), folder, tiny_encoder.MACHINE, 0.001)
+    tight = learner.forecast(*arguments, spec.Training(), {"question": folder}, tiny_encoder.MACHINE, 0.001)
+    wide = learner.forecast(*arguments, spec.Training(), {"question": folder}, tiny_encoder.MACHINE, 3600.0)
+    given = learner.forecast(
+        *arguments, spec.Training(epochs=3), {"question": folder}, tiny_encoder.MACHINE, 0.001
+    )
     assert 1 <= tight.steps < wide.steps
     assert given.steps == {"probe": 3, "finetune": 3 * 10}[name]
     assert given.epochs == 3.0
@@ -195,7 +206,7 @@ def test_a_language_that_the_encoder_cannot_read_is_said(name: str, folder: Path
             Rows(data),
             spec.Options(),
             spec.Training(epochs=1),
-            folder,
+            {"question": folder},
             tiny_encoder.MACHINE,
             1.0,
         ).warnings

@@ -13,7 +13,9 @@ from modelwright import learners
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks import heads
-from modelwright.learners.networks.encoders import EmbeddingEncoder, OneHotEncoder, build
+from modelwright.learners.networks.encoders import registry
+from modelwright.learners.networks.encoders.contract import Encoder
+from modelwright.learners.networks.encoders.one_hot import EmbeddingEncoder, OneHotEncoder
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import starting_point
@@ -26,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _mixed(folder: Path) -> tuple[Network, EncodedRows]:
     data = tiny_encoder.mixed(40)
-    begin = starting_point(tiny_encoder.MIXED, data, folder, None, None)
+    begin = starting_point(tiny_encoder.MIXED, data, {"items": folder})
     return begin.network.eval(), EncodedRows(tiny_encoder.MIXED, begin.states, data.columns)
 
 
@@ -63,10 +65,14 @@ def test_text_inputs_share_one_encoder(folder: Path) -> None:
     data = tiny_encoder.routed(12).columns
     columns = {"a": data["question"], "b": data["question"][::-1], "c": data["domain"]}
     examples = tiny_encoder.Examples([str(row) for row in range(12)], columns)
-    begin = starting_point(signature, examples, folder, None, None)
-    assert begin.network.combiner.width == 2 * begin.network.text.width
-    weights = [name for name, _ in begin.network.named_parameters()]
-    assert not any(name.startswith("encoders.") for name in weights)
+    begin = starting_point(signature, examples, {"a": folder, "b": folder})
+    assert len(begin.network.encoders) == 1
+    assert begin.network.combiner.width == 2 * begin.network.encoder(0).width
+
+
+def build(form: Form, specs: dict[str, ArraySpec]) -> Encoder:
+    made = registry.scratch(form)
+    return registry.build(made.name, made.config(form, specs, {}))
 
 
 def _code(codes: int) -> dict[str, ArraySpec]:
@@ -74,10 +80,10 @@ def _code(codes: int) -> dict[str, ArraySpec]:
 
 
 def test_many_codes_share_columns() -> None:
-    encoder = build(Form.CODE, _code(301), text=None)  # type: ignore[arg-type]
+    encoder = build(Form.CODE, _code(301))
     assert isinstance(encoder, EmbeddingEncoder)
     assert encoder(torch.tensor([0, 300])).shape == (2, encoder.width)
-    few = build(Form.CODE, _code(3), text=None)  # type: ignore[arg-type]
+    few = build(Form.CODE, _code(3))
     assert isinstance(few, OneHotEncoder)
     assert few(torch.tensor([0, 2])).tolist() == [[1, 0, 0], [0, 0, 1]]
 
@@ -85,7 +91,7 @@ def test_many_codes_share_columns() -> None:
 @pytest.mark.parametrize(("form", "array"), [(Form.VECTOR, "values"), (Form.SET, "members")])
 def test_values_stand_beside_whether_they_are_missing(form: Form, array: str) -> None:
     specs = {array: ArraySpec("float32", ("batch", 3)), "missing": ArraySpec("float32", ("batch",))}
-    encoder = build(form, specs, text=None)  # type: ignore[arg-type]
+    encoder = build(form, specs)
     assert encoder.width == 4
     features = encoder(torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), torch.tensor([0.0, 1.0]))
     assert features.tolist() == [[1, 2, 3, 0], [0, 0, 0, 1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
@@ -13,8 +14,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from modelwright.core.messages import MachineError, ProjectError
-from modelwright.learners.networks import pretrained
-from modelwright.learners.weights import DEFAULT, available, credit, resolve
+from modelwright.learners.networks.encoders import transformer as pretrained
+from modelwright.learners.weights import resolving
+from modelwright.learners.weights.catalogue import MINILM
+from modelwright.learners.weights.resolving import DEFAULT, available, credit, resolve
 
 
 def test_default_leads_to_the_installed_package(tmp_path: Path) -> None:
@@ -24,16 +27,18 @@ def test_default_leads_to_the_installed_package(tmp_path: Path) -> None:
 
 
 def test_weights_are_credited_by_name_and_licence(tmp_path: Path) -> None:
-    assert credit(None, resolve(None, tmp_path)) == (DEFAULT, "apache-2.0")
+    assert credit(None, "question", resolve(None, tmp_path)) == (DEFAULT, "apache-2.0")
     folder = tiny_encoder.save(tmp_path / "weights" / "tiny")
-    assert credit("weights/tiny", folder) == ("weights/tiny", "not stated")
+    assert credit("weights/tiny", "question", folder) == ("weights/tiny", "not stated")
     (folder / "README.md").write_text("---\ntags: [a]\nlicense: 'mit'\n---\nlicense: another\n")
-    assert credit(str(folder), folder) == ("tiny", "mit"), "no path of this machine"
+    assert credit(str(folder), "question", folder) == ("tiny", "mit"), "no path of this machine"
 
 
 def test_tables_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert available(None, tmp_path) == resolve(None, tmp_path)
-    monkeypatch.setattr("modelwright.learners.weights._PACKAGE", "no_such_package")
+    gone = replace(MINILM, package="no_such_package")
+    monkeypatch.setattr(resolving, "MINILM", gone)
+    monkeypatch.setattr(resolving, "CATALOGUE", {gone.name: gone})
     assert available(None, tmp_path) is None
     with pytest.raises(MachineError, match="is not installed"):
         available(DEFAULT, tmp_path)

@@ -14,7 +14,7 @@ from modelwright.core.messages import ProjectError
 from modelwright.core.signature import Signature
 from modelwright.learners import readable_texts
 from modelwright.learners.readable_texts import REFUSED, Reading
-from modelwright.learners.weights import available
+from modelwright.learners.weights.resolving import available
 from modelwright.stages.plan.config import ModelConfig
 from modelwright.stages.plan.ranking import Able, readable
 
@@ -29,12 +29,14 @@ def folder() -> Path:
 
 
 def ids(texts: list[str], max_length: int | None = None) -> list[str]:
-    (found,) = readable_texts.of_folder(TEXT, {"a": texts}, folder(), max_length)
+    (found,) = readable_texts.of_weights(TEXT, {"a": texts}, {"a": folder()}, max_length)
     return [notice.id for notice in found.notices()]
 
 
 def test_what_cannot_be_read_is_said_with_what_can() -> None:
-    (found,) = readable_texts.of_folder(TEXT, {"a": ["今天天气怎么样", "我想买票"] * 20}, folder(), None)
+    (found,) = readable_texts.of_weights(
+        TEXT, {"a": ["今天天气怎么样", "我想买票"] * 20}, {"a": folder()}, None
+    )
     (notice,) = found.notices()
     assert notice.id == "plan.unknown-tokens"
     assert notice.as_json()["column"] == "a"
@@ -49,7 +51,7 @@ def test_texts_that_are_read_whole_say_nothing() -> None:
 @pytest.mark.parametrize(("words", "given", "more"), [(40, 16, True), (900, None, False), (900, 32, True)])
 def test_texts_that_are_cut_are_said_with_the_setting(words: int, given: int | None, more: bool) -> None:
     texts = ["short text"] * 60 + ["word " * words] * 40
-    (found,) = readable_texts.of_folder(TEXT, {"a": texts}, folder(), given)
+    (found,) = readable_texts.of_weights(TEXT, {"a": texts}, {"a": folder()}, given)
     (notice,) = found.notices()
     assert (notice.id, notice.as_json()["count"]) == ("plan.cut-texts", 40)
     assert ("max_length" in notice.next_step) is more
@@ -78,7 +80,7 @@ def test_positions_are_those_of_the_configuration(tmp_path: Path) -> None:
     ):
         (tmp_path / "config.json").write_text(json.dumps(config))
         assert readable_texts.positions(tmp_path) == wanted
-    assert readable_texts.of_folder(TEXT, {"a": ["x"]}, tmp_path, None) == ()
+    assert readable_texts.of_weights(TEXT, {"a": ["x"]}, {"a": tmp_path}, None) == ()
 
 
 def test_more_tokens_than_the_encoder_takes_are_refused_with_the_most_that_it_does(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def _train(
 ) -> tuple[dict[str, torch.Tensor], list[Score]]:
     data, held = tiny_encoder.mixed(60), tiny_encoder.mixed(30)
     with deterministic(1, seed=3):
-        begin = starting_point(tiny_encoder.MIXED, data, folder, None, None)
+        begin = starting_point(tiny_encoder.MIXED, data, {"items": folder})
         history = trainer.train(
             begin.network,
             EncodedRows(tiny_encoder.MIXED, begin.states, data.columns),
@@ -138,7 +138,7 @@ def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float) -> None:
 
 
 def test_lower_layers_learn_more_slowly(folder: Path) -> None:
-    begin = starting_point(tiny_encoder.ROUTE, tiny_encoder.routed(12), folder, None, None)
+    begin = starting_point(tiny_encoder.ROUTE, tiny_encoder.routed(12), {"question": folder})
     weights = dict(begin.network.named_parameters())
     adamw, peaks = optimiser.adamw(begin.network, weights, _recipe(rate=1.0))
     rates = {
@@ -148,10 +148,10 @@ def test_lower_layers_learn_more_slowly(folder: Path) -> None:
         if any(weight is one for one in group["params"])
     }
     assert set(rates) == set(weights)
-    layer = "text.transformer.encoder.layer.{}.output.dense.weight"
+    layer = "encoders.0.transformer.encoder.layer.{}.output.dense.weight"
     assert rates[layer.format(1)] == 1.0
     assert rates[layer.format(0)] == pytest.approx(0.9)
-    assert rates["text.transformer.embeddings.word_embeddings.weight"] == pytest.approx(0.81)
+    assert rates["encoders.0.transformer.embeddings.word_embeddings.weight"] == pytest.approx(0.81)
     assert rates["heads.0.linear.weight"] == 1e-2
 
 

@@ -46,7 +46,7 @@ def setup(steps: int, options: dict[str, Any] | None = None, **training: Any) ->
         seed=0,
         options=TreesOptions(**(options or {})),
         training=TreesTraining(**training),
-        pretrained=None,
+        pretrained={},
     )
 
 

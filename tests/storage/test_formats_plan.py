@@ -15,7 +15,7 @@ WHY = Phrase("trees.why", timed=3, rows=100, round_ms=2.5, rounds=40)
 LACK = Phrase("plan.lacks-time", needed="3 min", budget="2 min")
 RANKED = Ranked("trees", 40, 100, 40.0, 1.5, 10**8, 10**6, 0.001, None, WHY)
 CHOICE = Choice(
-    "trees", 40, 100, 2, "float32", "avx2", 7, {"leaves": 15}, {"patience": 9}, None, {"MiniLM": "apache-2.0"}
+    "trees", 40, 100, 2, "float32", "avx2", 7, {"leaves": 15}, {"patience": 9}, {}, {"MiniLM": "apache-2.0"}
 )
 FORECAST = Forecast(
     chosen=RANKED,

@@ -68,3 +68,10 @@ def needs_pretrained(signature: Signature, among: Sequence[str] | None = None) -
     False no weights need be found, fetched or digested: that is so of every project on tables.
     """
     return any(spec(name).needs_pretrained for name in accepting(signature, among))
+
+
+def takes_pretrained(signature: Signature, among: Sequence[str] | None = None) -> bool:
+    """Tell whether any learner that could be chosen for a signature starts from the weights that a project names."""
+    return any(
+        found.needs_pretrained or found.takes_pretrained for found in map(spec, accepting(signature, among))
+    )

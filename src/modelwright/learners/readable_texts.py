@@ -5,6 +5,7 @@ Light: a tokenizer and some rows, no network, so that `check` can say it before 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,39 +60,52 @@ class Reading:
 
 
 def of_states(
-    signature: Signature, states: Mapping[str, object], columns: Columns, most: int
+    signature: Signature, states: Mapping[str, object], columns: Columns, longest: Mapping[str, int]
 ) -> tuple[Reading, ...]:
-    """Return what is made of each column of tokens, by states that were fitted for the encoder."""
+    """Return what is made of each column of tokens, by states that were fitted for its encoder.
+
+    longest: input → the most tokens that its encoder takes; an input that is not in it has none to be read by.
+    """
     found = []
     for field in fields_of(signature.inputs, Form.TOKENS):
+        if field.name not in longest:
+            continue
         kind, state, column = kinds.arrays(field.kind), states[field.name], columns[field.name]
         unread = kind.unknown_share(_some(column, _READ_ROWS), state)
-        found.append(Reading(field.name, unread, kind.cut(_some(column, _CUT_ROWS), state), most))
+        cut = kind.cut(_some(column, _CUT_ROWS), state)
+        found.append(Reading(field.name, unread, cut, longest[field.name]))
     return tuple(found)
 
 
-def of_folder(
-    signature: Signature, columns: Columns, folder: Path, max_length: int | None
+def of_weights(
+    signature: Signature, columns: Columns, weights: Mapping[str, Path], max_length: int | None
 ) -> tuple[Reading, ...]:
-    """Return what the encoder in a folder makes of each column of tokens; nothing of a folder that cannot say it.
+    """Return what the encoders of inputs make of each column of tokens; weights: input → the folder of its encoder.
 
-    That is one without a `tokenizer.json`, which only its own library can make; learning does. Raises ProjectError
-    for a `max_length` that the encoder does not take: longer texts would only fail once they are served.
+    Nothing of a folder without a `tokenizer.json`, which only its own library can make; learning says it. Raises
+    ProjectError for a `max_length` that an encoder does not take: longer texts would only fail once they are served.
     """
-    tokenizer, most = folder / "tokenizer.json", positions(folder)
-    if max_length is not None and max_length > most:
-        raise ProjectError(Problem("plan.max-length", length=max_length, most=most))
-    if not tokenizer.is_file():
-        return ()
-    limit = min(most, MOST_TOKENS) if max_length is None else most
-    given = {"tokenizer": tokenizer.read_bytes(), "max_length": max_length, "limit": limit}
-    states = {}
-    try:
-        for field in fields_of(signature.inputs, Form.TOKENS):
+    states: dict[str, object] = {}
+    longest: dict[str, int] = {}
+    for field in fields_of(signature.inputs, Form.TOKENS):
+        if (folder := weights.get(field.name)) is None:
+            continue
+        most = positions(folder)
+        if max_length is not None and max_length > most:
+            raise ProjectError(Problem("plan.max-length", length=max_length, most=most))
+        if not (folder / "tokenizer.json").is_file():
+            continue
+        limit = min(most, MOST_TOKENS) if max_length is None else most
+        given = {
+            "tokenizer": (folder / "tokenizer.json").read_bytes(),
+            "max_length": max_length,
+            "limit": limit,
+        }
+        # where the kind refuses it, learning says it in full
+        with contextlib.suppress(ValueProblem):
             states[field.name] = kinds.arrays(field.kind).fit(columns[field.name], **given)
-    except ValueProblem:  # learning says it in full
-        return ()
-    return of_states(signature, states, columns, most)
+            longest[field.name] = most
+    return of_states(signature, states, columns, longest)
 
 
 def positions(folder: Path) -> int:

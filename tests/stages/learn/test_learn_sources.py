@@ -71,7 +71,7 @@ def _learn(flowers: Any, as_part: Any, place: Path) -> dict[str, Any]:
         choice=as_part(place / "choice"),
         signature=flowers.signature,
         machine=MACHINE,
-        pretrained=None,
+        pretrained={},
         out=place / "out",
         scratch=place / "scratch",
         progress=None,  # type: ignore[arg-type]

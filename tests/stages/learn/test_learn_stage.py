@@ -34,7 +34,7 @@ def choice(flowers: Any, tmp_path: Path) -> Path:
         model=ModelConfig(learner="trees"),
         learn=LearnConfig(epochs=40, learning_rate=0.2),
         machine=MACHINE,
-        pretrained=None,
+        pretrained={},
         out=tmp_path / "plan",
         progress=Silent(),
     )
@@ -50,7 +50,7 @@ def learned(flowers: Any, choice: Path, as_part: Any, out: Path, **changes: Any)
         "choice": as_part(choice),
         "signature": flowers.signature,
         "machine": MACHINE,
-        "pretrained": None,
+        "pretrained": {},
         "out": out,
         "scratch": scratch,
         "progress": Silent(),
@@ -97,7 +97,7 @@ def test_another_machine_and_other_weights_are_refused_together(
     weights.mkdir()
     (weights / "config.json").write_text("{}")
     sealed = json.loads((choice / "choice.json").read_text("utf-8"))
-    (choice / "choice.json").write_text(json.dumps({**sealed, "pretrained": "0" * 64}))
+    (choice / "choice.json").write_text(json.dumps({**sealed, "pretrained": {"a": "0" * 64}}))
     with pytest.raises(MachineError) as caught:
         learned(
             flowers,
@@ -105,7 +105,7 @@ def test_another_machine_and_other_weights_are_refused_together(
             as_part,
             tmp_path / "out",
             machine=replace(MACHINE, instruction_set="neon"),
-            pretrained=weights,
+            pretrained={"a": weights},
         )
     assert [problem.id for problem in caught.value.problems] == [
         "learn.other-instruction-set",

@@ -19,7 +19,7 @@ from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.weights import resolve
+from modelwright.learners.weights.resolving import resolve
 from modelwright.runtime.function import load
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.stage import package
@@ -53,7 +53,9 @@ def test_a_compressed_encoder_keeps_what_the_exact_one_shows(tmp_path):
             }
         ).write_parquet(tmp_path / split / "rows.parquet")
     spec = learners.spec("probe")
-    setup = Setup("probe", 20, 32, 2, "float32", "avx2", 0, spec.Options(), spec.Training(), pretrained)
+    setup = Setup(
+        "probe", 20, 32, 2, "float32", "avx2", 0, spec.Options(), spec.Training(), {"question": pretrained}
+    )
     (tmp_path / "scratch").mkdir()
     train, validation = (read_examples(tmp_path / split, SIGNATURE) for split in ("train", "validation"))
     learners.learn("probe").learn(

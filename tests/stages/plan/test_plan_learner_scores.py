@@ -16,6 +16,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.weights.resolving import InputWeights
 from modelwright.stages.plan import learner_scores
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.learner_scores import compare, ordered, reserved_s, without
@@ -64,7 +65,7 @@ def planned(folder: Path, as_part: Any, **given: Any) -> tuple[Choice, Forecast]
         model=given.get("model", ModelConfig()),
         learn=given.get("learn", LearnConfig(budget="10 s")),
         machine=MACHINE,
-        pretrained=None,
+        pretrained=InputWeights(),
         out=folder / "out",
         progress=Silent(),
     )

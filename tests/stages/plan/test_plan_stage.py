@@ -16,7 +16,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
-from modelwright.learners.weights import resolve
+from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
 from modelwright.stages.plan.warnings import of_bars
@@ -46,7 +46,7 @@ def planned(
         model=model or ModelConfig(),
         learn=learn or LearnConfig(),
         machine=machine,
-        pretrained=None,
+        pretrained=InputWeights(),
         out=out,
         progress=Silent(),
     )
@@ -81,7 +81,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
         "options": {"leaves": 15, "min_rows": 20, "most_rounds": 1000},
         "credits": {},
         "training": {"learning_rate": 0.05, "weight_decay": 0.0, "patience": 9},
-        "pretrained": None,
+        "pretrained": {},
         "reason": {"id": "choice.alone", "where": None, "values": {}},
     }
     assert Choice.read(tmp_path / "choice").steps == steps
@@ -197,7 +197,7 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
         model=ModelConfig(),
         learn=LearnConfig(budget="1 h"),
         machine=MACHINE,
-        pretrained=resolve(None, tmp_path),
+        pretrained=of_inputs(signature, None, tmp_path, defaults=True),
         out=tmp_path / "out",
         progress=Silent(),
     )
@@ -205,7 +205,8 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
     assert [one.learner for one in forecast.ranking] == ["finetune", "probe", "linear"]
     assert set(forecast.refused) == {"trees"}
     assert summary["epochs"] >= 3
-    assert len(read(tmp_path / "out", "choice")["pretrained"]) == 64
+    sealed = read(tmp_path / "out", "choice")["pretrained"]
+    assert {name: len(digest) for name, digest in sealed.items()} == {"question": 64}
     bars = (parse("size", "<= 60 MB", signature), parse("size", "<= 10 MB", signature))
     likely, hopeless = of_bars(forecast, bars)
     assert "only the compressed form can meet it" in likely.found

@@ -38,15 +38,15 @@ class Learn(ABC, Generic[Data_contra]):
         data: Data_contra,
         options: BaseModel,
         training: BaseModel,
-        pretrained: Path | None,
+        pretrained: Mapping[str, Path],
         machine: Machine,
         budget_s: float,
     ) -> Estimate:
         """Time a few untrained steps here and say what fits into the budget.
 
         signature: every kind known; data: without validation rows; options, training: of the specification's
-        classes; pretrained: a folder of weights where the specification needs some; machine: `cores` is how
-        many threads will learn; budget_s: seconds of learning on a quiet machine. Times are CPU time (see
+        classes; pretrained: input → the folder of its weights, where the specification takes some; machine: `cores` is
+        how many threads will learn; budget_s: seconds of learning on a quiet machine. Times are CPU time (see
         `learners.timing`), so that a busy machine makes no smaller plan. Raises DataError where nothing can be
         learned from the rows.
         """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ class Setup:
 
     steps: the learner's own count (optimiser steps, boosting rounds); batch: rows a step; threads: how many
     learn at once, which decides how sums are rounded, as instruction_set does; options, training: of the
-    specification's `Options` and `Training`; pretrained: a folder with weights, or None.
+    specification's `Options` and `Training`; pretrained: input → the folder of the weights that it starts from.
     """
 
     learner: str
@@ -28,7 +29,7 @@ class Setup:
     seed: int
     options: BaseModel
     training: BaseModel
-    pretrained: Path | None
+    pretrained: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ class Spec(ABC):
     makes: a body, or weights for another learner.
     extra: the extra of this distribution that brings its libraries; modules: what to look for, to know whether
     they are there.
-    needs_pretrained: whether it starts from pretrained weights; compresses: whether its exporter has a smaller
+    needs_pretrained: whether every input of a form for which there are pretrained weights starts from some;
+    takes_pretrained: whether an input may; compresses: whether its exporter has a smaller
     form of its bodies.
     rank: of those that accept a signature and fit the budget, `plan` takes the highest; fewest_epochs: passes
     over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
@@ -73,6 +74,7 @@ class Spec(ABC):
     extra: ClassVar[str] = "learn"
     modules: ClassVar[tuple[str, ...]] = ()
     needs_pretrained: ClassVar[bool] = False
+    takes_pretrained: ClassVar[bool] = False
     compresses: ClassVar[bool] = False
     rank: ClassVar[int] = 0
     fewest_epochs: ClassVar[int] = 0

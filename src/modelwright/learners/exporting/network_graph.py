@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from modelwright import kinds
-from modelwright.learners.networks.encoders import ARRAYS
+from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import learned_folder
 from modelwright.learners.training.learned_folder import LearnedNetwork
@@ -24,7 +24,7 @@ from modelwright.package.body import Body
 
 _OPSET = 20
 _ROWS, _LENGTH = 2, 8  # of the example that is traced; both are free in the graph
-_DTYPES = {"int64": torch.long, "float32": torch.float32}
+_DTYPES = {"int64": torch.long, "float32": torch.float32, "uint8": torch.uint8}
 
 
 class _Positional(nn.Module):

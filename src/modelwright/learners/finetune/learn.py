@@ -40,7 +40,7 @@ class FinetuneLearn(Learn[Rows]):
         data: Rows,
         options: BaseModel,
         training: BaseModel,
-        pretrained: Path | None,
+        pretrained: Mapping[str, Path],
         machine: Machine,
         budget_s: float,
     ) -> Estimate:
@@ -51,7 +51,7 @@ class FinetuneLearn(Learn[Rows]):
         rows = len(data.train)
         batch = min(training.batch, max(1, rows))
         with deterministic(1, seed=0):
-            begin = starting_point(signature, data.train, pretrained, options.pooling, options.max_length)
+            begin = starting_point(signature, data.train, pretrained, options.model_dump())
             _freeze(begin.network, options)
             some = Sample.of_examples(signature, begin.states, data.train)
             latency_s = some.request_s(begin.network)
@@ -103,9 +103,7 @@ class FinetuneLearn(Learn[Rows]):
         assert isinstance(training, FinetuneTraining)
         _require_outputs(signature, options)
         with deterministic(setup.threads, setup.seed):
-            begin = starting_point(
-                signature, data.train, setup.pretrained, options.pooling, options.max_length
-            )
+            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
             network = begin.network
             rows = EncodedRows(signature, begin.states, data.train.columns)
             held = EncodedRows(signature, begin.states, data.held.columns)
@@ -134,7 +132,7 @@ class FinetuneLearn(Learn[Rows]):
             )
             answers = frozen_features.answers(network, held)
         states = learned_folder.calibrated(signature, begin.states, network, answers, data.held)
-        learned_folder.write(out, setup.learner, signature, states, network, begin.config)
+        learned_folder.write(out, setup.learner, signature, states, network)
         best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
         return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
 
@@ -159,8 +157,11 @@ def _recipe(options: FinetuneOptions, training: FinetuneTraining) -> Recipe:
 
 
 def _freeze(network: Network, options: FinetuneOptions) -> None:
-    if options.freeze_words:
-        network.text.words().requires_grad_(requires_grad=False)
+    if not options.freeze_words:
+        return
+    for place in range(len(network.encoders)):
+        if (words := network.encoder(place).words()) is not None:
+            words.requires_grad_(requires_grad=False)
 
 
 def _require_outputs(signature: Signature, options: FinetuneOptions) -> None:

@@ -17,6 +17,7 @@ from modelwright.learners.contract.training import (
     WeightDecay,
 )
 from modelwright.learners.networks import forms
+from modelwright.learners.weights.families import FORMS
 
 
 class FinetuneOptions(BaseModel):
@@ -74,7 +75,7 @@ class FinetuneSpec(Spec):
     summary: ClassVar[str] = "a pretrained encoder, trained further on your data; the most accurate on text"
     inputs: ClassVar[frozenset[Form]] = forms.READ
     outputs: ClassVar[frozenset[Form]] = forms.ANSWERED
-    needs_input: ClassVar[frozenset[Form]] = frozenset({Form.TOKENS})
+    needs_input: ClassVar[frozenset[Form]] = FORMS
     Options: ClassVar[type[BaseModel]] = FinetuneOptions
     Training: ClassVar[type[BaseModel]] = FinetuneTraining
     modules: ClassVar[tuple[str, ...]] = forms.MODULES

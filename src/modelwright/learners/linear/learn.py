@@ -46,7 +46,7 @@ class LinearLearn(Learn[Rows]):
         data: Rows,
         options: BaseModel,
         training: BaseModel,
-        pretrained: Path | None,
+        pretrained: Mapping[str, Path],
         machine: Machine,
         budget_s: float,
     ) -> Estimate:

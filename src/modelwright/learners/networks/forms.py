@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.weights.families import FORMS
 
-READ = frozenset({Form.TOKENS, Form.CODE, Form.SCALAR, Form.VECTOR, Form.SET})
-"""The forms that have an encoder (`networks.encoders`)."""
+PLAIN = frozenset({Form.CODE, Form.SCALAR, Form.VECTOR, Form.SET})
+"""The forms that have an encoder in which nothing need be learned."""
+
+READ = PLAIN | FORMS
+"""The forms that a learner reads which starts from pretrained weights (`networks.encoders`)."""
 
 ANSWERED = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR})
 """The forms that have a head (`networks.heads`)."""

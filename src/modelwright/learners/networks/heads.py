@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modelwright.kinds.contract.common import ArraySpec, Form
-from modelwright.learners.networks.encoders import size_of
+from modelwright.learners.networks.encoders.contract import size_of
 
 Truths = Mapping[str, Tensor]
 """The truths of one output by array, (n, …), as the kind's `encode_truth` gives them."""

@@ -8,37 +8,49 @@ from torch import Tensor, nn
 
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
-from modelwright.learners.networks import encoders, heads
+from modelwright.learners.networks import heads
 from modelwright.learners.networks.combiner import Concatenate
-from modelwright.learners.networks.encoders import TextEncoder
+from modelwright.learners.networks.encoders import registry
+from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
+from modelwright.learners.networks.network_plan import NetworkPlan
 
 
 class Network(nn.Module):
     """Maps a signature's input arrays (`question.ids`) to its output arrays (`domain.logits`).
 
-    Fields are addressed by position: a Unicode name or one such as `keys` is no name for a module.
+    Fields are addressed by position: a Unicode name or one such as `keys` is no name for a module. `loaded` are
+    encoders of the plan that have their weights already, by place; all others are built.
     """
 
-    def __init__(self, signature: Signature, states: Mapping[str, object], text: TextEncoder) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        states: Mapping[str, object],
+        plan: NetworkPlan,
+        loaded: Mapping[int, Encoder] | None = None,
+    ) -> None:
         super().__init__()
-        self.text = text
-        read = [kinds.arrays(field.kind) for field in signature.inputs]
-        forms = [kind.input_form for kind in read if kind.input_form is not None]
-        assert len(forms) == len(read), "a learner refuses what has no form"
-        parts = [
-            encoders.build(form, kind.specs(states[field.name]), text)
-            for field, kind, form in zip(signature.inputs, read, forms, strict=True)
-        ]
-        # The shared encoder of tokens is `text`; registering it again would put its weights into files twice.
-        self.encoders = nn.ModuleList([nn.Identity() if part is text else part for part in parts])
-        self.combiner = Concatenate([part.width for part in parts])
+        self.plan = plan
+        # each encoder once, also where inputs share it, so that its weights stand in files once
+        self.encoders = nn.ModuleList(
+            [
+                (loaded or {}).get(place) or registry.build(one.type, one.config)
+                for place, one in enumerate(plan.encoders)
+            ]
+        )
+        self._places = [plan.inputs[field.name] for field in signature.inputs]
+        self._inputs = [_arrays(field) for field in signature.inputs]
+        widths = [self.encoder(place).width for place in self._places]
+        self.combiner = Concatenate(widths)
         tasks = [_task(field, states[field.name]) for field in signature.outputs]
         self.heads = nn.ModuleList([heads.Head(self.combiner.width, task) for task in tasks])
-        self._inputs = [
-            tuple(f"{field.name}.{array}" for array in encoders.ARRAYS[form])
-            for field, form in zip(signature.inputs, forms, strict=True)
-        ]
         self.outputs = tuple(field.name for field in signature.outputs)
+
+    def encoder(self, place: int) -> Encoder:
+        """Return an encoder of the plan by its place."""
+        found = self.encoders[place]
+        assert isinstance(found, Encoder)
+        return found
 
     def inputs(self) -> list[str]:
         """Return the names of the input arrays, in the signature's order."""
@@ -59,10 +71,9 @@ class Network(nn.Module):
     def features(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Return the combined features (batch, width) of the input arrays by name."""
         parts = []
-        for encoder, names in zip(self.encoders, self._inputs, strict=True):
-            module = self.text if isinstance(encoder, nn.Identity) else encoder
+        for place, names in zip(self._places, self._inputs, strict=True):
             # (batch, width of this encoder)
-            parts.append(module(*(arrays[name] for name in names)))
+            parts.append(self.encoders[place](*(arrays[name] for name in names)))
         combined: Tensor = self.combiner(parts)
         return combined
 
@@ -73,6 +84,13 @@ class Network(nn.Module):
     def forward(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return each output's array by the output's name."""
         return self.answer(self.features(arrays))
+
+
+def _arrays(field: Field) -> tuple[str, ...]:
+    """Return the names of an input's arrays in the order in which its encoder takes them."""
+    form = kinds.arrays(field.kind).input_form
+    assert form is not None, "a learner refuses what has no form"
+    return tuple(f"{field.name}.{array}" for array in ARRAYS[form])
 
 
 def _task(field: Field, state: object) -> heads.Task:

@@ -35,7 +35,7 @@ class ProbeLearn(Learn[Rows]):
         data: Rows,
         options: BaseModel,
         training: BaseModel,
-        pretrained: Path | None,
+        pretrained: Mapping[str, Path],
         machine: Machine,
         budget_s: float,
     ) -> Estimate:
@@ -44,7 +44,7 @@ class ProbeLearn(Learn[Rows]):
         assert isinstance(training, ProbeTraining)
         rows = len(data.train)
         with deterministic(1, seed=0):
-            begin = starting_point(signature, data.train, pretrained, options.pooling, options.max_length)
+            begin = starting_point(signature, data.train, pretrained, options.model_dump())
             some = Sample.of_examples(signature, begin.states, data.train)
             row_s = timing.on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
             latency_s = some.request_s(begin.network)
@@ -75,9 +75,7 @@ class ProbeLearn(Learn[Rows]):
         assert isinstance(options, ProbeOptions)
         assert isinstance(training, ProbeTraining)
         with deterministic(setup.threads, setup.seed):
-            begin = starting_point(
-                signature, data.train, setup.pretrained, options.pooling, options.max_length
-            )
+            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
             fitted = head_fits.fit(
                 begin.network,
                 EncodedRows(signature, begin.states, data.train.columns),
@@ -89,7 +87,7 @@ class ProbeLearn(Learn[Rows]):
                 progress=progress,
             )
         states = learned_folder.calibrated(signature, begin.states, begin.network, fitted.answers, data.held)
-        learned_folder.write(out, setup.learner, signature, states, begin.network, begin.config)
+        learned_folder.write(out, setup.learner, signature, states, begin.network)
         return {"history": fitted.history, "chosen": fitted.chosen}
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:

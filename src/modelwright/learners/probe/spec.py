@@ -10,6 +10,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.training import Epochs, LabelSmoothing, WeightDecay
 from modelwright.learners.networks import forms
+from modelwright.learners.weights.families import FORMS
 
 
 class ProbeOptions(BaseModel):
@@ -47,7 +48,7 @@ class ProbeSpec(Spec):
     summary: ClassVar[str] = "linear heads on a frozen pretrained encoder; learns in a minute or two"
     inputs: ClassVar[frozenset[Form]] = forms.READ
     outputs: ClassVar[frozenset[Form]] = forms.ANSWERED
-    needs_input: ClassVar[frozenset[Form]] = frozenset({Form.TOKENS})
+    needs_input: ClassVar[frozenset[Form]] = FORMS
     Options: ClassVar[type[BaseModel]] = ProbeOptions
     Training: ClassVar[type[BaseModel]] = ProbeTraining
     modules: ClassVar[tuple[str, ...]] = forms.MODULES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,12 @@ from torch import Tensor
 
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.common import Array, Form
+from modelwright.kinds.contract.common import Array, ArraySpec, Form
 from modelwright.learners.contract.spec import fields_of
 
 _CHUNK = 1024  # rows tokenized at once for their lengths
 _POOL = 16  # batches whose rows are sorted by length together
+MOST_KEPT_BYTES = 512 * 2**20  # of encoded arrays that are kept in memory over the epochs
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,44 @@ class EncodedRows:
         }
 
     def _encoded(self, field: Field, rows: NDArray[np.int64]) -> dict[str, Array]:
+        if (kept := self._kept.get(field.name)) is not None:
+            return {array: values[rows] for array, values in kept.items()}
+        return self._encode(field, rows)
+
+    def _encode(self, field: Field, rows: NDArray[np.int64]) -> dict[str, Array]:
         column = self.columns[field.name]
         # only these rows are encoded, so that tokens are padded to the longest of the batch, not of all
         values = [column[row] for row in rows.tolist()]
         return kinds.arrays(field.kind).encode(values, self.states[field.name])
+
+    @functools.cached_property
+    def _kept(self) -> dict[str, dict[str, Array]]:
+        """Return the arrays of all rows of those inputs that are always of one size, while they take little memory.
+
+        So a picture is decoded once and not in every epoch. A row encodes alone as among others, so the arrays are
+        those that `_encode` would give.
+        """
+        found: dict[str, dict[str, Array]] = {}
+        left = MOST_KEPT_BYTES
+        for field in self.signature.inputs:
+            kind = kinds.arrays(field.kind)
+            if field.name not in self.states or not len(self):
+                continue
+            specs = kind.specs(self.states[field.name])
+            row_bytes = _row_bytes(specs)
+            if row_bytes is None or row_bytes * len(self) > left:
+                continue
+            left -= row_bytes * len(self)
+            arrays = {
+                name: np.empty((len(self), *map(int, spec.shape[1:])), spec.dtype)
+                for name, spec in specs.items()
+            }
+            for begin in range(0, len(self), _CHUNK):
+                rows = np.arange(begin, min(begin + _CHUNK, len(self)))
+                for name, values in self._encode(field, rows).items():
+                    arrays[name][rows] = values
+            found[field.name] = arrays
+        return found
 
     @functools.cached_property
     def truths(self) -> dict[str, dict[str, Tensor]]:
@@ -91,3 +127,14 @@ class EncodedRows:
             batches += [pool[place : place + batch] for place in range(0, len(pool), batch)]
         # short batches would come before long ones in every pool; a gradient should not follow length
         return [batches[place] for place in generator.permutation(len(batches))]
+
+
+def _row_bytes(specs: Mapping[str, ArraySpec]) -> int | None:
+    """Return the bytes of a row's arrays, None where they have no fixed size (tokens)."""
+    total = 0
+    for spec in specs.values():
+        sizes = [axis for axis in spec.shape[1:] if isinstance(axis, int)]
+        if len(sizes) < len(spec.shape) - 1:
+            return None
+        total += math.prod(sizes) * np.dtype(spec.dtype).itemsize
+    return total

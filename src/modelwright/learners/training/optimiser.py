@@ -21,16 +21,13 @@ def adamw(
 
     Biases and norms (one axis) are not decayed: they are few, and to shrink them changes what a layer gives.
     """
-    depth = _depths(network)
-    top = max(depth.values(), default=0)
+    depths = _depths(network)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in weights.items():
-        if name.startswith("text."):
-            # rate · decay^(top - layer): low layers hold what all texts share (Howard and Ruder 2018, section 3.2);
-            # the word vectors, in no layer, learn slowest
-            rate = recipe.learning_rate * recipe.layer_decay ** (top - depth.get(name, 0))
-        else:
-            rate = recipe.head_rate
+        # rate · decay^(layers above it): low layers hold what all inputs share (Howard and Ruder 2018, section 3.2);
+        # the word vectors, in no layer, learn slowest
+        pretrained_rate = recipe.learning_rate * recipe.layer_decay ** depths.get(name, 0)
+        rate = pretrained_rate if name in depths else recipe.head_rate
         # only matrices; biases and norms are vectors
         decay = recipe.weight_decay if weight.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(weight)
@@ -53,19 +50,19 @@ def rate_share(step: int, steps: int, warmup: float) -> float:
     return min((step + 1) / rising if rising else 1.0, (steps - step) / (steps - rising + 1))
 
 
-def _depths(network: Network) -> dict[str, int]:
-    """Return the layer of each weight of the transformer, from 1; what lies in none (embeddings) is left out."""
-    stacks = [
-        (name, module)
-        for name, module in network.text.named_modules(prefix="text")
-        if isinstance(module, nn.ModuleList)
-    ]
-    if not stacks:
-        return {}
-    # the longest list of modules is the stack of layers
-    prefix, stack = max(stacks, key=lambda found: len(found[1]))
-    return {
-        f"{prefix}.{place}.{name}": place + 1
-        for place, layer in enumerate(stack)
-        for name, _ in layer.named_parameters()
-    }
+def _depths(network: Network) -> dict[str, float]:
+    """Return how far below the top each weight of the encoders with layers lies; of others, nothing.
+
+    The top layer has 0; what lies in no layer (embeddings) has one more than the lowest layer.
+    """
+    found: dict[str, float] = {}
+    names = {weight: name for name, weight in network.named_parameters()}
+    for place in range(len(network.encoders)):
+        encoder = network.encoder(place)
+        layers = encoder.layers()
+        if not layers:
+            continue
+        found |= {names[weight]: len(layers) for weight in encoder.parameters()}
+        for number, layer in enumerate(layers, start=1):
+            found |= {names[weight]: len(layers) - number for weight in layer.parameters()}
+    return found

@@ -53,7 +53,7 @@ class TreesLearn(Learn[Rows]):
         data: Rows,
         options: BaseModel,
         training: BaseModel,
-        pretrained: Path | None,
+        pretrained: Mapping[str, Path],
         machine: Machine,
         budget_s: float,
     ) -> Estimate:

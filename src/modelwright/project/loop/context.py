@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from modelwright import learners
 from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.store import Store
-from modelwright.learners.weights import available
+from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
 from modelwright.stages.plan.config import candidates
@@ -39,15 +38,17 @@ class Context:
         return this_machine()
 
     @cached_property
-    def pretrained(self) -> Path | None:
-        """Return the folder of the pretrained weights, None where no learner needs any or none are installed.
+    def pretrained(self) -> InputWeights:
+        """Return the pretrained weights of the inputs: none where no learner takes any or none are installed.
 
         Raises ProjectError and MachineError.
         """
-        file = self.opened.file
-        if not learners.needs_pretrained(self.signature, candidates(file.plan, file.model)):
-            return None
-        return available(file.model.pretrained, self.opened.folder)
+        file, named = self.opened.file, self.opened.file.model.pretrained
+        among = candidates(file.plan, file.model)
+        needed = learners.needs_pretrained(self.signature, among)
+        if not needed and (named is None or not learners.takes_pretrained(self.signature, among)):
+            return InputWeights()
+        return of_inputs(self.signature, named, self.opened.folder, defaults=needed)
 
     def champion(self, package: str) -> ArtifactPart | None:
         """Return the package in production that a candidate is compared with, when a bar refers to it.

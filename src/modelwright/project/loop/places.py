@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelwright.engine.step_sources import Pattern, Sources
-from modelwright.learners import weights
+from modelwright.learners.weights import fetching, resolving
+from modelwright.learners.weights.resolving import InputWeights, Named
 from modelwright.project.declaration.project_file import Opened
 from modelwright.storage.state.database import State
 
@@ -29,12 +30,13 @@ def of_data(opened: Opened) -> Sources:
     )
 
 
-def of_weights(pretrained: Path | None, name: str | None, folder: Path) -> Sources:
-    """Return the folder of pretrained weights, if there is one, and what decides which one it is."""
+def of_weights(found: InputWeights, named: Named, folder: Path) -> Sources:
+    """Return the folders of pretrained weights, and what decides which ones they are."""
+    default = named is None and not found.lacking and not any(map(fetching.holds, found.folders.values()))
     return Sources(
-        files={"pretrained": pretrained} if pretrained is not None else {},
-        places=tuple(weights.places(name, folder, pretrained)),
-        environment=(*_HUB, _HOME) if name is not None else (),
+        files={f"pretrained/{name}": path for name, path in found.folders.items()},
+        places=tuple(resolving.places(named, folder, found.folders)),
+        environment=() if default else (*_HUB, _HOME),
     )
 
 

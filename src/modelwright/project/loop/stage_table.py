@@ -149,7 +149,7 @@ def _learn(context: Context) -> Step:
         ),
         arguments={
             "signature": context.signature,
-            "pretrained": context.pretrained,
+            "pretrained": context.pretrained.folders,
             "machine": context.machine,
         },
         readable=lambda learned: _need(learned, "learned"),

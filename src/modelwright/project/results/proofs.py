@@ -73,14 +73,14 @@ def _of_texts(context: Context) -> Iterator[WarningRow]:
     """
     model, signature = context.opened.file.model, context.signature
     names = learners.accepting(signature, candidates(context.opened.file.plan, model))
-    folder = context.pretrained
-    if folder is None or not any(learners.spec(name).needs_pretrained for name in names):
+    if not any(learners.spec(name).needs_pretrained for name in names):
         return
+    weights = context.pretrained.folders
     fields = fields_of(signature.inputs, Form.TOKENS)
     columns = read_columns(context.part(DATA, "train").path, [field.name for field in fields], fields)
     max_length = model.options.get("max_length")
     most = max_length if isinstance(max_length, int) else None
-    for found in readable_texts.of_folder(signature, columns, folder, most):
+    for found in readable_texts.of_weights(signature, columns, weights, most):
         for notice in found.notices():
             yield warning_row("check", notice)
 

@@ -20,7 +20,7 @@ from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import read_examples
-from modelwright.storage.formats.plan import Choice, Machine
+from modelwright.storage.formats.plan import ALL_INPUTS, Choice, Machine
 
 
 def learn(
@@ -29,7 +29,7 @@ def learn(
     choice: ArtifactPart,
     signature: Signature,
     machine: Machine,
-    pretrained: Path | None,
+    pretrained: Mapping[str, Path],
     out: Path,
     scratch: Path,
     progress: Progress,
@@ -41,7 +41,7 @@ def learn(
     nothing can be learned from the rows, or the learner learns from something that the project does not have.
     """
     chosen = Choice.read(choice.path)
-    if problems := list(_differences(chosen, machine, pretrained)):
+    if problems := list(_differences(chosen, machine, _weights(chosen, pretrained))):
         raise MachineError(problems)
     spec = learners.spec(chosen.learner)
     given = _data(spec, {Source.ROWS: lambda: _rows(train, validation, signature)})
@@ -55,7 +55,7 @@ def learn(
         seed=chosen.seed,
         options=spec.Options.model_validate(chosen.options),
         training=spec.Training.model_validate(chosen.training),
-        pretrained=pretrained if chosen.pretrained is not None else None,
+        pretrained=_weights(chosen, pretrained),
     )
     resumed = any(scratch.iterdir())
     started = time.perf_counter()
@@ -86,16 +86,24 @@ def _rows(train: ArtifactPart, validation: ArtifactPart, signature: Signature) -
     return Rows(read_examples(train.path, signature), read_examples(validation.path, signature))
 
 
-def _differences(chosen: Choice, machine: Machine, pretrained: Path | None) -> Iterator[Problem]:
+def _weights(chosen: Choice, pretrained: Mapping[str, Path]) -> Mapping[str, Path]:
+    """Return the weights of the inputs for which the choice was sealed with some."""
+    if ALL_INPUTS in chosen.pretrained:
+        return pretrained
+    return {name: path for name, path in pretrained.items() if name in chosen.pretrained}
+
+
+def _differences(chosen: Choice, machine: Machine, pretrained: Mapping[str, Path]) -> Iterator[Problem]:
     """Yield in what this machine is not the one that the choice was sealed for."""
     if machine.instruction_set != chosen.instruction_set:
         yield Problem(
             "learn.other-instruction-set", here=machine.instruction_set, sealed=chosen.instruction_set
         )
-    if chosen.pretrained is None:
-        return
-    found = digests.of_folder(pretrained) if pretrained is not None and pretrained.is_dir() else None
-    if found != chosen.pretrained:
-        yield Problem(
-            "learn.other-weights", here=found[:12] if found else None, sealed=chosen.pretrained[:12]
+    for name, sealed in chosen.pretrained.items():
+        folders = set(
+            pretrained.values() if name == ALL_INPUTS else [pretrained[name]] if name in pretrained else []
         )
+        found = {digests.of_folder(folder) for folder in folders if folder.is_dir()}
+        if found != {sealed}:
+            here = min(found - {sealed}, default=None)
+            yield Problem("learn.other-weights", here=here[:12] if here else None, sealed=sealed[:12])

@@ -8,7 +8,7 @@ report/           package.json: where outputs answer; the candidates, what each 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -94,7 +94,7 @@ def package(
             out / "package",
             lineage={
                 "learner": chosen.learner,
-                **({"pretrained": chosen.pretrained} if chosen.pretrained else {}),
+                **_origins(chosen.pretrained),
                 **{part.name: part.digest for part in (train, validation, profile, choice, learned)},
             },
             credits=dict(chosen.credits),
@@ -120,6 +120,13 @@ def package(
         "why": why.to_wire(),
         "warnings": [notice.to_wire() for point in points for notice in point.notices()],
     }
+
+
+def _origins(pretrained: Mapping[str, str]) -> dict[str, str]:
+    """Return the weights that a body started from as its lineage names them: one for all inputs, or by input."""
+    if len(set(pretrained.values())) == 1:
+        return {"pretrained": next(iter(pretrained.values()))}
+    return {f"pretrained.{name}": digest for name, digest in pretrained.items()}
 
 
 def _columns(validation: ArtifactPart, signature: Signature) -> Columns:

@@ -32,10 +32,10 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     learner: str | None = Field(None, description="the learner; without it, `plan` chooses one and says why")
-    pretrained: str | None = Field(
+    pretrained: str | dict[str, str | None] | None = Field(
         None,
-        description="where pretrained weights come from: a name, a folder or a hub id; without it, the "
-        "embedded encoder",
+        description="where pretrained weights come from: a name, a folder or a hub id; or a mapping input → one "
+        "of these (null: from scratch); without it, the default of each form of input",
     )
 
     @property

@@ -24,6 +24,7 @@ from modelwright.kinds.outputs import family
 from modelwright.learners import kind_states, timing
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.weights.resolving import InputWeights
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.stages.plan.config import LearnConfig, ModelConfig
 from modelwright.stages.plan.ranking import Able, Weighed, training_of
@@ -71,7 +72,7 @@ def compare(
     rows: Rows,
     learn: LearnConfig,
     machine: Machine,
-    pretrained: Path | None,
+    pretrained: InputWeights,
     seconds: float,
     progress: Progress,
 ) -> tuple[Comparison | None, Phrase]:
@@ -154,7 +155,7 @@ def _scores(
     held: Examples,
     learn: LearnConfig,
     machine: Machine,
-    pretrained: Path | None,
+    pretrained: InputWeights,
 ) -> tuple[ValidationScore, ...]:
     """Let one learner learn from the training rows, and return what it answers on the held ones."""
     estimate, learner = one.estimate, learners.learn(one.spec.name)
@@ -176,7 +177,7 @@ def _scores(
         seed=learn.seed,
         options=one.options,
         training=training_of(one.spec, learn),
-        pretrained=pretrained if one.spec.needs_pretrained else None,
+        pretrained=pretrained.given_to(one.spec),
     )
     with tempfile.TemporaryDirectory() as place:
         out, scratch = Path(place) / "out", Path(place) / "scratch"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,7 +17,7 @@ from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.options import option_problems
 from modelwright.learners.readable_texts import REFUSED, Reading
-from modelwright.learners.weights import DISTRIBUTION
+from modelwright.learners.weights.resolving import InputWeights
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, candidates
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
@@ -49,7 +48,7 @@ def sift(
     signature: Signature,
     config: PlanConfig,
     model: ModelConfig,
-    pretrained: Path | None,
+    pretrained: InputWeights,
     sources: frozenset[Source] = SOURCES,
 ) -> tuple[tuple[Able, ...], Mapping[str, Phrase]]:
     """Return the learners that accept signature and options, and why the others do not.
@@ -63,7 +62,11 @@ def sift(
     refused: dict[str, Phrase] = {}
     for name in candidates(config, model) or learners.names():
         spec = learners.spec(name)
-        reason = spec.refuses(signature) or _unfit(spec, pretrained, sources) or _unknown_key(spec, model)
+        reason = (
+            spec.refuses(signature)
+            or _unfit(spec, signature, pretrained, sources)
+            or _unknown_key(spec, model)
+        )
         if reason is not None:
             refused[name] = reason
             continue
@@ -100,7 +103,7 @@ def forecast(
     train: Examples,
     learn: LearnConfig,
     machine: Machine,
-    pretrained: Path | None,
+    pretrained: InputWeights,
     budget_s: float,
     progress: Progress,
 ) -> tuple[Weighed, ...]:
@@ -113,7 +116,7 @@ def forecast(
                 Rows(train),
                 one.options,
                 training_of(one.spec, learn),
-                pretrained if one.spec.needs_pretrained else None,
+                pretrained.given_to(one.spec),
                 machine,
                 budget_s,
             )
@@ -146,15 +149,15 @@ def preferred(found: Sequence[Weighed]) -> tuple[Weighed, ...]:
     )
 
 
-def _unfit(spec: Spec, pretrained: Path | None, sources: frozenset[Source]) -> Phrase | None:
+def _unfit(
+    spec: Spec, signature: Signature, pretrained: InputWeights, sources: frozenset[Source]
+) -> Phrase | None:
     """Return what a learner needs and this project or machine does not have."""
     if not sources.intersection(spec.sources):
         return Phrase("learner.no-source", sources=", ".join(spec.sources))
     if lacking := spec.lacks():
         return Phrase("learner.not-installed", modules=", ".join(lacking), extra=spec.extra)
-    if spec.needs_pretrained and pretrained is None:
-        return Phrase("learner.no-weights", distribution=DISTRIBUTION)
-    return None
+    return pretrained.lack(spec, signature)
 
 
 def _unknown_key(spec: Spec, model: ModelConfig) -> Phrase | None:

@@ -20,7 +20,7 @@ from modelwright.engine.store import ArtifactPart
 from modelwright.learners import readable_texts
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.readable_texts import Reading
-from modelwright.learners.weights import credit
+from modelwright.learners.weights.resolving import InputWeights, credit
 from modelwright.stages.plan import learner_scores, ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import Able, Weighed
@@ -39,15 +39,16 @@ def plan(
     model: ModelConfig,
     learn: LearnConfig,
     machine: Machine,
-    pretrained: Path | None,
+    pretrained: InputWeights,
     out: Path,
     progress: Progress,
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
     Where several learners fit, they are compared on validation rows (`learner_scores`); test rows are never read.
-    `pretrained` is the folder of weights for learners that need some. Raises ProjectError where no learner
-    takes the signature or an option is wrong, and DataError where nothing can be learned from the rows.
+    `pretrained` says which input starts from which folder of weights, for learners that take some. Raises
+    ProjectError where no learner takes the signature or an option is wrong, and DataError where nothing can be
+    learned from the rows.
     """
     able, refused = ranking.sift(signature, config, model, pretrained)
     examples = read_examples(train.path, signature)
@@ -64,9 +65,13 @@ def plan(
             found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress
         )
         found = learner_scores.ordered(found, compared)
-    of_inputs = [*fill_values(signature, examples), *_of_texts(texts, cannot_read)]
+    of_inputs = [
+        *fill_values(signature, examples),
+        *_of_texts(texts, cannot_read),
+        *pretrained.notices(signature),
+    ]
     described = DataProfile.read(profile.path)
-    weights = pretrained if found[0].spec.needs_pretrained else None
+    weights = pretrained.given_to(found[0].spec)
     _choice(found[0], model, learn, here, weights, reason).write(out / "choice")
     ranked = tuple(_ranked(one) for one in found)
     forecast = Forecast(
@@ -87,15 +92,15 @@ def _texts(
     able: Sequence[Able],
     signature: Signature,
     train: Examples,
-    pretrained: Path | None,
+    pretrained: InputWeights,
     model: ModelConfig,
 ) -> tuple[Reading, ...]:
     """Return what the encoder makes of the texts, where a learner starts from it."""
-    if pretrained is None or not any(one.spec.needs_pretrained for one in able):
+    if not any(one.spec.needs_pretrained for one in able):
         return ()
     max_length = model.options.get("max_length")
     most = max_length if isinstance(max_length, int) else None
-    return readable_texts.of_folder(signature, train.columns, pretrained, most)
+    return readable_texts.of_weights(signature, train.columns, pretrained.folders, most)
 
 
 def _of_texts(texts: Sequence[Reading], cannot_read: Mapping[str, Phrase]) -> list[Notice]:
@@ -109,7 +114,7 @@ def _choice(
     model: ModelConfig,
     learn: LearnConfig,
     machine: Machine,
-    pretrained: Path | None,
+    pretrained: Mapping[str, Path],
     reason: Phrase | None,
 ) -> Choice:
     """Return what decides the bits. Weights are known by their content: it is the same wherever they lie."""
@@ -123,8 +128,8 @@ def _choice(
         seed=learn.seed,
         options=chosen.options.model_dump(mode="json"),
         training=ranking.training_of(chosen.spec, learn).model_dump(mode="json", exclude_none=True),
-        pretrained=digests.of_folder(pretrained) if pretrained is not None else None,
-        credits=dict([credit(model.pretrained, pretrained)]) if pretrained is not None else {},
+        pretrained={name: digests.of_folder(folder) for name, folder in pretrained.items()},
+        credits=dict(credit(model.pretrained, name, folder) for name, folder in pretrained.items()),
         reason=reason,
     )
 

@@ -56,7 +56,19 @@ def _choice_with_defaults(content: JsonObject) -> JsonObject:
     return content | changed
 
 
-_CHOICE = Document("choice.json", made_by="plan", number=2, migrations={1: _choice_with_defaults})
+def _choice_by_input(content: JsonObject) -> JsonObject:
+    """From format 2, where one folder of weights was for all inputs that could start from it."""
+    digest = content["pretrained"]
+    changed: JsonObject = {"pretrained": {} if digest is None else {ALL_INPUTS: digest}}
+    return content | changed
+
+
+ALL_INPUTS = "*"
+"""In `Choice.pretrained`, of plans that an earlier version sealed: every input that starts from weights."""
+
+_CHOICE = Document(
+    "choice.json", made_by="plan", number=3, migrations={1: _choice_with_defaults, 2: _choice_by_input}
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class Choice:
 
     steps: the learner's own count; batch: rows a step; threads, precision, instruction_set: how sums are
     rounded; options, training: the learner's own keys of `model:` and `learn:`, defaults included; pretrained:
-    the digest of the weights that it starts from, the same wherever they lie; credits: their name → licence;
+    input → digest of the weights that it starts from, the same wherever they lie; credits: their name → licence;
     reason: why this learner, None in what an earlier version sealed.
     """
 
@@ -78,7 +90,7 @@ class Choice:
     seed: int
     options: Mapping[str, JsonValue]
     training: Mapping[str, JsonValue]
-    pretrained: str | None
+    pretrained: Mapping[str, str]
     credits: Mapping[str, str]
     reason: SealedPhrase | None = None
 

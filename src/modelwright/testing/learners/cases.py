@@ -102,7 +102,7 @@ def try_out(case: Case, place: Path) -> Tried:
     spec, learner = learners.spec(case.learner), learners.learn(case.learner)
     train, validation = _examples(case.signature, _ROWS), _examples(case.signature, _HELD)
     options, training = spec.Options(), spec.Training()
-    pretrained = _pretrained(case.signature, place) if spec.needs_pretrained else None
+    pretrained = _pretrained(case.signature, place) if spec.needs_pretrained else {}
     estimate = learner.forecast(
         case.signature, Rows(train), options, training, pretrained, MACHINE, _BUDGET_S
     )
@@ -146,7 +146,19 @@ def _examples(signature: Signature, rows: int) -> Examples:
     return Examples([f"row-{row}" for row in range(rows)], columns)
 
 
-def _pretrained(signature: Signature, place: Path) -> Path:
+def _pretrained(signature: Signature, place: Path) -> dict[str, Path]:
+    """Return for each input of a form for which there are weights the folder of a tiny encoder."""
+    found: dict[str, Path] = {}
+    for field in signature.inputs:
+        form = kinds.arrays(field.kind).input_form
+        if form is Form.TOKENS:
+            found[field.name] = place / "pretrained"
+    if found:
+        _tiny_texts(signature, place)
+    return found
+
+
+def _tiny_texts(signature: Signature, place: Path) -> Path:
     """Return the folder of a tiny encoder that knows some words of the samples."""
     words: list[str] = []
     for field in signature.inputs:

@@ -1,37 +1,86 @@
-"""Pretrained transformers: read from a folder, and built again from a configuration."""
+"""Pretrained transformers of texts: read from a folder, and built again from a configuration."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast, final
 
 import torch
 import transformers
-from torch import nn
+from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, ProjectError
-from modelwright.learners.networks.encoders import TextEncoder
+from modelwright.learners.networks.encoders.contract import Encoder, Loaded, PretrainedType
 from modelwright.learners.readable_texts import MOST_TOKENS
+from modelwright.learners.weights import conversion
 
 _POOLING = Path("1_Pooling/config.json")  # where sentence encoders say how they are pooled
-# Run in a process of its own: what a pickle with weights_only=True may hold is read, nothing of it is run.
-_CONVERT = """
-import sys, torch
-from safetensors.torch import save_file
-weights = {}
-for path in sys.argv[2:]:
-    weights |= torch.load(path, map_location="cpu", weights_only=True)
-save_file({k: v.detach().clone().contiguous() for k, v in weights.items() if torch.is_tensor(v)}, sys.argv[1],
-          metadata={"format": "pt"})
-"""
+
+
+@final
+class TextEncoder(Encoder):
+    """A pretrained transformer and how its tokens become one vector; inputs of tokens may share it.
+
+    `pooling`: `mean` of the tokens that are there (Reimers and Gurevych 2019, Sentence-BERT, section 3), or
+    `first`, the vector of the first token.
+    """
+
+    def __init__(self, transformer: nn.Module, width: int, pooling: str) -> None:
+        super().__init__()
+        assert pooling in {"mean", "first"}
+        self.transformer = transformer
+        self.width = width
+        self.pooling = pooling
+
+    def words(self) -> nn.Module:
+        """Return the table of word vectors."""
+        return cast("nn.Module", self.transformer.get_input_embeddings())  # type: ignore[operator]
+
+    def layers(self) -> Sequence[nn.Module]:
+        """Return the stack of layers: the longest list of modules."""
+        stacks = [one for one in self.transformer.modules() if isinstance(one, nn.ModuleList)]
+        return list(max(stacks, key=lambda stack: len(list(stack)))) if stacks else ()
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Return features (batch, width) of ids and mask, int64 (batch, length)."""
+        # (batch, length, width)
+        tokens: Tensor = self.transformer(input_ids=ids, attention_mask=mask, return_dict=False)[0]
+        if self.pooling == "first":
+            return tokens[:, 0]
+        # Padding has weight 0, so that a text has the same mean beside a longer one.
+        weights = mask.unsqueeze(-1).to(tokens.dtype)  # (batch, length, 1)
+        return (tokens * weights).sum(1) / weights.sum(1)
+
+
+@final
+class Transformer(PretrainedType):
+    """A transformer in the form of the `transformers` library, with its tokenizer."""
+
+    name: ClassVar[str] = "transformer"
+
+    def load(self, folder: Path, options: Mapping[str, object]) -> Loaded:
+        """Return the encoder; options: `pooling` and `max_length`."""
+        pooling, max_length = options.get("pooling"), options.get("max_length")
+        assert pooling is None or isinstance(pooling, str)
+        found = read(folder, pooling)
+        limit = min(found.positions, MOST_TOKENS) if max_length is None else found.positions
+        return Loaded(
+            encoder=found.encoder(),
+            config={"transformer": cast("JsonObject", found.config), "pooling": found.pooling},
+            fit={"tokenizer": found.tokenizer, "max_length": max_length, "limit": limit},
+            most=found.positions,
+        )
+
+    def build(self, config: JsonObject) -> Encoder:
+        """Return the encoder with weights yet to be loaded."""
+        return text_encoder(build(cast("dict[str, object]", config["transformer"])), str(config["pooling"]))
 
 
 @dataclass(frozen=True)
@@ -125,21 +174,8 @@ def _weights(folder: Path) -> nn.Module:
     with tempfile.TemporaryDirectory() as converted:
         place = Path(converted)
         (place / "config.json").write_bytes((folder / "config.json").read_bytes())
-        pickles = sorted(str(path) for path in folder.glob("pytorch_model*.bin"))
-        done = subprocess.run(  # noqa: S603 - our own interpreter, and paths without a shell
-            [sys.executable, "-I", "-c", _CONVERT, str(place / "model.safetensors"), *pickles],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise ProjectError(
-                Problem(
-                    "pretrained.unsafe-checkpoint",
-                    folder=str(folder),
-                    reason=(done.stderr.strip().splitlines() or ["?"])[-1][:200],
-                )
-            )
+        pickles = sorted(folder.glob("pytorch_model*.bin"))
+        conversion.to_safetensors(pickles, place / "model.safetensors", place / "sizes.json", str(folder))
         return _loaded(place, folder)
 
 

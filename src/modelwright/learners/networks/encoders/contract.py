@@ -1,0 +1,95 @@
+"""What an encoder provides: a module with a width, and a type by which it is made, loaded and built again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from torch import nn
+
+from modelwright.core.json_types import JsonObject
+from modelwright.kinds.contract.common import ArraySpec, Form
+
+ARRAYS: Mapping[Form, tuple[str, ...]] = {
+    Form.TOKENS: ("ids", "mask"),
+    Form.CODE: ("index",),
+    Form.SCALAR: ("value", "missing"),
+    Form.VECTOR: ("values", "missing"),
+    Form.SET: ("members", "missing"),
+    Form.PIXELS: ("pixels", "missing"),
+    Form.FRAMES: ("frames", "mask"),
+    Form.SERIES: ("series", "present"),
+}
+"""Form → the arrays that its encoder takes, in the order in which it takes them."""
+
+
+class Encoder(nn.Module):
+    """An encoder of one form. Abstract: a subclass sets `width` and takes the arrays of `ARRAYS` in `forward`.
+
+    width: of its features, (batch, width).
+    """
+
+    width: int
+
+    def layers(self) -> Sequence[nn.Module]:
+        """Return its layers from the lowest, where each shall learn more slowly than the one above it."""
+        return ()
+
+    def words(self) -> nn.Module | None:
+        """Return its table of word vectors, None of an encoder without."""
+        return None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An encoder with pretrained weights.
+
+    config: by which its type builds it again; fit: what the kind's `fit` takes of it (a tokenizer, the side of a
+    picture); most: the longest value that it takes (tokens), None where that has no bound.
+    """
+
+    encoder: Encoder
+    config: JsonObject
+    fit: Mapping[str, object] = field(default_factory=dict)
+    most: int | None = None
+
+
+class EncoderType(ABC):
+    """A type of encoder. Stateless; a subclass sets `name`, under which a learned folder knows it."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def build(self, config: JsonObject) -> Encoder:
+        """Return an encoder of a configuration, its weights drawn at random or yet to be loaded."""
+
+
+class ScratchType(EncoderType):
+    """A type that starts from nothing."""
+
+    forms: ClassVar[frozenset[Form]]
+
+    @abstractmethod
+    def config(self, form: Form, specs: Mapping[str, ArraySpec], options: Mapping[str, object]) -> JsonObject:
+        """Return the configuration for an input whose arrays have these specs; options: of the project file."""
+
+
+class PretrainedType(EncoderType):
+    """A type that starts from a folder of weights; which folders, says `learners.weights.families` by its name."""
+
+    @abstractmethod
+    def load(self, folder: Path, options: Mapping[str, object]) -> Loaded:
+        """Return the encoder in a folder; options: of the learner, of which a type takes those that it knows.
+
+        Raises ProjectError for weights that do not fit the configuration, or that are of another sort.
+        """
+
+
+def size_of(spec: ArraySpec) -> int:
+    """Return the columns of an array (batch, columns)."""
+    _, columns = spec.shape
+    assert isinstance(columns, int), f"an array of {spec.shape} has no fixed width"
+    return columns

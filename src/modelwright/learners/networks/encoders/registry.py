@@ -1,0 +1,44 @@
+"""The encoders that there are, by name. Imported by statement, so that a key depends on their code (`engine`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelwright.core.json_types import JsonObject
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.networks.encoders.contract import (
+    Encoder,
+    EncoderType,
+    Loaded,
+    PretrainedType,
+    ScratchType,
+)
+from modelwright.learners.networks.encoders.one_hot import Columns
+from modelwright.learners.networks.encoders.plain import Plain
+from modelwright.learners.networks.encoders.transformer import Transformer
+from modelwright.learners.weights.families import family_of
+
+SCRATCH: tuple[ScratchType, ...] = (Columns(), Plain())
+"""In the order of preference: the first that takes a form is its default."""
+
+PRETRAINED: tuple[PretrainedType, ...] = (Transformer(),)
+
+_BY_NAME: Mapping[str, EncoderType] = {one.name: one for one in (*SCRATCH, *PRETRAINED)}
+
+
+def build(type_name: str, config: JsonObject) -> Encoder:
+    """Return an encoder of a type and a configuration."""
+    return _BY_NAME[type_name].build(config)
+
+
+def load(folder: Path, options: Mapping[str, object]) -> tuple[str, Loaded]:
+    """Return the type of the weights in a folder, and the encoder with them; raises ProjectError."""
+    name = family_of(folder).name
+    found = next(one for one in PRETRAINED if one.name == name)
+    return name, found.load(folder, options)
+
+
+def scratch(form: Form, type_name: str | None = None) -> ScratchType:
+    """Return the type of that name, or the default of a form, for learning from nothing."""
+    return next(one for one in SCRATCH if form in one.forms and type_name in {None, one.name})

@@ -1,0 +1,43 @@
+"""What a network is put together from: JSON by which it is built again before its weights are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Self, cast
+
+from modelwright.core.json_types import JsonObject
+
+
+@dataclass(frozen=True)
+class EncoderPlan:
+    """An encoder: its type, as the registry knows it, and the configuration by which that builds it."""
+
+    type: str
+    config: JsonObject
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The encoders of a network, and which of them reads each input; inputs may share one.
+
+    encoders: each once; inputs: input → its place among them; combiner: its type and configuration.
+    """
+
+    encoders: tuple[EncoderPlan, ...]
+    inputs: Mapping[str, int]
+    combiner: JsonObject = field(default_factory=lambda: {"type": "concatenate"})
+
+    def to_json(self) -> JsonObject:
+        """Return the plan as JSON."""
+        return cast("JsonObject", asdict(self))
+
+    @classmethod
+    def from_json(cls, content: JsonObject) -> Self:
+        """Return the plan of what `to_json` gave."""
+        encoders = cast("list[JsonObject]", content["encoders"])
+        return cls(
+            tuple(EncoderPlan(str(one["type"]), cast("JsonObject", one["config"])) for one in encoders),
+            cast("Mapping[str, int]", content["inputs"]),
+            cast("JsonObject", content["combiner"]),
+        )
