@@ -153,8 +153,8 @@ def credit(named: Named, name: str, folder: Path) -> tuple[str, str]:
     no path of this machine is shown.
     """
     ours = next((one.name for one in CATALOGUE.values() if _here(one) == folder), None)
-    said = named if isinstance(named, str) or named is None else named.get(name)
-    called = ours or (said if said is not None and _HUB_ID.fullmatch(said) else folder.name)
+    stated = named if isinstance(named, str) or named is None else named.get(name)
+    called = ours or (stated if stated is not None and _HUB_ID.fullmatch(stated) else folder.name)
     try:
         text = (folder / "README.md").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

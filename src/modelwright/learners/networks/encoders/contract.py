@@ -14,14 +14,14 @@ from modelwright.core.json_types import JsonObject
 from modelwright.kinds.contract.common import ArraySpec, Form
 
 ARRAYS: Mapping[Form, tuple[str, ...]] = {
-    Form.TOKENS: ("ids", "mask"),
-    Form.CODE: ("index",),
-    Form.SCALAR: ("value", "missing"),
-    Form.VECTOR: ("values", "missing"),
-    Form.SET: ("members", "missing"),
-    Form.PIXELS: ("pixels", "missing"),
-    Form.FRAMES: ("frames", "mask"),
-    Form.SERIES: ("series", "present"),
+    Form.TOKENS: ("ids", "mask"),  # int64 (n, length), mask 1 where a token is
+    Form.CODE: ("index",),  # int64 (n,), 0 missing or unseen
+    Form.SCALAR: ("value", "missing"),  # float32 (n,), missing 0 or 1
+    Form.VECTOR: ("values", "missing"),  # float32 (n, d) and (n,)
+    Form.SET: ("members", "missing"),  # float32 (n, K) and (n,)
+    Form.PIXELS: ("pixels", "missing"),  # uint8 (n, h, w, c), scaled within the graph, and (n,)
+    Form.FRAMES: ("frames", "mask"),  # float32 (n, t, d), int64 (n, t), 1 where there is a frame
+    Form.SERIES: ("series", "present"),  # float32 (n, t, c), both, 0 where there is no value
 }
 """Form → the arrays that its encoder takes, in the order in which it takes them."""
 

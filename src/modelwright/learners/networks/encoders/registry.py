@@ -15,7 +15,7 @@ from modelwright.learners.networks.encoders.contract import (
     ScratchType,
 )
 from modelwright.learners.networks.encoders.one_hot import Columns
-from modelwright.learners.networks.encoders.plain import Plain
+from modelwright.learners.networks.encoders.plain_values import Plain
 from modelwright.learners.networks.encoders.transformer import Transformer
 from modelwright.learners.weights.families import family_of
 
