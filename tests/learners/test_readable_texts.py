@@ -85,9 +85,9 @@ def test_positions_are_those_of_the_configuration(tmp_path: Path) -> None:
 
 def test_more_tokens_than_the_encoder_takes_are_refused_with_the_most_that_it_does(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 128}))
-    assert readable_texts.of_folder(TEXT, {"a": ["x"]}, tmp_path, 128) == ()
+    assert readable_texts.of_weights(TEXT, {"a": ["x"]}, {"a": tmp_path}, 128) == ()
     with pytest.raises(ProjectError) as raised:
-        readable_texts.of_folder(TEXT, {"a": ["x"]}, tmp_path, 129)
+        readable_texts.of_weights(TEXT, {"a": ["x"]}, {"a": tmp_path}, 129)
     (problem,) = raised.value.problems
     assert problem.id == "plan.max-length"
     assert "model: {max_length: 128}" in problem.next_step
