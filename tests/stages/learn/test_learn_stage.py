@@ -13,6 +13,7 @@ from modelwright import learners
 from modelwright.core import digests
 from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
+from modelwright.learners.weights.resolving import InputWeights
 from modelwright.stages.learn.stage import learn
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
@@ -34,7 +35,7 @@ def choice(flowers: Any, tmp_path: Path) -> Path:
         model=ModelConfig(learner="trees"),
         learn=LearnConfig(epochs=40, learning_rate=0.2),
         machine=MACHINE,
-        pretrained={},
+        pretrained=InputWeights(),
         out=tmp_path / "plan",
         progress=Silent(),
     )

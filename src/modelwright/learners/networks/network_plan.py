@@ -30,7 +30,7 @@ class NetworkPlan:
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
-        return cast("JsonObject", asdict(self))
+        return cast("JsonObject", asdict(self) | {"encoders": [asdict(one) for one in self.encoders]})
 
     @classmethod
     def from_json(cls, content: JsonObject) -> Self:
