@@ -74,11 +74,13 @@ class Network(nn.Module):
         for place, names in zip(self._places, self._inputs, strict=True):
             # (batch, width of this encoder)
             parts.append(self.encoders[place](*(arrays[name] for name in names)))
+        # → (batch, width of the combiner)
         combined: Tensor = self.combiner(parts)
         return combined
 
     def answer(self, features: Tensor) -> dict[str, Tensor]:
         """Return each output's array by the output's name, of features (batch, width)."""
+        # each head is linear: (batch, width) → (batch, columns), or (batch,)
         return {name: head(features) for name, head in self.tasks().items()}
 
     def forward(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -90,6 +90,7 @@ class PretrainedType(EncoderType):
 
 def size_of(spec: ArraySpec) -> int:
     """Return the columns of an array (batch, columns)."""
+    # a second axis that a kind names (a length) changes with the batch, and no layer can be as wide
     _, columns = spec.shape
     assert isinstance(columns, int), f"an array of {spec.shape} has no fixed width"
     return columns
