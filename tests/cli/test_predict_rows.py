@@ -1,10 +1,12 @@
 """A row for `predict` from words, and answers as lines."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwright.cli.predicting.predict_rows import as_line, from_words
+from modelwright.cli.predicting.predict_rows import as_line, from_words, with_files
 from modelwright.core.messages import DataError
 
 
@@ -34,3 +36,16 @@ def test_every_bad_word_is_named():
 @given(st.dictionaries(st.text(), st.none() | st.text() | st.floats(allow_nan=False, allow_infinity=False)))
 def test_a_line_is_one_line(value):
     assert "\n" not in as_line(value)
+
+
+def test_a_path_behind_an_at_is_that_of_a_file_for_an_input_that_holds_one():
+    row = {"photo": "@a/cat@home.jpg", "name": "@cat", "text": "photo"}
+    assert with_files(row, lambda: {"photo"}) == {**row, "photo": Path("a/cat@home.jpg")}
+    assert with_files({"photo": "@~/x"}, lambda: {"photo"}) == {"photo": Path.home() / "x"}
+
+
+def test_without_an_at_nothing_is_asked():
+    def ask():
+        raise AssertionError("a package is loaded for it")
+
+    assert with_files({"q": "a@b", "n": "3"}, ask) == {"q": "a@b", "n": "3"}

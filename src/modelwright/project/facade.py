@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import modelwright
+from modelwright import kinds
 from modelwright.core.messages import (
     DataError,
     MachineError,
@@ -193,6 +194,11 @@ class Project:
         """Return the names of the inputs of the packaged function."""
         return tuple(field.name for field in self._packaged()[1].signature.inputs)
 
+    def file_names(self) -> frozenset[str]:
+        """Return the names of the inputs that hold files: those of the signature, and those of the project's data."""
+        held = [one.name for one in self._packaged()[1].signature.inputs if kinds.value(one.kind).holds_files]
+        return frozenset(held) | {self.opened.file.data.columns.get(name, name) for name in held}
+
     def predict(
         self,
         rows: Iterable[Mapping[str, Any]],
@@ -204,7 +210,8 @@ class Project:
         """Answer rows with the packaged function here: of the version in production, of the newest where there is
         none, or of `version`. Texts are read as in a table.
 
-        A row has the names of the signature or those of the project's data. Raises RequestError that names the row
+        A row has the names of the signature or those of the project's data; a path object stands for the bytes of
+        its file, of an input that holds files. Raises RequestError that names the row
         (from 1), unless `rows` is a collection of one.
         """
         alone = isinstance(rows, Sized) and len(rows) == 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from modelwright import kinds
 from modelwright.core.messages import Place, Problem, RequestError, ValueProblem, did_you_mean, shown
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.cells import CellOptions
+from modelwright.storage import given_files
 
 _SHOWN_CHARACTERS = 60
 
@@ -32,7 +34,8 @@ class RowReader:
         """Return the row's values (None: missing); raises RequestError with all that is wrong.
 
         Strict takes JSON types only; lenient also reads text ("3", "yes") and takes blanks as missing; with
-        `options`, of all inputs or by input, values are read as the cells of a table that is so written.
+        `options`, of all inputs or by input, values are read as the cells of a table that is so written. Of an
+        input whose kind holds files, a path object stands for the bytes of its file; a text never does.
         """
         if not isinstance(row, Mapping):
             raise RequestError(self._not_an_object(row, where))
@@ -43,6 +46,8 @@ class RowReader:
         for field, kind in self._fields:
             cell = row.get(field.name)
             try:
+                if kind.holds_files and isinstance(cell, Path):
+                    cell = given_files.content(cell)
                 if options is None:
                     value = kind.parse(cell, lenient=lenient)
                 else:

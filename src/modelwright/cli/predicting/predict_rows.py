@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
 from modelwright.core.messages import DataError, Problem
 
-Row = Mapping[str, str]
+Row = Mapping[str, str | Path]
+AT = "@"  # before the path of a file
 
 
 def from_words(words: Sequence[str], inputs: Callable[[], Sequence[str]]) -> Row:
@@ -15,7 +17,7 @@ def from_words(words: Sequence[str], inputs: Callable[[], Sequence[str]]) -> Row
 
     One word that names no input is the value itself, where the function has one input. `inputs` gives their names.
     """
-    row: dict[str, str] = {}
+    row: dict[str, str | Path] = {}
     problems: list[Problem] = []
     if len(words) == 1 and not _names_an_input(words[0]) and len(names := inputs()) == 1:
         return {names[0]: words[0]}
@@ -29,6 +31,22 @@ def from_words(words: Sequence[str], inputs: Callable[[], Sequence[str]]) -> Row
     if problems:
         raise DataError(problems)
     return row
+
+
+def with_files(row: Row, files: Callable[[], Collection[str]]) -> Row:
+    """Return the row with a path in place of `@cat.jpg`, of the inputs that hold files; of others it is a text.
+
+    files: gives every name that such inputs have, of the signature and of the data.
+    """
+    if not any(isinstance(value, str) and value.startswith(AT) for value in row.values()):
+        return row
+    held = files()
+    return {
+        name: Path(value.removeprefix(AT)).expanduser()
+        if name in held and isinstance(value, str) and value.startswith(AT)
+        else value
+        for name, value in row.items()
+    }
 
 
 def _names_an_input(word: str) -> bool:

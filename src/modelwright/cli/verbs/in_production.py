@@ -91,9 +91,10 @@ def predict(
 ) -> None:
     """Answer one row or a file here, with the version in production.
 
-    For example: modelwright predict question="Does Medicare cover dental?" A file is read like the project's
-    data: its columns may have the data's names or the signature's. Each of its rows has an answer with its number
-    and its columns beside it, or says why it has none; exit code 1 when there are such rows.
+    For example: modelwright predict question="Does Medicare cover dental?", or photo=@cat.jpg for an input that is a
+    file. The file of --file is read like the project's data: its columns may have the data's names or the
+    signature's. Each of its rows has an answer with its number and its columns beside it, or says why it has none;
+    exit code 1 when there are such rows.
     """
     if bool(values) == (file is not None):
         raise typer.BadParameter("give either NAME=VALUE … or --file FILE")
@@ -105,6 +106,7 @@ def predict(
     here = opened(project, settings)
     if file is None:
         row = predict_rows.from_words(values or [], here.input_names)
+        row = predict_rows.with_files(row, here.file_names)
         for answer in here.predict([row], probabilities=probabilities, version=version):
             if as_json:
                 standard_streams.print_json(answer.as_json())
