@@ -18,6 +18,9 @@ BANDS: Final = 80
 FRAMES_A_SECOND: Final = RATE // HOP
 _WINDOW: Final = 400  # samples: 25 ms
 _BINS: Final = _WINDOW // 2 + 1
+_AT_ONCE: Final = (
+    8  # frames of a product: OpenBLAS starts threads for more, and they wait longer than they work
+)
 _FLOOR: Final = 1e-10  # of the power, before the logarithm
 _RANGE: Final = 8.0  # powers of ten below the loudest: what is quieter counts as that quiet
 
@@ -36,7 +39,10 @@ def log_mel(samples: NDArray[np.float64], frames: int) -> NDArray[np.float32]:
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: frames * HOP : HOP]
     spectrum = np.fft.rfft(windows * _hann(), axis=1)  # (frames, 201)
     power = spectrum.real**2 + spectrum.imag**2
-    logarithms = np.log10(np.maximum(power @ _filters(), _FLOOR))  # (frames, 80)
+    mels = np.empty((frames, BANDS))
+    for begin in range(0, frames, _AT_ONCE):
+        np.matmul(power[begin : begin + _AT_ONCE], _filters(), out=mels[begin : begin + _AT_ONCE])
+    logarithms = np.log10(np.maximum(mels, _FLOOR))
     held = np.maximum(logarithms, logarithms.max() - _RANGE)
     found: NDArray[np.float32] = ((held + 4.0) / 4.0).astype(np.float32)
     return found

@@ -42,7 +42,9 @@ class Family:
 
 TRANSFORMER = Family("transformer", Form.TOKENS, None, tokenizer=True)
 
-FAMILIES: tuple[Family, ...] = (TRANSFORMER,)
+WHISPER = Family("whisper", Form.FRAMES, frozenset({"whisper", "whisper-tiny.en"}))
+
+FAMILIES: tuple[Family, ...] = (WHISPER, TRANSFORMER)
 """Whatever names its `model_type` goes first; the last takes all others."""
 
 FORMS = frozenset(one.form for one in FAMILIES)

@@ -17,12 +17,13 @@ from modelwright.learners.networks.encoders.contract import (
 from modelwright.learners.networks.encoders.one_hot import Columns
 from modelwright.learners.networks.encoders.plain_values import Plain
 from modelwright.learners.networks.encoders.transformer import Transformer
+from modelwright.learners.networks.encoders.whisper import Whisper
 from modelwright.learners.weights.families import family_of
 
 SCRATCH: tuple[ScratchType, ...] = (Columns(), Plain())
 """In the order of preference: the first that takes a form is its default."""
 
-PRETRAINED: tuple[PretrainedType, ...] = (Transformer(),)
+PRETRAINED: tuple[PretrainedType, ...] = (Whisper(), Transformer())
 
 _BY_NAME: Mapping[str, EncoderType] = {one.name: one for one in (*SCRATCH, *PRETRAINED)}
 
