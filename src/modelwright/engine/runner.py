@@ -68,7 +68,10 @@ class Runner:
             code=code,
             config=step.config,
             inputs={name: given.digest for name, given in step.inputs.items()},
-            files={name: self._digests.of(path) for name, path in step.sources.files.items()},
+            files={
+                **{name: self._digests.of(path) for name, path in step.sources.files.items()},
+                **{name: self._digests.of_many(every) for name, every in step.sources.sets.items()},
+            },
             libraries=libraries,
         )
 

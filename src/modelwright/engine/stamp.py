@@ -40,7 +40,7 @@ class Watch:
     signature alone however young it is, since nobody writes into them.
     """
 
-    files: tuple[Path, ...] = ()
+    files: tuple[Path | str, ...] = ()
     contents: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = ()

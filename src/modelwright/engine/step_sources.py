@@ -30,6 +30,7 @@ class Sources:
     Into the key goes what was read:
 
     files: name in the key → file or folder, by content, whatever its path.
+    sets: name in the key → many files by their names in the set, each by content.
 
     The stamp watches, beside these files, what decided that they are the ones:
 
@@ -40,6 +41,7 @@ class Sources:
     """
 
     files: Mapping[str, Path] = field(default_factory=dict)
+    sets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     places: tuple[Path, ...] = ()
     patterns: tuple[Pattern, ...] = ()
     environment: tuple[str, ...] = ()
@@ -51,7 +53,10 @@ class Sources:
         """Return what must be as it was before anything was read; databases are signed after the last use."""
         paths = [*self.files.values(), *self.places]
         return Watch(
-            files=tuple(path for path in paths if not path.is_dir()),
+            files=(
+                *(path for path in paths if not path.is_dir()),
+                *(path for every in self.sets.values() for path in every.values()),
+            ),
             folders=tuple(path for path in paths if path.is_dir()),
             patterns=tuple((one.folder, one.pattern) for one in self.patterns),
             facts=(*(f"environment {name}" for name in self.environment), *self.facts),

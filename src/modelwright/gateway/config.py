@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from modelwright.core.messages import ProjectError, ValueProblem
-from modelwright.core.units import parse_bytes
-
-
-def _bytes(value: object) -> object:
-    """Read `2 MiB` as a number of bytes; anything else is left for pydantic to judge."""
-    if not isinstance(value, str) or value.isdecimal():
-        return value
-    try:
-        return parse_bytes(value)
-    except ProjectError:
-        raise ValueProblem("value.not-a-size", shown=value[:60]) from None
-
-
-ByteCount = Annotated[int, BeforeValidator(_bytes)]
+from modelwright.core.byte_count import ByteCount
 
 
 class _Section(BaseModel):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelwright.core import digests
@@ -41,7 +41,7 @@ class FileDigests:
     def of(self, path: Path) -> str:
         """Return the SHA-256 of a file, or `core.digest.of_folder` of a folder. Raises DataError."""
         place = path.absolute()
-        try:
+        with _readable(path):
             if place.is_dir():
                 below = filestat.below(place)
                 found = digests.of_json(
@@ -49,13 +49,15 @@ class FileDigests:
                 )
             else:
                 found = self._of_file(str(place), filestat.of(place))
-        except OSError as error:
-            problem = Problem(
-                "files.unreadable",
-                where=str(error.filename or path),
-                error=error.strerror or type(error).__name__,
+        self.save()
+        return found
+
+    def of_many(self, files: Mapping[str, str]) -> str:
+        """Return the digest of many files by name (name → absolute path), of names and contents. Raises DataError."""
+        with _readable(None):
+            found = digests.of_json(
+                {name: self._of_file(path, filestat.of(path)) for name, path in sorted(files.items())}
             )
-            raise DataError(problem) from error
         self.save()
         return found
 
@@ -82,3 +84,17 @@ class FileDigests:
             self._known[place] = (signature, sha256)
             self._dirty = True
         return sha256
+
+
+@contextmanager
+def _readable(path: Path | None) -> Iterator[None]:
+    """Raise DataError for a file that cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        problem = Problem(
+            "files.unreadable",
+            where=str(error.filename or path),
+            error=error.strerror or type(error).__name__,
+        )
+        raise DataError(problem) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from modelwright.core.messages import DataError, Problem
 from modelwright.tables.bounds import MOST_COLUMNS, too_many_columns
 
 SLICE_CELLS = 20_000_000  # that are read at once
+SLICE_BYTES = 64 << 20  # of pictures, sounds and other files, which hardly compress, that are read at once
 
 
 def read_parquet(
@@ -21,12 +22,14 @@ def read_parquet(
 ) -> Iterator[pl.DataFrame]:
     """Yield the file's rows, `rows` at a time; decimals as numbers, enumerations as text; raises DataError.
 
-    Of a wide table it is fewer rows at a time.
+    Of a wide table, and of one that holds files, it is fewer rows at a time.
     """
-    width = _width(path, name)
-    if width > most_columns:
+    schema = _schema(path, name)
+    if len(schema) > most_columns:
         raise too_many_columns(name, most_columns)
-    rows = max(1, min(rows, SLICE_CELLS // max(width, 1)))
+    rows = max(1, min(rows, SLICE_CELLS // max(len(schema), 1)))
+    if any(map(_holds_bytes, schema.values())):
+        rows = max(1, min(rows, _rows_of(path, name, SLICE_BYTES)))
     begin, last = 0, False
     while not last:
         try:
@@ -50,12 +53,30 @@ def read_parquet(
             yield frame
 
 
-def _width(path: Path, name: str) -> int:
+def _schema(path: Path, name: str) -> Mapping[str, pl.DataType]:
     try:
         with _silent_errors():
-            return len(pl.read_parquet_schema(path))
+            return pl.read_parquet_schema(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError) as error:
         raise _damaged(error, name) from None
+
+
+def _rows_of(path: Path, name: str, size: int) -> int:
+    """Return in how many rows a file has so many bytes on average."""
+    try:
+        with _silent_errors():
+            rows = (
+                pl.scan_parquet(path, glob=False, hive_partitioning=False).select(pl.len()).collect().item()
+            )
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError) as error:
+        raise _damaged(error, name) from None
+    return int(size * rows / max(path.stat().st_size, 1))
+
+
+def _holds_bytes(dtype: pl.DataType) -> bool:
+    if isinstance(dtype, pl.Struct):
+        return any(_holds_bytes(one.dtype) for one in dtype.fields if isinstance(one.dtype, pl.DataType))
+    return dtype == pl.Binary
 
 
 def _damaged(error: BaseException, name: str) -> DataError:

@@ -71,7 +71,7 @@ def _parquet(file: SourceFile, cells: Spool) -> Table:
     for frame in read_parquet(file.path, name=file.name, rows=rows, most_columns=limits.columns):
         columns = tuple(frame.columns)
         cells.add(frame)
-    return Table(file.name, columns, cells)
+    return Table(file.name, columns, cells, source=file)
 
 
 def _text(
@@ -93,14 +93,16 @@ def _text(
             rows, start = _delimited(text, file.name, apart, skip, cells)
             names = tuple(filter(None, rows.header.names))
             notices = _of_lines(rows, start, stated=skip is not None)
-            return Table(file.name, names, cells, found.name, foreign, rows.separator, notices=notices)
+            return Table(
+                file.name, names, cells, found.name, foreign, rows.separator, notices=notices, source=file
+            )
         if ending == ".json":
             content, made = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
             columns = _add_objects(iter(content), cells, file.name)
-            return Table(file.name, columns, cells, found.name, foreign, made=made)
+            return Table(file.name, columns, cells, found.name, foreign, made=made, source=file)
         lines = objects.bounded_lines(text, name=file.name)
         columns = _add_objects(objects.read_lines(lines, name=file.name), cells, file.name)
-        return Table(file.name, columns, cells, found.name, foreign)
+        return Table(file.name, columns, cells, found.name, foreign, source=file)
 
 
 def _delimited(

@@ -26,10 +26,19 @@ SHOWN_FILES = 5
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file that a source names; `name` is what messages call it, and holds no path of this machine."""
+    """One file that a source names; `name` is what messages call it, and holds no path of this machine.
+
+    looked_up: the path as the source gives it, where that is a link; `path` is what it leads to.
+    """
 
     name: str
     path: Path
+    looked_up: Path | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders in which what lies beside the file is looked for."""
+        return ((self.looked_up or self.path).parent, self.path.parent)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class _Finder:
         if path.is_file():
             if not file_patterns.is_utf8(target := str(path.resolve())):
                 raise DataError(Problem("files.not-utf8", name=file_patterns.readable(target)))
-            return [SourceFile(source, path.resolve())]
+            return [SourceFile(source, path.resolve(), path.absolute())]
         several = file_patterns.choices(source)
         if len(several) > 1:
             return [file for one in several for file in self.files(one)]
@@ -135,7 +144,9 @@ class _Finder:
             raise DataError([Problem("files.not-utf8", name=name) for name in names])
         self.tried += places
         return [
-            SourceFile(_relative(place, self._folder), place.resolve()) for place in places if place.is_file()
+            SourceFile(_relative(place, self._folder), place.resolve(), place.absolute())
+            for place in places
+            if place.is_file()
         ]
 
 

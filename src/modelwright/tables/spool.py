@@ -14,19 +14,22 @@ from modelwright.tables.series import series
 
 CHUNK_ROWS = 50_000  # rows that are worked on at once
 MEMORY_BYTES = 128 << 20  # of one spool; what goes beyond lies in its folder
+CHUNK_BYTES = 64 << 20  # of the files that the rows of a chunk hold
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is worked on at once: rows of a chunk, characters of a file, bytes of a spool in memory; and columns.
+    """How much is worked on at once: rows of a chunk and bytes of their files, characters of a file, bytes of a spool
+    in memory; and columns.
 
-    What is read does not depend on the first three; a table with more columns is refused.
+    What is read depends on none of them but the last; a table with more columns is refused.
     """
 
     rows: int = CHUNK_ROWS
     characters: int = 4 << 20
     memory_bytes: int = MEMORY_BYTES
     columns: int = MOST_COLUMNS
+    file_bytes: int = CHUNK_BYTES
 
 
 @dataclass

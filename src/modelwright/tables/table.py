@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from modelwright.core.messages import Notice
+from modelwright.tables.sources import SourceFile
 from modelwright.tables.spool import Spool
 
 
@@ -18,6 +19,7 @@ class Table:
     `name` is what messages call the source. A text file has an `encoding` and `foreign`, its first words beyond
     ASCII; a delimited one has a `separator`.
     `made` are columns that no one wrote: the keys of a JSON object of objects. `notices` are for the summary.
+    `source` is the file that was read.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Table:
     separator: str | None = None
     made: frozenset[str] = frozenset()
     notices: tuple[Notice, ...] = ()
+    source: SourceFile | None = None
 
     @property
     def rows(self) -> int:

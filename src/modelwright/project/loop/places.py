@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from modelwright import kinds
 from modelwright.engine.step_sources import Pattern, Sources
 from modelwright.learners.weights import fetching, resolving
 from modelwright.learners.weights.resolving import InputWeights, Named
@@ -17,17 +19,39 @@ _HOME = "HOME"  # what `~` stands for
 
 
 def of_data(opened: Opened) -> Sources:
-    """Return the files of `data:` with the patterns that named them; raises DataError for what names nothing."""
+    """Return the files of `data:` with the patterns that named them, and those that their cells name.
+
+    Raises DataError for what names nothing.
+    """
     from modelwright.tables.sources import resolved
 
     found = resolved(opened.file.data.splits, opened.folder)
     paths = dict.fromkeys(file.path for files in found.files.values() for file in files)
+    sets: dict[str, Mapping[str, str]] = {}
+    looked_up: list[Path] = []
+    if columns := _columns_of_files(opened):
+        from modelwright.stages.data.files.named_files import named_files
+
+        for file in dict.fromkeys(file for files in found.files.values() for file in files):
+            there, missing = named_files(file, columns, opened.file.data, opened.folder)
+            sets[f"named in {_name(file.path, opened.folder)}"] = there
+            looked_up += map(Path, missing)
     return Sources(
         files={_name(path, opened.folder): path for path in paths},
-        places=tuple(found.tried),
+        sets={name: every for name, every in sets.items() if every},
+        places=(*found.tried, *looked_up),
         patterns=tuple(Pattern(*rule, tuple(paths)) for rule, paths in found.patterns.items()),
         environment=(MIRROR,),
     )
+
+
+def _columns_of_files(opened: Opened) -> tuple[str, ...]:
+    """Return the columns of the data that may hold paths: those of fields whose kinds hold files."""
+    config, signature = opened.file.data, opened.signature
+    fields = {field.name: field.kind for field in (*signature.inputs, *signature.outputs)}
+    stated = {name: kind.removesuffix("?") for name, kind in config.kinds.items() if opened.open_inputs}
+    held = [name for name, kind in {**stated, **fields}.items() if kinds.value(kind).holds_files]
+    return tuple(dict.fromkeys(config.columns.get(name, name) for name in held))
 
 
 def of_weights(found: InputWeights, named: Named, folder: Path) -> Sources:

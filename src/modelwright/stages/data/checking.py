@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ from modelwright.stages.data.split import CODES, TEST, TRAIN, VALIDATION
 from modelwright.tables.spool import Limits, Spool
 
 SHOWN_SPELLINGS = 3
+HELD_BYTES = 256 << 20  # of a column of files that is looked at as a whole
 
 
 class Spellings:
@@ -94,7 +96,8 @@ class Checked:
 
     `values` has the signature's fields in the chunks of the raw rows. `used`: neither refused nor set aside.
     `inputs`: two columns that are equal where the cleaned inputs are. `truths`: by output, a number that is equal
-    where the truths are. `refused`: place and reason of rows with refused values, when they are dropped.
+    where the truths are. `refused`: place and reason of rows with refused values, when they are dropped. `sizes`: by
+    input whose values are files, their bytes (n,), 0 where missing.
     """
 
     signature: Signature
@@ -105,6 +108,7 @@ class Checked:
     truths: Mapping[str, NDArray[np.uint64]]
     overlap: Overlap
     refused: pl.DataFrame
+    sizes: Mapping[str, NDArray[np.int64]] = dataclasses.field(default_factory=dict)
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -126,6 +130,21 @@ class Checked:
             parts.append(chunk[name].filter(here))
         return pl.concat(parts) if parts else pl.Series(name, [])
 
+    def bounded(self, name: str, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return of some rows (n,) those, evenly spaced, of which a field's values may be held together: mostly all."""
+        if name not in self.sizes:
+            return rows
+        places = np.flatnonzero(rows)
+        held = int(self.sizes[name][places].sum())
+        few = np.zeros_like(rows)
+        few[places[:: max(1, -(-held // HELD_BYTES))]] = True
+        return few
+
+    @property
+    def row_bytes(self) -> float:
+        """Return the bytes that the files of a row have on average."""
+        return sum(float(sizes.mean()) for sizes in self.sizes.values() if sizes.size)
+
 
 def check_rows(
     signature: Signature,
@@ -145,10 +164,15 @@ def check_rows(
     values = Spool(scratch, limits)
     alike = np.empty((2, len(rows)), np.uint64)
     truths = {field.name: np.empty(len(rows), np.uint64) for field in signature.outputs}
+    sizes = {
+        field.name: np.zeros(len(rows), np.int64)
+        for field in signature.inputs
+        if kinds.value(field.kind).holds_files
+    }
     names = [field.name for field in signature.outputs]
     inputs = {name: layout.inputs[name] for name in (field.name for field in signature.inputs)}
     with ThreadPoolExecutor(cores()) as threads:  # what reads a column holds no lock of Python for long
-        for chunk, given in zip(rows.chunks(inputs), identity.truths.chunks(names), strict=True):
+        for chunk, given in zip(rows.chunks(inputs, opened=True), identity.truths.chunks(names), strict=True):
             read = threads.map(partial(refusals.read, chunk=chunk), signature.inputs)
             of_inputs = pl.DataFrame(
                 [
@@ -160,6 +184,8 @@ def check_rows(
             values.add(of_inputs.hstack(of_outputs))
             here = slice(chunk.begin, chunk.end)
             alike[:, here] = fingerprints(of_inputs)
+            for name, of_field in sizes.items():
+                of_field[here] = _sizes(of_inputs[name])
             for name in names:
                 truths[name][here] = fingerprints(of_outputs.select(name))[0]
     if config.invalid == "error":
@@ -170,4 +196,11 @@ def check_rows(
     if config.repeated == "drop":
         refuse_mass(found, identity.splits, used)
         used = used & ~found.copies
-    return Checked(signature, identity, values, used, equal, truths, found, refusals.reasons())
+    return Checked(signature, identity, values, used, equal, truths, found, refusals.reasons(), sizes)
+
+
+def _sizes(values: pl.Series) -> NDArray[np.int64]:
+    """Return the bytes of stored values (n,); 0 where missing, or where the kind stores something else."""
+    if values.dtype != pl.Binary:
+        return np.zeros(len(values), np.int64)
+    return values.bin.size().fill_null(0).to_numpy().astype(np.int64)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.shared.numbers import candidates
+from modelwright.stages.data.files.settings import FilesConfig
 from modelwright.tables.bounds import MOST_COLUMNS
 
 T = TypeVar("T")
@@ -240,6 +241,7 @@ class DataConfig(BaseModel):
         description="what groups the thousands of numbers in text (`,` `.` a space or an apostrophe), of every column "
         "or by column; by default seen from the cells",
     )
+    files: FilesConfig = Field(FilesConfig(), description="the files whose paths stand in a column")
     most_columns: int = Field(
         MOST_COLUMNS,
         ge=1,

@@ -86,7 +86,8 @@ def identify(
     places_of_rows = RowPlaces(config, rows)
     labels = Labels(signature, config)
     for raw in rows.chunks():
-        chunk = raw.named(layout.fields)
+        opened = rows.open(raw)
+        chunk = opened.named(layout.fields)
         here = slice(chunk.begin, chunk.end)
         inputs = (
             row_texts(chunk.cells.select(*layout.inputs)) if layout.inputs else [b"{}"] * chunk.cells.height
@@ -99,7 +100,7 @@ def identify(
         splits[here] = shares.split(chunk.given, where[here], of_chunk) if stated is None else stated
         (in_test,) = np.nonzero(splits[here] == CODES[TEST])
         if in_test.size:
-            hashed.append((in_test + chunk.begin, test_hashes(raw.cells[in_test])))
+            hashed.append((in_test + chunk.begin, test_hashes(opened.cells[in_test])))
     places_of_rows.require_known()
     labels.require_known()
     shares.require_known()

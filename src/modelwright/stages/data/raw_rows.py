@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import polars as pl
 
+from modelwright.core.messages import ValueProblem
 from modelwright.tables.table import Table
 
 
@@ -15,7 +17,7 @@ class Chunk:
     """Some rows that follow each other in a source. `begin` is the place of the first among all rows.
 
     `given`: the split whose files hold them (`source`: ours to split); `number`: of the first row in its source,
-    from 1.
+    from 1; `refused`: by column, the places of cells whose files cannot be read, and why (there the cell is null).
     """
 
     table: Table
@@ -23,6 +25,7 @@ class Chunk:
     begin: int
     number: int
     cells: pl.DataFrame
+    refused: Mapping[str, Mapping[int, ValueProblem]] = field(default_factory=dict)
 
     @property
     def end(self) -> int:
@@ -31,25 +34,76 @@ class Chunk:
 
     def named(self, columns: Mapping[str, str]) -> Chunk:
         """Return the same rows with columns under other names: name → column."""
-        return replace(self, cells=pl.DataFrame([self.cells[of].alias(name) for name, of in columns.items()]))
+        return replace(
+            self,
+            cells=pl.DataFrame([self.cells[of].alias(name) for name, of in columns.items()]),
+            refused={name: self.refused[of] for name, of in columns.items() if of in self.refused},
+        )
+
+
+class Files(Protocol):
+    """What knows which columns hold files (see `files.opening`)."""
+
+    def heights(self, table: Table) -> Sequence[int]:
+        """Return how many rows each chunk of a table has."""
+
+    def opened(
+        self, table: Table, cells: pl.DataFrame
+    ) -> tuple[pl.DataFrame, Mapping[str, Mapping[int, ValueProblem]]]:
+        """Return the rows with bytes in place of paths, and by column which of them cannot be read."""
 
 
 @dataclass(frozen=True)
 class RawRows:
-    """All rows that were read: tables, each with the split that it is for, in the order of the rows."""
+    """All rows that were read: tables, each with the split that it is for, in the order of the rows.
+
+    files: what opens the columns that hold files; heights: by table, the rows of each chunk (None: as they are stored).
+    """
 
     tables: Sequence[tuple[str, Table]]
+    files: Files | None = None
+    heights: Sequence[Sequence[int]] | None = None
 
     def __len__(self) -> int:
         return sum(table.rows for _, table in self.tables)
 
-    def chunks(self, columns: Mapping[str, str] | None = None) -> Iterator[Chunk]:
-        """Yield all rows, the same chunks each time. `columns`: name → column of the source; None: all as they are."""
+    def holding(self, files: Files) -> RawRows:
+        """Return the same rows with columns that hold files, in chunks that are no larger than the files allow."""
+        return RawRows(self.tables, files, [files.heights(table) for _, table in self.tables])
+
+    def chunks(self, columns: Mapping[str, str] | None = None, *, opened: bool = False) -> Iterator[Chunk]:
+        """Yield all rows, the same chunks each time. `columns`: name → column of the source; None: all as they are.
+
+        opened: with the bytes of files in place of their paths.
+        """
         begin = 0
-        for given, table in self.tables:
+        wanted = None if columns is None else tuple(dict.fromkeys(columns.values()))
+        for place, (given, table) in enumerate(self.tables):
             number = 1
-            wanted = None if columns is None else tuple(dict.fromkeys(columns.values()))
-            for cells in table.chunks(wanted):
+            for cells in self._cells(place, wanted):
                 chunk = Chunk(table, given, begin, number, cells)
-                yield chunk if columns is None else chunk.named(columns)
                 begin, number = chunk.end, number + cells.height
+                if opened:
+                    chunk = self.open(chunk)
+                yield chunk if columns is None else chunk.named(columns)
+
+    def open(self, chunk: Chunk) -> Chunk:
+        """Return a chunk with the bytes of files in place of their paths."""
+        if self.files is None:
+            return chunk
+        cells, refused = self.files.opened(chunk.table, chunk.cells)
+        return replace(chunk, cells=cells, refused=refused)
+
+    def _cells(self, place: int, wanted: tuple[str, ...] | None) -> Iterator[pl.DataFrame]:
+        """Yield the stored chunks of a table, cut to the heights."""
+        _, table = self.tables[place]
+        heights = None if self.heights is None else iter(self.heights[place])
+        for stored in table.chunks(wanted):
+            if heights is None:
+                yield stored
+                continue
+            at = 0
+            while at < stored.height:
+                height = next(heights)
+                yield stored.slice(at, height)
+                at += height

@@ -58,6 +58,8 @@ class Refusals:
         parsed = kinds.facet(of.kind, Column).parse(
             chunk.cells[of.name], self.written.options(chunk.given, chunk.table.name, of.name)
         )
+        if unread := chunk.refused.get(of.name):
+            parsed = Parsed(parsed.values, {**parsed.refused, **unread})
         return parsed if of.range is None else _within(parsed, *of.range)
 
     def take(self, of: Field, order: int, chunk: Chunk, parsed: Parsed, *, required: bool) -> pl.Series:

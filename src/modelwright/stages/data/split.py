@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.digests import canonical_json
+from modelwright.core.digests import canonical_json, of_bytes
 from modelwright.core.json_types import JsonLike
 from modelwright.stages.data.config import Shares
 
@@ -33,12 +33,14 @@ CODES: Final = {split: code for code, split in enumerate(SPLITS)}  # in arrays o
 ID_KEY: Final = b"modelwright row"
 ID_BYTES = 8  # 16 hex digits: among a million rows, two different ones share an id once in 37 million
 POSITION_BYTES = 8
+HEX_BYTES = 64  # bytes that stand for themselves in the text of a row; more (a picture) by their digest
 
 
 def as_text(raw: object) -> str | None:  # noqa: PLR0911 - one line a type
     """Return a raw cell as text, so that a table keeps its split when it moves from CSV to JSON or Parquet.
 
-    3 is "3", true is "true", a blank is None (missing); a float is the shortest text that reads back.
+    3 is "3", true is "true", a blank is None (missing); a float is the shortest text that reads back; more than
+    a few bytes are their digest.
     """
     match raw:
         case None | "":
@@ -50,7 +52,7 @@ def as_text(raw: object) -> str | None:  # noqa: PLR0911 - one line a type
         case float():
             return repr(raw)
         case bytes():
-            return raw.hex()
+            return raw.hex() if len(raw) <= HEX_BYTES else f"sha256:{of_bytes(raw)}"
         case date() | datetime() | time():
             return raw.isoformat()
         case int() | Decimal():

@@ -34,6 +34,7 @@ from modelwright.stages.data.columns.wildcard import identifier_notice, naming_c
 from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.counts import count_rows, notices
+from modelwright.stages.data.files.opening import file_columns
 from modelwright.stages.data.identify import Identity, identify
 from modelwright.stages.data.layout import Layout, layout
 from modelwright.stages.data.raw_rows import RawRows
@@ -91,6 +92,9 @@ def make(
         columns = replace(columns, identity=cut.identity)
         remarks += cut.notices
     open_inputs = not signature.inputs
+    rows = rows.holding(
+        file_columns((*signature.inputs, *signature.outputs), columns, config, folder, limits.file_bytes)
+    )
     with progress.task(str(Phrase("work.checking-rows"))):
         written = Written(config, rows)
         written.require_known(columns.fields)

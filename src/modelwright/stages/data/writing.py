@@ -28,6 +28,7 @@ from modelwright.storage.formats.data import ColumnProfile, Counts, DataProfile
 from modelwright.storage.formats.examples import ID, ROWS_FILE
 
 ROW_GROUP = 50_000  # fixed, and not left to the number of threads
+GROUP_BYTES = 64 << 20  # of the files of its rows
 REJECTED: Final = {
     "id": pl.String(),
     "split": pl.String(),
@@ -56,7 +57,11 @@ class RowWriter:
         """Write the used rows of a split into a folder, which is made."""
         types = {field.name: kinds.facet(field.kind, Column).dtype() for field in self._checked.fields}
         schema = {ID: pl.String(), **types, **{column.name: column.dtype for column in self._kept}}
-        write_rows(self._frames(self._checked.of(split)), schema, folder)
+        write_rows(self._frames(self._checked.of(split)), schema, folder, self._row_group())
+
+    def _row_group(self) -> int:
+        """Return the rows of a group, which is held at once when it is written, and when it is read."""
+        return max(1, min(ROW_GROUP, int(GROUP_BYTES / max(self._checked.row_bytes, 1))))
 
     def _frames(self, used: NDArray[np.bool_]) -> Iterator[pl.DataFrame]:
         begin = 0
@@ -84,7 +89,10 @@ class RowWriter:
 
 
 def write_rows(
-    frames: Iterator[pl.DataFrame], schema: Mapping[str, pl.DataType | type], folder: Path
+    frames: Iterator[pl.DataFrame],
+    schema: Mapping[str, pl.DataType | type],
+    folder: Path,
+    row_group: int = ROW_GROUP,
 ) -> None:
     """Write frames, one after the other, as `rows.parquet` in a folder, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +105,7 @@ def write_rows(
         yield from frames
 
     register_io_source(source, schema=pl.Schema(schema)).sink_parquet(
-        folder / ROWS_FILE, compression="zstd", row_group_size=ROW_GROUP, maintain_order=True
+        folder / ROWS_FILE, compression="zstd", row_group_size=row_group, maintain_order=True
     )
 
 
@@ -150,9 +158,7 @@ def _texts(cells: pl.Series) -> list[str | None]:
 def describe(checked: Checked, layout: Layout, counts: Counts) -> DataProfile:
     """Return what the training and validation rows look like."""
     rows = checked.of(TRAIN, VALIDATION)
-    described = {
-        field.name: _describe(field, checked.column(field.name, rows), counts) for field in checked.fields
-    }
+    described = {field.name: _describe(field, checked, rows, counts) for field in checked.fields}
     return DataProfile(
         rows={split: counts.rows[split] for split in (TRAIN, VALIDATION)},
         inputs={field.name: described[field.name] for field in checked.signature.inputs},
@@ -162,8 +168,13 @@ def describe(checked: Checked, layout: Layout, counts: Counts) -> DataProfile:
     )
 
 
-def _describe(field: Field, values: pl.Series, counts: Counts) -> ColumnProfile:
+def _describe(field: Field, checked: Checked, rows: NDArray[np.bool_], counts: Counts) -> ColumnProfile:
+    looked_at = checked.bounded(field.name, rows)
+    values = checked.column(field.name, looked_at)
     present = values.drop_nulls()
+    count, missing = int(rows.sum()), len(values) - len(present)
+    if field.name in checked.sizes:
+        missing = int((checked.sizes[field.name][rows] == 0).sum())
     classes = {
         name: {split: of_class[split] for split in (TRAIN, VALIDATION)}
         for name, of_class in counts.classes.get(field.name, {}).items()
@@ -173,11 +184,15 @@ def _describe(field: Field, values: pl.Series, counts: Counts) -> ColumnProfile:
     if len(present) and kinds.has(field.kind, Profile):
         figures = kinds.facet(field.kind, Profile).describe(present)
     counted = figures.get("distinct")
+    if len(values) < count:  # of more bytes than are held at once
+        figures, counted = {**figures, "described": len(values), "distinct": None}, None
+    elif not isinstance(counted, int):
+        counted = _distinct(present)
     return ColumnProfile(
         kind=field.kind,
-        rows=len(values),
-        missing=len(values) - len(present),
-        distinct=counted if isinstance(counted, int) else _distinct(present),
+        rows=count,
+        missing=missing,
+        distinct=counted,
         figures=figures,
         classes=classes if field.name in counts.classes else None,
     )

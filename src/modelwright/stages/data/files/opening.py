@@ -1,0 +1,153 @@
+"""From cells that name files to the bytes of the files, a chunk of rows at a time.
+
+A chunk holds as many rows as their files allow, so that memory is bounded whatever the files are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from modelwright import kinds
+from modelwright.core.messages import ValueProblem, shown
+from modelwright.core.signature import Field
+from modelwright.kinds.contract.cells import CellOptions
+from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.layout import Layout
+from modelwright.tables.held_files import HeldFiles
+from modelwright.tables.lookup import lookup
+from modelwright.tables.table import Table
+
+Refused = Mapping[int, ValueProblem]
+
+
+@dataclass(frozen=True)
+class HeldColumn:
+    """A column whose cells name files: the kind's words for nothing are no paths."""
+
+    options: CellOptions
+    words: bool
+
+    def names_none(self, cell: object) -> bool:
+        """Tell whether a cell stands for nothing, as the kind reads it."""
+        return self.options.is_missing(cell, words=self.words)
+
+
+@dataclass
+class FileColumns:
+    """The columns of the data that hold files, and where these lie.
+
+    columns: by name in the data; project: the project's folder; chunk_bytes: of the files of one chunk, unless it has
+    one row.
+    """
+
+    columns: Mapping[str, HeldColumn]
+    config: DataConfig
+    project: Path
+    chunk_bytes: int
+    _lookups: dict[int, HeldFiles] = field(default_factory=dict)
+
+    def heights(self, table: Table) -> list[int]:
+        """Return how many rows the chunks of a table have: those in which it is stored, cut by the sizes of files."""
+        if not self.columns:
+            return list(table.cells.heights())
+        files = self._files(table)
+        return [
+            height
+            for chunk in table.chunks(list(self.columns))
+            for height in _cut([self._size(row, files) for row in chunk.iter_rows()], self.chunk_bytes)
+        ]
+
+    def opened(self, table: Table, cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Refused]]:
+        """Return the rows with bytes in place of paths, and by column which of them cannot be read (null)."""
+        refused: dict[str, Refused] = {}
+        columns = []
+        for column in cells:
+            if (held := self.columns.get(column.name)) is not None:
+                column, refused[column.name] = _bytes_of(column, held, self._files(table))  # noqa: PLW2901
+            columns.append(column)
+        return pl.DataFrame(columns), refused
+
+    def _files(self, table: Table) -> HeldFiles:
+        if id(table) not in self._lookups:
+            files = self.config.files
+            self._lookups[id(table)] = lookup(table.source, self.project, files.folder, files.largest)
+        return self._lookups[id(table)]
+
+    def _size(self, row: Sequence[object], files: HeldFiles) -> int:
+        size = 0
+        for cell in row:
+            match cell:
+                case str() if cell.strip():
+                    size += files.size(cell)
+                case bytes():
+                    size += len(cell)
+                case dict():
+                    size += self._size([_inner(cell)], files)
+        return size
+
+
+def file_columns(
+    fields: Sequence[Field], layout: Layout, config: DataConfig, project: Path, chunk_bytes: int
+) -> FileColumns:
+    """Return the columns of the data whose kinds hold files; of a wildcard, those whose kind is stated."""
+    held = {field.name: field.kind.removesuffix("?") for field in fields if field.name in layout.fields} | {
+        name: kind.removesuffix("?") for name, kind in layout.kinds.items() if name in layout.inputs
+    }
+    columns = {
+        layout.fields[name]: HeldColumn(
+            config.cell_options(name, layout.fields[name]), kinds.value(kind).takes_words
+        )
+        for name, kind in held.items()
+        if kinds.value(kind).holds_files
+    }
+    return FileColumns(columns, config, project, chunk_bytes)
+
+
+def _cut(sizes: Sequence[int], most: int) -> Iterator[int]:
+    """Yield the numbers of rows that follow each other whose files have at most so many bytes, or that are one."""
+    rows = held = 0
+    for size in sizes:
+        if rows and held + size > most:
+            yield rows
+            rows = held = 0
+        rows, held = rows + 1, held + size
+    if rows:
+        yield rows
+
+
+def _bytes_of(cells: pl.Series, held: HeldColumn, files: HeldFiles) -> tuple[pl.Series, Refused]:
+    """Return a column of bytes, null where missing or refused, and why cells are refused."""
+    if cells.dtype in {pl.Binary, pl.Null}:
+        return cells.cast(pl.Binary), {}
+    found: list[bytes | None] = []
+    refused: dict[int, ValueProblem] = {}
+    for place, cell in enumerate(map(_inner, cells.to_list())):
+        content: bytes | None = None
+        try:
+            content = _content(cell, held, files)
+        except ValueProblem as problem:
+            refused[place] = problem.with_traceback(None)
+        found.append(content)
+    return pl.Series(cells.name, found, dtype=pl.Binary), refused
+
+
+def _content(cell: object, held: HeldColumn, files: HeldFiles) -> bytes | None:
+    if isinstance(cell, bytes):
+        return cell
+    if held.names_none(cell):
+        return None
+    if isinstance(cell, str):
+        return files.content(cell)
+    raise ValueProblem("file.no-path", shown=shown(cell))
+
+
+def _inner(cell: object) -> object:
+    """Return the bytes, or else the path, of what the hubs of the field write for a file: {bytes, path}."""
+    if isinstance(cell, dict) and cell.keys() <= {"bytes", "path", "sampling_rate"} and cell:
+        content = cell.get("bytes")
+        return cell.get("path") if content is None else content
+    return cell
