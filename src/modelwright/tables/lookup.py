@@ -14,6 +14,8 @@ def lookup(source: SourceFile | None, project: Path, folder: str | None, most_by
     Else they lie in the folder of the table, or in that of the project. Of files that the project itself names, links
     may lead anywhere.
     """
+    if source is not None and source.files is not None:
+        return HeldFiles([source.files.base], None, most_bytes)
     if folder is not None:
         return HeldFiles.within(project / folder, most_bytes=most_bytes)
     beside = () if source is None else source.folders

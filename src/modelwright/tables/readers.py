@@ -17,10 +17,11 @@ from modelwright.tables import objects
 from modelwright.tables.bounds import too_many_columns
 from modelwright.tables.delimited import DelimitedRows, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
+from modelwright.tables.file_sets import FILE, FileSet
 from modelwright.tables.parquet import read_parquet
 from modelwright.tables.quick import read_blocks
 from modelwright.tables.series import series
-from modelwright.tables.sources import SourceFile
+from modelwright.tables.sources import TABLES, SourceFile
 from modelwright.tables.spool import Limits, Spool
 from modelwright.tables.start import Start, start_of
 from modelwright.tables.table import Table
@@ -34,7 +35,6 @@ SLICE_CHUNKS = (
     4  # chunks that are read at once: what lies before a slice in its row group is unpacked each time
 )
 PARQUET = (".parquet", ".pq")
-ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", *PARQUET)
 
 
 def read(
@@ -52,8 +52,10 @@ def read(
     above the header) None: detected. Cells of delimited text are text; those of JSON and Parquet have the types that
     they were written with. The cells do not depend on `limits`.
     """
-    ending = _ending(file)
     cells = Spool(scratch, limits or Limits())
+    if file.files is not None:
+        return _files(file, file.files, cells)
+    ending = _ending(file)
     if ending in PARQUET:
         table = _parquet(file, cells)
     else:
@@ -62,6 +64,32 @@ def read(
     if not table.rows:
         raise DataError(Problem("data.no-rows", where=file.name))
     return table
+
+
+def _files(file: SourceFile, files: FileSet, cells: Spool) -> Table:
+    """Return the table of files that are values: a row each, with what their names say."""
+    columns = (*files.names, FILE)
+    of_names = zip(*files.cells, strict=True)
+    cells.add(pl.DataFrame([*map(series, files.names, of_names), series(FILE, files.paths)]))
+    return Table(file.name, columns, cells, notices=tuple(_of_files(file.name, files)), source=file)
+
+
+def _of_files(name: str, files: FileSet) -> Iterator[Notice]:
+    """Yield what is said of files: those that were left out, and names that read in two ways."""
+    if files.beside:
+        shown = list(files.beside[:SHOWN_PLACES])
+        yield Notice("data.files-beside", file=name, count=len(files.beside), names=shown)
+    if files.hidden:
+        yield Notice("data.hidden-files", file=name, count=files.hidden)
+    if (example := files.example) is not None:
+        yield Notice(
+            "data.two-ways",
+            column=example.name,
+            count=files.doubtful,
+            file=example.file,
+            taken=example.taken,
+            other=example.other,
+        )
 
 
 def _parquet(file: SourceFile, cells: Spool) -> Table:
@@ -170,9 +198,9 @@ def _of_lines(rows: DelimitedRows, start: Start, *, stated: bool) -> tuple[Notic
 def _ending(file: SourceFile) -> str:
     name = PurePosixPath(file.path.name.lower())
     ending = PurePosixPath(name.stem).suffix if name.suffix == ".gz" else name.suffix
-    if ending not in ENDINGS or (name.suffix == ".gz" and ending in PARQUET):
+    if ending not in TABLES or (name.suffix == ".gz" and ending in PARQUET):
         raise DataError(
-            Problem("data.unknown-format", where=file.name, file=file.path.name, endings=list(ENDINGS))
+            Problem("data.unknown-format", where=file.name, file=file.path.name, endings=list(TABLES))
         )
     return ending
 

@@ -1,6 +1,7 @@
 """Which files the sources of a project name. Nothing is read here, and no package's code is run.
 
-A source is a path, a pattern (`data/*.csv`, `data/{jan,feb}.csv`; see `storage.file_patterns`), or
+A source is a path, a pattern (`data/*.csv`, `data/{jan,feb}.csv`; see `storage.file_patterns`), a folder or a pattern
+of files that are values themselves (`pictures/`, `recordings/{digit}_{speaker}.wav`; see `file_sets`), or
 `package:NAME==VERSION/FILE`, a file that an installed Python distribution carries. FILE is given from the
 distribution's import package (`test.json.gz` stands for `insuranceqa_data/test.json.gz`) or in full.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,24 +18,42 @@ from pathlib import Path, PurePosixPath
 
 from modelwright.core.messages import DataError, Problem, did_you_mean
 from modelwright.storage import file_patterns
+from modelwright.tables import file_sets
+from modelwright.tables.file_sets import FileSet
 
 PACKAGE = "package:"
 _PACKAGE_SOURCE = re.compile(
     r"package:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(==(?P<version>[^/\s]+))?/(?P<file>\S.*)"
 )
 SHOWN_FILES = 5
+TABLES = (
+    ".csv",
+    ".tsv",
+    ".jsonl",
+    ".ndjson",
+    ".json",
+    ".parquet",
+    ".pq",
+)  # endings of files with several rows
+
+
+def is_table(name: str) -> bool:
+    """Tell whether a file has several rows, by the ending of its name."""
+    return name.lower().removesuffix(".gz").endswith(TABLES)
 
 
 @dataclass(frozen=True)
 class SourceFile:
     """One file that a source names; `name` is what messages call it, and holds no path of this machine.
 
-    looked_up: the path as the source gives it, where that is a link; `path` is what it leads to.
+    looked_up: the path as the source gives it, where that is a link; `path` is what it leads to. files: those that a
+    folder or a pattern names as values, a row each; `path` is then the folder.
     """
 
     name: str
     path: Path
     looked_up: Path | None = None
+    files: FileSet | None = None
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -64,7 +84,14 @@ def external_files(named: Named, folder: Path) -> list[Path]:
     nothing.
     """
     found = resolve(named, folder)
-    return list(dict.fromkeys(file.path for files in found.values() for file in files))
+    return list(
+        dict.fromkeys(Path(place) for files in found.values() for file in files for place in _places(file))
+    )
+
+
+def _places(file: SourceFile) -> Iterable[str]:
+    """Return where the files lie that a source file stands for: itself, or those that are values."""
+    return [str(file.path)] if file.files is None else file.files.places().values()
 
 
 def resolve(named: Named, folder: Path) -> Mapping[str, Sequence[SourceFile]]:
@@ -115,28 +142,87 @@ class _Finder:
                 raise DataError(Problem("files.not-utf8", name=file_patterns.readable(target)))
             return [SourceFile(source, path.resolve(), path.absolute())]
         several = file_patterns.choices(source)
+        if path.is_dir() and len(several) == 1:
+            return [self._by_folder(source)]
+        if file_sets.has_names(source) or (
+            any(map(file_patterns.is_pattern, several)) and self._names_values(several)
+        ):
+            return [self._by_pattern(source)]
         if len(several) > 1:
             return [file for one in several for file in self.files(one)]
-        if file_patterns.is_pattern(source):
-            if files := self._matches(source):
-                return files
-        elif path.is_dir():
-            raise DataError(Problem("data.source-folder", source=source, folder=source.rstrip("/")))
+        if file_patterns.is_pattern(source) and (files := self._matches(source)):
+            return files
         if path.is_symlink():
             raise DataError(_dangling(source, path))
         raise DataError(_missing(source, path))
 
-    def _matches(self, source: str) -> list[SourceFile]:
+    def _names_values(self, several: Sequence[str]) -> bool:
+        """Tell whether patterns name files, and no table among them: then each is a value."""
+        found = [path for one in several for path in self._listed(*self._rule(one))]
+        return bool(found) and not any(map(is_table, found))
+
+    def _by_folder(self, source: str) -> SourceFile:
+        """Return the files of a folder by class. Raises DataError for a folder of another form."""
+        root = Path(os.path.normpath(self._folder / source))
+        listed = self._listed(str(root), "**")
+        self._require_whole(listed)
+        found = file_sets.by_folder(source, root, listed, self._folder, is_table)
+        return SourceFile(source, root.resolve(), root, found)
+
+    def _by_pattern(self, source: str) -> SourceFile:
+        """Return the files that a pattern names as values. Raises DataError where there are none."""
         anchor = Path(source).anchor
-        rule = (str(Path(anchor or self._folder)), source.removeprefix(anchor))
-        try:
-            self.patterns[rule] = file_patterns.matches(*rule)
-        except OSError as error:
-            where = str(error.filename or source)
+        relative = source.removeprefix(anchor)
+        fixed = file_sets.fixed_part(relative)
+        root = Path(os.path.normpath(Path(anchor or self._folder) / fixed))
+        rest = relative[len(fixed) :].lstrip("/")
+        if not root.is_dir():
+            raise DataError(_missing(source, self._folder / source))
+        listed = sorted({path for wide in file_sets.wide(rest) for path in self._listed(str(root), wide)})
+        found = file_sets.by_pattern(source, rest, root, listed, self._folder)
+        if any(map(is_table, found.paths)):
             raise DataError(
-                Problem("files.unreadable", where=where, error=error.strerror or type(error).__name__)
-            ) from None
-        places = list(map(Path, self.patterns[rule]))
+                Problem("data.pattern-of-tables", source=source, glob=file_sets.without_names(source))
+            )
+        if not found.paths:
+            raise DataError(
+                Problem(
+                    "data.no-match",
+                    source=source,
+                    beside=list(found.beside[:SHOWN_FILES]) or None,
+                    hidden=found.hidden or None,
+                )
+            )
+        self._require_whole(list(found.places().values()))
+        return SourceFile(source, root.resolve(), root, found)
+
+    def _require_whole(self, listed: Sequence[str]) -> None:
+        """Raise DataError for names that are not UTF-8, and for links to nothing."""
+        if odd := [path for path in listed if not file_patterns.is_utf8(path)]:
+            names = map(file_patterns.readable, odd[:SHOWN_FILES])
+            raise DataError([Problem("files.not-utf8", name=name) for name in names])
+        if broken := list(map(Path, file_sets.links_to_nothing(listed)[:SHOWN_FILES])):
+            raise DataError([_dangling(_relative(place, self._folder), place) for place in broken])
+
+    def _rule(self, source: str) -> tuple[str, str]:
+        anchor = Path(source).anchor
+        return str(Path(anchor or self._folder)), source.removeprefix(anchor)
+
+    def _listed(self, folder: str, pattern: str) -> Sequence[str]:
+        """Return the paths that match a pattern, and take the rule down. Raises DataError."""
+        rule = (folder, pattern)
+        if rule not in self.patterns:
+            try:
+                self.patterns[rule] = file_patterns.matches(*rule)
+            except OSError as error:
+                where = str(error.filename or pattern)
+                raise DataError(
+                    Problem("files.unreadable", where=where, error=error.strerror or type(error).__name__)
+                ) from None
+        return self.patterns[rule]
+
+    def _matches(self, source: str) -> list[SourceFile]:
+        places = list(map(Path, self._listed(*self._rule(source))))
         if broken := [place for place in places if place.is_symlink() and not place.exists()]:
             raise DataError([_dangling(_relative(place, self._folder), place) for place in broken])
         if odd := [str(place) for place in places if not file_patterns.is_utf8(str(place.resolve()))]:
@@ -185,16 +271,23 @@ def _missing_file(
 
 
 def _named_twice(found: dict[str, list[SourceFile]]) -> Iterable[Problem]:
-    named: dict[Path, list[tuple[str, str]]] = {}  # a file → for what, and as what it is named
+    named: dict[str, list[tuple[str, SourceFile]]] = {}  # a file → for what, and as what it is named
     for split, files in found.items():
         for file in files:
-            named.setdefault(file.path, []).append((split, file.name))
-    for places in named.values():
+            for place in _places(file):
+                named.setdefault(place, []).append((split, file))
+    said: set[tuple[str, ...]] = set()
+    for place, places in named.items():
         splits = list(dict.fromkeys(split for split, _ in places))
-        names = list(dict.fromkeys(name for _, name in places))
+        names = list(dict.fromkeys(file.name for _, file in places))
+        if len(places) == 1 or (*splits, *names) in said:  # of the files that two patterns name, one will do
+            continue
+        said.add((*splits, *names))
+        own = places[-1][1].files is not None
         if len(splits) > 1:
-            yield Problem("data.file-twice", file=names[-1], first=splits[0], second=splits[1])
-        elif len(places) > 1:
+            name = place.rpartition("/")[2] if own else names[-1]
+            yield Problem("data.file-twice", file=name, first=splits[0], second=splits[1])
+        else:
             other = names[1] if len(names) > 1 else None
             yield Problem("data.same-file", file=names[0], other=other, split=splits[0])
 

@@ -26,19 +26,24 @@ def of_data(opened: Opened) -> Sources:
     from modelwright.tables.sources import resolved
 
     found = resolved(opened.file.data.splits, opened.folder)
-    paths = dict.fromkeys(file.path for files in found.files.values() for file in files)
-    sets: dict[str, Mapping[str, str]] = {}
+    every = list(dict.fromkeys(file for files in found.files.values() for file in files))
+    paths = dict.fromkeys(file.path for file in every if file.files is None)
+    sets: dict[str, Mapping[str, str]] = {
+        _name(file.path, opened.folder) + f" {file.name}": file.files.places() for file in every if file.files
+    }
     looked_up: list[Path] = []
     if columns := _columns_of_files(opened):
         from modelwright.stages.data.files.named_files import named_files
 
-        for file in dict.fromkeys(file for files in found.files.values() for file in files):
+        for file in every:
+            if file.files is not None:
+                continue
             there, missing = named_files(file, columns, opened.file.data, opened.folder)
             sets[f"named in {_name(file.path, opened.folder)}"] = there
             looked_up += map(Path, missing)
     return Sources(
         files={_name(path, opened.folder): path for path in paths},
-        sets={name: every for name, every in sets.items() if every},
+        sets={name: files for name, files in sets.items() if files},
         places=(*found.tried, *looked_up),
         patterns=tuple(Pattern(*rule, tuple(paths)) for rule, paths in found.patterns.items()),
         environment=(MIRROR,),

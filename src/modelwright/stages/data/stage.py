@@ -93,7 +93,14 @@ def make(
         remarks += cut.notices
     open_inputs = not signature.inputs
     rows = rows.holding(
-        file_columns((*signature.inputs, *signature.outputs), columns, config, folder, limits.file_bytes)
+        file_columns(
+            (*signature.inputs, *signature.outputs),
+            columns,
+            config,
+            folder,
+            [table for _, table in rows.tables],
+            limits.file_bytes,
+        )
     )
     with progress.task(str(Phrase("work.checking-rows"))):
         written = Written(config, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import polars as pl
@@ -38,8 +39,19 @@ class DistinctCells:
 
         The most frequent first, so that an example in a message is a typical one; ties by the cell.
         """
-        found = list(distinct(self._others))
+        found: list[tuple[object, int]] = []
         for counted in self._counted.values():
             ordered = counted.sort("count", "cell", descending=[True, False])
             found += [pair for pair in ordered.rows() if not is_missing(pair[0])]
-        return found
+        return _joined([*distinct(self._others), *found]) if self._others else found
+
+
+def _joined(cells: Cells) -> Cells:
+    """Return cells of which one may stand in chunks of mixed and of plain types, each once."""
+    counts: Counter[tuple[str, str]] = Counter()
+    first: dict[tuple[str, str], object] = {}
+    for cell, count in cells:
+        key = (type(cell).__name__, repr(cell))
+        counts[key] += count
+        first.setdefault(key, cell)
+    return [(first[key], counts[key]) for key in sorted(counts, key=lambda key: (-counts[key], key))]

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from modelwright import kinds
-from modelwright.core.messages import ValueProblem, shown
+from modelwright.core.messages import DataError, Problem, ValueProblem, shown
+from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import Layout
+from modelwright.tables.encodings import find_encoding
+from modelwright.tables.file_sets import FILE
 from modelwright.tables.held_files import HeldFiles
 from modelwright.tables.lookup import lookup
 from modelwright.tables.table import Table
@@ -40,11 +44,13 @@ class HeldColumn:
 class FileColumns:
     """The columns of the data that hold files, and where these lie.
 
-    columns: by name in the data; project: the project's folder; chunk_bytes: of the files of one chunk, unless it has
-    one row.
+    columns: by name in the data; texts: whether a field of another kind stands for the content of files that the
+    project names, which is then read as text; project: the project's folder; chunk_bytes: of the files of one chunk,
+    unless it has one row.
     """
 
     columns: Mapping[str, HeldColumn]
+    texts: bool
     config: DataConfig
     project: Path
     chunk_bytes: int
@@ -52,24 +58,30 @@ class FileColumns:
 
     def heights(self, table: Table) -> list[int]:
         """Return how many rows the chunks of a table have: those in which it is stored, cut by the sizes of files."""
-        if not self.columns:
+        names = [*self.columns, *([FILE] if self._is_text(table) else ())]
+        if not names:
             return list(table.cells.heights())
         files = self._files(table)
         return [
             height
-            for chunk in table.chunks(list(self.columns))
+            for chunk in table.chunks(names)
             for height in _cut([self._size(row, files) for row in chunk.iter_rows()], self.chunk_bytes)
         ]
 
     def opened(self, table: Table, cells: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Refused]]:
         """Return the rows with bytes in place of paths, and by column which of them cannot be read (null)."""
         refused: dict[str, Refused] = {}
-        columns = []
-        for column in cells:
-            if (held := self.columns.get(column.name)) is not None:
-                column, refused[column.name] = _bytes_of(column, held, self._files(table))  # noqa: PLW2901
-            columns.append(column)
-        return pl.DataFrame(columns), refused
+        held = [name for name in cells.columns if name in self.columns]
+        for name in held:
+            content, refused[name] = _bytes_of(cells[name], self.columns[name], self._files(table))
+            cells = cells.with_columns(content)  # of an empty name, too, which a list would rename
+        if self._is_text(table) and FILE in cells.columns:
+            content, refused[FILE] = _texts_of(cells[FILE], self._files(table), self.config.encoding)
+            cells = cells.with_columns(content)
+        return cells, refused
+
+    def _is_text(self, table: Table) -> bool:
+        return self.texts and table.source is not None and table.source.files is not None
 
     def _files(self, table: Table) -> HeldFiles:
         if id(table) not in self._lookups:
@@ -91,9 +103,23 @@ class FileColumns:
 
 
 def file_columns(
-    fields: Sequence[Field], layout: Layout, config: DataConfig, project: Path, chunk_bytes: int
+    fields: Sequence[Field],
+    layout: Layout,
+    config: DataConfig,
+    project: Path,
+    tables: Sequence[Table],
+    chunk_bytes: int,
 ) -> FileColumns:
-    """Return the columns of the data whose kinds hold files; of a wildcard, those whose kind is stated."""
+    """Return the columns of the data whose kinds hold files; of a wildcard, those whose kind is stated.
+
+    Raises DataError where a wildcard takes in files of no stated kind: the path of a file is no input.
+    """
+    unknown = [name for name in layout.wildcard if layout.inputs[name] == FILE and name not in layout.kinds]
+    sets = [table for table in tables if table.source is not None and table.source.files is not None]
+    if unknown and sets:
+        every = [name for name in kinds.names() if kinds.value(name).holds_files]
+        line = setting("data.kinds", {FILE: every[0]}) if every else None
+        raise DataError(Problem("data.file-kind", source=sets[0].name, column=FILE, line=line, kinds=every))
     held = {field.name: field.kind.removesuffix("?") for field in fields if field.name in layout.fields} | {
         name: kind.removesuffix("?") for name, kind in layout.kinds.items() if name in layout.inputs
     }
@@ -104,7 +130,8 @@ def file_columns(
         for name, kind in held.items()
         if kinds.value(kind).holds_files
     }
-    return FileColumns(columns, config, project, chunk_bytes)
+    texts = FILE not in columns and FILE in layout.fields.values()
+    return FileColumns(columns, texts, config, project, chunk_bytes)
 
 
 def _cut(sizes: Sequence[int], most: int) -> Iterator[int]:
@@ -133,6 +160,28 @@ def _bytes_of(cells: pl.Series, held: HeldColumn, files: HeldFiles) -> tuple[pl.
             refused[place] = problem.with_traceback(None)
         found.append(content)
     return pl.Series(cells.name, found, dtype=pl.Binary), refused
+
+
+def _texts_of(cells: pl.Series, files: HeldFiles, encoding: str | None) -> tuple[pl.Series, Refused]:
+    """Return a column of the texts of files, and why some cannot be read."""
+    found: list[str | None] = []
+    refused: dict[int, ValueProblem] = {}
+    for place, cell in enumerate(cells.to_list()):
+        text: str | None = None
+        try:
+            content = files.content(cell)
+            codec = find_encoding(partial(_once, content), name=cell, stated=encoding).codec
+            text = content.decode(codec)
+        except ValueProblem as problem:
+            refused[place] = problem.with_traceback(None)
+        except (DataError, UnicodeError):
+            refused[place] = ValueProblem("file.no-text", shown=shown(cell))
+        found.append(text)
+    return pl.Series(cells.name, found, dtype=pl.String), refused
+
+
+def _once(content: bytes) -> Iterator[bytes]:
+    yield content
 
 
 def _content(cell: object, held: HeldColumn, files: HeldFiles) -> bytes | None:
