@@ -8,6 +8,7 @@ from modelwright import Project
 from modelwright.core.messages import DataError
 from modelwright.engine import stamp
 from modelwright.project.loop import places
+from modelwright.storage.file_digests import FileDigests
 
 LATER_NS = 1 << 62
 
@@ -173,3 +174,52 @@ def test_files_that_change_while_they_are_read_are_read_again(folder, monkeypatc
     write_rows(folder / "data" / "another.csv", rows=3)
     with pytest.raises(DataError):
         Project(file).check()
+
+
+# -- files that are values -------------------------------------------------------------------------------------------
+
+
+def pictures(root, source="pictures/"):
+    """Return what a function of pictures rests on: two pictures by class, and a table that names them and a third."""
+    for name in ("a/1.png", "b/2.png"):
+        (root / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "pictures" / name).write_text(name)
+    (root / "rows.csv").write_text(
+        "photo,label\npictures/a/1.png,a\npictures/b/2.png,b\npictures/b/3.png,b\n"
+    )
+    file = root / "modelwright.yaml"
+    columns = {} if source == "rows.csv" else {"photo": "file", "label": "folder"}
+    data = {"source": source, "columns": columns}
+    file.write_text(yaml.safe_dump({"function": "f(photo: image) -> label: category", "data": data}))
+    return places.of_data(Project(file).opened)
+
+
+OF_PICTURES = {
+    "a picture that is another": lambda root: (root / "pictures" / "a" / "1.png").write_text("other"),
+    "a picture that is gone": lambda root: (root / "pictures" / "a" / "1.png").unlink(),
+    "a picture that was missing": lambda root: (root / "pictures" / "b" / "3.png").write_text("3"),
+}
+
+
+@pytest.mark.parametrize("source", ["pictures/", "pictures/*/*.png", "pictures/{label}/{n}.png", "rows.csv"])
+@pytest.mark.parametrize("change", OF_PICTURES)
+def test_a_picture_that_changes_is_seen_by_stamp_and_key(tmp_path, source, change):
+    before = pictures(tmp_path, source)
+    taken = stamp.take(before.watch(), lambda: LATER_NS)
+    digests = FileDigests(now_ns=lambda: LATER_NS)
+    keys = {name: digests.of_many(every) for name, every in before.sets.items()}
+    assert stamp.holds(taken)
+    OF_PICTURES[change](tmp_path)
+    assert not stamp.holds(taken)
+    after = places.of_data(Project(tmp_path / "modelwright.yaml").opened)
+    assert {name: digests.of_many(every) for name, every in after.sets.items()} != keys
+
+
+def test_a_table_without_files_is_not_read_for_its_key(tmp_path):
+    """What need not be known is not read: a broken table is found by the stage, in its own words."""
+    (tmp_path / "rows.csv").write_text('a,b\n"1,2\n')
+    file = tmp_path / "modelwright.yaml"
+    file.write_text(
+        yaml.safe_dump({"function": "f(a: number) -> b: category", "data": {"source": "rows.csv"}})
+    )
+    assert places.of_data(Project(file).opened).sets == {}

@@ -41,12 +41,11 @@ class Found:
 class HeldFiles:
     """Finds and reads the files that cells name; paths are relative to the first of `folders` that has them.
 
-    roots: without links; a file must lie below one of them (None: links may lead anywhere, for the project itself
-    named the files). most_bytes: of one file.
+    roots: without links; a file must lie below one of them. most_bytes: of one file.
     """
 
     folders: Sequence[Path]
-    roots: Sequence[Path] | None
+    roots: Sequence[Path]
     most_bytes: int = MOST_BYTES
     _real: dict[str, str] = field(default_factory=dict)
     _names: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -154,8 +153,6 @@ class HeldFiles:
         return real, found
 
     def _inside(self, real: str) -> bool:
-        if self.roots is None:
-            return True
         return any(real.startswith(f"{str(root).rstrip('/')}/") for root in self.roots)
 
     def _near(self, text: str) -> str | None:

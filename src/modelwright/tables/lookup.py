@@ -11,12 +11,14 @@ from modelwright.tables.sources import SourceFile
 def lookup(source: SourceFile | None, project: Path, folder: str | None, most_bytes: int) -> HeldFiles:
     """Return what finds the files of a table: `folder` is where the project says that they lie (`data.files.folder`).
 
-    Else they lie in the folder of the table, or in that of the project. Of files that the project itself names, links
-    may lead anywhere.
+    Else they lie in the folder of the table, or in that of the project. Files that a folder or a pattern names lie
+    below that, below the project, or below `folder`, whatever links there are.
     """
+    stated = None if folder is None else project / folder
     if source is not None and source.files is not None:
-        return HeldFiles([source.files.base], None, most_bytes)
-    if folder is not None:
-        return HeldFiles.within(project / folder, most_bytes=most_bytes)
+        roots = [source.path, project, *([] if stated is None else [stated])]
+        return HeldFiles([source.files.base], [root.resolve() for root in roots], most_bytes)
+    if stated is not None:
+        return HeldFiles.within(stated, most_bytes=most_bytes)
     beside = () if source is None else source.folders
     return HeldFiles.within(*beside, project, most_bytes=most_bytes)

@@ -11,13 +11,16 @@ import polars as pl
 from modelwright.core.messages import ValueProblem
 from modelwright.tables.table import Table
 
+MOST_SHOWN = 250  # characters of a path; what is longer is a data URI
+
 
 @dataclass(frozen=True)
 class Chunk:
     """Some rows that follow each other in a source. `begin` is the place of the first among all rows.
 
     `given`: the split whose files hold them (`source`: ours to split); `number`: of the first row in its source,
-    from 1; `refused`: by column, the places of cells whose files cannot be read, and why (there the cell is null).
+    from 1; `refused`: by column, the places of cells whose files cannot be read, and why (there the cell is null);
+    `paths`: by column, the cells that named the files which were opened.
     """
 
     table: Table
@@ -26,6 +29,7 @@ class Chunk:
     number: int
     cells: pl.DataFrame
     refused: Mapping[str, Mapping[int, ValueProblem]] = field(default_factory=dict)
+    paths: Mapping[str, pl.Series] = field(default_factory=dict)
 
     @property
     def end(self) -> int:
@@ -38,7 +42,15 @@ class Chunk:
             self,
             cells=pl.DataFrame([self.cells[of].alias(name) for name, of in columns.items()]),
             refused={name: self.refused[of] for name, of in columns.items() if of in self.refused},
+            paths={name: self.paths[of] for name, of in columns.items() if of in self.paths},
         )
+
+    def file_of(self, name: str, place: int) -> str | None:
+        """Return the path of a row's file that was opened; None of what is no path."""
+        if name not in self.paths or place in self.refused.get(name, ()):
+            return None
+        cell = self.paths[name][place]
+        return cell if isinstance(cell, str) and len(cell) < MOST_SHOWN else None
 
 
 class Files(Protocol):
@@ -92,7 +104,7 @@ class RawRows:
         if self.files is None:
             return chunk
         cells, refused = self.files.opened(chunk.table, chunk.cells)
-        return replace(chunk, cells=cells, refused=refused)
+        return replace(chunk, cells=cells, refused=refused, paths={one: chunk.cells[one] for one in refused})
 
     def _cells(self, place: int, wanted: tuple[str, ...] | None) -> Iterator[pl.DataFrame]:
         """Yield the stored chunks of a table, cut to the heights."""

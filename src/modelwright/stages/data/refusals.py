@@ -25,7 +25,7 @@ class _Group:
     """Refusals of one field of one source by one rule; `first` orders the groups as a reader meets them."""
 
     first: tuple[int, int]
-    shown: list[tuple[int, ValueProblem | None]] = field(default_factory=list)
+    shown: list[tuple[int, ValueProblem | None, str | None]] = field(default_factory=list)
     words: dict[str, None] = field(default_factory=dict)  # that stand for nothing in the rows shown
     count: int = 0
 
@@ -83,7 +83,7 @@ class Refusals:
                 groups[rule] = group
             group.count += 1
             if len(group.shown) < SHOWN_ROWS:
-                group.shown.append((chunk.number + place, problem))
+                group.shown.append((chunk.number + place, problem, chunk.file_of(of.name, place)))
                 if problem is None and (word := _word(chunk.cells[of.name][place])):
                     group.words[word] = None
         places = np.fromiter(found, dtype=np.int64) + chunk.begin
@@ -107,8 +107,8 @@ class Refusals:
 
     def _problem(self, source: str, name: str, group: _Group) -> Problem:
         more = group.count if group.count > SHOWN_ROWS else None
-        numbers = [number for number, _ in group.shown]
-        _, problem = group.shown[0]
+        numbers = [number for number, _, _ in group.shown]
+        _, problem, _ = group.shown[0]
         if problem is None:
             output = any(name == one.name for one in self.outputs)
             return Problem(
@@ -121,8 +121,8 @@ class Refusals:
                 output=output,
             )
         cells = [
-            Phrase("data.cell-in-row", problem=one.message, row=number)
-            for number, one in group.shown
+            Phrase("data.cell-in-row", problem=one.message, row=number, file=file)
+            for number, one, file in group.shown
             if one is not None
         ]
         rule = problem.message

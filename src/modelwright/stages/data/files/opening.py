@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +18,7 @@ from modelwright.core.signature import Field
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import Layout
-from modelwright.tables.encodings import find_encoding
+from modelwright.tables.encodings import MARKS
 from modelwright.tables.file_sets import FILE
 from modelwright.tables.held_files import HeldFiles
 from modelwright.tables.lookup import lookup
@@ -170,18 +169,18 @@ def _texts_of(cells: pl.Series, files: HeldFiles, encoding: str | None) -> tuple
         text: str | None = None
         try:
             content = files.content(cell)
-            codec = find_encoding(partial(_once, content), name=cell, stated=encoding).codec
-            text = content.decode(codec)
+            text = content.decode(_codec(content, encoding))
         except ValueProblem as problem:
             refused[place] = problem.with_traceback(None)
-        except (DataError, UnicodeError):
-            refused[place] = ValueProblem("file.no-text", shown=shown(cell))
+        except UnicodeError:
+            refused[place] = ValueProblem("file.no-text", shown=shown(cell), encoding=encoding or "UTF-8")
         found.append(text)
     return pl.Series(cells.name, found, dtype=pl.String), refused
 
 
-def _once(content: bytes) -> Iterator[bytes]:
-    yield content
+def _codec(content: bytes, stated: str | None) -> str:
+    """Return how a file is decoded. One alone is too short to tell any other encoding by than UTF-8."""
+    return stated or next((codec for mark, codec in MARKS if content.startswith(mark)), "utf-8")
 
 
 def _content(cell: object, held: HeldColumn, files: HeldFiles) -> bytes | None:
