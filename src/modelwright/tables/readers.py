@@ -17,7 +17,7 @@ from modelwright.tables import objects
 from modelwright.tables.bounds import too_many_columns
 from modelwright.tables.delimited import DelimitedRows, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
-from modelwright.tables.file_sets import FILE, FileSet
+from modelwright.tables.files.file_sets import FILE, FileSet
 from modelwright.tables.parquet import read_parquet
 from modelwright.tables.quick import read_blocks
 from modelwright.tables.series import series

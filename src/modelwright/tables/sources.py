@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 
 from modelwright.core.messages import DataError, Problem, did_you_mean
 from modelwright.storage import file_patterns
-from modelwright.tables import file_sets
-from modelwright.tables.file_sets import FileSet
+from modelwright.tables.files import file_sets
+from modelwright.tables.files.file_sets import FileSet
 
 PACKAGE = "package:"
 _PACKAGE_SOURCE = re.compile(
@@ -276,13 +276,13 @@ def _named_twice(found: dict[str, list[SourceFile]]) -> Iterable[Problem]:
         for file in files:
             for place in _places(file):
                 named.setdefault(place, []).append((split, file))
-    said: set[tuple[str, ...]] = set()
+    reported: set[tuple[str, ...]] = set()
     for place, places in named.items():
         splits = list(dict.fromkeys(split for split, _ in places))
         names = list(dict.fromkeys(file.name for _, file in places))
-        if len(places) == 1 or (*splits, *names) in said:  # of the files that two patterns name, one will do
+        if len(places) == 1 or (*splits, *names) in reported:  # of the files that two patterns name, one will do
             continue
-        said.add((*splits, *names))
+        reported.add((*splits, *names))
         own = places[-1][1].files is not None
         if len(splits) > 1:
             name = place.rpartition("/")[2] if own else names[-1]

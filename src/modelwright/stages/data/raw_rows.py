@@ -54,7 +54,7 @@ class Chunk:
 
 
 class Files(Protocol):
-    """What knows which columns hold files (see `files.opening`)."""
+    """What knows which columns hold files (see `files.file_columns`)."""
 
     def heights(self, table: Table) -> Sequence[int]:
         """Return how many rows each chunk of a table has."""

@@ -34,7 +34,7 @@ from modelwright.stages.data.columns.wildcard import identifier_notice, naming_c
 from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.counts import count_rows, notices
-from modelwright.stages.data.files.opening import file_columns
+from modelwright.stages.data.files.file_columns import file_columns
 from modelwright.stages.data.identify import Identity, identify
 from modelwright.stages.data.layout import Layout, layout
 from modelwright.stages.data.raw_rows import RawRows

@@ -10,7 +10,7 @@ import polars as pl
 
 from modelwright.core.messages import ValueProblem
 from modelwright.stages.data.config import DataConfig
-from modelwright.tables.lookup import lookup
+from modelwright.tables.files.lookup import lookup
 from modelwright.tables.readers import read
 from modelwright.tables.sources import SourceFile
 from modelwright.tables.spool import Limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.core.byte_count import ByteCount
-from modelwright.tables.held_files import MOST_BYTES
+from modelwright.tables.files.held_files import MOST_BYTES
 
 
 class FilesConfig(BaseModel):

@@ -19,9 +19,9 @@ from modelwright.kinds.contract.cells import CellOptions
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import Layout
 from modelwright.tables.encodings import MARKS
-from modelwright.tables.file_sets import FILE
-from modelwright.tables.held_files import HeldFiles
-from modelwright.tables.lookup import lookup
+from modelwright.tables.files.file_sets import FILE
+from modelwright.tables.files.held_files import HeldFiles
+from modelwright.tables.files.lookup import lookup
 from modelwright.tables.table import Table
 
 Refused = Mapping[int, ValueProblem]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelwright.tables.held_files import HeldFiles
+from modelwright.tables.files.held_files import HeldFiles
 from modelwright.tables.sources import SourceFile
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelwright.core.messages import ValueProblem
-from modelwright.tables.held_files import HeldFiles
+from modelwright.tables.files.held_files import HeldFiles
 
 
 @pytest.fixture

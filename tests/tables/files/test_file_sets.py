@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modelwright.core.messages import DataError
-from modelwright.tables.file_sets import FileSet
+from modelwright.tables.files.file_sets import FileSet
 from modelwright.tables.readers import read
 from modelwright.tables.sources import external_files, resolve, resolved
 
