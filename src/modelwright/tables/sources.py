@@ -280,7 +280,9 @@ def _named_twice(found: dict[str, list[SourceFile]]) -> Iterable[Problem]:
     for place, places in named.items():
         splits = list(dict.fromkeys(split for split, _ in places))
         names = list(dict.fromkeys(file.name for _, file in places))
-        if len(places) == 1 or (*splits, *names) in reported:  # of the files that two patterns name, one will do
+        if (
+            len(places) == 1 or (*splits, *names) in reported
+        ):  # of the files that two patterns name, one will do
             continue
         reported.add((*splits, *names))
         own = places[-1][1].files is not None

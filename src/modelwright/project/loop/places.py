@@ -55,7 +55,8 @@ def _columns_of_files(opened: Opened) -> tuple[str, ...]:
     config, signature = opened.file.data, opened.signature
     fields = {field.name: field.kind for field in (*signature.inputs, *signature.outputs)}
     stated = {name: kind.removesuffix("?") for name, kind in config.kinds.items() if opened.open_inputs}
-    held = [name for name, kind in {**stated, **fields}.items() if kinds.value(kind).holds_files]
+    known = {name: kind for name, kind in {**stated, **fields}.items() if kind in kinds.names()}
+    held = [name for name, kind in known.items() if kinds.value(kind).holds_files]
     return tuple(dict.fromkeys(config.columns.get(name, name) for name in held))
 
 
