@@ -21,9 +21,11 @@ from modelwright.core import digests
 from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import ArraySpec
+from modelwright.kinds.timeseries.window import TimeWindow
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.trees import columns
+from modelwright.learners.trees import ahead, columns, folds
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, graph
 from modelwright.learners.trees.spec import TreesOptions, TreesTraining
 from modelwright.package.ort import onnxruntime
@@ -366,7 +368,7 @@ def test_the_forecast_size_is_that_of_the_graph(tmp_path: Path) -> None:
 def test_codes_after_a_vector_are_still_split_by_sets() -> None:
     # A code has one column of the table, a vector as many as it is long: the column of a code moves with it.
     drawn = np.random.default_rng(0)
-    features = [Feature("v.values", "float32", 3), Feature("c.index", "int64", is_code=True)]
+    features = [Feature("v.values", "float32", (3,)), Feature("c.index", "int64", is_code=True)]
     vector = drawn.normal(size=(300, 3)).astype(np.float32)
     codes = drawn.integers(0, 9, 300)
     encoded = {"v.values": vector, "c.index": codes}
@@ -468,3 +470,83 @@ def test_the_columns_of_classes_stand_in_the_order_of_the_classes(tmp_path: Path
         assert logits.argmax(axis=1).tolist() == [0, 1, 2, 3]
     shares = TREES.predict(learned, {"x": [0.1]})["y"]["logits"][0]
     assert shares[0] > max(shares[1:])
+
+
+# -- series ------------------------------------------------------------------------------------------------
+
+
+def waves(rows: int, *, gaps: bool = False) -> Examples:
+    """Return windows of two seasons of 6 steps on different levels, what follows, and an input that moves it."""
+    drawn = np.random.default_rng(1)
+    levels, phases = drawn.uniform(1, 100, rows), drawn.integers(0, 6, rows)
+    past, following, plan = [], [], []
+    for level, phase in zip(levels, phases, strict=True):
+        plans = drawn.integers(0, 2, 4).astype(float)
+        season = level * (2 + np.sin((phase + np.arange(16)) * np.pi / 3)) * drawn.normal(1, 0.02, 16)
+        season[12:] *= 1 + 0.5 * plans
+        if gaps:
+            season[drawn.integers(0, 12)] = np.nan
+        past.append(TimeWindow.of(season[:12].tolist()))
+        following.append(TimeWindow.of(season[12:].tolist()))
+        plan.append(TimeWindow.of(plans.tolist()))
+    codes = [None if row % 7 == 0 else "ab"[row % 2] for row in range(rows)]
+    columns = {
+        "past": past,
+        "plan": plan,
+        "code": codes,
+        "next": following,
+        "kind": ["ab"[int(p > 2)] for p in phases],
+    }
+    return Examples([str(row) for row in range(rows)], columns)
+
+
+SERIES = Signature.parse(
+    "f(past: timeseries, plan: timeseries, code: category?) -> next: timeseries, kind: category"
+)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_forecast_is_exact_and_knows_season_and_plan(tmp_path: Path, *, gaps: bool) -> None:
+    data = waves(400, gaps=gaps)
+    learned, _ = learn(tmp_path, SERIES, data, setup(80))
+    assert gap(learned, SERIES, data) <= 1e-6
+    inputs = {field.name: data.columns[field.name] for field in SERIES.inputs}
+    function = Function(Package(learners.export("trees").export(learned), "", threads=1))
+    answers = function.answer(inputs)
+    off, within = [], []
+    for answer, truth in zip(answers, data.columns["next"], strict=True):
+        found, interval = answer["next"].value, answer["next"].interval
+        off += [abs(one - other) / other for one, other in zip(found.flat, truth.flat, strict=True)]
+        within += [
+            low <= one <= high
+            for low, one, high in zip(interval["low"], truth.flat, interval["high"], strict=True)
+        ]
+    assert np.mean(off) < 0.05
+    assert 0.7 < np.mean(within) < 0.97
+    kept = json.loads((learned / "learned.json").read_text())["ahead"]["next"]
+    assert kept["steps"] == 4
+    assert [one["own"] for one in kept["series"]] == [False, True]
+    assert [one["gaps"] for one in kept["series"]] == [gaps, False]
+
+
+def test_the_lags_are_those_of_the_season() -> None:
+    drawn = np.random.default_rng(0)
+    phase = drawn.integers(0, 24, 300)[:, None]
+    wave = np.sin((phase + np.arange(60)) * np.pi / 12) + 0.1 * drawn.normal(size=(300, 60))
+    spec = ArraySpec("float32", ("batch", 48, 1))
+    encoded = {"x.series": wave[:, :48, None], "x.present": np.ones((300, 48, 1))}
+    found = ahead.choose({"x.series": spec, "x.present": spec}, encoded, wave[:, 48:])
+    assert {24, 48} <= set(found.series[0].lags)
+    assert 12 not in found.series[0].lags  # half a season
+    places = found.series[0].places(12)
+    # whatever the lag, nothing that is still to come is taken
+    assert places.min() >= 0
+    assert places.max() < 48
+
+
+def test_folds_leave_out_their_own_rows_and_those_beside() -> None:
+    parts = list(folds.parts(400))
+    assert np.concatenate([held for held, _ in parts]).tolist() == list(range(400))
+    for held, rest in parts:
+        assert np.abs(held[:, None] - rest[None, :]).min() > 8
+    assert list(folds.parts(10)) == []

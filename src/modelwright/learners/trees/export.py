@@ -17,7 +17,7 @@ class TreesExport(Export):
         """Return one graph with the trees of all outputs."""
         signature, states = kind_states.read(learned)
         answers, place = [], 0
-        for output in columns.outputs(signature, states):
+        for output in columns.outputs(signature, states, columns.read_aheads(learned)):
             dumps = []
             for _ in output.tasks:
                 dumps.append(boosting.dump(columns.booster(learned, place).read_text("utf-8")))

@@ -2,7 +2,7 @@
 
 What is learned is a folder:
 
-    learned.json        the learner, and the rounds kept for each booster
+    learned.json        the learner, the rounds kept for each booster, and the lags of an output that is a series
     booster-{i}.txt     LightGBM's text of booster i, counted over all outputs
     states.json         the signature and the kinds' states
 """
@@ -16,17 +16,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel
 
 from modelwright import kinds
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Array
 from modelwright.learners import kind_states, known_truths, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.trees import boosting, columns, onnx_graph
+from modelwright.learners.trees import boosting, columns, folds, onnx_graph
 from modelwright.learners.trees.columns import BoosterTask, Output
 from modelwright.learners.trees.onnx_graph import Feature, TreeDump
 from modelwright.learners.trees.spec import TreesOptions, TreesSpec, TreesTraining
@@ -65,7 +67,7 @@ class TreesLearn(Learn[Rows]):
         known_truths.require(signature, states, train)
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
-        outputs = columns.outputs(signature, states)
+        outputs = columns.outputs(signature, states, columns.aheads_of(signature, states, train, encoded))
         encode_s = timing.now_s() - started
         tasks = [task for output in outputs for task in output.tasks]
         timed = [
@@ -78,6 +80,8 @@ class TreesLearn(Learn[Rows]):
         threads = _threads(machine.cores, len(train))
         prepare_s = encode_s + sum(one.prepare_s for one in timed)
         round_s = max(timing.on_threads(sum(one.round_s for one in timed), threads), 1e-6)
+        if any(task.ahead is not None for task in tasks):
+            round_s *= folds.FOLDS  # each fold learns again, from three quarters of the rows
         affordable = int(max(0.0, budget_s - prepare_s) / round_s)
         rounds = training.epochs or max(1, min(affordable, options.most_rounds))
         dumps = [one.booster.dump_model() for one in timed]
@@ -114,12 +118,12 @@ class TreesLearn(Learn[Rows]):
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
         held = columns.encode(signature, states, validation.columns)
-        held_matrix = columns.matrix(held, features)
+        aheads = columns.aheads_of(signature, states, train, encoded)
         out.mkdir(parents=True, exist_ok=True)
         history: dict[str, list[float]] = {}
         rounds: dict[str, int] = {}
         threads, place = _threads(setup.threads, len(train)), 0
-        for output in columns.outputs(signature, states):
+        for output in columns.outputs(signature, states, aheads):
             sums = []
             for task in output.tasks:
                 with progress.task(str(Phrase("work.boosting", output=task.name)), setup.steps) as bar:
@@ -132,33 +136,50 @@ class TreesLearn(Learn[Rows]):
                         checkpoint=scratch / f"booster-{place}.json",
                         advance=partial(bar.advance, 1),
                     )
-                sums.append(boosting.raw_answers(boosted.text, held_matrix))
+                sums.append(boosting.raw_answers(boosted.text, columns.matrix_of(task, held, features)))
                 columns.booster(out, place).write_text(boosted.text, encoding="utf-8")
                 history[task.name], rounds[task.name] = list(boosted.history), boosted.rounds
                 place += 1
             name = output.field.name
             kind = kinds.arrays(output.field.kind)
-            states[name] = kind.calibrate(
-                output.arrays(sums), validation.columns[name], states[name], validation.columns
-            )
+            shown = validation.columns
+            if output.ahead is not None:
+                params = _params(output.tasks[0], options, training, threads=threads, seed=setup.seed)
+                kept, checkpoint = rounds[name], scratch / f"booster-{place}.json"
+                tables = _of_folds(output.tasks[0], train, encoded, states, features)
+                with progress.task(str(Phrase("work.folds", output=name)), folds.FOLDS) as bar:
+                    out_of_fold = folds.answers(
+                        params, tables, len(train), kept, checkpoint, partial(bar.advance, 1)
+                    )
+                sums = [np.concatenate([*out_of_fold, *sums])]
+                if out_of_fold:
+                    shown = {one: [*train.columns[one], *column] for one, column in shown.items()}
+            states[name] = kind.calibrate(output.arrays(sums), shown[name], states[name], shown)
         kind_states.write(out, signature, states)
-        learned = {"format": _FORMAT, "learner": setup.learner, "rounds": rounds}
-        (out / "learned.json").write_text(json.dumps(learned, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        learned: dict[str, object] = {"format": _FORMAT, "learner": setup.learner, "rounds": rounds}
+        if aheads:
+            learned[columns.AHEAD] = {name: one.as_json() for name, one in aheads.items()}
+        (out / columns.NOTE).write_text(json.dumps(learned, ensure_ascii=False, indent=1) + "\n", "utf-8")
         return {"history": history, "rounds": rounds}
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with LightGBM itself."""
         signature, states = kind_states.read(learned)
         encoded = columns.encode(signature, states, inputs)
-        matrix = columns.matrix(encoded, columns.features(signature, states))
+        features = columns.features(signature, states)
         answers, place = {}, 0
-        for output in columns.outputs(signature, states):
+        for output in columns.outputs(signature, states, columns.read_aheads(learned)):
             texts = [
                 columns.booster(learned, place + number).read_text("utf-8")
                 for number in range(len(output.tasks))
             ]
             place += len(texts)
-            answers[output.field.name] = output.arrays([boosting.raw_answers(one, matrix) for one in texts])
+            answers[output.field.name] = output.arrays(
+                [
+                    boosting.raw_answers(text, columns.matrix_of(task, encoded, features))
+                    for task, text in zip(output.tasks, texts, strict=True)
+                ]
+            )
         return answers
 
 
@@ -205,6 +226,22 @@ class _Candidate:
         return statistics.median(
             timing.least_s(partial(answer, at), 1) for at in range(min(_TIMED_REQUESTS, len(train)))
         )
+
+
+def _of_folds(
+    task: BoosterTask,
+    train: Examples,
+    encoded: Mapping[str, Array],
+    states: Mapping[str, object],
+    features: Sequence[Feature],
+) -> folds.Tables:
+    """Return what makes tables of some training rows."""
+    targets = known_truths.truths(task.field, train, states)
+
+    def features_of(rows: folds.Places) -> folds.Floats:
+        return columns.matrix_of(task, {name: array[rows] for name, array in encoded.items()}, features)
+
+    return partial(columns.step_table, task, targets, encoded, features), features_of
 
 
 def _threads(cores: int, rows: int) -> int:

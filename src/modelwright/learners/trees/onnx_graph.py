@@ -21,6 +21,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from modelwright.learners.trees.ahead import Ahead
+from modelwright.learners.trees.step_graph import step_nodes
+
 TreeDump = Mapping[str, Any]
 """A booster, or one node of its trees, as the JSON of LightGBM's `dump_model`."""
 
@@ -32,15 +35,20 @@ _TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "int64": 
 
 @dataclass(frozen=True)
 class Feature:
-    """One array of the inputs: a graph input (batch,), one feature, or (batch, columns), as many features.
+    """One array of the inputs, (batch, *shape): one feature, or as many as a row of it has numbers.
 
     is_code: values are codes, split by sets, and not amounts, split by thresholds.
     """
 
     name: str
     dtype: str
-    columns: int | None = None
+    shape: tuple[int, ...] = ()
     is_code: bool = False
+
+    @property
+    def columns(self) -> int:
+        """Return how many features it is."""
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -55,41 +63,47 @@ class Forest:
 class Answers:
     """One output of the graph and the boosters behind it.
 
-    Without `columns` the output is (batch,), else (batch, columns).
+    Without `columns` the output is (batch,), else (batch, columns); of a series (batch, h, columns).
     """
 
     name: str
     forests: Sequence[Forest]
     columns: int | None = None
+    ahead: Ahead | None = None
+
+    @property
+    def shape(self) -> list[str | int]:
+        """Return the output's axes."""
+        steps = [] if self.ahead is None else [self.ahead.steps]
+        return ["batch", *steps, *([] if self.columns is None else [self.columns])]
 
 
 def graph(features: Sequence[Feature], answers: Sequence[Answers]) -> bytes:
     """Return the ONNX model; equal arguments give equal bytes."""
-    nodes = _feature_nodes(features)
+    nodes: list[onnx.NodeProto] = []
+    constants = [_constant("flat", [-1])]
+    if any(answer.ahead is None for answer in answers):
+        nodes += _feature_nodes(features, "")
+        constants += _feature_constants(features, "")
+    alone = [feature for feature in features if len(feature.shape) < 2]
+    if alone and any(answer.ahead is not None for answer in answers):
+        nodes += _feature_nodes(alone, "alone.")
+        constants += _feature_constants(alone, "alone.")
     for place, answer in enumerate(answers):
-        nodes += _answer_nodes(answer, f"trees_{place}")
+        name = f"trees_{place}"
+        if answer.ahead is None:
+            nodes += _answer_nodes(answer, name)
+        else:
+            added, numbers = step_nodes(answer.ahead, name, features[0].name, has_others=bool(alone))
+            nodes += [*added, *_series_nodes(answer, name)]
+            constants += [*numbers, _constant(f"{name}.shape", [-1, answer.ahead.steps, 1])]
     model = helper.make_model(
         helper.make_graph(
             nodes,
             "trees",
-            [
-                helper.make_tensor_value_info(
-                    f.name, _TYPES[f.dtype], ["batch"] if f.columns is None else ["batch", f.columns]
-                )
-                for f in features
-            ],
-            [
-                helper.make_tensor_value_info(
-                    a.name, TensorProto.FLOAT, ["batch"] if a.columns is None else ["batch", a.columns]
-                )
-                for a in answers
-            ],
-            initializer=[
-                numpy_helper.from_array(
-                    np.array([sum(f.columns or 1 for f in features), -1], np.int64), "features_first"
-                ),
-                numpy_helper.from_array(np.array([-1], np.int64), "flat"),
-            ],
+            [helper.make_tensor_value_info(f.name, _TYPES[f.dtype], ["batch", *f.shape]) for f in features],
+            [helper.make_tensor_value_info(a.name, TensorProto.FLOAT, a.shape) for a in answers],
+            initializer=constants,
         ),
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in _OPSETS.items()],
         ir_version=_IR_VERSION,
@@ -100,8 +114,19 @@ def graph(features: Sequence[Feature], answers: Sequence[Answers]) -> bytes:
     return serialized
 
 
-def _feature_nodes(features: Sequence[Feature]) -> list[onnx.NodeProto]:
-    """Return the nodes that lay the inputs side by side as `features`, float64 (batch, features).
+def _constant(name: str, numbers: Sequence[int]) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.array(numbers, np.int64), name)
+
+
+def _feature_constants(features: Sequence[Feature], of: str) -> list[onnx.TensorProto]:
+    """Return the shapes that `_feature_nodes` refers to."""
+    found = [_constant(f"{of}features_first", [sum(feature.columns for feature in features), -1])]
+    found += [_constant(f"{of}{one.name}.row", [-1, one.columns]) for one in features if len(one.shape) > 1]
+    return found
+
+
+def _feature_nodes(features: Sequence[Feature], of: str) -> list[onnx.NodeProto]:
+    """Return the nodes that lay the inputs side by side as `features`, float64 (batch, features); of: before names.
 
     An input (batch, d) is turned to (d, batch) and laid end to end, so that each of its columns is a feature.
     Inputs of one type are joined before they are cast, so that a wide table needs few nodes.
@@ -111,20 +136,23 @@ def _feature_nodes(features: Sequence[Feature]) -> list[onnx.NodeProto]:
     for same in _runs(features):
         flat = []
         for feature in same:
-            if feature.columns is None:
+            if not feature.shape:
                 flat.append(feature.name)
                 continue
-            turned = f"{feature.name}.turned"
-            nodes.append(helper.make_node("Transpose", [feature.name], [turned], perm=[1, 0]))
-            nodes.append(helper.make_node("Reshape", [turned, "flat"], [f"{feature.name}.flat"]))
-            flat.append(f"{feature.name}.flat")
-        joined, widened = f"joined_{len(columns)}", f"widened_{len(columns)}"
+            row, turned = feature.name, f"{of}{feature.name}.turned"
+            if len(feature.shape) > 1:  # (batch, t, c) → (batch, t·c)
+                row = f"{of}{feature.name}.rows"
+                nodes.append(helper.make_node("Reshape", [feature.name, f"{of}{feature.name}.row"], [row]))
+            nodes.append(helper.make_node("Transpose", [row], [turned], perm=[1, 0]))
+            nodes.append(helper.make_node("Reshape", [turned, "flat"], [f"{of}{feature.name}.flat"]))
+            flat.append(f"{of}{feature.name}.flat")
+        joined, widened = f"{of}joined_{len(columns)}", f"{of}widened_{len(columns)}"
         nodes.append(helper.make_node("Concat", flat, [joined], axis=0))
         nodes.append(helper.make_node("Cast", [joined], [widened], to=TensorProto.DOUBLE))
         columns.append(widened)
-    nodes.append(helper.make_node("Concat", columns, ["end_to_end"], axis=0))
-    nodes.append(helper.make_node("Reshape", ["end_to_end", "features_first"], ["by_feature"]))
-    nodes.append(helper.make_node("Transpose", ["by_feature"], ["features"], perm=[1, 0]))
+    nodes.append(helper.make_node("Concat", columns, [f"{of}end_to_end"], axis=0))
+    nodes.append(helper.make_node("Reshape", [f"{of}end_to_end", f"{of}features_first"], [f"{of}by_feature"]))
+    nodes.append(helper.make_node("Transpose", [f"{of}by_feature"], [f"{of}features"], perm=[1, 0]))
     return nodes
 
 
@@ -148,6 +176,20 @@ def _answer_nodes(answer: Answers, name: str) -> list[onnx.NodeProto]:
     if not wide:
         nodes.append(helper.make_node("Reshape", [f"{name}_column", "flat"], [answer.name]))
     return nodes
+
+
+def _series_nodes(answer: Answers, name: str) -> list[onnx.NodeProto]:
+    """Return the nodes that answer a series: every quantile is the median of its step."""
+    (forest,) = answer.forests
+    trees = _Trees()
+    for tree in forest.dump["tree_info"]:
+        trees.add(tree["tree_structure"], 0)
+    return [
+        trees.node(f"{name}.steps", f"{name}_sums", 1),
+        helper.make_node("Cast", [f"{name}_sums"], [f"{name}_narrow"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", [f"{name}_narrow", f"{name}.shape"], [f"{name}_medians"]),
+        helper.make_node("Concat", [f"{name}_medians"] * (answer.columns or 1), [answer.name], axis=2),
+    ]
 
 
 @dataclass

@@ -43,9 +43,9 @@ class TreesSpec(Spec):
     name: ClassVar[str] = "trees"
     summary: ClassVar[str] = "boosted trees on the columns of a table (LightGBM)"
     inputs: ClassVar[frozenset[Form]] = frozenset(
-        {Form.AMOUNT, Form.SCALAR, Form.CODE, Form.VECTOR, Form.SET}
+        {Form.AMOUNT, Form.SCALAR, Form.CODE, Form.VECTOR, Form.SET, Form.SERIES}
     )
-    outputs: ClassVar[frozenset[Form]] = frozenset({Form.SCALAR, Form.CODE, Form.FLAG, Form.SET})
+    outputs: ClassVar[frozenset[Form]] = frozenset({Form.SCALAR, Form.CODE, Form.FLAG, Form.SET, Form.SERIES})
     Options: ClassVar[type[BaseModel]] = TreesOptions
     Training: ClassVar[type[BaseModel]] = TreesTraining
     modules: ClassVar[tuple[str, ...]] = ("lightgbm", "onnx")
