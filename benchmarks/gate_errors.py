@@ -323,6 +323,64 @@ def _auc_case(name: str, positives: int, negatives: int, apart: float, spread: f
     return Case(name, last.subject, last.metric, truth, draw, last.wald)
 
 
+Scores = Callable[[Rng, np.ndarray], np.ndarray]  # whether rows (n,) are of the class → their scores
+
+
+def _precision_case(name: str, n: int, share: float, scores: Scores, truth: float) -> Case:
+    """Draw whether a row is of the class, then its score; the truth is the mean of 10 draws of 200,000 rows."""
+    last = _Last("classes", "average_precision")
+
+    def drawn(rng: Rng, rows: int) -> ClassOutcomes:
+        is_of = rng.random(rows) < share
+        of_true = 1 / (1 + np.exp(-scores(rng, is_of)))
+        both = np.stack([1 - of_true, of_true], axis=1)
+        return ClassOutcomes(("false", "true"), is_of.astype(np.int64), both.argmax(axis=1), both, "true")
+
+    return Case(
+        name, last.subject, last.metric, truth, lambda rng: last.measure(drawn(rng, n)), last.percentiles
+    )
+
+
+def _apart(by: float, hidden: float = 0.0, above: float = 0.0) -> Scores:
+    """Score rows of the class higher, but for a share `hidden`, and a share `above` of the others highest of all."""
+
+    def scores(rng: Rng, is_of: np.ndarray) -> np.ndarray:
+        noise, odd = rng.normal(size=len(is_of)), rng.random(len(is_of))
+        return noise + np.where(is_of, by * (odd >= hidden), (by + 3) * (odd < above))
+
+    return scores
+
+
+def _average_precisions() -> Iterator[Case]:
+    for name, n, share, scores, truth in (
+        ("0.79, 17 of 500", 500, 0.034, _apart(2.9), 0.7919),
+        ("0.47, 17 of 500", 500, 0.034, _apart(2.0), 0.4679),
+        ("0.98, 250 of 500", 500, 0.5, _apart(2.9), 0.9803),
+        ("0.97, 1 row in 20 hidden", 150, 0.2, _apart(6.0, hidden=0.05), 0.9703),
+        ("0.86, 2 others above, 40 of 400", 400, 0.1, _apart(6.0, above=0.005), 0.8629),
+        ("0.99, 1 other above, 1000 of 2000", 2000, 0.5, _apart(6.0, above=0.001), 0.9947),
+        ("of chance, 30 of 300", 300, 0.1, _apart(0.0), 0.1),
+    ):
+        yield _precision_case(f"average precision {name}", n, share, scores, truth)
+    yield _macro_precision_case("average precision, mean of 20 x 15", 20, 15, 3.0, 0.9126)
+
+
+def _macro_precision_case(name: str, classes: int, rows: int, apart: float, truth: float) -> Case:
+    last = _Last("classes", "average_precision")
+
+    def drawn(rng: Rng, each: int) -> ClassOutcomes:
+        truth = np.repeat(np.arange(classes), each)
+        logits = rng.normal(size=(len(truth), classes))
+        logits[np.arange(len(truth)), truth] += apart
+        odds = np.exp(logits)
+        of = odds / odds.sum(axis=1, keepdims=True)
+        return ClassOutcomes(tuple(map(str, range(classes))), truth, of.argmax(axis=1), of)
+
+    return Case(
+        name, last.subject, last.metric, truth, lambda rng: last.measure(drawn(rng, rows)), last.percentiles
+    )
+
+
 def _trust_case(name: str, metric: str, n: int, sharpness: float, power: float) -> Case:
     """Answer with Beta(sharpness, 1) confidence c where the answer is right with probability c**power."""
     last = _Last("classes", metric)
@@ -440,6 +498,7 @@ def cases() -> Iterator[Case]:
     yield _auc_case("auc 0.98, 17 of 500", 17, 483, 2.9)
     yield _auc_case("auc 0.98, 250 of 500", 250, 250, 2.9)
     yield _auc_case("auc 0.9, wide class, 50 of 500", 50, 450, 2.9, 2.0)
+    yield from _average_precisions()
     yield _trust_case("log loss, n = 400", "log_loss", 400, 4.0, 1.3)
     yield _trust_case("calibration error 0.04, n = 1000", "calibration_error", 1000, 2.0, 1.3)
     yield _trust_case("calibration error 0.01, n = 1000", "calibration_error", 1000, 2.0, 1.06)

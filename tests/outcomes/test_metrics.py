@@ -55,6 +55,10 @@ def test_values_are_those_of_scikit_learn():
     assert value("precision", o) == pytest.approx(peers.precision_score(t, p, average="macro"))
     assert value("f1", o) == pytest.approx(peers.f1_score(t, p, average="macro"))
     assert value("auc", o) == pytest.approx(peers.roc_auc_score(t, o.probabilities, multi_class="ovr"))
+    one_each = np.eye(7)[t]
+    assert value("average_precision", o) == pytest.approx(
+        peers.average_precision_score(one_each, o.probabilities, average="macro")
+    )
     assert value("log_loss", o) == pytest.approx(peers.log_loss(t, o.probabilities))
     for name, peer in [
         ("recall", peers.recall_score),
@@ -62,7 +66,9 @@ def test_values_are_those_of_scikit_learn():
         ("f1", peers.f1_score),
     ]:
         assert [value(name, o, c) for c in o.classes] == pytest.approx(list(peer(t, p, average=None)))
-    assert value("auc", o, "c3") == pytest.approx(peers.roc_auc_score(t == 3, o.probabilities[:, 3]))
+    for name, peer in [("auc", peers.roc_auc_score), ("average_precision", peers.average_precision_score)]:
+        of_each = [peer(t == place, o.probabilities[:, place]) for place in range(7)]
+        assert [value(name, o, c) for c in o.classes] == pytest.approx(of_each)
 
 
 def test_a_boolean_means_true():
@@ -70,6 +76,20 @@ def test_a_boolean_means_true():
     assert value("f1", o) == pytest.approx(peers.f1_score(o.truth, o.predicted))
     assert value("recall", o) == value("recall", o, "true")
     assert value("auc", o) == pytest.approx(peers.roc_auc_score(o.truth, o.probabilities[:, 1]))
+    assert value("average_precision", o) == pytest.approx(
+        peers.average_precision_score(o.truth, o.probabilities[:, 1])
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [("auc", peers.roc_auc_score), ("average_precision", peers.average_precision_score)],
+)
+def test_of_two_classes_each_stands_against_the_other(name, peer):
+    o = answers(300, 2, apart=0.7, names=("cat", "dog"))
+    of_each = [peer(o.truth == place, o.probabilities[:, place]) for place in (0, 1)]
+    assert [value(name, o, of) for of in o.classes] == pytest.approx(of_each)
+    assert value(name, o) == pytest.approx(np.mean(of_each))
 
 
 def test_values_of_numbers_are_those_of_scikit_learn():
@@ -79,11 +99,15 @@ def test_values_of_numbers_are_those_of_scikit_learn():
     assert value("r2", o) == pytest.approx(peers.r2_score(o.truth, o.predicted))
 
 
-def test_auc_shares_ties():
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [("auc", peers.roc_auc_score), ("average_precision", peers.average_precision_score)],
+)
+@pytest.mark.parametrize("digits", [0, 1, 2])
+def test_equal_probabilities_are_ranked_alike(name, peer, digits):
     o = answers(200, 2, apart=0.5, names=("false", "true"))
-    rounded = np.round(o.probabilities, 1)
-    tied = replace(o, probabilities=rounded)
-    assert value("auc", tied) == pytest.approx(peers.roc_auc_score(o.truth, rounded[:, 1]))
+    rounded = np.round(o.probabilities, digits)
+    assert value(name, replace(o, probabilities=rounded)) == pytest.approx(peer(o.truth, rounded[:, 1]))
 
 
 @pytest.mark.parametrize("name", OF_CLASSES + OF_NUMBERS)
@@ -115,7 +139,8 @@ def test_influence_is_what_leaving_a_row_out_shows(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["accuracy", "balanced_accuracy", "recall", "precision", "f1", "auc", "coverage"]
+    "name",
+    ["accuracy", "balanced_accuracy", "recall", "precision", "f1", "auc", "average_precision", "coverage"],
 )
 def test_a_perfect_score_keeps_an_interval(name):
     truth = np.repeat([0, 1, 2], [500, 30, 5])
@@ -135,7 +160,7 @@ def test_no_rows_is_no_value(name):
     assert measure_difference(Subject(name, "y"), o, o, 0.95).value is None
 
 
-@pytest.mark.parametrize("name", ["recall", "precision", "f1", "auc"])
+@pytest.mark.parametrize("name", ["recall", "precision", "f1", "auc", "average_precision"])
 def test_a_class_without_rows_has_no_value(name):
     o = answers(50, 3)
     without = ClassOutcomes(
@@ -147,9 +172,11 @@ def test_a_class_without_rows_has_no_value(name):
     assert value(name, without) == pytest.approx(value(name, o))  # an average leaves it out
 
 
-def test_auc_needs_two_sides():
+@pytest.mark.parametrize("name", ["auc", "average_precision"])
+def test_ranking_needs_two_sides(name):
     o = answers(30, 2, names=("false", "true"))
-    assert value("auc", o.take(o.truth == 1)) is None
+    assert value(name, o.take(o.truth == 1)) is None
+    assert value(name, o.take(o.truth == 0)) is None
 
 
 def test_conventions_for_abstentions_and_unknown_truths():

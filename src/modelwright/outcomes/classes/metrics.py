@@ -33,6 +33,7 @@ from modelwright.core.evidence.shares import (
     share_of,
 )
 from modelwright.core.units import Unit
+from modelwright.outcomes.classes.average_precision import AVERAGE_PRECISION
 from modelwright.outcomes.classes.calibration import CALIBRATION_ERROR, LOG_LOSS
 from modelwright.outcomes.classes.class_table import ClassTable, all_rows, one_class, right_rows
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
@@ -275,6 +276,7 @@ METRICS = (
         optional_only=True,
     ),
     AUC,
+    AVERAGE_PRECISION,
     LOG_LOSS,
     CALIBRATION_ERROR,
 )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence.intervals import Bounds, find_root, normal_quantile
+from modelwright.core.evidence.intervals import Bounds
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
 from modelwright.core.units import Unit
 from modelwright.outcomes.classes.class_table import one_class
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.classes.score_bounds import score_bounds
 
 Floats = NDArray[np.float64]
 
@@ -71,32 +70,13 @@ def _auc_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
 
 
 def _bounds(areas: Floats, rows: Floats, influence: Floats, confidence: float) -> Bounds:
-    """Return the areas' mean shifted until it lies a normal quantile away from what was seen.
+    """Return a score interval of the areas' mean.
 
-    The spread is taken at the shifted areas, as Wilson does for proportions, so that an area of 1 keeps an
-    interval: Hanley & McNeil's (1982, Radiology 143:29) in the form of Newcombe (2006, Stat. Med. 25:559,
-    method 5), times the ratio of DeLong's (1988, Biometrics 44:837) spread to it at the areas seen.
+    The model of the spread is Hanley & McNeil's (1982, Radiology 143:29) in the form of Newcombe (2006, Stat. Med.
+    25:559, method 5), times the ratio of DeLong's (1988, Biometrics 44:837) spread to it at the areas seen.
     """
-    n, z = len(influence), normal_quantile(confidence)
-    # the variance of a mean over classes, as if these were independent; `ratio` corrects it by what is seen
-    model = float(_spread(areas, rows, n).sum()) / len(areas) ** 2
-    seen = float(influence @ influence) / n**2
-    # held in [0.5, 4]: near an area of 1 few rows are misplaced, and the spread that they show is no estimate
-    ratio = min(max(seen / model, 0.5), 4.0) if model > 0 and seen > 0 else 1.0
-
-    def end(sign: float) -> float:
-        def shifted(shift: float) -> Floats:
-            moved: Floats = np.clip(areas + sign * shift, 0, 1)
-            return moved
-
-        def excess(shift: float) -> float:
-            moved = shifted(shift)
-            spread = ratio * float(_spread(moved, rows, n).sum()) / len(areas) ** 2
-            return abs(float(moved.mean() - areas.mean())) - z * math.sqrt(spread)
-
-        return float(shifted(find_root(excess, 1e-12, 1.0)).mean())  # at 0 a perfect area has no spread yet
-
-    return end(-1.0), end(1.0)
+    n = len(influence)
+    return score_bounds(areas, lambda moved: _spread(moved, rows, n), influence, confidence, least_ratio=0.5)
 
 
 def _spread(areas: Floats, rows: Floats, n: int) -> Floats:

@@ -41,7 +41,7 @@ SHOWN_BARS = 25  # classes drawn; the table below them holds all
 SHOWN_PAIRS = 15
 SHOWN_IN_CARD = 10
 MATRIX_CLASSES = 80  # a confusion matrix of more cannot be read
-METRICS = ("precision", "recall", "f1", "auc")
+METRICS = ("precision", "recall", "f1", "auc", "average_precision")
 ABSTAINED = "(abstained)"
 
 
