@@ -247,7 +247,7 @@ def test_seventeen_rows_cannot_prove_a_recall_of_ninety_percent():
 def test_provable_foretells_the_verdict(n, bar, key):
     requirement = parse(key, f">= {bar}", ROUTE)
     found = provable(requirement, n)
-    assert found.possible == (n >= found.needed)
+    assert found.possible == (found.needed is not None and n >= found.needed)
     truth = np.zeros(n, dtype=np.int64)
 
     def outcome(errors: int) -> Outcome:
@@ -274,10 +274,49 @@ def test_provable_of_failures():
 def test_what_no_number_of_rows_proves():
     found = provable(parse("accuracy", ">= 1", ROUTE), 1000)
     assert (found.possible, found.needed) == (False, None)
+    assert found.instead.values["bar"] == ">= 0.997"
     assert provable(parse("balanced_accuracy", ">= 0.9", ROUTE), 1000) is None
     assert provable(parse("f1", ">= 0.9", ROUTE), 1000) is None
     assert provable(parse("accuracy", ">= champion", ROUTE), 1000) is None
     assert provable(parse("accuracy", ">= 0.9", ROUTE), 0).possible is False
+
+
+@pytest.mark.parametrize(
+    ("key", "bar", "n"),
+    [
+        ("accuracy", ">= 0.99", 12),
+        ("accuracy", "> 99 %", 12),
+        ("recall[rare]", ">= 0.999", 2),
+        ("f1[a]", ">= 0.999", 17),
+        ("failure_rate", "<= 0.1 %", 100),
+        ("unseen_rate", "< 0.0001", 442),
+    ],
+)
+def test_where_far_more_rows_would_be_needed_it_says_what_these_prove(key, bar, n):
+    found = provable(parse(key, bar, ROUTE), n)
+    assert (found.possible, found.errors, found.needed) == (False, None, None)
+    assert f"these {n} rows prove" in str(found.instead)
+    told = found.instead.values["bar"]
+    assert provable(parse(key, told, ROUTE), n).errors == 0
+    operator, value = told.split(maxsplit=1)
+    sign = 1 if operator.startswith(">") else -1
+    share = float(value.rstrip(" %")) / (100 if "%" in value else 1)
+    nearer = share + sign * 0.01 * max(share if sign < 0 else 1 - share, 0.01)
+    assert not provable(parse(key, f"{operator} {nearer:.6f}", ROUTE), n).possible
+
+
+def test_where_ten_times_the_rows_would_do_their_number_is_advice():
+    found = provable(parse("accuracy", ">= 0.9", ROUTE), 3)
+    assert (found.needed, found.instead) == (29, None)
+    assert provable(parse("accuracy", ">= 0.9", ROUTE), 0).needed == 29  # nothing is proved by no row
+
+
+@pytest.mark.parametrize("end", [-1.7976931348623157e308, 1.7976931348623157e308, 5e-324, 0.0])
+def test_the_last_numbers_there_are_can_be_said(end):
+    requirement = parse("rmse", "<= 1e300", Signature.parse("f(a: number) -> y: number"))
+    seen = Measurement(requirement.subject, Phase.TEST, min(end, 0.0), None, end, 50, "mid-p")
+    (verdict,) = judge([requirement], [seen], phases={Phase.TEST})
+    assert "inf" not in str(verdict.note or "")
 
 
 def test_looks_share_the_error():

@@ -187,3 +187,52 @@ def test_amounts_are_the_numbers_themselves() -> None:
 def test_a_state_of_an_earlier_package_is_read() -> None:
     state = ARRAYS.load(Dumped({"mean": 1.0, "deviation": 2.0}, {}))
     assert ARRAYS.encode([201.0], state)["value"].tolist() == [100.0]
+
+
+@pytest.mark.parametrize("form", [Form.SCALAR, Form.AMOUNT])
+@pytest.mark.parametrize(
+    ("training", "far", "near"),
+    [
+        ([20.0, 80.0, 50.0], [-10.1, 110.1, 1e300, -1e300], [-10.0, 110.0, 20.0, 50.0]),
+        ([5.0, None, 5.0], [5.0001, 4.0, 0.0], [5.0, 5.0 + 1e-13]),
+        ([0.0], [1e-300, -1.0], [0.0]),
+        ([-1.7e308, 1.7e308], [], [-1.79e308, 1.79e308, 0.0]),  # whose distance is infinite
+        ([None], [], [0.0, 1e300]),
+    ],
+)
+def test_a_number_far_outside_of_training_is_unseen(
+    form: Form, training: list[float | None], far: list[float], near: list[float]
+) -> None:
+    state = ARRAYS.fit(training, role=Role.INPUT, form=form)
+    for known in (state, ARRAYS.load(ARRAYS.dump(state))):
+        assert ARRAYS.unseen([*far, *near, None], known) == [True] * len(far) + [False] * (len(near) + 1)
+    present = [value for value in training if value is not None]
+    assert ARRAYS.span(state) == ((min(present), max(present)) if present else None)
+
+
+@pytest.mark.parametrize("form", [Form.SCALAR, Form.AMOUNT])
+def test_a_state_of_an_earlier_version_calls_no_number_unseen(form: Form) -> None:
+    dumped = ARRAYS.dump(ARRAYS.fit([1.0, 2.0], role=Role.INPUT, form=form))
+    state = ARRAYS.load(Dumped({k: v for k, v in dumped.data.items() if k != "span"}, {}))
+    assert ARRAYS.span(state) is None
+    assert ARRAYS.unseen([1e9, None], state) == [False, False]
+
+
+@pytest.mark.parametrize("span", [[2.0, 1.0], [1.0], [1.0, float("inf")], "1 2", [None, 1.0]])
+@pytest.mark.parametrize("form", [Form.SCALAR, Form.AMOUNT])
+def test_an_absurd_span_is_refused(form: Form, span: object) -> None:
+    dumped = ARRAYS.dump(ARRAYS.fit([1.0, 2.0], role=Role.INPUT, form=form))
+    with pytest.raises(ValueProblem):
+        ARRAYS.load(Dumped({**dumped.data, "span": span}, {}))
+
+
+def test_answers_beyond_a_declared_range_are_counted_where_they_are_brought_back() -> None:
+    state = ARRAYS.fit([10.0, 20.0, 30.0], role=Role.OUTPUT, range=(0.0, 40.0))
+    ends = np.array([-1.0, 0.0, 20.0, 40.0, 41.0, 40.0 + 1e-6])
+    body = {"value": (ends - state.mean) / state.deviation}
+    found = ARRAYS.outcomes([20.0] * 6, body, state, {})
+    assert found.predicted.tolist() == [0.0, 0.0, 20.0, 40.0, 40.0, 40.0]
+    assert found.beyond.tolist() == [True, False, False, False, True, False]
+    assert found.take(np.array([0, 2])).beyond.tolist() == [True, False]
+    free = ARRAYS.fit([10.0, 20.0], role=Role.OUTPUT)
+    assert ARRAYS.outcomes([1.0], {"value": np.array([9.0])}, free, {}).beyond is None

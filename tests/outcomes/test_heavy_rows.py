@@ -40,3 +40,17 @@ def test_the_row_that_carries_the_error_is_named(heavy, ids, share):
 @pytest.mark.parametrize("errors", [np.ones(100), np.zeros(100), np.array([9.0, 1.0, 1.0]), np.array([])])
 def test_where_no_row_does_none_is_named(errors):
     assert named(errors) == []
+
+
+@pytest.mark.parametrize("beyond", [0, 3])
+def test_answers_beyond_the_range_are_said(beyond):
+    rows = TestRows([f"row-{row}" for row in range(40)], str, lambda row: {}, {})
+    answered = NumberOutcomes(np.zeros(40), np.ones(40), (0.0, 500.0), beyond=np.arange(40) < beyond)
+    section = outcomes.facet("numbers", Section)
+    found = list(section.notices("y", section.findings(answered, rows, confidence=0.95, most_mistakes=3)))
+    assert [(one.id, one.values["count"]) for one in found] == (
+        [("numbers.brought-back", beyond)] if beyond else []
+    )
+    if beyond:
+        assert "3 of 40 answers" in found[0].found
+        assert "0 to 500" in found[0].found

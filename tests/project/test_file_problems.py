@@ -125,15 +125,16 @@ def test_a_problem_of_an_override_names_the_override(tmp_path):
     ("key", "says"),
     [
         ("unseen_rate[contry]", "did you mean `country`?"),
-        ("unseen_rate[age]", "no closed set"),
-        ("unseen_rate[xyzzy]", "take one of `country`"),
+        ("unseen_rate[note]", "does not know what training showed"),
+        ("unseen_rate[xyzzy]", "take one of `country`, `age`"),
+        ("unseen_rate[age]", None),
         ("unseen_rate[country]", None),
         ("unseen_rate", None),
     ],
 )
 def test_a_requirement_names_an_input_that_can_be_unseen(key, says):
     content = {
-        "function": "f(country: category, age: number) -> y: category",
+        "function": "f(country: category, age: number, note: text) -> y: category",
         "requirements": {key: "<= 1 %"},
         "data": {"source": "x.csv"},
     }

@@ -57,7 +57,12 @@ class Function:
         self._shaped = [
             f for f in self.signature.inputs if type(self._kinds[f.name]).misfit is not Arrays.misfit
         ]
-        self._closed = [f.name for f in self.signature.inputs if kinds.value(f.kind).closed]
+        self._watched = [
+            field.name
+            for field in self.signature.inputs
+            if kinds.value(field.kind).closed
+            or self._kinds[field.name].span(self._states[field.name]) is not None
+        ]
         self._running = drivers.open_body(body, self.threads)
         self._sizes = [
             (f.name, kinds.value(f.kind).size) for f in self.signature.inputs if self._is_padded(f.name)
@@ -162,7 +167,7 @@ class Function:
         Rows without any are left out.
         """
         found: dict[int, tuple[str, ...]] = {}
-        for name in self._closed:
+        for name in self._watched:
             for row, new in enumerate(self._kinds[name].unseen(columns[name], self._states[name])):
                 if new:
                     found[row] = (*found.get(row, ()), name)
@@ -173,9 +178,9 @@ class Function:
         return self._kinds[name].known(self._states[name])
 
     @property
-    def closed(self) -> tuple[str, ...]:
-        """Return the inputs of kinds with a closed set of values, which alone can be unseen."""
-        return tuple(self._closed)
+    def can_be_unseen(self) -> tuple[str, ...]:
+        """Return the inputs of kinds whose values can be unseen: of a closed set, or of a known span."""
+        return tuple(self._watched)
 
     @property
     def streams(self) -> bool:

@@ -16,7 +16,7 @@ class Prediction:
 
     outputs: Mapping[str, Answer]
     kinds: Mapping[str, str] = field(default_factory=dict, compare=False)  # of the outputs, for JSON
-    unseen: tuple[str, ...] = ()  # inputs whose value training never showed, so that it told the body nothing
+    unseen: tuple[str, ...] = ()  # inputs whose value training never showed, nor (a number) any near it
 
     @property
     def confidence(self) -> float | None:

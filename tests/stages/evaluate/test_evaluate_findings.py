@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -166,6 +167,27 @@ def test_what_training_never_showed_is_measured_and_said(tmp_path):
     assert (second.values["column"], second.values["count"]) == ("marks", 1)
     fix = re.search(r"`requirements: (.*)`", first.next_step)
     assert yaml.safe_load(fix[1]) == {"unseen_rate[colour]": "<= 1 %"}
+
+
+def test_numbers_far_outside_of_training_are_said_with_its_span(tmp_path):
+    body = table_body()
+    height = kinds.arrays("number").fit([20.0, 80.0])
+    package = packages.read(
+        sealed(replace(body, states={**body.states, "height": height}), tmp_path / "package")
+    )
+    rows = {
+        "colour": ["red"] * 4,
+        "height": [9.0, 200.0, -300.5, 50.0],
+        "size": ["small"] * 4,
+        **{name: [None] * 4 for name in ("fragile", "sent", "note", "marks")},
+    }
+    answered = answers.answer(package, body.signature, rows)
+    (far,) = answers.on_rows([Subject("unseen_rate", None, "height")], answered, 0.95)
+    assert (far.value, far.n) == (2 / 4, 4)
+    (notice,) = findings.about_unseen(answered)
+    assert (notice.values["column"], notice.values["values"]) == ("height", ["200", "-300.5"])
+    assert notice.values["span"] == ["20", "80"]
+    assert "far outside of what training showed (20, 80)" in notice.found
 
 
 def test_texts_that_were_answered_in_part_are_said() -> None:

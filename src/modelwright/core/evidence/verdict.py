@@ -111,12 +111,14 @@ class Provability:
     """States what n test rows can prove about a bar, before anything is learned.
 
     `errors` is the most wrong rows with which it would still be met, None where even none would be too many;
-    `needed` is the least n at which no wrong row would meet it, None where no n would.
+    `needed` is the least n at which no wrong row would meet it, None where no n would, or only one so far from theirs
+    that nobody finds as many; `instead` says what these rows prove in that case.
     """
 
     n: int
     errors: int | None
     needed: int | None
+    instead: Phrase | None = None
 
     @property
     def possible(self) -> bool:
@@ -149,9 +151,34 @@ def provable(requirement: Requirement, n: int, confidence: float = 0.95) -> Prov
     while enough < _MOST_ROWS and not proven(0, enough):
         last_failing, enough = enough, enough * 2
     needed = _first(last_failing, enough, lambda rows: proven(0, rows)) if proven(0, enough) else None
-    if n == 0 or not proven(0, n):
+    if n == 0:
         return Provability(n, None, needed)
+    if not proven(0, n):
+        far = needed is None or needed > _MOST_MORE * n
+        return Provability(
+            n, None, None if far else needed, _of_flawless(requirement, n, confidence, far=far)
+        )
     return Provability(n, _first(0, n, lambda errors: not proven(errors, n)) - 1, needed)
+
+
+def _of_flawless(requirement: Requirement, n: int, confidence: float, *, far: bool) -> Phrase | None:
+    """Return what n rows without an error prove of a share, None where more rows would do."""
+    metric = requirement.metric
+    assert metric.as_share is not None, "what is provable is a share"
+    if not far:
+        return None
+    higher, as_share = metric.better == "higher", metric.as_share
+    low, high = intervals.proportion(n if higher else 0, n, confidence)
+    # the value whose share is the end; as_share rises from 0 at 0 to 1 at 1
+    end = intervals.find_root(lambda value: as_share(value) - (low if higher else high), 0.0, 1.0)
+    return _instead(requirement, end, n, flawless=True)
+
+
+def _instead(requirement: Requirement, end: float, n: int, *, flawless: bool) -> Phrase:
+    """Say which bar an end of an interval proves, rounded to the side that is met."""
+    shown = _rounded(end, down=requirement.metric.better == "higher")
+    bar = f"{requirement.op} {Bar(shown).text(requirement.metric.unit)}"
+    return Phrase("verdict.provable", n=n, bar=bar, key=requirement.key, flawless=flawless)
 
 
 def _judge_one(
@@ -186,10 +213,7 @@ def _why_open(requirement: Requirement, seen: Measurement, value: float, needed:
         return Phrase("verdict.on-the-bar")
     kept = higher == (value > requirement.bar.value)
     if needed is None and kept and end is not None and math.isfinite(end) and not requirement.bar.champion:
-        # rounded away from the value, so that the bar that is named is one that is met
-        shown = _rounded(end, down=higher)
-        bar = f"{requirement.op} {Bar(shown).text(requirement.metric.unit)}"
-        return Phrase("verdict.provable", n=seen.n, bar=bar, key=requirement.key)
+        return _instead(requirement, end, seen.n, flawless=False)
     return Phrase("verdict.unjudged", count=seen.unjudged) if seen.unjudged else None
 
 
@@ -213,7 +237,8 @@ def _rounded(end: float, *, down: bool) -> float:
         return 0.0
     step = 10.0 ** (math.floor(math.log10(abs(end))) - 2)
     digits = max(-math.floor(math.log10(step)), 0)
-    return round((math.floor(end / step) if down else math.ceil(end / step)) * step, digits)
+    rounded = round((math.floor(end / step) if down else math.ceil(end / step)) * step, digits)
+    return rounded if math.isfinite(rounded) else end  # the last number there is
 
 
 def _without_value(seen: Measurement | None, phase: Phase, *, champion: bool) -> tuple[Outcome, Phrase]:

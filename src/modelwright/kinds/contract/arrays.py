@@ -107,12 +107,17 @@ class Arrays(ABC, Generic[State, V]):
         return None
 
     def unseen(self, values: Sequence[V | None], state: State) -> list[bool]:
-        """Return which values (n,) are, or hold, something of a closed set that training never showed.
+        """Return which values (n,) are, or hold, something that training never showed.
 
-        A class, a tag: the body then answers as if nothing had been given. A missing value is not unseen. A kind
-        whose `Value.closed` is false keeps this default.
+        Of a closed set (a class, a tag): the body then answers as if nothing had been given. Of a kind that is
+        `spanned` (a number): a value far outside of what training showed, where an answer is a guess. A missing value
+        is not unseen. A kind whose `Value.can_be_unseen` is false keeps this default.
         """
         return [False] * len(values)
+
+    def span(self, state: State) -> tuple[V, V] | None:
+        """Return the least and the largest value of training, None where they are not known, or of other kinds."""
+        return None
 
     def known(self, state: State) -> Sequence[str]:
         """Return the names that a value of a kind with a closed set may be, or hold; none of other kinds."""

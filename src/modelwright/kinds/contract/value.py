@@ -37,6 +37,7 @@ class Value(ABC, Generic[V]):
     closed: ClassVar[bool] = (
         False  # training shows the set of its values; any other is unseen (`Arrays.unseen`)
     )
+    spanned: ClassVar[bool] = False  # training shows how far its values go; one far outside is unseen, too
     synonyms: ClassVar[
         tuple[str, ...]
     ] = ()  # other words for it (`integer`), so that a message can name this one
@@ -50,6 +51,11 @@ class Value(ABC, Generic[V]):
     holds_files: ClassVar[bool] = (
         False  # a cell of text is the path of a file; the kind sees the bytes of the file alone
     )
+
+    @property
+    def can_be_unseen(self) -> bool:
+        """Tell whether training says which values of an input it never showed (`Arrays.unseen`)."""
+        return self.closed or self.spanned
 
     @abstractmethod
     def schema(self) -> JsonObject:

@@ -24,8 +24,15 @@ from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
 # A deviation below this share of the largest value is rounding of a constant column, not variation.
 CONSTANT = 1e-12
+# Farther beyond the least or the largest number of training than this share of their distance, a number is far outside.
+# Of as many new rows as were learned from, about one in each column lies beyond them at all.
+BEYOND = 0.5
+ROUNDING = 1e-6  # of a range: less beyond it is no answer beyond it
 # Standardised truths are held within this many deviations, so that float32 arithmetic stays finite.
 MOST_DEVIATIONS = 1e6
+
+
+Ends = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -35,26 +42,41 @@ class NumberState:
     Of an input they are those of its middle: the median, and the deviation of a normal distribution with the same
     quantiles. limit: standardised values are held within ± limit.
     range: within which an output answers, where the signature declares it; what a body answers beyond is its end.
+    span: the least and the largest number of training, of an input; None where there was none, and in earlier versions.
     """
 
     mean: float
     deviation: float
-    range: tuple[float, float] | None = None
+    range: Ends | None = None
     limit: float = MOST_DEVIATIONS
+    span: Ends | None = None
 
 
 @dataclass(frozen=True)
 class AmountState:
-    """The median, and whether training has missing numbers: then they are NaN, and else the median stands for them."""
+    """The median, and whether training has missing numbers: then they are NaN, and else the median stands for them.
+
+    span: the least and the largest number of training.
+    """
 
     median: float
     gaps: bool
+    span: Ends | None = None
 
 
 def _in_order(ends: list[float]) -> list[float]:
     if not ends[0] < ends[1]:
         raise ValueError("a range has a least and a larger largest value")
     return ends
+
+
+def _least_first(ends: list[float]) -> list[float]:
+    if ends[0] > ends[1]:
+        raise ValueError("the least number of training stands before the largest")
+    return ends
+
+
+_Span = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_least_first)]
 
 
 class _SealedNumber(SealedState):
@@ -67,6 +89,7 @@ class _SealedNumber(SealedState):
     deviation: Deviation
     range: Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_in_order)] | None = None
     limit: Annotated[float, Field(ge=1.0, le=MOST_DEVIATIONS)] = MOST_DEVIATIONS
+    span: _Span | None = None
 
 
 class _SealedAmount(SealedState):
@@ -75,6 +98,7 @@ class _SealedAmount(SealedState):
     form: Literal["amount"]
     median: float
     gaps: bool
+    span: _Span | None = None
 
 
 class NumberArrays(Arrays[NumberState | AmountState, float]):
@@ -102,36 +126,40 @@ class NumberArrays(Arrays[NumberState | AmountState, float]):
         within = options.get("range")
         present = np.array([value for value in values if value is not None], dtype=np.float64)
         if form is Form.AMOUNT:
-            return AmountState(_middle.median(present) if present.size else 0.0, present.size < len(values))
+            middle = _middle.median(present) if present.size else 0.0
+            return AmountState(middle, present.size < len(values), _span(present))
         limit = FAR if role is Role.INPUT else MOST_DEVIATIONS
+        span = _span(present) if role is Role.INPUT else None
         if not present.size:
             return NumberState(0.0, 1.0, within, limit)
-        if role is Role.INPUT and (middle := _middle.deviation(present)) is not None:
-            return NumberState(_middle.median(present), middle, within, limit)
+        if role is Role.INPUT and (apart := _middle.deviation(present)) is not None:
+            return NumberState(_middle.median(present), apart, within, limit, span)
         scale = float(np.abs(present).max()) or 1.0  # so that the squares of huge values do not overflow
         shares = present / scale
         mean, deviation = float(shares.mean()), float(shares.std())
         varies = (
             deviation > CONSTANT and deviation * scale >= sys.float_info.min
         )  # below it, division overflows
-        return NumberState(mean * scale, deviation * scale if varies else 1.0, within, limit)
+        return NumberState(mean * scale, deviation * scale if varies else 1.0, within, limit, span)
 
     def dump(self, state: NumberState | AmountState) -> Dumped:
         """Return the state as JSON."""
+        span = {} if state.span is None else {"span": list(state.span)}
         if isinstance(state, AmountState):
-            return Dumped({"form": Form.AMOUNT.value, "median": state.median, "gaps": state.gaps}, {})
+            return Dumped({"form": Form.AMOUNT.value, "median": state.median, "gaps": state.gaps, **span}, {})
         within = {} if state.range is None else {"range": list(state.range)}
         held = {} if state.limit == MOST_DEVIATIONS else {"limit": state.limit}
-        return Dumped({"mean": state.mean, "deviation": state.deviation, **within, **held}, {})
+        return Dumped({"mean": state.mean, "deviation": state.deviation, **within, **held, **span}, {})
 
     def load(self, dumped: Dumped) -> NumberState | AmountState:
         """Read what `dump` returned."""
         if dumped.data.get("form") is not None:
             amount = _SealedAmount.read(dumped.data)
-            return AmountState(amount.median, amount.gaps)
+            return AmountState(amount.median, amount.gaps, _ends(amount.span))
         sealed = _SealedNumber.read(dumped.data)
-        within = None if sealed.range is None else (sealed.range[0], sealed.range[1])
-        return NumberState(sealed.mean, sealed.deviation, within, sealed.limit)
+        return NumberState(
+            sealed.mean, sealed.deviation, _ends(sealed.range), sealed.limit, _ends(sealed.span)
+        )
 
     def example(self, state: NumberState | AmountState) -> float:
         """Return the mean, or the median."""
@@ -165,6 +193,20 @@ class NumberArrays(Arrays[NumberState | AmountState, float]):
             for value, count in _middle.fill_values(present)
         ]
 
+    def unseen(self, values: Sequence[float | None], state: NumberState | AmountState) -> list[bool]:
+        """Return which values lie far outside of what training showed."""
+        if state.span is None:
+            return [False] * len(values)
+        least, largest = state.span
+        # halves, since the distance of two huge numbers may be infinite; of a constant column, rounding is no distance
+        beyond = max(BEYOND * 2 * (largest / 2 - least / 2), CONSTANT * max(abs(least), abs(largest)))
+        low, high = least - beyond, largest + beyond
+        return [value is not None and not low <= value <= high for value in values]
+
+    def span(self, state: NumberState | AmountState) -> Ends | None:
+        """Return the least and the largest number of training."""
+        return state.span
+
     def answers(self, state: NumberState | AmountState) -> dict[str, ArraySpec]:
         """Return `value`: float32 (batch,), standardised."""
         return {"value": ArraySpec("float32", ("batch",))}
@@ -195,7 +237,9 @@ class NumberArrays(Arrays[NumberState | AmountState, float]):
     ) -> NumberOutcomes:
         """Return truths (NaN: missing) and answers, in the output's own unit."""
         assert isinstance(state, NumberState), "an output is standardised"
-        return NumberOutcomes(_array(values), _restore(arrays, state), state.range)
+        return NumberOutcomes(
+            _array(values), _restore(arrays, state), state.range, beyond=_beyond(arrays, state)
+        )
 
 
 def _array(values: Sequence[float | None]) -> NDArray[np.float64]:
@@ -209,12 +253,39 @@ def _standardise(values: Sequence[float | None], state: NumberState | AmountStat
     return np.clip(standard, -state.limit, state.limit)
 
 
+def _span(present: NDArray[np.float64]) -> Ends | None:
+    return (float(present.min()), float(present.max())) if present.size else None
+
+
+def _ends(sealed: list[float] | None) -> Ends | None:
+    return None if sealed is None else (sealed[0], sealed[1])
+
+
+def _beyond(arrays: Mapping[str, Array], state: NumberState) -> NDArray[np.bool_] | None:
+    """Return which answers (n,) of a body lie beyond the declared range, None without one."""
+    if state.range is None:
+        return None
+    low, high = state.range
+    restored = _unbounded(arrays, state)
+    rounding = ROUNDING * (high - low)  # an answer at the end itself, as float32 has it
+    found: NDArray[np.bool_] = (restored < low - rounding) | (restored > high + rounding)
+    return found
+
+
 def _restore(arrays: Mapping[str, Array], state: NumberState | AmountState) -> NDArray[np.float64]:
+    low, high = (None if isinstance(state, AmountState) else state.range) or (
+        -sys.float_info.max,
+        sys.float_info.max,
+    )
+    return np.clip(_unbounded(arrays, state), low, high)
+
+
+def _unbounded(arrays: Mapping[str, Array], state: NumberState | AmountState) -> NDArray[np.float64]:
+    """Return what a body answered, in the output's own unit, wherever it lies."""
     assert isinstance(state, NumberState), "an output is standardised"
     answered = arrays["value"].astype(np.float64)
     if not np.isfinite(answered).all():
         raise FloatingPointError("the body answered values that are not finite numbers")
     with np.errstate(over="ignore"):  # at the ends of float64 an answer is the last number there is
         restored: NDArray[np.float64] = answered * state.deviation + state.mean
-    low, high = state.range or (-sys.float_info.max, sys.float_info.max)
-    return np.clip(restored, low, high)
+    return restored

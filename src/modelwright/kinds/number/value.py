@@ -24,6 +24,7 @@ class NumberValue(Value[float]):
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "numbers"
     ranged: ClassVar[bool] = True
+    spanned: ClassVar[bool] = True
     synonyms: ClassVar[tuple[str, ...]] = ("float", "integer", "int", "double", "decimal", "real")
     takes_words: ClassVar[bool] = True
 

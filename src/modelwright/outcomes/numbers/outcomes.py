@@ -18,18 +18,21 @@ class NumberOutcomes(Outcomes):
     """Outcomes of a numeric output; truth (NaN: missing) and predicted: (n,) float64, in the output's own unit.
 
     range: within which all truths and answers lie, as the signature declares it; None: nobody knows.
+    beyond: (n,), which answers were brought back into the range, the body's being beyond it; None: there is no range.
     """
 
     truth: NDArray[np.float64]
     predicted: NDArray[np.float64]
     range: tuple[float, float] | None = None
+    beyond: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def take(self, rows: RowChoice) -> Self:
         """Return the outcomes of some rows: a mask or an array of positions."""
-        return replace(self, truth=self.truth[rows], predicted=self.predicted[rows])
+        beyond = None if self.beyond is None else self.beyond[rows]
+        return replace(self, truth=self.truth[rows], predicted=self.predicted[rows], beyond=beyond)
 
     @property
     def largest_error(self) -> float | None:

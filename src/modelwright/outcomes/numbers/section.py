@@ -27,13 +27,17 @@ POINTS = 2000
 class NumberFindings:
     """What is sealed of a numeric output: at most 2,000 truths and answers, and the worst rows.
 
-    heavy: ids of rows that each carry a tenth or more of the squared error, with their shares of it.
+    heavy: ids of rows that each carry a tenth or more of the squared error, with their shares of it; rows: how many
+    were answered, brought_back: of these, the answers beyond the declared range, which is where they are taken to.
     """
 
     truth: tuple[float, ...]
     predicted: tuple[float, ...]
     mistakes: tuple[Mistake, ...]
     heavy: tuple[tuple[str, float], ...] = ()
+    rows: int = 0
+    brought_back: int = 0
+    range: tuple[float, float] | None = None
 
 
 _SEALED = TypeAdapter(NumberFindings)
@@ -70,6 +74,9 @@ class NumberSection(Section[NumberOutcomes]):
                 truth=tuple(outcomes.truth[some].tolist()),
                 predicted=tuple(outcomes.predicted[some].tolist()),
                 heavy=tuple(_heavy(off, known, rows.ids)),
+                rows=len(outcomes),
+                brought_back=0 if outcomes.beyond is None else int(outcomes.beyond.sum()),
+                range=outcomes.range,
                 mistakes=tuple(
                     rows.mistake(row, f"{outcomes.predicted[row]:g}", None) for row in worst.tolist()
                 ),
@@ -79,8 +86,18 @@ class NumberSection(Section[NumberOutcomes]):
         return found
 
     def notices(self, output: str, findings: JsonObject) -> Iterator[Notice]:
-        """Yield the rows that carry much of the error: what they are decides rmse and r2, and their intervals."""
-        heavy = _SEALED.validate_python(findings).heavy
+        """Yield the rows that carry much of the error, which decide rmse and r2, and answers beyond the range."""
+        found = _SEALED.validate_python(findings)
+        if found.brought_back and found.range is not None:
+            yield Notice(
+                "numbers.brought-back",
+                column=output,
+                count=found.brought_back,
+                rows=found.rows,
+                low=f"{found.range[0]:g}",
+                high=f"{found.range[1]:g}",
+            )
+        heavy = found.heavy
         if heavy:
             yield Notice(
                 "numbers.heavy-rows",

@@ -201,8 +201,8 @@ def input_problem(one: Requirement, signature: Signature) -> Problem | None:
     name = one.subject.of
     if not one.metric.per_input or name is None or not fields:
         return None
-    closed = [field.name for field in fields.values() if kinds.value(field.kind).closed]
-    if name in closed:
+    known = [field.name for field in fields.values() if kinds.value(field.kind).can_be_unseen]
+    if name in known:
         return None
     return Problem(
         "requirement.input",
@@ -210,8 +210,8 @@ def input_problem(one: Requirement, signature: Signature) -> Problem | None:
         name=name,
         open=name in fields,
         kind=fields[name].kind if name in fields else None,
-        near=did_you_mean(name, closed),
-        inputs=closed or None,
+        near=did_you_mean(name, known),
+        inputs=known or None,
     )
 
 

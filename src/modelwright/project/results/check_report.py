@@ -11,7 +11,7 @@ from modelwright.project.results.table_rows import StageRow, WarningRow
 
 @dataclass(frozen=True)
 class ProofRow:
-    """What the test set can prove about one requirement: `n` rows carry it, `needed` would be enough.
+    """What the test set can prove about one requirement: `n` rows carry it, `needed` would be enough (None: too many).
 
     `provable` None: it is decided elsewhere (on the package, in live traffic). `says` is a sentence. `unjudged`
     counts the rows that its slice cannot judge, which carry it neither way.

@@ -102,7 +102,7 @@ class MonitorReport:
 class RowAnswer:
     """The answer to one row: the version that gave it, and `{output: {"value", "confidence"}}`.
 
-    `unseen`: the inputs whose value training never showed, so that it told the body nothing. Of a row of a file:
+    `unseen`: the inputs whose value training never showed, nor (a number) any near it. Of a row of a file:
     its number, the columns that are kept beside the answer, and why it could not be answered (then no outputs).
     """
 

@@ -104,7 +104,7 @@ def _proof(
     if found is None:
         measured = _with_unjudged(Phrase("proof.measured"), unjudged)
         return ProofRow(str(requirement), Phase.TEST.value, None, rows, says=measured, unjudged=unjudged)
-    possible = Phrase(
+    possible = found.instead or Phrase(
         "proof.possible", n=found.n, errors=found.errors, needed=found.needed or None, empty=not found.n
     )
     return ProofRow(

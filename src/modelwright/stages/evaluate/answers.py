@@ -34,13 +34,15 @@ Columns = Mapping[str, Sequence[Any]]
 class AnsweredRows:
     """What a package answered to rows: their columns, and outcomes by output.
 
-    `unseen`: by input of a kind with a closed set, the rows (n,) whose value training never showed.
+    `unseen`: by input of a kind whose values can be, the rows (n,) whose value training never showed;
+    `spans`: by input of a kind that knows them, the least and the largest value of training.
     """
 
     signature: Signature
     columns: Columns
     outcomes: Mapping[str, Outcomes]
     unseen: Mapping[str, NDArray[np.bool_]] = dataclasses.field(default_factory=dict)
+    spans: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[self.signature.inputs[0].name])
@@ -59,7 +61,7 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
     function = Function(package)
     inputs = {field.name: columns[field.name] for field in signature.inputs}
     arrays = function.infer(inputs)
-    unseen = {name: np.zeros(len(columns[name]), np.bool_) for name in function.closed}
+    unseen = {name: np.zeros(len(columns[name]), np.bool_) for name in function.can_be_unseen}
     for row, names in function.unseen(inputs).items():
         for name in names:
             unseen[name][row] = True
@@ -73,6 +75,11 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
             for field in signature.outputs
         },
         unseen,
+        {
+            field.name: span
+            for field in signature.inputs
+            if (span := kinds.arrays(field.kind).span(package.body.states[field.name])) is not None
+        },
     )
 
 
@@ -123,7 +130,7 @@ def of_inputs(answered: AnsweredRows) -> list[Subject]:
 
 
 def _unseen(subject: Subject, answered: AnsweredRows, confidence: float) -> Measurement:
-    """Return the share of rows with a value that training never showed; nothing where no input has a closed set."""
+    """Return the share of rows with a value that training never showed; nothing where no input can have one."""
     assert subject.metric == UNSEEN_RATE, f"{subject} is measured on test rows and of no output"
     chosen = [rows for name, rows in answered.unseen.items() if subject.of in {None, name}]
     if not chosen:

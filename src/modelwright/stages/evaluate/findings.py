@@ -121,7 +121,10 @@ def about_cut(states: Mapping[str, Any], signature: Signature, columns: Columns)
 
 
 def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:
-    """Yield a notice for each input whose test rows hold what training never showed, with the first such values."""
+    """Yield a notice for each input whose test rows hold what training never showed, with the first such values.
+
+    Of a number: values far outside of those of training, between which it says these lie.
+    """
     fields = {field.name: field for field in answered.signature.inputs}
     for name, rows in answered.unseen.items():
         if not rows.any():
@@ -136,6 +139,9 @@ def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:
             rows=len(rows),
             values=[*values][:SHOWN_VALUES],
             more=max(len(values) - SHOWN_VALUES, 0) or None,
+            span=[shown(fields[name], end) for end in answered.spans[name]]
+            if name in answered.spans
+            else None,
         )
 
 

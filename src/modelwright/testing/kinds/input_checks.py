@@ -107,7 +107,9 @@ def check_encodes_what_training_never_showed(name: str) -> None:
             assert all(np.isfinite(array[:-1]).all() for array in encoded.values())
             assert len(unseen) == len(others) + 1
             assert unseen[-1] is False, "a missing value is not unseen"
-            assert any(unseen) == kinds.value(name).closed
+            kind = kinds.value(name)
+            assert any(unseen) == (kind.closed or (kind.spanned and fitted_on == [first]))
+            assert (arrays.span(state) is not None) == (kind.spanned and fitted_on == [first])
 
 
 def _assert_in_range(form: Form, encoded: Mapping[str, Array], specs: Mapping[str, ArraySpec]) -> None:
