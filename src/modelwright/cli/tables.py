@@ -150,8 +150,8 @@ def leaderboard(out: Console, rows: Sequence[LeaderRow]) -> None:
     if not rows:
         return
     out.print()
-    table = _table("learner", "validation", "value", "n", "time", "size", "")
-    for name in ("value", "n", "time", "size"):
+    table = _table("learner", "validation", "value", "n", "time", "request", "size", "")
+    for name in ("value", "n", "time", "request", "size"):
         _column(table, name).justify = "right"
     several = len({row.output for row in rows}) > 1
     for row in rows:
@@ -161,8 +161,9 @@ def leaderboard(out: Console, rows: Sequence[LeaderRow]) -> None:
             "–" if row.value is None else f"{row.value:.4g}",
             f"{row.n:,}",
             seconds(row.seconds),
+            "" if row.latency_s is None else seconds(row.latency_s),
             size(row.package_bytes),
-            word("taken") if row.taken else "",
+            word("taken") if row.taken else word("as good") if row.alike else "",
         )
     out.print(table)
 

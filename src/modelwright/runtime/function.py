@@ -57,7 +57,7 @@ class Function:
         self._shaped = [
             f for f in self.signature.inputs if type(self._kinds[f.name]).misfit is not Arrays.misfit
         ]
-        self._watched = [
+        self._can_be_unseen = [
             field.name
             for field in self.signature.inputs
             if kinds.value(field.kind).closed
@@ -167,7 +167,7 @@ class Function:
         Rows without any are left out.
         """
         found: dict[int, tuple[str, ...]] = {}
-        for name in self._watched:
+        for name in self._can_be_unseen:
             for row, new in enumerate(self._kinds[name].unseen(columns[name], self._states[name])):
                 if new:
                     found[row] = (*found.get(row, ()), name)
@@ -180,7 +180,7 @@ class Function:
     @property
     def can_be_unseen(self) -> tuple[str, ...]:
         """Return the inputs of kinds whose values can be unseen: of a closed set, or of a known span."""
-        return tuple(self._watched)
+        return tuple(self._can_be_unseen)
 
     @property
     def streams(self) -> bool:

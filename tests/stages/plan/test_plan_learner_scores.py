@@ -30,7 +30,6 @@ from modelwright.storage.formats.plan import (
     Forecast,
     LearnerScores,
     Machine,
-    ValidationScore,
 )
 
 MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, instruction_set="avx2")
@@ -112,37 +111,6 @@ def test_where_there_is_no_choice_nothing_is_compared(
     assert forecast.comparison is None
     assert choice.reason is not None
     assert choice.reason.id == why
-
-
-def test_equal_scores_keep_the_higher_rank() -> None:
-    def compared(name: str, *values: float | None) -> LearnerScores:
-        metrics = ("accuracy", "rmse")
-        scores = tuple(ValidationScore(f"y{i}", metrics[i], value, 10) for i, value in enumerate(values))
-        return LearnerScores(name, (), scores, 0.1)
-
-    def first(*tried: LearnerScores) -> str:
-        return learner_scores._best_first(tried)[0].learner
-
-    assert first(compared("trees", 0.9), compared("linear", 0.9)) == "trees"
-    assert first(compared("trees", 1.0), compared("linear", 1.0)) == "trees"
-    assert first(compared("trees", 0.9), compared("linear", 0.91)) == "linear"
-    assert first(compared("trees", None), compared("linear", 0.1)) == "linear"
-    # errors relative to the worst: 0.5 + 1 against 1 + 0.9
-    assert first(compared("trees", 0.9, 10.0), compared("linear", 0.95, 100.0)) == "trees"
-    assert first(compared("trees", 0.9, 100.0), compared("linear", 0.95, 90.0)) == "linear"
-
-
-@pytest.mark.parametrize(("line", "first"), [(0.89, "probe"), (0.92, "probe"), (0.95, "linear")])
-def test_a_line_is_taken_before_what_is_trained_further_only_if_clearly_better(
-    line: float, first: str
-) -> None:
-    def scored(name: str, value: float, *also: str) -> LearnerScores:
-        return LearnerScores(name, also, (ValidationScore("y", "accuracy", value, 100),), 0.1)
-
-    found = learner_scores._best_first([scored("probe", 0.9, "finetune"), scored("linear", line)])
-    assert found[0].learner == first
-    why = learner_scores.reason(Comparison(10, 100, 0.2, found)).found
-    assert ("trained further" in why) is (first == "probe")
 
 
 def test_what_goes_on_from_another_learner_shares_its_score() -> None:

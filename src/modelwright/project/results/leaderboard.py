@@ -10,7 +10,7 @@ from modelwright.storage.formats.plan import Choice, Forecast
 
 
 def leaderboard(forecast: Forecast) -> tuple[LeaderRow, ...]:
-    """Return a row for each learner and output, the best learner first; none where nothing was compared."""
+    """Return a row for each learner and output, the one to take first; none where nothing was compared."""
     return tuple(_rows(forecast))
 
 
@@ -31,6 +31,10 @@ def _rows(forecast: Forecast) -> Iterator[LeaderRow]:
                     seconds=cost.seconds,
                     package_bytes=cost.package_bytes,
                     taken=name == forecast.chosen.learner,
+                    latency_s=cost.latency_s,
+                    behind=compared.behind,
+                    standard_error=compared.standard_error,
+                    alike=compared.alike,
                 )
 
 

@@ -88,7 +88,8 @@ class LeaderRow:
 
     `value` of the metric on `n` validation rows (None:
     no value); `seconds`: learning from all rows, by the forecast; `package_bytes`: as exported; `taken`: whether
-    the plan took it.
+    the plan took it; `latency_s`: of one request, by the forecast; `behind`, `standard_error`: how far it lies behind
+    the best score, and what chance makes of that; `alike`: whether that is within one standard error.
     """
 
     learner: str
@@ -99,6 +100,10 @@ class LeaderRow:
     seconds: float
     package_bytes: int
     taken: bool
+    latency_s: float | None = None
+    behind: float | None = None
+    standard_error: float | None = None
+    alike: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return the row as `plan --json` shows it."""

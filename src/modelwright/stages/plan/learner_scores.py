@@ -16,6 +16,7 @@ from pathlib import Path
 from modelwright import kinds, learners, outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Subject
+from modelwright.core.evidence.metric import Influence
 from modelwright.core.messages import DataError, Phrase
 from modelwright.core.progress import Progress, Silent
 from modelwright.core.signature import Field, Signature
@@ -28,6 +29,7 @@ from modelwright.learners.weights.resolving import InputWeights
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.stages.plan.config import LearnConfig, ModelConfig
 from modelwright.stages.plan.ranking import Able, Weighed, training_of
+from modelwright.stages.plan.standard_error import Contender, ranked
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Comparison, LearnerScores, Machine, ValidationScore
 
@@ -37,10 +39,6 @@ FEWEST_ROWS = 100  # fewer say little about what a learner makes of all of them
 MOST_ANSWERED = 2000  # validation rows
 _LEARNED_SHARE = 0.7  # of the rows of a trial; the others are answered
 _OWN_CHOICES = 5  # of the rows that are learned from, every so-manieth is for the learner's own choices
-_NO_VALUE = 2.0  # how wrong a learner without a value is; the worst with one is 1
-# What goes on from a learner (fine-tuning from a probe) leaves about so much of its errors, on all rows; with few
-# validation rows a straight line would else be taken for a difference that is noise.
-_LEFT_BY_GOING_ON = 0.7
 _CONFIDENCE = 0.95  # of intervals that nothing here reads; only values are compared
 
 
@@ -96,21 +94,31 @@ def compare(
         for name, also in groups.items():
             begun = (timing.now_s(), time.perf_counter())
             try:
-                scores = _scores(by_name[name], signature, train, held, learn, machine, pretrained)
+                scores, influences = _scores(
+                    by_name[name], signature, train, held, learn, machine, pretrained
+                )
             except DataError:  # fewer rows show fewer classes, and may leave nothing to tell apart
                 return None, Phrase("choice.too-few-rows", rows=len(train))
             # of several threads that spin, CPU time is too long, and so is the clock's on a busy machine
             took = min(timing.now_s() - begun[0], time.perf_counter() - begun[1])
-            tried.append(LearnerScores(name, also, scores, took))
+            serves = next(one for one in found if one.spec.name in (name, *also)).estimate
+            tried.append(
+                Contender(
+                    LearnerScores(name, also, scores, took),
+                    influences,
+                    serves.latency_s,
+                    serves.package_bytes,
+                )
+            )
             task.advance(1, name)
-    best_first = _best_first(tried)
-    took = sum(one.seconds for one in best_first)
-    compared = Comparison(len(train), len(held), took, best_first)
+    taken_first = ranked(tried)
+    took = sum(one.seconds for one in taken_first)
+    compared = Comparison(len(train), len(held), took, taken_first)
     return compared, reason(compared)
 
 
 def ordered(found: Sequence[Weighed], compared: Comparison | None) -> tuple[Weighed, ...]:
-    """Return the learners with those first that answered best; all else as it was."""
+    """Return the learners in the order of a comparison, the one to take first; all else as it was."""
     if compared is None:
         return tuple(found)
     places = {name: place for place, one in enumerate(compared.learners) for name in (one.learner, *one.also)}
@@ -118,12 +126,15 @@ def ordered(found: Sequence[Weighed], compared: Comparison | None) -> tuple[Weig
 
 
 def reason(compared: Comparison) -> Phrase:
-    """Return why the first is taken: what each answered."""
+    """Return why the first is taken: what each answered, and whether it is the best or as good and cheaper."""
+    best = min(compared.learners, key=lambda one: one.behind or 0.0)
+    first = compared.learners[0]
     return Phrase(
         "choice.compared",
         n=compared.validation_rows,
         rows=compared.train_rows,
-        goes_on=bool(compared.learners[0].also),
+        best=None if best is first else [best.learner, *best.also],
+        goes_on=bool(first.also),
         scores=[
             Phrase(
                 "choice.score",
@@ -156,8 +167,8 @@ def _scores(
     learn: LearnConfig,
     machine: Machine,
     pretrained: InputWeights,
-) -> tuple[ValidationScore, ...]:
-    """Let one learner learn from the training rows, and return what it answers on the held ones."""
+) -> tuple[tuple[ValidationScore, ...], tuple[Influence | None, ...]]:
+    """Let one learner learn from the training rows; return what it answers on the held ones, and how these move it."""
     estimate, learner = one.estimate, learners.learn(one.spec.name)
     rows = Rows(
         _taken(train, [row for row in range(len(train)) if row % _OWN_CHOICES]),
@@ -187,37 +198,21 @@ def _scores(
         _, states = kind_states.read(out)
         inputs = {field.name: held.columns[field.name] for field in signature.inputs}
         answered = learner.predict(out, inputs)
-    return tuple(_score(field, answered[field.name], states[field.name], held) for field in signature.outputs)
+    found = [_score(field, answered[field.name], states[field.name], held) for field in signature.outputs]
+    return tuple(score for score, _ in found), tuple(influence for _, influence in found)
 
 
-def _score(field: Field, arrays: Mapping[str, Array], state: object, held: Examples) -> ValidationScore:
+def _score(
+    field: Field, arrays: Mapping[str, Array], state: object, held: Examples
+) -> tuple[ValidationScore, Influence | None]:
     compare_by = outcomes.facet(family(field), BodyGap)
     metric = outcomes.metrics().of(compare_by.main, family(field))
     assert metric is not None, f"{family(field)} has no metric {compare_by.main}"
+    assert metric.influence is not None, f"{metric.name} is not compared row by row"
     found = kinds.arrays(field.kind).outcomes(held.columns[field.name], arrays, state, held.columns)
     shown = measure(Subject(metric.name, field.name), metric, found, _CONFIDENCE)
-    return ValidationScore(field.name, metric.name, shown.value, shown.n)
-
-
-def _best_first(tried: Sequence[LearnerScores]) -> tuple[LearnerScores, ...]:
-    """Return the learners by how wrong they are, over all outputs; equal ones stay in their order.
-
-    Of each output the error is divided by the worst learner's, so that outputs in different units count alike.
-    """
-    wrong = [0.0] * len(tried)
-    for place, first in enumerate(tried[0].scores):
-        metric = outcomes.metrics().any(first.metric)
-        lower = metric.better == "lower"
-        values = [one.scores[place].value for one in tried]
-        errors = [None if value is None else value if lower else 1.0 - value for value in values]
-        worst = max((error for error in errors if error is not None), default=0.0)
-        for at, error in enumerate(errors):
-            wrong[at] += _NO_VALUE if error is None else error / worst if worst > 0 else 0.0
-    expected = [
-        error * (_LEFT_BY_GOING_ON if one.also else 1.0) for one, error in zip(tried, wrong, strict=True)
-    ]
-    order = sorted(range(len(tried)), key=lambda at: expected[at])
-    return tuple(tried[at] for at in order)
+    influence = None if shown.value is None else metric.influence(found, None)
+    return ValidationScore(field.name, metric.name, shown.value, shown.n), influence
 
 
 def _some(examples: Examples, most: int) -> Examples:

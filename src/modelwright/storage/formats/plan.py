@@ -150,18 +150,27 @@ class ValidationScore:
 class LearnerScores:
     """One learner of a comparison: a score for each output, and the CPU seconds that learning and answering took.
 
-    also: the learners that start from what this one learns, so that its scores stand for them too.
+    also: the learners that start from what this one learns, so that its scores stand for them too; behind: how far
+    its expected error lies behind the best one's, as a share of the worst one's (over several outputs: their sum);
+    standard_error: of that difference, row by row, None of the best and where there is none; alike: whether it lies
+    within one standard error of the best. Earlier versions sealed none of these.
     """
 
     learner: str
     also: tuple[str, ...]
     scores: tuple[ValidationScore, ...]
     seconds: float
+    behind: float | None = None
+    standard_error: float | None = None
+    alike: bool = False
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What learners answered on validation after each learned from the same training rows, the best first.
+    """What learners answered on validation after each learned from the same training rows.
+
+    The first is the one to take: the cheapest to serve of those within one standard error of the best. The others
+    follow by how well they answered.
 
     train_rows, validation_rows: how many each learned from and answered; seconds: of CPU time, out of the budget.
     """
