@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 _NO_VALUE = 2.0  # how wrong a learner without a value is; the worst with one is 1
 # What goes on from a learner (fine-tuning from a probe) leaves about so much of its errors, on all rows.
 _LEFT_BY_GOING_ON = 0.7
-_ALIKE = 2.0  # times: forecasts of latency, timed on a busy machine, tell no less apart
+_ALIKE = 4.0  # times: forecasts of latency, timed on machines that are busy, tell no less apart
 
 
 @dataclass(frozen=True)
