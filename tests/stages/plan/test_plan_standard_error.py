@@ -12,7 +12,7 @@ from modelwright.stages.plan.learner_scores import reason
 from modelwright.stages.plan.standard_error import Contender, expected_errors, ranked
 from modelwright.storage.formats.plan import Comparison, LearnerScores, ValidationScore
 
-FAST, SLOW = (1e-4, 10**5), (5e-3, 10**7)  # seconds of a request, bytes
+FAST, SLOW = (1e-4, 10**5), (5e-2, 10**7)  # seconds of a request, bytes
 
 
 def answered(
@@ -69,11 +69,10 @@ def test_a_dearer_one_is_taken_only_where_it_is_clearly_better() -> None:
 @pytest.mark.parametrize(
     ("costs", "taken"),
     [
-        (
-            [(1e-3, 900), (5e-4, 1000), (2e-3, 10)],
-            "a",
-        ),  # b is the quickest, a less than twice as slow and smaller
-        ([(1e-3, 900), (1e-4, 1000), (2e-3, 10)], "b"),
+        # b is the quickest, a less than four times as slow and smaller
+        ([(1e-2, 900), (5e-3, 1000), (3e-2, 10)], "a"),
+        ([(1e-2, 900), (1e-3, 1000), (2e-2, 10)], "b"),
+        ([(4e-3, 900), (1e-4, 1000), (6e-3, 10)], "a"),  # what takes less than 5 ms is quick enough
         ([(1e-3, 900), (1e-3, 900), (1e-3, 900)], "a"),  # no difference: the best, then as they were
     ],
 )

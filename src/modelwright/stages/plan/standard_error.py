@@ -26,6 +26,7 @@ _NO_VALUE = 2.0  # how wrong a learner without a value is; the worst with one is
 # What goes on from a learner (fine-tuning from a probe) leaves about so much of its errors, on all rows.
 _LEFT_BY_GOING_ON = 0.7
 _ALIKE = 4.0  # times: forecasts of latency, timed on machines that are busy, tell no less apart
+_QUICK_S = 0.005  # of a request: below this, what carries a request takes longer
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def _standard_error(tried: Sequence[Contender], at: int, best: int) -> float | N
 def _cheapest(alike: Sequence[Contender]) -> int:
     """Return the place of the one that answers quickest; of about equally quick ones, of the smallest."""
     quickest = min(one.latency_s for one in alike)
-    quick = [at for at, one in enumerate(alike) if one.latency_s <= _ALIKE * quickest]
+    enough = max(_ALIKE * quickest, _QUICK_S)
+    quick = [at for at, one in enumerate(alike) if one.latency_s <= enough]
     return min(quick, key=lambda at: alike[at].package_bytes)
 
 
