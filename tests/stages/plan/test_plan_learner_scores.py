@@ -145,11 +145,11 @@ def test_what_cannot_be_compared_says_why(held: int, rows: int, seconds: float, 
         columns = table(count, "line", seed)
         return Examples(columns.pop("id"), columns)
 
-    able, _ = sift(NUMBER, PlanConfig(), ModelConfig(), None)
+    able, _ = sift(NUMBER, PlanConfig(), ModelConfig(), InputWeights())
     learn, train = LearnConfig(budget="5 s"), some(rows, 0)
-    found = forecast(able, NUMBER, train, learn, MACHINE, None, 5.0, Silent())
+    found = forecast(able, NUMBER, train, learn, MACHINE, InputWeights(), 5.0, Silent())
     compared, reason = compare(
-        found, NUMBER, Rows(train, some(held, 1)), learn, MACHINE, None, seconds, Silent()
+        found, NUMBER, Rows(train, some(held, 1)), learn, MACHINE, InputWeights(), seconds, Silent()
     )
     assert compared is None
     assert reason.id == why
