@@ -19,6 +19,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.outputs import outputs
 from modelwright.kinds.slicing import slice_problems
+from modelwright.kinds.varying import augment_problems
 from modelwright.learners.options import option_problems
 from modelwright.project.declaration import key_problems
 
@@ -36,6 +37,7 @@ def declared(
         problems += _kind_problems(signature, where)
         problems += _column_problems(value, signature, where)
         problems += _stated_kind_problems(value, signature, where)
+        problems += _augment_problems(value, signature, where) if not problems else ()
     sound = signature if not problems else None  # else a bar would be blamed for a kind that is unknown
     requirements = _requirements(value, sound, where, problems)
     problems += _allowed_problems(value, requirements, where) if not problems else ()
@@ -167,6 +169,17 @@ def _stated_kind_problems(
             field = Field(name, kind.removesuffix("?").strip())
             if (problem := _kind_problem(field, Role.INPUT)) is not None:
                 yield problem.at(place)
+
+
+def _augment_problems(
+    value: Mapping[str, object], signature: Signature, where: key_problems.Where
+) -> Iterator[Problem]:
+    """Yield what is wrong in `data.augment`: an input or a variation that there is none of, an amount out of range."""
+    data = value.get("data")
+    declared = data.get("augment") if isinstance(data, Mapping) else None
+    if isinstance(declared, str | Mapping):
+        for path, problem in augment_problems(signature, declared):
+            yield problem.at(where(("data", "augment", *path)))
 
 
 def _requirements(

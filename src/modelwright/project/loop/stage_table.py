@@ -76,7 +76,7 @@ def _data(context: Context) -> Step:
     return Step(
         DATA,
         "modelwright.stages.data.stage:data",
-        config={"function": _declared(opened), "data": _section(opened.file.data)},
+        config={"function": _declared(opened), "data": _section_of_data(opened)},
         sources=places.of_data(opened),
         code=_every_kind(opened, "value", "column", "infer", "profile"),
         arguments={
@@ -87,6 +87,13 @@ def _data(context: Context) -> Step:
         },
         readable=_readable_data,
     )
+
+
+def _section_of_data(opened: Opened) -> JsonObject:
+    """Return the section `data` without what only learning reads."""
+    section = _section(opened.file.data)
+    del section["augment"]
+    return section
 
 
 def _readable_data(data: Artifact) -> None:

@@ -213,6 +213,11 @@ class DataConfig(BaseModel):
         (),
         description='classes that may have no test row; without a test row a class is not tested; "*": any class',
     )
+    augment: str | Mapping[str, str | Mapping[str, bool | float]] = Field(
+        "auto",
+        description="how training values are varied by learners that see them many times: `auto` (small changes that "
+        "leave a value what it is), `none`, or by input, `{photo: {rotate: 10, flip_horizontal: true}}`; see images.md",
+    )
     encoding: str | None = Field(
         None, description="the encoding of text files (`gb18030`, `cp1252`); detected by default"
     )
