@@ -325,3 +325,27 @@ def test_the_report_speaks_the_language_of_its_reader_and_the_card_english():
         assert text not in page
     for text in ("混淆矩阵", "答案依据哪些输入", "这些数字是怎样得出的", "切片", "未达标</span>"):
         assert text in page
+
+
+def test_a_mistake_shows_the_pictures_of_its_inputs_and_nothing_of_them_runs():
+    evidence, details = wide(1)
+    findings = dict(details.outputs[0].findings)
+    thumbnail = {"media": "image/png", "data": "AAAA", "width": 90, "height": 60}
+    hostile = thumbnail | {"data": '"><script>alert(1)</script>'}
+    findings["mistakes"] = [
+        {
+            "id": "a",
+            "inputs": {"指标_0": "PNG 3 × 2"},
+            "truth": "x",
+            "answer": "y",
+            "confidence": 0.9,
+            "pictures": {"指标_0": one},
+        }
+        for one in (thumbnail, hostile)
+    ]
+    outputs = (replace(details.outputs[0], findings=findings), *details.outputs[1:])
+    page = render_report(evidence, replace(details, outputs=outputs))
+    assert 'src="data:image/png;base64,AAAA" width="90" height="60" alt="PNG 3 × 2"' in page
+    assert 'src="data:image/png;base64,"' in page
+    assert "<script" not in page
+    assert "img-src data:" in page

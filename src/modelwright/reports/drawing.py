@@ -152,6 +152,7 @@ def _curve(block: Curve, output: str) -> dict[str, object]:
 def _mistake(mistake: Mistake) -> dict[str, object]:
     return {
         "inputs": {name: wording.quoted(text) for name, text in mistake.inputs.items()},
+        "pictures": mistake.pictures,
         "truth": wording.safe(mistake.truth),
         "answer": wording.safe(mistake.answer),
         "confidence": "" if mistake.confidence is None else f"{mistake.confidence:.3f}",

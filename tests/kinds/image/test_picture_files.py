@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import warnings
@@ -174,3 +175,20 @@ def test_damage_is_refused_or_decodes_and_never_raises_anything_else(seed: int) 
 
 def test_a_picture_is_shown_by_format_and_size() -> None:
     assert kinds.facet("image", Show).text(picture("WEBP", "RGB", size=(12, 9))) == "WebP 12 × 9"
+
+
+@pytest.mark.parametrize(("form", "mode"), [*FORMS, ("PNG", "I;16"), ("TIFF", "F"), ("PNG", "RGBA")])
+@pytest.mark.parametrize("size", [(12, 9), (400, 3), (300, 200), (1, 1)])
+def test_a_thumbnail_is_small_and_of_the_same_proportions(
+    form: str, mode: str, size: tuple[int, int]
+) -> None:
+    value = picture(form, mode, size=size)
+    show = kinds.facet("image", Show)
+    found = show.picture(value)
+    assert found is not None
+    assert found == show.picture(value)
+    assert max(found.width, found.height) <= 96
+    assert len(found.uri) < 30_000
+    content = base64.b64decode(found.uri.partition(",")[2])
+    with Image.open(io.BytesIO(content)) as image:
+        assert abs(image.width / image.height - found.width / found.height) < 0.01

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from modelwright.core.json_types import Json
+from modelwright.core.picture import Picture
 
 V = TypeVar("V")  # the type of a canonical value
 Widget: TypeAlias = Literal["choice", "number", "switch", "set", "moment", "paragraph", "json"]
@@ -19,6 +20,14 @@ class Show(Generic[V]):
     def text(self, value: V | None) -> str:
         """Return a canonical value as short plain text; a missing one is empty. Who shows it escapes it."""
         return "" if value is None else str(value)
+
+    def picture(self, value: V) -> Picture | None:
+        """Return a small picture of a value (a thumbnail, a waveform, a curve), at most 96 pixels high.
+
+        None, the default, of what reads well as text, and of a value of which there is none. The same value gives
+        the same bytes.
+        """
+        return None
 
     widget: ClassVar[Widget] = "json"
 

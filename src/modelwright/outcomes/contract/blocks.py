@@ -7,9 +7,10 @@ count, a measurement (drawn with its interval and n), or None (nothing to show).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.picture import Picture
 
 Cell = str | int | Measurement | None
 
@@ -105,13 +106,17 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One wrong answer: the row's id, its inputs as text by name, truth, answer and confidence (None: has none)."""
+    """One wrong answer: the row's id, its inputs as text by name, truth, answer and confidence (None: has none).
+
+    pictures: of those inputs that have one.
+    """
 
     id: str
     inputs: Mapping[str, str]
     truth: str
     answer: str
     confidence: float | None
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.outcomes import Outcomes
+from modelwright.core.picture import Picture
 from modelwright.outcomes.contract.blocks import Block, Grid, Mistake
 
 Of = TypeVar("Of", bound=Outcomes)
@@ -30,7 +31,7 @@ class TestRows:
     """The test rows beside their outcomes: n ids, and texts of a row by its place, as people read them.
 
     truth(row): the true value as text, None where it is missing; inputs(row): the inputs by name;
-    train_labels: how many training rows stand for each label.
+    train_labels: how many training rows stand for each label; pictures(row): of the inputs that have one.
     """
 
     __test__ = False  # no test, whatever its name says to pytest
@@ -39,10 +40,12 @@ class TestRows:
     truth: Callable[[int], str | None]
     inputs: Callable[[int], Mapping[str, str]]
     train_labels: Mapping[str, int]
+    pictures: Callable[[int], Mapping[str, Picture]] = lambda row: {}
 
     def mistake(self, row: int, answer: str, confidence: float | None) -> Mistake:
         """Return a wrong answer as the report shows it."""
-        return Mistake(self.ids[row], self.inputs(row), self.truth(row) or "", answer, confidence)
+        truth = self.truth(row) or ""
+        return Mistake(self.ids[row], self.inputs(row), truth, answer, confidence, self.pictures(row))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import Notice
+from modelwright.core.picture import Picture
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
 from modelwright.core.units import format_quantity
@@ -73,8 +74,17 @@ def rows_of_output(
     def inputs(row: int) -> dict[str, str]:
         return {field.name: shown(field, test[field.name][row]) for field in signature.inputs}
 
+    def pictures(row: int) -> dict[str, Picture]:
+        values = {field: test[field.name][row] for field in signature.inputs}
+        found = {
+            field.name: kinds.facet(field.kind, Show).picture(value)
+            for field, value in values.items()
+            if value is not None
+        }
+        return {name: picture for name, picture in found.items() if picture is not None}
+
     counts = Counter(label for value in train if value is not None for label in labels(value))
-    return TestRows(ids, truth, inputs, counts)
+    return TestRows(ids, truth, inputs, counts, pictures)
 
 
 def shown(field: Field, value: Any) -> str:
