@@ -17,7 +17,8 @@ class Setup:
 
     steps: the learner's own count (optimiser steps, boosting rounds); batch: rows a step; threads: how many
     learn at once, which decides how sums are rounded, as instruction_set does; options, training: of the
-    specification's `Options` and `Training`; pretrained: input → the folder of the weights that it starts from.
+    specification's `Options` and `Training`; pretrained: input → the folder of the weights that it starts from;
+    augment: input → variation → how far its training values vary (`data.augment`).
     """
 
     learner: str
@@ -30,6 +31,7 @@ class Setup:
     options: BaseModel
     training: BaseModel
     pretrained: Mapping[str, Path] = field(default_factory=dict)
+    augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ class Spec(ABC):
     form of its bodies.
     rank: of those that accept a signature and fit the budget, `plan` takes the highest; fewest_epochs: passes
     over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
-    goes on, so that what that one answers in a comparison stands for this one too.
+    goes on, so that what that one answers in a comparison stands for this one too; augments: whether it varies training
+    values as `data.augment` says.
     """
 
     name: ClassVar[str]
@@ -79,6 +80,7 @@ class Spec(ABC):
     rank: ClassVar[int] = 0
     fewest_epochs: ClassVar[int] = 0
     starts_as: ClassVar[str | None] = None
+    augments: ClassVar[bool] = False
 
     @property
     def takes(self) -> tuple[str, ...]:

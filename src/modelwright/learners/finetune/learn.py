@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -69,6 +69,9 @@ class FinetuneLearn(Learn[Rows]):
         epoch_s = epoch * step_s + held_s
         steps = epoch * (training.epochs or options.most_epochs)
         if training.epochs is None:
+            network = begin.network
+            fewest = max(network.encoder(place).fewest_steps for place in range(len(network.encoders)))
+            steps = max(steps, fewest)
             affordable = (budget_s * (1 - _SPARE) - before_s) / (epoch_s / epoch)
             steps = int(max(1, min(steps, affordable)))
         epochs = steps / epoch
@@ -123,7 +126,7 @@ class FinetuneLearn(Learn[Rows]):
                 network,
                 rows,
                 held,
-                _recipe(options, training),
+                replace(_recipe(options, training), augment=setup.augment),
                 steps=setup.steps,
                 batch=setup.batch,
                 seed=setup.seed,

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.training import (
     Batch,
@@ -31,6 +32,7 @@ class FinetuneOptions(BaseModel):
     max_length: int | None = Field(
         None, ge=3, description="most tokens of a text; None: 99 % of the training texts are kept whole"
     )
+    pixels: PixelOptions = Field(PixelOptions(), description="how pictures become pixels; see images.md")
     start: Literal["probe", "random"] = Field(
         "probe", description="where the heads start: fitted on the untrained encoder's features, or at random"
     )
@@ -84,3 +86,4 @@ class FinetuneSpec(Spec):
     rank: ClassVar[int] = 2
     fewest_epochs: ClassVar[int] = 3
     starts_as: ClassVar[str | None] = "probe"
+    augments: ClassVar[bool] = True

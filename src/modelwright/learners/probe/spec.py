@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.training import Epochs, LabelSmoothing, WeightDecay
 from modelwright.learners.networks import forms
@@ -24,6 +25,7 @@ class ProbeOptions(BaseModel):
     max_length: int | None = Field(
         None, ge=3, description="most tokens of a text; None: 99 % of the training texts are kept whole"
     )
+    pixels: PixelOptions = Field(PixelOptions(), description="how pictures become pixels; see images.md")
 
 
 class ProbeTraining(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Recipe:
     and Ruder 2018, section 3.2). Rates rise linearly over the share `warmup` of the steps and fall linearly to
     zero. `dropout` falls on the features. `average`: decay of the weights' moving average, which is what is
     kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss. `patience`: evaluations without gain
-    before learning stops, None for never.
+    before learning stops, None for never. `augment`: input → variation → how far (`training.augmentation`).
     """
 
     learning_rate: float
@@ -27,6 +27,7 @@ class Recipe:
     average: float
     weights: Mapping[str, float]
     patience: int | None = None
+    augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 from modelwright import kinds
 from modelwright.core.messages import Notice
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form
 from modelwright.learners import kind_states, readable_texts
+from modelwright.learners.contract.pixels import pixel_options
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import Loaded
@@ -52,7 +54,12 @@ def starting_point(
     `max_length`).
     """
     given = _load(weights, options or {})
-    states = kind_states.fit(signature, train, {name: given.of(name).fit for name in given.places})
+    pixels = pixel_options(options or {})
+    own: dict[str, Mapping[str, object]] = {
+        one.name: pixels for one in signature.inputs if kinds.arrays(one.kind).input_form is Form.PIXELS
+    }
+    asked = {name: {**given.of(name).fit, **own.get(name, {})} for name in given.places}
+    states = kind_states.fit(signature, train, own | asked)
     encoders = [EncoderPlan(name, one.config) for name, one in zip(given.types, given.loaded, strict=True)]
     inputs = dict(given.places)
     for one in signature.inputs:

@@ -19,12 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from modelwright import kinds
 from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.learners import timing
+from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.heads import at, mean_loss, mean_wrong
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import checkpoint, frozen_features, optimiser
+from modelwright.learners.training.augmentation import varied
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe, Score
 
@@ -79,7 +82,7 @@ class _Run:
 
     def _loss(self, rows: EncodedRows, batch: NDArray[np.int64]) -> Tensor:
         """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
-        features = self._dropped(self.network.features(rows.arrays(batch)))  # (batch, width)
+        features = self._dropped(self.network.features(self._varied(rows, batch)))  # (batch, width)
         answers, place = self.network.answer(features), torch.from_numpy(batch)
         return sum(
             (
@@ -91,6 +94,17 @@ class _Run:
             ),
             start=torch.zeros(()),
         )
+
+    def _varied(self, rows: EncodedRows, batch: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Return the arrays of some rows, varied as this step draws it."""
+        arrays = rows.arrays(batch)
+        for place, one in enumerate(rows.signature.inputs):
+            amounts, form = self.recipe.augment.get(one.name), kinds.arrays(one.kind).input_form
+            if amounts and form is not None:
+                own = {array: arrays[f"{one.name}.{array}"] for array in ARRAYS[form]}
+                changed = varied(own, form, amounts, self.seed, self.step, place)
+                arrays |= {f"{one.name}.{array}": values for array, values in changed.items()}
+        return arrays
 
     def _dropped(self, features: Tensor) -> Tensor:
         """Return features of which a share is 0; the others are scaled up, so that the mean stays."""

@@ -41,10 +41,11 @@ class Family:
 
 
 TRANSFORMER = Family("transformer", Form.TOKENS, None, tokenizer=True)
+MOBILENET_V2 = Family("mobilenet-v2", Form.PIXELS, frozenset({"mobilenet-v2"}))
 
 WHISPER = Family("whisper", Form.FRAMES, frozenset({"whisper", "whisper-tiny.en"}))
 
-FAMILIES: tuple[Family, ...] = (WHISPER, TRANSFORMER)
+FAMILIES: tuple[Family, ...] = (MOBILENET_V2, WHISPER, TRANSFORMER)
 """Whatever names its `model_type` goes first; the last takes all others."""
 
 FORMS = frozenset(one.form for one in FAMILIES)

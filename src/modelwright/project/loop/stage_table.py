@@ -109,7 +109,12 @@ def _plan(context: Context) -> Step:
     return Step(
         PLAN,
         "modelwright.stages.plan.stage:plan",
-        config={"model": _section(file.model), "learn": _section(file.learn), "plan": _section(file.plan)},
+        config={
+            "model": _section(file.model),
+            "learn": _section(file.learn),
+            "plan": _section(file.plan),
+            "augment": _section(file.data)["augment"],
+        },
         inputs={
             "train": context.part(DATA, "train"),
             "validation": context.part(DATA, "validation"),
@@ -119,7 +124,7 @@ def _plan(context: Context) -> Step:
         sources=replace(weights, facts=(MACHINE,)),
         code=(
             *plan_uses(file.plan, file.model, context.signature),
-            *_kinds(context.signature, "value", "column", "arrays"),
+            *_kinds(context.signature, "value", "column", "arrays", "augment"),
             *_families(context.signature, "gap"),
         ),
         arguments={
@@ -129,6 +134,7 @@ def _plan(context: Context) -> Step:
             "learn": file.learn,
             "machine": context.machine,
             "pretrained": context.pretrained,
+            "augment": file.data.augment,
         },
         readable=_readable_plan,
     )

@@ -56,6 +56,7 @@ def learn(
         options=spec.Options.model_validate(chosen.options),
         training=spec.Training.model_validate(chosen.training),
         pretrained=_weights(chosen, pretrained),
+        augment=chosen.augment,
     )
     resumed = any(scratch.iterdir())
     started = time.perf_counter()

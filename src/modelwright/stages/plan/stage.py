@@ -17,6 +17,7 @@ from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
+from modelwright.kinds.varying import AUTO, Declared, amounts
 from modelwright.learners import readable_texts
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.readable_texts import Reading
@@ -24,7 +25,7 @@ from modelwright.learners.weights.resolving import InputWeights, credit
 from modelwright.stages.plan import learner_scores, ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import Able, Weighed
-from modelwright.stages.plan.warnings import compressed_bytes, fill_values, warnings
+from modelwright.stages.plan.warnings import compressed_bytes, fill_values, unused_augment, warnings
 from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import Examples, read_examples
 from modelwright.storage.formats.plan import Choice, Forecast, Machine, Ranked
@@ -42,14 +43,17 @@ def plan(
     pretrained: InputWeights,
     out: Path,
     progress: Progress,
+    augment: Declared = AUTO,
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
     Where several learners fit, they are compared on validation rows (`learner_scores`); test rows are never read.
-    `pretrained` says which input starts from which folder of weights, for learners that take some. Raises
+    `pretrained` says which input starts from which folder of weights, for learners that take some; `augment` is what
+    `data.augment` declares. Raises
     ProjectError where no learner takes the signature or an option is wrong, and DataError where nothing can be
     learned from the rows.
     """
+    varied = amounts(signature, augment)
     able, refused = ranking.sift(signature, config, model, pretrained)
     examples = read_examples(train.path, signature)
     texts = _texts(able, signature, examples, pretrained, model)
@@ -72,7 +76,8 @@ def plan(
     ]
     described = DataProfile.read(profile.path)
     weights = pretrained.given_to(found[0].spec)
-    _choice(found[0], model, learn, here, weights, reason).write(out / "choice")
+    _choice(found[0], model, learn, here, weights, reason, varied).write(out / "choice")
+    of_inputs += unused_augment(found[0].spec, varied, declared=not isinstance(augment, str))
     ranked = tuple(_ranked(one) for one in found)
     forecast = Forecast(
         chosen=ranked[0],
@@ -116,6 +121,7 @@ def _choice(
     machine: Machine,
     pretrained: Mapping[str, Path],
     reason: Phrase | None,
+    augment: Mapping[str, Mapping[str, float]],
 ) -> Choice:
     """Return what decides the bits. Weights are known by their content: it is the same wherever they lie."""
     return Choice(
@@ -131,6 +137,7 @@ def _choice(
         pretrained={name: digests.of_folder(folder) for name, folder in pretrained.items()},
         credits=dict(credit(model.pretrained, name, folder) for name, folder in pretrained.items()),
         reason=reason,
+        augment=augment if chosen.spec.augments else {},
     )
 
 

@@ -6,10 +6,11 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from modelwright import kinds
+from modelwright import kinds, learners
 from modelwright.core.messages import Notice
+from modelwright.core.messages.setting import setting
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, format_quantity
@@ -87,6 +88,19 @@ def _constant(profile: DataProfile) -> Iterator[Notice]:
             yield Notice("plan.all-missing", column=name, count=column.rows)
         elif not column.missing and column.distinct == 1:
             yield Notice("plan.one-value", column=name, count=column.rows)
+
+
+def unused_augment(
+    spec: Spec, varied: Mapping[str, Mapping[str, float]], *, declared: bool
+) -> Iterator[Notice]:
+    """Yield a warning for each input whose values are declared to vary, where the chosen learner varies none."""
+    if spec.augments or not declared:
+        return
+    line = setting(
+        "model.learner", next((name for name in learners.names() if learners.spec(name).augments), None)
+    )
+    for name in varied:
+        yield Notice("plan.augment-unused", column=name, learner=spec.name, line=line)
 
 
 def fill_values(signature: Signature, train: Examples) -> Iterator[Notice]:

@@ -7,7 +7,7 @@ forecast/forecast.json    what it will cost, and how every learner was ranked
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Self, cast
 
@@ -78,7 +78,8 @@ class Choice:
     steps: the learner's own count; batch: rows a step; threads, precision, instruction_set: how sums are
     rounded; options, training: the learner's own keys of `model:` and `learn:`, defaults included; pretrained:
     input → digest of the weights that it starts from, the same wherever they lie; credits: their name → licence;
-    reason: why this learner, None in what an earlier version sealed.
+    reason: why this learner, None in what an earlier version sealed; augment: input → variation → how far training
+    values are varied.
     """
 
     learner: str
@@ -93,6 +94,7 @@ class Choice:
     pretrained: Mapping[str, str]
     credits: Mapping[str, str]
     reason: SealedPhrase | None = None
+    augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Self:

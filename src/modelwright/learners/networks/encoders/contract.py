@@ -29,10 +29,12 @@ ARRAYS: Mapping[Form, tuple[str, ...]] = {
 class Encoder(nn.Module):
     """An encoder of one form. Abstract: a subclass sets `width` and takes the arrays of `ARRAYS` in `forward`.
 
-    width: of its features, (batch, width).
+    width: of its features, (batch, width); fewest_steps: that a budget is turned into where the rows are so few that
+    passes over them come to less.
     """
 
     width: int
+    fewest_steps: int = 0
 
     def layers(self) -> Sequence[nn.Module]:
         """Return its layers from the lowest, where each shall learn more slowly than the one above it."""

@@ -14,6 +14,7 @@ from modelwright.learners.networks.encoders.contract import (
     PretrainedType,
     ScratchType,
 )
+from modelwright.learners.networks.encoders.mobilenet import MobileNet
 from modelwright.learners.networks.encoders.one_hot import Columns
 from modelwright.learners.networks.encoders.plain_values import Plain
 from modelwright.learners.networks.encoders.transformer import Transformer
@@ -23,7 +24,7 @@ from modelwright.learners.weights.families import family_of
 SCRATCH: tuple[ScratchType, ...] = (Columns(), Plain())
 """In the order of preference: the first that takes a form is its default."""
 
-PRETRAINED: tuple[PretrainedType, ...] = (Whisper(), Transformer())
+PRETRAINED: tuple[PretrainedType, ...] = (MobileNet(), Whisper(), Transformer())
 
 _BY_NAME: Mapping[str, EncoderType] = {one.name: one for one in (*SCRATCH, *PRETRAINED)}
 
