@@ -19,7 +19,7 @@ class PixelOptions(BaseModel):
         None,
         ge=8,
         le=2048,
-        description="pixels of the longer side; None: the median of the training pictures, within what the encoder does",
+        description="pixels of the longer side; None: the median in training, within what the encoder does",
     )
     fit: Literal["letterbox", "stretch"] = Field(
         "letterbox",
