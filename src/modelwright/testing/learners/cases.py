@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -90,6 +90,9 @@ def cases(learner: str) -> list[Case]:
     outputs = [Field(f"out_{name}", name) for name in _kinds(spec.outputs, lambda kind: (kind.output_form,))]
     needed = [one for one in inputs if form_of(one, spec.inputs) in (spec.needs_input or spec.inputs)]
     assert needed, f"no kind has a form that {learner} needs"
+    needed.sort(
+        key=lambda one: form_of(one, spec.inputs) is not Form.TOKENS
+    )  # the quickest of those with weights
     assert outputs, f"no kind has a form that {learner} answers"
     return [
         Case(learner, "narrow", Signature("f", (needed[0],), (outputs[0],))),
@@ -151,18 +154,29 @@ def _pretrained(signature: Signature, place: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for field in signature.inputs:
         form = kinds.arrays(field.kind).input_form
-        if form is Form.TOKENS:
-            found[field.name] = place / "pretrained"
-    if found:
-        _tiny_texts(signature, place)
+        if form is not None and form in _TINY:
+            found[field.name] = place / form.value
+    for path in set(found.values()):
+        _TINY[Form(path.name)](signature, path)
     return found
 
 
-def _tiny_texts(signature: Signature, place: Path) -> Path:
-    """Return the folder of a tiny encoder that knows some words of the samples."""
+def _tiny_texts(signature: Signature, folder: Path) -> None:
+    """Write a tiny encoder that knows some words of the samples."""
     words: list[str] = []
     for field in signature.inputs:
         if kinds.arrays(field.kind).input_form is Form.TOKENS:
             values = kinds.facet(field.kind, Samples).values()
             words += [word.lower() for value in values for word in str(value).split()]
-    return tiny_encoder.save(place / "pretrained", words[:200])
+    tiny_encoder.save(folder, words[:200])
+
+
+def _tiny_pictures(signature: Signature, folder: Path) -> None:
+    tiny_encoder.save_of_pictures(folder)
+
+
+_TINY: Mapping[Form, Callable[[Signature, Path], None]] = {
+    Form.TOKENS: _tiny_texts,
+    Form.PIXELS: _tiny_pictures,
+}
+"""For each form for which there are pretrained weights, what writes a tiny encoder of it into a folder."""

@@ -1,7 +1,8 @@
-"""A transformer of a few thousand weights with a tokenizer, as a folder that `model.pretrained` may name."""
+"""Tiny encoders, as folders that `model.pretrained` may name: a transformer with a tokenizer, a network of pictures."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,4 +39,21 @@ def save(folder: Path, words: Sequence[str], *, layers: int = 2, width: int = 16
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def save_of_pictures(folder: Path, *, multiplier: float = 0.1) -> Path:
+    """Write config.json and model.safetensors of a narrow MobileNetV2, drawn at random, and return the folder."""
+    import torch
+    from safetensors.torch import save_file
+
+    from modelwright.learners.networks.encoders.mobilenet import MobileNetEncoder
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        weights = MobileNetEncoder(multiplier).state_dict()
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / "model.safetensors")
+    config = {"model_type": "mobilenet-v2", "multiplier": multiplier}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
