@@ -11,7 +11,7 @@ from modelwright.kinds.contract.augment import Augment
 from modelwright.kinds.varying import amounts, augment_problems
 
 SIGNATURE = Signature.parse("see(photo: image?, other: image, note: text) -> what: category")
-USUAL = dict(kinds.facet("image", Augment).unasked())
+USUAL = dict(kinds.facet("image", Augment).default_amounts())
 
 
 def test_without_a_declaration_every_input_that_varies_varies_a_little_and_is_not_mirrored() -> None:

@@ -94,7 +94,7 @@ def _amounts(facet: Augment, given: object) -> dict[str, float]:
     if given == NONE:
         return {}
     if not isinstance(given, Mapping):
-        return dict(facet.unasked())
+        return dict(facet.default_amounts())
     found = {}
     for variation in facet.variations:
         amount = given.get(variation.name, 0.0)

@@ -84,6 +84,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
         "training": {"learning_rate": 0.05, "weight_decay": 0.0, "patience": 9},
         "pretrained": {},
         "reason": {"id": "choice.alone", "where": None, "values": {}},
+        "augment": {},
     }
     assert Choice.read(tmp_path / "choice").steps == steps
     forecast = Forecast.read(tmp_path / "forecast")

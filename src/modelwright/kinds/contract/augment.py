@@ -17,14 +17,14 @@ class Variation:
     """One way to vary a value.
 
     summary: what an amount means; most: the largest amount, the least being 0 (not at all); usual: the amount that
-    `true` stands for; asked: it is only done where a project asks for it, since it changes some values into others.
+    `true` stands for; on_request: it is only done where a project asks for it, since it changes some values into others.
     """
 
     name: str
     summary: str
     most: float
     usual: float
-    asked: bool = False
+    on_request: bool = False
 
 
 class Augment(ABC):
@@ -38,6 +38,6 @@ class Augment(ABC):
         return next((one for one in self.variations if one.name == name), None)
 
     @final
-    def unasked(self) -> Mapping[str, float]:
+    def default_amounts(self) -> Mapping[str, float]:
         """Return the amounts that are taken without a declaration."""
-        return {one.name: one.usual for one in self.variations if not one.asked}
+        return {one.name: one.usual for one in self.variations if not one.on_request}

@@ -25,15 +25,19 @@ class ImageAugment(Augment):
             "largest deviation of noise, as a share of the full range",
             0.5,
             0.05,
-            asked=True,
+            on_request=True,
         ),
         Variation(
             "erase",
             "largest share of the area that is covered, in half of the pictures",
             0.5,
             0.2,
-            asked=True,
+            on_request=True,
         ),
-        Variation("flip_horizontal", "probability that left and right are exchanged", 1.0, 0.5, asked=True),
-        Variation("flip_vertical", "probability that top and bottom are exchanged", 1.0, 0.5, asked=True),
+        Variation(
+            "flip_horizontal", "probability that left and right are exchanged", 1.0, 0.5, on_request=True
+        ),
+        Variation(
+            "flip_vertical", "probability that top and bottom are exchanged", 1.0, 0.5, on_request=True
+        ),
     )

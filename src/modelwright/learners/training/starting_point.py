@@ -58,8 +58,8 @@ def starting_point(
     own: dict[str, Mapping[str, object]] = {
         one.name: pixels for one in signature.inputs if kinds.arrays(one.kind).input_form is Form.PIXELS
     }
-    asked = {name: {**given.of(name).fit, **own.get(name, {})} for name in given.places}
-    states = kind_states.fit(signature, train, own | asked)
+    fit_options = {name: {**given.of(name).fit, **own.get(name, {})} for name in given.places}
+    states = kind_states.fit(signature, train, own | fit_options)
     encoders = [EncoderPlan(name, one.config) for name, one in zip(given.types, given.loaded, strict=True)]
     inputs = dict(given.places)
     for one in signature.inputs:
