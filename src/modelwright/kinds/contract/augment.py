@@ -17,7 +17,7 @@ class Variation:
     """One way to vary a value.
 
     summary: what an amount means; most: the largest amount, the least being 0 (not at all); usual: the amount that
-    `true` stands for; on_request: it is only done where a project asks for it, since it changes some values into others.
+    `true` stands for; on_request: only done where a project asks for it, for it changes some values into others.
     """
 
     name: str
