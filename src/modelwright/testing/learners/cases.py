@@ -175,8 +175,13 @@ def _tiny_pictures(signature: Signature, folder: Path) -> None:
     tiny_encoder.save_of_pictures(folder)
 
 
+def _tiny_sounds(signature: Signature, folder: Path) -> None:
+    tiny_encoder.save_of_sounds(folder)
+
+
 _TINY: Mapping[Form, Callable[[Signature, Path], None]] = {
     Form.TOKENS: _tiny_texts,
     Form.PIXELS: _tiny_pictures,
+    Form.FRAMES: _tiny_sounds,
 }
 """For each form for which there are pretrained weights, what writes a tiny encoder of it into a folder."""

@@ -1,4 +1,4 @@
-"""Tiny encoders, as folders that `model.pretrained` may name: a transformer with a tokenizer, a network of pictures."""
+"""Tiny encoders, as folders that `model.pretrained` may name: a transformer of texts, and networks of pictures and sounds."""
 
 from __future__ import annotations
 
@@ -64,4 +64,22 @@ def save_of_pictures(folder: Path, *, multiplier: float = 0.1) -> Path:
     save_file({name: value.contiguous() for name, value in weights.items()}, folder / "model.safetensors")
     config = {"model_type": "mobilenet-v2", "multiplier": multiplier}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def save_of_sounds(folder: Path) -> Path:
+    """Write config.json and model.safetensors of a tiny Whisper encoder, drawn at random, and return the folder."""
+    import torch
+    from safetensors.torch import save_file
+
+    from modelwright.learners.networks.encoders.whisper import Whisper
+
+    sizes = {"n_mels": 80, "n_audio_ctx": 64, "n_audio_state": 16, "n_audio_head": 2, "n_audio_layer": 2}
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        weights = Whisper().build({**sizes}).state_dict()
+    named = {f"encoder.{name}": value.contiguous() for name, value in weights.items()}
+    save_file(named, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_type": "whisper", **sizes}), encoding="utf-8")
     return folder
