@@ -1,4 +1,4 @@
-"""Tiny encoders, as folders that `model.pretrained` may name: a transformer of texts, and networks of pictures and sounds."""
+"""Tiny encoders, as folders that `model.pretrained` may name: of texts, of pictures, of sounds."""
 
 from __future__ import annotations
 
