@@ -1,4 +1,4 @@
-"""Reads a source file by its ending: delimited text, JSON, JSON lines or Parquet, plain or gzipped."""
+"""Reads a source file by its ending: delimited text, JSON, JSON lines or Parquet, plain or gzipped; IDX and NPZ."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import polars as pl
@@ -14,6 +15,8 @@ from modelwright.core.messages import DataError, Notice, Problem
 from modelwright.core.messages.setting import setting
 from modelwright.storage.disk import is_full
 from modelwright.tables import objects
+from modelwright.tables.arrays import idx_files
+from modelwright.tables.arrays.npz_files import NpzFile
 from modelwright.tables.bounds import too_many_columns
 from modelwright.tables.delimited import DelimitedRows, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
@@ -21,7 +24,7 @@ from modelwright.tables.files.file_sets import FILE, FileSet
 from modelwright.tables.parquet import read_parquet
 from modelwright.tables.quick import read_blocks
 from modelwright.tables.series import series
-from modelwright.tables.sources import TABLES, SourceFile
+from modelwright.tables.sources import NPZ, TABLES, SourceFile, is_idx
 from modelwright.tables.spool import Limits, Spool
 from modelwright.tables.start import Start, start_of
 from modelwright.tables.table import Table
@@ -55,15 +58,36 @@ def read(
     cells = Spool(scratch, limits or Limits())
     if file.files is not None:
         return _files(file, file.files, cells)
+    if is_idx(file.path.name):
+        with _readable(file):
+            table = _arrays(file, cells, idx_files.frames(file))
+        return _with_rows(table)
+    if file.path.name.lower().endswith(NPZ):
+        arrays = NpzFile(file)
+        with _readable(file):
+            table = _arrays(file, cells, arrays.frames())
+        return _with_rows(replace(table, notices=arrays.notices))
     ending = _ending(file)
     if ending in PARQUET:
         table = _parquet(file, cells)
     else:
         with _readable(file):
             table = _text(file, ending, cells, encoding=encoding, separator=separator, skip=skip)
+    return _with_rows(table)
+
+
+def _with_rows(table: Table) -> Table:
     if not table.rows:
-        raise DataError(Problem("data.no-rows", where=file.name))
+        raise DataError(Problem("data.no-rows", where=table.name))
     return table
+
+
+def _arrays(file: SourceFile, cells: Spool, frames: Iterator[pl.DataFrame]) -> Table:
+    columns: tuple[str, ...] = ()
+    for frame in frames:
+        columns = tuple(frame.columns)
+        cells.add(frame)
+    return Table(file.name, columns, cells, source=file)
 
 
 def _files(file: SourceFile, files: FileSet, cells: Spool) -> Table:
@@ -200,7 +224,7 @@ def _ending(file: SourceFile) -> str:
     ending = PurePosixPath(name.stem).suffix if name.suffix == ".gz" else name.suffix
     if ending not in TABLES or (name.suffix == ".gz" and ending in PARQUET):
         raise DataError(
-            Problem("data.unknown-format", where=file.name, file=file.path.name, endings=list(TABLES))
+            Problem("data.unknown-format", where=file.name, file=file.path.name, endings=[*TABLES, NPZ])
         )
     return ending
 

@@ -26,6 +26,8 @@ _PACKAGE_SOURCE = re.compile(
     r"package:(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(==(?P<version>[^/\s]+))?/(?P<file>\S.*)"
 )
 SHOWN_FILES = 5
+NPZ = ".npz"
+_IDX = re.compile(r".*([-.]idx[0-9]?(-[a-z0-9]+)?|-u?byte)(\.gz)?", re.IGNORECASE | re.DOTALL)
 TABLES = (
     ".csv",
     ".tsv",
@@ -39,7 +41,12 @@ TABLES = (
 
 def is_table(name: str) -> bool:
     """Tell whether a file has several rows, by the ending of its name."""
-    return name.lower().removesuffix(".gz").endswith(TABLES)
+    return name.lower().removesuffix(".gz").endswith((*TABLES, NPZ)) or is_idx(name)
+
+
+def is_idx(name: str) -> bool:
+    """Tell whether a file is an array in the form of MNIST, by the ending of its name: `train-images-idx3-ubyte.gz`."""
+    return _IDX.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,15 @@ class SourceFile:
     """One file that a source names; `name` is what messages call it, and holds no path of this machine.
 
     looked_up: the path as the source gives it, where that is a link; `path` is what it leads to. files: those that a
-    folder or a pattern names as values, a row each; `path` is then the folder.
+    folder or a pattern names as values, a row each; `path` is then the folder. beside: files that are read with it,
+    the labels of pictures.
     """
 
     name: str
     path: Path
     looked_up: Path | None = None
     files: FileSet | None = None
+    beside: tuple[Path, ...] = ()
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -91,7 +100,7 @@ def external_files(named: Named, folder: Path) -> list[Path]:
 
 def _places(file: SourceFile) -> Iterable[str]:
     """Return where the files lie that a source file stands for: itself, or those that are values."""
-    return [str(file.path)] if file.files is None else file.files.places().values()
+    return [str(file.path), *map(str, file.beside)] if file.files is None else file.files.places().values()
 
 
 def resolve(named: Named, folder: Path) -> Mapping[str, Sequence[SourceFile]]:
@@ -140,7 +149,7 @@ class _Finder:
         if path.is_file():
             if not file_patterns.is_utf8(target := str(path.resolve())):
                 raise DataError(Problem("files.not-utf8", name=file_patterns.readable(target)))
-            return [SourceFile(source, path.resolve(), path.absolute())]
+            return [self._file(source, path)]
         several = file_patterns.choices(source)
         if path.is_dir() and len(several) == 1:
             return [self._by_folder(source)]
@@ -229,11 +238,20 @@ class _Finder:
             names = map(file_patterns.readable, odd)
             raise DataError([Problem("files.not-utf8", name=name) for name in names])
         self.tried += places
-        return [
-            SourceFile(_relative(place, self._folder), place.resolve(), place.absolute())
-            for place in places
-            if place.is_file()
-        ]
+        found = [self._file(_relative(place, self._folder), place) for place in places if place.is_file()]
+        read = {path for file in found for path in file.beside}
+        return [file for file in found if file.path not in read]
+
+    def _file(self, name: str, place: Path) -> SourceFile:
+        """Return a file of several rows, with the labels that lie beside its pictures."""
+        beside: list[Path] = []
+        if is_idx(place.name) and "images" in place.name:
+            labels = re.sub(r"idx[0-9]", "idx1", place.name.replace("images", "labels"))
+            other = labels.removesuffix(".gz") if labels.endswith(".gz") else f"{labels}.gz"
+            may_be = [place.with_name(one) for one in (labels, other)]
+            self.tried += may_be
+            beside = [one.resolve() for one in may_be if one.is_file()][:1]
+        return SourceFile(name, place.resolve(), place.absolute(), beside=tuple(beside))
 
 
 def _dangling(name: str, link: Path) -> Problem:

@@ -27,7 +27,7 @@ def of_data(opened: Opened) -> Sources:
 
     found = resolved(opened.file.data.splits, opened.folder)
     every = list(dict.fromkeys(file for files in found.files.values() for file in files))
-    paths = dict.fromkeys(file.path for file in every if file.files is None)
+    paths = dict.fromkeys(path for file in every if file.files is None for path in (file.path, *file.beside))
     sets: dict[str, Mapping[str, str]] = {
         _name(file.path, opened.folder) + f" {file.name}": file.files.places() for file in every if file.files
     }
