@@ -13,6 +13,7 @@ from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder as Theirs
 
 from modelwright.core.messages import ProjectError
+from modelwright.kinds.contract.common import ArraySpec
 from modelwright.learners.networks.encoders.whisper import Whisper, WhisperEncoder
 from modelwright.learners.weights.families import family_of
 
@@ -118,6 +119,20 @@ def test_it_is_built_again_of_its_configuration(tmp_path: Path) -> None:
         assert torch.equal(again(frames, mask), loaded.encoder(frames, mask))
     assert len(loaded.encoder.layers()) == 3
     assert not any("decoder" in name for name in loaded.encoder.state_dict())
+
+
+def test_it_keeps_the_positions_that_its_inputs_need(tmp_path: Path) -> None:
+    loaded = Whisper().load(folder_of(tmp_path / "weights", transformers_names=False), {})
+    frames, mask = torch.randn(1, 15, 80), torch.ones(1, 15, dtype=torch.int64)
+    with torch.no_grad():
+        whole = loaded.encoder(frames, mask)
+    inputs = [{"frames": ArraySpec("float32", ("batch", count, 80))} for count in (8, 15)]
+    fitted = Whisper().fitted(loaded, inputs)
+    assert fitted.config["n_audio_ctx"] == 8
+    again = Whisper().build(fitted.config)
+    again.load_state_dict(fitted.encoder.state_dict())
+    with torch.no_grad():
+        assert torch.equal(again(frames, mask), whole)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,18 @@ class _Pretrained:
         """Return the encoder of an input."""
         return self.loaded[self.places[name]]
 
+    def fit(self, signature: Signature, states: Mapping[str, object]) -> None:
+        """Keep of each encoder what its inputs need, by the states that were fitted."""
+        specs = {
+            one.name: kinds.arrays(one.kind).specs(states[one.name])
+            for one in signature.inputs
+            if one.name in self.places
+        }
+        self.loaded = [
+            registry.fitted(type_, loaded, [specs[name] for name in specs if self.places[name] == place])
+            for place, (type_, loaded) in enumerate(zip(self.types, self.loaded, strict=True))
+        ]
+
 
 def starting_point(
     signature: Signature,
@@ -60,6 +72,7 @@ def starting_point(
     }
     fit_options = {name: {**given.of(name).fit, **own.get(name, {})} for name in given.places}
     states = kind_states.fit(signature, train, own | fit_options)
+    given.fit(signature, states)
     encoders = [EncoderPlan(name, one.config) for name, one in zip(given.types, given.loaded, strict=True)]
     inputs = dict(given.places)
     for one in signature.inputs:

@@ -89,6 +89,13 @@ class PretrainedType(EncoderType):
         Raises ProjectError for weights that do not fit the configuration, or that are of another sort.
         """
 
+    def fitted(self, loaded: Loaded, inputs: Sequence[Mapping[str, ArraySpec]]) -> Loaded:
+        """Return the encoder less the weights that no value needs; inputs: the specs of each that it reads.
+
+        By default all are kept.
+        """
+        return loaded
+
 
 def size_of(spec: ArraySpec) -> int:
     """Return the columns of an array (batch, columns)."""

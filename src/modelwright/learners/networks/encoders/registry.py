@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from modelwright.core.json_types import JsonObject
-from modelwright.kinds.contract.common import Form
+from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks.encoders.contract import (
     Encoder,
     EncoderType,
@@ -39,6 +39,11 @@ def load(folder: Path, options: Mapping[str, object]) -> tuple[str, Loaded]:
     name = family_of(folder).name
     found = next(one for one in PRETRAINED if one.name == name)
     return name, found.load(folder, options)
+
+
+def fitted(type_name: str, loaded: Loaded, inputs: Sequence[Mapping[str, ArraySpec]]) -> Loaded:
+    """Return a pretrained encoder less the weights that its inputs, by their specs, do not need."""
+    return next(one for one in PRETRAINED if one.name == type_name).fitted(loaded, inputs)
 
 
 def scratch(form: Form, type_name: str | None = None) -> ScratchType:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final, cast, final
 
@@ -18,6 +19,7 @@ from torch.nn import functional
 
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, ProjectError
+from modelwright.kinds.contract.common import ArraySpec
 from modelwright.learners.networks.encoders.contract import Encoder, Loaded, PretrainedType
 
 FRAMES_A_POSITION: Final = 2  # the second convolution has a stride of 2
@@ -156,11 +158,27 @@ class Whisper(PretrainedType):
         most = cast("int", config["n_audio_ctx"]) * FRAMES_A_POSITION
         return Loaded(encoder, config, fit={"most_frames": most})
 
+    def fitted(self, loaded: Loaded, inputs: Sequence[Mapping[str, ArraySpec]]) -> Loaded:
+        """Return the encoder with the positions that the longest of its inputs needs: 60 for 1.2 s, of 1,500."""
+        encoder = loaded.encoder
+        assert isinstance(encoder, WhisperEncoder)
+        positions = max(-(-frames_of(specs) // FRAMES_A_POSITION) for specs in inputs)
+        table = encoder.positional_embedding.detach()[:positions].clone()
+        encoder.positional_embedding = nn.Parameter(table, requires_grad=False)
+        return replace(loaded, config={**loaded.config, "n_audio_ctx": positions})
+
     def build(self, config: JsonObject) -> Encoder:
         """Return the encoder with weights yet to be loaded."""
         mels, positions, width, heads, layers = (cast("int", config[name]) for name in _SIZES)
         with torch.random.fork_rng(devices=[]):
             return WhisperEncoder(mels, positions, width, heads, layers)
+
+
+def frames_of(specs: Mapping[str, ArraySpec]) -> int:
+    """Return how many frames an input has."""
+    frames = specs["frames"].shape[1]
+    assert isinstance(frames, int), "a sound has a fixed number of frames"
+    return frames
 
 
 def _config(folder: Path) -> JsonObject:
