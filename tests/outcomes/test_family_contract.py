@@ -10,6 +10,7 @@ from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
+from modelwright.outcomes.vectors.outcomes import VectorOutcomes
 from modelwright.testing import outcomes as checks
 from modelwright.testing.outcomes import TriedOutcomes
 
@@ -52,9 +53,22 @@ def series(*, right: bool) -> SeriesOutcomes:
     return SeriesOutcomes(truth, predicted, quantiles, np.roll(predicted, 1, axis=1), (0.1, 0.5, 0.9), 6, 0.7)
 
 
+def vectors(*, right: bool) -> VectorOutcomes:
+    truth = RNG.normal(size=(N, 4))
+    truth[2], truth[7] = np.nan, 0.0
+    known = np.nan_to_num(truth)
+    return VectorOutcomes(truth, known if right else known + 0.5 * RNG.normal(size=truth.shape))
+
+
 TRIED = {
     name: TriedOutcomes(make(right=False), make(right=True))
-    for name, make in {"classes": classes, "numbers": numbers, "series": series, "sets": sets}.items()
+    for name, make in {
+        "classes": classes,
+        "numbers": numbers,
+        "series": series,
+        "sets": sets,
+        "vectors": vectors,
+    }.items()
 }
 
 

@@ -170,3 +170,14 @@ def test_a_tab_can_be_stated(stated: str) -> None:
 def test_what_is_no_separator_is_refused(stated: object) -> None:
     with pytest.raises(ValueError, match="is no separator"):
         DataConfig.model_validate({"separator": stated})
+
+
+def test_vectors_of_another_length_than_most_are_refused(tmp_path: Path) -> None:
+    cells = [f"[{n}, 1, 2]" for n in range(120)]
+    odd = ["[1, 2]", *cells[1:]]
+    with pytest.raises(DataError) as error:
+        run(tmp_path, odd, kind="vector")
+    assert "a list of 2 numbers in row 1 (must have 3, as all others of its column)" in str(error.value)
+    values, _ = run(tmp_path, odd, kind="vector", invalid="drop")
+    assert len(values) == 119
+    assert run(tmp_path, cells, kind="vector")[0][1] == [1.0, 1.0, 2.0]

@@ -21,6 +21,7 @@ class CellOptions:
     tag_separator: what stands between the members of a set in a cell of text (`data.tag_separator`).
     missing: the words that stand for nothing (`data.missing`); None: those that a kind takes for it by default.
     number: how numbers are written in this column; forms: how they may be, by `data.decimal` and `data.thousands`.
+    length: how many members a value of this column has, of a kind whose values are all as long; None: nobody knows.
     explained: how many refused cells of a chunk are explained one by one for each rule; None: all.
     """
 
@@ -28,6 +29,7 @@ class CellOptions:
     missing: tuple[str, ...] | None = None
     number: NumberForm = PLAIN
     forms: tuple[NumberForm, ...] = field(default_factory=candidates)
+    length: int | None = None
     explained: int | None = None
 
     def is_missing(self, cell: object, *, words: bool) -> bool:
@@ -72,17 +74,20 @@ class Survey:
     """What the cells of a column show, added up over its chunks.
 
     missing: words that were taken for nothing, with how often; names: words that often stand for nothing, and
-    are values of this kind; numbers: None of a kind that holds no numbers.
+    are values of this kind; numbers: None of a kind that holds no numbers; lengths: how many cells have each length,
+    of a kind whose values are all as long.
     """
 
     missing: Counter[str] = field(default_factory=Counter)
     names: Counter[str] = field(default_factory=Counter)
     numbers: NumberCells | None = None
+    lengths: Counter[int] = field(default_factory=Counter)
 
     def merge(self, other: Survey) -> None:
         """Add what other cells of the same column show."""
         self.missing += other.missing
         self.names += other.names
+        self.lengths += other.lengths
         if self.numbers is None:
             self.numbers = other.numbers
         elif other.numbers is not None:

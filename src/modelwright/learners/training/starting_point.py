@@ -48,6 +48,7 @@ class _Pretrained:
             for one in signature.inputs
             if one.name in self.places
         }
+        # inputs of one folder share an encoder, which must do for the longest of them
         self.loaded = [
             registry.fitted(type_, loaded, [specs[name] for name in specs if self.places[name] == place])
             for place, (type_, loaded) in enumerate(zip(self.types, self.loaded, strict=True))

@@ -74,6 +74,11 @@ class Written:
                 if hint not in {None, PLAIN.decimal} and survey.numbers is not None:
                     survey = column.survey(_cells(table, columns[name]), options, thorough=True)  # noqa: PLW2901
                 self._settle(name, (given, table.name, name), survey, options, hint)
+        for key, options in self._options.items():
+            # of lengths that are as frequent the least, so that the order of the files decides nothing
+            lengths = sorted(self._seen[key[2]].survey.lengths.items(), key=lambda pair: (-pair[1], pair[0]))
+            if lengths:
+                self._options[key] = replace(options, length=lengths[0][0])
 
     def _settle(
         self, name: str, key: tuple[str, str, str], survey: Survey, options: CellOptions, hint: str | None

@@ -1,0 +1,1 @@
+"""A vector: a fixed number of floats, such as an embedding."""
