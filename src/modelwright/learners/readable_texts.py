@@ -16,6 +16,7 @@ import numpy as np
 from modelwright import kinds
 from modelwright.core.messages import Notice, Problem, ProjectError, ValueProblem
 from modelwright.core.signature import Signature
+from modelwright.core.units import format_quantity
 from modelwright.kinds.contract.common import Cut, Form
 from modelwright.learners.contract.spec import fields_of, form_of
 
@@ -122,6 +123,22 @@ def positions(folder: Path) -> int:
 def _some(column: Sequence[object], most: int) -> Sequence[object]:
     """Return at most so many values, evenly spaced."""
     return column[:: max(1, -(-len(column) // most))]
+
+
+def cut_values(signature: Signature, states: Mapping[str, object], columns: Columns) -> Iterator[Notice]:
+    """Yield a notice for each input of which training values, no texts, are longer than what is kept of them."""
+    for field in signature.inputs:
+        cut = kinds.arrays(field.kind).cut(_some(columns[field.name], _CUT_ROWS), states[field.name])
+        if cut is not None and cut.count and cut.unit is not None:
+            kept, longest = format_quantity(cut.kept, cut.unit), format_quantity(cut.longest, cut.unit)
+            yield Notice(
+                "plan.cut-values",
+                column=field.name,
+                count=cut.count,
+                rows=cut.rows,
+                kept=kept,
+                longest=longest,
+            )
 
 
 def lost_values(

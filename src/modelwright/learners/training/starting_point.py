@@ -96,6 +96,7 @@ def unread(begin: StartingPoint, signature: Signature, train: Examples) -> Itera
     """Yield what the encoder cannot read of the training texts, and how many of them it is not given whole."""
     for found in readable_texts.of_states(signature, begin.states, train.columns, begin.longest):
         yield from found.notices()
+    yield from readable_texts.cut_values(signature, begin.states, train.columns)
     yield from readable_texts.lost_values(signature, begin.states, train.columns, forms.READ)
 
 
