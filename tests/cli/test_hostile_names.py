@@ -65,6 +65,8 @@ VERBS = [
     ["predict", "x=1", "other=w1"],
     ["predict", "x=1", "other=\x1b[31m\u202e"],
     ["predict", "x\u202e\x1b[31m=1"],
+    ["explain", "x=1", "other=w1"],
+    ["explain", "x=1", "other=\x1b[31m\u202e", "--out", "no\x1b[31m\u202e.png"],
     ["predict", "--file", "no\x1b[31m\u202esuch.csv"],
     ["check", "--set", "data.\x1b[31m\u202e=1"],
     ["new", "na\x1b[31m\u202eme"],

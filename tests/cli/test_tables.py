@@ -12,6 +12,12 @@ from modelwright.cli.screens import screen
 from modelwright.cli.tables import console, interval, number
 from modelwright.core.messages import Problem
 from modelwright.project.results.check_report import CheckReport, ProofRow
+from modelwright.project.results.explain_report import (
+    ExplainedOutput,
+    ExplainReport,
+    InputShare,
+    PartShare,
+)
 from modelwright.project.results.history_results import (
     ChangeRow,
     DiffReport,
@@ -103,6 +109,31 @@ SCREENS = {
     "diff": DiffReport("1", "2", {"settings": (ChangeRow("learn.seed", "0", "1"),)}),
     "no-diff": DiffReport("1", "2", {}),
     "answer": RowAnswer(2, {"domain": {"value": "medicare", "confidence": 0.97}, "r": {"value": None}}),
+    "explain": ExplainReport(
+        "route",
+        2,
+        (
+            ExplainedOutput(
+                "domain",
+                "medicare",
+                True,
+                ("medicare",),
+                0.97,
+                0.2,
+                (
+                    InputShare("question", "x", None, 0.7, 0.8, 0.01, "does [it] cover " * 4, ""),
+                    InputShare("age", 3.0, 4.0, 0.0, -0.03, 0.02, "3", "4"),
+                ),
+                {"question": tuple(PartShare(f"w{n}", {}, n / 100) for n in range(20))},
+            ),
+            ExplainedOutput(
+                "price", 3.5, False, (), 3.5, 2.25, (InputShare("age", 3.0, 4.0, 1.25, 1.25, None, "3", "4"),)
+            ),
+        ),
+        100,
+        42,
+        picture="heat.png",
+    ),
     "doctor": DoctorReport((DoctorRow("torch", "missing", "none", "pip install 'modelwright[learn]'"),)),
     "gc": GcReport(3, 59_200_000, 7, 1_200_000_000),
 }

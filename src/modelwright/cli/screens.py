@@ -7,11 +7,13 @@ from functools import singledispatch
 from rich.console import Console
 
 from modelwright.cli import tables
+from modelwright.cli.explain_screen import show_explanation
 from modelwright.cli.new import Made
 from modelwright.cli.run_screen import after, lines, show_run
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.results.check_report import CheckReport
+from modelwright.project.results.explain_report import ExplainReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
 from modelwright.project.results.machine_results import DoctorReport, GcReport
@@ -151,6 +153,11 @@ def _(result: RowAnswer, out: Console) -> None:
             tables.plain(out, (name, "probability"), [(label, f"{share:.3f}") for label, share in likely])
     if result.unseen:
         out.print(str(Phrase("screen.unseen", names=list(result.unseen))), markup=False)
+
+
+@screen.register
+def _(result: ExplainReport, out: Console) -> None:
+    show_explanation(result, out)
 
 
 @screen.register

@@ -29,7 +29,15 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
-from modelwright.project import file_answers, freeing, history, input_file, serving, state_history
+from modelwright.project import (
+    explanations,
+    file_answers,
+    freeing,
+    history,
+    input_file,
+    serving,
+    state_history,
+)
 from modelwright.project.declaration import project_file
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
@@ -39,6 +47,7 @@ from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.notes import stage_lines
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
+from modelwright.project.results.explain_report import ExplainReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
 from modelwright.project.results.machine_results import DoctorReport, GcReport
@@ -48,6 +57,7 @@ from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.results.validation_scores import validation_scores
 from modelwright.project.results.verdict_rows import requirement_rows
+from modelwright.runtime import explaining
 from modelwright.runtime.function import Function, load
 from modelwright.stages.plan.ranking import sift
 from modelwright.storage import disk, file_patterns, read_only
@@ -224,6 +234,25 @@ class Project:
             (where, input_file.named_row(row, function.signature, self.opened)) for where, row in placed
         )
         return self._answers(number, function, by_input, batch, probabilities=probabilities)
+
+    def explain(
+        self,
+        row: Mapping[str, Any],
+        *,
+        out: Path | None = None,
+        version: int | None = None,
+        orders: int = explaining.ORDERS,
+    ) -> ExplainReport:
+        """Say what decides the answer to a row: each input's share of it, and what each word or patch adds.
+
+        The row is as for `predict`. out: where the heat map of a picture is written, as PNG; orders: of the inputs,
+        where these are too many for every combination.
+        """
+        number, function = self._packaged(version)
+        named = input_file.named_row(row, function.signature, self.opened)
+        values = function.rows.read(named, lenient=True)
+        by_name = dict(zip((one.name for one in function.signature.inputs), values, strict=True))
+        return explanations.explanation(function, number, by_name, out=out, orders=orders)
 
     def answer_file(
         self,

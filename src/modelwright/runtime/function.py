@@ -177,6 +177,10 @@ class Function:
         """Return the names that an input of a kind with a closed set may be, or hold; none of other kinds."""
         return self._kinds[name].known(self._states[name])
 
+    def state(self, name: str) -> object:
+        """Return what the kind of an input or an output remembers; what it is, its kind knows."""
+        return self._states[name]
+
     @property
     def can_be_unseen(self) -> tuple[str, ...]:
         """Return the inputs of kinds whose values can be unseen: of a closed set, or of a known span."""

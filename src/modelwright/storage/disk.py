@@ -70,13 +70,13 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a text file so that readers see the old or the new content; `durable` survives a power cut."""
+def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:
+    """Write a file (a text as UTF-8) so that readers see the old or the new content; `durable` survives a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with guard(path.parent):
-            fresh.write_text(text, encoding="utf-8")
+            fresh.write_bytes(content.encode() if isinstance(content, str) else content)
             if durable:
                 sync(fresh)
             fresh.replace(path)

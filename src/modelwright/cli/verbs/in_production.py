@@ -1,4 +1,4 @@
-"""Verbs for a version at work: serve, predict, status, monitor."""
+"""Verbs for a version at work: serve, predict, explain, status, monitor."""
 
 from __future__ import annotations
 
@@ -122,6 +122,43 @@ def predict(
     answer_files.report(tally)
     if tally.failed:
         raise typer.Exit(Exit.FIXABLE)
+
+
+@app.command(rich_help_panel=SERVE)
+def explain(
+    values: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME=VALUE...",
+            help="The inputs, as for predict; the value alone where there is one input",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where the heat map of a picture goes, as PNG"),
+    ] = None,
+    orders: Annotated[
+        int, typer.Option("--orders", metavar="N", help="Random orders of the inputs, of more than 8 inputs")
+    ] = 100,
+    version: Annotated[
+        int | None,
+        typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
+    ] = None,
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what decides an answer: each input's share, and each word, tag or patch.
+
+    For example: modelwright explain photo=@cat.jpg height=12 --out heat.png. See docs/explain.md for what the numbers
+    mean.
+    """
+    from modelwright.cli.predicting import predict_rows
+
+    here = opened(project, settings)
+    row = predict_rows.from_words(values, here.input_names)
+    row = predict_rows.with_files(row, here.file_names)
+    finish(here.explain(row, out=out, version=version, orders=orders), as_json)
 
 
 @app.command(rich_help_panel=SERVE)

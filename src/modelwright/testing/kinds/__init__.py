@@ -12,6 +12,7 @@ from modelwright.testing.kinds.column_checks import (
     check_a_column_reads_as_its_cells_do,
     check_is_profiled,
 )
+from modelwright.testing.kinds.explain_checks import check_parts_can_be_left_out
 from modelwright.testing.kinds.input_checks import (
     check_a_row_alone_encodes_as_in_a_batch,
     check_a_state_survives_its_dump,
@@ -61,6 +62,7 @@ CHECKS: tuple[Check, ...] = (
     check_every_operating_point_answers_as_its_outcomes_count,
     check_a_state_that_is_absurd_is_refused,
     check_the_example_of_a_state_is_a_value,
+    check_parts_can_be_left_out,
 )
 
 
