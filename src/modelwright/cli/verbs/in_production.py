@@ -148,7 +148,7 @@ def explain(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what decides an answer: each input's share, and each word, tag or patch.
+    """Say what decides an answer: which inputs, words, patches.
 
     For example: modelwright explain photo=@cat.jpg height=12 --out heat.png. See docs/explain.md for what the numbers
     mean.
