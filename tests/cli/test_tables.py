@@ -11,13 +11,13 @@ from modelwright.cli.run_screen import after
 from modelwright.cli.screens import screen
 from modelwright.cli.tables import console, interval, number
 from modelwright.core.messages import Problem
-from modelwright.project.results.check_report import CheckReport, ProofRow
-from modelwright.project.results.explain_report import (
+from modelwright.project.explained.explain_report import (
     ExplainedOutput,
     ExplainReport,
     InputShare,
     PartShare,
 )
+from modelwright.project.results.check_report import CheckReport, ProofRow
 from modelwright.project.results.history_results import (
     ChangeRow,
     DiffReport,

@@ -15,8 +15,8 @@ from tiny_serving import linear_body, sealed
 
 from modelwright.cli.screens import screen
 from modelwright.core.messages import DataError
-from modelwright.project.explanations import explanation
-from modelwright.project.results.explain_report import ExplainReport
+from modelwright.project.explained.explain_report import ExplainReport
+from modelwright.project.explained.explanations import explanation
 from modelwright.runtime.function import Function, load
 
 PHOTO = picture(60)

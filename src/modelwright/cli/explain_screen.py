@@ -7,7 +7,7 @@ from rich.console import Console
 from modelwright.cli import tables
 from modelwright.cli.run_screen import after, lines
 from modelwright.core.messages import Phrase
-from modelwright.project.results.explain_report import ExplainedOutput, ExplainReport, InputShare
+from modelwright.project.explained.explain_report import ExplainedOutput, ExplainReport, InputShare
 
 SHOWN = 15
 _LONGEST = 40  # characters of a value

@@ -12,8 +12,8 @@ from modelwright.cli.new import Made
 from modelwright.cli.run_screen import after, lines, show_run
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
+from modelwright.project.explained.explain_report import ExplainReport
 from modelwright.project.results.check_report import CheckReport
-from modelwright.project.results.explain_report import ExplainReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
 from modelwright.project.results.machine_results import DoctorReport, GcReport

@@ -29,16 +29,10 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
-from modelwright.project import (
-    explanations,
-    file_answers,
-    freeing,
-    history,
-    input_file,
-    serving,
-    state_history,
-)
+from modelwright.project import file_answers, freeing, history, input_file, serving, state_history
 from modelwright.project.declaration import project_file
+from modelwright.project.explained import explanations
+from modelwright.project.explained.explain_report import ExplainReport
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
@@ -47,7 +41,6 @@ from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.notes import stage_lines
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
-from modelwright.project.results.explain_report import ExplainReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
 from modelwright.project.results.machine_results import DoctorReport, GcReport

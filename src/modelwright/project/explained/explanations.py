@@ -12,7 +12,7 @@ from modelwright.core.messages import DataError, Phrase, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.explain import Explain
 from modelwright.kinds.contract.show import Show
-from modelwright.project.results.explain_report import (
+from modelwright.project.explained.explain_report import (
     ExplainedOutput,
     ExplainReport,
     InputShare,

@@ -1,0 +1,1 @@
+"""What decides an answer, as `explain` says it."""
