@@ -8,6 +8,7 @@ and the bound on pixels is checked on the header, where a decompression bomb is 
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -97,6 +98,8 @@ def opened(content: bytes) -> ImageFile.ImageFile:
     if name is None:
         raise _no_picture(content)
     reader = next(reader for begin, _, reader in _READERS if content.startswith(begin))
+    if (stated := _stated_size(name, content)) is not None and 0 in stated:
+        raise ValueProblem("image.no-pixels", format=name, width=stated[0], height=stated[1])
     try:
         image = reader(io.BytesIO(content))
         width, height = image.size
@@ -113,6 +116,17 @@ def opened(content: bytes) -> ImageFile.ImageFile:
     if image.mode not in _MODES:
         raise ValueProblem("image.damaged-header", format=name, error=image.mode)
     return image
+
+
+def _stated_size(name: str, content: bytes) -> tuple[int, int] | None:
+    """Return width and height where they stand at a fixed place: of none, Pillow only says that it is no picture."""
+    layout, at = {"PNG": (">II", 16), "BMP": ("<ii", 18)}.get(name, ("", 0))
+    if (
+        not layout or len(content) < at + 8 or content[14:15] == b"\x0c"
+    ):  # the header of OS/2's BMP is shorter
+        return None
+    width, height = struct.unpack_from(layout, content, at)
+    return width, height
 
 
 def header_of(content: bytes) -> PictureHeader:
