@@ -1,6 +1,6 @@
 """From the file of a picture to its pixels: upright, in one size, in 8 bits a channel. One code path, always the same.
 
-A picture is decoded (a JPEG to the smallest of its own scales that is at least twice the size wanted), laid over the
+A picture is decoded (a JPEG to the smallest of its own scales that is at least the size wanted), laid over the
 background where it is transparent, brought to grey or to red, green and blue, resized with Pillow's antialiased
 bilinear filter, turned upright, and scaled to levels from 0 to 255.
 """
@@ -22,7 +22,9 @@ Scale = Literal["full", "percentile"]
 
 # Of its own range, as microscopy is scaled: the darkest 1 % become 0, the brightest 0.2 % become 255.
 _OWN_RANGE = (1.0, 99.8)
-_JPEG_GAP = 2  # a JPEG is decoded to at least so many times the size wanted
+_JPEG_GAP = (
+    1  # a JPEG is decoded to at least so many times the size wanted: its own scales are averages already
+)
 _GAP = 2.0  # and any picture is first averaged down to so many times the size (Pillow's `reducing_gap`)
 # The range of what has more than 8 bits a pixel, where training showed none of its sort.
 _USUAL_RANGE = {"F": (0.0, 255.0)}
