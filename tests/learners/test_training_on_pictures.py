@@ -1,0 +1,118 @@
+"""Pictures are varied in training as declared, the same after a kill, and brought to pixels as `model.pixels` says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from modelwright import learners
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.kinds.image.samples import picture
+from modelwright.learners import kind_states
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.training import trainer
+from modelwright.storage.formats.examples import Examples
+from modelwright.testing.learners.tiny_encoder import save_of_pictures
+
+SEE = Signature.parse("see(photo: image) -> bright: category")
+STEPS = 4
+
+
+class _CutError(Exception):
+    """Stands for a kill: raised between two steps."""
+
+
+class _Cutting(Silent):
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[_Cutting]:
+        yield self
+
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise _CutError
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_of_pictures(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(autouse=True)
+def _save_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
+
+
+def rows(count: int, first: int) -> Examples:
+    seeds = range(first, first + count)
+    photos = [picture("PNG", "RGB", size=(16, 24), seed=seed) for seed in seeds]
+    return Examples(
+        [str(seed) for seed in seeds], {"photo": photos, "bright": ["ab"[seed % 2] for seed in seeds]}
+    )
+
+
+def setup(weights: Path, **options: object) -> Setup:
+    spec = learners.spec("finetune")
+    return Setup(
+        learner="finetune",
+        steps=STEPS,
+        batch=8,
+        threads=1,
+        precision="float32",
+        instruction_set="avx2",
+        seed=5,
+        options=spec.Options.model_validate({"start": "random", **options}),
+        training=spec.Training(),
+        pretrained={"photo": weights},
+    )
+
+
+def learned(out: Path, given: Setup, progress: Silent | None = None) -> bytes:
+    for folder in (out / "learned", out / "scratch"):
+        folder.mkdir(parents=True, exist_ok=True)
+    data = Rows(rows(20, 0), rows(8, 100))
+    learners.learn("finetune").learn(SEE, data, given, out / "learned", out / "scratch", progress or Silent())
+    return (out / "learned/weights.safetensors").read_bytes()
+
+
+def test_varied_pictures_teach_other_weights_and_the_same_after_a_kill(weights: Path, tmp_path: Path) -> None:
+    plain = setup(weights)
+    varied = replace(plain, augment={"photo": {"rotate": 20.0, "brightness": 0.2}})
+    whole = learned(tmp_path / "whole", varied)
+    assert whole != learned(tmp_path / "plain", plain)
+    for after in (1, 2):
+        with pytest.raises(_CutError):
+            learned(tmp_path / "cut", varied, _Cutting(after))
+    assert learned(tmp_path / "cut", varied) == whole
+
+
+def test_pixels_are_as_the_model_says(weights: Path, tmp_path: Path) -> None:
+    given = setup(weights, pixels={"side": 32, "fit": "stretch", "scale": "percentile"})
+    learned(tmp_path, given)
+    _, states = kind_states.read(tmp_path / "learned")
+    sizing = states["photo"].sizing  # type: ignore[attr-defined]
+    assert (max(sizing.height, sizing.width), sizing.fit, sizing.scale) == (32, "stretch", "percentile")
+
+
+def test_small_pictures_are_enlarged_to_what_the_encoder_needs(weights: Path, tmp_path: Path) -> None:
+    learned(tmp_path, setup(weights))
+    _, states = kind_states.read(tmp_path / "learned")
+    sizing = states["photo"].sizing  # type: ignore[attr-defined]
+    assert (sizing.height, sizing.width) == (64, 43)
+
+
+def test_torch_answers_with_pictures(weights: Path, tmp_path: Path) -> None:
+    learned(tmp_path, setup(weights))
+    found = learners.learn("finetune").predict(tmp_path / "learned", {"photo": [picture("JPEG", "L"), None]})
+    assert found["bright"]["logits"].shape == (2, 2)
+    assert bool(torch.isfinite(torch.from_numpy(found["bright"]["logits"])).all())
