@@ -57,7 +57,11 @@ def test_all_rows_that_can_be_answered_are(
     tmp_path: Path, function: Function, ending: str, batch: int
 ) -> None:
     rows = file_answers.read(written(tmp_path, ending), OPENED.file.data)
-    found = list(file_answers.answers(rows, function, 3, OPENED, keep=None, probabilities=False, batch=batch))
+    found = list(
+        file_answers.answers(
+            rows, function, 3, OPENED, folder=Path(), keep=None, probabilities=False, batch=batch
+        )
+    )
     broken = {".csv": [3], ".tsv": [3], ".jsonl": [3, 7], ".parquet": []}[ending]
     numbers = [n for n in range(1, len(ROWS) + len(broken) + 1) if n not in broken]
     assert [answer.row for answer in found] == sorted([*numbers, *broken])
@@ -81,7 +85,9 @@ def test_what_is_kept_is_named_and_nothing_is_taken_for_it(tmp_path: Path, funct
     rows = file_answers.read(written(tmp_path, ".csv"), OPENED.file.data)
 
     def given(keep: list[str] | None) -> list[str]:
-        found = file_answers.answers(rows, function, 3, OPENED, keep=keep, probabilities=False, batch=256)
+        found = file_answers.answers(
+            rows, function, 3, OPENED, folder=Path(), keep=keep, probabilities=False, batch=256
+        )
         return [*next(iter(found)).given]
 
     assert given(None) == list(HEADER)
@@ -96,7 +102,11 @@ def test_a_row_on_which_the_body_fails_harms_no_other(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("height\n1\n-4\n2\n")
     opened = project_file.from_mapping({"function": str(function.signature), "data": {}})
     rows = file_answers.read(tmp_path / "q.csv", opened.file.data)
-    found = list(file_answers.answers(rows, function, 3, opened, keep=None, probabilities=True, batch=256))
+    found = list(
+        file_answers.answers(
+            rows, function, 3, opened, folder=Path(), keep=None, probabilities=True, batch=256
+        )
+    )
     assert [[p.id for p in one.problems] for one in found] == [[], ["predict.body-failed"], []]
     shares = found[0].outputs["size"]["probabilities"]
     assert isinstance(shares, dict)
@@ -120,7 +130,11 @@ def test_numbers_are_read_as_the_file_writes_them(
         "colour;Height in cm;marks;fragile;sent;note\n" + "".join(f"red;{one};;NA;;\n" for one in cells)
     )
     rows = file_answers.read(path, OPENED.file.data)
-    found = list(file_answers.answers(rows, function, 3, OPENED, keep=None, probabilities=False, batch=9))
+    found = list(
+        file_answers.answers(
+            rows, function, 3, OPENED, folder=Path(), keep=None, probabilities=False, batch=9
+        )
+    )
     expected = function.predict([{"colour": "red", "height": height} for height in heights])
     assert [one.outputs for one in found] == [one.as_json() for one in expected]
 
@@ -130,6 +144,10 @@ def test_numbers_with_two_readings_are_asked_about(tmp_path: Path, function: Fun
     path.write_text("colour;Height in cm;marks;fragile;sent;note\nred;1,234;;;;\n")
     rows = file_answers.read(path, OPENED.file.data)
     with pytest.raises(DataError) as caught:
-        list(file_answers.answers(rows, function, 3, OPENED, keep=None, probabilities=False, batch=9))
+        list(
+            file_answers.answers(
+                rows, function, 3, OPENED, folder=Path(), keep=None, probabilities=False, batch=9
+            )
+        )
     assert caught.value.problems[0].id == "predict.two-readings"
     assert "`data.decimal: {Height in cm: ','}`" in caught.value.problems[0].next_step

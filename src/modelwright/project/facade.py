@@ -56,6 +56,7 @@ from modelwright.stages.plan.ranking import sift
 from modelwright.storage import disk, file_patterns, read_only
 from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.state.database import State
+from modelwright.tables.files.held_files import HeldFiles
 
 T = TypeVar("T")
 
@@ -244,6 +245,7 @@ class Project:
         number, function = self._packaged(version)
         named = input_file.named_row(row, function.signature, self.opened)
         values = function.rows.read(named, lenient=True)
+        function.require_fit(function.rows.columns([values]), [None])
         by_name = dict(zip((one.name for one in function.signature.inputs), values, strict=True))
         return explanations.explanation(function, number, by_name, out=out, orders=orders)
 
@@ -265,7 +267,14 @@ class Project:
         number, function = self._packaged(version)
         rows = file_answers.read(path, self.opened.file.data)
         return file_answers.answers(
-            rows, function, number, self.opened, keep=keep, probabilities=probabilities, batch=batch
+            rows,
+            function,
+            number,
+            self.opened,
+            folder=path.parent,
+            keep=keep,
+            probabilities=probabilities,
+            batch=batch,
         )
 
     def predict_file(self, path: Path, batch: int = 256) -> Iterator[RowAnswer]:
@@ -276,9 +285,9 @@ class Project:
         """
         version, function = self._packaged()
         table = input_file.read(path, self.opened.file.data)
-        return self._answers(
-            version, function, input_file.input_rows(table, function.signature, self.opened), batch
-        )
+        placed = input_file.input_rows(table, function.signature, self.opened)
+        files = file_answers.held_files(path.parent, self.opened)
+        return self._answers(version, function, placed, batch, files=files)
 
     # -- history -------------------------------------------------------------------------------------------
 
@@ -406,10 +415,11 @@ class Project:
         batch: int,
         *,
         probabilities: bool = False,
+        files: HeldFiles | None = None,
     ) -> Iterator[RowAnswer]:
         """Yield the answers to rows, each given with its place for messages."""
         for some in _batches(placed, batch):
-            read = [function.rows.read(row, lenient=True, where=where) for where, row in some]
+            read = [function.rows.read(row, lenient=True, where=where, files=files) for where, row in some]
             columns = function.rows.columns(read)
             function.require_fit(columns, [where for where, _ in some])
             unseen = function.unseen(columns)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 
 from modelwright import kinds
+from modelwright.core.digests import of_bytes
 from modelwright.core.messages import DataError, Phrase, Place, Problem, RequestError, did_you_mean
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
@@ -24,7 +25,10 @@ from modelwright.stages.data.layout import beyond, first
 from modelwright.tables import objects
 from modelwright.tables.bounds import MOST_COLUMNS, too_many_columns
 from modelwright.tables.delimited import DelimitedRows, long_cells, start_of_text
+from modelwright.tables.files.held_files import HeldFiles, file_in
 from modelwright.tables.plain import PlainTable
+
+CHUNK_BYTES = 64_000_000  # of the files of rows that are answered together
 
 
 @dataclass(frozen=True)
@@ -59,36 +63,79 @@ def answers(
     version: int | None,
     opened: Opened,
     *,
+    folder: Path,
     keep: Sequence[str] | None,
     probabilities: bool,
     batch: int,
 ) -> Iterator[RowAnswer]:
     """Return an answer for each row of a file, in its order; one that cannot be given has `problems` instead.
 
-    keep: columns of the file that stand beside the answer (None: all). Raises DataError for an input without a
-    column, and for a column to keep that the file lacks.
+    folder: that of the file, in which paths of pictures and the like are looked up, and that they may not leave but
+    for the project's; keep: columns of the file that stand beside the answer (None: all). Raises DataError for an
+    input without a column, and for a column to keep that the file lacks.
     """
     table = rows.table
     kept = _kept(keep, table)
     columns = input_columns(table, function.signature, opened)
     options = _written(table, columns, function.signature, opened.file.data)
-    return _answers(rows, function, version, columns, kept, options, probabilities=probabilities, batch=batch)
+    reading = _Reading(function, columns, options, held_files(folder, opened))
+    return _answers(rows, reading, version, kept, probabilities=probabilities, batch=batch)
+
+
+def held_files(folder: Path, opened: Opened) -> HeldFiles:
+    """Return what finds the files that the cells of a file in a folder name: beside it, else where the data's lie."""
+    files = opened.file.data.files
+    stated = () if files.folder is None else (opened.folder / files.folder,)
+    return HeldFiles.within(folder, *stated, opened.folder, most_bytes=files.largest)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How the cells of a row become its values."""
+
+    function: Function
+    columns: Mapping[str, str]
+    options: Mapping[str, CellOptions]
+    files: HeldFiles
+
+    def row(self, table: PlainTable, place: int, where: Place) -> tuple[object, ...]:
+        """Return the canonical values of a row; raises RequestError."""
+        cells = {name: table.columns[of][place] for name, of in self.columns.items()}
+        row = self.function.rows.read(
+            cells, lenient=True, where=where, options=self.options, files=self.files
+        )
+        self.function.require_fit(self.function.rows.columns([row]), [where])
+        return row
+
+    @cached_property
+    def held(self) -> list[str]:
+        """Return the columns that hold files."""
+        inputs = {one.name: kinds.value(one.kind) for one in self.function.signature.inputs}
+        return [column for name, column in self.columns.items() if inputs[name].holds_files]
+
+    def size(self, table: PlainTable, place: int) -> int:
+        """Return about how many bytes the files of a row have."""
+        cells = (file_in(table.columns[column][place]) for column in self.held)
+        return sum(
+            self.files.size(cell) if isinstance(cell, str) else len(cell)
+            for cell in cells
+            if isinstance(cell, str | bytes)
+        )
 
 
 def _answers(
     rows: FileRows,
-    function: Function,
+    reading: _Reading,
     version: int | None,
-    columns: Mapping[str, str],
     kept: Sequence[str],
-    options: Mapping[str, CellOptions],
     *,
     probabilities: bool,
     batch: int,
 ) -> Iterator[RowAnswer]:
     table, places = rows.table, {number: place for place, number in enumerate(rows.numbers)}
-    numbers = iter(sorted({*rows.numbers, *rows.broken}))
-    while some := list(islice(numbers, batch)):
+    every = sorted({*rows.numbers, *rows.broken})
+    sizes = (reading.size(table, places[one]) if one in places else 0 for one in every)
+    for some in _batches(every, sizes, batch):
         read: dict[int, tuple[object, ...]] = {}
         problems: dict[int, tuple[Problem, ...]] = {}
         for number in some:
@@ -96,14 +143,11 @@ def _answers(
                 problems[number] = (broken,)
                 continue
             place: Place = Phrase("place.row", file=table.name, row=number)
-            cells = {name: table.columns[of][places[number]] for name, of in columns.items()}
             try:
-                row = function.rows.read(cells, lenient=True, where=place, options=options)
-                function.require_fit(function.rows.columns([row]), [place])
-                read[number] = row
+                read[number] = reading.row(table, places[number], place)
             except RequestError as error:
                 problems[number] = error.problems
-        answered, failed = _inferred(function, read, table.name, probabilities=probabilities)
+        answered, failed = _inferred(reading.function, read, table.name, probabilities=probabilities)
         problems |= failed
         for number in some:
             given = (
@@ -111,6 +155,20 @@ def _answers(
             )
             outputs, unseen = answered.get(number, ({}, ()))
             yield RowAnswer(version, outputs, unseen, number, given, problems.get(number, ()))
+
+
+def _batches(numbers: Sequence[int], sizes: Iterable[int], most: int) -> Iterator[list[int]]:
+    """Yield the numbers of rows that are read together: at most so many, and CHUNK_BYTES of files unless it is one."""
+    some: list[int] = []
+    held = 0
+    for number, size in zip(numbers, sizes, strict=True):
+        if some and (len(some) >= most or held + size > CHUNK_BYTES):
+            yield some
+            some, held = [], 0
+        some.append(number)
+        held += size
+    if some:
+        yield some
 
 
 _Answered = dict[int, tuple[Mapping[str, Mapping[str, object]], tuple[str, ...]]]
@@ -192,11 +250,13 @@ def _kept(keep: Sequence[str] | None, table: PlainTable) -> Sequence[str]:
 
 
 def _plain(cell: object) -> object:
-    """Return a cell as JSON has it: what JSON has no word for, as text, and NaN as nothing."""
+    """Return a cell as JSON has it: bytes as digest and size, what JSON has no word for as text, NaN as nothing."""
     if isinstance(cell, float):
         return cell if math.isfinite(cell) else None
     if cell is None or isinstance(cell, str | int | bool):
         return cell
+    if isinstance(cell, bytes):
+        return {"sha256": of_bytes(cell), "bytes": len(cell)}
     if isinstance(cell, list | tuple):
         return [_plain(one) for one in cell]
     if isinstance(cell, Mapping):

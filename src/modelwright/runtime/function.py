@@ -27,6 +27,7 @@ from modelwright.runtime.data_frames import is_frame, named, rows_of
 from modelwright.runtime.drivers.contract.driver import Call, Part
 from modelwright.runtime.prediction import Prediction
 from modelwright.runtime.row_reader import RowReader
+from modelwright.tables.files.held_files import HeldFiles
 
 __all__ = ["BATCH", "Function", "Prediction", "load"]
 
@@ -105,10 +106,10 @@ class Function:
     ) -> list[Prediction]:
         """Answer rows in batches, in the order given.
 
-        rows: mappings by input, or a data frame of Polars or pandas, whose cells are read as a table's and whose
-        other columns are left out; lenient: read text as a table's cells are read; columns: input → column, where
-        the rows have other names (by default those of the training data); probabilities: also give the probability
-        of every label.
+        rows: mappings by input, or a data frame of Polars or pandas, whose cells are read as a table's (a path is
+        that of a file in the current folder) and whose other columns are left out; lenient: read text as a table's
+        cells are read; columns: input → column, where the rows have other names (by default those of the training
+        data); probabilities: also give the probability of every label.
         """
         frame = is_frame(rows)
         if (
@@ -120,10 +121,11 @@ class Function:
             names = [field.name for field in self.signature.inputs]
             rows = named(rows_of(rows) if frame else rows, columns, names, drop=frame)
         options = DEFAULT_OPTIONS if frame else None
+        files = HeldFiles.within(Path.cwd()) if frame else None  # as in a table: from here, and not beyond
         several = len(rows) > 1
         places = [Phrase("place.row", row=number) if several else None for number in range(1, len(rows) + 1)]
         read_rows = [
-            self.rows.read(row, lenient=lenient, where=place, options=options)
+            self.rows.read(row, lenient=lenient, where=place, options=options, files=files)
             for row, place in zip(rows, places, strict=True)
         ]
         values = self.rows.columns(read_rows)

@@ -9,8 +9,10 @@ from typing import Any
 from modelwright import kinds
 from modelwright.core.messages import Place, Problem, RequestError, ValueProblem, did_you_mean, shown
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
+from modelwright.kinds.contract.value import AnyValue
 from modelwright.storage import given_files
+from modelwright.tables.files.held_files import HeldFiles, file_in
 
 _SHOWN_CHARACTERS = 60
 
@@ -30,12 +32,14 @@ class RowReader:
         lenient: bool = False,
         where: Place | None = None,
         options: CellOptions | Mapping[str, CellOptions] | None = None,
+        files: HeldFiles | None = None,
     ) -> tuple[Any, ...]:
         """Return the row's values (None: missing); raises RequestError with all that is wrong.
 
         Strict takes JSON types only; lenient also reads text ("3", "yes") and takes blanks as missing; with
         `options`, of all inputs or by input, values are read as the cells of a table that is so written. Of an
-        input whose kind holds files, a path object stands for the bytes of its file; a text never does.
+        input whose kind holds files, a path object stands for the bytes of its file; a text does where `files` says
+        where its path is looked up, as in a table.
         """
         if not isinstance(row, Mapping):
             raise RequestError(self._not_an_object(row, where))
@@ -46,8 +50,8 @@ class RowReader:
         for field, kind in self._fields:
             cell = row.get(field.name)
             try:
-                if kind.holds_files and isinstance(cell, Path):
-                    cell = given_files.content(cell)
+                if kind.holds_files:
+                    cell = _content(cell, kind, files)
                 if options is None:
                     value = kind.parse(cell, lenient=lenient)
                 else:
@@ -89,6 +93,17 @@ class RowReader:
     def _not_an_object(self, row: object, where: Place | None) -> Problem:
         example = ", ".join(f'"{field.name}": …' for field in self.signature.inputs)
         return Problem("request.not-an-object", where=where, shown=shown(row), example=f"{{{example}}}")
+
+
+def _content(cell: object, kind: AnyValue, files: HeldFiles | None) -> object:
+    """Return the bytes of the file that a cell leads to; raises ValueProblem. Any other cell is left as it is."""
+    if isinstance(cell, Path):
+        return given_files.content(cell)
+    if files is None:
+        return cell
+    inner = file_in(cell)
+    missing = DEFAULT_OPTIONS.is_missing(inner, words=kind.takes_words)
+    return files.content(inner) if isinstance(inner, str) and not missing else inner
 
 
 def _wrong_value(field: Field, problem: ValueProblem, where: Place | None) -> Problem:

@@ -180,6 +180,14 @@ class HeldFiles:
         return {**stems, **{name.casefold(): name for name in names}}
 
 
+def file_in(cell: object) -> object:
+    """Return the bytes, or else the path, of what the hubs of the field write for a file: {bytes, path}."""
+    if isinstance(cell, dict) and cell.keys() <= {"bytes", "path", "sampling_rate"} and cell:
+        content = cell.get("bytes")
+        return cell.get("path") if content is None else content
+    return cell
+
+
 def _of_uri(text: str) -> bytes:
     """Return the bytes of a data URI (RFC 2397); raises ValueProblem."""
     head, _, body = text.partition(",")

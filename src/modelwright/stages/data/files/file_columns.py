@@ -20,7 +20,7 @@ from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import Layout
 from modelwright.tables.encodings import MARKS
 from modelwright.tables.files.file_sets import FILE
-from modelwright.tables.files.held_files import HeldFiles
+from modelwright.tables.files.held_files import HeldFiles, file_in
 from modelwright.tables.files.lookup import lookup
 from modelwright.tables.table import Table
 
@@ -97,7 +97,7 @@ class FileColumns:
                 case bytes():
                     size += len(cell)
                 case dict():
-                    size += self._size([_inner(cell)], files)
+                    size += self._size([file_in(cell)], files)
         return size
 
 
@@ -151,7 +151,7 @@ def _bytes_of(cells: pl.Series, held: HeldColumn, files: HeldFiles) -> tuple[pl.
         return cells.cast(pl.Binary), {}
     found: list[bytes | None] = []
     refused: dict[int, ValueProblem] = {}
-    for place, cell in enumerate(map(_inner, cells.to_list())):
+    for place, cell in enumerate(map(file_in, cells.to_list())):
         content: bytes | None = None
         try:
             content = _content(cell, held, files)
@@ -191,11 +191,3 @@ def _content(cell: object, held: HeldColumn, files: HeldFiles) -> bytes | None:
     if isinstance(cell, str):
         return files.content(cell)
     raise ValueProblem("file.no-path", shown=shown(cell))
-
-
-def _inner(cell: object) -> object:
-    """Return the bytes, or else the path, of what the hubs of the field write for a file: {bytes, path}."""
-    if isinstance(cell, dict) and cell.keys() <= {"bytes", "path", "sampling_rate"} and cell:
-        content = cell.get("bytes")
-        return cell.get("path") if content is None else content
-    return cell
