@@ -27,7 +27,7 @@ from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.storage.formats.examples import Examples
 
-NAMES = ("probe", "finetune")
+NAMES = ("probe", "finetune", "network")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_more_budget_is_turned_into_more_steps(name: str, folder: Path) -> None:
         *arguments, spec.Training(epochs=3), {"question": folder}, tiny_encoder.MACHINE, 0.001
     )
     assert 1 <= tight.steps < wide.steps
-    assert given.steps == {"probe": 3, "finetune": 3 * 10}[name]
+    assert given.steps == {"probe": 3, "finetune": 3 * 10, "network": 3 * 5}[name]
     assert given.epochs == 3.0
     if name == "finetune":
         assert "fewer than 2" in str(tight.why)
@@ -165,7 +165,7 @@ tests._learn(name, tiny_encoder.MIXED, tiny_encoder.mixed, pretrained, place, st
 @pytest.mark.proof
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_at_random_it_ends_with_the_same_bytes(name: str, folder: Path, tmp_path: Path) -> None:
-    steps = {"probe": 40, "finetune": 400}[name]
+    steps = {"probe": 40, "finetune": 400, "network": 200}[name]
     tests = str(Path(__file__).parent)
 
     def begin(place: Path) -> subprocess.Popen[bytes]:

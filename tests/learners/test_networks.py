@@ -72,7 +72,7 @@ def test_text_inputs_share_one_encoder(folder: Path) -> None:
 
 def build(form: Form, specs: dict[str, ArraySpec]) -> Encoder:
     made = registry.scratch(form)
-    return registry.build(made.name, made.config(form, specs, {}))
+    return registry.build(made.name, made.config(form, specs, {}, {}))
 
 
 def _code(codes: int) -> dict[str, ArraySpec]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from hypothesis import strategies as st
 from modelwright.core import digests
 from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form
 from modelwright.learners.training import checkpoint, optimiser, trainer
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe, Score
-from modelwright.learners.training.starting_point import starting_point
+from modelwright.learners.training.recipe import Recipe, Schedule, Score
+from modelwright.learners.training.starting_point import Scratch, starting_point
 
 STEPS, BATCH = 24, 8
 
@@ -58,16 +61,35 @@ class _Cutting(Silent):
             raise _CutError
 
 
+# Everything that draws at random, and normalises by the batch; a batch of 61 rows is left with one row.
+NOISY = Scratch(
+    types={Form.TOKENS: "words", Form.CODE: "embedding"},
+    combiner={"type": "attention", "width": 8, "dropout": 0.2},
+    columns={"width": 8, "layers": 1, "dropout": 0.2},
+    weighing=True,
+)
+OPTIONAL = Signature(
+    "judge",
+    tuple(replace(field, optional=True) for field in tiny_encoder.MIXED.inputs),
+    tiny_encoder.MIXED.outputs,
+)
+
+
 def _train(
-    folder: Path, scratch: Path, recipe: Recipe, progress: Silent | None = None, steps: int = STEPS
+    folder: Path | None, scratch: Path, recipe: Recipe, progress: Silent | None = None, steps: int = STEPS
 ) -> tuple[dict[str, torch.Tensor], list[Score]]:
-    data, held = tiny_encoder.mixed(60), tiny_encoder.mixed(30)
+    """Train on a pretrained encoder, or from scratch (folder None) with all that is drawn at random."""
+    data, held = tiny_encoder.mixed(60 if folder else 57), tiny_encoder.mixed(30)
     with deterministic(1, seed=3):
-        begin = starting_point(tiny_encoder.MIXED, data, {"items": folder})
+        if folder is None:
+            recipe = replace(recipe, noisy=True, balanced=True, omitted=0.3, schedule="one-cycle")
+            begin = starting_point(OPTIONAL, data, {}, {}, NOISY)
+        else:
+            begin = starting_point(tiny_encoder.MIXED, data, {"items": folder})
         history = trainer.train(
             begin.network,
-            EncodedRows(tiny_encoder.MIXED, begin.states, data.columns),
-            EncodedRows(tiny_encoder.MIXED, begin.states, held.columns),
+            EncodedRows(tiny_encoder.MIXED if folder else OPTIONAL, begin.states, data.columns),
+            EncodedRows(tiny_encoder.MIXED if folder else OPTIONAL, begin.states, held.columns),
             recipe,
             steps=steps,
             batch=BATCH,
@@ -78,7 +100,9 @@ def _train(
         return begin.network.state_dict(), history
 
 
-def test_cut_off_anywhere_it_ends_with_the_same_bits(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scratch", [False, True])
+def test_cut_off_anywhere_it_ends_with_the_same_bits(folder: Path, tmp_path: Path, scratch: bool) -> None:
+    folder = None if scratch else folder  # type: ignore[assignment]
     whole, history = _train(folder, tmp_path / "whole", _recipe())
     cut = tmp_path / "cut"
     for after in (1, 2, 5, 9):  # the first falls before any checkpoint; later ones resume and fall again
@@ -128,9 +152,9 @@ def test_the_last_step_is_always_evaluated(steps: int, epoch: int) -> None:
     assert len(places) <= trainer.MOST_EVALUATIONS
 
 
-@given(st.integers(1, 2000), st.floats(0, 0.9))
-def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float) -> None:
-    rates = [optimiser.rate_share(step, steps, warmup) for step in range(steps)]
+@given(st.integers(1, 2000), st.floats(0, 0.9), st.sampled_from(["linear", "cosine", "one-cycle"]))
+def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float, schedule: Schedule) -> None:
+    rates = [optimiser.rate_share(step, steps, warmup, schedule) for step in range(steps)]
     assert all(0 < rate <= 1 for rate in rates)
     peak = rates.index(max(rates))
     assert rates[: peak + 1] == sorted(rates[: peak + 1])

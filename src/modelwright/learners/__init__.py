@@ -55,10 +55,15 @@ def modules(name: str, *facets: str) -> tuple[str, ...]:
 
 
 def accepting(signature: Signature, among: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the learners that accept a signature, of those named in `among` (None: all); others are left out."""
+    """Return the learners that accept a signature, of those in `among` (None: all that are offered); no others."""
     known = names()
-    candidates = known if among is None else [name for name in among if name in known]
+    candidates = offered(signature) if among is None else [name for name in among if name in known]
     return tuple(name for name in sorted(set(candidates)) if spec(name).refuses(signature) is None)
+
+
+def offered(signature: Signature) -> tuple[str, ...]:
+    """Return the learners that are weighed for a signature where the project file names none."""
+    return tuple(name for name in names() if spec(name).is_offered(signature))
 
 
 def needs_pretrained(signature: Signature, among: Sequence[str] | None = None) -> bool:

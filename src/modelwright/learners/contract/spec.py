@@ -57,6 +57,8 @@ class Spec(ABC):
     needs_pretrained: whether every input of a form for which there are pretrained weights starts from some;
     takes_pretrained: whether an input may; compresses: whether its exporter has a smaller
     form of its bodies.
+    offered_for: forms of which an input must have one, for `plan` to weigh the learner where the project file does not
+    name it (empty: any input will do).
     rank: of those that accept a signature and fit the budget, `plan` takes the highest; fewest_epochs: passes
     over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
     goes on, so that what that one answers in a comparison stands for this one too; augments: whether it varies training
@@ -77,6 +79,7 @@ class Spec(ABC):
     needs_pretrained: ClassVar[bool] = False
     takes_pretrained: ClassVar[bool] = False
     compresses: ClassVar[bool] = False
+    offered_for: ClassVar[frozenset[Form]] = frozenset()
     rank: ClassVar[int] = 0
     fewest_epochs: ClassVar[int] = 0
     starts_as: ClassVar[str | None] = None
@@ -100,6 +103,12 @@ class Spec(ABC):
         if self.needs_input and not forms & self.needs_input:
             return Phrase("learner.needs-input", forms=_listed(self.needs_input))
         return None
+
+    @final
+    def is_offered(self, signature: Signature) -> bool:
+        """Tell whether the learner is weighed for a signature without being named."""
+        forms = {form_of(field, self.inputs) for field in signature.inputs}
+        return not self.offered_for or bool(forms & self.offered_for)
 
     @final
     def lacks(self) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class FinetuneLearn(Learn[Rows]):
             )
             step_s = on_threads(one_thread_s, machine.cores)
         held_s = row_s * rows * sample.VALIDATION_SHARE
-        before_s = sample.STARTUP_S
+        before_s = sample.STARTUP_S + some.encode_row_s * rows * (1 + sample.VALIDATION_SHARE)
         if options.start == "probe":
             before_s += row_s * rows + held_s + iteration_s * _HEAD_ITERATIONS * len(_HEAD_STRENGTHS)
         epoch = trainer.epoch_steps(rows, batch)

@@ -11,6 +11,9 @@ PLAIN = frozenset({Form.CODE, Form.SCALAR, Form.VECTOR, Form.SET})
 READ = PLAIN | FORMS
 """The forms that a learner reads which starts from pretrained weights (`networks.encoders`)."""
 
+ENCODED = READ | {Form.TOKENS, Form.PIXELS, Form.FRAMES, Form.SERIES}
+"""The forms that have an encoder, from scratch or pretrained."""
+
 ANSWERED = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR})
 """The forms that have a head (`networks.heads`)."""
 

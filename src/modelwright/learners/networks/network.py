@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from modelwright import kinds
+from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
-from modelwright.learners.networks import heads
-from modelwright.learners.networks.combiner import Concatenate
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.networks import combiner, heads
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
+from modelwright.learners.networks.encoders.layers import mlp
 from modelwright.learners.networks.network_plan import NetworkPlan
 
 
@@ -41,10 +45,45 @@ class Network(nn.Module):
         self._places = [plan.inputs[field.name] for field in signature.inputs]
         self._inputs = [_arrays(field) for field in signature.inputs]
         widths = [self.encoder(place).width for place in self._places]
-        self.combiner = Concatenate(widths)
+        # what stands for an input that is missing, of the forms whose encoder cannot know it: (width of the part,)
+        self.absent = nn.ParameterDict(
+            {
+                str(number): nn.Parameter(torch.zeros(width))
+                for number, (field, width) in enumerate(zip(signature.inputs, widths, strict=True))
+                if kinds.arrays(field.kind).input_form in _ABSENT
+            }
+        )
+        self._absent = {number: _ABSENT[form] for number, form in _forms(signature) if form in _ABSENT}
+        # inputs that are read together as columns; the others are a part each
+        grouped = plan.columns is not None
+        self._columns = [
+            number
+            for number, place in enumerate(self._places)
+            if grouped and plan.encoders[place].type in registry.COLUMNS
+        ]
+        of_parts = [width for number, width in enumerate(widths) if number not in self._columns]
+        self.columns: nn.Module | None = None
+        if plan.columns is not None and self._columns:
+            together = sum(widths[number] for number in self._columns)
+            self.columns = _columns(together, plan.columns)
+            # the columns as they are, too: what is linear in them need not be learned through layers
+            of_parts.insert(0, together + cast("int", plan.columns["width"]))
+        self.combiner = combiner.build(plan.combiner, of_parts)
         tasks = [_task(field, states[field.name]) for field in signature.outputs]
         self.heads = nn.ModuleList([heads.Head(self.combiner.width, task) for task in tasks])
         self.outputs = tuple(field.name for field in signature.outputs)
+        # log variance of each output's error (Kendall et al. 2018), where the losses' weights are learned
+        self.uncertainty = nn.Parameter(torch.zeros(len(self.outputs))) if plan.weighing else None
+
+    def learning(self, *, noisy: bool) -> None:
+        """Set all layers to learn (dropout, statistics of a batch) or to answer; pretrained ones always answer.
+
+        The statistics of a pretrained normalisation are of far more examples than a batch has.
+        """
+        self.train(noisy)
+        for one, encoder in zip(self.plan.encoders, self.encoders, strict=True):
+            if registry.is_pretrained(one.type):
+                encoder.eval()
 
     def encoder(self, place: int) -> Encoder:
         """Return an encoder of the plan by its place."""
@@ -70,10 +109,18 @@ class Network(nn.Module):
 
     def features(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Return the combined features (batch, width) of the input arrays by name."""
-        parts = []
-        for place, names in zip(self._places, self._inputs, strict=True):
+        each = []
+        for number, (place, names) in enumerate(zip(self._places, self._inputs, strict=True)):
             # (batch, width of this encoder)
-            parts.append(self.encoders[place](*(arrays[name] for name in names)))
+            found = self.encoders[place](*(arrays[name] for name in names))
+            if number in self._absent:
+                there = self._absent[number](arrays[names[1]])  # (batch,), bool
+                found = torch.where(there.unsqueeze(-1), found, self.absent[str(number)])
+            each.append(found)
+        parts = [part for number, part in enumerate(each) if number not in self._columns]
+        if self.columns is not None:
+            together = torch.cat([each[number] for number in self._columns], dim=-1)
+            parts.insert(0, torch.cat([together, self.columns(together)], dim=-1))
         # → (batch, width of the combiner)
         combined: Tensor = self.combiner(parts)
         return combined
@@ -86,6 +133,23 @@ class Network(nn.Module):
     def forward(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return each output's array by the output's name."""
         return self.answer(self.features(arrays))
+
+
+_ABSENT: Mapping[Form | None, Callable[[Tensor], Tensor]] = {
+    Form.PIXELS: lambda missing: missing < 0.5,
+    Form.FRAMES: lambda mask: mask.sum(dim=1) > 0,
+    Form.SERIES: lambda present: present.sum(dim=(1, 2)) > 0,
+}
+"""Form → from the second of its arrays, which rows have a value: bool (batch,)."""
+
+
+def _forms(signature: Signature) -> list[tuple[int, Form | None]]:
+    return [(number, kinds.arrays(field.kind).input_form) for number, field in enumerate(signature.inputs)]
+
+
+def _columns(together: int, config: JsonObject) -> nn.Module:
+    width, layers = cast("int", config["width"]), cast("int", config["layers"])
+    return mlp(together, width, layers, cast("float", config["dropout"]))
 
 
 def _arrays(field: Field) -> tuple[str, ...]:

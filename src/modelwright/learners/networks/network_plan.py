@@ -21,12 +21,16 @@ class EncoderPlan:
 class NetworkPlan:
     """The encoders of a network, and which of them reads each input; inputs may share one.
 
-    encoders: each once; inputs: input → its place among them; combiner: its type and configuration.
+    encoders: each once; inputs: input → its place among them; combiner: its type and configuration; columns: that
+    of the layers which read all columns of a table together, None where each is a part of its own; weighing:
+    whether the weights of the outputs' losses are learned.
     """
 
     encoders: tuple[EncoderPlan, ...]
     inputs: Mapping[str, int]
     combiner: JsonObject = field(default_factory=lambda: {"type": "concatenate"})
+    columns: JsonObject | None = None
+    weighing: bool = False
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -40,4 +44,6 @@ class NetworkPlan:
             tuple(EncoderPlan(str(one["type"]), cast("JsonObject", one["config"])) for one in encoders),
             cast("Mapping[str, int]", content["inputs"]),
             cast("JsonObject", content["combiner"]),
+            cast("JsonObject | None", content.get("columns")),
+            bool(content.get("weighing", False)),
         )

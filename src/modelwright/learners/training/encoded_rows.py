@@ -81,6 +81,15 @@ class EncodedRows:
             found[field.name] = arrays
         return found
 
+    def encode_fixed(self) -> None:
+        """Encode now what is kept over the epochs."""
+        assert self._kept is not None
+
+    @property
+    def kept_bytes(self) -> int:
+        """Return the bytes of what is kept over the epochs."""
+        return sum(values.nbytes for arrays in self._kept.values() for values in arrays.values())
+
     @functools.cached_property
     def truths(self) -> dict[str, dict[str, Tensor]]:
         """Return the targets of all rows: output → array → (n, …), as the kinds give them."""
@@ -110,15 +119,49 @@ class EncodedRows:
         order = np.argsort(self.lengths, kind="stable")
         return [order[begin : begin + batch] for begin in range(0, len(order), batch)]
 
-    def shuffled(self, batch: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    @functools.cached_property
+    def blank(self) -> dict[str, dict[str, Array]]:
+        """Return the arrays of a missing value of each optional input: input → array → (1, …)."""
+        return {
+            field.name: kinds.arrays(field.kind).encode([None], self.states[field.name])
+            for field in self.signature.inputs
+            if field.optional
+        }
+
+    @functools.cached_property
+    def balance(self) -> NDArray[np.float64] | None:
+        """Return how likely each row is drawn so that all classes are as frequent, (n,); None without classes.
+
+        Of the first output with classes; a row whose class is not known is as likely as the mean of the others.
+        """
+        for truths in self.truths.values():
+            if "index" not in truths:
+                continue
+            index = truths["index"].numpy()
+            counts = np.bincount(index[index >= 0])
+            if np.count_nonzero(counts) < 2:
+                return None
+            # 1 / (rows of its class), over all rows
+            weights = np.where(index >= 0, 1.0 / np.maximum(counts[index], 1), 0.0)
+            weights[index < 0] = weights[index >= 0].mean()
+            chances: NDArray[np.float64] = weights / weights.sum()
+            return chances
+        return None
+
+    def shuffled(
+        self, batch: int, seed: int, epoch: int, *, balanced: bool = False
+    ) -> list[NDArray[np.int64]]:
         """Return all rows in the batches of an epoch: at random, yet of like length within a batch.
 
         A batch is drawn from a pool of 16 batches' rows sorted by length. The order follows from seed and epoch
-        alone, so that a run which resumes in the middle need not replay what came before.
+        alone, so that a run which resumes in the middle need not replay what came before. balanced: rows are drawn
+        with replacement, all classes as often.
         """
         # of (seed, epoch) rather than of one stream: any epoch can be drawn without those before it
         generator = np.random.default_rng([seed, epoch])
         order = generator.permutation(len(self))
+        if balanced and self.balance is not None:
+            order = generator.choice(len(self), len(self), p=self.balance)
         batches = []
         for begin in range(0, len(order), batch * _POOL):
             # (16 · batch,) rows at random, then by length: batches hold like lengths, and other rows every epoch

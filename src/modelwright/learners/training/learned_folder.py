@@ -125,7 +125,7 @@ def _from_1(
         inputs[field.name] = len(encoders)
         renamed[f"encoders.{place}"] = f"encoders.{len(encoders)}"
         encoders.append(
-            EncoderPlan(made.name, made.config(kind.input_form, kind.specs(states[field.name]), {}))
+            EncoderPlan(made.name, made.config(kind.input_form, kind.specs(states[field.name]), {}, {}))
         )
     found = {}
     for name, values in weights.items():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training.recipe import Recipe
+from modelwright.learners.training.recipe import Recipe, Schedule
 
 # β₂ below PyTorch's 0.999 forgets sooner: a fine-tuning has hundreds of steps, not hundreds of thousands.
 _BETAS, _EPSILON = (0.9, 0.98), 1e-6
+_CYCLE_RISES = 0.3  # of the steps of one cycle
 
 
 def adamw(
@@ -40,14 +42,21 @@ def adamw(
     return optimiser, [rate for rate, _ in groups]
 
 
-def rate_share(step: int, steps: int, warmup: float) -> float:
+def rate_share(step: int, steps: int, warmup: float, schedule: Schedule = "linear") -> float:
     """Return the share of the peak rate, in (0, 1], of a step counted from 0.
 
-    It rises linearly over warmup · steps, and falls linearly to 0 one step after the last.
+    It rises over warmup · steps and falls to 0 one step after the last: linearly, or along a half cosine (Loshchilov
+    and Hutter 2017); `one-cycle` rises along one, too, over at least 30 % of the steps (Smith and Topin 2019).
     """
     # counted from 1 while rising, so that the first step already learns; + 1, so that the last one does
-    rising = warmup * steps
-    return min((step + 1) / rising if rising else 1.0, (steps - step) / (steps - rising + 1))
+    rising = (max(warmup, _CYCLE_RISES) if schedule == "one-cycle" else warmup) * steps
+    up = min(1.0, (step + 1) / rising) if rising else 1.0
+    down = min(1.0, (steps - step) / (steps - rising + 1))
+    if schedule == "linear":
+        return min(up, down)
+    # (1 - cos(π · share)) / 2 goes from 0 to 1 and is flat at both ends
+    smooth_down = (1.0 - math.cos(math.pi * down)) / 2
+    return min((1.0 - math.cos(math.pi * up)) / 2 if schedule == "one-cycle" else up, smooth_down)
 
 
 def _depths(network: Network) -> dict[str, float]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+Schedule = Literal["linear", "cosine", "one-cycle"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,11 @@ class Recipe:
     and Ruder 2018, section 3.2). Rates rise linearly over the share `warmup` of the steps and fall linearly to
     zero. `dropout` falls on the features. `average`: decay of the weights' moving average, which is what is
     kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss. `patience`: evaluations without gain
-    before learning stops, None for never. `augment`: input → variation → how far (`training.augmentation`).
+    before learning stops, None for never. `augment`: input → variation → how far
+    (`training.augmentation`). `schedule`: how the rates fall, and for `one-cycle` also how they rise.
+    `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
+    that all classes of the first output that has some are as frequent. `omitted`: share of the values of optional
+    inputs that a step takes for missing.
     """
 
     learning_rate: float
@@ -28,6 +35,10 @@ class Recipe:
     weights: Mapping[str, float]
     patience: int | None = None
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    schedule: Schedule = "linear"
+    noisy: bool = False
+    balanced: bool = False
+    omitted: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from modelwright import kinds
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form
 from modelwright.learners import timing
+from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.storage.formats.examples import Examples
@@ -21,6 +23,7 @@ from modelwright.storage.formats.examples import Examples
 STARTUP_S = 10.0  # imports, reading weights, tokenizing, writing what was learned
 VALIDATION_SHARE = 2 / 7  # of the training rows; a forecast does not see validation, and 20/70 is the default
 _SAMPLED_ROWS = 4096  # rows whose lengths stand for all
+_FEW_ROWS = 512  # rows that stand for all where none has a length
 _TIMED_BATCHES = 5
 _TIMED_REQUESTS = 9
 
@@ -34,16 +37,26 @@ class Sample:
 
     rows: EncodedRows
     of: int  # training rows in all
+    encode_row_s: float  # of the values that are encoded once (pictures, sounds)
 
     @classmethod
     def of_examples(cls, signature: Signature, states: Mapping[str, object], train: Examples) -> Sample:
         """Return a sample of the training split."""
-        every = max(1, len(train) // _SAMPLED_ROWS)
+        # only texts differ in length; a picture takes long to decode, and any stands for all
+        by_length = bool(fields_of(signature.inputs, Form.TOKENS))
+        every = max(1, len(train) // (_SAMPLED_ROWS if by_length else _FEW_ROWS))
         columns: Mapping[str, Sequence[object]] = {
             field.name: train.columns[field.name][::every]
             for field in (*signature.inputs, *signature.outputs)
         }
-        return cls(EncodedRows(signature, states, columns), len(train))
+        rows = EncodedRows(signature, states, columns)
+        began = timing.now_s()
+        rows.encode_fixed()
+        return cls(rows, len(train), (timing.now_s() - began) / max(1, len(rows)))
+
+    def kept_bytes(self, rows: int) -> int:
+        """Return the bytes of the arrays that are kept over the epochs, for so many training rows and validation."""
+        return int(self.rows.kept_bytes / max(1, len(self.rows)) * rows * (1 + VALIDATION_SHARE))
 
     def batches(self, batch: int) -> list[NDArray[np.int64]]:
         """Return a few batches that stand for all: their lengths are evenly spaced quantiles."""

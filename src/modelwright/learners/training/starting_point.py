@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelwright import kinds
-from modelwright.core.messages import Notice
-from modelwright.core.signature import Signature
+from modelwright.core.json_types import JsonObject
+from modelwright.core.messages import Notice, Problem, ProjectError
+from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners import kind_states, readable_texts
 from modelwright.learners.contract.pixels import pixel_options
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.encoders import registry
-from modelwright.learners.networks.encoders.contract import Loaded
+from modelwright.learners.networks.encoders.contract import Loaded, ScratchType
 from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.network_plan import EncoderPlan, NetworkPlan
 from modelwright.storage.formats.examples import Examples
@@ -27,6 +28,20 @@ class StartingPoint:
     states: dict[str, object]
     network: Network
     longest: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """How inputs without weights are encoded, and how all inputs are combined (`NetworkPlan`).
+
+    types: form → the type of its encoders; encoders: input → the options of its own, `type` among them.
+    """
+
+    types: Mapping[Form, str] = field(default_factory=dict)
+    encoders: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    combiner: JsonObject = field(default_factory=lambda: {"type": "concatenate"})
+    columns: JsonObject | None = None
+    weighing: bool = False
 
 
 @dataclass
@@ -60,19 +75,26 @@ def starting_point(
     train: Examples,
     weights: Mapping[str, Path],
     options: Mapping[str, object] | None = None,
+    scratch: Scratch | None = None,
 ) -> StartingPoint:
     """Fit the kinds on the training split and put the network together; what is not pretrained is drawn at random.
 
     weights: input → the folder of its pretrained weights; options: of the learner, for reading those (`pooling`,
-    `max_length`).
+    `max_length`); scratch: how the other inputs are encoded and all are combined, None: as a linear probe does.
     """
+    design = scratch or Scratch()
     given = _load(weights, options or {})
-    pixels = pixel_options(options or {})
-    own: dict[str, Mapping[str, object]] = {
-        one.name: pixels for one in signature.inputs if kinds.arrays(one.kind).input_form is Form.PIXELS
+    of_pixels = pixel_options(options or {})
+    pixels: dict[str, Mapping[str, object]] = {
+        one.name: of_pixels for one in signature.inputs if kinds.arrays(one.kind).input_form is Form.PIXELS
     }
-    fit_options = {name: {**given.of(name).fit, **own.get(name, {})} for name in given.places}
-    states = kind_states.fit(signature, train, own | fit_options)
+    made = {one.name: _type(one, design) for one in signature.inputs if one.name not in given.places}
+    own = {name: _options(design, name, made[name].forms, options or {}) for name in made}
+    fitted = {name: one.fit(train.columns[name], own[name]) for name, one in made.items()}
+    of_kinds = {**fitted, **{name: given.of(name).fit for name in given.places}}
+    states = kind_states.fit(
+        signature, train, {name: {**of_kinds[name], **pixels.get(name, {})} for name in of_kinds}
+    )
     given.fit(signature, states)
     encoders = [EncoderPlan(name, one.config) for name, one in zip(given.types, given.loaded, strict=True)]
     inputs = dict(given.places)
@@ -81,12 +103,12 @@ def starting_point(
             continue
         kind = kinds.arrays(one.kind)
         assert kind.input_form is not None, "a learner refuses what has no form"
-        made = registry.scratch(kind.input_form)
         inputs[one.name] = len(encoders)
-        encoders.append(
-            EncoderPlan(made.name, made.config(kind.input_form, kind.specs(states[one.name]), {}))
+        config = made[one.name].config(
+            kind.input_form, kind.specs(states[one.name]), own[one.name], fitted[one.name]
         )
-    plan = NetworkPlan(tuple(encoders), inputs)
+        encoders.append(EncoderPlan(made[one.name].name, config))
+    plan = NetworkPlan(tuple(encoders), inputs, design.combiner, design.columns, design.weighing)
     network = Network(signature, states, plan, {place: one.encoder for place, one in enumerate(given.loaded)})
     longest = {name: most for name in given.places if (most := given.of(name).most) is not None}
     return StartingPoint(states, network, longest)
@@ -98,6 +120,29 @@ def unread(begin: StartingPoint, signature: Signature, train: Examples) -> Itera
         yield from found.notices()
     yield from readable_texts.cut_values(signature, begin.states, train.columns)
     yield from readable_texts.lost_values(signature, begin.states, train.columns, forms.READ)
+
+
+def _type(of: Field, design: Scratch) -> ScratchType:
+    """Return the type of an input's encoder; raises ProjectError where the one that is named reads another form."""
+    form = kinds.arrays(of.kind).input_form
+    assert form is not None, "a learner refuses what has no form"
+    wanted = design.encoders.get(of.name, {}).get("type", design.types.get(form))
+    assert wanted is None or isinstance(wanted, str)
+    known = registry.options_of(form)
+    if wanted is not None and wanted not in known:
+        raise ProjectError(
+            Problem("model.encoder-form", name=of.name, type=wanted, form=form.value, known=list(known))
+        )
+    return registry.scratch(form, wanted)
+
+
+def _options(
+    design: Scratch, name: str, read: frozenset[Form], options: Mapping[str, object]
+) -> Mapping[str, object]:
+    """Return the options of an input's encoder, without their type; of texts, the learner's `max_length` too."""
+    own = {key: value for key, value in design.encoders.get(name, {}).items() if key != "type"}
+    longest = options.get("max_length") if Form.TOKENS in read else None
+    return own | ({"max_length": longest} if longest is not None else {})
 
 
 def _load(weights: Mapping[str, Path], options: Mapping[str, object]) -> _Pretrained:

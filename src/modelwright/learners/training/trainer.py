@@ -55,13 +55,24 @@ class _Run:
         self.weights = {
             name: weight for name, weight in self.network.named_parameters() if weight.requires_grad
         }
-        self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        # statistics of normalisations: averaged like weights where they are numbers, kept as they are otherwise
+        self.buffers = dict(self.network.named_buffers())
+        self.averaged = self.weights | {
+            name: buffer for name, buffer in self.buffers.items() if buffer.is_floating_point()
+        }
+        self.average = {name: values.detach().clone() for name, values in self.averaged.items()}
         self.optimiser, self.peaks = optimiser.adamw(self.network, self.weights, self.recipe)
 
     def learn(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
         """Take one step on a batch and return its loss; raises ProjectError when that is no finite number."""
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * optimiser.rate_share(self.step, self.steps, self.recipe.warmup)
+            group["lr"] = peak * optimiser.rate_share(
+                self.step, self.steps, self.recipe.warmup, self.recipe.schedule
+            )
+        # one row has no deviation to normalise by
+        self.network.learning(noisy=self.recipe.noisy and len(batch) > 1)
+        # so that a resumed run drops out what an unbroken one would
+        torch.manual_seed(self._seed())
         loss = self._loss(rows, batch)
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -75,25 +86,43 @@ class _Run:
         # Early on, an average over few steps: the start would weigh for long otherwise.
         decay = min(self.recipe.average, self.step / (self.step + 9))
         with torch.no_grad():
-            for name, weight in self.weights.items():
+            for name, weight in self.averaged.items():
                 # average ← decay · average + (1 - decay) · weight (Polyak and Juditsky 1992)
                 self.average[name].lerp_(weight, 1.0 - decay)
         return value
 
     def _loss(self, rows: EncodedRows, batch: NDArray[np.int64]) -> Tensor:
         """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
-        features = self._dropped(self.network.features(self._varied(rows, batch)))  # (batch, width)
+        features = self._dropped(self.network.features(self._arrays(rows, batch)))  # (batch, width)
         answers, place = self.network.answer(features), torch.from_numpy(batch)
-        return sum(
-            (
-                self.recipe.weights.get(name, 1.0)
-                * mean_loss(
-                    head.task, answers[name], at(rows.truths[name], place), self.recipe.label_smoothing
-                )
-                for name, head in self.network.tasks().items()
-            ),
-            start=torch.zeros(()),
-        )
+        losses = [
+            self.recipe.weights.get(name, 1.0)
+            * mean_loss(head.task, answers[name], at(rows.truths[name], place), self.recipe.label_smoothing)
+            for name, head in self.network.tasks().items()
+        ]
+        if (uncertainty := self.network.uncertainty) is not None:
+            # Σ exp(-s) · loss + s / 2, s the log variance of an output's error (Kendall et al. 2018, section 3.2)
+            losses = [
+                torch.exp(-uncertainty[number]) * loss + uncertainty[number] / 2
+                for number, loss in enumerate(losses)
+            ]
+        return sum(losses, start=torch.zeros(()))
+
+    def _arrays(self, rows: EncodedRows, batch: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Return the input arrays of a batch: varied, and values of optional inputs left out at random."""
+        arrays = self._varied(rows, batch)
+        if not self.recipe.omitted:
+            return arrays
+        generator = np.random.default_rng([self._seed(), 1])
+        for name, blank in rows.blank.items():
+            out = torch.from_numpy(generator.random(len(batch)) < self.recipe.omitted)  # (batch,)
+            for array, value in blank.items():
+                arrays[f"{name}.{array}"] = _replaced(arrays[f"{name}.{array}"], torch.from_numpy(value), out)
+        return arrays
+
+    def _seed(self) -> int:
+        """Return a seed of this step alone."""
+        return (self.seed * 1_000_003 + self.step) % 2**63
 
     def _varied(self, rows: EncodedRows, batch: NDArray[np.int64]) -> dict[str, Tensor]:
         """Return the arrays of some rows, varied as this step draws it."""
@@ -111,7 +140,7 @@ class _Run:
         if not self.recipe.dropout:
             return features
         # A generator of its own for every step, so that a resumed run draws what an unbroken one would.
-        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self.step) % 2**63)
+        generator = torch.Generator().manual_seed(self._seed())
         # (batch, width): kept with 1 - p and divided by it, so that serving needs no factor (Srivastava et al. 2014)
         kept = torch.rand(features.shape, generator=generator) >= self.recipe.dropout
         return features * kept / (1.0 - self.recipe.dropout)
@@ -134,12 +163,12 @@ class _Run:
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
-        learned = {name: weight.detach().clone() for name, weight in self.weights.items()}
-        _put(self.weights, self.average)
+        learned = {name: values.detach().clone() for name, values in self.averaged.items()}
+        _put(self.averaged, self.average)
         try:
             yield
         finally:
-            _put(self.weights, learned)
+            _put(self.averaged, learned)
 
     def ended(self) -> bool:
         """Tell whether all steps are taken, or validation has shown no gain for long enough."""
@@ -150,6 +179,7 @@ class _Run:
         """Write the checkpoint."""
         tensors: dict[str, Tensor] = {f"weight.{name}": weight for name, weight in self.weights.items()}
         tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
+        tensors |= {f"buffer.{name}": values for name, values in self.buffers.items()}
         for name, weight in self.weights.items():
             state = self.optimiser.state[weight]
             tensors |= {f"{moment}.{name}": state[moment] for moment in _MOMENTS if state}
@@ -168,6 +198,7 @@ class _Run:
         self.history = [Score(**score) for score in note["history"]]
         _put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})
         _put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
+        _put(self.buffers, {name: tensors[f"buffer.{name}"] for name in self.buffers})
         for name, weight in self.weights.items():
             if f"exp_avg.{name}" in tensors:
                 moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
@@ -188,8 +219,9 @@ def train(
 ) -> list[Score]:
     """Train for `steps` steps, put the best averaged weights into the network, and return every score.
 
-    Resumes from the checkpoint in `scratch`, where there is one, to the same bits. The network's dropout stays
-    off: on a CPU it costs a quarter of the time, and few passes over the data gain nothing from it.
+    Resumes from the checkpoint in `scratch`, where there is one, to the same bits. Unless the recipe is noisy, the
+    network's own dropout stays off: in a fine-tuning on a CPU it costs a quarter of the time, and few passes over
+    the data gain nothing from it.
     """
     network.eval()
     run = _Run(network, recipe, steps, batch, seed)
@@ -212,7 +244,8 @@ def train(
                 saved = time.monotonic()
     found = checkpoint.read(best)
     assert found is not None, "the last step is evaluated, so there is a best"
-    _put(run.weights, found[0])
+    _put(run.averaged, found[0])
+    network.eval()
     return run.history
 
 
@@ -246,10 +279,22 @@ def _batches(rows: EncodedRows, run: _Run) -> Iterator[NDArray[np.int64]]:
     per_epoch = epoch_steps(len(rows), run.batch)
     while not run.ended():
         epoch, done = divmod(run.step, per_epoch)
-        for chosen in rows.shuffled(run.batch, run.seed, epoch)[done:]:
+        for chosen in rows.shuffled(run.batch, run.seed, epoch, balanced=run.recipe.balanced)[done:]:
             if run.ended():
                 return
             yield chosen
+
+
+def _replaced(values: Tensor, blank: Tensor, out: Tensor) -> Tensor:
+    """Return values (batch, …) in which the rows of `out`, bool (batch,), are `blank` (1, …).
+
+    Where a row has a length of its own (tokens), `blank` is filled up with 0, which no mask counts.
+    """
+    if blank.shape[1:] != values.shape[1:]:
+        length = max(blank.shape[1], values.shape[1])
+        blank, values = (torch.nn.functional.pad(one, (0, length - one.shape[1])) for one in (blank, values))
+    place = out.view(-1, *[1] * (values.dim() - 1))  # (batch, 1, …)
+    return torch.where(place, blank.to(values.dtype), values)
 
 
 def _put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:

@@ -88,6 +88,8 @@ def uses(config: PlanConfig, model: ModelConfig, signature: Signature | None = N
     """
     named = candidates(config, model)
     known = [name for name in named or learners.names() if name in learners.names()]
+    if signature is not None and named is None:
+        known = list(learners.offered(signature))
     accepting = known if signature is None else learners.accepting(signature, known)
     return tuple(
         module

@@ -60,8 +60,12 @@ def sift(
         raise ProjectError([problem.at(".".join(map(str, path))) for path, problem in found])
     able: list[Able] = []
     refused: dict[str, Phrase] = {}
-    for name in candidates(config, model) or learners.names():
+    named = candidates(config, model)
+    for name in named or learners.names():
         spec = learners.spec(name)
+        if named is None and not spec.is_offered(signature):
+            refused[name] = Phrase("learner.not-offered", learner=name)
+            continue
         reason = (
             spec.refuses(signature)
             or _unfit(spec, signature, pretrained, sources)

@@ -70,13 +70,27 @@ class EncoderType(ABC):
 
 
 class ScratchType(EncoderType):
-    """A type that starts from nothing."""
+    """A type that starts from nothing. option: the `type` of `model.encoders` that means it, where not its name."""
 
     forms: ClassVar[frozenset[Form]]
+    option: ClassVar[str | None] = None
+
+    def fit(self, values: Sequence[object], options: Mapping[str, object]) -> Mapping[str, object]:
+        """Return what the kind's `fit` takes of this type, made of the training values (a tokenizer)."""
+        return {}
 
     @abstractmethod
-    def config(self, form: Form, specs: Mapping[str, ArraySpec], options: Mapping[str, object]) -> JsonObject:
-        """Return the configuration for an input whose arrays have these specs; options: of the project file."""
+    def config(
+        self,
+        form: Form,
+        specs: Mapping[str, ArraySpec],
+        options: Mapping[str, object],
+        fitted: Mapping[str, object],
+    ) -> JsonObject:
+        """Return the configuration for an input whose arrays have these specs.
+
+        options: of the project file, without their `type`; fitted: what `fit` returned.
+        """
 
 
 class PretrainedType(EncoderType):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar, final
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from modelwright.core.json_types import JsonObject
 from modelwright.kinds.contract.common import ArraySpec, Form
+from modelwright.learners.networks.encoder_options import EmbeddingOptions
 from modelwright.learners.networks.encoders.contract import Encoder, ScratchType
 
 # Up to this many codes each gets a column of its own; beyond, codes share the columns of an embedding.
@@ -57,7 +59,13 @@ class Columns(ScratchType):
     name: ClassVar[str] = "columns"
     forms: ClassVar[frozenset[Form]] = frozenset({Form.CODE})
 
-    def config(self, form: Form, specs: Mapping[str, ArraySpec], options: Mapping[str, object]) -> JsonObject:
+    def config(
+        self,
+        form: Form,
+        specs: Mapping[str, ArraySpec],
+        options: Mapping[str, object],
+        fitted: Mapping[str, object],
+    ) -> JsonObject:
         """Return how many codes there are."""
         return {"codes": codes_of(specs)}
 
@@ -66,6 +74,35 @@ class Columns(ScratchType):
         codes = config["codes"]
         assert isinstance(codes, int)
         return OneHotEncoder(codes) if codes <= MOST_COLUMNS else EmbeddingEncoder(codes)
+
+
+@final
+class Embedding(ScratchType):
+    """A learned vector a code."""
+
+    name: ClassVar[str] = "embedding"
+    forms: ClassVar[frozenset[Form]] = frozenset({Form.CODE})
+
+    def config(
+        self,
+        form: Form,
+        specs: Mapping[str, ArraySpec],
+        options: Mapping[str, object],
+        fitted: Mapping[str, object],
+    ) -> JsonObject:
+        """Return how many codes there are, and the numbers of each."""
+        codes = codes_of(specs)
+        given = EmbeddingOptions.model_validate(options)
+        # 1.6 · codes^0.56, the rule of thumb of fastai's tabular models
+        width = given.width or min(EMBEDDING_WIDTH, math.ceil(1.6 * codes**0.56))
+        return {"codes": codes, "width": width}
+
+    def build(self, config: JsonObject) -> Encoder:
+        """Return the encoder."""
+        codes, width = config["codes"], config["width"]
+        assert isinstance(codes, int)
+        assert isinstance(width, int)
+        return EmbeddingEncoder(codes, width)
 
 
 def codes_of(specs: Mapping[str, ArraySpec]) -> int:

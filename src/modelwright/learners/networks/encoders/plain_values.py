@@ -46,7 +46,13 @@ class Plain(ScratchType):
     name: ClassVar[str] = "plain"
     forms: ClassVar[frozenset[Form]] = frozenset({Form.SCALAR, Form.VECTOR, Form.SET})
 
-    def config(self, form: Form, specs: Mapping[str, ArraySpec], options: Mapping[str, object]) -> JsonObject:
+    def config(
+        self,
+        form: Form,
+        specs: Mapping[str, ArraySpec],
+        options: Mapping[str, object],
+        fitted: Mapping[str, object],
+    ) -> JsonObject:
         """Return how many numbers a row has, None of a scalar."""
         return {"size": None if form is Form.SCALAR else size_of(specs[ARRAYS[form][0]])}
 

@@ -14,15 +14,25 @@ from modelwright.learners.networks.encoders.contract import (
     PretrainedType,
     ScratchType,
 )
+from modelwright.learners.networks.encoders.convolutional import Convolutional
+from modelwright.learners.networks.encoders.mlp import Mlp
 from modelwright.learners.networks.encoders.mobilenet import MobileNet
-from modelwright.learners.networks.encoders.one_hot import Columns
+from modelwright.learners.networks.encoders.one_hot import Columns, Embedding
+from modelwright.learners.networks.encoders.over_time import Attention, Gru, Lstm, Temporal
 from modelwright.learners.networks.encoders.plain_values import Plain
 from modelwright.learners.networks.encoders.transformer import Transformer
 from modelwright.learners.networks.encoders.whisper import Whisper
+from modelwright.learners.networks.encoders.words import TokenAttention, Words
 from modelwright.learners.weights.families import family_of
 
-SCRATCH: tuple[ScratchType, ...] = (Columns(), Plain())
+SCRATCH: tuple[ScratchType, ...] = (
+    *(Columns(), Plain(), Words(), Convolutional(), Temporal()),
+    *(Attention(), Embedding(), Gru(), Lstm(), Mlp(), TokenAttention()),
+)
 """In the order of preference: the first that takes a form is its default."""
+
+COLUMNS = frozenset({"columns", "embedding", "plain"})
+"""The types of inputs that a network may read together, as the columns of a table."""
 
 PRETRAINED: tuple[PretrainedType, ...] = (MobileNet(), Whisper(), Transformer())
 
@@ -32,6 +42,11 @@ _BY_NAME: Mapping[str, EncoderType] = {one.name: one for one in (*SCRATCH, *PRET
 def build(type_name: str, config: JsonObject) -> Encoder:
     """Return an encoder of a type and a configuration."""
     return _BY_NAME[type_name].build(config)
+
+
+def is_pretrained(type_name: str) -> bool:
+    """Tell whether a type starts from pretrained weights."""
+    return isinstance(_BY_NAME[type_name], PretrainedType)
 
 
 def load(folder: Path, options: Mapping[str, object]) -> tuple[str, Loaded]:
@@ -48,4 +63,9 @@ def fitted(type_name: str, loaded: Loaded, inputs: Sequence[Mapping[str, ArraySp
 
 def scratch(form: Form, type_name: str | None = None) -> ScratchType:
     """Return the type of that name, or the default of a form, for learning from nothing."""
-    return next(one for one in SCRATCH if form in one.forms and type_name in {None, one.name})
+    return next(one for one in SCRATCH if form in one.forms and type_name in {None, one.option or one.name})
+
+
+def options_of(form: Form) -> tuple[str, ...]:
+    """Return the types of `model.encoders` that read a form."""
+    return tuple(sorted(one.option or one.name for one in SCRATCH if form in one.forms))

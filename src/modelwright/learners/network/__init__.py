@@ -1,0 +1,1 @@
+"""Networks from scratch, or from pretrained parts."""

@@ -1,0 +1,21 @@
+"""Exports what `network` learned: a network, like every gradient learner's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelwright.learners.contract.export import Export
+from modelwright.learners.exporting import int8, network_graph
+from modelwright.package.body import Body
+
+
+class NetworkExport(Export):
+    """Makes one graph of the network."""
+
+    def export(self, learned: Path) -> Body:
+        """Return the body of the network in a folder."""
+        return network_graph.export(learned)
+
+    def compress(self, body: Body) -> Body | None:
+        """Return the body with its weights in 8 bits."""
+        return int8.compress(body)

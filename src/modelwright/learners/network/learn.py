@@ -1,0 +1,200 @@
+"""A network from scratch, or from pretrained parts: all of it is trained together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from modelwright import kinds
+from modelwright.core.messages import Phrase, Problem, ProjectError
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
+from modelwright.learners.networks import forms
+from modelwright.learners.timing import on_threads
+from modelwright.learners.training import frozen_features, learned_folder, sample, trainer
+from modelwright.learners.training.determinism import deterministic
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.recipe import Recipe
+from modelwright.learners.training.sample import Sample
+from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import Machine
+
+_SPARE = 0.05  # of the budget, for a machine that is busier later
+_LEAST_MOST_STEPS = 400  # few rows need many passes
+_TYPES: Mapping[Form, str] = {
+    Form.CODE: "embedding",
+    Form.TOKENS: "words",
+    Form.PIXELS: "convolutional",
+    Form.FRAMES: "temporal",
+    Form.SERIES: "attention",  # over patches; it forecast better than GRU and convolutions in the same time
+}
+
+
+class NetworkLearn(Learn[Rows]):
+    """Trains an encoder for each input, the combiner and the heads together."""
+
+    def forecast(
+        self,
+        signature: Signature,
+        data: Rows,
+        options: BaseModel,
+        training: BaseModel,
+        pretrained: Mapping[str, Path],
+        machine: Machine,
+        budget_s: float,
+    ) -> Estimate:
+        """Time a few steps on batches of every length, and turn the budget into steps."""
+        assert isinstance(options, NetworkOptions)
+        assert isinstance(training, NetworkTraining)
+        rows = len(data.train)
+        batch = min(training.batch, max(1, rows))
+        with deterministic(1, seed=0):
+            begin = _begin(signature, data.train, options, pretrained)
+            some = Sample.of_examples(signature, begin.states, data.train)
+            latency_s = some.request_s(begin.network)
+            row_s = on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
+            recipe = _recipe(signature, options, training)
+            step_s = on_threads(
+                trainer.step_s(begin.network, some.rows, recipe, some.batches(batch)), machine.cores
+            )
+        held_s = row_s * rows * sample.VALIDATION_SHARE
+        # values of one size are encoded once, before the first step
+        before_s = sample.STARTUP_S + some.encode_row_s * rows * (1 + sample.VALIDATION_SHARE)
+        epoch = trainer.epoch_steps(rows, batch)
+        epoch_s = epoch * step_s + held_s
+        if training.epochs is not None:
+            steps = epoch * training.epochs
+        else:
+            affordable = (budget_s * (1 - _SPARE) - before_s) / (epoch_s / epoch)
+            steps = int(max(1, min(max(epoch * options.most_epochs, _LEAST_MOST_STEPS), affordable)))
+        return Estimate(
+            steps=steps,
+            batch=batch,
+            epochs=steps / epoch,
+            seconds=before_s + steps * step_s + held_s * len(trainer.evaluation_steps(steps, epoch)),
+            memory_bytes=peak_memory_bytes() + some.kept_bytes(rows),
+            package_bytes=sample.package_bytes(signature, begin.network, begin.states),
+            latency_s=latency_s,
+            why=Phrase(
+                "network.why",
+                batch=batch,
+                step_ms=step_s * 1e3,
+                before_s=before_s,
+                steps=steps,
+                epochs=steps / epoch,
+                rows=rows,
+                weights=sum(weight.numel() for weight in begin.network.parameters()),
+            ),
+            warnings=tuple(unread(begin, signature, data.train)),
+        )
+
+    def learn(
+        self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
+    ) -> dict[str, object]:
+        """Train everything, keep what validation likes best, and calibrate on validation."""
+        options, training = setup.options, setup.training
+        assert isinstance(options, NetworkOptions)
+        assert isinstance(training, NetworkTraining)
+        with deterministic(setup.threads, setup.seed):
+            begin = _begin(signature, data.train, options, setup.pretrained)
+            held = EncodedRows(signature, begin.states, data.held.columns)
+            history = trainer.train(
+                begin.network,
+                EncodedRows(signature, begin.states, data.train.columns),
+                held,
+                replace(_recipe(signature, options, training), augment=setup.augment),
+                steps=setup.steps,
+                batch=setup.batch,
+                seed=setup.seed,
+                scratch=scratch,
+                progress=progress,
+            )
+            answers = frozen_features.answers(begin.network, held)
+        states = learned_folder.calibrated(signature, begin.states, begin.network, answers, data.held)
+        learned_folder.write(out, setup.learner, signature, states, begin.network)
+        best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
+        return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
+
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
+        """Answer with torch."""
+        return learned_folder.predict(learned, inputs)
+
+
+def _begin(
+    signature: Signature, train: Examples, options: NetworkOptions, pretrained: Mapping[str, Path]
+) -> StartingPoint:
+    """Return the network before its first step; raises ProjectError with all names in the options that are none."""
+    if problems := list(_unknown(signature, options)):
+        raise ProjectError(problems)
+    # one part needs no layer that combines: what its encoder gives goes to the heads
+    several = _parts(signature, options, pretrained) > 1
+    combiner = options.combiner if several else "concatenate"
+    return starting_point(
+        signature,
+        train,
+        pretrained,
+        options.model_dump(mode="json", include={"pooling", "max_length", "pixels"}),
+        Scratch(
+            types=_TYPES,
+            encoders={name: one.model_dump(mode="json") for name, one in options.encoders.items()},
+            combiner={"type": combiner, "width": options.width if several else 0, "dropout": options.dropout},
+            columns={
+                "width": options.columns_width,
+                "layers": options.columns_layers,
+                "dropout": options.dropout,
+            },
+            weighing=options.weighing == "uncertainty" and len(signature.outputs) > 1,
+        ),
+    )
+
+
+def _parts(signature: Signature, options: NetworkOptions, pretrained: Mapping[str, Path]) -> int:
+    """Return how many parts the combiner has: an input each, but all columns of a table together."""
+    apart = [
+        field
+        for field in signature.inputs
+        if field.name in pretrained
+        or kinds.arrays(field.kind).input_form not in forms.PLAIN
+        or (field.name in options.encoders and options.encoders[field.name].type == "mlp")
+    ]
+    return len(apart) + (len(apart) < len(signature.inputs))
+
+
+def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTraining) -> Recipe:
+    return Recipe(
+        learning_rate=options.pretrained_rate,
+        head_rate=training.learning_rate,
+        layer_decay=options.layer_decay,
+        weight_decay=training.weight_decay,
+        label_smoothing=training.label_smoothing,
+        warmup=options.warmup,
+        dropout=options.dropout,
+        average=options.average,
+        weights=options.weights,
+        patience=training.patience,
+        schedule=options.schedule,
+        noisy=True,
+        balanced=options.balanced,
+        omitted=options.omitted if any(field.optional for field in signature.inputs) else 0.0,
+    )
+
+
+def _unknown(signature: Signature, options: NetworkOptions) -> Iterator[Problem]:
+    """Yield the names of inputs and outputs that the options have and the signature has not."""
+    inputs = [field.name for field in signature.inputs]
+    if unknown := sorted(set(options.encoders) - set(inputs)):
+        yield Problem("model.unknown-input", unknown=unknown, inputs=inputs)
+    outputs = [field.name for field in signature.outputs]
+    if unknown := sorted(set(options.weights) - set(outputs)):
+        named = ", ".join(f"`{name}`" for name in unknown)
+        yield Problem("model.unknown-output", unknown=named, outputs=", ".join(sorted(outputs)))

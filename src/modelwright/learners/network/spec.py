@@ -1,0 +1,126 @@
+"""Networks from scratch: what the learner accepts and takes."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.pixels import PixelOptions
+from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.training import (
+    Batch,
+    Epochs,
+    LabelSmoothing,
+    LearningRate,
+    Patience,
+    WeightDecay,
+)
+from modelwright.learners.networks import forms
+from modelwright.learners.networks.encoder_options import EncoderOptions
+
+
+class NetworkOptions(BaseModel):
+    """The keys of `model:` that a network takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoders: dict[str, EncoderOptions] = Field(
+        {}, description="input → its encoder, `type` and options; without it, the default of the input's form"
+    )
+    combiner: Literal["concatenate", "attention", "gating", "sum"] = Field(
+        "concatenate", description="how the features of several inputs become one vector"
+    )
+    width: int = Field(
+        128,
+        ge=4,
+        le=4096,
+        multiple_of=4,
+        description="numbers of the combiner's layer, where there are several parts",
+    )
+    columns_width: int = Field(
+        128, ge=1, le=4096, description="numbers of a layer that reads the columns of a table"
+    )
+    columns_layers: int = Field(2, ge=1, le=16, description="layers that read the columns of a table")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
+    average: float = Field(
+        0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"
+    )
+    schedule: Literal["linear", "cosine", "one-cycle"] = Field(
+        "one-cycle", description="how the learning rate rises and falls"
+    )
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
+    balanced: bool = Field(
+        False, description="draw all classes of the first output with classes as often, however rare they are"
+    )
+    omitted: float = Field(
+        0.1, ge=0, lt=1, description="share of the values of optional inputs that a step takes for missing"
+    )
+    weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
+    weighing: Literal["fixed", "uncertainty"] = Field(
+        "fixed",
+        description="of several outputs: weights as given, or learned beside them from their uncertainty",
+    )
+    pretrained_rate: float = Field(2e-4, gt=0, description="peak learning rate of parts that are pretrained")
+    layer_decay: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="of pretrained parts: rate of a layer as a share of the rate of the one above it",
+    )
+    pooling: Literal["mean", "first"] | None = Field(
+        None,
+        description="of a pretrained text encoder: how tokens become one vector; None: as its folder says",
+    )
+    max_length: int | None = Field(
+        None,
+        ge=3,
+        le=4096,
+        description="most tokens of a text; None: 99 % of the training texts are kept whole",
+    )
+    pixels: PixelOptions = Field(PixelOptions(), description="how pictures become pixels; see images.md")
+    most_epochs: int = Field(
+        40,
+        ge=1,
+        description="most passes that a budget is turned into; 400 steps are taken where these are fewer",
+    )
+
+
+class NetworkTraining(BaseModel):
+    """The keys of `learn:` that a network takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Epochs | None = Field(
+        None, description="passes over the training split; without it, the budget decides"
+    )
+    batch: Batch = Field(64, description="rows a step")
+    learning_rate: LearningRate = Field(
+        2e-3, description="peak learning rate of what is learned from scratch"
+    )
+    weight_decay: WeightDecay = Field(0.02, description="decoupled weight decay of AdamW")
+    label_smoothing: LabelSmoothing = Field(0.05, description="share of the target spread evenly")
+    patience: Patience | None = Field(
+        None, description="evaluations without gain before learning stops; None: all steps are taken"
+    )
+
+
+class NetworkSpec(Spec):
+    """An encoder for each input, a combiner, and a head for each output."""
+
+    name: ClassVar[str] = "network"
+    summary: ClassVar[str] = (
+        "an encoder for each input, from scratch or pretrained, combined; reads every kind"
+    )
+    inputs: ClassVar[frozenset[Form]] = forms.ENCODED
+    outputs: ClassVar[frozenset[Form]] = forms.ANSWERED
+    offered_for: ClassVar[frozenset[Form]] = frozenset({Form.PIXELS, Form.FRAMES, Form.SERIES})
+    Options: ClassVar[type[BaseModel]] = NetworkOptions
+    Training: ClassVar[type[BaseModel]] = NetworkTraining
+    modules: ClassVar[tuple[str, ...]] = (*forms.MODULES, "tokenizers")
+    takes_pretrained: ClassVar[bool] = True
+    augments: ClassVar[bool] = True
+    compresses: ClassVar[bool] = True
+    rank: ClassVar[int] = 1
+    fewest_epochs: ClassVar[int] = 2
