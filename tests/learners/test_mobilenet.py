@@ -22,13 +22,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_weights_have_the_names_and_shapes_of_torchvision() -> None:
     shapes = {name: tuple(value.shape) for name, value in MobileNetEncoder().state_dict().items()}
-    assert len(shapes) == 312  # of the 314 of its checkpoint; two are the classifier's
+    assert (
+        len(shapes) == 306
+    )  # of the 314 of its checkpoint; two are the classifier's, six the layer's before it
     assert shapes["features.0.0.weight"] == (32, 3, 3, 3)
     assert shapes["features.1.conv.1.weight"] == (16, 32, 1, 1)
     assert shapes["features.2.conv.1.0.weight"] == (96, 1, 3, 3)
     assert shapes["features.17.conv.3.running_var"] == (320,)
-    assert shapes["features.18.0.weight"] == (1280, 320, 1, 1)
-    assert MobileNetEncoder().width == 24 + 32 + 96 + 1280 + 1
+    assert MobileNetEncoder().width == 24 + 32 + 96 + 320 + 1
 
 
 def test_a_folder_is_read_and_built_again(folder: Path) -> None:

@@ -108,7 +108,7 @@ def test_small_pictures_are_enlarged_to_what_the_encoder_needs(weights: Path, tm
     learned(tmp_path, setup(weights))
     _, states = kind_states.read(tmp_path / "learned")
     sizing = states["photo"].sizing  # type: ignore[attr-defined]
-    assert (sizing.height, sizing.width) == (64, 43)
+    assert (sizing.height, sizing.width) == (56, 37)
 
 
 def test_torch_answers_with_pictures(weights: Path, tmp_path: Path) -> None:
