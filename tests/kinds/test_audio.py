@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import base64
 import io
+import re
 import struct
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
@@ -302,3 +305,22 @@ def test_shown_by_format_length_and_rate() -> None:
         == "OGG, 1.5 s, 44.1 kHz × 2"
     )
     assert show.text(None) == ""
+
+
+def test_a_waveform_is_as_high_as_the_sound_is_loud() -> None:
+    show = kinds.facet("audio", Show)
+
+    def highest(content: bytes) -> float:
+        picture = show.picture(content)
+        assert picture is not None
+        assert picture.media == "image/svg+xml"
+        svg = base64.b64decode(picture.data).decode()
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
+        return max(float(height) for height in re.findall(r"v([0-9.]+)h1", svg))
+
+    assert highest(tone(8_000, 0.5)) == pytest.approx(24.0, abs=0.5)  # half of full scale
+    assert highest(written(data=np.zeros((16_000, 1)))) == 1.0
+    assert highest(written("WAV", "FLOAT", 16_000, np.full((16_000, 2), 3.0))) == 1.0  # all beyond full scale
+    assert highest(tone(8_000, 0.001)) == 1.0  # fewer samples than bars: points
+    long = show.picture(written("FLAC", "PCM_16", 16_000, voice(16_000, 60.0)))
+    assert long is not None
