@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.column import Column
+from modelwright.kinds.contract.common import Dumped
 from modelwright.kinds.contract.profile import Profile
 from modelwright.kinds.contract.show import Show
 from modelwright.kinds.date.arrays import DateState
@@ -65,11 +66,38 @@ def test_year_month_weekday_and_hour_become_numbers() -> None:
     assert arrays["missing"].tolist() == [0, 1, 0]
 
 
-def test_the_years_of_training_alone_are_remembered() -> None:
-    state = ARRAYS.fit(["2020-01-01", "2022-01-01", None])
+def test_age_and_places_in_year_week_and_day_become_numbers() -> None:
+    # 1970-01-11 was a Sunday; 06:00 is a quarter of the day
+    state = DateState(1970.0, 1.0, (0.0, 10.0))
+    (row,) = ARRAYS.encode(["1970-01-11T06:00:00"], state)["values"]
+    assert row[4] == pytest.approx(10.25 / 10)
+    turns = 10.25 / 365.2425, (6 + 0.25) / 7, 0.25
+    wanted = [math.sqrt(2) * of(2 * math.pi * turn) for turn in turns for of in (math.sin, math.cos)]
+    assert row[5:] == pytest.approx(wanted, abs=1e-6)
+    last, first = ARRAYS.encode(["1970-12-31", "1971-01-01"], state)["values"]
+    assert np.abs(last[5:7] - first[5:7]).max() < 0.04  # neighbours
+    # against another day, ages differ by a constant
+    days = ["1970-01-01", "1985-06-01", "2000-02-29"]
+    one, other = (
+        ARRAYS.encode(days, DateState(0.0, 1.0, (mean, 1e4)))["values"][:, 4] for mean in (0.0, 5e3)
+    )
+    assert np.allclose(one - other, 0.5, atol=1e-5)
+
+
+def test_a_state_of_an_earlier_version_has_four_numbers() -> None:
+    state = ARRAYS.load(Dumped({"mean": 2021.0, "deviation": 1.0}, {}))
     assert state == DateState(2021.0, 1.0)
-    assert ARRAYS.fit(["2020-01-01"]) == DateState(2020.0, 1.0)
-    assert ARRAYS.fit([None]) == DateState(0.0, 1.0)
+    assert ARRAYS.specs(state)["values"].shape == ("batch", 4)
+    assert ARRAYS.encode(["2021-03-01"], state)["values"].shape == (1, 4)
+    assert ARRAYS.dump(state).data == {"mean": 2021.0, "deviation": 1.0}
+
+
+def test_the_dates_of_training_alone_are_remembered() -> None:
+    state = ARRAYS.fit(["2020-01-01", "2022-01-01", None])
+    assert (state.mean, state.deviation) == (2021.0, 1.0)
+    assert state.age == pytest.approx((18627.5, 365.5))
+    assert ARRAYS.fit(["2020-01-01"]) == DateState(2020.0, 1.0, (18262.0, 1.0))
+    assert ARRAYS.fit([None]) == DateState(0.0, 1.0, (0.0, 1.0))
     assert np.isfinite(ARRAYS.encode(["9999-12-31", "0001-01-01"], state)["values"]).all()
 
 

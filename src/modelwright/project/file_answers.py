@@ -224,6 +224,15 @@ def _written(
                 )
             )
         found[one.name] = options if form is None else replace(options, number=form.form)
+        dates = kinds.value(one.kind).date_cells(table.columns.get(column, ()), options)
+        days = None if dates is None else dates.form()
+        if days is not None and days.rival is not None:
+            lines = [setting("data.dates", {column: each}) for each in (days.form, days.rival)]
+            problems.append(
+                Problem("data.two-days", where=table.name, column=column, example=days.example, lines=lines)
+            )
+        if days is not None:
+            found[one.name] = replace(found[one.name], date=days.form)
     if problems:
         raise DataError(problems)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -181,3 +182,41 @@ def test_vectors_of_another_length_than_most_are_refused(tmp_path: Path) -> None
     values, _ = run(tmp_path, odd, kind="vector", invalid="drop")
     assert len(values) == 119
     assert run(tmp_path, cells, kind="vector")[0][1] == [1.0, 1.0, 2.0]
+
+
+def days(form: str, *, early: bool = False) -> list[str]:
+    begin = date(2023, 1, 1)
+    found = [begin + timedelta(days=3 * n) for n in range(400)]
+    return [one.strftime(form) for one in found if not early or one.day <= 12][:120]
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y%m%d", "%d %b %Y", "%Y年%m月%d日"])
+def test_dates_in_other_forms_are_read_and_it_is_said(tmp_path: Path, form: str) -> None:
+    values, notices = run(tmp_path, days(form), kind="date")
+    assert values == days("%Y-%m-%d")
+    assert set(notices) == {"data.date-form"}
+    assert notices["data.date-form"].values["count"] == 120
+    assert form in notices["data.date-form"].next_step
+    assert run(tmp_path, days(form), kind="date", dates={"x": form}) == (values, {})
+    assert run(tmp_path, days("%Y-%m-%d"), kind="date")[1] == {}
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"])
+def test_dates_that_are_two_days_each_are_never_guessed(tmp_path: Path, form: str) -> None:
+    cells = days(form, early=True)
+    with pytest.raises(DataError) as error:
+        run(tmp_path, cells, kind="date")
+    (problem,) = error.value.problems
+    assert problem.id == "data.two-days"
+    assert f"data.dates: {{x: '{form}'}}" in str(problem) or f'data.dates: {{x: "{form}"}}' in str(problem)
+    values, notices = run(tmp_path, cells, kind="date", dates={"x": form})
+    assert values == days("%Y-%m-%d", early=True)
+    assert not notices
+    assert run(tmp_path, cells, kind="date", dates=form)[0] == values
+
+
+def test_a_form_of_dates_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="each once"):
+        run(tmp_path, days("%d.%m.%Y"), kind="date", dates={"x": "dd.mm.yyyy"})
+    with pytest.raises(DataError, match="of the form"):
+        run(tmp_path, ["31.02.2023", *days("%d.%m.%Y")[1:]], kind="date")

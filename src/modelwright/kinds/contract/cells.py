@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from modelwright.kinds.shared.dates import FORMS, DateCells
 from modelwright.kinds.shared.missing_words import is_missing_word
 from modelwright.kinds.shared.numbers import PLAIN, NumberCells, NumberForm, candidates, read_number
 
@@ -21,6 +22,7 @@ class CellOptions:
     tag_separator: what stands between the members of a set in a cell of text (`data.tag_separator`).
     missing: the words that stand for nothing (`data.missing`); None: those that a kind takes for it by default.
     number: how numbers are written in this column; forms: how they may be, by `data.decimal` and `data.thousands`.
+    date: how dates are written in this column (`%d.%m.%Y`) beside ISO 8601; date_forms: how they may be (`data.dates`).
     length: how many members a value of this column has, of a kind whose values are all as long; None: nobody knows.
     explained: how many refused cells of a chunk are explained one by one for each rule; None: all.
     """
@@ -29,6 +31,8 @@ class CellOptions:
     missing: tuple[str, ...] | None = None
     number: NumberForm = PLAIN
     forms: tuple[NumberForm, ...] = field(default_factory=candidates)
+    date: str | None = None
+    date_forms: tuple[str, ...] = FORMS
     length: int | None = None
     explained: int | None = None
 
@@ -74,13 +78,14 @@ class Survey:
     """What the cells of a column show, added up over its chunks.
 
     missing: words that were taken for nothing, with how often; names: words that often stand for nothing, and
-    are values of this kind; numbers: None of a kind that holds no numbers; lengths: how many cells have each length,
-    of a kind whose values are all as long.
+    are values of this kind; numbers, dates: None of a kind that holds none; lengths: how many cells have each
+    length, of a kind whose values are all as long.
     """
 
     missing: Counter[str] = field(default_factory=Counter)
     names: Counter[str] = field(default_factory=Counter)
     numbers: NumberCells | None = None
+    dates: DateCells | None = None
     lengths: Counter[int] = field(default_factory=Counter)
 
     def merge(self, other: Survey) -> None:
@@ -92,3 +97,7 @@ class Survey:
             self.numbers = other.numbers
         elif other.numbers is not None:
             self.numbers.merge(other.numbers)
+        if self.dates is None:
+            self.dates = other.dates
+        elif other.dates is not None:
+            self.dates.merge(other.dates)

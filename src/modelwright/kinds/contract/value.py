@@ -11,6 +11,7 @@ from modelwright.core.json_types import Json, JsonLike, JsonObject
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
+from modelwright.kinds.shared.dates import DateCells
 from modelwright.kinds.shared.numbers import NumberCells
 
 V = TypeVar("V")  # the type of a canonical value
@@ -85,6 +86,10 @@ class Value(ABC, Generic[V]):
 
     def number_cells(self, cells: Iterable[object], options: CellOptions) -> NumberCells | None:
         """Return how the cells of a column read as numbers; None of a kind that holds none."""
+        return None
+
+    def date_cells(self, cells: Iterable[object], options: CellOptions) -> DateCells | None:
+        """Return how the cells of a column read as dates that are no ISO 8601; None of a kind that holds none."""
         return None
 
     def to_json(self, value: V) -> Json:

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import polars as pl
 
-from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions, Survey
 from modelwright.kinds.contract.column import (
+    Chunks,
     Column,
     Parsed,
     parse_by_value,
@@ -15,6 +16,7 @@ from modelwright.kinds.contract.column import (
     without_stated,
 )
 from modelwright.kinds.date.value import DateValue
+from modelwright.kinds.shared.dates import DateCells
 
 # The forms that tables write most: a day; a moment to the second, with or without a Z.
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -44,6 +46,20 @@ class DateColumn(Column[str]):
         if cells.dtype != pl.String:
             return parse_by_value(self, cells, options)
         return self._of_texts(cells, options)
+
+    def survey(
+        self, chunks: Chunks, options: CellOptions = DEFAULT_OPTIONS, *, thorough: bool = False
+    ) -> Survey:
+        """Return the words for nothing, and how many cells that are no ISO 8601 each form reads."""
+        survey = super().survey(chunks, options, thorough=thorough)
+        survey.dates = DateCells(options.date_forms)
+        for cells in chunks():
+            there = cells.drop_nulls()
+            if there.dtype == pl.String:
+                there = there.filter(~there.str.contains(f"({_DAY})|({_MOMENT})"))
+            if there.dtype in {pl.String, pl.Object} or there.dtype.is_integer():
+                survey.dates.merge(self.of.date_cells(there.to_list(), options))
+        return survey
 
     def _of_texts(self, cells: pl.Series, options: CellOptions) -> Parsed:
         frame = pl.DataFrame({"cell": cells})

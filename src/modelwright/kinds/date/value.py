@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import ClassVar
 
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Comparable, Value
+from modelwright.kinds.shared.dates import DateCells, read_date
 
 # ISO 8601 as RFC 3339 narrows it, with what tables write, too: a space for the T, no seconds, an offset without
 # its colon. No week or ordinal dates, no "20240301": that is a number more often than a day.
@@ -63,6 +67,29 @@ class DateValue(Value[str]):
             raise ValueProblem("value.not-a-date", shown=shown(raw))
         return _written(_read(raw))
 
+    def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> str | None:
+        """Return the ISO text of a cell in ISO 8601, or in the form of its column; whole numbers are 20241231."""
+        if options.is_missing(cell, words=True):
+            return None
+        form = options.date
+        if form is not None and not isinstance(cell, bool | datetime) and isinstance(cell, str | int):
+            text = str(cell)
+            if not is_iso(text):
+                read = read_date(text, form)
+                if read is None:
+                    raise ValueProblem("value.not-in-form", shown=shown(cell), form=form)
+                return _shortest(read)
+        return self.parse(cell, lenient=True)
+
+    def date_cells(self, cells: Iterable[object], options: CellOptions) -> DateCells:
+        """Return how many cells each form reads; ISO 8601 and words for nothing are left out."""
+        found = DateCells(options.date_forms)
+        texts = (str(cell) for cell in cells if isinstance(cell, str | int) and not isinstance(cell, bool))
+        for text, count in Counter(texts).items():
+            if not options.is_missing(text, words=True) and not is_iso(text):
+                found.add(text, count)
+        return found
+
     def comparable(self, value: str) -> str:
         """Return the ISO text in UTC, without its Z; a moment without an offset as it stands.
 
@@ -79,6 +106,11 @@ class DateValue(Value[str]):
 def moment(value: str) -> datetime:
     """Return a canonical value as a moment, aware where it has an offset."""
     return datetime.fromisoformat(value)
+
+
+def is_iso(text: str) -> bool:
+    """Tell whether a text is written as ISO 8601, white space around it aside."""
+    return len(text) <= LONGEST and _ISO.fullmatch(text.strip()) is not None
 
 
 def _read(text: str) -> datetime:

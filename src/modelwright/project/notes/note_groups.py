@@ -24,6 +24,7 @@ DONE = frozenset(
     {
         "data.also-in",
         "data.id-column",
+        "data.date-form",
         "data.number-form",
         "data.number-signs",
         "data.optional-column",

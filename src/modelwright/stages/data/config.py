@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.shared.dates import FORMS, is_form
 from modelwright.kinds.shared.numbers import candidates
 from modelwright.stages.data.files.settings import FilesConfig
 from modelwright.tables.bounds import MOST_COLUMNS
@@ -241,6 +242,11 @@ class DataConfig(BaseModel):
         None,
         description="the decimal sign of numbers in text, of every column or by column; seen from the cells by default",
     )
+    dates: str | Mapping[str, str] | None = Field(
+        None,
+        description="how dates in text are written beside ISO 8601 (`%d.%m.%Y`: 31.12.2024), in every column or by "
+        "column; seen from the cells by default",
+    )
     thousands: Thousands | Mapping[str, Thousands] | None = Field(
         None,
         description="what groups the thousands of numbers in text (`,` `.` a space or an apostrophe), of every column "
@@ -318,6 +324,18 @@ class DataConfig(BaseModel):
                 raise ValueProblem("data.same-signs", sign=decimal, name=name)
         return self
 
+    @model_validator(mode="after")
+    def _date_forms(self) -> Self:
+        stated = self.dates if isinstance(self.dates, Mapping) else {None: self.dates}
+        for name, form in stated.items():
+            if form is not None and not is_form(form):
+                raise ValueProblem("data.no-date-form", form=form, name=name)
+        return self
+
+    def states_dates(self, *names: str) -> bool:
+        """Tell whether the form of a column's dates is stated."""
+        return _of(self.dates, *names) is not None
+
     def states_form(self, *names: str) -> bool:
         """Tell whether the form of a column's numbers is stated, under any of its names."""
         return _of(self.decimal, *names) is not None or _of(self.thousands, *names) is not None
@@ -325,7 +343,7 @@ class DataConfig(BaseModel):
     @property
     def columns_of_cells(self) -> Iterator[tuple[str, str]]:
         """Yield the settings that say how the cells of single columns are written, each with a column."""
-        for setting in ("missing", "decimal", "thousands"):
+        for setting in ("missing", "decimal", "thousands", "dates"):
             stated = getattr(self, setting)
             if isinstance(stated, Mapping):
                 yield from ((setting, name) for name in stated)
@@ -339,6 +357,7 @@ class DataConfig(BaseModel):
             if self.invalid == "error"
             else None,  # rows that are set aside keep their reasons
             forms=candidates(_of(self.decimal, name, column), _of(self.thousands, name, column)),
+            date_forms=FORMS if (stated := _of(self.dates, name, column)) is None else (stated,),
         )
 
     @property

@@ -14,6 +14,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.cells import CellOptions, Survey
 from modelwright.kinds.contract.column import Column
+from modelwright.kinds.shared.dates import FoundDates
 from modelwright.kinds.shared.numbers import PLAIN, FoundForm, NumberCells, NumberForm, read_number
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.raw_rows import RawRows
@@ -30,6 +31,9 @@ class _Seen:
     found: Counter[FoundForm] = field(
         default_factory=Counter
     )  # but for the plain form; by cells that it reads
+    dates: Counter[str] = field(
+        default_factory=Counter
+    )  # forms that are no ISO 8601, by cells that they read
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Written:
     rows: RawRows
     _options: dict[tuple[str, str, str], CellOptions] = field(default_factory=dict)
     _seen: dict[str, _Seen] = field(default_factory=dict)
+    _doubts: dict[str, FoundDates] = field(default_factory=dict)
 
     def require_known(self, fields: Collection[str]) -> None:
         """Raise DataError for a setting of single columns that names one that there is not."""
@@ -74,11 +79,28 @@ class Written:
                 if hint not in {None, PLAIN.decimal} and survey.numbers is not None:
                     survey = column.survey(_cells(table, columns[name]), options, thorough=True)  # noqa: PLW2901
                 self._settle(name, (given, table.name, name), survey, options, hint)
+        self._require_one_reading(columns)
         for key, options in self._options.items():
             # of lengths that are as frequent the least, so that the order of the files decides nothing
             lengths = sorted(self._seen[key[2]].survey.lengths.items(), key=lambda pair: (-pair[1], pair[0]))
             if lengths:
                 self._options[key] = replace(options, length=lengths[0][0])
+
+    def _require_one_reading(self, columns: Mapping[str, str]) -> None:
+        """Raise DataError for dates that are two days each: a wrong day is seen by nobody, so that none is guessed."""
+        problems = []
+        for name, found in self._doubts.items():
+            assert found.rival is not None
+            problems.append(
+                Problem(
+                    "data.two-days",
+                    column=columns[name],
+                    example=found.example,
+                    lines=[setting("data.dates", {columns[name]: one}) for one in (found.form, found.rival)],
+                )
+            )
+        if problems:
+            raise DataError(problems)
 
     def _settle(
         self, name: str, key: tuple[str, str, str], survey: Survey, options: CellOptions, hint: str | None
@@ -93,6 +115,11 @@ class Written:
                 else found.unusual
             ):
                 seen.found[replace(found, reads=0, cells=0, unusual=0, doubtful=0)] += count
+        if survey.dates is not None and (dates := survey.dates.form()) is not None:
+            if dates.rival is not None:
+                self._doubts.setdefault(name, dates)
+            options = replace(options, date=dates.form)
+            seen.dates[dates.form] += dates.reads
         seen.survey.merge(survey)
         self._options[key] = options
 
@@ -118,6 +145,10 @@ class Written:
                 )
             if survey.numbers is not None and survey.numbers.units:
                 yield _unit_notice(column, survey.numbers)
+            if not self.config.states_dates(name, column):
+                for form, count in seen.dates.items():
+                    line = setting("data.dates", {column: form})
+                    yield Notice("data.date-form", column=column, count=count, form=form, line=line)
             if not self.config.states_form(name, column):
                 for found, count in seen.found.items():
                     yield _form_notice(column, found, count)
