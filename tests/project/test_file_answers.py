@@ -151,3 +151,30 @@ def test_numbers_with_two_readings_are_asked_about(tmp_path: Path, function: Fun
         )
     assert caught.value.problems[0].id == "predict.two-readings"
     assert "`data.decimal: {Height in cm: ','}`" in caught.value.problems[0].next_step
+
+
+def test_dates_in_another_form_are_read_and_those_in_doubt_are_not(
+    tmp_path: Path, function: Function
+) -> None:
+    def answered(*days: str, **stated: object) -> list[str | None]:
+        opened = project_file.from_mapping(
+            {
+                "function": "measure(colour: category, height: number, marks: tags?, fragile: boolean?, sent: date?, "
+                "note: text?) -> size: category",
+                "data": {"columns": {"height": "Height in cm"}, **stated},
+            }
+        )
+        cells = [f"red,9,,,{day},\n" for day in days]
+        (tmp_path / "q.csv").write_text("colour,Height in cm,marks,fragile,sent,note\n" + "".join(cells))
+        rows = file_answers.read(tmp_path / "q.csv", opened.file.data)
+        found = file_answers.answers(
+            rows, function, 3, opened, folder=Path(), keep=None, probabilities=False, batch=2
+        )
+        return [one.problems[0].id if one.problems else None for one in found]
+
+    assert answered("31.12.2024", "1.2.2025", "2024-03-01") == [None, None, None]
+    assert answered("12/31/2024", "13/31/2024") == [None, "request.wrong-value"]
+    with pytest.raises(DataError) as caught:
+        answered("01/02/2024", "03/04/2024")
+    assert caught.value.problems[0].id == "data.two-days"
+    assert answered("01/02/2024", "03/04/2024", dates={"sent": "%d/%m/%Y"}) == [None, None]

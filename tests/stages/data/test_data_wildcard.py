@@ -161,7 +161,7 @@ def test_the_proposed_line_takes_a_column_in(
         ([None] * COUNT, "data.empty-column"),
         ([float("nan")] * COUNT, "data.empty-column"),
         ([b"\x00\x01"] * COUNT, "data.unread-column"),
-        ([[1.5, 2.5]] * COUNT, "data.unread-column"),
+        ([[1.5]] * COUNT, "data.unread-column"),
         ([{"a": 1}] * COUNT, "data.unread-column"),
         ([f"it was number {n}" for n in range(COUNT)], "data.free-text"),
     ],
