@@ -78,7 +78,7 @@ def _data(context: Context) -> Step:
         "modelwright.stages.data.stage:data",
         config={"function": _declared(opened), "data": _section_of_data(opened)},
         sources=places.of_data(opened),
-        code=_every_kind(opened, "value", "column", "infer", "profile"),
+        code=_every_kind(opened, "value", "column", "infer", "profile", "twins"),
         arguments={
             "signature": opened.signature,
             "open_inputs": opened.open_inputs,

@@ -191,6 +191,8 @@ def check_rows(
     if config.invalid == "error":
         refusals.require_none()
     used = ~refusals.mask
+    if identity.twins is not None:
+        used &= ~identity.twins.linking
     equal = pl.DataFrame({"high": alike[0], "low": alike[1]})
     found = overlap(identity.splits, equal, used)
     if config.repeated == "drop":

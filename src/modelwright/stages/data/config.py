@@ -210,6 +210,11 @@ class DataConfig(BaseModel):
         "validation rows whose inputs stand in test): `drop` sets them aside, so that no answer is learned "
         "by heart; `keep` where equal inputs are natural, as with a few categories",
     )
+    twins: Literal["group", "ignore"] = Field(
+        "group",
+        description="what becomes of rows whose pictures (or sounds) are nearly the same: `group` keeps them in one "
+        "split where it is ours to split, and names them; `ignore` where they tell nothing of each other",
+    )
     untested: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         (),
         description='classes that may have no test row; without a test row a class is not tested; "*": any class',

@@ -89,6 +89,8 @@ def _copies(config: DataConfig, counts: Counts) -> Iterator[Notice]:
 
 def _of_splits(checked: Checked, config: DataConfig, counts: Counts) -> Iterator[Notice]:
     copies = checked.overlap.copies if config.repeated == "drop" else np.zeros_like(checked.overlap.copies)
+    if checked.identity.twins is not None:
+        copies = copies | checked.identity.twins.linking  # told of by themselves
     refused: dict[str, int] = {}
     for split, of_split in counts.splits.items():
         set_aside = int((copies & (checked.identity.splits == CODES[split])).sum())

@@ -17,11 +17,12 @@ from modelwright.stages.data.canonical import hexadecimal, row_ids, row_texts, t
 from modelwright.stages.data.classes import outputs_with_classes, unknown_split_classes
 from modelwright.stages.data.columns.labels import Labels
 from modelwright.stages.data.columns.where_rows_go import RowPlaces
-from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.config import HASH, DataConfig
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.raw_rows import Chunk, RawRows
 from modelwright.stages.data.refusals import Refusals
 from modelwright.stages.data.split import CODES, TEST, TRAIN, VALIDATION, places
+from modelwright.stages.data.twins.twin_rows import Printed, TwinRows, placed
 from modelwright.tables.spool import Limits, Spool
 
 SKETCH_SIZE = 64  # hashes; the share of rows that two sets have in common is then estimated within 0.06
@@ -32,7 +33,7 @@ class Identity:
     """Arrays of all rows, (n,): their ids as numbers, where they lie in [0, 1), the code of their split.
 
     `test_places` and `test_hashes` (m,): the test rows as they stand in their sources. `truths`: the outputs as
-    their kinds store them, in the chunks of the raw rows.
+    their kinds store them, in the chunks of the raw rows. `twins`: of inputs that can have near twins.
     """
 
     ids: NDArray[np.uint64]
@@ -41,6 +42,7 @@ class Identity:
     test_places: NDArray[np.int64]
     test_hashes: NDArray[np.uint64]
     truths: Spool
+    twins: TwinRows | None = None
 
     def repeats(self) -> NDArray[np.int64]:
         """Return for each row (n,) how many earlier rows have the same id."""
@@ -85,6 +87,8 @@ def identify(
     shares = _SharesByClass(signature, config)
     places_of_rows = RowPlaces(config, rows)
     labels = Labels(signature, config)
+    printed = Printed(_fields(signature, layout) if config.twins == "group" else ())
+    ours = np.zeros(count, np.bool_)
     for raw in rows.chunks():
         opened = rows.open(raw)
         chunk = opened.named(layout.fields)
@@ -98,20 +102,29 @@ def identify(
         truths.add(of_chunk)
         stated = places_of_rows.stated(raw)
         splits[here] = shares.split(chunk.given, where[here], of_chunk) if stated is None else stated
-        (in_test,) = np.nonzero(splits[here] == CODES[TEST])
+        ours[here] = stated is None and config.split.by == HASH and shares.splits(chunk.given)
+        if printed.fields:
+            printed.add(chunk.cells)
+        # Twins may bring any row into the test split.
+        (in_test,) = np.nonzero((splits[here] == CODES[TEST]) | bool(printed.fields))
         if in_test.size:
             hashed.append((in_test + chunk.begin, test_hashes(opened.cells[in_test])))
     places_of_rows.require_known()
     labels.require_known()
     shares.require_known()
-    return Identity(
-        ids,
-        where,
-        splits,
-        np.concatenate([np.empty(0, np.int64), *(at for at, _ in hashed)]),
-        np.concatenate([np.empty(0, np.uint64), *(hashes for _, hashes in hashed)]),
-        truths,
+    twins, splits = placed(printed.pairs(), splits, ours) if printed.fields else (None, splits)
+    test_places = np.concatenate([np.empty(0, np.int64), *(at for at, _ in hashed)])
+    hashes = np.concatenate([np.empty(0, np.uint64), *(hashes for _, hashes in hashed)])
+    tested = splits[test_places] == CODES[TEST]
+    return Identity(ids, where, splits, test_places[tested], hashes[tested], truths, twins)
+
+
+def _fields(signature: Signature, layout: Layout) -> tuple[Field, ...]:
+    """Return the inputs, as far as their kinds are known; of a wildcard those whose kind is stated."""
+    stated = (
+        Field(name, kind.removesuffix("?")) for name, kind in layout.kinds.items() if name in layout.inputs
     )
+    return signature.inputs or tuple(stated)
 
 
 def _truths(signature: Signature, chunk: Chunk, refusals: Refusals, labels: Labels) -> pl.DataFrame:
@@ -143,13 +156,19 @@ class _SharesByClass:
         """Return the code of the split (n,) of each row of a chunk; where (n,): their positions."""
         shares = self._config.shares
         labels = self._labels(truths[self._field.name]) if self._field is not None else {}
-        if given in {TEST, VALIDATION} or (given == TRAIN and self._config.validation is not None):
+        if not self.splits(given):
             return np.full(where.shape, CODES[given], dtype=np.uint8)
         codes = places(where, shares)
         for label, rows in labels.items():
             if own := shares.classes.get(label):
                 codes[rows] = places(where[rows], own)
         return codes
+
+    def splits(self, given: str) -> bool:
+        """Tell whether the rows of files that are for `given` are ours to split."""
+        return given not in {TEST, VALIDATION} and not (
+            given == TRAIN and self._config.validation is not None
+        )
 
     def require_known(self) -> None:
         """Raise DataError for the classes of `split.classes` that no row has."""

@@ -40,6 +40,7 @@ from modelwright.stages.data.layout import Layout, layout
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.refusals import Refusals
 from modelwright.stages.data.split import CODES, SPLITS, TEST, TRAIN, VALIDATION
+from modelwright.stages.data.twins.twin_rows import twin_notices
 from modelwright.stages.data.windows.windowing import windowed
 from modelwright.stages.data.writing import RowWriter, column_remarks, describe, write_rejected
 from modelwright.storage.formats.data import Counts, write_signature
@@ -152,12 +153,22 @@ def make(
         *leaks(checked, columns),
         *column_remarks(described),
         *notices(checked, config, counts, rows),
+        *_of_twins(checked, rows),
     ]
     return {
         "signature": str(signature),
         **_summary(counts),
         "warnings": [notice.to_wire() for notice in found],
     }
+
+
+def _of_twins(checked: Checked, rows: RawRows) -> Iterator[Notice]:
+    """Yield what is said of near twins."""
+    identity = checked.identity
+    if identity.twins is not None:
+        truths = next(iter(checked.truths.values()), identity.ids)
+        used = checked.of(*SPLITS)
+        yield from twin_notices(identity.twins, identity.ids, identity.splits, truths, used, rows)
 
 
 def _summary(counts: Counts) -> JsonObject:

@@ -121,6 +121,8 @@ def _rejected(checked: Checked, layout: Layout, rows: RawRows, writer: RowWriter
     copies = {TEST: checked.overlap.in_test, VALIDATION: checked.overlap.in_validation}
     with catalog.speaking(catalog.DEFAULT):  # sealed with the row
         set_aside = {where: str(Phrase("data.reason-copy", split=where)) for where in copies}
+        linking = str(Phrase("data.reason-linking"))
+    twins = checked.identity.twins
     for chunk in rows.chunks(layout.fields):
         places = np.flatnonzero(~checked.used[chunk.begin : chunk.end])
         if not places.size:
@@ -136,7 +138,9 @@ def _rejected(checked: Checked, layout: Layout, rows: RawRows, writer: RowWriter
                 "source": [chunk.table.name] * places.size,
                 "row": places + chunk.number,
                 "reason": [
-                    refused.get(place) or set_aside[TEST if copies[TEST][place] else VALIDATION]
+                    refused.get(place)
+                    or (linking if twins is not None and twins.linking[place] else None)
+                    or set_aside[TEST if copies[TEST][place] else VALIDATION]
                     for place in of_all.tolist()
                 ],
                 "raw": [
