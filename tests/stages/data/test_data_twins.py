@@ -42,7 +42,7 @@ def saved(image: Image.Image, form: str = "PNG", **how: Any) -> bytes:
 def as_another(image: Image.Image, how: str) -> bytes:
     match how:
         case "jpeg":
-            return saved(image, "JPEG", quality=60)
+            return saved(image, "JPEG", quality=90)
         case "small":
             return saved(image.resize((40, 30)))
         case "bright":
@@ -66,7 +66,7 @@ def test_what_tells_nothing_has_no_twins() -> None:
     plain = [saved(Image.new("RGB", (9, 9), (n, n, n))) for n in range(5)]
     found = ImageTwins().prints([*plain, None, b"", b"no picture", saved(scene(1))[:80], saved(scene(1))])
     assert found.telling.tolist() == [False] * 9 + [True]
-    assert len(near_pairs(found, 20, 1.5)) == 0
+    assert len(near_pairs(found, 12, 1.0)) == 0
 
 
 def test_the_print_of_a_value_does_not_depend_on_those_beside() -> None:

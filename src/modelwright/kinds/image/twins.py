@@ -30,8 +30,8 @@ class ImageTwins(Twins):
     equal; nearest other pairs differ in more than 70 bits there.
     """
 
-    most_bits: ClassVar[int] = 20
-    most_difference: ClassVar[float] = 1.5
+    most_bits: ClassVar[int] = 12
+    most_difference: ClassVar[float] = 1.0
 
     def prints(self, values: Sequence[Any]) -> Prints:
         """Return prints with 8 words and 256 details."""
