@@ -29,7 +29,18 @@ COMMENTS_PER_100 = 6.0  # where arithmetic happens; nanochat has 18, httpx 6
 # Names that a contract prescribes: every member of the folder has a file, or a class, of that name. A section of
 # the project file is read by a `config.py`, whoever owns the section; `core/outcomes.py` is what the families fulfil.
 CONTRACT_FILES = {
-    "kinds": {"value", "arrays", "column", "infer", "profile", "show", "explain", "samples", "augment", "twins"},
+    "kinds": {
+        "value",
+        "arrays",
+        "column",
+        "infer",
+        "profile",
+        "show",
+        "explain",
+        "samples",
+        "augment",
+        "twins",
+    },
     "outcomes": {"outcomes", "metrics", "gap", "baseline", "section"},
     "core": {"outcomes"},
     "learners": {"spec", "learn", "export"},
