@@ -171,3 +171,20 @@ def test_refuses_what_it_cannot_put_together(
         reason = learners.spec(name).refuses(Signature("f", inputs, outputs))
         assert reason is not None
         assert word in str(reason)
+
+
+def test_quantiles_are_judged_by_their_pinball_loss() -> None:
+    task = heads.task(
+        Form.SERIES, {"quantiles": ArraySpec("float32", ("batch", 2, 3), levels=(0.1, 0.5, 0.9))}
+    )
+    truths = {"steps": torch.tensor([[1.0, math.nan], [math.nan, math.nan], [0.0, 2.0]])}
+    assert task.known(truths).tolist() == [True, False, True]
+    answers = torch.tensor([[0.0, 0.5, 2.0, 9.0, 9.0, 9.0]] * 3).unflatten(-1, (2, 3)).requires_grad_()
+    loss = task.loss(answers, truths, 0.0)
+    # of the first step: 0.1·(1 - 0), 0.5·(1 - 0.5), 0.1·(2 - 1), and their mean; the unknown step teaches nothing
+    assert math.isclose(float(loss[0].detach()), (0.1 + 0.25 + 0.1) / 3, rel_tol=1e-6)
+    loss.sum().backward()
+    assert torch.isfinite(answers.grad).all()
+    assert (answers.grad[0, 1] == 0).all()
+    head = heads.Head(5, task)
+    assert head(torch.zeros(4, 5)).shape == (4, 2, 3)

@@ -100,7 +100,8 @@ class ArraySpec:
 
     dtype: `float32`, `float64`, `int64`, `uint8`; shape names axes (`batch`, `length`) or gives their size; codes: how
     many different values an array of codes can hold, those for missing and unseen included; mean, deviation: of each
-    channel (the last axis) in the training rows, by which an encoder scales what is not scaled yet.
+    channel (the last axis) in the training rows, by which an encoder scales what is not scaled yet; levels: of
+    quantiles (the last axis), which share of the truths lies below each.
     """
 
     dtype: str
@@ -108,6 +109,7 @@ class ArraySpec:
     codes: int | None = None
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
+    levels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,8 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
     def answers(self, state: State) -> dict[str, ArraySpec]:
         """Return `quantiles`: float32 (batch, h, q), standardised."""
         assert isinstance(state, ForecastState), "an output"
-        return {"quantiles": ArraySpec("float32", ("batch", state.steps, len(state.levels)))}
+        shape = ("batch", state.steps, len(state.levels))
+        return {"quantiles": ArraySpec("float32", shape, levels=state.levels)}
 
     def encode_truth(
         self, values: Sequence[TimeWindow | None], inputs: Columns, state: State

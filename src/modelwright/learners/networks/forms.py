@@ -14,7 +14,7 @@ READ = PLAIN | FORMS
 ENCODED = READ | {Form.TOKENS, Form.PIXELS, Form.FRAMES, Form.SERIES}
 """The forms that have an encoder, from scratch or pretrained."""
 
-ANSWERED = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR})
+ANSWERED = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR, Form.SERIES})
 """The forms that have a head (`networks.heads`)."""
 
 MODULES = ("torch", "transformers", "safetensors", "onnx", "onnxscript")

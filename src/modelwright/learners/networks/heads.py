@@ -6,7 +6,7 @@ Shapes: n rows of a batch, C classes, K members of a set, d dimensions of a vect
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, final
 
 import torch
@@ -31,6 +31,10 @@ class Task(ABC):
 
     def __init__(self, columns: int | None) -> None:
         self.columns = columns
+
+    def shaped(self, answers: Tensor) -> Tensor:
+        """Return the output's array of what a linear layer gives, (n, columns or 1)."""
+        return answers if self.columns is not None else answers.squeeze(-1)
 
     @abstractmethod
     def known(self, truths: Truths) -> Tensor:
@@ -154,6 +158,40 @@ class VectorTask(Task):
         return self.loss(answers, truths, 0.0)
 
 
+@final
+class SeriesTask(Task):
+    """A forecast: `quantiles` (n, h, q) at rising levels, truth `steps` (n, h), NaN where unknown."""
+
+    array: ClassVar[str] = "quantiles"
+
+    def __init__(self, steps: int, levels: Sequence[float]) -> None:
+        super().__init__(steps * len(levels))
+        self.steps = steps
+        self.levels = tuple(levels)
+
+    def shaped(self, answers: Tensor) -> Tensor:
+        """Return quantiles (n, h, q) of (n, h·q)."""
+        return answers.unflatten(-1, (self.steps, len(self.levels)))
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return the rows of which at least one step is known."""
+        return (~torch.isnan(truths["steps"])).any(dim=-1)
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the pinball loss (Koenker and Bassett 1978), the mean over levels and known steps."""
+        steps = truths["steps"]
+        there = ~torch.isnan(steps)  # (n, h)
+        levels = torch.tensor(self.levels, dtype=answers.dtype, device=answers.device)
+        # as in `SetTask`: NaN is replaced before the subtraction, or its gradient would be NaN
+        off = torch.where(there, steps, 0.0).unsqueeze(-1) - answers  # (n, h, q)
+        each = torch.maximum(levels * off, (levels - 1.0) * off).mean(dim=-1)
+        return torch.where(there, each, 0.0).sum(dim=-1) / there.sum(dim=-1).clamp(min=1)
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return the pinball loss."""
+        return self.loss(answers, truths, 0.0)
+
+
 def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
     """Return the task of an output whose answers have these specs."""
     match form:
@@ -167,6 +205,11 @@ def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
             return SetTask(size_of(answers["logits"]))
         case Form.VECTOR:
             return VectorTask(size_of(answers["values"]))
+        case Form.SERIES:
+            spec = answers["quantiles"]
+            _, steps, _ = spec.shape
+            assert isinstance(steps, int), f"an array of {spec.shape} has no fixed length"
+            return SeriesTask(steps, spec.levels)
         case _:
             raise AssertionError(f"no head for {form}")
 
@@ -183,7 +226,7 @@ class Head(nn.Module):
         """Return the output's array, (batch, columns) or (batch,), of features (batch, width)."""
         # (batch, width) → (batch, columns or 1)
         answers: Tensor = self.linear(features)
-        return answers if self.task.columns is not None else answers.squeeze(-1)
+        return self.task.shaped(answers)
 
 
 def at(truths: Truths, rows: Tensor) -> dict[str, Tensor]:

@@ -144,4 +144,4 @@ def fit(
 
 def _answers(task: Task, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     answers = functional.linear(features, weight, bias)  # (n, c)
-    return answers if task.columns is not None else answers.squeeze(-1)
+    return task.shaped(answers)

@@ -12,6 +12,7 @@ import numpy as np
 
 from modelwright import kinds, learners
 from modelwright.core import digests
+from modelwright.core.json_types import Json
 from modelwright.package.body import Body
 from modelwright.package.content import size_bytes, whole
 from modelwright.package.packages import Package
@@ -73,17 +74,26 @@ def check_answers_do_not_depend_on_their_batch(tried: Tried) -> None:
     """A row is answered alike alone and beside others, exact or compressed."""
     for body in _bodies(tried):
         function, inputs = _function(body), tried.inputs
+        written = {field.name: field.kind for field in tried.signature.outputs}
         alone = function.answer(inputs, batch=1)
         for batch in _BATCHES:
             for one, other in zip(alone, function.answer(inputs, batch=batch), strict=True):
                 for name, answer in one.items():
                     beside = other[name]
-                    if isinstance(answer.value, float):
-                        assert math.isclose(answer.value, beside.value, rel_tol=1e-4, abs_tol=1e-4)
-                        continue
-                    assert answer.value == beside.value
+                    to_json = kinds.value(written[name]).to_json
+                    values = [None if v is None else to_json(v) for v in (answer.value, beside.value)]
+                    assert _alike(*values)
                     gap = abs((answer.confidence or 0.0) - (beside.confidence or 0.0))
                     assert gap <= CONFIDENCE
+
+
+def _alike(one: Json, other: Json) -> bool:
+    """Tell whether two answers are the same, numbers up to rounding."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-4)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return one == other
 
 
 def check_keeps_no_pickle_and_no_path(tried: Tried) -> None:
