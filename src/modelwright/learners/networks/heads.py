@@ -171,7 +171,7 @@ class SeriesTask(Task):
 
     def shaped(self, answers: Tensor) -> Tensor:
         """Return quantiles (n, h, q) of (n, h·q)."""
-        return answers.unflatten(-1, (self.steps, len(self.levels)))
+        return answers.reshape(-1, self.steps, len(self.levels))
 
     def known(self, truths: Truths) -> Tensor:
         """Return the rows of which at least one step is known."""
