@@ -240,3 +240,10 @@ def test_several_series_are_stored_as_lists_of_one_channel(tmp_path):
     windows(tmp_path)
     stored = pl.read_parquet(tmp_path / "out" / "train" / "rows.parquet")
     assert stored["past"].dtype == pl.List(pl.List(pl.Float64))
+
+
+@pytest.mark.parametrize(("window", "horizon"), [(168, 24), (336, 48), (12, 12), (24, None), (5, 1), (30, 7)])
+def test_windows_begin_in_step_with_no_season(window, horizon):
+    apart = DataConfig(source=("a.csv",), window=window, horizon=horizon).apart
+    assert math.gcd(apart, 168) == math.gcd(apart, 12) == 1
+    assert 1 <= apart <= max(1, (horizon or window) // 4)

@@ -20,6 +20,7 @@ SHARES = ("train", "validation", "test")
 HASH, GROUP, TIME = "hash", "group", "time"  # ways to split; else `split.by` names a column
 EXPLAINED = 20  # refused cells of a chunk and rule; a message shows five
 MOST_STEPS = 100_000  # of a window
+SEASONS = 2 * 3 * 7  # what divides hours of a day, days of a week, months of a year
 KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
 
 
@@ -181,8 +182,8 @@ class DataConfig(BaseModel):
     stride: int | None = Field(
         None,
         ge=1,
-        description="how many steps apart training windows begin; by default a quarter of the horizon. Windows that "
-        "validate or test lie `horizon + stride` apart, so that no step is judged twice",
+        description="how many steps apart training windows begin; by default about a quarter of the horizon, and in step "
+        "with no season. Windows that validate or test lie `horizon + stride` apart, so that no step is judged twice",
     )
     fill: Fill = Field(Fill(), description="what becomes of gaps")
     known: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
@@ -364,6 +365,18 @@ class DataConfig(BaseModel):
             forms=candidates(_of(self.decimal, name, column), _of(self.thousands, name, column)),
             date_forms=FORMS if (stated := _of(self.dates, name, column)) is None else (stated,),
         )
+
+    @property
+    def apart(self) -> int:
+        """Return how many steps apart training windows begin.
+
+        By default about a quarter of the horizon, and in step with neither days nor weeks nor the halves of either:
+        else windows would begin at some hours alone, and what begins at another would be answered badly.
+        """
+        if self.stride is not None:
+            return self.stride
+        most = max(1, (self.horizon or self.window or 1) // 4)
+        return next(one for one in range(most, 0, -1) if math.gcd(one, SEASONS) == 1)
 
     @property
     def splits(self) -> Mapping[str, Sources]:

@@ -81,7 +81,7 @@ class Remarks:
             test=windows.get(TEST, 0),
             window=config.window,
             horizon=horizon or None,
-            line=setting("data.stride", config.stride or max(1, (horizon or config.window or 1) // 4)),
+            line=setting("data.stride", config.apart),
         )
         if self._short:
             shown = dict(sorted(self._short.items(), key=lambda one: one[1])[:SHOWN_NAMES])

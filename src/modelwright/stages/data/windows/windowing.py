@@ -101,7 +101,7 @@ class _Maker:
         assert config.window is not None, "windows are asked for"
         self._config, self._fields, self._ordered, self._remarks = config, fields, ordered, remarks
         self._history, self._horizon = config.window, config.horizon or 0
-        self._stride = config.stride or max(1, (self._horizon or self._history) // 4)
+        self._stride = config.apart
         self._apart = (self._horizon or self._history) + self._stride
         self._spools = {split: Spool(scratch / f"windows-{split}", limits) for split in SPLITS}
         self._longest = 0
