@@ -3,10 +3,10 @@
     python benchmarks/forecasts.py [--data FOLDER] [--sets bike,elec] [--budget "30 s"] [--rows N]
 
 bike: rentals by the hour (bike_sharing), 168 hours before, 24 ahead, with the time of the last hour before; the last
-15 % are tested. elec: demand by the half hour (drift_streams), in row order, 336 before, 48 ahead. Bars: the mean absolute
-error is not above the peer's, and the interval of 80 % holds 75 to 85 % of what came. The peer is one LightGBM for each
-step ahead (L1, all lags of the window, hour and weekday where there are times, early stopping on validation), learned
-from the same training windows. `--rows` takes the last rows alone, for a quick look.
+15 % are tested. elec: demand by the half hour (drift_streams), in row order, 336 before, 48 ahead. Bars: the mean
+absolute error is not above the peer's, and the interval of 80 % holds 75 to 85 % of what came. The peer is one LightGBM
+for each step ahead (L1, all lags of the window, hour and weekday where there are times, early stopping on validation),
+learned from the same training windows. `--rows` takes the last rows alone, for a quick look.
 """
 
 from __future__ import annotations

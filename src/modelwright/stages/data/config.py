@@ -182,7 +182,7 @@ class DataConfig(BaseModel):
     stride: int | None = Field(
         None,
         ge=1,
-        description="how many steps apart training windows begin; by default about a quarter of the horizon, and in step "
+        description="how many steps apart training windows begin; by default a quarter of the horizon or less, in step "
         "with no season. Windows that validate or test lie `horizon + stride` apart, so that no step is judged twice",
     )
     fill: Fill = Field(Fill(), description="what becomes of gaps")
