@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modelwright.stages.data.canonical import hexadecimal, positions, row_ids, row_texts, texts
+from modelwright.stages.data.canonical import ROW_ID, hexadecimal, position_hash, positions, row_texts, texts
 from modelwright.stages.data.config import Shares
 from modelwright.stages.data.split import CODES, as_text, canonical_inputs, place, places, position, row_id
 from modelwright.tables.series import series
@@ -102,14 +102,17 @@ def test_rows_by_columns(data: st.DataObject, names: list[str], rows: int, key: 
     frame = pl.DataFrame([series(name, cells) for name, cells in columns.items()])
     found = row_texts(frame)
     expected = [canonical_inputs({name: columns[name][at] for name in names}) for at in range(rows)]
-    assert found == [one.encode("utf-8", "surrogatepass") for one in expected]
-    assert hexadecimal(row_ids(found)) == list(map(row_id, expected))
+    assert found.rows == [one.encode("utf-8", "surrogatepass") for one in expected]
+    assert found.whole == b"".join(found.rows)
+    assert hexadecimal(ROW_ID.of(found.rows)) == list(map(row_id, expected))
     try:
         key.encode()
     except UnicodeEncodeError:
         return
     if len(key.encode()) <= 64:
-        assert positions(found, key).tolist() == [position(one, key) for one in expected]
+        assert positions(position_hash(key).of(found.rows)).tolist() == [
+            position(one, key) for one in expected
+        ]
 
 
 @given(st.lists(st.floats(0, 1, exclude_max=True)), st.integers(0, 30), st.integers(1, 30))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from modelwright import kinds
 from modelwright.core.messages import DataError, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
-from modelwright.stages.data.canonical import hexadecimal, row_ids, row_texts, test_hashes
+from modelwright.runtime.machine import cores
+from modelwright.stages.data.canonical import ROW_ID, hexadecimal, position_hash, row_texts, test_hashes
 from modelwright.stages.data.classes import outputs_with_classes, unknown_split_classes
 from modelwright.stages.data.columns.labels import Labels
 from modelwright.stages.data.columns.where_rows_go import RowPlaces
 from modelwright.stages.data.config import HASH, DataConfig
+from modelwright.stages.data.hashing.hasher import Digests, Hasher, RowTexts
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.raw_rows import Chunk, RawRows
 from modelwright.stages.data.refusals import Refusals
@@ -25,6 +28,7 @@ from modelwright.stages.data.split import CODES, TEST, TRAIN, VALIDATION, places
 from modelwright.stages.data.twins.twin_rows import Printed, TwinRows, placed
 from modelwright.tables.spool import Limits, Spool
 
+MANY_ROWS = 100_000  # with fewer, a process of its own for hashes takes longer to start than it saves
 SKETCH_SIZE = 64  # hashes; the share of rows that two sets have in common is then estimated within 0.06
 
 
@@ -89,26 +93,38 @@ def identify(
     labels = Labels(signature, config)
     printed = Printed(_fields(signature, layout) if config.twins == "group" else ())
     ours = np.zeros(count, np.bool_)
-    for raw in rows.chunks():
-        opened = rows.open(raw)
-        chunk = opened.named(layout.fields)
-        here = slice(chunk.begin, chunk.end)
-        inputs = (
-            row_texts(chunk.cells.select(*layout.inputs)) if layout.inputs else [b"{}"] * chunk.cells.height
-        )
-        ids[here] = row_ids(row_texts(raw.cells.select(layout.identity)) if layout.identity else inputs)
-        where[here] = places_of_rows.positions(raw, inputs)
-        of_chunk = _truths(signature, chunk, refusals, labels)
-        truths.add(of_chunk)
+
+    def place(chunk: _Hashing) -> None:
+        raw, of_rows = chunk.raw, chunk.digests()
+        here = slice(raw.begin, raw.end)
+        ids[here] = of_rows[0]
+        where[here] = places_of_rows.positions(raw, of_rows[1] if len(of_rows) > 1 else None)
         stated = places_of_rows.stated(raw)
-        splits[here] = shares.split(chunk.given, where[here], of_chunk) if stated is None else stated
-        ours[here] = stated is None and config.split.by == HASH and shares.splits(chunk.given)
-        if printed.fields:
-            printed.add(chunk.cells)
+        splits[here] = shares.split(raw.given, where[here], chunk.truths) if stated is None else stated
+        ours[here] = stated is None and config.split.by == HASH and shares.splits(raw.given)
         # Twins may bring any row into the test split.
         (in_test,) = np.nonzero((splits[here] == CODES[TEST]) | bool(printed.fields))
         if in_test.size:
-            hashed.append((in_test + chunk.begin, test_hashes(opened.cells[in_test])))
+            hashed.append((in_test + raw.begin, test_hashes(chunk.opened.cells[in_test])))
+
+    beside = count >= MANY_ROWS and cores() > 1
+    with Hasher(beside=beside) as hasher:
+        waiting: list[_Hashing] = []
+        for raw in rows.chunks():
+            opened = rows.open(raw)
+            chunk = opened.named(layout.fields)
+            inputs = row_texts(chunk.cells.select(*layout.inputs))
+            of_ids = row_texts(raw.cells.select(layout.identity)) if layout.identity else inputs
+            digests = _digests(hasher, of_ids, places_of_rows.hashed(raw, inputs), config.shares.key)
+            of_chunk = _truths(signature, chunk, refusals, labels)
+            truths.add(of_chunk)
+            if printed.fields:
+                printed.add(chunk.cells)
+            waiting.append(_Hashing(raw, opened, of_chunk, digests))
+            if not beside or len(waiting) > 1:  # the newest is hashed while the one before is placed
+                place(waiting.pop(0))
+        for last in waiting:
+            place(last)
     places_of_rows.require_known()
     labels.require_known()
     shares.require_known()
@@ -125,6 +141,28 @@ def _fields(signature: Signature, layout: Layout) -> tuple[Field, ...]:
         Field(name, kind.removesuffix("?")) for name, kind in layout.kinds.items() if name in layout.inputs
     )
     return signature.inputs or tuple(stated)
+
+
+@dataclass(frozen=True)
+class _Hashing:
+    """A chunk whose hashes are under way: of its inputs, then, unless rows lie by time, of what they lie by."""
+
+    raw: Chunk
+    opened: Chunk
+    truths: pl.DataFrame
+    digests: Callable[[], tuple[Digests, ...]]
+
+
+def _digests(
+    hasher: Hasher, inputs: RowTexts, places: RowTexts | None, key: str
+) -> Callable[[], tuple[Digests, ...]]:
+    """Return what waits for the digests of a chunk."""
+    if places is inputs:
+        return hasher.digests(inputs, ROW_ID, position_hash(key)).result
+    pending = [hasher.digests(inputs, ROW_ID)]
+    if places is not None:
+        pending.append(hasher.digests(places, position_hash(key)))
+    return lambda: tuple(one.result()[0] for one in pending)
 
 
 def _truths(signature: Signature, chunk: Chunk, refusals: Refusals, labels: Labels) -> pl.DataFrame:

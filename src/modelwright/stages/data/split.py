@@ -33,6 +33,7 @@ CODES: Final = {split: code for code, split in enumerate(SPLITS)}  # in arrays o
 ID_KEY: Final = b"modelwright row"
 ID_BYTES = 8  # 16 hex digits: among a million rows, two different ones share an id once in 37 million
 POSITION_BYTES = 8
+POSITION_PERSON: Final = b"split"
 HEX_BYTES = 64  # bytes that stand for themselves in the text of a row; more (a picture) by their digest
 
 
@@ -84,7 +85,7 @@ def numbered(ids: Sequence[str]) -> list[str]:
 def position(inputs: str, key: str) -> float:
     """Return where in [0, 1) a row lies: a hash of `canonical_inputs`, keyed with `split.key`."""
     digest = hashlib.blake2b(
-        _bytes(inputs), digest_size=POSITION_BYTES, key=key.encode(), person=b"split"
+        _bytes(inputs), digest_size=POSITION_BYTES, key=key.encode(), person=POSITION_PERSON
     ).digest()
     return (int.from_bytes(digest, "big") >> 11) / 2**53  # 53 bits: no rounding up to 1.0
 

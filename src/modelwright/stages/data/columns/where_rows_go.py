@@ -21,6 +21,7 @@ from modelwright.stages.data.columns.distinct import DistinctCells
 from modelwright.stages.data.columns.split_columns import split_column
 from modelwright.stages.data.columns.wildcard import infer
 from modelwright.stages.data.config import GROUP, HASH, TIME, DataConfig
+from modelwright.stages.data.hashing.hasher import Digests, RowTexts
 from modelwright.stages.data.raw_rows import Chunk, RawRows
 from modelwright.stages.data.split import CODES, SPLITS, TEST
 
@@ -43,14 +44,21 @@ class RowPlaces:
         self._unread: list[tuple[str, int, object]] = []
         self._unread_count = 0
 
-    def positions(self, raw: Chunk, inputs: list[bytes]) -> NDArray[np.float64]:
-        """Return where the rows (n,) of a chunk lie; inputs: the canonical text of each row's inputs."""
+    def hashed(self, raw: Chunk, inputs: RowTexts) -> RowTexts | None:
+        """Return the texts by whose hashes the rows of a chunk lie; None where they lie by time."""
         if self._order is not None:
-            return self._order[raw.begin : raw.end]
+            return None
         if self._by == GROUP:
             assert self._column is not None
-            inputs = row_texts(pl.DataFrame({GROUP: raw.cells[self._column]}))
-        return positions(inputs, self._config.shares.key)
+            return row_texts(pl.DataFrame({GROUP: raw.cells[self._column]}))
+        return inputs
+
+    def positions(self, raw: Chunk, digests: Digests | None) -> NDArray[np.float64]:
+        """Return where the rows (n,) of a chunk lie; digests: of what `hashed` gave."""
+        if digests is None:
+            assert self._order is not None
+            return self._order[raw.begin : raw.end]
+        return positions(digests)
 
     def stated(self, raw: Chunk) -> NDArray[np.uint8] | None:
         """Return the codes (n,) of the splits that the cells of `split.by` name; None where no column states them."""
