@@ -175,6 +175,13 @@ def test_a_heavy_tail_takes_half_the_error_for_its_end():
     assert means._upper_end(values, TAIL) == max(
         means.tilted_end(values, TAIL / 2, 1.0), means._tail_mean(values)
     )
+    between = light(12)
+    assert means._is_heavy(between)
+    assert (
+        means._upper_end(between, TAIL)
+        == means.tilted_end(between, TAIL / 2, 1.0)
+        > means._tail_mean(between)
+    )
     # a tail so heavy that its forecast is larger than the tilted end
     wilder = 1 + np.random.default_rng(15).pareto(0.9, size=400)
     assert (
@@ -229,6 +236,8 @@ def root(function: Callable[[float], float], low: float, high: float) -> float:
         (heavy(22), calm(23), (2, 1)),  # a heavy tail above takes half the error of the upper end
         (calm(24, 400, 1e-4), heavy(25), (1, 2)),  # one below, of the lower end
         (heavy(36), heavy(37), (2, 2)),
+        (light(38), calm(39), (2, 1)),  # the tail is taken as heavy, and yet forecasts less than the tilt
+        (calm(40), light(41), (1, 2)),
         (calm(26, 400, 1e4), calm(27, 400, 1e-3), (1, 1)),
     ],
 )
@@ -289,3 +298,12 @@ def test_a_ratio_takes_the_tighter_of_two_ends():
     low = means.betting_low(above, half) / means.betting_high(below, 1.0, half)
     high = means.betting_high(above, 1.0, half) / means.betting_low(below, half)
     assert bound == (max(free[0], low), min(free[1], high))
+    # where a few large values leave much to forecast, the range says more
+    wild = 1 + np.random.default_rng(0).pareto(1.5, size=277)
+    wild, rest = wild / wild.max(), (1 + np.random.default_rng(50).random(277)) / 2
+    for one, other, sides in ((wild, rest, (False, True)), (rest, wild, (True, True))):
+        free, bound = means.ratio(one, other, 0.95), means.ratio(one, other, 0.95, 1.0)
+        low = means.betting_low(one, half) / means.betting_high(other, 1.0, half)
+        high = means.betting_high(one, 1.0, half) / means.betting_low(other, half)
+        assert bound == (max(free[0], low), min(free[1], high))
+        assert (bound[0] == low, bound[1] == high or high > free[1]) == sides

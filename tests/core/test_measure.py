@@ -254,6 +254,7 @@ def test_an_end_that_one_side_lacks_is_open():
     assert difference(of(10.0, 7.0, 15.0), of(8.0, 3.0, None)).low is None
     assert difference(of(10.0, 7.0, None), of(8.0, 3.0, 12.0)).high is None
     assert difference(of(10.0, 7.0, 15.0), of(8.0, None, 12.0)).high is None
+    assert difference(of(8.0, 3.0, 12.0, 9), of(None, None, None, 7)).n == 7
     for ours, champions in (
         (of(None, None, None, 7), of(8.0, 3.0, 12.0)),
         (of(8.0, 3.0, 12.0, 7), of(None, None, None)),
@@ -276,6 +277,7 @@ def test_a_quantile_is_the_least_sample_that_enough_do_not_exceed(quantile, n):
     found = from_samples(latency(quantile), seconds, 0.95, Phase.LIVE)
     assert found.value == np.quantile(seconds, quantile, method="inverted_cdf")
     low, high = intervals.quantile_positions(n, quantile, 0.95)
+    assert from_samples(latency(quantile), seconds, 0.8, Phase.LIVE).confidence == 0.8
     assert found.low == (None if low is None else low + 1)  # the sample at position i is i + 1
     assert found.high == (None if high is None else high + 1)
     assert (found.subject, found.phase, found.n) == (Subject("latency_p95"), Phase.LIVE, n)

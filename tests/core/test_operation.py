@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from modelwright.core.evidence import operation
 from modelwright.core.evidence.operation import LATENCIES, METRICS
 
 
@@ -18,6 +19,12 @@ def test_every_declaration(gold):
             ""
         ]
     gold("core/metrics_of_operation.txt", "\n".join(lines))
+
+
+def test_a_latency_is_declared_by_its_name_quantile_and_words():
+    assert operation._latency("latency_p95", 0.95, "95 %") == LATENCIES[1]
+    assert operation._latency("latency_p50", 0.5, "half") == LATENCIES[0]
+    assert operation._latency("latency_p50", 0.5, "half") != LATENCIES[1]
 
 
 def test_latencies_are_named_by_their_quantile():

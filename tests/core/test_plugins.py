@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 
 from modelwright.core.messages import MachineError
-from modelwright.core.plugins import Plugins
+from modelwright.core.plugins import Plugins, _group
 
 
 class Colour(ABC):
     @abstractmethod
     def name(self) -> str: ...
+
+
+def test_a_group_is_named_by_the_first_and_the_last_part_of_its_package():
+    assert _group("modelwright.runtime.drivers") == "modelwright.drivers"
+    assert _group("modelwright.kinds") == "modelwright.kinds"
 
 
 class Shade:
@@ -62,6 +67,7 @@ def test_a_facet_is_one_instance_and_nothing_else_is_imported(family: Plugins) -
     made = family.instance("red", "paint", Colour)
     assert made.name() == "Red"
     assert family.instance("red", "paint", Colour) is made
+    assert family.facet("red", "paint").Red is type(made)
     assert family.has("blue", "paint")
     assert f"{family.package}.blue" not in sys.modules
 

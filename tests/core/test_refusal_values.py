@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from requirement_texts import parse
 
+from modelwright import outcomes
 from modelwright.core.messages import Phrase, ProjectError
 from modelwright.core.requirements.slices import Condition, Slice
 from modelwright.core.signature import RESERVED_FUNCTIONS, Signature
@@ -138,6 +139,7 @@ def test_a_word_of_the_grammar_is_a_column_only_in_backquotes(word):
         ("x == +.5", "x == 0.5"),
         ("x == false", "x == false"),
         ('x == "a\\\\b\'c"', "x == 'a\\\\b\\'c'"),
+        ("`X b` == 'a'", "`X b` == 'a'"),
         ("`a b` has 'x\ny'", "`a b` has 'x\ny'"),
         ("cafe\u0301 != 'e\u0301'", "caf\u00e9 != '\u00e9'"),
         ("b > 1 and a < 2 and b > 1.0", "a < 2 and b > 1"),
@@ -210,13 +212,13 @@ def test_nothing_that_is_judged_is_a_mask_of_truths():
 
 # -- requirements --------------------------------------------------------------------------------------------
 
-TAKING = ["recall", "precision", "f1", "auc", "unseen_rate"]
+METRICS = outcomes.metrics()
+TAKING = list(dict.fromkeys(one.name for one in METRICS if one.per_class or one.per_input))
+OF_CLASSES, OF_NUMBERS = (
+    [one.name for one in METRICS.in_family(family)] for family in ("classes", "numbers")
+)
 NO_CLASS = {"taking": TAKING, "of": None, "kind": None, "labels": None, "example": None}
 NO_OUTPUT = {"name": None, "near": None, "outputs": None, "example": None}
-OF_CLASSES = [
-    "accuracy", "balanced_accuracy", "recall", "precision", "f1", "coverage", "selective_accuracy", "auc", "log_loss",
-    "calibration_error",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -235,6 +237,10 @@ OF_CLASSES = [
         ("accuracy", 0.9, ROUTE, "bar", {"bar": "0.9", "op": ">=", "number": "0.9"}),
         ("size", "about 3", ROUTE, "bar", {"bar": "about 3", "op": "<=", "number": None}),
         ("accuracy", ">= 97", ROUTE, "range", {"metric": "accuracy", "text": "97", "percent": "97", "fraction": True}),
+        ("accuracy", ">= 1.5", ROUTE, "range",
+         {"metric": "accuracy", "text": "1.5", "percent": "1.5", "fraction": True}),
+        ("accuracy", "≤ 0.9", ROUTE, "direction",
+         {"op": "<=", "metric": "accuracy", "higher": True, "strict": ">", "right": ">="}),
         ("accuracy", ">= 100", ROUTE, "range",
          {"metric": "accuracy", "text": "100", "percent": "100", "fraction": True}),
         ("accuracy", ">= 101", ROUTE, "range",
@@ -247,7 +253,7 @@ OF_CLASSES = [
          {"metric": "latency_p95", "text": "-15 ms", "percent": None, "fraction": False}),
         ("rmse", "<= 3", ROUTE, "kind", {"metric": "rmse", "kinds": ["category"], "fitting": OF_CLASSES}),
         ("price.accuracy", ">= 0.3", THREE, "kind",
-         {"metric": "accuracy", "kinds": ["number"], "fitting": ["rmse", "mae", "mape", "r2"]}),
+         {"metric": "accuracy", "kinds": ["number"], "fitting": OF_NUMBERS}),
         ("domain.size", "<= 3 MB", ROUTE, "output", {"metric": "size", **NO_OUTPUT}),
         ("prise.rmse", "<= 0.9", THREE, "output",
          {"metric": "rmse", **NO_OUTPUT, "name": "prise", "near": "price", "outputs": ["price", "urgent", "tone"]}),
@@ -263,7 +269,7 @@ def test_an_unknown_metric_is_shown_all_names_and_the_nearest():
     ((id_, values),) = found(parse, "acuracy", ">= 0.9")
     assert id_ == "requirement.unknown-metric"
     assert (values["key"], values["name"], values["near"]) == ("acuracy", "acuracy", "accuracy")
-    assert values["known"][:3] == ["accuracy", "balanced_accuracy", "recall"]
+    assert values["known"] == list(METRICS.names())
     assert len(set(values["known"])) == len(values["known"])
 
 
@@ -279,6 +285,8 @@ def test_an_unknown_metric_is_shown_all_names_and_the_nearest():
         ("recall['\"a']", 'recall["\\"a"]'),
         ('recall["\'a\\\\"]', 'recall["\'a\\\\"]'),
         ("recall[a'b]", "recall[a'b]"),
+        ("recall[Xray]", "recall[Xray]"),
+        ("recall['a\\\nb']", "recall[a\nb]"),
         ("recall[ a ]where x == 1", "recall[a] where x == 1"),
         (" domain . recall [ a ] where  x==1 ", "recall[a] where x == 1"),
     ],
@@ -312,6 +320,9 @@ def test_an_output_is_named_where_its_metric_fits_several():
     assert parse("tone.accuracy", ">= 0.9", THREE).key == "tone.accuracy"
     assert parse("urgent.recall", ">= 0.9", THREE).subject.of == "true"
     assert parse("tone.recall", ">= 0.9", THREE).subject.of is None
+    assert parse("any.recall[x]", ">= 0.9").key == "any.recall[x]"
+    assert parse("latency_p95", "≤ 15 ms", ROUTE).op == "<="
+    assert parse("failure_rate", "<= 0", ROUTE).bar.value == 0
     assert parse("any.recall[x]", ">= 0.9").subject.output == "any"  # no signature to check it against
     assert parse("price.r2", ">= -3", THREE).bar.value == -3
     assert parse("tone.f1", ">= 0.5", THREE).metric.family == "classes"

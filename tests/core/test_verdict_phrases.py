@@ -126,7 +126,9 @@ def test_what_the_rows_do_prove_where_too_many_more_would_be_needed(key, bar, va
     verdict = one(key, bar, value, low, high, n=150, signature=signature)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.needed is None
-    assert verdict.note == Phrase("verdict.provable", n=150, bar=proves, key=verdict.requirement.key)
+    assert verdict.note == Phrase(
+        "verdict.provable", n=150, bar=proves, key=verdict.requirement.key, flawless=False
+    )
     held = parse(key, proves, signature)  # the bar that is named is one that these rows meet
     seen = verdict.measurement
     assert judge([held], [seen], phases={Phase.TEST})[0].outcome is (
@@ -201,6 +203,21 @@ def test_an_interval_by_bets_becomes_far_tighter_with_the_rows_of_a_tilt(n, need
     assert verdict.needed == needed
     assert one("rmse", "<= 1", 0.9, 0.5, 1.2, n=20, method="betting", signature=PRICE).needed is None
     assert one("rmse", "<= 1", 0.9, 0.5, None, n=20, method="betting", signature=PRICE).needed == 257
+
+
+def test_needed_rows_of_what_is_no_exact_share_follow_the_root_of_n():
+    assert one("accuracy", ">= 0.9", 0.91, 0.88, 0.94, method="paired").needed == 800
+    assert one("balanced_accuracy", ">= 0.5", 0.75, 0.25, 1.0, n=1).needed == 3
+    assert one("r2", ">= 0.5", 0.9, None, 1.0, n=20, method="betting", signature=PRICE).needed == 257
+
+
+@pytest.mark.parametrize(
+    ("bar", "low", "high"),
+    [("<= 0.1", 0.1, 0.2), (">= 0.1", 0.05, 0.1), ("< 0.1", 0.05, 0.1), ("> 0.1", 0.1, 0.2)],
+)
+def test_an_end_on_the_bar_decides_only_what_the_bar_takes_in(bar, low, high):
+    key = "calibration_error" if "<" in bar else "balanced_accuracy"
+    assert one(key, bar, 0.1, low, high).outcome is Outcome.INCONCLUSIVE
 
 
 # -- an end that is not known --------------------------------------------------------------------------------
@@ -330,7 +347,8 @@ def test_what_n_rows_prove_is_the_binomials(key, bar, n, confidence):
     tail = (1 - confidence) / 2
     found = provable(parse(key, bar, ROUTE), n, confidence)
     assert found.n == n
-    assert found.needed == next(m for m in range(1, 5000) if 0.97**m / 2 <= tail)
+    needed = next(m for m in range(1, 5000) if 0.97**m / 2 <= tail)
+    assert found.needed == (needed if needed <= 10 * n else None)  # what takes more is not asked for
     proven = np.flatnonzero(mid_p_of_failures(np.arange(n + 1), n, 0.03) <= tail)
     assert found.errors == (proven[-1] if len(proven) else None)
     assert found.possible == (len(proven) > 0)
@@ -340,11 +358,11 @@ def test_provable_at_the_edges():
     none = provable(parse("accuracy", ">= 0.97", ROUTE), 0)
     assert (none.n, none.errors, none.possible, none.needed) == (0, None, False, 99)
     every = provable(parse("accuracy", ">= 0", ROUTE), 7)
-    assert (every.n, every.errors, every.needed) == (7, 6, 1)
+    assert (every.n, every.errors, every.needed) == (7, 7, 1)
     assert provable(parse("accuracy", "> 0", ROUTE), 7) == every
     never = provable(parse("accuracy", ">= 1", ROUTE), 7)
     assert (never.n, never.errors, never.needed) == (7, None, None)
-    assert provable(parse("failure_rate", "<= 100 %", ROUTE), 7).errors == 6
+    assert provable(parse("failure_rate", "<= 100 %", ROUTE), 7).errors == 7
     assert provable(parse("failure_rate", "<= 0", ROUTE), 7).needed is None
     assert provable(parse("failure_rate", "<= 99.99 %", ROUTE), 7).needed == 1
     assert provable(parse("rmse", "<= 1", PRICE), 7) is None
@@ -368,3 +386,23 @@ def test_subjects_and_phases_are_kept_apart():
     ]
     assert found[0].note == Phrase("verdict.not-measured")
     assert found[1].note is None
+
+
+@pytest.mark.parametrize(
+    ("key", "bar", "n"),
+    [("accuracy", ">= 0.999", 20), ("f1[a]", ">= 0.999", 20), ("failure_rate", "<= 0.1 %", 20)],
+)
+def test_what_rows_without_an_error_prove_where_far_more_would_be_needed(key, bar, n):
+    requirement = parse(key, bar, ROUTE)
+    found = provable(requirement, n)
+    assert (found.n, found.errors, found.possible, found.needed) == (n, None, False, None)
+    least = 0.05 ** (1 / n)  # P(X = n)/2 = 0.025
+    share = {"accuracy": least, "f1[a]": 2 * least / (1 + least), "failure_rate": 1 - least}[key]
+    up = key == "failure_rate"
+    shown = (math.ceil if up else math.floor)(share * 1000) / 1000
+    op = "<=" if up else ">="
+    assert found.instead == Phrase(
+        "verdict.provable", n=n, bar=f"{op} {shown:g}", key=requirement.key, flawless=True
+    )
+    near = provable(parse("accuracy", ">= 0.97", ROUTE), 50)
+    assert (near.errors, near.needed, near.instead) == (None, 99, None)

@@ -138,7 +138,7 @@ def quantile_positions(n: int, quantile: float, confidence: float) -> tuple[int 
     tail = (1 - confidence) / 2
 
     def at_most(count: int) -> float:  # P(Bin(n, quantile) <= count)
-        return 1.0 if count >= n else incomplete_beta(1 - quantile, n - count, count + 1)
+        return incomplete_beta(1 - quantile, n - count, count + 1)
 
     if n == 0:
         return None, None

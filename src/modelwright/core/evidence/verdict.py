@@ -158,7 +158,7 @@ def provable(requirement: Requirement, n: int, confidence: float = 0.95) -> Prov
         return Provability(
             n, None, None if far else needed, _of_flawless(requirement, n, confidence, far=far)
         )
-    return Provability(n, _first(0, n, lambda errors: not proven(errors, n)) - 1, needed)
+    return Provability(n, _first(0, n + 1, lambda errors: not proven(errors, n)) - 1, needed)
 
 
 def _of_flawless(requirement: Requirement, n: int, confidence: float, *, far: bool) -> Phrase | None:

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.stages.data.hashing import worker
+from modelwright.stages.data.hashing import row_digests
 
 Digests = NDArray[np.uint64]
 
@@ -28,7 +28,7 @@ class Hash:
 
     def of(self, rows: Sequence[bytes]) -> Digests:
         """Return the digest of each row (n,) as a number."""
-        return _numbers(worker.digests(rows, self.key, self.person))
+        return _numbers(row_digests.digests(rows, self.key, self.person))
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Hasher:
         if beside:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - our own file, by our own interpreter
-                    [sys.executable, "-I", "-S", worker.__file__],
+                    [sys.executable, "-I", "-S", row_digests.__file__],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,  # what is wrong with it is seen here, and mended
+                    stderr=subprocess.DEVNULL,  # what goes wrong is seen here: the rows are hashed at once
                 )
             except OSError:
                 self._process = None
@@ -69,9 +69,9 @@ class Hasher:
             done: Future[tuple[Digests, ...]] = Future()
             done.set_result(_at_once(texts, hashes))
             return done
-        return self._thread.submit(self._asked, self._process, texts, hashes)
+        return self._thread.submit(self._from_process, self._process, texts, hashes)
 
-    def _asked(
+    def _from_process(
         self, process: subprocess.Popen[bytes], texts: RowTexts, hashes: Sequence[Hash]
     ) -> tuple[Digests, ...]:
         assert process.stdin is not None
@@ -82,7 +82,7 @@ class Hasher:
             "bytes": len(texts.whole),
             "hashes": [{"key": one.key.hex(), "person": one.person.hex()} for one in hashes],
         }
-        size = worker.DIGEST_BYTES * len(texts.rows)
+        size = row_digests.DIGEST_BYTES * len(texts.rows)
         try:
             process.stdin.write(json.dumps(header).encode() + b"\n" + np.cumsum(lengths).tobytes())
             process.stdin.write(texts.whole)

@@ -28,16 +28,16 @@ def digests(rows: Sequence[bytes], key: bytes, person: bytes) -> bytes:
 
 
 def main() -> None:
-    """Answer what is asked until the input ends."""
-    asked, answer = sys.stdin.buffer, sys.stdout.buffer
-    while line := asked.readline():
+    """Answer requests until the input ends."""
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    while line := requests.readline():
         header = json.loads(line)
-        ends = array("q", asked.read(8 * header["rows"]))
-        whole = asked.read(header["bytes"])
+        ends = array("q", requests.read(8 * header["rows"]))
+        whole = requests.read(header["bytes"])
         rows = [whole[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
         for one in header["hashes"]:
-            answer.write(digests(rows, bytes.fromhex(one["key"]), bytes.fromhex(one["person"])))
-        answer.flush()
+            answers.write(digests(rows, bytes.fromhex(one["key"]), bytes.fromhex(one["person"])))
+        answers.flush()
 
 
 if __name__ == "__main__":
