@@ -166,7 +166,9 @@ class Project:
             if unknown := tuple(unknown_names(context)):
                 raise ProjectError(unknown)
             file = self.opened.file
-            sift(context.signature, file.plan, file.model, context.pretrained)  # raises where no learner can
+            sift(
+                context.signature, file.plan, context.model, context.pretrained
+            )  # raises where no learner can
             return check_report(context, loop.forecast(context, runner))
 
     # -- in production -------------------------------------------------------------------------------------

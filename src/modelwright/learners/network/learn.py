@@ -18,6 +18,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks import forms
+from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.timing import on_threads
 from modelwright.learners.training import frozen_features, learned_folder, sample, trainer
 from modelwright.learners.training.determinism import deterministic
@@ -154,6 +155,7 @@ def _begin(
                 "dropout": options.dropout,
             },
             weighing=options.weighing == "uncertainty" and len(signature.outputs) > 1,
+            own=None if options.module is None else OwnCode(options.module, options.code),
         ),
     )
 
@@ -178,7 +180,8 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
         weight_decay=training.weight_decay,
         label_smoothing=training.label_smoothing,
         warmup=options.warmup,
-        dropout=options.dropout,
+        # a module of the project drops out where it wants to; its features are its answers
+        dropout=options.dropout if options.module is None else 0.0,
         average=options.average,
         weights=options.weights,
         patience=training.patience,

@@ -79,6 +79,13 @@ class NetworkOptions(BaseModel):
         le=4096,
         description="most tokens of a text; None: 99 % of the training texts are kept whole",
     )
+    module: str | None = Field(
+        None,
+        description="a factory of a torch.nn.Module in the project, `my_package.module:build`, for all encoders",
+    )
+    code: dict[str, str] = Field(
+        {}, description="the files of `module`, as `plan` reads them; not for you to set"
+    )
     pixels: PixelOptions = Field(PixelOptions(), description="how pictures become pixels; see images.md")
     most_epochs: int = Field(
         40,

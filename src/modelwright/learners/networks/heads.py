@@ -215,17 +215,22 @@ def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
 
 
 class Head(nn.Module):
-    """A linear layer that gives an output's array."""
+    """A linear layer that gives an output's array; of a module that answers itself, its columns from `begin` on."""
 
-    def __init__(self, width: int, of: Task) -> None:
+    def __init__(self, width: int, of: Task, begin: int | None = None) -> None:
         super().__init__()
         self.task = of
-        self.linear = nn.Linear(width, of.columns or 1)
+        self.begin = begin
+        if begin is None:
+            self.linear = nn.Linear(width, of.columns or 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the output's array, (batch, columns) or (batch,), of features (batch, width)."""
         # (batch, width) → (batch, columns or 1)
-        answers: Tensor = self.linear(features)
+        if self.begin is None:
+            answers: Tensor = self.linear(features)
+        else:
+            answers = features[:, self.begin : self.begin + (self.task.columns or 1)]
         return self.task.shaped(answers)
 
 

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from modelwright import kinds
 from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.common import Form
+from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks import combiner, heads
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
 from modelwright.learners.networks.encoders.layers import mlp
 from modelwright.learners.networks.network_plan import NetworkPlan
+from modelwright.learners.networks.own_module import OwnCode, OwnModule, offsets
 
 
 class Network(nn.Module):
@@ -42,14 +43,16 @@ class Network(nn.Module):
                 for place, one in enumerate(plan.encoders)
             ]
         )
-        self._places = [plan.inputs[field.name] for field in signature.inputs]
+        self._places = [plan.inputs[field.name] for field in signature.inputs] if plan.own is None else []
         self._inputs = [_arrays(field) for field in signature.inputs]
         widths = [self.encoder(place).width for place in self._places]
         # what stands for an input that is missing, of the forms whose encoder cannot know it: (width of the part,)
         self.absent = nn.ParameterDict(
             {
                 str(number): nn.Parameter(torch.zeros(width))
-                for number, (field, width) in enumerate(zip(signature.inputs, widths, strict=True))
+                for number, (field, width) in enumerate(
+                    zip(signature.inputs, widths, strict=plan.own is None)
+                )
                 if kinds.arrays(field.kind).input_form in _ABSENT
             }
         )
@@ -61,6 +64,12 @@ class Network(nn.Module):
             for number, place in enumerate(self._places)
             if grouped and plan.encoders[place].type in registry.COLUMNS
         ]
+        tasks = {field.name: _task(field, states[field.name]) for field in signature.outputs}
+        self.own: OwnModule | None = None
+        if plan.own is not None:
+            code = OwnCode.from_json(plan.own)
+            self.own = OwnModule(code, _specs(signature, states), _answers(signature, states), tasks)
+            widths = [self.own.width]
         of_parts = [width for number, width in enumerate(widths) if number not in self._columns]
         self.columns: nn.Module | None = None
         if plan.columns is not None and self._columns:
@@ -69,8 +78,13 @@ class Network(nn.Module):
             # the columns as they are, too: what is linear in them need not be learned through layers
             of_parts.insert(0, together + cast("int", plan.columns["width"]))
         self.combiner = combiner.build(plan.combiner, of_parts)
-        tasks = [_task(field, states[field.name]) for field in signature.outputs]
-        self.heads = nn.ModuleList([heads.Head(self.combiner.width, task) for task in tasks])
+        begins = offsets(list(tasks.values())) if self.own is not None else [None] * len(tasks)
+        self.heads = nn.ModuleList(
+            [
+                heads.Head(self.combiner.width, task, begin)
+                for task, begin in zip(tasks.values(), begins, strict=True)
+            ]
+        )
         self.outputs = tuple(field.name for field in signature.outputs)
         # log variance of each output's error (Kendall et al. 2018), where the losses' weights are learned
         self.uncertainty = nn.Parameter(torch.zeros(len(self.outputs))) if plan.weighing else None
@@ -109,6 +123,9 @@ class Network(nn.Module):
 
     def features(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Return the combined features (batch, width) of the input arrays by name."""
+        if self.own is not None:
+            answers: Tensor = self.own(arrays)
+            return answers
         each = []
         for number, (place, names) in enumerate(zip(self._places, self._inputs, strict=True)):
             # (batch, width of this encoder)
@@ -145,6 +162,14 @@ _ABSENT: Mapping[Form | None, Callable[[Tensor], Tensor]] = {
 
 def _forms(signature: Signature) -> list[tuple[int, Form | None]]:
     return [(number, kinds.arrays(field.kind).input_form) for number, field in enumerate(signature.inputs)]
+
+
+def _specs(signature: Signature, states: Mapping[str, object]) -> dict[str, dict[str, ArraySpec]]:
+    return {field.name: kinds.arrays(field.kind).specs(states[field.name]) for field in signature.inputs}
+
+
+def _answers(signature: Signature, states: Mapping[str, object]) -> dict[str, dict[str, ArraySpec]]:
+    return {field.name: kinds.arrays(field.kind).answers(states[field.name]) for field in signature.outputs}
 
 
 def _columns(together: int, config: JsonObject) -> nn.Module:

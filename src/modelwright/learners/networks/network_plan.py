@@ -23,7 +23,8 @@ class NetworkPlan:
 
     encoders: each once; inputs: input → its place among them; combiner: its type and configuration; columns: that
     of the layers which read all columns of a table together, None where each is a part of its own; weighing:
-    whether the weights of the outputs' losses are learned.
+    whether the weights of the outputs' losses are learned; own: the code of a module of the project, which then stands
+    for all of these.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -31,6 +32,7 @@ class NetworkPlan:
     combiner: JsonObject = field(default_factory=lambda: {"type": "concatenate"})
     columns: JsonObject | None = None
     weighing: bool = False
+    own: JsonObject | None = None
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -46,4 +48,5 @@ class NetworkPlan:
             cast("JsonObject", content["combiner"]),
             cast("JsonObject | None", content.get("columns")),
             bool(content.get("weighing", False)),
+            cast("JsonObject | None", content.get("own")),
         )

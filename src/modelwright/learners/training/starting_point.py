@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from modelwright import kinds
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Problem, ProjectError
@@ -18,7 +20,11 @@ from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import Loaded, ScratchType
 from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.network_plan import EncoderPlan, NetworkPlan
+from modelwright.learners.networks.own_module import OwnCode
+from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.storage.formats.examples import Examples
+
+_TRIED = 3  # rows on which a module of the project is tried before it learns
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Scratch:
     combiner: JsonObject = field(default_factory=lambda: {"type": "concatenate"})
     columns: JsonObject | None = None
     weighing: bool = False
+    own: OwnCode | None = None
 
 
 @dataclass
@@ -109,6 +116,15 @@ def starting_point(
         )
         encoders.append(EncoderPlan(made[one.name].name, config))
     plan = NetworkPlan(tuple(encoders), inputs, design.combiner, design.columns, design.weighing)
+    if design.own is not None:
+        plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())
+        network = Network(signature, states, plan)
+        assert network.own is not None
+        some = EncodedRows(
+            signature, states, {name: column[:_TRIED] for name, column in train.columns.items()}
+        )
+        network.own.check(some.arrays(np.arange(len(some))))
+        return StartingPoint(states, network, {})
     network = Network(signature, states, plan, {place: one.encoder for place, one in enumerate(given.loaded)})
     longest = {name: most for name in given.places if (most := given.of(name).most) is not None}
     return StartingPoint(states, network, longest)

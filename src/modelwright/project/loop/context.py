@@ -9,10 +9,11 @@ from modelwright import learners
 from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.store import Store
+from modelwright.learners import own_code
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
-from modelwright.stages.plan.config import candidates
+from modelwright.stages.plan.config import ModelConfig, candidates
 from modelwright.stages.plan.resources import machine as this_machine
 from modelwright.storage.formats.data import Counts, read_signature
 from modelwright.storage.formats.plan import Choice, Machine
@@ -49,6 +50,18 @@ class Context:
         if not needed and (named is None or not learners.takes_pretrained(self.signature, among)):
             return InputWeights()
         return of_inputs(self.signature, named, self.opened.folder, defaults=needed)
+
+    @cached_property
+    def model(self) -> ModelConfig:
+        """Return the section `model`, with the text of the code that it names; nothing of that is run.
+
+        Raises ProjectError for code that is not there.
+        """
+        model = self.opened.file.model
+        factory = model.options.get("module")
+        if not isinstance(factory, str):
+            return model
+        return model.model_copy(update={"code": own_code.read(factory, self.opened.folder)})
 
     def champion(self, package: str) -> ArtifactPart | None:
         """Return the package in production that a candidate is compared with, when a bar refers to it.

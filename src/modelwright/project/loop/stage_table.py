@@ -110,7 +110,7 @@ def _plan(context: Context) -> Step:
         PLAN,
         "modelwright.stages.plan.stage:plan",
         config={
-            "model": _section(file.model),
+            "model": _section(context.model),
             "learn": _section(file.learn),
             "plan": _section(file.plan),
             "augment": _section(file.data)["augment"],
@@ -130,7 +130,7 @@ def _plan(context: Context) -> Step:
         arguments={
             "signature": context.signature,
             "config": file.plan,
-            "model": file.model,
+            "model": context.model,
             "learn": file.learn,
             "machine": context.machine,
             "pretrained": context.pretrained,

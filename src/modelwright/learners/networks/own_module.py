@@ -1,0 +1,148 @@
+"""A network of the project's own: what its factory makes, run from the text that was sealed.
+
+    def build(inputs, outputs):  # input → array → spec, output → array → spec
+        return MyNetwork(…)      # a torch.nn.Module
+
+Its `forward` takes one dict, `{"photo.pixels": tensor, …}`, and returns one, `{"digit": tensor, …}`: for each output
+an array of the shape that its spec says.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from modelwright.core.json_types import JsonObject
+from modelwright.core.messages import Problem, ProjectError
+from modelwright.kinds.contract.common import ArraySpec
+from modelwright.learners.networks.heads import Task
+
+Specs = Mapping[str, Mapping[str, ArraySpec]]
+_Build = Callable[[Specs, Specs], object]
+
+
+@dataclass(frozen=True)
+class OwnCode:
+    """A factory, and the text of the files in which it lies, by their path."""
+
+    factory: str
+    files: Mapping[str, str]
+
+    @classmethod
+    def from_json(cls, content: JsonObject) -> OwnCode:
+        """Return what `to_json` gave."""
+        return cls(str(content["factory"]), cast("Mapping[str, str]", content["files"]))
+
+    def to_json(self) -> JsonObject:
+        """Return it as JSON."""
+        return {"factory": self.factory, "files": dict(self.files)}
+
+
+class OwnModule(nn.Module):
+    """A module of the project: its answers side by side, (batch, columns of all outputs)."""
+
+    def __init__(self, code: OwnCode, inputs: Specs, outputs: Specs, tasks: Mapping[str, Task]) -> None:
+        super().__init__()
+        self.code = code
+        self.tasks = dict(tasks)
+        with _its_errors(code):
+            made = _factory(code)(inputs, outputs)
+        if not isinstance(made, nn.Module):
+            raise ProjectError(Problem("model.module-made", factory=code.factory, made=type(made).__name__))
+        self.module = made
+        self.width = sum(task.columns or 1 for task in tasks.values())
+
+    def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
+        """Return (batch, width) of the input arrays by name."""
+        answers = self.module(dict(arrays))
+        # each output's array, whatever its shape, as (batch, columns)
+        columns = [answers[name].reshape(-1, task.columns or 1) for name, task in self.tasks.items()]
+        return torch.cat(columns, dim=-1)
+
+    def check(self, arrays: Mapping[str, Tensor]) -> None:
+        """Run it on a small batch; raises ProjectError where it raises, or answers in another shape."""
+        rows = len(next(iter(arrays.values())))
+        with _its_errors(self.code), torch.no_grad():
+            answers = self.module.eval()(dict(arrays))
+        found = answers if isinstance(answers, Mapping) else {}
+        for name, task in self.tasks.items():
+            wanted = tuple(task.shaped(torch.zeros(rows, task.columns or 1)).shape)
+            answer = found.get(name)
+            here = list(answer.shape) if isinstance(answer, Tensor) else None
+            if here != list(wanted):
+                raise ProjectError(
+                    Problem(
+                        "model.module-shape",
+                        factory=self.code.factory,
+                        output=name,
+                        wanted=str(wanted),
+                        here=None if here is None else str(tuple(here)),
+                        type=None if here is not None else type(answers).__name__,
+                    )
+                )
+
+
+def offsets(tasks: Sequence[Task]) -> list[int]:
+    """Return where the columns of each output begin among those of all."""
+    found, place = [], 0
+    for task in tasks:
+        found.append(place)
+        place += task.columns or 1
+    return found
+
+
+def _factory(code: OwnCode) -> _Build:
+    """Return the factory, imported from the sealed text; modules of the same name that are loaded stay as they were."""
+    name, _, attribute = code.factory.partition(":")
+    top = name.partition(".")[0]
+    with tempfile.TemporaryDirectory() as place:
+        for path, text in code.files.items():
+            file = Path(place) / path
+            assert file.resolve().is_relative_to(Path(place).resolve()), "sealed paths lie in the project"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        before = {key: sys.modules.pop(key) for key in list(sys.modules) if key.partition(".")[0] == top}
+        sys.path.insert(0, place)
+        importlib.invalidate_caches()
+        try:
+            found: _Build = getattr(importlib.import_module(name), attribute)
+        finally:
+            sys.path.remove(place)
+            for key in [key for key in sys.modules if key.partition(".")[0] == top]:
+                del sys.modules[key]
+            sys.modules.update(before)
+    return found
+
+
+@contextmanager
+def _its_errors(code: OwnCode) -> Iterator[None]:
+    """Word what the project's code raises, with the last of its own lines that was reached."""
+    try:
+        yield
+    except ProjectError:
+        raise
+    except Exception as error:  # whatever the code of a project raises
+        trace, line = error.__traceback__, None
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename.endswith(tuple(code.files)):
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        reason = str(error).splitlines()[0][:200] if str(error) else None
+        raise ProjectError(
+            Problem(
+                "model.module-raised",
+                factory=code.factory,
+                error=type(error).__name__,
+                reason=reason,
+                line=line,
+            )
+        ) from error
