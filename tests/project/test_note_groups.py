@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 from modelwright.core.messages import Notice, Phrase, StateError
 from modelwright.project.facade import Project
 from modelwright.project.notes.note_groups import ToDo, grouped, to_do
-from modelwright.project.results.stage_warnings import warning_rows
+from modelwright.project.results.stage_warnings import warning_row, warning_rows
 from modelwright.project.results.table_rows import WarningRow
 
 
@@ -34,6 +35,28 @@ def test_a_warning_with_a_setting_is_a_decision_and_what_is_done_is_last() -> No
         "Nothing to do (1):",
         "  data: a is odd",
     ]
+
+
+@pytest.mark.parametrize(
+    ("id_", "count", "rows", "group"),
+    [
+        ("plan.cut-texts", 17, 6445, ToDo.KNOW),
+        ("plan.cut-texts", 65, 6445, ToDo.DECIDE),
+        ("evaluate.unseen", 9, 1000, ToDo.KNOW),
+        ("evaluate.unseen", 10, 1000, ToDo.DECIDE),
+        ("data.identifier", 3, None, ToDo.DECIDE),  # a count of columns is no share of rows
+        ("data.nearly", 3, 6445, ToDo.DECIDE),  # three cells that make a column of numbers one of texts
+        ("data.repeats", 3000, 6445, ToDo.NOTHING),
+    ],
+)
+def test_what_concerns_less_than_one_row_in_a_hundred_calls_for_no_decision(
+    id_: str, count: int, rows: int | None, group: ToDo
+) -> None:
+    values = {"count": count} if rows is None else {"count": count, "rows": rows}
+    one = warning_row("plan", Notice(id_, column="x", **values))
+    assert one.rows == rows
+    assert to_do(replace(one, fix="say so")) is group
+    assert to_do(replace(one, fix=None)) is (group if group is ToDo.NOTHING else ToDo.KNOW)
 
 
 def test_many_alike_are_said_once_and_named_all() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import Metric, share
 from modelwright.core.units import Unit
@@ -30,59 +32,53 @@ LATENCIES = (
     _latency("latency_p95", 0.95, "95 %"),
     _latency("latency_p99", 0.99, "99 %"),
 )
+
+
+def _of_package(name: str, unit: Unit, summary: str, better: Literal["higher", "lower"] = "lower") -> Metric:
+    return Metric(
+        name=name,
+        better=better,
+        unit=unit,
+        phases=_PACKAGE,
+        family=None,
+        per_class=False,
+        interval="exact",
+        summary=summary,
+    )
+
+
+def _share_of_requests(
+    name: str, summary: str, phases: frozenset[Phase], *, per_input: bool = False
+) -> Metric:
+    return Metric(
+        name=name,
+        better="lower",
+        unit=Unit.FRACTION,
+        phases=phases,
+        family=None,
+        per_class=False,
+        interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
+        summary=summary,
+        as_share=share,
+        per_input=per_input,
+    )
+
+
 METRICS = (
-    Metric(
-        name="size",
-        better="lower",
-        unit=Unit.BYTES,
-        phases=_PACKAGE,
-        family=None,
-        per_class=False,
-        interval="exact",
-        summary="bytes of the package's files",
-    ),
-    Metric(
-        name="memory",
-        better="lower",
-        unit=Unit.BYTES,
-        phases=_PACKAGE,
-        family=None,
-        per_class=False,
-        interval="exact",
-        summary="most memory held while answering",
-    ),
+    _of_package("size", Unit.BYTES, "bytes of the package's files"),
+    _of_package("memory", Unit.BYTES, "most memory held while answering"),
     *LATENCIES,
-    Metric(
-        name="throughput",
-        better="higher",
-        unit=Unit.PER_SECOND,
-        phases=_PACKAGE,
-        family=None,
-        per_class=False,
-        interval="exact",
-        summary="requests answered a second at the stated load",
+    _of_package("throughput", Unit.PER_SECOND, "requests answered a second at the stated load", "higher"),
+    _share_of_requests(
+        "failure_rate",
+        "share of requests that are answered with an internal error, not one of the caller's",
+        frozenset({Phase.LIVE}),
     ),
-    Metric(
-        name="failure_rate",
-        better="lower",
-        unit=Unit.FRACTION,
-        phases=frozenset({Phase.LIVE}),
-        family=None,
-        per_class=False,
-        interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
-        summary="share of requests that are answered with an internal error, not one of the caller's",
-        as_share=share,
-    ),
-    Metric(
-        name=UNSEEN_RATE,
-        better="lower",
-        unit=Unit.FRACTION,
-        phases=frozenset({Phase.TEST, Phase.LIVE}),
-        family=None,
-        per_class=False,
-        interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
-        summary="share of rows with a value that training never showed (a new class or tag), in any input or in one",
-        as_share=share,
+    _share_of_requests(
+        UNSEEN_RATE,
+        "share of rows with a value that training never showed (a new class or tag, a number far outside), in any "
+        "input or in one",
+        frozenset({Phase.TEST, Phase.LIVE}),
         per_input=True,
     ),
 )

@@ -8,6 +8,7 @@ tags takes the tags that have rows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -270,81 +271,80 @@ _OF_COSTS = (
     "the skewness removed (Hall 1992)"
 )
 
-METRICS = (
-    Metric(
-        name="f1",
-        better="higher",
+_OF_A_TAG = f"of a tag: {_OF_A_SHARE}; of the mean: {_OF_COSTS}"
+
+
+def _fraction(
+    name: str,
+    summary: str,
+    measure: Callable[[SetOutcomes, str | None, float], MetricValue],
+    influence: Callable[[SetOutcomes, str | None], Influence | None],
+    *,
+    better: Literal["higher", "lower"] = "higher",
+    per_class: bool = False,
+    interval: str = _OF_COSTS,
+    as_share: Callable[[float], float] | None = None,
+) -> Metric:
+    """Return the declaration of a share of rows or of memberships, or of a mean of such shares."""
+    return Metric(
+        name=name,
+        better=better,
         unit=Unit.FRACTION,
         phases=_TEST,
         family="sets",
+        per_class=per_class,
+        interval=interval,
+        summary=summary,
+        measure=measure,
+        influence=influence,
+        as_share=as_share,
+    )
+
+
+METRICS = (
+    _fraction(
+        "f1",
+        "harmonic mean of a tag's precision and recall; without a tag: the mean over tags (macro)",
+        _f1,
+        _f1_influence,
         per_class=True,
-        interval=f"of a tag: {_OF_A_SHARE}; of the mean: {_OF_COSTS}",
-        summary="harmonic mean of a tag's precision and recall; without a tag: the mean over tags (macro)",
-        measure=_f1,
-        influence=_f1_influence,
+        interval=_OF_A_TAG,
         as_share=share_of_f1,
     ),
-    Metric(
-        name="f1_micro",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="sets",
-        per_class=False,
-        interval=_OF_COSTS,
-        summary="F1 over all memberships of all tags taken together",
-        measure=_f1_micro,
-        influence=_f1_micro_influence,
+    _fraction(
+        "f1_micro", "F1 over all memberships of all tags taken together", _f1_micro, _f1_micro_influence
     ),
-    Metric(
-        name="subset_accuracy",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="sets",
-        per_class=False,
+    _fraction(
+        "subset_accuracy",
+        "share of rows that are answered with exactly their set",
+        _subset_accuracy,
+        _subset_accuracy_influence,
         interval=_OF_A_SHARE,
-        summary="share of rows that are answered with exactly their set",
-        measure=_subset_accuracy,
-        influence=_subset_accuracy_influence,
         as_share=share,
     ),
-    Metric(
-        name="hamming_loss",
+    _fraction(
+        "hamming_loss",
+        "mean share of tags that are missed or answered wrongly",
+        _hamming_loss,
+        _hamming_loss_influence,
         better="lower",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="sets",
-        per_class=False,
-        interval=_OF_COSTS,
-        summary="mean share of tags that are missed or answered wrongly",
-        measure=_hamming_loss,
-        influence=_hamming_loss_influence,
     ),
-    Metric(
-        name="recall",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="sets",
+    _fraction(
+        "recall",
+        "share of a tag's rows that are answered with it; without a tag: the mean over tags",
+        _recall,
+        _recall_influence,
         per_class=True,
-        interval=f"of a tag: {_OF_A_SHARE}; of the mean: {_OF_COSTS}",
-        summary="share of a tag's rows that are answered with it; without a tag: the mean over tags",
-        measure=_recall,
-        influence=_recall_influence,
+        interval=_OF_A_TAG,
         as_share=share,
     ),
-    Metric(
-        name="precision",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="sets",
+    _fraction(
+        "precision",
+        "share of a tag's answers that are right; without a tag: the mean over tags",
+        _precision,
+        _precision_influence,
         per_class=True,
-        interval=f"of a tag: {_OF_A_SHARE}; of the mean: {_OF_COSTS}",
-        summary="share of a tag's answers that are right; without a tag: the mean over tags",
-        measure=_precision,
-        influence=_precision_influence,
+        interval=_OF_A_TAG,
         as_share=share,
     ),
 )

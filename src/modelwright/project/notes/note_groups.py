@@ -31,14 +31,23 @@ DONE = frozenset(
         "data.repeats",
     }
 )
+LEAST_SHARE = 0.01  # of the rows: what concerns fewer calls for no decision
+# But where a few rows decide what becomes of all others.
+DECIDED_BY_FEW = frozenset({"data.given-away", "data.nearly"})
 MOST_ALIKE = 3  # warnings of one kind that stand line by line; of more, the others are named behind the first
 
 
 def to_do(row: WarningRow) -> ToDo:
-    """Return what there is to do: nothing where all is done, a decision where a setting would change it."""
+    """Return what there is to do: nothing where all is done, a decision where a setting would change much."""
     if row.id in DONE:
         return ToDo.NOTHING
-    return ToDo.DECIDE if row.fix else ToDo.KNOW
+    return ToDo.DECIDE if row.fix and not _is_tiny(row) else ToDo.KNOW
+
+
+def _is_tiny(row: WarningRow) -> bool:
+    if row.count is None or not row.rows or row.id in DECIDED_BY_FEW:
+        return False
+    return row.count < LEAST_SHARE * row.rows
 
 
 def grouped(rows: Sequence[WarningRow]) -> Iterator[str]:

@@ -37,7 +37,7 @@ def warning_row(stage: str, warning: Notice | str) -> WarningRow:
     if isinstance(warning, str):
         return WarningRow(stage, SENTENCE, None, None, warning)
     fields = warning.as_json()
-    column, count = fields["column"], fields["count"]
+    column, count, rows = fields["column"], fields["count"], warning.values.get("rows")
     return WarningRow(
         stage=stage,
         id=warning.id,
@@ -45,6 +45,7 @@ def warning_row(stage: str, warning: Notice | str) -> WarningRow:
         count=count if isinstance(count, int) else None,
         text=warning.found,
         fix=warning.next_step or None,
+        rows=rows if isinstance(rows, int) else None,
     )
 
 

@@ -61,7 +61,8 @@ class RequirementRow:
 class WarningRow:
     """One thing worth knowing that stopped nothing: the stage that found it, the column and the count it is about.
 
-    `text` and `fix` are worded in the language of the run; `id` is stable.
+    `text` and `fix` are worded in the language of the run; `id` is stable. `rows`: of how many rows `count` is a part,
+    where it is one of rows.
     """
 
     stage: str
@@ -70,6 +71,7 @@ class WarningRow:
     count: int | None
     text: str
     fix: str | None = None
+    rows: int | None = None
 
     def as_json(self) -> dict[str, str | int | None]:
         """Return the row as `--json` shows it."""
