@@ -323,6 +323,31 @@ def _auc_case(name: str, positives: int, negatives: int, apart: float, spread: f
     return Case(name, last.subject, last.metric, truth, draw, last.wald)
 
 
+def _group_case(
+    name: str, groups: int, size: int, share: float, alike: float, metric: str = "accuracy"
+) -> Case:
+    """Draw groups of rows that are right together, with an intraclass correlation of `alike` (beta-binomial)."""
+    last = _Last("classes", metric)
+    group = np.repeat(np.arange(groups), size)
+
+    def draw(rng: Rng) -> Measurement:
+        each = rng.beta(share * (1 - alike) / alike, (1 - share) * (1 - alike) / alike, groups)
+        truth = np.arange(len(group)) % 2
+        answered = np.where(rng.random(len(group)) < each[group], truth, 1 - truth)
+        last.outcomes = ClassOutcomes(("a", "b"), truth, answered, np.eye(2)[answered] * 0.8 + 0.1)
+        return measure(last.subject, last.metric, last.outcomes, CONFIDENCE, group)
+
+    return Case(name, last.subject, last.metric, share, draw, last.wilson)
+
+
+def _in_groups() -> Iterator[Case]:
+    yield _group_case("accuracy 0.9, 40 groups of 10, alike by 0.5", 40, 10, 0.9, 0.5)
+    yield _group_case("accuracy 0.9, 40 groups of 10, alike by 0.01", 40, 10, 0.9, 0.01)
+    yield _group_case("accuracy 0.98, 40 groups of 10, alike by 0.5", 40, 10, 0.98, 0.5)
+    yield _group_case("accuracy 0.9, 6 groups of 50, alike by 0.5", 6, 50, 0.9, 0.5)
+    yield _group_case("balanced accuracy 0.9, 40 groups of 10", 40, 10, 0.9, 0.5, "balanced_accuracy")
+
+
 Scores = Callable[[Rng, np.ndarray], np.ndarray]  # whether rows (n,) are of the class → their scores
 
 
@@ -499,6 +524,7 @@ def cases() -> Iterator[Case]:
     yield _auc_case("auc 0.98, 250 of 500", 250, 250, 2.9)
     yield _auc_case("auc 0.9, wide class, 50 of 500", 50, 450, 2.9, 2.0)
     yield from _average_precisions()
+    yield from _in_groups()
     yield _trust_case("log loss, n = 400", "log_loss", 400, 4.0, 1.3)
     yield _trust_case("calibration error 0.04, n = 1000", "calibration_error", 1000, 2.0, 1.3)
     yield _trust_case("calibration error 0.01, n = 1000", "calibration_error", 1000, 2.0, 1.06)

@@ -128,7 +128,9 @@ def _as_table(out: Console, rows: Sequence[RequirementRow]) -> None:
             word(row.phase),
             number(row.value, row),
             escape(interval(row)),
-            f"{row.n:,}",
+            f"{row.n:,}"
+            if row.groups is None
+            else str(Phrase("report.in-groups", n=row.n, groups=row.groups)),
             _verdict(row),
             f"{row.needed:,}" if row.needed is not None else "",
         )

@@ -83,7 +83,7 @@ def _verdict(verdict: Verdict) -> dict[str, str]:
         "requirement": markdown(verdict.requirement.text),
         "phase": str(verdict.phase),
         "value": wording.DASH if measurement is None else wording.figure(measurement.value, unit),
-        "n": wording.DASH if measurement is None else wording.count(measurement.n),
+        "n": wording.DASH if measurement is None else wording.sample(measurement),
         "verdict": str(verdict.outcome),
     }
 
@@ -94,7 +94,7 @@ def _row(measurement: Measurement) -> dict[str, str]:
         "name": markdown(str(measurement.subject)),
         "value": wording.figure(measurement.value, unit),
         "interval": wording.interval(measurement, unit),
-        "n": wording.count(measurement.n),
+        "n": wording.sample(measurement),
         "method": markdown(measurement.method),
     }
 

@@ -118,7 +118,7 @@ def _judged(verdict: Verdict) -> dict[str, object]:
         "phase": str(Phrase("report.phase", phase=str(verdict.phase))),
         "value": wording.figure(measurement.value, unit) if measurement else wording.DASH,
         "interval": wording.interval(measurement, unit) if measurement else wording.DASH,
-        "n": wording.count(measurement.n) if measurement else wording.DASH,
+        "n": wording.sample(measurement) if measurement else wording.DASH,
         "verdict": word,
         "word": str(Phrase("screen.word", word=word)),
         "needed": _needed(verdict),
@@ -134,7 +134,8 @@ def _judged(verdict: Verdict) -> dict[str, object]:
 def _needed(verdict: Verdict) -> str:
     """Say what would decide an inconclusive verdict, or what else there is to say."""
     if verdict.needed:
-        return str(Phrase("report.more-would-decide", count=verdict.needed))
+        groups = verdict.measurement is not None and verdict.measurement.groups is not None
+        return str(Phrase("report.more-would-decide", count=verdict.needed, groups=groups))
     return "" if verdict.note is None else str(verdict.note)
 
 

@@ -42,7 +42,7 @@ def row(measurement: Measurement) -> dict[str, str]:
         "name": wording.safe(str(measurement.subject)),
         "value": wording.figure(measurement.value, unit),
         "interval": wording.interval(measurement, unit),
-        "n": wording.count(measurement.n),
+        "n": wording.sample(measurement),
         "method": measurement.method,
     }
 

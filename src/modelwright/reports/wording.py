@@ -42,7 +42,7 @@ def with_interval(measurement: Measurement, unit: Unit) -> str:
         return "not measured"
     shown = interval(measurement, unit)
     return (
-        f"{figure(measurement.value, unit)}{'' if shown == DASH else ' ' + shown}, n = {count(measurement.n)}"
+        f"{figure(measurement.value, unit)}{'' if shown == DASH else ' ' + shown}, n = {sample(measurement)}"
     )
 
 
@@ -85,3 +85,10 @@ def markdown(text: str) -> str:
 def method(name: str) -> str:
     """Return in a sentence how an interval was made, or the method's own name."""
     return str(Phrase("report.method", method=name))
+
+
+def sample(measurement: Measurement) -> str:
+    """Return what a measurement rests on: rows, and the groups that they come in where these are independent."""
+    if measurement.groups is None:
+        return count(measurement.n)
+    return str(Phrase("report.in-groups", n=measurement.n, groups=measurement.groups))

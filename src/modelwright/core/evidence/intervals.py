@@ -116,7 +116,7 @@ def mean(values: Floats, confidence: float) -> Bounds | None:
         return None
     # the skewness γ of the mean: that of one value over √n
     skew = float(np.mean(((values - centre) / spread) ** 3)) / math.sqrt(n)
-    quantile = _student_quantile(confidence, n - 1)
+    quantile = student_quantile(confidence, n - 1)
 
     # inverts T + γT²/3 + γ²T³/27 + γ/6, Hall's cubic of Student's ratio T, which is (1 + γT/3)³ less a constant
     def ratio(q: float) -> float:
@@ -234,7 +234,7 @@ def _last(n: int, holds: Callable[[int], bool]) -> int | None:
     return low if low >= 0 else None
 
 
-def _student_quantile(confidence: float, degrees: int) -> float:
+def student_quantile(confidence: float, degrees: int) -> float:
     """Return Student's t quantile for a two-sided confidence (Abramowitz & Stegun 26.7.5)."""
     # Student's quantile as the normal one plus corrections in 1/v; four terms
     z, v = normal_quantile(confidence), float(degrees)

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence import intervals, means
+from modelwright.core.evidence import clusters, intervals, means
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, Strata
+from modelwright.core.evidence.shares import share_influence, share_of
 from modelwright.core.outcomes import Outcomes
 
 
@@ -20,10 +21,17 @@ def _as_measurement(subject: Subject, phase: Phase, measured: MetricValue, confi
     )
 
 
-def measure(subject: Subject, metric: Metric, outcomes: Outcomes, confidence: float) -> Measurement:
+def measure(
+    subject: Subject,
+    metric: Metric,
+    outcomes: Outcomes,
+    confidence: float,
+    groups: clusters.Groups | None = None,
+) -> Measurement:
     """Return what test rows show of a metric of the outcomes' family.
 
-    A slice that the subject names is applied by the caller (`outcomes.take(mask)`).
+    A slice that the subject names is applied by the caller (`outcomes.take(mask)`). groups: (n,), which rows belong
+    together, where rows of one group are not independent; the interval is then one of groups.
 
     Where there is nothing to measure on (no rows of the class, one class only for auc) the value is None and
     n is 0; where it is no finite number, the value is None and n counts the rows.
@@ -33,11 +41,23 @@ def measure(subject: Subject, metric: Metric, outcomes: Outcomes, confidence: fl
     unknown = subject.of is not None and subject.of not in outcomes.labels
     with np.errstate(all="ignore"):  # what is not finite is seen by its value
         measured = NOTHING if unknown else metric.measure(outcomes, subject.of, confidence)
-    return _as_measurement(subject, Phase.TEST, measured, confidence)
+        if groups is None or measured.value is None:
+            return _as_measurement(subject, Phase.TEST, measured, confidence)
+        influence = None if metric.influence is None else metric.influence(outcomes, subject.of)
+    if influence is None:  # a metric of another distribution: nothing says how its rows move it
+        measured, count = replace(measured, low=None, high=None), len(np.unique(groups))
+    else:
+        measured, count = clusters.widened(measured, metric, influence, groups, confidence)
+    return replace(_as_measurement(subject, Phase.TEST, measured, confidence), groups=count)
 
 
 def measure_difference(
-    subject: Subject, metric: Metric, ours: Outcomes, champions: Outcomes, confidence: float
+    subject: Subject,
+    metric: Metric,
+    ours: Outcomes,
+    champions: Outcomes,
+    confidence: float,
+    groups: clusters.Groups | None = None,
 ) -> Measurement:
     """Return ours minus the champion's on the same rows, for a bar relative to the champion.
 
@@ -59,7 +79,15 @@ def measure_difference(
         value = mine.value - theirs.value
         bounds = _paired_bounds(mine, theirs, confidence)
     measured = MetricValue.of(value, bounds, len(ours), "paired")
-    return _as_measurement(subject, Phase.TEST, measured, confidence)
+    if groups is None:
+        return _as_measurement(subject, Phase.TEST, measured, confidence)
+    effect, count = clusters.design_effect(mine.rows - theirs.rows, groups)
+    if count < clusters.LEAST_GROUPS:
+        measured = replace(measured, low=None, high=None)
+    else:
+        times = math.sqrt(effect) * intervals.student_quantile(confidence, count - 1)
+        measured = clusters.stretched_about(measured, times / intervals.normal_quantile(confidence))
+    return replace(_as_measurement(subject, Phase.TEST, measured, confidence), groups=count)
 
 
 def _paired_bounds(mine: Influence, theirs: Influence, confidence: float) -> intervals.Bounds | None:
@@ -140,6 +168,16 @@ def from_samples(
         for position in intervals.quantile_positions(n, quantile, confidence)
     )
     return Measurement(subject, phase, value, low, high, n, "order-statistics", confidence)
+
+
+def share_in_groups(
+    subject: Subject, metric: Metric, hits: NDArray[np.bool_], groups: clusters.Groups, confidence: float
+) -> Measurement:
+    """Return the share of test rows (n,) that are hits, where rows of one group are not independent."""
+    everywhere = np.ones(len(hits), np.bool_)
+    measured, influence = share_of(hits, None, confidence), share_influence(hits, everywhere)
+    measured, count = clusters.widened(measured, metric, influence, groups, confidence)
+    return replace(_as_measurement(subject, Phase.TEST, measured, confidence), groups=count)
 
 
 def from_counts(subject: Subject, failures: int, n: int, confidence: float, phase: Phase) -> Measurement:

@@ -42,7 +42,8 @@ class Measurement:
     `low` and `high` bound the interval at `confidence`; `n` counts what the value rests on (rows, requests);
     `method` names how the interval was made ("mid-p", "saddlepoint", "hall", "order-statistics", "exact" …).
     `value` None means that nothing could be measured; a gate never passes on it. `unjudged` counts the rows that
-    the subject's slice could not judge (a missing value, one that does not compare); they are in no slice.
+    the subject's slice could not judge (a missing value, one that does not compare); they are in no slice. `groups`
+    counts the groups that the n rows come in, where these are what is independent; None: each row is.
     """
 
     subject: Subject
@@ -54,6 +55,7 @@ class Measurement:
     method: str
     confidence: float = 0.95
     unjudged: int = 0
+    groups: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the measurement as JSON."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modelwright.core.evidence import intervals, means
+from modelwright.core.evidence import clusters, intervals, means
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.messages import Phrase
 from modelwright.core.requirements.requirement import Bar, Requirement
@@ -31,7 +31,8 @@ class Verdict:
     """States how one requirement stands in one phase.
 
     `measurement` is what was held against the bar: for a bar relative to the champion, the difference.
-    `needed` counts the further examples that would decide it if the value stayed as it is.
+    `needed` counts the further examples that would decide it if the value stayed as it is: rows, or groups of rows
+    where these are what is independent (`measurement.groups`).
     """
 
     requirement: Requirement
@@ -196,7 +197,7 @@ def _judge_one(
         return Verdict(requirement, phase, seen, outcome, note=note)
     needed = _needed(requirement, seen, seen.value)
     end = seen.high if seen.value < requirement.bar.value else seen.low
-    if end is not None and needed is not None and needed > _MOST_MORE * seen.n:
+    if end is not None and needed is not None and needed > _MOST_MORE * (seen.groups or seen.n):
         needed = None  # no advice: who has a hundred rows does not find ten thousand
     return Verdict(
         requirement, phase, seen, outcome, needed, _why_open(requirement, seen, seen.value, needed)
@@ -207,6 +208,8 @@ def _why_open(requirement: Requirement, seen: Measurement, value: float, needed:
     """Say what keeps a verdict open where it is not that rows are missing, and what these rows do prove."""
     higher = requirement.metric.better == "higher"
     end = seen.low if higher else seen.high
+    if end is None and seen.groups is not None:
+        return Phrase("verdict.few-groups", n=seen.n, groups=seen.groups)
     if end is None and seen.method in means.METHODS and not requirement.bar.champion:
         return _open_end(seen, ranged=requirement.metric.ranged, flawless=value == (1.0 if higher else 0.0))
     if value == requirement.bar.value:
@@ -272,6 +275,8 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
     if value == bar or seen.n == 0:
         return None
     edge = seen.high if bar > value else seen.low
+    if seen.groups is not None:
+        return _needed_groups(seen.groups, seen, None if edge is None else (edge - value) / (bar - value))
     if edge is None:
         return _needed_for_an_end(requirement, seen, above=bar > value)
     nearer = (edge - value) / (bar - value)
@@ -295,6 +300,14 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
             enough *= 2
         total = _first(seen.n, enough, decides)
     return max(total - seen.n, 1)
+
+
+def _needed_groups(groups: int, seen: Measurement, nearer: float | None) -> int | None:
+    """Return how many more groups would decide; nearer: how many times as near the end must come, None: it is open."""
+    if nearer is None:
+        least = means.least_rows(seen.confidence) if seen.method in means.METHODS else clusters.LEAST_GROUPS
+        return max(least - groups, 0) or None
+    return max(math.ceil(groups * nearer**2) - groups, 1) if nearer <= _MOST_TIMES else None
 
 
 def _needed_for_an_end(requirement: Requirement, seen: Measurement, *, above: bool) -> int | None:

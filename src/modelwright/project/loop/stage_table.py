@@ -208,6 +208,7 @@ def _evaluate(context: Context) -> Step:
     number = context.state.evaluation_number(test.digest, package.digest, sketch)
     champion = context.champion(package.digest)
     subjects = sorted(str(one.subject) for one in context.opened.requirements)
+    group = _group_of_rows(context)
 
     def count() -> None:
         """Write the evaluation down before a test row is read, so that a crash can lose none."""
@@ -223,6 +224,7 @@ def _evaluate(context: Context) -> Step:
             "confidence": file.confidence,
             "scenario": _section(file.scenario),
             "purpose": file.purpose,
+            "group": group,
             "evaluation of the test set": number,
             "champion": champion.digest if champion else None,
         },
@@ -246,10 +248,18 @@ def _evaluate(context: Context) -> Step:
             "champion": champion,
             "load": file.scenario.load,
             "purpose": file.purpose,
+            "group": group,
         },
         before=count,
         readable=lambda evaluated: _readable_evidence(evaluated, package, test),
     )
+
+
+def _group_of_rows(context: Context) -> str | None:
+    """Return the name under which the rows hold the column `data.group`, None where there is none."""
+    profile = DataProfile.read(context.part(DATA, "profile").path)
+    named = {**profile.columns, **profile.keep}
+    return next((name for name, column in named.items() if column == context.opened.file.data.group), None)
 
 
 def _readable_evidence(evaluated: Artifact, package: ArtifactPart, test: ArtifactPart) -> None:

@@ -35,7 +35,8 @@ def check_report(context: Context, stages: list[StageRow]) -> CheckReport:
     evaluations = context.state.evaluations(test.digest, counts.test_sketch)
     confidence = evaluation_confidence(context.opened.file.confidence, evaluations + 1)
     proofs = tuple(
-        _proof(one, context.signature, counts, test.path, confidence) for one in context.opened.requirements
+        _proof(one, context.signature, counts, test.path, confidence, context.opened.file.data.group)
+        for one in context.opened.requirements
     )
     warnings = (*warning_rows(context.made["data"]), *_unjudged(context, proofs), *_of_texts(context))
     return CheckReport(
@@ -86,7 +87,12 @@ def _of_texts(context: Context) -> Iterator[WarningRow]:
 
 
 def _proof(
-    requirement: Requirement, signature: Signature, counts: Counts, test: Path, confidence: float
+    requirement: Requirement,
+    signature: Signature,
+    counts: Counts,
+    test: Path,
+    confidence: float,
+    group: str | None,
 ) -> ProofRow:
     phases = requirement.metric.phases
     if Phase.TEST not in phases:
@@ -94,6 +100,9 @@ def _proof(
         where = Phrase("proof.elsewhere", phase=phase.value)
         return ProofRow(str(requirement), phase.value, None, says=str(where))
     rows, unjudged = _rows_of(requirement, signature, counts, test)
+    if group is not None:
+        grouped = _with_unjudged(Phrase("proof.grouped", group=group), unjudged)
+        return ProofRow(str(requirement), Phase.TEST.value, None, rows, says=grouped, unjudged=unjudged)
     found = provable(requirement, rows, confidence)
     least = means.least_rows(confidence)
     if found is None and rows < least and _is_unbounded(requirement, signature):

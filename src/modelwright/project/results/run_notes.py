@@ -140,7 +140,9 @@ def next_steps(run: Run, to: str, causes: Sequence[Phrase] = ()) -> Iterator[Phr
         return
     waiting = [one for one in run.verdicts if one.outcome is Outcome.INCONCLUSIVE]
     if any(one.needed for one in waiting):
-        yield Phrase("next.more-test-rows", count=max(one.needed or 0 for one in waiting))
+        most = max(waiting, key=lambda one: one.needed or 0)
+        groups = most.measurement is not None and most.measurement.groups is not None
+        yield Phrase("next.more-test-rows", count=most.needed, groups=groups)
     yield from causes
     if run.version is None:
         return

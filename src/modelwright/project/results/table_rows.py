@@ -27,6 +27,7 @@ class RequirementRow:
     that would decide an inconclusive verdict. `allowed`: the project file lets a release pass without `met`.
     `unjudged` counts the rows that its slice could not judge, and that are not among `n`. `note` says what keeps
     an inconclusive verdict open, or what the rows do prove. `validation` is the value on validation rows.
+    `groups`: in how many groups the n rows come, where these are what is independent; `needed` then counts groups.
     """
 
     requirement: str
@@ -44,6 +45,7 @@ class RequirementRow:
     unjudged: int = 0
     note: str = ""
     validation: float | None = None
+    groups: int | None = None
 
     @property
     def holds_back(self) -> bool:
@@ -53,7 +55,7 @@ class RequirementRow:
     def as_json(self) -> dict[str, object]:
         """Return the row as `run --json` shows it."""
         keys = ("requirement", "phase", "value", "low", "high", "n", "verdict", "needed")
-        more = ("unjudged", "note", "validation")
+        more = ("unjudged", "note", "validation", "groups")
         return {key: getattr(self, key) for key in (*keys, *more)}
 
 

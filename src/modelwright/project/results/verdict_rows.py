@@ -42,6 +42,7 @@ def _row(verdict: Verdict, validation: Mapping[str, float | None], *, blocks: bo
         unit=_SIGNS.get(requirement.metric.unit, ""),
         allowed=gated and not blocks,
         unjudged=seen.unjudged if seen else 0,
+        groups=seen.groups if seen else None,
         validation=validation.get(str(requirement)) if verdict.phase is Phase.TEST else None,
         note=str(verdict.note) if verdict.note is not None else "",
     )

@@ -78,7 +78,8 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
     else:
         inputs = {one.name: config.columns.get(one.name, one.name) for one in signature.inputs}
     stated = {_input_of(named, inputs): kind for named, kind in config.kinds.items()} if wildcard else {}
-    found = Layout(inputs, outputs, config.keep, tuple(inputs) if wildcard else (), notices, stated)
+    keep = _with_group(config, {*inputs, *outputs}, {*inputs.values(), *outputs.values()})
+    found = Layout(inputs, outputs, keep, tuple(inputs) if wildcard else (), notices, stated)
     problems = [
         *_clashes(found),
         *_unknown_names(found, config),
@@ -90,6 +91,17 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
     if problems:
         raise DataError(problems)
     return found
+
+
+def _with_group(config: DataConfig, names: Collection[str], columns: Collection[str]) -> Mapping[str, str]:
+    """Return what is kept, with the column by which rows belong together: evaluation counts its groups."""
+    group = config.group
+    if group is None or group in columns or group in config.keep.values():
+        return config.keep
+    name = group
+    while name == ID or name in names or name in config.keep:
+        name += "_"
+    return {**config.keep, name: group}
 
 
 def _of_the_split(config: DataConfig) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from modelwright import kinds, outcomes
 from modelwright.core.evidence import operation
 from modelwright.core.evidence.intervals import quantile_positions
-from modelwright.core.evidence.measure import exact, from_counts, from_samples, measure
+from modelwright.core.evidence.measure import exact, from_counts, from_samples, measure, share_in_groups
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.evidence.operation import UNSEEN_RATE
@@ -35,6 +36,7 @@ class AnsweredRows:
     """What a package answered to rows: their columns, and outcomes by output.
 
     `unseen`: by input of a kind whose values can be, the rows (n,) whose value training never showed;
+    `groups`: (n,), which rows belong together; None: each row is independent of the others.
     `spans`: by input of a kind that knows them, the least and the largest value of training.
     """
 
@@ -43,6 +45,7 @@ class AnsweredRows:
     outcomes: Mapping[str, Outcomes]
     unseen: Mapping[str, NDArray[np.bool_]] = dataclasses.field(default_factory=dict)
     spans: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.columns[self.signature.inputs[0].name])
@@ -114,7 +117,13 @@ def on_rows(wanted: Sequence[Subject], answered: AnsweredRows, confidence: float
 
 
 def _on_rows(subject: Subject, answered: AnsweredRows, confidence: float) -> Measurement:
-    measured = measure(subject, answered.metric(subject), rows_of(subject, answered), confidence)
+    measured = measure(
+        subject,
+        answered.metric(subject),
+        rows_of(subject, answered),
+        confidence,
+        groups_of(subject, answered),
+    )
     return _with_unjudged(measured, _slice_of(subject, answered))
 
 
@@ -138,7 +147,12 @@ def _unseen(subject: Subject, answered: AnsweredRows, confidence: float) -> Meas
     rows = np.logical_or.reduce(chosen)
     part = _slice_of(subject, answered)
     rows = rows if part is None else rows[part.inside]
-    measured = from_counts(subject, int(rows.sum()), len(rows), confidence, Phase.TEST)
+    groups = groups_of(subject, answered)
+    if groups is None or not len(rows):
+        measured = from_counts(subject, int(rows.sum()), len(rows), confidence, Phase.TEST)
+    else:
+        metric = outcomes.metrics().any(subject.metric)
+        measured = share_in_groups(subject, metric, rows, groups, confidence)
     return _with_unjudged(measured, part)
 
 
@@ -147,6 +161,21 @@ def rows_of(subject: Subject, answered: AnsweredRows) -> Outcomes:
     assert subject.output is not None, f"{subject} names no output"
     found, part = answered.outcomes[subject.output], _slice_of(subject, answered)
     return found if part is None else found.take(part.inside)
+
+
+def groups_of(subject: Subject, answered: AnsweredRows) -> NDArray[np.int64] | None:
+    """Return the groups of the rows that a subject speaks of."""
+    part = _slice_of(subject, answered)
+    return answered.groups if part is None or answered.groups is None else answered.groups[part.inside]
+
+
+def groups_from(values: Sequence[Any]) -> NDArray[np.int64]:
+    """Return which rows (n,) belong together: those of one value; a row without one is a group of its own."""
+    codes: dict[object, int] = {}
+    own = itertools.count(len(values))  # beyond every code
+    return np.array(
+        [next(own) if value is None else codes.setdefault(value, len(codes)) for value in values], np.int64
+    )
 
 
 def _slice_of(subject: Subject, answered: AnsweredRows) -> SlicedRows | None:

@@ -73,6 +73,7 @@ def _baseline(
     name: str, says: Phrase, field: Field, answers_of: Outcomes, answered: AnsweredRows, confidence: float
 ) -> Baseline:
     found = tuple(
-        measure(one, answered.metric(one), answers_of, confidence) for one in answers.plain_subjects(field)
+        measure(one, answered.metric(one), answers_of, confidence, answered.groups)
+        for one in answers.plain_subjects(field)
     )
     return Baseline(name, says, field.name, found)

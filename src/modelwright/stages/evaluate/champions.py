@@ -57,6 +57,7 @@ def differences(
             answers.rows_of(subject, ours),
             answers.rows_of(subject, theirs),
             confidence,
+            answers.groups_of(subject, ours),
         )
         for subject in dict.fromkeys([*wanted, *relative])
         if subject.output is not None

@@ -155,6 +155,13 @@ def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:
         )
 
 
+def about_groups(group: str | None, answered: AnsweredRows) -> Iterator[Notice]:
+    """Yield that intervals are of groups of rows, with how many there are."""
+    if group is not None and answered.groups is not None:
+        count = len(np.unique(answered.groups))
+        yield Notice("evaluate.groups", column=group, count=count, tested=len(answered.groups))
+
+
 def unjudged(measured: Sequence[Measurement], rows: int) -> Iterator[Notice]:
     """Yield a notice for each slice that cannot judge some of the test rows, with how many."""
     counts = {m.subject.where: m.unjudged for m in measured if m.subject.where is not None and m.unjudged}

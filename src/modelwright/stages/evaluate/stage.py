@@ -10,7 +10,7 @@ report/CARD.md              the model card, both without verdicts; who has judge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,15 @@ def evaluate(
     champion: Champion | None,
     load: str | None,
     purpose: str | None,
+    group: str | None,
     out: Path,
     progress: Progress,
 ) -> dict[str, Any]:
     """Write evidence and report into `out` and return a summary; raises PackageError for a damaged package.
 
     Of the requirements only what they measure matters, not their bars. `evaluation` counts the packages that
-    were evaluated on this test set, this one included; `load` is the rate at which latency is measured (`50 /s`).
+    were evaluated on this test set, this one included; `load` is the rate at which latency is measured (`50 /s`);
+    `group`: the column of the test rows by which they belong together, None: each is independent of the others.
     """
     read = packages.read(package.path)
     _require_signature(read, signature)
@@ -81,6 +83,8 @@ def evaluate(
     at = evaluation_confidence(confidence, evaluation)
     with progress.task(str(Phrase("work.evaluating")), 5) as task:
         answered = answers.answer(read, signature, rows.test)
+        if group is not None:
+            answered = replace(answered, groups=answers.groups_from(rows.test[group]))
         wanted = [
             *answers.subjects(signature, answered.outcomes),
             *answers.of_inputs(answered),
@@ -124,6 +128,7 @@ def evaluate(
         warnings=(
             *findings.notices(details.outputs, shown, simple, warning, answered),
             *findings.unjudged(shown, len(rows.ids)),
+            *findings.about_groups(group, answered),
             *findings.about_cut(read.body.states, signature, rows.test),
         ),
     )

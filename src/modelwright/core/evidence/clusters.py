@@ -1,0 +1,109 @@
+"""Intervals where rows come in groups (a patient's pictures, a speaker's words), so that they are not independent.
+
+A group of rows that are alike tells little more than one row. How much less n rows tell is their *design effect*
+(Kish 1965, Survey Sampling): the variance of a value when its groups are drawn, over that when its rows are. The rows'
+influences (see `Influence`), summed by group, show it, with as many degrees of freedom as there are groups.
+
+Where few groups carry the spread, or none (a flawless sample), the design effect that is seen is no estimate. So it is
+drawn toward the most that there can be, that of groups whose rows are all alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.evidence import intervals, means
+from modelwright.core.evidence.metric import Influence, Metric, MetricValue
+from modelwright.core.units import Unit
+
+Floats = NDArray[np.float64]
+Groups = NDArray[np.int64]
+
+LEAST_GROUPS = 4  # fewer give no interval
+PRIOR = 1.0  # groups that the most that there can be is worth, beside those that carry the spread
+
+
+def widened(
+    measured: MetricValue, metric: Metric, influence: Influence | None, groups: Groups, confidence: float
+) -> tuple[MetricValue, int]:
+    """Return a measured value with the interval that its groups (n,) leave, and how many groups it rests on.
+
+    A share keeps its exact form, with the rows that its groups are worth (Korn & Graubard 1998, Survey Methodology
+    24:193). Of a mean of errors, few groups leave the end open that rare large errors could break, as few rows do.
+    Other intervals are stretched by the root of the design effect.
+    """
+    if measured.value is None or influence is None:
+        return measured, 0
+    counted = np.ones(len(groups), np.bool_) if influence.strata is None else influence.strata.group >= 0
+    effect, count = design_effect(influence.rows[counted], groups[counted])
+    if count < LEAST_GROUPS:
+        return replace(measured, low=None, high=None), count
+    wider = intervals.student_quantile(confidence, count - 1) / intervals.normal_quantile(confidence)
+    if measured.method == "mid-p" and metric.as_share is not None:
+        worth = measured.n / (effect * wider**2)
+        low, high = _of_share(measured.value, worth, metric.as_share, confidence)
+        return replace(measured, low=min(low, measured.value), high=max(high, measured.value)), count
+    found = stretched(measured, math.sqrt(effect) * wider, metric)
+    if measured.method == means.TILTING and count < means.least_rows(confidence):
+        lower = metric.better == "lower"
+        found = replace(found, high=None) if lower else replace(found, low=None)
+    return found, count
+
+
+def design_effect(influence: Floats, groups: Groups) -> tuple[float, int]:
+    """Return the design effect of rows (n,), at least 1, and the number of their groups."""
+    n = len(groups)
+    if n == 0:
+        return 1.0, 0
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    count = len(sizes)
+    most = float((sizes.astype(np.float64) ** 2).sum()) / n  # where all rows of a group are alike
+    sums = np.bincount(group, weights=influence, minlength=count)  # (groups,)
+    of_rows, of_groups = float(influence @ influence), float(sums @ sums)
+    if count < 2 or not of_rows > 0 or not of_groups > 0:
+        return max(most, 1.0), count
+    seen = max(of_groups * count / (count - 1) / of_rows, 1.0)
+    # (Σs²)²/Σs⁴: how many groups carry the spread, twice that of equal ones for what normal ones show as a third
+    carry = 2 * of_groups**2 / float((sums**4).sum())
+    weight = PRIOR * 2 / (PRIOR * 2 + carry)
+    return max(seen, (1 - weight) * seen + weight * most), count
+
+
+def stretched_about(measured: MetricValue, times: float) -> MetricValue:
+    """Return an interval so many times as wide about its value."""
+    value = measured.value
+    if value is None:
+        return measured
+    low = None if measured.low is None else value - (value - measured.low) * times
+    high = None if measured.high is None else value + (measured.high - value) * times
+    return replace(measured, low=low, high=high)
+
+
+def stretched(measured: MetricValue, times: float, metric: Metric) -> MetricValue:
+    """Return an interval so many times as wide about its value, within what the metric can be."""
+    wide = stretched_about(measured, times)
+    low, high = wide.low, wide.high
+    if low is not None and (metric.unit is Unit.FRACTION or metric.better == "lower"):
+        low = max(low, 0.0)
+    if high is not None and metric.unit is Unit.FRACTION:
+        high = min(high, 1.0)
+    return replace(measured, low=low, high=high)
+
+
+def _of_share(
+    value: float, worth: float, as_share: Callable[[float], float], confidence: float
+) -> intervals.Bounds:
+    """Return the ends of a value that rises with a share of so many rows, which need be no whole number."""
+    low, high = intervals.proportion(as_share(value) * worth, worth, confidence)
+
+    def back(share: float) -> float:
+        if share <= 0 or share >= 1:
+            return 0.0 if share <= 0 else 1.0
+        return intervals.find_root(lambda one: as_share(one) - share, 0.0, 1.0)
+
+    return back(low), back(high)

@@ -1,0 +1,159 @@
+"""Rows that come in groups: their intervals are of groups, and hold where rows of a group are alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from requirement_texts import metric, parse
+
+from modelwright import outcomes
+from modelwright.core.evidence.clusters import LEAST_GROUPS, design_effect
+from modelwright.core.evidence.measure import measure, measure_difference, share_in_groups
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.verdict import Outcome, judge
+from modelwright.core.signature import Signature
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+
+SIGNATURE = Signature.parse("f(a: text) -> y: category")
+
+
+def right_in(right: np.ndarray) -> ClassOutcomes:
+    """Return outcomes of two classes whose rows (n,) are answered rightly where it says so."""
+    truth = np.arange(len(right)) % 2
+    answered = np.where(right, truth, 1 - truth)
+    return ClassOutcomes(("a", "b"), truth, answered, np.eye(2)[answered] * 0.8 + 0.1)
+
+
+def drawn(
+    groups: int, size: int, share: float, alike: float, seed: int = 0
+) -> tuple[ClassOutcomes, np.ndarray]:
+    """Draw groups whose rows are right together: an intraclass correlation of `alike`."""
+    draw = np.random.default_rng(seed)
+    each = draw.beta(share * (1 - alike) / alike, (1 - share) * (1 - alike) / alike, groups)
+    group = np.repeat(np.arange(groups), size)
+    return right_in(draw.random(groups * size) < each[group]), group
+
+
+def measured(
+    found: ClassOutcomes | NumberOutcomes, name: str, groups: np.ndarray | None, of: str | None = None
+) -> Measurement:
+    return measure(Subject(name, "y", of), metric(name, found), found, 0.95, groups)
+
+
+def width(one: Measurement) -> float:
+    assert one.low is not None
+    assert one.high is not None
+    return one.high - one.low
+
+
+def test_the_design_effect_is_one_of_independent_rows_and_the_size_of_groups_that_are_all_alike() -> None:
+    draw = np.random.default_rng(0)
+    group = np.repeat(np.arange(400), 10)
+    effect, count = design_effect(draw.normal(size=4000), group)
+    assert count == 400
+    assert effect == pytest.approx(1, abs=0.3)
+    assert design_effect(np.repeat(draw.normal(size=400), 10), group)[0] == pytest.approx(10, abs=0.3)
+    # none seen: the most that there can be
+    assert design_effect(np.zeros(4000), group) == (10, 400)
+    assert design_effect(draw.normal(size=300), np.arange(300)) == (pytest.approx(1, abs=0.01), 300)
+    assert design_effect(np.zeros(0), np.zeros(0, np.int64)) == (1, 0)
+
+
+@pytest.mark.parametrize("name", [m.name for m in outcomes.metrics().in_family("classes")])
+def test_every_metric_of_classes_has_a_wider_interval_where_groups_are_alike(name: str) -> None:
+    found, group = drawn(40, 10, 0.8, 0.6)
+    plain, grouped = measured(found, name, None), measured(found, name, group)
+    assert (grouped.value, grouped.n, grouped.groups, plain.groups) == (plain.value, plain.n, 40, None)
+    if plain.value in (0, 1) or name == "log_loss":
+        return
+    assert width(grouped) > 1.3 * width(plain)
+    assert 0 <= grouped.low <= grouped.value <= grouped.high <= 1
+
+
+def test_groups_of_one_row_change_little() -> None:
+    found, _ = drawn(300, 1, 0.8, 0.5)
+    assert width(measured(found, "accuracy", np.arange(300))) == pytest.approx(
+        width(measured(found, "accuracy", None)), rel=0.05
+    )
+
+
+@pytest.mark.parametrize(("groups", "low"), [(6, 0.55), (40, 0.92)])
+def test_a_flawless_sample_is_worth_as_many_rows_as_it_has_groups(groups: int, low: float) -> None:
+    found = measured(right_in(np.ones(groups * 50, np.bool_)), "accuracy", np.repeat(np.arange(groups), 50))
+    assert found.value == found.high == 1
+    assert found.low < low + 0.06
+    assert found.low == pytest.approx(low, abs=0.12)
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "balanced_accuracy", "f1", "auc", "average_precision", "log_loss"]
+)
+def test_too_few_groups_prove_nothing(name: str) -> None:
+    found, group = drawn(LEAST_GROUPS - 1, 200, 0.9, 0.1)
+    one = measured(found, name, group)
+    assert (one.low, one.high, one.groups) == (None, None, 3)
+    (verdict,) = judge(
+        [parse("accuracy", ">= 0.5", SIGNATURE)], [measured(found, "accuracy", group)], phases={Phase.TEST}
+    )
+    assert (verdict.outcome, verdict.needed) == (Outcome.INCONCLUSIVE, 1)
+    assert "600 rows in 3 groups" in str(verdict.note)
+
+
+def test_of_a_class_only_the_groups_with_rows_of_it_count() -> None:
+    truth = np.repeat([0, 1], [100, 300])
+    found = ClassOutcomes(("a", "b"), truth, truth, np.eye(2)[truth])
+    group = np.arange(400) // 50  # two of eight groups are of class a
+    assert measured(found, "recall", group, "a").groups == 2
+    assert measured(found, "recall", group, "a").low is None
+    assert measured(found, "recall", group, "b").groups == 6
+
+
+@pytest.mark.parametrize("name", ["rmse", "mae", "r2", "mape"])
+def test_few_groups_leave_the_end_of_a_mean_of_errors_open(name: str) -> None:
+    draw = np.random.default_rng(0)
+    truth = draw.normal(size=600)
+    found = NumberOutcomes(truth, truth + 0.3 * draw.normal(size=600))
+    one = measured(found, name, np.repeat(np.arange(60), 10))
+    open_end, known = (one.low, one.high) if name == "r2" else (one.high, one.low)
+    assert open_end is None
+    assert known is not None
+    many = NumberOutcomes(np.tile(truth, 10), np.tile(found.predicted, 10))
+    assert None not in ((wide := measured(many, name, np.arange(6000) // 10)).low, wide.high)
+
+
+def test_what_is_needed_is_counted_in_groups() -> None:
+    found, group = drawn(40, 10, 0.9, 0.5)
+    one = measured(found, "accuracy", group)
+    bar = f">= {one.value - width(one) / 4:.3f}"
+    (verdict,) = judge([parse("accuracy", bar, SIGNATURE)], [one], phases={Phase.TEST})
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert 40 < verdict.needed < 400
+
+
+def test_unseen_values_come_in_groups_too() -> None:
+    hits = np.repeat([True, False], [10, 390])
+    group = np.repeat(np.arange(40), 10)
+    rate = outcomes.metrics().any("unseen_rate")
+    one = share_in_groups(Subject("unseen_rate"), rate, hits, group, 0.95)
+    assert (one.value, one.n, one.groups) == (0.025, 400, 40)
+    assert one.high > 0.08  # one of 40 groups; ten of 400 rows would have 0.045
+
+
+def test_a_difference_from_the_champion_is_one_of_groups() -> None:
+    ours, group = drawn(40, 10, 0.9, 0.5)
+    theirs, _ = drawn(40, 10, 0.8, 0.5, seed=1)
+    subject, of = Subject("accuracy", "y"), metric("accuracy", ours)
+    plain = measure_difference(subject, of, ours, theirs, 0.95)
+    grouped = measure_difference(subject, of, ours, theirs, 0.95, group)
+    assert width(grouped) > 1.5 * width(plain)
+    assert grouped.groups == 40
+    few = measure_difference(subject, of, ours, theirs, 0.95, group // 20)
+    assert (few.low, few.high) == (None, None)
+
+
+def test_a_measurement_of_an_earlier_version_knows_no_groups() -> None:
+    one = measured(drawn(40, 10, 0.9, 0.5)[0], "accuracy", None)
+    content = one.as_json()
+    del content["groups"]
+    assert Measurement.from_json(content) == one
