@@ -28,7 +28,7 @@ def test_the_normal_quantile(confidence):
 def test_students_quantile(confidence, degrees, rel):
     """Four terms of an expansion in 1/degrees: what it loses shrinks with its fourth power."""
     expected = stats.t.ppf((1 + confidence) / 2, degrees)
-    assert intervals._student_quantile(confidence, degrees) == pytest.approx(expected, rel=rel)
+    assert intervals.student_quantile(confidence, degrees) == pytest.approx(expected, rel=rel)
 
 
 @given(shares, st.floats(0.5, 3000), st.floats(0.5, 3000))
@@ -138,7 +138,7 @@ def test_the_mean_of_a_skewed_sample_inverts_halls_cubic(n, confidence):
     values = np.random.default_rng(n).exponential(size=n)
     skew = float(stats.skew(values) * ((n - 1) / n) ** 1.5 / math.sqrt(n))
     error = float(stats.sem(values))
-    quantile = intervals._student_quantile(confidence, n - 1)
+    quantile = intervals.student_quantile(confidence, n - 1)
 
     def mean_at(q: float) -> float:
         cubic = [skew**2 / 27, skew / 3, 1.0, skew / 6 - q]

@@ -163,7 +163,7 @@ def leaderboard(out: Console, rows: Sequence[LeaderRow]) -> None:
             "–" if row.value is None else f"{row.value:.4g}",
             f"{row.n:,}",
             seconds(row.seconds),
-            "" if row.latency_s is None else seconds(row.latency_s),
+            "" if row.latency_s is None else format_quantity(row.latency_s, Unit.SECONDS),
             size(row.package_bytes),
             word("taken") if row.taken else word("as good") if row.alike else "",
         )

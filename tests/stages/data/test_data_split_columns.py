@@ -16,6 +16,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
+from modelwright.storage.formats.data import DataProfile
 
 COUNT = 300
 CHANCE = random.Random(7)
@@ -49,6 +50,30 @@ def test_rows_of_a_group_stay_together(tmp_path: Path) -> None:
     assert not groups["train"] & groups["validation"]
     assert not (groups["train"] | groups["validation"]) & groups["test"]
     assert sum(rows.height for rows in found.values()) == COUNT
+
+
+@pytest.mark.parametrize(
+    ("renamed", "keep", "held"),
+    [
+        ({}, [], {"customer": "customer"}),
+        ({}, ["when"], {"when": "when", "customer": "customer"}),
+        ({}, {"who": "customer"}, {"who": "customer"}),
+        ({"customer": "x_"}, [], {"x_": "x_"}),
+        ({"customer": "id"}, [], {"id_": "id"}),  # a name that is taken
+        ({"customer": "x", "x": "z"}, [], {}),  # the input itself
+    ],
+)
+def test_the_column_of_the_groups_is_kept_for_the_evaluation(
+    tmp_path: Path, renamed: dict[str, str], keep: Any, held: dict[str, str]
+) -> None:
+    FRAME.drop("part").rename(renamed).write_csv(tmp_path / "a.csv")
+    column = renamed.get("customer", "customer")
+    kind = "category" if column == "x" else "number"
+    signature = Signature("f", (Field("x", kind),), (Field("y", "category"),))
+    config = DataConfig(source="a.csv", keep=keep, group=column, split={"by": "group"})
+    data(signature, config, tmp_path, tmp_path / "out", Silent())
+    assert dict(DataProfile.read(tmp_path / "out" / "profile").keep) == held
+    assert {*held} <= {*pl.read_parquet(tmp_path / "out" / "test" / "rows.parquet").columns}
 
 
 @pytest.mark.parametrize("as_number", [False, True])

@@ -31,6 +31,7 @@ from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
+from modelwright.stages.evaluate import answers
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.stages.evaluate.stage import evaluate
 from modelwright.storage.formats.evidence import read_details, read_evidence
@@ -154,6 +155,7 @@ def run(package, splits, out, **changed):
     arguments = {
         "signature": SIGNATURE, "requirements": REQUIREMENTS, "config": CONFIG, "confidence": 0.95, "evaluation": 1,
         "champion": None, "load": None, "purpose": "把问题分派给 <团队>.",
+        "group": None,
     }  # fmt: skip
     return evaluate(package, **splits, **{**arguments, **changed}, out=out, progress=Silent())
 
@@ -218,6 +220,27 @@ def test_the_slice_is_of_its_rows_alone(made, splits):
     measurement = value(read_evidence(made[0] / "evidence").measurements, "recall", "team", CLASSES[2], where)
     assert measurement.n == len(inside)
     assert measurement.value == pytest.approx((inside["size"] > 6).mean())
+
+
+@pytest.mark.parametrize(("group", "count"), [("market", 2), ("size", 212)])
+def test_rows_of_a_group_count_together(package, splits, tmp_path, group, count):
+    run(package, splits, tmp_path, group=group, champion=None)
+    evidence = read_evidence(tmp_path / "evidence")
+    of_rows = [m for m in evidence.measurements if m.phase is Phase.TEST]
+    assert of_rows
+    assert all(m.groups is not None for m in of_rows if m.value is not None)
+    assert all(m.groups is None for m in evidence.measurements if m.phase is Phase.PACKAGE)
+    (accuracy,) = [m for m in of_rows if str(m.subject) == "team.accuracy"]
+    assert (accuracy.n, accuracy.groups) == (240, count)
+    assert (accuracy.low is None) == (count == 2)  # two groups prove nothing
+    (notice,) = [one for one in evidence.warnings if one.id == "evaluate.groups"]
+    assert (notice.values["column"], notice.values["count"]) == (group, count)
+    assert f"240 in {count} groups" in (tmp_path / "report" / "CARD.md").read_text("utf-8")
+    assert f"240 in {count} groups" in (tmp_path / "report" / "report.html").read_text("utf-8")
+
+
+def test_a_row_without_a_group_is_one_of_its_own():
+    assert answers.groups_from(["a", None, "a", "b", None]).tolist() == [0, 5, 0, 1, 6]
 
 
 def test_a_later_look_at_the_same_rows_has_wider_intervals(made, package, splits, tmp_path):

@@ -43,7 +43,9 @@ def widened(
     effect, count = design_effect(influence.rows[counted], groups[counted])
     if count < LEAST_GROUPS:
         return replace(measured, low=None, high=None), count
-    wider = intervals.student_quantile(confidence, count - 1) / intervals.normal_quantile(confidence)
+    wider = 1.0  # of a flawless sample no spread was estimated: it is worth as many rows as it has groups
+    if influence.rows[counted].any():
+        wider = intervals.student_quantile(confidence, count - 1) / intervals.normal_quantile(confidence)
     if measured.method == "mid-p" and metric.as_share is not None:
         worth = measured.n / (effect * wider**2)
         low, high = _of_share(measured.value, worth, metric.as_share, confidence)

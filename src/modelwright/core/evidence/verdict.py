@@ -195,7 +195,7 @@ def _judge_one(
     note = Phrase("verdict.unjudged", count=seen.unjudged) if seen.unjudged else None
     if outcome is not Outcome.INCONCLUSIVE:
         return Verdict(requirement, phase, seen, outcome, note=note)
-    needed = _needed(requirement, seen, seen.value)
+    needed = (_needed if seen.groups is None else _needed_groups)(requirement, seen, seen.value)
     end = seen.high if seen.value < requirement.bar.value else seen.low
     if end is not None and needed is not None and needed > _MOST_MORE * (seen.groups or seen.n):
         needed = None  # no advice: who has a hundred rows does not find ten thousand
@@ -275,8 +275,6 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
     if value == bar or seen.n == 0:
         return None
     edge = seen.high if bar > value else seen.low
-    if seen.groups is not None:
-        return _needed_groups(seen.groups, seen, None if edge is None else (edge - value) / (bar - value))
     if edge is None:
         return _needed_for_an_end(requirement, seen, above=bar > value)
     nearer = (edge - value) / (bar - value)
@@ -302,11 +300,16 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
     return max(total - seen.n, 1)
 
 
-def _needed_groups(groups: int, seen: Measurement, nearer: float | None) -> int | None:
-    """Return how many more groups would decide; nearer: how many times as near the end must come, None: it is open."""
-    if nearer is None:
+def _needed_groups(requirement: Requirement, seen: Measurement, value: float) -> int | None:
+    """Return how many more groups would decide at the observed value, by 1/√groups."""
+    bar, groups = requirement.bar.value, seen.groups
+    if value == bar or not groups:
+        return None
+    edge = seen.high if bar > value else seen.low
+    if edge is None:
         least = means.least_rows(seen.confidence) if seen.method in means.METHODS else clusters.LEAST_GROUPS
         return max(least - groups, 0) or None
+    nearer = (edge - value) / (bar - value)
     return max(math.ceil(groups * nearer**2) - groups, 1) if nearer <= _MOST_TIMES else None
 
 
