@@ -330,7 +330,7 @@ def test_a_subject_is_text(subject, text):
 
 def test_a_measurement_is_json_and_back():
     one = Measurement(
-        Subject("f1", "y", "a", "b > 1"), Phase.LIVE, 0.5, None, 0.75, 7, "mid-p", 0.9, unjudged=3
+        Subject("f1", "y", "a", "b > 1"), Phase.LIVE, 0.5, None, 0.75, 7, "mid-p", 0.9, unjudged=3, groups=4
     )
     data = one.as_json()
     assert data == {
@@ -343,6 +343,7 @@ def test_a_measurement_is_json_and_back():
         "method": "mid-p",
         "confidence": 0.9,
         "unjudged": 3,
+        "groups": 4,
     }
     assert Measurement.from_json(data) == one
     assert Measurement.from_json(data).phase is Phase.LIVE

@@ -52,11 +52,16 @@ def test_a_warning_with_a_setting_is_a_decision_and_what_is_done_is_last() -> No
 def test_what_concerns_less_than_one_row_in_a_hundred_calls_for_no_decision(
     id_: str, count: int, rows: int | None, group: ToDo
 ) -> None:
-    values = {"count": count} if rows is None else {"count": count, "rows": rows}
-    one = warning_row("plan", Notice(id_, column="x", **values))
-    assert one.rows == rows
-    assert to_do(replace(one, fix="say so")) is group
+    one = WarningRow("plan", id_, "x", count, "x is odd", "say so", rows)
+    assert to_do(one) is group
     assert to_do(replace(one, fix=None)) is (group if group is ToDo.NOTHING else ToDo.KNOW)
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(1000, 1000), (["r1", "r2"], None)])
+def test_of_how_many_rows_a_count_is_a_part_is_kept(rows: object, kept: int | None) -> None:
+    unseen = Notice("evaluate.unseen", column="x", count=9, rows=1000, values=["a"], more=None, span=None)
+    heavy = Notice("numbers.heavy-rows", column="x", count=2, rows=rows, share="30 %")
+    assert warning_row("evaluate", unseen if rows == 1000 else heavy).rows == kept
 
 
 def test_many_alike_are_said_once_and_named_all() -> None:

@@ -78,7 +78,9 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
     else:
         inputs = {one.name: config.columns.get(one.name, one.name) for one in signature.inputs}
     stated = {_input_of(named, inputs): kind for named, kind in config.kinds.items()} if wildcard else {}
-    keep = _with_group(config, {*inputs, *outputs}, {*inputs.values(), *outputs.values()})
+    keep = config.keep
+    if config.group in tables[0].columns:
+        keep = _with_group(config, {*inputs, *outputs}, {*inputs.values(), *outputs.values()})
     found = Layout(inputs, outputs, keep, tuple(inputs) if wildcard else (), notices, stated)
     problems = [
         *_clashes(found),
