@@ -34,9 +34,13 @@ from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
 
 folder, source, signature = Path(sys.argv[1]), sys.argv[2], Signature.parse(sys.argv[3])
-begin, cpu = time.perf_counter(), time.process_time()
+def used():
+    own, helpers = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + helpers.ru_utime + helpers.ru_stime
+
+begin, cpu = time.perf_counter(), used()
 summary = data(signature, DataConfig(source=source), folder, folder / "out", Silent())
-seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+seconds, cpu = time.perf_counter() - begin, used() - cpu
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps({"rows": summary["read"], "seconds": seconds, "cpu": cpu, "peak": peak}))
 """
