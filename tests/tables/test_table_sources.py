@@ -87,7 +87,7 @@ def test_what_is_missing_is_collected_with_the_nearest_name(tmp_path: Path) -> N
         external_files(config.splits, tmp_path)
     assert ids(error) == [
         "data.missing-file",
-        "data.source-folder",
+        "data.empty-folder",
         "data.missing-file",
         "data.source-scheme",
         "data.missing-file",

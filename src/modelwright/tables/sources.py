@@ -145,13 +145,15 @@ class _Finder:
         if "://" in source:
             raise DataError(Problem("data.source-scheme", source=source))
         path = self._folder / source
-        self.tried.append(path)  # a file of just this name is taken before a pattern is
+        is_folder = path.is_dir()
+        if not is_folder:  # a folder is watched by the pattern of what lies below
+            self.tried.append(path)  # a file of just this name is taken before a pattern is
         if path.is_file():
             if not file_patterns.is_utf8(target := str(path.resolve())):
                 raise DataError(Problem("files.not-utf8", name=file_patterns.readable(target)))
             return [self._file(source, path)]
         several = file_patterns.choices(source)
-        if path.is_dir() and len(several) == 1:
+        if is_folder and len(several) == 1:
             return [self._by_folder(source)]
         if file_sets.has_names(source) or (
             any(map(file_patterns.is_pattern, several)) and self._names_values(several)
@@ -289,6 +291,8 @@ def _missing_file(
 
 
 def _named_twice(found: dict[str, list[SourceFile]]) -> Iterable[Problem]:
+    if sum(map(len, found.values())) < 2:
+        return
     named: dict[str, list[tuple[str, SourceFile]]] = {}  # a file → for what, and as what it is named
     for split, files in found.items():
         for file in files:

@@ -265,3 +265,10 @@ def test_a_folder_of_one_class_is_refused(tmp_path: Path) -> None:
         place.write_bytes(picture(number))
     (found,) = problems(tmp_path, source="p/", columns={"photo": "file", "label": "folder"})
     assert found.id == "data.single-class"
+
+
+def test_few_groups_of_which_none_is_tested_say_how_to_draw_others(project: Path) -> None:
+    section: dict[str, Any] = {"source": "set/rows.csv", "group": "label", "untested": "*"}
+    found = problems(project, split={"by": "group"}, **section)
+    assert {one.id for one in found} == {"data.no-rows-left"}
+    assert "data.split.key" in str(found[0])

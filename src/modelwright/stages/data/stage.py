@@ -32,7 +32,7 @@ from modelwright.stages.data.columns.leakage import leaks
 from modelwright.stages.data.columns.look_alikes import look_alikes
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
 from modelwright.stages.data.columns.written import Written
-from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.config import GROUP, DataConfig
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.files.file_columns import file_columns
 from modelwright.stages.data.identify import Identity, identify
@@ -237,7 +237,12 @@ def _training_cells(name: str, columns: Layout, rows: RawRows, identity: Identit
 def _require(checked: Checked, config: DataConfig, classes: ClassCounts) -> None:
     """Raise DataError where there is nothing to learn from, to validate with or to test with."""
     problems = [
-        Problem("data.no-rows-left", split=split, rows=int((checked.identity.splits == CODES[split]).sum()))
+        Problem(
+            "data.no-rows-left",
+            split=split,
+            rows=int((checked.identity.splits == CODES[split]).sum()),
+            group=config.group if config.split.by == GROUP else None,
+        )
         for split in SPLITS
         if not checked.of(split).any()
     ]
