@@ -152,3 +152,30 @@ def test_under_the_wildcard_the_column_is_no_input(tmp_path: Path) -> None:
         config = DataConfig(source="a.csv", split={"by": by}, **more)
         summary = data(signature, config, tmp_path, tmp_path / by, Silent())
         assert summary["signature"] == f"f({left}) -> y: category"
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%b %d, %Y"])
+def test_times_in_other_forms_have_the_same_order(tmp_path: Path, form: str) -> None:
+    plain = run(tmp_path, time="when", split={"by": "time"})
+    written = FRAME.with_columns(FRAME["when"].dt.strftime(form))
+    for stated in ({}, {"dates": form}):
+        found = run(tmp_path, written, time="when", split={"by": "time"}, **stated)
+        assert {split: rows["id"].to_list() for split, rows in found.items()} == {
+            split: rows["id"].to_list() for split, rows in plain.items()
+        }
+
+
+def test_times_that_are_two_days_each_are_never_guessed(tmp_path: Path) -> None:
+    early = FRAME.with_columns(pl.Series("when", [f"0{1 + n % 9}/0{1 + n % 7}/2024" for n in range(COUNT)]))
+    with pytest.raises(DataError) as raised:
+        run(tmp_path, early, time="when", split={"by": "time"})
+    assert [one.id for one in raised.value.problems] == ["data.two-days"]
+    run(tmp_path, early, time="when", split={"by": "time"}, dates={"when": "%d/%m/%Y"})
+
+
+def test_times_that_are_numbers_in_another_form_have_the_order_of_numbers(tmp_path: Path) -> None:
+    days = FRAME["when"].cast(pl.Int32).to_list()
+    written = FRAME.with_columns(pl.Series("when", [f"{day},5" for day in days]))
+    found = run(tmp_path, written, time="when", split={"by": "time"})
+    plain = run(tmp_path, FRAME.with_columns(pl.Series("when", days)), time="when", split={"by": "time"})
+    assert found["test"]["id"].to_list() == plain["test"]["id"].to_list()

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from modelwright import kinds
 from modelwright.core.messages import DataError, Problem, shown
-from modelwright.kinds.contract.cells import DEFAULT_OPTIONS
 from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.canonical import positions, row_texts
 from modelwright.stages.data.columns.distinct import DistinctCells
 from modelwright.stages.data.columns.split_columns import split_column
 from modelwright.stages.data.columns.wildcard import infer
+from modelwright.stages.data.columns.written import settled
 from modelwright.stages.data.config import GROUP, HASH, TIME, DataConfig
 from modelwright.stages.data.hashing.hasher import Digests, RowTexts
 from modelwright.stages.data.raw_rows import Chunk, RawRows
@@ -93,7 +93,7 @@ class RowPlaces:
         """Return the position (n,) of each row: equal times have one, and none straddles a border of the split."""
         column = self._column
         assert column is not None
-        order = times_of(rows, column)
+        order = times_of(rows, column, self._config)
         # Ours to split are the rows of `source` (or `train`): the others are where their files say.
         given = [(chunk.cells.height, chunk.given) for chunk in rows.chunks({TIME: column})]
         ours = np.concatenate([np.full(height, split != TEST) for height, split in given])
@@ -103,22 +103,24 @@ class RowPlaces:
         return ranks
 
 
-def times_of(rows: RawRows, column: str) -> pl.Series:
+def times_of(rows: RawRows, column: str, config: DataConfig) -> pl.Series:
     """Return the times (n,) of all rows as they compare: numbers, or ISO texts of one clock.
 
-    Raises DataError for a column without an order, and for rows without a time.
+    They are written as `data` states it, or the cells show. Raises DataError for a column without an order, for dates
+    that are two days each, and for rows without a time.
     """
 
     def cells() -> Iterable[pl.Series]:
         for chunk in rows.chunks({TIME: column}):
             yield chunk.cells[TIME]
 
-    written = DEFAULT_OPTIONS
-    field = infer(TIME, DistinctCells(cells()), options=written)
+    options = config.cell_options(column, column)
+    field = infer(TIME, DistinctCells(cells()), options=options)
     # A kind whose values are never words and that is no class has an order: numbers and dates.
     if field is None or not (kinds.value(field.kind).takes_words and not kinds.value(field.kind).labelled):
         raise DataError(Problem("data.no-time", column=column, kind=None if field is None else field.kind))
     found = kinds.facet(field.kind, Column)
+    written = settled(found.survey(cells, options), options, column)
     times: list[object] = []
     for part in cells():
         times += map(_comparable(field.kind), found.values(found.parse(part, written).values))

@@ -90,15 +90,7 @@ class Written:
         """Raise DataError for dates that are two days each: a wrong day is seen by nobody, so that none is guessed."""
         problems = []
         for name, found in self._doubts.items():
-            assert found.rival is not None
-            problems.append(
-                Problem(
-                    "data.two-days",
-                    column=columns[name],
-                    example=found.example,
-                    lines=[setting("data.dates", {columns[name]: one}) for one in (found.form, found.rival)],
-                )
-            )
+            problems.append(_two_days(columns[name], found))
         if problems:
             raise DataError(problems)
 
@@ -152,6 +144,27 @@ class Written:
             if not self.config.states_form(name, column):
                 for found, count in seen.found.items():
                     yield _form_notice(column, found, count)
+
+
+def settled(survey: Survey, options: CellOptions, column: str) -> CellOptions:
+    """Return how the cells of a column are written by what they show, for a column that is no field.
+
+    Raises DataError for dates that are two days each.
+    """
+    if survey.numbers is not None:
+        options = replace(options, number=survey.numbers.form().form)
+    if survey.dates is not None and (dates := survey.dates.form()) is not None:
+        if dates.rival is not None:
+            raise DataError(_two_days(column, dates))
+        options = replace(options, date=dates.form)
+    return options
+
+
+def _two_days(column: str, found: FoundDates) -> Problem:
+    """Return what is said of dates that two forms read as two days, with the line for each."""
+    assert found.rival is not None
+    lines = [setting("data.dates", {column: one}) for one in (found.form, found.rival)]
+    return Problem("data.two-days", column=column, example=found.example, lines=lines)
 
 
 def _unit_notice(column: str, numbers: NumberCells) -> Notice:

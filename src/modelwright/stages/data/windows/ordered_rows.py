@@ -144,7 +144,7 @@ def read_rows(fields: WindowFields, config: DataConfig, rows: RawRows, remarks: 
         given.append(np.full(chunk.cells.height, code))
     purpose = np.concatenate([np.empty(0, np.int64), *given])
     group, names = _groups(groups, len(rows), remarks)
-    stamps = None if config.time is None else as_stamps(times_of(rows, config.time))
+    stamps = None if config.time is None else as_stamps(times_of(rows, config.time, config))
     order = stamps.times if stamps is not None else _ranks(group)
     if stamps is not None:
         by_series = np.lexsort((np.arange(len(order)), group, purpose))
