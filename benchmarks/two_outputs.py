@@ -2,8 +2,8 @@
 
     python benchmarks/two_outputs.py [--data FOLDER] [--budget "1 min"] [--seeds 0,1,2]
 
-One function answers both, with fixed and with learned weights of the losses; two functions answer one each, with the same
-budget each. Bar: the mean absolute errors of both at once, divided by those of the two functions, are on average at most 1.
+One function answers both, with fixed and with learned weights of the losses; two functions answer one each, with the
+same budget each. Bar: the mean absolute errors of both at once, divided by those of the two, are on average at most 1.
 """
 
 from __future__ import annotations
