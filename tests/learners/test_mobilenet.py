@@ -9,10 +9,27 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from modelwright import learners
 from modelwright.core.messages import ProjectError
+from modelwright.core.signature import Signature
+from modelwright.kinds.image.samples import picture
+from modelwright.learners.contract.source import Rows
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.mobilenet import MobileNetEncoder
+from modelwright.stages.plan.warnings import compressed_bytes
+from modelwright.storage.formats.examples import Examples
+from modelwright.testing.learners.cases import MACHINE
 from modelwright.testing.learners.tiny_encoder import save_of_pictures
+
+SEE = Signature.parse("see(photo: image) -> bright: category")
+
+
+def rows(count: int) -> Examples:
+    photos = [picture("PNG", "RGB", size=(16, 24), seed=seed) for seed in range(count)]
+    return Examples(
+        [str(seed) for seed in range(count)],
+        {"photo": photos, "bright": ["ab"[seed % 2] for seed in range(count)]},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +92,13 @@ def test_weights_of_another_shape_are_refused(folder: Path, tmp_path: Path) -> N
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
     with pytest.raises(ProjectError, match=r"features\.0\.0\.weight"):
         registry.load(tmp_path, {})
+
+
+def test_convolutions_are_not_promised_to_shrink_in_8_bits(folder: Path, tmp_path: Path) -> None:
+    """What `plan` says of the size in 8 bits rests on what the exporter changes: matrices and tables."""
+    spec, train = learners.spec("probe"), rows(40)
+    estimate = learners.learn("probe").forecast(
+        SEE, Rows(train), spec.Options(), spec.Training(), {"photo": folder}, MACHINE, 5.0
+    )
+    assert estimate.compressible_bytes == 0
+    assert compressed_bytes(spec, estimate) is None

@@ -83,6 +83,7 @@ class FinetuneLearn(Learn[Rows]):
             seconds=before_s + steps * step_s + held_s * len(trainer.evaluation_steps(steps, epoch)),
             memory_bytes=peak_memory_bytes() + 3 * 4 * rows * begin.network.combiner.width,
             package_bytes=sample.package_bytes(signature, begin.network, begin.states),
+            compressible_bytes=sample.compressible_bytes(begin.network),
             latency_s=latency_s,
             why=Phrase(
                 "finetune.why",

@@ -85,6 +85,7 @@ class NetworkLearn(Learn[Rows]):
             seconds=before_s + steps * step_s + held_s * len(trainer.evaluation_steps(steps, epoch)),
             memory_bytes=peak_memory_bytes() + some.kept_bytes(rows),
             package_bytes=sample.package_bytes(signature, begin.network, begin.states),
+            compressible_bytes=sample.compressible_bytes(begin.network),
             latency_s=latency_s,
             why=Phrase(
                 "network.why",

@@ -60,6 +60,7 @@ class ProbeLearn(Learn[Rows]):
             seconds=sample.STARTUP_S + features_s + steps * fits * iteration_s,
             memory_bytes=peak_memory_bytes() + 3 * 4 * rows * begin.network.combiner.width,
             package_bytes=sample.package_bytes(signature, begin.network, begin.states),
+            compressible_bytes=sample.compressible_bytes(begin.network),
             latency_s=latency_s,
             why=Phrase(
                 "probe.why", row_ms=row_s * 1e3, rows=rows, features_s=features_s, iterations=steps, fits=fits

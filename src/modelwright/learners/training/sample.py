@@ -26,6 +26,7 @@ _SAMPLED_ROWS = 4096  # rows whose lengths stand for all
 _FEW_ROWS = 512  # rows that stand for all where none has a length
 _TIMED_BATCHES = 5
 _TIMED_REQUESTS = 9
+_AXES, _FEWEST_COMPRESSED = 2, 64 * 64  # as `exporting.int8` has it
 
 
 @dataclass(frozen=True)
@@ -94,3 +95,12 @@ def package_bytes(signature: Signature, network: Network, states: Mapping[str, o
     weight_bytes = sum(weight.numel() * weight.element_size() for weight in network.parameters())
     dumped = (kinds.arrays(field.kind).dump(states[field.name]) for field in signature.inputs)
     return weight_bytes + sum(len(asset) for one in dumped for asset in one.assets.values())
+
+
+def compressible_bytes(network: Network) -> int:
+    """Return how many of the weights' bytes an export in 8 bits makes smaller: of matrices and tables, if not small."""
+    return sum(
+        weight.numel() * weight.element_size()
+        for weight in network.parameters()
+        if weight.dim() == _AXES and weight.numel() >= _FEWEST_COMPRESSED
+    )

@@ -61,7 +61,10 @@ def of_bars(forecast: Forecast, requirements: Sequence[Requirement]) -> Iterator
 
 def compressed_bytes(spec: Spec, estimate: Estimate) -> int | None:
     """Return what the package is likely to take in 8 bits, None where the learner has no such form."""
-    return int(estimate.package_bytes * COMPRESSED_SHARE) if spec.compresses else None
+    if not spec.compresses:
+        return None
+    changed = estimate.package_bytes if estimate.compressible_bytes is None else estimate.compressible_bytes
+    return int(estimate.package_bytes - changed * (1 - COMPRESSED_SHARE)) if changed else None
 
 
 def _size(text: str, chosen: Ranked, bar: float) -> Notice:
