@@ -16,6 +16,7 @@ import yaml
 from modelwright.core.messages import DataError, Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.image.samples import picture
 from modelwright.stages.data.columns.distinct import DistinctCells
 from modelwright.stages.data.columns.identifiers import Names, identifier_of
 from modelwright.stages.data.columns.wildcard import infer
@@ -217,6 +218,24 @@ def test_money_and_percent_are_numbers_and_that_is_said(
     assert inputs(summary) == "price: number, amount: number"
     found = warnings(summary, "price")["data.units"]
     assert (found.values["units"], found.values["mixed"]) == (units, mixed)
+
+
+def test_names_of_files_are_no_identifier_and_the_line_that_reads_the_files_is_said(tmp_path: Path) -> None:
+    names = [f"crops/{n}.png" for n in range(COUNT)]
+    (tmp_path / "crops").mkdir()
+    for n, name in enumerate(names):
+        (tmp_path / name).write_bytes(picture("PNG", "L", seed=n))
+    columns = {"photo": names, "amount": AMOUNTS}
+    summary = run(tmp_path, columns)
+    assert inputs(summary) == "amount: number"
+    found = warnings(summary, "photo")["data.names-files"]
+    assert line(found) == {"kinds": {"photo": "image"}}
+    assert inputs(run(tmp_path, columns, **line(found))) == "photo: image, amount: number"
+
+
+def test_files_themselves_are_taken_for_what_they_are(tmp_path: Path) -> None:
+    photos = [picture("PNG", "L", seed=n) for n in range(COUNT)]
+    assert inputs(run(tmp_path, {"photo": photos, "amount": AMOUNTS})) == "photo: image, amount: number"
 
 
 def test_an_identifier_takes_no_part_in_the_split(tmp_path: Path) -> None:

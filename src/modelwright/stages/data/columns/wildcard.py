@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
@@ -22,6 +23,7 @@ from modelwright.stages.data.columns.identifiers import Identifier, identifier_o
 # A column that is not of a kind although most of its cells are: what keeps it from it is said.
 NEARLY = 0.5
 EXAMPLES = 3
+DATA_URI = "data:"  # with which a text is what a file holds, and not its name
 SOME_CELLS = 1_000  # are enough to name the kind of a column that is left out
 
 Chunks = Callable[[str], Iterable[pl.Series]]  # the raw cells of an input, in chunks
@@ -40,10 +42,19 @@ def naming_columns(
 ) -> dict[str, Identifier]:
     """Return the inputs that name rows or things, which `"*"` leaves out unless `data.kinds` states their kind.
 
-    names: input → column of the data; stated: input → kind; cells: of every row of the files that train.
+    names: input → column of the data; stated: input → kind; cells: of every row of the files that train. A column
+    whose cells are paths of files (pictures, sounds) stands for what is in them, though each has a name of its own.
     """
     found = {name: identifier_of(column, cells(name)) for name, column in names.items() if name not in stated}
-    return {name: one for name, one in found.items() if one is not None}
+    return {
+        name: one for name, one in found.items() if one is not None and not _names_files(name, cells(name))
+    }
+
+
+def _names_files(name: str, cells: Iterable[pl.Series]) -> bool:
+    """Tell whether the first cells of a column read as a kind whose values are files."""
+    field = infer(name, DistinctCells(itertools.islice((chunk.head(SOME_CELLS) for chunk in cells), 1)))
+    return field is not None and kinds.value(field.kind).holds_files
 
 
 def resolved(
@@ -129,11 +140,19 @@ def _left_out(column: str, field: Field | None, counted: DistinctCells) -> Notic
     if field is None:
         what = _holds(present[0][0])
         return Notice("data.unread-column", column=column, count=there, what=what, line=drop)
+    if kinds.value(field.kind).holds_files and _names_a_file(present[0][0]):
+        # which files a project rests on must be known before its rows are read
+        line = setting("data.kinds", {column: field.kind})
+        return Notice("data.names-files", column=column, count=there, kind=field.kind, line=line)
     if len(present) == 1 and there == counted.rows:
         line = setting("data.kinds", {column: field.kind})
         value = shown(present[0][0])
         return Notice("data.constant-column", column=column, count=there, value=value, line=line)
     return None
+
+
+def _names_a_file(cell: object) -> bool:
+    return isinstance(cell, str) and not cell.strip().lower().startswith(DATA_URI)
 
 
 def _holds(cell: object) -> Phrase:
