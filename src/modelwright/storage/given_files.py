@@ -9,14 +9,15 @@ import os
 import stat
 from pathlib import Path
 
-from modelwright.core.messages import ValueProblem, shown
+from modelwright.core.messages import ValueProblem
 
 MOST_BYTES = 32_000_000
+_SHOWN = 200  # characters of a path
 
 
 def content(path: Path, most: int = MOST_BYTES) -> bytes:
     """Return the bytes of a file; raises ValueProblem where there is none, it is empty, too large or unreadable."""
-    name = shown(str(path))
+    name = str(path)[:_SHOWN]
     try:
         # Without waiting: a pipe that nobody writes to would be opened for ever.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - of a descriptor
