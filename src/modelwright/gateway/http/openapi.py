@@ -93,7 +93,13 @@ def _form(signature: Signature, max_text: int) -> JsonObject:
             media = kind.given_schema().get("contentMediaType", "application/octet-stream")
             properties[one.name] = {"type": "string", "format": "binary", "contentMediaType": media}
         else:
-            properties[one.name] = _bounded(Field(one.name, one.kind), kind.given_schema(), max_text)
+            schema = _bounded(Field(one.name, one.kind), kind.given_schema(), max_text)
+            items = schema.get("items")
+            if one.optional and isinstance(
+                items, dict
+            ):  # a blank text alone is missing, as on the command line
+                schema = {**schema, "items": {key: each for key, each in items.items() if key != "minLength"}}
+            properties[one.name] = schema
     return _object(properties, [one.name for one in signature.inputs if not one.optional])
 
 
