@@ -30,7 +30,7 @@ class ImageTwins(Twins):
     equal; nearest other pairs differ in more than 70 bits there.
     """
 
-    most_bits: ClassVar[int] = 12
+    most_bits: ClassVar[int] = 18
     most_difference: ClassVar[float] = 1.0
 
     def prints(self, values: Sequence[Any]) -> Prints:
