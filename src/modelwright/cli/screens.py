@@ -144,9 +144,17 @@ def _(result: RowAnswer, out: Console) -> None:
     for name, answer in result.outputs.items():
         value, confidence = answer.get("value"), answer.get("confidence")
         sure = f"{confidence:.3f}" if confidence is not None else "–"
-        rows.append((name, str(Phrase("screen.no-answer")) if value is None else str(value), sure))
+        steps = isinstance(value, list) and "interval" in answer  # which stand in a table of their own
+        shown = f"({len(value)})" if steps else str(value)
+        rows.append((name, str(Phrase("screen.no-answer")) if value is None else shown, sure))
     tables.plain(out, ("output", "value", "confidence"), rows)
     for name, answer in result.outputs.items():
+        value, ends = answer.get("value"), answer.get("interval")
+        if isinstance(ends, dict) and isinstance(value, list):
+            out.print()
+            each = zip(value, ends["low"], ends["high"], strict=True)
+            numbered = [(str(place), *(f"{one:.6g}" for one in step)) for place, step in enumerate(each, 1)]
+            tables.plain(out, ("step", name, "low", "high"), numbered)
         if isinstance(shares := answer.get("probabilities"), dict):
             likely = sorted(shares.items(), key=lambda pair: -pair[1])
             out.print()

@@ -284,7 +284,8 @@ def _restored(arrays: Mapping[str, Array], inputs: Columns, state: ForecastState
     off, unit = _level(inputs, len(answered), state)
     with np.errstate(over="ignore"):  # at the ends of float64 an answer is the last number there is
         restored = (answered * state.deviation + state.mean) * unit[:, :, None] + off[:, :, None]
-    found: Floats = np.clip(restored, -_HIGHEST, _HIGHEST) + 0.0
+    # where training never shows a number below 0, none is answered
+    found: Floats = np.clip(restored, -_HIGHEST if state.level.signed else 0.0, _HIGHEST) + 0.0
     return found
 
 
