@@ -144,8 +144,8 @@ def _(result: RowAnswer, out: Console) -> None:
     for name, answer in result.outputs.items():
         value, confidence = answer.get("value"), answer.get("confidence")
         sure = f"{confidence:.3f}" if confidence is not None else "–"
-        steps = isinstance(value, list) and "interval" in answer  # which stand in a table of their own
-        shown = f"({len(value)})" if steps else str(value)
+        # the steps of a forecast stand in a table of their own
+        shown = f"({len(value)})" if isinstance(value, list) and "interval" in answer else str(value)
         rows.append((name, str(Phrase("screen.no-answer")) if value is None else shown, sure))
     tables.plain(out, ("output", "value", "confidence"), rows)
     for name, answer in result.outputs.items():
