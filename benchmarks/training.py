@@ -23,7 +23,7 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-from modelwright.learners.weights import resolve
+from modelwright.learners.weights.resolving import resolve
 
 WARM_STEPS = 6
 

@@ -193,6 +193,7 @@ def test_run_json_is_the_object_of_the_design(standing, monkeypatch, capsys):
                 "unjudged": 0,
                 "note": "",
                 "validation": None,
+                "groups": None,
             }
         ],
         "warnings": [{"id": "data.repeats", "column": None, "count": 12, "fix": "look", "text": "12 rows"}],

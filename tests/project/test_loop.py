@@ -103,6 +103,7 @@ def test_the_json_is_that_of_the_design(first):
         "unjudged",
         "note",
         "validation",
+        "groups",
     }
 
 

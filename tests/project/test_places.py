@@ -7,6 +7,7 @@ from test_loop import declared, write_rows
 from modelwright import Project
 from modelwright.core.messages import DataError
 from modelwright.engine import stamp
+from modelwright.learners.weights.resolving import InputWeights
 from modelwright.project.loop import places
 from modelwright.storage.file_digests import FileDigests
 
@@ -117,7 +118,7 @@ def weights(tmp_path):
 
 
 def test_weights_by_a_link_that_points_elsewhere_are_seen(weights):
-    watch = places.of_weights((weights / "model").resolve(), "model", weights).watch()
+    watch = places.of_weights(InputWeights({"a": (weights / "model").resolve()}), "model", weights).watch()
     taken = stamp.take(watch, lambda: LATER_NS)
     assert stamp.holds(taken)
     new_link(weights / "model", "two")
@@ -131,7 +132,7 @@ def test_a_folder_that_takes_the_place_of_a_hub_model_is_seen(weights):
     refs = weights / "models--a--b" / "refs"
     refs.mkdir()
     (refs / "main").write_text("123")
-    watch = places.of_weights(snapshot, "a/b", weights).watch()
+    watch = places.of_weights(InputWeights({"a": snapshot}), "a/b", weights).watch()
     for change in (
         lambda: (refs / "main").write_text("4567"),
         lambda: (weights / "a" / "b").mkdir(parents=True),

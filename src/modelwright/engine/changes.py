@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from modelwright.core import digests
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Phrase, visible
 
 SHOWN = 3  # things of one sort that an explanation names before it counts the rest
 _VALUE_CHARACTERS = 40
@@ -84,6 +84,8 @@ def _sides(old: Sequence[object], new: Sequence[object]) -> tuple[list[str], lis
     before, after = list(map(_text, old)), list(map(_text, new))
     if set(before) & set(after):  # `3` and `"3"`
         before, after = ([_text(one, quoted=True) for one in side] for side in (old, new))
+    # visible first: a character that is written out is longer, and a side is cut once
+    before, after = list(map(visible, before)), list(map(visible, after))
     return [_short(text, after) for text in before], [_short(text, before) for text in after]
 
 

@@ -14,6 +14,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.learn import Learn
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
+from modelwright.learners.weights.resolving import InputWeights
 from modelwright.stages.learn import stage
 from modelwright.stages.plan import ranking
 from modelwright.stages.plan.config import ModelConfig, PlanConfig
@@ -63,7 +64,7 @@ class _Recording(Learn[object]):
 
 
 def _learn(flowers: Any, as_part: Any, place: Path) -> dict[str, Any]:
-    Choice("comparing", 1, 1, 1, "float32", "avx2", 0, {}, {}, None, {}).write(place / "choice")
+    Choice("comparing", 1, 1, 1, "float32", "avx2", 0, {}, {}, {}, {}).write(place / "choice")
     (place / "scratch").mkdir()
     return stage.learn(
         train=flowers.part("train"),
@@ -106,8 +107,8 @@ def test_plan_takes_no_learner_whose_source_there_is_not(
     known = learners.spec
     monkeypatch.setattr(learners, "names", lambda: ("comparing", "trees"))
     monkeypatch.setattr(learners, "spec", lambda name: _Comparing() if name == "comparing" else known(name))
-    able, refused = ranking.sift(flowers.signature, PlanConfig(), ModelConfig(), None)
+    able, refused = ranking.sift(flowers.signature, PlanConfig(), ModelConfig(), InputWeights())
     assert [one.spec.name for one in able] == ["trees"]
     assert "it learns from preferences" in str(refused["comparing"])
     with pytest.raises(ProjectError, match="it learns from preferences"):
-        ranking.sift(flowers.signature, PlanConfig(), ModelConfig(learner="comparing"), None)
+        ranking.sift(flowers.signature, PlanConfig(), ModelConfig(learner="comparing"), InputWeights())

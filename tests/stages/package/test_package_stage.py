@@ -74,7 +74,7 @@ def parts(tmp_path_factory):
     learners.learn("trees").learn(SIGNATURE, given, setup, root / "learned", scratch, Silent())
     shutil.rmtree(scratch)
     (root / "choice").mkdir()
-    Choice("trees", 30, 400, 1, "float32", "avx2", 0, {}, {}, None, {}).write(root / "choice")
+    Choice("trees", 30, 400, 1, "float32", "avx2", 0, {}, {}, {}, {}).write(root / "choice")
     length = ColumnProfile("number", 550, 0, 500, {"quantiles": {"0.05": 0.5, "0.5": 5.0, "0.95": 9.5}})
     profile = DataProfile({"train": 400, "validation": 150}, {SIGNATURE.inputs[0].name: length}, {}, {}, {})
     profile.write(root / "profile")

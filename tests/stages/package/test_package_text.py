@@ -62,7 +62,7 @@ def test_a_compressed_encoder_keeps_what_the_exact_one_shows(tmp_path):
         SIGNATURE, Rows(train, validation), setup, tmp_path / "learned", tmp_path / "scratch", Silent()
     )
     (tmp_path / "choice").mkdir()
-    Choice("probe", 20, 32, 2, "float32", "avx2", 0, {}, {}, None, {}).write(tmp_path / "choice")
+    Choice("probe", 20, 32, 2, "float32", "avx2", 0, {}, {}, {}, {}).write(tmp_path / "choice")
     DataProfile({}, {}, {}, {}, {}).write(tmp_path / "profile")
     for name in ("learned", "choice", "train", "validation", "profile"):
         folder = tmp_path / name
