@@ -68,6 +68,7 @@ def test_chinese_is_learned_without_a_download(encoder: dict[str, object], tmp_p
     assert right >= 27
 
 
+@pytest.mark.proof  # the contract test exports both forms as well, each with its default encoder
 def test_series_and_recurrent_networks_are_exported(tmp_path: Path) -> None:
     """A rising window is told from a falling one, by each type of encoder at once, in the graph as in torch."""
     signature = Signature.parse("f(a: timeseries, b: timeseries, c: timeseries) -> up: boolean")
