@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import ClassVar
 
 from modelwright.core.digests import of_bytes
@@ -12,9 +10,9 @@ from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import Value
 from modelwright.kinds.image import _files
+from modelwright.kinds.shared.file_bytes import base64_text, from_base64
 
 _DATA_URI = "data:"
-_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class ImageValue(Value[bytes]):
@@ -61,7 +59,7 @@ class ImageValue(Value[bytes]):
 
     def to_json(self, value: bytes) -> str:
         """Return the file in base64."""
-        return base64.b64encode(value).decode("ascii")
+        return base64_text(value)
 
     def to_wire(self, value: bytes) -> bytes:
         """Return the bytes themselves."""
@@ -89,8 +87,7 @@ def _decoded(text: str) -> bytes:
             raise ValueProblem("image.not-base64", shown=shown(text))
     if written.lower().endswith(_files.ENDINGS):
         raise ValueProblem("image.a-path", shown=shown(text))
-    try:
-        plain = "".join(written.split()).translate(_URL_SAFE).rstrip("=")
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueProblem("image.not-base64", shown=shown(text)) from None
+    content = from_base64(written)
+    if content is None:
+        raise ValueProblem("image.not-base64", shown=shown(text))
+    return content

@@ -41,6 +41,15 @@ def base64_text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
+def from_base64(written: str) -> bytes | None:
+    """Return what base64 stands for: plain, with line breaks, URL-safe, without padding; None: it is none."""
+    plain = "".join(written.split()).translate(_URL_SAFE).rstrip("=")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
 def _decoded(text: str, endings: tuple[str, ...]) -> bytes:
     """Return what base64 stands for: plain, with line breaks, URL-safe, without its padding, or in a data URI."""
     written = text.strip()
@@ -51,8 +60,7 @@ def _decoded(text: str, endings: tuple[str, ...]) -> bytes:
         written = unquote(written)
     elif written.lower().endswith(endings):
         raise ValueProblem("value.path-of-a-file", shown=shown(text))
-    try:
-        plain = "".join(written.split()).translate(_URL_SAFE).rstrip("=")
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueProblem("value.not-base64", shown=shown(text)) from None
+    content = from_base64(written)
+    if content is None:
+        raise ValueProblem("value.not-base64", shown=shown(text))
+    return content

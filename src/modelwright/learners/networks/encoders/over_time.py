@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import ClassVar, cast, final
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -159,12 +160,11 @@ def _channels(form: Form, specs: Mapping[str, ArraySpec]) -> JsonObject:
     }
 
 
-@final
-class Temporal(ScratchType):
-    """Convolutions over time."""
+class _OfSteps(ScratchType):
+    """An encoder of what follows in time. Abstract; a subclass names its options."""
 
-    name: ClassVar[str] = "temporal"
     forms: ClassVar[frozenset[Form]] = _FORMS
+    Options: ClassVar[type[BaseModel]]
 
     def config(
         self,
@@ -173,10 +173,17 @@ class Temporal(ScratchType):
         options: Mapping[str, object],
         fitted: Mapping[str, object],
     ) -> JsonObject:
-        """Return the options, and the channels of a step."""
-        return _channels(form, specs) | {
-            "options": TemporalOptions.model_validate(options).model_dump(mode="json")
-        }
+        """Return the options, the channels of a step, and how many steps there are."""
+        given = self.Options.model_validate({"type": self.name, **options})
+        return _channels(form, specs) | {"options": given.model_dump(mode="json")}
+
+
+@final
+class Temporal(_OfSteps):
+    """Convolutions over time."""
+
+    name: ClassVar[str] = "temporal"
+    Options: ClassVar[type[BaseModel]] = TemporalOptions
 
     def build(self, config: JsonObject) -> Encoder:
         """Return the encoder."""
@@ -184,21 +191,10 @@ class Temporal(ScratchType):
         return TemporalEncoder(Form(str(config["form"])), cast("int", config["channels"]), options)
 
 
-class _Recurrent(ScratchType):
+class _Recurrent(_OfSteps):
     """A recurrent network. Abstract."""
 
-    forms: ClassVar[frozenset[Form]] = _FORMS
-
-    def config(
-        self,
-        form: Form,
-        specs: Mapping[str, ArraySpec],
-        options: Mapping[str, object],
-        fitted: Mapping[str, object],
-    ) -> JsonObject:
-        """Return the options, and the channels of a step."""
-        given = RecurrentOptions.model_validate({"type": self.name, **options})
-        return _channels(form, specs) | {"options": given.model_dump(mode="json")}
+    Options: ClassVar[type[BaseModel]] = RecurrentOptions
 
     def build(self, config: JsonObject) -> Encoder:
         """Return the encoder."""
@@ -221,23 +217,11 @@ class Lstm(_Recurrent):
 
 
 @final
-class Attention(ScratchType):
+class Attention(_OfSteps):
     """A transformer over time."""
 
     name: ClassVar[str] = "attention"
-    forms: ClassVar[frozenset[Form]] = _FORMS
-
-    def config(
-        self,
-        form: Form,
-        specs: Mapping[str, ArraySpec],
-        options: Mapping[str, object],
-        fitted: Mapping[str, object],
-    ) -> JsonObject:
-        """Return the options, the channels of a step, and how many steps there are."""
-        return _channels(form, specs) | {
-            "options": AttentionOptions.model_validate(options).model_dump(mode="json")
-        }
+    Options: ClassVar[type[BaseModel]] = AttentionOptions
 
     def build(self, config: JsonObject) -> Encoder:
         """Return the encoder."""
