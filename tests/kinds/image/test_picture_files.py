@@ -124,7 +124,7 @@ def test_a_truncated_picture_is_refused(form: str, mode: str, share: float) -> N
 @pytest.mark.parametrize(
     ("content", "id", "text"),
     [
-        (b"", "image.not-an-image", "0 bytes"),
+        (b"", "value.empty-file", "0 bytes"),
         (b"Hello, this is a text file named .jpg", "image.not-an-image", "'Hello, this"),
         (b"%PDF-1.7\n", "image.not-an-image", "PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "image.not-an-image", "PostScript"),
@@ -132,8 +132,8 @@ def test_a_truncated_picture_is_refused(form: str, mode: str, share: float) -> N
         (b"\x00\x00\x00\x18ftypheic", "image.not-an-image", "HEIC"),
         (b"version https://git-lfs.github.com/spec/v1\n", "image.not-an-image", "Git LFS"),
         (bytes(range(128, 200)), "image.not-an-image", "80 81 82"),
-        ("pictures/cat.JPG", "image.a-path", "@"),
-        ("http://x/y", "image.not-base64", "base64"),
+        ("pictures/cat.JPG", "value.path-of-a-file", "@"),
+        ("http://x/y", "value.not-base64", "base64"),
     ],
 )
 def test_what_is_no_picture_is_said_by_what_it_is(content: object, id: str, text: str) -> None:  # noqa: A002

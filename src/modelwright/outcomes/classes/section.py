@@ -34,7 +34,15 @@ from modelwright.outcomes.contract.blocks import (
     Mistake,
     Mistakes,
 )
-from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows, headings
+from modelwright.outcomes.contract.section import (
+    Drawn,
+    Section,
+    TestRows,
+    by_label,
+    few_rows,
+    headings,
+    lowest_first,
+)
 
 GROUPS = 10  # of answers by confidence
 SHOWN_BARS = 25  # classes drawn; the table below them holds all
@@ -181,19 +189,9 @@ def _lead(found: ClassFindings) -> str:
     )
 
 
-def _recalls(measured: Sequence[Measurement]) -> list[tuple[str, Measurement]]:
-    """Return the recall of every class that has one, lowest first."""
-    of = by_label(measured)
-    known = [(name, found["recall"]) for name, found in of.items() if "recall" in found]
-    return sorted(
-        ((name, m) for name, m in known if m.value is not None),
-        key=lambda pair: (pair[1].value or 0.0, pair[0]),
-    )
-
-
 def _bars(found: ClassFindings, measured: Sequence[Measurement]) -> Iterator[Bars]:
     """Yield the drawn bars (lowest recall first) with the table of all classes."""
-    of, recalls = by_label(measured), _recalls(measured)
+    of, recalls = by_label(measured), lowest_first(measured, "recall")
     if not recalls:
         return
     few = recalls[:SHOWN_BARS]
@@ -261,7 +259,7 @@ def _curve(found: ClassFindings, error: Measurement | None) -> Curve:
 
 def _worst(found: ClassFindings, measured: Sequence[Measurement]) -> tuple[Grid, ...]:
     places = {name: place for place, name in enumerate(found.classes)}
-    lowest = [(name, m) for name, m in _recalls(measured) if name in places][:SHOWN_IN_CARD]
+    lowest = [(name, m) for name, m in lowest_first(measured, "recall") if name in places][:SHOWN_IN_CARD]
     rows: list[tuple[Cell, ...]] = [
         (name, m, found.test_rows[places[name]], found.train_rows[places[name]]) for name, m in lowest
     ]

@@ -65,3 +65,14 @@ class BodyGap(ABC, Generic[Of]):
 def largest(left: NDArray[np.floating], right: NDArray[np.floating]) -> float:
     """Return the largest difference of two arrays of one shape, 0 of empty ones."""
     return float(np.abs(left - right).max()) if left.size else 0.0
+
+
+def in_deviations(
+    truth: NDArray[np.floating], left: NDArray[np.floating], right: NDArray[np.floating]
+) -> float:
+    """Return the largest difference of two arrays of answers in standard deviations of the truth (n, ...).
+
+    The truth is NaN where it is missing. Without a truth, or with equal ones, the unit is the output's own.
+    """
+    spread = float(np.nanstd(truth)) if np.isfinite(truth).any() else 0.0
+    return largest(left, right) / (spread or 1.0)

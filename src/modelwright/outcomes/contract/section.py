@@ -87,6 +87,15 @@ def by_label(measured: Sequence[Measurement]) -> dict[str, dict[str, Measurement
     return found
 
 
+def lowest_first(measured: Sequence[Measurement], metric: str) -> list[tuple[str, Measurement]]:
+    """Return a metric of every label that has a value of it, the lowest first."""
+    known = [(label, found[metric]) for label, found in by_label(measured).items() if metric in found]
+    return sorted(
+        ((label, one) for label, one in known if one.value is not None),
+        key=lambda pair: (pair[1].value or 0.0, pair[0]),
+    )
+
+
 def headings(*names: str) -> tuple[str, ...]:
     """Return the headings of a table in the reader's language; names of metrics that it lacks stay as they are."""
     return tuple(str(Phrase("section.heading", name=name)) for name in names)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-import numpy as np
-
-from modelwright.outcomes.contract.gap import BodyGap, Gap, largest
+from modelwright.outcomes.contract.gap import BodyGap, Gap, in_deviations
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
 
@@ -20,7 +18,5 @@ class NumberGap(BodyGap[NumberOutcomes]):
 
     def between(self, left: NumberOutcomes, right: NumberOutcomes) -> Gap:
         """Return the gap; a number has no label and no confidence."""
-        # (n,), NaN where missing; without a truth, or with equal ones, the unit is the output's own
-        spread = float(np.nanstd(left.truth)) if np.isfinite(left.truth).any() else 0.0
-        most = largest(left.predicted, right.predicted) / (spread or 1.0)  # in deviations of the truth
+        most = in_deviations(left.truth, left.predicted, right.predicted)
         return Gap(len(left), 0, most, most)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-import numpy as np
-
-from modelwright.outcomes.contract.gap import BodyGap, Gap, largest
+from modelwright.outcomes.contract.gap import BodyGap, Gap, in_deviations
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 
 
@@ -20,7 +18,5 @@ class SeriesGap(BodyGap[SeriesOutcomes]):
 
     def between(self, left: SeriesOutcomes, right: SeriesOutcomes) -> Gap:
         """Return the gap; a forecast has no label and no confidence."""
-        # (n, h), NaN where missing; without a truth, or with equal ones, the unit is the output's own
-        spread = float(np.nanstd(left.truth)) if np.isfinite(left.truth).any() else 0.0
-        most = largest(left.quantiles, right.quantiles) / (spread or 1.0)
+        most = in_deviations(left.truth, left.quantiles, right.quantiles)
         return Gap(len(left), 0, most, most)

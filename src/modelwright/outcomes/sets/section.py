@@ -13,7 +13,15 @@ from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
 from modelwright.outcomes.contract.blocks import Bars, Block, Cell, Grid, Mistake, Mistakes
-from modelwright.outcomes.contract.section import Drawn, Section, TestRows, by_label, few_rows, headings
+from modelwright.outcomes.contract.section import (
+    Drawn,
+    Section,
+    TestRows,
+    by_label,
+    few_rows,
+    headings,
+    lowest_first,
+)
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
 SHOWN_BARS = 25  # tags drawn; the table below them holds all
@@ -77,7 +85,7 @@ class SetSection(Section[SetOutcomes]):
         lead = str(
             Phrase("section.set-lead", count=len(found.tags), rows=found.rows, empty=found.empty or None)
         )
-        worst = _lowest(measured)[:SHOWN_IN_CARD]
+        worst = lowest_first(measured, "f1")[:SHOWN_IN_CARD]
         places = {tag: place for place, tag in enumerate(found.tags)}
         rows: list[tuple[Cell, ...]] = [
             (tag, m, found.test_rows[places[tag]], found.train_rows[places[tag]]) for tag, m in worst
@@ -127,17 +135,8 @@ def _mistakes(outcomes: SetOutcomes, rows: TestRows, most: int) -> tuple[Mistake
     )
 
 
-def _lowest(measured: Sequence[Measurement]) -> list[tuple[str, Measurement]]:
-    """Return the F1 of every tag that has one, lowest first."""
-    known = [(tag, found["f1"]) for tag, found in by_label(measured).items() if "f1" in found]
-    return sorted(
-        ((tag, m) for tag, m in known if m.value is not None),
-        key=lambda pair: (pair[1].value or 0.0, pair[0]),
-    )
-
-
 def _bars(found: SetFindings, measured: Sequence[Measurement]) -> Iterator[Bars]:
-    of, lowest = by_label(measured), _lowest(measured)
+    of, lowest = by_label(measured), lowest_first(measured, "f1")
     if not lowest:
         return
     few = lowest[:SHOWN_BARS]
