@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load
 
 from modelwright import learners
 from modelwright.core.progress import Silent
@@ -17,7 +18,8 @@ from modelwright.kinds.image.samples import picture
 from modelwright.learners import kind_states
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.training import trainer
+from modelwright.learners.contract.training import Precision
+from modelwright.learners.training import precision, trainer
 from modelwright.storage.formats.examples import Examples
 from modelwright.testing.learners.tiny_encoder import save_of_pictures
 
@@ -116,3 +118,32 @@ def test_torch_answers_with_pictures(weights: Path, tmp_path: Path) -> None:
     found = learners.learn("finetune").predict(tmp_path / "learned", {"photo": [picture("JPEG", "L"), None]})
     assert found["bright"]["logits"].shape == (2, 2)
     assert bool(torch.isfinite(torch.from_numpy(found["bright"]["logits"])).all())
+
+
+def test_steps_in_bfloat16_round_and_are_the_same_after_a_kill(weights: Path, tmp_path: Path) -> None:
+    exact = setup(weights)
+    half = replace(exact, precision="bfloat16")
+    whole = learned(tmp_path / "whole", half)
+    assert whole != learned(tmp_path / "exact", exact)
+    assert {tensor.dtype for tensor in load(whole).values() if tensor.is_floating_point()} == {torch.float32}
+    with pytest.raises(_CutError):
+        learned(tmp_path / "cut", half, _Cutting(2))
+    assert learned(tmp_path / "cut", half) == whole
+
+
+@pytest.mark.parametrize(
+    ("requested", "has", "half_s", "taken"),
+    [
+        (None, False, 0.1, "float32"),
+        (None, True, 0.5, "bfloat16"),
+        (None, True, 0.95, "float32"),  # too little gain for the digits lost
+        ("float32", True, 0.1, "float32"),
+        ("bfloat16", False, 3.0, "bfloat16"),
+    ],
+)
+def test_bfloat16_is_taken_where_it_is_quicker(
+    monkeypatch: pytest.MonkeyPatch, requested: Precision | None, has: bool, half_s: float, taken: str
+) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: has)
+    seconds = {"float32": 1.0, "bfloat16": half_s}
+    assert precision.quickest(requested, seconds.__getitem__) == (taken, seconds[taken])

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from modelwright.core.messages import Notice, Phrase
+from modelwright.learners.contract.training import Precision
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Estimate:
     means nothing; seconds: of learning on a quiet machine; memory_bytes: at the peak of learning;
     package_bytes, latency_s (of one request): of the exported body before compression; why: what the numbers
     rest on, in the learner's own words; warnings: what it finds unpromising about these rows; compressible_bytes: of
-    package_bytes, what a form in 8 bits makes smaller (convolutions stay as they are), None: all.
+    package_bytes, what a form in 8 bits makes smaller (convolutions stay as they are), None: all; precision:
+    of the numbers that steps compute in.
     """
 
     steps: int
@@ -55,3 +57,4 @@ class Estimate:
     why: Phrase
     warnings: tuple[Notice, ...] = ()
     compressible_bytes: int | None = None
+    precision: Precision = "float32"

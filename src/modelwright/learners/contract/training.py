@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ LearningRate = Annotated[float, Field(gt=0)]
 WeightDecay = Annotated[float, Field(ge=0)]
 LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Patience = Annotated[int, Field(ge=1)]
+Precision = Literal["float32", "bfloat16"]
 
 
 class TrainingKeys(BaseModel):
@@ -36,6 +37,11 @@ class TrainingKeys(BaseModel):
     )
     patience: Patience | None = Field(
         None, description="checkpoints without gain before learning stops; without it, the learner's default"
+    )
+    precision: Precision | None = Field(
+        None,
+        description="the type of numbers that steps compute in (weights stay float32); without it, bfloat16 where the "
+        "processor has it and a step is quicker",
     )
 
     @property

@@ -17,7 +17,14 @@ from modelwright.learners.contract.source import Rows
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
 from modelwright.learners.networks.network import Network
 from modelwright.learners.timing import on_threads
-from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample, trainer
+from modelwright.learners.training import (
+    frozen_features,
+    head_fits,
+    learned_folder,
+    precision,
+    sample,
+    trainer,
+)
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
@@ -57,8 +64,12 @@ class FinetuneLearn(Learn[Rows]):
             latency_s = some.request_s(begin.network)
             row_s = on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
             iteration_s = on_threads(head_fits.iteration_s(begin.network, some), machine.cores)
-            one_thread_s = trainer.step_s(
-                begin.network, some.rows, _recipe(options, training), some.batches(batch)
+            recipe = _recipe(options, training)
+            computed_in, one_thread_s = precision.quickest(
+                training.precision,
+                lambda tried: trainer.step_s(
+                    begin.network, some.rows, replace(recipe, precision=tried), some.batches(batch)
+                ),
             )
             step_s = on_threads(one_thread_s, machine.cores)
         held_s = row_s * rows * sample.VALIDATION_SHARE
@@ -96,6 +107,7 @@ class FinetuneLearn(Learn[Rows]):
                 few=_FEWEST_EPOCHS if few else None,
             ),
             warnings=tuple(unread(begin, signature, data.train)),
+            precision=computed_in,
         )
 
     def learn(
@@ -127,7 +139,7 @@ class FinetuneLearn(Learn[Rows]):
                 network,
                 rows,
                 held,
-                replace(_recipe(options, training), augment=setup.augment),
+                replace(_recipe(options, training), augment=setup.augment, precision=setup.precision),
                 steps=setup.steps,
                 batch=setup.batch,
                 seed=setup.seed,

@@ -15,6 +15,7 @@ from modelwright.learners.contract.training import (
     LabelSmoothing,
     LearningRate,
     Patience,
+    Precision,
     WeightDecay,
 )
 from modelwright.learners.networks import forms
@@ -67,6 +68,10 @@ class FinetuneTraining(BaseModel):
     label_smoothing: LabelSmoothing = Field(0.1, description="share of the target spread evenly")
     patience: Patience | None = Field(
         None, description="evaluations without gain before learning stops; None: all steps are taken"
+    )
+    precision: Precision | None = Field(
+        None,
+        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
     )
 
 

@@ -20,7 +20,7 @@ from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.timing import on_threads
-from modelwright.learners.training import frozen_features, learned_folder, sample, trainer
+from modelwright.learners.training import frozen_features, learned_folder, precision, sample, trainer
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
@@ -65,9 +65,13 @@ class NetworkLearn(Learn[Rows]):
             latency_s = some.request_s(begin.network)
             row_s = on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
             recipe = _recipe(signature, options, training)
-            step_s = on_threads(
-                trainer.step_s(begin.network, some.rows, recipe, some.batches(batch)), machine.cores
+            computed_in, one_thread_s = precision.quickest(
+                training.precision,
+                lambda tried: trainer.step_s(
+                    begin.network, some.rows, replace(recipe, precision=tried), some.batches(batch)
+                ),
             )
+            step_s = on_threads(one_thread_s, machine.cores)
         held_s = row_s * rows * sample.VALIDATION_SHARE
         # values of one size are encoded once, before the first step
         before_s = sample.STARTUP_S + some.encode_row_s * rows * (1 + sample.VALIDATION_SHARE)
@@ -98,6 +102,7 @@ class NetworkLearn(Learn[Rows]):
                 weights=sum(weight.numel() for weight in begin.network.parameters()),
             ),
             warnings=tuple(unread(begin, signature, data.train)),
+            precision=computed_in,
         )
 
     def learn(
@@ -114,7 +119,9 @@ class NetworkLearn(Learn[Rows]):
                 begin.network,
                 EncodedRows(signature, begin.states, data.train.columns),
                 held,
-                replace(_recipe(signature, options, training), augment=setup.augment),
+                replace(
+                    _recipe(signature, options, training), augment=setup.augment, precision=setup.precision
+                ),
                 steps=setup.steps,
                 batch=setup.batch,
                 seed=setup.seed,

@@ -21,7 +21,8 @@ class Recipe:
     (`training.augmentation`). `schedule`: how the rates fall, and for `one-cycle` also how they rise.
     `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
     that all classes of the first output that has some are as frequent. `omitted`: share of the values of optional
-    inputs that a step takes for missing.
+    inputs that a step takes for missing. `precision`: of the numbers that a step computes in; weights, averages
+    and losses are float32.
     """
 
     learning_rate: float
@@ -39,6 +40,7 @@ class Recipe:
     noisy: bool = False
     balanced: bool = False
     omitted: float = 0.0
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)

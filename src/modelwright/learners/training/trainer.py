@@ -26,7 +26,7 @@ from modelwright.learners import timing
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.heads import at, mean_loss, mean_wrong
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import checkpoint, frozen_features, optimiser
+from modelwright.learners.training import checkpoint, frozen_features, optimiser, precision
 from modelwright.learners.training.augmentation import varied
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe, Score
@@ -93,8 +93,11 @@ class _Run:
 
     def _loss(self, rows: EncodedRows, batch: NDArray[np.int64]) -> Tensor:
         """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
-        features = self._dropped(self.network.features(self._arrays(rows, batch)))  # (batch, width)
-        answers, place = self.network.answer(features), torch.from_numpy(batch)
+        with precision.computing_in(self.recipe.precision):
+            features = self._dropped(self.network.features(self._arrays(rows, batch)))  # (batch, width)
+            computed = self.network.answer(features)
+        # a loss sums over classes and rows: in float32
+        answers, place = {name: one.float() for name, one in computed.items()}, torch.from_numpy(batch)
         losses = [
             self.recipe.weights.get(name, 1.0)
             * mean_loss(head.task, answers[name], at(rows.truths[name], place), self.recipe.label_smoothing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -53,9 +52,6 @@ class LearnConfig(TrainingKeys):
     seed: int = Field(0, ge=0, lt=2**63, description="what every random draw starts from")
     threads: int | None = Field(
         None, ge=1, description="threads that learn; without it, as many as there are cores"
-    )
-    precision: Literal["float32"] = Field(
-        "float32", description="the type of numbers that learning computes in"
     )
 
     @field_validator("budget")

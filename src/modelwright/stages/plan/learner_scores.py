@@ -183,7 +183,7 @@ def _scores(
         steps=estimate.steps if whole else max(1, round(passes * len(rows.train) / batch)),
         batch=batch,
         threads=machine.cores,
-        precision=learn.precision,
+        precision=estimate.precision,
         instruction_set=machine.instruction_set,
         seed=learn.seed,
         options=one.options,

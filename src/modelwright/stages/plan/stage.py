@@ -129,7 +129,7 @@ def _choice(
         steps=chosen.estimate.steps,
         batch=chosen.estimate.batch,
         threads=machine.cores,
-        precision=learn.precision,
+        precision=chosen.estimate.precision,
         instruction_set=machine.instruction_set,
         seed=learn.seed,
         options=chosen.options.model_dump(mode="json"),
