@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
 from modelwright.stages.data.twins.near_pairs import near_pairs
 from modelwright.stages.data.twins.twin_rows import placed
+from modelwright.storage.formats.near_twins import NearTwins
 
 SORT = Signature("sort", (Field("photo", "image"),), (Field("label", "category"),))
 TEST, TRAIN, VALIDATION = 2, 0, 1
@@ -214,34 +217,115 @@ def test_twins_across_given_splits_and_of_another_class_are_named(tmp_path: Path
     assert where(tmp_path)[as_another(scene(3), "jpeg")] == "test"
 
 
+def between(number: int, share: float) -> bytes:
+    """Return a picture that is on its way from one to another: of 0, 0.024 and 0.048 only neighbours are twins."""
+    return saved(Image.blend(scene(number), scene(number + 500), share))
+
+
 def test_a_row_that_would_link_splits_is_set_aside_and_named(tmp_path: Path) -> None:
-    """Two rows of one picture that stand in different splits by their own hash, because a third came later only."""
-    section = {**SECTION, "source": [SECTION["source"], "q/{label}/{n}.img"]}
-    between = None
+    """Two pictures that are no twins stand in different splits by their own hash; then comes one that is both's."""
+    facet = ImageTwins()
+    chains = []
     for number in range(40):
-        write(tmp_path, number, saved(scene(number)), "a" if number % 2 else "b")
+        chain = [between(number, share) for share in (0.0, 0.048, 0.024)]
+        near = near_pairs(facet.prints(chain), facet.most_bits, facet.most_difference).tolist()
+        if near == [[0, 2], [1, 2]]:
+            chains.append((number, *chain))
+    assert len(chains) > 10
+    for number, one, other, _ in chains:
+        write(tmp_path, number, one, "a" if number % 2 else "b")
+        write(tmp_path, number + 100, other, "a" if number % 2 else "b")
     run(tmp_path, "first", **SECTION)
-    places = where(tmp_path, "first")
-    one, other = (
-        next(n for n in range(40) if places[saved(scene(n))] == split) for split in ("train", "test")
-    )
-    from modelwright.stages.data import identify as module
-
-    real = module.Printed.pairs
-
-    def linked(self: Any) -> Any:
-        found = real(self)
-        order = sorted((f"{'ba'[n % 2]}", n) for n in range(40))
-        ends = [order.index(("ba"[n % 2], n)) for n in (one, other)]
-        return np.concatenate([found, np.array([[min(ends), 40], [max(ends), 40]], np.int64)])
-
-    between = saved(scene(777))
-    write(tmp_path, 0, between, "a", "q")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.Printed, "pairs", linked)
-        summary = run(tmp_path, **section)
-    assert warnings(summary)["data.twins-linking"].values["names"] == ["q/a/0000.img"]
-    assert between not in where(tmp_path)
+    before = where(tmp_path, "first")
+    for number, _, _, middle in chains:
+        write(tmp_path, number, middle, "a" if number % 2 else "b", "q")
+    summary = run(tmp_path, **{**SECTION, "source": [SECTION["source"], "q/{label}/{n}.img"]})
+    after = where(tmp_path)
+    assert {content: after.get(content) for content in before} == before
+    apart = [chain for chain in chains if before[chain[1]] != before[chain[2]]]
+    assert 0 < len(apart) < len(chains)
+    for _, one, other, middle in chains:
+        assert after.get(middle) == (before[one] if before[one] == before[other] else None)
+    said = warnings(summary)["data.twins-linking"].values
+    assert said["count"] == len(apart)
+    assert set(said["names"]) <= {f"q/{'a' if chain[0] % 2 else 'b'}/{chain[0]:04}.img" for chain in apart}
     aside = pl.read_parquet(tmp_path / "out" / "rejected" / "rows.parquet")
-    assert aside["reason"].to_list() == ["nearly the same as rows of different splits"]
+    assert aside["reason"].to_list() == ["nearly the same as rows of different splits"] * len(apart)
     assert "data.refused-rows" not in warnings(summary)
+
+
+# -- what is sealed of them -----------------------------------------------------------------------------------------
+
+HOW = ("jpeg", "small", "pale", "grey")
+
+
+def test_the_groups_are_sealed_with_the_rows(tmp_path: Path) -> None:
+    """Each picture comes five times; a part without twins has no file of them."""
+    for number in range(30):
+        every = [saved(scene(number)), *(as_another(scene(number), how) for how in HOW)]
+        for copy, content in enumerate(every):
+            write(tmp_path, number * 10 + copy, content, "a" if number % 2 else "b")
+    run(tmp_path, **SECTION)
+    of_content = {
+        content: number
+        for number in range(30)
+        for content in [saved(scene(number)), *(as_another(scene(number), how) for how in HOW)]
+    }
+    pictures = 0
+    for split in ("train", "validation", "test"):
+        rows = pl.read_parquet(tmp_path / "out" / split / "rows.parquet")
+        numbers = [of_content[content] for content in rows["photo"]]
+        codes = NearTwins.read(tmp_path / "out" / split).codes(rows["id"].to_list())
+        assert codes is not None
+        groups = {int(code): set(np.flatnonzero(codes == code).tolist()) for code in codes}
+        # A copy whose colours were cut or rounded may be no twin; none is with another picture.
+        for members in groups.values():
+            assert len({numbers[row] for row in members}) == 1
+        assert len(groups) <= len(set(numbers)) * 1.2
+        pictures += len(set(numbers))
+    assert pictures == 30
+
+
+@pytest.mark.parametrize("section", [{"twins": "ignore"}, {}])
+def test_without_twins_nothing_is_sealed_of_them(tmp_path: Path, section: Mapping[str, Any]) -> None:
+    for number in range(30):
+        write(tmp_path, number, saved(scene(number)), "a" if number % 2 else "b")
+        if section:
+            write(tmp_path, number + 50, as_another(scene(number), "jpeg"), "a" if number % 2 else "b")
+    run(tmp_path, **SECTION, **section)
+    for split in ("train", "validation", "test"):
+        assert [one.name for one in (tmp_path / "out" / split).iterdir()] == ["rows.parquet"]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import test_data_twins as here
+here.run(Path(sys.argv[1]), sys.argv[2], **here.GROWING)
+"""
+GROWING = {**SECTION, "source": [SECTION["source"], "q/{label}/{n}.img"]}
+
+
+def test_a_growing_set_moves_no_row_though_a_run_over_it_was_killed(tmp_path: Path) -> None:
+    def grow(numbers: range, split: str) -> None:
+        for number in numbers:
+            write(tmp_path, number, saved(scene(number % 40)), "a" if number % 2 else "b", split)
+
+    grow(range(30), "p")
+    run(tmp_path, "before", **SECTION)
+    old = where(tmp_path, "before")
+    grow(range(20, 90), "q")  # new pictures, and copies of old ones
+    for number in range(30):
+        write(tmp_path, number + 200, as_another(scene(number), "jpeg"), "a" if number % 2 else "b", "q")
+    command = [sys.executable, "-c", KILLED, str(tmp_path), "killed"]
+    with subprocess.Popen(command, cwd=Path(__file__).parent) as process:
+        while not (tmp_path / "killed").exists() and process.poll() is None:
+            pass
+        process.kill()
+    run(tmp_path, "killed", **GROWING)
+    run(tmp_path, "unbroken", **GROWING)
+    found = where(tmp_path, "unbroken")
+    assert {content: found.get(content) for content in old} == old
+    for split in ("train", "validation", "test"):
+        for file in (tmp_path / "unbroken" / split).iterdir():
+            assert (tmp_path / "killed" / split / file.name).read_bytes() == file.read_bytes()

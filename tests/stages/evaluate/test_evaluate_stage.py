@@ -31,10 +31,10 @@ from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
-from modelwright.stages.evaluate import answers
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.stages.evaluate.stage import evaluate
 from modelwright.storage.formats.evidence import read_details, read_evidence
+from modelwright.storage.formats.near_twins import NearTwins
 
 SIGNATURE = Signature.parse(
     "分派(question: text, size: number) -> team: category, urgent: boolean, cost: number"
@@ -239,8 +239,51 @@ def test_rows_of_a_group_count_together(package, splits, tmp_path, group, count)
     assert f"240 in {count} groups" in (tmp_path / "report" / "report.html").read_text("utf-8")
 
 
-def test_a_row_without_a_group_is_one_of_its_own():
-    assert answers.groups_from(["a", None, "a", "b", None]).tolist() == [0, 5, 0, 1, 6]
+@pytest.fixture(scope="module")
+def five_times(package, splits, tmp_path_factory):
+    """Return the evidence of 48 test rows, and that of the same rows where each comes five times as near twins."""
+    root = tmp_path_factory.mktemp("twins")
+    once = pl.read_parquet(splits["test"].path / "rows.parquet").head(48)
+    every = pl.concat([once.with_columns(id=pl.col("id") + f"~{copy}") for copy in range(5)])
+    found = []
+    for name, frame in {"once": once, "five": every}.items():
+        (root / name).mkdir()
+        frame.write_parquet(root / name / "rows.parquet")
+        twins = NearTwins.of(frame["id"].to_list(), [hash(one) for one in frame["question"]])
+        twins.write(root / name)
+        run(package, {**splits, "test": part(root / name, "data")}, root / f"of {name}", config=QUICK)
+        found.append(root / f"of {name}")
+    return found
+
+
+def test_rows_that_come_five_times_prove_no_more_than_once(five_times):
+    once, five = (read_evidence(folder / "evidence") for folder in five_times)
+    for name in ("accuracy", "balanced_accuracy"):
+        one, all_of_them = (value(each.measurements, name, "team") for each in (once, five))
+        assert (one.n, one.groups) == (48, None)
+        assert (all_of_them.n, all_of_them.groups) == (240, 48)
+        assert all_of_them.value == pytest.approx(one.value)
+        # Student's quantile for 48 groups, and the design effect that is drawn toward the most, widen by a little
+        assert 0.95 < (all_of_them.high - all_of_them.low) / (one.high - one.low) < 1.2
+    assert not [one for one in once.warnings if one.id == "evaluate.groups"]
+    (said,) = [one for one in five.warnings if one.id == "evaluate.groups"]
+    assert said.found.startswith(
+        "240 of the 240 test rows have a near twin among them, which leaves 48 groups"
+    )
+
+
+def test_the_report_says_what_near_twins_leave(five_times):
+    for name in ("report.html", "CARD.md"):
+        page = (five_times[1] / "report" / name).read_text("utf-8")
+        assert "240 in 48 groups" in page
+        assert "240 of the 240 test rows have a near twin among them" in page
+
+
+def test_answers_by_confidence_have_intervals_of_groups_too(five_times):
+    once, five = (read_details(folder / "report").outputs[0].findings["reliability"] for folder in five_times)
+    narrow = sum(one["high"] - one["low"] for one in once) / len(once)
+    wide = sum(one["high"] - one["low"] for one in five) / len(five)
+    assert wide > 0.8 * narrow
 
 
 def test_a_later_look_at_the_same_rows_has_wider_intervals(made, package, splits, tmp_path):

@@ -43,9 +43,7 @@ def widened(
     effect, count = design_effect(influence.rows[counted], groups[counted])
     if count < LEAST_GROUPS:
         return replace(measured, low=None, high=None), count
-    wider = 1.0  # of a flawless sample no spread was estimated: it is worth as many rows as it has groups
-    if influence.rows[counted].any():
-        wider = intervals.student_quantile(confidence, count - 1) / intervals.normal_quantile(confidence)
+    wider = _wider(influence.rows[counted], count, confidence)
     if measured.method == "mid-p" and metric.as_share is not None:
         worth = measured.n / (effect * wider**2)
         low, high = _of_share(measured.value, worth, metric.as_share, confidence)
@@ -55,6 +53,25 @@ def widened(
         lower = metric.better == "lower"
         found = replace(found, high=None) if lower else replace(found, low=None)
     return found, count
+
+
+def share_bounds(hits: NDArray[np.bool_], groups: Groups, confidence: float) -> intervals.Bounds:
+    """Return the interval of a share of rows (n,), as `widened` gives it; all that there can be with few groups."""
+    share = float(hits.mean())
+    influence: Floats = hits.astype(np.float64) - share
+    effect, count = design_effect(influence, groups)
+    if count < LEAST_GROUPS:
+        return 0.0, 1.0
+    worth = len(hits) / (effect * _wider(influence, count, confidence) ** 2)
+    low, high = intervals.proportion(share * worth, worth, confidence)
+    return min(low, share), max(high, share)
+
+
+def _wider(influence: Floats, count: int, confidence: float) -> float:
+    """Return by how much Student's quantile for so many groups is larger than the normal one."""
+    if not influence.any():
+        return 1.0  # of a flawless sample no spread was estimated: it is worth as many rows as it has groups
+    return intervals.student_quantile(confidence, count - 1) / intervals.normal_quantile(confidence)
 
 
 def design_effect(influence: Floats, groups: Groups) -> tuple[float, int]:

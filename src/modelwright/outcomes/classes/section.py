@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from modelwright.core.evidence import clusters
 from modelwright.core.evidence.intervals import proportion
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
@@ -91,7 +92,7 @@ class ClassSection(Section[ClassOutcomes]):
                 train_rows=tuple(rows.train_labels.get(name, 0) for name in outcomes.classes),
                 test_rows=tuple(np.bincount(outcomes.truth[known], minlength=len(outcomes.classes)).tolist()),
                 confusion=confusion(outcomes),
-                reliability=reliability(outcomes, confidence),
+                reliability=reliability(outcomes, confidence, rows.groups),
                 mistakes=_mistakes(outcomes, rows, most_mistakes),
                 unknown=sum(rows.truth(row) is not None for row in np.flatnonzero(~known).tolist()),
                 curves=class_curves(outcomes),
@@ -141,8 +142,12 @@ def confusion(outcomes: ClassOutcomes) -> tuple[tuple[int, int, int], ...]:
     return tuple((truth, answer, count) for (truth, answer), count in sorted(pairs.items()))
 
 
-def reliability(outcomes: ClassOutcomes, confidence: float) -> tuple[CurvePoint, ...]:
+def reliability(
+    outcomes: ClassOutcomes, confidence: float, groups: clusters.Groups | None = None
+) -> tuple[CurvePoint, ...]:
     """Return how often answers were right, in up to ten groups of equally many answers of similar confidence.
+
+    groups: (n,), which rows are not independent of each other, as in `measure`.
 
     Groups of equal size (Nixon et al. 2019, Measuring Calibration in Deep Learning, section 3) keep every
     interval about equally wide, where equal steps of confidence would leave most groups nearly empty.
@@ -158,6 +163,8 @@ def reliability(outcomes: ClassOutcomes, confidence: float) -> tuple[CurvePoint,
     for rows in np.array_split(order, min(GROUPS, len(order))):
         # exact, since a group without a mistake is common, and a normal interval would have no width there
         low, high = proportion(int(right[rows].sum()), len(rows), confidence)
+        if groups is not None:
+            low, high = clusters.share_bounds(right[rows], groups[answered][rows], confidence)
         point = (float(sure[rows].mean()), float(right[rows].mean()), float(low), float(high))
         found.append(CurvePoint(*point, len(rows)))
     return tuple(found)

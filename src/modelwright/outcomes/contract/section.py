@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from modelwright.core.evidence.clusters import Groups
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
@@ -31,7 +32,8 @@ class TestRows:
     """The test rows beside their outcomes: n ids, and texts of a row by its place, as people read them.
 
     truth(row): the true value as text, None where it is missing; inputs(row): the inputs by name;
-    train_labels: how many training rows stand for each label; pictures(row): of the inputs that have one.
+    train_labels: how many training rows stand for each label; pictures(row): of the inputs that have one; groups:
+    (n,), which rows belong together, None: each is independent of the others.
     """
 
     __test__ = False  # no test, whatever its name says to pytest
@@ -41,6 +43,7 @@ class TestRows:
     inputs: Callable[[int], Mapping[str, str]]
     train_labels: Mapping[str, int]
     pictures: Callable[[int], Mapping[str, Picture]] = lambda row: {}
+    groups: Groups | None = None
 
     def mistake(self, row: int, answer: str, confidence: float | None) -> Mistake:
         """Return a wrong answer as the report shows it."""

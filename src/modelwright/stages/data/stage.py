@@ -1,6 +1,7 @@
 """The stage `data`: from sources to split, checked and counted rows.
 
 train/rows.parquet  validation/rows.parquet  test/rows.parquet      id, inputs, outputs, what is kept
+train/near-twins.json  validation/…  test/…                         which rows are nearly the same, where any are
 profile/profile.json  profile/signature.json                        of train and validation alone
 counts/counts.json                                                  counts of every split
 rejected/rows.parquet                                               rows that are not used, and why

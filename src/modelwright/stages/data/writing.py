@@ -26,6 +26,7 @@ from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, VALIDATION, as_text
 from modelwright.storage.formats.data import ColumnProfile, Counts, DataProfile
 from modelwright.storage.formats.examples import ID, ROWS_FILE
+from modelwright.storage.formats.near_twins import NearTwins
 
 ROW_GROUP = 50_000  # fixed, and not left to the number of threads
 GROUP_BYTES = 64 << 20  # of the files of its rows
@@ -54,10 +55,14 @@ class RowWriter:
                     column.learn(chunk.cells[column.name])
 
     def write(self, split: str, folder: Path) -> None:
-        """Write the used rows of a split into a folder, which is made."""
+        """Write the used rows of a split into a folder, which is made, and which of them are near twins."""
         types = {field.name: kinds.facet(field.kind, Column).dtype() for field in self._checked.fields}
         schema = {ID: pl.String(), **types, **{column.name: column.dtype for column in self._kept}}
-        write_rows(self._frames(self._checked.of(split)), schema, folder, self._row_group())
+        used = self._checked.of(split)
+        write_rows(self._frames(used), schema, folder, self._row_group())
+        if (twins := self._checked.identity.twins) is not None:
+            places = np.flatnonzero(used)
+            NearTwins.of(self.ids(places), twins.groups[places].tolist()).write(folder)
 
     def _row_group(self) -> int:
         """Return the rows of a group, which is held at once when it is written, and when it is read."""

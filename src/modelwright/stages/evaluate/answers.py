@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -167,15 +166,6 @@ def groups_of(subject: Subject, answered: AnsweredRows) -> NDArray[np.int64] | N
     """Return the groups of the rows that a subject speaks of."""
     part = _slice_of(subject, answered)
     return answered.groups if part is None or answered.groups is None else answered.groups[part.inside]
-
-
-def groups_from(values: Sequence[Any]) -> NDArray[np.int64]:
-    """Return which rows (n,) belong together: those of one value; a row without one is a group of its own."""
-    codes: dict[object, int] = {}
-    own = itertools.count(len(values))  # beyond every code
-    return np.array(
-        [next(own) if value is None else codes.setdefault(value, len(codes)) for value in values], np.int64
-    )
 
 
 def _slice_of(subject: Subject, answered: AnsweredRows) -> SlicedRows | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.outcomes.contract.section import Section, TestRows
 from modelwright.stages.evaluate.answers import AnsweredRows
 from modelwright.stages.evaluate.importance import Lost
+from modelwright.stages.evaluate.row_groups import RowGroups
 from modelwright.storage.formats.evidence import Baseline, OutputDetails
 
 SHOWN_CHARACTERS = 300  # of one input of a mistake
@@ -50,7 +52,10 @@ def of_outputs(
             family(field),
             outcomes.facet(family(field), Section).findings(
                 answered.outcomes[field.name],
-                rows_of_output(signature, field, answered.columns, ids, train[field.name]),
+                replace(
+                    rows_of_output(signature, field, answered.columns, ids, train[field.name]),
+                    groups=answered.groups,
+                ),
                 confidence=confidence,
                 most_mistakes=most_mistakes,
             ),
@@ -155,11 +160,16 @@ def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:
         )
 
 
-def about_groups(group: str | None, answered: AnsweredRows) -> Iterator[Notice]:
-    """Yield that intervals are of groups of rows, with how many there are."""
-    if group is not None and answered.groups is not None:
-        count = len(np.unique(answered.groups))
-        yield Notice("evaluate.groups", column=group, count=count, tested=len(answered.groups))
+def about_groups(groups: RowGroups) -> Iterator[Notice]:
+    """Yield that intervals are of groups of rows, with how many there are and what makes them groups."""
+    if groups.codes is not None:
+        yield Notice(
+            "evaluate.groups",
+            column=groups.column,
+            twins=groups.twins or None,
+            count=len(np.unique(groups.codes)),
+            tested=len(groups.codes),
+        )
 
 
 def unjudged(measured: Sequence[Measurement], rows: int) -> Iterator[Notice]:

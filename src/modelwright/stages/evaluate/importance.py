@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from modelwright import kinds, outcomes
+from modelwright.core.evidence.clusters import Groups
 from modelwright.core.evidence.measure import measure_difference
 from modelwright.core.evidence.measurement import Measurement, Subject
 from modelwright.core.outcomes import Outcomes
@@ -31,13 +32,19 @@ Lost = Mapping[str, Mapping[str, Measurement]]  # output → input → what is l
 
 
 def importance(
-    package: Package, signature: Signature, columns: Columns, most: int, confidence: float
+    package: Package,
+    signature: Signature,
+    columns: Columns,
+    most: int,
+    confidence: float,
+    groups: Groups | None = None,
 ) -> Lost:
     """Return what is lost by output and input; nothing of a function with one input, or without rows.
 
     `columns` are validation rows with their truths; at most `most` rows are answered in all. Where that is too few
     for every input, the first ones are tried. What is lost is of the metric that no operating point moves, where
-    the family has one, else of its main one; it is positive where the answers get worse.
+    the family has one, else of its main one; it is positive where the answers get worse. groups (n,): which rows
+    belong together, as in `measure`.
     """
     names = [field.name for field in signature.inputs]
     count = len(columns[names[0]])
@@ -47,6 +54,7 @@ def importance(
     size = min(count, ROWS, most // len(tried))
     rows = np.linspace(0, count - 1, size).astype(np.int64).tolist()
     some = {name: [values[row] for row in rows] for name, values in columns.items()}
+    of_some = None if groups is None else groups[rows]
     function = Function(package)
     plain = _answered(function, package, signature, some)
     found: dict[str, dict[str, Measurement]] = {field.name: {} for field in signature.outputs}
@@ -54,7 +62,7 @@ def importance(
         order = np.random.default_rng([SEED, place]).permutation(size).tolist()
         dealt = {**some, name: [some[name][row] for row in order]}
         for output, worse in _answered(function, package, signature, dealt).items():
-            found[output][name] = _lost(signature, output, plain[output], worse, confidence)
+            found[output][name] = _lost(signature, output, (plain[output], worse), confidence, of_some)
     return {
         output: dict(sorted(lost.items(), key=lambda one: (-(one[1].value or 0.0), one[0])))
         for output, lost in found.items()
@@ -74,11 +82,16 @@ def _answered(
 
 
 def _lost(
-    signature: Signature, output: str, plain: Outcomes, worse: Outcomes, confidence: float
+    signature: Signature,
+    output: str,
+    answers: tuple[Outcomes, Outcomes],
+    confidence: float,
+    groups: Groups | None,
 ) -> Measurement:
+    """Return what is lost from the first answers to the second."""
     field = next(one for one in signature.outputs if one.name == output)
     compare = outcomes.facet(family(field), BodyGap)
     metric = outcomes.metrics().of(compare.steady or compare.main, family(field))
     assert metric is not None, f"{family(field)} has no metric {compare.steady or compare.main}"
-    pair = (plain, worse) if metric.better == "higher" else (worse, plain)
-    return measure_difference(Subject(metric.name, output), metric, *pair, confidence)
+    better, worse = answers if metric.better == "higher" else answers[::-1]
+    return measure_difference(Subject(metric.name, output), metric, better, worse, confidence, groups)

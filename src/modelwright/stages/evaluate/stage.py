@@ -37,21 +37,28 @@ from modelwright.stages.evaluate.answers import AnsweredRows, Columns
 from modelwright.stages.evaluate.champions import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.stages.evaluate.importance import Lost, importance
+from modelwright.stages.evaluate.row_groups import RowGroups, groups_of_rows
 from modelwright.storage.formats.evidence import OUTCOMES, Details, Evidence, write_details, write_evidence
 from modelwright.storage.formats.examples import ID, column_names, read_columns
+from modelwright.storage.formats.near_twins import NearTwins
 
 TIMED_ROWS = 500  # test rows, evenly spaced, that requests are made of
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of the three splits as columns; those of test also with ids and what the project keeps."""
+    """The rows of the three splits as columns; those of test also with ids and what the project keeps.
+
+    tested, held: which of the test rows, and of the validation rows, belong together.
+    """
 
     ids: Sequence[str]
     train: Columns
     validation: Columns
     test: Columns
     counts: Mapping[str, int]
+    tested: RowGroups
+    held: RowGroups
 
 
 def evaluate(
@@ -75,16 +82,14 @@ def evaluate(
 
     Of the requirements only what they measure matters, not their bars. `evaluation` counts the packages that
     were evaluated on this test set, this one included; `load` is the rate at which latency is measured (`50 /s`);
-    `group`: the column of the test rows by which they belong together, None: each is independent of the others.
+    `group`: the column of the rows by which they belong together, beside the near twins that their part names.
     """
     read = packages.read(package.path)
     _require_signature(read, signature)
-    rows = _read(signature, train, validation, test)
+    rows = _read(signature, train, validation, test, group)
     at = evaluation_confidence(confidence, evaluation)
     with progress.task(str(Phrase("work.evaluating")), 5) as task:
-        answered = answers.answer(read, signature, rows.test)
-        if group is not None:
-            answered = replace(answered, groups=answers.groups_from(rows.test[group]))
+        answered = replace(answers.answer(read, signature, rows.test), groups=rows.tested.codes)
         wanted = [
             *answers.subjects(signature, answered.outcomes),
             *answers.of_inputs(answered),
@@ -111,7 +116,9 @@ def evaluate(
             else ()
         )
         task.advance(note="baselines learned")
-        lost = importance(read, signature, rows.validation, config.importance_rows, confidence)
+        lost = importance(
+            read, signature, rows.validation, config.importance_rows, confidence, rows.held.codes
+        )
         task.advance(note="inputs weighed")
     details = _details(read, signature, rows, answered, ran, load, config, confidence, lost)
     evidence = Evidence(
@@ -128,7 +135,7 @@ def evaluate(
         warnings=(
             *findings.notices(details.outputs, shown, simple, warning, answered),
             *findings.unjudged(shown, len(rows.ids)),
-            *findings.about_groups(group, answered),
+            *findings.about_groups(rows.tested),
             *findings.about_cut(read.body.states, signature, rows.test),
         ),
     )
@@ -148,7 +155,13 @@ def _require_signature(package: Package, signature: Signature) -> None:
         )
 
 
-def _read(signature: Signature, train: ArtifactPart, validation: ArtifactPart, test: ArtifactPart) -> _Rows:
+def _read(
+    signature: Signature,
+    train: ArtifactPart,
+    validation: ArtifactPart,
+    test: ArtifactPart,
+    group: str | None,
+) -> _Rows:
     fields = (*signature.inputs, *signature.outputs)
     columns = read_columns(test.path, column_names(test.path), fields)
     ids = columns.pop(ID)
@@ -161,7 +174,21 @@ def _read(signature: Signature, train: ArtifactPart, validation: ArtifactPart, t
         "validation": len(held[fields[0].name]),
         "test": len(ids),
     }
-    return _Rows(ids, learned, held, columns, counts)
+    return _Rows(
+        ids,
+        learned,
+        held,
+        columns,
+        counts,
+        _groups(test, ids, group),
+        _groups(validation, read_columns(validation.path, [ID])[ID], group),
+    )
+
+
+def _groups(part: ArtifactPart, ids: Sequence[str], column: str | None) -> RowGroups:
+    """Return which rows of a part belong together; column: the declared one."""
+    cells = None if column is None else read_columns(part.path, [column])[column]
+    return groups_of_rows(ids, NearTwins.read(part.path), column, cells)
 
 
 def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
