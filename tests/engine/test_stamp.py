@@ -27,6 +27,12 @@ class World:
         return Watch(
             files=(self.root / "rows.csv", self.root / "absent.csv", self.root / "link.csv"),
             contents=(self.root / "modelwright.yaml",),
+            sets=(
+                tuple(
+                    str(self.root / "photos" / name) for name in ("1.png", "2.png", "link.png", "\udcff.png")
+                ),
+                (str(self.root / "photos" / "1.png"), str(self.root / "data" / "a.txt")),
+            ),
             folders=(self.root / "weights",),
             sources=(self.root / "code",),
             patterns=((str(self.root), "data/*.csv"),),
@@ -61,6 +67,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         "modelwright.yaml",
         "data/a.csv",
         "data/a.txt",
+        "photos/1.png",
+        "photos/2.png",
+        "photos/3.png",
         "weights/a/w.bin",
         "code/a.py",
         "code/b/c.py",
@@ -70,6 +79,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
     (tmp_path / "link.csv").symlink_to("rows.csv")
+    (tmp_path / "photos" / "link.png").symlink_to("3.png")
     (tmp_path / "site" / "polars-1.0.dist-info").mkdir(parents=True)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     with sqlite3.connect(tmp_path / "state.db") as database:
@@ -113,7 +123,17 @@ CHANGES = {
     "a library is upgraded": lambda root: (root / "site" / "polars-1.0.dist-info").rename(
         root / "site" / "polars-2.0.dist-info"
     ),
+    "one of many files": edit("photos/2.png"),
+    "one of many files, as long as before": edit("photos/2.png", "2"),
+    "one of two sets": edit("data/a.txt"),
+    "one of many files goes": lambda root: (root / "photos" / "1.png").unlink(),
+    "one of many files is another": lambda root: (root / "photos" / "3.png").rename(
+        root / "photos" / "1.png"
+    ),
+    "what a link among many files leads to": edit("photos/3.png"),
     "a file that matches": edit("data/b.csv"),
+    "what matches": edit("data/a.csv"),
+    "what matches, as long as before": edit("data/a.csv", "2"),
     "a match less": lambda root: (root / "data" / "a.csv").unlink(),
     "a link": lambda root: ((root / "link.csv").unlink(), (root / "link.csv").symlink_to("data/a.csv")),
     "an artifact": edit("artifact.json"),
@@ -190,8 +210,9 @@ def test_facts_of_the_machine_and_of_the_process_are_watched(
         assert world.read() == RESULT
 
 
-def test_a_second_change_within_one_tick_is_seen(world: World) -> None:
-    rows = world.root / "rows.csv"
+@pytest.mark.parametrize("name", ["rows.csv", "photos/2.png", "photos/3.png", "data/a.csv"])
+def test_a_second_change_within_one_tick_is_seen(world: World, name: str) -> None:
+    rows = world.root / name
     for _ in range(50):  # often enough that several changes fall into one tick of the file system's clock
         times = rows.stat()
         assert world.run(settled=False)
@@ -203,7 +224,8 @@ def test_a_second_change_within_one_tick_is_seen(world: World) -> None:
 def test_another_python_or_a_damaged_stamp_is_no_stamp(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run()
     whole = world.path.read_text()
-    for damaged in ("", "{", "[]", "null", whole[:-30] + "}", whole.replace('"format":3', '"format":2')):
+    assert '"format":4' in whole
+    for damaged in ("", "{", "[]", "null", whole[:-30] + "}", whole.replace('"format":4', '"format":3')):
         world.path.write_text(damaged)
         assert world.read() is None
     world.path.write_text(whole)
@@ -227,3 +249,24 @@ def test_reading_a_stamp_loads_nothing_heavy(world: World) -> None:
     loaded = set(done.stdout.split())
     assert loaded - set(sys.stdlib_module_names) == {"modelwright"}
     assert not loaded & {"asyncio", "sqlite3", "email", "importlib.metadata", "ssl", "multiprocessing"}
+
+
+def test_what_was_taken_is_not_taken_again(world: World) -> None:
+    first = stamp.take(world.watch)
+    again = stamp.take(world.watch, but={**first, "facts": {}})
+    assert {sort for sort, found in again.items() if found} == {"facts"}
+    assert again["facts"] == first["facts"]
+
+
+def test_a_stamp_does_not_grow_by_signatures_of_many_files(tmp_path: Path) -> None:
+    """Nor does it hold the names twice: of a hundred thousand files it is read in a tenth of a second."""
+    (tmp_path / "p").mkdir()
+    names = [f"{number:05}" for number in range(2_000)]
+    for name in names:
+        (tmp_path / "p" / name).touch()
+    paths = tuple(f"{tmp_path}/p/{name}" for name in names)
+    watch = Watch(sets=(paths,), patterns=((str(tmp_path), "p/*"),))
+    before = stamp.take(watch, lambda: LATER_NS)
+    assert stamp.write(tmp_path / "stamp.json", (), before, Watch(), RESULT, lambda: LATER_NS)
+    assert (tmp_path / "stamp.json").stat().st_size < 2_000 * (len(names[0]) + 8) + 1_000
+    assert stamp.read_if_unchanged(tmp_path / "stamp.json", ()) == RESULT

@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import cast
 
-from modelwright.core.json_types import Json, JsonLike
+from modelwright.core.json_types import Json, JsonLike, JsonObject
 from modelwright.engine import facts
 from modelwright.storage import file_patterns, filestat
 
-_FORMAT = 3
+_FORMAT = 4
 _COMPILED = "__pycache__"
 _FOLDER = "a folder"  # what stands where a file was looked for
 
@@ -33,14 +35,16 @@ _FOLDER = "a folder"  # what stands where a file was looked for
 class Watch:
     """What a run depends on, as absolute paths. A path where nothing is counts as that: it must stay so.
 
-    files: by signature; contents: by content, whatever their signature (the project file, which editors
-    save without changing it); folders: every file below; sources: every file below but compiled ones (code,
-    and the templates beside it); patterns: (folder, pattern), by the paths that match; facts: by name (see
-    `engine.facts`); databases: SQLite files with their write-ahead logs; sealed: files of artifacts, by
-    signature alone however young it is, since nobody writes into them.
+    files: by signature; contents: by content, whatever their signature (the project file, which editors save
+    without changing it); sets: many files each, as one digest of their signatures; folders: every file below;
+    sources: every file below but compiled ones (code, and the templates beside it); patterns: (folder, pattern), by
+    the paths that match and their signatures; facts: by name (see `engine.facts`); databases: SQLite files with
+    their write-ahead logs; sealed: files of artifacts, by signature alone however young it is, since nobody writes
+    into them.
     """
 
     files: tuple[Path | str, ...] = ()
+    sets: tuple[tuple[str, ...], ...] = ()
     contents: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     sources: tuple[Path, ...] = ()
@@ -52,7 +56,11 @@ class Watch:
     def places(self) -> dict[str, list[str]]:
         """Return what is recorded by sort, each as one text."""
         found = {sort.name: [str(place) for place in getattr(self, sort.name)] for sort in fields(self)}
-        return {**found, "patterns": [json.dumps(pattern) for pattern in self.patterns]}
+        return {
+            **found,
+            "patterns": [json.dumps(pattern) for pattern in self.patterns],
+            "sets": [_by_folder(every) for every in self.sets],
+        }
 
 
 Taken = Mapping[str, Mapping[str, Json]]
@@ -67,10 +75,13 @@ class KeptResult:
     exit_code: int = 0
 
 
-def take(watch: Watch, now_ns: Callable[[], int] = time.time_ns) -> Taken:
-    """Take the signatures of what a run depends on, before the run reads any of it."""
+def take(watch: Watch, now_ns: Callable[[], int] = time.time_ns, *, but: Taken | None = None) -> Taken:
+    """Take the signatures of what a run depends on, before the run reads any of it; none that is in `but`."""
+    known = but or {}
     return {
-        sort: {place: _SORTS[sort].find(place, now_ns()) for place in places}
+        sort: {
+            place: _SORTS[sort].find(place, now_ns()) for place in places if place not in known.get(sort, {})
+        }
         for sort, places in watch.places().items()
     }
 
@@ -210,17 +221,88 @@ def _content(place: str) -> str | None:
         return None
 
 
-def _matches(place: str) -> Json:
+def _matched(place: str, now_ns: int) -> Json:
+    names, signatures = _walked(place)
+    return [names, *_signed_set(signatures, now_ns)]
+
+
+def _same_matched(place: str, found: Json) -> bool:
+    if not isinstance(found, list):
+        return False
+    names, signatures = _walked(place)
+    return names == found[0] and _still_set(signatures, found[1:])
+
+
+def _walked(place: str) -> tuple[str, dict[str, filestat.FileStat | None]]:
     folder, pattern = json.loads(place)
-    return [*file_patterns.matches(folder, pattern)]
+    # Every file's own stat is needed: a file that is written anew in place changes no folder. To stat while listing,
+    # by the entries or from the open folder, was no quicker, and nor were two threads.
+    paths = file_patterns.matches(folder, pattern)
+    return names_digest(paths), {path: filestat.of(path) for path in paths}
+
+
+def names_digest(paths: Collection[str]) -> str:
+    """Return what stands for the paths that a pattern matches: how many, and their digest."""
+    text = "\0".join(paths).encode("utf-8", "surrogateescape")
+    return f"{len(paths)} {hashlib.sha256(text).hexdigest()}"
+
+
+def names_taken(taken: Taken, folder: str, pattern: str) -> str | None:
+    """Return the `names_digest` of the paths that matched when a pattern was taken."""
+    found = taken["patterns"][json.dumps((folder, pattern))]
+    return str(found[0]) if isinstance(found, list) else None
+
+
+def _by_folder(paths: Sequence[str]) -> str:
+    """Return many paths as one text: by folder the names in it."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        found.setdefault(folder, []).append(name)
+    return json.dumps(found)
+
+
+def _paths(place: str) -> list[str]:
+    return [f"{folder}/{name}" for folder, names in json.loads(place).items() for name in names]
+
+
+def _set(place: str, now_ns: int) -> Json:
+    return _signed_set({path: filestat.of(path) for path in _paths(place)}, now_ns)
+
+
+def _same_set(place: str, found: Json) -> bool:
+    return isinstance(found, list) and _still_set({path: filestat.of(path) for path in _paths(place)}, found)
+
+
+def _signed_set(signatures: Mapping[str, filestat.FileStat | None], now_ns: int) -> list[Json]:
+    """Return one digest of all signatures, and the contents of files whose signature alone would not do."""
+    young: dict[str, Json] = {
+        path: _content(path)
+        for path, signature in signatures.items()
+        if signature is not None and not filestat.settled(signature, now_ns)
+    }
+    return [_digest(signatures), young]
+
+
+def _still_set(signatures: Mapping[str, filestat.FileStat | None], found: list[Json]) -> bool:
+    digest, young = found
+    same = digest == _digest(signatures) and isinstance(young, dict)
+    return same and all(_content(path) == content for path, content in cast("JsonObject", young).items())
+
+
+def _digest(signatures: Mapping[str, filestat.FileStat | None]) -> str:
+    # A hundred thousand stats cost what there is to spend: they are neither kept nor written as text. Version 2 of
+    # this form, since later ones depend on how often an object is referred to.
+    return hashlib.sha256(marshal.dumps([*signatures.values()], 2)).hexdigest()
 
 
 _SORTS = {
     "files": _Sort(_file, _same_file),
+    "sets": _Sort(_set, _same_set),
     "contents": _compared(_content),
     "folders": _tree(None),
     "sources": _tree(_COMPILED),
-    "patterns": _compared(_matches),
+    "patterns": _Sort(_matched, _same_matched),
     "facts": _compared(facts.read),
     "databases": _Sort(_database, _same_database),
     "sealed": _compared(_signature),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,11 +51,13 @@ class Sources:
     def watch(self) -> Watch:
         """Return what must be as it was before anything was read; databases are signed after the last use."""
         paths = [*self.files.values(), *self.places]
+        matched = {path for one in self.patterns for path in one.found}  # these are signed with their pattern
+        several = [
+            tuple(path for path in every.values() if path not in matched) for every in self.sets.values()
+        ]
         return Watch(
-            files=(
-                *(path for path in paths if not path.is_dir()),
-                *(path for every in self.sets.values() for path in every.values()),
-            ),
+            files=tuple(path for path in paths if not path.is_dir()),
+            sets=tuple(paths_of_set for paths_of_set in several if paths_of_set),
             folders=tuple(path for path in paths if path.is_dir()),
             patterns=tuple((one.folder, one.pattern) for one in self.patterns),
             facts=(*(f"environment {name}" for name in self.environment), *self.facts),
@@ -89,7 +90,7 @@ class SourceRecord:
             files=tuple(place for place in places if not place.is_dir()),
         )
         for one in (sources.watch(), watch):
-            self._taken = stamp.joined(self._taken, stamp.take(one))
+            self._taken = stamp.joined(self._taken, stamp.take(one, but=self._taken))
         self._databases.update(sources.databases)
         self._unwatched.update(sources.unwatched)
 
@@ -98,7 +99,7 @@ class SourceRecord:
         places = sources.watch().places()
         taken = {sort: {place: self._taken[sort][place] for place in found} for sort, found in places.items()}
         named = all(
-            taken["patterns"][json.dumps((one.folder, one.pattern))] == [*one.found]
+            stamp.names_taken(taken, one.folder, one.pattern) == stamp.names_digest(one.found)
             for one in sources.patterns
         )
         return named and stamp.holds(taken)

@@ -69,17 +69,27 @@ def _below(folder: str, parts: list[str], above: tuple[tuple[int, int], ...]) ->
             yield path
     else:
         wanted = re.compile(fnmatch.translate(part)).fullmatch
-        for entry in _listing(folder):
-            if wanted(entry.name) is not None and entry.is_dir() == bool(rest):
-                yield from _below(entry.path, rest, above) if rest else (entry.path,)
+        entries = _listing(folder)
+        if part != "*":
+            entries = [entry for entry in entries if wanted(entry.name) is not None]
+        if rest:
+            for entry in entries:
+                if entry.is_dir():
+                    yield from _below(entry.path, rest, above)
+        else:
+            yield from [entry.path for entry in entries if not entry.is_dir()]
 
 
 def _in_any_folder(folder: str, parts: list[str], above: tuple[tuple[int, int], ...]) -> Iterator[str]:
     here = _identity(folder)
     if here is None or here in above:
         return
-    yield from _below(folder, parts[1:] or ["*"], ())
-    for entry in _listing(folder):
+    entries = _listing(folder)
+    if parts[1:] in ([], ["*"]):  # every file: one listing is enough
+        yield from [entry.path for entry in entries if not entry.is_dir()]
+    else:
+        yield from _below(folder, parts[1:], ())
+    for entry in entries:
         if entry.is_dir():
             yield from _below(entry.path, parts, (*above, here))
 

@@ -17,6 +17,7 @@ from modelwright.outcomes.contract.baseline import BaselineModels, Truths
 from modelwright.stages.evaluate import answers, features
 from modelwright.stages.evaluate.answers import AnsweredRows
 from modelwright.storage.formats.evidence import Baseline
+from modelwright.storage.formats.file_values import taken
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -60,7 +61,7 @@ def linear(
     rows = [known[place] for place in spaced.tolist()]
     if not rows:
         return None
-    learned = {f.name: [train[f.name][row] for row in rows] for f in signature.inputs}
+    learned = {f.name: taken(train[f.name], rows) for f in signature.inputs}
     of_train, of_test = features.features(signature, learned, test)
     models = outcomes.facet(family(output), BaselineModels)
     found: Outcomes | None = models.linear(

@@ -22,6 +22,7 @@ from modelwright.kinds.outputs import family
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
+from modelwright.storage.formats.file_values import taken
 
 ROWS = 500  # validation rows, evenly spaced, if the inputs are few
 LEAST_ROWS = 100  # below, no difference would be seen; further inputs are left out instead
@@ -53,14 +54,14 @@ def importance(
     tried = names[: most // LEAST_ROWS]
     size = min(count, ROWS, most // len(tried))
     rows = np.linspace(0, count - 1, size).astype(np.int64).tolist()
-    some = {name: [values[row] for row in rows] for name, values in columns.items()}
+    some = {name: taken(values, rows) for name, values in columns.items()}
     of_some = None if groups is None else groups[rows]
     function = Function(package)
     plain = _answered(function, package, signature, some)
     found: dict[str, dict[str, Measurement]] = {field.name: {} for field in signature.outputs}
     for place, name in enumerate(tried):
         order = np.random.default_rng([SEED, place]).permutation(size).tolist()
-        dealt = {**some, name: [some[name][row] for row in order]}
+        dealt = {**some, name: taken(some[name], order)}
         for output, worse in _answered(function, package, signature, dealt).items():
             found[output][name] = _lost(signature, output, (plain[output], worse), confidence, of_some)
     return {

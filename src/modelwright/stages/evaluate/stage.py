@@ -43,6 +43,8 @@ from modelwright.storage.formats.examples import ID, column_names, read_columns
 from modelwright.storage.formats.near_twins import NearTwins
 
 TIMED_ROWS = 500  # test rows, evenly spaced, that requests are made of
+TIMED_BYTES = 64 << 20  # of the files in these rows; where they are larger, rows are fewer
+LEAST_TIMED_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -194,12 +196,21 @@ def _groups(part: ArtifactPart, ids: Sequence[str], column: str | None) -> RowGr
 def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
     """Return some test rows as requests (JSON), evenly spaced, so that short and long ones are among them."""
     count = len(test[signature.inputs[0].name])
-    places = np.linspace(0, count - 1, min(count, TIMED_ROWS)).astype(np.int64).tolist()
+    places = _spaced(count, TIMED_ROWS)
+    of_files = [test[field.name] for field in signature.inputs if kinds.value(field.kind).holds_files]
+    held = sum(len(column[place] or b"") for column in of_files for place in places)
+    if held > TIMED_BYTES:  # they are sent as text, all at once
+        places = _spaced(count, max(LEAST_TIMED_ROWS, len(places) * TIMED_BYTES // held))
     fields = [(field.name, kinds.value(field.kind)) for field in signature.inputs]
     return [
         {name: None if (value := test[name][place]) is None else kind.to_json(value) for name, kind in fields}
         for place in places
     ]
+
+
+def _spaced(count: int, most: int) -> list[int]:
+    found: list[int] = np.linspace(0, count - 1, min(count, most)).astype(np.int64).tolist()
+    return found
 
 
 def _compared(

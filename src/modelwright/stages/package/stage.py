@@ -39,6 +39,7 @@ from modelwright.stages.package.operating import Operating
 from modelwright.stages.package.typical import typical_values
 from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import column_names, read_columns
+from modelwright.storage.formats.file_values import taken
 from modelwright.storage.formats.plan import Choice
 
 FORMAT = 1
@@ -154,7 +155,7 @@ def _spaced(columns: Columns, most: int) -> Columns:
     """Return at most so many rows, evenly spaced over all."""
     count = len(next(iter(columns.values())))
     rows = np.linspace(0, count - 1, min(count, most)).astype(np.int64)
-    return {name: [column[row] for row in rows] for name, column in columns.items()}
+    return {name: taken(column, rows) for name, column in columns.items()}
 
 
 def _compressed(

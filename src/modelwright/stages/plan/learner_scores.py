@@ -31,6 +31,7 @@ from modelwright.stages.plan.config import LearnConfig, ModelConfig
 from modelwright.stages.plan.ranking import Able, Weighed, training_of
 from modelwright.stages.plan.standard_error import Contender, ranked
 from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.file_values import taken
 from modelwright.storage.formats.plan import Comparison, LearnerScores, Machine, ValidationScore
 
 SHARE = 0.15  # of the budget, that a comparison may take
@@ -222,5 +223,5 @@ def _some(examples: Examples, most: int) -> Examples:
 
 
 def _taken(examples: Examples, rows: Sequence[int]) -> Examples:
-    columns = {name: [column[row] for row in rows] for name, column in examples.columns.items()}
+    columns = {name: taken(column, rows) for name, column in examples.columns.items()}
     return replace(examples, ids=[examples.ids[row] for row in rows], columns=columns)

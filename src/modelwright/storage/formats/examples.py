@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ import polars as pl
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
+from modelwright.storage.formats.file_values import FileValues
 
 ROWS_FILE = "rows.parquet"
 ID = "id"
+HELD_BYTES = 256 << 20  # of a part whose columns are all held in memory
+PART_BYTES = 64 << 20  # of a larger one that are read at once
 
 
 @dataclass(frozen=True)
@@ -32,20 +35,51 @@ def read_examples(folder: Path, signature: Signature) -> Examples:
     """Return ids and canonical values of the signature's fields from a part (`train/`, `test/`)."""
     fields = (*signature.inputs, *signature.outputs)
     columns = read_columns(folder, [ID, *(field.name for field in fields)], fields)
-    return Examples(ids=columns.pop(ID), columns=columns)
+    ids = columns.pop(ID)
+    return Examples(ids=ids, columns=columns)
 
 
-def read_columns(folder: Path, names: Sequence[str], fields: Iterable[Field] = ()) -> dict[str, list[Any]]:
+def read_columns(
+    folder: Path, names: Sequence[str], fields: Iterable[Field] = ()
+) -> dict[str, Sequence[Any]]:
     """Return columns of a part by name (None: missing), rows in one order for every call.
 
-    Those of `fields` hold canonical values of their kinds, the others plain values as they were kept.
+    Those of `fields` hold canonical values of their kinds, the others plain values as they were kept. Columns of
+    files that take more than HELD_BYTES lie on the disk, and a value is read when it is asked for.
     """
     kind = {field.name: field.kind for field in fields}
-    frame = pl.read_parquet(folder / ROWS_FILE, columns=list(names), glob=False, hive_partitioning=False)
+    file = folder / ROWS_FILE
+    on_disk = _of_files(file, kind) if file.stat().st_size > HELD_BYTES else set()
+    held = [name for name in names if name not in on_disk]
+    frame = pl.read_parquet(file, columns=held, glob=False, hive_partitioning=False)
+    columns: dict[str, Sequence[Any]] = {}
+    for name in names:
+        if name in on_disk:
+            column = kinds.facet(kind[name], Column)
+            columns[name] = FileValues.of(map(column.values, _in_parts(file, name)), folder)
+        else:
+            values = frame[name]
+            columns[name] = (
+                kinds.facet(kind[name], Column).values(values) if name in kind else values.to_list()
+            )
+    return columns
+
+
+def _of_files(file: Path, kind: Mapping[str, str]) -> set[str]:
+    """Return the fields whose columns hold the bytes of files."""
+    schema = pl.read_parquet_schema(file)
     return {
-        name: kinds.facet(kind[name], Column).values(frame[name]) if name in kind else frame[name].to_list()
-        for name in names
+        name for name, of in kind.items() if kinds.value(of).holds_files and schema.get(name) == pl.Binary
     }
+
+
+def _in_parts(file: Path, name: str) -> Iterator[pl.Series]:
+    """Yield a column in pieces of about PART_BYTES."""
+    rows = pl.scan_parquet(file, glob=False, hive_partitioning=False).select(name)
+    count = int(rows.select(pl.len()).collect().item())
+    step = max(1, count * PART_BYTES // max(file.stat().st_size, 1))
+    for begin in range(0, count, step):
+        yield rows.slice(begin, step).collect()[name]
 
 
 def column_names(folder: Path) -> tuple[str, ...]:
