@@ -18,7 +18,9 @@ from modelwright.stages.data.hashing.hasher import Digests, Hash, RowTexts
 from modelwright.stages.data.split import ID_KEY, POSITION_PERSON, as_text, canonical_inputs
 
 ROW_ID: Final = Hash(key=ID_KEY)  # `row_id`, as a number
-TEST_ROW: Final = Hash(person=b"test row")  # keeps the hashes of a sketch apart from all others
+TEST_ROW: Final = Hash(
+    person=b"test row"
+)  # of a row with every column of its source: what a sketch is made of
 _CONTROLS = bytes(range(0x20))
 _ESCAPED = r'["\\\x00-\x1f]'  # characters that JSON writes otherwise (RFC 8259, section 7)
 # In this range Python's repr writes no exponent, and so does Polars; both write the fewest digits that read back.
@@ -111,11 +113,6 @@ def position_hash(key: str) -> Hash:
 def positions(digests: Digests) -> NDArray[np.float64]:
     """Return `position` of each row (n,), from its digest by `position_hash`."""
     return (digests >> np.uint64(11)).astype(np.float64) / 2**53  # 53 bits are a float64 exactly
-
-
-def test_hashes(frame: pl.DataFrame) -> NDArray[np.uint64]:
-    """Return a hash (n,) of each row as it stands in its source, with every column of it."""
-    return TEST_ROW.of(row_texts(frame).rows)
 
 
 def hexadecimal(numbers: NDArray[np.uint64]) -> list[str]:

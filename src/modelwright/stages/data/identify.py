@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from modelwright.core.messages import DataError, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
 from modelwright.runtime.machine import cores
-from modelwright.stages.data.canonical import ROW_ID, hexadecimal, position_hash, row_texts, test_hashes
+from modelwright.stages.data.canonical import ROW_ID, TEST_ROW, hexadecimal, position_hash, row_texts
 from modelwright.stages.data.classes import outputs_with_classes, unknown_split_classes
 from modelwright.stages.data.columns.labels import Labels
 from modelwright.stages.data.columns.where_rows_go import RowPlaces
@@ -86,7 +87,7 @@ def identify(
     count = len(rows)
     ids, where = np.empty(count, np.uint64), np.empty(count, np.float64)
     splits = np.empty(count, np.uint8)
-    hashed: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
+    hashed: list[tuple[NDArray[np.int64], Future[tuple[Digests, ...]]]] = []
     truths = Spool(scratch, limits)
     shares = _SharesByClass(signature, config)
     places_of_rows = RowPlaces(config, rows)
@@ -105,7 +106,8 @@ def identify(
         # Twins may bring any row into the test split.
         (in_test,) = np.nonzero((splits[here] == CODES[TEST]) | bool(printed.fields))
         if in_test.size:
-            hashed.append((in_test + raw.begin, test_hashes(chunk.opened.cells[in_test])))
+            whole = row_texts(chunk.opened.cells[in_test])
+            hashed.append((in_test + raw.begin, hasher.digests(whole, TEST_ROW)))
 
     beside = count >= MANY_ROWS and cores() > 1
     with Hasher(beside=beside) as hasher:
@@ -125,12 +127,12 @@ def identify(
                 place(waiting.pop(0))
         for last in waiting:
             place(last)
+        hashes = np.concatenate([np.empty(0, np.uint64), *(of_rows.result()[0] for _, of_rows in hashed)])
     places_of_rows.require_known()
     labels.require_known()
     shares.require_known()
     twins, splits = placed(printed.pairs(), splits, ours) if printed.fields else (None, splits)
     test_places = np.concatenate([np.empty(0, np.int64), *(at for at, _ in hashed)])
-    hashes = np.concatenate([np.empty(0, np.uint64), *(hashes for _, hashes in hashed)])
     tested = splits[test_places] == CODES[TEST]
     return Identity(ids, where, splits, test_places[tested], hashes[tested], truths, twins)
 

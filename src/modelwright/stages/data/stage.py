@@ -117,8 +117,14 @@ def make(
         if open_inputs:
             columns, naming = _without_naming_columns(columns, rows)
             remarks += naming
-        identity = identify(signature, config, columns, rows, refusals, scratch / "truths", limits)
-        if open_inputs:
+        with ThreadPoolExecutor(1) as beside:  # neither needs the other
+            surveyed = (
+                None if open_inputs else beside.submit(written.survey, signature.inputs, columns.inputs)
+            )
+            identity = identify(signature, config, columns, rows, refusals, scratch / "truths", limits)
+        if surveyed is not None:
+            surveyed.result()
+        else:
             inputs = resolved(
                 columns.inputs,
                 columns.kinds,
@@ -127,7 +133,7 @@ def make(
             )
             signature = replace(signature, inputs=inputs.fields)
             remarks += inputs.notices
-        written.survey(signature.inputs, columns.inputs)
+            written.survey(signature.inputs, columns.inputs)
         spelled = spellings(signature, columns, rows, identity, written)
         checked = check_rows(
             signature, config, columns, rows, identity, refusals, spelled, scratch / "values", limits
