@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof mutants bench reference format clean
+.PHONY: help demo test checks tests proof mutants bench reference format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -12,7 +12,8 @@ help:  ## this list
 $(READY): pyproject.toml constraints.txt
 	@test -x $(PYTHON) || python3 -m venv $(VENV)
 	@echo "installing what constraints.txt pins into $(VENV) (a few minutes the first time)"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@# Python compiles a module when it is first imported; of what is installed, most modules never are.
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
 demo: $(READY)  ## the whole loop on real questions: learn, prove, release, serve, ask
@@ -21,10 +22,16 @@ demo: $(READY)  ## the whole loop on real questions: learn, prove, release, serv
 test: $(READY)  ## what CI runs: format, lint, types, layers, reference pages, tests
 	$(VENV)/bin/ruff format --check src tests benchmarks examples
 	$(VENV)/bin/ruff check src tests benchmarks examples
+	@$(MAKE) --no-print-directory --jobs 2 checks tests
+
+# Types, layers and reference pages use one core: beside the tests they cost half of their time.
+checks: $(READY)
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m modelwright.cli.reference --check
-	$(PYTHON) -m pytest -m 'not proof' --numprocesses 2 --dist loadfile
+
+tests: $(READY)
+	$(PYTHON) -m pytest -m 'not proof' --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 proof: $(READY) mutants  ## the tests that take longer, and mutation testing
 	$(PYTHON) -m pytest -m proof --timeout 3600

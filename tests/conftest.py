@@ -25,7 +25,33 @@ named = "mutants" if "MUTANT_UNDER_TEST" in os.environ else "ci" if os.environ.g
 settings.load_profile(named)
 
 pytest_plugins = ["serving_fixtures"]
-GOLD = Path(__file__).parent / "gold"
+HERE = Path(__file__).parent
+GOLD = HERE / "gold"
+
+# Two processes share the tests file by file (`--dist loadfile --no-loadscope-reorder`). The files that take longest
+# begin first, so that neither process ends with one of them while the other has nothing left.
+LONGEST_FIRST = (
+    "learners/test_learner_contract.py",
+    "test_whole_loop.py",
+    "cli/test_languages.py",
+    "learners/test_gradient_learners.py",
+    "project/test_loop.py",
+    "project/test_package_serving.py",
+    "learners/test_network_learner.py",
+    "gateway/test_schemathesis.py",
+    "cli/test_hostile_names.py",
+    "stages/data/test_data_chunks.py",
+    "project/test_rests_on.py",
+    "gateway/test_gateway.py",
+    "learners/test_trees.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of `LONGEST_FIRST` before all others; the order within a file stays."""
+    places = {HERE / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import in_process
 import pytest
 
 import modelwright
@@ -59,6 +60,14 @@ def command(folder: Path, *words: str, beside: Path | None = None) -> subprocess
         check=False,
         timeout=240,
     )
+
+
+def looked(folder: Path, *words: str) -> dict[str, Any]:
+    """Return what a verb that only reads answers; it needs no process of its own."""
+    done = in_process.say(folder, *words, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def answer(folder: Path, *words: str, beside: Path | None = None) -> dict[str, Any]:
@@ -127,12 +136,12 @@ def test_dates_and_tags_go_the_whole_loop(tickets: Path) -> None:
         for row in ran["requirements"]
     }
     assert [row["verdict"] for row in ran["requirements"]] == ["met"] * 5, verdicts
-    checked = answer(tickets, "check")
+    checked = looked(tickets, "check")
     assert checked["signature"] == "sort(opened: date, words: number) -> labels: tags"
     assert checked["evaluations"] == 1
     profile = next((tickets / ".modelwright" / "objects").rglob("profile.json"))
     assert json.loads(profile.read_text())["inputs"]["opened"]["kind"] == "date"
-    said = answer(tickets, "predict", "opened=2024-01-06", "words=80")
+    said = looked(tickets, "predict", "opened=2024-01-06", "words=80")
     with serving(tickets) as client:
         row = {"opened": "2024-01-06", "words": 80}
         served = client.post("/sort", json=row).json()
@@ -143,9 +152,9 @@ def test_dates_and_tags_go_the_whole_loop(tickets: Path) -> None:
         refused = client.post("/sort", json={"opened": "2024-02-30", "words": 3})
         assert (refused.status_code, refused.json()["error"]["id"]) == (422, "request.wrong-value")
         assert "2024-" in client.get("/docs").text
-    status = answer(tickets, "status")
+    status = looked(tickets, "status")
     assert status["traffic"][0]["requests"] == 2, status
-    report = command(tickets, "show", "report")
+    report = in_process.say(tickets, "show", "report")
     assert report.returncode == 0, report.stderr
     page = next((tickets / ".modelwright" / "reports").rglob("report.html")).read_text("utf-8")
     assert all(tag in page for tag in ("cold", "urgent", "long"))

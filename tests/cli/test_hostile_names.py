@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from in_process import say
 
 from modelwright.cli.main import answer
 
@@ -31,25 +29,15 @@ def project(tmp_path_factory) -> Path:
         'function: "sort(x: number, other: category) -> label: category"\n'
         "data:\n  source: data.csv\n"
         '  columns: {other: "free\\e[31m\\u202ecolumn"}\n'
-        "model: {learner: trees}\nlearn: {budget: 5 s}\n",
+        "model: {learner: trees}\nlearn: {budget: 5 s}\nevaluate: {latency_requests: 100}\n",
         "utf-8",
     )
     second = ["--set", "learn.seed=1", "--set", 'data.missing=["no\\e[31m\\u202ecell"]']
     for more in ([], second):
-        done = verb(folder, "run", *more)
-        assert "\x1b" not in done, done
+        done = say(folder, "run", *more)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout + done.stderr, done
     return folder
-
-
-def verb(folder: Path, *words: str) -> str:
-    """Run a verb in a process of its own and return all that it wrote."""
-    command = [sys.executable, "-m", "modelwright", *words]
-    environment = {**os.environ, "MODELWRIGHT_LANG": "en"}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=300, check=False
-    )
-    assert done.returncode in {0, 3}, done.stderr
-    return done.stdout + done.stderr
 
 
 VERBS = [

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import in_process
 import pytest
 
 from modelwright.cli import problem_texts
@@ -41,7 +42,10 @@ def folder(tmp_path_factory):
 
 
 def say(folder, *words, **environment):
-    """Run a command line as a user does; the environment names no language beside what is given."""
+    """Run a command line as a user does; the environment names no language beside what is given.
+
+    `in_process.say` does the same in this process.
+    """
     bare = {name: value for name, value in os.environ.items() if name not in catalog.VARIABLES}
     return subprocess.run(
         [sys.executable, "-m", "modelwright", *words],
@@ -68,7 +72,7 @@ def table(text):
 def test_a_run_is_worded_in_the_language_asked_for_from_the_same_results(folder):
     chinese = folder.joinpath("first.txt").read_text("utf-8")
     english = say(folder, "run", MODELWRIGHT_LANG="en")
-    again = say(folder, "run", "--from", "release", MODELWRIGHT_LANG="zh")
+    again = in_process.say(folder, "run", "--from", "release", MODELWRIGHT_LANG="zh")
     assert "met" in english.stdout
     assert not HAN.search(english.stdout), english.stdout
     for word in ("需求", "门槛", "置信区间", "结论", "达标", "待定", "未发布，原因是"):
@@ -82,7 +86,8 @@ def test_a_run_is_worded_in_the_language_asked_for_from_the_same_results(folder)
 
 def test_notices_that_were_sealed_in_chinese_are_read_in_english(folder):
     rows = {
-        name: json.loads(say(folder, "run", "--json", MODELWRIGHT_LANG=name).stdout) for name in ("en", "zh")
+        name: json.loads(in_process.say(folder, "run", "--json", MODELWRIGHT_LANG=name).stdout)
+        for name in ("en", "zh")
     }
     english, chinese = rows["en"]["warnings"], rows["zh"]["warnings"]
     assert [{**one, "text": "", "fix": ""} for one in english] == [
@@ -110,17 +115,17 @@ def keys(value):
 
 def test_a_run_with_nothing_to_do_answers_in_the_language_asked_for(folder):
     for name, word in (("zh", "所依据的内容都没有变化"), ("en", "nothing that it rests on has changed")):
-        say(folder, "run", MODELWRIGHT_LANG=name)
-        stamped = say(folder, "run", MODELWRIGHT_LANG=name).stdout
+        in_process.say(folder, "run", MODELWRIGHT_LANG=name)
+        stamped = in_process.say(folder, "run", MODELWRIGHT_LANG=name).stdout
         assert word in stamped
         assert bool(HAN.search(stamped)) == (name == "zh")
 
 
 def test_what_is_sealed_has_the_same_bits_in_every_language(folder):
-    digest = json.loads(say(folder, "show", "data", "--json", MODELWRIGHT_LANG="en").stdout)
-    say(folder, "data", "--force", MODELWRIGHT_LANG="en")
+    digest = json.loads(in_process.say(folder, "show", "data", "--json", MODELWRIGHT_LANG="en").stdout)
+    in_process.say(folder, "data", "--force", MODELWRIGHT_LANG="en")
     assert (
-        json.loads(say(folder, "show", "data", "--json", MODELWRIGHT_LANG="en").stdout)["facts"]
+        json.loads(in_process.say(folder, "show", "data", "--json", MODELWRIGHT_LANG="en").stdout)["facts"]
         == digest["facts"]
     )
 
@@ -137,12 +142,14 @@ def test_what_is_sealed_has_the_same_bits_in_every_language(folder):
     ],
 )
 def test_every_screen_is_in_the_language_of_the_locale(folder, words, chinese):
-    assert chinese in say(folder, *words, LANG="zh_CN.UTF-8").stdout
-    assert not HAN.search(say(folder, *words, LANG="en_GB.UTF-8").stdout)
+    assert chinese in in_process.say(folder, *words, LANG="zh_CN.UTF-8").stdout
+    assert not HAN.search(in_process.say(folder, *words, LANG="en_GB.UTF-8").stdout)
 
 
 def test_a_problem_is_in_the_language_of_the_locale_and_its_id_stays(folder):
-    done = say(folder, "predict", "income=abc", "job=clerk", "owner=yes", "--json", LANG="zh_CN.UTF-8")
+    done = in_process.say(
+        folder, "predict", "income=abc", "job=clerk", "owner=yes", "--json", LANG="zh_CN.UTF-8"
+    )
     (problem,) = json.loads(done.stdout)["problems"]
     assert problem["id"] == "request.wrong-value"
     assert problem["found"] == "`income` 是文本 'abc'"
@@ -151,7 +158,7 @@ def test_a_problem_is_in_the_language_of_the_locale_and_its_id_stays(folder):
 
 
 def test_a_language_without_a_catalogue_is_english(folder):
-    shown = say(folder, "versions", MODELWRIGHT_LANG="tlh", LANG="zh_CN.UTF-8").stdout
+    shown = in_process.say(folder, "versions", MODELWRIGHT_LANG="tlh", LANG="zh_CN.UTF-8").stdout
     assert "not released" in shown
     assert not HAN.search(shown)
 
