@@ -32,16 +32,17 @@ GOLD = HERE / "gold"
 # begin first, so that neither process ends with one of them while the other has nothing left.
 LONGEST_FIRST = (
     "learners/test_learner_contract.py",
+    "project/test_rests_on.py",
     "test_whole_loop.py",
-    "cli/test_languages.py",
     "learners/test_gradient_learners.py",
     "project/test_loop.py",
     "project/test_package_serving.py",
+    "cli/test_languages.py",
     "learners/test_network_learner.py",
     "gateway/test_schemathesis.py",
-    "cli/test_hostile_names.py",
     "stages/data/test_data_chunks.py",
-    "project/test_rests_on.py",
+    "project/test_state_history.py",
+    "cli/test_hostile_names.py",
     "gateway/test_gateway.py",
     "learners/test_trees.py",
 )
