@@ -52,6 +52,7 @@ LONGEST_FIRST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of `LONGEST_FIRST` before all others; the order within a file stays."""
     places = {HERE / name: place for place, name in enumerate(LONGEST_FIRST)}
+    assert all(path.is_file() for path in places), "LONGEST_FIRST names a file that there is not"
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
