@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 from browser import CHROMIUM, Page
 from tiny_serving import TYPICAL, Releases, running
 
+from modelwright.core.messages import catalog
 from modelwright.core.signature import Signature
 from modelwright.gateway.http.docs_page import docs
 from modelwright.gateway.server import Server
@@ -161,3 +164,29 @@ def test_of_private_inputs_nothing_is_shown(packages: dict[str, Path]) -> None:
     assert 'value="red"' not in page
     assert "mostly 7" not in page
     assert 'value="urgent"' in page
+
+
+WIDE = (
+    "f(colour: category?, height: number, on: boolean, marks: tags?, note: text, photo: image, said: audio)"
+    " -> size: category"
+)
+KNOWN = {"colour": FormInput(["red"], 3, "red"), "height": FormInput([], 0, 1.0, 0.0, 2.0)}
+
+
+def test_the_page_speaks_the_language_of_the_server() -> None:
+    """Every fixed text stands on the page, in one language and no other."""
+    signature = Signature.parse(WIDE)
+    pages = {}
+    for language in ("en", "zh"):
+        with catalog.speaking(language):
+            pages[language] = html.unescape(docs(signature, 1, KNOWN, key="KEY")[0])
+            pages[language] = re.sub(r"\\u([0-9a-f]{4})", lambda one: chr(int(one[1], 16)), pages[language])
+        assert f'<html lang="{language}">' in pages[language]
+    for id_ in (one for one in catalog.entries("en") if one.startswith("docs.")):
+        for language, other in (("en", "zh"), ("zh", "en")):
+            text = max(
+                re.split(r"\{[^}]*\}", catalog.entries(language)[id_]["found"][0].text), key=len
+            ).strip()
+            assert text in pages[language], (id_, language)
+            if language == "zh" or " " in text:  # a single word may be a name in the script
+                assert text not in pages[other], (id_, language)

@@ -10,29 +10,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Verdict
-from modelwright.core.messages import catalog, visible
+from modelwright.core.messages import Phrase, visible
 from modelwright.core.signature import Signature
 from modelwright.outcomes.contract.blocks import Cell, Grid
 from modelwright.reports import wording
+from modelwright.reports.prose import card_prose
 from modelwright.reports.sections import drawing, of_output
 from modelwright.reports.wording import markdown
 from modelwright.storage.formats.evidence import Details, Evidence, OutputDetails
 
 TEMPLATES = Path(__file__).parent / "templates"
-USES = {
-    "train": "learning",
-    "validation": "choices: checkpoint, temperature, compression",
-    "test": "the figures of this card, and nothing else",
-}
 
 
 def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict] = ()) -> str:
-    """Return the model card, in English; equal arguments give equal text, and texts of users cannot become markup."""
-    with catalog.speaking(catalog.DEFAULT):  # its prose is English, and half a translation helps nobody
-        return _rendered(evidence, details, verdicts)
+    """Return the model card in the reader's language.
 
-
-def _rendered(evidence: Evidence, details: Details, verdicts: Sequence[Verdict]) -> str:
+    Equal arguments give equal text, and texts of users cannot become markup.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # noqa: S701 - Markdown: every text of a user goes through `wording.markdown`
@@ -41,39 +35,43 @@ def _rendered(evidence: Evidence, details: Details, verdicts: Sequence[Verdict])
         lstrip_blocks=True,
     )
     signature = Signature.parse(evidence.signature)
+    purpose = markdown(evidence.purpose) if evidence.purpose else None
     text = environment.get_template("card.md.j2").render(
         name=markdown(signature.name),
-        purpose=markdown(evidence.purpose) if evidence.purpose else None,
+        purpose=purpose,
+        say=card_prose(),
+        use=str(Phrase("card.use", purpose=purpose)),
         signature=f"`{evidence.signature}`",
         package=f"`{evidence.package}`",
         test=f"`{evidence.test}`",
-        made=[(markdown(name), markdown(value)) for name, value in details.made.items()],
-        beyond=[
-            {
-                "name": markdown(found.output),
-                "says": drawing(evidence, found).beyond,
-                "abstains": _abstains(found),
-            }
-            for found in details.outputs
-        ],
+        made=[tuple(map(markdown, wording.made(*one))) for one in details.made.items()],
+        beyond=[one for found in details.outputs if (one := _beyond(evidence, found))],
         verdicts=[_verdict(verdict) for verdict in verdicts],
         splits=[
-            {"name": name, "rows": wording.count(n), "use": USES.get(name, "")}
+            {
+                "name": wording.word(name),
+                "rows": wording.count(n),
+                "use": str(Phrase("card.use-of-split", split=name)),
+            }
             for name, n in details.rows.items()
         ],
         outputs=[_output(evidence, found) for found in details.outputs],
         package_metrics=[_row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
-        load=wording.load(details.load),
+        measured=str(Phrase("card.measured", load=wording.load(details.load))),
         limits=_limits(evidence),
-        confidence=f"{evidence.confidence:g}",
-        evaluation=evidence.evaluation,
+        intervals=str(
+            Phrase("card.intervals", confidence=f"{evidence.confidence:g}", evaluation=evidence.evaluation)
+        ),
     )
     return visible(text.strip()) + "\n"
 
 
-def _abstains(output: OutputDetails) -> bool:
-    """Tell whether the output leaves rows without an answer, as its operating point was chosen."""
-    return any(one.id == "operating.abstains" for one in output.point)
+def _beyond(evidence: Evidence, output: OutputDetails) -> str | None:
+    """Return what an output does where no answer is right, as its operating point was chosen."""
+    says = drawing(evidence, output).beyond
+    abstains = any(one.id == "operating.abstains" for one in output.point)
+    name = markdown(output.output)
+    return str(Phrase("card.beyond", name=name, says=says, abstains=abstains)) if says else None
 
 
 def _verdict(verdict: Verdict) -> dict[str, str]:
@@ -81,10 +79,10 @@ def _verdict(verdict: Verdict) -> dict[str, str]:
     unit = verdict.requirement.metric.unit
     return {
         "requirement": markdown(verdict.requirement.text),
-        "phase": str(verdict.phase),
+        "phase": str(Phrase("report.phase", phase=str(verdict.phase))),
         "value": wording.DASH if measurement is None else wording.figure(measurement.value, unit),
         "n": wording.DASH if measurement is None else wording.sample(measurement),
-        "verdict": str(verdict.outcome),
+        "verdict": str(Phrase("screen.word", word=str(verdict.outcome))),
     }
 
 
@@ -106,13 +104,18 @@ def _output(evidence: Evidence, details: OutputDetails) -> dict[str, object]:
     drawn = drawing(evidence, details)
     return {
         "name": markdown(details.output),
-        "lead": drawn.card_lead,
-        "point": [markdown(str(one)) for one in details.point],
+        "lead": _lead(drawn.card_lead, details),
         "metrics": [_row(m) for m in plain],
         "metric": markdown(first.subject.metric) if first else "",
+        "against": str(Phrase("card.against", metric=markdown(first.subject.metric))) if first else "",
         "baselines": _baselines(evidence, details.output, first) if first else [],
         "tables": [_table(table) for table in drawn.card],
     }
+
+
+def _lead(lead: str, details: OutputDetails) -> str:
+    point = [markdown(str(one)) for one in details.point]
+    return str(Phrase("card.lead", lead=lead, says="; ".join(point))) if point else lead
 
 
 def _table(table: Grid) -> dict[str, object]:
@@ -138,7 +141,7 @@ def _cell(value: Cell) -> str:
 def _baselines(evidence: Evidence, output: str, first: Measurement) -> list[dict[str, str]]:
     unit = outcomes.metrics().any(first.subject.metric).unit
     rows = [
-        (markdown(baseline.name), m, markdown(str(baseline.describes)))
+        (markdown(wording.word(baseline.name)), m, markdown(str(baseline.describes)))
         for baseline in evidence.baselines
         if baseline.output == output
         for m in baseline.measurements
@@ -146,10 +149,9 @@ def _baselines(evidence: Evidence, output: str, first: Measurement) -> list[dict
     ]
     return [
         {"name": name, "value": wording.with_interval(m, unit), "describes": says}
-        for name, m, says in [("this package", first, ""), *rows]
+        for name, m, says in [(wording.word("this package"), first, ""), *rows]
     ] if rows else []  # fmt: skip
 
 
 def _limits(evidence: Evidence) -> list[str]:
-    general = "Groups of people, places or times that no slice names were not measured apart."
-    return [*(markdown(wording.notice(one)) for one in evidence.warnings), general]
+    return [*(markdown(wording.notice(one)) for one in evidence.warnings), str(Phrase("card.groups"))]

@@ -15,7 +15,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from modelwright.core.messages import Phrase
 from modelwright.outcomes.contract.blocks import CurvePoint
+from modelwright.reports import wording
 from modelwright.reports.svg import (
     FONT_PX,
     SMALL_PX,
@@ -116,13 +118,13 @@ def reliability(bins: Sequence[CurvePoint], label: str) -> Markup:
     add(root, "polyline", "curve", points=" ".join(f"{number(x)},{number(y)}" for x, y, _ in points))
     for x, y, b in points:
         low, high = top + size - at(b.low), top + size - at(b.high)
-        title = (
-            f"confidence {b.confidence:.2f}: right {b.accuracy:.3f} [{b.low:.3f}, {b.high:.3f}], n = {b.n}"
+        title = str(
+            Phrase("report.curve-point", sure=b.confidence, right=b.accuracy, low=b.low, high=b.high, n=b.n)
         )
         add(root, "path", "whisker", d=f"M{number(x - 3)} {number(low)}h6m-3 0V{number(high)}m-3 0h6")
         add(root, "circle", "dot", title, cx=x, cy=y, r=3.5)
-    vertical(root, 10, top + size / 2, "share that was right")
-    write(root, left + size / 2, top + size + 34, "confidence", "muted", SMALL_PX, "middle")
+    vertical(root, 10, top + size / 2, wording.word("share that was right"))
+    write(root, left + size / 2, top + size + 34, wording.word("confidence"), "muted", SMALL_PX, "middle")
     return markup(root)
 
 
@@ -144,8 +146,8 @@ def confusion(
     angle, left, top = (-55, gutter + 16, gutter * 0.82 + 18) if slanted else (-90, gutter + 16, gutter + 18)
     right = gutter * 0.6 if slanted else 8
     root = canvas(left + cell * total_columns + right, top + cell * total_rows + 8, label)
-    write(root, left + cell * total_columns / 2, 11, "answer", "muted", SMALL_PX, "middle")
-    vertical(root, 10, top + cell * total_rows / 2, "truth")
+    write(root, left + cell * total_columns / 2, 11, wording.word("answer"), "muted", SMALL_PX, "middle")
+    vertical(root, 10, top + cell * total_rows / 2, wording.word("truth"))
     for column, name in enumerate(names):
         x, y = left + cell * (column + 0.5) + size * 0.35, top - 6
         turned = write(root, x, y, fit(name, gutter - 8, size), "", size)
@@ -170,7 +172,7 @@ def _cell(
 ) -> None:  # fmt: skip
     share = count / total
     shade = math.sqrt(share)
-    title = f"{names[0]} answered as {names[1]}: {count} of {total} ({share:.1%})"
+    title = str(Phrase("report.cell", truth=names[0], answer=names[1], count=count, total=total, share=share))
     gap = 0.5 if cell < 20 else 1
     add(
         root, "rect", "right" if right else "wrong", title,
@@ -210,7 +212,8 @@ def histogram(
         if not count:
             continue
         x, tall = left + index / len(counts) * width, max(count / peak * height, 1)
-        title = f"{shown(edges[index])} to {shown(edges[index + 1])}: {count} of {len(samples)}"
+        low, high = shown(edges[index]), shown(edges[index + 1])
+        title = str(Phrase("report.bin", low=low, high=high, count=count, total=len(samples)))
         add(
             root,
             "rect",
@@ -255,6 +258,6 @@ def scatter(truth: NDArray[np.float64], predicted: NDArray[np.float64], label: s
             cy=top + (1 - (p - low) / span) * size,
             r=2.2,
         )
-    write(root, left + size / 2, top + size + 32, "truth", "muted", SMALL_PX, "middle")
-    vertical(root, 10, top + size / 2, "answer")
+    write(root, left + size / 2, top + size + 32, wording.word("truth"), "muted", SMALL_PX, "middle")
+    vertical(root, 10, top + size / 2, wording.word("answer"))
     return markup(root)

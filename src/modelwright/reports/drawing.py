@@ -6,6 +6,7 @@ import numpy as np
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit
 from modelwright.outcomes.contract.blocks import (
     Bars,
@@ -58,7 +59,7 @@ def _drawing(block: LineChart | Scatter | Curves, output: str) -> dict[str, obje
         drawn = series_charts.curves(block.rows, f"{output}: {block.title}")
     else:
         truth, predicted = np.array(block.truth), np.array(block.predicted)
-        drawn = charts.scatter(truth, predicted, f"{output}: answers against truths")
+        drawn = charts.scatter(truth, predicted, str(Phrase("report.scatter-of", output=output)))
     return {"sort": "figure", "title": block.title, "figure": drawn, "note": block.note, "table": None}
 
 
@@ -117,7 +118,9 @@ def _matrix(block: Matrix, output: str) -> dict[str, object]:
     return {
         "sort": "beside",
         "title": block.title,
-        "figure": charts.confusion(block.rows, block.columns, counts, f"confusion matrix of {output}"),
+        "figure": charts.confusion(
+            block.rows, block.columns, counts, str(Phrase("report.confusion-of", output=output))
+        ),
         "lead": block.note,
         "note": "",
         "table": None if block.beside is None else table(block.beside),
@@ -134,11 +137,12 @@ def _curve(block: Curve, output: str) -> dict[str, object]:
         (f"{p.confidence:.3f}", f"{p.accuracy:.3f}", f"[{p.low:.3f}, {p.high:.3f}]", wording.count(p.n))
         for p in block.points
     ]
+    named = str(Phrase("report.reliability-of", output=output))
     names = headings("mean confidence", "right", "interval", "n")
     return {
         "sort": "beside",
         "title": block.title,
-        "figure": charts.reliability(block.points, f"reliability of {output}"),
+        "figure": charts.reliability(block.points, named),
         "lead": "",
         "note": note,
         "table": {

@@ -72,7 +72,7 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         package_metrics=[row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
         **_latency(details),
         methods=_methods(evidence),
-        made=[(wording.safe(k), wording.safe(v)) for k, v in details.made.items()],
+        made=[tuple(map(wording.safe, wording.made(*one))) for one in details.made.items()],
     )
     return visible(page.strip()) + "\n"
 
@@ -93,7 +93,7 @@ def _heading(signature: str) -> dict[str, object]:
 
 def _facts(evidence: Evidence, details: Details) -> list[tuple[str, str, bool]]:
     """Return names, values, and whether a value is a digest."""
-    rows = ", ".join(f"{wording.count(n)} {name}" for name, n in details.rows.items())
+    rows = ", ".join(f"{wording.count(n)} {wording.word(name)}" for name, n in details.rows.items())
     return [
         (str(Phrase("report.fact-package")), evidence.package[:SHORT_DIGEST], True),
         (str(Phrase("report.fact-test")), evidence.test[:SHORT_DIGEST], True),
@@ -146,7 +146,7 @@ def _latency(details: Details) -> dict[str, object]:
     marks = [(f"p{p}", float(np.quantile(samples, p / 100))) for p in (50, 95, 99)]
     shown: Callable[[float], str] = lambda seconds: wording.figure(seconds, Unit.SECONDS)  # noqa: E731 - a short name for it
     return {
-        "latency": charts.histogram(samples, marks, shown, "how latency spreads"),
+        "latency": charts.histogram(samples, marks, shown, wording.word("how latency spreads")),
         "latency_note": str(Phrase("report.latency", count=len(samples), load=wording.load(details.load))),
     }
 

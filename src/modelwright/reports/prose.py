@@ -1,4 +1,4 @@
-"""The fixed texts of the report's page, in the reader's language."""
+"""The fixed texts of the report's page and of the model card, in the reader's language."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from modelwright.core.messages import Phrase
 
 
 def prose() -> Mapping[str, str]:
-    """Return the headings and sentences that stand on every page, by the names that its template uses."""
+    """Return the headings and sentences that stand on every page of the report, by the names that its template uses."""
     return {
         "answer": str(Phrase("report.answer")),
         "answers_rest_on": str(Phrase("report.answers-rest-on")),
@@ -33,6 +33,32 @@ def prose() -> Mapping[str, str]:
         "slices": str(Phrase("report.slices")),
         "speed": str(Phrase("report.speed")),
         "truth": str(Phrase("report.truth")),
+        "value": str(Phrase("report.value")),
+        "verdict": str(Phrase("report.verdict")),
+        "where": str(Phrase("report.where")),
+    }
+
+
+def card_prose() -> Mapping[str, str]:
+    """Return the headings that stand on every model card, by the names that its template uses."""
+    return {
+        "data": str(Phrase("card.data")),
+        "groups": str(Phrase("card.groups")),
+        "intended_use": str(Phrase("card.intended-use")),
+        "interval": str(Phrase("report.interval")),
+        "limits": str(Phrase("card.limits")),
+        "made_by": str(Phrase("report.made-by")),
+        "metric": str(Phrase("report.metric")),
+        "n": str(Phrase("report.n")),
+        "package": str(Phrase("report.fact-package")),
+        "requirement": str(Phrase("report.requirement")),
+        "requirements": str(Phrase("report.requirements")),
+        "rows": str(Phrase("report.fact-rows")),
+        "signature": str(Phrase("card.signature")),
+        "speed": str(Phrase("report.speed")),
+        "split": str(Phrase("card.split")),
+        "test": str(Phrase("report.fact-test")),
+        "used_for": str(Phrase("card.used-for")),
         "value": str(Phrase("report.value")),
         "verdict": str(Phrase("report.verdict")),
         "where": str(Phrase("report.where")),

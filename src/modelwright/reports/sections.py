@@ -113,9 +113,11 @@ def _against(evidence: Evidence, output: str, mine: Sequence[Measurement]) -> di
     if not baselines or not plain:
         return {"against": None}
     metric, unit = plain[0].subject.metric, unit_of(plain[0])
-    shown: list[tuple[str, Measurement]] = [("this package", plain[0])]
+    shown: list[tuple[str, Measurement]] = [(wording.word("this package"), plain[0])]
     shown += [
-        (b.name, m) for b in baselines if (m := _of_metric(b, metric)) is not None and m.value is not None
+        (wording.word(b.name), m)
+        for b in baselines
+        if (m := _of_metric(b, metric)) is not None and m.value is not None
     ]
     most = max(max(m.value or 0, m.high or 0) for _, m in shown)
     scale = 1.0 if unit is Unit.FRACTION else 1.0 / (most or 1.0)
@@ -128,11 +130,16 @@ def _against(evidence: Evidence, output: str, mine: Sequence[Measurement]) -> di
     ]  # fmt: skip
     return {
         "against": charts.bars(
-            rows, f"{metric} of this package and of baselines", scaled=unit is Unit.FRACTION
+            rows, str(Phrase("report.against-of", metric=metric)), scaled=unit is Unit.FRACTION
         ),
         "against_metric": metric,
-        "against_note": " ".join(f"{b.name[:1].upper()}{b.name[1:]}: {b.describes}." for b in baselines),
+        "against_note": " ".join(_described(b) for b in baselines),
     }
+
+
+def _described(baseline: Baseline) -> str:
+    name = wording.word(baseline.name)
+    return str(Phrase("report.baseline", name=name[:1].upper() + name[1:], describes=baseline.describes))
 
 
 def _of_metric(baseline: Baseline, metric: str) -> Measurement | None:

@@ -13,6 +13,9 @@ MINUS = "−"
 # A cell that begins so is a formula to a spreadsheet that opens or is pasted the page (OWASP, CSV Injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
+_MADE = ("made from", "holds", "version of")  # how the names of what a package is made of begin
+_LICENCE = "licence: "
+
 
 def figure(value: float | None, unit: Unit) -> str:
     """Return a value in base units as people read it; a fraction has three digits, to line up."""
@@ -31,7 +34,7 @@ def interval(measurement: Measurement, unit: Unit) -> str:
     if low is None and high is None:
         return DASH
     if measurement.method == "exact":
-        return "exact"
+        return word("exact")
     open_low, open_high = ("−∞" if low is None else ""), ("∞" if high is None else "")
     return f"[{open_low or figure(low, unit)}, {open_high or figure(high, unit)}]"
 
@@ -39,11 +42,25 @@ def interval(measurement: Measurement, unit: Unit) -> str:
 def with_interval(measurement: Measurement, unit: Unit) -> str:
     """Return `0.913 [0.871, 0.944], n = 412`."""
     if measurement.value is None:
-        return "not measured"
+        return word("not measured")
     shown = interval(measurement, unit)
     return (
         f"{figure(measurement.value, unit)}{'' if shown == DASH else ' ' + shown}, n = {sample(measurement)}"
     )
+
+
+def word(name: str) -> str:
+    """Return a short word of our own (`exact`, `train`) in the reader's language; another stays as it is."""
+    return str(Phrase("report.word", word=name))
+
+
+def made(name: str, value: str) -> tuple[str, str]:
+    """Return of what a package is made as a reader sees it; `name` begins as `evaluate` seals it, in English."""
+    sort = next((start for start in _MADE if name.startswith(start)), None)
+    rest = name if sort is None else name.removeprefix(sort).lstrip(": ")
+    licence = value.removeprefix(_LICENCE)
+    shown = str(Phrase("report.licence", licence=licence)) if value.startswith(_LICENCE) else value
+    return str(Phrase("report.made", sort=sort, name=rest)), shown
 
 
 def load(rate: str | None) -> str:
@@ -55,7 +72,12 @@ def notice(warning: Notice) -> str:
     """Return a warning as a sentence, with its next step where it has one."""
     step = f": {warning.next_step}" if warning.next_step else ""
     text = f"{warning.found}{step}"
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+    whole = f"{text[:1].upper()}{text[1:]}"
+    return (
+        whole
+        if text.endswith((".", "!", "?", "。", "！", "？"))
+        else str(Phrase("report.sentence", text=whole))
+    )
 
 
 def count(number: int) -> str:
@@ -72,7 +94,7 @@ def safe(text: str) -> str:
 def quoted(text: str) -> str:
     """Return a user's text in quotation marks, which also keeps a spreadsheet from reading a formula."""
     flat = "".join(c if c.isprintable() else " " for c in visible(text))
-    return f"“{flat}”" if text else "(missing)"
+    return f"“{flat}”" if text else word("(missing)")
 
 
 def markdown(text: str) -> str:

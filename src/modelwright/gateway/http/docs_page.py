@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from modelwright import kinds
 from modelwright.core.json_types import Json, JsonObject
-from modelwright.core.messages import visible
+from modelwright.core.messages import Phrase, catalog, visible
 from modelwright.core.signature import Field, Signature
+from modelwright.gateway.http.docs_texts import spoken, written
 from modelwright.kinds.contract.show import Show, Widget
 from modelwright.runtime.worker.form import FormInput
 
@@ -42,6 +43,7 @@ def docs(
     about: JsonObject = {
         "path": quote(signature.name),
         "key": key,
+        "say": {**spoken()},
         "inputs": [
             {"name": one.name, "widget": _FILE, "media": _media(one)}
             if _holds_file(one)
@@ -56,7 +58,8 @@ def docs(
     page = _PAGE.substitute(
         name=html.escape(signature.name),
         signature=html.escape(str(signature)),
-        version=version,
+        language=catalog.language(),
+        **written(version),
         fields="\n".join(fields),
         key="" if key is None else _key(key),
         nonce=nonce,
@@ -116,10 +119,10 @@ def _field(place: int, one: Field, known: FormInput) -> str:
 
 
 def _choice(here: str, one: Field, known: FormInput, required: str) -> str:
-    options = [*_options(one, known.known, known.typical), _Option(_OTHER, "", "another value …")]
+    options = [*_options(one, known.known, known.typical), _Option(_OTHER, "", str(Phrase("docs.other")))]
     other = (
-        f'<input id="{here}o" type="text" aria-label="another value of {html.escape(one.name)}" '
-        'placeholder="a value that training may not have shown" hidden>'
+        f'<input id="{here}o" type="text" aria-label="{_say(Phrase("docs.other-of", name=one.name))}" '
+        f'placeholder="{_say(Phrase("docs.new-value"))}" hidden>'
     )
     return _select(here, options, required) + other
 
@@ -138,9 +141,9 @@ def _options(one: Field, names: list[str], typical: Json) -> list[_Option]:
     chosen = typical if isinstance(typical, str) else str(typical).lower()
     found = [_Option(_KNOWN, name, name, typical is not None and name == chosen) for name in names]
     if one.optional:
-        found.insert(0, _Option(_MISSING, "", "(missing)", typical is None))
+        found.insert(0, _Option(_MISSING, "", str(Phrase("docs.missing")), typical is None))
     elif not any(option.chosen for option in found):
-        found.insert(0, _Option(_KNOWN, "", "choose …", chosen=True))
+        found.insert(0, _Option(_KNOWN, "", str(Phrase("docs.choose")), chosen=True))
     return found
 
 
@@ -164,11 +167,13 @@ def _set(here: str, one: Field, known: FormInput) -> str:
     missing = ""
     if one.optional:
         checked = " checked" if known.typical is None else ""
-        missing = f'<label><input type="checkbox" id="{here}n"{checked}> (missing)</label>'
+        missing = (
+            f'<label><input type="checkbox" id="{here}n"{checked}> {_say(Phrase("docs.missing"))}</label>'
+        )
     return (
         f'<div class="set" id="{here}" role="group" aria-labelledby="{here}l">{boxes}</div>{missing}'
-        f'<textarea id="{here}o" aria-label="others of {html.escape(one.name)}, one a line" '
-        'placeholder="others, one a line"></textarea>'
+        f'<textarea id="{here}o" aria-label="{_say(Phrase("docs.others-of", name=one.name))}" '
+        f'placeholder="{_say(Phrase("docs.others"))}"></textarea>'
     )
 
 
@@ -177,32 +182,36 @@ def _file(here: str, one: Field, required: str) -> str:
     return (
         f'<div class="drop" id="{here}d"><input id="{here}" type="file" accept="{html.escape(_media(one))}"{required}>'
         f'<canvas id="{here}p" role="img" hidden></canvas><p class="about" id="{here}a" role="status"></p>'
-        f'<button type="button" class="small" id="{here}r" hidden>Record</button>'
-        f'<button type="button" class="small" id="{here}y" hidden>Play</button>'
-        f'<button type="button" class="small" id="{here}x" hidden>Remove</button></div>'
+        f'<button type="button" class="small" id="{here}r" hidden>{_say(Phrase("docs.record"))}</button>'
+        f'<button type="button" class="small" id="{here}y" hidden>{_say(Phrase("docs.play"))}</button>'
+        f'<button type="button" class="small" id="{here}x" hidden>{_say(Phrase("docs.remove"))}</button></div>'
     )
 
 
 def _hint(one: Field, known: FormInput) -> str:
     """Return what a person should know of an input, as HTML."""
-    parts = [f"{one.kind}, may be missing" if one.optional else one.kind]
+    parts = [str(Phrase("docs.may-be-missing", kind=one.kind)) if one.optional else one.kind]
     if _holds_file(one):
-        parts.append("choose a file, or drop it here")
+        parts.append(str(Phrase("docs.file")))
     if known.low is not None and known.high is not None:
         show = kinds.facet(one.kind, Show)
-        parts.append(f"in training mostly {show.text(known.low)} to {show.text(known.high)}")
+        parts.append(str(Phrase("docs.mostly", low=show.text(known.low), high=show.text(known.high))))
     if known.more:
-        parts.append(f"{known.more:,} more known values are not listed")
+        parts.append(str(Phrase("docs.more-known", count=known.more)))
     return html.escape("; ".join(parts))
 
 
 def _key(variable: str) -> str:
     return (
-        '<div class="field"><label for="key">Key</label>'
+        f'<div class="field"><label for="key">{_say(Phrase("docs.key"))}</label>'
         '<div><input id="key" type="password" autocomplete="off" spellcheck="false"></div>'
-        f"<small>the server's key ({html.escape(variable)}); it is sent with the request and stored nowhere</small>"
+        f"<small>{_say(Phrase('docs.key-hint', variable=variable))}</small>"
         "</div>"
     )
+
+
+def _say(phrase: Phrase) -> str:
+    return html.escape(str(phrase))
 
 
 def _text(typical: Json) -> str:

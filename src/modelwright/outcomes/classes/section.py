@@ -51,7 +51,6 @@ SHOWN_PAIRS = 15
 SHOWN_IN_CARD = 10
 MATRIX_CLASSES = 80  # a confusion matrix of more cannot be read
 METRICS = ("precision", "recall", "f1", "auc", "average_precision")
-ABSTAINED = "(abstained)"
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ def _matrix(found: ClassFindings) -> Matrix:
         wrong = counts.sum(axis=1) + counts[:, :size].sum(axis=0) - 2 * np.diagonal(counts)
         keep = np.sort(np.argsort(-wrong, kind="stable")[:MATRIX_CLASSES])
     columns = np.append(keep, size) if counts[:, size].any() else keep
-    names = (*found.classes, ABSTAINED)
+    names = (*found.classes, str(Phrase("section.abstained")))
     kept = counts[np.ix_(keep, columns)]
     cells = tuple((int(r), int(c), int(kept[r, c])) for r, c in zip(*np.nonzero(kept), strict=True))
     return Matrix(
