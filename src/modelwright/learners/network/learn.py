@@ -18,9 +18,17 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks import forms
+from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.timing import on_threads
-from modelwright.learners.training import frozen_features, learned_folder, precision, sample, trainer
+from modelwright.learners.training import (
+    frozen_features,
+    learned_folder,
+    out_of_fold,
+    precision,
+    sample,
+    trainer,
+)
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
@@ -65,13 +73,18 @@ class NetworkLearn(Learn[Rows]):
             latency_s = some.request_s(begin.network)
             row_s = on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
             recipe = _recipe(signature, options, training)
+            stacked = bool(begin.network.plan.parts)
+            timed = out_of_fold.step_s if stacked else trainer.step_s
             computed_in, one_thread_s = precision.quickest(
                 training.precision,
-                lambda tried: trainer.step_s(
+                lambda tried: timed(
                     begin.network, some.rows, replace(recipe, precision=tried), some.batches(batch)
                 ),
             )
             step_s = on_threads(one_thread_s, machine.cores)
+            if stacked:
+                # a step of the setup is one of each part, and of each fold its share
+                step_s, row_s = step_s * out_of_fold.TIMES, row_s * out_of_fold.TIMES
         held_s = row_s * rows * sample.VALIDATION_SHARE
         # values of one size are encoded once, before the first step
         before_s = sample.STARTUP_S + some.encode_row_s * rows * (1 + sample.VALIDATION_SHARE)
@@ -114,29 +127,68 @@ class NetworkLearn(Learn[Rows]):
         assert isinstance(training, NetworkTraining)
         with deterministic(setup.threads, setup.seed):
             begin = _begin(signature, data.train, options, setup.pretrained)
+            train = EncodedRows(signature, begin.states, data.train.columns)
             held = EncodedRows(signature, begin.states, data.held.columns)
-            history = trainer.train(
-                begin.network,
-                EncodedRows(signature, begin.states, data.train.columns),
-                held,
-                replace(
-                    _recipe(signature, options, training), augment=setup.augment, precision=setup.precision
-                ),
-                steps=setup.steps,
-                batch=setup.batch,
-                seed=setup.seed,
-                scratch=scratch,
-                progress=progress,
+            recipe = replace(
+                _recipe(signature, options, training), augment=setup.augment, precision=setup.precision
             )
+            learn = _stack if begin.network.plan.parts else _train
+            summary = learn(begin.network, train, held, recipe, setup, scratch, progress)
             answers = frozen_features.answers(begin.network, held)
         states = learned_folder.calibrated(signature, begin.states, begin.network, answers, data.held)
         learned_folder.write(out, setup.learner, signature, states, begin.network)
-        best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
-        return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
+        return summary
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""
         return learned_folder.predict(learned, inputs)
+
+
+def _train(
+    network: Network,
+    train: EncodedRows,
+    held: EncodedRows,
+    recipe: Recipe,
+    setup: Setup,
+    scratch: Path,
+    progress: Progress,
+) -> dict[str, object]:
+    history = trainer.train(
+        network,
+        train,
+        held,
+        recipe,
+        steps=setup.steps,
+        batch=setup.batch,
+        seed=setup.seed,
+        scratch=scratch,
+        progress=progress,
+    )
+    best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
+    return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
+
+
+def _stack(
+    network: Network,
+    train: EncodedRows,
+    held: EncodedRows,
+    recipe: Recipe,
+    setup: Setup,
+    scratch: Path,
+    progress: Progress,
+) -> dict[str, object]:
+    found = out_of_fold.learn(
+        network,
+        train,
+        held,
+        recipe,
+        steps=setup.steps,
+        batch=setup.batch,
+        seed=setup.seed,
+        scratch=scratch,
+        progress=progress,
+    )
+    return {"history": found.history, "chosen": found.chosen}
 
 
 def _begin(
@@ -148,7 +200,8 @@ def _begin(
     # one part needs no layer that combines: what its encoder gives goes to the heads
     several = _parts(signature, options, pretrained) > 1
     combiner = options.combiner if several else "concatenate"
-    return starting_point(
+    stacked = combiner == "stacking" and options.module is None
+    begin = starting_point(
         signature,
         train,
         pretrained,
@@ -156,7 +209,11 @@ def _begin(
         Scratch(
             types=_TYPES,
             encoders={name: one.model_dump(mode="json") for name, one in options.encoders.items()},
-            combiner={"type": combiner, "width": options.width if several else 0, "dropout": options.dropout},
+            combiner={
+                "type": "concatenate" if stacked else combiner,
+                "width": 0 if stacked or not several else options.width,
+                "dropout": options.dropout,
+            },
             columns={
                 "width": options.columns_width,
                 "layers": options.columns_layers,
@@ -166,6 +223,7 @@ def _begin(
             own=None if options.module is None else OwnCode(options.module, options.code),
         ),
     )
+    return out_of_fold.begin(begin, signature) if stacked else begin
 
 
 def _parts(signature: Signature, options: NetworkOptions, pretrained: Mapping[str, Path]) -> int:

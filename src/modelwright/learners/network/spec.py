@@ -30,8 +30,9 @@ class NetworkOptions(BaseModel):
     encoders: dict[str, EncoderOptions] = Field(
         {}, description="input → its encoder, `type` and options; without it, the default of the input's form"
     )
-    combiner: Literal["concatenate", "attention", "gating", "sum"] = Field(
-        "concatenate", description="how the features of several inputs become one vector"
+    combiner: Literal["concatenate", "attention", "gating", "sum", "stacking"] = Field(
+        "concatenate",
+        description="how the features of several inputs become one vector; `stacking`: how their answers become one",
     )
     width: int = Field(
         128,

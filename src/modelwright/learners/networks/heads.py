@@ -36,6 +36,10 @@ class Task(ABC):
         """Return the output's array of what a linear layer gives, (n, columns or 1)."""
         return answers if self.columns is not None else answers.squeeze(-1)
 
+    def evidence(self, answers: Tensor) -> Tensor:
+        """Return the output's array as the features of another head: (n, columns or 1)."""
+        return answers.reshape(-1, self.columns or 1)
+
     @abstractmethod
     def known(self, truths: Truths) -> Tensor:
         """Return which rows have a truth: bool (n,)."""
@@ -58,6 +62,10 @@ class ClassTask(Task):
     def known(self, truths: Truths) -> Tensor:
         """Return where a class stands; −1 is none."""
         return truths["index"] >= 0
+
+    def evidence(self, answers: Tensor) -> Tensor:
+        """Return the logarithms of the probabilities: logits mean the same with any number added."""
+        return functional.log_softmax(answers, dim=-1)
 
     def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
         """Return the cross-entropy of the softmax, smoothed as in Szegedy et al. 2016, section 7."""

@@ -12,7 +12,7 @@ from modelwright import kinds
 from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
-from modelwright.learners.networks import combiner, heads
+from modelwright.learners.networks import combiner, heads, stacking
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
 from modelwright.learners.networks.encoders.layers import mlp
@@ -43,16 +43,15 @@ class Network(nn.Module):
                 for place, one in enumerate(plan.encoders)
             ]
         )
-        self._places = [plan.inputs[field.name] for field in signature.inputs] if plan.own is None else []
+        apart = plan.own is None and not plan.parts
+        self._places = [plan.inputs[field.name] for field in signature.inputs] if apart else []
         self._inputs = [_arrays(field) for field in signature.inputs]
         widths = [self.encoder(place).width for place in self._places]
         # what stands for an input that is missing, of the forms whose encoder cannot know it: (width of the part,)
         self.absent = nn.ParameterDict(
             {
                 str(number): nn.Parameter(torch.zeros(width))
-                for number, (field, width) in enumerate(
-                    zip(signature.inputs, widths, strict=plan.own is None)
-                )
+                for number, (field, width) in enumerate(zip(signature.inputs, widths, strict=apart))
                 if kinds.arrays(field.kind).input_form in _ABSENT
             }
         )
@@ -70,6 +69,18 @@ class Network(nn.Module):
             code = OwnCode.from_json(plan.own)
             self.own = OwnModule(code, _specs(signature, states), _answers(signature, states), tasks)
             widths = [self.own.width]
+        self.parts = nn.ModuleList(
+            [Network(stacking.narrowed(signature, one.inputs), states, one) for one in plan.parts]
+        )
+        # parts whose input may be missing, and is known to be
+        self.doubted = tuple(
+            place
+            for place, part in enumerate(plan.parts)
+            if any(field.optional and field.name in part.inputs for field in signature.inputs)
+            and self.part(place).absent
+        )
+        if plan.parts:
+            widths = [stacking.width(tasks.values(), len(plan.parts), len(self.doubted))]
         of_parts = [width for number, width in enumerate(widths) if number not in self._columns]
         self.columns: nn.Module | None = None
         if plan.columns is not None and self._columns:
@@ -98,11 +109,19 @@ class Network(nn.Module):
         for one, encoder in zip(self.plan.encoders, self.encoders, strict=True):
             if registry.is_pretrained(one.type):
                 encoder.eval()
+        for place in range(len(self.parts)):
+            self.part(place).learning(noisy=noisy)
 
     def encoder(self, place: int) -> Encoder:
         """Return an encoder of the plan by its place."""
         found = self.encoders[place]
         assert isinstance(found, Encoder)
+        return found
+
+    def part(self, place: int) -> Network:
+        """Return one of the networks whose answers are stacked."""
+        found = self.parts[place]
+        assert isinstance(found, Network)
         return found
 
     def inputs(self) -> list[str]:
@@ -126,6 +145,11 @@ class Network(nn.Module):
         if self.own is not None:
             answers: Tensor = self.own(arrays)
             return answers
+        if self.parts:
+            return stacking.beside(
+                [self.part(place).evidence(arrays) for place in range(len(self.parts))],
+                {place: self.part(place).missing(arrays) for place in self.doubted},
+            )
         each = []
         for number, (place, names) in enumerate(zip(self._places, self._inputs, strict=True)):
             # (batch, width of this encoder)
@@ -141,6 +165,22 @@ class Network(nn.Module):
         # → (batch, width of the combiner)
         combined: Tensor = self.combiner(parts)
         return combined
+
+    def evidence(self, arrays: Mapping[str, Tensor]) -> Tensor:
+        """Return the answers to all outputs side by side, (batch, columns of all), as another network reads them."""
+        return stacking.answered((head.task for head in self.tasks().values()), self(arrays))
+
+    def missing(self, arrays: Mapping[str, Tensor]) -> Tensor:
+        """Return 1.0 where all inputs that are known to be missing are, (batch,)."""
+        there = [is_there(arrays[self._inputs[number][1]]) for number, is_there in self._absent.items()]
+        return (~torch.stack(there).any(dim=0)).to(torch.float32)
+
+    def evidence_of_missing(self) -> Tensor:
+        """Return `evidence` of a row without its input, (1, columns of all), of a network of one such input."""
+        (absent,) = self.absent.values()
+        return stacking.answered(
+            (head.task for head in self.tasks().values()), self.answer(absent.unsqueeze(0))
+        )
 
     def answer(self, features: Tensor) -> dict[str, Tensor]:
         """Return each output's array by the output's name, of features (batch, width)."""

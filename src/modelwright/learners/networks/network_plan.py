@@ -24,7 +24,7 @@ class NetworkPlan:
     encoders: each once; inputs: input → its place among them; combiner: its type and configuration; columns: that
     of the layers which read all columns of a table together, None where each is a part of its own; weighing:
     whether the weights of the outputs' losses are learned; own: the code of a module of the project, which then stands
-    for all of these.
+    for all of these; parts: the plans of networks whose answers are stacked, which then have the encoders.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -33,6 +33,7 @@ class NetworkPlan:
     columns: JsonObject | None = None
     weighing: bool = False
     own: JsonObject | None = None
+    parts: tuple[Self, ...] = ()
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -49,4 +50,5 @@ class NetworkPlan:
             cast("JsonObject | None", content.get("columns")),
             bool(content.get("weighing", False)),
             cast("JsonObject | None", content.get("own")),
+            tuple(cls.from_json(one) for one in cast("list[JsonObject]", content.get("parts", []))),
         )

@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import torch
@@ -80,6 +81,28 @@ class EncodedRows:
                     arrays[name][rows] = values
             found[field.name] = arrays
         return found
+
+    def of(self, inputs: Sequence[str]) -> EncodedRows:
+        """Return the same rows with these inputs alone; what is kept of them is shared."""
+        wanted = tuple(one for one in self.signature.inputs if one.name in inputs)
+        signature = Signature(self.signature.name, wanted, self.signature.outputs)
+        kept = {name: arrays for name, arrays in self._kept.items() if name in inputs}
+        return self._keeping(EncodedRows(signature, self.states, self.columns), kept)
+
+    def only(self, places: NDArray[np.int64]) -> EncodedRows:
+        """Return some of the rows, in this order."""
+        columns = {name: _Some(column, places) for name, column in self.columns.items()}
+        kept = {
+            name: {array: values[places] for array, values in arrays.items()}
+            for name, arrays in self._kept.items()
+        }
+        return self._keeping(EncodedRows(self.signature, self.states, columns), kept)
+
+    @staticmethod
+    def _keeping(rows: EncodedRows, kept: dict[str, dict[str, Array]]) -> EncodedRows:
+        """Return rows to which these arrays are known: they are not encoded again."""
+        rows.__dict__["_kept"] = kept  # where `cached_property` looks
+        return rows
 
     def encode_fixed(self) -> None:
         """Encode now what is kept over the epochs."""
@@ -170,6 +193,29 @@ class EncodedRows:
             batches += [pool[place : place + batch] for place in range(0, len(pool), batch)]
         # short batches would come before long ones in every pool; a gradient should not follow length
         return [batches[place] for place in generator.permutation(len(batches))]
+
+
+class _Some(Sequence[object]):
+    """Some values of a column, each read when it is asked for: a column of files lies on the disk."""
+
+    def __init__(self, column: Sequence[object], places: NDArray[np.int64]) -> None:
+        self._column = column
+        self._places = places.tolist()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, row: int) -> object: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[object]: ...
+
+    def __getitem__(self, row: int | slice) -> object:
+        if isinstance(row, slice):
+            return [self._column[place] for place in self._places[row]]
+        found: object = self._column[self._places[row]]
+        return found
 
 
 def _row_bytes(specs: Mapping[str, ArraySpec]) -> int | None:

@@ -1,0 +1,78 @@
+"""What the benchmarks of whole projects share: where data lies, a project in a folder of its own, and its figures."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+
+def default_data() -> Path:
+    """Return where the mirror, or a folder beside the checkout, keeps the datasets."""
+    mirror = os.environ.get("MODELWRIGHT_MIRROR")
+    return Path(mirror) if mirror else Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Return a picture as PNG."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a project measured on its test rows: requirement (without its bar) → value; CPU seconds of all its work."""
+
+    values: Mapping[str, float]
+    cpu_s: float
+
+
+def evaluated(
+    project: Mapping[str, object], rows: pl.DataFrame | None, answers: Path | None = None
+) -> Figures:
+    """Run the loop up to `evaluate` in a folder of its own; `rows.parquet` holds the rows.
+
+    answers: where the packaged function's answers to `asked.parquet` beside it go, a JSON line each.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+        folder = Path(temporary)
+        if rows is not None:
+            rows.write_parquet(folder / "rows.parquet")
+        (folder / "modelwright.yaml").write_text(json.dumps(project), "utf-8")
+        before = os.times()
+        done = _modelwright(folder, "run", "--to", "evaluate", "--json")
+        after = os.times()
+        if answers is not None:
+            asked = answers.with_suffix(".parquet")
+            _modelwright(folder, "predict", "--file", str(asked), "--out", str(answers))
+    result = json.loads(done[done.index("{") :])
+    return Figures(
+        {
+            row["requirement"].rpartition(" ")[0].rstrip("<>= "): row["value"]
+            for row in result["requirements"]
+        },
+        after.children_user + after.children_system - before.children_user - before.children_system,
+    )
+
+
+def _modelwright(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "modelwright", *words, "--project", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 3):
+        sys.exit(f"{words[0]} failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
+    return done.stdout
