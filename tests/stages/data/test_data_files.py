@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from modelwright.core import digests
 from modelwright.core.messages import DataError, Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
+from modelwright.stages.data import writing
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data, make
 from modelwright.tables.spool import Limits
@@ -272,3 +273,24 @@ def test_few_groups_of_which_none_is_tested_say_how_to_draw_others(project: Path
     found = problems(project, split={"by": "group"}, **section)
     assert {one.id for one in found} == {"data.no-rows-left"}
     assert "data.split.key" in str(found[0])
+
+
+@pytest.mark.parametrize("count", [0, 7, 30])
+def test_large_rows_are_written_as_small_ones_are(tmp_path: Path, count: int) -> None:
+    """They lie in pieces on the disk meanwhile: the bytes are the same, and nothing is left."""
+    schema = {"id": pl.String(), "photo": pl.Binary(), "note": pl.String()}
+
+    def frames() -> Iterator[pl.DataFrame]:
+        for begin in range(0, count, 7):
+            ids = [str(number) for number in range(begin, min(begin + 7, count))]
+            photos = [None if one == "3" else one.encode() * 50 for one in ids]
+            yield pl.DataFrame({"id": ids, "photo": photos, "note": [None] * len(ids)})
+
+    writing.write_rows(frames(), schema, tmp_path / "pieces", 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "ROW_GROUP", 10)
+        writing.write_rows(frames(), schema, tmp_path / "whole", 10)
+    assert [one.name for one in (tmp_path / "pieces").iterdir()] == ["rows.parquet"]
+    pieces, whole = (tmp_path / name / "rows.parquet" for name in ("pieces", "whole"))
+    assert pl.read_parquet(pieces).equals(pl.read_parquet(whole))
+    assert pieces.read_bytes() == whole.read_bytes()

@@ -18,6 +18,7 @@ from modelwright.kinds.audio import _decoding, _mel
 from modelwright.kinds.audio._resampling import resampled
 from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Cut, Dumped, Form
+from modelwright.kinds.shared.file_bytes import present
 from modelwright.kinds.shared.sealed_state import SealedState
 
 # The length is chosen so that this share of the training sounds is kept whole, as with texts.
@@ -60,7 +61,7 @@ class AudioArrays(Arrays[AudioState, bytes]):
 
         most_frames: the most that the learner's encoder takes.
         """
-        there = [value for value in values if value is not None]
+        there = present(values)
         some = [_decoding.header(value) for value in there[:: max(1, -(-len(there) // SAMPLE))]]
         # Of rates that are as frequent the lowest, so that the order of the rows decides nothing.
         rates = Counter(min(one.rate, _mel.RATE) for one in some)

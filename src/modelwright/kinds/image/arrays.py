@@ -16,6 +16,7 @@ from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Dumped, Form
 from modelwright.kinds.image import _files, _pixels
 from modelwright.kinds.image._pixels import Fit, Scale, Sizing
+from modelwright.kinds.shared.file_bytes import present
 from modelwright.kinds.shared.sealed_state import SealedState
 
 LIMIT = 128  # the longer side, where neither the learner nor the project says more
@@ -82,7 +83,7 @@ class ImageArrays(Arrays[ImageState, bytes]):
         two say nothing); channels: 1 or 3; None: 1 where all training pictures are grey. fit, scale, background: see
         `_pixels.Sizing`. Raises ValueProblem for a side beyond 2,048.
         """
-        there = [value for value in values if value is not None]
+        there = present(values)
         height, width = _size([_files.header_of(value) for value in _spread(there, _SIZED)])
         longer = side or min(max(height, width, least), limit)
         if not 1 <= longer <= MOST_SIDE:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, cast
 from urllib.parse import unquote
 
 from modelwright.core.digests import of_bytes
@@ -14,6 +15,13 @@ from modelwright.kinds.contract.value import Value
 
 _DATA_URI = "data:"
 _URL_SAFE = str.maketrans("-_", "+/")
+
+
+def present(values: Sequence[bytes | None]) -> Sequence[bytes]:
+    """Return the values that are there; where none is missing, the column itself, which may lie on the disk."""
+    if all(value is not None for value in values):
+        return cast("Sequence[bytes]", values)
+    return [value for value in values if value is not None]
 
 
 class FileValue(Value[bytes]):

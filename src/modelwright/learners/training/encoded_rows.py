@@ -19,6 +19,7 @@ from modelwright.kinds.contract.common import Array, ArraySpec, Form
 from modelwright.learners.contract.spec import fields_of
 
 _CHUNK = 1024  # rows tokenized at once for their lengths
+_DECODED = 64  # rows encoded at once that are kept; more would hold the files of as many
 _POOL = 16  # batches whose rows are sorted by length together
 MOST_KEPT_BYTES = 512 * 2**20  # of encoded arrays that are kept in memory over the epochs
 
@@ -75,8 +76,8 @@ class EncodedRows:
                 name: np.empty((len(self), *map(int, spec.shape[1:])), spec.dtype)
                 for name, spec in specs.items()
             }
-            for begin in range(0, len(self), _CHUNK):
-                rows = np.arange(begin, min(begin + _CHUNK, len(self)))
+            for begin in range(0, len(self), _DECODED):
+                rows = np.arange(begin, min(begin + _DECODED, len(self)))
                 for name, values in self._encode(field, rows).items():
                     arrays[name][rows] = values
             found[field.name] = arrays

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -99,8 +100,20 @@ def write_rows(
     folder: Path,
     row_group: int = ROW_GROUP,
 ) -> None:
-    """Write frames, one after the other, as `rows.parquet` in a folder, which is made."""
+    """Write frames, one after the other, as `rows.parquet` in a folder, which is made.
+
+    Groups are of fewer rows than usual where rows are large. Then the frames lie on the disk meanwhile: the writer
+    takes all that a generator yields, quicker than it writes, and would hold it. The bytes are the same.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if row_group < ROW_GROUP:
+        with tempfile.TemporaryDirectory(prefix=".pieces-", dir=folder) as scratch:
+            pieces = [_piece(frame, schema, Path(scratch) / f"{at}") for at, frame in enumerate(frames)]
+            if pieces:
+                rows = pl.scan_parquet(pieces, glob=False, hive_partitioning=False)
+                _sink(rows, folder, row_group)
+                return
+            frames = iter(())
 
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
@@ -109,9 +122,16 @@ def write_rows(
         assert predicate is None, "all rows are written"
         yield from frames
 
-    register_io_source(source, schema=pl.Schema(schema)).sink_parquet(
-        folder / ROWS_FILE, compression="zstd", row_group_size=row_group, maintain_order=True
-    )
+    _sink(register_io_source(source, schema=pl.Schema(schema)), folder, row_group)
+
+
+def _piece(frame: pl.DataFrame, schema: Mapping[str, pl.DataType | type], path: Path) -> Path:
+    frame.cast(pl.Schema(schema)).write_parquet(path, compression="uncompressed")
+    return path
+
+
+def _sink(rows: pl.LazyFrame, folder: Path, row_group: int) -> None:
+    rows.sink_parquet(folder / ROWS_FILE, compression="zstd", row_group_size=row_group, maintain_order=True)
 
 
 def write_rejected(checked: Checked, layout: Layout, rows: RawRows, writer: RowWriter, folder: Path) -> None:
