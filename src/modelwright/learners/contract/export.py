@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 
+from modelwright.learners.contract.source import Rows
 from modelwright.package.body import Body
 
 
@@ -24,3 +26,11 @@ class Export(ABC):
 
         A learner whose specification says `compresses` has one for every body that is large enough.
         """
+
+    def compress_on(self, body: Body, rows: Callable[[], Rows]) -> Body | None:
+        """Return what `compress` does, with rows at hand: this is what `package` calls.
+
+        rows: reads training rows, on which scales can be measured and heads fitted again, and validation rows, on which
+        can be chosen. By default they are not read.
+        """
+        return self.compress(body)

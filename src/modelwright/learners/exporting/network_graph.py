@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from modelwright import kinds
+from modelwright.learners.exporting.quiet import quiet
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import learned_folder
@@ -24,6 +22,7 @@ from modelwright.package.body import Body
 
 _OPSET = 20
 _ROWS, _LENGTH = 2, 8  # of the example that is traced; both are free in the graph
+_HEAD_WEIGHT = re.compile(r"network\.heads\.\d+\.linear\.weight")  # as `Network` and `_Positional` name it
 _DTYPES = {"int64": torch.long, "float32": torch.float32, "uint8": torch.uint8}
 
 
@@ -44,7 +43,7 @@ def export(learned: Path) -> Body:
     read = learned_folder.read(learned)
     network = read.network.eval()
     example, shapes = _example(read)
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), quiet():
         program = torch.onnx.export(
             _Positional(network),
             example,
@@ -62,6 +61,11 @@ def export(learned: Path) -> Body:
     _strip(model)
     graph = model.SerializeToString(deterministic=True)
     return Body(read.signature, "once", {"model": graph}, read.states)
+
+
+def is_head_weight(name: str) -> bool:
+    """Tell whether a weight of an exported graph is the matrix of a head, (columns, width)."""
+    return _HEAD_WEIGHT.fullmatch(name) is not None
 
 
 def _example(learned: LearnedNetwork) -> tuple[tuple[Tensor, ...], tuple[dict[int, Dim], ...]]:
@@ -117,16 +121,3 @@ def _forget(messages: Sequence[Any]) -> None:
     for message in messages:
         message.ClearField("doc_string")
         message.ClearField("metadata_props")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's banners, warnings and log lines to itself; an error still says all."""
-    known = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(known)

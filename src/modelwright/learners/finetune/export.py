@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from modelwright.learners.contract.export import Export
-from modelwright.learners.exporting import int8, network_graph
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.exporting import eight_bits, int8, network_graph
 from modelwright.package.body import Body
 
 
@@ -19,3 +21,7 @@ class FinetuneExport(Export):
     def compress(self, body: Body) -> Body | None:
         """Return the body with its weights in 8 bits."""
         return int8.compress(body)
+
+    def compress_on(self, body: Body, rows: Callable[[], Rows]) -> Body | None:
+        """Return the body with weights and convolutions in 8 bits, its heads fitted again."""
+        return eight_bits.compress(body, rows)

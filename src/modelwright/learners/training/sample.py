@@ -27,6 +27,7 @@ _FEW_ROWS = 512  # rows that stand for all where none has a length
 _TIMED_BATCHES = 5
 _TIMED_REQUESTS = 9
 _AXES, _FEWEST_COMPRESSED = 2, 64 * 64  # as `exporting.int8` has it
+_AXES_OF_FILTERS = 4  # of convolutions over pictures, as `exporting.convolutions` has it
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,10 @@ def package_bytes(signature: Signature, network: Network, states: Mapping[str, o
 
 
 def compressible_bytes(network: Network) -> int:
-    """Return how many of the weights' bytes an export in 8 bits makes smaller: of matrices and tables, if not small."""
-    return sum(
-        weight.numel() * weight.element_size()
-        for weight in network.parameters()
-        if weight.dim() == _AXES and weight.numel() >= _FEWEST_COMPRESSED
-    )
+    """Return how many of the weights' bytes an export in 8 bits makes smaller: of matrices, tables and filters."""
+    weights = list(network.parameters())
+    filters = [one for one in weights if one.dim() == _AXES_OF_FILTERS]
+    if sum(one.numel() for one in filters) < _FEWEST_COMPRESSED:
+        filters = []
+    tables = [one for one in weights if one.dim() == _AXES and one.numel() >= _FEWEST_COMPRESSED]
+    return sum(one.numel() * one.element_size() for one in (*filters, *tables))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelwright.core.messages import PackageError, Phrase, Problem
+from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
@@ -28,13 +29,19 @@ from modelwright.stages.package.compare import (
 
 @dataclass(frozen=True)
 class Candidate:
-    """A body and what it showed. `parity` is against the network before export; `refused` says why."""
+    """A body and what it showed.
+
+    parity: against the network before export; found: outcomes of the rows of the trial by output; changed: against the
+    exact candidate on the same rows, None of that one; refused: why it may not be taken.
+    """
 
     name: str
     body: Body
     parity: Gap
     batches: Gap
     figures: Figures
+    found: Mapping[str, Outcomes] = field(repr=False)
+    changed: Gap | None = None
     refused: Phrase | None = None
 
     @property
@@ -49,6 +56,7 @@ class Candidate:
             "graph_bytes": self.graph_bytes,
             "parity": self.parity.as_json(),
             "batches": self.batches.as_json(),
+            "changed": None if self.changed is None else self.changed.as_json(),
             "validation": self.figures.as_json(),
             "refused": None if self.refused is None else str(self.refused),
         }
@@ -69,8 +77,8 @@ class Trial:
     threads: int
 
 
-def try_out(name: str, body: Body, trial: Trial) -> Candidate:
-    """Run a body as it will serve and return what it showed."""
+def try_out(name: str, body: Body, trial: Trial, exact: Candidate | None = None) -> Candidate:
+    """Run a body as it will serve and return what it showed, also beside the exact one."""
     function = Function(Package(body, "", trial.threads))
     signature = body.signature
     inputs = [field.name for field in body.signature.inputs]
@@ -84,6 +92,8 @@ def try_out(name: str, body: Body, trial: Trial) -> Candidate:
         ),
         batches=batch_gap(function, body, trial.facts),
         figures=accept.figures(signature, found, trial.rows, trial.requirements),
+        found=found,
+        changed=None if exact is None else gap(signature, exact.found, found),
     )
 
 

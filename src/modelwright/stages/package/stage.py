@@ -8,7 +8,7 @@ report/           package.json: where outputs answer; the candidates, what each 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 
 from modelwright import learners
-from modelwright.core.messages import PackageError, Phrase, Problem
+from modelwright.core.messages import Notice, PackageError, Phrase, Problem
+from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
+from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.store import ArtifactPart
-from modelwright.learners.contract.export import Export
+from modelwright.learners.contract.source import Rows
 from modelwright.package import packages
 from modelwright.runtime.function import load
 from modelwright.stages.package import accept, operating
@@ -38,7 +40,7 @@ from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.operating import Operating
 from modelwright.stages.package.typical import typical_values
 from modelwright.storage.formats.data import DataProfile
-from modelwright.storage.formats.examples import column_names, read_columns
+from modelwright.storage.formats.examples import column_names, read_columns, read_examples
 from modelwright.storage.formats.file_values import taken
 from modelwright.storage.formats.plan import Choice
 
@@ -85,7 +87,9 @@ def package(
         require_sound(exact)
         task.advance(note="exported")
         compressed = (
-            None if config.compress == "none" else _compressed(exporter, chosen.learner, exact, trial, config)
+            None
+            if config.compress == "none"
+            else _compressed(chosen.learner, exact, trial, config, _rows(train, validation, signature))
         )
         if compressed is not None:
             task.advance(note=str(compressed.refused or "compressed"))
@@ -119,7 +123,10 @@ def package(
         "size_bytes": size_bytes,
         "taken": taken.name,
         "why": why.to_wire(),
-        "warnings": [notice.to_wire() for point in points for notice in point.notices()],
+        "warnings": [
+            notice.to_wire()
+            for notice in (*(one for point in points for one in point.notices()), *_otherwise(exact, taken))
+        ],
     }
 
 
@@ -158,20 +165,25 @@ def _spaced(columns: Columns, most: int) -> Columns:
     return {name: taken(column, rows) for name, column in columns.items()}
 
 
+def _rows(train: ArtifactPart, validation: ArtifactPart, signature: Signature) -> Callable[[], Rows]:
+    """Return what reads the rows that a compressed form may rest on: most learners have no use for them."""
+    return lambda: Rows(read_examples(train.path, signature), read_examples(validation.path, signature))
+
+
 def _compressed(
-    exporter: Export, learner: str, exact: Candidate, trial: Trial, config: PackageConfig
+    learner: str, exact: Candidate, trial: Trial, config: PackageConfig, rows: Callable[[], Rows]
 ) -> Candidate | None:
     """Return the compressed candidate, refused or not; None where the learner has none.
 
     Raises PackageError where the project insists on it and it cannot be had.
     """
-    body = exporter.compress(exact.body)
+    body = learners.export(learner).compress_on(exact.body, rows)
     insists = config.compress == "int8"
     if body is None:
         if insists:
             raise PackageError(_not_compressed(Phrase("package.no-compressed-form", learner=learner)))
         return None
-    tried = try_out("int8", body, trial)
+    tried = try_out("int8", body, trial, exact)
     refused = batch_dependence(tried.batches) or accept.objection(exact.figures, tried.figures)
     if refused is None and not insists and tried.graph_bytes >= exact.graph_bytes:
         refused = Phrase("package.not-smaller")
@@ -191,7 +203,21 @@ def _why(config: PackageConfig, compressed: Candidate | None) -> Phrase:
         return Phrase("package.why-no-form")
     if compressed.refused:
         return Phrase("package.why-refused", why=compressed.refused)
-    return Phrase("package.why-compressed")
+    assert compressed.changed is not None
+    return Phrase("package.why-compressed", changed=compressed.changed.labels, rows=compressed.changed.rows)
+
+
+def _otherwise(exact: Candidate, taken: Candidate) -> Iterator[Notice]:
+    """Yield how many validation rows what is taken answers otherwise than the exact graph, where it is any."""
+    if taken.changed is not None and taken.changed.labels:
+        yield Notice(
+            "package.eight-bits",
+            count=taken.changed.labels,
+            rows=taken.changed.rows,
+            before=format_quantity(exact.graph_bytes, Unit.BYTES),
+            after=format_quantity(taken.graph_bytes, Unit.BYTES),
+            line=setting("package.compress", "none"),
+        )
 
 
 def _write_report(

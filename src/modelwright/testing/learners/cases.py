@@ -75,7 +75,8 @@ class Tried:
     @cached_property
     def smaller(self) -> Body | None:
         """Return the compressed body, where there is one."""
-        return learners.export(self.case.learner).compress(self.body)
+        rows = Rows(self.validation, self.validation)
+        return learners.export(self.case.learner).compress_on(self.body, lambda: rows)
 
 
 def cases(learner: str) -> list[Case]:
