@@ -61,9 +61,7 @@ def body(tmp_path_factory: pytest.TempPathFactory) -> Body:
     config = made.config(kinds.arrays("image").input_form, specs, options, {})  # type: ignore[arg-type]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = Network(
-            SEE, states, NetworkPlan((EncoderPlan("convolutional", config),), {photo.name: 0})
-        )
+        network = Network(SEE, states, NetworkPlan((EncoderPlan("convolutional", config),), {photo.name: 0}))
         for head in network.heads:
             torch.nn.init.normal_(head.linear.weight, std=0.5)  # type: ignore[union-attr,arg-type]
         network.train()

@@ -2,7 +2,8 @@
 
 The scales are constants of the graph, so an answer does not depend on its batch. Weights have a scale for each
 channel and use 7 of their 8 bits: with all 8, the pairs that AVX2 adds in 16 bits could saturate. Between two
-convolutions values stay bytes through what is listed in `_BETWEEN`; before the first and after the last they are floats.
+convolutions values stay bytes through what is listed in `_BETWEEN`; before the first and after the last they are
+floats.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _FEWEST_WEIGHTS = 64 * 64  # fewer gain nothing
 
 
 def named_nodes(model: onnx.ModelProto) -> list[str]:
-    """Name the nodes that can be computed in 8 bits, in place, and return their names; none where it is not worth it."""
+    """Name the nodes that can be computed in 8 bits, in place, and return the names; none where that gains nothing."""
     weights = {one.name: one for one in model.graph.initializer}
     inside: set[str] = set()  # what comes of those nodes
     names, count = [], 0
@@ -57,7 +58,7 @@ def _stays_inside(node: onnx.NodeProto, inside: set[str], constants: Iterable[st
 
 
 def quantised(model: onnx.ModelProto, names: list[str], batches: Iterable[Arrays]) -> onnx.ModelProto:
-    """Return the graph with the named nodes in 8 bits; batches: of training rows, which show the range of each tensor."""
+    """Return the graph with the named nodes in 8 bits; batches: of training rows, which show the ranges."""
     kinds_of_nodes = sorted({node.op_type for node in model.graph.node if node.name in names})
     with tempfile.TemporaryDirectory() as folder, quiet():
         path = Path(folder) / "model.onnx"

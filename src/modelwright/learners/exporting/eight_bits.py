@@ -16,7 +16,10 @@ from modelwright.package.content import whole
 from modelwright.storage.formats.examples import Examples
 
 _CALIBRATED = 256  # training rows that show the range of each tensor
-_FITTED, _HELD = 4096, 2048  # training rows on which heads are fitted, and validation rows on which L2 is chosen
+_FITTED, _HELD = (
+    4096,
+    2048,
+)  # training rows on which heads are fitted, and validation rows on which L2 is chosen
 
 
 def compress(body: Body, rows: Callable[[], Rows]) -> Body | None:
@@ -36,9 +39,7 @@ def compress(body: Body, rows: Callable[[], Rows]) -> Body | None:
     small = _with(body, convolutions.quantised(model, names, shown))
     small = int8.compress(small) or small
     model = onnx.load_from_string(whole(small.graphs["model"]))
-    refitted_heads.refit(
-        model, exact, _spaced(body, data.train, _FITTED), _spaced(body, data.held, _HELD)
-    )
+    refitted_heads.refit(model, exact, _spaced(body, data.train, _FITTED), _spaced(body, data.held, _HELD))
     small = _with(body, model)
     return small if len(whole(small.graphs["model"])) < len(whole(body.graphs["model"])) else None
 

@@ -60,9 +60,7 @@ def refit(small: onnx.ModelProto, exact: onnx.ModelProto, train: EncodedRows, he
         wanted = [_run(exact, [named[one.weight].answers for one in heads], rows) for rows in (train, held)]
         for place, head in enumerate(heads):
             before = (_tensor(weights[head.weight]), _tensor(weights[head.bias]))
-            after = _fitted(
-                before, (given[0][place], wanted[0][place]), (given[1][place], wanted[1][place])
-            )
+            after = _fitted(before, (given[0][place], wanted[0][place]), (given[1][place], wanted[1][place]))
             for name, values in zip((head.weight, head.bias), after, strict=True):
                 weights[name].CopyFrom(numpy_helper.from_array(values.to(torch.float32).numpy(), name))
     return True
