@@ -38,7 +38,16 @@ class FinetuneOptions(BaseModel):
         "probe", description="where the heads start: fitted on the untrained encoder's features, or at random"
     )
     freeze_words: bool = Field(True, description="leave the word vectors as they were pretrained")
-    head_rate: float = Field(1e-3, gt=0, description="peak learning rate of what is not pretrained")
+    head_rate: float | None = Field(
+        None,
+        gt=0,
+        description="peak learning rate of what is not pretrained; None: 0.001, of pictures and sounds alone 0.002",
+    )
+    balanced: bool | None = Field(
+        None,
+        description="whether rows are drawn so that all classes are as frequent; None: of pictures and sounds alone, "
+        "where one class has five times the rows of another",
+    )
     layer_decay: float = Field(
         0.9, gt=0, le=1, description="learning rate of a layer as a share of the rate of the one above it"
     )
@@ -63,7 +72,10 @@ class FinetuneTraining(BaseModel):
         None, description="passes over the training split; without it, the budget decides"
     )
     batch: Batch = Field(32, description="rows a step")
-    learning_rate: LearningRate = Field(2e-4, description="peak learning rate of the encoder's last layer")
+    learning_rate: LearningRate | None = Field(
+        None,
+        description="peak learning rate of the encoder's last layer; None: 0.0002, of pictures and sounds alone 0.0004",
+    )
     weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay of AdamW")
     label_smoothing: LabelSmoothing = Field(0.1, description="share of the target spread evenly")
     patience: Patience | None = Field(
