@@ -345,7 +345,30 @@ def _in_groups() -> Iterator[Case]:
     yield _group_case("accuracy 0.9, 40 groups of 10, alike by 0.01", 40, 10, 0.9, 0.01)
     yield _group_case("accuracy 0.98, 40 groups of 10, alike by 0.5", 40, 10, 0.98, 0.5)
     yield _group_case("accuracy 0.9, 6 groups of 50, alike by 0.5", 6, 50, 0.9, 0.5)
-    yield _group_case("balanced accuracy 0.9, 40 groups of 10", 40, 10, 0.9, 0.5, "balanced_accuracy")
+    for metric in ("balanced_accuracy", "f1"):
+        yield _group_case(f"{metric} 0.9, 40 groups of 10, alike by 0.5", 40, 10, 0.9, 0.5, metric)
+        yield _group_case(f"{metric} 0.98, 40 groups of 10, alike by 0.5", 40, 10, 0.98, 0.5, metric)
+        yield _group_case(f"{metric} 0.9, 10 groups of 20, alike by 0.5", 10, 20, 0.9, 0.5, metric)
+    for metric, truth in (("mae", math.sqrt(2 / math.pi)), ("rmse", 1.0), ("r2", 0.75)):
+        for groups, size in ((40, 10), (10, 20)):
+            yield _number_group_case(
+                f"{metric}, {groups} groups of {size}, alike by 0.5", metric, groups, size, truth
+            )
+
+
+def _number_group_case(name: str, metric: str, groups: int, size: int, truth: float) -> Case:
+    """Draw errors of deviation 1 of which half the variance is that of their group; truths have a deviation of 2."""
+    last = _Last("numbers", metric)
+    group = np.repeat(np.arange(groups), size)
+
+    def draw(rng: Rng) -> Measurement:
+        of_group = rng.normal(size=groups)[group]
+        error = math.sqrt(0.5) * (of_group + rng.normal(size=len(group)))
+        target = 2 * rng.normal(size=len(group))
+        last.outcomes = NumberOutcomes(target, target + error)
+        return measure(last.subject, last.metric, last.outcomes, CONFIDENCE, group)
+
+    return Case(name, last.subject, last.metric, truth, draw)
 
 
 Scores = Callable[[Rng, np.ndarray], np.ndarray]  # whether rows (n,) are of the class → their scores

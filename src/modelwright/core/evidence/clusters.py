@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals, means
-from modelwright.core.evidence.metric import Influence, Metric, MetricValue
+from modelwright.core.evidence.metric import Influence, Metric, MetricValue, Strata
+from modelwright.core.evidence.shares import SADDLEPOINT
 from modelwright.core.units import Unit
 
 Floats = NDArray[np.float64]
@@ -33,9 +34,9 @@ def widened(
 ) -> tuple[MetricValue, int]:
     """Return a measured value with the interval that its groups (n,) leave, and how many groups it rests on.
 
-    A share keeps its exact form, with the rows that its groups are worth (Korn & Graubard 1998, Survey Methodology
-    24:193). Of a mean of errors, few groups leave the end open that rare large errors could break, as few rows do.
-    Other intervals are stretched by the root of the design effect.
+    A share, or a mean of shares, keeps its own form, with the rows that its groups are worth (Korn & Graubard 1998,
+    Survey Methodology 24:193). Of a mean of errors, few groups leave the end open that rare large errors could break,
+    as few rows do. Other intervals are stretched by the root of the design effect.
     """
     if measured.value is None or influence is None:
         return measured, 0
@@ -47,6 +48,9 @@ def widened(
     if measured.method == "mid-p" and metric.as_share is not None:
         worth = measured.n / (effect * wider**2)
         low, high = _of_share(measured.value, worth, metric.as_share, confidence)
+        return replace(measured, low=min(low, measured.value), high=max(high, measured.value)), count
+    if measured.method == SADDLEPOINT and influence.strata is not None:
+        low, high = _of_shares(influence.strata, effect * wider**2, confidence)
         return replace(measured, low=min(low, measured.value), high=max(high, measured.value)), count
     found = stretched(measured, math.sqrt(effect) * wider, metric)
     if measured.method == means.TILTING and count < means.least_rows(confidence):
@@ -112,6 +116,17 @@ def stretched(measured: MetricValue, times: float, metric: Metric) -> MetricValu
     if high is not None and metric.unit is Unit.FRACTION:
         high = min(high, 1.0)
     return replace(measured, low=low, high=high)
+
+
+def _of_shares(strata: Strata, times: float, confidence: float) -> intervals.Bounds:
+    """Return the ends of a mean of shares, each of so many times fewer rows, which need be no whole numbers."""
+    counted = strata.group >= 0
+    _, of = np.unique(strata.group[counted], return_inverse=True)
+    rows = np.bincount(of) / times  # (strata,)
+    errors = np.bincount(of, weights=~strata.right[counted]) / times
+    # one error in a stratum takes 1/(strata · rows) off the mean
+    low, high = intervals.sum_of_errors(errors, rows, 1 / (len(rows) * rows), confidence)
+    return max(0.0, 1 - high), min(1.0, 1 - low)
 
 
 def _of_share(
