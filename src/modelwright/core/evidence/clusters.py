@@ -53,6 +53,10 @@ def widened(
         low, high = _of_shares(influence.strata, effect * wider**2, confidence)
         return replace(measured, low=min(low, measured.value), high=max(high, measured.value)), count
     found = stretched(measured, math.sqrt(effect) * wider, metric)
+    if measured.method == SADDLEPOINT and found.low is not None and found.high is not None:
+        # F1 is no mean of shares of rows; a share whose rows spread it as much is as lopsided as it
+        alike = _of_alike(measured.value, influence.rows, effect * wider**2, confidence)
+        found = replace(found, low=min(found.low, alike[0]), high=max(found.high, alike[1]))
     if measured.method == means.TILTING and count < means.least_rows(confidence):
         lower = metric.better == "lower"
         found = replace(found, high=None) if lower else replace(found, low=None)
@@ -127,6 +131,15 @@ def _of_shares(strata: Strata, times: float, confidence: float) -> intervals.Bou
     # one error in a stratum takes 1/(strata · rows) off the mean
     low, high = intervals.sum_of_errors(errors, rows, 1 / (len(rows) * rows), confidence)
     return max(0.0, 1 - high), min(1.0, 1 - low)
+
+
+def _of_alike(value: float, influence: Floats, times: float, confidence: float) -> intervals.Bounds:
+    """Return the ends of a share of this value whose variance is so many times that of rows' influences (n,)."""
+    variance = float(influence @ influence) / len(influence) ** 2 * times
+    if not variance > 0:
+        return value, value
+    worth = value * (1 - value) / variance  # v(1 - v)/rows is the variance of a share
+    return intervals.proportion(value * worth, worth, confidence)
 
 
 def _of_share(
