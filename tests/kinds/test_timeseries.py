@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,7 +13,7 @@ import pytest
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.column import Column
-from modelwright.kinds.contract.common import FAR, Role
+from modelwright.kinds.contract.common import FAR, Dumped, Role
 from modelwright.kinds.timeseries.window import GAP, TimeWindow
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 
@@ -203,3 +205,35 @@ def test_without_the_inputs_nothing_is_calibrated():
     state, after, _ = forecast([1.0, 2.0])
     body = {"quantiles": np.zeros((2, 8, 3), np.float32)}
     assert ARRAYS.calibrate(body, after, state) == state
+
+
+def test_widths_are_sealed_and_a_state_without_them_is_read():
+    levels = RNG.uniform(1, 100, 60)
+    inputs = {"past": waves(levels)}
+    after = [
+        TimeWindow.of((np.array(one.flat) * (1 + 0.1 * RNG.normal(size=8))).tolist())
+        for one in waves(levels, steps=8)
+    ]
+    state = ARRAYS.fit(after, role=Role.OUTPUT, inputs=inputs, input_kinds={"past": "timeseries"})
+    body = {"quantiles": np.zeros((60, 8, 3), np.float32)}
+    calibrated = ARRAYS.calibrate(body, after, state, inputs)
+    dumped = ARRAYS.dump(calibrated)
+    assert ARRAYS.load(Dumped(json.loads(json.dumps(dumped.data)), {})) == calibrated
+    earlier = {key: value for key, value in dumped.data.items() if key not in {"widths", "rhythm"}}
+    assert ARRAYS.load(Dumped(earlier, {})) == replace(calibrated, widths=None, rhythm=None)
+    for damage in ({"by_step": [1.0]}, {"by_size": -1.0}, {"rhythm": 0}, {"usual": 0.0}):
+        with pytest.raises(ValueProblem):
+            ARRAYS.load(Dumped({**dumped.data, "widths": {**dumped.data["widths"], **damage}}, {}))
+
+
+def test_restless_windows_have_wider_intervals():
+    quiet, restless = TimeWindow.of([10.0, 12.0] * 12), TimeWindow.of([6.0, 12.0, 14.0, 12.0] * 6)
+    after = [TimeWindow.of((11 + RNG.normal(size=4)).tolist()) for _ in range(60)]
+    column = [quiet, restless] * 30
+    state = ARRAYS.fit(after, role=Role.OUTPUT, inputs={"past": column}, input_kinds={"past": "timeseries"})
+    state = replace(state, rhythm=2)
+    body = {"quantiles": np.zeros((60, 4, 3), np.float32)}
+    state = ARRAYS.calibrate(body, after, state, {"past": column})
+    first, second = ARRAYS.decode({"quantiles": body["quantiles"][:2]}, state, {"past": column[:2]})
+    narrow, wide = (one.interval["high"][0] - one.interval["low"][0] for one in (first, second))
+    assert wide > 2 * narrow

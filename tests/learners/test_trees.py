@@ -23,9 +23,10 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec
 from modelwright.kinds.timeseries.window import TimeWindow
+from modelwright.learners import time_folds
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.trees import ahead, columns, folds
+from modelwright.learners.trees import ahead, columns
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, graph
 from modelwright.learners.trees.spec import TreesOptions, TreesTraining
 from modelwright.package.ort import onnxruntime
@@ -545,8 +546,8 @@ def test_the_lags_are_those_of_the_season() -> None:
 
 
 def test_folds_leave_out_their_own_rows_and_those_beside() -> None:
-    parts = list(folds.parts(400))
+    parts = list(time_folds.parts(400))
     assert np.concatenate([held for held, _ in parts]).tolist() == list(range(400))
     for held, rest in parts:
         assert np.abs(held[:, None] - rest[None, :]).min() > 8
-    assert list(folds.parts(10)) == []
+    assert list(time_folds.parts(10)) == []

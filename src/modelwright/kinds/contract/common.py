@@ -101,7 +101,8 @@ class ArraySpec:
     dtype: `float32`, `float64`, `int64`, `uint8`; shape names axes (`batch`, `length`) or gives their size; codes: how
     many different values an array of codes can hold, those for missing and unseen included; mean, deviation: of each
     channel (the last axis) in the training rows, by which an encoder scales what is not scaled yet; levels: of
-    quantiles (the last axis), which share of the truths lies below each.
+    quantiles (the last axis), which share of the truths lies below each; circles: of what comes round again, the
+    column (the last axis) of a sine, behind which its cosine stands, with the seconds of a turn.
     """
 
     dtype: str
@@ -110,6 +111,7 @@ class ArraySpec:
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
     levels: tuple[float, ...] = ()
+    circles: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)

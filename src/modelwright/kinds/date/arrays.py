@@ -32,6 +32,9 @@ _WEEK_S: Final = 7 * _DAY_S
 _YEAR_S: Final = 365.2425 * _DAY_S
 _SIMPLE: Final = 4  # numbers of an earlier version's state: year, month, weekday, hour
 _CYCLIC: Final = _SIMPLE + 7  # … the age, and three times sine and cosine
+_CIRCLES: Final = tuple(
+    (_SIMPLE + 1 + 2 * place, seconds) for place, seconds in enumerate((_YEAR_S, _WEEK_S, _DAY_S))
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,9 @@ class DateArrays(Arrays[DateState, str]):
     def specs(self, state: DateState) -> dict[str, ArraySpec]:
         """Return `values`: float32 (batch, 11), of an earlier version 4, and `missing`: float32 (batch,)."""
         return {
-            "values": ArraySpec("float32", ("batch", state.size)),
+            "values": ArraySpec(
+                "float32", ("batch", state.size), circles=() if state.age is None else _CIRCLES
+            ),
             "missing": ArraySpec("float32", ("batch",)),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -12,6 +12,7 @@ from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Dumped
 from modelwright.kinds.shared.sealed_state import Deviation, Name, SealedState
 from modelwright.kinds.timeseries._levels import Level
+from modelwright.kinds.timeseries._widths import Widths
 
 MOST_DEVIATIONS = 1e6  # standardised truths are held within, so that float32 arithmetic stays finite
 MOST_STEPS = 100_000
@@ -40,7 +41,8 @@ class ForecastState:
     level_of: the input on whose level an answer is (the mean of its newest `window` steps), None where the training
     split's own stands for it; season: what
     was measured so many steps before forecasts the training split best by itself, with the mean absolute error
-    `naive`; below, above: by how much validation moves the ends of each step, standardised.
+    `naive`; rhythm: the like within half a window; below, above: by how much validation moves the ends of each step, in
+    `widths`, or where these are None standardised.
     """
 
     steps: int
@@ -54,6 +56,8 @@ class ForecastState:
     naive: float | None = None
     below: tuple[float, ...] | None = None
     above: tuple[float, ...] | None = None
+    rhythm: int | None = None
+    widths: Widths | None = None
 
 
 def _rising(levels: list[float]) -> list[float]:
@@ -80,6 +84,13 @@ class _SealedWindow(SealedState):
     deviation: Deviation
 
 
+class _SealedWidths(SealedState):
+    by_step: Annotated[list[Deviation], Field(min_length=1, max_length=MOST_STEPS)]
+    by_size: Annotated[float, Field(ge=0.0, le=MOST_DEVIATIONS)]
+    rhythm: Steps
+    usual: Deviation
+
+
 class _SealedForecast(SealedState):
     role: Literal["forecast"]
     steps: Steps
@@ -94,6 +105,8 @@ class _SealedForecast(SealedState):
     naive: Annotated[float, Field(ge=0.0)] | None
     below: Moves | None
     above: Moves | None
+    rhythm: Steps | None = None  # these two are not in what an earlier version sealed
+    widths: dict[str, Any] | None = None
 
 
 def dump(state: WindowState | ForecastState) -> Dumped:
@@ -111,7 +124,9 @@ def dump(state: WindowState | ForecastState) -> Dumped:
         "level_of": state.level_of,
         "window": state.window,
     }
-    of_truths |= {"season": state.season, "naive": state.naive}
+    of_truths |= {"season": state.season, "naive": state.naive, "rhythm": state.rhythm}
+    if state.widths is not None:
+        of_truths["widths"] = {**asdict(state.widths), "by_step": list(state.widths.by_step)}
     return Dumped({"role": "forecast", **level, **of_truths, **moved}, {})
 
 
@@ -128,6 +143,9 @@ def load(dumped: Dumped) -> WindowState | ForecastState:
     for key, moved in (("below", found.below), ("above", found.above)):
         if moved is not None and len(moved) != found.steps:
             raise ValueProblem("state.absurd-count", key=key, count=len(moved), wanted=found.steps)
+    widths = None if found.widths is None else _SealedWidths.read(found.widths)
+    if widths is not None and len(widths.by_step) != found.steps:
+        raise ValueProblem("state.absurd-count", key="by_step", count=len(widths.by_step), wanted=found.steps)
     return ForecastState(
         found.steps,
         tuple(found.levels),
@@ -140,4 +158,8 @@ def load(dumped: Dumped) -> WindowState | ForecastState:
         found.naive,
         None if found.below is None else tuple(found.below),
         None if found.above is None else tuple(found.above),
+        found.rhythm,
+        None
+        if widths is None
+        else Widths(tuple(widths.by_step), widths.by_size, widths.rhythm, widths.usual),
     )

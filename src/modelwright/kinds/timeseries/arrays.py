@@ -17,7 +17,7 @@ import numpy as np
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import FAR, Answer, Array, ArraySpec, Cut, Dumped, Form, Role
-from modelwright.kinds.timeseries import _levels
+from modelwright.kinds.timeseries import _levels, _widths
 from modelwright.kinds.timeseries._levels import Floats
 from modelwright.kinds.timeseries._sealed import (
     MOST_DEVIATIONS,
@@ -152,19 +152,24 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         state: State,
         inputs: Columns = NO_INPUTS,
     ) -> State:
-        """Return the state with the ends of the interval moved, step by step, so that validation lies within.
+        """Return the state with the ends of the interval moved so that validation lies within, each end by itself.
 
-        Conformalized quantile regression (Romano, Patterson & Candès 2019), each end by itself. Without the inputs the
-        truths have no level, and nothing is moved. The median stays.
+        Conformalized quantile regression (Romano, Patterson & Candès 2019) on errors of one scale (see `_widths`): a
+        body that answers the median alone has an interval of that scale. Without the inputs the truths have no level,
+        and nothing is moved. The median stays.
         """
         assert isinstance(state, ForecastState), "an output"
         if state.level_of is not None and state.level_of not in inputs:
             return state
         truth = _standard(_truths(values, state), inputs, state)  # (n, h)
         answered = np.sort(arrays["quantiles"].astype(np.float64), axis=2)
-        below = _moved(answered[:, :, 0] - truth, 1 - state.levels[0])
-        above = _moved(truth - answered[:, :, -1], state.levels[-1])
-        return replace(state, below=below, above=above)
+        middle = answered[:, :, _middle(state)]
+        window, size = _own_level(inputs, state), _size(middle, state)
+        widths = _widths.fitted(truth - middle, size, window, state.rhythm or 1)
+        scale = np.ones_like(middle) if widths is None else widths.of(size, window)
+        below = _widths.moved(answered[:, :, 0] - truth, scale, 1 - state.levels[0])
+        above = _widths.moved(truth - answered[:, :, -1], scale, state.levels[-1])
+        return replace(state, below=(below,) * state.steps, above=(above,) * state.steps, widths=widths)
 
     def decode(self, arrays: Mapping[str, Array], state: State, inputs: Columns) -> list[Answer]:
         """Return the median of each step, and the interval."""
@@ -219,6 +224,8 @@ def _fit_forecast(values: Sequence[TimeWindow | None], series: Mapping[str, Sequ
             # of windows and truths together: a truth may be below 0 where no window is
             level = _levels.level_of(np.concatenate([window[:, :, None], truth], axis=1))
             found = replace(found, level_of=name, level=level, window=longest, season=season, naive=naive)
+            rhythm = _widths.rhythm(window, truth[:, :, 0])
+            found = replace(found, rhythm=rhythm)
     columns = dict(series)
     mean, deviation = _spread(_standard(truth[:, :, 0], columns, found)[:, :, None])
     return replace(found, mean=mean, deviation=deviation)
@@ -260,6 +267,23 @@ def _before(column: Sequence[Any], steps: int) -> Floats:
     return _levels.stacked(column, steps, channels)[:, :, 0]
 
 
+def _own_level(inputs: Columns, state: ForecastState) -> Floats | None:
+    """Return the windows (n, t) that give the level, on it; None where nothing comes before."""
+    before = None if state.level_of is None else inputs.get(state.level_of)
+    if before is None or state.window is None:
+        return None
+    window = _before(before, state.window)[:, :, None]
+    return _scaled(window, *state.level.of(window))[:, :, 0]
+
+
+def _size(middle: Floats, state: ForecastState) -> Floats:
+    """Return how far forecasts (n, h) lie from 0 of their level, standardised; 0 where numbers below 0 occur."""
+    if state.level.signed:
+        return np.zeros_like(middle)
+    size: Floats = np.abs(middle + state.mean / state.deviation)
+    return size
+
+
 def _standard(truth: Floats, inputs: Columns, state: ForecastState) -> Floats:
     """Return truths (n, h) on their level's scale, standardised."""
     scaled = _scaled(truth[:, :, None], *_level(inputs, len(truth), state))[:, :, 0]
@@ -279,34 +303,14 @@ def _restored(arrays: Mapping[str, Array], inputs: Columns, state: ForecastState
     answered = np.sort(answered, axis=2)
     middle = answered[:, :, _middle(state)]
     if state.below is not None and state.above is not None:
-        answered[:, :, 0] = np.minimum(answered[:, :, 0] - np.array(state.below), middle)
-        answered[:, :, -1] = np.maximum(answered[:, :, -1] + np.array(state.above), middle)
+        scale = np.ones_like(middle)
+        if state.widths is not None:
+            scale = state.widths.of(_size(middle, state), _own_level(inputs, state))
+        answered[:, :, 0] = np.minimum(answered[:, :, 0] - np.array(state.below) * scale, middle)
+        answered[:, :, -1] = np.maximum(answered[:, :, -1] + np.array(state.above) * scale, middle)
     off, unit = _level(inputs, len(answered), state)
     with np.errstate(over="ignore"):  # at the ends of float64 an answer is the last number there is
         restored = (answered * state.deviation + state.mean) * unit[:, :, None] + off[:, :, None]
     # where training never shows a number below 0, none is answered
     found: Floats = np.clip(restored, -_HIGHEST if state.level.signed else 0.0, _HIGHEST) + 0.0
     return found
-
-
-def _moved(off: Floats, share: float) -> tuple[float, ...]:
-    """Return by how much an end moves at each step (h,), so that `share` of n validation rows lie within.
-
-    off: (n, h), above 0 where the truth lies beyond the end. A step with too few rows takes what all steps show.
-    """
-    every = _quantile(off.reshape(-1), share)
-    return tuple(
-        _quantile(step, share) if int((~np.isnan(step)).sum()) >= FEWEST else every for step in off.T
-    )
-
-
-FEWEST = 40  # rows of a step from which its own quantile is known well enough
-
-
-def _quantile(off: Floats, share: float) -> float:
-    known = np.sort(off[~np.isnan(off)])
-    if not known.size:
-        return 0.0
-    # the conformal rank: with one row more, so that the next one lies within with that chance
-    rank = min(math.ceil((len(known) + 1) * share), len(known))
-    return float(known[rank - 1])

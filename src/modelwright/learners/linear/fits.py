@@ -10,7 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,13 @@ class FittedLine:
 
 
 class Regression(ABC):
-    """One way to fit a line: `fit` warm-starts where it ended last."""
+    """One way to fit a line: `fit` warm-starts where it ended last.
+
+    iterative: whether a fit takes iterations, so that its time grows with them; strengths: of L2, that are tried.
+    """
+
+    iterative: ClassVar[bool] = True
+    strengths: ClassVar[Sequence[float]] = STRENGTHS
 
     @abstractmethod
     def fit(self, design: sparse.csr_matrix, truth: Array, strength: float, iterations: int) -> Weights:

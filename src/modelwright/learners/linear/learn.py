@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, ArraySpec, Form
-from modelwright.learners import kind_states, known_truths, readable_texts, timing
+from modelwright.learners import kind_states, known_truths, readable_texts, time_folds, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.linear import fits, lines
 from modelwright.learners.linear.fits import Regression, Target
 from modelwright.learners.linear.lines import Line, Logarithm
+from modelwright.learners.linear.ridge_columns import ColumnsRegression
 from modelwright.learners.linear.spec import LinearOptions, LinearSpec, LinearTraining
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
@@ -104,7 +106,6 @@ class LinearLearn(Learn[Rows]):
             task.advance(1)
         scale = _scale(train, parts)
         train, standard = train.multiply(1 / scale).tocsr(), held.multiply(1 / scale).tocsr()
-        strengths = fits.STRENGTHS if training.weight_decay is None else (training.weight_decay,)
         fitted: list[Line] = []
         history: dict[str, object] = {}
         chosen: dict[str, float] = {}
@@ -113,6 +114,7 @@ class LinearLearn(Learn[Rows]):
             logarithm = _logarithm(field, states[field.name], truth, options)
             target = Target(train, truth, standard, known_truths.truths(field, data.held, states))
             regression = _regression(field, states, logarithm)
+            strengths = regression().strengths if training.weight_decay is None else (training.weight_decay,)
             with progress.task(str(Phrase("work.fitting-line", output=name)), len(strengths)) as task:
                 best, tried = fits.best(regression, target, strengths, setup.steps, partial(task.advance, 1))
             weights, bias = best.weights
@@ -124,10 +126,19 @@ class LinearLearn(Learn[Rows]):
                 (weights / scale.reshape(-1, 1)).astype(np.float32),
                 bias.astype(np.float32),
                 logarithm,
+                _quantiles(field, states[name]),
             )
-            answers = {line.array: line.answers(held)}
+            answers, shown = line.answers(held), data.held.columns
+            if line.quantiles is not None:
+                out_of_fold = [
+                    _of_fold(line.quantiles, regression(), target, rows, rest, best.strength, setup.steps)
+                    for rows, rest in time_folds.parts(len(data.train))
+                ]
+                if out_of_fold:
+                    answers = np.concatenate([*out_of_fold, answers])
+                    shown = {one: [*data.train.columns[one], *column] for one, column in shown.items()}
             kind = kinds.arrays(field.kind)
-            states[name] = kind.calibrate(answers, data.held.columns[name], states[name], data.held.columns)
+            states[name] = kind.calibrate({line.array: answers}, shown[name], states[name], shown)
             fitted.append(line)
             chosen[name] = best.strength
             history[name] = [{"l2": one.strength, "loss": one.loss} for one in tried]
@@ -140,6 +151,21 @@ class LinearLearn(Learn[Rows]):
         signature, states, fitted = lines.read(learned)
         design = lines.design(lines.blocks(signature, states), states, inputs)
         return {line.name: {line.array: line.answers(design)} for line in fitted}
+
+
+def _of_fold(
+    quantiles: int,
+    regression: Regression,
+    target: Target,
+    rows: time_folds.Places,
+    rest: time_folds.Places,
+    strength: float,
+    iterations: int,
+) -> Array:
+    """Return what a line through the rest of the training rows answers to some of them: (n, h, q)."""
+    weights, bias = regression.fit(target.train[rest], target.truth[rest], strength, iterations)
+    lines_of_rows = np.asarray(target.train[rows] @ weights + bias, np.float32)
+    return np.repeat(lines_of_rows[:, :, None], quantiles, axis=2)
 
 
 def _iteration_s(
@@ -159,7 +185,10 @@ def _iteration_s(
             if len(np.unique(truth[known_truths.known(truth)])) > 1:
                 line = _regression(field, states, None)()
                 fitted = partial(line.fit, design[:count], truth, 1.0, _TIMED_ITERATIONS)
-                seconds += timing.least_s(fitted, 1) / _TIMED_ITERATIONS
+                # what is solved at once takes as long as it takes, however many iterations are allowed
+                seconds += timing.least_s(fitted, 1) / (
+                    _TIMED_ITERATIONS if line.iterative else _TYPICAL_ITERATIONS
+                )
         took.append(seconds)
     slope = max(0.0, took[1] - took[0]) / max(1, many - few)
     return max(took[1] + slope * (rows - many), took[0], 1e-6)
@@ -177,6 +206,10 @@ def _array(field: Field) -> tuple[str, bool]:
             return "logit", True
         case Form.SCALAR:
             return "value", True
+        case Form.VECTOR:
+            return "values", False
+        case Form.SERIES:
+            return "quantiles", False
         case _:
             return "logits", False
 
@@ -188,9 +221,19 @@ def _columns(field: Field, state: object) -> int | None:
 
 
 def _size(spec: ArraySpec) -> int:
-    _, columns = spec.shape
+    columns = spec.shape[1]
     assert isinstance(columns, int)
     return columns
+
+
+def _quantiles(field: Field, state: object) -> int | None:
+    """Return how many quantiles a step of a forecast has, None of what is no forecast."""
+    kind = kinds.arrays(field.kind)
+    if kind.output_form is not Form.SERIES:
+        return None
+    _, _, quantiles = kind.answers(state)["quantiles"].shape
+    assert isinstance(quantiles, int)
+    return quantiles
 
 
 def _regression(
@@ -203,6 +246,10 @@ def _regression(
             return partial(fits.ClassRegression, columns)
         case Form.FLAG | Form.SET:
             return partial(fits.MemberRegression, columns or 1)
+        case Form.SERIES:  # the error that a forecast is judged by
+            return partial(ColumnsRegression, "absolute")
+        case Form.VECTOR:
+            return partial(ColumnsRegression, "squared")
         case _:
             if logarithm is None:
                 return partial(fits.NumberRegression, _as_it_is, _as_it_is)
@@ -273,7 +320,9 @@ def _scale(design: object, parts: Sequence[lines.Block]) -> NDArray[np.float32]:
     deviations = np.sqrt(np.maximum(squares - means**2, 0.0))
     scale = np.ones(len(deviations), np.float32)
     for part in parts:
-        numbers = {Form.SCALAR: 1, Form.VECTOR: part.width - 1}.get(part.form, 0)
+        numbers = {Form.SCALAR: 1, Form.VECTOR: part.width - 1, Form.SERIES: part.width // 2}.get(
+            part.form, 0
+        )
         own = slice(part.begin, part.begin + numbers)
         scale[own] = np.where(deviations[own] > 1e-6, deviations[own], 1.0)
     return scale
@@ -282,7 +331,8 @@ def _scale(design: object, parts: Sequence[lines.Block]) -> NDArray[np.float32]:
 def _some(train: Examples, most: int) -> Examples:
     """Return at most so many rows, evenly spaced."""
     step = max(1, -(-len(train) // most))
-    return Examples(train.ids[::step], {name: column[::step] for name, column in train.columns.items()})
+    columns = {name: column[::step] for name, column in train.columns.items()}
+    return replace(train, ids=train.ids[::step], columns=columns)
 
 
 def _latency_s(parts: Sequence[lines.Block], states: Mapping[str, object], some: Examples) -> float:

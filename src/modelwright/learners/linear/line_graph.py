@@ -73,6 +73,8 @@ def graph(blocks: Sequence[Block], lines: Sequence[Line]) -> bytes:
                 sums.append(made.node("Gather", made.weight(own), index))
             case Form.TERMS:
                 sums.append(_terms(made, block, own))
+            case Form.SERIES:
+                sums.append(_series(made, block, own))
             case _:
                 sums.append(_values(made, block, own))
     total = sums[0]
@@ -117,6 +119,19 @@ def _values(made: _Graph, block: Block, weights: NDArray[np.float32]) -> str:
     return made.node("MatMul", features, made.weight(weights))
 
 
+def _series(made: _Graph, block: Block, weights: NDArray[np.float32]) -> str:
+    """Return the part (n, c) of a series (n, t, channels) and its gaps."""
+    name, half = block.field.name, block.width // 2
+    flat = made.weight(np.array([-1, half], np.int64))
+    arrays = [
+        made.given(f"{name}.{array}", TensorProto.FLOAT, *block.axes) for array in ("series", "present")
+    ]
+    values, present = (made.node("Reshape", array, flat) for array in arrays)  # (n, t · channels)
+    gaps = made.node("Sub", made.weight(np.ones(1, np.float32)), present)
+    features = made.node("Concat", values, gaps, axis=1)
+    return made.node("MatMul", features, made.weight(weights))
+
+
 def _terms(made: _Graph, block: Block, weights: NDArray[np.float32]) -> str:
     """Return the part (n, c) of the terms (n, length) and their weights (n, length).
 
@@ -158,10 +173,14 @@ def _answers(made: _Graph, total: str, lines: Sequence[Line]) -> None:
             grown = made.node("Exp", made.node("Min", answer, most))
             answer = made.node("Add", made.node("Mul", grown, smear), zero)
         name = f"{line.name}.{line.array}"
-        if line.flat:
+        axes: list[str | int] = ["batch"] if line.flat else ["batch", width]
+        if line.quantiles is not None:  # (n, h) → (n, h, 1) → (n, h, q)
+            axes.append(line.quantiles)
+            column = made.node("Unsqueeze", answer, made.weight(np.array([2], np.int64)))
+            made.node("Concat", *[column] * line.quantiles, axis=2, made=name)
+        elif line.flat:
             made.node("Reshape", answer, made.weight(np.array([-1], np.int64)), made=name)
         else:
             made.node("Identity", answer, made=name)
-        axes: list[str | int] = ["batch"] if line.flat else ["batch", width]
         made.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, axes))
         begin += width

@@ -34,6 +34,8 @@ _NOTE = "learned.json"
 class Block:
     """The features of one input: `width` columns of the design matrix from column `begin` on.
 
+    axes: of a series its steps and channels.
+
     | form   | columns                                                     |
     |--------|-------------------------------------------------------------|
     | scalar | value (0 where it is far), sign of a far value, missing     |
@@ -41,12 +43,14 @@ class Block:
     | vector | values, missing                                             |
     | set    | members, missing                                            |
     | terms  | one a place; that of place 0 is always 0                    |
+    | series | values of all steps and channels, and likewise the gaps     |
     """
 
     field: Field
     form: Form
     begin: int
     width: int
+    axes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,10 @@ class Logarithm:
 
 @dataclass(frozen=True)
 class Line:
-    """One output's weights (features, columns) and bias (columns,); `flat`: its array is (n,), of one column."""
+    """One output's weights (features, columns) and bias (columns,); `flat`: its array is (n,), of one column.
+
+    quantiles: of a forecast, whose columns are steps: how many quantiles each has, all of which are the line.
+    """
 
     name: str
     array: str
@@ -77,6 +84,7 @@ class Line:
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
     logarithm: Logarithm | None = None
+    quantiles: int | None = None
 
     def answers(self, design: sparse.csr_matrix) -> Array:
         """Return the output's array, float32, of features (n, width)."""
@@ -84,6 +92,8 @@ class Line:
         if self.logarithm is not None:
             found = self.logarithm.restored(found)
         answers: Array = np.asarray(found, np.float32)
+        if self.quantiles is not None:
+            return np.repeat(answers[:, :, None], self.quantiles, axis=2)  # (n, h) → (n, h, q)
         return answers[:, 0] if self.flat else answers
 
 
@@ -94,7 +104,13 @@ def blocks(signature: Signature, states: Mapping[str, object]) -> list[Block]:
         form = form_of(field, LinearSpec.inputs)
         assert form is not None, "a learner refuses what has no form"
         width = _width(field, form, states[field.name])
-        found.append(Block(field, form, begin, width))
+        axes = (
+            kinds.arrays(field.kind).specs(states[field.name])["series"].shape[1:]
+            if form is Form.SERIES
+            else ()
+        )
+        sizes = tuple(axis for axis in axes if isinstance(axis, int))
+        found.append(Block(field, form, begin, width, sizes))
         begin += width
     return found
 
@@ -112,6 +128,11 @@ def _width(field: Field, form: Form, state: object) -> int:
             _, columns = specs["values" if form is Form.VECTOR else "members"].shape
             assert isinstance(columns, int)
             return columns + 1
+        case Form.SERIES:
+            _, steps, channels = specs["series"].shape
+            assert isinstance(steps, int)
+            assert isinstance(channels, int)
+            return 2 * steps * channels
         case _:
             raise AssertionError(f"linear reads no {form}")
 
@@ -149,6 +170,10 @@ def _features(part: Block, arrays: Mapping[str, Array], rows: int) -> sparse.csr
             there = terms > 0  # (n, length)
             ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
             return sparse.csr_matrix((weights[there], terms[there], ends), shape=(rows, part.width))
+        case Form.SERIES:
+            # (n, t, c) → (n, t · c)
+            both = [arrays["series"].reshape(rows, -1), 1 - arrays["present"].reshape(rows, -1)]
+            return sparse.csr_matrix(np.column_stack(both).astype(np.float32))
         case _:
             values = arrays["values" if part.form is Form.VECTOR else "members"]
             return sparse.csr_matrix(np.column_stack([values, arrays["missing"]]).astype(np.float32))
@@ -173,6 +198,7 @@ def write(
             "flat": line.flat,
             "l2": strengths[line.name],
             "logarithm": None if line.logarithm is None else asdict(line.logarithm),
+            **({} if line.quantiles is None else {"quantiles": line.quantiles}),
         }
         for line in fitted
     }
@@ -196,6 +222,7 @@ def read(folder: Path) -> tuple[Signature, dict[str, object], list[Line]]:
                 np.load(folder / f"weights-{place}.npy", allow_pickle=False),
                 np.load(folder / f"bias-{place}.npy", allow_pickle=False),
                 None if one["logarithm"] is None else Logarithm(**one["logarithm"]),
+                one.get("quantiles"),
             )
         )
     return signature, states, fitted

@@ -37,7 +37,8 @@ class LinearTraining(BaseModel):
     )
     weight_decay: WeightDecay | None = Field(
         None,
-        description="L2 of the weights, in rows; None: validation chooses among 100, 10, 1, 0.1 and 0.01",
+        description="L2 of the weights, in rows; None: validation chooses, from 100 to 0.01 and of "
+        "forecasts and vectors from 10000 to 0.1",
     )
 
 
@@ -46,11 +47,16 @@ class LinearSpec(Spec):
 
     name: ClassVar[str] = "linear"
     summary: ClassVar[str] = (
-        "linear or logistic regression on columns, and on TF-IDF of words and characters; learns in seconds"
+        "linear or logistic regression on columns, the steps of series, and TF-IDF of words and characters; "
+        "learns in seconds"
     )
-    inputs: ClassVar[frozenset[Form]] = frozenset({Form.TERMS, Form.CODE, Form.SCALAR, Form.VECTOR, Form.SET})
-    outputs: ClassVar[frozenset[Form]] = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET})
+    inputs: ClassVar[frozenset[Form]] = frozenset(
+        {Form.TERMS, Form.CODE, Form.SCALAR, Form.VECTOR, Form.SET, Form.SERIES}
+    )
+    outputs: ClassVar[frozenset[Form]] = frozenset(
+        {Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR, Form.SERIES}
+    )
     Options: ClassVar[type[BaseModel]] = LinearOptions
     Training: ClassVar[type[BaseModel]] = LinearTraining
-    modules: ClassVar[tuple[str, ...]] = ("sklearn", "scipy", "onnx")
+    modules: ClassVar[tuple[str, ...]] = ("sklearn", "scipy", "threadpoolctl", "onnx")
     rank: ClassVar[int] = 0

@@ -7,6 +7,7 @@ last bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -55,11 +56,32 @@ class SeriesLags:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """A sine and the cosine behind it, which show where on a circle (a day, a week) now is: turned on to where
+    each step ahead is.
+
+    column: of the sine, among the features that are no series; a_step: radians that a step is.
+    """
+
+    column: int
+    a_step: float
+
+    def angles(self, ahead: int) -> NDArray[np.float64]:
+        """Return cosine and sine (2, h) of the angle to each step."""
+        angle = self.a_step * np.arange(ahead)
+        return np.stack([np.cos(angle), np.sin(angle)])
+
+
+@dataclass(frozen=True)
 class Ahead:
-    """How rows become rows a step: h steps, each with its number, what is no series, and lags of each series."""
+    """How rows become rows a step: h steps, each with its number, what is no series, and lags of each series.
+
+    turns: what comes round again, at the time of the step.
+    """
 
     steps: int
     series: tuple[SeriesLags, ...]
+    turns: tuple[Turn, ...] = ()
 
     @classmethod
     def read(cls, data: Mapping[str, object]) -> Ahead:
@@ -67,7 +89,13 @@ class Ahead:
         steps, series = data["steps"], data["series"]
         assert isinstance(steps, int)
         assert isinstance(series, list)
-        return cls(steps, tuple(SeriesLags(**{**one, "lags": tuple(one["lags"])}) for one in series))
+        turns = data.get("turns", ())  # of an earlier version: none
+        assert isinstance(turns, list | tuple)
+        return cls(
+            steps,
+            tuple(SeriesLags(**{**one, "lags": tuple(one["lags"])}) for one in series),
+            tuple(Turn(**one) for one in turns),
+        )
 
     def as_json(self) -> dict[str, object]:
         """Return it as JSON."""
@@ -78,6 +106,12 @@ class Ahead:
         rows = len(others)
         step = np.broadcast_to(np.arange(self.steps, dtype=np.float64)[None, :, None], (rows, self.steps, 1))
         parts = [np.broadcast_to(others[:, None, :], (rows, self.steps, others.shape[1])), step]
+        for turn in self.turns:
+            sine, cosine = others[:, turn.column, None], others[:, turn.column + 1, None]  # (n, 1)
+            by_cosine, by_sine = turn.angles(self.steps)  # (h,)
+            # sin(a + b) and cos(a + b): (n, h, 1) each
+            parts.append((sine * by_cosine + cosine * by_sine)[:, :, None])
+            parts.append((cosine * by_cosine - sine * by_sine)[:, :, None])
         for one in self.series:
             places = one.places(self.steps)
             wide = (rows, self.steps, places.shape[1] * one.channels)
@@ -87,7 +121,9 @@ class Ahead:
         return found.reshape(rows * self.steps, found.shape[2])
 
 
-def choose(specs: Mapping[str, ArraySpec], encoded: Mapping[str, Array], truths: Array) -> Ahead:
+def choose(
+    specs: Mapping[str, ArraySpec], encoded: Mapping[str, Array], truths: Array, turns: Sequence[Turn] = ()
+) -> Ahead:
     """Return how a forecast (n, h) is learned from training rows: the lags that go best with it.
 
     specs: of the arrays of all series, by name.
@@ -104,7 +140,19 @@ def choose(specs: Mapping[str, ArraySpec], encoded: Mapping[str, Array], truths:
         gaps = bool((encoded[f"{name}.present"] == 0).any())
         lags = _best_lags(encoded[array][:, :, 0], truths)
         found.append(SeriesLags(name, steps, channels, lags, own=steps == ahead, gaps=gaps))
-    return Ahead(ahead, tuple(found))
+    return Ahead(ahead, tuple(found), tuple(turns))
+
+
+def turns_of(circles: Sequence[tuple[int, float]], step_s: float | None) -> tuple[Turn, ...]:
+    """Return how circles turn with steps of so many seconds: those that a step does not turn half round, or farther.
+
+    circles: columns of a sine among the features that are no series, each with the seconds of a turn.
+    """
+    if step_s is None:
+        return ()
+    return tuple(
+        Turn(column, 2 * math.pi * step_s / seconds) for column, seconds in circles if 2 * step_s < seconds
+    )
 
 
 def _best_lags(series: Array, truths: Array) -> tuple[int, ...]:

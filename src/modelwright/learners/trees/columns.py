@@ -8,6 +8,7 @@ its steps (see `ahead`); its quantiles are all the median, and calibration on va
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,11 +107,24 @@ def aheads_of(
         if kinds.arrays(field.kind).input_form is Form.SERIES
         for array, spec in kinds.arrays(field.kind).specs(states[field.name]).items()
     }
+    turns = ahead.turns_of(_circles(signature, states), train.step_s)
     return {
-        field.name: ahead.choose(specs, encoded, known_truths.truths(field, train, states))
+        field.name: ahead.choose(specs, encoded, known_truths.truths(field, train, states), turns)
         for field in signature.outputs
         if kinds.arrays(field.kind).output_form is Form.SERIES
     }
+
+
+def _circles(signature: Signature, states: Mapping[str, object]) -> list[tuple[int, float]]:
+    """Return what comes round again among the features that are no series: column of the sine, seconds of a turn."""
+    found, column = [], 0
+    for field in signature.inputs:
+        for spec in kinds.arrays(field.kind).specs(states[field.name]).values():
+            sizes = [axis for axis in spec.shape[1:] if isinstance(axis, int)]
+            if len(sizes) < 2:
+                found += [(column + place, seconds) for place, seconds in spec.circles]
+                column += math.prod(sizes)
+    return found
 
 
 def _output(field: Field, state: object, steps: Ahead | None) -> Output:

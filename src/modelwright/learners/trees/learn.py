@@ -24,7 +24,7 @@ from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
-from modelwright.learners import kind_states, known_truths, timing
+from modelwright.learners import kind_states, known_truths, time_folds, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -81,7 +81,7 @@ class TreesLearn(Learn[Rows]):
         prepare_s = encode_s + sum(one.prepare_s for one in timed)
         round_s = max(timing.on_threads(sum(one.round_s for one in timed), threads), 1e-6)
         if any(task.ahead is not None for task in tasks):
-            round_s *= folds.FOLDS  # each fold learns again, from three quarters of the rows
+            round_s *= time_folds.FOLDS  # each fold learns again, from three quarters of the rows
         affordable = int(max(0.0, budget_s - prepare_s) / round_s)
         rounds = training.epochs or max(1, min(affordable, options.most_rounds))
         dumps = [one.booster.dump_model() for one in timed]
@@ -147,7 +147,7 @@ class TreesLearn(Learn[Rows]):
                 params = _params(output.tasks[0], options, training, threads=threads, seed=setup.seed)
                 kept, checkpoint = rounds[name], scratch / f"booster-{place}.json"
                 tables = _of_folds(output.tasks[0], train, encoded, states, features)
-                with progress.task(str(Phrase("work.folds", output=name)), folds.FOLDS) as bar:
+                with progress.task(str(Phrase("work.folds", output=name)), time_folds.FOLDS) as bar:
                     out_of_fold = folds.answers(
                         params, tables, len(train), kept, checkpoint, partial(bar.advance, 1)
                     )

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from modelwright.learners.trees.ahead import Ahead
+from modelwright.learners.trees.ahead import Ahead, Turn
 
 
 def step_nodes(
@@ -38,6 +38,9 @@ def step_nodes(
         ]
         parts.append(f"{name}.others")
     parts.append(f"{name}.numbered")
+    for number, turn in enumerate(ahead.turns):
+        added, numbers, made = _turned(turn, h, f"{name}.turn_{number}", f"{name}.one")
+        nodes, constants, parts = nodes + added, constants + numbers, parts + made
     for one in ahead.series:
         places = one.places(h)
         for array in one.arrays:
@@ -57,3 +60,30 @@ def step_nodes(
     nodes.append(helper.make_node("Concat", ["flat", f"{name}.width"], [f"{name}.flat"], axis=0))
     nodes.append(helper.make_node("Reshape", [f"{name}.by_step", f"{name}.flat"], [f"{name}.steps"]))
     return nodes, constants
+
+
+def _turned(
+    turn: Turn, steps: int, name: str, one: str
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto], list[str]]:
+    """Return the nodes and constants of a turned sine and cosine, (batch, h, 1) each, and what these are called."""
+    by_cosine, by_sine = turn.angles(steps)  # (h,)
+    constants = [
+        numpy_helper.from_array(by_cosine.reshape(1, steps, 1), f"{name}.by_cosine"),
+        numpy_helper.from_array(by_sine.reshape(1, steps, 1), f"{name}.by_sine"),
+    ]
+    nodes = []
+    for place, part in enumerate(("sine", "cosine")):
+        at = f"{name}.{part}"
+        constants.append(numpy_helper.from_array(np.array([turn.column + place], np.int64), f"{at}.at"))
+        nodes += [  # (batch, d) → (batch, 1) → (batch, 1, 1)
+            helper.make_node("Gather", ["alone.features", f"{at}.at"], [f"{at}.column"], axis=1),
+            helper.make_node("Unsqueeze", [f"{at}.column", one], [at]),
+            helper.make_node("Mul", [at, f"{name}.by_cosine"], [f"{at}.by_cosine"]),
+            helper.make_node("Mul", [at, f"{name}.by_sine"], [f"{at}.by_sine"]),
+        ]
+    sine, cosine, found = f"{name}.sine", f"{name}.cosine", [f"{name}.turned_sine", f"{name}.turned_cosine"]
+    nodes += [
+        helper.make_node("Add", [f"{sine}.by_cosine", f"{cosine}.by_sine"], [found[0]]),
+        helper.make_node("Sub", [f"{cosine}.by_cosine", f"{sine}.by_sine"], [found[1]]),
+    ]
+    return nodes, constants, found

@@ -32,12 +32,16 @@ _END = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Windowed:
-    """Windows as rows of their own, and the section `data` as it reads for them: columns are named as the fields."""
+    """Windows as rows of their own, and the section `data` as it reads for them: columns are named as the fields.
+
+    step_s: the seconds from one step to the next, None where steps are counted, or months.
+    """
 
     rows: RawRows
     config: DataConfig
     notices: tuple[Notice, ...]
     identity: tuple[str, ...] = (AT_GROUP, AT_TIME)
+    step_s: float | None = None
 
 
 def windowed(
@@ -56,6 +60,7 @@ def windowed(
         RawRows([(split, table) for split, table in tables if table.rows]),
         _as_read(config, fields),
         tuple(remarks.notices(ordered, {split: table.rows for split, table in tables})),
+        step_s=maker.step_s,
     )
 
 
@@ -105,10 +110,13 @@ class _Maker:
         self._apart = (self._horizon or self._history) + self._stride
         self._spools = {split: Spool(scratch / f"windows-{split}", limits) for split in SPLITS}
         self._longest = 0
+        self.step_s: float | None = None
 
     def add(self, series: Series) -> None:
         """Make the windows of one series; one that is too short is counted."""
         self._longest = max(self._longest, series.steps)
+        if series.clock and series.grid is not None and series.grid.unit == "seconds":
+            self.step_s = series.grid.size  # one grid for all series
         if series.steps < self._history + self._horizon:
             self._remarks.short(series.name, series.steps)
             return
