@@ -237,3 +237,31 @@ def test_restless_windows_have_wider_intervals():
     first, second = ARRAYS.decode({"quantiles": body["quantiles"][:2]}, state, {"past": column[:2]})
     narrow, wide = (one.interval["high"][0] - one.interval["low"][0] for one in (first, second))
     assert wide > 2 * narrow
+
+
+@pytest.mark.parametrize(("gaps", "expected"), [("previous", [1.0, 1.0, 3.0]), ("linear", [1.0, 2.0, 3.0])])
+def test_a_request_is_filled_as_training_was_and_the_answer_says_so(gaps, expected):
+    whole = [TimeWindow.of([1.0, 2.0, 3.0]), TimeWindow.of([4.0, 5.0, 9.0])]
+    holed, filled = TimeWindow.of([1.0, GAP, 3.0]), TimeWindow.of(expected)
+    state = ARRAYS.fit(whole, gaps=gaps)
+    one, other = (ARRAYS.encode([value], state) for value in (holed, filled))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert ARRAYS.load(ARRAYS.dump(state)) == state
+    target = ARRAYS.fit(
+        [TimeWindow.of([2.0]), TimeWindow.of([7.0])],
+        role=Role.OUTPUT,
+        inputs={"past": whole},
+        input_kinds={"past": "timeseries"},
+        gaps=gaps,
+    )
+    assert ARRAYS.load(ARRAYS.dump(target)) == target
+    body = {"quantiles": np.zeros((1, 1, 3), np.float32)}
+    said, plain = (ARRAYS.decode(body, target, {"past": [value]})[0] for value in (holed, filled))
+    assert said.value == plain.value  # on one level
+    assert said.interval["filled"] == 1
+    assert "filled" not in plain.interval
+
+
+def test_gaps_stay_where_nothing_is_declared():
+    state = ARRAYS.fit([TimeWindow.of([1.0, 2.0, 3.0])])
+    assert ARRAYS.encode([TimeWindow.of([1.0, GAP, 3.0])], state)["present"][0, :, 0].tolist() == [1, 0, 1]

@@ -130,7 +130,7 @@ def test_trees_see_the_time_of_the_step_that_is_answered(tmp_path: Path) -> None
 
     def mixed(rows: Examples) -> Examples:
         past = [TimeWindow.of(draw.permutation(one.flat).tolist()) for one in rows.columns["past"]]
-        return Examples(rows.ids, {**rows.columns, "past": past}, rows.step_s)
+        return Examples(rows.ids, {**rows.columns, "past": past}, rows.windows)
 
     def when(at: int) -> str:
         return (begin + timedelta(hours=at)).isoformat()

@@ -45,6 +45,8 @@ def fit(
             role = Role.OUTPUT if field in signature.outputs else Role.INPUT
             if role is Role.OUTPUT:
                 given |= {"inputs": inputs, "input_kinds": input_kinds}
+            if train.windows is not None:
+                given["gaps"] = train.windows.gaps
             if field.range is not None:
                 given["range"] = field.range
             states[field.name] = kind.fit(train.columns[field.name], role=role, **given)

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from modelwright.core.messages import DataError, Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
+from modelwright.kinds.shared.gap_filling import filled
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data
-from modelwright.stages.data.windows.gaps import filled
-from modelwright.storage.formats.examples import read_examples
+from modelwright.storage.formats.examples import read_columns, read_examples
+from modelwright.storage.formats.window_form import WindowForm, window_form
 
 FORECAST = "forecast(past: timeseries) -> next: timeseries"
 BOTH = {"past": "load", "next": "load"}
@@ -110,6 +111,28 @@ def test_other_inputs_are_of_the_last_step_and_known_ones_of_the_first_ahead(tmp
         assert train["planned"][row] == past[-1] + 1
         assert train["plans"][row].flat == train["next"][row].flat
         assert train["last"][row] == past[-1] + 3
+
+
+def test_windows_of_several_series_at_one_moment_go_together(tmp_path):
+    rows = [
+        f"{when:%Y-%m-%d %H:%M},{hour},{group}" for hour, when in enumerate(hours(300)) for group in "abc"
+    ]
+    table(tmp_path, rows, "when,load,station")
+    windows(tmp_path, time="when", group="station")
+    test = read_columns(tmp_path / "out" / "test", ["moment", "past"], Signature.parse(FORECAST).inputs)
+    of_moment = {}
+    for moment, past in zip(test["moment"], test["past"], strict=True):
+        of_moment.setdefault(moment, []).append(past.flat)
+    assert len(of_moment) > 2
+    assert all(len(found) == 3 and found[0] == found[1] == found[2] for found in of_moment.values())
+
+
+def test_how_windows_were_cut_is_sealed(tmp_path):
+    table(tmp_path, [f"{when:%Y-%m-%d %H:%M},{hour}" for hour, when in enumerate(hours(200))])
+    windows(tmp_path, time="when", fill={"gaps": "linear"})
+    assert window_form(tmp_path / "out" / "train") == WindowForm(3600.0, "linear")
+    windows(tmp_path)
+    assert window_form(tmp_path / "out" / "test") == WindowForm(None, "missing")
 
 
 ODD = {

@@ -141,7 +141,13 @@ def _answer(field: Field) -> JsonObject:
     probabilities: JsonObject = {"type": "object", "additionalProperties": {"type": "number"}}
     end: JsonObject = {"type": ["number", "null", "array"]}
     share: JsonObject = {"type": "number", "minimum": 0, "maximum": 1}
-    interval = _object({"low": end, "high": end, "share": share})
+    filled: JsonObject = {
+        "type": "integer",
+        "minimum": 1,
+        "description": "How many steps of the history had no number, and were filled as the data was.",
+    }
+    ends: JsonObject = {"low": end, "high": end, "share": share, "filled": filled}
+    interval = _object(ends, ["low", "high", "share"])
     fields: JsonObject = {
         "value": _schema(field),
         "confidence": confidence,

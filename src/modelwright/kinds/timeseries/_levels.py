@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.kinds.shared.gap_filling import MISSING, filled
 from modelwright.kinds.timeseries.window import TimeWindow
 
 Floats = NDArray[np.float64]
@@ -79,6 +80,13 @@ def stacked(values: Sequence[TimeWindow | None], steps: int, channels: int, *, n
         else:
             found[row, :kept] = numbers[:kept]
     return found
+
+
+def without_gaps(numbers: Floats, how: str) -> Floats:
+    """Return windows (n, t, c) with the gaps of each channel filled as is declared; shorter ones begin with gaps."""
+    if how == MISSING or not numbers.size:
+        return numbers
+    return np.stack([filled(channel, how) for channel in np.moveaxis(numbers, 2, 0)], axis=2)
 
 
 def seasonal(window: Floats, season: int, steps: int) -> Floats:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Dumped
+from modelwright.kinds.shared.gap_filling import MISSING
 from modelwright.kinds.shared.sealed_state import Deviation, Name, SealedState
 from modelwright.kinds.timeseries._levels import Level
 from modelwright.kinds.timeseries._widths import Widths
@@ -23,7 +24,8 @@ MOST_CHANNELS = 10_000
 class WindowState:
     """Of an input: the steps that are read, the fewest that training shows, the scale.
 
-    mean, deviation: of all numbers of the training split on their own level.
+    mean, deviation: of all numbers of the training split on their own level; gaps: what stands for a step without a
+    number, in training and in a request alike.
     """
 
     steps: int
@@ -32,6 +34,7 @@ class WindowState:
     level: Level
     mean: float
     deviation: float
+    gaps: str = MISSING
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class ForecastState:
     split's own stands for it; season: what
     was measured so many steps before forecasts the training split best by itself, with the mean absolute error
     `naive`; rhythm: the like within half a window; below, above: by how much validation moves the ends of each step, in
-    `widths`, or where these are None standardised.
+    `widths`, or where these are None standardised; gaps: what stands for a step without a number of that input.
     """
 
     steps: int
@@ -58,6 +61,7 @@ class ForecastState:
     above: tuple[float, ...] | None = None
     rhythm: int | None = None
     widths: Widths | None = None
+    gaps: str = MISSING
 
 
 def _rising(levels: list[float]) -> list[float]:
@@ -70,6 +74,7 @@ Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Moves = list[Annotated[float, Field(ge=-4 * MOST_DEVIATIONS, le=4 * MOST_DEVIATIONS)]]
 Typical = Annotated[float, Field(gt=0.0, le=1.7e308)]
+Gaps = Literal["missing", "previous", "linear"]
 Finite = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 
@@ -82,6 +87,7 @@ class _SealedWindow(SealedState):
     typical: Typical
     mean: Finite
     deviation: Deviation
+    gaps: Gaps = "missing"
 
 
 class _SealedWidths(SealedState):
@@ -107,12 +113,14 @@ class _SealedForecast(SealedState):
     above: Moves | None
     rhythm: Steps | None = None  # these two are not in what an earlier version sealed
     widths: dict[str, Any] | None = None
+    gaps: Gaps = "missing"
 
 
 def dump(state: WindowState | ForecastState) -> Dumped:
     """Return a state as JSON."""
     level: dict[str, Any] = {"signed": state.level.signed, "typical": state.level.typical}
     level |= {"mean": state.mean, "deviation": state.deviation, "steps": state.steps}
+    level |= {} if state.gaps == MISSING else {"gaps": state.gaps}
     if isinstance(state, WindowState):
         return Dumped({"role": "window", "channels": state.channels, "least": state.least, **level}, {})
     moved = {
@@ -137,7 +145,13 @@ def load(dumped: Dumped) -> WindowState | ForecastState:
         if one.steps * one.channels > MOST_STEPS * 10 or one.least > one.steps:
             raise ValueProblem("state.absurd", key="steps", error=f"{one.least}, {one.steps}, {one.channels}")
         return WindowState(
-            one.steps, one.channels, one.least, Level(one.signed, one.typical), one.mean, one.deviation
+            one.steps,
+            one.channels,
+            one.least,
+            Level(one.signed, one.typical),
+            one.mean,
+            one.deviation,
+            one.gaps,
         )
     found = _SealedForecast.read(dumped.data)
     for key, moved in (("below", found.below), ("above", found.above)):
@@ -162,4 +176,5 @@ def load(dumped: Dumped) -> WindowState | ForecastState:
         None
         if widths is None
         else Widths(tuple(widths.by_step), widths.by_size, widths.rhythm, widths.usual),
+        found.gaps,
     )

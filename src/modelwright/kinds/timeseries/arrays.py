@@ -17,6 +17,7 @@ import numpy as np
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import FAR, Answer, Array, ArraySpec, Cut, Dumped, Form, Role
+from modelwright.kinds.shared.gap_filling import MISSING
 from modelwright.kinds.timeseries import _levels, _widths
 from modelwright.kinds.timeseries._levels import Floats
 from modelwright.kinds.timeseries._sealed import (
@@ -51,6 +52,7 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         values: Sequence[TimeWindow | None],
         *,
         role: Role = Role.INPUT,
+        gaps: str = MISSING,
         inputs: Columns = NO_INPUTS,
         input_kinds: Mapping[str, str] | None = None,
         **options: Any,
@@ -58,7 +60,7 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         """Return the steps, the channels and the scale of the training split.
 
         inputs, input_kinds: of an output, the training rows' inputs and their kinds; of the series among them the one
-        nearest to the truths gives the level.
+        nearest to the truths gives the level. gaps: what stands for a step without a number.
         """
         there = [value for value in values if value is not None]
         channels = {value.channels for value in there}
@@ -68,13 +70,13 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
             if channels - {1}:
                 raise ValueProblem("state.one-channel", count=max(channels))
             series = [name for name, kind in (input_kinds or {}).items() if kind == TimeseriesValue.name]
-            return _fit_forecast(values, {name: inputs[name] for name in series})
+            return _fit_forecast(values, {name: inputs[name] for name in series}, gaps)
         steps = max((value.steps for value in there), default=1)
         least = min((value.steps for value in there), default=1)
-        numbers = _levels.stacked(there, steps, max(channels, default=1))
+        numbers = _levels.without_gaps(_levels.stacked(there, steps, max(channels, default=1)), gaps)
         level = _levels.level_of(numbers)
         mean, deviation = _spread(_scaled(numbers, *level.of(numbers)))
-        return WindowState(steps, max(channels, default=1), least, level, mean, deviation)
+        return WindowState(steps, max(channels, default=1), least, level, mean, deviation, gaps)
 
     def dump(self, state: State) -> Dumped:
         """Return the state as JSON."""
@@ -105,7 +107,8 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
     def encode(self, values: Sequence[TimeWindow | None], state: State) -> dict[str, Array]:
         """Return the newest t steps on their own level, 0 where nothing is, and where something is."""
         assert isinstance(state, WindowState), "an input"
-        numbers = _levels.stacked(values, state.steps, state.channels)  # (n, t, c)
+        # (n, t, c)
+        numbers = _levels.without_gaps(_levels.stacked(values, state.steps, state.channels), state.gaps)
         with np.errstate(over="ignore", invalid="ignore"):  # held below
             standard = (_scaled(numbers, *state.level.of(numbers)) - state.mean) / state.deviation
         present = ~np.isnan(numbers)
@@ -180,9 +183,20 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         return [
             Answer(
                 TimeWindow.of(row.tolist()),
-                interval={"low": low.tolist(), "high": high.tolist(), "share": round(share, 6)},
+                interval={
+                    "low": low.tolist(),
+                    "high": high.tolist(),
+                    "share": round(share, 6),
+                    **({"filled": count} if count else {}),
+                },
             )
-            for row, low, high in zip(middle, quantiles[:, :, 0], quantiles[:, :, -1], strict=True)
+            for row, low, high, count in zip(
+                middle,
+                quantiles[:, :, 0],
+                quantiles[:, :, -1],
+                _filled(inputs, len(middle), state),
+                strict=True,
+            )
         ]
 
     def outcomes(
@@ -198,7 +212,8 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         before = None if state.level_of is None else inputs.get(state.level_of)
         naive = np.full(quantiles.shape[:2], np.nan)
         if before is not None and state.season is not None and len(quantiles):
-            naive = _levels.seasonal(_before(before, state.season), state.season, state.steps)
+            window = max(state.season, state.window or 0)
+            naive = _levels.seasonal(_before(before, window, state.gaps), state.season, state.steps)
         return SeriesOutcomes(
             truth=_truths(values, state),
             predicted=np.array(quantiles[:, :, _middle(state)]),
@@ -210,14 +225,16 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         )
 
 
-def _fit_forecast(values: Sequence[TimeWindow | None], series: Mapping[str, Sequence[Any]]) -> ForecastState:
+def _fit_forecast(
+    values: Sequence[TimeWindow | None], series: Mapping[str, Sequence[Any]], gaps: str
+) -> ForecastState:
     steps = max((value.steps for value in values if value is not None), default=1)
     truth = _levels.stacked(values, steps, 1, newest=False)  # (n, h, 1)
-    found = ForecastState(steps, LEVELS, None, _levels.level_of(truth), 0.0, 1.0)
+    found = ForecastState(steps, LEVELS, None, _levels.level_of(truth), 0.0, 1.0, gaps=gaps)
     best = math.inf
     for name, column in series.items():
         longest = max((value.steps for value in column if value is not None), default=1)
-        window = _before(column, longest)
+        window = _before(column, longest, gaps)
         season, naive = _levels.best_season(window, truth[:, :, 0])
         if naive < best:
             best = naive
@@ -258,13 +275,22 @@ def _level(inputs: Columns, rows: int, state: ForecastState) -> tuple[Floats, Fl
     before = None if state.level_of is None else inputs.get(state.level_of)
     if before is None or state.window is None:
         return state.level.of(np.full((rows, 1, 1), np.nan))
-    return state.level.of(_before(before, state.window)[:, :, None])
+    return state.level.of(_before(before, state.window, state.gaps)[:, :, None])
 
 
-def _before(column: Sequence[Any], steps: int) -> Floats:
+def _before(column: Sequence[Any], steps: int, gaps: str) -> Floats:
     """Return the newest steps of the first channel of an input: (n, steps)."""
     channels = next((value.channels for value in column if value is not None), 1)
-    return _levels.stacked(column, steps, channels)[:, :, 0]
+    return _levels.without_gaps(_levels.stacked(column, steps, channels), gaps)[:, :, 0]
+
+
+def _filled(inputs: Columns, rows: int, state: ForecastState) -> list[int]:
+    """Return how many gaps of each window that gives the level were filled."""
+    before = None if state.level_of is None else inputs.get(state.level_of)
+    if before is None or state.window is None or state.gaps == MISSING:
+        return [0] * rows
+    given, whole = (np.isnan(_before(before, state.window, gaps)) for gaps in (MISSING, state.gaps))
+    return [int(count) for count in (given & ~whole).sum(axis=1)]
 
 
 def _own_level(inputs: Columns, state: ForecastState) -> Floats | None:
@@ -272,7 +298,7 @@ def _own_level(inputs: Columns, state: ForecastState) -> Floats | None:
     before = None if state.level_of is None else inputs.get(state.level_of)
     if before is None or state.window is None:
         return None
-    window = _before(before, state.window)[:, :, None]
+    window = _before(before, state.window, state.gaps)[:, :, None]
     return _scaled(window, *state.level.of(window))[:, :, 0]
 
 

@@ -107,7 +107,9 @@ def aheads_of(
         if kinds.arrays(field.kind).input_form is Form.SERIES
         for array, spec in kinds.arrays(field.kind).specs(states[field.name]).items()
     }
-    turns = ahead.turns_of(_circles(signature, states), train.step_s)
+    turns = ahead.turns_of(
+        _circles(signature, states), None if train.windows is None else train.windows.step_s
+    )
     return {
         field.name: ahead.choose(specs, encoded, known_truths.truths(field, train, states), turns)
         for field in signature.outputs

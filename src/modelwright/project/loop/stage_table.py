@@ -23,6 +23,7 @@ from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop import places
 from modelwright.project.loop.context import Context, counts_part
 from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN
+from modelwright.stages.data.windows.window_fields import AT_MOMENT
 from modelwright.stages.plan.config import uses as plan_uses
 from modelwright.storage.formats.data import Counts, DataProfile, read_signature
 from modelwright.storage.formats.evidence import read_details, read_evidence
@@ -256,10 +257,15 @@ def _evaluate(context: Context) -> Step:
 
 
 def _group_of_rows(context: Context) -> str | None:
-    """Return the name under which the rows hold the column `data.group`, None where there is none."""
+    """Return the name under which the rows hold the column `data.group`, None where there is none.
+
+    Of windows it is that of their stretch of time: those of several series at one moment go together.
+    """
     profile = DataProfile.read(context.part(DATA, "profile").path)
     named = {**profile.columns, **profile.keep}
-    return next((name for name, column in named.items() if column == context.opened.file.data.group), None)
+    data = context.opened.file.data
+    group = data.group if data.window is None else AT_MOMENT
+    return next((name for name, column in named.items() if column == group), None)
 
 
 def _readable_evidence(evaluated: Artifact, package: ArtifactPart, test: ArtifactPart) -> None:

@@ -2,7 +2,7 @@
 
 train/rows.parquet  validation/rows.parquet  test/rows.parquet      id, inputs, outputs, what is kept
 train/near-twins.json  validation/…  test/…                         which rows are nearly the same, where any are
-train/windows.json  validation/…  test/…                            of windows by a clock, how long a step is
+train/windows.json  validation/…  test/…                            of windows, how they were cut
 profile/profile.json  profile/signature.json                        of train and validation alone
 counts/counts.json                                                  counts of every split
 rejected/rows.parquet                                               rows that are not used, and why
@@ -46,7 +46,7 @@ from modelwright.stages.data.twins.twin_rows import twin_notices
 from modelwright.stages.data.windows.windowing import windowed
 from modelwright.stages.data.writing import RowWriter, column_remarks, describe, write_rejected
 from modelwright.storage.formats.data import Counts, write_signature
-from modelwright.storage.formats.window_step import WindowStep
+from modelwright.storage.formats.window_form import WindowForm
 from modelwright.tables.readers import read
 from modelwright.tables.sources import resolve
 from modelwright.tables.spool import Limits
@@ -149,8 +149,8 @@ def make(
             writer = RowWriter(checked, columns, rows)
             for split in SPLITS:
                 writer.write(split, out / split)
-                if cut is not None and cut.step_s is not None:
-                    WindowStep(cut.step_s).write(out / split)
+                if cut is not None:
+                    WindowForm(cut.step_s, cut.gaps).write(out / split)
             write_rejected(checked, columns, rows, writer, out / "rejected")
             described = profile.result()
             described.write(out / "profile")

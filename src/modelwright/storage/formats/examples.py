@@ -13,7 +13,7 @@ from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
 from modelwright.storage.formats.file_values import FileValues
-from modelwright.storage.formats.window_step import step_s
+from modelwright.storage.formats.window_form import WindowForm, window_form
 
 ROWS_FILE = "rows.parquet"
 ID = "id"
@@ -25,12 +25,12 @@ PART_BYTES = 64 << 20  # of a larger one that are read at once
 class Examples:
     """Columns of canonical values by field name (None: missing), all of one length, and the rows' ids.
 
-    step_s: of rows that are windows, the seconds from one step to the next, where steps are of equal length.
+    windows: of rows that are windows, how they were cut.
     """
 
     ids: Sequence[str]
     columns: Mapping[str, Sequence[Any]]
-    step_s: float | None = None
+    windows: WindowForm | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -41,7 +41,7 @@ def read_examples(folder: Path, signature: Signature) -> Examples:
     fields = (*signature.inputs, *signature.outputs)
     columns = read_columns(folder, [ID, *(field.name for field in fields)], fields)
     ids = columns.pop(ID)
-    return Examples(ids=ids, columns=columns, step_s=step_s(folder))
+    return Examples(ids=ids, columns=columns, windows=window_form(folder))
 
 
 def read_columns(

@@ -52,6 +52,16 @@ class Series:
         """Return how many steps there are, gaps included."""
         return len(self.row_at)
 
+    @property
+    def first(self) -> int:
+        """Return which step of all time the first one is: equal for series whose rows begin at one moment."""
+        if self.grid is None:
+            return int(self.times[0])
+        if self.grid.unit == "months":
+            begin = datetime.fromtimestamp(self.times[0], UTC)
+            return (begin.year * 12 + begin.month - 1) // int(self.grid.size)
+        return round(self.times[0] / self.grid.size)
+
     def place_of(self, border: float) -> int:
         """Return the first step at or after a time."""
         at = int(np.searchsorted(self.times, border))

@@ -13,10 +13,9 @@ from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import Layout, missing_columns
 from modelwright.stages.data.raw_rows import RawRows
 
-AT_GROUP, AT_TIME = (
-    "at.group",
-    "at.time",
-)  # columns of a window that tell it apart; no name of a signature has a dot
+# Columns of a window that tell it apart, and its stretch of time; no name of a signature has a dot.
+AT_GROUP, AT_TIME, AT_MOMENT = "at.group", "at.time", "at.moment"
+MOMENT = "moment"  # what the stretch of time is called among the columns that are kept
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,11 @@ class WindowFields:
             raise DataError(problems)
         kept = {name: f"keep.{name}" for name in config.keep}
         single |= {kept[name]: (column, 0) for name, column in config.keep.items()}
+        if config.group is not None:  # series that share a day share what befell it
+            name = MOMENT
+            while name in columns or name in kept:
+                name += "_"
+            kept[name] = AT_MOMENT
         return cls(histories, ahead, single, kept, columns, of_steps)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -13,13 +14,13 @@ from numpy.typing import NDArray
 
 from modelwright.core.messages import DataError, Notice, Problem
 from modelwright.core.signature import Signature
+from modelwright.kinds.shared.gap_filling import filled
 from modelwright.stages.data.config import DataConfig, Split
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, VALIDATION
-from modelwright.stages.data.windows.gaps import filled
 from modelwright.stages.data.windows.ordered_rows import OrderedRows, Series, read_rows
 from modelwright.stages.data.windows.remarks import Remarks
-from modelwright.stages.data.windows.window_fields import AT_GROUP, AT_TIME, WindowFields
+from modelwright.stages.data.windows.window_fields import AT_GROUP, AT_MOMENT, AT_TIME, WindowFields
 from modelwright.tables.spool import Limits, Spool
 from modelwright.tables.table import Table
 
@@ -34,7 +35,7 @@ _END = np.iinfo(np.int64).max
 class Windowed:
     """Windows as rows of their own, and the section `data` as it reads for them: columns are named as the fields.
 
-    step_s: the seconds from one step to the next, None where steps are counted, or months.
+    step_s: the seconds from one step to the next, None where steps are counted, or months; gaps: what became of them.
     """
 
     rows: RawRows
@@ -42,6 +43,7 @@ class Windowed:
     notices: tuple[Notice, ...]
     identity: tuple[str, ...] = (AT_GROUP, AT_TIME)
     step_s: float | None = None
+    gaps: Literal["missing", "previous", "linear"] = "missing"
 
 
 def windowed(
@@ -61,6 +63,7 @@ def windowed(
         _as_read(config, fields),
         tuple(remarks.notices(ordered, {split: table.rows for split, table in tables})),
         step_s=maker.step_s,
+        gaps=config.fill.gaps,
     )
 
 
@@ -180,6 +183,7 @@ class _Maker:
         columns += [
             pl.Series(AT_GROUP, [series.name] * len(times), dtype=pl.String),
             pl.Series(AT_TIME, times),
+            pl.Series(AT_MOMENT, (series.first + starts[kept]) // self._apart),
         ]
         self._spools[split].add(pl.DataFrame(columns))
 
@@ -218,7 +222,14 @@ class _Maker:
         tables = [table for _, table in rows.tables]
         names = list(dict.fromkeys(table.name for table in tables))
         more = f" + {len(names) - 1}" if len(names) > 1 else ""
-        columns = (*self._fields.histories, *self._fields.ahead, *self._fields.single, AT_GROUP, AT_TIME)
+        columns = (
+            *self._fields.histories,
+            *self._fields.ahead,
+            *self._fields.single,
+            AT_GROUP,
+            AT_TIME,
+            AT_MOMENT,
+        )
         found = Table(f"{names[0]}{more}", columns, self._spools[split])
         if split != TRAIN:
             return found

@@ -1,9 +1,14 @@
-"""Fills the gaps of windows, each from its own steps alone: what lies behind its end, no request knows."""
+"""Fills the gaps of windows, each from its own steps alone: what lies behind its end, no request knows.
+
+`data` and the kind share it, so that what is declared of training holds for a request.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+MISSING, PREVIOUS, LINEAR = "missing", "previous", "linear"
 
 Floats = NDArray[np.float64]
 
@@ -13,7 +18,7 @@ def filled(windows: Floats, how: str) -> Floats:
 
     previous: by the last number before; linear: on the line between the numbers on either side.
     """
-    if how == "missing" or not np.isnan(windows).any():
+    if how == MISSING or not np.isnan(windows).any():
         return windows
     steps = np.arange(windows.shape[1])
     there = ~np.isnan(windows)
@@ -21,7 +26,7 @@ def filled(windows: Floats, how: str) -> Floats:
     before = np.maximum.accumulate(np.where(there, steps, -1), axis=1)
     rows = np.arange(len(windows))[:, None]
     last = np.where(before >= 0, windows[rows, np.maximum(before, 0)], np.nan)
-    if how == "previous":
+    if how == PREVIOUS:
         return last
     after = np.minimum.accumulate(np.where(there, steps, windows.shape[1])[:, ::-1], axis=1)[:, ::-1]
     bounded = (before >= 0) & (after < windows.shape[1])
