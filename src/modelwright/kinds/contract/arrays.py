@@ -50,7 +50,7 @@ class Arrays(ABC, Generic[State, V]):
 
         options: `role` (the side of the signature); `form` (of an input; without it, `input_form`); what the
         learner gives (`tokenizer`, `max_length` and `limit` for the form tokens, `most_terms` for terms); of an output
-        `inputs` and `input_kinds`, the same rows' inputs by name and the kind of each; `gaps`: of rows that are windows,
+        `inputs` and `input_kinds`, the same rows' inputs by name and the kind of each; of rows that are windows `gaps`,
         what stands for a step without a number (see `kinds.shared.gap_filling`). A kind ignores what it does not
         know. Raises ValueProblem.
         """

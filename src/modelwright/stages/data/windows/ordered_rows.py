@@ -60,7 +60,7 @@ class Series:
         if self.grid.unit == "months":
             begin = datetime.fromtimestamp(self.times[0], UTC)
             return (begin.year * 12 + begin.month - 1) // int(self.grid.size)
-        return round(self.times[0] / self.grid.size)
+        return round(float(self.times[0]) / self.grid.size)
 
     def place_of(self, border: float) -> int:
         """Return the first step at or after a time."""
