@@ -43,7 +43,7 @@ CONTRACT_FILES = {
     },
     "outcomes": {"outcomes", "metrics", "gap", "baseline", "section"},
     "core": {"outcomes"},
-    "learners": {"spec", "learn", "export"},
+    "learners": {"spec", "learn", "export", "bring"},
     "stages": {"stage", "config"},
     "gateway": {"config"},
     "runtime/drivers": {"driver", "samples"},

@@ -16,6 +16,7 @@ from typing import Any
 
 from modelwright.core.plugins import Plugins
 from modelwright.core.signature import Signature
+from modelwright.learners.contract.bring import Bring
 from modelwright.learners.contract.export import Export
 from modelwright.learners.contract.learn import Learn
 from modelwright.learners.contract.spec import Spec
@@ -43,6 +44,11 @@ def learn(name: str) -> Learn[Any]:
 def export(name: str) -> Export:
     """Return how a learner's result becomes a body; loads its framework."""
     return _PLUGINS.instance(name, "export", Export)
+
+
+def bring(name: str) -> Bring | None:
+    """Return how a learner reads the files that a project brings for it; None of one that learns."""
+    return _PLUGINS.instance(name, "bring", Bring) if spec(name).brings else None
 
 
 def modules(name: str, *facets: str) -> tuple[str, ...]:

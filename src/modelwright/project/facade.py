@@ -167,7 +167,7 @@ class Project:
                 raise ProjectError(unknown)
             file = self.opened.file
             sift(
-                context.signature, file.plan, context.model, context.pretrained
+                context.signature, file.plan, context.model, context.pretrained, self.opened.folder
             )  # raises where no learner can
             return check_report(context, loop.forecast(context, runner))
 

@@ -107,8 +107,10 @@ def test_plan_takes_no_learner_whose_source_there_is_not(
     known = learners.spec
     monkeypatch.setattr(learners, "names", lambda: ("comparing", "trees"))
     monkeypatch.setattr(learners, "spec", lambda name: _Comparing() if name == "comparing" else known(name))
-    able, refused = ranking.sift(flowers.signature, PlanConfig(), ModelConfig(), InputWeights())
+    able, refused = ranking.sift(flowers.signature, PlanConfig(), ModelConfig(), InputWeights(), Path())
     assert [one.spec.name for one in able] == ["trees"]
     assert "it learns from preferences" in str(refused["comparing"])
     with pytest.raises(ProjectError, match="it learns from preferences"):
-        ranking.sift(flowers.signature, PlanConfig(), ModelConfig(learner="comparing"), InputWeights())
+        ranking.sift(
+            flowers.signature, PlanConfig(), ModelConfig(learner="comparing"), InputWeights(), Path()
+        )

@@ -145,7 +145,7 @@ def test_what_cannot_be_compared_says_why(held: int, rows: int, seconds: float, 
         columns = table(count, "line", seed)
         return Examples(columns.pop("id"), columns)
 
-    able, _ = sift(NUMBER, PlanConfig(), ModelConfig(), InputWeights())
+    able, _ = sift(NUMBER, PlanConfig(), ModelConfig(), InputWeights(), Path())
     learn, train = LearnConfig(budget="5 s"), some(rows, 0)
     found = forecast(able, NUMBER, train, learn, MACHINE, InputWeights(), 5.0, Silent())
     compared, reason = compare(

@@ -75,20 +75,23 @@ class ImageArrays(Arrays[ImageState, bytes]):
         fit: Fit = "letterbox",
         scale: Scale = "full",
         background: tuple[int, int, int] = (255, 255, 255),
+        size: tuple[int, int] | None = None,
         **options: Any,
     ) -> ImageState:
         """Return the state: the median size of the training pictures, and what their pixels are.
 
         limit, least: the longer side is at most, and at least, so many pixels; side: it is exactly so many (then the
-        two say nothing); channels: 1 or 3; None: 1 where all training pictures are grey. fit, scale, background: see
-        `_pixels.Sizing`. Raises ValueProblem for a side beyond 2,048.
+        two say nothing); size: height and width, whatever the pictures have; channels: 1 or 3; None: 1 where all
+        training pictures are grey. fit, scale, background: see `_pixels.Sizing`. Raises ValueProblem for a side beyond
+        2,048.
         """
         there = present(values)
-        height, width = _size([_files.header_of(value) for value in _spread(there, _SIZED)])
-        longer = side or min(max(height, width, least), limit)
+        height, width = size or _size([_files.header_of(value) for value in _spread(there, _SIZED)])
+        longer = max(size) if size else side or min(max(height, width, least), limit)
         if not 1 <= longer <= MOST_SIDE:
             raise ValueProblem("state.side", side=longer, most=MOST_SIDE)
-        height, width = _scaled(height, width, longer)
+        if size is None:
+            height, width = _scaled(height, width, longer)
         sample = _spread(there, _MEASURED)
         if channels is None:
             channels = 1 if there and all(_is_grey(value) for value in sample) else 3

@@ -121,13 +121,14 @@ class NumberArrays(Arrays[NumberState | AmountState, float]):
     ) -> NumberState | AmountState:
         """Return mean and deviation of the values that are there, of an input those of the middle; 0 and 1 of none.
 
-        `range`: that of an output.
+        `range`: that of an output; `gaps`: of amounts, whether a missing one is NaN even if training has none.
         """
         within = options.get("range")
         present = np.array([value for value in values if value is not None], dtype=np.float64)
         if form is Form.AMOUNT:
             middle = _middle.median(present) if present.size else 0.0
-            return AmountState(middle, present.size < len(values), _span(present))
+            gaps = bool(options.get("gaps")) or present.size < len(values)
+            return AmountState(middle, gaps, _span(present))
         limit = FAR if role is Role.INPUT else MOST_DEVIATIONS
         span = _span(present) if role is Role.INPUT else None
         if not present.size:

@@ -23,6 +23,7 @@ from modelwright.outcomes.vectors.outcomes import VectorOutcomes
 # As of numbers: below this share of the largest value a deviation is rounding, and truths are held within so many.
 CONSTANT = 1e-12
 MOST_DEVIATIONS = 1e6
+MOST_RAW = float(np.finfo(np.float32).max)  # what is taken as it is stays finite in float32
 _HIGHEST = sys.float_info.max
 
 
@@ -53,7 +54,7 @@ class _SealedVector(SealedState):
 
     means: Annotated[list[float], Field(min_length=1, max_length=MOST_NUMBERS)]
     deviations: Annotated[list[Deviation], Field(min_length=1, max_length=MOST_NUMBERS)]
-    limit: Annotated[float, Field(ge=1.0, le=MOST_DEVIATIONS)]
+    limit: Annotated[float, Field(ge=1.0, le=MOST_RAW)]
 
 
 class VectorArrays(Arrays[VectorState, Vector]):
@@ -65,8 +66,13 @@ class VectorArrays(Arrays[VectorState, Vector]):
     input_form: ClassVar[Form | None] = Form.VECTOR
     output_form: ClassVar[Form | None] = Form.VECTOR
 
-    def fit(self, values: Sequence[Vector | None], *, role: Role = Role.INPUT, **options: Any) -> VectorState:
-        """Return mean and deviation of each dimension; raises ValueProblem where lengths differ."""
+    def fit(
+        self, values: Sequence[Vector | None], *, role: Role = Role.INPUT, raw: bool = False, **options: Any
+    ) -> VectorState:
+        """Return mean and deviation of each dimension; raises ValueProblem where lengths differ.
+
+        raw: an input is taken as it is: 0 and 1.
+        """
         there = [value for value in values if value is not None]
         limit = FAR if role is Role.INPUT else MOST_DEVIATIONS
         if not there:
@@ -74,6 +80,9 @@ class VectorArrays(Arrays[VectorState, Vector]):
         lengths = {len(value) for value in there}
         if len(lengths) > 1:
             raise ValueProblem("state.lengths-differ", fewest=min(lengths), most=max(lengths))
+        if raw:
+            length = len(there[0])
+            return VectorState((0.0,) * length, (1.0,) * length, MOST_RAW)
         table = np.array(there)  # (n, d)
         largest = np.abs(table).max(axis=0)
         largest[largest == 0] = 1.0

@@ -62,7 +62,7 @@ class Spec(ABC):
     rank: of those that accept a signature and fit the budget, `plan` takes the highest; fewest_epochs: passes
     over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
     goes on, so that what that one answers in a comparison stands for this one too; augments: whether it varies training
-    values as `data.augment` says.
+    values as `data.augment` says; brings: whether it has the facet `bring`, and so is weighed only where it is named.
     """
 
     name: ClassVar[str]
@@ -84,6 +84,7 @@ class Spec(ABC):
     fewest_epochs: ClassVar[int] = 0
     starts_as: ClassVar[str | None] = None
     augments: ClassVar[bool] = False
+    brings: ClassVar[bool] = False
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -108,7 +109,7 @@ class Spec(ABC):
     def is_offered(self, signature: Signature) -> bool:
         """Tell whether the learner is weighed for a signature without being named."""
         forms = {form_of(field, self.inputs) for field in signature.inputs}
-        return not self.offered_for or bool(forms & self.offered_for)
+        return not self.brings and (not self.offered_for or bool(forms & self.offered_for))
 
     @final
     def lacks(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from modelwright.learners.contract.spec import Spec
 from modelwright.learners.weights import fetching
 from modelwright.learners.weights.catalogue import CATALOGUE, DEFAULTS, MINILM, NamedWeights
 from modelwright.learners.weights.families import FORMS, Family, family_of
+from modelwright.storage.formats.plan import BROUGHT
 
 Named = str | Mapping[str, str | None] | None
 """What `model.pretrained` says: a name for the function, or one for each input (None: from scratch)."""
@@ -37,15 +38,19 @@ class InputWeights:
     """Which input starts from which folder of weights.
 
     folders: input → folder; named: those of which the project file names the weights; lacking: inputs whose default
-    weights are not there and could not be fetched.
+    weights are not there and could not be fetched; brought: the folder of what the project brings for a learner
+    that learns nothing.
     """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
     named: frozenset[str] = frozenset()
     lacking: tuple[str, ...] = ()
+    brought: Path | None = None
 
     def given_to(self, spec: Spec) -> Mapping[str, Path]:
-        """Return what a learner is given: all, only what is named, or nothing."""
+        """Return what a learner is given: all, only what is named, what is brought, or nothing."""
+        if spec.brings:
+            return {} if self.brought is None else {BROUGHT: self.brought}
         if spec.needs_pretrained:
             return self.folders
         return {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from modelwright import learners
 from modelwright.core.signature import Signature
@@ -50,6 +52,23 @@ class Context:
         if not needed and (named is None or not learners.takes_pretrained(self.signature, among)):
             return InputWeights()
         return of_inputs(self.signature, named, self.opened.folder, defaults=needed)
+
+    @cached_property
+    def brought(self) -> Mapping[str, Path]:
+        """Return the files that the project brings for a learner that learns nothing, by their name in the key.
+
+        Raises ProjectError for one that is not there.
+        """
+        file = self.opened.file
+        found: dict[str, Path] = {}
+        for name in candidates(file.plan, file.model) or ():
+            bring = learners.bring(name)
+            if bring is None or learners.spec(name).refuses(self.signature) is not None:
+                continue
+            options = learners.spec(name).Options.model_validate(dict(file.model.options))
+            paths = bring.files(options, self.opened.folder)
+            found |= {f"brought/{place}": path for place, path in enumerate(paths)}
+        return found
 
     @cached_property
     def model(self) -> ModelConfig:

@@ -122,7 +122,7 @@ def _plan(context: Context) -> Step:
             "profile": context.part(DATA, "profile"),
         },
         # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
-        sources=replace(weights, facts=(MACHINE,)),
+        sources=replace(weights, files={**weights.files, **context.brought}, facts=(MACHINE,)),
         code=(
             *plan_uses(file.plan, file.model, context.signature),
             *_kinds(context.signature, "value", "column", "arrays", "augment"),
@@ -135,6 +135,7 @@ def _plan(context: Context) -> Step:
             "learn": file.learn,
             "machine": context.machine,
             "pretrained": context.pretrained,
+            "folder": context.opened.folder,
             "augment": file.data.augment,
         },
         readable=_readable_plan,

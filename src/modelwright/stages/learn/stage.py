@@ -20,7 +20,7 @@ from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import read_examples
-from modelwright.storage.formats.plan import ALL_INPUTS, Choice, Machine
+from modelwright.storage.formats.plan import ALL_INPUTS, BROUGHT, BROUGHT_FOLDER, Choice, Machine
 
 
 def learn(
@@ -41,6 +41,8 @@ def learn(
     nothing can be learned from the rows, or the learner learns from something that the project does not have.
     """
     chosen = Choice.read(choice.path)
+    if BROUGHT in chosen.pretrained:
+        pretrained = {**pretrained, BROUGHT: choice.path / BROUGHT_FOLDER}
     if problems := list(_differences(chosen, machine, _weights(chosen, pretrained))):
         raise MachineError(problems)
     spec = learners.spec(chosen.learner)

@@ -90,5 +90,5 @@ def uses(config: PlanConfig, model: ModelConfig, signature: Signature | None = N
     return tuple(
         module
         for name in sorted(set(known))
-        for module in learners.modules(name, "spec", *(("learn",) if name in accepting else ()))
+        for module in learners.modules(name, "spec", *(("learn", "bring") if name in accepting else ()))
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
@@ -49,11 +50,13 @@ def sift(
     config: PlanConfig,
     model: ModelConfig,
     pretrained: InputWeights,
+    folder: Path,
     sources: frozenset[Source] = SOURCES,
 ) -> tuple[tuple[Able, ...], Mapping[str, Phrase]]:
     """Return the learners that accept signature and options, and why the others do not.
 
-    Raises ProjectError for names and options that are not known, and where nobody is left.
+    folder: the project's. Raises ProjectError for names and options that are not known, for files that a learner is to
+    be given and that do not fit, and where nobody is left.
     """
     section = {**model.options, **({"learner": model.learner} if model.learner is not None else {})}
     if found := option_problems(section, config.learners):
@@ -64,7 +67,7 @@ def sift(
     for name in named or learners.names():
         spec = learners.spec(name)
         if named is None and not spec.is_offered(signature):
-            refused[name] = Phrase("learner.not-offered", learner=name)
+            refused[name] = Phrase("learner.not-offered", learner=name, brings=spec.brings)
             continue
         reason = (
             spec.refuses(signature)
@@ -78,12 +81,32 @@ def sift(
             able.append(Able(spec, spec.Options.model_validate(dict(model.options))))
         except ValidationError as error:  # another candidate takes the value
             refused[name] = Phrase("learner.refuses-value", reason=str(error.errors()[0]["msg"]))
+    if problems := [problem for one in able for problem in _unfit_files(one, signature, folder)]:
+        raise ProjectError(problems)
     if not able:
         reasons = Phrase("list.semicolon").found.join(
             str(Phrase("learner.refused", learner=name, reason=reason)) for name, reason in refused.items()
         )
         raise ProjectError(Problem("plan.no-learner", signature=str(signature), reasons=reasons))
     return tuple(able), refused
+
+
+def _unfit_files(one: Able, signature: Signature, folder: Path) -> Iterator[Problem]:
+    """Yield why files that the project brings do not fit; nothing of them is run."""
+    bring = learners.bring(one.spec.name)
+    if bring is not None:
+        yield from bring.problems(signature, one.options, folder)
+
+
+def bring(able: Sequence[Able], pretrained: InputWeights, folder: Path, out: Path) -> InputWeights:
+    """Return the weights with what the project brings, written into `out`, which is made where there is some."""
+    for one in able:
+        found = learners.bring(one.spec.name)
+        if found is not None:
+            out.mkdir(parents=True)
+            found.prepare(one.options, folder, out)
+            return replace(pretrained, brought=out)
+    return pretrained
 
 
 def readable(

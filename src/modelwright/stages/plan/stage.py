@@ -1,6 +1,7 @@
 """The stage `plan`: from a signature, a budget and the training rows to a learner and its steps.
 
 choice/choice.json        what decides the bits of what is learned; `learn` reads this part alone
+choice/brought/           of a learner that learns nothing, what the project brings for it
 forecast/forecast.json    what it will cost, and how every learner was ranked
 
 Their dataclasses, which read and write them, are in `storage.formats.plan`.
@@ -8,6 +9,7 @@ Their dataclasses, which read and write them, are in `storage.formats.plan`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +30,7 @@ from modelwright.stages.plan.ranking import Able, Weighed
 from modelwright.stages.plan.warnings import compressed_bytes, fill_values, unused_augment, warnings
 from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import Examples, read_examples
-from modelwright.storage.formats.plan import Choice, Forecast, Machine, Ranked
+from modelwright.storage.formats.plan import BROUGHT, BROUGHT_FOLDER, Choice, Forecast, Machine, Ranked
 
 
 def plan(
@@ -44,17 +46,20 @@ def plan(
     out: Path,
     progress: Progress,
     augment: Declared = AUTO,
+    folder: Path = Path(),
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
     Where several learners fit, they are compared on validation rows (`learner_scores`); test rows are never read.
-    `pretrained` says which input starts from which folder of weights, for learners that take some; `augment` is what
+    `pretrained` says which input starts from which folder of weights, for learners that take some; `folder` is the
+    project's, for learners that are given a file of it, which is sealed with the choice; `augment` is what
     `data.augment` declares. Raises
     ProjectError where no learner takes the signature or an option is wrong, and DataError where nothing can be
     learned from the rows.
     """
     varied = amounts(signature, augment)
-    able, refused = ranking.sift(signature, config, model, pretrained)
+    able, refused = ranking.sift(signature, config, model, pretrained, folder)
+    pretrained = ranking.bring(able, pretrained, folder, out / "choice" / BROUGHT_FOLDER)
     examples = read_examples(train.path, signature)
     texts = _texts(able, signature, examples, pretrained, model)
     able, cannot_read = ranking.readable(able, texts, model)
@@ -76,6 +81,8 @@ def plan(
     ]
     described = DataProfile.read(profile.path)
     weights = pretrained.given_to(found[0].spec)
+    if pretrained.brought is not None and BROUGHT not in weights:
+        shutil.rmtree(pretrained.brought)  # another learner was taken
     _choice(found[0], model, learn, here, weights, reason, varied).write(out / "choice")
     of_inputs += unused_augment(found[0].spec, varied, declared=not isinstance(augment, str))
     ranked = tuple(_ranked(one) for one in found)
@@ -135,7 +142,9 @@ def _choice(
         options=chosen.options.model_dump(mode="json"),
         training=ranking.training_of(chosen.spec, learn).model_dump(mode="json", exclude_none=True),
         pretrained={name: digests.of_folder(folder) for name, folder in pretrained.items()},
-        credits=dict(credit(model.pretrained, name, folder) for name, folder in pretrained.items()),
+        credits=dict(
+            credit(model.pretrained, name, folder) for name, folder in pretrained.items() if name != BROUGHT
+        ),
         reason=reason,
         augment=augment if chosen.spec.augments else {},
     )

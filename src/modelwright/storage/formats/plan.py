@@ -66,6 +66,12 @@ def _choice_by_input(content: JsonObject) -> JsonObject:
 ALL_INPUTS = "*"
 """In `Choice.pretrained`, of plans that an earlier version sealed: every input that starts from weights."""
 
+BROUGHT = "="
+"""In `Choice.pretrained`, and for learners: the folder of what a project brings for the whole function."""
+
+BROUGHT_FOLDER = "brought"
+"""Beside `choice.json`, where that folder is sealed."""
+
 _CHOICE = Document(
     "choice.json", made_by="plan", number=3, migrations={1: _choice_with_defaults, 2: _choice_by_input}
 )
@@ -77,7 +83,8 @@ class Choice:
 
     steps: the learner's own count; batch: rows a step; threads, precision, instruction_set: how sums are
     rounded; options, training: the learner's own keys of `model:` and `learn:`, defaults included; pretrained:
-    input → digest of the weights that it starts from, the same wherever they lie; credits: their name → licence;
+    input → digest of the weights that it starts from, the same wherever they lie, and under `BROUGHT` that of what the
+    project brings, which is sealed beside it; credits: their name → licence;
     reason: why this learner, None in what an earlier version sealed; augment: input → variation → how far training
     values are varied.
     """

@@ -85,7 +85,7 @@ def cases(learner: str) -> list[Case]:
     The widest has an input and an output of every kind whose form the learner accepts.
     """
     spec = learners.spec(learner)
-    if Source.ROWS not in spec.sources:
+    if Source.ROWS not in spec.sources or spec.brings:  # a file made for one signature fits no other
         return []
     inputs = [Field(f"in_{name}", name) for name in _kinds(spec.inputs, lambda kind: kind.input_forms)]
     outputs = [Field(f"out_{name}", name) for name in _kinds(spec.outputs, lambda kind: (kind.output_form,))]

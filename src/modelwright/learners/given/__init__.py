@@ -1,0 +1,1 @@
+"""A graph that was learned elsewhere, as the body of a function."""
