@@ -7,7 +7,7 @@ import importlib.metadata
 import re
 
 SERVE, LEARN = "serve", "learn"
-_ALL = (SERVE, "image", "audio", LEARN)  # smallest first
+_ALL = (SERVE, "image", "audio", LEARN, "given")  # smallest first
 _REQUIRES = re.compile(r"\s*(?P<name>[\w.-]+)[^;]*;.*\bextra\s*==\s*['\"](?P<extra>[\w-]+)['\"]")
 _MODULES = {
     "pillow": "PIL",

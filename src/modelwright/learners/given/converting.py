@@ -1,28 +1,167 @@
-"""Models of other libraries, which become a graph."""
+"""Models of other libraries, which become a graph in a process of its own.
+
+XGBoost's JSON and UBJ and LightGBM's text are data, and are read as such. A pickle (joblib) can hold any program, which
+runs when it is read: that is done only where the project says `trust: true`, and never by `check`. A `.keras` file is
+read in Keras' safe mode, with torch as its backend.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from modelwright.core.messages import Problem
+from modelwright.core.messages import MachineError, Problem, ProjectError
 
-SUFFIXES = frozenset({".onnx"})
+_MOST_S = 1800.0
+_OPSET = 15
+
+_PICKLED = """
+import joblib, numpy, sys
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+model = joblib.load(sys.argv[1])
+names = getattr(model, "feature_names_in_", None)
+width = int(model.n_features_in_)
+options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
+graph = to_onnx(model, initial_types=[("columns", FloatTensorType([None, width]))], options=options, target_opset=OPSET)
+write(graph, None if names is None else [str(name) for name in names])
+"""
+_XGBOOST = """
+import sys, xgboost
+from onnxmltools import convert_xgboost
+from onnxmltools.convert.common.data_types import FloatTensorType
+model = xgboost.Booster()
+model.load_model(sys.argv[1])
+names, width = model.feature_names, model.num_features()
+model.feature_names = [f"f{place}" for place in range(width)]  # the converter reads no others
+graph = convert_xgboost(model, initial_types=[("columns", FloatTensorType([None, width]))], target_opset=OPSET)
+write(graph, names)
+"""
+_LIGHTGBM = """
+import lightgbm, sys
+from onnxmltools import convert_lightgbm
+from onnxmltools.convert.common.data_types import FloatTensorType
+model = lightgbm.Booster(model_file=sys.argv[1])
+names = model.feature_name()
+if names == [f"Column_{place}" for place in range(len(names))]:
+    names = None
+graph = convert_lightgbm(
+    model, initial_types=[("columns", FloatTensorType([None, model.num_feature()]))], target_opset=OPSET, zipmap=False
+)
+write(graph, names)
+"""
+_KERAS = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "torch"
+import keras, torch
+model = keras.saving.load_model(sys.argv[1], compile=False, safe_mode=True)
+model.eval()
+inputs = tuple(torch.zeros([2, *(axis or 8 for axis in one.shape[1:])]) for one in model.inputs)
+batch = torch.export.Dim("batch")
+class Positional(torch.nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+    def forward(self, arrays):
+        found = self.inner(list(arrays) if len(arrays) > 1 else arrays[0])
+        return tuple(found.values()) if isinstance(found, dict) else found
+with torch.no_grad():
+    graph = torch.onnx.export(
+        Positional(model), (inputs,), dynamo=True, external_data=False, verbose=False,
+        input_names=[one.name for one in model.inputs], output_names=list(model.output_names),
+        dynamic_shapes=((tuple({0: batch} for _ in inputs)),),
+    ).model_proto
+write(graph, None)
+"""
+_WRITE = """
+def write(graph, names):
+    import json
+    del graph.metadata_props[:]
+    if names is not None:
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = "modelwright.columns", json.dumps(list(names))
+    open(sys.argv[2], "wb").write(graph.SerializeToString(deterministic=True))
+"""
 
 
-class Convertible(ABC):
-    """A form of models that another library has written."""
+@dataclass(frozen=True)
+class Convertible:
+    """A form of models that another library has written.
 
-    @abstractmethod
+    library: of whose models it is; script: what converts one; modules: what that needs, with the distributions that
+    bring them; pickle: whether reading it runs what it holds.
+    """
+
+    library: str
+    script: str
+    modules: Mapping[str, str]
+    pickle: bool = False
+
     def problems(self, path: Path, shown: str, *, trust: bool) -> Iterator[Problem]:
         """Yield why the file cannot be converted here; nothing of it is run."""
+        if self.pickle and not trust:
+            yield Problem("given.untrusted", path=shown).at("model.path")
+        lacking = [name for module, name in self.modules.items() if importlib.util.find_spec(module) is None]
+        if lacking:
+            yield Problem("given.no-converter", path=shown, library=self.library, lacking=lacking).at(
+                "model.path"
+            )
 
-    @abstractmethod
     def convert(self, path: Path, shown: str, out: Path, *, trust: bool) -> None:
         """Write the graph into the file `out`; raises ProjectError and MachineError."""
+        if problems := list(self.problems(path, shown, trust=trust)):
+            raise ProjectError(problems)
+        script = f"import sys\nOPSET = {_OPSET}\n{_WRITE}{self.script}"
+        with tempfile.TemporaryDirectory() as work:
+            environment = {**os.environ, "KERAS_HOME": work}
+            try:
+                done = subprocess.run(  # noqa: S603 - our own interpreter, and paths without a shell
+                    [sys.executable, "-I", "-c", script, str(path.absolute()), str(out.absolute())],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    cwd=work,
+                    env=environment,
+                    timeout=_MOST_S,
+                )
+            except subprocess.TimeoutExpired:
+                raise MachineError(_failed(shown, self.library, f"{_MOST_S:g} s")) from None
+        if done.returncode or not out.is_file():
+            reason = (done.stderr.strip().splitlines() or ["?"])[-1][:200]
+            raise ProjectError(_failed(shown, self.library, reason))
+
+
+def _failed(shown: str, library: str, reason: str) -> Problem:
+    return Problem("given.not-converted", path=shown, library=library, reason=reason).at("model.path")
+
+
+_SKLEARN = Convertible(
+    "scikit-learn",
+    _PICKLED,
+    {"joblib": "joblib", "sklearn": "scikit-learn", "skl2onnx": "skl2onnx"},
+    pickle=True,
+)
+_OF_XGBOOST = Convertible("XGBoost", _XGBOOST, {"xgboost": "xgboost-cpu", "onnxmltools": "onnxmltools"})
+_OF_LIGHTGBM = Convertible("LightGBM", _LIGHTGBM, {"lightgbm": "lightgbm", "onnxmltools": "onnxmltools"})
+_OF_KERAS = Convertible("Keras", _KERAS, {"keras": "keras", "torch": "torch", "onnxscript": "onnxscript"})
+_BY_SUFFIX = {
+    ".joblib": _SKLEARN,
+    ".pkl": _SKLEARN,
+    ".pickle": _SKLEARN,
+    ".json": _OF_XGBOOST,
+    ".ubj": _OF_XGBOOST,
+    ".txt": _OF_LIGHTGBM,
+    ".keras": _OF_KERAS,
+}
+SUFFIXES = frozenset({".onnx", *_BY_SUFFIX})
 
 
 def format_of(path: Path) -> Convertible | None:
-    """Return the form of a file that is no graph; None of a graph."""
-    return None
+    """Return the form of a file that is no graph, by its name; None of a graph."""
+    return _BY_SUFFIX.get(path.suffix.lower())
