@@ -192,3 +192,15 @@ def test_a_thumbnail_is_small_and_of_the_same_proportions(
     content = base64.b64decode(found.uri.partition(",")[2])
     with Image.open(io.BytesIO(content)) as image:
         assert abs(image.width / image.height - found.width / found.height) < 0.01
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_a_file_cut_anywhere_is_refused_in_plain_words(form):
+    whole = picture(form, "RGB" if form != "GIF" else "P", size=(40, 30))
+    for length in (*range(8, min(len(whole), 120)), len(whole) // 2):
+        try:
+            VALUE.parse(whole[:length])
+        except ValueProblem as problem:
+            said = str(problem)
+            for word in ("buffer", "unpack", "index", "NoneType", "argument", "Error"):
+                assert word not in said, (length, said)

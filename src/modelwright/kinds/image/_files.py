@@ -195,5 +195,9 @@ def _no_picture(content: bytes) -> ValueProblem:
     )
 
 
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:120] or type(error).__name__
+def _line(error: Exception) -> str | None:
+    """Return what a reader says, None where it only stumbled: "unpack_from requires a buffer" tells nobody anything."""
+    # Pillow has texts of its own in these two; in the second it also wraps what a parser stumbled over
+    if not isinstance(error, OSError | SyntaxError) or any(isinstance(one, Exception) for one in error.args):
+        return None
+    return (str(error).splitlines() or [""])[0][:120] or None
