@@ -147,7 +147,7 @@ def test_what_cannot_be_compared_says_why(held: int, rows: int, seconds: float, 
 
     able, _ = sift(NUMBER, PlanConfig(), ModelConfig(), InputWeights(), Path())
     learn, train = LearnConfig(budget="5 s"), some(rows, 0)
-    found = forecast(able, NUMBER, train, learn, MACHINE, InputWeights(), 5.0, Silent())
+    found = forecast(able, NUMBER, Rows(train), learn, MACHINE, InputWeights(), 5.0, Silent())
     compared, reason = compare(
         found, NUMBER, Rows(train, some(held, 1)), learn, MACHINE, InputWeights(), seconds, Silent()
     )

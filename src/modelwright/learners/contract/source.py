@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # reading rows loads Polars, which a specification has no use for
     from modelwright.storage.formats.examples import Examples
+
+
+_HELD_SHARE = 2 / 7  # of the training rows; 20 for 70 is what the default split leaves for validation
 
 
 class Source(StrEnum):
@@ -27,14 +31,24 @@ class Rows:
     """The data of the source `rows`.
 
     train: the training rows; validation: the rows on which checkpoint and calibration are chosen, None for a
-    forecast, which must not see them.
+    forecast, which must not see them. Of a forecast: validation_rows, how many there will be, None where nobody
+    says it; augment: input → variation → how far its training values will vary (then in `Setup.augment`).
     """
 
     train: Examples
     validation: Examples | None = None
+    validation_rows: int | None = None
+    augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def held(self) -> Examples:
         """Return the validation rows, where learning has been given some."""
         assert self.validation is not None, "learning is given validation rows"
         return self.validation
+
+    @property
+    def expected_validation(self) -> int:
+        """Return how many validation rows a forecast reckons with."""
+        if self.validation_rows is not None:
+            return self.validation_rows
+        return round(len(self.train) * _HELD_SHARE)

@@ -19,14 +19,7 @@ from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
 from modelwright.learners.networks.network import Network
 from modelwright.learners.timing import on_threads
-from modelwright.learners.training import (
-    frozen_features,
-    head_fits,
-    learned_folder,
-    precision,
-    sample,
-    trainer,
-)
+from modelwright.learners.training import budget, frozen_features, head_fits, learned_folder, sample, trainer
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
@@ -36,7 +29,6 @@ from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.plan import Machine
 
 _HEAD_ITERATIONS, _HEAD_STRENGTHS = 60, (100.0, 30.0, 10.0)  # of the probe that training starts from
-_SPARE = 0.05  # of the budget, for a machine that is busier later
 # Peak rates of the encoder and of what is not pretrained. Those of pictures: 16 rows a class, MobileNetV2 with frozen
 # statistics, 40 to 300 steps.
 _RATES_OF_TEXTS, _RATES = (2e-4, 1e-3), (4e-4, 2e-3)
@@ -68,36 +60,33 @@ class FinetuneLearn(Learn[Rows]):
             _freeze(begin.network, options)
             some = Sample.of_examples(signature, begin.states, data.train)
             latency_s = some.request_s(begin.network)
-            row_s = on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
             iteration_s = on_threads(head_fits.iteration_s(begin.network, some), machine.cores)
-            recipe = _recipe(options, training, some.rows)
-            computed_in, one_thread_s = precision.quickest(
+            costs = budget.timed(
+                begin.network,
+                some,
+                data,
+                _recipe(options, training, some.rows),
+                batch,
+                machine.cores,
                 training.precision,
-                lambda tried: trainer.step_s(
-                    begin.network, some.rows, replace(recipe, precision=tried), some.batches(batch)
-                ),
             )
-            step_s = on_threads(one_thread_s, machine.cores)
-        held_s = row_s * rows * sample.VALIDATION_SHARE
-        before_s = sample.STARTUP_S + some.encode_row_s * rows * (1 + sample.VALIDATION_SHARE)
         if options.start == "probe":
-            before_s += row_s * rows + held_s + iteration_s * _HEAD_ITERATIONS * len(_HEAD_STRENGTHS)
-        epoch = trainer.epoch_steps(rows, batch)
-        epoch_s = epoch * step_s + held_s
-        steps = epoch * (training.epochs or options.most_epochs)
+            # the features of all rows once, and the heads on them
+            probe_s = costs.row_s * (rows + costs.validation)
+            probe_s += iteration_s * _HEAD_ITERATIONS * len(_HEAD_STRENGTHS)
+            costs = replace(costs, before_s=costs.before_s + probe_s)
+        steps = costs.epoch * (training.epochs or options.most_epochs)
         if training.epochs is None:
             network = begin.network
             fewest = max(network.encoder(place).fewest_steps for place in range(len(network.encoders)))
-            steps = max(steps, fewest)
-            affordable = (budget_s * (1 - _SPARE) - before_s) / (epoch_s / epoch)
-            steps = int(max(1, min(steps, affordable)))
-        epochs = steps / epoch
+            steps = costs.affordable(budget_s, max(steps, fewest))
+        epochs = steps / costs.epoch
         few = epochs < _FEWEST_EPOCHS and training.epochs is None
         return Estimate(
             steps=steps,
             batch=batch,
             epochs=epochs,
-            seconds=before_s + steps * step_s + held_s * len(trainer.evaluation_steps(steps, epoch)),
+            seconds=costs.seconds(steps),
             memory_bytes=peak_memory_bytes() + 3 * 4 * rows * begin.network.combiner.width,
             package_bytes=sample.package_bytes(signature, begin.network, begin.states),
             compressible_bytes=sample.compressible_bytes(begin.network),
@@ -105,15 +94,15 @@ class FinetuneLearn(Learn[Rows]):
             why=Phrase(
                 "finetune.why",
                 batch=batch,
-                step_ms=step_s * 1e3,
-                before_s=before_s,
+                step_ms=costs.step_s * 1e3,
+                before_s=costs.before_s,
                 steps=steps,
                 epochs=epochs,
                 rows=rows,
                 few=_FEWEST_EPOCHS if few else None,
             ),
             warnings=tuple(unread(begin, signature, data.train)),
-            precision=computed_in,
+            precision=costs.precision,
         )
 
     def learn(

@@ -20,12 +20,11 @@ from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.own_module import OwnCode
-from modelwright.learners.timing import on_threads
 from modelwright.learners.training import (
+    budget,
     frozen_features,
     learned_folder,
     out_of_fold,
-    precision,
     sample,
     trainer,
 )
@@ -38,7 +37,6 @@ from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
 
-_SPARE = 0.05  # of the budget, for a machine that is busier later
 _LEAST_MOST_STEPS = 400  # few rows need many passes
 _TYPES: Mapping[Form, str] = {
     Form.CODE: "embedding",
@@ -71,51 +69,49 @@ class NetworkLearn(Learn[Rows]):
             begin = _begin(signature, data.train, options, pretrained)
             some = Sample.of_examples(signature, begin.states, data.train)
             latency_s = some.request_s(begin.network)
-            row_s = on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
             recipe = _recipe(signature, options, training)
             stacked = bool(begin.network.plan.parts)
-            timed = out_of_fold.step_s if stacked else trainer.step_s
-            computed_in, one_thread_s = precision.quickest(
+            costs = budget.timed(
+                begin.network,
+                some,
+                data,
+                recipe,
+                batch,
+                machine.cores,
                 training.precision,
-                lambda tried: timed(
-                    begin.network, some.rows, replace(recipe, precision=tried), some.batches(batch)
-                ),
+                out_of_fold.step_s if stacked else trainer.step_s,
             )
-            step_s = on_threads(one_thread_s, machine.cores)
             if stacked:
                 # a step of the setup is one of each part, and of each fold its share
-                step_s, row_s = step_s * out_of_fold.TIMES, row_s * out_of_fold.TIMES
-        held_s = row_s * rows * sample.VALIDATION_SHARE
-        # values of one size are encoded once, before the first step
-        before_s = sample.STARTUP_S + some.encode_row_s * rows * (1 + sample.VALIDATION_SHARE)
-        epoch = trainer.epoch_steps(rows, batch)
-        epoch_s = epoch * step_s + held_s
+                times = out_of_fold.TIMES
+                costs = replace(costs, step_s=costs.step_s * times, row_s=costs.row_s * times)
         if training.epochs is not None:
-            steps = epoch * training.epochs
+            steps = costs.epoch * training.epochs
         else:
-            affordable = (budget_s * (1 - _SPARE) - before_s) / (epoch_s / epoch)
-            steps = int(max(1, min(max(epoch * options.most_epochs, _LEAST_MOST_STEPS), affordable)))
+            steps = costs.affordable(budget_s, max(costs.epoch * options.most_epochs, _LEAST_MOST_STEPS))
         return Estimate(
             steps=steps,
             batch=batch,
-            epochs=steps / epoch,
-            seconds=before_s + steps * step_s + held_s * len(trainer.evaluation_steps(steps, epoch)),
-            memory_bytes=peak_memory_bytes() + some.kept_bytes(rows),
+            epochs=steps / costs.epoch,
+            seconds=costs.seconds(steps),
+            memory_bytes=peak_memory_bytes()
+            + some.kept_bytes(rows)
+            + some.kept_bytes(data.expected_validation),
             package_bytes=sample.package_bytes(signature, begin.network, begin.states),
             compressible_bytes=sample.compressible_bytes(begin.network),
             latency_s=latency_s,
             why=Phrase(
                 "network.why",
                 batch=batch,
-                step_ms=step_s * 1e3,
-                before_s=before_s,
+                step_ms=costs.step_s * 1e3,
+                before_s=costs.before_s,
                 steps=steps,
-                epochs=steps / epoch,
+                epochs=steps / costs.epoch,
                 rows=rows,
                 weights=sum(weight.numel() for weight in begin.network.parameters()),
             ),
             warnings=tuple(unread(begin, signature, data.train)),
-            precision=computed_in,
+            precision=costs.precision,
         )
 
     def learn(

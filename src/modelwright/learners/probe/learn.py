@@ -49,7 +49,7 @@ class ProbeLearn(Learn[Rows]):
             row_s = timing.on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
             latency_s = some.request_s(begin.network)
             iteration_s = timing.on_threads(head_fits.iteration_s(begin.network, some), machine.cores)
-        features_s = (row_s + some.encode_row_s) * rows * (1 + sample.VALIDATION_SHARE)
+        features_s = (row_s + some.encode_row_s) * (rows + data.expected_validation)
         fits = len(_strengths(training))
         left = max(0.0, budget_s - sample.STARTUP_S - features_s) / (iteration_s * fits)
         steps = training.epochs or int(min(_MOST_ITERATIONS, max(_FEWEST_ITERATIONS, left)))

@@ -17,11 +17,10 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners import timing
 from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.encoded_rows import MOST_KEPT_BYTES, EncodedRows
 from modelwright.storage.formats.examples import Examples
 
 STARTUP_S = 10.0  # imports, reading weights, tokenizing, writing what was learned
-VALIDATION_SHARE = 2 / 7  # of the training rows; a forecast does not see validation, and 20/70 is the default
 _SAMPLED_ROWS = 4096  # rows whose lengths stand for all
 _FEW_ROWS = 512  # rows that stand for all where none has a length
 _TIMED_BATCHES = 5
@@ -57,8 +56,12 @@ class Sample:
         return cls(rows, len(train), (timing.now_s() - began) / max(1, len(rows)))
 
     def kept_bytes(self, rows: int) -> int:
-        """Return the bytes of the arrays that are kept over the epochs, for so many training rows and validation."""
-        return int(self.rows.kept_bytes / max(1, len(self.rows)) * rows * (1 + VALIDATION_SHARE))
+        """Return the bytes of the arrays of so many rows that are kept over the epochs."""
+        return min(int(self.rows.kept_bytes / max(1, len(self.rows)) * rows), MOST_KEPT_BYTES)
+
+    def encoded_once(self, rows: int) -> bool:
+        """Tell whether so many rows are encoded once, for their arrays are kept; else they are in every epoch."""
+        return self.kept_bytes(rows) < MOST_KEPT_BYTES
 
     def batches(self, batch: int) -> list[NDArray[np.int64]]:
         """Return a few batches that stand for all: their lengths are evenly spaced quantiles."""

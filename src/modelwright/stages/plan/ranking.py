@@ -20,7 +20,6 @@ from modelwright.learners.options import option_problems
 from modelwright.learners.readable_texts import REFUSED, Reading
 from modelwright.learners.weights.resolving import InputWeights
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, candidates
-from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
 
 SOURCES = frozenset({Source.ROWS})  # what a project can give; `data` makes rows
@@ -127,7 +126,7 @@ def readable(
 def forecast(
     able: Sequence[Able],
     signature: Signature,
-    train: Examples,
+    rows: Rows,
     learn: LearnConfig,
     machine: Machine,
     pretrained: InputWeights,
@@ -140,7 +139,7 @@ def forecast(
         for one in able:
             estimate = learners.learn(one.spec.name).forecast(
                 signature,
-                Rows(train),
+                rows if one.spec.augments else replace(rows, augment={}),
                 one.options,
                 training_of(one.spec, learn),
                 pretrained.given_to(one.spec),

@@ -66,7 +66,10 @@ def plan(
     here = replace(machine, cores=learn.threads or machine.cores)
     reserved_s = learner_scores.reserved_s(able, learn)
     budget_s = learn.budget_s - reserved_s
-    found = ranking.forecast(able, signature, examples, learn, here, pretrained, budget_s, progress)
+    described = DataProfile.read(profile.path)
+    # how many validation rows there are is known without a look at them
+    rows = Rows(examples, validation_rows=described.rows.get("validation"), augment=varied)
+    found = ranking.forecast(able, signature, rows, learn, here, pretrained, budget_s, progress)
     compared, reason = None, learner_scores.without(found, model)
     if reserved_s and reason is None:
         held = read_examples(validation.path, signature)
@@ -79,7 +82,6 @@ def plan(
         *_of_texts(texts, cannot_read),
         *pretrained.notices(signature),
     ]
-    described = DataProfile.read(profile.path)
     weights = pretrained.given_to(found[0].spec)
     if pretrained.brought is not None and BROUGHT not in weights:
         shutil.rmtree(pretrained.brought)  # another learner was taken

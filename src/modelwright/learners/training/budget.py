@@ -1,0 +1,100 @@
+"""What training is made of, in seconds, and how many steps of it a budget holds.
+
+Timed as it will be learned: on varied rows, with the averaging of the weights, and with every pass over validation.
+All seconds are those of a quiet machine, from the CPU time of one thread (`learners.timing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.training import Precision
+from modelwright.learners.networks.network import Network
+from modelwright.learners.timing import on_threads
+from modelwright.learners.training import frozen_features, precision, sample, trainer
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.recipe import Recipe
+from modelwright.learners.training.sample import Sample
+
+StepTimer = Callable[[Network, EncodedRows, Recipe, list[NDArray[np.int64]]], float]
+
+SPARE = 0.05  # of the budget, for a machine that is busier later
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of the parts of a training.
+
+    before_s: all that is done once (imports, pictures decoded, heads fitted first); step_s: a step on a batch;
+    row_s: a row that is only answered; epoch: steps of a pass over the training rows; validation: rows;
+    precision: that steps are to compute in.
+    """
+
+    before_s: float
+    step_s: float
+    row_s: float
+    epoch: int
+    validation: int
+    precision: Precision = "float32"
+
+    def seconds(self, steps: int) -> float:
+        """Return how long so many steps take, with all that goes with them."""
+        # once more in the end: calibration needs the answers of the weights that are kept
+        passes = len(trainer.evaluation_steps(steps, self.epoch)) + 1
+        return self.before_s + steps * self.step_s + passes * self.validation * self.row_s
+
+    def affordable(self, budget_s: float, most: int) -> int:
+        """Return the most steps, from 1 to `most`, that the budget holds; 1 where it holds none."""
+        most_s = budget_s * (1 - SPARE)
+        # `seconds` never falls as steps grow, so the last count that fits is found by halving
+        fits, too_many = 1, max(most, 1) + 1
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            if self.seconds(middle) <= most_s:
+                fits = middle
+            else:
+                too_many = middle
+        return fits
+
+
+def timed(
+    network: Network,
+    some: Sample,
+    data: Rows,
+    recipe: Recipe,
+    batch: int,
+    threads: int,
+    requested: Precision | None,
+    timer: StepTimer = trainer.step_s,
+) -> Costs:
+    """Return what training on these rows costs; the network's weights change.
+
+    recipe: without variations, which are `data.augment`; batch: rows a step; threads: how many will learn;
+    requested: precision, None: the quickest that is worth it; timer: of a step.
+    """
+    before_s, rows, held = sample.STARTUP_S, len(data.train), data.expected_validation
+    row_s = on_threads(some.row_s(network, frozen_features.BATCH), threads)
+    epoch, batches = trainer.epoch_steps(rows, batch), some.batches(batch)
+
+    def step_s(tried: Precision) -> float:
+        varied = replace(recipe, augment=data.augment, precision=tried)
+        return timer(network, some.rows, varied, batches)
+
+    computed_in, one_thread_s = precision.quickest(requested, step_s)
+    # by rows, for the last batch of an epoch may be smaller than the others, and so may one that is timed
+    each_s = on_threads(one_thread_s, threads) * (rows / epoch) / (sum(map(len, batches)) / len(batches))
+    # values of one size are encoded once, before the first step, while memory holds them; else with every batch
+    if some.encoded_once(rows):
+        before_s += some.encode_row_s * rows
+    else:
+        each_s += some.encode_row_s * rows / epoch
+    if some.encoded_once(held):
+        before_s += some.encode_row_s * held
+    else:
+        row_s += some.encode_row_s
+    return Costs(before_s, each_s, row_s, epoch, held, computed_in)
