@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ class _Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Clock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     found = _Clock()
     monkeypatch.setattr(timing, "now_s", lambda: found.now)
     monkeypatch.setattr(sample, "STARTUP_S", 0.0)
@@ -105,7 +105,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Clock]:
         (trainer._Run, "_loss", 0.06, lambda _, rows, batch: len(batch)),
     ):
         monkeypatch.setattr(owner, name, found.moved(name, getattr(owner, name), row_s, count))
-    yield found
+    return found
 
 
 def _rows(count: int, first: int = 0) -> Examples:

@@ -51,7 +51,7 @@ class ConvolutionalOptions(BaseModel):
     model_config = _SETTINGS
     type: Literal["convolutional"] = "convolutional"
     width: Width = Field(
-        32, description="channels of the first stage; each stage has twice as many, up to 8 times"
+        32, description="channels of the first convolution; each stage has twice as many, up to 8 times"
     )
     stages: Layers | None = Field(
         None, description="stages of half the size each; None: until 7 to 14 pixels are left"

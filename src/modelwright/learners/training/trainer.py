@@ -204,7 +204,11 @@ class _Run:
         _put(self.buffers, {name: tensors[f"buffer.{name}"] for name in self.buffers})
         for name, weight in self.weights.items():
             if f"exp_avg.{name}" in tensors:
-                moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
+                # laid out in memory as the weight is, which the optimiser takes for granted
+                moments = {
+                    moment: torch.empty_like(weight, requires_grad=False).copy_(tensors[f"{moment}.{name}"])
+                    for moment in _MOMENTS
+                }
                 self.optimiser.state[weight] = {"step": torch.tensor(float(self.step)), **moments}
 
 
