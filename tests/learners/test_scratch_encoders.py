@@ -151,14 +151,41 @@ def test_dropout_falls_on_what_learns_alone() -> None:
         assert not torch.equal(encoder(*given), encoder(*given))
 
 
-def test_large_pictures_are_halved_at_once() -> None:
+def pixels(side: int) -> dict[str, ArraySpec]:
+    return {"pixels": ArraySpec("uint8", ("batch", side, side, 1))}
+
+
+@pytest.mark.parametrize(
+    ("side", "large", "halved", "stages"),
+    [(16, False, False, 2), (28, False, True, 2), (64, False, True, 3), (224, True, True, 4)],
+)
+def test_pictures_are_halved_before_the_stages_by_their_size(
+    side: int, large: bool, halved: bool, stages: int
+) -> None:
     made = registry.scratch(Form.PIXELS)
-    sizes = {}
-    for side in (16, 28, 64, 224):
-        specs = {"pixels": ArraySpec("uint8", ("batch", side, side, 1))}
-        config = made.config(Form.PIXELS, specs, {}, {})
-        sizes[side] = (config["large"], config["stages"])
-    assert sizes == {16: (False, 2), 28: (False, 3), 64: (False, 4), 224: (True, 5)}
+    config = made.config(Form.PIXELS, pixels(side), {}, {})
+    assert (config["large"], config["halved"], config["stages"]) == (large, halved, stages)
+    encoder, seen = registry.build(made.name, config), list[int]()
+    encoder.blocks.register_forward_hook(lambda _, __, found: seen.append(found.shape[-1]))
+    with torch.no_grad():
+        encoder(torch.zeros(1, side, side, 1, dtype=torch.uint8), torch.zeros(1))
+    assert 7 <= seen[0] <= 14, "the last stage sees what the size asks for"
+
+
+def test_a_network_that_never_halved_after_its_stem_is_built_as_it_was() -> None:
+    """Configurations of earlier versions do not say `halved`; their weights still fit, by name and shape."""
+    made = registry.scratch(Form.PIXELS)
+    config = made.config(Form.PIXELS, pixels(28), {}, {})
+    earlier = {key: value for key, value in config.items() if key != "halved"} | {"stages": 3}
+    shapes = {name: tuple(one.shape) for name, one in registry.build(made.name, earlier).named_parameters()}
+    assert not any(name.startswith("halve.") for name in shapes)
+    assert shapes["stem.weight"] == (32, 1, 3, 3)
+    assert [shapes[f"blocks.{place}.first.weight"] for place in range(3)] == [
+        (32, 32, 3, 3),
+        (64, 32, 3, 3),
+        (128, 64, 3, 3),
+    ]
+    assert not any(name.startswith("blocks.3") for name in shapes)
 
 
 def test_the_default_for_digits_has_about_288_k_weights() -> None:

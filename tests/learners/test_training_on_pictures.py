@@ -147,3 +147,31 @@ def test_bfloat16_is_taken_where_it_is_quicker(
     monkeypatch.setattr(precision, "has_bfloat16", lambda: has)
     seconds = {"float32": 1.0, "bfloat16": half_s}
     assert precision.quickest(requested, seconds.__getitem__) == (taken, seconds[taken])
+
+
+def test_convolutions_from_scratch_learn_the_same_bits_after_a_kill(tmp_path: Path) -> None:
+    """Their weights lie in memory with channels last, and so must the moments that a checkpoint gives back."""
+    spec = learners.spec("network")
+    given = Setup(
+        learner="network",
+        steps=STEPS,
+        batch=8,
+        threads=1,
+        precision="float32",
+        instruction_set="avx2",
+        seed=5,
+        options=spec.Options(),
+        training=spec.Training(),
+    )
+    data = Rows(rows(20, 0), rows(8, 100))
+
+    def learn(place: Path, progress: Silent) -> bytes:
+        for folder in (place / "learned", place / "scratch"):
+            folder.mkdir(parents=True, exist_ok=True)
+        learners.learn("network").learn(SEE, data, given, place / "learned", place / "scratch", progress)
+        return (place / "learned/weights.safetensors").read_bytes()
+
+    whole = learn(tmp_path / "whole", Silent())
+    with pytest.raises(_CutError):
+        learn(tmp_path / "cut", _Cutting(3))
+    assert learn(tmp_path / "cut", Silent()) == whole
