@@ -20,7 +20,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import budget, encoded_rows, sample, trainer
-from modelwright.learners.training.budget import Costs
+from modelwright.learners.training.budget import TrainingCosts
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
@@ -48,7 +48,7 @@ CLOSE = 0.1
 def test_the_most_steps_that_fit_are_taken(
     before: float, step: float, row: float, epoch: int, held: int, given_s: float, most: int
 ) -> None:
-    costs = Costs(before, step, row, epoch, held)
+    costs = TrainingCosts(before, step, row, epoch, held)
     steps = costs.affordable(given_s, most)
     held_s = given_s * (1 - budget.SPARE)
     assert 1 <= steps <= most
@@ -58,7 +58,7 @@ def test_the_most_steps_that_fit_are_taken(
 
 def test_every_pass_over_validation_counts() -> None:
     """Two epochs are evaluated twice, and the weights that are kept once more; from ten epochs on it is ten."""
-    costs = Costs(before_s=5.0, step_s=1.0, row_s=0.5, epoch=10, validation=4)
+    costs = TrainingCosts(before_s=5.0, step_s=1.0, row_s=0.5, epoch=10, validation=4)
     assert costs.seconds(20) == 5 + 20 + (2 + 1) * 4 * 0.5
     assert costs.seconds(300) == 5 + 300 + (10 + 1) * 4 * 0.5
 

@@ -27,7 +27,7 @@ SPARE = 0.05  # of the budget, for a machine that is busier later
 
 
 @dataclass(frozen=True)
-class Costs:
+class TrainingCosts:
     """Seconds of the parts of a training.
 
     before_s: all that is done once (imports, pictures decoded, heads fitted first); step_s: a step on a batch;
@@ -71,7 +71,7 @@ def timed(
     threads: int,
     requested: Precision | None,
     timer: StepTimer = trainer.step_s,
-) -> Costs:
+) -> TrainingCosts:
     """Return what training on these rows costs; the network's weights change.
 
     recipe: without variations, which are `data.augment`; batch: rows a step; threads: how many will learn;
@@ -97,4 +97,4 @@ def timed(
         before_s += some.encode_row_s * held
     else:
         row_s += some.encode_row_s
-    return Costs(before_s, each_s, row_s, epoch, held, computed_in)
+    return TrainingCosts(before_s, each_s, row_s, epoch, held, computed_in)
