@@ -14,12 +14,12 @@ from modelwright import learners
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.kinds.image.samples import picture
-from modelwright.learners import timing
+from modelwright.learners import budget, timing
+from modelwright.learners.budget import TrainingCosts
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import budget, encoded_rows, sample, trainer
-from modelwright.learners.training.budget import TrainingCosts
+from modelwright.learners.training import encoded_rows, sample, trainer
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine

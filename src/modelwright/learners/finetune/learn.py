@@ -12,6 +12,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
+from modelwright.learners import budget
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -19,7 +20,7 @@ from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
 from modelwright.learners.networks.network import Network
 from modelwright.learners.timing import on_threads
-from modelwright.learners.training import budget, frozen_features, head_fits, learned_folder, sample, trainer
+from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample, trainer
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe

@@ -13,6 +13,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
+from modelwright.learners import budget
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -21,7 +22,6 @@ from modelwright.learners.networks import forms
 from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.training import (
-    budget,
     frozen_features,
     learned_folder,
     out_of_fold,
