@@ -205,7 +205,7 @@ def test_text_is_ranked_with_real_weights(tmp_path: Path) -> None:
     )
     forecast = Forecast.read(tmp_path / "out" / "forecast")
     assert [one.learner for one in forecast.ranking] == ["finetune", "probe", "linear"]
-    assert set(forecast.refused) == {"network", "trees"}
+    assert set(forecast.refused) == {"given", "network", "trees"}
     assert summary["epochs"] >= 3
     sealed = read(tmp_path / "out", "choice")["pretrained"]
     assert {name: len(digest) for name, digest in sealed.items()} == {"question": 64}
