@@ -303,6 +303,13 @@ class Function:
         specs = self._kinds[name].specs(self._states[name]).values()
         return any(isinstance(axis, str) for spec in specs for axis in spec.shape[1:])
 
+    def example(self, rows: int = 1) -> Columns:
+        """Return rows alike that the kinds make of their states: values as training showed, and none missing."""
+        return {
+            field.name: [self._kinds[field.name].example(self._states[field.name])] * rows
+            for field in self.signature.inputs
+        }
+
     def require_answer(self) -> None:
         """Answer an example that the kinds make of their states; raises PackageError where that comes to nothing.
 
@@ -310,10 +317,7 @@ class Function:
         """
         if self.streams:
             return
-        columns = {
-            field.name: [self._kinds[field.name].example(self._states[field.name])]
-            for field in self.signature.inputs
-        }
+        columns = self.example()
         try:
             wrong = self._misshapen(self.infer(columns))
             confidences = [] if wrong else [one.confidence for one in self.answer(columns)[0].values()]

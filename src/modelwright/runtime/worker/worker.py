@@ -110,8 +110,7 @@ def _reply(
 def _warm_up(function: Function, max_batch: int) -> None:
     # the first passes allocate memory and choose kernels; no request should wait for that
     for rows in (max_batch, *_WARM_UP_ROWS) if not function.streams else ():
-        missing = [(None,) * len(function.signature.inputs)] * rows
-        function.answer(function.rows.columns(missing), max_batch)
+        function.answer(function.example(rows), max_batch)  # a body need not answer what is missing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
