@@ -441,6 +441,13 @@ def columns_of(signature: str = SIGNATURE, **more: Any) -> dict[str, Any]:
             "given.no-missing",
         ),
         (
+            graphs.linear(1, 1),  # no training row lacks it, and a request may
+            "f(a: number?) -> n: number",
+            {"a": A.tolist(), "n": A.tolist()},
+            {},
+            "given.cannot-miss",
+        ),
+        (
             graphs.graph(
                 {"x": (graphs.FLOAT, ["n", 1])},
                 {"y": (graphs.FLOAT, ["n", 1])},

@@ -71,10 +71,11 @@ class Positional(torch.nn.Module):
     def forward(self, arrays):
         found = self.inner(list(arrays) if len(arrays) > 1 else arrays[0])
         return tuple(found.values()) if isinstance(found, dict) else found
+names = getattr(model, "output_names", None) or [one.name for one in model.outputs]  # a Sequential has none
 with torch.no_grad():
     graph = torch.onnx.export(
-        Positional(model), (inputs,), dynamo=True, external_data=False, verbose=False,
-        input_names=[one.name for one in model.inputs], output_names=list(model.output_names),
+        Positional(model).eval(), (inputs,), dynamo=True, external_data=False, verbose=False,
+        input_names=[one.name for one in model.inputs], output_names=list(names),
         dynamic_shapes=((tuple({0: batch} for _ in inputs)),),
     ).model_proto
 write(graph, None)

@@ -71,6 +71,7 @@ def settle(
         notices += taken
     whole = replace(wiring, outputs=tuple(outputs))
     _require_finite(signature, whole, given, some)
+    _require_answers_without(signature, whole, content, states, some, threads)
     for one, wired in zip(matched.exits, outputs, strict=True):
         notices += _agreement(signature, one, wired, given[one.port.name], states, some, notices)
     return Settled(content, whole, states, tuple(notices))
@@ -398,6 +399,28 @@ def _require_finite(signature: Signature, wiring: Wiring, given: Mapping[str, Ar
     gaps = [one.name for one in signature.inputs if any(some.columns[one.name][row] is None for row in rows)]
     problem = Problem("given.not-finite", count=len(rows), rows=len(some), name=gaps[0] if gaps else None)
     raise ProjectError(problem.at("model.inputs" if gaps else "model.path"))
+
+
+def _require_answers_without(
+    signature: Signature,
+    wiring: Wiring,
+    content: bytes,
+    states: Mapping[str, object],
+    some: Examples,
+    threads: int,
+) -> None:
+    """Raise ProjectError where a row without an input that may be missing has no finite answer."""
+    running = RunningGraph(content, threads)
+    row = {one.name: some.columns[one.name][:1] for one in signature.inputs}
+    for field in (one for one in signature.inputs if one.optional):
+        feeds = wiring.feeds(encoded(signature, states, {**row, field.name: [None]}))
+        try:
+            found = running.run(feeds)
+            finite = all(np.isfinite(found[one.port].astype(np.float64)).all() for one in wiring.outputs)
+        except GraphFailed:
+            finite = False
+        if not finite:
+            raise ProjectError(Problem("given.cannot-miss", column=field.name).at("model.inputs"))
 
 
 def _agreement(
