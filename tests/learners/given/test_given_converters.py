@@ -1,0 +1,134 @@
+"""A model of another library answers as a graph what it answers in its library, with its columns by their names."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import onnxruntime
+import pytest
+
+from modelwright import learners
+from modelwright.core.messages import ProjectError
+from modelwright.learners.given import given_graph
+
+DRAW = np.random.default_rng(3)
+ROWS = DRAW.normal(size=(200, 3)).astype(np.float32)
+SCORES = ROWS @ np.array([1.0, -2.0, 0.5])
+CLASSES = np.digitize(SCORES, [-1, 1])
+NAMES = ["c", "a", "b"]
+Made = tuple[np.ndarray, list[str] | None]  # what the library answers, and the names of the columns
+
+
+def xgboost_model(path: Path) -> Made:
+    """Save a model whose base score is far from the usual one."""
+    xgboost = pytest.importorskip("xgboost")
+    pytest.importorskip("onnxmltools")
+    binary = path.suffix == ".json"
+    truth = SCORES > 0.3 if binary else SCORES * 50 + 700
+    settings = {
+        "objective": "binary:logistic" if binary else "reg:squarederror",
+        "max_depth": 3,
+        "nthread": 1,
+        "base_score": 0.2 if binary else 650.0,
+    }
+    rows = xgboost.DMatrix(ROWS, truth, feature_names=NAMES)
+    model = xgboost.train(settings, rows, 5)
+    model.save_model(path)
+    answers = model.predict(rows)
+    return (np.stack([1 - answers, answers], axis=1) if binary else answers[:, None]), NAMES
+
+
+def lightgbm_model(path: Path) -> Made:
+    pytest.importorskip("onnxmltools")
+    import lightgbm
+
+    rows = lightgbm.Dataset(ROWS, CLASSES, feature_name=NAMES)
+    settings = {"objective": "multiclass", "num_class": 3, "verbose": -1, "num_threads": 1}
+    model = lightgbm.train(settings, rows, 4)
+    model.save_model(path)
+    return np.asarray(model.predict(ROWS)), NAMES
+
+
+def sklearn_model(path: Path) -> Made:
+    pytest.importorskip("skl2onnx")
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    forest = RandomForestClassifier(5, max_depth=4, random_state=1)
+    model = make_pipeline(StandardScaler(), forest).fit(ROWS, np.array(["low", "mid", "high"])[CLASSES])
+    joblib.dump(model, path)
+    return model.predict_proba(ROWS), None
+
+
+_KERAS = """
+import sys, numpy, keras
+from keras import layers
+rows = numpy.load(sys.argv[1])
+keras.utils.set_random_seed(1)
+stack = [keras.Input((3,), name="columns"), layers.Dense(8, activation="relu"), layers.BatchNormalization()]
+model = keras.Sequential([*stack, layers.Dropout(0.5), layers.Dense(3, activation="softmax")])
+model.save(sys.argv[2])
+numpy.save(sys.argv[1], model.predict(rows, verbose=0))
+"""
+
+
+def keras_model(path: Path) -> Made:
+    """Save a network whose layers answer otherwise while it learns."""
+    if importlib.util.find_spec("keras") is None:  # importing it takes seconds, and here nothing else
+        pytest.skip("there is no keras")
+    rows = path.with_suffix(".npy")
+    np.save(rows, ROWS)
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "KERAS_HOME": str(path.parent)}
+    command = [sys.executable, "-c", _KERAS, str(rows), str(path)]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return np.load(rows), None
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "options"),
+    [
+        ("model.json", xgboost_model, {}),
+        ("model.ubj", xgboost_model, {}),
+        ("model.txt", lightgbm_model, {}),
+        ("model.joblib", sklearn_model, {"trust": True}),
+        ("model.keras", keras_model, {}),
+    ],
+)
+def test_a_converted_model_answers_alike(
+    name: str, make: Callable[[Path], Made], options: dict[str, Any], tmp_path: Path
+) -> None:
+    expected, names = make(tmp_path / name)
+    bring = learners.bring("given")
+    assert bring is not None
+    out = tmp_path / "out"
+    out.mkdir()
+    bring.prepare(learners.spec("given").Options(path=name, **options), tmp_path, out)
+    graph = given_graph.read(out / "graph.onnx", name)
+    assert graph.columns == (None if names is None else tuple(names))
+    session = onnxruntime.InferenceSession(out / "graph.onnx", providers=["CPUExecutionProvider"])
+    (port,) = session.get_inputs()
+    answers = session.run(None, {port.name: ROWS})[-1]
+    np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "module"), [("model.json", "xgboost"), ("model.txt", "lightgbm")])
+def test_what_is_no_model_of_its_library_is_said(name: str, module: str, tmp_path: Path) -> None:
+    pytest.importorskip(module)
+    pytest.importorskip("onnxmltools")
+    (tmp_path / name).write_text('{"a": 1}', encoding="utf-8")
+    bring = learners.bring("given")
+    assert bring is not None
+    with pytest.raises(ProjectError) as raised:
+        bring.prepare(learners.spec("given").Options(path=name), tmp_path, tmp_path)
+    (problem,) = raised.value.problems
+    assert problem.id == "given.not-converted"
+    assert name in problem.found
