@@ -37,7 +37,11 @@ class NetworkPlan:
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
-        return cast("JsonObject", asdict(self) | {"encoders": [asdict(one) for one in self.encoders]})
+        lists = {
+            "encoders": [asdict(one) for one in self.encoders],
+            "parts": [one.to_json() for one in self.parts],
+        }
+        return cast("JsonObject", asdict(self) | lists)
 
     @classmethod
     def from_json(cls, content: JsonObject) -> Self:
