@@ -44,7 +44,9 @@ def windows(numbers: np.ndarray, begins: range, **columns: Any) -> Examples:
     past = [TimeWindow.of(numbers[at : at + WINDOW].tolist()) for at in begins]
     following = [TimeWindow.of(numbers[at + WINDOW : at + WINDOW + HORIZON].tolist()) for at in begins]
     more = {name: [of(at + WINDOW - 1) for at in begins] for name, of in columns.items()}
-    return Examples([f"row-{at}" for at in begins], {"past": past, "next": following, **more}, WindowForm(3600.0))
+    return Examples(
+        [f"row-{at}" for at in begins], {"past": past, "next": following, **more}, WindowForm(3600.0)
+    )
 
 
 def answered(function: Function, rows: Examples) -> np.ndarray:
