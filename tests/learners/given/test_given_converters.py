@@ -23,6 +23,8 @@ DRAW = np.random.default_rng(3)
 ROWS = DRAW.normal(size=(200, 3)).astype(np.float32)
 SCORES = ROWS @ np.array([1.0, -2.0, 0.5])
 CLASSES = np.digitize(SCORES, [-1, 1])
+CODES = DRAW.integers(0, 8, size=200)
+ROWS_CODED = np.stack([ROWS[:, 0], CODES, ROWS[:, 2]], axis=1).astype(np.float32)  # a category in the middle
 NAMES = ["c", "a", "b"]
 Made = tuple[np.ndarray, list[str] | None]  # what the library answers, and the names of the columns
 
@@ -50,11 +52,12 @@ def lightgbm_model(path: Path) -> Made:
     pytest.importorskip("onnxmltools")
     import lightgbm
 
-    rows = lightgbm.Dataset(ROWS, CLASSES, feature_name=NAMES)
+    truth = (CLASSES + np.isin(CODES, [1, 4, 6])) % 3
+    rows = lightgbm.Dataset(ROWS_CODED, truth, feature_name=NAMES, categorical_feature=[1])
     settings = {"objective": "multiclass", "num_class": 3, "verbose": -1, "num_threads": 1}
     model = lightgbm.train(settings, rows, 4)
     model.save_model(path)
-    return np.asarray(model.predict(ROWS)), NAMES
+    return np.asarray(model.predict(ROWS_CODED)), NAMES
 
 
 def sklearn_model(path: Path) -> Made:
@@ -116,8 +119,25 @@ def test_a_converted_model_answers_alike(
     assert graph.columns == (None if names is None else tuple(names))
     session = onnxruntime.InferenceSession(out / "graph.onnx", providers=["CPUExecutionProvider"])
     (port,) = session.get_inputs()
-    answers = session.run(None, {port.name: ROWS})[-1]
+    answers = session.run(None, {port.name: ROWS_CODED if make is lightgbm_model else ROWS})[-1]
     np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_whose_graph_would_answer_otherwise_is_refused(tmp_path: Path) -> None:
+    """Its converter reads the categories of XGBoost as numbers."""
+    xgboost = pytest.importorskip("xgboost")
+    pytest.importorskip("onnxmltools")
+    codes = np.random.default_rng(2).integers(0, 8, size=(400, 2)).astype(np.float32)
+    truth = np.isin(codes[:, 0], [1, 4, 6]) * 10.0 + codes[:, 1]
+    rows = xgboost.DMatrix(codes, truth, feature_types=["c", "q"], enable_categorical=True)
+    xgboost.train({"max_depth": 3, "nthread": 1, "max_cat_to_onehot": 1}, rows, 5).save_model(
+        tmp_path / "model.json"
+    )
+    bring = learners.bring("given")
+    assert bring is not None
+    with pytest.raises(ProjectError) as raised:
+        bring.prepare(learners.spec("given").Options(path="model.json"), tmp_path, tmp_path)
+    assert [one.id for one in raised.value.problems] == ["given.not-converted"]
 
 
 @pytest.mark.parametrize(("name", "module"), [("model.json", "xgboost"), ("model.txt", "lightgbm")])

@@ -1,8 +1,8 @@
 """Models of other libraries, which become a graph in a process of its own.
 
-XGBoost's JSON and UBJ and LightGBM's text are data, and are read as such. A pickle (joblib) can hold any program, which
-runs when it is read: that is done only where the project says `trust: true`, and never by `check`. A `.keras` file is
-read in Keras' safe mode, with torch as its backend.
+XGBoost's JSON and UBJ and LightGBM's text are data, and are read as such; what comes of them is compared with the model
+on drawn rows. A pickle (joblib) can hold any program, which runs when it is read: that is done only where the project
+says `trust: true`, and never by `check`. A `.keras` file is read in Keras' safe mode, with torch as its backend.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ model.load_model(sys.argv[1])
 names, width = model.feature_names, model.num_features()
 model.feature_names = [f"f{place}" for place in range(width)]  # the converter reads no others
 graph = convert_xgboost(model, initial_types=[("columns", FloatTensorType([None, width]))], target_opset=OPSET)
+compare(graph, width, lambda rows: model.inplace_predict(rows))
 write(graph, names)
 """
 _LIGHTGBM = """
@@ -54,6 +55,9 @@ if names == [f"Column_{place}" for place in range(len(names))]:
 graph = convert_lightgbm(
     model, initial_types=[("columns", FloatTensorType([None, model.num_feature()]))], target_opset=OPSET, zipmap=False
 )
+infos = model.dump_model()["feature_infos"]
+codes = [place for place, name in enumerate(model.feature_name()) if infos.get(name, {}).get("values")]
+compare(graph, model.num_feature(), model.predict, codes)
 write(graph, names)
 """
 _KERAS = """
@@ -81,6 +85,20 @@ with torch.no_grad():
 write(graph, None)
 """
 _WRITE = """
+def compare(graph, width, predict, codes=()):
+    import numpy, onnxruntime
+    draw = numpy.random.default_rng(0)
+    near, whole = draw.normal(size=(300, width)), draw.integers(0, 12, size=(300, width))
+    rows = numpy.concatenate([near, 100 * near, whole]).astype(numpy.float32)
+    rows[:, list(codes)] = numpy.abs(rows[:, list(codes)]).round()  # a category is a whole number
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    found = session.run(None, {"columns": rows})[-1].reshape(len(rows), -1)
+    wanted = numpy.asarray(predict(rows)).reshape(len(rows), -1)
+    if wanted.shape[1] == 1:
+        found = found[:, -1:]
+    alike = numpy.isclose(found, wanted, rtol=1e-3, atol=1e-4).all(axis=1) if found.shape == wanted.shape else 0
+    if numpy.mean(alike) < 0.99:  # a threshold may be rounded to another side
+        raise ValueError("the converted graph answers otherwise than the model")
 def write(graph, names):
     import json
     del graph.metadata_props[:]
