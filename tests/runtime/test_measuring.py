@@ -14,6 +14,7 @@ import pytest
 
 from modelwright.core.messages import PackageError
 from modelwright.package.packages import size_bytes
+from modelwright.runtime import measuring
 from modelwright.runtime.function import load
 from modelwright.runtime.measuring import Plan, latencies, measure, one_at_a_time
 
@@ -32,6 +33,14 @@ def test_a_package_is_measured_in_a_fresh_process(packages: dict[str, Path]) -> 
     # Python with numpy and ONNX Runtime, and not the process of these tests
     assert 20e6 < found.memory_bytes < 400e6
     assert found.threads == 1
+
+
+def test_measuring_that_does_not_end_is_said(
+    packages: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_MARGIN_S", 0.01)
+    with pytest.raises(PackageError, match=r"did not end within 0 s"):
+        measure(packages["text"], [{"question": "dental"}], Plan(requests=1, seconds=0.01))
 
 
 def test_time_bounds_what_the_count_does_not(packages: dict[str, Path]) -> None:

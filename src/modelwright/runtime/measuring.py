@@ -63,14 +63,19 @@ def measure(package: Path, rows: Sequence[Mapping[str, object]], plan: Plan) -> 
     """Measure a package on rows as a request has them (JSON), in a fresh process; raises PackageError."""
     assert rows, "a package is measured on rows"
     task = json.dumps({"package": str(package), "rows": [dict(row) for row in rows], "plan": asdict(plan)})
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "modelwright.runtime.measuring"],
-        input=task,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_MARGIN_S + 4 * plan.seconds,
-    )
+    most_s = _MARGIN_S + 4 * plan.seconds
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "modelwright.runtime.measuring"],
+            input=task,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=most_s,
+        )
+    except subprocess.TimeoutExpired:
+        problem = Problem("package.not-measured-in-time", where=str(package), most_s=most_s)
+        raise PackageError(problem) from None
     if done.returncode != 0:
         raise PackageError(
             Problem(
