@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.spacing import evenly_spaced
 from modelwright.kinds.shared.gap_filling import MISSING, filled
 from modelwright.kinds.timeseries.window import TimeWindow
 
@@ -103,7 +104,7 @@ def best_season(window: Floats, truth: Floats) -> tuple[int, float]:
     """
     n, longest = window.shape
     most = max(1, _MOST_COMPARED // max(1, truth.shape[1] * longest))
-    rows = np.linspace(0, n - 1, min(n, most)).astype(np.int64)
+    rows = evenly_spaced(n, most)
     window, truth = window[rows], truth[rows]
     rounding = 1e-9 * float(np.nanmax(np.abs(truth), initial=0.0))
     best, least = 1, np.inf

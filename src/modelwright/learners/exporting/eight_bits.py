@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import onnx
 
+from modelwright.core.spacing import evenly_spaced
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.exporting import convolutions, int8, refitted_heads
 from modelwright.learners.training.encoded_rows import EncodedRows
@@ -16,10 +16,8 @@ from modelwright.package.content import whole
 from modelwright.storage.formats.examples import Examples
 
 _CALIBRATED = 256  # training rows that show the range of each tensor
-_FITTED, _HELD = (
-    4096,
-    2048,
-)  # training rows on which heads are fitted, and validation rows on which L2 is chosen
+_FITTED = 4096  # training rows on which heads are fitted
+_HELD = 2048  # validation rows on which their L2 is chosen
 
 
 def compress(body: Body, rows: Callable[[], Rows]) -> Body | None:
@@ -50,9 +48,5 @@ def _with(body: Body, model: onnx.ModelProto) -> Body:
 
 def _spaced(body: Body, examples: Examples, most: int) -> EncodedRows:
     """Return at most so many rows, evenly spaced over all."""
-    chosen = np.linspace(0, len(examples) - 1, min(len(examples), most)).astype(np.int64).tolist()
-    columns = {
-        field.name: [examples.columns[field.name][row] for row in chosen]
-        for field in (*body.signature.inputs, *body.signature.outputs)
-    }
-    return EncodedRows(body.signature, body.states, columns)
+    some = examples.take(evenly_spaced(len(examples), most).tolist())
+    return EncodedRows(body.signature, body.states, some.columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -145,8 +145,7 @@ class FinetuneLearn(Learn[Rows]):
             answers = frozen_features.answers(network, held)
         states = learned_folder.calibrated(signature, begin.states, network, answers, data.held)
         learned_folder.write(out, setup.learner, signature, states, network)
-        best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
-        return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
+        return trainer.summary(history)
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""

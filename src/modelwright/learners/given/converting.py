@@ -10,13 +10,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelwright.core.messages import MachineError, Problem, ProjectError
+from modelwright.learners import own_process
 
 _MOST_S = 1800.0
 _OPSET = 15
@@ -140,20 +140,18 @@ class Convertible:
         with tempfile.TemporaryDirectory() as work:
             environment = {**os.environ, "KERAS_HOME": work}
             try:
-                done = subprocess.run(  # noqa: S603 - our own interpreter, and paths without a shell
-                    [sys.executable, "-I", "-c", script, str(path.absolute()), str(out.absolute())],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    cwd=work,
-                    env=environment,
-                    timeout=_MOST_S,
+                reason = own_process.failure(
+                    script,
+                    str(path.absolute()),
+                    str(out.absolute()),
+                    folder=Path(work),
+                    environment=environment,
+                    most_s=_MOST_S,
                 )
             except subprocess.TimeoutExpired:
                 raise MachineError(_failed(shown, self.library, f"{_MOST_S:g} s")) from None
-        if done.returncode or not out.is_file():
-            reason = (done.stderr.strip().splitlines() or ["?"])[-1][:200]
-            raise ProjectError(_failed(shown, self.library, reason))
+        if reason is not None or not out.is_file():
+            raise ProjectError(_failed(shown, self.library, reason or "?"))
 
 
 def _failed(shown: str, library: str, reason: str) -> Problem:

@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from modelwright.core.messages import PackageError
 from modelwright.kinds.contract.common import Array
 from modelwright.learners.given.given_graph import GivenGraph, Port, inner_graphs
 from modelwright.package.graphs import open_session
@@ -138,6 +137,3 @@ class RunningGraph:
 
 class GraphFailed(Exception):  # noqa: N818 - the caller words it
     """A graph that raised on a batch, or answered another number of rows."""
-
-
-__all__ = ["BATCH", "GraphFailed", "PackageError", "RunningGraph", "core", "strip"]

@@ -59,7 +59,7 @@ def settle(
     """
     entered = entering.entered(signature, matched, graph, train, folder)
     content = core(graph, [*entered.ports], [*{one.port.name: one.port for one in matched.exits}.values()])
-    some = _some(train)
+    some = train.spaced(TRIED)
     wiring = Wiring(entered.ports, entered.wirings, ())
     given = _tried(signature, content, wiring, entered.states, some, threads)
     states, notices, outputs = dict(entered.states), list(entered.notices), []
@@ -85,13 +85,6 @@ def encoded(
         one.name: kinds.arrays(one.kind).encode(columns[one.name], states[one.name])
         for one in signature.inputs
     }
-
-
-def _some(train: Examples) -> Examples:
-    count = min(TRIED, len(train))
-    places = [row * len(train) // count for row in range(count)]
-    columns = {name: [column[row] for row in places] for name, column in train.columns.items()}
-    return Examples([train.ids[row] for row in places], columns)
 
 
 def _tried(
@@ -258,10 +251,15 @@ def _own_classes(graph: GivenGraph, one: GraphExit, width: int, train: Examples)
 _TRUTHS = ({"false", "true"}, {"0", "1"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 
 
+def _named(one: GraphExit, width: int, names: int) -> bool:
+    """Tell whether so many names name the columns of an output: one each, or the two sides of a single column."""
+    return names == width or (width == 1 and names == 2 and one.form is not Form.SET)
+
+
 def _guessed(one: GraphExit, width: int, train: Examples) -> tuple[str, ...]:
     """Return the classes of training in the order in which most tools number them; raises where they are others."""
     found = _labels(one, train)
-    if len(found) == width or (width == 1 and len(found) == 2 and one.form is not Form.SET):
+    if _named(one, width, len(found)):
         return tuple(found)
     raise _unfit(
         one,
@@ -277,7 +275,7 @@ def _guessed(one: GraphExit, width: int, train: Examples) -> tuple[str, ...]:
 
 
 def _require_width(one: GraphExit, declared: Sequence[str], width: int, train: Examples) -> None:
-    if len(declared) == width or (width == 1 and len(declared) == 2 and one.form is not Form.SET):
+    if _named(one, width, len(declared)):
         return
     raise _unfit(
         one,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -19,7 +19,6 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks import forms
-from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.training import (
     frozen_features,
@@ -30,7 +29,8 @@ from modelwright.learners.training import (
 )
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe
+from modelwright.learners.training.out_of_fold import Stacked
+from modelwright.learners.training.recipe import Recipe, Score
 from modelwright.learners.training.sample import Sample
 from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes
@@ -128,63 +128,28 @@ class NetworkLearn(Learn[Rows]):
             recipe = replace(
                 _recipe(signature, options, training), augment=setup.augment, precision=setup.precision
             )
-            learn = _stack if begin.network.plan.parts else _train
-            summary = learn(begin.network, train, held, recipe, setup, scratch, progress)
+            train_all: Callable[..., list[Score] | Stacked] = (
+                out_of_fold.learn if begin.network.plan.parts else trainer.train
+            )
+            found = train_all(
+                begin.network,
+                train,
+                held,
+                recipe,
+                steps=setup.steps,
+                batch=setup.batch,
+                seed=setup.seed,
+                scratch=scratch,
+                progress=progress,
+            )
             answers = frozen_features.answers(begin.network, held)
         states = learned_folder.calibrated(signature, begin.states, begin.network, answers, data.held)
         learned_folder.write(out, setup.learner, signature, states, begin.network)
-        return summary
+        return found.summary() if isinstance(found, Stacked) else trainer.summary(found)
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""
         return learned_folder.predict(learned, inputs)
-
-
-def _train(
-    network: Network,
-    train: EncodedRows,
-    held: EncodedRows,
-    recipe: Recipe,
-    setup: Setup,
-    scratch: Path,
-    progress: Progress,
-) -> dict[str, object]:
-    history = trainer.train(
-        network,
-        train,
-        held,
-        recipe,
-        steps=setup.steps,
-        batch=setup.batch,
-        seed=setup.seed,
-        scratch=scratch,
-        progress=progress,
-    )
-    best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
-    return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
-
-
-def _stack(
-    network: Network,
-    train: EncodedRows,
-    held: EncodedRows,
-    recipe: Recipe,
-    setup: Setup,
-    scratch: Path,
-    progress: Progress,
-) -> dict[str, object]:
-    found = out_of_fold.learn(
-        network,
-        train,
-        held,
-        recipe,
-        steps=setup.steps,
-        batch=setup.batch,
-        seed=setup.seed,
-        scratch=scratch,
-        progress=progress,
-    )
-    return {"history": found.history, "chosen": found.chosen}
 
 
 def _begin(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modelwright import kinds
+from modelwright.core.linked_rows import LinkedRows
 from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
@@ -31,9 +32,8 @@ from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.starting_point import StartingPoint
 
 FOLDS = 4
-TIMES = (
-    FOLDS  # a fold learns from all rows but its own: so many times as long as learning once, 1 + FOLDS · 3/4
-)
+# So many times as long as learning once: 1 + FOLDS · 3/4, as a fold learns from all rows but its own.
+TIMES = FOLDS
 _ITERATIONS = 100  # of L-BFGS, a strength
 _MOST_ALIKE = 0.01  # of the rows: a value that is more frequent ("none") does not make its rows alike
 _IDENTIFYING = frozenset({Form.TOKENS, Form.PIXELS, Form.FRAMES, Form.SERIES})
@@ -47,6 +47,10 @@ class Stacked:
 
     history: dict[str, list[float]]
     chosen: dict[str, dict[str, float]]
+
+    def summary(self) -> dict[str, object]:
+        """Return what `learn` says of it."""
+        return {"history": self.history, "chosen": self.chosen}
 
 
 def begin(whole: StartingPoint, signature: Signature) -> StartingPoint:
@@ -224,14 +228,7 @@ def _folds(rows: EncodedRows, seed: int) -> Iterator[tuple[Places, Places]]:
 
 def _alike(rows: EncodedRows) -> Places:
     """Return a code of each row, (n,), equal where rows share a value that says which thing they are of."""
-    codes = list(range(len(rows)))
-
-    def first(row: int) -> int:
-        while codes[row] != row:
-            codes[row] = codes[codes[row]]  # halves the way for those who come later
-            row = codes[row]
-        return row
-
+    linked = LinkedRows(len(rows))
     for field in rows.signature.inputs:
         if kinds.arrays(field.kind).input_form not in _IDENTIFYING:
             continue
@@ -242,6 +239,5 @@ def _alike(rows: EncodedRows) -> Places:
         for shared in of_value.values():
             if len(shared) <= max(2.0, _MOST_ALIKE * len(rows)):
                 for row in shared[1:]:
-                    low, high = sorted((first(shared[0]), first(row)))
-                    codes[high] = low
-    return np.array([first(row) for row in range(len(rows))], np.int64)
+                    linked.link(shared[0], row)
+    return linked.codes()

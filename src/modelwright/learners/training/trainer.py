@@ -7,7 +7,7 @@ dropout from seed and step. So a checkpoint is weights, moments, average and ste
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -254,6 +254,12 @@ def train(
     _put(run.averaged, found[0])
     network.eval()
     return run.history
+
+
+def summary(history: Sequence[Score]) -> dict[str, object]:
+    """Return what `learn` says of a training: every score, and the best, whose weights were kept."""
+    best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
+    return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
 
 
 def has_checkpoint(scratch: Path) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.spacing import evenly_spaced
 from modelwright.kinds.contract.common import Array, ArraySpec
 
 MOST_LAGS = 24  # of a series: on rentals by the hour 12 give an error of 57.9, 24 one of 56.9
@@ -159,7 +160,7 @@ def _best_lags(series: Array, truths: Array) -> tuple[int, ...]:
     """Return the lags, rising, at which a series (n, t) correlates best with what came (n, h)."""
     rows, steps = series.shape
     most = max(1, _MOST_COMPARED // max(1, steps * truths.shape[1]))
-    some = np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)
+    some = evenly_spaced(rows, most)
     series, truths = series[some].astype(np.float64), truths[some].astype(np.float64)
     known = ~np.isnan(truths)
     truth = truths[known]

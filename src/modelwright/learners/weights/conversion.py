@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from modelwright.core.messages import Problem, ProjectError
+from modelwright.learners import own_process
 
 # What a pickle with weights_only=True may hold is read, and nothing of it is run. A state dictionary may lie under a
 # name of its own, beside the sizes of the model (`dims`), which become JSON.
@@ -34,12 +33,6 @@ def to_safetensors(checkpoints: Sequence[Path], out: Path, config: Path, shown: 
 
     shown: what a message names. Raises ProjectError for a pickle that holds more than tensors.
     """
-    done = subprocess.run(  # noqa: S603 - our own interpreter, and paths without a shell
-        [sys.executable, "-I", "-c", _CONVERT, str(out), str(config), *map(str, checkpoints)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["?"])[-1][:200]
+    reason = own_process.failure(_CONVERT, str(out), str(config), *map(str, checkpoints))
+    if reason is not None:
         raise ProjectError(Problem("pretrained.unsafe-checkpoint", folder=shown, reason=reason))

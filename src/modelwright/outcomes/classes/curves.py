@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.messages import Phrase
+from modelwright.core.spacing import evenly_spaced
 from modelwright.outcomes.classes.class_table import right_rows
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.contract.blocks import Block, LineChart, Trace
@@ -63,7 +64,7 @@ def class_curves(outcomes: ClassOutcomes) -> tuple[ClassCurve, ...]:
     # a cut lies between different probabilities alone: equal ones are answered alike
     ends = np.flatnonzero(np.append(ordered[1:] < ordered[:-1], True))
     # (≤ POINTS,): evenly spaced, so that both ends are kept
-    ends = ends[np.linspace(0, len(ends) - 1, min(len(ends), POINTS)).astype(np.int64)]
+    ends = ends[evenly_spaced(len(ends), POINTS)]
     # (n,): rows that are answered with the class, at the point as it is
     answered = known.predicted == place
     hits, alarms = int((answered & is_of).sum()), int((answered & ~is_of).sum())
@@ -95,7 +96,7 @@ def coverage_curve(outcomes: ClassOutcomes) -> CoverageCurve | None:
     order = np.argsort(-known.confidence, kind="stable")
     # (n,): of the k surest rows, the share that is right
     right = np.cumsum((considered == known.truth)[order]) / np.arange(1, len(known) + 1)
-    ends = np.linspace(0, len(known) - 1, min(len(known), POINTS)).astype(np.int64)
+    ends = evenly_spaced(len(known), POINTS)
     answered = known.predicted >= 0
     share = float(right_rows(known)[answered].mean()) if answered.any() else None
     return CoverageCurve(

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
+from modelwright.core.spacing import evenly_spaced
 from modelwright.outcomes.contract.blocks import Block, Mistake, Mistakes, Scatter
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
@@ -65,7 +66,7 @@ class NumberSection(Section[NumberOutcomes]):
         """Return the findings of n test rows."""
         known = np.flatnonzero(np.isfinite(outcomes.truth) & np.isfinite(outcomes.predicted))
         # (≤ POINTS,): evenly spaced places rather than a draw, so that every run shows the same rows
-        some = known[np.linspace(0, len(known) - 1, min(len(known), POINTS)).astype(np.int64)]
+        some = known[evenly_spaced(len(known), POINTS)]
         # (known,): distances in the output's own unit; the farthest come first
         off = np.abs(outcomes.truth[known] - outcomes.predicted[known])
         worst = known[np.argsort(-off, kind="stable")[:most_mistakes]]

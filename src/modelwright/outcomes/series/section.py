@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
+from modelwright.core.spacing import evenly_spaced
 from modelwright.outcomes.contract.blocks import Block, Curves, Grid, SeriesCurve
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows, headings
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
@@ -119,7 +120,7 @@ def _listed(outcomes: SeriesOutcomes) -> list[int]:
     known = np.flatnonzero(outcomes.there.any(axis=0))
     if not known.size:
         return []
-    some = np.linspace(0, len(known) - 1, min(len(known), SHOWN_STEPS)).astype(np.int64)
+    some = evenly_spaced(len(known), SHOWN_STEPS)
     return [int(step) for step in known[some]]
 
 

@@ -18,9 +18,7 @@ from modelwright.stages.data.hashing.hasher import Digests, Hash, RowTexts
 from modelwright.stages.data.split import ID_KEY, POSITION_PERSON, as_text, canonical_inputs
 
 ROW_ID: Final = Hash(key=ID_KEY)  # `row_id`, as a number
-TEST_ROW: Final = Hash(
-    person=b"test row"
-)  # of a row with every column of its source: what a sketch is made of
+TEST_ROW: Final = Hash(person=b"test row")  # of all columns of a source's row: what a sketch is made of
 _CONTROLS = bytes(range(0x20))
 _ESCAPED = r'["\\\x00-\x1f]'  # characters that JSON writes otherwise (RFC 8259, section 7)
 # In this range Python's repr writes no exponent, and so does Polars; both write the fewest digits that read back.

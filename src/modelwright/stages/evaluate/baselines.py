@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.messages import Phrase
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.signature import Field, Signature
+from modelwright.core.spacing import evenly_spaced
 from modelwright.kinds.outputs import family
 from modelwright.outcomes.contract.baseline import BaselineModels, Truths
 from modelwright.stages.evaluate import answers, features
@@ -57,8 +56,7 @@ def linear(
     if not features.readable(signature):
         return None
     known = [row for row, value in enumerate(train[output.name]) if value is not None]
-    spaced = np.linspace(0, len(known) - 1, min(len(known), most_rows)).astype(np.int64)
-    rows = [known[place] for place in spaced.tolist()]
+    rows = [known[place] for place in evenly_spaced(len(known), most_rows).tolist()]
     if not rows:
         return None
     learned = {f.name: taken(train[f.name], rows) for f in signature.inputs}

@@ -18,6 +18,7 @@ from modelwright.core.evidence.measure import measure_difference
 from modelwright.core.evidence.measurement import Measurement, Subject
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.signature import Signature
+from modelwright.core.spacing import evenly_spaced
 from modelwright.kinds.outputs import family
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.package.packages import Package
@@ -52,15 +53,14 @@ def importance(
     if len(names) < 2 or not count or most < LEAST_ROWS:
         return {}
     tried = names[: most // LEAST_ROWS]
-    size = min(count, ROWS, most // len(tried))
-    rows = np.linspace(0, count - 1, size).astype(np.int64).tolist()
+    rows = evenly_spaced(count, min(ROWS, most // len(tried))).tolist()
     some = {name: taken(values, rows) for name, values in columns.items()}
     of_some = None if groups is None else groups[rows]
     function = Function(package)
     plain = _answered(function, package, signature, some)
     found: dict[str, dict[str, Measurement]] = {field.name: {} for field in signature.outputs}
     for place, name in enumerate(tried):
-        order = np.random.default_rng([SEED, place]).permutation(size).tolist()
+        order = np.random.default_rng([SEED, place]).permutation(len(rows)).tolist()
         dealt = {**some, name: taken(some[name], order)}
         for output, worse in _answered(function, package, signature, dealt).items():
             found[output][name] = _lost(signature, output, (plain[output], worse), confidence, of_some)

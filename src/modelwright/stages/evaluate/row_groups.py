@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.linked_rows import LinkedRows
 from modelwright.storage.formats.near_twins import NearTwins
 
 Codes = NDArray[np.int64]
@@ -54,15 +55,9 @@ def groups_from(values: Sequence[Any]) -> Codes:
 
 def joined(one: Codes, other: Codes) -> Codes:
     """Return the finest groups of rows (n,) that part no two rows which either has together."""
-    # A chain of rows: each code of the one, and each of the other, points at a code that it was met with.
-    parents: dict[tuple[int, int], tuple[int, int]] = {}
-
-    def root(node: tuple[int, int]) -> tuple[int, int]:
-        while (above := parents.setdefault(node, node)) != node:
-            parents[node] = parents[above]  # halves the way for the next
-            node = above
-        return node
-
-    for left, right in zip(one.tolist(), other.tolist(), strict=True):
-        parents[root((1, right))] = root((0, left))
-    return groups_from([root((0, left)) for left in one.tolist()])
+    linked = LinkedRows(len(one))
+    for codes in (one, other):
+        first: dict[int, int] = {}  # code → the first row that has it
+        for row, code in enumerate(codes.tolist()):
+            linked.link(first.setdefault(code, row), row)
+    return groups_from(linked.codes().tolist())

@@ -24,6 +24,7 @@ from modelwright.core.messages import DataError, Notice, PackageError, Phrase, P
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
+from modelwright.core.spacing import evenly_spaced
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.contract.column import Column
@@ -182,35 +183,31 @@ def _read(
         held,
         columns,
         counts,
-        _groups(test, ids, group),
-        _groups(validation, read_columns(validation.path, [ID])[ID], group),
+        _groups(test, {**columns, ID: ids}, group),
+        _groups(validation, read_columns(validation.path, [ID, *([] if group is None else [group])]), group),
     )
 
 
-def _groups(part: ArtifactPart, ids: Sequence[str], column: str | None) -> RowGroups:
-    """Return which rows of a part belong together; column: the declared one."""
-    cells = None if column is None else read_columns(part.path, [column])[column]
-    return groups_of_rows(ids, NearTwins.read(part.path), column, cells)
+def _groups(part: ArtifactPart, columns: Columns, column: str | None) -> RowGroups:
+    """Return which rows of a part belong together, by their ids and the declared column."""
+    return groups_of_rows(
+        columns[ID], NearTwins.read(part.path), column, None if column is None else columns[column]
+    )
 
 
 def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
     """Return some test rows as requests (JSON), evenly spaced, so that short and long ones are among them."""
     count = len(test[signature.inputs[0].name])
-    places = _spaced(count, TIMED_ROWS)
+    places = evenly_spaced(count, TIMED_ROWS).tolist()
     of_files = [test[field.name] for field in signature.inputs if kinds.value(field.kind).holds_files]
     held = sum(len(column[place] or b"") for column in of_files for place in places)
     if held > TIMED_BYTES:  # they are sent as text, all at once
-        places = _spaced(count, max(LEAST_TIMED_ROWS, len(places) * TIMED_BYTES // held))
+        places = evenly_spaced(count, max(LEAST_TIMED_ROWS, len(places) * TIMED_BYTES // held)).tolist()
     fields = [(field.name, kinds.value(field.kind)) for field in signature.inputs]
     return [
         {name: None if (value := test[name][place]) is None else kind.to_json(value) for name, kind in fields}
         for place in places
     ]
-
-
-def _spaced(count: int, most: int) -> list[int]:
-    found: list[int] = np.linspace(0, count - 1, min(count, most)).astype(np.int64).tolist()
-    return found
 
 
 def _compared(

@@ -14,14 +14,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from modelwright import learners
 from modelwright.core.messages import Notice, PackageError, Phrase, Problem
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
+from modelwright.core.spacing import evenly_spaced
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.source import Rows
@@ -160,8 +159,7 @@ def _trial(
 
 def _spaced(columns: Columns, most: int) -> Columns:
     """Return at most so many rows, evenly spaced over all."""
-    count = len(next(iter(columns.values())))
-    rows = np.linspace(0, count - 1, min(count, most)).astype(np.int64)
+    rows = evenly_spaced(len(next(iter(columns.values()))), most)
     return {name: taken(column, rows) for name, column in columns.items()}
 
 

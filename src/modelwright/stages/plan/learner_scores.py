@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from modelwright import kinds, learners, outcomes
@@ -31,7 +30,6 @@ from modelwright.stages.plan.config import LearnConfig, ModelConfig
 from modelwright.stages.plan.ranking import Able, Weighed, training_of
 from modelwright.stages.plan.standard_error import Contender, ranked
 from modelwright.storage.formats.examples import Examples
-from modelwright.storage.formats.file_values import taken
 from modelwright.storage.formats.plan import Comparison, LearnerScores, Machine, ValidationScore
 
 SHARE = 0.15  # of the budget, that a comparison may take
@@ -84,10 +82,10 @@ def compare(
     slowest = max(by_name[name].estimate.seconds for name in groups)
     # what a learner takes grows at most linearly with its rows, those that it only answers among them
     affordable = int(len(rows.train) * seconds / len(groups) / max(slowest, 1e-9))
-    train = _some(rows.train, int(affordable * _LEARNED_SHARE))
+    train = rows.train.spaced(int(affordable * _LEARNED_SHARE))
     if len(train) < min(FEWEST_ROWS, len(rows.train)):
         return None, Phrase("choice.budget-too-small", rows=FEWEST_ROWS)
-    held = _some(rows.held, min(MOST_ANSWERED, max(affordable - len(train), FEWEST_ROWS)))
+    held = rows.held.spaced(min(MOST_ANSWERED, max(affordable - len(train), FEWEST_ROWS)))
     if not len(held):
         return None, Phrase("choice.no-validation")
     tried = []
@@ -172,8 +170,8 @@ def _scores(
     """Let one learner learn from the training rows; return what it answers on the held ones, and how these move it."""
     estimate, learner = one.estimate, learners.learn(one.spec.name)
     rows = Rows(
-        _taken(train, [row for row in range(len(train)) if row % _OWN_CHOICES]),
-        _taken(train, list(range(0, len(train), _OWN_CHOICES))),
+        train.take([row for row in range(len(train)) if row % _OWN_CHOICES]),
+        train.take(list(range(0, len(train), _OWN_CHOICES))),
     )
     batch = min(estimate.batch, len(rows.train))
     passes = estimate.epochs if estimate.epochs is not None else float(estimate.steps)
@@ -214,14 +212,3 @@ def _score(
     shown = measure(Subject(metric.name, field.name), metric, found, _CONFIDENCE)
     influence = None if shown.value is None else metric.influence(found, None)
     return ValidationScore(field.name, metric.name, shown.value, shown.n), influence
-
-
-def _some(examples: Examples, most: int) -> Examples:
-    """Return at most so many rows, evenly spaced."""
-    count = max(0, min(most, len(examples)))
-    return _taken(examples, [row * len(examples) // count for row in range(count)])
-
-
-def _taken(examples: Examples, rows: Sequence[int]) -> Examples:
-    columns = {name: taken(column, rows) for name, column in examples.columns.items()}
-    return replace(examples, ids=[examples.ids[row] for row in rows], columns=columns)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
-from modelwright.storage.formats.file_values import FileValues
+from modelwright.storage.formats.file_values import FileValues, taken
 from modelwright.storage.formats.window_form import WindowForm, window_form
 
 ROWS_FILE = "rows.parquet"
@@ -34,6 +34,16 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Return some rows, in their order, without reading what lies on the disk."""
+        columns = {name: taken(column, rows) for name, column in self.columns.items()}
+        return replace(self, ids=[self.ids[row] for row in rows], columns=columns)
+
+    def spaced(self, most: int) -> Self:
+        """Return at most so many rows, evenly spaced, the first among them."""
+        count = max(0, min(most, len(self)))
+        return self.take([row * len(self) // count for row in range(count)])
 
 
 def read_examples(folder: Path, signature: Signature) -> Examples:

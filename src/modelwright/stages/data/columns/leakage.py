@@ -18,6 +18,7 @@ from modelwright import kinds
 from modelwright.core.messages import Notice
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field
+from modelwright.core.spacing import evenly_spaced
 from modelwright.stages.data.checking import Checked
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.split import TRAIN, VALIDATION
@@ -50,7 +51,7 @@ def leaks(checked: Checked, layout: Layout) -> Iterator[Notice]:
     places = np.flatnonzero(rows)
     if places.size > MOST_ROWS:
         rows = np.zeros_like(rows)
-        rows[places[np.linspace(0, places.size - 1, MOST_ROWS).astype(np.int64)]] = True
+        rows[places[evenly_spaced(places.size, MOST_ROWS)]] = True
     truths = {field: checked.column(field.name, rows) for field in checked.signature.outputs}
     for field in checked.signature.inputs:
         if kinds.value(field.kind).holds_files:  # a file tells nothing of another, but for near twins

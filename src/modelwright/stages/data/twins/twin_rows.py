@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from modelwright import kinds
+from modelwright.core.linked_rows import LinkedRows
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field
@@ -75,7 +76,7 @@ def placed(
     ours (n,): rows that are ours to split; others stay where they are.
     """
     splits = splits.copy()
-    groups = np.arange(len(splits))
+    linked = LinkedRows(len(splits))
     linking = np.zeros(len(splits), np.bool_)
     for later, earlier in _by_later(pairs):
         # Rows of files that are for one split stay there, and move no other.
@@ -91,13 +92,9 @@ def placed(
         elif splits[later] not in where:
             continue  # in another split by the project's own word
         same = [one for one in twins if splits[one] == splits[later]]
-        roots = {_root(groups, one) for one in same}
-        least = min(roots)
-        for root in (*roots, later):
-            groups[root] = least
-    for row in range(len(groups)):
-        groups[row] = _root(groups, row)
-    return TwinRows(pairs, groups, linking), splits
+        for one in same:
+            linked.link(one, later)
+    return TwinRows(pairs, linked.codes(), linking), splits
 
 
 def _by_later(pairs: NDArray[np.int64]) -> Iterator[tuple[int, list[int]]]:
@@ -107,12 +104,6 @@ def _by_later(pairs: NDArray[np.int64]) -> Iterator[tuple[int, list[int]]]:
     begins = np.flatnonzero(np.r_[True, pairs[1:, 1] != pairs[:-1, 1]])
     for begin, end in zip(begins, np.r_[begins[1:], len(pairs)], strict=True):
         yield int(pairs[begin, 1]), pairs[begin:end, 0].tolist()
-
-
-def _root(groups: NDArray[np.int64], row: int) -> int:
-    while groups[row] != row:
-        row = int(groups[row])
-    return row
 
 
 def twin_notices(
