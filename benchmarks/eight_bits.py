@@ -74,7 +74,7 @@ def main() -> None:
         )
         functions = [modelwright.load(one) for one in packages]
         photos = [{"photo": photo} for photo in rows["photo"]]
-        answers = [[row[output].value for row in one.predict(photos)] for one in functions]
+        answers = [[getattr(row, output) for row in one.predict(photos)] for one in functions]
         changed = np.mean([left != right for left, right in zip(*answers, strict=True)])
         print(f"size: {exact / 1e6:.2f} and {small / 1e6:.2f} MB, {exact / small:.2f} times smaller")
         print(f"answers that change: {changed:.2%} of {len(photos)} pictures (all splits)")

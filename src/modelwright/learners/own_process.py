@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 _LONGEST = 200  # characters of a reason
+_RAISED = re.compile(r"[\w.]*(?:Error|Exception|Warning)\b: *\S")  # the line with which a traceback ends
 
 
 def failure(
@@ -17,7 +19,9 @@ def failure(
     environment: Mapping[str, str] | None = None,
     most_s: float | None = None,
 ) -> str | None:
-    """Run a script and return why it failed, the last line that it wrote to its standard error; None: it did not.
+    """Run a script and return why it failed; None: it did not.
+
+    That is the line that names its exception, behind which a message of several lines may go on, else the last line.
 
     folder: that it works in; environment: its variables, None: ours. Raises subprocess.TimeoutExpired after `most_s`.
     """
@@ -30,4 +34,7 @@ def failure(
         env=environment,
         timeout=most_s,
     )
-    return (done.stderr.strip().splitlines() or ["?"])[-1][:_LONGEST] if done.returncode else None
+    if not done.returncode:
+        return None
+    lines = done.stderr.strip().splitlines() or ["?"]
+    return next((line for line in reversed(lines) if _RAISED.match(line)), lines[-1])[:_LONGEST]
