@@ -233,12 +233,15 @@ def test_what_is_no_row_as_a_form_is_refused_with_its_reason(client: httpx.Clien
     body, content_type, status, wanted = REFUSED[name]
     response = client.post("/measure", content=body, headers={"content-type": content_type})
     assert (response.status_code, problem(response)) == (status, wanted), response.text
-    chunked = client.post(
-        "/measure",
-        content=(body[at : at + 997] for at in range(0, len(body), 997)),
-        headers={"content-type": content_type},
-    )
-    assert (chunked.status_code, problem(chunked)) == (status, wanted), chunked.text
+    if name == "a large form":  # without a length that says so, the file in it is too large before the form is
+        wanted = "request.file-too-large"
+    for size in (997, FILE_LIMIT, len(body) or 1):
+        chunked = client.post(
+            "/measure",
+            content=(body[at : at + size] for at in range(0, len(body), size)),
+            headers={"content-type": content_type},
+        )
+        assert (chunked.status_code, problem(chunked)) == (status, wanted), chunked.text
 
 
 @pytest.mark.parametrize(

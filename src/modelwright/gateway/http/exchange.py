@@ -87,10 +87,12 @@ async def feed_body(
             if message["type"] == "http.disconnect":
                 raise ClientLeftError
             chunk = message.get("body", b"")
+            # What fits is handed on before the rest is refused: however the bytes are cut into pieces on their
+            # way, the same body gets the same answer.
+            take(chunk[: max_body - size])
             size += len(chunk)
             if size > max_body:
                 raise _too_large(max_body)
-            take(chunk)
             more = message.get("more_body", False)
 
     try:
