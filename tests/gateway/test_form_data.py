@@ -233,9 +233,8 @@ def test_what_is_no_row_as_a_form_is_refused_with_its_reason(client: httpx.Clien
     body, content_type, status, wanted = REFUSED[name]
     response = client.post("/measure", content=body, headers={"content-type": content_type})
     assert (response.status_code, problem(response)) == (status, wanted), response.text
-    if (
-        name == "a large form"
-    ):  # without a length that says so, the file in it is too large before the form is
+    # Without a length that says so, the file in it is too large before the form is.
+    if name == "a large form":
         wanted = "request.file-too-large"
     for size in (997, FILE_LIMIT, len(body) or 1):
         chunked = client.post(
