@@ -160,6 +160,21 @@ def test_the_cache_answers_without_reading_and_its_damage_is_harmless(house: Pat
     assert fingerprint(cache).code(("houseA.stage",)) == first
 
 
+def test_the_cache_forgets_what_was_stored_first_and_is_not_read_any_more(
+    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "code.json"
+    read = fingerprint(cache).code(("houseA.stage",))
+    stored = json.loads(cache.read_text())["modules"]
+    others = {f"/gone/{n}.py": {**next(iter(stored.values()))} for n in range(9)}
+    cache.write_text(json.dumps({"format": 1, "modules": {**others, **stored}}))
+    monkeypatch.setattr("modelwright.engine.fingerprint._MOST_MODULES", len(stored) + 2)
+    os.utime(house / "core.py", ns=(1, 1))
+    assert fingerprint(cache).code(("houseA.stage",)) == read
+    kept = json.loads(cache.read_text())["modules"]
+    assert list(kept) == ["/gone/7.py", "/gone/8.py", *stored]
+
+
 def test_a_file_that_has_just_changed_is_not_remembered(house: Path, tmp_path: Path) -> None:
     cache = tmp_path / "code.json"
     path = house / "core.py"

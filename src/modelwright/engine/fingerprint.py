@@ -23,10 +23,13 @@ from modelwright.engine.imports import Import, ModuleSource
 from modelwright.storage import disk, filestat
 
 _CACHE_FORMAT = 1
+_MOST_MODULES = 2_000  # in the cache file, 1 MB: three installed versions of ours, and projects' own code
 
 
 class Fingerprint:
     """Reads modules from their source, never by importing them; remembers what it read in a cache file.
+
+    Several projects may share the file. Two that write it at once lose nothing but time: the last one's stays.
 
     `package` and the top-level packages of the roots are followed into; everything else is a library.
     """
@@ -192,6 +195,9 @@ class _Cache:
         if self._path is None or not self._dirty:
             return
         self._dirty = False
+        for place in list(self._stored)[: max(0, len(self._stored) - _MOST_MODULES)]:  # those stored first
+            if place not in self._read:
+                del self._stored[place]
         text = json.dumps({"format": _CACHE_FORMAT, "modules": self._stored}, separators=(",", ":"))
         with suppress(OSError, MachineError):
             disk.write_atomically(self._path, text, durable=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 # What no run of the program can see: the context of a name follows from where it stands, `kind` is the u of
 # u"text", and type comments are comments.
@@ -31,15 +31,13 @@ class ModuleSource:
 
 def read(text: bytes, module: str, *, is_package: bool) -> ModuleSource:
     """Read a module's source. Raises SyntaxError."""
-    tree = ast.parse(text)
-    package = module if is_package else module.rpartition(".")[0]
-    everything = set(_imports(tree, package))
-    meaning = _Meaning().visit(tree)
-    at_run_time = set(_imports(meaning, package))
+    reader = _Reader(module if is_package else module.rpartition(".")[0])
+    reader.node(ast.parse(text))
+    meaning = "".join(reader.meaning)
     return ModuleSource(
-        digest=hashlib.sha256("".join(_dump(meaning)).encode("utf-8", "surrogatepass")).hexdigest(),
-        imports=tuple(sorted(at_run_time, key=_order)),
-        for_types=tuple(sorted(everything - at_run_time, key=_order)),
+        digest=hashlib.sha256(meaning.encode("utf-8", "surrogatepass")).hexdigest(),
+        imports=tuple(sorted(reader.at_run_time, key=_order)),
+        for_types=tuple(sorted(reader.for_types - reader.at_run_time, key=_order)),
     )
 
 
@@ -47,53 +45,87 @@ def _order(found: Import) -> tuple[str, tuple[str, ...]]:
     return (found.module, found.names)
 
 
-class _Meaning(ast.NodeTransformer):
-    """Removes what does nothing: docstrings, other lone constants, `pass`, imports for the type checker."""
+@dataclass
+class _Reader:
+    """Goes through a tree once, for a fresh project reads hundreds of modules before its first stage.
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
+    `meaning` is the tree as text, without what does nothing: docstrings, other lone constants, `pass`, what stands
+    under `if TYPE_CHECKING`. Not ast.dump: it changes with the version of Python (3.13 leaves out what is empty), and
+    an upgrade of Python would then be explained as a change of all code.
+    """
 
-    def visit_Pass(self, node: ast.Pass) -> None:
-        return None
+    package: str
+    meaning: list[str] = field(default_factory=list)
+    at_run_time: set[Import] = field(default_factory=set)
+    for_types: set[Import] = field(default_factory=set)
 
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
-        self.generic_visit(node)
-        test = node.test
-        name = (
-            test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else None
-        )
-        return node.orelse if name == "TYPE_CHECKING" else node
-
-
-def _imports(tree: ast.AST, package: str) -> Iterator[Import]:
-    # Imports inside functions count like those at the top: they run when the function does.
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield Import(alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            module = ".".join([*parents, node.module] if node.module else parents)
-            yield Import(module, tuple(alias.name for alias in node.names))
-
-
-def _dump(node: object) -> Iterator[str]:
-    # Not ast.dump: it changes with the version of Python (3.13 leaves out what is empty), and an upgrade of
-    # Python would then be explained as a change of all code.
-    if isinstance(node, ast.AST):
-        yield f"{type(node).__name__}("
-        for name in node._fields:
+    def node(self, node: ast.AST) -> None:
+        # Imports inside functions count like those at the top: they run when the function does.
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self.at_run_time.update(self._imports(node))
+        add = self.meaning.append
+        begin, fields = _written(type(node))
+        add(begin)
+        for name, named in fields:
             value = getattr(node, name, None)
-            if name not in _MEANINGLESS and value is not None and value != []:
-                yield f"{name}="
-                yield from _dump(value)
-        # A constant's value may be None, which is no absent field.
-        yield ")"
-    elif isinstance(node, list):
-        yield "["
-        for item in node:
-            yield from _dump(item)
-            yield ","
-        yield "]"
-    else:
-        yield f"{type(node).__name__}:{node!r};"
+            if isinstance(value, list):
+                kept = self._kept(value)
+                if kept:
+                    add(named)
+                    self._all(kept)
+            elif isinstance(value, ast.AST):
+                add(named)
+                self.node(value)
+            elif value is not None:
+                add(f"{named}{type(value).__name__}:{value!r};")
+        add(")")  # a constant's value may be None, which is no absent field
+
+    def _all(self, values: list[object]) -> None:
+        add = self.meaning.append
+        add("[")
+        for value in values:
+            if isinstance(value, ast.AST):
+                self.node(value)
+            else:
+                add(f"{type(value).__name__}:{value!r};")
+            add(",")
+        add("]")
+
+    def _kept(self, values: list[object]) -> list[object]:
+        """Return what of a list does something."""
+        kept: list[object] = []
+        for value in values:
+            if isinstance(value, ast.Pass) or (
+                isinstance(value, ast.Expr) and isinstance(value.value, ast.Constant)
+            ):
+                continue
+            if isinstance(value, ast.If) and _is_for_types(value.test):
+                for below in (found for statement in value.body for found in ast.walk(statement)):
+                    if isinstance(below, ast.Import | ast.ImportFrom):
+                        self.for_types.update(self._imports(below))
+                kept.extend(self._kept(list(value.orelse)))
+            else:
+                kept.append(value)
+        return kept
+
+    def _imports(self, node: ast.Import | ast.ImportFrom) -> list[Import]:
+        if isinstance(node, ast.Import):
+            return [Import(alias.name) for alias in node.names]
+        parents: list[str] = []
+        if node.level:
+            parts = self.package.split(".")
+            parents = parts[: len(parts) - node.level + 1]
+        module = ".".join([*parents, node.module] if node.module else parents)
+        return [Import(module, tuple(alias.name for alias in node.names))]
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else None
+    return name == "TYPE_CHECKING"
+
+
+@cache
+def _written(sort: type[ast.AST]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return how a sort of node begins, and its fields that have a meaning, each as it is written."""
+    fields = tuple((name, f"{name}=") for name in sort._fields if name not in _MEANINGLESS)
+    return f"{sort.__name__}(", fields

