@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 from dataclasses import dataclass, field
-from functools import cache
 
 # What no run of the program can see: the context of a name follows from where it stands, `kind` is the u of
 # u"text", and type comments are comments.
@@ -124,8 +123,13 @@ def _is_for_types(test: ast.expr) -> bool:
     return name == "TYPE_CHECKING"
 
 
-@cache
 def _written(sort: type[ast.AST]) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return how a sort of node begins, and its fields that have a meaning, each as it is written."""
-    fields = tuple((name, f"{name}=") for name in sort._fields if name not in _MEANINGLESS)
-    return f"{sort.__name__}(", fields
+    found = _WRITTEN.get(sort)
+    if found is None:
+        fields = tuple((name, f"{name}=") for name in sort._fields if name not in _MEANINGLESS)
+        found = _WRITTEN[sort] = (f"{sort.__name__}(", fields)
+    return found
+
+
+_WRITTEN: dict[type[ast.AST], tuple[str, tuple[tuple[str, str], ...]]] = {}
