@@ -19,6 +19,7 @@ from modelwright.reports.page import render_report
 from modelwright.storage.formats import evidence as evidences
 from modelwright.storage.formats.evidence import (
     Baseline,
+    Contributions,
     Details,
     Evidence,
     OutputDetails,
@@ -233,6 +234,7 @@ def wide(inputs=30):
         DETAILS.outputs[0],
         findings=DETAILS.outputs[0].findings | {"mistakes": [mistake]},
         importance=measured_importance(*names[:-21:-1]),
+        contributions=Contributions(40, True, {name: 0.3 / (place + 1) for place, name in enumerate(names)}),
         point=(Phrase("operating.from", label="medicare", cut=0.31),),
     )
     return replace(EVIDENCE, signature=signature), replace(DETAILS, outputs=(output, DETAILS.outputs[1]))
@@ -275,7 +277,10 @@ def test_what_answers_rest_on_and_where_they_are_given_is_shown():
     assert "`medicare` from a probability of 0.31" in page
     assert "What the answers rest on" in page
     assert "5 more inputs" in page  # 15 of 20 are drawn
-    assert "What the answers rest on" not in render_report(EVIDENCE, DETAILS)
+    assert "15 more inputs" in page  # of 30, in the other chart
+    for heading in ("What the answers rest on", "How far the inputs move the answers"):
+        assert heading in page
+        assert heading not in render_report(EVIDENCE, DETAILS)
 
 
 def test_figures_of_two_labels_stand_among_the_others():

@@ -19,6 +19,7 @@ def prose() -> Mapping[str, str]:
         "how_made": str(Phrase("report.how-made")),
         "input": str(Phrase("report.input")),
         "inputs": str(Phrase("report.inputs")),
+        "inputs_move_answers": str(Phrase("report.inputs-move-answers")),
         "interval": str(Phrase("report.interval")),
         "made_by": str(Phrase("report.made-by")),
         "measured_on_test": str(Phrase("report.measured-on-test")),

@@ -61,6 +61,7 @@ def section(evidence: Evidence, details: OutputDetails, inputs: Sequence[str]) -
         "slices": [row(m) for m in mine if m.subject.where is not None],
         "point": str(Phrase("report.point", says=list(details.point))) if details.point else None,
         **_importance(details),
+        **_contributions(details),
         "blocks": _beside([drawn_block(block, details.output) for block in drawn.blocks]),
         "inputs": _by_weight(details, inputs),
     }
@@ -103,6 +104,25 @@ def _importance(details: OutputDetails) -> dict[str, object]:
         "importance_note": str(Phrase("report.importance", metric=first.subject.metric, rows=first.n)),
         "importance_more": str(Phrase("report.more-inputs", count=len(shown) - SHOWN_INPUTS)),
         "importance_rest": [row(m) | {"name": wording.safe(name)} for name, m in shown[SHOWN_INPUTS:]],
+    }
+
+
+def _contributions(details: OutputDetails) -> dict[str, object]:
+    """Return the chart of how far each input moves the answers; the largest bar fills it."""
+    found = details.contributions
+    if found is None or not any(found.by_input.values()):
+        return {"contributions": None}
+    unit = Unit.FRACTION if found.chance else Unit.NUMBER
+    most = max(found.by_input.values())
+    bars = [
+        charts.DrawnBar(name, value / most, None, None, wording.figure(value, unit), strong=True)
+        for name, value in [*found.by_input.items()][:SHOWN_INPUTS]
+    ]
+    note = str(Phrase("report.contributions", rows=found.rows, chance=found.chance or None))
+    rest = len(found.by_input) - SHOWN_INPUTS
+    return {
+        "contributions": charts.bars(bars, str(Phrase("report.inputs-move-answers")), scaled=False),
+        "contributions_note": f"{note} {Phrase('report.more-inputs', count=rest)}." if rest > 0 else note,
     }
 
 

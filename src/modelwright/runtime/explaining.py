@@ -75,6 +75,14 @@ class OutputEffects:
 
 
 @dataclass(frozen=True)
+class InputShares:
+    """The Shapley values of one answer by input; `chance`: of a probability, else of a number."""
+
+    chance: bool
+    by_input: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Explanation:
     """What decides every output that has a score; `orders`: random orders of the inputs, None where it is exact."""
 
@@ -90,12 +98,8 @@ def explain(function: Function, row: Row, *, orders: int = ORDERS, seed: int = 0
     """
     asking = _Asking(function, row)
     names = asking.names
-    exact = len(names) <= MOST_EXACT
     alone = asking.coalitions([frozenset(names) - {name} for name in names])
-    if exact:
-        shares, errors = _exact(names, asking.coalitions), None
-    else:
-        shares, errors = _sampled(names, asking.coalitions, orders, seed)
+    shares, errors = _shares(asking, MOST_EXACT, orders, seed)
     (base,) = asking.coalitions([frozenset()])
     parts, wholes = _parts(function, row, asking)
     outputs = tuple(
@@ -118,7 +122,31 @@ def explain(function: Function, row: Row, *, orders: int = ORDERS, seed: int = 0
         )
         for place, one in enumerate(asking.scored)
     )
-    return Explanation(outputs, None if exact else 2 * math.ceil(orders / 2), asking.rows)
+    return Explanation(outputs, None if errors is None else 2 * math.ceil(orders / 2), asking.rows)
+
+
+def contributions(
+    function: Function, row: Row, *, most_exact: int = MOST_EXACT, orders: int = ORDERS, seed: int = 0
+) -> dict[str, InputShares]:
+    """Return the Shapley values of the inputs by output, as in `explain` but without parts.
+
+    most_exact: inputs up to which every combination is asked instead of random orders.
+    """
+    asking = _Asking(function, row)
+    shares, _ = _shares(asking, most_exact, orders, seed)
+    nothing = dict.fromkeys(row, 0.0)
+    return {
+        one.output: InputShares(
+            bool(one.answer.probabilities),
+            {**nothing, **dict(zip(asking.names, shares[:, place].tolist(), strict=True))},
+        )
+        for place, one in enumerate(asking.scored)
+    }
+
+
+def rows_to_ask(inputs: int, *, most_exact: int = MOST_EXACT, orders: int = ORDERS) -> int:
+    """Return how many rows `contributions` asks of a function with so many inputs, at most."""
+    return 1 << inputs if inputs <= most_exact else 2 * math.ceil(orders / 2) * (inputs - 1) + 2
 
 
 @dataclass(frozen=True)
@@ -224,6 +252,13 @@ def _mean(numbers: Any) -> float:
 
 def _number(number: Any) -> float:
     return math.nan if number is None else float(number)
+
+
+def _shares(asking: _Asking, most_exact: int, orders: int, seed: int) -> tuple[Scores, Scores | None]:
+    """Return the Shapley values (inputs, outputs), and where they are drawn their standard errors."""
+    if len(asking.names) <= most_exact:
+        return _exact(asking.names, asking.coalitions), None
+    return _sampled(asking.names, asking.coalitions, orders, seed)
 
 
 def _exact(names: Sequence[str], ask: Callable[[Sequence[frozenset[str]]], Scores]) -> Scores:

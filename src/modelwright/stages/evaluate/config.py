@@ -27,6 +27,7 @@ class EvaluateConfig(BaseModel):
     importance_rows: int = Field(
         12_000,
         ge=0,
-        description="validation rows that are answered at most to tell how much rests on each input; 0: not told",
+        description="validation rows that are answered at most to tell how much rests on each input, and a quarter of "
+        "them to tell how far each input moves the answers; 0: not told",
     )
     errors: int = Field(20, ge=0, description="wrong answers of highest confidence that the report shows")

@@ -23,7 +23,7 @@ from modelwright.outcomes.contract.section import Section, TestRows
 from modelwright.stages.evaluate.answers import AnsweredRows
 from modelwright.stages.evaluate.importance import Lost
 from modelwright.stages.evaluate.row_groups import RowGroups
-from modelwright.storage.formats.evidence import Baseline, OutputDetails
+from modelwright.storage.formats.evidence import Baseline, Contributions, OutputDetails
 
 SHOWN_CHARACTERS = 300  # of one input of a mistake
 SHOWN_VALUES = 5  # that training never showed
@@ -41,10 +41,11 @@ def of_outputs(
     most_mistakes: int,
     states: Mapping[str, Any],
     lost: Lost,
+    moved: Mapping[str, Contributions],
 ) -> tuple[OutputDetails, ...]:
     """Return what the family of each output finds in the test rows; `train`: the training split's values.
 
-    states: those of the package; lost: how much rests on each input.
+    states: those of the package; lost: how much rests on each input; moved: how far each input moves the answers.
     """
     return tuple(
         OutputDetails(
@@ -61,6 +62,7 @@ def of_outputs(
             ),
             kinds.arrays(field.kind).operating_point(states[field.name]),
             lost.get(field.name, {}),
+            moved.get(field.name),
         )
         for field in signature.outputs
     )

@@ -37,9 +37,17 @@ from modelwright.stages.evaluate import answers, baselines, champions, findings
 from modelwright.stages.evaluate.answers import AnsweredRows, Columns
 from modelwright.stages.evaluate.champions import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
+from modelwright.stages.evaluate.contributions import contributions
 from modelwright.stages.evaluate.importance import Lost, importance
 from modelwright.stages.evaluate.row_groups import RowGroups, groups_of_rows
-from modelwright.storage.formats.evidence import OUTCOMES, Details, Evidence, write_details, write_evidence
+from modelwright.storage.formats.evidence import (
+    OUTCOMES,
+    Contributions,
+    Details,
+    Evidence,
+    write_details,
+    write_evidence,
+)
 from modelwright.storage.formats.examples import ID, column_names, read_columns
 from modelwright.storage.formats.near_twins import NearTwins
 
@@ -122,8 +130,9 @@ def evaluate(
         lost = importance(
             read, signature, rows.validation, config.importance_rows, confidence, rows.held.codes
         )
+        moved = contributions(read, signature, rows.validation, config.importance_rows // 4)
         task.advance(note="inputs weighed")
-    details = _details(read, signature, rows, answered, ran, load, config, confidence, lost)
+    details = _details(read, signature, rows, answered, ran, load, config, confidence, lost, moved)
     evidence = Evidence(
         signature=str(signature),
         purpose=purpose,
@@ -232,6 +241,7 @@ def _details(
     config: EvaluateConfig,
     confidence: float,
     lost: Lost,
+    moved: Mapping[str, Contributions],
 ) -> Details:
     return Details(
         rows=rows.counts,
@@ -244,6 +254,7 @@ def _details(
             most_mistakes=config.errors,
             states=package.body.states,
             lost=lost,
+            moved=moved,
         ),
         latencies_s=tuple(sorted(ran.latency_s)),
         load=load,

@@ -70,11 +70,25 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Contributions:
+    """How far each input moves the answers: the mean absolute Shapley value over so many validation rows.
+
+    `chance`: whether the answer is a probability, else a number in the output's own unit; `by_input`: in that unit, the
+    most first.
+    """
+
+    rows: int
+    chance: bool
+    by_input: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class OutputDetails:
     """What the report draws of one output: `findings` are those of the facet `section` of its family.
 
     `point`: where it answers other than with what is likeliest; `importance`: by input, what is lost on validation
-    rows when its values are dealt to other rows, the most first. Earlier versions sealed neither.
+    rows when its values are dealt to other rows, the most first; `contributions`: how far each input moves the
+    answers. Earlier versions sealed none of these.
     """
 
     output: str
@@ -82,6 +96,7 @@ class OutputDetails:
     findings: dict[str, Any]
     point: tuple[SealedPhrase, ...] = ()
     importance: Mapping[str, Measurement] = field(default_factory=dict)
+    contributions: Contributions | None = None
 
 
 @dataclass(frozen=True)
