@@ -41,21 +41,27 @@ class Figures:
 def evaluated(
     project: Mapping[str, object], rows: pl.DataFrame | None, answers: Path | None = None
 ) -> Figures:
-    """Run the loop up to `evaluate` in a folder of its own; `rows.parquet` holds the rows.
+    """Run the loop up to `evaluate` in a folder of its own; see `evaluated_in`."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+        return evaluated_in(Path(temporary), project, rows, answers)
+
+
+def evaluated_in(
+    folder: Path, project: Mapping[str, object], rows: pl.DataFrame | None, answers: Path | None = None
+) -> Figures:
+    """Run the loop up to `evaluate` in a folder; `rows.parquet` holds the rows.
 
     answers: where the packaged function's answers to `asked.parquet` beside it go, a JSON line each.
     """
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
-        folder = Path(temporary)
-        if rows is not None:
-            rows.write_parquet(folder / "rows.parquet")
-        (folder / "modelwright.yaml").write_text(json.dumps(project), "utf-8")
-        before = os.times()
-        done = _modelwright(folder, "run", "--to", "evaluate", "--json")
-        after = os.times()
-        if answers is not None:
-            asked = answers.with_suffix(".parquet")
-            _modelwright(folder, "predict", "--file", str(asked), "--out", str(answers))
+    if rows is not None:
+        rows.write_parquet(folder / "rows.parquet")
+    (folder / "modelwright.yaml").write_text(json.dumps(project), "utf-8")
+    before = os.times()
+    done = _modelwright(folder, "run", "--to", "evaluate", "--json")
+    after = os.times()
+    if answers is not None:
+        asked = answers.with_suffix(".parquet")
+        _modelwright(folder, "predict", "--file", str(asked), "--out", str(answers))
     result = json.loads(done[done.index("{") :])
     return Figures(
         {

@@ -156,12 +156,13 @@ def _begin(
     signature: Signature, train: Examples, options: NetworkOptions, pretrained: Mapping[str, Path]
 ) -> StartingPoint:
     """Return the network before its first step; raises ProjectError with all names in the options that are none."""
-    if problems := list(_unknown(signature, options)):
+    if problems := list(_unknown(signature, options, pretrained)):
         raise ProjectError(problems)
     # one part needs no layer that combines: what its encoder gives goes to the heads
     several = _parts(signature, options, pretrained) > 1
     combiner = options.combiner if several else "concatenate"
     stacked = combiner == "stacking" and options.module is None
+    matched = combiner == "matching" and options.module is None
     begin = starting_point(
         signature,
         train,
@@ -171,7 +172,7 @@ def _begin(
             types=_TYPES,
             encoders={name: one.model_dump(mode="json") for name, one in options.encoders.items()},
             combiner={
-                "type": "concatenate" if stacked else combiner,
+                "type": "concatenate" if stacked or matched else combiner,
                 "width": 0 if stacked or not several else options.width,
                 "dropout": options.dropout,
             },
@@ -181,6 +182,7 @@ def _begin(
                 "dropout": options.dropout,
             },
             weighing=options.weighing == "uncertainty" and len(signature.outputs) > 1,
+            matching={"width": options.width, "dropout": options.dropout} if matched else None,
             own=None if options.module is None else OwnCode(options.module, options.code),
         ),
     )
@@ -189,14 +191,19 @@ def _begin(
 
 def _parts(signature: Signature, options: NetworkOptions, pretrained: Mapping[str, Path]) -> int:
     """Return how many parts the combiner has: an input each, but all columns of a table together."""
-    apart = [
-        field
+    apart = _apart(signature, options, pretrained)
+    return len(apart) + (len(apart) < len(signature.inputs))
+
+
+def _apart(signature: Signature, options: NetworkOptions, pretrained: Mapping[str, Path]) -> list[str]:
+    """Return the inputs that are a part of their own."""
+    return [
+        field.name
         for field in signature.inputs
         if field.name in pretrained
         or kinds.arrays(field.kind).input_form not in forms.PLAIN
         or (field.name in options.encoders and options.encoders[field.name].type == "mlp")
     ]
-    return len(apart) + (len(apart) < len(signature.inputs))
 
 
 def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTraining) -> Recipe:
@@ -219,8 +226,10 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
     )
 
 
-def _unknown(signature: Signature, options: NetworkOptions) -> Iterator[Problem]:
-    """Yield the names of inputs and outputs that the options have and the signature has not."""
+def _unknown(
+    signature: Signature, options: NetworkOptions, pretrained: Mapping[str, Path]
+) -> Iterator[Problem]:
+    """Yield what the options name and the signature has not: inputs, outputs, several inputs to compare."""
     inputs = [field.name for field in signature.inputs]
     if unknown := sorted(set(options.encoders) - set(inputs)):
         yield Problem("model.unknown-input", unknown=unknown, inputs=inputs)
@@ -228,3 +237,6 @@ def _unknown(signature: Signature, options: NetworkOptions) -> Iterator[Problem]
     if unknown := sorted(set(options.weights) - set(outputs)):
         named = ", ".join(f"`{name}`" for name in unknown)
         yield Problem("model.unknown-output", unknown=named, outputs=", ".join(sorted(outputs)))
+    apart = _apart(signature, options, pretrained)
+    if options.combiner == "matching" and options.module is None and len(apart) < 2:
+        yield Problem("model.nothing-to-match", name=next(iter(apart), None))

@@ -30,9 +30,10 @@ class NetworkOptions(BaseModel):
     encoders: dict[str, EncoderOptions] = Field(
         {}, description="input → its encoder, `type` and options; without it, the default of the input's form"
     )
-    combiner: Literal["concatenate", "attention", "gating", "sum", "stacking"] = Field(
+    combiner: Literal["concatenate", "attention", "gating", "sum", "stacking", "matching"] = Field(
         "concatenate",
-        description="how the features of several inputs become one vector; `stacking`: how their answers become one",
+        description="how the features of several inputs become one vector; `stacking`: how their answers become one; "
+        "`matching`: inputs compared position by position",
     )
     width: int = Field(
         128,

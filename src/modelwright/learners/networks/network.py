@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -18,6 +19,7 @@ from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
 from modelwright.learners.networks.encoders.layers import mlp
 from modelwright.learners.networks.network_plan import NetworkPlan
 from modelwright.learners.networks.own_module import OwnCode, OwnModule, offsets
+from modelwright.learners.networks.pair_matching import Matching
 
 
 class Network(nn.Module):
@@ -88,6 +90,11 @@ class Network(nn.Module):
             self.columns = _columns(together, plan.columns)
             # the columns as they are, too: what is linear in them need not be learned through layers
             of_parts.insert(0, together + cast("int", plan.columns["width"]))
+        self.matching: Matching | None = None
+        if plan.matching is not None:
+            alone = [number for number in range(len(self._places)) if number not in self._columns]
+            self.matching = _matching([self._places[number] for number in alone], self, plan.matching)
+            of_parts.append(self.matching.width)
         self.combiner = combiner.build(plan.combiner, of_parts)
         begins = offsets(list(tasks.values())) if self.own is not None else [None] * len(tasks)
         self.heads = nn.ModuleList(
@@ -150,18 +157,23 @@ class Network(nn.Module):
                 [self.part(place).evidence(arrays) for place in range(len(self.parts))],
                 {place: self.part(place).missing(arrays) for place in self.doubted},
             )
-        each = []
+        each, positions = [], []
         for number, (place, names) in enumerate(zip(self._places, self._inputs, strict=True)):
-            # (batch, width of this encoder)
-            found = self.encoders[place](*(arrays[name] for name in names))
+            # (batch, width of this encoder), and of its positions
+            found, of_input = self.encoder(place).in_positions(*(arrays[name] for name in names))
             if number in self._absent:
-                there = self._absent[number](arrays[names[1]])  # (batch,), bool
-                found = torch.where(there.unsqueeze(-1), found, self.absent[str(number)])
+                there = self._absent[number](arrays[names[1]]).unsqueeze(-1)  # (batch, 1), bool
+                found = torch.where(there, found, self.absent[str(number)])
+                of_input = replace(of_input, there=of_input.there * there)
             each.append(found)
+            if number not in self._columns:
+                positions.append(of_input)
         parts = [part for number, part in enumerate(each) if number not in self._columns]
         if self.columns is not None:
             together = torch.cat([each[number] for number in self._columns], dim=-1)
             parts.insert(0, torch.cat([together, self.columns(together)], dim=-1))
+        if self.matching is not None:
+            parts.append(self.matching(positions))
         # → (batch, width of the combiner)
         combined: Tensor = self.combiner(parts)
         return combined
@@ -210,6 +222,12 @@ def _specs(signature: Signature, states: Mapping[str, object]) -> dict[str, dict
 
 def _answers(signature: Signature, states: Mapping[str, object]) -> dict[str, dict[str, ArraySpec]]:
     return {field.name: kinds.arrays(field.kind).answers(states[field.name]) for field in signature.outputs}
+
+
+def _matching(places: Sequence[int], network: Network, config: JsonObject) -> Matching:
+    """Return what compares inputs, by the places of their encoders."""
+    widths = [network.encoder(place).position_width for place in places]
+    return Matching(widths, places, cast("int", config["width"]), cast("float", config["dropout"]))
 
 
 def _columns(together: int, config: JsonObject) -> nn.Module:

@@ -24,7 +24,8 @@ class NetworkPlan:
     encoders: each once; inputs: input → its place among them; combiner: its type and configuration; columns: that
     of the layers which read all columns of a table together, None where each is a part of its own; weighing:
     whether the weights of the outputs' losses are learned; own: the code of a module of the project, which then stands
-    for all of these; parts: the plans of networks whose answers are stacked, which then have the encoders.
+    for all of these; parts: the plans of networks whose answers are stacked, which then have the encoders; matching:
+    how inputs are compared position by position, which is a part more, None where they are not.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -34,6 +35,7 @@ class NetworkPlan:
     weighing: bool = False
     own: JsonObject | None = None
     parts: tuple[Self, ...] = ()
+    matching: JsonObject | None = None
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -55,4 +57,5 @@ class NetworkPlan:
             bool(content.get("weighing", False)),
             cast("JsonObject | None", content.get("own")),
             tuple(cls.from_json(one) for one in cast("list[JsonObject]", content.get("parts", []))),
+            cast("JsonObject | None", content.get("matching")),
         )

@@ -40,7 +40,8 @@ class StartingPoint:
 class Scratch:
     """How inputs without weights are encoded, and how all inputs are combined (`NetworkPlan`).
 
-    types: form → the type of its encoders; encoders: input → the options of its own, `type` among them.
+    types: form → the type of its encoders; encoders: input → the options of its own, `type` among them; matching: of
+    `NetworkPlan`, whose inputs share an encoder where one reads them alike.
     """
 
     types: Mapping[Form, str] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Scratch:
     columns: JsonObject | None = None
     weighing: bool = False
     own: OwnCode | None = None
+    matching: JsonObject | None = None
 
 
 @dataclass
@@ -97,7 +99,7 @@ def starting_point(
     }
     made = {one.name: _type(one, design) for one in signature.inputs if one.name not in given.places}
     own = {name: _options(design, name, made[name].forms, options or {}) for name in made}
-    fitted = {name: one.fit(train.columns[name], own[name]) for name, one in made.items()}
+    fitted = _fitted(made, own, train, shared=design.matching is not None)
     of_kinds = {**fitted, **{name: given.of(name).fit for name in given.places}}
     states = kind_states.fit(
         signature, train, {name: {**of_kinds[name], **pixels.get(name, {})} for name in of_kinds}
@@ -114,8 +116,14 @@ def starting_point(
         config = made[one.name].config(
             kind.input_form, kind.specs(states[one.name]), own[one.name], fitted[one.name]
         )
-        encoders.append(EncoderPlan(made[one.name].name, config))
-    plan = NetworkPlan(tuple(encoders), inputs, design.combiner, design.columns, design.weighing)
+        planned = EncoderPlan(made[one.name].name, config)
+        if design.matching is not None and planned in encoders[len(given.types) :]:
+            inputs[one.name] = encoders.index(planned, len(given.types))
+        else:
+            encoders.append(planned)
+    plan = NetworkPlan(
+        *(tuple(encoders), inputs, design.combiner, design.columns, design.weighing), matching=design.matching
+    )
     if design.own is not None:
         plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())
         network = Network(signature, states, plan)
@@ -136,6 +144,23 @@ def unread(begin: StartingPoint, signature: Signature, train: Examples) -> Itera
         yield from found.notices()
     yield from readable_texts.cut_values(signature, begin.states, train.columns)
     yield from readable_texts.lost_values(signature, begin.states, train.columns, forms.READ)
+
+
+def _fitted(
+    made: Mapping[str, ScratchType], own: Mapping[str, Mapping[str, object]], train: Examples, *, shared: bool
+) -> dict[str, Mapping[str, object]]:
+    """Return what each input's type fits on the training values; shared: on those of all inputs that it reads alike."""
+    found: dict[str, Mapping[str, object]] = {}
+    for name, one in made.items():
+        alike = [other for other in made if shared and made[other] is one and own[other] == own[name]] or [
+            name
+        ]
+        first = alike[0]
+        values = train.columns[name]
+        if len(alike) > 1:
+            values = [value for other in alike for value in train.columns[other]]
+        found[name] = found[first] if first in found else one.fit(values, own[name])
+    return found
 
 
 def _type(of: Field, design: Scratch) -> ScratchType:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from modelwright.core.json_types import JsonObject
 from modelwright.kinds.contract.common import ArraySpec, Form
@@ -26,6 +27,14 @@ ARRAYS: Mapping[Form, tuple[str, ...]] = {
 """Form → the arrays that its encoder takes, in the order in which it takes them."""
 
 
+@dataclass(frozen=True)
+class Positions:
+    """What an encoder gives for each position of a value (a token): (batch, length, width), there (batch, length)."""
+
+    values: Tensor
+    there: Tensor
+
+
 class Encoder(nn.Module):
     """An encoder of one form. Abstract: a subclass sets `width` and takes the arrays of `ARRAYS` in `forward`.
 
@@ -35,6 +44,16 @@ class Encoder(nn.Module):
 
     width: int
     fewest_steps: int = 0
+
+    @property
+    def position_width(self) -> int:
+        """Return the width of a position of `in_positions`."""
+        return self.width
+
+    def in_positions(self, *arrays: Tensor) -> tuple[Tensor, Positions]:
+        """Return features (batch, width), as `forward` does, and what they were made of; by default one position."""
+        features: Tensor = self(*arrays)
+        return features, Positions(features.unsqueeze(1), torch.ones_like(features[:, :1]))
 
     def layers(self) -> Sequence[nn.Module]:
         """Return its layers from the lowest, where each shall learn more slowly than the one above it."""

@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, ProjectError
-from modelwright.learners.networks.encoders.contract import Encoder, Loaded, PretrainedType
+from modelwright.learners.networks.encoders.contract import Encoder, Loaded, Positions, PretrainedType
 from modelwright.learners.readable_texts import MOST_TOKENS
 from modelwright.learners.weights import conversion
 
@@ -50,13 +50,21 @@ class TextEncoder(Encoder):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return features (batch, width) of ids and mask, int64 (batch, length)."""
+        features, _ = self.in_positions(ids, mask)
+        return features
+
+    def in_positions(self, *arrays: Tensor) -> tuple[Tensor, Positions]:
+        """Return the features, and the vector of each token."""
+        ids, mask = arrays
         # (batch, length, width)
         tokens: Tensor = self.transformer(input_ids=ids, attention_mask=mask, return_dict=False)[0]
+        there = mask.to(tokens.dtype)
+        positions = Positions(tokens, there)
         if self.pooling == "first":
-            return tokens[:, 0]
+            return tokens[:, 0], positions
         # Padding has weight 0, so that a text has the same mean beside a longer one.
-        weights = mask.unsqueeze(-1).to(tokens.dtype)  # (batch, length, 1)
-        return (tokens * weights).sum(1) / weights.sum(1)
+        weights = there.unsqueeze(-1)  # (batch, length, 1)
+        return (tokens * weights).sum(1) / weights.sum(1), positions
 
 
 @final

@@ -18,7 +18,7 @@ from torch.nn import functional
 from modelwright.core.json_types import JsonObject
 from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks.encoder_options import AttentionOptions, WordsOptions
-from modelwright.learners.networks.encoders.contract import Encoder, ScratchType
+from modelwright.learners.networks.encoders.contract import Encoder, Positions, ScratchType
 from modelwright.learners.networks.encoders.layers import AttentionLayer, masked_mean, masked_most
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
@@ -42,16 +42,23 @@ class WordsEncoder(Encoder):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return (batch, width) of ids and mask, int64 (batch, length)."""
+        features, _ = self.in_positions(ids, mask)
+        return features
+
+    def in_positions(self, *arrays: Tensor) -> tuple[Tensor, Positions]:
+        """Return the features, and for each token its vector beside the convolutions that begin with it."""
+        ids, mask = arrays
         there = mask.to(torch.float32)
         x = self.table(ids) * there.unsqueeze(-1)  # (batch, length, width), 0 where a row is filled up
-        found = [masked_mean(x, there)]
+        found, tokens = [masked_mean(x, there)], [x]
         for convolve in self.convolutions:
             assert isinstance(convolve, nn.Conv1d)
             # zeros after the last token, as padding is, so that a text answers alike beside a longer one
             wide = functional.pad(x.transpose(1, 2), (0, convolve.kernel_size[0] - 1))
-            found.append(masked_most(functional.relu(convolve(wide)).transpose(1, 2), there))
+            tokens.append(functional.relu(convolve(wide)).transpose(1, 2))
+            found.append(masked_most(tokens[-1], there))
         features: Tensor = self.dropout(torch.cat(found, dim=-1))
-        return features
+        return features, Positions(torch.cat(tokens, dim=-1), there)
 
 
 @final
@@ -72,11 +79,18 @@ class AttentionOverTokens(Encoder):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return (batch, width) of ids and mask, int64 (batch, length)."""
+        features, _ = self.in_positions(ids, mask)
+        return features
+
+    def in_positions(self, *arrays: Tensor) -> tuple[Tensor, Positions]:
+        """Return the features, and the vector of each token."""
+        ids, mask = arrays
         there = mask.to(torch.float32)
         x = self.table(ids) + self.places(torch.arange(ids.shape[1], device=ids.device))
         for block in self.blocks:
             x = block(x, there)
-        return masked_mean(self.norm(x), there)
+        x = self.norm(x)
+        return masked_mean(x, there), Positions(x, there)
 
 
 class _FromTokens(ScratchType):
