@@ -92,6 +92,7 @@ class _Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     found = _Clock()
     monkeypatch.setattr(timing, "now_s", lambda: found.now)
+    monkeypatch.setattr(timing, "here_s", lambda: found.now)
     monkeypatch.setattr(sample, "STARTUP_S", 0.0)
 
     def first_length(values: dict[str, Any], *_: object) -> int:

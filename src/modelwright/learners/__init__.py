@@ -11,15 +11,19 @@ specification, imports no framework:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from modelwright.core.plugins import Plugins
 from modelwright.core.signature import Signature
+from modelwright.learners import brief_waits
 from modelwright.learners.contract.bring import Bring
 from modelwright.learners.contract.export import Export
 from modelwright.learners.contract.learn import Learn
 from modelwright.learners.contract.spec import Spec
+
+brief_waits.prepare(os.environ)  # here, for nothing below this package has loaded OpenMP yet
 
 _PLUGINS = Plugins("modelwright.learners", marker="spec")
 

@@ -1,7 +1,7 @@
 """What training is made of, in seconds, and how many steps of it a budget holds.
 
 Timed as it will be learned: on varied rows, with the averaging of the weights, and with every pass over validation.
-All seconds are those of a quiet machine, from the CPU time of one thread (`learners.timing`).
+All seconds are those of a quiet machine (`learners.timing`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.networks.network import Network
-from modelwright.learners.timing import on_threads
 from modelwright.learners.training import frozen_features, precision, sample, trainer
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.sample import Sample
 
-StepTimer = Callable[[Network, EncodedRows, Recipe, list[NDArray[np.int64]]], float]
+StepTimer = Callable[[Network, EncodedRows, Recipe, list[NDArray[np.int64]], int], float]
 
 SPARE = 0.05  # of the budget, for a machine that is busier later
 
@@ -78,16 +77,16 @@ def timed(
     requested: precision, None: the quickest that is worth it; timer: of a step.
     """
     before_s, rows, held = sample.STARTUP_S, len(data.train), data.expected_validation
-    row_s = on_threads(some.row_s(network, frozen_features.BATCH), threads)
+    row_s = some.row_s(network, frozen_features.BATCH, threads)
     epoch, batches = trainer.epoch_steps(rows, batch), some.batches(batch)
 
     def step_s(tried: Precision) -> float:
         varied = replace(recipe, augment=data.augment, precision=tried)
-        return timer(network, some.rows, varied, batches)
+        return timer(network, some.rows, varied, batches, threads)
 
-    computed_in, one_thread_s = precision.quickest(requested, step_s)
+    computed_in, timed_s = precision.quickest(requested, step_s)
     # by rows, for the last batch of an epoch may be smaller than the others, and so may one that is timed
-    each_s = on_threads(one_thread_s, threads) * (rows / epoch) / (sum(map(len, batches)) / len(batches))
+    each_s = timed_s * (rows / epoch) / (sum(map(len, batches)) / len(batches))
     # values of one size are encoded once, before the first step, while memory holds them; else with every batch
     if some.encoded_once(rows):
         before_s += some.encode_row_s * rows

@@ -19,7 +19,6 @@ from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
 from modelwright.learners.networks.network import Network
-from modelwright.learners.timing import on_threads
 from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample, trainer
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
@@ -61,7 +60,7 @@ class FinetuneLearn(Learn[Rows]):
             _freeze(begin.network, options)
             some = Sample.of_examples(signature, begin.states, data.train)
             latency_s = some.request_s(begin.network)
-            iteration_s = on_threads(head_fits.iteration_s(begin.network, some), machine.cores)
+            iteration_s = head_fits.iteration_s(begin.network, some, machine.cores)
             costs = budget.timed(
                 begin.network,
                 some,

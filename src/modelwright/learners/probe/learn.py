@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.learners import timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -46,9 +45,9 @@ class ProbeLearn(Learn[Rows]):
         with deterministic(1, seed=0):
             begin = starting_point(signature, data.train, pretrained, options.model_dump())
             some = Sample.of_examples(signature, begin.states, data.train)
-            row_s = timing.on_threads(some.row_s(begin.network, frozen_features.BATCH), machine.cores)
+            row_s = some.row_s(begin.network, frozen_features.BATCH, machine.cores)
             latency_s = some.request_s(begin.network)
-            iteration_s = timing.on_threads(head_fits.iteration_s(begin.network, some), machine.cores)
+            iteration_s = head_fits.iteration_s(begin.network, some, machine.cores)
         features_s = (row_s + some.encode_row_s) * (rows + data.expected_validation)
         fits = len(_strengths(training))
         left = max(0.0, budget_s - sample.STARTUP_S - features_s) / (iteration_s * fits)

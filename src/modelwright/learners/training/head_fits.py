@@ -73,16 +73,15 @@ def fit(
     return FittedHeads(answers, chosen, history)
 
 
-def iteration_s(network: Network, sample: Sample) -> float:
-    """Return the CPU seconds of one iteration over all training rows, timed on features drawn at random."""
+def iteration_s(network: Network, sample: Sample, threads: int) -> float:
+    """Return the seconds of one iteration over all training rows on so many threads, timed on random features."""
     count = len(sample.rows)
     # (sample, width): the time depends on shapes, not on values
     features = torch.randn(count, network.combiner.width)
-    total = 0.0
+    works = []
     for name, head in network.tasks().items():
         split = StandardRows(features, sample.rows.truths[name])
-        total += timing.least_s(
-            partial(linear_fit.fit, head.task, split, _TIMED_STRENGTH, None, _TIMED_ITERATIONS, 0.0)
-        )
+        works.append(partial(linear_fit.fit, head.task, split, _TIMED_STRENGTH, None, _TIMED_ITERATIONS, 0.0))
+    total = timing.seconds(works, threads, torch.set_num_threads)
     # an iteration passes over all rows once, so its time is linear in them; never 0, which would forecast nothing
     return max(total / _TIMED_ITERATIONS * sample.of / count, 1e-6)

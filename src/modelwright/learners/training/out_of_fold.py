@@ -131,10 +131,12 @@ def learn(
     return Stacked(history, _fit_heads(network, features, times, rows, validation, recipe, scratch, progress))
 
 
-def step_s(network: Network, rows: EncodedRows, recipe: Recipe, batches: Sequence[Places]) -> float:
-    """Return the CPU seconds of a step of every part, timed on these batches; the weights change."""
+def step_s(
+    network: Network, rows: EncodedRows, recipe: Recipe, batches: Sequence[Places], threads: int
+) -> float:
+    """Return the seconds of a step of every part on so many threads, timed on these batches; the weights change."""
     return sum(
-        trainer.step_s(network.part(place), rows.of(tuple(plan.inputs)), recipe, list(batches))
+        trainer.step_s(network.part(place), rows.of(tuple(plan.inputs)), recipe, list(batches), threads)
         for place, plan in enumerate(network.plan.parts)
     )
 

@@ -33,12 +33,12 @@ _AXES_OF_FILTERS = 4  # of convolutions over pictures, as `exporting.convolution
 class Sample:
     """Evenly spaced training rows that a forecast times, and batches of them of every length.
 
-    All times are CPU seconds of one thread (see `learners.timing`).
+    All times are seconds on a quiet machine (see `learners.timing`).
     """
 
     rows: EncodedRows
     of: int  # training rows in all
-    encode_row_s: float  # of the values that are encoded once (pictures, sounds)
+    encode_row_s: float  # of the values that are encoded once (pictures, sounds), on one thread
 
     @classmethod
     def of_examples(cls, signature: Signature, states: Mapping[str, object], train: Examples) -> Sample:
@@ -70,13 +70,14 @@ class Sample:
         places = {int((number + 0.5) * len(every) / _TIMED_BATCHES) for number in range(_TIMED_BATCHES)}
         return [every[place] for place in sorted(places)]
 
-    def row_s(self, network: Network, batch: int) -> float:
-        """Return the seconds of one row's features in batches of like length."""
+    def row_s(self, network: Network, batch: int, threads: int) -> float:
+        """Return the seconds of one row's features in batches of like length, on so many threads."""
         network.eval()
         batches = self.batches(batch)
         with torch.no_grad():
             network.features(self.rows.arrays(batches[len(batches) // 2]))  # the first pass allocates
-            total = sum(timing.least_s(partial(self._features, network, rows)) for rows in batches)
+            works = [partial(self._features, network, rows) for rows in batches]
+            total = timing.seconds(works, threads, torch.set_num_threads)
         # weighted by rows, as the last batch may be smaller
         return total / sum(map(len, batches))
 

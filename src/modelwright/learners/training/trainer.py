@@ -279,12 +279,15 @@ def evaluation_steps(steps: int, epoch: int) -> list[int]:
     return sorted({max(1, steps * number // count) for number in range(1, count + 1)})
 
 
-def step_s(network: Network, rows: EncodedRows, recipe: Recipe, batches: list[NDArray[np.int64]]) -> float:
-    """Return the CPU seconds of a step, timed on these batches; the network's weights change."""
+def step_s(
+    network: Network, rows: EncodedRows, recipe: Recipe, batches: list[NDArray[np.int64]], threads: int
+) -> float:
+    """Return the seconds of a step on so many threads, timed on these batches; the network's weights change."""
     network.eval()
-    run = _Run(network, recipe, 2 * len(batches) + 1, len(batches[0]), 0)
+    run = _Run(network, recipe, 2 * timing.MOST_ROUNDS * len(batches) + 1, len(batches[0]), 0)
     run.learn(rows, batches[len(batches) // 2])  # the first step allocates the moments
-    return sum(timing.least_s(partial(run.learn, rows, batch)) for batch in batches) / len(batches)
+    works = [partial(run.learn, rows, batch) for batch in batches]
+    return timing.seconds(works, threads, torch.set_num_threads) / len(batches)
 
 
 def _batches(rows: EncodedRows, run: _Run) -> Iterator[NDArray[np.int64]]:
