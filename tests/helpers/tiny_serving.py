@@ -22,6 +22,7 @@ from modelwright.gateway.server import Server
 from modelwright.gateway.traffic.desired_release import DesiredRelease
 from modelwright.kinds.boolean.arrays import BooleanState
 from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.contract.settled_cells import SettledCells
 from modelwright.kinds.date.arrays import DateState
 from modelwright.kinds.number.arrays import NumberState
 from modelwright.kinds.tags.arrays import TagsState
@@ -214,7 +215,12 @@ TYPICAL = {
 }
 
 
-def sealed(body: Body, folder: Path, typical: dict[str, Typical] | None = None) -> Path:
+def sealed(
+    body: Body,
+    folder: Path,
+    typical: dict[str, Typical] | None = None,
+    settled: dict[str, SettledCells] | None = None,
+) -> Path:
     """Write a package and return its folder."""
     write(
         body,
@@ -223,6 +229,7 @@ def sealed(body: Body, folder: Path, typical: dict[str, Typical] | None = None) 
         versions={"onnx": onnx.__version__},
         threads=1,
         typical=typical or {},
+        settled=settled or {},
     )
     return folder
 

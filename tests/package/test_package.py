@@ -143,8 +143,8 @@ def test_a_line_listed_twice_or_cut_is_told(folder: Path) -> None:
 
 
 def test_a_newer_format_asks_for_an_upgrade(folder: Path) -> None:
-    change_manifest(folder, lambda manifest: manifest.update(format=3, something="new"))
-    with pytest.raises(PackageError, match="up to 2") as error:
+    change_manifest(folder, lambda manifest: manifest.update(format=4, something="new"))
+    with pytest.raises(PackageError, match="up to 3") as error:
         packages.verify(folder)
     assert ids(error) == {"package.newer-format"}
 

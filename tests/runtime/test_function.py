@@ -53,7 +53,8 @@ def test_it_reads_well_in_a_notebook(measure: Function, packages: dict[str, Path
         ((), {"hieght": 2.0}, "request.unknown-input", "did you mean `height`"),
         (("3",), {}, "request.wrong-value", "the text '3'"),
         ((True,), {}, "request.wrong-value", "is true"),
-        ((float("nan"),), {}, "request.wrong-value", "finite"),
+        ((float("nan"),), {}, "request.missing-input", "`height`"),  # as in a file
+        ((float("inf"),), {}, "request.wrong-value", "finite"),
         ((1.0, 2.0, 3.0), {}, "request.too-many-inputs", "3 values"),
         ((1.0,), {"height": 2.0}, "request.too-many-inputs", "`height` is given twice"),
     ],

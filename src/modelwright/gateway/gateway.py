@@ -209,7 +209,7 @@ class Gateway:
                     signature=str(signature),
                 )
             )
-        return Served(desired, signature, RowReader(signature), worker)
+        return Served(desired, signature, RowReader(signature, worker.settled), worker)
 
     async def _worker(self, desired: DesiredRelease) -> Worker:
         """Start a worker of the very package that was judged; raises PackageError."""

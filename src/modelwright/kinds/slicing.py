@@ -17,7 +17,9 @@ from modelwright import kinds
 from modelwright.core.messages import Problem, ProjectError, ValueProblem, did_you_mean, shown
 from modelwright.core.requirements.slices import Condition, Slice, SlicedRows, written
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS
 from modelwright.kinds.contract.value import ORDER, AnyValue, Comparable
+from modelwright.kinds.shared.numbers import PLAIN
 
 _KEPT: tuple[
     tuple[type | tuple[type, ...], str], ...
@@ -26,6 +28,7 @@ _KEPT: tuple[
     ((int, float), "number"),
     (date, "date"),  # a datetime is one, too
 )
+_DAYS = "date"
 _TEXTS = "category"  # a kept column of texts, beside a literal that is one
 
 
@@ -115,7 +118,7 @@ def _bound(where: str, signature: Signature, columns: Mapping[str, Sequence[Any]
             continue
         value = kinds.value(kind)
         literals = [value.literal(one, condition.operator) for one in _plain(condition)]
-        read = value.comparable if name in fields else _cell_reader(value)
+        read = value.comparable if name in fields else _cell_reader(value, column)
         values = [None if cell is None else read(cell) for cell in column]
         if (
             name not in fields
@@ -148,17 +151,36 @@ def _kind_of_kept(condition: Condition, column: Sequence[Any]) -> str | None:
     for types, kind in _KEPT:
         if all(isinstance(one, types) for one in literals):
             return kind
+    if condition.operator in ORDER and all(_is_day(one) for one in literals):
+        return _DAYS  # texts of days come one before another as days, not as texts
     return _TEXTS
 
 
-def _cell_reader(kind: AnyValue) -> Callable[[Any], Comparable | None]:
-    """Return how a kept cell becomes what compares; None for a cell that is no value of the kind."""
+def _is_day(literal: str | float | bool) -> bool:  # noqa: FBT001 - as a slice has it
+    try:
+        return isinstance(literal, str) and kinds.value(_DAYS).parse(literal) is not None
+    except ValueProblem:
+        return False
+
+
+def _cell_reader(kind: AnyValue, column: Sequence[Any]) -> Callable[[Any], Comparable | None]:
+    """Return how a kept cell becomes what compares; None for a cell that is no value of the kind.
+
+    Numbers in text are read in the form that most cells show; of two forms that read as many as other numbers, neither
+    is taken, so that such a cell cannot be judged.
+    """
     known: dict[Any, Comparable | None] = {}
+    options, doubtful = DEFAULT_OPTIONS, False
+    numbers = kind.number_cells((cell for cell in column if isinstance(cell, str)), options)
+    if numbers is not None and numbers.cells:
+        form = numbers.form()
+        options, doubtful = replace(options, number=form.form), form.rival is not None and form.form != PLAIN
 
     def read(cell: Any) -> Comparable | None:
         if cell not in known:
             try:
-                value = None if _is_code(cell, kind) else kind.parse(cell, lenient=True)
+                unread = _is_code(cell, kind) or (doubtful and isinstance(cell, str))
+                value = None if unread else kind.read_cell(cell, options)
             except ValueProblem:
                 value = None
             known[cell] = None if value is None else kind.comparable(value)

@@ -11,9 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from modelwright.core.messages import PackageError, Problem, ProjectError
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.settled_cells import SettledCells
+from modelwright.kinds.shared.numbers import NumberForm
 from modelwright.package.checksums import SUMS, stays_inside
 
-FORMAT = 2  # 2 knows files and settings of the driver, and external data; packages of format 1 are read
+# 2 knows files and settings of the driver, and external data; 3 says how inputs are written. Earlier ones are read.
+FORMAT = 3
 MANIFEST = "manifest.json"
 MOST_THREADS = 1024  # more cost memory and gain nothing
 
@@ -38,6 +41,50 @@ class Typical(BaseModel):
     high: str | float | None = None
 
 
+class NumberFormEntry(BaseModel):
+    """How numbers are written: the decimal sign, and what groups thousands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    decimal: str
+    thousands: str | None = None
+
+
+class SettledEntry(BaseModel):
+    """How an input was written in the training data (`SettledCells`), where that is not how it always is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    missing: list[str] | None = None
+    numbers: list[NumberFormEntry] = []
+    dates: list[str] = []
+    tag_separator: str = ";"
+    gaps: list[float] = []
+
+    @classmethod
+    def of(cls, settled: SettledCells) -> SettledEntry:
+        """Return the entry of what was settled."""
+        return cls(
+            missing=None if settled.missing is None else list(settled.missing),
+            numbers=[
+                NumberFormEntry(decimal=one.decimal, thousands=one.thousands) for one in settled.numbers
+            ],
+            dates=list(settled.dates),
+            tag_separator=settled.tag_separator,
+            gaps=list(settled.gaps),
+        )
+
+    def settled(self) -> SettledCells:
+        """Return what was settled; raises ValueError for what never is."""
+        return SettledCells(
+            missing=None if self.missing is None else tuple(self.missing),
+            numbers=tuple(NumberForm(one.decimal, one.thousands) for one in self.numbers),
+            dates=tuple(self.dates),
+            tag_separator=self.tag_separator,
+            gaps=tuple(self.gaps),
+        )
+
+
 class Manifest(BaseModel):
     """The contents of manifest.json."""
 
@@ -53,6 +100,7 @@ class Manifest(BaseModel):
     settings: dict[str, JsonValue] = {}
     typical: dict[str, Typical] = {}
     columns: dict[str, str] = {}  # input: its name in the data, where the two differ
+    cells: dict[str, SettledEntry] = {}  # input: how it was written in the training data
     lineage: dict[str, str]
     credits: dict[str, str] = {}
     versions: dict[str, str]
@@ -102,7 +150,8 @@ def parse(folder: Path, files: Mapping[str, bytes | memoryview]) -> Manifest:
         raise bad_manifest(folder, key=".".join(map(str, first["loc"])), error=first["msg"]) from None
     except (ValueError, RecursionError) as error:
         raise bad_manifest(folder, error=str(error)[:200]) from None
-    if manifest.format not in {1, FORMAT} or (manifest.format == 1 and (manifest.files or manifest.settings)):
+    later = (manifest.files or manifest.settings, manifest.cells)  # what 2 and 3 brought
+    if not 1 <= manifest.format <= FORMAT or any(later[manifest.format - 1 :]):
         raise bad_manifest(folder, format=manifest.format)
     paths = manifest.paths()
     there = set(files) - {SUMS}
@@ -125,6 +174,21 @@ def signature_of(folder: Path, manifest: Manifest) -> Signature:
         if {field.name: field.kind for field in fields} != {name: e.kind for name, e in entries.items()}:
             raise bad_manifest(folder, signature=str(signature))
     return signature
+
+
+def settled_of(folder: Path, manifest: Manifest) -> Mapping[str, SettledCells] | None:
+    """Return how inputs were written in the training data, None of a package that does not say; raises PackageError."""
+    if manifest.format < 3:
+        return None
+    found = {}
+    for name, entry in manifest.cells.items():
+        try:
+            found[name] = entry.settled()
+        except ValueError as error:
+            raise bad_manifest(folder, key=f"cells.{name}"[:80], error=str(error)) from None
+    if other := sorted(found.keys() - manifest.inputs.keys()):
+        raise bad_manifest(folder, key=f"cells.{other[0]}"[:80], error="no input has this name")
+    return found
 
 
 def bad_manifest(folder: Path, **values: Any) -> PackageError:

@@ -27,6 +27,7 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem, ValueProblem
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Dumped, Role
+from modelwright.kinds.contract.settled_cells import SettledCells
 from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.checksums import SUMS, contents, listed, listing, stays_inside
@@ -39,22 +40,28 @@ from modelwright.package.manifest import (
     MANIFEST,
     FieldEntry,
     Manifest,
+    SettledEntry,
     Typical,
     bad_manifest,
     graph_path,
     is_data,
     parse,
     require_known_format,
+    settled_of,
     signature_of,
 )
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NOTHING_TYPICAL: Mapping[str, Typical] = MappingProxyType({})
+_NOTHING_SETTLED: Mapping[str, SettledCells] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package that was read and found whole. `threads` is what its graphs were timed and compared with."""
+    """A package that was read and found whole. `threads` is what its graphs were timed and compared with.
+
+    settled: how inputs were written in the training data, where that is not as usual; None: it does not say.
+    """
 
     body: Body
     digest: str
@@ -64,6 +71,7 @@ class Package:
     versions: Mapping[str, str] = field(default_factory=dict)
     typical: Mapping[str, Typical] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    settled: Mapping[str, SettledCells] | None = None
 
 
 def write(
@@ -76,12 +84,13 @@ def write(
     credits: Mapping[str, str] = _NOTHING,  # noqa: A002 - the manifest's word
     typical: Mapping[str, Typical] = _NOTHING_TYPICAL,
     columns: Mapping[str, str] = _NOTHING,
+    settled: Mapping[str, SettledCells] = _NOTHING_SETTLED,
 ) -> str:
     """Write a package into an empty or absent folder and return its digest; equal inputs give equal bytes.
 
     `lineage` maps what it was made from to digests, `credits` works of others in it to their licences, and
     `versions` libraries to their versions; `typical` inputs to what training rows mostly have of them,
-    and `columns` inputs to their names in the data, where the two differ.
+    `columns` inputs to their names in the data, where the two differ, and `settled` inputs to how they were written.
     """
     if folder.exists() and any(folder.iterdir()):
         raise PackageError(Problem("package.folder-not-empty", folder=str(folder)))
@@ -109,6 +118,7 @@ def write(
         settings=_plain(body.settings),
         typical=dict(typical),
         columns=dict(columns),
+        cells={name: SettledEntry.of(one) for name, one in settled.items()},
         lineage=dict(lineage),
         credits=dict(credits),
         versions=dict(versions),
@@ -170,6 +180,7 @@ def read(folder: Path) -> Package:
         manifest.versions,
         manifest.typical,
         manifest.columns,
+        settled_of(folder, manifest),
     )
 
 

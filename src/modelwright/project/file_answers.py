@@ -13,9 +13,10 @@ from modelwright import kinds
 from modelwright.core.digests import of_bytes
 from modelwright.core.messages import DataError, Phrase, Place, Problem, RequestError, did_you_mean
 from modelwright.core.messages.setting import setting
-from modelwright.core.signature import Signature
 from modelwright.kinds.contract.cells import CellOptions
-from modelwright.kinds.shared.numbers import PLAIN
+from modelwright.kinds.contract.settled_cells import NOT_SETTLED, SettledCells
+from modelwright.kinds.shared.dates import FoundDates
+from modelwright.kinds.shared.numbers import PLAIN, NumberCells, NumberForm
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.input_file import JSON_LINES, PARQUET, input_columns, require_rows, text_of
 from modelwright.project.results.live_results import RowAnswer
@@ -77,7 +78,7 @@ def answers(
     table = rows.table
     kept = _kept(keep, table)
     columns = input_columns(table, function.signature, opened)
-    options = _written(table, columns, function.signature, opened.file.data)
+    options = _written(table, columns, function, opened.file.data)
     reading = _Reading(function, columns, options, held_files(folder, opened))
     return _answers(rows, reading, version, kept, probabilities=probabilities, batch=batch)
 
@@ -203,39 +204,79 @@ def _inferred(
 
 
 def _written(
-    table: PlainTable, columns: Mapping[str, str], signature: Signature, config: DataConfig
+    table: PlainTable, columns: Mapping[str, str], function: Function, config: DataConfig
 ) -> dict[str, CellOptions]:
     """Return how the cells of each input are written: as `data` states it, else as the cells of the file show.
 
-    Raises DataError where they read as two numbers each: which one training took, a few rows cannot tell.
+    What the project file does not state is as it was in training. Cells that read as two values each are what training
+    took them for; raises DataError where that is not known.
     """
     found: dict[str, CellOptions] = {}
     problems: list[Problem] = []
-    for one in signature.inputs:
+    for one in function.signature.inputs:
         column = columns.get(one.name, one.name)
         options = config.cell_options(one.name, column)
-        numbers = kinds.value(one.kind).number_cells(table.columns.get(column, ()), options)
-        form = None if numbers is None else numbers.form()
-        if form is not None and form.rival is not None and form.form != PLAIN:
-            lines = [setting("data.decimal", {column: each.decimal}) for each in (form.form, form.rival)]
-            problems.append(
-                Problem(
-                    "predict.two-readings", where=table.name, column=column, example=form.example, lines=lines
-                )
+        learned = None if function.settled is None else function.settled.get(one.name, NOT_SETTLED)
+        if learned is not None:
+            options = replace(
+                options,
+                missing=learned.missing if options.missing is None else options.missing,
+                tag_separator=options.tag_separator
+                if "tag_separator" in config.model_fields_set
+                else learned.tag_separator,
+                gaps=learned.gaps,
             )
-        found[one.name] = options if form is None else replace(options, number=form.form)
-        dates = kinds.value(one.kind).date_cells(table.columns.get(column, ()), options)
+        cells = table.columns.get(column, ())
+        numbers = kinds.value(one.kind).number_cells(cells, options)
+        if numbers is not None:
+            form, problem = _number_form(numbers, learned, table.name, column)
+            problems += problem
+            options = replace(options, number=form)
+        dates = kinds.value(one.kind).date_cells(cells, options)
         days = None if dates is None else dates.form()
-        if days is not None and days.rival is not None:
-            lines = [setting("data.dates", {column: each}) for each in (days.form, days.rival)]
-            problems.append(
-                Problem("data.two-days", where=table.name, column=column, example=days.example, lines=lines)
-            )
         if days is not None:
-            found[one.name] = replace(found[one.name], date=days.form)
+            date, problem = _date_form(days, learned, table.name, column)
+            problems += problem
+            options = replace(options, date=date)
+        found[one.name] = options
     if problems:
         raise DataError(problems)
     return found
+
+
+def _number_form(
+    numbers: NumberCells, learned: SettledCells | None, file: str, column: str
+) -> tuple[NumberForm, list[Problem]]:
+    """Return the form of a column of numbers, and what is wrong where it cannot be told from another."""
+    found = numbers.form()
+    if found.rival is None:
+        return found.form, []
+    known = () if learned is None else learned.numbers or (PLAIN,)
+    fitting = [form for form in known if numbers.fits[form] == found.reads]
+    if len(fitting) == 1:
+        return fitting[0], []
+    if learned is None and found.form == PLAIN:
+        return PLAIN, []
+    lines = [setting("data.decimal", {column: each.decimal}) for each in (found.form, found.rival)]
+    return found.form, [
+        Problem("predict.two-readings", where=file, column=column, example=found.example, lines=lines)
+    ]
+
+
+def _date_form(
+    found: FoundDates, learned: SettledCells | None, file: str, column: str
+) -> tuple[str, list[Problem]]:
+    """Return the form of a column of dates, and what is wrong where it cannot be told from another."""
+    if found.rival is None:
+        return found.form, []
+    known = () if learned is None else learned.dates
+    fitting = [form for form in (found.form, found.rival) if form in known]
+    if len(fitting) == 1:
+        return fitting[0], []
+    lines = [setting("data.dates", {column: each}) for each in (found.form, found.rival)]
+    return found.form, [
+        Problem("data.two-days", where=file, column=column, example=found.example, lines=lines)
+    ]
 
 
 def _kept(keep: Sequence[str] | None, table: PlainTable) -> Sequence[str]:

@@ -18,7 +18,6 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Phrase, Place, Problem, RequestError
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.arrays import Arrays
-from modelwright.kinds.contract.cells import DEFAULT_OPTIONS
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec
 from modelwright.package.packages import Package, read
 from modelwright.runtime import drivers
@@ -49,7 +48,8 @@ class Function:
         self.typical = package.typical
         self.columns = package.columns  # input: its name in the data, where the two differ
         self.threads = threads or package.threads
-        self.rows = RowReader(self.signature)
+        self.settled = package.settled  # None: the package was made before it said how inputs are written
+        self.rows = RowReader(self.signature, self.settled or {})
         self._states = body.states
         self._kinds = {
             f.name: kinds.arrays(f.kind) for f in (*self.signature.inputs, *self.signature.outputs)
@@ -107,9 +107,9 @@ class Function:
         """Answer rows in batches, in the order given.
 
         rows: mappings by input, or a data frame of Polars or pandas, whose cells are read as a table's (a path is
-        that of a file in the current folder) and whose other columns are left out; lenient: read text as a table's
-        cells are read; columns: input → column, where the rows have other names (by default those of the training
-        data); probabilities: also give the probability of every label.
+        that of a file in the current folder) and whose other columns are left out; lenient: read text as the cells of
+        the training data were read; columns: input → column, where the rows have other names (by default those of the
+        training data); probabilities: also give the probability of every label.
         """
         frame = is_frame(rows)
         if (
@@ -120,12 +120,11 @@ class Function:
         if frame or columns:
             names = [field.name for field in self.signature.inputs]
             rows = named(rows_of(rows) if frame else rows, columns, names, drop=frame)
-        options = DEFAULT_OPTIONS if frame else None
         files = HeldFiles.within(Path.cwd()) if frame else None  # as in a table: from here, and not beyond
         several = len(rows) > 1
         places = [Phrase("place.row", row=number) if several else None for number in range(1, len(rows) + 1)]
         read_rows = [
-            self.rows.read(row, lenient=lenient, where=place, options=options, files=files)
+            self.rows.read(row, lenient=lenient or frame, where=place, files=files)
             for row, place in zip(rows, places, strict=True)
         ]
         values = self.rows.columns(read_rows)

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from modelwright import kinds
 from modelwright.core.messages import Place, Problem, RequestError, ValueProblem, did_you_mean, shown
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
+from modelwright.kinds.contract.settled_cells import NOT_SETTLED, SettledCells, SettledReader
 from modelwright.kinds.contract.value import AnyValue
 from modelwright.storage import given_files
 from modelwright.tables.files.held_files import HeldFiles, file_in
 
 _SHOWN_CHARACTERS = 60
+_NOTHING: Mapping[str, SettledCells] = MappingProxyType({})
 
 
 class RowReader:
     """Turns what a caller gives into canonical values, in the order of the signature's inputs."""
 
-    def __init__(self, signature: Signature) -> None:
+    def __init__(self, signature: Signature, settled: Mapping[str, SettledCells] = _NOTHING) -> None:
+        """Read for a signature; settled: how the inputs were written in the training data, where that is known."""
         self.signature = signature
+        self.settled = settled
         self._names = {field.name for field in signature.inputs}
-        self._fields = [(field, kinds.value(field.kind)) for field in signature.inputs]
+        self._fields = [
+            (field, kind, SettledReader(kind, settled.get(field.name, NOT_SETTLED)))
+            for field in signature.inputs
+            for kind in (kinds.value(field.kind),)
+        ]
 
     def read(
         self,
@@ -31,15 +40,15 @@ class RowReader:
         *,
         lenient: bool = False,
         where: Place | None = None,
-        options: CellOptions | Mapping[str, CellOptions] | None = None,
+        options: Mapping[str, CellOptions] | None = None,
         files: HeldFiles | None = None,
     ) -> tuple[Any, ...]:
         """Return the row's values (None: missing); raises RequestError with all that is wrong.
 
-        Strict takes JSON types only; lenient also reads text ("3", "yes") and takes blanks as missing; with
-        `options`, of all inputs or by input, values are read as the cells of a table that is so written. Of an
-        input whose kind holds files, a path object stands for the bytes of its file; a text does where `files` says
-        where its path is looked up, as in a table.
+        Strict takes JSON types only; lenient also reads text ("3", "yes"), as the cells of the training data were read;
+        with `options`, by input, values are read as the cells of a table that is so written. Of an input whose kind
+        holds files, a path object stands for the bytes of its file; a text does where `files` says where its path is
+        looked up, as in a table.
         """
         if not isinstance(row, Mapping):
             raise RequestError(self._not_an_object(row, where))
@@ -47,16 +56,15 @@ class RowReader:
             self._require_names(row, where)
         values = []
         problems = []
-        for field, kind in self._fields:
+        for field, kind, settled in self._fields:
             cell = row.get(field.name)
             try:
                 if kind.holds_files:
                     cell = _content(cell, kind, files)
-                if options is None:
-                    value = kind.parse(cell, lenient=lenient)
+                if options is not None:
+                    value = kind.read_cell(cell, options[field.name])
                 else:
-                    written = options if isinstance(options, CellOptions) else options[field.name]
-                    value = kind.read_cell(cell, written)
+                    value = settled.cell(cell) if lenient else settled.json(cell)
             except ValueProblem as problem:
                 problems.append(_wrong_value(field, problem, where))
                 continue

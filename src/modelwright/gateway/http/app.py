@@ -81,7 +81,9 @@ def _routes(
         served = gateway.current
         if served is None:
             return _error(not_ready().problem, 503)
-        return _json(openapi(served.signature, served.version, gateway.config.limits.text))
+        return _json(
+            openapi(served.signature, served.version, gateway.config.limits.text, served.rows.settled)
+        )
 
     async def docs(_: Request) -> Response:
         served = gateway.current

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from modelwright import kinds
 from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
 from modelwright.gateway.http import form_data
 from modelwright.gateway.http.events import EVENT_STREAM
+from modelwright.kinds.contract.settled_cells import SettledCells
+
+_NOTHING: Mapping[str, SettledCells] = MappingProxyType({})
+_MOST_WORDS = 20  # for nothing, of one input
 
 
-def openapi(signature: Signature, version: int, max_text: int) -> JsonObject:
-    """Return the OpenAPI 3.1 description of the server that serves `signature`, and texts up to `max_text`."""
+def openapi(
+    signature: Signature, version: int, max_text: int, settled: Mapping[str, SettledCells] = _NOTHING
+) -> JsonObject:
+    """Return the OpenAPI 3.1 description of the server that serves `signature`, and texts up to `max_text`.
+
+    settled: how inputs were written in the training data, where that is not as usual.
+    """
     row = _object(
-        {f.name: _given(f, max_text) for f in signature.inputs},
+        {f.name: _as_settled(_given(f, max_text), settled.get(f.name)) for f in signature.inputs},
         [f.name for f in signature.inputs if not f.optional],
     )
     answer = _object(
@@ -123,6 +135,16 @@ def _given(field: Field, max_text: int) -> JsonObject:
     if takes_text and not field.optional and "pattern" not in schema:
         schema = {**schema, "pattern": NOT_BLANK}
     return _bounded(field, schema, max_text)
+
+
+def _as_settled(schema: JsonObject, settled: SettledCells | None) -> JsonObject:
+    """Return the schema of an input with what else is read, since the training data was written so."""
+    words = [f"Also read: dates of the form {', '.join(settled.dates)}."] if settled and settled.dates else []
+    if settled and settled.missing:
+        words.append(f"Stands for nothing: {', '.join(settled.missing[:_MOST_WORDS])}.")
+    if not words:
+        return schema
+    return {**schema, "description": " ".join([*filter(None, [str(schema.get("description", ""))]), *words])}
 
 
 def _schema(field: Field, max_text: int | None = None) -> JsonObject:

@@ -23,6 +23,7 @@ class CellOptions:
     missing: the words that stand for nothing (`data.missing`); None: those that a kind takes for it by default.
     number: how numbers are written in this column; forms: how they may be, by `data.decimal` and `data.thousands`.
     date: how dates are written in this column (`%d.%m.%Y`) beside ISO 8601; date_forms: how they may be (`data.dates`).
+    gaps: numbers that stand for nothing in the steps of a series.
     length: how many members a value of this column has, of a kind whose values are all as long; None: nobody knows.
     explained: how many refused cells of a chunk are explained one by one for each rule; None: all.
     """
@@ -33,6 +34,7 @@ class CellOptions:
     forms: tuple[NumberForm, ...] = field(default_factory=candidates)
     date: str | None = None
     date_forms: tuple[str, ...] = FORMS
+    gaps: tuple[float, ...] = ()
     length: int | None = None
     explained: int | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from modelwright.core.digests import of_bytes
@@ -83,6 +84,25 @@ class Value(ABC, Generic[V]):
         if options.is_missing(cell, words=self.takes_words):
             return None
         return self.parse(cell, lenient=True)
+
+    def read_json(self, raw: object, options: CellOptions = DEFAULT_OPTIONS) -> V | None:
+        """Return the canonical value of what a request gives (None: missing); raises ValueProblem.
+
+        As `parse(raw)`, but that NaN, and numbers and words that stand for nothing in the column, are missing: a word
+        is where a blank is one, for a kind that takes no texts refuses both.
+        """
+        if isinstance(raw, str):
+            if raw.strip() and options.is_word(raw, words=self.takes_words) and self.takes_text:
+                return None
+        elif options.is_missing(raw, words=False):
+            return None
+        return self.parse(raw)
+
+    @cached_property
+    def takes_text(self) -> bool:
+        """Tell whether a text may stand in a request for a value of the kind."""
+        types = self.given_schema().get("type")
+        return "string" in types if isinstance(types, list) else types == "string"
 
     def number_cells(self, cells: Iterable[object], options: CellOptions) -> NumberCells | None:
         """Return how the cells of a column read as numbers; None of a kind that holds none."""

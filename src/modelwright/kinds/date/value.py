@@ -81,6 +81,11 @@ class DateValue(Value[str]):
                 return _shortest(read)
         return self.parse(cell, lenient=True)
 
+    def read_json(self, raw: object, options: CellOptions = DEFAULT_OPTIONS) -> str | None:
+        """Return the ISO text of a text in ISO 8601, or in the form of the column."""
+        in_form = isinstance(raw, str) and options.date is not None and not is_iso(raw)
+        return self.read_cell(raw, options) if in_form else super().read_json(raw, options)
+
     def date_cells(self, cells: Iterable[object], options: CellOptions) -> DateCells:
         """Return how many cells each form reads; ISO 8601 and words for nothing are left out."""
         found = DateCells(options.date_forms)

@@ -9,6 +9,7 @@ from typing import ClassVar, cast
 
 from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import ORDER, Comparable, Value
 from modelwright.kinds.shared.missing_words import is_missing_word
@@ -65,6 +66,14 @@ class TimeseriesValue(Value[TimeWindow]):
         numbers = [_number(one, lenient=lenient) for step in steps for one in step]
         return TimeWindow.of(numbers, channels) if any(one == one for one in numbers) else None  # noqa: PLR0124 - a gap is not itself
 
+    def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> TimeWindow | None:
+        """Return the series of a cell of a table; numbers that stood for nothing in the data are gaps."""
+        return _with_gaps(super().read_cell(cell, options), options.gaps)
+
+    def read_json(self, raw: object, options: CellOptions = DEFAULT_OPTIONS) -> TimeWindow | None:
+        """Return the series of a request; numbers that stood for nothing in the data are gaps."""
+        return _with_gaps(super().read_json(raw, options), options.gaps)
+
     def to_json(self, value: TimeWindow) -> Json:
         """Return a list of numbers, or of lists of several channels; None is a gap."""
         flat: list[Json] = [None if math.isnan(one) else one for one in value.flat]
@@ -80,6 +89,14 @@ class TimeseriesValue(Value[TimeWindow]):
     def comparable(self, value: TimeWindow) -> Comparable:
         """Return the mean of the numbers, which a slice compares."""
         return value.level()
+
+
+def _with_gaps(found: TimeWindow | None, gaps: tuple[float, ...]) -> TimeWindow | None:
+    """Return a series with a gap in place of some numbers; one of gaps alone is missing."""
+    if found is None or not gaps:
+        return found
+    numbers = [GAP if one in gaps else one for one in found.flat]
+    return None if all(map(math.isnan, numbers)) else TimeWindow.of(numbers, found.channels)
 
 
 def _of_text(text: str) -> object:

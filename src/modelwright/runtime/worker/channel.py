@@ -17,6 +17,8 @@ from typing import Any
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.settled_cells import SettledCells
+from modelwright.package.manifest import SettledEntry
 from modelwright.runtime.worker.form import FormInput
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
@@ -133,8 +135,10 @@ class Worker:
         streams: bool,
         confined: bool,
         form: Mapping[str, FormInput],
+        settled: Mapping[str, SettledCells],
     ) -> None:
         self.form = form
+        self.settled = settled  # how inputs were written in the training data
         self.signature = signature
         self.digest = digest
         self.streams = streams
@@ -287,7 +291,7 @@ async def start(
         process.wait()
         raise
     if hello[0] == "ready":
-        _, signature, digest, streams, confined, form = hello
+        _, signature, digest, streams, confined, form, settled = hello
         return Worker(
             process,
             transport,
@@ -297,6 +301,7 @@ async def start(
             streams=streams,
             confined=confined,
             form={name: FormInput(**one) for name, one in form.items()},
+            settled={name: SettledEntry.model_validate(one).settled() for name, one in settled.items()},
         )
     transport.abort()
     await asyncio.to_thread(_end, process)

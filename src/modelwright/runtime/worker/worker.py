@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from modelwright.core.messages import Phrase, Problem, UserError, preferred, use
 from modelwright.package.confinement import confine, modules
+from modelwright.package.manifest import SettledEntry
 from modelwright.runtime.function import Function, load
 from modelwright.runtime.log_lines import BoundedHandler
 from modelwright.runtime.worker.form import form_of
@@ -146,6 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     function.streams,
                     is_confined,
                     form_of(function),
+                    {name: SettledEntry.of(one).model_dump() for name, one in function.rows.settled.items()},
                 ]
             )
         )

@@ -4,6 +4,7 @@ train/rows.parquet  validation/rows.parquet  test/rows.parquet      id, inputs, 
 train/near-twins.json  validation/…  test/…                         which rows are nearly the same, where any are
 train/windows.json  validation/…  test/…                            of windows, how they were cut
 profile/profile.json  profile/signature.json                        of train and validation alone
+profile/cells.json                                                  how inputs are written, where any is not as usual
 counts/counts.json                                                  counts of every split
 rejected/rows.parquet                                               rows that are not used, and why
 
@@ -32,20 +33,22 @@ from modelwright.stages.data.checking import Checked, check_rows, spellings
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
 from modelwright.stages.data.columns.leakage import leaks
 from modelwright.stages.data.columns.look_alikes import look_alikes
+from modelwright.stages.data.columns.settled import settled_inputs
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
 from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import GROUP, DataConfig
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.files.file_columns import file_columns
 from modelwright.stages.data.identify import Identity, identify
+from modelwright.stages.data.kept import KeptReader, written_fields
 from modelwright.stages.data.layout import Layout, layout
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.refusals import Refusals
 from modelwright.stages.data.split import CODES, SPLITS, TEST, TRAIN, VALIDATION
 from modelwright.stages.data.twins.twin_rows import twin_notices
-from modelwright.stages.data.windows.windowing import windowed
+from modelwright.stages.data.windows.windowing import Windowed, windowed
 from modelwright.stages.data.writing import RowWriter, column_remarks, describe, write_rejected
-from modelwright.storage.formats.data import Counts, write_signature
+from modelwright.storage.formats.data import Counts, DataProfile, write_signature
 from modelwright.storage.formats.window_form import WindowForm
 from modelwright.tables.readers import read
 from modelwright.tables.sources import resolve
@@ -85,6 +88,7 @@ def make(
 ) -> JsonObject:
     """Do what `data` does, with a folder for what is only needed meanwhile. What is written depends on no limit."""
     rows = RawRows(_tables(config, folder, progress, scratch, limits))
+    of_rows = config
     cut = None if config.window is None else windowed(signature, config, rows, scratch, limits)
     if cut is not None:
         rows, config = cut.rows, cut.config
@@ -119,10 +123,10 @@ def make(
         if open_inputs:
             columns, naming = _without_naming_columns(columns, rows)
             remarks += naming
+        kept = written_fields(columns.keep, rows, config)
+        places = {**columns.inputs, **columns.keep}
         with ThreadPoolExecutor(1) as beside:  # neither needs the other
-            surveyed = (
-                None if open_inputs else beside.submit(written.survey, signature.inputs, columns.inputs)
-            )
+            surveyed = None if open_inputs else beside.submit(written.survey, signature.inputs, places, kept)
             identity = identify(signature, config, columns, rows, refusals, scratch / "truths", limits)
         if surveyed is not None:
             surveyed.result()
@@ -135,7 +139,7 @@ def make(
             )
             signature = replace(signature, inputs=inputs.fields)
             remarks += inputs.notices
-            written.survey(signature.inputs, columns.inputs)
+            written.survey(signature.inputs, places, kept)
         spelled = spellings(signature, columns, rows, identity, written)
         checked = check_rows(
             signature, config, columns, rows, identity, refusals, spelled, scratch / "values", limits
@@ -144,21 +148,16 @@ def make(
     _require(checked, config, classes)
     counts = count_rows(checked, classes, rows)
     with progress.task(str(Phrase("work.writing-rows"))):
-        with ThreadPoolExecutor(1) as beside:
-            profile = beside.submit(describe, checked, columns, counts)
-            writer = RowWriter(checked, columns, rows)
-            for split in SPLITS:
-                writer.write(split, out / split)
-                if cut is not None:
-                    WindowForm(cut.step_s, cut.gaps).write(out / split)
-            write_rejected(checked, columns, rows, writer, out / "rejected")
-            described = profile.result()
-            described.write(out / "profile")
+        keeping = KeptReader(columns.keep, rows, config, written, kept)
+        described = _write_rows(checked, columns, rows, keeping, counts, cut, out)
+        described.write(out / "profile")
         write_signature(signature, out / "profile")
+        settled_inputs(written, signature, None if cut is None else of_rows).write(out / "profile")
         counts.write(out / "counts")
     found = [
         *remarks,
-        *written.notices(columns.fields),
+        *written.notices({**columns.fields, **columns.keep}),
+        *keeping.notices(),
         *spelled.notices(),
         *look_alikes(checked, columns),
         *leaks(checked, columns),
@@ -171,6 +170,27 @@ def make(
         **_summary(counts),
         "warnings": [notice.to_wire() for notice in found],
     }
+
+
+def _write_rows(
+    checked: Checked,
+    columns: Layout,
+    rows: RawRows,
+    kept: KeptReader,
+    counts: Counts,
+    cut: Windowed | None,
+    out: Path,
+) -> DataProfile:
+    """Write the rows of every split and those that are not used, and return what they look like."""
+    with ThreadPoolExecutor(1) as beside:
+        profile = beside.submit(describe, checked, columns, counts)
+        writer = RowWriter(checked, columns, kept)
+        for split in SPLITS:
+            writer.write(split, out / split)
+            if cut is not None:
+                WindowForm(cut.step_s, cut.gaps).write(out / split)
+        write_rejected(checked, columns, rows, writer, out / "rejected")
+        return profile.result()
 
 
 def _of_twins(checked: Checked, rows: RawRows) -> Iterator[Notice]:

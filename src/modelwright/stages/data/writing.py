@@ -21,7 +21,7 @@ from modelwright.kinds.contract.column import Column
 from modelwright.kinds.contract.profile import Profile
 from modelwright.stages.data.canonical import hexadecimal, texts
 from modelwright.stages.data.checking import Checked
-from modelwright.stages.data.kept import KeptColumn
+from modelwright.stages.data.kept import KeptColumn, KeptReader
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.raw_rows import RawRows
 from modelwright.stages.data.split import SPLITS, TEST, TRAIN, VALIDATION, as_text
@@ -44,16 +44,16 @@ REJECTED: Final = {
 class RowWriter:
     """Writes the rows of a split: `id`, the signature's fields, then what is kept."""
 
-    def __init__(self, checked: Checked, layout: Layout, rows: RawRows) -> None:
+    def __init__(self, checked: Checked, layout: Layout, kept: KeptReader) -> None:
         self._checked = checked
         self._layout = layout
-        self._rows = rows
+        self._reader = kept
         self._repeats = checked.identity.repeats()
         self._kept = [KeptColumn(name) for name in layout.keep]
         if self._kept:
-            for chunk in rows.chunks(layout.keep):
+            for cells in kept.chunks():
                 for column in self._kept:
-                    column.learn(chunk.cells[column.name])
+                    column.learn(cells[column.name])
 
     def write(self, split: str, folder: Path) -> None:
         """Write the used rows of a split into a folder, which is made, and which of them are near twins."""
@@ -72,12 +72,12 @@ class RowWriter:
     def _frames(self, used: NDArray[np.bool_]) -> Iterator[pl.DataFrame]:
         begin = 0
         names = [field.name for field in self._checked.fields]
-        kept = self._rows.chunks(self._layout.keep) if self._kept else None
+        kept = self._reader.chunks() if self._kept else None
         for values in self._checked.values.chunks(names):
             here = used[begin : begin + values.height]
             columns = [values.filter(here)]
             if kept is not None:
-                cells = next(kept).cells
+                cells = next(kept)
                 converted = [column.convert(cells[column.name]) for column in self._kept]
                 columns.append(pl.DataFrame(converted).filter(here))
             places = np.flatnonzero(here) + begin

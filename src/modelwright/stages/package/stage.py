@@ -42,6 +42,7 @@ from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import column_names, read_columns, read_examples
 from modelwright.storage.formats.file_values import taken
 from modelwright.storage.formats.plan import Choice
+from modelwright.storage.formats.settled_inputs import settled_inputs
 
 FORMAT = 1
 CHECKED_ROWS = (
@@ -110,6 +111,7 @@ def package(
                 for name, column in described.columns.items()
                 if name != column and name in {field.name for field in signature.inputs}
             },
+            settled=settled_inputs(profile.path),
         )
         digest = load(out / "package").digest  # what was written can be read, verified and opened
         task.advance()

@@ -18,6 +18,7 @@ from modelwright.kinds.shared.dates import FoundDates
 from modelwright.kinds.shared.numbers import PLAIN, FoundForm, NumberCells, NumberForm, read_number
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.raw_rows import RawRows
+from modelwright.stages.data.split import TEST
 from modelwright.tables.table import Table
 
 SHOWN_WORDS = 5
@@ -48,6 +49,7 @@ class Written:
     _options: dict[tuple[str, str, str], CellOptions] = field(default_factory=dict)
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _doubts: dict[str, FoundDates] = field(default_factory=dict)
+    _kept: set[str] = field(default_factory=set)
 
     def require_known(self, fields: Collection[str]) -> None:
         """Raise DataError for a setting of single columns that names one that there is not."""
@@ -62,11 +64,17 @@ class Written:
         if problems:
             raise DataError(problems)
 
-    def survey(self, fields: Iterable[Field], columns: Mapping[str, str]) -> None:
-        """Settle how fields are written in every file; columns: name of the field → column of the data."""
+    def survey(self, fields: Iterable[Field], columns: Mapping[str, str], kept: Iterable[Field] = ()) -> None:
+        """Settle how fields are written in every file; columns: name of the field → column of the data.
+
+        kept: more of them, which stand beside the signature's. Raises DataError for dates of the others that are two
+        days each.
+        """
+        fields, kept = tuple(fields), tuple(kept)
+        self._kept |= {one.name for one in kept}
         for given, table in self.rows.tables:
             surveys: dict[str, tuple[Survey, Column[object], CellOptions]] = {}
-            for one in fields:
+            for one in (*fields, *kept):
                 column = kinds.facet(one.kind, Column)
                 options = self.config.cell_options(one.name, columns[one.name])
                 surveys[one.name] = (
@@ -90,6 +98,8 @@ class Written:
         """Raise DataError for dates that are two days each: a wrong day is seen by nobody, so that none is guessed."""
         problems = []
         for name, found in self._doubts.items():
+            if name in self._kept:
+                continue
             problems.append(_two_days(columns[name], found))
         if problems:
             raise DataError(problems)
@@ -115,14 +125,26 @@ class Written:
         seen.survey.merge(survey)
         self._options[key] = options
 
+    @property
+    def two_days(self) -> frozenset[str]:
+        """Return the kept columns whose dates are two days each, and are not read as dates."""
+        return frozenset(self._doubts) & self._kept
+
     def options(self, given: str, file: str, name: str) -> CellOptions:
         """Return how a field is written in a file that is for the split `given`."""
         return self._options[given, file, name]
+
+    def of_training(self, name: str) -> list[CellOptions]:
+        """Return how a field is written in each file that trains; one that is for the test alone has no say in it."""
+        return [one for (given, _, field), one in self._options.items() if field == name and given != TEST]
 
     def notices(self, columns: Mapping[str, str]) -> Iterator[Notice]:
         """Yield what was taken for nothing, what only looks like it, and numbers that are not written plainly."""
         for name, seen in self._seen.items():
             column, survey = columns[name], seen.survey
+            if name in self.two_days:
+                yield _kept_two_days(column, self._doubts[name], seen.dates.total())
+                continue
             if survey.missing:
                 line = setting("data.missing", {column: []})
                 count = survey.missing.total()
@@ -165,6 +187,12 @@ def _two_days(column: str, found: FoundDates) -> Problem:
     assert found.rival is not None
     lines = [setting("data.dates", {column: one}) for one in (found.form, found.rival)]
     return Problem("data.two-days", column=column, example=found.example, lines=lines)
+
+
+def _kept_two_days(column: str, found: FoundDates, count: int) -> Notice:
+    """Return what is said of such dates in a column that is kept, which stay text."""
+    lines = [setting("data.dates", {column: one}) for one in (found.form, found.rival)]
+    return Notice("data.kept-two-days", column=column, count=count, example=found.example, lines=lines)
 
 
 def _unit_notice(column: str, numbers: NumberCells) -> Notice:

@@ -69,7 +69,10 @@ def windowed(
 
 def _as_read(config: DataConfig, fields: WindowFields) -> DataConfig:
     """Return the section for rows that are windows: files are split, and cells are written as their columns were."""
-    columns = fields.columns
+    columns = {
+        **fields.columns,
+        **{kept: column for kept, (column, _) in fields.single.items() if kept not in fields.columns},
+    }
 
     def renamed(stated: object) -> object:
         if not isinstance(stated, Mapping):
@@ -82,7 +85,7 @@ def _as_read(config: DataConfig, fields: WindowFields) -> DataConfig:
         }
 
     files = dict.fromkeys(SPLITS, ("windows",))
-    settings = {name: renamed(getattr(config, name)) for name in ("missing", "decimal", "thousands")}
+    settings = {name: renamed(getattr(config, name)) for name in ("missing", "decimal", "thousands", "dates")}
     nothing: dict[str, object] = {
         "columns": {},
         "source": None,
