@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from tiny_serving import picky_body, sealed
 
+from modelwright import kinds
 from modelwright.core.messages import DataError
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.cells import CellOptions
+from modelwright.kinds.contract.settled_cells import SettledCells
+from modelwright.kinds.shared.numbers import PLAIN, NumberForm
 from modelwright.project import file_answers
 from modelwright.project.declaration import project_file
 from modelwright.runtime.function import Function, load
+from modelwright.stages.data.config import DataConfig
+from modelwright.tables.plain import PlainTable
 
 OPENED = project_file.from_mapping(
     {
@@ -151,6 +159,50 @@ def test_numbers_with_two_readings_are_asked_about(tmp_path: Path, function: Fun
         )
     assert caught.value.problems[0].id == "predict.two-readings"
     assert "`data.decimal: {Height in cm: ','}`" in caught.value.problems[0].next_step
+
+
+@pytest.mark.parametrize(
+    ("numbers", "cell", "read"),
+    [
+        ((), "1.234", 1.234),  # as ever
+        ((NumberForm(",", "."),), "1.234", 1234.0),
+        ((NumberForm(",", "."),), "1,234", 1.234),
+        ((NumberForm(".", ","),), "1,234", 1234.0),
+        ((NumberForm(","),), "1.234", None),  # no group of thousands was seen
+        ((PLAIN, NumberForm(",", ".")), "1.234", None),
+        ((NumberForm(",", "."),), "0.5", 0.5),  # a file of another country
+        ((NumberForm(",", "."),), "1,234.5", 1234.5),
+    ],
+)
+def test_in_doubt_a_file_is_read_as_the_data_was(
+    numbers: tuple[NumberForm, ...], cell: str, read: float | None
+) -> None:
+    table = PlainTable("q.csv", {"height": [cell]}, 1)
+    function = SimpleNamespace(
+        signature=Signature.parse("f(height: number) -> y: category"),
+        settled={"height": SettledCells(numbers=numbers)},
+    )
+
+    def options() -> CellOptions:
+        return file_answers.written(table, {"height": "height"}, function, DataConfig())["height"]  # type: ignore[arg-type]
+
+    if read is None:
+        with pytest.raises(DataError) as caught:
+            options()
+        assert caught.value.problems[0].id == "predict.two-readings"
+    else:
+        assert kinds.value("number").read_cell(cell, options()) == read
+
+
+@pytest.mark.parametrize(("form", "day"), [("%d/%m/%Y", "2024-04-05"), ("%m/%d/%Y", "2024-05-04")])
+def test_in_doubt_days_are_those_of_the_data(form: str, day: str) -> None:
+    table = PlainTable("q.csv", {"sent": ["05/04/2024"]}, 1)
+    function = SimpleNamespace(
+        signature=Signature.parse("f(sent: date) -> y: category"),
+        settled={"sent": SettledCells(dates=(form,))},
+    )
+    options = file_answers.written(table, {"sent": "sent"}, function, DataConfig())  # type: ignore[arg-type]
+    assert kinds.value("date").read_cell("05/04/2024", options["sent"]) == day
 
 
 def test_dates_in_another_form_are_read_and_those_in_doubt_are_not(

@@ -80,7 +80,7 @@ def test_a_worker_is_confined(spell, tmp_path, capfd):
         assert asyncio.run(ask())
     said = next(line for line in capfd.readouterr().err.splitlines() if line.startswith("{"))
     found = json.loads(said)
-    assert '"format": 2' in found.pop("package")
+    assert '"format": 3' in found.pop("package")
     refused = dict.fromkeys(("secret", "accounts", "environment", "beside", "inside"), "PermissionError")
     assert {**found, "network": None} == {**refused, "network": None}
     assert (

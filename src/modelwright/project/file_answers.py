@@ -78,7 +78,7 @@ def answers(
     table = rows.table
     kept = _kept(keep, table)
     columns = input_columns(table, function.signature, opened)
-    options = _written(table, columns, function, opened.file.data)
+    options = written(table, columns, function, opened.file.data)
     reading = _Reading(function, columns, options, held_files(folder, opened))
     return _answers(rows, reading, version, kept, probabilities=probabilities, batch=batch)
 
@@ -203,7 +203,7 @@ def _inferred(
     }, {}
 
 
-def _written(
+def written(
     table: PlainTable, columns: Mapping[str, str], function: Function, config: DataConfig
 ) -> dict[str, CellOptions]:
     """Return how the cells of each input are written: as `data` states it, else as the cells of the file show.

@@ -111,7 +111,8 @@ def _form(signature: Signature, max_text: int) -> JsonObject:
                 items, dict
             ):  # a blank text alone is missing, as on the command line
                 schema = {**schema, "items": {key: each for key, each in items.items() if key != "minLength"}}
-            properties[one.name] = schema
+            # a word for nothing is missing, too, and `null` is the text of one
+            properties[one.name] = {"anyOf": [schema, {"type": "null"}]} if one.optional else schema
     return _object(properties, [one.name for one in signature.inputs if not one.optional])
 
 
