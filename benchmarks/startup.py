@@ -1,5 +1,8 @@
 """How long a developer waits when there is nothing to do: `modelwright --help` and a no-op `run`, beside DVC.
 
+And what `plan` of a table costs beside its forecasts: CPU seconds of the whole process less those within the learners,
+which import their libraries, are timed and are compared there.
+
 Both projects are built in a temporary folder: the same rows, the same number of stages, all up to date. Every
 command is a process of its own; the two tools take turns, so that a busy machine slows both.
 
@@ -22,7 +25,7 @@ from pathlib import Path
 
 STAGES = ("data", "plan", "learn", "package", "evaluate", "release")
 ROWS = 1_000
-HELP_BAR_S, NOOP_BAR_S = 0.3, 0.5  # what the design promises
+HELP_BAR_S, NOOP_BAR_S, PLAN_BAR_S = 0.3, 0.5, 2.0  # what the design promises
 
 PROJECT = """\
 function: "accept(income: number, debt: number) -> paid: boolean"
@@ -39,6 +42,29 @@ DVC_STAGE = """\
     cmd: {python} copy.py {before} {after}
     deps: [copy.py, {before}]
     outs: [{after}]
+"""
+
+# A process that plans as the command does, and says its CPU seconds: all, and within the learners.
+PLAN = """
+import sys, time
+from modelwright.cli import main
+from modelwright.stages.plan import learner_scores, ranking
+
+within = 0.0
+
+def counted(work):
+    def count(*given, **named):
+        global within
+        begun = time.process_time()
+        try:
+            return work(*given, **named)
+        finally:
+            within += time.process_time() - begun
+    return count
+
+ranking.forecast, learner_scores.compare = counted(ranking.forecast), counted(learner_scores.compare)
+assert main.answer(["plan"]) == 0
+print(time.process_time(), within, file=sys.stderr)
 """
 
 COPY = "import shutil, sys\nshutil.copyfile(sys.argv[1], sys.argv[2])\n"
@@ -94,6 +120,17 @@ def wall_s(command: list[str], folder: Path) -> float:
     return time.perf_counter() - begun
 
 
+def plan_cpu_s(folder: Path) -> tuple[float, float]:
+    """Return the CPU seconds of planning a new project, and of those the seconds within the learners."""
+    folder.mkdir()
+    (folder / "modelwright.yaml").write_text(PROJECT, encoding="utf-8")
+    write_rows(folder / "rows.csv")
+    subprocess.run([*modelwright(), "run", "--to", "data"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    ran = subprocess.run([sys.executable, "-c", PLAN], cwd=folder, check=True, capture_output=True, text=True)
+    whole, within = map(float, ran.stderr.splitlines()[-1].split())
+    return whole, within
+
+
 def main() -> None:
     """Build, measure in turns, print."""
     parser = argparse.ArgumentParser(
@@ -115,11 +152,15 @@ def main() -> None:
             rivals[f"dvc repro, nothing to do, {len(STAGES)} stages"] = ([options.dvc, "repro"], theirs)
         else:
             print("skipped: dvc (not installed; name it with --dvc)")
+        planned = [plan_cpu_s(Path(temporary) / f"plan-{number}") for number in range(3)]
         taken: dict[str, list[float]] = {name: [] for name in rivals}
         for _ in range(options.repeats):
             for name, (command, folder) in rivals.items():
                 taken[name].append(wall_s(command, folder))
     report(taken)
+    beside = statistics.median(whole - within for whole, within in planned)
+    within = statistics.median(within for _, within in planned)
+    print(f"plan of a table: {within:.2f} CPU-s of forecasts, {beside:.2f} beside them (bar {PLAN_BAR_S} s)")
 
 
 def report(taken: dict[str, list[float]]) -> None:
