@@ -3,6 +3,10 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
+# What is installed is compiled when it is first imported, and kept: where Python is told to keep nothing, each of
+# hundreds of processes compiles again what it imports, which takes twice as long as the import.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test checks tests proof mutants bench reference format clean
 
