@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=projects.default_data())
     parser.add_argument("--combiners", default="concatenate,attention")
     parser.add_argument("--budget", default="1 min")
-    parser.add_argument("--omitted", type=float)
+    parser.add_argument("--left-out", type=float)
     parser.add_argument("--noise", type=float, default=NOISE)
     parser.add_argument("--seeds", default="0,1,2")
     arguments = parser.parse_args()
@@ -127,7 +127,7 @@ def main() -> None:
         return
     alone: dict[str, list[float]] = {"photo": [], "sound": []}
     fused: dict[str, list[dict[str, float]]] = {}
-    model = {} if arguments.omitted is None else {"omitted": arguments.omitted}
+    model = {} if arguments.left_out is None else {"left_out": arguments.left_out}
     for seed in map(int, arguments.seeds.split(",")):
         frame = rows(arguments.data, seed, arguments.noise)
         for name, kind in (("photo", "image"), ("sound", "audio")):

@@ -82,7 +82,15 @@ def _train(
     data, held = tiny_encoder.mixed(60 if folder else 57), tiny_encoder.mixed(30)
     with deterministic(1, seed=3):
         if folder is None:
-            recipe = replace(recipe, noisy=True, balanced=True, omitted=0.3, schedule="one-cycle")
+            recipe = replace(
+                recipe,
+                noisy=True,
+                balanced=True,
+                omitted=0.3,
+                left_out=0.3,
+                auxiliary=0.5,
+                schedule="one-cycle",
+            )
             begin = starting_point(OPTIONAL, data, {}, {}, NOISY)
         else:
             begin = starting_point(tiny_encoder.MIXED, data, {"items": folder})

@@ -63,3 +63,16 @@ def test_more_tokens_than_the_encoder_takes_are_refused_before_anything_is_learn
             project.check()
         (problem,) = raised.value.problems
     assert problem.id == "plan.max-length"
+
+
+@pytest.mark.parametrize("stop", ["check", "plan"])
+def test_a_combiner_with_nothing_to_combine_is_said(table: Path, stop: str) -> None:
+    """All columns of a table are one part."""
+    model = {"learner": "network", "combiner": "attention"}
+    project = Project({**DECLARED, "model": model}, folder=table)
+    warnings = project.check().warnings if stop == "check" else project.run(to="plan").warnings
+    (found,) = (one for one in warnings if one.id == "network.no-effect")
+    assert "model.combiner" in found.text
+    assert found.column == "size"
+    assert found.fix is not None
+    assert "model.encoders: {size: {type: mlp}}" in found.fix

@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import ClassVar, final
 
 from pydantic import BaseModel
 
 from modelwright import kinds
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.source import Source
@@ -90,6 +90,10 @@ class Spec(ABC):
     def takes(self) -> tuple[str, ...]:
         """Return the keys of `learn:` that mean something to this learner."""
         return tuple(self.Training.model_fields)
+
+    def without_effect(self, signature: Signature, options: BaseModel) -> Iterator[Notice]:
+        """Yield a warning for each key of `model:` that is given and changes nothing; by default for none."""
+        yield from ()
 
     @final
     def refuses(self, signature: Signature) -> Phrase | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelwright.core.messages import Notice
+from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
@@ -18,6 +21,7 @@ from modelwright.learners.contract.training import (
     Precision,
     WeightDecay,
 )
+from modelwright.learners.network import unused
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.encoder_options import EncoderOptions
 
@@ -58,7 +62,23 @@ class NetworkOptions(BaseModel):
         False, description="draw all classes of the first output with classes as often, however rare they are"
     )
     omitted: float = Field(
-        0.1, ge=0, lt=1, description="share of the values of optional inputs that a step takes for missing"
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of optional values that a step takes for missing; of pictures, sounds, series: `left_out`",
+    )
+    left_out: float = Field(
+        0.3,
+        ge=0,
+        lt=1,
+        description="share of a step's loss that is of its rows with optional pictures, sounds and series left out",
+    )
+    auxiliary: float | None = Field(
+        None,
+        ge=0,
+        le=10,
+        description="weight of the losses of what each part answers by itself while several are learned together; "
+        "None: 0.5, and 0 where parts are matched",
     )
     weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
     weighing: Literal["fixed", "uncertainty"] = Field(
@@ -105,7 +125,9 @@ class NetworkTraining(BaseModel):
     epochs: Epochs | None = Field(
         None, description="passes over the training split; without it, the budget decides"
     )
-    batch: Batch = Field(64, description="rows a step")
+    batch: Batch | None = Field(
+        None, description="rows a step; None: 64, or as few as 16 where the budget holds few steps"
+    )
     learning_rate: LearningRate = Field(
         2e-3, description="peak learning rate of what is learned from scratch"
     )
@@ -138,3 +160,8 @@ class NetworkSpec(Spec):
     compresses: ClassVar[bool] = True
     rank: ClassVar[int] = 1
     fewest_epochs: ClassVar[int] = 2
+
+    def without_effect(self, signature: Signature, options: BaseModel) -> Iterator[Notice]:
+        """Yield a warning for each key of `model:` that changes nothing for a signature."""
+        assert isinstance(options, NetworkOptions)
+        yield from unused.unused(signature, options)

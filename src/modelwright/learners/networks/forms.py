@@ -14,6 +14,9 @@ READ = PLAIN | FORMS
 ENCODED = READ | {Form.TOKENS, Form.PIXELS, Form.FRAMES, Form.SERIES}
 """The forms that have an encoder, from scratch or pretrained."""
 
+SPARED = frozenset({Form.PIXELS, Form.FRAMES, Form.SERIES})
+"""The forms for which a learned vector stands where a value is missing."""
+
 ANSWERED = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR, Form.SERIES})
 """The forms that have a head (`networks.heads`)."""
 

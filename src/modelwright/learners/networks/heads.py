@@ -257,5 +257,11 @@ def mean_loss(of: Task, answers: Tensor, truths: Truths, smoothing: float = 0.0)
 
 def mean_wrong(of: Task, answers: Tensor, truths: Truths) -> float:
     """Return the mean of `Task.wrong` over the rows whose truth is known, and 0 where no row's is."""
+    wrong = wrong_rows(of, answers, truths)
+    return float(wrong.mean()) if len(wrong) else 0.0
+
+
+def wrong_rows(of: Task, answers: Tensor, truths: Truths) -> Tensor:
+    """Return `Task.wrong` of the rows whose truth is known, (rows,)."""
     known = of.known(truths)
-    return float(of.wrong(answers[known], at(truths, known)).mean()) if bool(known.any()) else 0.0
+    return of.wrong(answers[known], at(truths, known))

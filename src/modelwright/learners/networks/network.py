@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -15,11 +15,22 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks import combiner, heads, stacking
 from modelwright.learners.networks.encoders import registry
-from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
+from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder, Positions
 from modelwright.learners.networks.encoders.layers import mlp
 from modelwright.learners.networks.network_plan import NetworkPlan
 from modelwright.learners.networks.own_module import OwnCode, OwnModule, offsets
 from modelwright.learners.networks.pair_matching import Matching
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the encoders read of a batch: the features of every part, (batch, width of the part).
+
+    positions: of every part but the columns, what its features were made of.
+    """
+
+    features: Sequence[Tensor]
+    positions: Sequence[Positions] = ()
 
 
 class Network(nn.Module):
@@ -84,16 +95,30 @@ class Network(nn.Module):
         if plan.parts:
             widths = [stacking.width(tasks.values(), len(plan.parts), len(self.doubted))]
         of_parts = [width for number, width in enumerate(widths) if number not in self._columns]
+        # input → its place among the parts that are combined; all columns together are the first part
+        places = [number for number in range(len(self._places)) if number not in self._columns]
+        self._part_of = {number: place + bool(self._columns) for place, number in enumerate(places)}
         self.columns: nn.Module | None = None
         if plan.columns is not None and self._columns:
             together = sum(widths[number] for number in self._columns)
             self.columns = _columns(together, plan.columns)
             # the columns as they are, too: what is linear in them need not be learned through layers
             of_parts.insert(0, together + cast("int", plan.columns["width"]))
+        # of what is combined: the features of a part, (batch, width)
+        self.part_widths = tuple(of_parts)
+        of_columns = tuple(signature.inputs[number].name for number in self._columns)
+        each = [(signature.inputs[number].name,) for number in self._part_of]
+        self.part_inputs: tuple[tuple[str, ...], ...] = (*((of_columns,) if of_columns else ()), *each)
+        # optional inputs, each a part of its own, for which a learned vector can stand
+        self.spared = {
+            field.name: self._part_of[number]
+            for number, field in enumerate(signature.inputs)
+            if field.optional and str(number) in self.absent
+        }
         self.matching: Matching | None = None
         if plan.matching is not None:
-            alone = [number for number in range(len(self._places)) if number not in self._columns]
-            self.matching = _matching([self._places[number] for number in alone], self, plan.matching)
+            alone = [self._places[number] for number in self._part_of]
+            self.matching = _matching(alone, self, plan.matching)
             of_parts.append(self.matching.width)
         self.combiner = combiner.build(plan.combiner, of_parts)
         begins = offsets(list(tasks.values())) if self.own is not None else [None] * len(tasks)
@@ -149,14 +174,16 @@ class Network(nn.Module):
 
     def features(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Return the combined features (batch, width) of the input arrays by name."""
+        return self.combined(self.read(arrays))
+
+    def read(self, arrays: Mapping[str, Tensor]) -> Parts:
+        """Return what is combined, of arrays by name."""
         if self.own is not None:
-            answers: Tensor = self.own(arrays)
-            return answers
+            return Parts([self.own(arrays)])
         if self.parts:
-            return stacking.beside(
-                [self.part(place).evidence(arrays) for place in range(len(self.parts))],
-                {place: self.part(place).missing(arrays) for place in self.doubted},
-            )
+            answers = [self.part(place).evidence(arrays) for place in range(len(self.parts))]
+            missing = {place: self.part(place).missing(arrays) for place in self.doubted}
+            return Parts([stacking.beside(answers, missing)])
         each, positions = [], []
         for number, (place, names) in enumerate(zip(self._places, self._inputs, strict=True)):
             # (batch, width of this encoder), and of its positions
@@ -164,19 +191,33 @@ class Network(nn.Module):
             if number in self._absent:
                 there = self._absent[number](arrays[names[1]]).unsqueeze(-1)  # (batch, 1), bool
                 found = torch.where(there, found, self.absent[str(number)])
-                of_input = replace(of_input, there=of_input.there * there)
+                of_input = _only(of_input, there)
             each.append(found)
             if number not in self._columns:
                 positions.append(of_input)
-        parts = [part for number, part in enumerate(each) if number not in self._columns]
+        parts = [each[number] for number in self._part_of]
         if self.columns is not None:
             together = torch.cat([each[number] for number in self._columns], dim=-1)
             parts.insert(0, torch.cat([together, self.columns(together)], dim=-1))
-        if self.matching is not None:
-            parts.append(self.matching(positions))
-        # → (batch, width of the combiner)
-        combined: Tensor = self.combiner(parts)
-        return combined
+        return Parts(parts, positions)
+
+    def without(self, parts: Parts, out: Mapping[str, Tensor]) -> Parts:
+        """Return what `read` gave, as if inputs were missing; out: one of `spared` → where it is, bool (batch,)."""
+        features, positions = list(parts.features), list(parts.positions)
+        numbers = {place: number for number, place in self._part_of.items()}
+        for name, gone in out.items():
+            place, out_of = self.spared[name], gone.unsqueeze(-1)  # (batch, 1)
+            absent = self.absent[str(numbers[place])]
+            features[place] = torch.where(out_of, absent.to(features[place].dtype), features[place])
+            of_input = place - bool(self._columns)
+            positions[of_input] = _only(positions[of_input], ~out_of)
+        return Parts(features, positions)
+
+    def combined(self, parts: Parts) -> Tensor:
+        """Return the combined features (batch, width) of what `read` gave."""
+        matched = [] if self.matching is None else [self.matching(parts.positions)]
+        found: Tensor = self.combiner([*parts.features, *matched])
+        return found
 
     def evidence(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Return the answers to all outputs side by side, (batch, columns of all), as another network reads them."""
@@ -202,6 +243,12 @@ class Network(nn.Module):
     def forward(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return each output's array by the output's name."""
         return self.answer(self.features(arrays))
+
+
+def _only(positions: Positions, there: Tensor) -> Positions:
+    """Return positions of the rows that have a value, bool (batch, 1); others have none, and nothing to be read."""
+    values = torch.where(there.unsqueeze(-1), positions.values, 0.0)
+    return Positions(values, positions.there * there)
 
 
 _ABSENT: Mapping[Form | None, Callable[[Tensor], Tensor]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +13,8 @@ from modelwright.core.progress import ProgressTask
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.encoded_rows import EncodedRows
+
+Key = TypeVar("Key")
 
 BATCH = 64
 BLOCK = 16  # batches a file; a kill loses at most one block
@@ -42,10 +46,15 @@ def features(network: Network, rows: EncodedRows, scratch: Path, task: ProgressT
 def answers(network: Network, rows: EncodedRows) -> dict[str, Tensor]:
     """Return each output's array over all rows, answered in batches of like length."""
     network.eval()
-    found: dict[str, Tensor] = {}
+    return by_row(network, rows)
+
+
+def by_row(of: Callable[[dict[str, Tensor]], Mapping[Key, Tensor]], rows: EncodedRows) -> dict[Key, Tensor]:
+    """Return what `of` gives for the arrays of all rows, in the rows' order; nothing is learned of it."""
+    found: dict[Key, Tensor] = {}
     with torch.no_grad():
         for batch in rows.by_length(BATCH):
-            for name, values in network(rows.arrays(batch)).items():
+            for name, values in of(rows.arrays(batch)).items():
                 # (n, columns), or (n,) where the output has none
                 whole = found.setdefault(name, torch.zeros(len(rows), *values.shape[1:]))
                 whole[torch.from_numpy(batch)] = values

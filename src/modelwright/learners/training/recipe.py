@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Self
 
 Schedule = Literal["linear", "cosine", "one-cycle"]
 
@@ -21,7 +21,9 @@ class Recipe:
     (`training.augmentation`). `schedule`: how the rates fall, and for `one-cycle` also how they rise.
     `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
     that all classes of the first output that has some are as frequent. `omitted`: share of the values of optional
-    inputs that a step takes for missing. `precision`: of the numbers that a step computes in; weights, averages
+    inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
+    is of rows from which the others are left out. `auxiliary`: weight of the losses of what each part answers by
+    itself, where several are combined. `precision`: of the numbers that a step computes in; weights, averages
     and losses are float32.
     """
 
@@ -40,13 +42,25 @@ class Recipe:
     noisy: bool = False
     balanced: bool = False
     omitted: float = 0.0
+    left_out: float = 0.0
+    auxiliary: float = 0.0
     precision: str = "float32"
 
 
 @dataclass(frozen=True)
 class Score:
-    """How averaged weights fared on validation after `step` steps; sums over outputs, by their weights."""
+    """How averaged weights fared on validation after `step` steps; sums over outputs, by their weights.
+
+    alone: of each part, where several are combined, how wrong what it answers by itself is, and the half width of the
+    95 % interval of its difference to all of them together.
+    """
 
     step: int
     wrong: float
     loss: float
+    alone: tuple[tuple[float, float], ...] = ()
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        """Return the score of what `asdict` and JSON made of one."""
+        return cls(**{**kept, "alone": tuple((wrong, margin) for wrong, margin in kept.get("alone", ()))})

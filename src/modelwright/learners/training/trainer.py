@@ -23,9 +23,10 @@ from modelwright import kinds
 from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.learners import timing
+from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders.contract import ARRAYS
-from modelwright.learners.networks.heads import at, mean_loss, mean_wrong
-from modelwright.learners.networks.network import Network
+from modelwright.learners.networks.heads import Task, Truths, at, mean_loss, mean_wrong, wrong_rows
+from modelwright.learners.networks.network import Network, Parts
 from modelwright.learners.training import checkpoint, frozen_features, optimiser, precision
 from modelwright.learners.training.augmentation import varied
 from modelwright.learners.training.encoded_rows import EncodedRows
@@ -33,8 +34,29 @@ from modelwright.learners.training.recipe import Recipe, Score
 
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
 MOST_EVALUATIONS = 10
+_NORMAL = 1.96  # standard errors of a 95 % interval
 _CLIP = 1.0  # largest norm of a step's gradient, as BERT was fine-tuned (Devlin et al. 2019)
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's first and second moment of a weight, of the weight's shape
+
+
+@dataclass
+class _Alone:
+    """How wrong the answers of one part are, and how surely another is from all together, summed over the outputs."""
+
+    wrong: float = 0.0
+    variance: float = 0.0  # of the difference to all together
+
+    def add(self, task: Task, alone: Tensor, together: Tensor, truths: Truths, weight: float) -> None:
+        """Add an output, of the rows whose truth is known."""
+        own, all_ = wrong_rows(task, alone, truths), wrong_rows(task, together, truths)
+        if len(own) > 1:
+            self.wrong += weight * float(own.mean())
+            # the rows are paired: the variance of a mean difference is that of the differences, divided by their number
+            self.variance += weight**2 * float((own - all_).var()) / len(own)
+
+    def found(self) -> tuple[float, float]:
+        """Return how wrong the part is, and the half width of the interval of its difference."""
+        return self.wrong, _NORMAL * self.variance**0.5
 
 
 @dataclass
@@ -55,6 +77,9 @@ class _Run:
         self.weights = {
             name: weight for name, weight in self.network.named_parameters() if weight.requires_grad
         }
+        self.auxiliary = self._auxiliary()
+        if self.auxiliary is not None:
+            self.weights |= {f"auxiliary.{name}": one for name, one in self.auxiliary.named_parameters()}
         # statistics of normalisations: averaged like weights where they are numbers, kept as they are otherwise
         self.buffers = dict(self.network.named_buffers())
         self.averaged = self.weights | {
@@ -62,6 +87,15 @@ class _Run:
         }
         self.average = {name: values.detach().clone() for name, values in self.averaged.items()}
         self.optimiser, self.peaks = optimiser.adamw(self.network, self.weights, self.recipe)
+
+    def _auxiliary(self) -> AuxiliaryHeads | None:
+        """Return heads of each part, where several are combined; drawn from the seed alone."""
+        if not self.recipe.auxiliary or len(self.network.part_widths) < 2:
+            return None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            tasks = {name: head.task for name, head in self.network.tasks().items()}
+            return AuxiliaryHeads(self.network.part_widths, tasks)
 
     def learn(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
         """Take one step on a batch and return its loss; raises ProjectError when that is no finite number."""
@@ -94,31 +128,70 @@ class _Run:
     def _loss(self, rows: EncodedRows, batch: NDArray[np.int64]) -> Tensor:
         """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
         with precision.computing_in(self.recipe.precision):
-            features = self._dropped(self.network.features(self._arrays(rows, batch)))  # (batch, width)
-            computed = self.network.answer(features)
-        # a loss sums over classes and rows: in float32
-        answers, place = {name: one.float() for name, one in computed.items()}, torch.from_numpy(batch)
-        losses = [
-            self.recipe.weights.get(name, 1.0)
-            * mean_loss(head.task, answers[name], at(rows.truths[name], place), self.recipe.label_smoothing)
-            for name, head in self.network.tasks().items()
-        ]
+            parts = self.network.read(self._arrays(rows, batch))
+            views = self._views(parts)
+        place, whole = torch.from_numpy(batch), sum(share for share, _ in views)
+        losses = []
+        for name, head in self.network.tasks().items():
+            truths = at(rows.truths[name], place)
+            # a loss sums over classes and rows: in float32
+            seen = [
+                share * mean_loss(head.task, answers[name].float(), truths, self.recipe.label_smoothing)
+                for share, answers in views
+            ]
+            losses.append(self.recipe.weights.get(name, 1.0) * _total(seen) / whole)
         if (uncertainty := self.network.uncertainty) is not None:
             # Σ exp(-s) · loss + s / 2, s the log variance of an output's error (Kendall et al. 2018, section 3.2)
             losses = [
                 torch.exp(-uncertainty[number]) * loss + uncertainty[number] / 2
                 for number, loss in enumerate(losses)
             ]
-        return sum(losses, start=torch.zeros(()))
+        return _total(losses)
+
+    def _views(self, parts: Parts) -> list[tuple[float, dict[str, Tensor]]]:
+        """Return the answers to a batch from all parts, from some of them and from each, with the share of their loss.
+
+        The parts are read once, which is what takes long. To leave one out before it is read would spend its encoder
+        on nothing, and mix what stands for nothing into the statistics of its normalisations.
+        """
+        views = []
+        left = self.recipe.left_out if self.network.spared else 0.0
+        if left:
+            count, rows = len(parts.features), len(parts.features[0])
+            some = self.network.without(parts, self._left_out(count, rows))
+            views.append((left, self._answered(some)))
+        views.append((1.0 - left, self._answered(parts)))
+        if self.auxiliary is not None:
+            each = self.auxiliary(parts.features)
+            views += [(self.recipe.auxiliary / len(each), answers) for answers in each]
+        return views
+
+    def _answered(self, parts: Parts) -> dict[str, Tensor]:
+        return self.network.answer(self._dropped(self.network.combined(parts)))
+
+    def _left_out(self, parts: int, rows: int) -> dict[str, Tensor]:
+        """Return in which rows, (n,), an optional input is left out: in each at least one, and not every part."""
+        names = list(self.network.spared)
+        most = max(1, min(len(names), parts - 1))
+        generator = np.random.default_rng([self._seed(), 2])
+        counts = generator.integers(1, most + 1, size=(rows, 1))
+        # (n, inputs): the place of each in an order drawn for the row; the first ones are left out
+        ranks = generator.random((rows, len(names))).argsort(axis=1).argsort(axis=1)
+        return dict(zip(names, torch.from_numpy(ranks < counts).unbind(dim=1), strict=True))
 
     def _arrays(self, rows: EncodedRows, batch: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Return the input arrays of a batch: varied, and values of optional inputs left out at random."""
+        """Return the input arrays of a batch: varied, and values of optional inputs left out at random.
+
+        Those for which a learned vector can stand are left out after they were read (`_views`).
+        """
         arrays = self._varied(rows, batch)
         if not self.recipe.omitted:
             return arrays
         generator = np.random.default_rng([self._seed(), 1])
         for name, blank in rows.blank.items():
             out = torch.from_numpy(generator.random(len(batch)) < self.recipe.omitted)  # (batch,)
+            if name in self.network.spared:
+                continue
             for array, value in blank.items():
                 arrays[f"{name}.{array}"] = _replaced(arrays[f"{name}.{array}"], torch.from_numpy(value), out)
         return arrays
@@ -151,18 +224,34 @@ class _Run:
     def evaluate(self, validation: EncodedRows) -> bool:
         """Score the averaged weights; tell whether they are the best so far."""
         with self._averaged():
-            answers = frozen_features.answers(self.network, validation)
+            answers = frozen_features.by_row(self._by_part, validation)
         wrong = loss = 0.0
+        alone = [_Alone() for _ in (self.auxiliary.heads if self.auxiliary is not None else ())]
         for name, head in self.network.tasks().items():
             weight, truths = self.recipe.weights.get(name, 1.0), validation.truths[name]
-            wrong += weight * mean_wrong(head.task, answers[name], truths)
-            loss += weight * float(mean_loss(head.task, answers[name], truths))
-        score = Score(self.step, wrong, loss)
+            together = answers[None, name]
+            wrong += weight * mean_wrong(head.task, together, truths)
+            loss += weight * float(mean_loss(head.task, together, truths))
+            for place, one in enumerate(alone):
+                one.add(head.task, answers[place, name], together, truths, weight)
+        score = Score(self.step, wrong, loss, tuple(one.found() for one in alone))
         self.history.append(score)
         # few rows leave many steps equally wrong; the loss, which is finer, decides between those
         better = self.best is None or (wrong, loss) < (self.best.wrong, self.best.loss)
         self.best, self.stale = (score, 0) if better else (self.best, self.stale + 1)
         return better
+
+    def _by_part(self, arrays: dict[str, Tensor]) -> dict[tuple[int | None, str], Tensor]:
+        """Return the answers of all parts together (None), and of each by itself where there are heads for it."""
+        self.network.eval()
+        parts = self.network.read(arrays)
+        found: dict[tuple[int | None, str], Tensor] = {
+            (None, name): values for name, values in self.network.answer(self.network.combined(parts)).items()
+        }
+        each = self.auxiliary(parts.features) if self.auxiliary is not None else []
+        return found | {
+            (place, name): values for place, answers in enumerate(each) for name, values in answers.items()
+        }
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -197,8 +286,8 @@ class _Run:
     def restore(self, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
         """Go on where a checkpoint was written."""
         self.step, self.stale = note["step"], note["stale"]
-        self.best = Score(**note["best"]) if note["best"] else None
-        self.history = [Score(**score) for score in note["history"]]
+        self.best = Score.of(note["best"]) if note["best"] else None
+        self.history = [Score.of(score) for score in note["history"]]
         _put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})
         _put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
         _put(self.buffers, {name: tensors[f"buffer.{name}"] for name in self.buffers})
@@ -258,8 +347,12 @@ def train(
 
 def summary(history: Sequence[Score]) -> dict[str, object]:
     """Return what `learn` says of a training: every score, and the best, whose weights were kept."""
-    best = min(history, key=lambda score: (score.wrong, score.loss, score.step))
-    return {"history": [asdict(score) for score in history], "chosen": asdict(best)}
+    return {"history": [asdict(score) for score in history], "chosen": asdict(kept_score(history))}
+
+
+def kept_score(history: Sequence[Score]) -> Score:
+    """Return the score of the weights that were kept."""
+    return min(history, key=lambda score: (score.wrong, score.loss, score.step))
 
 
 def has_checkpoint(scratch: Path) -> bool:
@@ -311,6 +404,10 @@ def _replaced(values: Tensor, blank: Tensor, out: Tensor) -> Tensor:
         blank, values = (torch.nn.functional.pad(one, (0, length - one.shape[1])) for one in (blank, values))
     place = out.view(-1, *[1] * (values.dim() - 1))  # (batch, 1, …)
     return torch.where(place, blank.to(values.dtype), values)
+
+
+def _total(losses: Sequence[Tensor]) -> Tensor:
+    return sum(losses, start=torch.zeros(()))
 
 
 def _put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:

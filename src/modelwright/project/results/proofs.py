@@ -38,7 +38,12 @@ def check_report(context: Context, stages: list[StageRow]) -> CheckReport:
         _proof(one, context.signature, counts, test.path, confidence, context.opened.file.data.group)
         for one in context.opened.requirements
     )
-    warnings = (*warning_rows(context.made["data"]), *_unjudged(context, proofs), *_of_texts(context))
+    warnings = (
+        *warning_rows(context.made["data"]),
+        *_unjudged(context, proofs),
+        *_of_texts(context),
+        *_unused(context),
+    )
     return CheckReport(
         function=context.opened.signature.name,
         signature=str(context.signature),
@@ -83,6 +88,16 @@ def _of_texts(context: Context) -> Iterator[WarningRow]:
     most = max_length if isinstance(max_length, int) else None
     for found in readable_texts.of_weights(signature, columns, weights, most):
         for notice in found.notices():
+            yield warning_row("check", notice)
+
+
+def _unused(context: Context) -> Iterator[WarningRow]:
+    """Yield what the learner that the project names would make nothing of; of others, `plan` says it."""
+    model = context.opened.file.model
+    if model.learner is not None:
+        spec = learners.spec(model.learner)
+        options = spec.Options.model_validate(dict(model.options))
+        for notice in spec.without_effect(context.signature, options):
             yield warning_row("check", notice)
 
 

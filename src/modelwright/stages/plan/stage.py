@@ -95,7 +95,7 @@ def plan(
         machine=machine,
         ranking=ranked,
         refused={**refused, **cannot_read},
-        warnings=warnings(found[0], learn, described, of_inputs),
+        warnings=warnings(found[0], signature, learn, described, of_inputs),
         comparison=compared,
     )
     forecast.write(out / "forecast")

@@ -27,7 +27,11 @@ COMPRESSED_SHARE = 0.26
 
 
 def warnings(
-    chosen: Weighed, learn: LearnConfig, profile: DataProfile, of_inputs: Sequence[Notice] = ()
+    chosen: Weighed,
+    signature: Signature,
+    learn: LearnConfig,
+    profile: DataProfile,
+    of_inputs: Sequence[Notice] = (),
 ) -> tuple[Notice, ...]:
     """Return a warning for each thing that is likely to go wrong or to disappoint.
 
@@ -41,6 +45,7 @@ def warnings(
         *of_inputs,
         *chosen.estimate.warnings,
         *_without_effect(chosen.spec, learn),
+        *chosen.spec.without_effect(signature, chosen.options),
         *_constant(profile),
     )
 

@@ -1,0 +1,52 @@
+"""Keys of `model:` that change nothing for a function are named, each with its reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelwright import learners
+from modelwright.core.signature import Signature
+
+MANY = "f(photo: image?, b: number) -> up: boolean, n: number"
+USED = {"combiner": "gating", "left_out": 0.3, "weighing": "uncertainty", "columns_width": 8}
+PHOTO = "f(photo: image) -> up: boolean"
+TABLE = "f(a: category, b: number) -> up: boolean"
+SENSES = "f(photo: image, sound: audio) -> up: boolean"
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "unused"),
+    [
+        (TABLE, {"combiner": "attention"}, {"combiner"}),
+        (TABLE, {"width": 64, "auxiliary": 1.0}, {"width", "auxiliary"}),
+        (PHOTO, {"combiner": "sum", "columns_width": 8}, {"combiner", "columns_width"}),
+        (SENSES, {"combiner": "sum", "width": 64, "auxiliary": 0.0}, set()),
+        (SENSES, {"columns_layers": 1, "omitted": 0.2}, {"columns_layers", "omitted"}),
+        (MANY, {"omitted": 0.1}, {"omitted"}),
+        ("f(a: text?, b: number) -> up: boolean", {"omitted": 0.1, "left_out": 0.1}, {"left_out"}),
+        (SENSES, {"left_out": 0.1}, {"left_out"}),
+        (SENSES, {"weighing": "uncertainty"}, {"weighing"}),
+        (SENSES, {"combiner": "stacking", "width": 64}, {"width"}),
+        (MANY, USED, set()),
+        # one that has an encoder of its own is a part
+        (TABLE, {"combiner": "attention", "encoders": {"b": {"type": "mlp"}}}, set()),
+        (SENSES, {"module": "mine.net:build", "combiner": "sum", "encoders": {}}, {"combiner", "encoders"}),
+        (TABLE, {}, set()),
+    ],
+)
+def test_a_key_without_effect_is_named(function: str, options: dict[str, object], unused: set[str]) -> None:
+    spec = learners.spec("network")
+    found = list(spec.without_effect(Signature.parse(function), spec.Options.model_validate(options)))
+    assert {one.values["key"] for one in found} == unused
+    for one in found:
+        assert f"model.{one.values['key']}" in one.found
+        assert one.next_step
+
+
+def test_the_line_that_would_change_it_names_an_input_that_can_be_a_part() -> None:
+    spec = learners.spec("network")
+    options = spec.Options.model_validate({"combiner": "sum"})
+    (found,) = spec.without_effect(Signature.parse(TABLE), options)
+    assert "model.encoders: {b: {type: mlp}}" in found.next_step
+    (codes,) = spec.without_effect(Signature.parse("f(a: category, b: category) -> up: boolean"), options)
+    assert "encoders" not in codes.next_step
