@@ -54,7 +54,7 @@ def _run(
     design = Scratch(columns={"width": 4, "layers": 1, "dropout": 0.0}, matching=matching)
     begin = starting_point(signature, examples, {}, {}, design)
     recipe = replace(RECIPE, **of_recipe)  # type: ignore[arg-type]
-    return EncodedRows(signature, begin.states, columns), trainer._Run(begin.network, recipe, 10, 40, 0)
+    return EncodedRows(signature, begin.states, columns), trainer._Run(begin.network, recipe, 80, 40, 0)
 
 
 @pytest.mark.parametrize("auxiliary", [0.0, 0.5])
@@ -129,9 +129,9 @@ def test_what_is_left_out_is_as_if_it_were_missing(matching: JsonObject | None) 
     assert torch.allclose(found[~out], exact[~out], atol=1e-6)
 
 
-def test_validation_tells_how_each_part_answers_by_itself(tmp_path: Path) -> None:
+def test_validation_tells_how_each_part_answers_by_itself() -> None:
     rows, run = _run(auxiliary=0.5)
-    for _ in range(6):
+    for _ in range(60):
         run.learn(rows, EVERY)
     run.evaluate(rows)
     (score,) = run.history
