@@ -1,7 +1,7 @@
 """A network of the project's own: what its factory makes, run from the text that was sealed.
 
     def build(inputs, outputs):  # input → array → spec, output → array → spec
-        return MyNetwork(…)      # a torch.nn.Module
+        return MyNetwork(…)      # a torch.nn.Module, or a model of Keras 3, which with torch as its backend is one
 
 Its `forward` takes one dict, `{"photo.pixels": tensor, …}`, and returns one, `{"digit": tensor, …}`: for each output
 an array of the shape that its spec says.
@@ -10,13 +10,17 @@ an array of the shape that its spec says.
 from __future__ import annotations
 
 import importlib
+import inspect
+import os
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +32,7 @@ from modelwright.learners.networks.heads import Task
 
 Specs = Mapping[str, Mapping[str, ArraySpec]]
 _Build = Callable[[Specs, Specs], object]
+_USES_KERAS = re.compile(r"^\s*(import|from)\s+keras\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class OwnCode:
         """Return it as JSON."""
         return {"factory": self.factory, "files": dict(self.files)}
 
+    @property
+    def uses_keras(self) -> bool:
+        """Tell whether a file imports Keras."""
+        return any(_USES_KERAS.search(text) for text in self.files.values())
+
 
 class OwnModule(nn.Module):
     """A module of the project: its answers side by side, (batch, columns of all outputs)."""
@@ -55,24 +65,32 @@ class OwnModule(nn.Module):
         self.code = code
         self.tasks = dict(tasks)
         with _its_errors(code):
-            made = _factory(code)(inputs, outputs)
+            made = _of_keras(code, inputs, outputs) if code.uses_keras else _factory(code)(inputs, outputs)
         if not isinstance(made, nn.Module):
             raise ProjectError(Problem("model.module-made", factory=code.factory, made=type(made).__name__))
         self.module = made
+        # A model of Keras does not see whether the module around it trains: it is told at each call.
+        self._is_told = code.uses_keras and "training" in _parameters(made)
         self.width = sum(task.columns or 1 for task in tasks.values())
 
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Return (batch, width) of the input arrays by name."""
-        answers = self.module(dict(arrays))
+        answers = self._answer(arrays)
         # each output's array, whatever its shape, as (batch, columns)
         columns = [answers[name].reshape(-1, task.columns or 1) for name, task in self.tasks.items()]
         return torch.cat(columns, dim=-1)
 
+    def _answer(self, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        told = {"training": self.training} if self._is_told else {}
+        answers: Mapping[str, Tensor] = self.module(dict(arrays), **told)
+        return answers
+
     def check(self, arrays: Mapping[str, Tensor]) -> None:
         """Run it on a small batch; raises ProjectError where it raises, or answers in another shape."""
         rows = len(next(iter(arrays.values())))
+        self.eval()
         with _its_errors(self.code), torch.no_grad():
-            answers = self.module.eval()(dict(arrays))
+            answers = self._answer(arrays)
         found = answers if isinstance(answers, Mapping) else {}
         for name, task in self.tasks.items():
             wanted = tuple(task.shaped(torch.zeros(rows, task.columns or 1)).shape)
@@ -113,14 +131,53 @@ def _factory(code: OwnCode) -> _Build:
         before = {key: sys.modules.pop(key) for key in list(sys.modules) if key.partition(".")[0] == top}
         sys.path.insert(0, place)
         importlib.invalidate_caches()
+        # Keras reads its backend when it is first imported, and writes a file of settings into its home.
+        settings = {"KERAS_BACKEND": "torch", "KERAS_HOME": place} if code.uses_keras else {}
         try:
-            found: _Build = getattr(importlib.import_module(name), attribute)
+            with mock.patch.dict(os.environ, settings):
+                found: _Build = getattr(importlib.import_module(name), attribute)
         finally:
             sys.path.remove(place)
             for key in [key for key in sys.modules if key.partition(".")[0] == top]:
                 del sys.modules[key]
             sys.modules.update(before)
     return found
+
+
+def _of_keras(code: OwnCode, inputs: Specs, outputs: Specs) -> object:
+    """Return what a factory makes that imports Keras: the same model each time, with all its weights.
+
+    Keras counts the layers of a process in the names of their weights, and draws first weights from seeds of its own:
+    both begin anew, from the seed that torch was given.
+    """
+    factory = _factory(code)
+    keras = importlib.import_module("keras")
+    keras.utils.clear_session()
+    with torch.random.fork_rng(devices=[]):
+        keras.utils.set_random_seed(torch.initial_seed() % 2**32)
+        made = factory(inputs, outputs)
+        if isinstance(made, nn.Module) and not getattr(
+            made, "built", True
+        ):  # its weights come with a first call
+            with torch.no_grad():
+                made(
+                    {
+                        f"{name}.{array}": _zeros(spec)
+                        for name, arrays in inputs.items()
+                        for array, spec in arrays.items()
+                    }
+                )
+    return made
+
+
+def _zeros(spec: ArraySpec) -> Tensor:
+    """Return an array of zeros; axes without a length have two places."""
+    shape = [one if isinstance(one, int) else 2 for one in spec.shape]
+    return torch.zeros(shape, dtype=getattr(torch, spec.dtype))
+
+
+def _parameters(module: nn.Module) -> Collection[str]:
+    return inspect.signature(getattr(module, "call", module.forward)).parameters
 
 
 @contextmanager
