@@ -164,4 +164,5 @@ def build(inputs, outputs):
         tiny_encoder.MACHINE,
         1.0,
     )
-    assert estimate.steps == 1
+    assert estimate.epochs == 1
+    assert estimate.steps * estimate.batch == 40
