@@ -22,6 +22,23 @@ from modelwright.storage.state.database import State
 SOURCES = {"source": ["data/*.csv", "more.csv"]}
 
 
+OWN = """
+import torch
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 2))
+
+    def forward(self, arrays):
+        return {"risk": self.body(arrays["income.value"].unsqueeze(-1))}
+
+def build(inputs, outputs):
+    return Small()
+"""
+
+
 def project(folder, **changes):
     file = folder / "modelwright.yaml"
     file.write_text(yaml.safe_dump(declared(data=SOURCES, **changes)))
@@ -63,6 +80,28 @@ def test_a_new_file_that_matches_is_read(folder):
     write_rows(folder / "data" / "z.csv", rows=5)
     assert not has_nothing_to_do(folder)
     assert statuses(project(folder).run(to="data"))["data"] == "done"
+
+
+@pytest.mark.parametrize("change", ["a module", "a new file in a package"])
+def test_code_of_the_project_that_changed_is_seen(change, tmp_path, monkeypatch):
+    """What `model.module` names is text that the plan's key holds; a run with nothing to do reads none of it."""
+    (tmp_path / "data").mkdir()
+    write_rows(tmp_path / "data" / "a.csv", rows=300)
+    shutil.copy(tmp_path / "data" / "a.csv", tmp_path / "more.csv")
+    package = tmp_path / "mine"
+    if change == "a module":
+        (tmp_path / "mine.py").write_text(OWN)
+    else:
+        package.mkdir()
+        (package / "__init__.py").write_text(OWN)
+    made = project(tmp_path, model={"learner": "network", "module": "mine:build"}, learn={"epochs": 1})
+    assert made.run(to="learn").exit_code == 0
+    assert last_run.read(tmp_path / "modelwright.yaml", "learn", ()) is not None
+    changed = {"a module": tmp_path / "mine.py"}
+    changed.get(change, package / "new.py").write_text(OWN.replace("8", "4"))
+    assert last_run.read(tmp_path / "modelwright.yaml", "learn", ()) is None
+    again = project(tmp_path, model={"learner": "network", "module": "mine:build"}, learn={"epochs": 1})
+    assert statuses(again.run(to="plan"))["plan"] == "done"
 
 
 def test_a_link_that_points_elsewhere_is_seen(folder):

@@ -104,7 +104,8 @@ class NetworkOptions(BaseModel):
     )
     module: str | None = Field(
         None,
-        description="a factory of a torch.nn.Module in the project, `my_package.module:build`, for all encoders",
+        description="a factory of a torch.nn.Module or a Keras 3 model in the project, for all encoders: "
+        "`my_package.module:build`",
     )
     code: dict[str, str] = Field(
         {}, description="the files of `module`, as `plan` reads them; not for you to set"

@@ -10,6 +10,7 @@ from modelwright.engine.step_sources import Pattern, Sources
 from modelwright.learners.weights import fetching, resolving
 from modelwright.learners.weights.resolving import InputWeights, Named
 from modelwright.project.declaration.project_file import Opened
+from modelwright.storage import file_patterns
 from modelwright.storage.state.database import State
 
 MIRROR = "MODELWRIGHT_MIRROR"
@@ -67,6 +68,20 @@ def of_weights(found: InputWeights, named: Named, folder: Path) -> Sources:
         files={f"pretrained/{name}": path for name, path in found.folders.items()},
         places=tuple(resolving.places(named, folder, found.folders)),
         environment=() if default else (*_HUB, _HOME),
+    )
+
+
+def of_own_code(factory: object, folder: Path) -> Sources:
+    """Return what `model.module` is read from: a module of the project, or a package with all that is in it.
+
+    Their text is a part of the step's configuration; nothing where there is no factory.
+    """
+    if not isinstance(factory, str):
+        return Sources()
+    top = factory.partition(":")[0].partition(".")[0]
+    rule = (str(folder), f"{top}/**/*.py")
+    return Sources(
+        places=(folder / f"{top}.py",), patterns=(Pattern(*rule, tuple(file_patterns.matches(*rule))),)
     )
 
 

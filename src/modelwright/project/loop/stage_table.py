@@ -107,6 +107,7 @@ def _readable_data(data: Artifact) -> None:
 def _plan(context: Context) -> Step:
     file = context.opened.file
     weights = places.of_weights(context.pretrained, file.model.pretrained, context.opened.folder)
+    own = places.of_own_code(file.model.options.get("module"), context.opened.folder)
     return Step(
         PLAN,
         "modelwright.stages.plan.stage:plan",
@@ -122,7 +123,13 @@ def _plan(context: Context) -> Step:
             "profile": context.part(DATA, "profile"),
         },
         # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
-        sources=replace(weights, files={**weights.files, **context.brought}, facts=(MACHINE,)),
+        sources=replace(
+            weights,
+            files={**weights.files, **context.brought},
+            places=(*weights.places, *own.places),
+            patterns=own.patterns,
+            facts=(MACHINE,),
+        ),
         code=(
             *plan_uses(file.plan, file.model, context.signature),
             *_kinds(context.signature, "value", "column", "arrays", "augment"),
