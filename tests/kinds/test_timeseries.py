@@ -265,3 +265,39 @@ def test_a_request_is_filled_as_training_was_and_the_answer_says_so(gaps, expect
 def test_gaps_stay_where_nothing_is_declared():
     state = ARRAYS.fit([TimeWindow.of([1.0, 2.0, 3.0])])
     assert ARRAYS.encode([TimeWindow.of([1.0, GAP, 3.0])], state)["present"][0, :, 0].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(("rows", "newest"), [(100, True), (8, False)])
+def test_the_newest_errors_decide_how_wide_unless_they_are_few(rows: int, newest: bool):
+    """Errors out of fold lie 10 times as far as those of the body that serves."""
+    draws = np.random.default_rng(0)
+    count = 400
+    column = [TimeWindow.of([100.0] * 8)] * count
+    spread = np.where(np.arange(count) < count - rows, 10.0, 1.0)
+    known = [TimeWindow.of((100 + one * draws.normal(size=4)).tolist()) for one in spread]
+    inputs = {"past": column}
+    state = ARRAYS.fit(known, role=Role.OUTPUT, inputs=inputs, input_kinds={"past": "timeseries"})
+    body = {"quantiles": np.zeros((count, 4, 3), np.float32)}
+
+    def width(held: int) -> float:
+        one = {"quantiles": body["quantiles"][:1]}
+        sealed = ARRAYS.calibrate_out_of_fold(body, known, state, inputs, held)
+        (answer,) = ARRAYS.decode(one, sealed, {"past": column[:1]})
+        return answer.interval["high"][0] - answer.interval["low"][0]
+
+    # 0 held: all rows weigh alike
+    assert (width(rows) < 0.8 * width(0)) == newest
+    assert newest or width(rows) == width(0)
+
+
+def test_rows_of_equal_weight_are_those_of_validation_alone():
+    levels = RNG.uniform(1, 100, 60)
+    inputs = {"past": waves(levels)}
+    after = [
+        TimeWindow.of((np.array(one.flat) * (1 + 0.1 * RNG.normal(size=8))).tolist())
+        for one in waves(levels, steps=8)
+    ]
+    state = ARRAYS.fit(after, role=Role.OUTPUT, inputs=inputs, input_kinds={"past": "timeseries"})
+    body = {"quantiles": np.zeros((60, 8, 3), np.float32)}
+    alone = ARRAYS.calibrate(body, after, state, inputs)
+    assert ARRAYS.calibrate_out_of_fold(body, after, state, inputs, 60) == alone

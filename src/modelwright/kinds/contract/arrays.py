@@ -151,6 +151,27 @@ class Arrays(ABC, Generic[State, V]):
         """Return the state with what validation shows of confidence (a temperature); `inputs`: of the same rows."""
         return state
 
+    def calibrate_out_of_fold(
+        self,
+        arrays: Mapping[str, Array],
+        values: Sequence[V | None],
+        state: State,
+        inputs: Columns,
+        held: int,
+    ) -> State:
+        """Return the state with what training rows, answered out of fold, show beside validation.
+
+        Of a learner that answers so: training rows in order of time, then `held` rows of validation. By default the
+        latter alone are asked.
+        """
+        first = len(values) - held
+        return self.calibrate(
+            {name: array[first:] for name, array in arrays.items()},
+            values[first:],
+            state,
+            {name: column[first:] for name, column in inputs.items()},
+        )
+
     def moves(
         self, arrays: Mapping[str, Array], state: State, *, labels: Sequence[str], optional: bool
     ) -> Sequence[Move[State]]:

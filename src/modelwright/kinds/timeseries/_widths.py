@@ -28,6 +28,7 @@ from modelwright.kinds.timeseries._levels import Floats
 _NEWEST = 24  # steps at least whose swing is taken, where the window has them
 _FARTHEST = 16.0  # times the usual swing, or a share of it: what lies beyond says no more
 _PRIOR = 10.0  # rows of the error of all steps that stand beside those of one step
+_ROUNDED = 1e-9  # of a share, which sums of weights may miss
 _LEAST = 1e-3  # of the mean scale, so that no error is divided by nothing
 
 
@@ -90,20 +91,25 @@ def swing(window: Floats, rhythm_steps: int) -> Floats:
     return _levels.mean(off[:, :, None])[:, 0]
 
 
-def moved(off: Floats, scale: Floats, share: float) -> float:
-    """Return by how many scales (n, h) an end moves so that `share` of what is known lies within.
+def moved(off: Floats, scale: Floats, share: float, weights: Floats) -> float:
+    """Return by how many scales (n, h) an end moves so that `share` of what is known lies within, by weights (n,).
 
     off: (n, h), above 0 where the truth lies beyond the end. Steps of a row go together, so that the conformal rank
-    counts rows: with one more, the next row lies within with that chance.
+    counts rows: with one more, the next row lies within with that chance. Rows of unlike weights count as
+    (Σ w)² / Σ w² of equal ones (Kish 1965).
     """
     scores = off / scale
     there = ~np.isnan(scores)
-    rows = int(there.any(axis=1).sum())
-    if not rows:
+    of_rows = weights[there.any(axis=1)]
+    if not of_rows.size:
         return 0.0
-    held = min(1.0, math.ceil((rows + 1) * share) / rows)
-    known = np.sort(scores[there])
-    return float(known[math.ceil(held * len(known)) - 1])
+    rows = float(of_rows.sum() ** 2 / (of_rows**2).sum())
+    held = min(1.0, math.ceil((rows + 1) * share - _ROUNDED) / rows)
+    order = np.argsort(scores[there], kind="stable")
+    within = np.cumsum(np.broadcast_to(weights[:, None], scores.shape)[there][order])
+    # the first score up to which that share of the weight lies
+    place = int(np.searchsorted(within, (held - _ROUNDED) * within[-1]))
+    return float(scores[there][order[min(place, len(order) - 1)]])
 
 
 def _calm(window: Floats | None, rhythm_steps: int, usual: float, rows: int) -> Floats:

@@ -129,6 +129,7 @@ class LinearLearn(Learn[Rows]):
                 _quantiles(field, states[name]),
             )
             answers, shown = line.answers(held), data.held.columns
+            kind = kinds.arrays(field.kind)
             if line.quantiles is not None:
                 out_of_fold = [
                     _of_fold(line.quantiles, regression(), target, rows, rest, best.strength, setup.steps)
@@ -137,8 +138,9 @@ class LinearLearn(Learn[Rows]):
                 if out_of_fold:
                     answers = np.concatenate([*out_of_fold, answers])
                     shown = {one: [*data.train.columns[one], *column] for one, column in shown.items()}
-            kind = kinds.arrays(field.kind)
-            states[name] = kind.calibrate({line.array: answers}, shown[name], states[name], shown)
+            states[name] = kind.calibrate_out_of_fold(
+                {line.array: answers}, shown[name], states[name], shown, len(data.held)
+            )
             fitted.append(line)
             chosen[name] = best.strength
             history[name] = [{"l2": one.strength, "loss": one.loss} for one in tried]

@@ -154,7 +154,9 @@ class TreesLearn(Learn[Rows]):
                 sums = [np.concatenate([*out_of_fold, *sums])]
                 if out_of_fold:
                     shown = {one: [*train.columns[one], *column] for one, column in shown.items()}
-            states[name] = kind.calibrate(output.arrays(sums), shown[name], states[name], shown)
+            states[name] = kind.calibrate_out_of_fold(
+                output.arrays(sums), shown[name], states[name], shown, len(validation)
+            )
         kind_states.write(out, signature, states)
         learned: dict[str, object] = {"format": _FORMAT, "learner": setup.learner, "rounds": rounds}
         if aheads:
