@@ -74,9 +74,12 @@ class NetworkLearn(Learn[Rows]):
         batch = min(training.batch or _BATCH, max(1, rows))
         with deterministic(1, seed=0):
             begin = _begin(signature, data.train, options, pretrained)
-            some = Sample.of_examples(signature, begin.states, data.train)
+            still = _read_once(options, pretrained, begin)
+            readers = frozen_features.readers(begin.network, signature, still)
+            some = Sample.of_examples(signature, begin.states, data.train, readers)
+            moving = replace(data, augment=_varied(data.augment, still))
             latency_s = some.request_s(begin.network)
-            timed = partial(_costs, begin.network, some, data, _recipe(signature, options, training))
+            timed = partial(_costs, begin.network, some, moving, _recipe(signature, options, training))
             costs = timed(batch, machine.cores, training.precision)
             steps = _steps(costs, options, training, budget_s)
             # on as many rows, many small steps learn more than few large ones, which few steps do not make up for
@@ -105,7 +108,7 @@ class NetworkLearn(Learn[Rows]):
                 rows=rows,
                 weights=sum(weight.numel() for weight in begin.network.parameters()),
             ),
-            warnings=tuple(unread(begin, signature, data.train)),
+            warnings=(*unread(begin, signature, data.train), *_unvaried(data.augment, still)),
             precision=costs.precision,
         )
 
@@ -118,10 +121,14 @@ class NetworkLearn(Learn[Rows]):
         assert isinstance(training, NetworkTraining)
         with deterministic(setup.threads, setup.seed):
             begin = _begin(signature, data.train, options, setup.pretrained)
-            train = EncodedRows(signature, begin.states, data.train.columns)
-            held = EncodedRows(signature, begin.states, data.held.columns)
+            still = _read_once(options, setup.pretrained, begin)
+            readers = frozen_features.readers(begin.network, signature, still)
+            train = EncodedRows(signature, begin.states, data.train.columns, readers)
+            held = EncodedRows(signature, begin.states, data.held.columns, readers)
             recipe = replace(
-                _recipe(signature, options, training), augment=setup.augment, precision=setup.precision
+                _recipe(signature, options, training),
+                augment=_varied(setup.augment, still),
+                precision=setup.precision,
             )
             train_all: Callable[..., list[Score] | Stacked] = (
                 out_of_fold.learn if begin.network.plan.parts else trainer.train
@@ -209,7 +216,36 @@ def _begin(
             own=None if options.module is None else OwnCode(options.module, options.code),
         ),
     )
+    for name in _still(options, pretrained, begin):
+        begin.network.encoder_of(name).requires_grad_(requires_grad=False)
     return out_of_fold.begin(begin, signature) if stacked else begin
+
+
+def _still(options: NetworkOptions, pretrained: Mapping[str, Path], begin: StartingPoint) -> frozenset[str]:
+    """Return the inputs whose pretrained encoders stay as they are."""
+    own = begin.network.own is not None
+    return frozenset() if options.pretrained_rate or own else frozenset(pretrained)
+
+
+def _read_once(
+    options: NetworkOptions, pretrained: Mapping[str, Path], begin: StartingPoint
+) -> frozenset[str]:
+    """Return the inputs that are read before the first step; what is matched by position is read in every step."""
+    return _still(options, pretrained, begin) if begin.network.matching is None else frozenset()
+
+
+def _varied(
+    augment: Mapping[str, Mapping[str, float]], still: frozenset[str]
+) -> Mapping[str, Mapping[str, float]]:
+    """Return how far values vary, without the inputs that are read once."""
+    return {name: amounts for name, amounts in augment.items() if name not in still}
+
+
+def _unvaried(augment: Mapping[str, Mapping[str, float]], still: frozenset[str]) -> Iterator[Notice]:
+    """Yield a warning for each input whose values would vary, if its encoder did not read them once."""
+    for name in sorted(still.intersection(augment)):
+        if augment[name]:
+            yield Notice("network.unvaried", column=name)
 
 
 def _better_alone(score: Score, parts: Sequence[tuple[str, ...]]) -> Iterator[Notice]:

@@ -85,7 +85,11 @@ class NetworkOptions(BaseModel):
         "fixed",
         description="of several outputs: weights as given, or learned beside them from their uncertainty",
     )
-    pretrained_rate: float = Field(2e-4, gt=0, description="peak learning rate of parts that are pretrained")
+    pretrained_rate: float = Field(
+        2e-4,
+        ge=0,
+        description="peak learning rate of parts that are pretrained; 0: they stay as they are, and read a value once",
+    )
     layer_decay: float = Field(
         0.9,
         gt=0,

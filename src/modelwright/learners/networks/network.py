@@ -15,7 +15,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks import combiner, heads, stacking
 from modelwright.learners.networks.encoders import registry
-from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder, Positions
+from modelwright.learners.networks.encoders.contract import ARRAYS, READ, Encoder, Positions
 from modelwright.learners.networks.encoders.layers import mlp
 from modelwright.learners.networks.network_plan import NetworkPlan
 from modelwright.learners.networks.own_module import OwnCode, OwnModule, offsets
@@ -59,6 +59,7 @@ class Network(nn.Module):
         apart = plan.own is None and not plan.parts
         self._places = [plan.inputs[field.name] for field in signature.inputs] if apart else []
         self._inputs = [_arrays(field) for field in signature.inputs]
+        self._read = [f"{field.name}.{READ}" for field in signature.inputs]
         widths = [self.encoder(place).width for place in self._places]
         # what stands for an input that is missing, of the forms whose encoder cannot know it: (width of the part,)
         self.absent = nn.ParameterDict(
@@ -150,6 +151,13 @@ class Network(nn.Module):
         assert isinstance(found, Encoder)
         return found
 
+    def encoder_of(self, name: str) -> Encoder:
+        """Return the encoder of an input, of the part that reads it where parts are stacked."""
+        for place, plan in enumerate(self.plan.parts):
+            if name in plan.inputs:
+                return self.part(place).encoder_of(name)
+        return self.encoder(self.plan.inputs[name])
+
     def part(self, place: int) -> Network:
         """Return one of the networks whose answers are stacked."""
         found = self.parts[place]
@@ -186,8 +194,12 @@ class Network(nn.Module):
             return Parts([stacking.beside(answers, missing)])
         each, positions = [], []
         for number, (place, names) in enumerate(zip(self._places, self._inputs, strict=True)):
-            # (batch, width of this encoder), and of its positions
-            found, of_input = self.encoder(place).in_positions(*(arrays[name] for name in names))
+            # (batch, width of this encoder), and its positions; one that does not learn may have read all rows before
+            read = arrays.get(self._read[number])
+            if read is None:
+                found, of_input = self.encoder(place).in_positions(*(arrays[name] for name in names))
+            else:
+                found, of_input = read, Positions.of_one(read)
             if number in self._absent:
                 there = self._absent[number](arrays[names[1]]).unsqueeze(-1)  # (batch, 1), bool
                 found = torch.where(there, found, self.absent[str(number)])

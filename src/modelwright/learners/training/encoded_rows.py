@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -23,14 +24,21 @@ _DECODED = 64  # rows encoded at once that are kept; more would hold the files o
 _POOL = 16  # batches whose rows are sorted by length together
 MOST_KEPT_BYTES = 512 * 2**20  # of encoded arrays that are kept in memory over the epochs
 
+Reader = Callable[[Mapping[str, Array]], dict[str, Array]]
+"""Maps the arrays of an input to those that stand for them in a step (`frozen_features.readers`)."""
+
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Columns of canonical values, encoded batch by batch with the code that serves."""
+    """Columns of canonical values, encoded batch by batch with the code that serves.
+
+    readers: input → what a network reads of its arrays, the same in every step; each value is read once.
+    """
 
     signature: Signature
     states: Mapping[str, object]
     columns: Mapping[str, Sequence[object]]
+    readers: Mapping[str, Reader] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[self.signature.inputs[0].name])
@@ -48,11 +56,29 @@ class EncodedRows:
             return {array: values[rows] for array, values in kept.items()}
         return self._encode(field, rows)
 
-    def _encode(self, field: Field, rows: NDArray[np.int64]) -> dict[str, Array]:
-        column = self.columns[field.name]
+    def _encode(self, of: Field, rows: NDArray[np.int64]) -> dict[str, Array]:
+        column = self.columns[of.name]
         # only these rows are encoded, so that tokens are padded to the longest of the batch, not of all
-        values = [column[row] for row in rows.tolist()]
-        return kinds.arrays(field.kind).encode(values, self.states[field.name])
+        return self._read(of, [column[row] for row in rows.tolist()])
+
+    def _read(self, of: Field, values: Sequence[object]) -> dict[str, Array]:
+        arrays = kinds.arrays(of.kind).encode(values, self.states[of.name])
+        return self.readers[of.name](arrays) if of.name in self.readers else arrays
+
+    def _read_once(self, of: Field) -> dict[str, Array]:
+        """Return what is read of all rows, of which those of one value share it."""
+        place_of, places, first = dict[int, int](), list[int](), list[int]()
+        for row, value in enumerate(self.columns[of.name]):
+            key = hash(value)  # the values themselves may be large
+            if key not in place_of:
+                place_of[key] = len(first)
+                first.append(row)
+            places.append(place_of[key])
+        blocks = [
+            self._encode(of, np.array(first[begin : begin + _DECODED], np.int64))
+            for begin in range(0, len(first), _DECODED)
+        ]
+        return {name: np.concatenate([one[name] for one in blocks])[places] for name in blocks[0]}
 
     @functools.cached_property
     def _kept(self) -> dict[str, dict[str, Array]]:
@@ -66,6 +92,9 @@ class EncodedRows:
         for field in self.signature.inputs:
             kind = kinds.arrays(field.kind)
             if field.name not in self.states or not len(self):
+                continue
+            if field.name in self.readers:
+                found[field.name] = self._read_once(field)
                 continue
             specs = kind.specs(self.states[field.name])
             row_bytes = _row_bytes(specs)
@@ -88,7 +117,7 @@ class EncodedRows:
         wanted = tuple(one for one in self.signature.inputs if one.name in inputs)
         signature = Signature(self.signature.name, wanted, self.signature.outputs)
         kept = {name: arrays for name, arrays in self._kept.items() if name in inputs}
-        return self._keeping(EncodedRows(signature, self.states, self.columns), kept)
+        return self._keeping(EncodedRows(signature, self.states, self.columns, self.readers), kept)
 
     def only(self, places: NDArray[np.int64]) -> EncodedRows:
         """Return some of the rows, in this order."""
@@ -97,7 +126,7 @@ class EncodedRows:
             name: {array: values[places] for array, values in arrays.items()}
             for name, arrays in self._kept.items()
         }
-        return self._keeping(EncodedRows(self.signature, self.states, columns), kept)
+        return self._keeping(EncodedRows(self.signature, self.states, columns, self.readers), kept)
 
     @staticmethod
     def _keeping(rows: EncodedRows, kept: dict[str, dict[str, Array]]) -> EncodedRows:
@@ -132,6 +161,8 @@ class EncodedRows:
         """Return each row's number of tokens over all inputs of tokens: int64 (n,)."""
         total = np.zeros(len(self), dtype=np.int64)
         for field in fields_of(self.signature.inputs, Form.TOKENS):
+            if field.name in self.readers:
+                continue  # what is read of a text has no length
             for begin in range(0, len(self), _CHUNK):
                 chunk = np.arange(begin, min(begin + _CHUNK, len(self)))
                 # mask (chunk, length), 1 where a token is → (chunk,) tokens a row
@@ -146,11 +177,7 @@ class EncodedRows:
     @functools.cached_property
     def blank(self) -> dict[str, dict[str, Array]]:
         """Return the arrays of a missing value of each optional input: input → array → (1, …)."""
-        return {
-            field.name: kinds.arrays(field.kind).encode([None], self.states[field.name])
-            for field in self.signature.inputs
-            if field.optional
-        }
+        return {field.name: self._read(field, [None]) for field in self.signature.inputs if field.optional}
 
     @functools.cached_property
     def balance(self) -> NDArray[np.float64] | None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from modelwright import kinds
 from modelwright.core.progress import ProgressTask
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Array, Form
+from modelwright.learners.networks.encoders.contract import ARRAYS, READ, Encoder
+from modelwright.learners.networks.forms import SPARED
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import checkpoint
-from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.encoded_rows import EncodedRows, Reader
 
 Key = TypeVar("Key")
 
@@ -59,3 +65,29 @@ def by_row(of: Callable[[dict[str, Tensor]], Mapping[Key, Tensor]], rows: Encode
                 whole = found.setdefault(name, torch.zeros(len(rows), *values.shape[1:]))
                 whole[torch.from_numpy(batch)] = values
     return found
+
+
+def readers(network: Network, signature: Signature, inputs: Collection[str]) -> dict[str, Reader]:
+    """Return, for inputs whose encoders do not learn, what reads their arrays once instead of in every step."""
+    found: dict[str, Reader] = {}
+    for field in signature.inputs:
+        form = kinds.arrays(field.kind).input_form
+        if field.name in inputs and form is not None:
+            found[field.name] = _reader(network.encoder_of(field.name), form)
+    return found
+
+
+def _reader(encoder: Encoder, form: Form) -> Reader:
+    names = ARRAYS[form]
+    # where a learned vector stands for a missing value, the network asks the second array whether it does
+    asked = names[1:] if form in SPARED else ()
+
+    def read(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        encoder.eval()
+        with torch.no_grad():
+            features: Tensor = encoder(
+                *(torch.from_numpy(np.ascontiguousarray(arrays[one])) for one in names)
+            )
+        return {READ: features.numpy(), **{one: arrays[one] for one in asked}}
+
+    return read

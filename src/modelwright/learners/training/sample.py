@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,12 +17,13 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners import timing
 from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training.encoded_rows import MOST_KEPT_BYTES, EncodedRows
+from modelwright.learners.training.encoded_rows import MOST_KEPT_BYTES, EncodedRows, Reader
 from modelwright.storage.formats.examples import Examples
 
 STARTUP_S = 10.0  # imports, reading weights, tokenizing, writing what was learned
 _SAMPLED_ROWS = 4096  # rows whose lengths stand for all
 _FEW_ROWS = 512  # rows that stand for all where none has a length
+_READ_ROWS = 192  # where each is read by an encoder
 _TIMED_BATCHES = 5
 _TIMED_REQUESTS = 9
 _AXES, _FEWEST_COMPRESSED = 2, 64 * 64  # as `exporting.int8` has it
@@ -41,19 +42,29 @@ class Sample:
     encode_row_s: float  # of the values that are encoded once (pictures, sounds), on one thread
 
     @classmethod
-    def of_examples(cls, signature: Signature, states: Mapping[str, object], train: Examples) -> Sample:
-        """Return a sample of the training split."""
+    def of_examples(
+        cls,
+        signature: Signature,
+        states: Mapping[str, object],
+        train: Examples,
+        readers: Mapping[str, Reader] | None = None,
+    ) -> Sample:
+        """Return a sample of the training split; readers: of the inputs that are read once (`EncodedRows`)."""
+        readers = readers or {}
         # only texts differ in length; a picture takes long to decode, and any stands for all
-        by_length = bool(fields_of(signature.inputs, Form.TOKENS))
-        every = max(1, len(train) // (_SAMPLED_ROWS if by_length else _FEW_ROWS))
+        by_length = any(field.name not in readers for field in fields_of(signature.inputs, Form.TOKENS))
+        # what is read is the same for equal values, and takes longest of all
+        few = _READ_ROWS if readers else _FEW_ROWS
+        every = max(1, len(train) // (_SAMPLED_ROWS if by_length else few))
         columns: Mapping[str, Sequence[object]] = {
             field.name: train.columns[field.name][::every]
             for field in (*signature.inputs, *signature.outputs)
         }
-        rows = EncodedRows(signature, states, columns)
+        rows = EncodedRows(signature, states, columns, readers)
         began = timing.now_s()
         rows.encode_fixed()
-        return cls(rows, len(train), (timing.now_s() - began) / max(1, len(rows)))
+        took_s = (timing.now_s() - began) / max(1, len(rows))
+        return cls(rows, len(train), took_s * _distinct(readers, train.columns, columns))
 
     def kept_bytes(self, rows: int) -> int:
         """Return the bytes of the arrays of so many rows that are kept over the epochs."""
@@ -89,10 +100,28 @@ class Sample:
         network.eval()
         # (1,): the row of median length
         middle = np.argsort(self.rows.lengths, kind="stable")[len(self.rows) // 2 :][:1]
+        # a request is read by every encoder, also where learning reads a value once
+        whole = replace(self.rows, readers={}).arrays(middle) if self.rows.readers else None
         with torch.no_grad():
             return statistics.median(
-                timing.least_s(lambda: network(self.rows.arrays(middle)), 1) for _ in range(_TIMED_REQUESTS)
+                timing.least_s(lambda: network(whole or self.rows.arrays(middle)), 1)
+                for _ in range(_TIMED_REQUESTS)
             )
+
+
+def _distinct(
+    readers: Mapping[str, Reader],
+    columns: Mapping[str, Sequence[object]],
+    sampled: Mapping[str, Sequence[object]],
+) -> float:
+    """Return how many of all rows have a value of their own to be read, as a share of that among the sampled ones."""
+    if not readers:
+        return 1.0
+
+    def share(of: Mapping[str, Sequence[object]]) -> float:
+        return sum(len(set(map(hash, of[name]))) / max(1, len(of[name])) for name in readers)
+
+    return share(columns) / share(sampled)
 
 
 def package_bytes(signature: Signature, network: Network, states: Mapping[str, object]) -> int:

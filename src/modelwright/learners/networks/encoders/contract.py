@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ ARRAYS: Mapping[Form, tuple[str, ...]] = {
 }
 """Form → the arrays that its encoder takes, in the order in which it takes them."""
 
+READ = "features"
+"""The array that stands for those of an input which was read before: float32 (n, width of its encoder)."""
+
 
 @dataclass(frozen=True)
 class Positions:
@@ -33,6 +36,11 @@ class Positions:
 
     values: Tensor
     there: Tensor
+
+    @classmethod
+    def of_one(cls, features: Tensor) -> Self:
+        """Return features (batch, width) as the one position of each value."""
+        return cls(features.unsqueeze(1), torch.ones_like(features[:, :1]))
 
 
 class Encoder(nn.Module):
@@ -53,7 +61,7 @@ class Encoder(nn.Module):
     def in_positions(self, *arrays: Tensor) -> tuple[Tensor, Positions]:
         """Return features (batch, width), as `forward` does, and what they were made of; by default one position."""
         features: Tensor = self(*arrays)
-        return features, Positions(features.unsqueeze(1), torch.ones_like(features[:, :1]))
+        return features, Positions.of_one(features)
 
     def layers(self) -> Sequence[nn.Module]:
         """Return its layers from the lowest, where each shall learn more slowly than the one above it."""
