@@ -99,7 +99,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
         return len(next(iter(values.values())))
 
     for owner, name, row_s, count in (
-        (Network, "features", 0.03, lambda _, arrays: first_length(arrays)),
+        (Network, "read", 0.03, lambda _, arrays: first_length(arrays)),
         (EncodedRows, "_encode", 0.02, lambda _, field, rows: len(rows)),
         (trainer, "varied", 0.05, first_length),
         (trainer._Run, "_loss", 0.06, lambda _, rows, batch: len(batch)),
