@@ -80,7 +80,7 @@ def readers(network: Network, signature: Signature, inputs: Collection[str]) -> 
 def _reader(encoder: Encoder, form: Form) -> Reader:
     names = ARRAYS[form]
     # where a learned vector stands for a missing value, the network asks the second array whether it does
-    asked = names[1:] if form in SPARED else ()
+    presence = names[1:] if form in SPARED else ()
 
     def read(arrays: Mapping[str, Array]) -> dict[str, Array]:
         encoder.eval()
@@ -88,6 +88,6 @@ def _reader(encoder: Encoder, form: Form) -> Reader:
             features: Tensor = encoder(
                 *(torch.from_numpy(np.ascontiguousarray(arrays[one])) for one in names)
             )
-        return {READ: features.numpy(), **{one: arrays[one] for one in asked}}
+        return {READ: features.numpy(), **{one: arrays[one] for one in presence}}
 
     return read
