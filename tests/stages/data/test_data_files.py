@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
@@ -17,6 +20,7 @@ from modelwright.core.messages import DataError, Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.stages.data import writing
+from modelwright.stages.data.checking import some
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.stage import data, make
 from modelwright.tables.spool import Limits
@@ -294,3 +298,41 @@ def test_large_rows_are_written_as_small_ones_are(tmp_path: Path, count: int) ->
     pieces, whole = (tmp_path / name / "rows.parquet" for name in ("pieces", "whole"))
     assert pl.read_parquet(pieces).equals(pl.read_parquet(whole))
     assert pieces.read_bytes() == whole.read_bytes()
+
+
+# -- memory ------------------------------------------------------------------------------------------------------
+
+_FEW_OF_MANY = """
+import os, sys
+import numpy as np, polars as pl
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.stages.data.checking import some
+
+FILES, BYTES, CHUNKS, EVERY = 64, 500_000, 12, 16
+kept, before = [], 0
+few = np.arange(FILES) % EVERY == 0
+for number in range(CHUNKS):
+    chunk = pl.DataFrame({"photo": [os.urandom(BYTES) for _ in range(FILES)], "row": range(FILES)})
+    found = some(chunk, few, {"photo"})
+    assert found.equals(chunk.filter(few))
+    kept.append(found)
+    before = before or peak_memory_bytes()  # of one chunk
+print((peak_memory_bytes() - before) / (FILES * BYTES))
+"""
+
+
+def test_a_few_files_of_many_chunks_do_not_hold_the_chunks() -> None:
+    grown = subprocess.run([sys.executable, "-c", _FEW_OF_MANY], capture_output=True, text=True, check=True)
+    assert float(grown.stdout) < 5, "chunks held besides the first; without bytes of their own it is 11"
+
+
+@pytest.mark.parametrize("files", [set(), {"photo"}, {"photo", "sound"}])
+@pytest.mark.parametrize("rows", [[True] * 3, [False] * 3, [True, False, True]])
+def test_some_rows_are_the_same_rows(files: set[str], rows: list[bool]) -> None:
+    chunk = pl.DataFrame(
+        {"photo": [b"one", None, b""], "sound": [None, b"a", b"b"], "class": ["a", "b", None]},
+        schema_overrides={"photo": pl.Binary, "sound": pl.Binary},
+    )
+    kept = np.array(rows)
+    assert some(chunk, kept, files).equals(chunk.filter(kept))
+    assert some(chunk, kept, files).schema == chunk.schema

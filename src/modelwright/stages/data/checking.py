@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -127,7 +127,7 @@ class Checked:
         for chunk in self.values.chunks([name]):
             here = rows[begin : begin + chunk.height]
             begin += chunk.height
-            parts.append(chunk[name].filter(here))
+            parts.append(some(chunk, here, self.sizes)[name])
         return pl.concat(parts) if parts else pl.Series(name, [])
 
     def bounded(self, name: str, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -199,6 +199,18 @@ def check_rows(
         refuse_mass(found, identity.splits, used)
         used = used & ~found.copies
     return Checked(signature, identity, values, used, equal, truths, found, refusals.reasons(), sizes)
+
+
+def some(values: pl.DataFrame, rows: NDArray[np.bool_], files: Collection[str]) -> pl.DataFrame:
+    """Return some rows (n,) of a chunk, of whose columns some hold files: these have their bytes to themselves.
+
+    Polars filters views: else a few files would hold those of the whole chunk as long as they are needed.
+    """
+    found = values.filter(rows)
+    if found.height == values.height:
+        return found
+    own = [name for name in found.columns if name in files]
+    return found.with_columns(pl.Series(name, found[name].to_list(), found[name].dtype) for name in own)
 
 
 def _sizes(values: pl.Series) -> NDArray[np.int64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,7 @@ from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import Column
 from modelwright.kinds.contract.profile import Profile
 from modelwright.stages.data.canonical import hexadecimal, texts
-from modelwright.stages.data.checking import Checked
+from modelwright.stages.data.checking import Checked, some
 from modelwright.stages.data.kept import KeptColumn, KeptReader
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.raw_rows import RawRows
@@ -75,7 +74,7 @@ class RowWriter:
         kept = self._reader.chunks() if self._kept else None
         for values in self._checked.values.chunks(names):
             here = used[begin : begin + values.height]
-            columns = [values.filter(here)]
+            columns = [some(values, here, self._checked.sizes)]
             if kept is not None:
                 cells = next(kept)
                 converted = [column.convert(cells[column.name]) for column in self._kept]
@@ -102,18 +101,9 @@ def write_rows(
 ) -> None:
     """Write frames, one after the other, as `rows.parquet` in a folder, which is made.
 
-    Groups are of fewer rows than usual where rows are large. Then the frames lie on the disk meanwhile: the writer
-    takes all that a generator yields, quicker than it writes, and would hold it. The bytes are the same.
+    Groups are of fewer rows than usual where rows are large: the writer holds some of them at once.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if row_group < ROW_GROUP:
-        with tempfile.TemporaryDirectory(prefix=".pieces-", dir=folder) as scratch:
-            pieces = [_piece(frame, schema, Path(scratch) / f"{at}") for at, frame in enumerate(frames)]
-            if pieces:
-                rows = pl.scan_parquet(pieces, glob=False, hive_partitioning=False)
-                _sink(rows, folder, row_group)
-                return
-            frames = iter(())
 
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
@@ -122,15 +112,7 @@ def write_rows(
         assert predicate is None, "all rows are written"
         yield from frames
 
-    _sink(register_io_source(source, schema=pl.Schema(schema)), folder, row_group)
-
-
-def _piece(frame: pl.DataFrame, schema: Mapping[str, pl.DataType | type], path: Path) -> Path:
-    frame.cast(pl.Schema(schema)).write_parquet(path, compression="uncompressed")
-    return path
-
-
-def _sink(rows: pl.LazyFrame, folder: Path, row_group: int) -> None:
+    rows = register_io_source(source, schema=pl.Schema(schema))
     rows.sink_parquet(folder / ROWS_FILE, compression="zstd", row_group_size=row_group, maintain_order=True)
 
 
