@@ -7,7 +7,7 @@ happen more often than 1 - confidence = 0.05. `peer` is the interval that is usu
 Wilson's for shares, MOVER of Wilson's for averages of shares, DeLong's for auc, the percentile bootstrap for
 the rest.
 
-    python benchmarks/gate_errors.py [DRAWS]      (default 2000; about a minute for 500)
+    python benchmarks/gate_errors.py [DRAWS] [--only TEXT] [--seed N]      (default 2000; about a minute for 500)
 """
 
 from __future__ import annotations
@@ -324,19 +324,32 @@ def _auc_case(name: str, positives: int, negatives: int, apart: float, spread: f
 
 
 def _group_case(
-    name: str, groups: int, size: int, share: float, alike: float, metric: str = "accuracy"
+    name: str,
+    groups: int,
+    size: int,
+    share: float,
+    alike: float,
+    metric: str = "accuracy",
+    *,
+    whole: bool = False,
 ) -> Case:
-    """Draw groups of rows that are right together, with an intraclass correlation of `alike` (beta-binomial)."""
+    """Draw groups of rows that are right together, with an intraclass correlation of `alike` (beta-binomial).
+
+    whole: groups are of one class throughout, as a patient is; else every other row is.
+    """
     last = _Last("classes", metric)
     group = np.repeat(np.arange(groups), size)
 
     def draw(rng: Rng) -> Measurement:
         each = rng.beta(share * (1 - alike) / alike, (1 - share) * (1 - alike) / alike, groups)
-        truth = np.arange(len(group)) % 2
+        truth = (group if whole else np.arange(len(group))) % 2
         answered = np.where(rng.random(len(group)) < each[group], truth, 1 - truth)
         last.outcomes = ClassOutcomes(("a", "b"), truth, answered, np.eye(2)[answered] * 0.8 + 0.1)
         return measure(last.subject, last.metric, last.outcomes, CONFIDENCE, group)
 
+    if metric == "log_loss":
+        truth = -share * math.log(0.9) - (1 - share) * math.log(0.1)
+        return Case(name, last.subject, last.metric, truth, draw)
     return Case(name, last.subject, last.metric, share, draw, last.wilson)
 
 
@@ -349,11 +362,53 @@ def _in_groups() -> Iterator[Case]:
         yield _group_case(f"{metric} 0.9, 40 groups of 10, alike by 0.5", 40, 10, 0.9, 0.5, metric)
         yield _group_case(f"{metric} 0.98, 40 groups of 10, alike by 0.5", 40, 10, 0.98, 0.5, metric)
         yield _group_case(f"{metric} 0.9, 10 groups of 20, alike by 0.5", 10, 20, 0.9, 0.5, metric)
+        for groups, size in ((40, 10), (10, 20)):
+            yield _group_case(
+                f"{metric} 0.9, {groups} groups of {size}, whole", groups, size, 0.9, 0.5, metric, whole=True
+            )
+    for metric, share in (("log_loss", 0.9), ("log_loss", 0.98)):
+        for groups, size in ((40, 10), (10, 20)):
+            yield _group_case(
+                f"log loss {share}, {groups} groups of {size}, alike by 0.5", groups, size, share, 0.5, metric
+            )
+    for metric in ("auc", "average_precision"):
+        for apart in (1.5, 2.9):
+            for groups, size in ((40, 10), (10, 20)):
+                for whole in (True, False):
+                    yield _scored_group_case(metric, apart, groups, size, whole=whole)
     for metric, truth in (("mae", math.sqrt(2 / math.pi)), ("rmse", 1.0), ("r2", 0.75)):
         for groups, size in ((40, 10), (10, 20)):
             yield _number_group_case(
                 f"{metric}, {groups} groups of {size}, alike by 0.5", metric, groups, size, truth
             )
+
+
+def _scored_group_case(metric: str, apart: float, groups: int, size: int, *, whole: bool) -> Case:
+    """Draw scores of which half the variance is that of their group; a third of the groups, or of each one's rows, is of
+    the class (whole: groups are of one class throughout, as a patient is). The truth is that of many groups.
+    """
+    of = "whole" if whole else "mixed"
+    last = _Last("classes", metric)
+
+    def drawn(rng: Rng, count: int) -> tuple[ClassOutcomes, np.ndarray]:
+        group = np.repeat(np.arange(count), size)
+        is_of = (group if whole else np.arange(len(group))) % 3 == 0
+        score = math.sqrt(0.5) * (rng.normal(size=count)[group] + rng.normal(size=len(group)))
+        of_true = 1 / (1 + np.exp(-(score + apart * is_of)))
+        both = np.stack([1 - of_true, of_true], axis=1)
+        found = ClassOutcomes(("false", "true"), is_of.astype(np.int64), both.argmax(axis=1), both, "true")
+        return found, group
+
+    many, _ = drawn(np.random.default_rng(1), 30_000 // size)
+    # as many of the class as the groups drawn have: average precision depends on their share
+    truth = last.metric.influence(many, None).value
+
+    def draw(rng: Rng) -> Measurement:
+        last.outcomes, group = drawn(rng, groups)
+        return measure(last.subject, last.metric, last.outcomes, CONFIDENCE, group)
+
+    name = f"{metric} {truth:.2f}, {groups} groups of {size}, {of}"
+    return Case(name, last.subject, last.metric, truth, draw)
 
 
 def _number_group_case(name: str, metric: str, groups: int, size: int, truth: float) -> Case:
@@ -596,16 +651,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("draws", nargs="?", type=int, default=2000)
-    draws = parser.parse_args().draws
+    parser.add_argument("--only", default="", help="cases whose name holds this text")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    draws = given.draws
     print(f"{draws} draws each; a gate may err with probability {1 - CONFIDENCE:.2f}, a peer's likewise")
     print(f"{'case':<44} {'met':>6} {'unmet':>6} {'width':>7}   {'peer met':>8} {'unmet':>6} {'s':>5}")
     for case in cases():
+        if given.only not in case.name:
+            continue
         start = time.perf_counter()
-        found = simulate(case, draws)
+        found = simulate(case, draws, given.seed)
         peer = "" if found.peer_met is None else f"{found.peer_met:8.3f} {found.peer_unmet:6.3f}"
         took = f"{time.perf_counter() - start:5.1f}"
         ours = f"{found.met:6.3f} {found.unmet:6.3f} {found.width:7.4f}"
         print(f"{case.name:<44} {ours}   {peer:>15} {took}", flush=True)
+    if given.only:
+        return
     print(
         f"20 evaluations of one test set: any wrong `met` in {repeated_evaluations(draws):.3f} of the draws",
         end="",

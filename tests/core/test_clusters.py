@@ -7,7 +7,7 @@ import pytest
 from requirement_texts import metric, parse
 
 from modelwright import outcomes
-from modelwright.core.evidence.clusters import LEAST_GROUPS, design_effect
+from modelwright.core.evidence.clusters import LEAST_GROUPS, design_effect, freedom
 from modelwright.core.evidence.measure import measure, measure_difference, share_in_groups
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import Outcome, judge
@@ -176,3 +176,51 @@ def test_what_is_like_a_share_is_as_lopsided_as_that_of_so_few_rows(wrong: int, 
     # of fewer rows an interval is more lopsided; one that is stretched is as lopsided as before
     lopsided = [(one.value - one.low) / (one.high - one.value) for one in (found, alone)]
     assert lopsided[0] > 1.1 * lopsided[1]
+
+
+def _two_sides(of_class: int, others: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return influences of rows in groups that are of one side throughout, with sums of 0 a side; groups; sides."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(of_class + others), size)
+    side = (group < of_class).astype(np.int64)
+    influence = rng.normal(size=of_class + others)[group]
+    for one in (0, 1):
+        influence[side == one] -= influence[side == one].mean()
+    return influence, group, side
+
+
+def test_a_side_with_few_groups_is_made_good_for_its_own_mean():
+    influence, group, side = _two_sides(3, 30, 10, seed=1)
+    without, count = design_effect(influence, group)
+    with_sides, same = design_effect(influence, group, side)
+    assert count == same == 33
+    assert with_sides > without
+    assert 1 < freedom(influence, group, side) < 32
+    assert freedom(influence, group, None) == 32
+
+
+def test_groups_that_hold_rows_of_every_side_are_as_without_sides():
+    influence, group, _ = _two_sides(6, 6, 10, seed=2)
+    side = np.tile([0, 1], len(group) // 2)
+    for one in (0, 1):
+        influence[side == one] -= influence[side == one].mean()
+    assert design_effect(influence, group, side) == pytest.approx(design_effect(influence, group))
+
+
+@pytest.mark.parametrize("metric", ["auc", "average_precision", "log_loss", "balanced_accuracy", "f1"])
+def test_every_metric_of_classes_has_an_interval_of_groups_that_is_wider(metric: str):
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(80), 5)
+    truth = group % 2
+    score = 1.5 * truth + rng.normal(size=80)[group] * 0.9 + rng.normal(size=400) * 0.4
+    of_true = 1 / (1 + np.exp(0.75 - score))
+    both = np.stack([1 - of_true, of_true], axis=1)
+    answered = ClassOutcomes(("false", "true"), truth, both.argmax(axis=1), both, "true")
+    one = outcomes.metrics().of(metric, "classes")
+    assert one is not None
+    alone, grouped = (measure(Subject(metric, "y"), one, answered, 0.95, of) for of in (None, group))
+    assert alone.value == grouped.value
+    assert grouped.groups == 80
+    ends = [(grouped.low, alone.low), (alone.high, grouped.high)]
+    assert all(outer is None or inner is None or outer < inner for outer, inner in ends)
+    assert any(end is not None for end in (grouped.low, grouped.high))

@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]
 
 LEAST_GROUPS = 4  # fewer give no interval
+SCORE = "score"  # the method of areas under curves
 PRIOR = 1.0  # groups that the most that there can be is worth, beside those that carry the spread
 
 
@@ -41,10 +42,13 @@ def widened(
     if measured.value is None or influence is None:
         return measured, 0
     counted = np.ones(len(groups), np.bool_) if influence.strata is None else influence.strata.group >= 0
-    effect, count = design_effect(influence.rows[counted], groups[counted])
+    sides = sides_of(influence)
+    of_side = None if sides is None else sides[counted]
+    effect, count = design_effect(influence.rows[counted], groups[counted], of_side)
     if count < LEAST_GROUPS:
         return replace(measured, low=None, high=None), count
-    wider = _wider(influence.rows[counted], count, confidence)
+    degrees = freedom(influence.rows[counted], groups[counted], of_side)
+    wider = _wider(influence.rows[counted], degrees, confidence)
     if measured.method == "mid-p" and metric.as_share is not None:
         worth = measured.n / (effect * wider**2)
         low, high = _of_share(measured.value, worth, metric.as_share, confidence)
@@ -53,8 +57,9 @@ def widened(
         low, high = _of_shares(influence.strata, effect * wider**2, confidence)
         return replace(measured, low=min(low, measured.value), high=max(high, measured.value)), count
     found = stretched(measured, math.sqrt(effect) * wider, metric)
-    if measured.method == SADDLEPOINT and found.low is not None and found.high is not None:
-        # F1 is no mean of shares of rows; a share whose rows spread it as much is as lopsided as it
+    lopsided = measured.method in {SADDLEPOINT, SCORE}
+    if lopsided and found.low is not None and found.high is not None:
+        # F1 and auc are no means of shares of rows; a share whose rows spread it as much is as lopsided as they
         alike = _of_alike(measured.value, influence.rows, effect * wider**2, confidence)
         found = replace(found, low=min(found.low, alike[0]), high=max(found.high, alike[1]))
     if measured.method == means.TILTING and count < means.least_rows(confidence):
@@ -70,31 +75,70 @@ def share_bounds(hits: NDArray[np.bool_], groups: Groups, confidence: float) -> 
     effect, count = design_effect(influence, groups)
     if count < LEAST_GROUPS:
         return 0.0, 1.0
-    worth = len(hits) / (effect * _wider(influence, count, confidence) ** 2)
+    worth = len(hits) / (effect * _wider(influence, count - 1, confidence) ** 2)
     low, high = intervals.proportion(share * worth, worth, confidence)
     return min(low, share), max(high, share)
 
 
-def _wider(influence: Floats, count: int, confidence: float) -> float:
-    """Return by how much Student's quantile for so many groups is larger than the normal one."""
+def _wider(influence: Floats, degrees: float, confidence: float) -> float:
+    """Return by how much Student's quantile for so many degrees of freedom is larger than the normal one."""
     if not influence.any():
         return 1.0  # of a flawless sample no spread was estimated: it is worth as many rows as it has groups
-    return intervals.student_quantile(confidence, count - 1) / intervals.normal_quantile(confidence)
+    return intervals.student_quantile(confidence, degrees) / intervals.normal_quantile(confidence)
 
 
-def design_effect(influence: Floats, groups: Groups) -> tuple[float, int]:
-    """Return the design effect of rows (n,), at least 1, and the number of their groups."""
+def sides_of(influence: Influence) -> Groups | None:
+    """Return the sides (n,) of rows whose influences add up to 0 side by side: the groups of a mean of shares, too."""
+    return influence.sides if influence.strata is None else influence.strata.group
+
+
+def _of_sides(influence: Floats, group: Groups, sides: Groups) -> tuple[Floats, Floats, Floats]:
+    """Return the sums of groups (groups,), and of each side its spread and its groups (sides,).
+
+    Each side has a mean of its own, so that its c groups show (c - 1)/c of its spread (Bell & McCaffrey 2002, Survey
+    Methodology 28:169): that is made good. One group alone shows nothing, and is taken for two.
+    """
+    _, side = np.unique(sides, return_inverse=True)
+    width, count = int(side.max()) + 1, int(group.max()) + 1
+    cell = group * width + side
+    sums = np.bincount(cell, weights=influence, minlength=count * width).reshape(count, width)
+    there = np.bincount(cell, minlength=count * width).reshape(count, width) > 0
+    of = np.maximum(there.sum(axis=0), 2).astype(np.float64)  # groups of each side
+    sums = sums * np.sqrt(of / (of - 1))
+    return sums.sum(axis=1), (sums**2).sum(axis=0), of
+
+
+def freedom(influence: Floats, groups: Groups, sides: Groups | None) -> float:
+    """Return the degrees of freedom of the groups' spread: of several sides those of Welch and Satterthwaite."""
+    _, group = np.unique(groups, return_inverse=True)
+    most = float(group.max()) if len(group) else 1.0
+    if sides is None:
+        return most
+    _, spread, of = _of_sides(influence, group, sides)
+    parts = float((spread**2 / (of - 1)).sum())
+    return min(most, max(float(spread.sum()) ** 2 / parts, 1.0)) if parts > 0 else most
+
+
+def design_effect(influence: Floats, groups: Groups, sides: Groups | None = None) -> tuple[float, int]:
+    """Return the design effect of rows (n,), at least 1, and the number of their groups.
+
+    sides: (n,), of a value that compares rows of several sides (`Influence`).
+    """
     n = len(groups)
     if n == 0:
         return 1.0, 0
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     count = len(sizes)
     most = float((sizes.astype(np.float64) ** 2).sum()) / n  # where all rows of a group are alike
-    sums = np.bincount(group, weights=influence, minlength=count)  # (groups,)
+    if sides is None or count < 2:
+        summed = np.bincount(group, weights=influence, minlength=count).astype(np.float64)  # (groups,)
+        sums = summed * math.sqrt(count / max(count - 1, 1))
+    else:
+        sums, _, _ = _of_sides(influence, group, sides)
     of_rows, of_groups = float(influence @ influence), float(sums @ sums)
     if count < 2 or not of_rows > 0 or not of_groups > 0:
         return max(most, 1.0), count
-    seen = max(of_groups * count / (count - 1) / of_rows, 1.0)
+    seen = max(of_groups / of_rows, 1.0)
     # (Σs²)²/Σs⁴: how many groups carry the spread, twice that of equal ones for what normal ones show as a third
     carry = 2 * of_groups**2 / float((sums**4).sum())
     weight = PRIOR * 2 / (PRIOR * 2 + carry)

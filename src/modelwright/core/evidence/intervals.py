@@ -234,10 +234,10 @@ def _last(n: int, holds: Callable[[int], bool]) -> int | None:
     return low if low >= 0 else None
 
 
-def student_quantile(confidence: float, degrees: int) -> float:
+def student_quantile(confidence: float, degrees: float) -> float:
     """Return Student's t quantile for a two-sided confidence (Abramowitz & Stegun 26.7.5)."""
     # Student's quantile as the normal one plus corrections in 1/v; four terms
-    z, v = normal_quantile(confidence), float(degrees)
+    z, v = normal_quantile(confidence), degrees
     return (
         z
         + (z**3 + z) / (4 * v)

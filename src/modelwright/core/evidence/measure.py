@@ -81,11 +81,14 @@ def measure_difference(
     measured = MetricValue.of(value, bounds, len(ours), "paired")
     if groups is None:
         return _as_measurement(subject, Phase.TEST, measured, confidence)
-    effect, count = clusters.design_effect(mine.rows - theirs.rows, groups)
+    moved, sides = mine.rows - theirs.rows, clusters.sides_of(mine)
+    effect, count = clusters.design_effect(moved, groups, sides)
     if count < clusters.LEAST_GROUPS:
         measured = replace(measured, low=None, high=None)
     else:
-        times = math.sqrt(effect) * intervals.student_quantile(confidence, count - 1)
+        times = math.sqrt(effect) * intervals.student_quantile(
+            confidence, clusters.freedom(moved, groups, sides)
+        )
         measured = clusters.stretched_about(measured, times / intervals.normal_quantile(confidence))
     return replace(_as_measurement(subject, Phase.TEST, measured, confidence), groups=count)
 

@@ -63,13 +63,15 @@ class Influence:
     The value differs from the truth by about the mean of the rows' influences (Hampel 1974, JASA 69:383), so
     two functions on the same rows are compared by the difference of their influences, row by row. `flip` is
     the most that one more wrong row would add; it keeps an interval open where all rows agree. `strata` exist
-    for a mean of shares, whose difference needs no such guard.
+    for a mean of shares, whose difference needs no such guard. sides: (n,), of a value that compares rows of several
+    sides (of a class, and of none): the influences of each side add up to 0.
     """
 
     value: float
     rows: NDArray[np.float64]
     flip: float = 0.0
     strata: Strata | None = None
+    sides: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,9 @@ def _auc_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
         return None
     # the most that one row can move: of the smallest class, ranked below all others, 1/m of its area
     flip = len(outcomes) / (float(rows.min()) * len(areas))
-    return Influence(float(areas.mean()), influences.mean(axis=0), flip)
+    one = one_class(outcomes, of)
+    sides = outcomes.truth if one is None else (outcomes.truth == one).astype(np.int64)
+    return Influence(float(areas.mean()), influences.mean(axis=0), flip, sides=sides)
 
 
 def _bounds(areas: Floats, rows: Floats, influence: Floats, confidence: float) -> Bounds:
