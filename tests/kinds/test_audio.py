@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import struct
+import time
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,6 +19,8 @@ from modelwright import kinds
 from modelwright.core.messages import ValueProblem, catalog
 from modelwright.core.units import Unit
 from modelwright.kinds.audio import _decoding, _mel
+from modelwright.kinds.audio._containers import require_begin
+from modelwright.kinds.audio._flac import samples_held
 from modelwright.kinds.audio._resampling import resampled
 from modelwright.kinds.audio.arrays import AudioState, tone
 from modelwright.kinds.contract.infer import Infer, distinct
@@ -178,6 +181,9 @@ def test_base64_in_each_form() -> None:
         (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01", "sound.other-format"),
         (b"ID3\x04" + bytes(200), "sound.damaged"),
         (b"\xff\xfb\x90\x00" + bytes(50), "sound.damaged"),
+        (b"\xff\xfb\x90\x00" + RANDOM.bytes(5_000), "sound.damaged"),
+        (b"ID3\x04\x00\x00\x00\x00\x00\x0a" + RANDOM.bytes(5_000), "sound.damaged"),
+        (bytes(100), "sound.no-sound"),
         (b"RIFF\x04\x00\x00\x00WAVE", "sound.damaged"),
         (b"fLaC" + bytes(60), "sound.damaged"),
         (b"OggS" + bytes(60), "sound.damaged"),
@@ -186,8 +192,16 @@ def test_base64_in_each_form() -> None:
         (tone(1_000, 601.0), "sound.too-long"),
     ],
 )
-def test_what_is_no_sound_is_refused(content: object, message: str) -> None:
+def test_what_is_no_sound_is_refused(
+    content: object, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert refusal(content) == message
+    assert capfd.readouterr().err == "", "no library talks to the terminal"
+
+
+def test_what_no_text_begins_is_shown_in_hexadecimal() -> None:
+    with pytest.raises(ValueProblem, match="00 00 00 00 00 00 00 00 "):
+        AUDIO.parse(bytes(100))
 
 
 @pytest.mark.parametrize(("name", "subtype"), FORMATS)
@@ -227,6 +241,43 @@ def test_ten_hours_are_refused_by_the_header(monkeypatch: pytest.MonkeyPatch) ->
     content[22:26] = struct.pack(">I", total & 0xFFFFFFFF)
     monkeypatch.setattr(_decoding, "_blocks", lambda *_: pytest.fail("decoded"))
     assert refusal(bytes(content)) == "sound.too-long"
+
+
+def _saying(content: bytes, frames: int) -> bytes:
+    """Return a FLAC whose header says another number of samples."""
+    changed = bytearray(content)
+    changed[21] = changed[21] & 0xF0 | frames >> 32
+    changed[22:26] = struct.pack(">I", frames & 0xFFFFFFFF)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125)])
+@pytest.mark.parametrize(("share", "message"), [(0.2, "sound.longer"), (0.95, "sound.longer"), (2.0, None)])
+def test_a_flac_holds_as_much_as_it_says(
+    rate: int, channels: int, tag: bytes, share: float, message: str | None
+) -> None:
+    content = written("FLAC", "PCM_16", rate, voice(rate, 2.0, channels))
+    assert samples_held(content + tag) == 2 * rate
+    AUDIO.parse(content + tag)
+    found = refusal(_saying(content, int(2 * rate * share)) + tag)
+    assert found == message if message else found in {"sound.cut-short", "sound.damaged"}
+
+
+def test_bytes_that_look_like_many_last_frames_cost_little() -> None:
+    content = written("FLAC", "PCM_16", 8_000, voice(8_000, 1.0))
+    frame = content[content.index(b"\xff\xf8") :][:8]
+    begun = time.process_time()
+    samples_held(content + frame * 100_000)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000])
+@pytest.mark.parametrize("before", [b"", b"ID3\x04\x00\x00\x00\x00\x00\x14" + bytes(20), bytes(300)])
+def test_mp3s_of_every_rate_begin_with_frames_wherever_they_stand(rate: int, before: bytes) -> None:
+    content = written("MP3", "MPEG_LAYER_III", rate, voice(rate, 1.0))
+    require_begin(before + content, "MP3")
 
 
 def test_a_flac_that_was_streamed_does_not_say_its_length() -> None:

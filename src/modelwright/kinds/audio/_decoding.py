@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.core.units import format_duration
-from modelwright.kinds.audio._containers import require_whole
+from modelwright.kinds.audio._containers import require_begin, require_whole
+from modelwright.kinds.audio._flac import samples_held
 from modelwright.kinds.audio._magic import READ, format_of, other_format
 
 MOST_SECONDS: Final = 600.0
@@ -22,6 +23,9 @@ MOST_SAMPLES: Final = 256 * 2**20
 RATES: Final = (1_000, 384_000)  # Hz; below, hardly anything is left that can be heard
 _BLOCK: Final = 2**18  # numbers that are decoded at once: 1 MB
 _UNKNOWN: Final = 2**62  # beyond it is what libsndfile gives for the length of a FLAC that does not say it
+
+# What libsndfile says of its own inside, of which nobody learns what is wrong with the file.
+_SAYS_NOTHING: Final = ("Internal ", "File does not exist", "System error", "Unspecified internal error")
 
 # -80 dB of full scale: three steps of 16 bits. Quieter than the noise of any room in any recording.
 SILENT: Final = 1e-4
@@ -57,15 +61,19 @@ def require_sound(content: bytes) -> None:
     name = format_of(content)
     if name is None:
         raise _no_sound(content)
+    require_begin(content, name)
     with _opened(content, name) as file:
-        _require_bounds(_header(file, name))
+        header = _header(file, name)
+        _require_bounds(header)
     require_whole(content, name)
     with _opened(content, name) as file:
-        header, read = _header(file, name), 0
+        read = 0
         for block in _blocks(file, name):
             read += len(block)
             if read > MOST_SECONDS * header.rate:
                 raise _too_long(read / header.rate)
+            if read * header.channels > MOST_SAMPLES:
+                raise _too_many(read * header.channels)
             if not np.isfinite(block).all():
                 raise ValueProblem("sound.not-finite")
         if not read:
@@ -77,6 +85,14 @@ def require_sound(content: bytes) -> None:
                 lasts=format_duration(header.seconds),
                 read=format_duration(read / header.rate),
             )
+    held = samples_held(content) if name == "FLAC" else None
+    if held is not None and held > header.frames:
+        raise ValueProblem(
+            "sound.longer",
+            format=name,
+            lasts=format_duration(header.seconds),
+            read=format_duration(held / header.rate),
+        )
 
 
 def header(content: bytes) -> SoundHeader:
@@ -151,7 +167,11 @@ def _require_bounds(header: SoundHeader) -> None:
     if header.seconds > MOST_SECONDS:
         raise _too_long(header.seconds)
     if header.frames * header.channels > MOST_SAMPLES:
-        raise ValueProblem("sound.too-many-samples", count=header.frames * header.channels, most=MOST_SAMPLES)
+        raise _too_many(header.frames * header.channels)
+
+
+def _too_many(count: int) -> ValueProblem:
+    return ValueProblem("sound.too-many-samples", count=count, most=MOST_SAMPLES)
 
 
 def _too_long(seconds: float) -> ValueProblem:
@@ -169,11 +189,17 @@ def _blocks(file: soundfile.SoundFile, name: str) -> Iterator[NDArray[np.float32
 
 
 def _reason(error: soundfile.LibsndfileError) -> str | None:
-    return str(error.error_string).strip().rstrip(".") or None
+    said = str(error.error_string).strip().rstrip(".")
+    return None if said.startswith(_SAYS_NOTHING) else said or None
 
 
 def _no_sound(content: bytes) -> ValueProblem:
     if (other := other_format(content)) is not None:
         return ValueProblem("sound.other-format", other=other, read=list(READ))
     begins = content[:24].decode("utf-8", "replace")
-    return ValueProblem("sound.no-sound", begins=shown(begins), read=list(READ))
+    return ValueProblem(
+        "sound.no-sound",
+        begins=shown(begins) if begins.strip().isprintable() else None,
+        bytes=content[:8].hex(" "),
+        read=list(READ),
+    )

@@ -32,6 +32,21 @@ GREY = frozenset({"1", "L", "LA", "La"}) | DEEP
 _MODES = GREY | {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 ANIMATED = frozenset({"GIF", "PNG", "WebP", "TIFF"})  # the formats that can hold several pictures
 ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+# What Pillow says of a header that ends too early, or is none: its own words, of which nobody learns more.
+_SAYS_NOTHING = frozenset(
+    {
+        *("Truncated File Read", "not identified by this driver", "could not create decoder object"),
+        *(
+            "not a WEBP file",
+            "not a PNG file",
+            "not a BMP file",
+            "Not a BMP file",
+            "not a GIF file",
+            "not a JPEG file",
+        ),
+        *("not a TIFF file", "broken PNG file"),
+    }
+)
 _ORIENTATION = 0x0112  # the tag of EXIF: 1 as it is, 2 to 8 turned or mirrored
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # orientations under which width and height change places
 
@@ -200,4 +215,5 @@ def _line(error: Exception) -> str | None:
     # Pillow has texts of its own in these two; in the second it also wraps what a parser stumbled over
     if not isinstance(error, OSError | SyntaxError) or any(isinstance(one, Exception) for one in error.args):
         return None
-    return (str(error).splitlines() or [""])[0][:120] or None
+    said = (str(error).splitlines() or [""])[0][:120]
+    return None if said in _SAYS_NOTHING else said or None
