@@ -189,8 +189,8 @@ def _blocks(file: soundfile.SoundFile, name: str) -> Iterator[NDArray[np.float32
 
 
 def _reason(error: soundfile.LibsndfileError) -> str | None:
-    said = str(error.error_string).strip().rstrip(".")
-    return None if said.startswith(_SAYS_NOTHING) else said or None
+    reason = str(error.error_string).strip().rstrip(".")
+    return None if reason.startswith(_SAYS_NOTHING) else reason or None
 
 
 def _no_sound(content: bytes) -> ValueProblem:

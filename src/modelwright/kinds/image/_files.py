@@ -215,5 +215,5 @@ def _line(error: Exception) -> str | None:
     # Pillow has texts of its own in these two; in the second it also wraps what a parser stumbled over
     if not isinstance(error, OSError | SyntaxError) or any(isinstance(one, Exception) for one in error.args):
         return None
-    said = (str(error).splitlines() or [""])[0][:120]
-    return None if said in _SAYS_NOTHING else said or None
+    reason = (str(error).splitlines() or [""])[0][:120]
+    return None if reason in _SAYS_NOTHING else reason or None
