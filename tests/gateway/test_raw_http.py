@@ -212,6 +212,32 @@ def test_half_a_head_is_not_waited_for(server: Server) -> None:
         assert closed(connection)  # after two rounds of body_timeout_s
 
 
+def test_bytes_of_all_requests_under_way_are_bounded(packages: dict[str, Path]) -> None:
+    """One that is alone is answered whatever it sends; another beside it is told to come again, and is answered later."""
+    limits = {"body_timeout_s": 20, "body": 100_000, "under_way": 10_000}
+    large = b" " * 20_000 + GOOD
+    with running(Releases(packages["linear"]), limits=limits) as server:
+        with connected(server) as first:
+            first.sendall(head(f"content-length: {len(large)}") + large[:-1])
+            assert eventually(lambda: in_flight(server) == 1)
+
+            def refused() -> bool:
+                with connected(server) as second:
+                    second.sendall(head(f"content-length: {len(GOOD)}") + GOOD)
+                    status, body = answer(second)
+                return (status, body.get("error", {}).get("id")) == (503, "serve.too-many-bytes")
+
+            assert eventually(refused)
+            first.sendall(large[-1:])
+            assert answer(first)[0] == 200
+        assert still_answers(server)
+        with connected(server) as leaving:
+            leaving.sendall(head(f"content-length: {len(large)}") + large[:-1])
+            assert eventually(refused)
+        assert eventually(lambda: in_flight(server) == 0)
+        assert still_answers(server)
+
+
 def test_clients_that_leave_early_leave_nothing_behind(server: Server) -> None:
     for data in (
         b"", b"POST", head("content-length: 13"), head("content-length: 13") + GOOD[:5],

@@ -31,6 +31,12 @@ class LimitsConfig(_Section):
     )
     depth: int = Field(32, ge=2, description="how deeply the JSON of a request may nest; deeper gets 400")
     queue: int = Field(1024, ge=1, description="rows that may be under way; more are refused with 503")
+    under_way: ByteCount = Field(
+        256 * 2**20,
+        ge=1,
+        description="bytes of all requests that are under way, such as `256 MiB`; more are refused with 503. A request "
+        "that is alone is bounded by the limits above",
+    )
     timeout_s: float = Field(30.0, gt=0, description="a request that is not answered by then gets 504")
     body_timeout_s: float = Field(
         10.0, gt=0, description="a request that has not been sent whole by then gets 408"

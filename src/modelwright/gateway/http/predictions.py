@@ -23,6 +23,7 @@ from modelwright.gateway.keys import Keys
 from modelwright.gateway.limits import read_json, require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
+from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
 from modelwright.gateway.traffic.recording import Recorder
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import ServiceError, not_ready
@@ -80,6 +81,7 @@ class Predictions:
         self._telemetry = telemetry
         self._recorder = recorder
         self._keys = keys
+        self._under_way = BytesUnderWay(config.limits.under_way)
         self._readers = ThreadPoolExecutor(_READERS, "files")  # started with the first file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +94,8 @@ class Predictions:
         self._telemetry.in_flight.inc()
         code, body = 500, b""
         try:
-            body = await self._answer(scope, headers, receive, request, events)
+            with self._under_way.counted(receive) as counted:
+                body = await self._answer(scope, headers, counted, request, events)
             code = 200
         except exchange.ClientLeftError:
             code = _CLIENT_LEFT

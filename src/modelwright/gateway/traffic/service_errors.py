@@ -27,6 +27,11 @@ def overloaded(queue: int) -> ServiceError:
     return ServiceError(Problem("serve.overloaded", most=queue), 503, _RETRY_AFTER_S)
 
 
+def too_many_bytes(most: int) -> ServiceError:
+    """Return the error of a gateway that has requests of `most` bytes under way."""
+    return ServiceError(Problem("serve.too-many-bytes", most=most), 503, _RETRY_AFTER_S)
+
+
 def unavailable() -> ServiceError:
     """Return the error of a version whose worker is being started again."""
     return ServiceError(Problem("serve.unavailable"), 503, _RETRY_AFTER_S)
