@@ -213,7 +213,7 @@ def test_half_a_head_is_not_waited_for(server: Server) -> None:
 
 
 def test_bytes_of_all_requests_under_way_are_bounded(packages: dict[str, Path]) -> None:
-    """One that is alone is answered whatever it sends; another beside it is told to come again, and is answered later."""
+    """One that is alone is answered whatever it sends; another beside it is told to come again."""
     limits = {"body_timeout_s": 20, "body": 100_000, "under_way": 10_000}
     large = b" " * 20_000 + GOOD
     with running(Releases(packages["linear"]), limits=limits) as server:
