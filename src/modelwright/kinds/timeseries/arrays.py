@@ -114,7 +114,7 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         with np.errstate(over="ignore", invalid="ignore"):  # held below
             standard = (_scaled(numbers, *state.level.of(numbers)) - state.mean) / state.deviation
         present = ~np.isnan(numbers)
-        held = np.where(present, np.clip(np.nan_to_num(standard, nan=0.0), -FAR, FAR), 0.0)
+        held = np.clip(np.where(present, standard, 0.0), -FAR, FAR)
         return {"series": held.astype(np.float32), "present": present.astype(np.float32)}
 
     def cut(self, values: Sequence[TimeWindow | None], state: State) -> Cut | None:
