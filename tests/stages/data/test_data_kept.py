@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
-from modelwright.core.messages import Notice
+from modelwright.core.messages import DataError, Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.kinds.slicing import slice_rows
@@ -127,3 +128,9 @@ def test_kept_dates_that_are_two_days_each_stay_text_and_it_is_said(tmp_path: Pa
 def test_a_column_that_groups_rows_stays_what_it_is_called(tmp_path: Path) -> None:
     column, _ = kept(tmp_path, [f"{n // 4},5" for n in range(ROWS)], group="k", split={"by": "group"})
     assert column.to_list() == [f"{n // 4},5" for n in range(ROWS)]
+
+
+def test_a_column_that_was_left_out_when_the_file_was_read_is_missing_for_that_reason(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", n=np.array([{"a": 1}] * 30, dtype=object), y=np.arange(30) % 2)
+    with pytest.raises(DataError, match="never unpickled"):
+        data(SIGNATURE, DataConfig.model_validate({"source": "p.npz"}), tmp_path, tmp_path / "out", Silent())

@@ -236,9 +236,19 @@ def missing_columns(found: Layout, table: TableHeader) -> Iterator[Problem]:
                 section="keep" if name in found.keep else "columns",
                 own=near == name,
                 near=near,
+                why=_left_out(column, table),
                 columns=first(table.columns) or None,
                 more=beyond(table.columns),
             )
+
+
+def _left_out(column: str, table: TableHeader) -> str | None:
+    """Return why a column of this name was left out when the table was read, None where it was not."""
+    for notice in getattr(table, "notices", ()):
+        names = notice.values.get("names", ())
+        if isinstance(names, list | tuple) and column in names:
+            return str(notice.found)
+    return None
 
 
 SHOWN_NAMES = 5
