@@ -70,7 +70,7 @@ class OwnModule(nn.Module):
             raise ProjectError(Problem("model.module-made", factory=code.factory, made=type(made).__name__))
         self.module = made
         # A model of Keras does not see whether the module around it trains: it is told at each call.
-        self._is_told = code.uses_keras and "training" in _parameters(made)
+        self._takes_mode = code.uses_keras and "training" in _parameters(made)
         self.width = sum(task.columns or 1 for task in tasks.values())
 
     def forward(self, arrays: Mapping[str, Tensor]) -> Tensor:
@@ -81,8 +81,8 @@ class OwnModule(nn.Module):
         return torch.cat(columns, dim=-1)
 
     def _answer(self, arrays: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        told = {"training": self.training} if self._is_told else {}
-        answers: Mapping[str, Tensor] = self.module(dict(arrays), **told)
+        mode = {"training": self.training} if self._takes_mode else {}
+        answers: Mapping[str, Tensor] = self.module(dict(arrays), **mode)
         return answers
 
     def check(self, arrays: Mapping[str, Tensor]) -> None:
