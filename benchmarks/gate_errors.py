@@ -384,8 +384,9 @@ def _in_groups() -> Iterator[Case]:
 
 
 def _scored_group_case(metric: str, apart: float, groups: int, size: int, *, whole: bool) -> Case:
-    """Draw scores of which half the variance is that of their group; a third of the groups, or of each one's rows, is of
-    the class (whole: groups are of one class throughout, as a patient is). The truth is that of many groups.
+    """Draw scores of which half the variance is that of their group; the truth is that of many groups.
+
+    A third of the groups is of the class (whole: as a patient is ill or not), or a third of the rows of each.
     """
     of = "whole" if whole else "mixed"
     last = _Last("classes", metric)

@@ -74,7 +74,8 @@ def changed(data: Any, way: tuple[Any, ...], *absurd: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("kind", "role"), [(kind, role) for kind in sorted(kinds.names()) for role in sorted(kinds.value(kind).roles)]
+    ("kind", "role"),
+    [(kind, role) for kind in sorted(kinds.names()) for role in sorted(kinds.value(kind).roles)],
 )
 def test_an_absurd_state_is_refused_or_works(kind: str, role: Role) -> None:
     arrays, samples = kinds.arrays(kind), kinds.facet(kind, Samples)
