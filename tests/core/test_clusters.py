@@ -224,3 +224,21 @@ def test_every_metric_of_classes_has_an_interval_of_groups_that_is_wider(metric:
     ends = [(grouped.low, alone.low), (alone.high, grouped.high)]
     assert all(outer is None or inner is None or outer < inner for outer, inner in ends)
     assert any(end is not None for end in (grouped.low, grouped.high))
+
+
+@pytest.mark.parametrize(
+    "name", ["balanced_accuracy", "f1", "auc", "average_precision", "log_loss", "accuracy"]
+)
+@pytest.mark.parametrize("groups", [20, 212])
+def test_what_answers_the_same_to_everything_has_an_interval(name: str, groups: int) -> None:
+    """Of a spread that is rounding alone, no share of 1e33 rows is asked for its ends."""
+    truth = np.random.default_rng(1).choice(3, 300, p=[0.5, 0.3, 0.2])
+    always = ClassOutcomes(
+        ("a", "b", "c"), truth, np.zeros(300, np.int64), np.tile([0.5, 0.3, 0.2], (300, 1))
+    )
+    found = measured(always, name, np.arange(300) % groups)
+    assert found.value is not None
+    assert found.low is None or found.low <= found.value
+    assert found.high is None or found.high >= found.value
+    if found.low is not None and found.high is not None and name != "log_loss":
+        assert found.low < found.high

@@ -98,7 +98,8 @@ def test_more_budget_is_turned_into_more_steps(name: str, folder: Path) -> None:
         *arguments, spec.Training(epochs=3), {"question": folder}, tiny_encoder.MACHINE, 0.001
     )
     assert 1 <= tight.steps < wide.steps
-    assert given.steps == {"probe": 3, "finetune": 3 * 10, "network": 3 * 5}[name]
+    of_an_epoch = {"probe": 1, "finetune": 10, "network": -(-300 // given.batch)}[name]
+    assert given.steps == 3 * of_an_epoch
     assert given.epochs == 3.0
     if name == "finetune":
         assert "fewer than 2" in str(tight.why)

@@ -27,6 +27,9 @@ Groups = NDArray[np.int64]
 
 LEAST_GROUPS = 4  # fewer give no interval
 SCORE = "score"  # the method of areas under curves
+_AS_NORMAL = (
+    1e8  # rows: the ends of a share of more are those of a normal one to 1e-8; rounding alone is worth 1e33
+)
 PRIOR = 1.0  # groups that the most that there can be is worth, beside those that carry the spread
 
 
@@ -183,6 +186,9 @@ def _of_alike(value: float, influence: Floats, times: float, confidence: float) 
     if not variance > 0:
         return value, value
     worth = value * (1 - value) / variance  # v(1 - v)/rows is the variance of a share
+    if worth > _AS_NORMAL:
+        half = intervals.normal_quantile(confidence) * math.sqrt(variance)
+        return max(0.0, value - half), min(1.0, value + half)
     return intervals.proportion(value * worth, worth, confidence)
 
 
