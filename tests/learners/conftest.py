@@ -7,17 +7,18 @@ import pytest
 from modelwright.testing import learners as contract
 from modelwright.testing.learners.learned_checks import check_exports_the_same_bytes_from_equal_folders
 
-# Shares networks, trainer and exporter with `probe` and `network`, whose widest signatures are tried each time.
-ALIKE = "finetune"
+# These share networks, trainer and exporter: the widest signatures of two are tried each time, the narrowest of one.
+DEAR = ("finetune-wide", "network-narrow", "probe-narrow")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the second export of the widest signature, and all of the widest of a learner that shares its parts."""
+    """Mark the second export of the widest signatures, and all of some cases of learners that share their parts."""
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         case = params.get("tried")
-        if not isinstance(case, contract.Case) or not str(case).endswith("wide"):
+        if not isinstance(case, contract.Case):
             continue
-        if params.get("check") is check_exports_the_same_bytes_from_equal_folders or case.learner == ALIKE:
+        again = params.get("check") is check_exports_the_same_bytes_from_equal_folders
+        if str(case) in DEAR or (again and case.name == "wide"):
             item.add_marker(pytest.mark.proof)

@@ -91,7 +91,7 @@ def _added(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
         ("stacking", _added, 0.85, 1.0),
         # what keeps inputs apart cannot know what two of them say together
         ("sum", _either, 0.3, 0.7),
-        ("stacking", _either, 0.3, 0.7),
+        pytest.param("stacking", _either, 0.3, 0.7, marks=pytest.mark.proof),
     ],
 )
 def test_a_combiner_learns_what_needs_it(
@@ -163,6 +163,7 @@ def test_stacked_networks_are_one_graph_that_answers_without_an_input(stacked: P
     assert errors["a"] < errors["b"] < errors["none"]
 
 
+@pytest.mark.proof
 def test_a_part_that_remembers_its_rows_counts_for_little(tmp_path: Path) -> None:
     """`a` is noise that tells rows apart and can be learned by heart; `b` is right four times of five."""
     signature = Signature.parse("f(a: vector, b: number) -> up: boolean")

@@ -13,8 +13,9 @@ from test_loop import declared, statuses, write_rows
 import modelwright
 from modelwright import Project
 from modelwright.core.messages import catalog
+from modelwright.engine.step_sources import Sources
 from modelwright.project.loop import context as loop_context
-from modelwright.project.loop import last_run
+from modelwright.project.loop import last_run, places
 from modelwright.runtime import machine
 from modelwright.storage.formats.plan import Machine
 from modelwright.storage.state.database import State
@@ -82,26 +83,35 @@ def test_a_new_file_that_matches_is_read(folder):
     assert statuses(project(folder).run(to="data"))["data"] == "done"
 
 
-@pytest.mark.parametrize("change", ["a module", "a new file in a package"])
-def test_code_of_the_project_that_changed_is_seen(change, tmp_path, monkeypatch):
+def test_code_of_the_project_that_changed_is_seen(tmp_path):
     """What `model.module` names is text that the plan's key holds; a run with nothing to do reads none of it."""
     (tmp_path / "data").mkdir()
     write_rows(tmp_path / "data" / "a.csv", rows=300)
     shutil.copy(tmp_path / "data" / "a.csv", tmp_path / "more.csv")
-    package = tmp_path / "mine"
-    if change == "a module":
-        (tmp_path / "mine.py").write_text(OWN)
-    else:
-        package.mkdir()
-        (package / "__init__.py").write_text(OWN)
-    made = project(tmp_path, model={"learner": "network", "module": "mine:build"}, learn={"epochs": 1})
-    assert made.run(to="learn").exit_code == 0
-    assert last_run.read(tmp_path / "modelwright.yaml", "learn", ()) is not None
-    changed = {"a module": tmp_path / "mine.py"}
-    changed.get(change, package / "new.py").write_text(OWN.replace("8", "4"))
-    assert last_run.read(tmp_path / "modelwright.yaml", "learn", ()) is None
-    again = project(tmp_path, model={"learner": "network", "module": "mine:build"}, learn={"epochs": 1})
-    assert statuses(again.run(to="plan"))["plan"] == "done"
+    (tmp_path / "mine").mkdir()
+    code, new = tmp_path / "mine" / "__init__.py", tmp_path / "mine" / "deep" / "new.py"
+    code.write_text(OWN)
+    declares = {"model": {"learner": "network", "module": "mine:build"}, "learn": {"epochs": 1}}
+    assert project(tmp_path, **declares).run(to="learn").exit_code == 0
+
+    def nothing_to_do():
+        return last_run.read(tmp_path / "modelwright.yaml", "learn", ()) is not None
+
+    assert nothing_to_do()
+    new.parent.mkdir()
+    new.write_text("SIZE = 4\n")
+    assert not nothing_to_do()
+    new.unlink()
+    assert nothing_to_do()
+    code.write_text(OWN.replace("8", "4"))
+    assert not nothing_to_do()
+    assert statuses(project(tmp_path, **declares).run(to="plan"))["plan"] == "done"
+
+
+def test_code_of_the_project_is_watched_where_it_may_lie(tmp_path):
+    """A module hides a package of the same name: one that is added later is another code."""
+    assert places.of_own_code("mine.net:build", tmp_path).places == (tmp_path / "mine.py",)
+    assert places.of_own_code(None, tmp_path) == Sources()
 
 
 def test_a_link_that_points_elsewhere_is_seen(folder):
