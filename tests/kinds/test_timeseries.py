@@ -30,6 +30,14 @@ def waves(levels, steps=24, phase=0.0):
     ]
 
 
+def noisy(levels):
+    """Return the windows of 8 steps after these levels, each step a tenth off."""
+    return [
+        TimeWindow.of((np.array(one.flat) * (1 + 0.1 * RNG.normal(size=8))).tolist())
+        for one in waves(levels, steps=8)
+    ]
+
+
 def forecast(levels, **options):
     """Return a fitted output, its truths and the windows before them."""
     before, after = waves(levels), waves(levels, steps=8)
@@ -210,10 +218,7 @@ def test_without_the_inputs_nothing_is_calibrated():
 def test_widths_are_sealed_and_a_state_without_them_is_read():
     levels = RNG.uniform(1, 100, 60)
     inputs = {"past": waves(levels)}
-    after = [
-        TimeWindow.of((np.array(one.flat) * (1 + 0.1 * RNG.normal(size=8))).tolist())
-        for one in waves(levels, steps=8)
-    ]
+    after = noisy(levels)
     state = ARRAYS.fit(after, role=Role.OUTPUT, inputs=inputs, input_kinds={"past": "timeseries"})
     body = {"quantiles": np.zeros((60, 8, 3), np.float32)}
     calibrated = ARRAYS.calibrate(body, after, state, inputs)
@@ -293,10 +298,7 @@ def test_the_newest_errors_decide_how_wide_unless_they_are_few(rows: int, newest
 def test_rows_of_equal_weight_are_those_of_validation_alone():
     levels = RNG.uniform(1, 100, 60)
     inputs = {"past": waves(levels)}
-    after = [
-        TimeWindow.of((np.array(one.flat) * (1 + 0.1 * RNG.normal(size=8))).tolist())
-        for one in waves(levels, steps=8)
-    ]
+    after = noisy(levels)
     state = ARRAYS.fit(after, role=Role.OUTPUT, inputs=inputs, input_kinds={"past": "timeseries"})
     body = {"quantiles": np.zeros((60, 8, 3), np.float32)}
     alone = ARRAYS.calibrate(body, after, state, inputs)

@@ -7,56 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_networks import Columns, examples, learn, right
 
 from modelwright import kinds, learners
 from modelwright.core.messages import ProjectError
-from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.training import out_of_fold, trainer
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
-from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
-
-Columns = dict[str, list[object]]
-
-
-def _rows(columns: Columns) -> Examples:
-    return Examples([str(row) for row in range(len(next(iter(columns.values()))))], columns)
-
-
-def _learn(
-    signature: Signature, data: tuple[Columns, Columns], place: Path, steps: int, **options: object
-) -> Path:
-    spec = learners.spec("network")
-    for name in ("out", "scratch"):
-        (place / name).mkdir(parents=True, exist_ok=True)
-    setup = Setup("network", steps, 64, 1, "float32", "avx2", 0, spec.Options(**options), spec.Training(), {})
-    learners.learn("network").learn(
-        signature,
-        Rows(_rows(data[0]), _rows(data[1])),
-        setup,
-        place / "out",
-        place / "scratch",
-        Silent(),
-    )
-    return place / "out"
-
-
-def _right(learned: Path, asked: Columns) -> float:
-    """Return the share of right answers of the packaged function."""
-    function = Function(Package(learners.export("network").export(learned), "", threads=1))
-    signature = function.signature
-    (output,) = (field.name for field in signature.outputs)
-    answers = function.answer({field.name: asked[field.name] for field in signature.inputs})
-    return float(
-        np.mean([row[output].value == truth for row, truth in zip(answers, asked[output], strict=True)])
-    )
-
 
 # -- each combiner has what it is for ----------------------------------------------------------------------
 
@@ -98,8 +60,8 @@ def test_a_combiner_learns_what_needs_it(
     combiner: str, rule: Callable[..., np.ndarray], least: float, most: float, tmp_path: Path
 ) -> None:
     data = _pair(rule, 800, 0), _pair(rule, 200, 1)
-    learned = _learn(PAIR, data, tmp_path, 150, combiner=combiner, encoders=APART, width=32, dropout=0.0)
-    assert least <= _right(learned, _pair(rule, 500, 2)) <= most
+    learned = learn(PAIR, data, tmp_path, 150, combiner=combiner, encoders=APART, width=32, dropout=0.0)
+    assert least <= right(learned, _pair(rule, 500, 2)) <= most
 
 
 # -- stacking ----------------------------------------------------------------------------------------------
@@ -131,9 +93,7 @@ def _senses(rows: int, seed: int) -> Columns:
 @pytest.fixture(scope="module")
 def stacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = _senses(160, 0), _senses(60, 1)
-    return _learn(
-        SENSES, data, tmp_path_factory.mktemp("stacked"), 60, combiner="stacking", encoders=ENCODERS
-    )
+    return learn(SENSES, data, tmp_path_factory.mktemp("stacked"), 60, combiner="stacking", encoders=ENCODERS)
 
 
 def test_stacked_networks_are_one_graph_that_answers_without_an_input(stacked: Path) -> None:
@@ -177,7 +137,7 @@ def test_a_part_that_remembers_its_rows_counts_for_little(tmp_path: Path) -> Non
             "up": up.tolist(),
         }
 
-    learned = _learn(
+    learned = learn(
         signature,
         (noise(160, 0), noise(60, 1)),
         tmp_path,
@@ -187,7 +147,7 @@ def test_a_part_that_remembers_its_rows_counts_for_little(tmp_path: Path) -> Non
     )
     asked = noise(400, 2)
     alone = np.mean([bool(b) == truth for b, truth in zip(asked["b"], asked["up"], strict=True)])
-    assert _right(learned, asked) > alone - 0.03
+    assert right(learned, asked) > alone - 0.03
 
 
 def test_a_killed_stack_goes_on_to_the_same_bytes(
@@ -196,22 +156,22 @@ def test_a_killed_stack_goes_on_to_the_same_bytes(
     """Killed in the third of the ten trainings, in the middle of it."""
     data = _senses(160, 0), _senses(60, 1)
     trained, steps = trainer.train, 0
-    learn = trainer._Run.learn
+    honest = trainer._Run.learn
 
     def die(run: trainer._Run, *given: object) -> float:
         nonlocal steps
         steps += 1
         if steps == 2 * 45 + 20:
             raise KeyboardInterrupt
-        return learn(run, *given)  # type: ignore[arg-type]
+        return honest(run, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(trainer._Run, "learn", die)
     monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     with pytest.raises(KeyboardInterrupt):
-        _learn(SENSES, data, tmp_path, 60, combiner="stacking", encoders=ENCODERS)
+        learn(SENSES, data, tmp_path, 60, combiner="stacking", encoders=ENCODERS)
     assert trained is trainer.train
     monkeypatch.undo()
-    again = _learn(SENSES, data, tmp_path, 60, combiner="stacking", encoders=ENCODERS)
+    again = learn(SENSES, data, tmp_path, 60, combiner="stacking", encoders=ENCODERS)
     for file in sorted(path for path in stacked.rglob("*") if path.is_file()):
         assert (again / file.relative_to(stacked)).read_bytes() == file.read_bytes(), file.name
 
@@ -221,7 +181,7 @@ def test_rows_of_one_text_are_in_one_fold() -> None:
     texts = [f"text {row // 2}" for row in range(400)]
     texts[-100:] = ["none"] * 100  # too many to be of one thing
     columns: Columns = {"a": list(texts), "b": [1.0] * 400, "up": [bool(row % 2) for row in range(400)]}
-    begin = starting_point(signature, _rows(columns), {}, {}, Scratch())
+    begin = starting_point(signature, examples(columns), {}, {}, Scratch())
     rows = EncodedRows(signature, begin.states, columns)
     folds = list(out_of_fold._folds(rows, 0))
     assert sorted(np.concatenate([out for out, _ in folds]).tolist()) == list(range(400))
@@ -236,13 +196,13 @@ def test_rows_of_one_text_are_in_one_fold() -> None:
 def test_rows_that_cannot_be_parted_are_said() -> None:
     signature = Signature.parse("f(a: text, b: number) -> up: boolean")
     columns: Columns = {"a": ["same"] * 2, "b": [1.0, 2.0], "up": [True, False]}
-    begin = starting_point(signature, _rows(columns), {}, {}, Scratch())
+    begin = starting_point(signature, examples(columns), {}, {}, Scratch())
     with pytest.raises(ProjectError, match="cannot be parted"):
         list(out_of_fold._folds(EncodedRows(signature, begin.states, columns), 0))
 
 
 def test_a_forecast_counts_every_training() -> None:
-    data, spec = _rows(_senses(160, 0)), learners.spec("network")
+    data, spec = examples(_senses(160, 0)), learners.spec("network")
 
     def steps(combiner: str) -> int:
         options = spec.Options(combiner=combiner, encoders=ENCODERS, most_epochs=10_000)

@@ -9,23 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_networks import Columns, examples, learn, right
 
 from modelwright import kinds, learners
 from modelwright.core.messages import ProjectError
-from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners.contract.setup import Setup
-from modelwright.learners.contract.source import Rows
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point
-from modelwright.package.packages import Package
-from modelwright.runtime.function import Function
-from modelwright.storage.formats.examples import Examples
-
-Columns = dict[str, list[object]]
 
 TEXTS = Signature.parse("same(one: text, other: text) -> same: boolean")
 SHORT: Mapping[str, Mapping[str, object]] = {
@@ -49,41 +42,16 @@ def _questions(rows: int, seed: int) -> Columns:
     return found
 
 
-def _rows(columns: Columns) -> Examples:
-    return Examples([str(row) for row in range(len(next(iter(columns.values()))))], columns)
-
-
-def _learn(
-    signature: Signature, data: tuple[Columns, Columns], place: Path, steps: int, **options: object
-) -> Path:
-    spec = learners.spec("network")
-    for name in ("out", "scratch"):
-        (place / name).mkdir()
-    setup = Setup("network", steps, 64, 1, "float32", "avx2", 0, spec.Options(**options), spec.Training(), {})
-    rows = Rows(_rows(data[0]), _rows(data[1]))
-    learners.learn("network").learn(signature, rows, setup, place / "out", place / "scratch", Silent())
-    return place / "out"
-
-
-def _right(learned: Path, asked: Columns) -> float:
-    """Return the share of right answers of the packaged function."""
-    function = Function(Package(learners.export("network").export(learned), "", threads=1))
-    answers = function.answer({name: asked[name] for name in ("one", "other")})
-    return float(
-        np.mean([row["same"].value == truth for row, truth in zip(answers, asked["same"], strict=True)])
-    )
-
-
 @pytest.mark.parametrize(("combiner", "least", "most"), [("matching", 0.9, 1.0), ("concatenate", 0.3, 0.7)])
 def test_only_matching_sees_what_two_texts_share(
     combiner: str, least: float, most: float, tmp_path: Path
 ) -> None:
     data, asked = (_questions(1000, 0), _questions(100, 1)), _questions(400, 2)
-    learned = _learn(TEXTS, data, tmp_path, 150, combiner=combiner, encoders=SHORT, width=32, dropout=0.0)
+    learned = learn(TEXTS, data, tmp_path, 150, combiner=combiner, encoders=SHORT, width=32, dropout=0.0)
     logit = learners.learn("network").predict(learned, asked)["same"]["logit"]
     assert least <= float(np.mean((np.asarray(logit) > 0) == np.array(asked["same"]))) <= most
     if combiner == "matching":  # the graph that serves has the same answers
-        assert least <= _right(learned, asked)
+        assert least <= right(learned, asked)
 
 
 def _begin(
@@ -95,7 +63,7 @@ def _begin(
     )
     with deterministic(1, seed=0):
         return starting_point(
-            signature, _rows(columns), {}, scratch=replace(design, matching={"width": 8, "dropout": 0.0})
+            signature, examples(columns), {}, scratch=replace(design, matching={"width": 8, "dropout": 0.0})
         )
 
 
@@ -171,6 +139,6 @@ def test_matching_one_input_is_refused(signature: str, named: str, tmp_path: Pat
     values: Columns = {"note": ["a", "b"], "age": [1.0, 2.0], "of": ["x", "y"], "up": [True, False]}
     data = {field.name: values[field.name] for field in (*of.inputs, *of.outputs)}
     with pytest.raises(ProjectError) as refused:
-        _learn(of, (data, data), tmp_path, 2, combiner="matching")
+        learn(of, (data, data), tmp_path, 2, combiner="matching")
     assert [one.id for one in refused.value.problems] == ["model.nothing-to-match"]
     assert named in str(refused.value)

@@ -92,12 +92,7 @@ class SettledReader:
         found, problem = self._readings(cell, self._own)
         if not found:
             found, _ = self._readings(cell, self._others)
-        if not found:
-            assert problem is not None
-            raise problem
-        if any(one != found[0] for one in found[1:]):
-            raise ValueProblem("value.two-readings", shown=shown(cell), read=_first_two(found))
-        return found[0]
+        return _only_reading(cell, found, problem)
 
     def json(self, raw: object) -> Any:
         """Return the canonical value of what a request or a call gives (None: missing); raises ValueProblem.
@@ -107,13 +102,7 @@ class SettledReader:
         """
         if not isinstance(raw, str) or len(self._own) == 1:
             return self._kind.read_json(raw, self._own[0])
-        found, problem = self._readings(raw, self._own, strict=True)
-        if not found:
-            assert problem is not None
-            raise problem
-        if any(one != found[0] for one in found[1:]):
-            raise ValueProblem("value.two-readings", shown=shown(raw), read=_first_two(found))
-        return found[0]
+        return _only_reading(raw, *self._readings(raw, self._own, strict=True))
 
     def _readings(
         self, cell: object, forms: Sequence[CellOptions], *, strict: bool = False
@@ -139,6 +128,16 @@ def _others(own: Sequence[CellOptions]) -> Iterator[CellOptions]:
     alike = {NumberForm(sign, apart) for sign in decimals for apart in THOUSANDS if apart != sign}
     for form in sorted({PLAIN, *alike} - forms, key=lambda one: (one.decimal, one.thousands or "")):
         yield replace(own[0], number=form)
+
+
+def _only_reading(given: object, found: Sequence[Any], refused: ValueProblem | None) -> Any:
+    """Return what all readings agree on; raises ValueProblem where there is none, or where two differ."""
+    if not found:
+        assert refused is not None
+        raise refused
+    if any(one != found[0] for one in found[1:]):
+        raise ValueProblem("value.two-readings", shown=shown(given), read=_first_two(found))
+    return found[0]
 
 
 def _first_two(found: Sequence[Any]) -> list[str]:

@@ -122,7 +122,12 @@ def starting_point(
         else:
             encoders.append(planned)
     plan = NetworkPlan(
-        *(tuple(encoders), inputs, design.combiner, design.columns, design.weighing), matching=design.matching
+        tuple(encoders),
+        inputs,
+        design.combiner,
+        design.columns,
+        design.weighing,
+        matching=design.matching,
     )
     if design.own is not None:
         plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())
@@ -152,14 +157,16 @@ def _fitted(
     """Return what each input's type fits on the training values; shared: on those of all inputs that it reads alike."""
     found: dict[str, Mapping[str, object]] = {}
     for name, one in made.items():
-        alike = [other for other in made if shared and made[other] is one and own[other] == own[name]] or [
-            name
-        ]
-        first = alike[0]
-        values = train.columns[name]
-        if len(alike) > 1:
+        alike = [name]
+        if shared:
+            alike = [other for other in made if made[other] is one and own[other] == own[name]]
+        if alike[0] in found:
+            found[name] = found[alike[0]]
+        elif len(alike) == 1:
+            found[name] = one.fit(train.columns[name], own[name])
+        else:
             values = [value for other in alike for value in train.columns[other]]
-        found[name] = found[first] if first in found else one.fit(values, own[name])
+            found[name] = one.fit(values, own[name])
     return found
 
 
