@@ -29,7 +29,7 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
-from modelwright.project import file_answers, freeing, history, input_file, serving, state_history
+from modelwright.project import file_answers, freeing, history, input_file, live_traffic, state_history
 from modelwright.project.declaration import project_file
 from modelwright.project.explained import explanations
 from modelwright.project.explained.explain_report import ExplainReport
@@ -186,15 +186,17 @@ class Project:
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
         self._need_to_write("serve")
+        from modelwright.project import serving  # the gateway's libraries, which no other command needs
+
         serving.serve(self._context(), self._store, self.root, host, port, self._progress.say)
 
     def status(self) -> StatusReport:
         """Show every requirement in every place, and the traffic."""
-        return serving.status(self._context(), self._store, self.root, self._clock().timestamp())
+        return live_traffic.status(self._context(), self._store, self.root, self._clock().timestamp())
 
     def monitor(self) -> MonitorReport:
         """Judge the live traffic of the last window."""
-        return serving.monitor(self._context(), self.root, self._clock().timestamp())
+        return live_traffic.monitor(self._context(), self.root, self._clock().timestamp())
 
     def input_names(self) -> tuple[str, ...]:
         """Return the names of the inputs of the packaged function."""
@@ -296,7 +298,7 @@ class Project:
     def versions(self) -> Versions:
         """List every version, newest first."""
         context = self._context()
-        serving_now = serving.is_serving(context, self.root, self._clock().timestamp())
+        serving_now = live_traffic.is_serving(context, self.root, self._clock().timestamp())
         return history.versions(context, self._store, serving=serving_now)
 
     def show(self, what: str, which: str | None = None, *, version: int | None = None) -> ShowReport:
