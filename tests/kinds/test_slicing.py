@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
+from modelwright import kinds
 from modelwright.core.messages import ProjectError, ValueProblem
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.value import Value
@@ -210,3 +211,22 @@ def test_a_kind_that_compares_as_something_else_takes_that_too():
     assert Stars().literal(4.0, ">=") == 4.0
     with pytest.raises(ValueProblem):
         Stars().literal("four", ">=")
+
+
+@pytest.mark.parametrize("kind", kinds.names())
+@pytest.mark.parametrize("operator", ["==", "!=", "<", ">=", "has", "in"])
+def test_what_a_kind_does_not_compare_is_refused_with_what_to_do(kind, operator):
+    """Also where nothing of a kind compares: a rule that lists nothing, and "one of these", would help nobody."""
+    literal = "[1]" if operator == "in" else "1"
+    where = f"a {operator} {literal}"
+    problems = list(slice_problems(where, Signature.parse(f"f(a: {kind}) -> y: category"), kept=[]))
+    if operator in kinds.value(kind).operators:
+        assert all(one.id == "slice.literal" for one in problems)
+        return
+    (problem,) = problems
+    assert problem.id == "slice.operator"
+    if kinds.value(kind).operators:
+        assert "`" in (problem.rule or "")
+        assert problem.next_step == "write one of these"
+    else:
+        assert "keep a column" in (problem.next_step or "")

@@ -303,3 +303,15 @@ def test_rows_of_equal_weight_are_those_of_validation_alone():
     body = {"quantiles": np.zeros((60, 8, 3), np.float32)}
     alone = ARRAYS.calibrate(body, after, state, inputs)
     assert ARRAYS.calibrate_out_of_fold(body, after, state, inputs, 60) == alone
+
+
+@pytest.mark.parametrize("fill", [1e37, -9999.0])
+def test_fill_values_do_not_flatten_series_and_stand_out(fill):
+    rng = np.random.default_rng(0)
+    windows = [TimeWindow.of(rng.normal(size=24).tolist()) for _ in range(200)]  # below 0: moved, not divided
+    broken = [TimeWindow.of([*window.flat[:23], fill]) for window in windows[:8]]
+    state = ARRAYS.fit([*windows, *broken])
+    usual = ARRAYS.encode(windows, state)["series"]
+    assert usual.std() == pytest.approx(1, abs=0.5)
+    assert ARRAYS.standing_out([*windows, *broken]) == [("-9999" if fill < 0 else "1e+37", 8)]
+    assert ARRAYS.standing_out([*windows, None]) == []

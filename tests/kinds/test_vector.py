@@ -12,6 +12,7 @@ from modelwright import kinds
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.contract.column import Column
+from modelwright.kinds.contract.common import FAR
 from modelwright.kinds.contract.infer import Infer, distinct
 from modelwright.kinds.contract.profile import Profile
 from modelwright.kinds.contract.show import Show
@@ -132,3 +133,25 @@ def test_profile_and_text() -> None:
     show = kinds.facet("vector", Show)
     assert show.text((1.0, 2.5)) == "1, 2.5"
     assert show.text(tuple(map(float, range(9)))) == "0, 1, 2, 3, 4, 5 … (9)"
+
+
+@pytest.mark.parametrize(("fill", "count"), [(1e37, 10), (-1e37, 10), (-9999.0, 40)])
+def test_fill_values_do_not_flatten_a_dimension_and_stand_out(fill: float, count: int) -> None:
+    usual = np.random.default_rng(0).normal(size=(400, 2))
+    rows = [tuple(row) for row in usual.tolist()] + [(fill, 1.0)] * count
+    state = ARRAYS.fit(rows)
+    values = ARRAYS.encode(rows, state)["values"]
+    assert values[:400, 0].std() == pytest.approx(1, abs=0.2)
+    assert abs(values[400, 0]) == FAR
+    assert ARRAYS.standing_out(rows) == [(f"{fill:.0f}" if abs(fill) < 1e15 else repr(fill), count)]
+
+
+def test_vectors_without_far_values_keep_their_mean_and_deviation() -> None:
+    rng = np.random.default_rng(1)
+    table = np.stack(
+        [rng.normal(5, 2, 500), rng.random(500) < 0.03, rng.exponential(size=500), np.ones(500)], 1
+    )
+    state = ARRAYS.fit([tuple(row) for row in table.tolist()])
+    np.testing.assert_allclose(state.means, table.mean(axis=0))
+    np.testing.assert_allclose(state.deviations[:3], table.std(axis=0)[:3])
+    assert ARRAYS.standing_out([tuple(row) for row in table.tolist()]) == []

@@ -257,9 +257,22 @@ def test_refused_values_are_named_with_rows_and_counts(tmp_path: Path) -> None:
     assert numbers.found.endswith("7 such rows")
     assert age.found.startswith("`age` has no value in row 21")
     assert city.found == "`city` has no value in row 31"
-    assert "city: KIND?" in city.next_step
+    assert "city: category?" in city.next_step
     assert truth.found == "`y` has no value in row 41"
     assert truth.where == "a.csv"
+
+
+@pytest.mark.parametrize("field", ["labels", "topics"])
+def test_a_blank_set_is_not_known_and_the_message_says_how_none_is_written(
+    tmp_path: Path, field: str
+) -> None:
+    signature = Signature("f", (Field("labels", "tags"),), (Field("topics", "tags"),))
+    rows = [["a;b", "x" if n % 2 else "[]"] for n in range(60)]
+    rows[7][0 if field == "labels" else 1] = ""
+    write_csv(tmp_path / "a.csv", ["labels", "topics"], rows)
+    (problem,) = refused(tmp_path, signature, source="a.csv", repeated="keep").problems
+    assert problem.found == f"`{field}` has no value in row 8"
+    assert "(`[]` says that there is none)" in problem.next_step
 
 
 def test_dropped_rows_are_counted_and_kept_with_their_reason(tmp_path: Path) -> None:

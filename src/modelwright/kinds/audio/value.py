@@ -7,7 +7,6 @@ from typing import ClassVar
 from modelwright.core.json_types import JsonObject
 from modelwright.kinds.audio._magic import ENDINGS
 from modelwright.kinds.contract.common import Role
-from modelwright.kinds.contract.value import EQUALITY
 from modelwright.kinds.shared.file_bytes import FileValue
 
 
@@ -18,7 +17,7 @@ class AudioValue(FileValue):
     summary: ClassVar[str] = "a sound: WAV, FLAC, Ogg or MP3, of at most ten minutes"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
     synonyms: ClassVar[tuple[str, ...]] = ("sound", "speech", "voice", "wav", "mp3", "recording")
-    operators: ClassVar[frozenset[str]] = EQUALITY
+    operators: ClassVar[frozenset[str]] = frozenset()
     endings: ClassVar[tuple[str, ...]] = ENDINGS
     most_bytes: ClassVar[int | None] = 128 * 2**20
 

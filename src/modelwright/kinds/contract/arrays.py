@@ -34,6 +34,9 @@ class Arrays(ABC, Generic[State, V]):
     least to the most exact; the state then knows which one it is.
     """
 
+    gaps_within: ClassVar[bool] = (
+        True  # what `data.missing` names is missing in a value as in a cell; a vector is there whole or not at all
+    )
     input_form: ClassVar[Form | None] = None
     further_forms: ClassVar[tuple[Form, ...]] = ()
     output_form: ClassVar[Form | None] = None

@@ -47,6 +47,9 @@ class Value(ABC, Generic[V]):
     operators: ClassVar[frozenset[str]] = EQUALITY | ORDER  # what a slice may ask of its values
     steps_of: ClassVar[str | None] = None  # a value is a window over a column of this kind, one cell a step
 
+    empty_cell: ClassVar[str | None] = (
+        None  # how a cell says "there is nothing", where a blank says "it is not known" (`[]`)
+    )
     takes_words: ClassVar[bool] = (
         False  # `NA`, `-` and the like are no values of the kind, so they are missing
     )

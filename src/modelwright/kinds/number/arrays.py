@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field
 
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import FAR, Answer, Array, ArraySpec, Dumped, Form, Role
-from modelwright.kinds.number import _middle
+from modelwright.kinds.shared import middle
 from modelwright.kinds.shared.sealed_state import Deviation, SealedState
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
@@ -126,15 +126,15 @@ class NumberArrays(Arrays[NumberState | AmountState, float]):
         within = options.get("range")
         present = np.array([value for value in values if value is not None], dtype=np.float64)
         if form is Form.AMOUNT:
-            middle = _middle.median(present) if present.size else 0.0
+            typical = middle.median(present) if present.size else 0.0
             gaps = bool(options.get("gaps")) or present.size < len(values)
-            return AmountState(middle, gaps, _span(present))
+            return AmountState(typical, gaps, _span(present))
         limit = FAR if role is Role.INPUT else MOST_DEVIATIONS
         span = _span(present) if role is Role.INPUT else None
         if not present.size:
             return NumberState(0.0, 1.0, within, limit)
-        if role is Role.INPUT and (apart := _middle.deviation(present)) is not None:
-            return NumberState(_middle.median(present), apart, within, limit, span)
+        if role is Role.INPUT and (apart := middle.deviation(present)) is not None:
+            return NumberState(middle.median(present), apart, within, limit, span)
         scale = float(np.abs(present).max()) or 1.0  # so that the squares of huge values do not overflow
         shares = present / scale
         mean, deviation = float(shares.mean()), float(shares.std())
@@ -188,11 +188,7 @@ class NumberArrays(Arrays[NumberState | AmountState, float]):
     def standing_out(self, values: Sequence[float | None]) -> list[tuple[str, int]]:
         """Return the least and the most of the values where they look like fill values, and how often each is there."""
         present = np.array([value for value in values if value is not None], dtype=np.float64)
-        # as a table has it: -999, and not -999.0
-        return [
-            (f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value), count)
-            for value, count in _middle.fill_values(present)
-        ]
+        return [(middle.written(value), count) for value, count in middle.fill_values(present)]
 
     def unseen(self, values: Sequence[float | None], state: NumberState | AmountState) -> list[bool]:
         """Return which values lie far outside of what training showed."""

@@ -31,6 +31,7 @@ class TagsValue(Value[frozenset[str]]):
     closed: ClassVar[bool] = True
     synonyms: ClassVar[tuple[str, ...]] = ("set", "labels", "multilabel", "list")
     operators: ClassVar[frozenset[str]] = MEMBERS
+    empty_cell: ClassVar[str | None] = "[]"
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a set of tags."""

@@ -18,6 +18,7 @@ from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import FAR, Answer, Array, ArraySpec, Cut, Dumped, Form, Role
 from modelwright.kinds.shared.gap_filling import MISSING
+from modelwright.kinds.shared.middle import fill_values, unflattened, written
 from modelwright.kinds.timeseries import _levels, _widths
 from modelwright.kinds.timeseries._levels import Floats
 from modelwright.kinds.timeseries._sealed import (
@@ -77,7 +78,8 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         least = min((value.steps for value in there), default=1)
         numbers = _levels.without_gaps(_levels.stacked(there, steps, max(channels, default=1)), gaps)
         level = _levels.level_of(numbers)
-        mean, deviation = _spread(_scaled(numbers, *level.of(numbers)))
+        scaled = _scaled(numbers, *level.of(numbers))
+        mean, deviation = unflattened(scaled[~np.isnan(scaled)], *_spread(scaled))
         return WindowState(steps, max(channels, default=1), least, level, mean, deviation, gaps)
 
     def dump(self, state: State) -> Dumped:
@@ -116,6 +118,20 @@ class TimeseriesArrays(Arrays[State, TimeWindow]):
         present = ~np.isnan(numbers)
         held = np.clip(np.where(present, standard, 0.0), -FAR, FAR)
         return {"series": held.astype(np.float32), "present": present.astype(np.float32)}
+
+    def standing_out(self, values: Sequence[TimeWindow | None]) -> list[tuple[str, int]]:
+        """Return the least and the most of a channel where they look like fill values, and in how many windows."""
+        there = [value for value in values if value is not None]
+        found: dict[str, int] = {}
+        for channel in range(max((value.channels for value in there), default=0)):
+            windows = [
+                np.frombuffer(one.numbers)[channel :: one.channels] for one in there if channel < one.channels
+            ]
+            numbers = np.concatenate(windows)
+            for value, _ in fill_values(numbers[~np.isnan(numbers)]):
+                word = written(value)
+                found[word] = max(found.get(word, 0), sum(bool((one == value).any()) for one in windows))
+        return list(found.items())
 
     def cut(self, values: Sequence[TimeWindow | None], state: State) -> Cut | None:
         """Return how many series have more steps than are read."""

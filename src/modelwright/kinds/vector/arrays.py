@@ -16,6 +16,7 @@ from pydantic import Field
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import FAR, Answer, Array, ArraySpec, Dumped, Form, Role
+from modelwright.kinds.shared.middle import fill_values, unflattened, written
 from modelwright.kinds.shared.sealed_state import Deviation, SealedState
 from modelwright.kinds.vector.value import MOST_NUMBERS, Vector
 from modelwright.outcomes.vectors.outcomes import VectorOutcomes
@@ -63,6 +64,7 @@ class VectorArrays(Arrays[VectorState, Vector]):
     Values are standardised; where `missing` is 1, they are 0.
     """
 
+    gaps_within: ClassVar[bool] = False
     input_form: ClassVar[Form | None] = Form.VECTOR
     output_form: ClassVar[Form | None] = Form.VECTOR
 
@@ -90,6 +92,11 @@ class VectorArrays(Arrays[VectorState, Vector]):
         means, deviations = shares.mean(axis=0) * largest, shares.std(axis=0)
         varies = (deviations > CONSTANT) & (deviations * largest >= sys.float_info.min)
         deviations = np.where(varies, deviations * largest, 1.0)
+        if role is Role.INPUT:
+            for place in np.flatnonzero(varies):
+                means[place], deviations[place] = unflattened(
+                    table[:, place], means[place], deviations[place]
+                )
         return VectorState(tuple(means.tolist()), tuple(deviations.tolist()), limit)
 
     def dump(self, state: VectorState) -> Dumped:
@@ -114,6 +121,18 @@ class VectorArrays(Arrays[VectorState, Vector]):
         if len(value) == state.length:
             return None
         return ValueProblem("value.other-length", count=len(value), wanted=state.length)
+
+    def standing_out(self, values: Sequence[Vector | None]) -> list[tuple[str, int]]:
+        """Return the least and the most of a dimension where they look like fill values, and in how many rows."""
+        there = [value for value in values if value is not None]
+        if not there or len({len(value) for value in there}) > 1:
+            return []
+        found: dict[str, int] = {}
+        for column in np.array(there).T:
+            for value, count in fill_values(column):
+                word = written(value)
+                found[word] = max(count, found.get(word, 0))
+        return list(found.items())
 
     def specs(self, state: VectorState) -> dict[str, ArraySpec]:
         """Return `values`: float32 (batch, d), and `missing`: float32 (batch,)."""

@@ -25,6 +25,7 @@ class _Group:
     """Refusals of one field of one source by one rule; `first` orders the groups as a reader meets them."""
 
     first: tuple[int, int]
+    kind: str  # of the field
     shown: list[tuple[int, ValueProblem | None, str | None]] = field(default_factory=list)
     words: dict[str, None] = field(default_factory=dict)  # that stand for nothing in the rows shown
     count: int = 0
@@ -78,7 +79,7 @@ class Refusals:
             rule = "" if problem is None else problem.message.id
             if (group := groups.get(rule)) is None:
                 first = (chunk.begin + place, order)
-                group = self._groups.setdefault((chunk.table.name, of.name, rule), _Group(first))
+                group = self._groups.setdefault((chunk.table.name, of.name, rule), _Group(first, of.kind))
                 group.first = min(group.first, first)
                 groups[rule] = group
             group.count += 1
@@ -119,6 +120,8 @@ class Refusals:
                 words=list(group.words) or None,
                 count=more,
                 output=output,
+                kind=group.kind,
+                empty=kinds.value(group.kind).empty_cell,
             )
         cells = [
             Phrase("data.cell-in-row", problem=one.message, row=number, file=file)

@@ -114,5 +114,8 @@ def unused_augment(
 def fill_values(signature: Signature, train: Examples) -> Iterator[Notice]:
     """Yield a warning for each value of an input that looks as if it stood for nothing, with how often it is there."""
     for field in signature.inputs:
-        for value, count in kinds.arrays(field.kind).standing_out(train.columns[field.name]):
-            yield Notice("plan.fill-value", column=field.name, value=value, count=count)
+        arrays = kinds.arrays(field.kind)
+        for value, count in arrays.standing_out(train.columns[field.name]):
+            yield Notice(
+                "plan.fill-value", column=field.name, value=value, count=count, within=arrays.gaps_within
+            )

@@ -16,6 +16,8 @@ _WIDE, _NARROW = (0.05, 0.95, 3.29), (0.25, 0.75, 1.349)
 _STRETCHED = 10.0
 # A deviation below this share of the median is rounding of a constant column, not variation.
 _CONSTANT = 1e-12
+# Of usual columns, sparse and skewed ones too, the deviation is at most so many times that of the middle.
+_FLATTENED = 10.0
 _FEWEST_FILLS = 3  # rows; one or two far values may be just that
 
 
@@ -41,20 +43,34 @@ def fill_values(values: NDArray[np.float64]) -> Iterator[tuple[float, int]]:
     Such a value stands in several rows, further from the middle of the others than FAR deviations, and as far again
     from the nearest of them.
     """
-    found, counts = np.unique(values, return_counts=True)
-    if len(found) < 3:
+    if not values.size or values.min() == values.max():
         return
-    for place, nearest in ((0, 1), (-1, -2)):
-        value, count = float(found[place]), int(counts[place])
+    for end in (np.min, np.max):
+        value = float(end(values))
         rest = values[values != value]
-        spread = deviation(rest)
-        if count < _FEWEST_FILLS or spread is None:
+        count = values.size - rest.size
+        spread = deviation(rest) if count >= _FEWEST_FILLS else None
+        if spread is None:
             continue
         with np.errstate(over="ignore"):  # an infinite distance is far, too
             away = abs(value - median(rest))
-            gap = abs(value - float(found[nearest]))
+            gap = abs(value - float(end(rest)))
         if away > FAR * spread and gap > away / 2:
             yield value, count
+
+
+def written(value: float) -> str:
+    """Return a number as a table has it: -999, and not -999.0."""
+    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def unflattened(values: NDArray[np.float64], mean: float, spread: float) -> tuple[float, float]:
+    """Return the mean and the deviation of values (n,), or the middle's where far values flatten all others.
+
+    mean, spread: those of all values. As long as they are within `_FLATTENED` times the middle's, they are taken.
+    """
+    apart = deviation(values) if values.size else None
+    return (mean, spread) if apart is None or spread <= _FLATTENED * apart else (median(values), apart)
 
 
 def _between(values: NDArray[np.float64], low: float, high: float, deviations: float) -> float:
