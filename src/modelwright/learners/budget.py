@@ -19,6 +19,7 @@ from modelwright.learners.training import frozen_features, precision, sample, tr
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.sample import Sample
+from modelwright.learners.training.starting_point import StartingPoint
 
 StepTimer = Callable[[Network, EncodedRows, Recipe, list[NDArray[np.int64]], int], float]
 
@@ -62,7 +63,7 @@ class TrainingCosts:
 
 
 def timed(
-    network: Network,
+    begin: StartingPoint,
     some: Sample,
     data: Rows,
     recipe: Recipe,
@@ -71,12 +72,13 @@ def timed(
     requested: Precision | None,
     timer: StepTimer = trainer.step_s,
 ) -> TrainingCosts:
-    """Return what training on these rows costs; the network's weights change.
+    """Return what training on these rows costs; the weights of the network change.
 
-    recipe: without variations, which are `data.augment`; batch: rows a step; threads: how many will learn;
-    requested: precision, None: the quickest that is worth it; timer: of a step.
+    begin: where learning will begin, after as long; recipe: without variations, which are `data.augment`; batch: rows a
+    step; threads: how many will learn; requested: precision, None: the quickest that is worth it; timer: of a step.
     """
-    before_s, rows, held = sample.STARTUP_S, len(data.train), data.expected_validation
+    network, rows, held = begin.network, len(data.train), data.expected_validation
+    before_s = sample.STARTUP_S + begin.seconds + some.length_row_s * (rows + held)
     row_s = some.row_s(network, frozen_features.BATCH, threads)
     epoch, batches = trainer.epoch_steps(rows, batch), some.batches(batch)
 

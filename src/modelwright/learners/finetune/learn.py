@@ -62,7 +62,7 @@ class FinetuneLearn(Learn[Rows]):
             latency_s = some.request_s(begin.network)
             iteration_s = head_fits.iteration_s(begin.network, some, machine.cores)
             costs = budget.timed(
-                begin.network,
+                begin,
                 some,
                 data,
                 _recipe(options, training, some.rows),

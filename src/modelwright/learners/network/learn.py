@@ -21,7 +21,6 @@ from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.network import unused
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
-from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.training import (
     frozen_features,
@@ -79,7 +78,7 @@ class NetworkLearn(Learn[Rows]):
             some = Sample.of_examples(signature, begin.states, data.train, readers)
             moving = replace(data, augment=_varied(data.augment, still))
             latency_s = some.request_s(begin.network)
-            timed = partial(_costs, begin.network, some, moving, _recipe(signature, options, training))
+            timed = partial(_costs, begin, some, moving, _recipe(signature, options, training))
             costs = timed(batch, machine.cores, training.precision)
             steps = _steps(costs, options, training, budget_s)
             # on as many rows, many small steps learn more than few large ones, which few steps do not make up for
@@ -158,7 +157,7 @@ class NetworkLearn(Learn[Rows]):
 
 
 def _costs(
-    network: Network,
+    begin: StartingPoint,
     some: Sample,
     data: Rows,
     recipe: Recipe,
@@ -166,10 +165,10 @@ def _costs(
     threads: int,
     precision: Precision | None,
 ) -> TrainingCosts:
-    """Return what training in batches of so many rows costs; the network's weights change."""
-    if not network.plan.parts:
-        return budget.timed(network, some, data, recipe, batch, threads, precision)
-    costs = budget.timed(network, some, data, recipe, batch, threads, precision, out_of_fold.step_s)
+    """Return what training in batches of so many rows costs; the weights of the network change."""
+    if not begin.network.plan.parts:
+        return budget.timed(begin, some, data, recipe, batch, threads, precision)
+    costs = budget.timed(begin, some, data, recipe, batch, threads, precision, out_of_fold.step_s)
     # a step of the setup is one of each part, and of each fold its share
     times = out_of_fold.TIMES
     return replace(costs, step_s=costs.step_s * times, row_s=costs.row_s * times)

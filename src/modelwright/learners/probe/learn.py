@@ -48,15 +48,16 @@ class ProbeLearn(Learn[Rows]):
             row_s = some.row_s(begin.network, frozen_features.BATCH, machine.cores)
             latency_s = some.request_s(begin.network)
             iteration_s = head_fits.iteration_s(begin.network, some, machine.cores)
+        start_s = sample.STARTUP_S + begin.seconds
         features_s = (row_s + some.encode_row_s) * (rows + data.expected_validation)
         fits = len(_strengths(training))
-        left = max(0.0, budget_s - sample.STARTUP_S - features_s) / (iteration_s * fits)
+        left = max(0.0, budget_s - start_s - features_s) / (iteration_s * fits)
         steps = training.epochs or int(min(_MOST_ITERATIONS, max(_FEWEST_ITERATIONS, left)))
         return Estimate(
             steps=steps,
             batch=frozen_features.BATCH,
             epochs=float(steps),  # an iteration goes over all rows
-            seconds=sample.STARTUP_S + features_s + steps * fits * iteration_s,
+            seconds=start_s + features_s + steps * fits * iteration_s,
             memory_bytes=peak_memory_bytes() + 3 * 4 * rows * begin.network.combiner.width,
             package_bytes=sample.package_bytes(signature, begin.network, begin.states),
             compressible_bytes=sample.compressible_bytes(begin.network),

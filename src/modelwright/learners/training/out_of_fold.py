@@ -64,7 +64,7 @@ def begin(whole: StartingPoint, signature: Signature) -> StartingPoint:
             # its weights, which are pretrained or drawn: a copy, as inputs of several parts may share it
             encoder = copy.deepcopy(whole.network.encoder(plan.inputs[name]))
             network.part(place).encoders[part.inputs[name]] = encoder
-    return StartingPoint(whole.states, network, whole.longest)
+    return StartingPoint(whole.states, network, whole.longest, whole.seconds)
 
 
 def learn(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Problem, ProjectError
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners import kind_states, readable_texts
+from modelwright.learners import kind_states, readable_texts, timing
 from modelwright.learners.contract.pixels import pixel_options
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.encoders import registry
@@ -29,11 +29,15 @@ _TRIED = 3  # rows on which a module of the project is tried before it learns
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """A network before learning, with the states of the kinds; `longest`: input → the most tokens that it takes."""
+    """A network before learning, with the states of the kinds.
+
+    longest: input → the most tokens that it takes; seconds: of CPU time that it took to get here.
+    """
 
     states: dict[str, object]
     network: Network
     longest: dict[str, int]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,14 +95,25 @@ def starting_point(
     weights: input → the folder of its pretrained weights; options: of the learner, for reading those (`pooling`,
     `max_length`); scratch: how the other inputs are encoded and all are combined, None: as a linear probe does.
     """
-    design = scratch or Scratch()
-    given = _load(weights, options or {})
-    of_pixels = pixel_options(options or {})
+    begun = timing.now_s()
+    found = _begun(signature, train, weights, options or {}, scratch or Scratch())
+    return replace(found, seconds=timing.now_s() - begun)
+
+
+def _begun(
+    signature: Signature,
+    train: Examples,
+    weights: Mapping[str, Path],
+    options: Mapping[str, object],
+    design: Scratch,
+) -> StartingPoint:
+    given = _load(weights, options)
+    of_pixels = pixel_options(options)
     pixels: dict[str, Mapping[str, object]] = {
         one.name: of_pixels for one in signature.inputs if kinds.arrays(one.kind).input_form is Form.PIXELS
     }
     made = {one.name: _type(one, design) for one in signature.inputs if one.name not in given.places}
-    own = {name: _options(design, name, made[name].forms, options or {}) for name in made}
+    own = {name: _options(design, name, made[name].forms, options) for name in made}
     fitted = _fitted(made, own, train, shared=design.matching is not None)
     of_kinds = {**fitted, **{name: given.of(name).fit for name in given.places}}
     states = kind_states.fit(
