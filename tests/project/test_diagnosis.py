@@ -8,7 +8,7 @@ import pytest
 from requirement_texts import parse
 
 from modelwright import learners
-from modelwright.core.evidence.measurement import Phase
+from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import Notice, Phrase, catalog
 from modelwright.core.signature import Signature
@@ -18,8 +18,8 @@ from modelwright.project.advice.diagnosis import (
     Shortfall,
     diagnose,
     falling,
+    falls_short,
     losses_by_task,
-    unmet,
 )
 from modelwright.project.results.table_rows import WarningRow
 from modelwright.storage.formats.data import ColumnProfile, Counts, DataProfile, SplitCounts
@@ -103,6 +103,7 @@ PRESENT = [
     ("diagnosis.bars-apart", shortfall(warnings=warned("package.bars-apart", "y"))),
     ("diagnosis.no-signal", with_notice(baseline("always the same"))),
     ("diagnosis.line", with_notice(baseline("linear model"))),
+    ("diagnosis.left-out", shortfall(warnings=warned("data.identifier", "code"))),
     ("diagnosis.still-falling", shortfall(history={"y": FALLING})),
     ("diagnosis.cost", shortfall(unmet=(verdict("size", "<= 1 kB", Phase.PACKAGE),))),
     ("diagnosis.cost", shortfall(unmet=(verdict("size", "<= 1 kB", Phase.PACKAGE),), forecast=COSTLY)),
@@ -197,6 +198,14 @@ def test_losses_are_read_as_the_learners_keep_them():
     assert losses_by_task(None) == {}
 
 
-def test_only_what_is_unmet_falls_short():
-    waiting = verdict(outcome=Outcome.INCONCLUSIVE)
-    assert unmet((waiting, verdict())) == (verdict(),)
+@pytest.mark.parametrize(
+    ("bar", "value", "short"),
+    [(">= 0.9", 0.5, True), (">= 0.9", 0.95, False), (">= 0.9", None, False), ("rmse <= 3", 5.0, True),
+     ("rmse <= 3", 1.0, False)],
+)  # fmt: skip
+def test_what_misses_its_bar_falls_short_even_where_more_rows_would_decide(bar, value, short):
+    key, bar = ("z.rmse", bar.removeprefix("rmse ")) if bar.startswith("rmse") else ("y.accuracy", bar)
+    open_one = verdict(key, bar, outcome=Outcome.INCONCLUSIVE)
+    seen = Measurement(open_one.requirement.subject, Phase.TEST, value, None, None, 20, "exact")
+    open_one = replace(open_one, measurement=seen)
+    assert falls_short((open_one, verdict())) == ((open_one, verdict()) if short else (verdict(),))

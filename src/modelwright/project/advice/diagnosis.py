@@ -43,7 +43,7 @@ EXPLAIN: Mapping[str, float] = {
 class Shortfall:
     """A run whose function is short of a bar, and what it sealed.
 
-    unmet: the verdicts that are; history: by task, the validation loss after each round or evaluation, or nothing
+    unmet: the verdicts that are, or would be if more rows said the same; history: by task, the validation loss after each round or evaluation, or nothing
     where the learner does not go by steps.
     """
 
@@ -162,6 +162,13 @@ def baselines(found: Shortfall) -> Iterator[Phrase]:
             yield Phrase("diagnosis.line", learner=known, subject=subject, theirs=theirs, ours=ours)
 
 
+def left_out(found: Shortfall) -> Iterator[Phrase]:
+    """A column that `"*"` left out as an identifier may hold the answer in a part of it (the prefix of a code)."""
+    for row in found.warnings:
+        if found.on_rows and row.id == "data.identifier" and row.column is not None:
+            yield Phrase("diagnosis.left-out", column=row.column)
+
+
 def still_falling(found: Shortfall) -> Iterator[Phrase]:
     """The validation loss was least at the very end, and fell until then: more time would go on."""
     losses = max(found.history.values(), key=_share_fallen, default=()) if found.on_rows else ()
@@ -202,13 +209,26 @@ CAUSES: tuple[Callable[[Shortfall], Iterator[Phrase]], ...] = (
     rare_class,
     bars_apart,
     baselines,
+    left_out,
     still_falling,
 )
 
 
-def unmet(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """Return the verdicts that say so."""
-    return tuple(one for one in verdicts if one.outcome is Outcome.UNMET)
+def falls_short(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Return what is unmet, and what is inconclusive with a value that misses its bar: more rows alone mend neither."""
+    return tuple(
+        one
+        for one in verdicts
+        if one.outcome is Outcome.UNMET or (one.outcome is Outcome.INCONCLUSIVE and _misses(one))
+    )
+
+
+def _misses(verdict: Verdict) -> bool:
+    value = None if verdict.measurement is None else verdict.measurement.value
+    if value is None:
+        return False
+    bar = verdict.requirement.bar.value
+    return value < bar if verdict.requirement.metric.better == "higher" else value > bar
 
 
 def losses_by_task(history: object) -> dict[str, list[float]]:

@@ -111,8 +111,8 @@ def _latency(context: Context) -> float | None:
 
 
 def run_next_steps(context: Context, run: Run, to: str, warnings: Sequence[WarningRow]) -> Iterator[str]:
-    """Yield what to do next; where a bar is unmet, what its cause calls for, or nothing where none is known."""
-    short = diagnosis.unmet(run.verdicts)
+    """Yield what to do next; where a bar is missed, what its cause calls for, or nothing where none is known."""
+    short = diagnosis.falls_short(run.verdicts)
     causes = diagnosis.diagnose(_shortfall(context, short, warnings)) if short else iter(())
     yield from map(str, next_steps(run, to, tuple(causes)))
 
@@ -131,19 +131,20 @@ def _shortfall(context: Context, short: tuple[Verdict, ...], warnings: Sequence[
 
 
 def next_steps(run: Run, to: str, causes: Sequence[Phrase] = ()) -> Iterator[Phrase]:
-    """Yield what to do next; `causes`: why bars are unmet."""
+    """Yield what to do next; `causes`: why bars are missed."""
     if run.problems:
         yield Phrase("next.fix-and-run")
         return
     if run.other_machine is not None:
         yield Phrase("next.replan")
         return
-    waiting = [one for one in run.verdicts if one.outcome is Outcome.INCONCLUSIVE]
-    if any(one.needed for one in waiting):
+    yield from causes
+    waiting = [one for one in run.verdicts if one.outcome is Outcome.INCONCLUSIVE and one.needed]
+    if waiting:
         most = max(waiting, key=lambda one: one.needed or 0)
         groups = most.measurement is not None and most.measurement.groups is not None
-        yield Phrase("next.more-test-rows", count=most.needed, groups=groups)
-    yield from causes
+        decided = [str(one.requirement) for one in waiting]
+        yield Phrase("next.more-test-rows", count=most.needed, groups=groups, requirements=decided)
     if run.version is None:
         return
     yield Phrase("next.show-report")

@@ -26,6 +26,7 @@ from modelwright.stages.evaluate.row_groups import RowGroups
 from modelwright.storage.formats.evidence import Baseline, Contributions, OutputDetails
 
 SHOWN_CHARACTERS = 300  # of one input of a mistake
+AS_WELL = 0.99  # an error that is smaller by less than a hundredth is no better than that of a baseline
 SHOWN_VALUES = 5  # that training never showed
 
 Columns = Mapping[str, Sequence[Any]]
@@ -201,7 +202,7 @@ def against_baselines(
             if ours.value is None or theirs.value is None:
                 continue
             lower = outcomes.metrics().any(theirs.subject.metric).better == "lower"
-            if ours.value < theirs.value if lower else ours.value > theirs.value:
+            if ours.value < AS_WELL * theirs.value if lower else ours.value > theirs.value:
                 continue
             ends = (theirs.high, ours.low) if lower else (ours.high, theirs.low)
             apart = ends[0] is not None and ends[1] is not None and ends[0] < ends[1]
