@@ -43,8 +43,8 @@ EXPLAIN: Mapping[str, float] = {
 class Shortfall:
     """A run whose function is short of a bar, and what it sealed.
 
-    unmet: the verdicts that are, or would be if more rows said the same; history: by task, the validation loss after each round or evaluation, or nothing
-    where the learner does not go by steps.
+    unmet: the verdicts that are, or would be if more rows said the same; history: by task, the validation
+    loss after each round or evaluation, or nothing where the learner does not go by steps.
     """
 
     unmet: tuple[Verdict, ...]
