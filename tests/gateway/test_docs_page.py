@@ -12,16 +12,24 @@ from pathlib import Path
 
 import browser
 import httpx
+import polars as pl
 import pytest
 from browser import CHROMIUM, Page
 from tiny_serving import TYPICAL, Releases, running
 
+from modelwright import kinds
 from modelwright.core.messages import catalog
 from modelwright.core.signature import Signature
 from modelwright.gateway.http.docs_page import docs
 from modelwright.gateway.server import Server
+from modelwright.kinds.contract.column import Column
+from modelwright.kinds.contract.common import Role
+from modelwright.kinds.contract.profile import Profile
 from modelwright.runtime.function import load
 from modelwright.runtime.worker.form import FormInput
+from modelwright.stages.package.typical import typical_values
+from modelwright.storage.formats.data import ColumnProfile, DataProfile
+from modelwright.testing.kinds.tried import present_values
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 KEY = "a key with 'quotes'"
@@ -138,6 +146,24 @@ def test_a_package_without_typical_values_has_a_page_that_invents_none() -> None
     assert 'value=""' in page
     assert 'value="0' not in page
     assert page.count(" required") == 3
+
+
+@pytest.mark.parametrize(
+    "kind", [name for name in kinds.having(Profile) if Role.INPUT in kinds.value(name).roles]
+)
+def test_every_kind_has_a_page_with_what_its_training_rows_have(kind: str) -> None:
+    signature = Signature.parse(f"f(given: {kind}) -> y: category")
+    column = kinds.facet(kind, Column)
+    stored = pl.Series([column.store(value) for value in present_values(kind)], dtype=column.dtype())
+    figures = kinds.facet(kind, Profile).describe(stored)
+    profile = DataProfile({}, {"given": ColumnProfile(kind, 9, 0, 9, figures)}, {}, {}, {})
+    form = {
+        name: FormInput([], 0, one.value, one.low, one.high)
+        for name, one in typical_values(signature, profile, ()).items()
+    }
+    page, _ = docs(signature, 1, form)
+    assert 'id="i0' in page
+    assert ("in training mostly" in page) == ("quantiles" in figures)
 
 
 EVIL = """"><script>alert(1)</script>'&amp;\u2028\u202e</textarea>"""

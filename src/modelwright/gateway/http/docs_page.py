@@ -195,7 +195,7 @@ def _hint(one: Field, known: FormInput) -> str:
         parts.append(str(Phrase("docs.file")))
     if known.low is not None and known.high is not None:
         show = kinds.facet(one.kind, Show)
-        parts.append(str(Phrase("docs.mostly", low=show.text(known.low), high=show.text(known.high))))
+        parts.append(str(Phrase("docs.mostly", low=show.end(known.low), high=show.end(known.high))))
     if known.more:
         parts.append(str(Phrase("docs.more-known", count=known.more)))
     return html.escape("; ".join(parts))

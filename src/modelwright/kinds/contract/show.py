@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
+from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar, cast
 
 from modelwright.core.json_types import Json
 from modelwright.core.picture import Picture
@@ -37,3 +37,10 @@ class Show(Generic[V]):
         profile: what the kind's `Profile` described; empty where nothing is known.
         """
         return None
+
+    def end(self, value: str | float) -> str:
+        """Return an end of where most values lie as short plain text; value: one of the profile's `quantiles`.
+
+        The default takes it for a value of the kind; a kind whose quantiles are of something else overrides it.
+        """
+        return self.text(cast("V", value))

@@ -40,3 +40,7 @@ class TimeseriesShow(Show[TimeWindow]):
             return ", ".join(written)
         half = SHOWN // 2
         return f"{', '.join(written[:half])} … {', '.join(written[-half:])} ({len(written)})"
+
+    def end(self, value: str | float) -> str:
+        """Return a number of the series: the quantiles are of all numbers."""
+        return f"{value:.4g}" if isinstance(value, int | float) else value

@@ -103,5 +103,9 @@ def check_is_profiled(name: str) -> None:
         assert not {"kind", "rows", "missing"} & described.keys()
         assert profile.describe(stored[:1])
         examples.append(show.example(described))
+        quantiles = described.get("quantiles")
+        for end in quantiles.values() if isinstance(quantiles, dict) else ():
+            assert isinstance(end, str | float)
+            assert show.end(end), "the page of a function says between which values most lie"
     for example in examples:
         assert example is None or kinds.value(name).parse(json.loads(json.dumps(example))) is not None
