@@ -215,7 +215,7 @@ CAUSES: tuple[Callable[[Shortfall], Iterator[Phrase]], ...] = (
 
 
 def falls_short(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """Return what is unmet, and what is inconclusive with a value that misses its bar: more rows alone mend neither."""
+    """Return what is unmet, and what is inconclusive with a value that misses its bar: more rows change neither."""
     return tuple(
         one
         for one in verdicts
