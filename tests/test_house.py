@@ -11,7 +11,11 @@ import re
 import statistics
 import tokenize
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 import modelwright
 
@@ -74,8 +78,37 @@ def relative(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
+@cache
 def trees() -> dict[str, ast.Module]:
+    """Return the tree of every file, read once for all tests of this file."""
     return {relative(path): ast.parse(path.read_text("utf-8")) for path in FILES}
+
+
+@cache
+def nodes() -> dict[str, list[ast.AST]]:
+    """Return all nodes of every file that some test asks for: names, imports, definitions."""
+    wanted = (
+        ast.Name,
+        ast.arg,
+        ast.Attribute,
+        ast.Import,
+        ast.ImportFrom,
+        ast.alias,
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+    )
+    return {
+        file: [node for node in ast.walk(tree) if isinstance(node, wanted)] for file, tree in trees().items()
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_the_trees() -> Iterator[None]:
+    """Trees of all files are hundreds of megabytes: no other file of tests keeps them."""
+    yield
+    trees.cache_clear()
+    nodes.cache_clear()
 
 
 def files_by_folder() -> dict[str, int]:
@@ -114,9 +147,9 @@ def names_of_classes() -> dict[str, list[str]]:
     return {name: files for name, files in found.items() if len(files) > 1}
 
 
-def imported(tree: ast.Module) -> list[str]:
+def imported(nodes: Iterable[ast.AST]) -> list[str]:
     found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -128,8 +161,8 @@ def private_imports() -> list[str]:
     """Return `file: module` for each import of a private module (`_x.py`) from outside its folder."""
     modules = {relative(path)[:-3].replace("/", ".") for path in FILES}
     found = set()
-    for file, tree in trees().items():
-        for name in imported(tree):
+    for file, of_file in nodes().items():
+        for name in imported(of_file):
             module = name.removeprefix("modelwright.")
             *folder, last = module.split(".")
             private = module in modules and last.startswith("_") and not last.startswith("__")
@@ -143,9 +176,7 @@ def any_by_folder() -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for path in FILES:
         text = path.read_text("utf-8")
-        names = [
-            node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name) and node.id == "Any"
-        ]
+        names = [node for node in nodes()[relative(path)] if isinstance(node, ast.Name) and node.id == "Any"]
         folder = relative(path).partition("/")[0] if "/" in relative(path) else "."
         count, lines = found[folder]
         found[folder] = (count + len(names), lines + len(text.splitlines()))
@@ -192,10 +223,10 @@ def comments_per_100(folder: str) -> float:
     )
 
 
-def defined_names(tree: ast.Module) -> set[str]:
+def defined_names(nodes: Iterable[ast.AST]) -> set[str]:
     """Return the names that a module gives: variables, parameters, functions, classes, attributes, aliases."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case (
                 ast.Name(id=name, ctx=ast.Store())
@@ -213,8 +244,8 @@ def defined_names(tree: ast.Module) -> set[str]:
 def private_words() -> list[str]:
     """Return `file: name` of names, and `file:line` of prose, in words that no reader of the field knows."""
     found = []
-    for file, tree in trees().items():
-        found += [f"{file}: {name}" for name in sorted(defined_names(tree)) if NOT_NAMES.search(name)]
+    for file, of_file in nodes().items():
+        found += [f"{file}: {name}" for name in sorted(defined_names(of_file)) if NOT_NAMES.search(name)]
     texts = [*FILES, *PACKAGE.rglob("*.toml"), *PACKAGE.rglob("*.j2"), *PROSE]
     for path in texts:
         if "migrations" in path.parts:  # they name what earlier versions wrote
@@ -228,8 +259,8 @@ def private_words() -> list[str]:
 def hiding_aliases() -> list[str]:
     """Return `file: name as alias` where the alias drops the name: it may add to it, `stage as release_stage`."""
     found = []
-    for file, tree in trees().items():
-        for node in ast.walk(tree):
+    for file, of_file in nodes().items():
+        for node in of_file:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 for alias in node.names:
                     last, given = alias.name.rpartition(".")[2], alias.asname

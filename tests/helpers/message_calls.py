@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import modelwright
@@ -29,15 +30,28 @@ class Call:
 
 
 def calls():
-    found = []
+    """Return every call that gives a message."""
+    return _read()[0]
+
+
+def literals():
+    """Return every text that stands in the source as a literal."""
+    return _read()[1]
+
+
+@cache
+def _read():
+    """Return both, of one reading of the source."""
+    found, texts = [], set()
     for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        for node in ast.walk(tree):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 if name in CLASSES:
                     found.append(_call(node, name, path.relative_to(PACKAGE).as_posix()))
-    return found
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(node.value)
+    return tuple(found), frozenset(texts)
 
 
 def _call(node, kind, path):
@@ -59,13 +73,3 @@ def _call(node, kind, path):
 
 def _begins(text):
     return isinstance(text.values[0], ast.Constant)
-
-
-def literals():
-    """Return every text that stands in the source as a literal."""
-    return {
-        node.value
-        for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }

@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Fingerprint:
     ) -> None:
         self._cache = _Cache(cache, now_ns)
         self._package = package
+        self._followed: dict[frozenset[str], _Followed] = {}
 
     def code(self, roots: Iterable[str]) -> dict[str, str]:
         """Return module → digest of its normalised syntax tree, for the roots and all that they import."""
@@ -60,37 +62,49 @@ class Fingerprint:
 
     def places(self, roots: Iterable[str]) -> tuple[Path, ...]:
         """Return the packages (folders) and modules (files) that the code of these roots is followed into."""
-        modules = _Modules(self._packages(roots))
-        located = (modules.locate(top) for top in sorted(modules.packages))
+        packages = self._packages(roots)
+        located = (_Modules(packages).locate(top) for top in sorted(packages))
         return tuple(path.parent if is_package else path for path, is_package in located)
 
-    def _packages(self, roots: Iterable[str]) -> set[str]:
-        return {self._package, *(root.partition(".")[0] for root in roots)}
+    def _packages(self, roots: Iterable[str]) -> frozenset[str]:
+        return frozenset({self._package, *(root.partition(".")[0] for root in roots)})
 
     def _closure(self, roots: Iterable[str]) -> tuple[dict[str, str], set[str]]:
         waiting = list(dict.fromkeys(roots))
-        modules = _Modules(self._packages(waiting))
+        packages = self._packages(waiting)
+        # The stages of a run share most of their code: what a module leads to is worked out once for all of them.
+        followed = self._followed.setdefault(packages, _Followed(_Modules(packages)))
         digests: dict[str, str] = {}
         imported: set[str] = set()
         while waiting:
             module = waiting.pop()
             if module in digests:
                 continue
-            path, is_package = modules.locate(module)
-            source = self._cache.read(path, module, is_package=is_package)
-            digests[module] = source.digest
-            for found in source.imports:
-                top = found.module.partition(".")[0]
-                if top not in modules.packages:
-                    imported.add(top)
-                    continue
-                waiting.extend(self._targets(found, modules))
-            # Importing a module runs the packages above it, save the top one (see the module's docstring).
-            parent = module.rpartition(".")[0]
-            if "." in parent:
-                waiting.append(parent)
+            step = followed.steps.get(module)
+            if step is None:
+                step = followed.steps[module] = self._step(module, followed.modules)
+            digests[module] = step.digest
+            imported |= step.libraries
+            waiting.extend(step.leads_to)
         self._cache.save()
         return digests, imported
+
+    def _step(self, module: str, modules: _Modules) -> _Step:
+        path, is_package = modules.locate(module)
+        source = self._cache.read(path, module, is_package=is_package)
+        leads_to: list[str] = []
+        imported: set[str] = set()
+        for found in source.imports:
+            top = found.module.partition(".")[0]
+            if top in modules.packages:
+                leads_to.extend(self._targets(found, modules))
+            else:
+                imported.add(top)
+        # Importing a module runs the packages above it, save the top one (see the module's docstring).
+        parent = module.rpartition(".")[0]
+        if "." in parent:
+            leads_to.append(parent)
+        return _Step(source.digest, frozenset(imported), tuple(dict.fromkeys(leads_to)))
 
     def _targets(self, found: Import, modules: _Modules) -> Iterator[str]:
         """Yield the modules that one import statement names."""
@@ -110,16 +124,32 @@ class Fingerprint:
                     yield lazy.module
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What one module says: its digest, the libraries it imports, and the modules that it leads to."""
+
+    digest: str
+    libraries: frozenset[str]
+    leads_to: tuple[str, ...]
+
+
 class _Modules:
     """Finds the files of modules below some top-level packages, listing every folder once."""
 
-    def __init__(self, packages: set[str]) -> None:
+    def __init__(self, packages: frozenset[str]) -> None:
         self.packages = packages
         self._tops: dict[str, tuple[Path, bool]] = {}
+        self._located: dict[str, tuple[Path, bool]] = {}
         self._listings: dict[Path, frozenset[str]] = {}
 
     def locate(self, module: str) -> tuple[Path, bool]:
         """Return a module's file and whether it is a package's; the file need not exist (PEP 420)."""
+        found = self._located.get(module)
+        if found is None:
+            found = self._located[module] = self._find(module)
+        return found
+
+    def _find(self, module: str) -> tuple[Path, bool]:
         top, _, rest = module.partition(".")
         if top not in self._tops:
             self._tops[top] = _find_top(top)
@@ -145,6 +175,14 @@ class _Modules:
             except OSError:
                 self._listings[folder] = frozenset()
         return self._listings[folder]
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """The modules below some packages that were followed, and what each says."""
+
+    modules: _Modules
+    steps: dict[str, _Step] = field(default_factory=dict)
 
 
 def _find_top(name: str) -> tuple[Path, bool]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
@@ -22,11 +23,9 @@ from modelwright.storage.formats.evidence import Details, Evidence, OutputDetail
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict] = ()) -> str:
-    """Return the model card in the reader's language.
-
-    Equal arguments give equal text, and texts of users cannot become markup.
-    """
+@cache
+def _template() -> Template:
+    """Return the template, compiled once: that takes longer than to fill it."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # noqa: S701 - Markdown: every text of a user goes through `wording.markdown`
@@ -34,9 +33,17 @@ def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    return environment.get_template("card.md.j2")
+
+
+def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict] = ()) -> str:
+    """Return the model card in the reader's language.
+
+    Equal arguments give equal text, and texts of users cannot become markup.
+    """
     signature = Signature.parse(evidence.signature)
     purpose = markdown(evidence.purpose) if evidence.purpose else None
-    text = environment.get_template("card.md.j2").render(
+    text = _template().render(
         name=markdown(signature.name),
         purpose=purpose,
         say=card_prose(),

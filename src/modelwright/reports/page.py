@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib.metadata
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from modelwright.core.evidence.measurement import Phase
@@ -31,8 +32,9 @@ MATTER = 4  # inputs of a mistake that are shown, those first on which most rest
 ORDER = ("met", "unmet", "inconclusive", "pending")
 
 
-def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdict] = ()) -> str:
-    """Return the report as one HTML page without scripts or requests; equal arguments give equal text."""
+@cache
+def _template() -> Template:
+    """Return the template, compiled once: that takes longer than to fill it."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -40,11 +42,14 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    return environment.get_template("report.html.j2")
+
+
+def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdict] = ()) -> str:
+    """Return the report as one HTML page without scripts or requests; equal arguments give equal text."""
     inputs = [field.name for field in Signature.parse(evidence.signature).inputs]
     outputs = [section(evidence, found, inputs) for found in details.outputs]
-    page = environment.get_template(
-        "report.html.j2"
-    ).render(
+    page = _template().render(
         purpose=evidence.purpose,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         say=prose(),

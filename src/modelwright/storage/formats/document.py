@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,7 +83,7 @@ class Document:
         try:
             content = self._content(path)
             del content["format"]
-            return TypeAdapter(of).validate_python(content)
+            return _adapter(of).validate_python(content)
         except Newer as newer:
             problem = Problem(
                 "format.newer",
@@ -105,7 +106,7 @@ class Document:
 
     def write(self, folder: Path, value: object) -> None:
         """Write a dataclass into the folder, which is made; the same value gives the same bytes."""
-        content = {"format": self.number, **TypeAdapter(type(value)).dump_python(value, mode="json")}
+        content = {"format": self.number, **_adapter(type(value)).dump_python(value, mode="json")}
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
         (folder / self.file).write_text(text + "\n", encoding="utf-8")
@@ -117,6 +118,12 @@ class Document:
         if self.unnumbered is not None:
             content.setdefault("format", self.unnumbered)
         return migrated(content, self.number, self.migrations)
+
+
+@cache
+def _adapter(of: type[T]) -> TypeAdapter[T]:
+    """Return what reads and writes a dataclass; to make one takes longer than to read most files with it."""
+    return TypeAdapter(of)
 
 
 def _reason(error: Exception) -> str:
