@@ -21,7 +21,7 @@ function: "grade(income: number, job: category, owner: boolean) -> risk: categor
 requirements: {accuracy: ">= 0.8", "recall[bad]": ">= 0.999", latency_p95: "<= 500 ms", failure_rate: "<= 1 %"}
 data: {source: loans.csv, invalid: drop}
 model: {learner: trees}
-learn: {budget: 10 s}
+learn: {budget: 2 s}
 evaluate: {latency_requests: 100}
 """
 
@@ -71,7 +71,7 @@ def table(text):
 
 def test_a_run_is_worded_in_the_language_asked_for_from_the_same_results(folder):
     chinese = folder.joinpath("first.txt").read_text("utf-8")
-    english = say(folder, "run", MODELWRIGHT_LANG="en")
+    english = in_process.say(folder, "run", MODELWRIGHT_LANG="en")
     again = in_process.say(folder, "run", "--from", "release", MODELWRIGHT_LANG="zh")
     assert "met" in english.stdout
     assert not HAN.search(english.stdout), english.stdout

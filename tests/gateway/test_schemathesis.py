@@ -20,13 +20,30 @@ REFUSED = "negative_data_rejection"
 FORMS = {"picture"}  # a function with files takes forms, too: there a number is a text like any other
 
 
-@pytest.mark.parametrize("name", BODIES)
-def test_no_request_that_breaks_the_schema_is_taken(name: str, tmp_path: Path) -> None:
+# `every kind` has the inputs of those that run with `make proof`, where each gets more examples, too.
+@pytest.mark.parametrize(
+    ("name", "examples"),
+    [
+        ("every kind", 10),
+        ("picture", 10),
+        *(pytest.param(name, 60, marks=pytest.mark.proof) for name in BODIES),
+    ],
+)
+def test_no_request_that_breaks_the_schema_is_taken(name: str, examples: int, tmp_path: Path) -> None:
     checks = CHECKS if name in FORMS else f"{CHECKS},{REFUSED}"
     with running(Releases(sealed(BODIES[name](), tmp_path / "package"))) as server:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
-            *("--seed", "7", "--max-examples", "25", "--checks", checks, "--generation-database", "none"),
+            *(
+                "--seed",
+                "7",
+                "--max-examples",
+                str(examples),
+                "--checks",
+                checks,
+                "--generation-database",
+                "none",
+            ),
             *("--phases", "coverage,fuzzing", "--mode", "all"),
         ]
         environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}

@@ -13,7 +13,6 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
-from transformers import WhisperFeatureExtractor
 
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem, catalog
@@ -108,6 +107,8 @@ def test_frames_are_those_of_whisper(seconds: float) -> None:
     samples = voice(16_000, seconds)[:, 0]
     frames = 104
     kept = samples[: frames * _mel.HOP]
+    from transformers import WhisperFeatureExtractor  # here: every process of tests collects this file
+
     theirs = WhisperFeatureExtractor(feature_size=80)(kept, sampling_rate=16_000, return_tensors="np")
     found = _mel.log_mel(kept, frames)
     assert found.dtype == np.float32

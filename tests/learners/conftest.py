@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
+from unittest import mock
+
 import pytest
 
 from modelwright.testing import learners as contract
 from modelwright.testing.learners.learned_checks import check_exports_the_same_bytes_from_equal_folders
 
-# These share networks, trainer and exporter: the widest signatures of two are tried each time, the narrowest of one.
-DEAR = ("finetune-wide", "network-narrow", "probe-narrow")
+# These share networks, trainer and exporter: the widest signature of one is tried each time, the narrowest of another.
+# What is packaged of pretrained encoders of pictures and sounds has tests of its own.
+DEAR = ("finetune-wide", "network-narrow", "probe-narrow", "probe-wide")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -22,3 +27,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         again = params.get("check") is check_exports_the_same_bytes_from_equal_folders
         if str(case) in DEAR or (again and case.name == "wide"):
             item.add_marker(pytest.mark.proof)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_list_of_translations() -> Iterator[None]:
+    """Let every export of this process use one list of how torch's operations are written in ONNX.
+
+    torch makes it anew for each export, about a second; a process of a user exports once.
+    """
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    made = staticmethod(cache(ONNXRegistry.from_torchlib))
+    with mock.patch.object(ONNXRegistry, "from_torchlib", made):
+        yield

@@ -23,6 +23,10 @@ from modelwright.storage.formats.plan import Machine
 # -- each combiner has what it is for ----------------------------------------------------------------------
 
 PAIR = Signature.parse("f(a: number, b: number, c: number) -> up: boolean")
+PACKAGED = {
+    "gating",
+    "sum",
+}  # an export takes longer than this learning; of the others it is compared elsewhere
 APART = {name: {"type": "mlp", "width": 16} for name in "abc"}
 
 
@@ -50,7 +54,8 @@ def _added(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
         ("attention", _either, 0.93, 1.0),
         ("gating", _which, 0.9, 1.0),
         ("sum", _added, 0.93, 1.0),
-        ("stacking", _added, 0.85, 1.0),
+        # that stacking learns is shown below, by what every part says
+        pytest.param("stacking", _added, 0.85, 1.0, marks=pytest.mark.proof),
         # what keeps inputs apart cannot know what two of them say together
         ("sum", _either, 0.3, 0.7),
         pytest.param("stacking", _either, 0.3, 0.7, marks=pytest.mark.proof),
@@ -61,7 +66,12 @@ def test_a_combiner_learns_what_needs_it(
 ) -> None:
     data = _pair(rule, 800, 0), _pair(rule, 200, 1)
     learned = learn(PAIR, data, tmp_path, 150, combiner=combiner, encoders=APART, width=32, dropout=0.0)
-    assert least <= right(learned, _pair(rule, 500, 2)) <= most
+    asked = _pair(rule, 500, 2)
+    answers = learners.learn("network").predict(learned, asked)["up"]["logit"] >= 0
+    share = float(np.mean(answers == np.array(asked["up"])))
+    assert least <= share <= most
+    if combiner in PACKAGED and most == 1.0:  # the graph that serves has the same answers
+        assert right(learned, asked) == pytest.approx(share, abs=0.002)
 
 
 # -- stacking ----------------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from transformers import WhisperConfig
-from transformers.models.whisper.modeling_whisper import WhisperEncoder as Theirs
+from torch import nn
 
 from modelwright.core.messages import ProjectError
 from modelwright.kinds.contract.common import ArraySpec
@@ -33,7 +32,11 @@ NAMES = {  # ours → theirs
 }
 
 
-def theirs() -> Theirs:
+def theirs() -> nn.Module:
+    # Here, not at the top: every process of tests collects this file, and the import takes seconds.
+    from transformers import WhisperConfig
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder as Theirs
+
     config = WhisperConfig(
         num_mel_bins=80,
         max_source_positions=24,

@@ -20,9 +20,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -120,10 +119,14 @@ class Document:
         return migrated(content, self.number, self.migrations)
 
 
-@cache
+_ADAPTERS: dict[object, object] = {}
+
+
 def _adapter(of: type[T]) -> TypeAdapter[T]:
     """Return what reads and writes a dataclass; to make one takes longer than to read most files with it."""
-    return TypeAdapter(of)
+    if of not in _ADAPTERS:
+        _ADAPTERS[of] = TypeAdapter(of)
+    return cast("TypeAdapter[T]", _ADAPTERS[of])
 
 
 def _reason(error: Exception) -> str:

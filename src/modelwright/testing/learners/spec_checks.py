@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from functools import cache
 
 from pydantic import BaseModel
 
@@ -75,9 +76,15 @@ def check_the_specification_imports_no_framework(name: str) -> None:
 def check_learning_does_not_import_its_export(name: str) -> None:
     """A change of the export packages again and learns nothing again: the code of `learn` does not hold it."""
     (export,) = learners.modules(name, "export")
-    code = Fingerprint().code([*learners.modules(name, "spec", "learn"), "modelwright.stages.learn.stage"])
+    code = _fingerprint().code([*learners.modules(name, "spec", "learn"), "modelwright.stages.learn.stage"])
     assert export not in code
     assert not [module for module in code if module.startswith("modelwright.learners.exporting")]
+
+
+@cache
+def _fingerprint() -> Fingerprint:
+    """Return one for all learners: most of what they import is the same."""
+    return Fingerprint()
 
 
 def _kinds(role: Role) -> list[str]:
