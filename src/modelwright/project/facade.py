@@ -55,6 +55,7 @@ from modelwright.runtime.function import Function, load
 from modelwright.stages.plan.ranking import sift
 from modelwright.storage import disk, file_patterns, read_only, user_cache
 from modelwright.storage.file_digests import FileDigests
+from modelwright.storage.out_files import require_place
 from modelwright.storage.state.database import State
 from modelwright.tables.files.held_files import HeldFiles
 
@@ -246,6 +247,8 @@ class Project:
         The row is as for `predict`. out: where the heat map of a picture is written, as PNG; orders: of the inputs,
         where these are too many for every combination.
         """
+        if out is not None:
+            require_place(out, reads=[value for value in row.values() if isinstance(value, Path)])
         number, function = self._packaged(version)
         named = input_file.named_row(row, function.signature, self.opened)
         values = function.rows.read(named, lenient=True)

@@ -102,6 +102,7 @@ def predict(
         raise typer.BadParameter("--out and --keep go with --file FILE")
     from modelwright.cli import standard_streams
     from modelwright.cli.predicting import answer_files, predict_rows
+    from modelwright.storage.out_files import require_place
 
     here = opened(project, settings)
     if file is None:
@@ -115,6 +116,7 @@ def predict(
         return
     if out is not None:
         answer_files.require_ending(out)
+        require_place(out, reads=[file])
     tally = answer_files.Tally()
     kept = None if not keep else [] if keep == ["none"] else keep
     answers = here.answer_file(file, keep=kept, probabilities=probabilities, version=version)
