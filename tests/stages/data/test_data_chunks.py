@@ -31,6 +31,7 @@ THOUSAND, ALL = (
     Limits(rows=1_000, characters=1_000),
     Limits(rows=10**9, characters=10**9, memory_bytes=10**12),
 )
+FEW = Limits(rows=20, characters=400, memory_bytes=300)  # several chunks of these files, without hundreds
 KEYS = ("t", "n", "c", "b", "y", "k")
 TEXT = st.sampled_from(["", " ", "a", "b ", "a  b", "é", "e\u0301", 'say "hi"', "x,y", "two\nlines", "問"])
 NUMBER = st.sampled_from(["", "1", "1.0", " 2 ", "-0.0", "0", "1e400", "abc", "1_0", "٣"])
@@ -57,7 +58,7 @@ def made(folder: Path, limits: Limits, name: str, signature: Signature = SIGNATU
 
 
 def same_for_all(
-    folder: Path, signature: Signature = SIGNATURE, limits: tuple[Limits, ...] = (SEVEN, ALL), **section: Any
+    folder: Path, signature: Signature = SIGNATURE, limits: tuple[Limits, ...] = (FEW, ALL), **section: Any
 ) -> Any:
     first, *others = [made(folder, one, f"out-{at}", signature, **section) for at, one in enumerate(limits)]
     for other in others:
