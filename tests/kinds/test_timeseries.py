@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
@@ -14,6 +16,7 @@ from modelwright import kinds
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.column import Column
 from modelwright.kinds.contract.common import FAR, Dumped, Role
+from modelwright.kinds.contract.show import Show
 from modelwright.kinds.timeseries.window import GAP, TimeWindow
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 
@@ -315,3 +318,69 @@ def test_fill_values_do_not_flatten_series_and_stand_out(fill):
     assert usual.std() == pytest.approx(1, abs=0.5)
     assert ARRAYS.standing_out([*windows, *broken]) == [("-9999" if fill < 0 else "1e+37", 8)]
     assert ARRAYS.standing_out([*windows, None]) == []
+
+
+# -- how a series is shown -----------------------------------------------------------------------------------
+
+
+def drawing(window):
+    """Return the drawing of a series, the points of each of its lines by channel, and the texts beside them."""
+    picture = kinds.facet("timeseries", Show).picture(window)
+    assert picture is not None
+    svg = ElementTree.fromstring(base64.b64decode(picture.data))
+    name = "{http://www.w3.org/2000/svg}"
+    lines = []
+    for path in svg.iter(f"{name}path"):
+        parts = [part for part in path.get("d").split("M") if part]
+        lines.append(
+            [[tuple(map(float, at.split())) for at in part.replace("h0", "").split("L")] for part in parts]
+        )
+    return picture, lines, [text.text for text in svg.iter(f"{name}text")]
+
+
+def test_a_curve_rises_as_its_numbers_do_and_names_its_ends():
+    picture, lines, ends = drawing(TimeWindow.of([1.0, 2.0, 4.0, 3.0]))
+    assert (picture.media, picture.height <= 96) == ("image/svg+xml", True)
+    (((x0, y0), (x1, y1), (x2, y2), (x3, y3)),) = lines[0]
+    assert x0 < x1 < x2 < x3
+    assert y0 > y1 > y3 > y2  # up is less
+    assert y0 - y1 == pytest.approx(y3 - y2, abs=0.2)
+    assert ends == ["4", "1"]
+
+
+def test_a_gap_breaks_the_curve_and_a_number_alone_is_a_point():
+    _, (parts,), ends = drawing(TimeWindow.of([1.0, GAP, 2.0, GAP, GAP, 3.0, 4.0]))
+    assert [len(part) for part in parts] == [1, 1, 2]
+    assert ends == ["4", "1"]
+
+
+@pytest.mark.parametrize("numbers", [[5.0], [5.0] * 9, [0.0, 0.0], [-3.0, GAP, -3.0]])
+def test_a_flat_series_is_in_the_middle(numbers):
+    picture, (parts,), ends = drawing(TimeWindow.of(numbers))
+    assert {y for part in parts for _, y in part} == {picture.height / 2}
+    assert ends == [f"{numbers[0]:.3g}"]
+
+
+def test_the_peak_of_a_long_series_is_drawn_and_the_picture_stays_small():
+    numbers = [math.sin(step / 50) for step in range(20_000)]
+    numbers[7_777] = 9.0
+    picture, (parts,), ends = drawing(TimeWindow.of(numbers))
+    assert min(y for part in parts for _, y in part) == pytest.approx(4.0)
+    assert all(0 <= x <= picture.width for part in parts for x, _ in part)
+    assert ends[0] == "9"
+
+
+@pytest.mark.parametrize("numbers", [[1e308, -1e308, 0.0], [5e-324, 0.0, 1e-323], [1e300] * 3])
+def test_huge_and_tiny_numbers_are_drawn(numbers):
+    picture, (parts,), _ = drawing(TimeWindow.of(numbers))
+    assert all(4 <= y <= picture.height - 4 for part in parts for _, y in part)
+
+
+def test_channels_have_a_line_each_on_scales_of_their_own():
+    window = TimeWindow.of([1.0, 1000.0, 2.0, 3000.0, 3.0, 2000.0], channels=2)
+    _, ((one,), (two,)), ends = drawing(window)
+    assert min(y for _, y in one) == min(y for _, y in two)
+    assert ends == []
+    silent = TimeWindow.of([1.0, GAP, 2.0, GAP], channels=2)
+    assert len(drawing(silent)[1]) == 1
+    assert kinds.facet("timeseries", Show).picture(TimeWindow.of([1.0] * 18, channels=9)) is None

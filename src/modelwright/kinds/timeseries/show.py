@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from modelwright.core.json_types import Json
+from modelwright.core.picture import Picture
 from modelwright.kinds.contract.show import Show, Widget
+from modelwright.kinds.timeseries import _curve
 from modelwright.kinds.timeseries.window import TimeWindow
 
 MOST_SHOWN = 1_000  # steps of an example
@@ -15,7 +17,7 @@ SHOWN = 8  # numbers; of a longer series the first and the last
 
 
 class TimeseriesShow(Show[TimeWindow]):
-    """The first and the last numbers, of four digits."""
+    """The first and the last numbers, of four digits; and the curve."""
 
     widget: ClassVar[Widget] = "json"
 
@@ -40,6 +42,10 @@ class TimeseriesShow(Show[TimeWindow]):
             return ", ".join(written)
         half = SHOWN // 2
         return f"{', '.join(written[:half])} … {', '.join(written[-half:])} ({len(written)})"
+
+    def picture(self, value: TimeWindow) -> Picture | None:
+        """Return the series as a curve, a line a channel; see `_curve`."""
+        return _curve.drawn(value)
 
     def end(self, value: str | float) -> str:
         """Return a number of the series: the quantiles are of all numbers."""

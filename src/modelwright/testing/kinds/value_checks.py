@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
+from xml.etree import ElementTree
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,8 @@ from modelwright.testing.kinds.tried import (
     raw_values,
     samples_of,
 )
+
+MOST_HIGH = 96  # pixels of a picture beside others in a table
 
 
 def check_says_what_it_is(name: str) -> None:
@@ -95,6 +99,14 @@ def check_values_are_frozen_and_written_and_shown(name: str) -> None:
         assert_whole_value(name, value)
     show = kinds.facet(name, Show)
     assert show.text(None) == ""
+    for value in present_values(name):
+        picture = show.picture(value)
+        assert picture == show.picture(value), "the same value gives the same picture"
+        if picture is not None:
+            assert 0 < picture.height <= MOST_HIGH
+            assert picture.uri.endswith(picture.data)
+            if picture.media == "image/svg+xml":
+                assert ElementTree.fromstring(b64decode(picture.data)).tag.endswith("svg")  # noqa: S314 - our own
 
 
 def _refusal(parse: Callable[..., object], raw: object, *, lenient: bool = False) -> Problem:
