@@ -1,5 +1,7 @@
 """A run rests on the rules that named its files: whatever would make a rule give others is seen."""
 
+import os
+
 import pytest
 import yaml
 from test_loop import declared, write_rows
@@ -214,6 +216,43 @@ def test_a_picture_that_changes_is_seen_by_stamp_and_key(tmp_path, source, chang
     assert not stamp.holds(taken)
     after = places.of_data(Project(tmp_path / "modelwright.yaml").opened)
     assert {name: digests.of_many(every) for name, every in after.sets.items()} != keys
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("pictures/", "notes.txt"),
+        ("pictures/", "a/deep/1.png"),
+        ("pictures/", "a/.hidden.png"),
+        ("pictures/", "c/"),
+        ("pictures/{label}/{n}.png", "a/.hidden.png"),
+        ("pictures/{label}/{n}.png", "a/notes.txt"),
+    ],
+)
+def test_what_is_left_out_is_part_of_the_key(tmp_path, source, name):
+    """A warning names it, and a sealed one must not speak of what was there before."""
+    before = pictures(tmp_path, source)
+    place = tmp_path / "pictures" / name
+    (place if name.endswith("/") else place.parent).mkdir(exist_ok=True)
+    if not name.endswith("/"):
+        place.write_text("x")
+    after = places.of_data(Project(tmp_path / "modelwright.yaml").opened)
+    assert after.sets == before.sets
+    assert (before.names, len(after.names)) == ({}, 1)
+
+
+@pytest.mark.parametrize("source", ["pictures/", "pictures/*/*.png", "pictures/{label}/{n}.png"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path, source, linked):
+    pictures(tmp_path, source)
+    os.mkfifo(tmp_path / "pipe")
+    odd = tmp_path / "pictures" / "a" / "3.png"
+    odd.symlink_to("../../pipe") if linked else (tmp_path / "pipe").rename(odd)
+    with pytest.raises(DataError) as caught:
+        places.of_data(Project(tmp_path / "modelwright.yaml").opened)
+    (problem,) = caught.value.problems
+    assert problem.id == "data.no-file"
+    assert "pictures/a/3.png" in problem.found
 
 
 def test_a_table_without_files_is_not_read_for_its_key(tmp_path):

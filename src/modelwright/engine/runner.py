@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
+from modelwright.core import digests
 from modelwright.core.messages import DataError, Phrase, Problem, StateError
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
@@ -71,6 +72,7 @@ class Runner:
             files={
                 **{name: self._digests.of(path) for name, path in step.sources.files.items()},
                 **{name: self._digests.of_many(every) for name, every in step.sources.sets.items()},
+                **{name: digests.of_json(list(told)) for name, told in step.sources.names.items()},
             },
             libraries=libraries,
         )

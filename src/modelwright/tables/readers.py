@@ -105,6 +105,9 @@ def _of_files(name: str, files: FileSet) -> Iterator[Notice]:
         yield Notice("data.files-beside", file=name, count=len(files.beside), names=shown)
     if files.hidden:
         yield Notice("data.hidden-files", file=name, count=files.hidden)
+    if files.empty:
+        shown = list(files.empty[:SHOWN_PLACES])
+        yield Notice("data.empty-classes", file=name, count=len(files.empty), names=shown)
     if (example := files.example) is not None:
         yield Notice(
             "data.two-ways",

@@ -208,12 +208,15 @@ class _Finder:
         return SourceFile(source, root.resolve(), root, found)
 
     def _require_whole(self, listed: Sequence[str]) -> None:
-        """Raise DataError for names that are not UTF-8, and for links to nothing."""
+        """Raise DataError for names that are not UTF-8, for links to nothing, and for what is no file (a pipe)."""
         if odd := [path for path in listed if not file_patterns.is_utf8(path)]:
             names = map(file_patterns.readable, odd[:SHOWN_FILES])
             raise DataError([Problem("files.not-utf8", name=name) for name in names])
-        if broken := list(map(Path, file_sets.links_to_nothing(listed)[:SHOWN_FILES])):
+        dangling, special = file_sets.no_files(listed)
+        if broken := list(map(Path, dangling[:SHOWN_FILES])):
             raise DataError([_dangling(_relative(place, self._folder), place) for place in broken])
+        if odd := [_relative(Path(path), self._folder) for path in special[:SHOWN_FILES]]:
+            raise DataError([Problem("data.no-file", file=name) for name in odd])
 
     def _rule(self, source: str) -> tuple[str, str]:
         anchor = Path(source).anchor

@@ -45,6 +45,11 @@ def of_data(opened: Opened) -> Sources:
     return Sources(
         files={_name(path, opened.folder): path for path in paths},
         sets={name: files for name, files in sets.items() if files},
+        names={
+            f"what {file.name} leaves out": file.files.left_out
+            for file in every
+            if file.files is not None and file.files.left_out
+        },
         places=(*found.tried, *looked_up),
         patterns=tuple(Pattern(*rule, tuple(paths)) for rule, paths in found.patterns.items()),
         environment=(MIRROR,),

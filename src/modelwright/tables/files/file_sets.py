@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelwright.core.messages import DataError, Problem
@@ -41,7 +42,8 @@ class FileSet:
 
     names: columns beside `file`; base: the folder that `paths` are relative to; cells: (n,) of each file, by `names`.
     hidden, beside: how many files were left out because their names begin with a dot, and because they do not match,
-    with the first of these; doubtful: names that read in two ways, and the first of them.
+    with the first of these; empty: folders that would be classes, and have no file; doubtful: names that read in two
+    ways, and the first of them.
     """
 
     names: tuple[str, ...]
@@ -52,6 +54,13 @@ class FileSet:
     beside: tuple[str, ...] = ()
     doubtful: int = 0
     example: Ambiguous | None = None
+    empty: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return what is said of files and folders that are no rows, nothing where there are none."""
+        hidden = (f"{self.hidden} hidden",) if self.hidden else ()
+        return (*hidden, *self.beside, *(f"{name}/" for name in self.empty))
 
     def places(self) -> dict[str, str]:
         """Return where each file lies, by its path."""
@@ -119,7 +128,15 @@ def by_folder(
         ending = os.path.splitext(shown[0])[1]  # noqa: PTH122
         pattern = f"{folder}/{{label}}_{{number}}{ending}"
         raise DataError(Problem("data.flat-folder", source=source, count=len(shown), pattern=pattern))
-    return _by_folder(root, listed, [_pattern("*/*", source)], project)
+    found = _by_folder(root, listed, [_pattern("*/*", source)], project)
+    return replace(found, empty=_folders_without(root, {path.partition("/")[0] for path in shown}))
+
+
+def _folders_without(root: Path, filled: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the folders in `root` that are neither hidden nor among `filled`, sorted."""
+    with os.scandir(root) as entries:
+        names = [entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name)]
+    return tuple(sorted(file_patterns.readable(name) for name in names if name not in filled))
 
 
 def by_pattern(source: str, rest: str, root: Path, listed: Sequence[str], project: Path) -> FileSet:
@@ -251,6 +268,14 @@ def _segment(part: str, names: list[str], source: str) -> tuple[str, str, str]:
     return glob + rest, lazy + re.escape(rest), greedy + re.escape(rest)
 
 
-def links_to_nothing(paths: Sequence[str]) -> list[str]:
-    """Return the paths that are links to nothing."""
-    return [path for path in paths if os.path.islink(path) and not os.path.exists(path)]  # noqa: PTH114, PTH110
+def no_files(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the paths that are links to nothing, and those that are no files: pipes, sockets, devices."""
+    dangling, special = [], []
+    for path in paths:
+        try:
+            mode = os.stat(path).st_mode  # noqa: PTH116 - 100,000 of them
+        except OSError:  # a loop of links, too
+            dangling += [path] if os.path.islink(path) else []  # noqa: PTH114
+            continue
+        special += [] if stat.S_ISREG(mode) else [path]
+    return dangling, special
