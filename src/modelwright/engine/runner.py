@@ -72,7 +72,7 @@ class Runner:
             files={
                 **{name: self._digests.of(path) for name, path in step.sources.files.items()},
                 **{name: self._digests.of_many(every) for name, every in step.sources.sets.items()},
-                **{name: digests.of_json(list(told)) for name, told in step.sources.names.items()},
+                **{name: digests.of_json(list(names)) for name, names in step.sources.names.items()},
             },
             libraries=libraries,
         )

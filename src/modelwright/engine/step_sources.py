@@ -30,7 +30,7 @@ class Sources:
 
     files: name in the key → file or folder, by content, whatever its path.
     sets: name in the key → many files by their names in the set, each by content.
-    names: name in the key → names that are told of and not read, such as those of files that are left out.
+    names: name in the key → names that are shown and not read, such as those of files that are left out.
 
     The stamp watches, beside these files, what decided that they are the ones:
 

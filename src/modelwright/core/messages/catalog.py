@@ -185,11 +185,14 @@ class _Formatter(string.Formatter):
 _FORMATTER = _Formatter()
 
 
-def placeholders(pattern: str) -> Iterator[str]:
-    """Yield the names that a text stands on: `value` of `{value.found}`."""
-    for _, name, _, _ in _FORMATTER.parse(pattern):
-        if name is not None:
-            yield name.partition(".")[0].partition("[")[0]
+@cache
+def placeholders(pattern: str) -> tuple[str, ...]:
+    """Return the names that a text stands on: `value` of `{value.found}`."""
+    return tuple(
+        name.partition(".")[0].partition("[")[0]
+        for _, name, _, _ in _FORMATTER.parse(pattern)
+        if name is not None
+    )
 
 
 def parameters(entry: Entry) -> frozenset[str]:
