@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn import metrics as peers
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.measurement import Subject
 from modelwright.kinds.tags.arrays import TagsState
+from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.contract.baseline import BaselineModels, Truths
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.outcomes.sets.outcomes import SetOutcomes
@@ -117,6 +119,26 @@ def test_baselines_answer_the_commonest_set_and_learn_one_model_a_tag():
     features = csr_matrix(o.truth.astype(float))
     line = models.linear(Truths([], labels), features, features, o)
     assert value("subset_accuracy", line) == 1.0
+
+
+@pytest.mark.parametrize("family", ["classes", "sets"])
+def test_a_baseline_that_ends_early_says_nothing_of_its_own(family, monkeypatch):
+    """scikit-learn warns then, in words for those who called it; warnings are errors here."""
+    from scipy.sparse import csr_matrix
+
+    models = outcomes.facet(family, BaselineModels)
+    monkeypatch.setattr(sys.modules[type(models).__module__], "ITERATIONS", 1)
+    draw = np.random.default_rng(0)
+    features = csr_matrix(draw.normal(size=(200, 20)))
+    if family == "sets":
+        o = drawn(200)
+        labels = [tuple(TAGS[k] for k in np.flatnonzero(row)) for row in o.truth]
+    else:
+        truth = draw.integers(0, 3, size=200)
+        shares = draw.dirichlet(np.ones(3), size=200)
+        o = ClassOutcomes(("a", "b", "c"), truth, shares.argmax(axis=1), shares)
+        labels = [("abc"[k],) for k in truth]
+    assert models.linear(Truths([], labels), features, features, o) is not None
 
 
 def test_the_edge_of_a_membership_is_a_logit_of_zero():

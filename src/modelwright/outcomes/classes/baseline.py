@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from modelwright.core.messages import Phrase
@@ -47,7 +49,9 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
         if len(np.unique(places)) < 2:
             return None
         # C is the inverse of L2's strength: weak, since rows of tf-idf have norm 1 and need large weights
-        classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3).fit(train, places)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline: that many iterations are enough
+            classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3).fit(train, places)
         probabilities = np.zeros((len(reference), len(reference.classes)))
         # (rows, C): classes without training rows keep probability 0
         probabilities[:, classifier.classes_] = classifier.predict_proba(test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from modelwright.core.messages import Phrase
@@ -55,7 +57,11 @@ class SetBaselines(BaselineModels[SetOutcomes]):
                 continue
             # one-vs-rest: targets (rows,) of one tag at a time; C as for the baseline of classes
             classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3)
-            classifier.fit(train, members[:, place])
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", ConvergenceWarning
+                )  # a baseline: that many iterations are enough
+                classifier.fit(train, members[:, place])
             probabilities[:, place] = classifier.predict_proba(test)[:, 1]
         if not varies:
             return None
