@@ -17,6 +17,7 @@ import pytest
 
 from modelwright import learners
 from modelwright.core.messages import ProjectError
+from modelwright.core.signature import Signature
 from modelwright.learners.given import given_graph
 
 DRAW = np.random.default_rng(3)
@@ -96,6 +97,33 @@ def keras_model(path: Path) -> Made:
     return np.load(rows), None
 
 
+_TENSORFLOW = """
+import os, sys
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
+import numpy, tensorflow as tf
+rows = numpy.load(sys.argv[1])
+class Line(tf.Module):
+    def __init__(self):
+        self.weight = tf.Variable(numpy.array([[1, -2], [0.5, 1], [2, 0]], numpy.float32))
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="columns")])
+    def __call__(self, columns):
+        return {"scores": tf.nn.softmax(columns @ self.weight)}
+line = Line()
+tf.saved_model.save(line, sys.argv[2], signatures=line.__call__)
+numpy.save(sys.argv[1], line(tf.constant(rows))["scores"].numpy())
+"""
+
+
+def tensorflow_model(path: Path) -> Made:
+    """Save a SavedModel, a folder."""
+    if importlib.util.find_spec("tensorflow") is None or importlib.util.find_spec("tf2onnx") is None:
+        pytest.skip("there is no tensorflow, or no tf2onnx")
+    rows = path.with_suffix(".npy")
+    np.save(rows, ROWS)
+    subprocess.run([sys.executable, "-c", _TENSORFLOW, str(rows), str(path)], check=True, capture_output=True)
+    return np.load(rows), None
+
+
 @pytest.mark.parametrize(
     ("name", "make", "options"),
     [
@@ -104,6 +132,7 @@ def keras_model(path: Path) -> Made:
         ("model.txt", lightgbm_model, {}),
         ("model.joblib", sklearn_model, {"trust": True}),
         ("model.keras", keras_model, {}),
+        ("saved", tensorflow_model, {"trust": True}),
     ],
 )
 def test_a_converted_model_answers_alike(
@@ -152,3 +181,28 @@ def test_what_is_no_model_of_its_library_is_said(name: str, module: str, tmp_pat
     (problem,) = raised.value.problems
     assert problem.id == "given.not-converted"
     assert name in problem.found
+
+
+@pytest.mark.parametrize("named", ["saved", "saved/saved_model.pb"])
+def test_a_saved_model_is_a_program_that_the_project_must_trust(named: str, tmp_path: Path) -> None:
+    """Whatever lies in its folder is part of the key; nothing of it is read before the project trusts it."""
+    (tmp_path / "saved" / "variables").mkdir(parents=True)
+    for file in ("saved_model.pb", "variables/variables.index"):
+        (tmp_path / "saved" / file).write_bytes(b"no model")
+    bring = learners.bring("given")
+    assert bring is not None
+    options = learners.spec("given").Options(path=named)
+    assert [path.name for path in bring.files(options, tmp_path)] == ["saved_model.pb", "variables.index"]
+    signature = Signature.parse("f(a: number) -> b: category")
+    problems = {one.id: one for one in bring.problems(signature, options, tmp_path)}
+    assert "trust: true" in problems["given.untrusted-program"].next_step
+    lacking = [name for name in ("tensorflow", "tf2onnx") if importlib.util.find_spec(name) is None]
+    assert ("given.no-converter" in problems) == bool(lacking)
+    if lacking:
+        assert "modelwright[tensorflow]" in problems["given.no-converter"].next_step
+    trusted = learners.spec("given").Options(path=named, trust=True)
+    with pytest.raises(ProjectError) as raised:
+        bring.prepare(trusted, tmp_path, tmp_path)
+    assert [one.id for one in raised.value.problems] == [
+        "given.no-converter" if lacking else "given.not-converted"
+    ]

@@ -24,7 +24,9 @@ class GivenBring(Bring):
         path = _found(options, folder)
         shown = str(options.path)
         files = [path]
-        if path.is_file() and converting.format_of(path) is None:
+        if path.is_dir() and converting.format_of(path) is not None:
+            files = sorted(one for one in path.rglob("*") if one.is_file())
+        elif path.is_file() and converting.format_of(path) is None:
             from modelwright.learners.given import (
                 given_graph,
             )  # loads onnx, which other files have no use for
@@ -74,7 +76,7 @@ def _found(options: GivenOptions, folder: Path) -> Path:
         raise ProjectError(
             Problem("given.no-file", path=options.path, beside=beside[:5] or None).at("model.path")
         )
-    return path
+    return path.parent if path.name == converting.SAVED_MODEL else path
 
 
 def _tokenizers(options: GivenOptions, folder: Path) -> dict[str, Path]:

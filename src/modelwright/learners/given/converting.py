@@ -2,7 +2,8 @@
 
 XGBoost's JSON and UBJ and LightGBM's text are data, and are read as such; what comes of them is compared with the model
 on drawn rows. A pickle (joblib) can hold any program, which runs when it is read: that is done only where the project
-says `trust: true`, and never by `check`. A `.keras` file is read in Keras' safe mode, with torch as its backend.
+says `trust: true`, and never by `check`. So is a SavedModel of TensorFlow, which is a program that may read and write
+files. A `.keras` file is read in Keras' safe mode, with torch as its backend.
 """
 
 from __future__ import annotations
@@ -84,6 +85,41 @@ with torch.no_grad():
     ).model_proto
 write(graph, None)
 """
+_TENSORFLOW = """
+import os, sys
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
+import numpy, onnx, onnxruntime, tensorflow
+from tf2onnx import convert
+folder, out = arguments = sys.argv[1:]
+signatures = tensorflow.saved_model.load(folder).signatures
+if not signatures:
+    raise ValueError("it has no signature by which it answers: save it with signatures=")
+name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
+sys.argv = ["tf2onnx", "--saved-model", folder, "--signature_def", name, "--tag", "serve", "--output", out,
+    "--opset", str(OPSET)]
+convert.main()
+sys.argv = ["", *arguments]
+graph = onnx.load(out)
+for port in [*graph.graph.input, *graph.graph.output]:
+    axes = port.type.tensor_type.shape.dim
+    if len(axes) and not axes[0].HasField("dim_value"):
+        axes[0].dim_param = "batch"
+session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+answer = signatures[name]
+draw, rows = numpy.random.default_rng(0), {}
+for port, spec in answer.structured_input_signature[1].items():
+    shape = [16, *(axis or 8 for axis in spec.shape[1:])] if spec.shape.rank else []
+    if spec.dtype.is_floating:
+        rows[port] = draw.normal(size=shape).astype(spec.dtype.as_numpy_dtype)
+    elif spec.dtype.is_integer:
+        rows[port] = draw.integers(0, 4, size=shape).astype(spec.dtype.as_numpy_dtype)
+if rows.keys() == {one.name for one in session.get_inputs()} == set(answer.structured_input_signature[1]):
+    wanted = answer(**{port: tensorflow.constant(one) for port, one in rows.items()})
+    for port, found in zip(session.get_outputs(), session.run(None, rows)):
+        if not numpy.allclose(found, wanted[port.name].numpy(), rtol=1e-3, atol=1e-4, equal_nan=True):
+            raise ValueError("the converted graph answers otherwise than the model")
+write(graph, None)
+"""
 _WRITE = """
 def compare(graph, width, predict, codes=()):
     import numpy, onnxruntime
@@ -114,23 +150,28 @@ class Convertible:
     """A form of models that another library has written.
 
     library: of whose models it is; script: what converts one; modules: what that needs, with the distributions that
-    bring them; pickle: whether reading it runs what it holds.
+    bring them; pickle: whether reading it runs what it holds; program: whether it is a program that converting runs;
+    extra: of this distribution, which brings the modules.
     """
 
     library: str
     script: str
     modules: Mapping[str, str]
     pickle: bool = False
+    program: bool = False
+    extra: str = "given"
 
     def problems(self, path: Path, shown: str, *, trust: bool) -> Iterator[Problem]:
         """Yield why the file cannot be converted here; nothing of it is run."""
         if self.pickle and not trust:
             yield Problem("given.untrusted", path=shown).at("model.path")
+        if self.program and not trust:
+            yield Problem("given.untrusted-program", path=shown, library=self.library).at("model.path")
         lacking = [name for module, name in self.modules.items() if importlib.util.find_spec(module) is None]
         if lacking:
-            yield Problem("given.no-converter", path=shown, library=self.library, lacking=lacking).at(
-                "model.path"
-            )
+            yield Problem(
+                "given.no-converter", path=shown, library=self.library, lacking=lacking, extra=self.extra
+            ).at("model.path")
 
     def convert(self, path: Path, shown: str, out: Path, *, trust: bool) -> None:
         """Write the graph into the file `out`; raises ProjectError and MachineError."""
@@ -167,6 +208,14 @@ _SKLEARN = Convertible(
 _OF_XGBOOST = Convertible("XGBoost", _XGBOOST, {"xgboost": "xgboost-cpu", "onnxmltools": "onnxmltools"})
 _OF_LIGHTGBM = Convertible("LightGBM", _LIGHTGBM, {"lightgbm": "lightgbm", "onnxmltools": "onnxmltools"})
 _OF_KERAS = Convertible("Keras", _KERAS, {"keras": "keras", "torch": "torch", "onnxscript": "onnxscript"})
+_OF_TENSORFLOW = Convertible(
+    "TensorFlow",
+    _TENSORFLOW,
+    {"tensorflow": "tensorflow-cpu", "tf2onnx": "tf2onnx"},
+    program=True,
+    extra="tensorflow",
+)
+SAVED_MODEL = "saved_model.pb"  # beside it lie its variables and its assets
 _BY_SUFFIX = {
     ".joblib": _SKLEARN,
     ".pkl": _SKLEARN,
@@ -180,5 +229,7 @@ SUFFIXES = frozenset({".onnx", *_BY_SUFFIX})
 
 
 def format_of(path: Path) -> Convertible | None:
-    """Return the form of a file that is no graph, by its name; None of a graph."""
+    """Return the form of a file or folder that is no graph, by its name; None of a graph."""
+    if path.is_dir() and (path / SAVED_MODEL).is_file():
+        return _OF_TENSORFLOW
     return _BY_SUFFIX.get(path.suffix.lower())
