@@ -142,22 +142,24 @@ def test_code_that_changed_is_seen(folder, tmp_path, monkeypatch):
     """As when a developer edits the package that is installed in place."""
     copy = tmp_path / "code" / "modelwright"
     shutil.copytree(Path(modelwright.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    place = f"import sys; sys.path.insert(0, {str(copy.parent)!r}); from modelwright import Project; "
-    run = f"{place} Project({str(folder)!r}).run()"
-    read = (
-        f"{place} from pathlib import Path; from modelwright.project.loop import last_run; "
-        f"print(last_run.read(Path({str(folder / 'modelwright.yaml')!r}), 'release', ()) is not None)"
-    )
+    program = f"""
+import sys
+sys.path.insert(0, {str(copy.parent)!r})
+from pathlib import Path
+from modelwright import Project
+from modelwright.project.loop import last_run
 
-    def output(program):
-        done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-        return done.stdout.strip()
+def nothing_to_do():
+    return last_run.read(Path({str(folder / "modelwright.yaml")!r}), "release", ()) is not None
 
-    output(run)
-    assert output(read) == "True"
-    with (copy / "stages" / "plan" / "stage.py").open("a") as file:
-        file.write("\n# a word\n")
-    assert output(read) == "False"
+Project({str(folder)!r}).run()
+before = nothing_to_do()
+with Path({str(copy / "stages" / "plan" / "stage.py")!r}).open("a") as file:
+    file.write("\\n# a word\\n")
+print(before, nothing_to_do())
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "True False"
 
 
 # -- the state -----------------------------------------------------------------------------------------------
