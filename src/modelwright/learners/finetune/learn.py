@@ -17,7 +17,7 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
-from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
+from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample, trainer
 from modelwright.learners.training.determinism import deterministic
@@ -33,7 +33,6 @@ _HEAD_ITERATIONS, _HEAD_STRENGTHS = 60, (100.0, 30.0, 10.0)  # of the probe that
 # statistics, 40 to 300 steps.
 _RATES_OF_TEXTS, _RATES = (2e-4, 1e-3), (4e-4, 2e-3)
 _UNEVEN = 5.0  # times the rows of the rarest class, from which classes are drawn as often
-_FEWEST_EPOCHS = 2  # fewer rarely reach what the learner can do
 
 
 class FinetuneLearn(Learn[Rows]):
@@ -81,7 +80,7 @@ class FinetuneLearn(Learn[Rows]):
             fewest = max(network.encoder(place).fewest_steps for place in range(len(network.encoders)))
             steps = costs.affordable(budget_s, max(steps, fewest))
         epochs = steps / costs.epoch
-        few = epochs < _FEWEST_EPOCHS and training.epochs is None
+        few = epochs < FinetuneSpec.fewest_epochs and training.epochs is None
         return Estimate(
             steps=steps,
             batch=batch,
@@ -99,7 +98,7 @@ class FinetuneLearn(Learn[Rows]):
                 steps=steps,
                 epochs=epochs,
                 rows=rows,
-                few=_FEWEST_EPOCHS if few else None,
+                few=FinetuneSpec.fewest_epochs if few else None,
             ),
             warnings=tuple(unread(begin, signature, data.train)),
             precision=costs.precision,

@@ -101,6 +101,6 @@ class FinetuneSpec(Spec):
     needs_pretrained: ClassVar[bool] = True
     compresses: ClassVar[bool] = True
     rank: ClassVar[int] = 2
-    fewest_epochs: ClassVar[int] = 3
+    fewest_epochs: ClassVar[int] = 2
     starts_as: ClassVar[str | None] = "probe"
     augments: ClassVar[bool] = True

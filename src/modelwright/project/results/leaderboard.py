@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from modelwright import learners
 from modelwright.core.messages import Phrase
 from modelwright.project.results.table_rows import LeaderRow
-from modelwright.storage.formats.plan import Choice, Forecast
+from modelwright.storage.formats.plan import Choice, Forecast, Ranked
+
+_SPARE = 1.3  # of what a learner would need: for the comparison, and for a machine that is busier next time
 
 
 def leaderboard(forecast: Forecast) -> tuple[LeaderRow, ...]:
@@ -44,3 +48,22 @@ def choice_note(choice: Choice, forecast: Forecast) -> Phrase | None:
         return None
     seconds = None if forecast.comparison is None else forecast.comparison.seconds
     return Phrase("note.choice", learner=choice.learner, reason=choice.reason, seconds=seconds)
+
+
+def left_out_notes(forecast: Forecast) -> Iterator[Phrase]:
+    """Yield which learners could learn the function, but not in this budget or memory, and the budget that would do."""
+    for one in forecast.ranking:
+        if one.lack is not None and one.learner != forecast.chosen.learner:
+            yield Phrase(
+                "note.left-out", learner=one.learner, lack=one.lack, minutes=_minutes(one, forecast.budget_s)
+            )
+
+
+def _minutes(one: Ranked, budget_s: float) -> int | None:
+    """Return the whole minutes of a budget that would hold the learner, None where time is not what it lacks."""
+    known = one.learner in learners.names()  # one of a distribution that is gone says nothing more
+    fewest = learners.spec(one.learner).fewest_epochs if known else 0
+    passes = 1.0 if one.epochs is None else max(1.0, fewest / max(one.epochs, 1e-9))
+    if passes <= 1.0 and one.seconds <= budget_s:
+        return None
+    return math.ceil(one.seconds * passes * _SPARE / 60)

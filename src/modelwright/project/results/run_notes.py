@@ -15,7 +15,7 @@ from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
 from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
 from modelwright.project.notes.note_groups import grouped
 from modelwright.project.results import validation_scores
-from modelwright.project.results.leaderboard import choice_note, leaderboard
+from modelwright.project.results.leaderboard import choice_note, leaderboard, left_out_notes
 from modelwright.project.results.stage_warnings import warning_row, warning_rows, worded
 from modelwright.project.results.table_rows import LeaderRow, WarningRow
 from modelwright.stages.plan.warnings import of_bars
@@ -50,6 +50,7 @@ def run_notes(context: Context, run: Run, warnings: Sequence[WarningRow]) -> Ite
         yield str(Phrase("note.plan", learner=planned["learner"], why=worded(planned["why"])))
         if (chosen := choice_note(context.choice, _forecast(context))) is not None:
             yield str(chosen)
+        yield from map(str, left_out_notes(_forecast(context)))
     yield from grouped(warnings)
     if "learn" in context.made and "plan" in context.made:
         yield from _predicted_and_actual(context)
