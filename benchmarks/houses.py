@@ -1,6 +1,7 @@
 """House prices from numbers and photos: are both together better than the numbers alone?
 
     python benchmarks/houses.py [--data FOLDER] [--folds 5] [--budget "1 min"] [--ways numbers,photos,concatenate,...]
+                                [--keep FILE --most 1]
 
 535 houses with the number of bedrooms and bathrooms, area, zip code and four photos each (Ahmed and Moustafa 2016).
 Each fold is tested once by packaged functions: of the numbers, of the photos (MobileNetV2), of both by concatenation,
@@ -58,7 +59,7 @@ def houses(data: Path) -> pl.DataFrame:
 
 def answers(
     rows: pl.DataFrame, fold: np.ndarray, way: str, budget: str, seed: int
-) -> tuple[np.ndarray, float]:
+) -> tuple[list[float], float]:
     """Return the logarithms answered to the rows of a fold, bool (n,), and the CPU seconds of the run."""
     inputs, model = WAYS[way]
     names = [one.split(":")[0] for one in inputs.split(", ")]
@@ -82,7 +83,7 @@ def answers(
             out,
         )
         lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
-    return np.array([float(line["outputs"]["price"]["value"]) for line in lines]), found.cpu_s
+    return [float(line["outputs"]["price"]["value"]) for line in lines], found.cpu_s
 
 
 def splits(fold: np.ndarray, seed: int) -> list[str]:
@@ -99,21 +100,28 @@ def main() -> None:
     parser.add_argument("--budget", default="1 min")
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--seed", type=int, default=0)
+    projects.Kept.arguments(parser)
     arguments = parser.parse_args()
+    kept = projects.Kept.of_arguments(arguments)
     if not (arguments.data / "houses").is_dir():
         print(f"skipped: houses is not in {arguments.data}")
         return
     rows = houses(arguments.data)
     place = np.random.default_rng(arguments.seed).permutation(len(rows)) % arguments.folds
     errors: dict[str, np.ndarray] = {}
+
+    def answered(way: str, budget: str, seed: int, folds: int, number: int) -> list:
+        fold = np.random.default_rng(seed).permutation(len(rows)) % folds == number
+        return list(answers(rows, fold, way, budget, seed))
+
     for way in arguments.ways.split(","):
         errors[way] = np.zeros(len(rows))
         cpu_s = 0.0
         for number in range(arguments.folds):
             fold = place == number
-            found, took_s = answers(rows, fold, way, arguments.budget, arguments.seed)
+            found, took_s = kept.of(answered, way, arguments.budget, arguments.seed, arguments.folds, number)
             truth = rows["price"].to_numpy()[fold]
-            errors[way][fold] = np.abs(np.exp(found - truth) - 1.0)
+            errors[way][fold] = np.abs(np.exp(np.array(found) - truth) - 1.0)
             cpu_s += took_s
         print(f"{way}: relative error {errors[way].mean():.3f} ({cpu_s:.0f} CPU-s)", flush=True)
         if way == "numbers" or "numbers" not in errors:

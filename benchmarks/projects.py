@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -36,6 +38,43 @@ class Figures:
 
     values: Mapping[str, float]
     cpu_s: float
+
+
+class Kept:
+    """Figures of a benchmark that is run in pieces: a JSON line each in a file, None: nothing is kept.
+
+    most: figures that one run may compute; then it ends with exit code 4, and the next run of the same file goes on.
+    """
+
+    def __init__(self, path: Path | None, most: int | None = None) -> None:
+        self.path, self.left = path, most
+        there = path is not None and path.exists()
+        lines = path.read_text("utf-8").splitlines() if path is not None and there else []
+        self.found = {json.dumps(one["key"]): one["figure"] for one in map(json.loads, lines)}
+
+    def of(self, compute: Callable[..., Any], *key: Any) -> Any:
+        """Return what a function gives for these arguments, computed where no earlier run has; all of it is JSON."""
+        name = json.dumps(key)
+        if name not in self.found:
+            if self.left == 0:
+                sys.exit(4)
+            self.found[name] = compute(*key)
+            self.left = None if self.left is None else self.left - 1
+            if self.path is not None:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"key": key, "figure": self.found[name]}) + "\n")
+        return self.found[name]
+
+    @classmethod
+    def arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add what `of_arguments` reads."""
+        parser.add_argument("--keep", type=Path, help="file of figures that are computed once")
+        parser.add_argument("--most", type=int, help="figures to compute in this run; the next goes on")
+
+    @classmethod
+    def of_arguments(cls, arguments: argparse.Namespace) -> Self:
+        """Return the figures kept as the command line says."""
+        return cls(arguments.keep, arguments.most)
 
 
 def evaluated(

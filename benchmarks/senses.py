@@ -1,6 +1,7 @@
 """A digit from its picture and its sound, both poor, or from one of them: fusion against the better single input.
 
-    python benchmarks/senses.py [--data FOLDER] [--combiners concatenate,attention] [--budget "1 min"] [--seeds 0,1,2]
+    python benchmarks/senses.py [--data FOLDER] [--combiners concatenate,attention] [--budget "2 min"] [--seeds 0,1,2]
+                                [--width 16] [--keep FILE --most 1]
 
 In the manner of AV-MNIST (Vielzeuf et al. 2018): each of the 3,000 spoken digits of fsdd, with noise added, gets a
 picture of the same digit from mnist, of which 4 principal components are left (a quarter of its variance). Indices 0 to
@@ -15,6 +16,7 @@ the function of the other by more than 0.5 points. The combiners are printed sid
 from __future__ import annotations
 
 import argparse
+import functools
 import gzip
 import io
 import statistics
@@ -45,6 +47,7 @@ def pictures(data: Path) -> tuple[np.ndarray, np.ndarray]:
     return poor.clip(0, 255).round().astype(np.uint8).reshape(-1, 28, 28), digits
 
 
+@functools.cache
 def rows(data: Path, seed: int, noise: float = NOISE) -> pl.DataFrame:
     """Return a row for each spoken digit, test rows in each of their states."""
     draw = np.random.default_rng(seed)
@@ -93,9 +96,11 @@ def _noisy(file: Path, draw: np.random.Generator, noise: float) -> bytes:
 
 
 def accuracies(
-    frame: pl.DataFrame, inputs: str, budget: str, seed: int, model: dict
+    frame: pl.DataFrame, inputs: str, budget: str, seed: int, width: int, model: dict
 ) -> tuple[dict[str, float], float]:
     """Return the accuracy of a function by the state of the test rows, and the CPU seconds of its run."""
+    if "?" not in inputs:
+        frame = frame.filter(pl.col("state") == "both")
     found = projects.evaluated(
         {
             "function": f"read({inputs}) -> digit: category",
@@ -104,7 +109,15 @@ def accuracies(
                 for state in frame["state"].unique(maintain_order=True)
             },
             "data": {"source": "rows.parquet", "split": {"by": "split"}, "keep": ["state"]},
-            "model": {"learner": "network", **model},
+            "model": {
+                "learner": "network",
+                **(
+                    {"encoders": {"photo": {"type": "convolutional", "width": width}}}
+                    if "photo" in inputs
+                    else {}
+                ),
+                **model,
+            },
             "learn": {"budget": budget, "seed": seed},
         },
         frame,
@@ -117,28 +130,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=projects.default_data())
     parser.add_argument("--combiners", default="concatenate,attention")
-    parser.add_argument("--budget", default="1 min")
+    parser.add_argument("--budget", default="2 min")
+    parser.add_argument("--width", type=int, default=16, help="channels of the first convolution")
     parser.add_argument("--left-out", type=float)
     parser.add_argument("--noise", type=float, default=NOISE)
     parser.add_argument("--seeds", default="0,1,2")
+    projects.Kept.arguments(parser)
     arguments = parser.parse_args()
+    kept = projects.Kept.of_arguments(arguments)
     if not (arguments.data / "fsdd").is_dir() or not (arguments.data / "mnist").is_dir():
         print(f"skipped: mnist and fsdd are not in {arguments.data}")
         return
     alone: dict[str, list[float]] = {"photo": [], "sound": []}
     fused: dict[str, list[dict[str, float]]] = {}
     model = {} if arguments.left_out is None else {"left_out": arguments.left_out}
+    data, budget, width, noise = arguments.data, arguments.budget, arguments.width, arguments.noise
+
+    def answered(seed: int, noise: float, inputs: str, budget: str, width: int, model: dict) -> list:
+        return list(accuracies(rows(data, seed, noise), inputs, budget, seed, width, model))
+
     for seed in map(int, arguments.seeds.split(",")):
-        frame = rows(arguments.data, seed, arguments.noise)
         for name, kind in (("photo", "image"), ("sound", "audio")):
-            own = frame.filter(pl.col("state") == "both")
-            values, cpu_s = accuracies(own, f"{name}: {kind}", arguments.budget, seed, {})
+            values, cpu_s = kept.of(answered, seed, noise, f"{name}: {kind}", budget, width, {})
             alone[name].append(values["both"])
             print(f"seed {seed}: {name} alone {values['both']:.4f} ({cpu_s:.0f} CPU-s)", flush=True)
         for one in arguments.combiners.split(","):
-            values, cpu_s = accuracies(
-                frame, "photo: image?, sound: audio?", arguments.budget, seed, {"combiner": one, **model}
-            )
+            own = {"combiner": one, **model}
+            values, cpu_s = kept.of(answered, seed, noise, "photo: image?, sound: audio?", budget, width, own)
             fused.setdefault(one, []).append(values)
             shown = ", ".join(f"{state} {values[state]:.4f}" for state in STATES)
             print(f"seed {seed}: {one}: {shown} ({cpu_s:.0f} CPU-s)", flush=True)

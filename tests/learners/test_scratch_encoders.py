@@ -107,6 +107,64 @@ def test_what_lies_behind_the_mask_changes_nothing(type_name: str) -> None:
         torch.testing.assert_close(encoder(frames, mask), encoder(other, mask))
 
 
+@pytest.mark.parametrize("type_name", registry.options_of(Form.FRAMES))
+def test_while_it_learns_silence_that_fills_up_moves_no_statistic(type_name: str) -> None:
+    short, long = (make(Form.FRAMES, type_name, dropout=0.0).train() for _ in range(2))
+    frames, mask = arrays(Form.FRAMES, 4)
+    short(frames, mask)
+    other = torch.where(mask.unsqueeze(-1) > 0, frames, frames + 100.0)
+    long(other, mask)
+    of_long = dict(long.named_buffers())
+    statistics = {name: one for name, one in short.named_buffers() if name.startswith("norm_bands.")}
+    assert statistics, "bands are standardised"
+    for name, one in statistics.items():
+        torch.testing.assert_close(one, of_long[name])
+
+
+@pytest.mark.parametrize("there", [0, 1])
+@pytest.mark.parametrize("type_name", registry.options_of(Form.FRAMES))
+def test_a_batch_with_at_most_one_frame_is_learned_from(type_name: str, there: int) -> None:
+    encoder = make(Form.FRAMES, type_name).train()
+    frames, mask = arrays(Form.FRAMES, 3)
+    mask = torch.zeros_like(mask)
+    mask[0, :there] = 1
+    assert torch.isfinite(encoder(frames, mask)).all()
+
+
+@pytest.mark.parametrize("type_name", registry.options_of(Form.FRAMES))
+def test_levels_of_the_bands_change_nothing_that_was_learned(type_name: str) -> None:
+    """Sounds that lie elsewhere and vary less are read alike, once the statistics are theirs."""
+    found = []
+    for scale, level in ((1.0, 0.0), (0.05, -3.0)):
+        encoder = make(Form.FRAMES, type_name, dropout=0.0)
+        frames, mask = arrays(Form.FRAMES, 8)
+        frames = frames * scale + level
+        encoder.train()
+        with torch.no_grad():
+            for _ in range(200):
+                encoder(frames, mask)
+            found.append(encoder.eval()(frames, mask))
+    torch.testing.assert_close(*found, atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize("type_name", registry.options_of(Form.FRAMES))
+def test_a_network_that_read_bands_as_they_are_is_built_as_it_was(type_name: str) -> None:
+    """Configurations of earlier versions say neither `normalised` nor `stride`; their weights still fit."""
+    made = registry.scratch(Form.FRAMES, type_name)
+    specs = {
+        "frames": ArraySpec("float32", ("batch", STEPS, 8)),
+        "mask": ArraySpec("int64", ("batch", STEPS)),
+    }
+    config = made.config(Form.FRAMES, specs, {}, {})
+    earlier = {key: value for key, value in config.items() if key not in {"normalised", "stride"}}
+    encoder = registry.build(made.name, earlier)
+    assert not any(name.startswith("norm_bands.") for name, _ in encoder.named_parameters())
+    if type_name == "temporal":
+        shapes = {name: tuple(one.shape) for name, one in encoder.named_parameters()}
+        assert shapes["lift.weight"] == (96, 8, 1)
+        assert not any(name.startswith("norm.") for name in shapes)
+
+
 @pytest.mark.parametrize("type_name", registry.options_of(Form.SERIES))
 def test_a_value_of_0_is_not_one_that_is_missing(type_name: str) -> None:
     encoder = make(Form.SERIES, type_name)
@@ -124,6 +182,7 @@ def test_a_value_of_0_is_not_one_that_is_missing(type_name: str) -> None:
         (Form.PIXELS, "convolutional", {"stages": 2}, {"stages": 3}),
         (Form.FRAMES, "temporal", {"kernel": 3}, {"kernel": 7}),
         (Form.FRAMES, "temporal", {"layers": 1}, {"layers": 3}),
+        (Form.FRAMES, "temporal", {"stride": 1}, {"stride": 2}),
         (Form.SERIES, "gru", {"both": False}, {"both": True}),
         (Form.SERIES, "lstm", {"layers": 1}, {"layers": 2}),
         (Form.SERIES, "attention", {"patch": 2}, {"patch": 8}),

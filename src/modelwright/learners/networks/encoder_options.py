@@ -68,6 +68,10 @@ class TemporalOptions(BaseModel):
     width: Width = Field(96, description="channels")
     layers: Layers = Field(4, description="residual blocks; each looks twice as far as the one before")
     kernel: Annotated[int, Field(ge=2, le=64)] = Field(5, description="steps that a convolution reads")
+    stride: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="steps that become one before the first block; None: 4 frames of a sound, 1 of a series",
+    )
     dropout: Dropout = Field(0.1, description="share of a layer that a step leaves out")
 
 

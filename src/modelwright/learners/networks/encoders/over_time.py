@@ -27,21 +27,26 @@ from modelwright.learners.networks.encoders.layers import (
 )
 
 _MOST_PATCHES = 32
+# Frames of 10 ms overlap by 15 ms. Seen on 2,400 spoken digits in noise, right of 300 that validate: a position for 4
+# frames 0.773 after 10 CPU-s and 0.823 after 24, for each frame 0.790 after 23; bands not standardised 0.683 after 25.
+_FRAMES_A_POSITION = 4
 _FORMS = frozenset({Form.FRAMES, Form.SERIES})
 
 
 class _OverTime(Encoder):
-    """An encoder of steps. Abstract."""
+    """An encoder of steps. Abstract. normalised: whether the bands of a sound are standardised before they are read."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, channels: int, *, normalised: bool) -> None:
         super().__init__()
         self.form = form
+        self.norm_bands = BandNorm(channels) if normalised else None
 
     def forward(self, values: Tensor, there: Tensor) -> Tensor:
         """Return (batch, width) of frames (batch, time, d) and mask (batch, time), or of a series and its presence."""
         if self.form is Form.FRAMES:
             mask = there.to(values.dtype)
-            return self.read(values * mask.unsqueeze(-1), mask)
+            steps = values if self.norm_bands is None else self.norm_bands(values, mask)
+            return self.read(steps * mask.unsqueeze(-1), mask)
         # (batch, time, 2 · channels): a 0 that is there is told from one that stands for nothing
         steps = torch.cat([values, there.to(values.dtype)], dim=-1)
         return self.read(steps, torch.ones_like(steps[:, :, 0]))
@@ -49,6 +54,32 @@ class _OverTime(Encoder):
     @abstractmethod
     def read(self, steps: Tensor, there: Tensor) -> Tensor:
         """Return (batch, width) of steps (batch, time, channels) and which are there, float32 (batch, time)."""
+
+
+class BandNorm(nn.Module):
+    """Standardises each band over the frames of a batch that are there (Ioffe and Szegedy 2015), not over the silence
+    by which sounds are filled up; it answers with the statistics of training.
+
+    Log-mel frames lie far from 0 and vary little: a network that reads them as they are first learns their mean.
+    """
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(bands)
+
+    def forward(self, frames: Tensor, there: Tensor) -> Tensor:
+        """Return (batch, time, bands) of frames (batch, time, bands), which are there where (batch, time) is 1."""
+        if self.training:
+            chosen = there > 0
+            # one frame has no deviation, and a batch without sounds no frame
+            if int(chosen.sum()) > 1:
+                found = torch.zeros_like(frames)
+                found[chosen] = self.norm(frames[chosen]).to(found.dtype)
+                return found
+        norm = self.norm
+        return functional.batch_norm(
+            frames.transpose(1, 2), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
+        ).transpose(1, 2)
 
 
 class _DilatedBlock(nn.Module):
@@ -72,11 +103,21 @@ class _DilatedBlock(nn.Module):
 
 @final
 class TemporalEncoder(_OverTime):
-    """Dilated convolutions; the mean, the largest and the last of every channel."""
+    """Dilated convolutions; the mean, the largest and the last of every channel.
 
-    def __init__(self, form: Form, channels: int, options: TemporalOptions) -> None:
-        super().__init__(form)
-        self.lift = nn.Conv1d(channels, options.width, 1)
+    stride: steps that become one before the blocks.
+    """
+
+    def __init__(
+        self, form: Form, channels: int, options: TemporalOptions, *, normalised: bool, stride: int
+    ) -> None:
+        super().__init__(form, channels, normalised=normalised)
+        self.stride = stride
+        # each position reads its own steps and almost as many of its neighbours on either side
+        kernel = 2 * stride - 1
+        self.pads = (stride - 1, stride - 1)
+        self.lift = nn.Conv1d(channels, options.width, kernel, stride)
+        self.norm: nn.Module = nn.BatchNorm1d(options.width) if normalised else nn.Identity()
         self.blocks = nn.ModuleList(
             [
                 _DilatedBlock(options.width, options.kernel, 2**number, options.dropout)
@@ -87,8 +128,10 @@ class TemporalEncoder(_OverTime):
 
     def read(self, steps: Tensor, there: Tensor) -> Tensor:
         """Return (batch, width) of steps (batch, time, channels)."""
-        mask = there.unsqueeze(1)  # (batch, 1, time)
-        x = functional.relu(self.lift(steps.transpose(1, 2))) * mask
+        there = there[:, :: self.stride]
+        mask = there.unsqueeze(1)  # (batch, 1, time / stride)
+        lifted = self.lift(functional.pad(steps.transpose(1, 2), self.pads))
+        x = functional.relu(self.norm(lifted)) * mask
         for block in self.blocks:
             x = block(x, mask)
         x = x.transpose(1, 2)  # (batch, time, channels)
@@ -99,8 +142,8 @@ class TemporalEncoder(_OverTime):
 class RecurrentEncoder(_OverTime):
     """A GRU or an LSTM; the mean over time, and the last state of each direction."""
 
-    def __init__(self, form: Form, channels: int, options: RecurrentOptions) -> None:
-        super().__init__(form)
+    def __init__(self, form: Form, channels: int, options: RecurrentOptions, *, normalised: bool) -> None:
+        super().__init__(form, channels, normalised=normalised)
         cell = nn.GRU if options.type == "gru" else nn.LSTM
         self.cell = cell(
             channels, options.width, options.layers, batch_first=True, bidirectional=options.both
@@ -123,8 +166,10 @@ class RecurrentEncoder(_OverTime):
 class AttentionOverTime(_OverTime):
     """A transformer over patches of steps (Nie et al. 2023); the mean of the positions that are there."""
 
-    def __init__(self, form: Form, channels: int, steps: int, options: AttentionOptions) -> None:
-        super().__init__(form)
+    def __init__(
+        self, form: Form, channels: int, steps: int, options: AttentionOptions, *, normalised: bool
+    ) -> None:
+        super().__init__(form, channels, normalised=normalised)
         self.patch = options.patch or -(-steps // _MOST_PATCHES)
         positions = -(-steps // self.patch)
         self.lift = nn.Linear(channels * self.patch, options.width)
@@ -175,7 +220,16 @@ class _OfSteps(ScratchType):
     ) -> JsonObject:
         """Return the options, the channels of a step, and how many steps there are."""
         given = self.Options.model_validate({"type": self.name, **options})
-        return _channels(form, specs) | {"options": given.model_dump(mode="json")}
+        return _channels(form, specs) | {
+            "options": given.model_dump(mode="json"),
+            # a series is scaled already
+            "normalised": form is Form.FRAMES,
+        }
+
+
+def _normalised(config: JsonObject) -> bool:
+    """Tell whether bands are standardised; earlier versions did not, and their configurations do not say so."""
+    return bool(config.get("normalised", False))
 
 
 @final
@@ -185,10 +239,25 @@ class Temporal(_OfSteps):
     name: ClassVar[str] = "temporal"
     Options: ClassVar[type[BaseModel]] = TemporalOptions
 
+    def config(
+        self,
+        form: Form,
+        specs: Mapping[str, ArraySpec],
+        options: Mapping[str, object],
+        fitted: Mapping[str, object],
+    ) -> JsonObject:
+        """Return what `_OfSteps` does, and how many steps become one before the blocks."""
+        found = super().config(form, specs, options, fitted)
+        given = TemporalOptions.model_validate({"type": self.name, **options})
+        return found | {"stride": given.stride or (_FRAMES_A_POSITION if form is Form.FRAMES else 1)}
+
     def build(self, config: JsonObject) -> Encoder:
         """Return the encoder."""
         options = TemporalOptions.model_validate(config["options"])
-        return TemporalEncoder(Form(str(config["form"])), cast("int", config["channels"]), options)
+        form, channels = Form(str(config["form"])), cast("int", config["channels"])
+        # earlier versions read every step, and their configurations do not say so
+        stride = cast("int", config.get("stride", 1))
+        return TemporalEncoder(form, channels, options, normalised=_normalised(config), stride=stride)
 
 
 class _Recurrent(_OfSteps):
@@ -199,7 +268,8 @@ class _Recurrent(_OfSteps):
     def build(self, config: JsonObject) -> Encoder:
         """Return the encoder."""
         options = RecurrentOptions.model_validate(config["options"])
-        return RecurrentEncoder(Form(str(config["form"])), cast("int", config["channels"]), options)
+        form, channels = Form(str(config["form"])), cast("int", config["channels"])
+        return RecurrentEncoder(form, channels, options, normalised=_normalised(config))
 
 
 @final
@@ -227,4 +297,5 @@ class Attention(_OfSteps):
         """Return the encoder."""
         options = AttentionOptions.model_validate(config["options"])
         channels, steps = cast("int", config["channels"]), cast("int", config["steps"])
-        return AttentionOverTime(Form(str(config["form"])), channels, steps, options)
+        form = Form(str(config["form"]))
+        return AttentionOverTime(form, channels, steps, options, normalised=_normalised(config))
