@@ -27,7 +27,9 @@ SENSES = "f(photo: image, sound: audio) -> up: boolean"
         (SENSES, {"left_out": 0.1}, {"left_out"}),
         (SENSES, {"weighing": "uncertainty"}, {"weighing"}),
         (SENSES, {"combiner": "stacking", "width": 64}, {"width"}),
-        (MANY, USED, set()),
+        (MANY, USED, {"left_out"}),
+        (MANY, {**USED, "auxiliary": 0}, set()),
+        (MANY.replace("b: number", "b: number, sound: audio?"), USED, set()),
         # one that has an encoder of its own is a part
         (TABLE, {"combiner": "attention", "encoders": {"b": {"type": "mlp"}}}, set()),
         (SENSES, {"module": "mine.net:build", "combiner": "sum", "encoders": {}}, {"combiner", "encoders"}),

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -16,13 +17,16 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.exporting.network_graph import is_head_weight
 from modelwright.learners.network import learn as network_learn
 from modelwright.learners.networks import forms
 from modelwright.learners.networks import network as network_module
-from modelwright.learners.training import trainer
+from modelwright.learners.training import learned_folder, trainer
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe, Score
 from modelwright.learners.training.starting_point import Scratch, starting_point
+from modelwright.package.content import whole
+from modelwright.package.graphs import open_session
 from modelwright.storage.formats.examples import Examples
 
 RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.1, 0.0, 0.9, {}, noisy=True)
@@ -46,12 +50,16 @@ def _columns(rows: int, seed: int = 0) -> Columns:
 
 
 def _run(
-    signature: Signature = SENSES, matching: JsonObject | None = None, **of_recipe: object
+    signature: Signature = SENSES,
+    matching: JsonObject | None = None,
+    *,
+    alone: bool = False,
+    **of_recipe: object,
 ) -> tuple[EncodedRows, trainer._Run]:
     columns = _columns(len(EVERY))
     columns = {field.name: columns[field.name] for field in (*signature.inputs, *signature.outputs)}
     examples = Examples([str(row) for row in EVERY], columns)
-    design = Scratch(columns={"width": 4, "layers": 1, "dropout": 0.0}, matching=matching)
+    design = Scratch(columns={"width": 4, "layers": 1, "dropout": 0.0}, matching=matching, alone=alone)
     begin = starting_point(signature, examples, {}, {}, design)
     recipe = replace(RECIPE, **of_recipe)  # type: ignore[arg-type]
     return EncodedRows(signature, begin.states, columns), trainer._Run(begin.network, recipe, 80, 40, 0)
@@ -163,20 +171,114 @@ def test_a_part_that_answers_better_alone_is_said(
     assert all("learn.budget" in one.next_step for one in found)
 
 
-def test_what_is_learned_has_no_auxiliary_heads(tmp_path: Path) -> None:
+def _learned(signature: Signature, folder: Path, **options: object) -> Path:
     columns = _columns(60)
-    examples = Examples([str(row) for row in range(60)], columns)
+    named = [field.name for field in (*signature.inputs, *signature.outputs)]
+    examples = Examples([str(row) for row in range(60)], {name: columns[name] for name in named})
     spec = learners.spec("network")
-    weights = {}
-    for auxiliary in (0.0, 0.5):
-        place = tmp_path / str(auxiliary)
-        for name in ("out", "scratch"):
-            (place / name).mkdir(parents=True)
-        options = spec.Options(auxiliary=auxiliary)
-        setup = Setup("network", 4, 16, 1, "float32", "avx2", 0, options, spec.Training(), {})
-        summary = learners.learn("network").learn(
-            SENSES, Rows(examples, examples), setup, place / "out", place / "scratch", Silent()
+    for name in ("out", "scratch"):
+        (folder / name).mkdir(parents=True)
+    setup = Setup("network", 4, 16, 1, "float32", "avx2", 0, spec.Options(**options), spec.Training(), {})
+    summary = learners.learn("network").learn(
+        signature, Rows(examples, examples), setup, folder / "out", folder / "scratch", Silent()
+    )
+    assert "warnings" in summary
+    return folder / "out"
+
+
+@pytest.mark.parametrize(("optional", "kept"), [("", False), ("?", True)])
+def test_heads_of_parts_are_kept_where_one_may_be_all_that_is_left(
+    optional: str, kept: bool, tmp_path: Path
+) -> None:
+    signature = Signature.parse(
+        f"f(a: timeseries{optional}, b: timeseries, n: number) -> up: boolean, y: number"
+    )
+    weights = {
+        auxiliary: load_file(
+            _learned(signature, tmp_path / str(auxiliary), auxiliary=auxiliary) / "weights.safetensors"
         )
-        assert "warnings" in summary
-        weights[auxiliary] = load_file(place / "out" / "weights.safetensors")
-    assert set(weights[0.0]) == set(weights[0.5])
+        for auxiliary in (0.0, 0.5)
+    }
+    assert (set(weights[0.0]) != set(weights[0.5])) == kept
+    assert any(name.startswith("alone.") for name in weights[0.5]) == kept
+
+
+def _without(rows: EncodedRows, *missing: str) -> dict[str, torch.Tensor]:
+    nothing = {name: [None] * len(EVERY) for name in missing}
+    return EncodedRows(rows.signature, rows.states, {**rows.columns, **nothing}).arrays(EVERY)
+
+
+MAY = "f(a: timeseries?, b: timeseries?, n: number) -> up: boolean, y: number"
+
+
+@pytest.mark.parametrize(
+    ("function", "missing", "place"),
+    [
+        (OF_TWO, ("a",), 1),
+        (OF_TWO, ("b",), 0),
+        (OF_TWO, (), None),
+        ("f(a: timeseries?, b: timeseries) -> up: boolean", ("a",), 1),
+        (MAY, ("a",), None),
+        (MAY, ("a", "b"), 0),
+    ],
+)
+def test_a_part_that_is_left_answers_by_itself(
+    function: str, missing: tuple[str, ...], place: int | None
+) -> None:
+    rows, run = _run(Signature.parse(function), alone=True, auxiliary=4.0)
+    network = run.network.eval()
+    arrays = _without(rows, *missing)
+    with torch.no_grad():
+        found, parts = network(arrays), network.read(arrays)
+        wanted = network.answer(network.combined(parts))
+        if place is not None:
+            assert network.alone is not None
+            together, wanted = wanted, network.alone(parts.features)[place]
+            assert not any(torch.equal(wanted[name], together[name]) for name in wanted)
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_of_several_rows_each_is_answered_by_what_it_has() -> None:
+    rows, run = _run(Signature.parse(OF_TWO), alone=True)
+    columns = {
+        **rows.columns,
+        "a": [None if row % 3 == 0 else one for row, one in enumerate(rows.columns["a"])],
+    }
+    mixed = EncodedRows(rows.signature, rows.states, columns).arrays(EVERY)
+    network, out = run.network.eval(), torch.from_numpy(EVERY % 3 == 0)
+    with torch.no_grad():
+        found, whole, half = network(mixed), network(rows.arrays(EVERY)), network(_without(rows, "a"))
+    for name, values in found.items():
+        torch.testing.assert_close(values[out], half[name][out])
+        torch.testing.assert_close(values[~out], whole[name][~out])
+
+
+@pytest.mark.parametrize(("function", "most"), [(OF_TWO, 0), (OF_THREE, 1), (OF_ONE, 0)])
+def test_where_one_that_is_left_answers_by_itself_no_fewer_than_two_are_left(
+    function: str, most: int
+) -> None:
+    rows, run = _run(Signature.parse(function), alone=True, left_out=0.3)
+    assert run._most_left_out(len(run.network.part_widths)) == most
+    if most:
+        out = run._left_out(len(run.network.part_widths), len(EVERY))
+        assert int(torch.stack(list(out.values())).sum(dim=0).max()) == most
+    assert torch.isfinite(run._loss(rows, EVERY))
+
+
+def test_the_package_answers_what_is_left_as_the_network_does(tmp_path: Path) -> None:
+    signature = Signature.parse(OF_TWO)
+    out = _learned(signature, tmp_path)
+    columns = _columns(6)
+    asked = {"a": [None, *columns["a"][1:]], "b": [*columns["b"][:5], None]}
+    read = learned_folder.read(out)
+    arrays = EncodedRows(signature, read.states, {**asked, "up": columns["up"]}).arrays(np.arange(6))
+    with torch.no_grad():
+        wanted = read.network.eval()(arrays)["up"]
+    body = learners.export("network").export(out)
+    session = open_session(whole(body.graphs["model"]), 1, "model")
+    (found,) = session.run(["up.logit"], {name: values.numpy() for name, values in arrays.items()})
+    np.testing.assert_allclose(found, wanted.numpy(), atol=1e-4)
+    names = [one.name for one in onnx.load_from_string(whole(body.graphs["model"])).graph.initializer]
+    assert sum(map(is_head_weight, names)) == 3, (
+        "of both parts together, and of each: 8 bits fit all of them again"
+    )

@@ -22,7 +22,8 @@ from modelwright.package.body import Body
 
 _OPSET = 20
 _ROWS, _LENGTH = 2, 8  # of the example that is traced; both are free in the graph
-_HEAD_WEIGHT = re.compile(r"network\.heads\.\d+\.linear\.weight")  # as `Network` and `_Positional` name it
+# as `_Positional`, `Network` and `AuxiliaryHeads` name it
+_HEAD_WEIGHT = re.compile(r"network\.(heads\.\d+|alone\.heads\.\d+\.\d+)\.linear\.weight")
 _DTYPES = {"int64": torch.long, "float32": torch.float32, "uint8": torch.uint8}
 
 

@@ -71,14 +71,15 @@ class NetworkOptions(BaseModel):
         0.3,
         ge=0,
         lt=1,
-        description="share of a step's loss that is of its rows with optional pictures, sounds and series left out",
+        description="share of a step's loss that is of its rows with optional pictures, sounds and series left out; "
+        "where one part is left, that answers by itself",
     )
     auxiliary: float | None = Field(
         None,
         ge=0,
         le=10,
         description="weight of the losses of what each part answers by itself while several are learned together; "
-        "None: 0.5, and 0 where parts are matched",
+        "None: 0.5; 4 where a picture, sound or series may be missing; 0 where parts are matched",
     )
     weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
     weighing: Literal["fixed", "uncertainty"] = Field(

@@ -30,6 +30,12 @@ def parts(signature: Signature, options: NetworkOptions) -> int:
     return len(own) + (len(own) < len(signature.inputs))
 
 
+def answers_alone(signature: Signature, options: NetworkOptions) -> bool:
+    """Tell whether each part has heads of its own, which answer the rows that have no other part."""
+    apart_only = options.module is None and options.combiner not in {"stacking", "matching"}
+    return apart_only and options.auxiliary != 0 and parts(signature, options) > 1 and _spares(signature)
+
+
 def unused(signature: Signature, options: NetworkOptions) -> Iterator[Notice]:
     """Yield a warning for each key that is given and has no effect."""
     given = options.model_fields_set
@@ -51,13 +57,21 @@ def _reasons(signature: Signature, options: NetworkOptions) -> Mapping[str, str]
     if not any(_is_column(field, options) for field in signature.inputs):
         found |= dict.fromkeys(_COLUMNS, "no-columns")
     optional = [kinds.arrays(field.kind).input_form for field in signature.inputs if field.optional]
-    if not forms.SPARED.intersection(optional):
+    if not _spares(signature):
         found["left_out"] = "none-spared"
+    elif parts(signature, options) == 2 and answers_alone(signature, options):
+        found["left_out"] = "one-left"
     if forms.SPARED.issuperset(optional):
         found["omitted"] = "none-omitted"
     if len(signature.outputs) == 1:
         found["weighing"] = "one-output"
     return found
+
+
+def _spares(signature: Signature) -> bool:
+    """Tell whether an input may be missing for which a learned vector can stand."""
+    forms_of = (kinds.arrays(field.kind).input_form for field in signature.inputs if field.optional)
+    return not forms.SPARED.isdisjoint(forms_of)
 
 
 def _is_column(field: Field, options: NetworkOptions) -> bool:

@@ -1,4 +1,6 @@
-"""Auxiliary heads: what each part answers by itself, while a network of several learns; none of it is packaged.
+"""Auxiliary heads: what each part answers by itself, while a network of several learns.
+
+They are packaged where inputs may be missing: where one part is left, it answers by itself.
 
 Of parts that are learned together, the one that learns soonest explains what it can, and leaves little for the others
 to learn from, though they could say more (Wang et al. 2020, "What makes training multi-modal classification networks

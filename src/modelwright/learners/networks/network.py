@@ -14,6 +14,7 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks import combiner, heads, stacking
+from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS, READ, Encoder, Positions
 from modelwright.learners.networks.encoders.layers import mlp
@@ -26,11 +27,13 @@ from modelwright.learners.networks.pair_matching import Matching
 class Parts:
     """What the encoders read of a batch: the features of every part, (batch, width of the part).
 
-    positions: of every part but the columns, what its features were made of.
+    positions: of every part but the columns, what its features were made of; there: of every part, whether the row has
+    it, bool (batch,), where each can answer by itself.
     """
 
     features: Sequence[Tensor]
     positions: Sequence[Positions] = ()
+    there: Sequence[Tensor] = ()
 
 
 class Network(nn.Module):
@@ -132,6 +135,7 @@ class Network(nn.Module):
         self.outputs = tuple(field.name for field in signature.outputs)
         # log variance of each output's error (Kendall et al. 2018), where the losses' weights are learned
         self.uncertainty = nn.Parameter(torch.zeros(len(self.outputs))) if plan.weighing else None
+        self.alone = AuxiliaryHeads(self.part_widths, tasks) if plan.alone else None
 
     def learning(self, *, noisy: bool) -> None:
         """Set all layers to learn (dropout, statistics of a batch) or to answer; pretrained ones always answer.
@@ -192,7 +196,7 @@ class Network(nn.Module):
             answers = [self.part(place).evidence(arrays) for place in range(len(self.parts))]
             missing = {place: self.part(place).missing(arrays) for place in self.doubted}
             return Parts([stacking.beside(answers, missing)])
-        each, positions = [], []
+        each, positions, known = [], [], dict[int, Tensor]()
         for number, (place, names) in enumerate(zip(self._places, self._inputs, strict=True)):
             # (batch, width of this encoder), and its positions; one that does not learn may have read all rows before
             read = arrays.get(self._read[number])
@@ -201,7 +205,8 @@ class Network(nn.Module):
             else:
                 found, of_input = read, Positions.of_one(read)
             if number in self._absent:
-                there = self._absent[number](arrays[names[1]]).unsqueeze(-1)  # (batch, 1), bool
+                known[number] = self._absent[number](arrays[names[1]])
+                there = known[number].unsqueeze(-1)  # (batch, 1), bool
                 found = torch.where(there, found, self.absent[str(number)])
                 of_input = _only(of_input, there)
             each.append(found)
@@ -211,7 +216,12 @@ class Network(nn.Module):
         if self.columns is not None:
             together = torch.cat([each[number] for number in self._columns], dim=-1)
             parts.insert(0, torch.cat([together, self.columns(together)], dim=-1))
-        return Parts(parts, positions)
+        if self.alone is None:
+            return Parts(parts, positions)
+        always = torch.ones_like(parts[0][:, 0], dtype=torch.bool)
+        # all columns together are there, whatever their values are
+        of_parts = [always] * bool(self._columns) + [known.get(number, always) for number in self._part_of]
+        return Parts(parts, positions, of_parts)
 
     def without(self, parts: Parts, out: Mapping[str, Tensor]) -> Parts:
         """Return what `read` gave, as if inputs were missing; out: one of `spared` → where it is, bool (batch,)."""
@@ -223,7 +233,7 @@ class Network(nn.Module):
             features[place] = torch.where(out_of, absent.to(features[place].dtype), features[place])
             of_input = place - bool(self._columns)
             positions[of_input] = _only(positions[of_input], ~out_of)
-        return Parts(features, positions)
+        return Parts(features, positions)  # which parts are there is not asked while several learn together
 
     def combined(self, parts: Parts) -> Tensor:
         """Return the combined features (batch, width) of what `read` gave."""
@@ -252,9 +262,22 @@ class Network(nn.Module):
         # each head is linear: (batch, width) → (batch, columns), or (batch,)
         return {name: head(features) for name, head in self.tasks().items()}
 
+    def answer_of(self, parts: Parts) -> dict[str, Tensor]:
+        """Return each output's array of what `read` gave: of all parts together, of one by itself where it is alone."""
+        found = self.answer(self.combined(parts))
+        if self.alone is None:
+            return found
+        single = torch.stack(list(parts.there)).sum(dim=0) == 1  # (batch,)
+        for there, own in zip(parts.there, self.alone(parts.features), strict=True):
+            for name, values in own.items():
+                # (batch, 1, …): a row's answer is of one kind, whatever its shape
+                chosen = (single & there).view(-1, *[1] * (values.dim() - 1))
+                found[name] = torch.where(chosen, values, found[name])
+        return found
+
     def forward(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return each output's array by the output's name."""
-        return self.answer(self.features(arrays))
+        return self.answer_of(self.read(arrays))
 
 
 def _only(positions: Positions, there: Tensor) -> Positions:

@@ -25,7 +25,8 @@ class NetworkPlan:
     of the layers which read all columns of a table together, None where each is a part of its own; weighing:
     whether the weights of the outputs' losses are learned; own: the code of a module of the project, which then stands
     for all of these; parts: the plans of networks whose answers are stacked, which then have the encoders; matching:
-    how inputs are compared position by position, which is a part more, None where they are not.
+    how inputs are compared position by position, which is a part more, None where they are not; alone: whether each
+    part has heads of its own, which answer the rows that have no other part.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -36,6 +37,7 @@ class NetworkPlan:
     own: JsonObject | None = None
     parts: tuple[Self, ...] = ()
     matching: JsonObject | None = None
+    alone: bool = False
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -58,4 +60,5 @@ class NetworkPlan:
             cast("JsonObject | None", content.get("own")),
             tuple(cls.from_json(one) for one in cast("list[JsonObject]", content.get("parts", []))),
             cast("JsonObject | None", content.get("matching")),
+            bool(content.get("alone", False)),
         )

@@ -45,7 +45,7 @@ class Scratch:
     """How inputs without weights are encoded, and how all inputs are combined (`NetworkPlan`).
 
     types: form → the type of its encoders; encoders: input → the options of its own, `type` among them; matching: of
-    `NetworkPlan`, whose inputs share an encoder where one reads them alike.
+    `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone: of `NetworkPlan`.
     """
 
     types: Mapping[Form, str] = field(default_factory=dict)
@@ -55,6 +55,7 @@ class Scratch:
     weighing: bool = False
     own: OwnCode | None = None
     matching: JsonObject | None = None
+    alone: bool = False
 
 
 @dataclass
@@ -143,6 +144,7 @@ def _begun(
         design.columns,
         design.weighing,
         matching=design.matching,
+        alone=design.alone,
     )
     if design.own is not None:
         plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())

@@ -78,7 +78,7 @@ class _Run:
             name: weight for name, weight in self.network.named_parameters() if weight.requires_grad
         }
         self.auxiliary = self._auxiliary()
-        if self.auxiliary is not None:
+        if self.auxiliary is not None and self.auxiliary is not self.network.alone:
             self.weights |= {f"auxiliary.{name}": one for name, one in self.auxiliary.named_parameters()}
         # statistics of normalisations: averaged like weights where they are numbers, kept as they are otherwise
         self.buffers = dict(self.network.named_buffers())
@@ -89,9 +89,11 @@ class _Run:
         self.optimiser, self.peaks = optimiser.adamw(self.network, self.weights, self.recipe)
 
     def _auxiliary(self) -> AuxiliaryHeads | None:
-        """Return heads of each part, where several are combined; drawn from the seed alone."""
+        """Return heads of each part, where several are combined: the network's own, or drawn from the seed alone."""
         if not self.recipe.auxiliary or len(self.network.part_widths) < 2:
             return None
+        if self.network.alone is not None:
+            return self.network.alone
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             tasks = {name: head.task for name, head in self.network.tasks().items()}
@@ -155,9 +157,9 @@ class _Run:
         on nothing, and mix what stands for nothing into the statistics of its normalisations.
         """
         views = []
-        left = self.recipe.left_out if self.network.spared else 0.0
+        count, rows = len(parts.features), len(parts.features[0])
+        left = self.recipe.left_out if self._most_left_out(count) else 0.0
         if left:
-            count, rows = len(parts.features), len(parts.features[0])
             some = self.network.without(parts, self._left_out(count, rows))
             views.append((left, self._answered(some)))
         views.append((1.0 - left, self._answered(parts)))
@@ -169,10 +171,16 @@ class _Run:
     def _answered(self, parts: Parts) -> dict[str, Tensor]:
         return self.network.answer(self._dropped(self.network.combined(parts)))
 
+    def _most_left_out(self, parts: int) -> int:
+        """Return how many optional inputs are left out of a row at most; one that is left may answer by itself."""
+        if self.network.alone is not None:
+            return max(0, min(len(self.network.spared), parts - 2))
+        return min(len(self.network.spared), max(1, parts - 1))
+
     def _left_out(self, parts: int, rows: int) -> dict[str, Tensor]:
         """Return in which rows, (n,), an optional input is left out: in each at least one, and not every part."""
         names = list(self.network.spared)
-        most = max(1, min(len(names), parts - 1))
+        most = self._most_left_out(parts)
         generator = np.random.default_rng([self._seed(), 2])
         counts = generator.integers(1, most + 1, size=(rows, 1))
         # (n, inputs): the place of each in an order drawn for the row; the first ones are left out
@@ -246,7 +254,7 @@ class _Run:
         self.network.eval()
         parts = self.network.read(arrays)
         found: dict[tuple[int | None, str], Tensor] = {
-            (None, name): values for name, values in self.network.answer(self.network.combined(parts)).items()
+            (None, name): values for name, values in self.network.answer_of(parts).items()
         }
         each = self.auxiliary(parts.features) if self.auxiliary is not None else []
         return found | {
