@@ -14,7 +14,9 @@ from modelwright.core.signature import Field, Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.network import learn as network_learn
+from modelwright.learners.networks.encoders.layers import Standard
 from modelwright.learners.networks.encoders.transformer import TextEncoder
+from modelwright.learners.networks.network_plan import NetworkPlan
 from modelwright.learners.training import learned_folder
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
@@ -85,6 +87,20 @@ def test_they_are_packaged_whole(folder: Path, tmp_path: Path) -> None:
     function = Function(Package(learners.export("network").export(still), "", threads=1))
     served = [row["fits"].value for row in function.answer(asked)]
     assert served == (by_torch >= 0).tolist()
+
+
+def test_pretrained_features_are_standardised_as_those_of_training_are(folder: Path, tmp_path: Path) -> None:
+    network = learned_folder.read(_learn(folder, tmp_path, combiner="attention", pretrained_rate=0.0)).network
+    (scale,) = network.scales.values()
+    assert isinstance(scale, Standard)
+    assert scale.norm.running_mean is not None
+    assert bool(scale.norm.running_mean.abs().sum() > 0), "statistics were taken while it learned"
+    plan = network.plan.to_json()
+    assert NetworkPlan.from_json(plan).scaled
+    earlier = {key: value for key, value in plan.items() if key not in {"scaled", "alone"}}
+    read = NetworkPlan.from_json(earlier)
+    assert not read.scaled
+    assert not read.alone
 
 
 def test_each_value_is_read_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

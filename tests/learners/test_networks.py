@@ -188,3 +188,47 @@ def test_quantiles_are_judged_by_their_pinball_loss() -> None:
     assert (answers.grad[0, 1] == 0).all()
     head = heads.Head(5, task)
     assert head(torch.zeros(4, 5)).shape == (4, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("task", "truths", "same", "apart"),
+    [
+        (
+            heads.FlagTask(None),
+            {"index": torch.tensor([1, *[0] * 9] * 20)},
+            torch.full((200,), -1.0),
+            torch.tensor([1.0, *[-1.0] * 9] * 20),
+        ),
+        (
+            _task(Form.CODE, "logits", 3),
+            {"index": torch.tensor([1, *[0] * 9] * 20)},
+            torch.tensor([[2.0, 1.0, 0.0]] * 200),
+            torch.tensor([[1.0, 2.0, 0.0], *[[2.0, 1.0, 0.0]] * 9] * 20),
+        ),
+        (
+            _task(Form.SET, "logits", 2),
+            {"members": torch.tensor([[1.0, 0.0], *[[0.0, math.nan]] * 9] * 20)},
+            torch.full((200, 2), -1.0),
+            torch.tensor([[1.0, -1.0], *[[-1.0, 1.0]] * 9] * 20),
+        ),
+    ],
+    ids=["flag", "class", "set"],
+)
+def test_answers_that_are_worse_than_one_for_all_rows_are_compared_by_their_loss(
+    task: heads.Task, truths: dict[str, torch.Tensor], same: torch.Tensor, apart: torch.Tensor
+) -> None:
+    worse = -apart  # every row on the wrong side
+    least = heads.mean_wrong(task, same, truths)
+    assert 0.0 < least < 0.2
+    assert task.least(truths) == pytest.approx(least, abs=1e-6)
+    assert heads.compared_wrong(task, same, truths) == pytest.approx(least, abs=1e-6)
+    assert heads.compared_wrong(task, worse, truths) == pytest.approx(least, abs=1e-6)
+    assert heads.compared_wrong(task, apart, truths) == 0.0
+
+
+def test_what_no_answer_for_all_can_be_better_at_is_compared_as_it_is() -> None:
+    of = heads.task(Form.SCALAR, {"value": ArraySpec("float32", ("batch",))})
+    truths, answers = {"value": torch.tensor([0.0, 2.0, math.nan])}, torch.tensor([5.0, 5.0, 5.0])
+    assert heads.compared_wrong(of, answers, truths) == heads.mean_wrong(of, answers, truths)
+    nothing = {"index": torch.tensor([-1, -1])}
+    assert heads.compared_wrong(heads.FlagTask(None), torch.zeros(2), nothing) == 0.0

@@ -205,6 +205,19 @@ def test_torch_is_left_as_it_was_found() -> None:
     assert torch.equal(before[2], after[2])
 
 
+def test_of_scores_that_tell_no_more_than_one_answer_for_all_the_loss_decides() -> None:
+    history = [
+        Score(1, 0.20, 0.60, compared=0.2),
+        Score(2, 0.22, 0.35, compared=0.2),
+        Score(3, 0.21, 0.36, compared=0.2),
+    ]
+    assert trainer.kept_score(history).step == 2
+    assert trainer.kept_score([*history, Score(4, 0.15, 0.40, compared=0.15)]).step == 4
+    assert trainer.kept_score([Score(1, 0.2, 0.6), Score(2, 0.22, 0.3)]).step == 1, (
+        "as earlier versions kept it"
+    )
+
+
 def test_patience_counts_on_over_a_kill(folder: Path, tmp_path: Path) -> None:
     still = Recipe(**{**_recipe(rate=1e-12, patience=3).__dict__, "head_rate": 1e-12, "weight_decay": 0.0})
     whole, history = _train(folder, tmp_path / "whole", still, steps=80)

@@ -39,8 +39,8 @@ from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
 
-# Weight of what each part answers by itself, beside the loss of all parts together. Where inputs may be missing, that is
-# an answer of the function, to be as good as one of a function of that input (decision 020).
+# Weight of what each part answers by itself, beside the loss of all parts together. Where inputs may be missing, that
+# is an answer of the function, to be as good as one of a function of that input (decision 020).
 _AUXILIARY, _AUXILIARY_ALONE = 0.5, 4.0
 _LEAST_MOST_STEPS = 400  # few rows need many passes
 # Rows a step; halved while the budget holds few steps. Seen on 2,400 pictures with sounds, equal CPU time: 140 steps of
@@ -215,6 +215,7 @@ def _begin(
             weighing=options.weighing == "uncertainty" and len(signature.outputs) > 1,
             matching={"width": options.width, "dropout": options.dropout} if matched else None,
             alone=unused.answers_alone(signature, options),
+            scaled=True,
             own=None if options.module is None else OwnCode(options.module, options.code),
         ),
     )

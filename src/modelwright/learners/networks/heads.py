@@ -52,6 +52,13 @@ class Task(ABC):
     def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
         """Return what validation compares checkpoints by: how wrong each row's answer is, (n,)."""
 
+    def least(self, truths: Truths) -> float | None:
+        """Return how wrong the best answer is that is the same for all rows, which have a truth.
+
+        None where `wrong` falls only as the loss does, so that it tells all that there is.
+        """
+        return None
+
 
 @final
 class ClassTask(Task):
@@ -75,6 +82,10 @@ class ClassTask(Task):
         """Return 1 where another class is the likeliest."""
         return (answers.argmax(dim=-1) != truths["index"]).to(torch.float32)
 
+    def least(self, truths: Truths) -> float | None:
+        """Return the share of rows that are not of the most frequent class."""
+        return 1.0 - float(torch.bincount(truths["index"]).max()) / len(truths["index"])
+
 
 @final
 class FlagTask(Task):
@@ -95,6 +106,11 @@ class FlagTask(Task):
     def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
         """Return 1 where the likelier side is the other one."""
         return ((answers >= 0) != (truths["index"] > 0)).to(torch.float32)
+
+    def least(self, truths: Truths) -> float | None:
+        """Return the share of the rarer side."""
+        yes = float((truths["index"] > 0).to(torch.float32).mean())
+        return min(yes, 1.0 - yes)
 
 
 @final
@@ -141,6 +157,16 @@ class SetTask(Task):
         there = ~torch.isnan(members)
         other = ((answers >= 0) != (members > 0.5)) & there
         return other.sum(dim=-1) / there.sum(dim=-1).clamp(min=1)
+
+    def least(self, truths: Truths) -> float | None:
+        """Return the share of known members on the wrong side, where each is answered as it is most often."""
+        members = truths["members"]  # (n, K)
+        there = ~torch.isnan(members)
+        with_it = torch.where(there, members > 0.5, False).to(torch.float32).sum(0) / there.sum(0).clamp(
+            min=1
+        )
+        often = (with_it > 0.5).to(torch.float32) * 2.0 - 1.0  # (K,)
+        return float(self.wrong(often.expand_as(members), truths).mean())
 
 
 @final
@@ -265,3 +291,19 @@ def wrong_rows(of: Task, answers: Tensor, truths: Truths) -> Tensor:
     """Return `Task.wrong` of the rows whose truth is known, (rows,)."""
     known = of.known(truths)
     return of.wrong(answers[known], at(truths, known))
+
+
+def compared_wrong(of: Task, answers: Tensor, truths: Truths) -> float:
+    """Return what checkpoints are compared by: `mean_wrong`, but of answers that show no more than one for all would
+    (within a standard error), how wrong that one is.
+
+    Where nine rows of ten are of one class, a network that has learned nothing is 10 % wrong, and one that tells
+    the rows apart well may be 11 % wrong for a while: the loss decides between those.
+    """
+    wrong, known = wrong_rows(of, answers, truths), of.known(truths)
+    least = of.least(at(truths, known)) if len(wrong) else None
+    found = float(wrong.mean()) if len(wrong) else 0.0
+    if least is None:
+        return found
+    error = float(wrong.std(unbiased=False)) / len(wrong) ** 0.5
+    return found if found < least - error else least

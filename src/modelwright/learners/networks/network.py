@@ -17,7 +17,7 @@ from modelwright.learners.networks import combiner, heads, stacking
 from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS, READ, Encoder, Positions
-from modelwright.learners.networks.encoders.layers import mlp
+from modelwright.learners.networks.encoders.layers import Standard, mlp
 from modelwright.learners.networks.network_plan import NetworkPlan
 from modelwright.learners.networks.own_module import OwnCode, OwnModule, offsets
 from modelwright.learners.networks.pair_matching import Matching
@@ -73,6 +73,14 @@ class Network(nn.Module):
             }
         )
         self._absent = {number: _ABSENT[form] for number, form in _forms(signature) if form in _ABSENT}
+        # pretrained features are far larger in some numbers than in others: encoder's place → what standardises them
+        self.scales = nn.ModuleDict(
+            {
+                str(place): Standard(self.encoder(place).width)
+                for place in sorted(set(self._places))
+                if plan.scaled and registry.is_pretrained(plan.encoders[place].type)
+            }
+        )
         # inputs that are read together as columns; the others are a part each
         grouped = plan.columns is not None
         self._columns = [
@@ -204,6 +212,8 @@ class Network(nn.Module):
                 found, of_input = self.encoder(place).in_positions(*(arrays[name] for name in names))
             else:
                 found, of_input = read, Positions.of_one(read)
+            if str(place) in self.scales:
+                found = self.scales[str(place)](found, self._there(number, arrays))
             if number in self._absent:
                 known[number] = self._absent[number](arrays[names[1]])
                 there = known[number].unsqueeze(-1)  # (batch, 1), bool
@@ -222,6 +232,11 @@ class Network(nn.Module):
         # all columns together are there, whatever their values are
         of_parts = [always] * bool(self._columns) + [known.get(number, always) for number in self._part_of]
         return Parts(parts, positions, of_parts)
+
+    def _there(self, number: int, arrays: Mapping[str, Tensor]) -> Tensor | None:
+        """Return which rows have an input, bool (batch,), None where its encoder is all that knows."""
+        of_form = self._absent.get(number)
+        return None if of_form is None else of_form(arrays[self._inputs[number][1]])
 
     def without(self, parts: Parts, out: Mapping[str, Tensor]) -> Parts:
         """Return what `read` gave, as if inputs were missing; out: one of `spared` → where it is, bool (batch,)."""

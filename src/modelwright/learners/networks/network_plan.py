@@ -26,7 +26,8 @@ class NetworkPlan:
     whether the weights of the outputs' losses are learned; own: the code of a module of the project, which then stands
     for all of these; parts: the plans of networks whose answers are stacked, which then have the encoders; matching:
     how inputs are compared position by position, which is a part more, None where they are not; alone: whether each
-    part has heads of its own, which answer the rows that have no other part.
+    part has heads of its own, which answer the rows that have no other part; scaled: whether what pretrained encoders
+    give is standardised by what they give in training.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -38,6 +39,7 @@ class NetworkPlan:
     parts: tuple[Self, ...] = ()
     matching: JsonObject | None = None
     alone: bool = False
+    scaled: bool = False
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -61,4 +63,5 @@ class NetworkPlan:
             tuple(cls.from_json(one) for one in cast("list[JsonObject]", content.get("parts", []))),
             cast("JsonObject | None", content.get("matching")),
             bool(content.get("alone", False)),
+            bool(content.get("scaled", False)),
         )

@@ -51,6 +51,7 @@ class Recipe:
 class Score:
     """How averaged weights fared on validation after `step` steps; sums over outputs, by their weights.
 
+    compared: what scores are compared by before the loss, None: how wrong (`heads.compared_wrong`).
     alone: of each part, where several are combined, how wrong what it answers by itself is, and the half width of the
     95 % interval of its difference to all of them together.
     """
@@ -59,6 +60,12 @@ class Score:
     wrong: float
     loss: float
     alone: tuple[tuple[float, float], ...] = ()
+    compared: float | None = None
+
+    @property
+    def rank(self) -> tuple[float, float, int]:
+        """Return what the best score has least of; few rows leave many steps equally wrong, and the loss is finer."""
+        return (self.wrong if self.compared is None else self.compared, self.loss, self.step)
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Self:

@@ -45,7 +45,7 @@ class Scratch:
     """How inputs without weights are encoded, and how all inputs are combined (`NetworkPlan`).
 
     types: form → the type of its encoders; encoders: input → the options of its own, `type` among them; matching: of
-    `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone: of `NetworkPlan`.
+    `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone, scaled: of `NetworkPlan`.
     """
 
     types: Mapping[Form, str] = field(default_factory=dict)
@@ -56,6 +56,7 @@ class Scratch:
     own: OwnCode | None = None
     matching: JsonObject | None = None
     alone: bool = False
+    scaled: bool = False
 
 
 @dataclass
@@ -145,6 +146,7 @@ def _begun(
         design.weighing,
         matching=design.matching,
         alone=design.alone,
+        scaled=design.scaled,
     )
     if design.own is not None:
         plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())

@@ -25,7 +25,15 @@ from modelwright.core.progress import Progress
 from modelwright.learners import timing
 from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders.contract import ARRAYS
-from modelwright.learners.networks.heads import Task, Truths, at, mean_loss, mean_wrong, wrong_rows
+from modelwright.learners.networks.heads import (
+    Task,
+    Truths,
+    at,
+    compared_wrong,
+    mean_loss,
+    mean_wrong,
+    wrong_rows,
+)
 from modelwright.learners.networks.network import Network, Parts
 from modelwright.learners.training import checkpoint, frozen_features, optimiser, precision
 from modelwright.learners.training.augmentation import varied
@@ -233,19 +241,19 @@ class _Run:
         """Score the averaged weights; tell whether they are the best so far."""
         with self._averaged():
             answers = frozen_features.by_row(self._by_part, validation)
-        wrong = loss = 0.0
+        wrong = compared = loss = 0.0
         alone = [_Alone() for _ in (self.auxiliary.heads if self.auxiliary is not None else ())]
         for name, head in self.network.tasks().items():
             weight, truths = self.recipe.weights.get(name, 1.0), validation.truths[name]
             together = answers[None, name]
             wrong += weight * mean_wrong(head.task, together, truths)
+            compared += weight * compared_wrong(head.task, together, truths)
             loss += weight * float(mean_loss(head.task, together, truths))
             for place, one in enumerate(alone):
                 one.add(head.task, answers[place, name], together, truths, weight)
-        score = Score(self.step, wrong, loss, tuple(one.found() for one in alone))
+        score = Score(self.step, wrong, loss, tuple(one.found() for one in alone), compared)
         self.history.append(score)
-        # few rows leave many steps equally wrong; the loss, which is finer, decides between those
-        better = self.best is None or (wrong, loss) < (self.best.wrong, self.best.loss)
+        better = self.best is None or score.rank < self.best.rank
         self.best, self.stale = (score, 0) if better else (self.best, self.stale + 1)
         return better
 
@@ -360,7 +368,7 @@ def summary(history: Sequence[Score]) -> dict[str, object]:
 
 def kept_score(history: Sequence[Score]) -> Score:
     """Return the score of the weights that were kept."""
-    return min(history, key=lambda score: (score.wrong, score.loss, score.step))
+    return min(history, key=lambda score: score.rank)
 
 
 def has_checkpoint(scratch: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +19,32 @@ def mlp(width: int, hidden: int, layers: int, dropout: float) -> nn.Sequential:
             nn.Dropout(dropout),
         ]
     return nn.Sequential(*found)
+
+
+class Standard(nn.Module):
+    """Standardises each number of vectors over those of a batch that are there (Ioffe and Szegedy 2015), not over what
+    fills up a batch; it answers with the statistics of training.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, values: Tensor, there: Tensor | None = None) -> Tensor:
+        """Return (…, width) of values (…, width), which are there where (…) is true; None: everywhere."""
+        norm = self.norm
+        if self.training:
+            chosen = torch.ones_like(values[..., 0], dtype=torch.bool) if there is None else there
+            # one vector has no deviation, and a batch without any no mean
+            if int(chosen.sum()) > 1:
+                found = torch.zeros_like(values)
+                found[chosen] = norm(values[chosen]).to(found.dtype)
+                return found
+        flat = values.reshape(-1, values.shape[-1])
+        found = functional.batch_norm(
+            flat, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
+        )
+        return found.reshape(values.shape)
 
 
 class AttentionLayer(nn.Module):

@@ -21,6 +21,7 @@ from modelwright.learners.networks.encoder_options import AttentionOptions, Recu
 from modelwright.learners.networks.encoders.contract import Encoder, ScratchType
 from modelwright.learners.networks.encoders.layers import (
     AttentionLayer,
+    Standard,
     masked_mean,
     masked_most,
     padded_front,
@@ -39,13 +40,14 @@ class _OverTime(Encoder):
     def __init__(self, form: Form, channels: int, *, normalised: bool) -> None:
         super().__init__()
         self.form = form
-        self.norm_bands = BandNorm(channels) if normalised else None
+        # log-mel frames lie far from 0 and vary little: a network that reads them as they are first learns their mean
+        self.norm_bands = Standard(channels) if normalised else None
 
     def forward(self, values: Tensor, there: Tensor) -> Tensor:
         """Return (batch, width) of frames (batch, time, d) and mask (batch, time), or of a series and its presence."""
         if self.form is Form.FRAMES:
             mask = there.to(values.dtype)
-            steps = values if self.norm_bands is None else self.norm_bands(values, mask)
+            steps = values if self.norm_bands is None else self.norm_bands(values, there > 0)
             return self.read(steps * mask.unsqueeze(-1), mask)
         # (batch, time, 2 · channels): a 0 that is there is told from one that stands for nothing
         steps = torch.cat([values, there.to(values.dtype)], dim=-1)
@@ -54,32 +56,6 @@ class _OverTime(Encoder):
     @abstractmethod
     def read(self, steps: Tensor, there: Tensor) -> Tensor:
         """Return (batch, width) of steps (batch, time, channels) and which are there, float32 (batch, time)."""
-
-
-class BandNorm(nn.Module):
-    """Standardises each band over the frames of a batch that are there (Ioffe and Szegedy 2015), not over the silence
-    by which sounds are filled up; it answers with the statistics of training.
-
-    Log-mel frames lie far from 0 and vary little: a network that reads them as they are first learns their mean.
-    """
-
-    def __init__(self, bands: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(bands)
-
-    def forward(self, frames: Tensor, there: Tensor) -> Tensor:
-        """Return (batch, time, bands) of frames (batch, time, bands), which are there where (batch, time) is 1."""
-        if self.training:
-            chosen = there > 0
-            # one frame has no deviation, and a batch without sounds no frame
-            if int(chosen.sum()) > 1:
-                found = torch.zeros_like(frames)
-                found[chosen] = self.norm(frames[chosen]).to(found.dtype)
-                return found
-        norm = self.norm
-        return functional.batch_norm(
-            frames.transpose(1, 2), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
-        ).transpose(1, 2)
 
 
 class _DilatedBlock(nn.Module):
