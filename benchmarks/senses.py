@@ -1,6 +1,6 @@
 """A digit from its picture and its sound, both poor, or from one of them: fusion against the better single input.
 
-    python benchmarks/senses.py [--data FOLDER] [--combiners concatenate,attention] [--budget "2 min"] [--seeds 0,1,2]
+    python benchmarks/senses.py [--data FOLDER] [--combiners concatenate,attention] [--budget "1 min"] [--seeds 0,1,2]
                                 [--width 16] [--keep FILE --most 1]
 
 In the manner of AV-MNIST (Vielzeuf et al. 2018): each of the 3,000 spoken digits of fsdd, with noise added, gets a
@@ -130,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=projects.default_data())
     parser.add_argument("--combiners", default="concatenate,attention")
-    parser.add_argument("--budget", default="2 min")
+    parser.add_argument("--budget", default="1 min")
     parser.add_argument("--width", type=int, default=16, help="channels of the first convolution")
     parser.add_argument("--left-out", type=float)
     parser.add_argument("--noise", type=float, default=NOISE)
