@@ -162,4 +162,4 @@ def test_what_no_catalogue_says_is_our_own_fault(folder):
     ],
 )
 def test_how_values_are_written(pattern, value, text):
-    assert catalog._FORMATTER.vformat(pattern, (), {"v": value}) == text
+    assert catalog._worded(pattern, {"v": value}) == text

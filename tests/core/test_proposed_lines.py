@@ -65,7 +65,7 @@ def test_a_proposed_line_is_yaml_whatever_the_names_hold(line):
             name: hostile if spec in {"yaml", "quoted"} else 7 if NUMBERS.fullmatch(spec) else "word"
             for name, spec in fields.items()
         }
-        text = catalog._FORMATTER.vformat(line, (), values)
+        text = catalog._worded(line, values)
         read = yaml.safe_load(text)
         assert isinstance(read, dict)
         if any(spec in {"yaml", "quoted"} for spec in fields.values()):

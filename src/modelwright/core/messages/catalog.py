@@ -29,6 +29,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal, cast
 
 from modelwright.core.messages.visible import visible
 
@@ -159,39 +160,59 @@ def text(message: str, part: str, values: Mapping[str, object]) -> str:
         return ""
     for alternative in entry[part]:
         if alternative.holds(values):
-            return _FORMATTER.vformat(alternative.text, (), values)
+            return _worded(alternative.text, values)
     raise AssertionError(f"no alternative of {message}.{part} fits the values {sorted(values)}")
 
 
 _YAML = ("yaml", "quoted")
+_Conversion = Literal["r", "s", "a"] | None
 
 
-class _Formatter(string.Formatter):
-    """Formats lists with commas, `{name:code}` in backticks, `{name:yaml}` as YAML."""
-
-    def format_field(self, value: object, format_spec: str) -> str:
-        if format_spec in _YAML:
-            from modelwright.core.messages import yaml_text  # only where a line is proposed
-
-            write = yaml_text.scalar if format_spec == "yaml" else yaml_text.quoted
-            return ", ".join(map(write, value if isinstance(value, list | tuple) else (value,)))
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            return text(COMMA, "found", {}).join(self.format_field(one, format_spec) for one in value)
-        shown = str(value) if format_spec == "code" else format(value, format_spec)
-        shown = visible(shown) if isinstance(value, str) else shown
-        return f"`{shown}`" if format_spec == "code" else shown
+def _worded(pattern: str, values: Mapping[str, object]) -> str:
+    """Return a text with its values in their places."""
+    shown = []
+    for literal, name, form, conversion in _pieces(pattern):
+        shown.append(literal)
+        if name is not None:
+            value = values[name] if name in values else _READER.get_field(name, (), values)[0]
+            shown.append(_shown(_READER.convert_field(value, conversion), form))
+    return "".join(shown)
 
 
-_FORMATTER = _Formatter()
+def _shown(value: object, form: str) -> str:
+    """Return a value in its form: a list with commas, `code` in backticks, `yaml` and `quoted` as YAML."""
+    if form in _YAML:
+        from modelwright.core.messages import yaml_text  # only where a line is proposed
+
+        write = yaml_text.scalar if form == "yaml" else yaml_text.quoted
+        return ", ".join(map(write, value if isinstance(value, list | tuple) else (value,)))
+    if isinstance(value, str):
+        shown = visible(value if form == "code" else format(value, form))
+    elif isinstance(value, Sequence):
+        return text(COMMA, "found", {}).join(_shown(one, form) for one in value)
+    else:
+        shown = str(value) if form == "code" else format(value, form)
+    return f"`{shown}`" if form == "code" else shown
+
+
+_READER = string.Formatter()
+
+
+@cache
+def _pieces(pattern: str) -> tuple[tuple[str, str | None, str, _Conversion], ...]:
+    """Return a text as pieces: what stands as it is; of the value that follows, its name, form and conversion."""
+    found = []
+    for literal, name, form, conversion in _READER.parse(pattern):
+        assert "{" not in (form or ""), f"no form has a placeholder of its own in {pattern!r}"
+        found.append((literal, name, form or "", cast("_Conversion", conversion)))
+    return tuple(found)
 
 
 @cache
 def placeholders(pattern: str) -> tuple[str, ...]:
     """Return the names that a text stands on: `value` of `{value.found}`."""
     return tuple(
-        name.partition(".")[0].partition("[")[0]
-        for _, name, _, _ in _FORMATTER.parse(pattern)
-        if name is not None
+        name.partition(".")[0].partition("[")[0] for _, name, _, _ in _pieces(pattern) if name is not None
     )
 
 
