@@ -30,9 +30,9 @@ def first(*found: Weighed) -> str:
     return preferred(found)[0].spec.name
 
 
-def test_finetune_is_taken_when_three_passes_fit() -> None:
-    assert first(forecast("probe", 20), forecast("finetune", 3 * PASS)) == "finetune"
-    assert first(forecast("probe", 20), forecast("finetune", 3 * PASS - 1)) == "probe"
+def test_finetune_is_taken_when_two_passes_fit() -> None:
+    assert first(forecast("probe", 20), forecast("finetune", 2 * PASS)) == "finetune"
+    assert first(forecast("probe", 20), forecast("finetune", 2 * PASS - 1)) == "probe"
 
 
 def test_passes_that_the_user_asked_for_are_enough() -> None:
