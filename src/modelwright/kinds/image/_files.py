@@ -24,14 +24,13 @@ from PIL import (
 )
 
 from modelwright.core.messages import ValueProblem
+from modelwright.kinds.image._accepted import MOST_PIXELS
 
-MOST_PIXELS = 50_000_000
 DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})  # grey, with more than 8 bits a pixel
 GREY = frozenset({"1", "L", "LA", "La"}) | DEEP
 # The modes whose pixels `_pixels` can bring to grey or to red, green and blue.
 _MODES = GREY | {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 ANIMATED = frozenset({"GIF", "PNG", "WebP", "TIFF"})  # the formats that can hold several pictures
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 # What Pillow says of a header that ends too early, or is none: its own words, of which nobody learns more.
 _SAYS_NOTHING = frozenset(
     {

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from modelwright.kinds.contract.infer import Cells, Infer
 from modelwright.kinds.image import _files
+from modelwright.kinds.image._accepted import ENDINGS
 from modelwright.kinds.shared.reading import STRAY
 
 _DATA_URI = "data:image/"
@@ -31,6 +32,6 @@ def _is_picture(cell: object) -> bool:
             return _files.format_of(cell) is not None
         case str():
             text = cell.strip().lower()
-            return text.startswith(_DATA_URI) or (text.endswith(_files.ENDINGS) and "://" not in text)
+            return text.startswith(_DATA_URI) or (text.endswith(ENDINGS) and "://" not in text)
         case _:
             return False

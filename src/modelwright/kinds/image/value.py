@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from modelwright.core.json_types import JsonObject
 from modelwright.kinds.contract.common import Role
-from modelwright.kinds.image import _files
+from modelwright.kinds.image._accepted import ENDINGS, MOST_PIXELS
 from modelwright.kinds.shared.file_bytes import FileValue
 
 
@@ -18,7 +18,7 @@ class ImageValue(FileValue):
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
     synonyms: ClassVar[tuple[str, ...]] = ("picture", "photo", "img", "jpeg", "png")
     operators: ClassVar[frozenset[str]] = frozenset()
-    endings: ClassVar[tuple[str, ...]] = _files.ENDINGS
+    endings: ClassVar[tuple[str, ...]] = ENDINGS
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a picture: its file in base64, or as a data URI."""
@@ -27,9 +27,11 @@ class ImageValue(FileValue):
             "contentEncoding": "base64",
             "contentMediaType": "image/*",
             "description": "The file of a picture (JPEG, PNG, BMP, GIF, WebP or TIFF) in base64, or as a data URI; "
-            f"at most {_files.MOST_PIXELS // 1_000_000} megapixels. Of an animation, the first picture.",
+            f"at most {MOST_PIXELS // 1_000_000} megapixels. Of an animation, the first picture.",
         }
 
     def require_whole(self, content: bytes) -> None:
         """Decode the picture once; raises ValueProblem for what is no picture, too large, or damaged."""
-        _files.require_whole(content)
+        from modelwright.kinds.image._files import require_whole  # Pillow, for which a table has no use
+
+        require_whole(content)
