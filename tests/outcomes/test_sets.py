@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from modelwright import kinds, outcomes
 from modelwright.core.evidence.measurement import Subject
 from modelwright.kinds.tags.arrays import TagsState
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.contract import logistic
 from modelwright.outcomes.contract.baseline import BaselineModels, Truths
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.outcomes.sets.outcomes import SetOutcomes
@@ -127,7 +127,7 @@ def test_a_baseline_that_ends_early_says_nothing_of_its_own(family, monkeypatch)
     from scipy.sparse import csr_matrix
 
     models = outcomes.facet(family, BaselineModels)
-    monkeypatch.setattr(sys.modules[type(models).__module__], "ITERATIONS", 1)
+    monkeypatch.setattr(logistic, "ITERATIONS", 1)
     draw = np.random.default_rng(0)
     features = csr_matrix(draw.normal(size=(200, 20)))
     if family == "sets":

@@ -33,6 +33,7 @@ LARGE = Phrase("plan.lacks-memory", needed="16 GB", there="8 GB")
         (3.0, 600.0, LONG, "learn: {budget: 13 min}"),
         (None, 600.0, LONG, "learn: {budget: 13 min}"),
         (3.0, 200.0, LARGE, None),
+        (1.0, 600.0, LARGE, None),
     ],
 )
 def test_it_is_said_with_the_budget_that_would_hold_it(

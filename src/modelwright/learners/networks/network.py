@@ -212,13 +212,14 @@ class Network(nn.Module):
                 found, of_input = self.encoder(place).in_positions(*(arrays[name] for name in names))
             else:
                 found, of_input = read, Positions.of_one(read)
+            # (batch,), bool; None where the encoder is all that knows which rows have the input
+            there = self._absent[number](arrays[names[1]]) if number in self._absent else None
             if str(place) in self.scales:
-                found = self.scales[str(place)](found, self._there(number, arrays))
-            if number in self._absent:
-                known[number] = self._absent[number](arrays[names[1]])
-                there = known[number].unsqueeze(-1)  # (batch, 1), bool
-                found = torch.where(there, found, self.absent[str(number)])
-                of_input = _only(of_input, there)
+                found = self.scales[str(place)](found, there)
+            if there is not None:
+                known[number] = there
+                found = torch.where(there.unsqueeze(-1), found, self.absent[str(number)])
+                of_input = _only(of_input, there.unsqueeze(-1))
             each.append(found)
             if number not in self._columns:
                 positions.append(of_input)
@@ -232,11 +233,6 @@ class Network(nn.Module):
         # all columns together are there, whatever their values are
         of_parts = [always] * bool(self._columns) + [known.get(number, always) for number in self._part_of]
         return Parts(parts, positions, of_parts)
-
-    def _there(self, number: int, arrays: Mapping[str, Tensor]) -> Tensor | None:
-        """Return which rows have an input, bool (batch,), None where its encoder is all that knows."""
-        of_form = self._absent.get(number)
-        return None if of_form is None else of_form(arrays[self._inputs[number][1]])
 
     def without(self, parts: Parts, out: Mapping[str, Tensor]) -> Parts:
         """Return what `read` gave, as if inputs were missing; out: one of `spared` → where it is, bool (batch,)."""

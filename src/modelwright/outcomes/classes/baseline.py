@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from modelwright.core.messages import Phrase
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.contract import logistic
 from modelwright.outcomes.contract.baseline import BaselineModels, Truths
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-
-ITERATIONS = 200
 
 
 @final
@@ -48,10 +44,7 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
         places = _places((labels[0] for labels in truths.labels), reference)
         if len(np.unique(places)) < 2:
             return None
-        # C is the inverse of L2's strength: weak, since rows of tf-idf have norm 1 and need large weights
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a baseline: that many iterations are enough
-            classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3).fit(train, places)
+        classifier = logistic.fitted(train, places)
         probabilities = np.zeros((len(reference), len(reference.classes)))
         # (rows, C): classes without training rows keep probability 0
         probabilities[:, classifier.classes_] = classifier.predict_proba(test)

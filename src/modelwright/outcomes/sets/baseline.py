@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,17 +9,14 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from modelwright.core.messages import Phrase
+from modelwright.outcomes.contract import logistic
 from modelwright.outcomes.contract.baseline import BaselineModels, Truths
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-
-ITERATIONS = 200
 
 
 @final
@@ -55,13 +51,8 @@ class SetBaselines(BaselineModels[SetOutcomes]):
             if place not in varies:
                 probabilities[:, place] = members[:, place].mean()
                 continue
-            # one-vs-rest: targets (rows,) of one tag at a time; C as for the baseline of classes
-            classifier = LogisticRegression(C=10.0, max_iter=ITERATIONS, tol=1e-3)
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", ConvergenceWarning
-                )  # a baseline: that many iterations are enough
-                classifier.fit(train, members[:, place])
+            # one-vs-rest: targets (rows,) of one tag at a time
+            classifier = logistic.fitted(train, members[:, place])
             probabilities[:, place] = classifier.predict_proba(test)[:, 1]
         if not varies:
             return None

@@ -61,6 +61,8 @@ def left_out_notes(forecast: Forecast) -> Iterator[Phrase]:
 
 def _minutes(one: Ranked, budget_s: float) -> int | None:
     """Return the whole minutes of a budget that would hold the learner, None where time is not what it lacks."""
+    if one.lack is not None and one.lack.id == "plan.lacks-memory":
+        return None
     known = one.learner in learners.names()  # one of a distribution that is gone says nothing more
     fewest = learners.spec(one.learner).fewest_epochs if known else 0
     passes = 1.0 if one.epochs is None else max(1.0, fewest / max(one.epochs, 1e-9))

@@ -200,7 +200,12 @@ class _OfSteps(ScratchType):
             "options": given.model_dump(mode="json"),
             # a series is scaled already
             "normalised": form is Form.FRAMES,
+            **self._further(form, given),
         }
+
+    def _further(self, form: Form, given: BaseModel) -> JsonObject:
+        """Return what else a type settles by the form that it reads; given: its options."""
+        return {}
 
 
 def _normalised(config: JsonObject) -> bool:
@@ -215,17 +220,10 @@ class Temporal(_OfSteps):
     name: ClassVar[str] = "temporal"
     Options: ClassVar[type[BaseModel]] = TemporalOptions
 
-    def config(
-        self,
-        form: Form,
-        specs: Mapping[str, ArraySpec],
-        options: Mapping[str, object],
-        fitted: Mapping[str, object],
-    ) -> JsonObject:
-        """Return what `_OfSteps` does, and how many steps become one before the blocks."""
-        found = super().config(form, specs, options, fitted)
-        given = TemporalOptions.model_validate({"type": self.name, **options})
-        return found | {"stride": given.stride or (_FRAMES_A_POSITION if form is Form.FRAMES else 1)}
+    def _further(self, form: Form, given: BaseModel) -> JsonObject:
+        """Return how many steps become one before the blocks."""
+        assert isinstance(given, TemporalOptions)
+        return {"stride": given.stride or (_FRAMES_A_POSITION if form is Form.FRAMES else 1)}
 
     def build(self, config: JsonObject) -> Encoder:
         """Return the encoder."""
