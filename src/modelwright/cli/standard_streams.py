@@ -13,6 +13,7 @@ import json
 import os
 import select
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
@@ -27,7 +28,13 @@ _SIMPLE = {"–": "-", "—": "-", "−": "-", "→": "->", "…": "...", "“":
 
 
 def prepare() -> None:
-    """Make stdin, stdout and stderr usable: called once, before anything else opens a file."""
+    """Make stdin, stdout and stderr usable: called once, before anything else opens a file.
+
+    What libraries warn their callers of (Pillow, of each odd tag of a file) is not for the user's eyes, unless
+    `python -W` or PYTHONWARNINGS asks for it.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     # A file that is opened later would else become descriptor 1 or 2, and what is printed would go into it.
     for number in range(3):
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ from modelwright.core.units import format_duration
 from modelwright.kinds.audio._containers import require_begin, require_whole
 from modelwright.kinds.audio._flac import samples_held
 from modelwright.kinds.audio._magic import READ, format_of, other_format
+from modelwright.kinds.shared.quiet_libraries import quiet_libraries
 
 MOST_SECONDS: Final = 600.0
 # At most this many numbers are decoded: ten minutes of 48 kHz in 8 channels. A second of either takes as long.
@@ -148,11 +150,15 @@ def _still(channel: NDArray[np.float32], peak: np.float32) -> int:
     return found
 
 
-def _opened(content: bytes, name: str) -> soundfile.SoundFile:
-    try:
-        return soundfile.SoundFile(io.BytesIO(content))
-    except soundfile.LibsndfileError as error:
-        raise ValueProblem("sound.damaged", format=name, error=_reason(error)) from None
+@contextmanager
+def _opened(content: bytes, name: str) -> Iterator[soundfile.SoundFile]:
+    with quiet_libraries():
+        try:
+            file = soundfile.SoundFile(io.BytesIO(content))
+        except soundfile.LibsndfileError as error:
+            raise ValueProblem("sound.damaged", format=name, error=_reason(error)) from None
+        with file:
+            yield file
 
 
 def _header(file: soundfile.SoundFile, name: str) -> SoundHeader:

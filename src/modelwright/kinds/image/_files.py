@@ -25,6 +25,7 @@ from PIL import (
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.image._accepted import MOST_PIXELS
+from modelwright.kinds.shared.quiet_libraries import quiet_libraries
 
 DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})  # grey, with more than 8 bits a pixel
 GREY = frozenset({"1", "L", "LA", "La"}) | DEEP
@@ -165,7 +166,8 @@ def load(image: ImageFile.ImageFile) -> None:
     """Decode the first picture of a file; raises ValueProblem where it ends too early or is damaged."""
     width, height = image.size
     try:
-        image.load()
+        with quiet_libraries():
+            image.load()
     except Exception as error:  # as in `opened`
         raise ValueProblem(
             "image.damaged", format=image.format, width=width, height=height, error=_line(error)

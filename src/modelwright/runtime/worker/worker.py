@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -124,6 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-wait-s", type=float, required=True)
     options = parser.parse_args(arguments)
 
+    if not sys.warnoptions:
+        # Libraries warn of what a client has sent, past the bounds of the log.
+        warnings.simplefilter("ignore")
     connection = socket.socket(fileno=options.socket)
     die_with_parent()
     use(preferred(os.environ))
