@@ -25,7 +25,7 @@ from modelwright.kinds.audio.arrays import AudioState, tone
 from modelwright.kinds.contract.infer import Infer, distinct
 from modelwright.kinds.contract.profile import Profile
 from modelwright.kinds.contract.show import Show
-from modelwright.kinds.shared.file_bytes import base64_text
+from modelwright.kinds.shared.files.file_bytes import base64_text
 
 AUDIO = kinds.value("audio")
 ARRAYS = kinds.arrays("audio")

@@ -17,7 +17,7 @@ from PIL import Image
 
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem
-from modelwright.kinds.shared.quiet_libraries import quiet_libraries
+from modelwright.kinds.shared.files.quiet_libraries import quiet_libraries
 
 C = ctypes.CDLL(None)
 pytestmark = pytest.mark.skipif(

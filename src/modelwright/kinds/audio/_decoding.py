@@ -17,7 +17,7 @@ from modelwright.core.units import format_duration
 from modelwright.kinds.audio._containers import require_begin, require_whole
 from modelwright.kinds.audio._flac import samples_held
 from modelwright.kinds.audio._magic import READ, format_of, other_format
-from modelwright.kinds.shared.quiet_libraries import quiet_libraries
+from modelwright.kinds.shared.files.quiet_libraries import quiet_libraries
 
 MOST_SECONDS: Final = 600.0
 # At most this many numbers are decoded: ten minutes of 48 kHz in 8 channels. A second of either takes as long.

@@ -18,7 +18,7 @@ from modelwright.kinds.audio import _decoding, _mel
 from modelwright.kinds.audio._resampling import resampled
 from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Cut, Dumped, Form
-from modelwright.kinds.shared.file_bytes import present
+from modelwright.kinds.shared.files.file_bytes import present
 from modelwright.kinds.shared.sealed_state import SealedState
 
 # The length is chosen so that this share of the training sounds is kept whole, as with texts.

@@ -10,7 +10,7 @@ import soundfile
 
 from modelwright.kinds.audio.arrays import tone
 from modelwright.kinds.contract.samples import Samples
-from modelwright.kinds.shared.file_bytes import base64_text
+from modelwright.kinds.shared.files.file_bytes import base64_text
 
 _LENGTHS_S = (0.02, 0.1, 0.3)
 

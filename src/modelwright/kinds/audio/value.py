@@ -7,7 +7,7 @@ from typing import ClassVar
 from modelwright.core.json_types import JsonObject
 from modelwright.kinds.audio._magic import ENDINGS
 from modelwright.kinds.contract.common import Role
-from modelwright.kinds.shared.file_bytes import FileValue
+from modelwright.kinds.shared.files.file_bytes import FileValue
 
 
 class AudioValue(FileValue):

@@ -25,7 +25,7 @@ from PIL import (
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.image._accepted import MOST_PIXELS
-from modelwright.kinds.shared.quiet_libraries import quiet_libraries
+from modelwright.kinds.shared.files.quiet_libraries import quiet_libraries
 
 DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})  # grey, with more than 8 bits a pixel
 GREY = frozenset({"1", "L", "LA", "La"}) | DEEP

@@ -16,7 +16,7 @@ from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Dumped, Form
 from modelwright.kinds.image import _files, _pixels
 from modelwright.kinds.image._pixels import Fit, Scale, Sizing
-from modelwright.kinds.shared.file_bytes import present
+from modelwright.kinds.shared.files.file_bytes import present
 from modelwright.kinds.shared.sealed_state import SealedState
 
 LIMIT = 128  # the longer side, where neither the learner nor the project says more

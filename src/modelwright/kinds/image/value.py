@@ -7,7 +7,7 @@ from typing import ClassVar
 from modelwright.core.json_types import JsonObject
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.image._accepted import ENDINGS, MOST_PIXELS
-from modelwright.kinds.shared.file_bytes import FileValue
+from modelwright.kinds.shared.files.file_bytes import FileValue
 
 
 class ImageValue(FileValue):
