@@ -56,6 +56,27 @@ def test_terms_are_read_as_they_were_written() -> None:
         assert float((encoded["weights"][0][group] ** 2).sum()) == pytest.approx(1, abs=1e-5)
 
 
+def test_weights_are_those_of_the_definition() -> None:
+    """(1 + ln count) · idf over the norm of the group, for repeated parts, long ones and those of a wide script."""
+    long = "donaudampfschifffahrtsgesellschaft"
+    state = TEXT.load(TEXT.dump(TEXT.fit([f"card card {long}", "付款 card", "lost"], form=Form.TERMS)))
+    text = f"Card, {long} card 付款 card {long} " + "lost " * 300
+    encoded = TEXT.encode([text, text], state)
+    assert np.array_equal(encoded["terms"][0], encoded["terms"][1])
+    known = (*state.words, *state.characters)
+    named = {
+        (place <= len(state.words), known[place - 1]): weight
+        for place, weight in zip(encoded["terms"][0].tolist(), encoded["weights"][0].tolist(), strict=True)
+    }
+    words = dict(zip(state.words, np.frombuffer(state.idf, "<f4"), strict=False))
+    counts = {"card": 3, "付款": 1, long: 2, "lost": 300, f"card {long}": 2, "付款 card": 1}
+    wanted = {word: (1 + np.log(count)) * words[word] for word, count in counts.items()}
+    norm = np.sqrt(sum(weight**2 for weight in wanted.values()))
+    for word, weight in wanted.items():
+        assert named[True, word] == pytest.approx(weight / norm, rel=1e-5)
+    assert {term for of_words, term in named if not of_words} >= {"付", "款", "sgese", " donau"[:5]}
+
+
 @pytest.mark.parametrize(
     ("text", "lost"),
     [

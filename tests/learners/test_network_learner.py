@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import tiny_encoder
 import torch
 
 from modelwright import kinds, learners
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.networks.network import Network
+from modelwright.learners.networks.network_plan import NetworkPlan
 from modelwright.learners.training import optimiser, trainer
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
@@ -228,3 +232,26 @@ def test_schedules_are_what_they_are_called() -> None:
 
 def test_network_reads_tables_of_optional_columns() -> None:
     assert learners.spec("network").refuses(tiny_encoder.MIXED) is None
+
+
+def test_each_of_several_outputs_has_a_layer_of_its_own() -> None:
+    """What one output's layer learns changes no other's answers, and a network is built again as it was."""
+    columns: dict[str, list[object]] = {name: [0.0, 1.0, 2.0, 4.0] for name in ("a", "b", "near", "noise")}
+    examples = _rows(TWO, **columns)
+    own: JsonObject = {"width": 8, "dropout": 0.0}
+    begin = starting_point(TWO, examples, {}, {}, Scratch(own_layers=own))
+    plan = NetworkPlan.from_json(json.loads(json.dumps(begin.network.plan.to_json())))
+    again = Network(TWO, begin.states, plan)
+    again.load_state_dict(begin.network.state_dict())
+    arrays = EncodedRows(TWO, begin.states, columns).arrays(np.arange(4))
+    before = again.eval()(arrays)
+    for name, values in begin.network.eval()(arrays).items():
+        assert torch.equal(values, before[name])
+    layer = again.tasks()["near"].own
+    assert layer is not None
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.add_(0.5)
+    after = again(arrays)
+    assert not torch.allclose(after["near"], before["near"])
+    assert torch.equal(after["noise"], before["noise"])

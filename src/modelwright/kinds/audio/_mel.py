@@ -36,12 +36,15 @@ def log_mel(samples: NDArray[np.float64], frames: int) -> NDArray[np.float32]:
     padded = np.zeros(frames * HOP + 2 * half)
     padded[half : half + len(samples)] = samples
     padded[:half] = padded[half + 1 : 2 * half + 1][::-1]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: frames * HOP : HOP]
-    spectrum = np.fft.rfft(windows * _hann(), axis=1)  # (frames, 201)
+    # the frames that reach into the sound, in whole products; all others are silence, whose power is 0
+    heard = min(frames, -(-(len(samples) + half) // (HOP * _AT_ONCE)) * _AT_ONCE)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: heard * HOP : HOP]
+    spectrum = np.fft.rfft(windows * _hann(), axis=1)  # (heard, 201)
     power = spectrum.real**2 + spectrum.imag**2
-    mels = np.empty((frames, BANDS))
-    for begin in range(0, frames, _AT_ONCE):
-        np.matmul(power[begin : begin + _AT_ONCE], _filters(), out=mels[begin : begin + _AT_ONCE])
+    mels = np.zeros((frames, BANDS))
+    for begin in range(0, heard, _AT_ONCE):
+        end = min(begin + _AT_ONCE, heard)
+        np.matmul(power[begin:end], _filters(), out=mels[begin:end])
     logarithms = np.log10(np.maximum(mels, _FLOOR))
     held = np.maximum(logarithms, logarithms.max() - _RANGE)
     found: NDArray[np.float32] = ((held + 4.0) / 4.0).astype(np.float32)

@@ -28,7 +28,7 @@ def resampled(samples: NDArray[np.float64], rate: int, wanted: int) -> NDArray[n
     up, down = share.numerator, share.denominator
     found: NDArray[np.float64] = resample_poly(samples, up, down, window=_filter(up, down))
     length = math.ceil(len(samples) * wanted / rate)
-    return np.pad(found, (0, max(0, length - len(found))))[:length]
+    return found[:length] if len(found) >= length else np.pad(found, (0, length - len(found)))
 
 
 @lru_cache(maxsize=32)

@@ -14,9 +14,9 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -36,6 +36,10 @@ MOST_COUNT = 10_000_000
 _LEAST, _MOST = 2, 5  # characters of a term
 _WIDE = 0x2E80  # from here on Unicode holds the scripts without spaces (radicals, kana, ideographs, hangul)
 _WORD = re.compile(r"\w+")
+_DAMPED = np.array([1.0 + math.log(count) for count in range(1, 257)])  # of the counts that texts have
+# Of so many parts of texts, none longer than so many characters, the places of their terms are kept: most parts of a
+# request are words that others had, too.
+_KEPT_PARTS, _KEPT_LENGTH = 20_000, 24
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,20 @@ class TermsState:
         return first, second
 
     @cached_property
-    def rarity(self) -> list[float]:
+    def of_part(self) -> Callable[[str], tuple[int, ...]]:
+        """Return what gives the places of a part's terms of characters, those that training showed; it keeps some."""
+        get = self.places[1].get
+
+        def found(part: str) -> tuple[int, ...]:
+            return tuple(place for place in map(get, _of_part(part)) if place)
+
+        kept = lru_cache(_KEPT_PARTS)(found)
+        return lambda part: kept(part) if len(part) <= _KEPT_LENGTH else found(part)
+
+    @cached_property
+    def rarity(self) -> NDArray[np.float64]:
         """Return the idf by place; place 0 has none."""
-        return [0.0, *np.frombuffer(self.idf, dtype="<f4").tolist()]
+        return np.concatenate([[0.0], np.frombuffer(self.idf, dtype="<f4")])
 
 
 class _SealedTerms(SealedState):
@@ -148,19 +163,26 @@ def load(dumped: Dumped) -> TermsState:
     return state
 
 
-def _row(value: str | None, state: TermsState) -> tuple[list[int], NDArray[np.float64]]:
+def _row(value: str | None, state: TermsState) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the places of a text's terms, rising, and their weights."""
     text = (value or "").lower()
-    found: list[int] = []
-    weights = []
-    for terms, places in zip((_words(text), _characters(text)), state.places, strict=True):
-        counts = Counter(place for term in terms if (place := places.get(term)) is not None)
-        own = sorted(counts)
-        raw = np.array([(1 + math.log(counts[place])) * state.rarity[place] for place in own])
+    found, weights = [], []
+    of_words = filter(None, map(state.places[0].get, _words(text)))
+    of_characters = itertools.chain.from_iterable(map(state.of_part, text.split()))
+    for places in (of_words, of_characters):
+        # (terms,) each: the places, rising, and how often each occurs
+        own, counts = np.unique(np.fromiter(places, np.int64), return_counts=True)
+        raw = _damped(counts) * state.rarity[own]
         # (terms,): each of the two groups has norm 1 where it has any term
         weights.append(raw / (math.sqrt(float(raw @ raw)) or 1.0))
-        found += own
-    return found, np.concatenate(weights)
+        found.append(own)
+    return np.concatenate(found), np.concatenate(weights)
+
+
+def _damped(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return 1 + ln count, of counts (terms,)."""
+    usual = counts.max(initial=1) <= len(_DAMPED)
+    return _DAMPED[counts - 1] if usual else 1.0 + np.log(counts)
 
 
 def _words(text: str) -> Iterator[str]:
@@ -172,14 +194,21 @@ def _words(text: str) -> Iterator[str]:
 
 def _characters(text: str) -> Iterator[str]:
     """Yield the terms of characters."""
-    for part in text.split():
-        padded = f" {part} "
-        size = len(padded)
-        for length in range(_LEAST, min(_MOST, size) + 1):
-            for begin in range(size - length + 1):
-                yield padded[begin : begin + length]
-        if not part.isascii():
-            yield from (character for character in part if ord(character) >= _WIDE)
+    return itertools.chain.from_iterable(map(_of_part, text.split()))
+
+
+def _of_part(part: str) -> list[str]:
+    """Return the terms of characters of what white space separates."""
+    padded = f" {part} "
+    size = len(padded)
+    found = [
+        padded[begin : begin + length]
+        for length in range(_LEAST, min(_MOST, size) + 1)
+        for begin in range(size - length + 1)
+    ]
+    if not part.isascii():
+        found += [character for character in part if ord(character) >= _WIDE]
+    return found
 
 
 def _commonest(counts: Counter[str], least: int, most: int) -> tuple[str, ...]:

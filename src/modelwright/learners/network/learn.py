@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
@@ -216,6 +217,7 @@ def _begin(
             matching={"width": options.width, "dropout": options.dropout} if matched else None,
             alone=unused.answers_alone(signature, options),
             scaled=True,
+            own_layers=_own_layers(signature, combiner, options),
             own=None if options.module is None else OwnCode(options.module, options.code),
         ),
     )
@@ -283,6 +285,13 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
         left_out=options.left_out,
         omitted=options.omitted if any(field.optional for field in signature.inputs) else 0.0,
     )
+
+
+def _own_layers(signature: Signature, combiner: str, options: NetworkOptions) -> JsonObject | None:
+    """Return the layer that each output has of its own; a sum of answers stays one without it."""
+    if not options.output_width or len(signature.outputs) == 1 or combiner == "sum":
+        return None
+    return {"width": options.output_width, "dropout": options.dropout}
 
 
 def _auxiliary(signature: Signature, options: NetworkOptions) -> float:

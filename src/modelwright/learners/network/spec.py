@@ -50,6 +50,12 @@ class NetworkOptions(BaseModel):
         128, ge=1, le=4096, description="numbers of a layer that reads the columns of a table"
     )
     columns_layers: int = Field(2, ge=1, le=16, description="layers that read the columns of a table")
+    output_width: int = Field(
+        64,
+        ge=0,
+        le=4096,
+        description="numbers of a layer that each output has of its own, where there are several; 0: none",
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
     average: float = Field(
         0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"

@@ -47,13 +47,15 @@ def unused(signature: Signature, options: NetworkOptions) -> Iterator[Notice]:
 def _reasons(signature: Signature, options: NetworkOptions) -> Mapping[str, str]:
     """Return key → why it has no effect."""
     if options.module is not None:
-        return dict.fromkeys(("encoders", *_COMBINING, *_COLUMNS), "module")
+        return dict.fromkeys(("encoders", *_COMBINING, *_COLUMNS, "output_width"), "module")
     found: dict[str, str] = {}
     if parts(signature, options) == 1:
         several = len(signature.inputs) > 1
         found |= dict.fromkeys(_COMBINING, "columns" if several else "one-input")
     elif options.combiner == "stacking":
         found |= dict.fromkeys(("width", "auxiliary"), "stacking")
+    elif options.combiner == "sum":
+        found["output_width"] = "sum"
     if not any(_is_column(field, options) for field in signature.inputs):
         found |= dict.fromkeys(_COLUMNS, "no-columns")
     optional = [kinds.arrays(field.kind).input_form for field in signature.inputs if field.optional]
@@ -64,7 +66,7 @@ def _reasons(signature: Signature, options: NetworkOptions) -> Mapping[str, str]
     if forms.SPARED.issuperset(optional):
         found["omitted"] = "none-omitted"
     if len(signature.outputs) == 1:
-        found["weighing"] = "one-output"
+        found |= dict.fromkeys(("weighing", "output_width"), "one-output")
     return found
 
 

@@ -249,22 +249,30 @@ def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
 
 
 class Head(nn.Module):
-    """A linear layer that gives an output's array; of a module that answers itself, its columns from `begin` on."""
+    """A linear layer that gives an output's array; of a module that answers itself, its columns from `begin` on.
 
-    def __init__(self, width: int, of: Task, begin: int | None = None) -> None:
+    own: of layers (batch, width) → (batch, hidden) that no other output has, and hidden; the linear layer reads the
+    features as they are beside them. Outputs that share all layers share what these can hold (Ma et al. 2018, section
+    4.1, calls such layers a task's tower).
+    """
+
+    def __init__(
+        self, width: int, of: Task, begin: int | None = None, own: tuple[nn.Module, int] | None = None
+    ) -> None:
         super().__init__()
         self.task = of
         self.begin = begin
+        self.own = None if own is None else own[0]
         if begin is None:
-            self.linear = nn.Linear(width, of.columns or 1)
+            self.linear = nn.Linear(width + (0 if own is None else own[1]), of.columns or 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the output's array, (batch, columns) or (batch,), of features (batch, width)."""
-        # (batch, width) → (batch, columns or 1)
-        if self.begin is None:
-            answers: Tensor = self.linear(features)
-        else:
-            answers = features[:, self.begin : self.begin + (self.task.columns or 1)]
+        if self.begin is not None:
+            return self.task.shaped(features[:, self.begin : self.begin + (self.task.columns or 1)])
+        # (batch, width), or (batch, width + hidden), → (batch, columns or 1)
+        read = features if self.own is None else torch.cat([features, self.own(features)], dim=-1)
+        answers: Tensor = self.linear(read)
         return self.task.shaped(answers)
 
 

@@ -136,7 +136,7 @@ class Network(nn.Module):
         begins = offsets(list(tasks.values())) if self.own is not None else [None] * len(tasks)
         self.heads = nn.ModuleList(
             [
-                heads.Head(self.combiner.width, task, begin)
+                heads.Head(self.combiner.width, task, begin, _own(self.combiner.width, plan.own_layers))
                 for task, begin in zip(tasks.values(), begins, strict=True)
             ]
         )
@@ -270,7 +270,7 @@ class Network(nn.Module):
 
     def answer(self, features: Tensor) -> dict[str, Tensor]:
         """Return each output's array by the output's name, of features (batch, width)."""
-        # each head is linear: (batch, width) → (batch, columns), or (batch,)
+        # (batch, width) → (batch, columns), or (batch,)
         return {name: head(features) for name, head in self.tasks().items()}
 
     def answer_of(self, parts: Parts) -> dict[str, Tensor]:
@@ -326,6 +326,14 @@ def _matching(places: Sequence[int], network: Network, config: JsonObject) -> Ma
 def _columns(together: int, config: JsonObject) -> nn.Module:
     width, layers = cast("int", config["width"]), cast("int", config["layers"])
     return mlp(together, width, layers, cast("float", config["dropout"]))
+
+
+def _own(features: int, config: JsonObject | None) -> tuple[nn.Module, int] | None:
+    """Return a layer of one output's own and its width, where outputs have one."""
+    if config is None:
+        return None
+    width = cast("int", config["width"])
+    return mlp(features, width, 1, cast("float", config["dropout"])), width
 
 
 def _arrays(field: Field) -> tuple[str, ...]:

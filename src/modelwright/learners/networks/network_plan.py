@@ -27,7 +27,8 @@ class NetworkPlan:
     for all of these; parts: the plans of networks whose answers are stacked, which then have the encoders; matching:
     how inputs are compared position by position, which is a part more, None where they are not; alone: whether each
     part has heads of its own, which answer the rows that have no other part; scaled: whether what pretrained encoders
-    give is standardised by what they give in training.
+    give is standardised by what they give in training; own_layers: of the layer that each output has of its own, None
+    where its head reads the shared features alone.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -40,6 +41,7 @@ class NetworkPlan:
     matching: JsonObject | None = None
     alone: bool = False
     scaled: bool = False
+    own_layers: JsonObject | None = None
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -64,4 +66,5 @@ class NetworkPlan:
             cast("JsonObject | None", content.get("matching")),
             bool(content.get("alone", False)),
             bool(content.get("scaled", False)),
+            cast("JsonObject | None", content.get("own_layers")),
         )

@@ -45,7 +45,8 @@ class Scratch:
     """How inputs without weights are encoded, and how all inputs are combined (`NetworkPlan`).
 
     types: form → the type of its encoders; encoders: input → the options of its own, `type` among them; matching: of
-    `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone, scaled: of `NetworkPlan`.
+    `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone, scaled,
+    own_layers: of `NetworkPlan`.
     """
 
     types: Mapping[Form, str] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Scratch:
     matching: JsonObject | None = None
     alone: bool = False
     scaled: bool = False
+    own_layers: JsonObject | None = None
 
 
 @dataclass
@@ -147,6 +149,7 @@ def _begun(
         matching=design.matching,
         alone=design.alone,
         scaled=design.scaled,
+        own_layers=design.own_layers,
     )
     if design.own is not None:
         plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())
