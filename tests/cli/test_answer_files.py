@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from modelwright.cli.predicting.answer_files import ERROR, Tally, flat, require_ending, write
+from modelwright.cli.predicting import answer_parquet
+from modelwright.cli.predicting.answer_columns import ERROR, spooled
+from modelwright.cli.predicting.answer_files import Tally, require_ending, write
 from modelwright.core.messages import DataError, Problem
 from modelwright.project.results.live_results import RowAnswer
 
@@ -26,8 +30,10 @@ ANSWERS = [
 ]
 
 
-def test_columns_keep_rows_names_and_reasons() -> None:
-    columns = flat(ANSWERS)
+def test_columns_keep_rows_names_and_reasons(tmp_path: Path) -> None:
+    with spooled(ANSWERS, tmp_path) as (names, rows):
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    assert list(tmp_path.iterdir()) == []
     assert [*columns] == [
         *("row", "given.size", "id", "given.row", "n", "tags", "version"),
         *("size", "size.confidence", "size.p[small]", "size.p[=a]", "unseen", "error"),
@@ -69,3 +75,54 @@ def test_parquet_keeps_types_and_json_lines_everything(tmp_path: Path) -> None:
 def test_an_unknown_ending_is_refused() -> None:
     with pytest.raises(DataError, match=r"a\.xlsx"):
         require_ending(Path("a.xlsx"))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_answers_are_written_as_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(answer_parquet, "CHUNK_ROWS", 500)
+    count = 10_000
+
+    def failing() -> Iterator[RowAnswer]:
+        for row in range(1, count + 1):
+            yield RowAnswer(3, {}, (), row, {"id": f"id{row}"}, (Problem("predict.row-width", width=row),))
+
+    tally = Tally()
+    tracemalloc.start()
+    try:
+        write(failing(), tmp_path / f"a{ending}", tally)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tally.failed, len(list(tally.lines()))) == (count, 22)
+    assert peak < 2_500_000  # 10,000 answers with their messages are some 15 MB
+    assert [path.name for path in tmp_path.iterdir()] == [f"a{ending}"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "written"),
+    [
+        ([1, None, 2], [1, None, 2]),
+        ([1, 2.5, None], [1.0, 2.5, None]),
+        ([None, None, "a"], [None, None, "a"]),
+        ([True, None, "a"], ["true", None, "a"]),
+        ([1, 2**70, 2], ["1", str(2**70), "2"]),
+        ([1.5, "a", 1], ["1.5", "a", "1"]),
+        ([[], [1], [2.5]], [[], [1.0], [2.5]]),
+        ([[1.5, 2.5], [[1.5]]], ["[1.5, 2.5]", "[[1.5]]"]),
+        ([[[1], [2.5]], None], [[[1.0], [2.5]], None]),
+        ([[1, "a"], [2]], ['[1, "a"]', "[2]"]),
+        ([[1, None], [True]], ["[1, null]", "[true]"]),
+        ([[], ["a"], "a"], ["[]", '["a"]', "a"]),
+        ([{"a": 1}, [1], None], ['{"a": 1}', "[1]", None]),
+        ([None, None, None], [None, None, None]),
+    ],
+)
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_parquet_has_one_type_a_column_however_the_rows_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, cells: list[object], written: list[object]
+) -> None:
+    monkeypatch.setattr(answer_parquet, "CHUNK_ROWS", at_once)
+    answer_parquet.write_parquet(["a"], [[cell] for cell in cells], tmp_path / "a.parquet")
+    assert pl.read_parquet(tmp_path / "a.parquet")["a"].to_list() == written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.contract.settled_cells import SettledCells
 from modelwright.kinds.shared.numbers import PLAIN, NumberForm
-from modelwright.project import file_answers
+from modelwright.project import file_answers, file_rows
 from modelwright.project.declaration import project_file
 from modelwright.runtime.function import Function, load
 from modelwright.stages.data.config import DataConfig
@@ -64,7 +65,7 @@ def written(folder: Path, ending: str) -> Path:
 def test_all_rows_that_can_be_answered_are(
     tmp_path: Path, function: Function, ending: str, batch: int
 ) -> None:
-    rows = file_answers.read(written(tmp_path, ending), OPENED.file.data)
+    rows = file_rows.read(written(tmp_path, ending), OPENED.file.data)
     found = list(
         file_answers.answers(
             rows, function, 3, OPENED, folder=Path(), keep=None, probabilities=False, batch=batch
@@ -90,7 +91,7 @@ def test_all_rows_that_can_be_answered_are(
 
 
 def test_what_is_kept_is_named_and_nothing_is_taken_for_it(tmp_path: Path, function: Function) -> None:
-    rows = file_answers.read(written(tmp_path, ".csv"), OPENED.file.data)
+    rows = file_rows.read(written(tmp_path, ".csv"), OPENED.file.data)
 
     def given(keep: list[str] | None) -> list[str]:
         found = file_answers.answers(
@@ -109,7 +110,7 @@ def test_a_row_on_which_the_body_fails_harms_no_other(tmp_path: Path) -> None:
     function = load(sealed(picky_body(), tmp_path / "package"))
     (tmp_path / "q.csv").write_text("height\n1\n-4\n2\n")
     opened = project_file.from_mapping({"function": str(function.signature), "data": {}})
-    rows = file_answers.read(tmp_path / "q.csv", opened.file.data)
+    rows = file_rows.read(tmp_path / "q.csv", opened.file.data)
     found = list(
         file_answers.answers(
             rows, function, 3, opened, folder=Path(), keep=None, probabilities=True, batch=256
@@ -137,7 +138,7 @@ def test_numbers_are_read_as_the_file_writes_them(
     path.write_text(
         "colour;Height in cm;marks;fragile;sent;note\n" + "".join(f"red;{one};;NA;;\n" for one in cells)
     )
-    rows = file_answers.read(path, OPENED.file.data)
+    rows = file_rows.read(path, OPENED.file.data)
     found = list(
         file_answers.answers(
             rows, function, 3, OPENED, folder=Path(), keep=None, probabilities=False, batch=9
@@ -150,7 +151,7 @@ def test_numbers_are_read_as_the_file_writes_them(
 def test_numbers_with_two_readings_are_asked_about(tmp_path: Path, function: Function) -> None:
     path = tmp_path / "q.csv"
     path.write_text("colour;Height in cm;marks;fragile;sent;note\nred;1,234;;;;\n")
-    rows = file_answers.read(path, OPENED.file.data)
+    rows = file_rows.read(path, OPENED.file.data)
     with pytest.raises(DataError) as caught:
         list(
             file_answers.answers(
@@ -218,7 +219,7 @@ def test_dates_in_another_form_are_read_and_those_in_doubt_are_not(
         )
         cells = [f"red,9,,,{day},\n" for day in days]
         (tmp_path / "q.csv").write_text("colour,Height in cm,marks,fragile,sent,note\n" + "".join(cells))
-        rows = file_answers.read(tmp_path / "q.csv", opened.file.data)
+        rows = file_rows.read(tmp_path / "q.csv", opened.file.data)
         found = file_answers.answers(
             rows, function, 3, opened, folder=Path(), keep=None, probabilities=False, batch=2
         )
@@ -230,3 +231,57 @@ def test_dates_in_another_form_are_read_and_those_in_doubt_are_not(
         answered("01/02/2024", "03/04/2024")
     assert caught.value.problems[0].id == "data.two-days"
     assert answered("01/02/2024", "03/04/2024", dates={"sent": "%d/%m/%Y"}) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ids", "rows"),
+    [
+        (
+            "q.csv",
+            "colour,Height in cm,marks,fragile,sent,note\nred,9\n\nred\n",
+            {"predict.row-width"},
+            [1, 2],
+        ),
+        (
+            "q.jsonl",
+            '{"height": \n\n[1]\nnull\n{"a": 1, "a": 2}',
+            {"data.json", "data.json-shape"},
+            [1, 2, 3, 4],
+        ),
+    ],
+)
+def test_where_no_row_can_be_read_each_is_named(
+    tmp_path: Path, function: Function, name: str, text: str, ids: set[str], rows: list[int]
+) -> None:
+    (tmp_path / name).write_text(text)
+    read = file_rows.read(tmp_path / name, OPENED.file.data)
+    found = list(
+        file_answers.answers(
+            read, function, 3, OPENED, folder=Path(), keep=["colour"], probabilities=False, batch=2
+        )
+    )
+    assert [one.row for one in found] == rows
+    assert {problem.id for one in found for problem in one.problems} == ids
+    assert [one.problems[0].where for one in found] == [
+        f"{name}, row {row}" + (f" (line {line})" if line else "")
+        for row, line in zip(rows, [1, 3, 4, 5] if name == "q.jsonl" else [None, None], strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "row"),
+    [("q.csv", "colour,Height in cm,marks,fragile,sent,note\n", "red,9\n"), ("q.jsonl", "", "{broken\n")],
+)
+def test_rows_that_are_none_take_no_room_for_their_messages(
+    tmp_path: Path, name: str, header: str, row: str
+) -> None:
+    count = 20_000
+    (tmp_path / name).write_text(header + row * count)
+    tracemalloc.start()
+    try:
+        read = file_rows.read(tmp_path / name, OPENED.file.data)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(read.broken) == count
+    assert held < 250 * count  # a message with its values has more than 500 bytes

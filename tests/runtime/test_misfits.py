@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelwright import learners
-from modelwright.cli.predicting.answer_files import flat
+from modelwright.cli.predicting.answer_columns import spooled
 from modelwright.core.messages import Problem, RequestError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
@@ -107,9 +107,10 @@ def test_an_answer_is_no_longer_than_what_there_is_to_say():
     assert row_answer([Answer(1.0, None, None, interval)]) == [[1.0, None, None, interval]]
 
 
-def test_files_have_the_ends_of_an_interval_in_columns_of_their_own(function):
+def test_files_have_the_ends_of_an_interval_in_columns_of_their_own(function, tmp_path):
     answers = function.predict([{"past": [1.0] * 6}])
-    columns = flat([RowAnswer(None, answers[0].as_json(), row=1)])
+    with spooled([RowAnswer(None, answers[0].as_json(), row=1)], tmp_path) as (names, rows):
+        columns = dict(zip(names, next(rows), strict=True))
     assert {"next", "next.low", "next.high"} <= set(columns)
-    low, middle, high = (columns[name][0] for name in ("next.low", "next", "next.high"))
+    low, middle, high = (columns[name] for name in ("next.low", "next", "next.high"))
     assert all(one <= two <= three for one, two, three in zip(low, middle, high, strict=True))

@@ -29,7 +29,15 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
-from modelwright.project import file_answers, freeing, history, input_file, live_traffic, state_history
+from modelwright.project import (
+    file_answers,
+    file_rows,
+    freeing,
+    history,
+    input_file,
+    live_traffic,
+    state_history,
+)
 from modelwright.project.declaration import project_file
 from modelwright.project.explained import explanations
 from modelwright.project.explained.explain_report import ExplainReport
@@ -272,7 +280,7 @@ class Project:
         or lacks an input.
         """
         number, function = self._packaged(version)
-        rows = file_answers.read(path, self.opened.file.data)
+        rows = file_rows.read(path, self.opened.file.data)
         return file_answers.answers(
             rows,
             function,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import merge
 from pathlib import Path
 
 from modelwright import kinds
@@ -18,44 +18,16 @@ from modelwright.kinds.contract.settled_cells import NOT_SETTLED, SettledCells
 from modelwright.kinds.shared.dates import FoundDates
 from modelwright.kinds.shared.numbers import PLAIN, NumberCells, NumberForm
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.input_file import JSON_LINES, PARQUET, input_columns, require_rows, text_of
+from modelwright.project.file_rows import FileRows
+from modelwright.project.input_file import input_columns
 from modelwright.project.results.live_results import RowAnswer
 from modelwright.runtime.function import Function
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.layout import beyond, first
-from modelwright.tables import objects
-from modelwright.tables.bounds import MOST_COLUMNS, too_many_columns
-from modelwright.tables.delimited import DelimitedRows, long_cells, start_of_text
 from modelwright.tables.files.held_files import HeldFiles, file_in
 from modelwright.tables.plain import PlainTable
 
 CHUNK_BYTES = 64_000_000  # of the files of rows that are answered together
-
-
-@dataclass(frozen=True)
-class FileRows:
-    """The rows of a file: a table of those that were read, `numbers` of them from 1, and what is wrong with others.
-
-    `broken`: by number, a row that is no row: a line that is no JSON, too few or too many cells.
-    """
-
-    table: PlainTable
-    numbers: Sequence[int]
-    broken: Mapping[int, Problem] = field(default_factory=dict)
-
-
-def read(path: Path, config: DataConfig) -> FileRows:
-    """Return the rows of a .csv, .tsv, .jsonl or .parquet file; raises DataError for one that cannot be read at all."""
-    ending = path.suffix.lower()
-    if ending in PARQUET:
-        found = _parquet(path)
-    elif ending in JSON_LINES:
-        found = _json_lines(text_of(path, config), path.name)
-    else:
-        apart = config.separator or ("\t" if ending == ".tsv" else None)
-        found = _delimited(text_of(path, config), path.name, apart, config.skip_lines)
-    require_rows(found.table, found.broken)
-    return found
 
 
 def answers(
@@ -76,8 +48,9 @@ def answers(
     input without a column, and for a column to keep that the file lacks.
     """
     table = rows.table
-    kept = _kept(keep, table)
-    columns = input_columns(table, function.signature, opened)
+    nothing_read = table.separator is None and not table.rows  # lines of JSON, none of which is an object
+    kept = () if nothing_read else _kept(keep, table)
+    columns = {} if nothing_read else input_columns(table, function.signature, opened)
     options = written(table, columns, function, opened.file.data)
     reading = _Reading(function, columns, options, held_files(folder, opened))
     return _answers(rows, reading, version, kept, probabilities=probabilities, batch=batch)
@@ -133,40 +106,48 @@ def _answers(
     probabilities: bool,
     batch: int,
 ) -> Iterator[RowAnswer]:
-    table, places = rows.table, {number: place for place, number in enumerate(rows.numbers)}
-    every = sorted({*rows.numbers, *rows.broken})
-    sizes = (reading.size(table, places[one]) if one in places else 0 for one in every)
-    for some in _batches(every, sizes, batch):
+    table = rows.table
+    # Each row's number, and its place in the table: None for one that is no row.
+    read_rows = ((number, place) for place, number in enumerate(rows.numbers))
+    every = merge(read_rows, ((number, None) for number in rows.broken), key=lambda row: row[0])
+    for some in _batches(every, lambda place: reading.size(table, place), batch):
         read: dict[int, tuple[object, ...]] = {}
         problems: dict[int, tuple[Problem, ...]] = {}
-        for number in some:
-            if (broken := rows.broken.get(number)) is not None:
-                problems[number] = (broken,)
+        for number, place in some:
+            if place is None:
+                problems[number] = (rows.why(number),)
                 continue
-            place: Place = Phrase("place.row", file=table.name, row=number)
+            where: Place = Phrase("place.row", file=table.name, row=number)
             try:
-                read[number] = reading.row(table, places[number], place)
+                read[number] = reading.row(table, place, where)
             except RequestError as error:
                 problems[number] = error.problems
         answered, failed = _inferred(reading.function, read, table.name, probabilities=probabilities)
         problems |= failed
-        for number in some:
-            given = (
-                {} if number in rows.broken else {n: _plain(table.columns[n][places[number]]) for n in kept}
-            )
+        for number, place in some:
+            given = {} if place is None else {name: _plain(table.columns[name][place]) for name in kept}
             outputs, unseen = answered.get(number, ({}, ()))
             yield RowAnswer(version, outputs, unseen, number, given, problems.get(number, ()))
 
 
-def _batches(numbers: Sequence[int], sizes: Iterable[int], most: int) -> Iterator[list[int]]:
-    """Yield the numbers of rows that are read together: at most so many, and CHUNK_BYTES of files unless it is one."""
-    some: list[int] = []
+_Numbered = tuple[int, int | None]
+
+
+def _batches(
+    rows: Iterable[_Numbered], size_at: Callable[[int], int], most: int
+) -> Iterator[list[_Numbered]]:
+    """Yield the rows that are read together: at most so many, and CHUNK_BYTES of files unless it is one.
+
+    size_at: gives the bytes of the files of a row, by its place.
+    """
+    some: list[_Numbered] = []
     held = 0
-    for number, size in zip(numbers, sizes, strict=True):
+    for row in rows:
+        size = 0 if row[1] is None else size_at(row[1])
         if some and (len(some) >= most or held + size > CHUNK_BYTES):
             yield some
             some, held = [], 0
-        some.append(number)
+        some.append(row)
         held += size
     if some:
         yield some
@@ -312,60 +293,3 @@ def _plain(cell: object) -> object:
     if isinstance(cell, Mapping):
         return {str(name): _plain(one) for name, one in cell.items()}
     return str(cell)
-
-
-def _delimited(text: str, name: str, separator: str | None, skip: int | None) -> FileRows:
-    good: list[list[str]] = []
-    numbers: list[int] = []
-    with long_cells():
-        start = start_of_text(text, separator, skip)
-        rows = DelimitedRows(name, start.separator)
-        lines = io.StringIO(text, newline="")
-        rows.skip(lines, start.lines)
-        rows.read_header(lines)
-        for row in rows.read(lines):
-            good.append(row)
-            numbers.append(rows.row)
-    width, read_rows = len(rows.header.names), frozenset(numbers)
-    broken = {
-        number: Problem("predict.row-width", where=Phrase("place.row", file=name, row=number), width=width)
-        for number in (range(1, rows.row + 1) if rows.bad else ())
-        if number not in read_rows
-    }
-    cells: list[tuple[str, ...]] = list(zip(*good, strict=True)) or [() for _ in rows.header.names]
-    columns = {column: cells[place] for place, column in enumerate(rows.header.names) if column}
-    return FileRows(PlainTable(name, columns, len(good), separator=rows.separator), numbers, broken)
-
-
-def _json_lines(text: str, name: str) -> FileRows:
-    good: list[objects.Row] = []
-    numbers: list[int] = []
-    broken: dict[int, Problem] = {}
-    number = 0
-    for line, content in enumerate(text.split("\n"), start=1):
-        if not content.strip():
-            continue
-        number += 1
-        try:
-            good += objects.read_lines([content], name=name)
-        except DataError as error:
-            place = Phrase("place.row", file=name, row=number, line=line)
-            broken[number] = error.problems[0].at(place)
-        else:
-            numbers.append(number)
-    names = dict.fromkeys(column for row in good for column in row)
-    if len(names) > MOST_COLUMNS:
-        raise too_many_columns(name, MOST_COLUMNS)
-    columns = {column: [row.get(column) for row in good] for column in names}
-    return FileRows(PlainTable(name, columns, len(good)), numbers, broken)
-
-
-def _parquet(path: Path) -> FileRows:
-    try:
-        from modelwright.project.parquet_rows import parquet_rows
-    except ModuleNotFoundError:
-        raise DataError(Problem("predict.no-parquet", file=path.name)) from None
-    if not path.is_file():
-        raise DataError(Problem("predict.no-file", path=str(path)))
-    table = parquet_rows(path)
-    return FileRows(table, range(1, table.rows + 1))

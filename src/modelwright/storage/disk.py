@@ -72,11 +72,18 @@ def sync(path: Path) -> None:
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) -> None:
     """Write a file (a text as UTF-8) so that readers see the old or the new content; `durable` survives a power cut."""
+    with replacing(path, durable=durable) as fresh:
+        fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield the path of a fresh file, which takes the place of `path` when the block ends well, and is gone else."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with guard(path.parent):
-            fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+            yield fresh
             if durable:
                 sync(fresh)
             fresh.replace(path)

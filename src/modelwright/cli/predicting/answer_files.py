@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from modelwright.cli import standard_streams
+from modelwright.cli.predicting.answer_columns import spooled
 from modelwright.cli.predicting.predict_rows import as_line
 from modelwright.core.messages import DataError, Phrase, Problem, visible
 from modelwright.project.results.live_results import RowAnswer
@@ -21,8 +22,6 @@ JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = (".parquet", ".pq")
 ENDINGS = (*DELIMITED, *JSON_LINES, *PARQUET)
 SHOWN_ROWS = 20
-ENDS = ("low", "high")  # of an answer with an interval
-ROW, VERSION, UNSEEN, ERROR, GIVEN = "row", "version", "unseen", "error", "given."
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the begin of a formula
 
 
@@ -66,7 +65,7 @@ def require_ending(out: Path) -> None:
 
 
 def write(answers: Iterable[RowAnswer], out: Path | None, tally: Tally) -> None:
-    """Write answers into a file, by its ending, or as JSON lines on stdout."""
+    """Write answers into a file, by its ending, or as JSON lines on stdout: as they come, and none is held."""
     passing = tally.passed(answers)
     if out is None:
         with standard_streams.tolerant(sys.stdout):  # `… | head`: the reader has enough
@@ -75,65 +74,28 @@ def write(answers: Iterable[RowAnswer], out: Path | None, tally: Tally) -> None:
         return
     ending = out.suffix.lower()
     if ending in JSON_LINES:
-        disk.write_atomically(out, "".join(f"{as_line(answer.as_json())}\n" for answer in passing))
+        with disk.replacing(out) as fresh, fresh.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{as_line(answer.as_json())}\n" for answer in passing)
         return
-    columns = flat(list(passing))
-    if ending in DELIMITED:
-        disk.write_atomically(out, delimited(columns, DELIMITED[ending], tally))
-    else:
-        from modelwright.cli.predicting.answer_parquet import (
-            write_parquet,
-        )  # Polars, which the extra `learn` brings
+    with disk.guard(out.parent), spooled(passing, out.parent) as (columns, rows):
+        if ending in DELIMITED:
+            with disk.replacing(out) as fresh, fresh.open("w", encoding="utf-8", newline="") as file:
+                write_delimited(file, columns, rows, DELIMITED[ending], tally)
+        else:
+            # Polars, which the extra `learn` brings
+            from modelwright.cli.predicting.answer_parquet import write_parquet
 
-        write_parquet(columns, out)
-
-
-def flat(answers: Sequence[RowAnswer]) -> dict[str, list[object]]:
-    """Return answers as columns: `row`, what is kept, then by output value, confidence, probabilities and interval.
-
-    `unseen` are names with `;` between them; `error` says why a row has no answer. A column that is kept and has
-    the name of one of these is called `given.NAME`.
-    """
-    outputs = dict.fromkeys(name for answer in answers for name in answer.outputs)
-    labels = {
-        name: dict.fromkeys(label for answer in answers for label in _probabilities(answer, name))
-        for name in outputs
-    }
-    ends = {name: ENDS if any(_interval(answer, name) for answer in answers) else () for name in outputs}
-    made = [ROW, VERSION]
-    for name in outputs:
-        made += [name, f"{name}.confidence", *(f"{name}.p[{label}]" for label in labels[name])]
-        made += [f"{name}.{end}" for end in ends[name]]
-    made += [UNSEEN, ERROR]
-    kept = {
-        name: f"{GIVEN}{name}" if name in made else name
-        for name in dict.fromkeys(name for answer in answers for name in answer.given)
-    }
-    columns: dict[str, list[object]] = {ROW: [answer.row for answer in answers]}
-    for name, called in kept.items():
-        columns[called] = [answer.given.get(name) for answer in answers]
-    columns[VERSION] = [answer.version for answer in answers]
-    for name in outputs:
-        found = [answer.outputs.get(name, {}) for answer in answers]
-        columns[name] = [one.get("value") for one in found]
-        columns[f"{name}.confidence"] = [one.get("confidence") for one in found]
-        for label in labels[name]:
-            columns[f"{name}.p[{label}]"] = [_probabilities(answer, name).get(label) for answer in answers]
-        for end in ends[name]:
-            columns[f"{name}.{end}"] = [_interval(answer, name).get(end) for answer in answers]
-    columns[UNSEEN] = [";".join(answer.unseen) or None for answer in answers]
-    columns[ERROR] = ["; ".join(one.found for one in answer.problems) or None for answer in answers]
-    return columns
+            write_parquet(columns, rows, out)
 
 
-def delimited(columns: Mapping[str, Sequence[object]], separator: str, tally: Tally) -> str:
-    """Return columns as delimited text; what a spreadsheet would run as a formula has a quote before it."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
-    writer.writerow([_cell(name, tally) for name in columns])
-    for row in zip(*columns.values(), strict=True):
+def write_delimited(
+    file: TextIO, names: Sequence[str], rows: Iterable[Sequence[object]], separator: str, tally: Tally
+) -> None:
+    """Write rows as delimited text; what a spreadsheet would run as a formula has a quote before it."""
+    writer = csv.writer(file, delimiter=separator, lineterminator="\n")
+    writer.writerow([_cell(name, tally) for name in names])
+    for row in rows:
         writer.writerow([_cell(value, tally) for value in row])
-    return text.getvalue()
 
 
 def _cell(value: object, tally: Tally) -> object:
@@ -159,16 +121,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _probabilities(answer: RowAnswer, output: str) -> Mapping[str, float]:
-    found = answer.outputs.get(output, {}).get("probabilities")
-    return found if isinstance(found, dict) else {}
-
-
-def _interval(answer: RowAnswer, output: str) -> Mapping[str, object]:
-    found = answer.outputs.get(output, {}).get("interval")
-    return found if isinstance(found, dict) else {}
 
 
 def report(tally: Tally) -> None:
