@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright.outcomes.contract.blocks import CurvePoint
-from modelwright.reports import charts, svg
+from modelwright.reports import bar_charts, charts, svg
 
 EVIL = '<script>alert("1")</script>&'
 FINITE = st.floats(-1e6, 1e6)
@@ -52,16 +52,24 @@ def test_a_confusion_matrix_shows_abstentions_in_a_column_of_their_own():
     assert "(abstained)" in texts(root)
 
 
-@given(st.lists(st.tuples(st.text(max_size=40), st.floats(0, 1)), min_size=1, max_size=30))
-def test_bars_keep_any_name_as_text(rows):
-    named = [(re.sub(r"[^\t\n -퟿]", "", name), value) for name, value in rows]
+@given(st.lists(st.tuples(st.text(max_size=40), st.floats(0, 1)), min_size=1, max_size=30), st.booleans())
+def test_bars_keep_any_name_as_text(rows, scaled):
+    named = [(re.sub(r"[^\t\n -\ud7ff]", "", name), value) for name, value in rows]
     bars = [
-        charts.DrawnBar(name, value, max(value - 0.1, 0), min(value + 0.1, 1), "note")
+        bar_charts.DrawnBar(name, value, max(value - 0.1, 0), min(value + 0.1, 1), "note")
         for name, value in named
     ]
-    root = drawn(charts.bars(bars, EVIL))
+    markup = bar_charts.bars(bars, EVIL, scaled=scaled)
+    assert "/>" not in markup  # which HTML would take for the begin of an element
+    root = ET.fromstring(markup)
     assert root.get("aria-label") == EVIL
-    assert len([rect for rect in root.iter("rect") if rect.get("class") == "bar"]) == len(rows)
+    assert [one.text or "" for one in root if one.get("class") == "label"] == [name for name, _ in named]
+    drawings = [one for one in root if one.tag == "svg"]
+    assert [one.get("viewBox") for one in drawings] == ["0 0 100 20"] * len(rows)
+    for drawing, (_, value) in zip(drawings, named, strict=True):
+        (rect,) = drawing.iter("rect")
+        assert float(rect.get("width")) == pytest.approx(100 * value, abs=0.006)
+    assert ("0.25" in "".join(root.itertext())) == scaled or any("0.25" in name for name, _ in named)
 
 
 def test_a_reliability_diagram_begins_below_its_lowest_point():

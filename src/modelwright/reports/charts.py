@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -34,18 +33,7 @@ from modelwright.reports.svg import (
 
 _POINTS = 2000
 _NAMED_CELLS = 16  # up to this many classes each cell of a confusion matrix shows its count
-
-
-@dataclass(frozen=True)
-class DrawnBar:
-    """One bar: its label, a value in [0, 1] with its interval, n, and what stands right of it."""
-
-    label: str
-    value: float
-    low: float | None
-    high: float | None
-    note: str
-    strong: bool = True
+_LEAST_MATRIX = 0.5  # a confusion matrix shrinks to half its size; beyond that it scrolls
 
 
 def strip(
@@ -67,31 +55,6 @@ def strip(
     if bar is not None:
         add(root, "line", "limit", x1=at(bar), x2=at(bar), y1=2, y2=height - 2)
     add(root, "circle", f"dot {verdict}", title=label, cx=at(value), cy=height / 2, r=4)
-    return markup(root)
-
-
-def bars(rows: Sequence[DrawnBar], label: str, *, scaled: bool = True) -> Markup:
-    """Draw horizontal bars of values in [0, 1] with intervals as whiskers; `scaled` shows the scale."""
-    row_px, top, plot, note_px = 22.0, 6.0, 420.0, 230.0
-    label_px = min(max((text_width(row.label) for row in rows), default=0) + 16, 300.0)
-    width, bottom = label_px + plot + note_px, top + row_px * len(rows)
-    root = canvas(width, bottom + (22 if scaled else 4), label)
-    for tick in (0.0, 0.25, 0.5, 0.75, 1.0) if scaled else ():
-        x = label_px + tick * plot
-        add(root, "line", "grid", x1=x, x2=x, y1=top, y2=bottom)
-        write(root, x, bottom + 15, f"{tick:g}", "muted", SMALL_PX, "middle")
-    for index, row in enumerate(rows):
-        y = top + row_px * (index + 0.5)
-        write(root, label_px - 10, y + 4, fit(row.label, label_px - 14), anchor="end")
-        title = f"{row.label}: {row.note}"
-        add(
-            root, "rect", "bar" if row.strong else "bar weak", title,
-            x=label_px, y=y - 6, width=max(row.value, 0) * plot, height=12, rx=2,
-        )  # fmt: skip
-        if row.low is not None and row.high is not None:
-            low, high = label_px + row.low * plot, label_px + row.high * plot
-            add(root, "path", "whisker", d=f"M{number(low)} {number(y - 4)}v8m0-4H{number(high)}m0-4v8")
-        write(root, label_px + plot + 12, y + 4, row.note, "figure", SMALL_PX)
     return markup(root)
 
 
@@ -145,7 +108,9 @@ def confusion(
     slanted = cell > 1.6 * size  # closer together, slanted names would overlap
     angle, left, top = (-55, gutter + 16, gutter * 0.82 + 18) if slanted else (-90, gutter + 16, gutter + 18)
     right = gutter * 0.6 if slanted else 8
-    root = canvas(left + cell * total_columns + right, top + cell * total_rows + 8, label)
+    root = canvas(
+        left + cell * total_columns + right, top + cell * total_rows + 8, label, least=_LEAST_MATRIX
+    )
     write(root, left + cell * total_columns / 2, 11, wording.word("answer"), "muted", SMALL_PX, "middle")
     vertical(root, 10, top + cell * total_rows / 2, wording.word("truth"))
     for column, name in enumerate(names):
@@ -198,7 +163,7 @@ def histogram(
     label: str,
 ) -> Markup:
     """Draw how values spread, with marked percentiles; the last bin holds all beyond 1.5 × the last mark."""
-    width, height, left, top = 560.0, 150.0, 40.0, 40.0
+    width, height, left, top = 360.0, 130.0, 20.0, 40.0
     most = max(float(marks[-1][1]) * 1.5, 1e-12)
     edges = np.linspace(0.0, most, 61)
     counts, _ = np.histogram(np.minimum(samples, most), bins=edges)

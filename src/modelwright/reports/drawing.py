@@ -22,7 +22,7 @@ from modelwright.outcomes.contract.blocks import (
     Scatter,
 )
 from modelwright.outcomes.contract.section import headings
-from modelwright.reports import charts, line_charts, series_charts, wording
+from modelwright.reports import bar_charts, charts, line_charts, series_charts, wording
 
 SHORT_ID = 12
 
@@ -99,13 +99,13 @@ def cell(value: Cell) -> str:
 
 def _bars(block: Bars) -> dict[str, object]:
     rows = [
-        charts.DrawnBar(label, m.value or 0.0, m.low, m.high, wording.with_interval(m, Unit.FRACTION))
+        bar_charts.DrawnBar(label, m.value or 0.0, m.low, m.high, wording.with_interval(m, Unit.FRACTION))
         for label, m in block.rows
     ]
     return {
         "sort": "figure",
         "title": block.title,
-        "figure": charts.bars(rows, block.title),
+        "figure": bar_charts.bars(rows, block.title),
         "note": block.note,
         "table": None if block.table is None else table(block.table),
     }

@@ -10,7 +10,7 @@ from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit
 from modelwright.outcomes.contract.section import Drawn, Section
-from modelwright.reports import charts, wording
+from modelwright.reports import bar_charts, wording
 from modelwright.reports.drawing import drawn_block
 from modelwright.storage.formats.evidence import Baseline, Evidence, OutputDetails
 
@@ -92,19 +92,24 @@ def _importance(details: OutputDetails) -> dict[str, object]:
     unit, first = unit_of(shown[0][1]), shown[0][1]
     most = max(max(abs(m.value or 0.0), m.high or 0.0) for _, m in shown) or 1.0
     bars = [
-        charts.DrawnBar(
+        bar_charts.DrawnBar(
             name, max(m.value or 0, 0) / most, None if m.low is None else max(m.low, 0) / most,
             None if m.high is None else max(m.high, 0) / most,
-            f"{wording.figure(m.value, unit)} {wording.interval(m, unit)}", strong=(m.low or 0) > 0,
+            " ".join([wording.figure(m.value, unit), *_known(wording.interval(m, unit))]),
+            strong=(m.low or 0) > 0,
         )
         for name, m in shown[:SHOWN_INPUTS]
     ]  # fmt: skip
     return {
-        "importance": charts.bars(bars, f"what {details.output} rests on", scaled=False),
+        "importance": bar_charts.bars(bars, f"what {details.output} rests on", scaled=False),
         "importance_note": str(Phrase("report.importance", metric=first.subject.metric, rows=first.n)),
         "importance_more": str(Phrase("report.more-inputs", count=len(shown) - SHOWN_INPUTS)),
         "importance_rest": [row(m) | {"name": wording.safe(name)} for name, m in shown[SHOWN_INPUTS:]],
     }
+
+
+def _known(interval: str) -> list[str]:
+    return [] if interval == wording.DASH else [interval]
 
 
 def _contributions(details: OutputDetails) -> dict[str, object]:
@@ -115,13 +120,13 @@ def _contributions(details: OutputDetails) -> dict[str, object]:
     unit = Unit.FRACTION if found.chance else Unit.NUMBER
     most = max(found.by_input.values())
     bars = [
-        charts.DrawnBar(name, value / most, None, None, wording.figure(value, unit), strong=True)
+        bar_charts.DrawnBar(name, value / most, None, None, wording.figure(value, unit), strong=True)
         for name, value in [*found.by_input.items()][:SHOWN_INPUTS]
     ]
     note = str(Phrase("report.contributions", rows=found.rows, chance=found.chance or None))
     rest = len(found.by_input) - SHOWN_INPUTS
     return {
-        "contributions": charts.bars(bars, str(Phrase("report.inputs-move-answers")), scaled=False),
+        "contributions": bar_charts.bars(bars, str(Phrase("report.inputs-move-answers")), scaled=False),
         "contributions_note": f"{note} {Phrase('report.more-inputs', count=rest)}." if rest > 0 else note,
     }
 
@@ -142,14 +147,14 @@ def _against(evidence: Evidence, output: str, mine: Sequence[Measurement]) -> di
     most = max(max(m.value or 0, m.high or 0) for _, m in shown)
     scale = 1.0 if unit is Unit.FRACTION else 1.0 / (most or 1.0)
     rows = [
-        charts.DrawnBar(
+        bar_charts.DrawnBar(
             name, (m.value or 0) * scale, None if m.low is None else m.low * scale,
             None if m.high is None else m.high * scale, wording.with_interval(m, unit), strong=place == 0,
         )
         for place, (name, m) in enumerate(shown)
     ]  # fmt: skip
     return {
-        "against": charts.bars(
+        "against": bar_charts.bars(
             rows, str(Phrase("report.against-of", metric=metric)), scaled=unit is Unit.FRACTION
         ),
         "against_metric": metric,

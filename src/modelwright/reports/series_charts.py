@@ -11,18 +11,18 @@ from modelwright.outcomes.contract.blocks import SeriesCurve
 from modelwright.reports.svg import SMALL_PX, add, canvas, fit, markup, number, write
 
 WIDTH, HEIGHT, GAP, TOP, LEFT = 210.0, 110.0, 18.0, 18.0, 52.0
-ACROSS = 3
 
 
 def curves(rows: Sequence[SeriesCurve], label: str) -> Markup:
-    """Draw each forecast: its interval as a band, its median as a line, the truth as dots joined by a dashed line."""
-    across = min(ACROSS, max(len(rows), 1))
-    down = -(-len(rows) // across)
-    root = canvas(across * (LEFT + WIDTH + GAP), down * (TOP + HEIGHT + GAP + 6), label)
-    for place, one in enumerate(rows):
-        left = LEFT + (place % across) * (LEFT + WIDTH + GAP)
-        top = TOP + (place // across) * (TOP + HEIGHT + GAP + 6)
-        _curve(root, one, left, top)
+    """Draw each forecast: its interval as a band, its median as a line, the truth as dots joined by a dashed line.
+
+    Each is a drawing of its own: as many stand side by side as the page is wide enough for.
+    """
+    root = Element("div", {"class": "curves", "role": "group", "aria-label": label})
+    for one in rows:
+        drawing = canvas(LEFT + WIDTH + GAP, TOP + HEIGHT + GAP + 6, f"{label}, {one.id}")
+        _curve(drawing, one, LEFT, TOP)
+        root.append(drawing)
     return markup(root)
 
 

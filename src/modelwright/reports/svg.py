@@ -13,8 +13,11 @@ SMALL_PX = 10.5
 _ELLIPSIS = "…"
 
 
-def canvas(width: float, height: float, label: str) -> ET.Element:
-    """Return an empty drawing of that many pixels; `label` says what it shows to who cannot see it."""
+def canvas(width: float, height: float, label: str, least: float | None = None) -> ET.Element:
+    """Return an empty drawing of that many pixels; `label` says what it shows to who cannot see it.
+
+    It shrinks to the width that there is, but to no smaller share of its own than `least`.
+    """
     return ET.Element(
         "svg",
         {
@@ -23,6 +26,7 @@ def canvas(width: float, height: float, label: str) -> ET.Element:
             "height": number(height),
             "role": "img",
             "aria-label": label,
+            **({} if least is None else {"style": f"min-width: {number(width * least)}px"}),
         },
     )
 
@@ -59,8 +63,8 @@ def write(
 
 
 def markup(root: ET.Element) -> Markup:
-    """Return a finished drawing as markup for a page."""
-    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - the tree has escaped all text
+    """Return a finished drawing as markup for a page: with the end tags that HTML wants."""
+    return Markup(ET.tostring(root, encoding="unicode", short_empty_elements=False))  # noqa: S704 - the tree has escaped all text
 
 
 def text_width(text: str, size: float = FONT_PX) -> float:
