@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
-from modelwright.kinds.contract.column import Column, Parsed
-from modelwright.kinds.timeseries.value import MOST_STEPS, TimeseriesValue
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions, Survey
+from modelwright.kinds.contract.column import Chunks, Column, Parsed
+from modelwright.kinds.shared.lists.list_columns import survey_of_lists
+from modelwright.kinds.timeseries.value import MOST_STEPS, TimeseriesValue, of_text
 from modelwright.kinds.timeseries.window import TimeWindow
 
 
@@ -34,6 +35,14 @@ class TimeseriesColumn(Column[TimeWindow]):
         return TimeWindow.of(
             (np.nan if one is None else one for step in stored for one in step), len(stored[0])
         )
+
+    def survey(
+        self, chunks: Chunks, options: CellOptions = DEFAULT_OPTIONS, *, thorough: bool = False
+    ) -> Survey:
+        """Return what other kinds show, and how many texts each form of numbers reads."""
+        survey = super().survey(chunks, options, thorough=thorough)
+        survey.numbers = survey_of_lists(self.of, chunks, options, of_text, thorough=thorough)
+        return survey
 
     def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
         """Return the series; lists of numbers are taken as they stand, other cells are read one by one."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from typing import ClassVar, cast
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import ClassVar
 
 from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import ORDER, Comparable, Value
+from modelwright.kinds.shared.lists import number_lists
 from modelwright.kinds.shared.missing_words import is_missing_word
-from modelwright.kinds.shared.numbers import read_number
+from modelwright.kinds.shared.numbers import PLAIN, NumberCells, NumberForm, read_number
 from modelwright.kinds.timeseries.window import GAP, TimeWindow
 
 MOST_STEPS = 100_000
@@ -55,7 +57,7 @@ class TimeseriesValue(Value[TimeWindow]):
         if lenient and isinstance(raw, str):
             if not raw.strip():
                 return None
-            raw = _of_text(raw)
+            raw = _list_of(raw)
         if not isinstance(raw, list | tuple):
             raise ValueProblem("value.not-a-series", shown=shown(raw))
         if len(raw) > MOST_STEPS:
@@ -68,11 +70,18 @@ class TimeseriesValue(Value[TimeWindow]):
 
     def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> TimeWindow | None:
         """Return the series of a cell of a table; numbers that stood for nothing in the data are gaps."""
+        if isinstance(cell, str) and not options.is_missing(cell, words=self.takes_words):
+            cell = _list_of(cell, options.number)
         return _with_gaps(super().read_cell(cell, options), options.gaps)
 
     def read_json(self, raw: object, options: CellOptions = DEFAULT_OPTIONS) -> TimeWindow | None:
         """Return the series of a request; numbers that stood for nothing in the data are gaps."""
         return _with_gaps(super().read_json(raw, options), options.gaps)
+
+    def number_cells(self, cells: Iterable[object], options: CellOptions) -> NumberCells | None:
+        """Return how many texts each form of numbers reads as a series."""
+        held = number_lists.texts(cells, options, words=self.takes_words)
+        return number_lists.count(held, of_text, options.forms)
 
     def to_json(self, value: TimeWindow) -> Json:
         """Return a list of numbers, or of lists of several channels; None is a gap."""
@@ -99,25 +108,34 @@ def _with_gaps(found: TimeWindow | None, gaps: tuple[float, ...]) -> TimeWindow 
     return None if all(map(math.isnan, numbers)) else TimeWindow.of(numbers, found.channels)
 
 
-def _of_text(text: str) -> object:
-    """Return the list of a text."""
-    stripped = text.strip()
-    if stripped.startswith("["):
-        try:
-            return cast("object", json.loads(stripped))
-        except (json.JSONDecodeError, RecursionError, ValueError):
-            raise ValueProblem("value.not-a-series", shown=shown(text)) from None
-    # one sign throughout: `1,5;2,5` is no series of four numbers
-    sign = next((one for one in ";," if one in stripped), None)
-    parts = [part.strip() for part in stripped.removesuffix(sign or "").split(sign)]
-    if len(parts) < 2:  # one number alone is a number
-        raise ValueProblem("value.not-a-series", shown=shown(text))
+def of_text(text: str, form: NumberForm = PLAIN) -> list[float | None] | None:
+    """Return the numbers (None: a gap) of a text that is no JSON, written in a form; None for another text."""
     found: list[float | None] = []
-    for part in parts:
-        number = read_number(part)
-        if number is None and part and not is_missing_word(part):
-            raise ValueProblem("value.not-a-series", shown=shown(text))
+    for part in _parts(text.strip(), form):
+        number = read_number(part, form)
+        if number is None and part.strip() and not is_missing_word(part):
+            return None
         found.append(number)
+    return found if len(found) > 1 else None  # one number alone is a number
+
+
+def _parts(text: str, form: NumberForm) -> list[str]:
+    """Return the parts of a text; a sign at its end separates nothing."""
+    found = number_lists.parts(text, form)
+    return found[:-1] if len(found) > 1 and not found[-1].strip() else found
+
+
+def _list_of(text: str, form: NumberForm = PLAIN) -> object:
+    """Return the list that a text is; raises ValueProblem."""
+    number_lists.require_one_comma(text, form)
+    found: object = None
+    if not number_lists.is_json(text):
+        found = of_text(text, form)
+    else:
+        with suppress(ValueError, RecursionError):
+            found = json.loads(text)
+    if found is None:
+        raise ValueProblem("value.not-a-series", shown=shown(text))
     return found
 
 

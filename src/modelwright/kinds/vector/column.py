@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import polars as pl
 
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions, Survey
 from modelwright.kinds.contract.column import Chunks, Column, Parsed, without_stated
-from modelwright.kinds.vector.value import MOST_NUMBERS, Vector, VectorValue
+from modelwright.kinds.shared.lists.list_columns import survey_of_lists
+from modelwright.kinds.vector.value import MOST_NUMBERS, Vector, VectorValue, of_text
 
 
 class VectorColumn(Column[Vector]):
@@ -31,10 +33,12 @@ class VectorColumn(Column[Vector]):
     def survey(
         self, chunks: Chunks, options: CellOptions = DEFAULT_OPTIONS, *, thorough: bool = False
     ) -> Survey:
-        """Return what other kinds show, and how many cells have each length."""
+        """Return what other kinds show, how many texts each form of numbers reads, and how many cells each length."""
         survey = super().survey(chunks, options, thorough=thorough)
+        survey.numbers = survey_of_lists(self.of, chunks, options, of_text, thorough=thorough)
+        written = replace(options, number=survey.numbers.form().form)
         for cells in chunks():
-            lengths = self.parse(cells, options).values.drop_nulls().list.len()
+            lengths = self.parse(cells, written).values.drop_nulls().list.len()
             for length, count in lengths.value_counts(name="rows").iter_rows():
                 survey.lengths[length] += count
         return survey

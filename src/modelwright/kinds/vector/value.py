@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from typing import ClassVar, cast
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import ClassVar
 
 from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import ORDER, Value
-from modelwright.kinds.shared.numbers import read_number
+from modelwright.kinds.shared.lists import number_lists
+from modelwright.kinds.shared.numbers import PLAIN, NumberCells, NumberForm, read_number
 
 Vector = tuple[float, ...]
 MOST_NUMBERS = 65_536
@@ -48,7 +51,7 @@ class VectorValue(Value[Vector]):
         if lenient and isinstance(raw, str):
             if not raw.strip():
                 return None
-            raw = _of_text(raw)
+            raw = _list_of(raw)
         if not isinstance(raw, list | tuple):
             raise ValueProblem("value.not-a-vector", shown=shown(raw))
         if not raw:
@@ -59,10 +62,16 @@ class VectorValue(Value[Vector]):
 
     def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> Vector | None:
         """Return the vector of one cell of a table, which has as many numbers as most cells of its column."""
+        if isinstance(cell, str) and not options.is_missing(cell, words=True):
+            cell = _list_of(cell, options.number)
         found = super().read_cell(cell, options)
         if found is not None and options.length is not None and len(found) != options.length:
             raise ValueProblem("value.other-length", count=len(found), wanted=options.length)
         return found
+
+    def number_cells(self, cells: Iterable[object], options: CellOptions) -> NumberCells | None:
+        """Return how many texts each form of numbers reads as a vector; words for nothing are left out."""
+        return number_lists.count(number_lists.texts(cells, options, words=True), of_text, options.forms)
 
     def to_json(self, value: Vector) -> Json:
         """Return the list of numbers."""
@@ -77,17 +86,25 @@ class VectorValue(Value[Vector]):
         return min(math.hypot(*value), 1.7976931348623157e308)
 
 
-def _of_text(text: str) -> object:
-    """Return the list of a text; one sign throughout: `1,5;2,5` is no vector of four numbers."""
-    stripped = text.strip()
-    if stripped.startswith("["):
-        try:
-            return cast("object", json.loads(stripped))
-        except (ValueError, RecursionError):
-            raise ValueProblem("value.not-a-vector", shown=shown(text)) from None
-    sign = next((one for one in ";," if one in stripped), None)
-    found = [read_number(part) for part in stripped.split(sign)]
-    if len(found) < 2 or None in found:  # one number alone is a number
+def of_text(text: str, form: NumberForm = PLAIN) -> list[float] | None:
+    """Return the numbers of a text that is no JSON, written in a form; None for another text."""
+    found = [read_number(part, form) for part in number_lists.parts(text.strip(), form)]
+    if len(found) < 2:  # one number alone is a number
+        return None
+    numbers = [one for one in found if one is not None]
+    return numbers if len(numbers) == len(found) else None
+
+
+def _list_of(text: str, form: NumberForm = PLAIN) -> object:
+    """Return the list that a text is; raises ValueProblem."""
+    number_lists.require_one_comma(text, form)
+    found: object = None
+    if not number_lists.is_json(text):
+        found = of_text(text, form)
+    else:
+        with suppress(ValueError, RecursionError):
+            found = json.loads(text)
+    if found is None:
         raise ValueProblem("value.not-a-vector", shown=shown(text))
     return found
 

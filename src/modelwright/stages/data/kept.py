@@ -75,9 +75,11 @@ def _kind_of(files: Sequence[DistinctCells], options: CellOptions) -> str | None
 
 
 def _is_written(kind: str) -> bool:
-    """Tell whether values of a kind are written in forms."""
+    """Tell whether values of a kind are numbers or dates, which are written in forms; no lists of such."""
     value, options = kinds.value(kind), DEFAULT_OPTIONS
-    return value.number_cells((), options) is not None or value.date_cells((), options) is not None
+    numbers = value.number_cells(("1",), options)
+    reads_one = numbers is not None and numbers.form().reads > 0
+    return reads_one or value.date_cells((), options) is not None
 
 
 class KeptReader:

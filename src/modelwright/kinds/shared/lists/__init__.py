@@ -1,0 +1,1 @@
+"""What kinds share whose values are lists of numbers."""
