@@ -127,6 +127,24 @@ def test_an_operator_that_is_not_of_onnx_is_refused(folder, operator, domain):
         assert refused(hostile(folder, written)) == {"package.foreign-operator"}
 
 
+@pytest.mark.parametrize(
+    "domain",
+    ["com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc", "ai.onnx.training", "org.pytorch.aten"],
+)
+def test_a_function_makes_no_operator_of_the_runtime_known(folder, domain):
+    # ONNX Runtime runs its own Gelu of com.microsoft, and not a function of the graph that has its name.
+    model = onnx.load_model(folder / "model.onnx")
+    body = [helper.make_node("Identity", ["x"], ["y"])]
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid(domain, 1)]
+    model.functions.append(helper.make_function(domain, "Gelu", ["x"], ["y"], body, opsets))
+    model.opset_import.append(helper.make_opsetid(domain, 1))
+    written = model.SerializeToString(deterministic=True)
+    load(hostile(folder, written))  # nobody calls it
+    model.graph.node.append(helper.make_node("Gelu", ["a"], ["b"], domain=domain))
+    written = model.SerializeToString(deterministic=True)
+    assert refused(hostile(folder, written)) == {"package.foreign-operator"}
+
+
 def test_a_graph_that_begins_as_the_format_of_the_runtime_is_read_as_onnx(folder):
     before = load(folder)(9.0).as_json()
     model = onnx.load_model(folder / "model.onnx")

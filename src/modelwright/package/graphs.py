@@ -16,6 +16,12 @@ from modelwright.package.ort import onnxruntime
 # An operator of another domain can be anything: some of ONNX Runtime's own read files that a node names.
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 OTHER_OPERATORS = frozenset({("com.microsoft", "MatMulIntegerToFloat")})  # what our exporters write
+# Of a domain that the runtime has operators in, its own comes before a function of the graph that has the same name: so
+# such a function makes nothing known. (constants.h of ONNX Runtime; `com.microsoft` has operators that read files.)
+RUNTIME_DOMAINS = re.compile(
+    r"(ai\.onnx|com\.microsoft|com\.ms|com\.intel|com\.xilinx|com\.amd|com\.nvidia|org\.pytorch)(\..*)?",
+    re.DOTALL,
+)
 _INITIALIZER = ("graph", "initializer")  # the way to a tensor that the runtime takes from memory
 _ENTRIES = frozenset({"location", "offset", "length", "checksum"})  # of a tensor with external data
 _LOCATION = re.compile(
@@ -103,7 +109,7 @@ def contents(graph: bytes | memoryview) -> GraphContents:
             used[_name(part, "op_type")] = None
         elif part.type == "FunctionProto":
             functions.add(_name(part, "name"))
-    known = OTHER_OPERATORS | functions
+    known = OTHER_OPERATORS | {one for one in functions if not RUNTIME_DOMAINS.fullmatch(one[0])}
     foreign = tuple(one for one in used if one[0] not in STANDARD_DOMAINS and one not in known)
     return GraphContents(tuple(external), foreign)
 
