@@ -157,6 +157,32 @@ def test_the_proposed_line_takes_a_column_in(
 
 
 @pytest.mark.parametrize(
+    ("form", "lines"),
+    [
+        ("%d.%m.%y", ["%d.%m.%y"]),
+        ("%m/%d/%y", ["%m/%d/%y"]),
+        ("%d-%b-%y", ["%d-%b-%y"]),
+    ],
+)
+def test_dates_with_years_of_two_digits_are_pointed_at(tmp_path: Path, form: str, lines: list[str]) -> None:
+    days = [(dt.date(2011, 3, 1) + dt.timedelta(n % 30)).strftime(form) for n in range(COUNT)]
+    summary = run(tmp_path, {"amount": AMOUNTS, "when": days})
+    assert inputs(summary).endswith("when: category")
+    found = warnings(summary, "when")["data.short-years"]
+    assert found.values["lines"] == [f"data.dates: {{when: '{one}'}}" for one in lines]
+    assert line(found) == {"dates": {"when": form}}
+    again = run(tmp_path, {"amount": AMOUNTS, "when": days}, **line(found))
+    assert inputs(again).endswith("when: date")
+    assert "data.short-years" not in warnings(again, "when")
+
+
+@pytest.mark.parametrize("cells", [["1.2.3", "10.0.12"], ["red", "blue"], ["2011-03-01", "2012-03-01"]])
+def test_what_is_no_such_date_is_not_taken_for_one(tmp_path: Path, cells: list[str]) -> None:
+    summary = run(tmp_path, {"amount": AMOUNTS, "x": cells * (COUNT // 2)})
+    assert "data.short-years" not in warnings(summary, "x")
+
+
+@pytest.mark.parametrize(
     ("cells", "warning"),
     [
         ([None] * COUNT, "data.empty-column"),

@@ -29,6 +29,19 @@ FORMS: Final = (
 )
 """The forms that are tried; others can be stated. No years of two digits: which century they mean is not seen."""
 
+SHORT_FORMS: Final = (
+    "%d.%m.%y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d-%m-%y",
+    "%m-%d-%y",
+    "%y-%m-%d",
+    "%y/%m/%d",
+    "%d-%b-%y",
+    "%d %b %y",
+)
+"""Forms with years of two digits, which are only read where they are stated."""
+
 RIVALS: Final = {
     "%d/%m/%Y": "%m/%d/%Y",
     "%m/%d/%Y": "%d/%m/%Y",

@@ -34,6 +34,7 @@ EXPLAIN: Mapping[str, float] = {
     "data.unread-column": 0.0,
     "data.nearly": 0.0,
     "data.two-readings": 0.0,
+    "data.short-years": 0.0,
     "plan.values-lost": 0.0,
     "plan.cut-texts": 0.1,
 }

@@ -71,9 +71,9 @@ def count(
     where the point is the decimal sign at first sight; else such texts are not read.
     """
     found = NumberCells(forms)
-    looks = thorough or forms[0] != PLAIN
+    always = thorough or forms[0] != PLAIN
     for text, times in cells:
-        if is_json(text) or not (looks or _may_be_unusual(text)):
+        if is_json(text) or not (always or _may_be_unusual(text)):
             found.add_plain(times)
             continue
         reads = {form: numbers for form in forms if (numbers := read(text, form)) is not None}

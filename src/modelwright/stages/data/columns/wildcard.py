@@ -16,6 +16,7 @@ from modelwright.core.signature import Field
 from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.infer import Cells, Infer
 from modelwright.kinds.contract.value import AnyValue
+from modelwright.kinds.shared.dates import SHORT_FORMS, read_date
 from modelwright.kinds.shared.numbers import found_form
 from modelwright.stages.data.columns.distinct import DistinctCells
 from modelwright.stages.data.columns.identifiers import Identifier, identifier_of
@@ -23,6 +24,7 @@ from modelwright.stages.data.columns.identifiers import Identifier, identifier_o
 # A column that is not of a kind although most of its cells are: what keeps it from it is said.
 NEARLY = 0.5
 EXAMPLES = 3
+ALL_BUT_SLIPS = 0.95  # of the cells of a column of dates are dates
 DATA_URI = "data:"  # with which a text is what a file holds, and not its name
 SOME_CELLS = 1_000  # are enough to name the kind of a column that is left out
 
@@ -188,6 +190,7 @@ def _taken(
     if is_stated:
         return
     yield from _nearly(column, field, every, options)
+    yield from _short_years(column, field, present)
     if kinds.has(field.kind, Infer):
         yield from kinds.facet(field.kind, Infer).remarks(column, present)
 
@@ -218,6 +221,34 @@ def _nearly(column: str, field: Field, every: Cells, options: CellOptions) -> It
                 line=setting("data.kinds", {column: kind}),
             )
             return
+
+
+def _short_years(column: str, field: Field, present: Cells) -> Iterator[Notice]:
+    """Yield a notice where the texts of a column look like dates with years of two digits, which are not guessed."""
+    if kinds.value(field.kind).date_cells((), DEFAULT_OPTIONS) is not None:
+        return
+    texts = [(cell.strip(), count) for cell, count in present if isinstance(cell, str)]
+    there = sum(count for _, count in present)
+    found = {
+        form: count
+        for form in SHORT_FORMS
+        if (count := sum(count for text, count in texts if read_date(text, form) is not None))
+        >= ALL_BUT_SLIPS * there
+    }
+    if found:
+        lines = [
+            setting("data.dates", {column: form})
+            for form, count in found.items()
+            if count == max(found.values())
+        ]
+        yield Notice(
+            "data.short-years",
+            column=column,
+            count=max(found.values()),
+            example=texts[0][0],
+            kind=field.kind,
+            lines=lines,
+        )
 
 
 def _reads(value: AnyValue, cell: object, options: CellOptions) -> bool:
