@@ -208,7 +208,7 @@ def _messages() -> str:
 
 
 def _wordings(wordings: Sequence[catalog.Alternative]) -> str:
-    return " · ".join(one.text for one in wordings)
+    return " · ".join(one.text for one in wordings if one.text)
 
 
 def _metrics() -> str:

@@ -244,6 +244,7 @@ def test_money_and_percent_are_numbers_and_that_is_said(
     assert inputs(summary) == "price: number, amount: number"
     found = warnings(summary, "price")["data.units"]
     assert (found.values["units"], found.values["mixed"]) == (units, mixed)
+    assert bool(found.as_json()["fix"]) == mixed  # of one unit throughout there is nothing to decide
 
 
 def test_names_of_files_are_no_identifier_and_the_line_that_reads_the_files_is_said(tmp_path: Path) -> None:
