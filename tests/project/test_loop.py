@@ -246,6 +246,8 @@ def test_versions_show_and_diff(folder, first):
     assert "grade" in project.show("card").text
     if len(numbers) > 1:
         assert project.diff("1", str(numbers[0])).a == "version 1"
+    assert project.diff("1", "1").conclusion == ""
+    assert "the first 0" not in project.show("rows", "set-aside").title
 
 
 def test_the_option_that_makes_a_stage_again_is_its_reason(folder, first):

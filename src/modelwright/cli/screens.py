@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import singledispatch
 
 from rich.console import Console
@@ -53,7 +54,7 @@ def _(result: CheckReport, out: Console) -> None:
 @screen.register
 def _(result: Versions, out: Console) -> None:
     rows = [
-        (str(row.number), tables.word(row.state), row.created, row.package[:12], row.summary)
+        (str(row.number), tables.word(row.state), _to_the_second(row.created), row.package[:12], row.summary)
         for row in result.versions
     ]
     if rows:
@@ -61,6 +62,11 @@ def _(result: Versions, out: Console) -> None:
     else:
         lines(out, [Phrase("screen.no-version", function=result.function)])
     after(out, (), result.next_steps)
+
+
+def _to_the_second(moment: str) -> str:
+    """Return a moment of ISO 8601 in UTC as people read it."""
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @screen.register

@@ -126,6 +126,8 @@ def diff(context: Context, store: Store, a: str, b: str) -> DiffReport:
     )
     changes = {name: rows for name, rows in (("measured", measured), ("made from", origins)) if rows}
     names = _named(first), _named(second)
+    if first.number == second.number:
+        return DiffReport(*names, changes)
     concluded = conclusion(*names, compared, [row.what for row in origins])
     return DiffReport(*names, changes, conclusion=str(concluded))
 

@@ -31,7 +31,7 @@ def shown_rows(folder: Path, signature: Signature, which: Which) -> ShowReport:
     """Return rows of the data artifact in `folder`: the first of them in full, and how many there are."""
     found = _set_aside(folder) if which is Which.SET_ASIDE else _alike(folder, signature, which)
     rows = list(found)
-    title = Phrase("show.rows", which=which.value, count=len(rows), shown=min(len(rows), MOST_SHOWN))
+    title = Phrase("show.rows", which=which.value, count=len(rows), shown=min(len(rows), MOST_SHOWN) or None)
     text = "\n".join(line for _, lines in rows[:MOST_SHOWN] for line in lines)
     return ShowReport(str(title), text=text, data=[one for one, _ in rows])
 

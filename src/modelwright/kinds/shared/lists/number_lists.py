@@ -38,7 +38,8 @@ def is_json(text: str) -> bool:
 def require_one_comma(text: str, form: NumberForm) -> None:
     """Raise ValueProblem where the commas of a text seem to mean two things: `1,200,0,063`, `[1,5, 2,5]`."""
     if is_json(text):
-        both = form.decimal == "," and _SEPARATING_COMMA.search(text) and _OTHER_COMMA.search(text)
+        commas = (_SEPARATING_COMMA, _OTHER_COMMA)
+        both = form.decimal == "," and all(one.search(text) is not None for one in commas)
     else:
         # No one writes whole numbers as 063 and 5 in one list: 063 is what stands behind a decimal sign.
         whole = [one.strip() for one in parts(text, form)]
