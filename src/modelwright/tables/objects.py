@@ -58,6 +58,10 @@ def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:
         where = Phrase("place.row", file=name, row=number, line=line)
         try:
             row = _loads(content)
+        except json.JSONDecodeError as error:  # its line is the first, and not that of the file
+            raise DataError(
+                Problem("data.json", where=where, error=error.msg, character=error.pos + 1)
+            ) from None
         except ValueError as error:
             raise _broken(error, where) from None
         if not isinstance(row, dict):
@@ -147,7 +151,7 @@ def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
 
 
 def _broken(error: ValueError, where: Place) -> DataError:
-    return DataError(Problem("data.json", where=where, error=str(error)))
+    return DataError(Problem("data.json", where=where, error=str(error), character=None))
 
 
 def _not_objects(found: object, where: Place) -> DataError:
