@@ -14,7 +14,7 @@ import pytest
 
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem
-from modelwright.kinds.contract.column import Column
+from modelwright.kinds.contract.column import Column, parse_by_value
 from modelwright.kinds.contract.common import FAR, Dumped, Role
 from modelwright.kinds.contract.show import Show
 from modelwright.kinds.timeseries.window import GAP, TimeWindow
@@ -384,3 +384,28 @@ def test_channels_have_a_line_each_on_scales_of_their_own():
     silent = TimeWindow.of([1.0, GAP, 2.0, GAP], channels=2)
     assert len(drawing(silent)[1]) == 1
     assert kinds.facet("timeseries", Show).picture(TimeWindow.of([1.0] * 18, channels=9)) is None
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["[1, 2.5]", "3;4;NA", None, "much", "[null, -0.0]", ""],
+        ["[[1, 2], [3, null]]", "[[5, 6]]", None],
+        ["[[1, 2]]", "3;4"],  # of one channel and of two
+        ["much", None],
+        [None, None],
+        [[1, 2.5], "3;4", None, [None, None]],
+    ],
+)
+def test_a_column_read_cell_by_cell_is_as_its_cells_are(cells):
+    column = kinds.facet("timeseries", Column)
+    given = pl.Series(
+        "a", cells, dtype=pl.String if all(not isinstance(one, list) for one in cells) else pl.Object
+    )
+    found, one_by_one = column.parse(given), parse_by_value(column, given)
+    assert found.values.dtype == one_by_one.values.dtype == column.dtype()
+    assert found.values.name == "a"
+    assert found.values.to_list() == one_by_one.values.to_list()
+    assert {place: str(one) for place, one in found.refused.items()} == {
+        place: str(one) for place, one in one_by_one.refused.items()
+    }

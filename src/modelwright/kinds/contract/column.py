@@ -96,26 +96,34 @@ class Column(ABC, Generic[V]):
 
 def parse_by_value(column: Column[V], cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
     """Read a column cell by cell, each distinct cell once; positions of refused cells are kept."""
-    known: dict[tuple[type, str | float], tuple[object, ValueProblem | None]] = {}
+    values, refused = read_by_value(column, cells, options)
+    stored = [None if value is None else column.store(value) for value in values]
+    return Parsed(pl.Series(cells.name, stored, dtype=column.dtype(), strict=False), refused)
+
+
+def read_by_value(
+    column: Column[V], cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS
+) -> tuple[list[V | None], dict[int, ValueProblem]]:
+    """Return the canonical value of each cell, None for a missing or refused one, and why cells are refused."""
+    known: dict[tuple[type, str | float], tuple[V | None, ValueProblem | None]] = {}
     explained: dict[str, list[ValueProblem]] = {}
-    stored: list[object] = []
+    values: list[V | None] = []
     refused: dict[int, ValueProblem] = {}
     for place, cell in enumerate(cells.to_list()):
         key = _key(cell) if isinstance(cell, str | int | float | bool) else None
         found = known.get(key) if key is not None else None
         if found is None:
             try:
-                value = column.read(cell, options)
-                found = (None if value is None else column.store(value), None)
+                found = (column.read(cell, options), None)
             except ValueProblem as problem:
                 # Of a million refused cells each would keep the frames that it was raised in.
                 found = (None, _kept(problem.with_traceback(None), explained, options.explained))
             if key is not None and len(known) < MOST_REMEMBERED:
                 known[key] = found
-        stored.append(found[0])
+        values.append(found[0])
         if found[1] is not None:
             refused[place] = found[1]
-    return Parsed(pl.Series(cells.name, stored, dtype=column.dtype(), strict=False), refused)
+    return values, refused
 
 
 def _kept(problem: ValueProblem, explained: dict[str, list[ValueProblem]], most: int | None) -> ValueProblem:

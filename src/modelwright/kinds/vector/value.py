@@ -88,11 +88,13 @@ class VectorValue(Value[Vector]):
 
 def of_text(text: str, form: NumberForm = PLAIN) -> list[float] | None:
     """Return the numbers of a text that is no JSON, written in a form; None for another text."""
-    found = [read_number(part, form) for part in number_lists.parts(text.strip(), form)]
-    if len(found) < 2:  # one number alone is a number
-        return None
-    numbers = [one for one in found if one is not None]
-    return numbers if len(numbers) == len(found) else None
+    found: list[float] = []
+    for part in number_lists.parts(text.strip(), form):
+        number = read_number(part, form)
+        if number is None:
+            return None
+        found.append(number)
+    return found if len(found) > 1 else None  # one number alone is a number
 
 
 def _list_of(text: str, form: NumberForm = PLAIN) -> object:

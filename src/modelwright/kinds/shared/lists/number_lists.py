@@ -9,11 +9,13 @@ from typing import Final
 
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import CellOptions
-from modelwright.kinds.shared.numbers import PLAIN, NumberCells, NumberForm, read_number
+from modelwright.kinds.shared.numbers import APOSTROPHES, PLAIN, SPACES, NumberCells, NumberForm, read_number
 
 Read = Callable[[str, NumberForm], Sequence[object] | None]
 _SEPARATING_COMMA: Final = re.compile(r",\s")
 _OTHER_COMMA: Final = re.compile(r",\S")
+_SPACED: Final = re.compile(r"\S\s+\S")
+_ALIKE: Final = {" ": f" {SPACES}", "'": f"'{APOSTROPHES}"}
 _WHOLE: Final = re.compile("[+-]?[0-9]+")
 _PADDED: Final = re.compile("[+-]?0[0-9]+")
 
@@ -77,7 +79,8 @@ def count(
         if is_json(text) or not (always or _may_be_unusual(text)):
             found.add_plain(times)
             continue
-        reads = {form: numbers for form in forms if (numbers := read(text, form)) is not None}
+        seen = {one: read(text, one) for one in dict.fromkeys(_as_seen(form, text) for form in forms)}
+        reads = {form: numbers for form in forms if (numbers := seen[_as_seen(form, text)]) is not None}
         found.cells += times
         for form in reads:
             found.fits[form] += times
@@ -89,9 +92,19 @@ def count(
     return found
 
 
+def _as_seen(form: NumberForm, text: str) -> NumberForm:
+    """Return a form that reads a text as this one does: without thousands where nothing could separate any."""
+    signs = _ALIKE.get(form.thousands or "", form.thousands or "")
+    return form if any(one in text for one in signs) else NumberForm(form.decimal)
+
+
 def _may_be_unusual(text: str) -> bool:
     """Tell whether commas of a text may be decimal signs, or its numbers be written as Python does not."""
-    return ("," in text and (";" in text or bool(re.search(r"\S\s+\S", text)))) or not text.isascii()
+    if not text.isascii():
+        return True
+    if "," not in text or text.count(",") == text.count(", "):  # `1.5, 2.5`
+        return False
+    return ";" in text or _SPACED.search(text) is not None
 
 
 def _by_sign(reads: dict[NumberForm, Sequence[object]]) -> Iterator[tuple[NumberForm, tuple[object, ...]]]:
