@@ -19,6 +19,7 @@ from tiny_serving import linear_body, sealed, text_body
 
 from modelwright.core.messages import PackageError
 from modelwright.package.body import Body
+from modelwright.runtime import in_time
 from modelwright.runtime.function import Function, load
 
 ABSURD: tuple[Any, ...] = (
@@ -196,3 +197,31 @@ def test_a_body_that_answers_no_numbers_is_refused(tmp_path) -> None:
     with pytest.raises(PackageError) as error:
         load(sealed(replace(body, graphs=graphs), tmp_path / "p"))
     assert ids(error) == {"package.cannot-answer"}
+
+
+def endless(model: onnx.ModelProto) -> bytes:
+    """Return a graph with a loop beside it that never ends."""
+    truth = [("go", []), ("was", [])]
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["was"], ["is"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", onnx.TensorProto.INT64, []),
+            *(helper.make_tensor_value_info(name, onnx.TensorProto.BOOL, shape) for name, shape in truth),
+        ],
+        [helper.make_tensor_value_info(name, onnx.TensorProto.BOOL, []) for name in ("on", "is")],
+    )
+    model.graph.initializer.append(helper.make_tensor("yes", onnx.TensorProto.BOOL, [], [True]))
+    model.graph.node.insert(0, helper.make_node("Loop", ["", "yes", "yes"], ["never"], body=body))
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def test_a_body_that_never_answers_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(in_time, "TRIAL_S", 0.5)
+    body = linear_body()
+    graphs = {"model": endless(onnx.load_from_string(body.graphs["model"]))}
+    with pytest.raises(PackageError) as error:
+        load(sealed(replace(body, graphs=graphs), tmp_path / "p"))
+    assert ids(error) == {"package.cannot-answer"}
+    assert "0.5 s" in error.value.problems[0].found
+    load(sealed(body, tmp_path / "q"))

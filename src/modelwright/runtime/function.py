@@ -24,6 +24,7 @@ from modelwright.runtime import drivers
 from modelwright.runtime.batching import BATCH, batches, row_sizes
 from modelwright.runtime.data_frames import is_frame, named, rows_of
 from modelwright.runtime.drivers.contract.driver import Call, Part
+from modelwright.runtime.in_time import in_time
 from modelwright.runtime.prediction import Prediction
 from modelwright.runtime.row_reader import RowReader
 from modelwright.tables.files.held_files import HeldFiles
@@ -317,6 +318,12 @@ class Function:
         if self.streams:
             return
         columns = self.example()
+        with in_time(self._running.interrupt):
+            self._require_example(columns)
+            self._require_longest(columns)
+
+    def _require_example(self, columns: Columns) -> None:
+        """Raise PackageError where an example is not answered as the states say."""
         try:
             wrong = self._misshapen(self.infer(columns))
             confidences = [] if wrong else [one.confidence for one in self.answer(columns)[0].values()]
@@ -327,7 +334,6 @@ class Function:
             raise PackageError(Problem("package.cannot-answer", array=wrong))
         if any(one is not None and not 0.0 <= one <= 1.0 for one in confidences):
             raise PackageError(Problem("package.cannot-answer"))
-        self._require_longest(columns)
 
     def _require_longest(self, example: Columns) -> None:
         """Raise PackageError where the body fails on values as long as the states let them be: on no short one."""

@@ -83,6 +83,12 @@ class Running(ABC):
         What it raises fails the call; the message is logged where the package runs, and no caller sees it.
         """
 
+    def interrupt(self) -> None:  # noqa: B027 - most that are not a graph cannot be stopped
+        """Make the calls under way raise soon, where the body can be stopped; by default it cannot.
+
+        Called from another thread, where an example has not been answered in time.
+        """
+
 
 class Driver(ABC):
     """Opens bodies. Stateless."""

@@ -21,11 +21,23 @@ class RunningOnce(Running):
         self._names = [output.name for output in session.get_outputs()]
         self.inputs = frozenset(given.name for given in session.get_inputs())
         self.outputs = frozenset(self._names)
+        self._under_way: set[onnxruntime.RunOptions] = set()
 
     def run(self, call: Call) -> Generator[Part, None, None]:
         """Yield the graph's outputs; arrays that an export found to be without effect are left out."""
-        values = self._session.run(self._names, {name: call.arrays[name] for name in self.inputs})
+        options = onnxruntime.RunOptions()
+        self._under_way.add(options)
+        try:
+            given = {name: call.arrays[name] for name in self.inputs}
+            values = self._session.run(self._names, given, options)
+        finally:
+            self._under_way.discard(options)
         yield Part(dict(zip(self._names, values, strict=True)))
+
+    def interrupt(self) -> None:
+        """Let the runtime stop at the next node: a loop may have no end."""
+        for options in list(self._under_way):
+            options.terminate = True
 
 
 class OnceDriver(Driver):
