@@ -94,7 +94,17 @@ FALLING = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4, 0.37, 0.35]
 COSTLY = replace(shortfall().forecast, chosen=ranked("finetune", size=90_000, latency=0.009))
 COSTLY = replace(COSTLY, ranking=(COSTLY.chosen, ranked("probe", size=80_000)))
 
+FEW = ranked("network", seconds=9.6)
+FEW = replace(
+    FEW, epochs=0.0076, lack=Phrase("plan.lacks-epochs", epochs=0.0076, budget="8 s", fewest=2),
+    why=Phrase("network.why", batch=16, step_ms=48.0, before_s=9.0, steps=1, epochs=0.0076, rows=2082, weights=9),
+)  # fmt: skip
+HURRIED = replace(shortfall().forecast, chosen=FEW, budget_s=8.0)
+
 PRESENT = [
+    # it explains the others
+    ("diagnosis.few-passes", with_notice(baseline("always the same"), forecast=HURRIED)),
+    ("diagnosis.few-passes", shortfall(warnings=warned("package.bars-apart", "y"), forecast=HURRIED)),
     *(("diagnosis.warned", shortfall(warnings=warned(name))) for name in EXPLAIN),
     ("diagnosis.unseen", with_notice(unseen(12))),
     ("diagnosis.conflicts", with_counts(conflicts={"y": 40})),

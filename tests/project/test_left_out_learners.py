@@ -44,6 +44,17 @@ def test_it_is_said_with_the_budget_that_would_hold_it(
     assert note.endswith(line) if line else "learn:" not in note
 
 
+def test_what_is_done_once_is_not_done_again_for_each_pass() -> None:
+    """8 s hold a 131st of two passes, of which 9 s go before the first step."""
+    few = Phrase("plan.lacks-epochs", epochs=0.0076, budget="8 s", fewest=2)
+    why = Phrase(
+        "network.why", batch=16, step_ms=48.0, before_s=9.0, steps=1, epochs=0.0076, rows=2082, weights=9
+    )
+    one = replace(TAKEN, learner="network", epochs=0.0076, seconds=9.05, lack=few, why=why)
+    (note,) = _notes(one, 8.0)
+    assert note.endswith("learn: {budget: 1 min}")
+
+
 def test_nothing_is_said_of_those_that_fit_and_of_the_one_that_is_taken() -> None:
     assert not _notes(replace(TAKEN, learner="finetune", epochs=3.0))
     short = replace(TAKEN, lack=LONG)

@@ -13,6 +13,7 @@ from modelwright import learners
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import Notice, Phrase
+from modelwright.project.results.leaderboard import minutes_wanted
 from modelwright.project.results.table_rows import WarningRow
 from modelwright.storage.formats.data import Counts, DataProfile
 from modelwright.storage.formats.evidence import Evidence
@@ -61,6 +62,12 @@ class Shortfall:
     def on_rows(self) -> tuple[Verdict, ...]:
         """Return the bars on test rows: what was learned decides them."""
         return tuple(one for one in self.unmet if one.phase is Phase.TEST)
+
+    @property
+    def hardly_learned(self) -> bool:
+        """Tell whether the budget held fewer passes than the learner needs."""
+        lack = self.forecast.chosen.lack
+        return lack is not None and lack.id == "plan.lacks-epochs"
 
     def sealed(self, name: str) -> Iterator[Notice]:
         """Yield the notices of an id that evaluating sealed."""
@@ -142,9 +149,21 @@ def rare_class(found: Shortfall) -> Iterator[Phrase]:
             yield Phrase("diagnosis.rare-class", label=label, count=count, least=FEW_TRAINING_ROWS)
 
 
+def few_passes(found: Shortfall) -> Iterator[Phrase]:
+    """The budget held fewer passes over the training rows than the learner needs: it has hardly learned."""
+    if found.on_rows and found.hardly_learned:
+        mine, budget_s = found.forecast.chosen, found.forecast.budget_s
+        yield Phrase(
+            "diagnosis.few-passes",
+            learner=mine.learner,
+            lack=mine.lack,
+            minutes=minutes_wanted(mine, budget_s),
+        )
+
+
 def bars_apart(found: Shortfall) -> Iterator[Phrase]:
     """No operating point kept all bars on validation: the classes are not told apart that well."""
-    for row in found.warnings:
+    for row in found.warnings if not found.hardly_learned else ():
         if found.on_rows and row.id == "package.bars-apart":
             yield Phrase("diagnosis.bars-apart", output=row.column)
 
@@ -152,7 +171,8 @@ def bars_apart(found: Shortfall) -> Iterator[Phrase]:
 def baselines(found: Shortfall) -> Iterator[Phrase]:
     """What is far simpler does as well: a line, which is a learner; or no input at all."""
     outputs = {one.requirement.subject.output for one in found.on_rows}
-    for notice in found.sealed("evaluate.baseline-better"):
+    # what has hardly learned is behind whatever the inputs say
+    for notice in found.sealed("evaluate.baseline-better") if not found.hardly_learned else ():
         if notice.values.get("column") not in outputs:
             continue
         subject, theirs, ours = (notice.values.get(name) for name in ("subject", "theirs", "ours"))
@@ -208,6 +228,7 @@ CAUSES: tuple[Callable[[Shortfall], Iterator[Phrase]], ...] = (
     conflicts,
     refused,
     rare_class,
+    few_passes,
     bars_apart,
     baselines,
     left_out,

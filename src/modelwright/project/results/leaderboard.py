@@ -55,11 +55,14 @@ def left_out_notes(forecast: Forecast) -> Iterator[Phrase]:
     for one in forecast.ranking:
         if one.lack is not None and one.learner != forecast.chosen.learner:
             yield Phrase(
-                "note.left-out", learner=one.learner, lack=one.lack, minutes=_minutes(one, forecast.budget_s)
+                "note.left-out",
+                learner=one.learner,
+                lack=one.lack,
+                minutes=minutes_wanted(one, forecast.budget_s),
             )
 
 
-def _minutes(one: Ranked, budget_s: float) -> int | None:
+def minutes_wanted(one: Ranked, budget_s: float) -> int | None:
     """Return the whole minutes of a budget that would hold the learner, None where time is not what it lacks."""
     if one.lack is not None and one.lack.id == "plan.lacks-memory":
         return None
@@ -68,4 +71,7 @@ def _minutes(one: Ranked, budget_s: float) -> int | None:
     passes = 1.0 if one.epochs is None else max(1.0, fewest / max(one.epochs, 1e-9))
     if passes <= 1.0 and one.seconds <= budget_s:
         return None
-    return math.ceil(one.seconds * passes * _SPARE / 60)
+    # what is done once is not done again for each pass; a learner that says it says it in its forecast
+    before = one.why.values.get("before_s", 0.0)
+    once = min(one.seconds, before) if isinstance(before, int | float) else 0.0
+    return math.ceil((once + (one.seconds - once) * passes) * _SPARE / 60)
