@@ -359,7 +359,7 @@ def test_shown_by_format_length_and_rate() -> None:
     assert show.text(None) == ""
 
 
-def test_a_waveform_is_as_high_as_the_sound_is_loud() -> None:
+def test_a_waveform_is_as_high_as_the_sound_is_loud_and_says_how_quiet_one_is() -> None:
     show = kinds.facet("audio", Show)
 
     def highest(content: bytes) -> float:
@@ -370,7 +370,12 @@ def test_a_waveform_is_as_high_as_the_sound_is_loud() -> None:
         assert ElementTree.fromstring(svg).tag.endswith("svg")
         return max(float(height) for height in re.findall(r"v([0-9.]+)h1", svg))
 
-    assert highest(tone(8_000, 0.5)) == pytest.approx(24.0, abs=0.5)  # half of full scale
+    assert highest(written(data=0.6 * np.sin(np.arange(16_000) / 5)[:, None])) == pytest.approx(28.8, abs=0.5)
+    quiet = written(data=0.01 * np.sin(np.arange(16_000) / 5)[:, None])
+    assert highest(quiet) == pytest.approx(48.0, abs=0.5)  # as high as it can be, and 40 dB below full scale
+    drawn = show.picture(quiet)
+    assert drawn is not None
+    assert "−40 dB" in base64.b64decode(drawn.data).decode()
     assert highest(written(data=np.zeros((16_000, 1)))) == 1.0
     assert highest(written("WAV", "FLOAT", 16_000, np.full((16_000, 2), 3.0))) == 1.0  # all beyond full scale
     assert highest(tone(8_000, 0.001)) == 1.0  # fewer samples than bars: points
