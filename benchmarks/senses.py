@@ -1,13 +1,14 @@
 """A digit from its picture and its sound, both poor, or from one of them: fusion against the better single input.
 
     python benchmarks/senses.py [--data FOLDER] [--combiners concatenate,attention] [--budget "1 min"] [--seeds 0,1,2]
-                                [--width 16] [--keep FILE --most 1]
+                                [--both-budget "2 min"] [--width 16] [--keep FILE --most 1]
 
 In the manner of AV-MNIST (Vielzeuf et al. 2018): each of the 3,000 spoken digits of fsdd, with noise added, gets a
 picture of the same digit from mnist, of which 4 principal components are left (a quarter of its variance). Indices 0 to
 4 of each speaker and digit are tested, 5 to 9 validate. A function of both inputs, each of which may be missing, is
 tested on all test rows as they are, without their picture and without their sound; beside it a function of the
-picture alone and one of the sound alone, in the same budget.
+picture alone and one of the sound alone, in `--budget` each. The function of both has `--both-budget`: the same, or as
+much as the two functions that it stands for have together ("2 min").
 
 Bars, means of the seeds: both inputs at least 5 points above the better single function; without one input not below
 the function of the other by more than 0.5 points. The combiners are printed side by side.
@@ -131,6 +132,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=projects.default_data())
     parser.add_argument("--combiners", default="concatenate,attention")
     parser.add_argument("--budget", default="1 min")
+    parser.add_argument("--both-budget", help="of the function of both; without it, as --budget")
     parser.add_argument("--width", type=int, default=16, help="channels of the first convolution")
     parser.add_argument("--left-out", type=float)
     parser.add_argument("--noise", type=float, default=NOISE)
@@ -156,7 +158,8 @@ def main() -> None:
             print(f"seed {seed}: {name} alone {values['both']:.4f} ({cpu_s:.0f} CPU-s)", flush=True)
         for one in arguments.combiners.split(","):
             own = {"combiner": one, **model}
-            values, cpu_s = kept.of(answered, seed, noise, "photo: image?, sound: audio?", budget, width, own)
+            inputs, time = "photo: image?, sound: audio?", arguments.both_budget or budget
+            values, cpu_s = kept.of(answered, seed, noise, inputs, time, width, own)
             fused.setdefault(one, []).append(values)
             shown = ", ".join(f"{state} {values[state]:.4f}" for state in STATES)
             print(f"seed {seed}: {one}: {shown} ({cpu_s:.0f} CPU-s)", flush=True)
