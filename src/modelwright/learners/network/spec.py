@@ -46,8 +46,11 @@ class NetworkOptions(BaseModel):
         multiple_of=4,
         description="numbers of the combiner's layer, where there are several parts",
     )
-    columns_width: int = Field(
-        128, ge=1, le=4096, description="numbers of a layer that reads the columns of a table"
+    columns_width: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="numbers of a layer that reads the columns of a table; None: 128, of several outputs 256",
     )
     columns_layers: int = Field(2, ge=1, le=16, description="layers that read the columns of a table")
     output_width: int = Field(
