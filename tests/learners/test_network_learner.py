@@ -20,7 +20,7 @@ from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.network_plan import NetworkPlan
-from modelwright.learners.training import optimiser, trainer
+from modelwright.learners.training import trainer
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.starting_point import Scratch, starting_point
@@ -28,7 +28,7 @@ from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.storage.formats.examples import Examples
 
-RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.1, 0.0, 0.9, {})
+RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.0, 0.9, {})
 
 
 def _rows(signature: Signature, **columns: list[object]) -> Examples:
@@ -219,15 +219,6 @@ def test_rare_classes_are_drawn_as_often() -> None:
     }
     assert share[False] == 0.05
     assert 0.35 < share[True] < 0.65
-
-
-def test_schedules_are_what_they_are_called() -> None:
-    def rates(schedule: str) -> list[float]:
-        return [optimiser.rate_share(step, 100, 0.1, schedule) for step in range(100)]  # type: ignore[arg-type]
-
-    assert rates("linear")[55] == pytest.approx((100 - 55) / 91)
-    assert rates("cosine")[55] == pytest.approx((1 - np.cos(np.pi * 45 / 91)) / 2)
-    assert int(np.argmax(rates("one-cycle"))) == 29
 
 
 def test_network_reads_tables_of_optional_columns() -> None:

@@ -29,7 +29,7 @@ from modelwright.package.content import whole
 from modelwright.package.graphs import open_session
 from modelwright.storage.formats.examples import Examples
 
-RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.1, 0.0, 0.9, {}, noisy=True)
+RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.0, 0.9, {}, noisy=True)
 SENSES = Signature.parse("f(a: timeseries?, b: timeseries, n: number) -> up: boolean, y: number")
 EVERY = np.arange(40)
 Columns = dict[str, list[object]]

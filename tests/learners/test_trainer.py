@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import tiny_encoder
@@ -18,10 +19,13 @@ from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners.training import checkpoint, optimiser, trainer
+from modelwright.learners.contract.steps import Schedule
+from modelwright.learners.training import checkpoint, trainer
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe, Schedule, Score
+from modelwright.learners.training.optimiser import Stepper
+from modelwright.learners.training.recipe import Recipe, Score
+from modelwright.learners.training.schedule import RateSchedule
 from modelwright.learners.training.starting_point import Scratch, starting_point
 
 STEPS, BATCH = 24, 8
@@ -38,7 +42,7 @@ def _save_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _recipe(rate: float = 1e-2, patience: int | None = None, average: float = 0.9) -> Recipe:
-    return Recipe(rate, 1e-2, 0.9, 0.01, 0.1, 0.1, 0.1, average, {}, patience)
+    return Recipe(rate, 1e-2, 0.9, 0.01, 0.1, 0.1, average, {}, patience)
 
 
 class _CutError(Exception):
@@ -89,7 +93,7 @@ def _train(
                 omitted=0.3,
                 left_out=0.3,
                 auxiliary=0.5,
-                schedule="one-cycle",
+                schedule=RateSchedule("one-cycle"),
             )
             begin = starting_point(OPTIONAL, data, {}, {}, NOISY)
         else:
@@ -160,9 +164,10 @@ def test_the_last_step_is_always_evaluated(steps: int, epoch: int) -> None:
     assert len(places) <= trainer.MOST_EVALUATIONS
 
 
-@given(st.integers(1, 2000), st.floats(0, 0.9), st.sampled_from(["linear", "cosine", "one-cycle"]))
-def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float, schedule: Schedule) -> None:
-    rates = [optimiser.rate_share(step, steps, warmup, schedule) for step in range(steps)]
+@given(st.integers(1, 2000), st.floats(0, 0.9), st.sampled_from(get_args(Schedule)))
+def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float, name: Schedule) -> None:
+    schedule = RateSchedule(name, warmup)
+    rates = [schedule.share(step, steps) for step in range(steps)]
     assert all(0 < rate <= 1 for rate in rates)
     peak = rates.index(max(rates))
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
@@ -172,13 +177,7 @@ def test_rates_rise_to_the_peak_and_fall(steps: int, warmup: float, schedule: Sc
 def test_lower_layers_learn_more_slowly(folder: Path) -> None:
     begin = starting_point(tiny_encoder.ROUTE, tiny_encoder.routed(12), {"question": folder})
     weights = dict(begin.network.named_parameters())
-    adamw, peaks = optimiser.adamw(begin.network, weights, _recipe(rate=1.0))
-    rates = {
-        name: peak
-        for group, peak in zip(adamw.param_groups, peaks, strict=True)
-        for name, weight in weights.items()
-        if any(weight is one for one in group["params"])
-    }
+    rates = Stepper(begin.network, weights, _recipe(rate=1.0)).peaks
     assert set(rates) == set(weights)
     layer = "encoders.0.transformer.encoder.layer.{}.output.dense.weight"
     assert rates[layer.format(1)] == 1.0

@@ -246,7 +246,9 @@ def _kinds_and_learners() -> str:
         for section, model in (("model", spec.Options), ("learn", spec.Training)):
             made = model.model_json_schema()
             if made.get("properties"):
-                parts += [f"Its keys of `{section}`:", *_section(made, section, made.get("$defs", {}))]
+                tables = list(_section(made, section, made.get("$defs", {})))
+                # learners share the sections of `learn:`, which stand in the page of the project file
+                parts += [f"Its keys of `{section}`:", *(tables if section == "model" else tables[:1])]
     return _page("Kinds and learners", "The types of a signature, and the ways to learn a body.", *parts)
 
 

@@ -101,6 +101,9 @@ def _taken_by_another(found: Found, given: Mapping[str, object], candidates: Seq
 
 
 def _unknown(key: str, known: Sequence[str], candidates: Sequence[str]) -> Problem:
+    for name in candidates:
+        if (now := learners.spec(name).moved.get(key)) is not None:
+            return Problem("project.renamed-key", path=f"model.{key}", now=now)
     keys = sorted({*known, *COMMON_KEYS})
     near = did_you_mean(key, keys)
     return Problem("project.unknown-option", key=key, learners=candidates, near=near, known=keys)

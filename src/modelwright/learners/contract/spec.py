@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import ClassVar, final
 
@@ -62,7 +62,8 @@ class Spec(ABC):
     rank: of those that accept a signature and fit the budget, `plan` takes the highest; fewest_epochs: passes
     over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
     goes on, so that what that one answers in a comparison stands for this one too; augments: whether it varies training
-    values as `data.augment` says; brings: whether it has the facet `bring`, and so is weighed only where it is named.
+    values as `data.augment` says; moved: what was a key of `model:` → where it stands now; brings: whether it has the
+    facet `bring`, and so is weighed only where it is named.
     """
 
     name: ClassVar[str]
@@ -84,6 +85,7 @@ class Spec(ABC):
     fewest_epochs: ClassVar[int] = 0
     starts_as: ClassVar[str | None] = None
     augments: ClassVar[bool] = False
+    moved: ClassVar[Mapping[str, str]] = {}
     brings: ClassVar[bool] = False
 
     @property

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys, ScheduleKeys
+
 # The ranges stand here alone; a learner annotates a key that it takes with its type and gives it a default:
 #     learning_rate: LearningRate = Field(0.05, description="shrinkage of each tree")
 Epochs = Annotated[int, Field(ge=1)]
@@ -43,6 +45,10 @@ class TrainingKeys(BaseModel):
         description="the type of numbers that steps compute in (weights stay float32); without it, bfloat16 where the "
         "processor has it and a step is quicker",
     )
+
+    optimiser: OptimiserKeys | None = Field(None, description="how a step follows from a gradient")
+    schedule: ScheduleKeys | None = Field(None, description="how the learning rate changes while learning")
+    regularisation: RegularisationKeys | None = Field(None, description="penalties of the weights")
 
     @property
     def given(self) -> dict[str, object]:

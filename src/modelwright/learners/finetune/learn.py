@@ -24,6 +24,7 @@ from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.sample import Sample
+from modelwright.learners.training.schedule import schedule_of
 from modelwright.learners.training.starting_point import starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.plan import Machine
@@ -161,7 +162,9 @@ def _recipe(options: FinetuneOptions, training: FinetuneTraining, rows: EncodedR
         layer_decay=options.layer_decay,
         weight_decay=training.weight_decay,
         label_smoothing=training.label_smoothing,
-        warmup=options.warmup,
+        optimiser=training.optimiser,
+        schedule=schedule_of(training.schedule, "linear"),
+        regularisation=training.regularisation,
         dropout=options.dropout,
         average=options.average,
         weights=options.weights,

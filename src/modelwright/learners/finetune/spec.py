@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys, ScheduleKeys
 from modelwright.learners.contract.training import (
     Batch,
     Epochs,
@@ -51,7 +53,6 @@ class FinetuneOptions(BaseModel):
     layer_decay: float = Field(
         0.9, gt=0, le=1, description="learning rate of a layer as a share of the rate of the one above it"
     )
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rates rise")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
     average: float = Field(
         0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"
@@ -85,6 +86,11 @@ class FinetuneTraining(BaseModel):
         None,
         description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
     )
+    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
+    schedule: ScheduleKeys = Field(
+        ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
+    )
+    regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
 
 
 class FinetuneSpec(Spec):
@@ -104,3 +110,4 @@ class FinetuneSpec(Spec):
     fewest_epochs: ClassVar[int] = 2
     starts_as: ClassVar[str | None] = "probe"
     augments: ClassVar[bool] = True
+    moved: ClassVar[Mapping[str, str]] = {"warmup": "learn.schedule.warmup"}

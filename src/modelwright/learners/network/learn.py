@@ -35,6 +35,7 @@ from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.out_of_fold import Stacked
 from modelwright.learners.training.recipe import Recipe, Score
 from modelwright.learners.training.sample import Sample
+from modelwright.learners.training.schedule import schedule_of
 from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
@@ -273,13 +274,14 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
         layer_decay=options.layer_decay,
         weight_decay=training.weight_decay,
         label_smoothing=training.label_smoothing,
-        warmup=options.warmup,
+        optimiser=training.optimiser,
+        schedule=schedule_of(training.schedule, "one-cycle"),
+        regularisation=training.regularisation,
         # a module of the project drops out where it wants to; its features are its answers
         dropout=options.dropout if options.module is None else 0.0,
         average=options.average,
         weights=options.weights,
         patience=training.patience,
-        schedule=options.schedule,
         noisy=True,
         balanced=options.balanced,
         auxiliary=_auxiliary(signature, options),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys, ScheduleKeys
 from modelwright.learners.contract.training import (
     Batch,
     Epochs,
@@ -63,10 +64,6 @@ class NetworkOptions(BaseModel):
     average: float = Field(
         0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"
     )
-    schedule: Literal["linear", "cosine", "one-cycle"] = Field(
-        "one-cycle", description="how the learning rate rises and falls"
-    )
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     balanced: bool = Field(
         False, description="draw all classes of the first output with classes as often, however rare they are"
     )
@@ -155,6 +152,11 @@ class NetworkTraining(BaseModel):
         None,
         description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
     )
+    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
+    schedule: ScheduleKeys = Field(
+        ScheduleKeys(), description="how the learning rate changes; by default one-cycle, of which 10 % rise"
+    )
+    regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
 
 
 class NetworkSpec(Spec):
@@ -175,6 +177,10 @@ class NetworkSpec(Spec):
     compresses: ClassVar[bool] = True
     rank: ClassVar[int] = 1
     fewest_epochs: ClassVar[int] = 2
+    moved: ClassVar[Mapping[str, str]] = {
+        "schedule": "learn.schedule.name",
+        "warmup": "learn.schedule.warmup",
+    }
 
     def without_effect(self, signature: Signature, options: BaseModel) -> Iterator[Notice]:
         """Yield a warning for each key of `model:` that changes nothing for a signature."""

@@ -1,62 +1,148 @@
-"""AdamW with a rate for every layer, and the schedule of the rates."""
+"""The optimisers, with a rate for every layer, penalties of the weights and a bound of the gradient."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training.recipe import Recipe, Schedule
+from modelwright.learners.training.recipe import Recipe
 
-# β₂ below PyTorch's 0.999 forgets sooner: a fine-tuning has hundreds of steps, not hundreds of thousands.
-_BETAS, _EPSILON = (0.9, 0.98), 1e-6
-_CYCLE_RISES = 0.3  # of the steps of one cycle
+_EPSILON = 1e-6
 
 
-def adamw(
-    network: Network, weights: Mapping[str, nn.Parameter], recipe: Recipe
-) -> tuple[torch.optim.AdamW, list[float]]:
-    """Return AdamW (Loshchilov and Hutter 2019) and the peak rate of each of its groups.
+@dataclass(frozen=True)
+class _Group:
+    """Weights that share a peak rate and a decoupled decay; hidden: matrices that read features and give features."""
 
-    Biases and norms (one axis) are not decayed: they are few, and to shrink them changes what a layer gives.
+    rate: float
+    decay: float
+    hidden: bool
+
+
+class Stepper:
+    """Takes steps along gradients, at a share of each layer's peak rate.
+
+    AdamW decays its weights itself (Loshchilov and Hutter 2019); beside the others the same formula stands here. Biases
+    and norms (one axis) are neither decayed nor penalised: they are few, and to shrink them changes what a layer gives.
     """
-    depths = _depths(network)
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, weight in weights.items():
-        # rate · decay^(layers above it): low layers hold what all inputs share (Howard and Ruder 2018, section 3.2);
-        # the word vectors, in no layer, learn slowest
-        pretrained_rate = recipe.learning_rate * recipe.layer_decay ** depths.get(name, 0)
-        rate = pretrained_rate if name in depths else recipe.head_rate
-        # only matrices; biases and norms are vectors
-        decay = recipe.weight_decay if weight.ndim > 1 else 0.0
-        groups.setdefault((rate, decay), []).append(weight)
-    optimiser = torch.optim.AdamW(
-        [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()],
-        betas=_BETAS,
-        eps=_EPSILON,
-        fused=True,
-    )
-    return optimiser, [rate for rate, _ in groups]
+
+    def __init__(self, network: Network, weights: Mapping[str, nn.Parameter], recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._weights = dict(weights)
+        groups: dict[_Group, list[nn.Parameter]] = {}
+        depths, hidden = _depths(network), _hidden(network)
+        for name, weight in weights.items():
+            # rate · decay^(layers above it): low layers hold what all inputs share (Howard and Ruder 2018, section
+            # 3.2); the word vectors, in no layer, learn slowest
+            pretrained_rate = recipe.learning_rate * recipe.layer_decay ** depths.get(name, 0)
+            rate = pretrained_rate if name in depths else recipe.head_rate
+            decay = recipe.weight_decay if weight.ndim > 1 else 0.0
+            groups.setdefault(_Group(rate, decay, name in hidden), []).append(weight)
+        self._optimisers = list(_optimisers(groups, recipe))
+        self._peaks = [(group, float(group["lr"])) for one in self._optimisers for group in one.param_groups]
+
+    @property
+    def peaks(self) -> dict[str, float]:
+        """Return the peak rate of each weight by its name."""
+        rates = {weight: peak for group, peak in self._peaks for weight in group["params"]}
+        return {name: rates[weight] for name, weight in self._weights.items()}
+
+    def step(self, share: float) -> None:
+        """Take one step along the gradients, at a share of the peak rates, and forget them."""
+        for group, peak in self._peaks:
+            group["lr"] = peak * share
+        self._penalise()
+        clip = self._recipe.optimiser.clip
+        if clip is not None:
+            # the norm over all weights together: the step keeps its direction and loses length
+            nn.utils.clip_grad_norm_(list(self._weights.values()), clip)
+        for one in self._optimisers:
+            if not isinstance(one, torch.optim.AdamW):
+                _decay(one)
+            one.step()
+            one.zero_grad()
+
+    def state(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield what the optimisers remember of the weights, by names of their own."""
+        for name, weight in self._weights.items():
+            for one in self._optimisers:
+                for key, value in one.state.get(weight, {}).items():
+                    if isinstance(value, Tensor):
+                        yield f"{key}.{name}", value
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Remember what `state` gave."""
+        owners = {
+            weight: one
+            for one in self._optimisers
+            for group in one.param_groups
+            for weight in group["params"]
+        }
+        names = {f".{name}": weight for name, weight in self._weights.items()}
+        for full, value in tensors.items():
+            key, _, name = full.partition(".")
+            weight = names[f".{name}"]
+            kept = value
+            if value.shape == weight.shape:
+                # laid out in memory as the weight is, which the optimiser takes for granted
+                kept = torch.empty_like(weight, requires_grad=False).copy_(value)
+            owners[weight].state[weight][key] = kept
+
+    def _penalise(self) -> None:
+        """Add the gradients of the penalties: l1 · sign(w), and l2 · w."""
+        of = self._recipe.regularisation
+        if not of.l1 and not of.l2:
+            return
+        for weight in self._weights.values():
+            if weight.grad is not None and weight.ndim > 1:
+                weight.grad.add_(weight.detach().sign(), alpha=of.l1).add_(weight.detach(), alpha=of.l2)
 
 
-def rate_share(step: int, steps: int, warmup: float, schedule: Schedule = "linear") -> float:
-    """Return the share of the peak rate, in (0, 1], of a step counted from 0.
+def _optimisers(
+    groups: Mapping[_Group, list[nn.Parameter]], recipe: Recipe
+) -> Iterator[torch.optim.Optimizer]:
+    keys = recipe.optimiser
+    given = [(group, {"params": found, "lr": group.rate}) for group, found in groups.items()]
+    of_all = [{**one, "weight_decay": 0.0, "decoupled": group.decay} for group, one in given]
+    decayed = [{**one, "weight_decay": group.decay} for group, one in given]
+    match keys.name:
+        case "adamw":
+            # β₂ below PyTorch's 0.999 forgets sooner: a fine-tuning has hundreds of steps, not hundreds of thousands
+            yield torch.optim.AdamW(decayed, betas=keys.betas, eps=_EPSILON, fused=True)
+        case "adam":
+            yield torch.optim.Adam(of_all, betas=keys.betas, eps=_EPSILON, fused=True)
+        case "sgd":
+            yield torch.optim.SGD(
+                of_all, momentum=keys.momentum, nesterov=keys.nesterov and keys.momentum > 0
+            )
+        case "rmsprop":
+            yield torch.optim.RMSprop(of_all, alpha=keys.smoothing, momentum=keys.momentum, eps=_EPSILON)
+        case "adagrad":
+            yield torch.optim.Adagrad(of_all)
+        case "muon":
+            hidden = [one for (group, _), one in zip(given, decayed, strict=True) if group.hidden]
+            others = [one for (group, _), one in zip(given, decayed, strict=True) if not group.hidden]
+            if hidden:
+                # steps as long as those of AdamW, so that one rate is right for both (Liu et al. 2025, section 2.2)
+                yield torch.optim.Muon(
+                    hidden, momentum=keys.momentum, nesterov=keys.nesterov, adjust_lr_fn="match_rms_adamw"
+                )
+            if others:
+                yield torch.optim.AdamW(others, betas=keys.betas, eps=_EPSILON, fused=True)
 
-    It rises over warmup · steps and falls to 0 one step after the last: linearly, or along a half cosine (Loshchilov
-    and Hutter 2017); `one-cycle` rises along one, too, over at least 30 % of the steps (Smith and Topin 2019).
-    """
-    # counted from 1 while rising, so that the first step already learns; + 1, so that the last one does
-    rising = (max(warmup, _CYCLE_RISES) if schedule == "one-cycle" else warmup) * steps
-    up = min(1.0, (step + 1) / rising) if rising else 1.0
-    down = min(1.0, (steps - step) / (steps - rising + 1))
-    if schedule == "linear":
-        return min(up, down)
-    # (1 - cos(π · share)) / 2 goes from 0 to 1 and is flat at both ends
-    smooth_down = (1.0 - math.cos(math.pi * down)) / 2
-    return min((1.0 - math.cos(math.pi * up)) / 2 if schedule == "one-cycle" else up, smooth_down)
+
+def _decay(optimiser: torch.optim.Optimizer) -> None:
+    """Shrink weights by rate · decay, whatever their gradients are, where the optimiser does not do it itself."""
+    with torch.no_grad():
+        for group in optimiser.param_groups:
+            if decay := group.get("decoupled", 0.0):
+                for weight in group["params"]:
+                    if weight.grad is not None:
+                        weight.mul_(1.0 - group["lr"] * decay)
 
 
 def _depths(network: Network) -> dict[str, float]:
@@ -75,3 +161,10 @@ def _depths(network: Network) -> dict[str, float]:
         for number, layer in enumerate(layers, start=1):
             found |= {names[weight]: len(layers) - number for weight in layer.parameters()}
     return found
+
+
+def _hidden(network: Network) -> frozenset[str]:
+    """Return the matrices of linear layers that are no head; embeddings are tables, and convolutions no matrices."""
+    heads = {id(weight) for head in network.tasks().values() for weight in head.parameters()}
+    linear = {id(module.weight) for module in network.modules() if isinstance(module, nn.Linear)}
+    return frozenset(name for name, weight in network.named_parameters() if id(weight) in linear - heads)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-Schedule = Literal["linear", "cosine", "one-cycle"]
+from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys
+from modelwright.learners.training.schedule import RateSchedule
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,10 @@ class Recipe:
     """How to train.
 
     `learning_rate` is the last layer's; a layer below has `layer_decay` times the rate of the one above (Howard
-    and Ruder 2018, section 3.2). Rates rise linearly over the share `warmup` of the steps and fall linearly to
-    zero. `dropout` falls on the features. `average`: decay of the weights' moving average, which is what is
-    kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss. `patience`: evaluations without gain
-    before learning stops, None for never. `augment`: input → variation → how far
-    (`training.augmentation`). `schedule`: how the rates fall, and for `one-cycle` also how they rise.
+    and Ruder 2018, section 3.2). `dropout` falls on the features. `average`: decay of the weights' moving average,
+    which is what is kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss. `patience`: evaluations
+    without gain before learning stops, None for never. `augment`: input → variation → how far
+    (`training.augmentation`). `optimiser`, `schedule`, `regularisation`: as the sections of `learn:` say.
     `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
     that all classes of the first output that has some are as frequent. `omitted`: share of the values of optional
     inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
@@ -32,13 +32,14 @@ class Recipe:
     layer_decay: float
     weight_decay: float
     label_smoothing: float
-    warmup: float
     dropout: float
     average: float
     weights: Mapping[str, float]
     patience: int | None = None
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    schedule: Schedule = "linear"
+    optimiser: OptimiserKeys = field(default_factory=OptimiserKeys)
+    schedule: RateSchedule = field(default_factory=RateSchedule)
+    regularisation: RegularisationKeys = field(default_factory=RegularisationKeys)
     noisy: bool = False
     balanced: bool = False
     omitted: float = 0.0

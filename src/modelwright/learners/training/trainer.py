@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from modelwright import kinds
 from modelwright.core.messages import Phrase, Problem, ProjectError
@@ -35,16 +35,16 @@ from modelwright.learners.networks.heads import (
     wrong_rows,
 )
 from modelwright.learners.networks.network import Network, Parts
-from modelwright.learners.training import checkpoint, frozen_features, optimiser, precision
+from modelwright.learners.training import checkpoint, frozen_features, precision
 from modelwright.learners.training.augmentation import varied
 from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.optimiser import Stepper
 from modelwright.learners.training.recipe import Recipe, Score
 
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
 MOST_EVALUATIONS = 10
 _NORMAL = 1.96  # standard errors of a 95 % interval
-_CLIP = 1.0  # largest norm of a step's gradient, as BERT was fine-tuned (Devlin et al. 2019)
-_MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's first and second moment of a weight, of the weight's shape
+_REMEMBERED = "optimiser."  # in a checkpoint, before the name of what an optimiser remembers of a weight
 
 
 @dataclass
@@ -79,6 +79,7 @@ class _Run:
     step: int = 0
     best: Score | None = None
     stale: int = 0  # evaluations since the best
+    part: int = 0  # of those in which a step reads its rows
     history: list[Score] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -94,7 +95,7 @@ class _Run:
             name: buffer for name, buffer in self.buffers.items() if buffer.is_floating_point()
         }
         self.average = {name: values.detach().clone() for name, values in self.averaged.items()}
-        self.optimiser, self.peaks = optimiser.adamw(self.network, self.weights, self.recipe)
+        self.stepper = Stepper(self.network, self.weights, self.recipe)
 
     def _auxiliary(self) -> AuxiliaryHeads | None:
         """Return heads of each part, where several are combined: the network's own, or drawn from the seed alone."""
@@ -109,23 +110,23 @@ class _Run:
 
     def learn(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
         """Take one step on a batch and return its loss; raises ProjectError when that is no finite number."""
-        for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * optimiser.rate_share(
-                self.step, self.steps, self.recipe.warmup, self.recipe.schedule
-            )
-        # one row has no deviation to normalise by
-        self.network.learning(noisy=self.recipe.noisy and len(batch) > 1)
         # so that a resumed run drops out what an unbroken one would
         torch.manual_seed(self._seed())
-        loss = self._loss(rows, batch)
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise ProjectError(Problem("learn.diverged", step=self.step + 1, rate=self.recipe.learning_rate))
-        loss.backward()  # type: ignore[no-untyped-call]
-        # the norm over all weights together: the step keeps its direction and loses length
-        nn.utils.clip_grad_norm_(list(self.weights.values()), _CLIP)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        value = 0.0
+        for number, part in enumerate(self._parts(batch)):
+            self.part = number
+            # one row has no deviation to normalise by
+            self.network.learning(noisy=self.recipe.noisy and len(part) > 1)
+            # each part counts by its rows, so that the gradient is that of the whole batch
+            loss = self._loss(rows, part) * (len(part) / len(batch))
+            value += float(loss.detach())
+            if not np.isfinite(value):
+                raise ProjectError(
+                    Problem("learn.diverged", step=self.step + 1, rate=self.recipe.learning_rate)
+                )
+            loss.backward()  # type: ignore[no-untyped-call]
+        ranks = [score.rank for score in self.history]
+        self.stepper.step(self.recipe.schedule.share(self.step, self.steps, ranks))
         self.step += 1
         # Early on, an average over few steps: the start would weigh for long otherwise.
         decay = min(self.recipe.average, self.step / (self.step + 9))
@@ -134,6 +135,10 @@ class _Run:
                 # average ← decay · average + (1 - decay) · weight (Polyak and Juditsky 1992)
                 self.average[name].lerp_(weight, 1.0 - decay)
         return value
+
+    def _parts(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return the rows of a step in as many parts as are read one after another; none is empty."""
+        return np.array_split(batch, min(self.recipe.optimiser.accumulate, len(batch)))
 
     def _loss(self, rows: EncodedRows, batch: NDArray[np.int64]) -> Tensor:
         """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
@@ -213,8 +218,8 @@ class _Run:
         return arrays
 
     def _seed(self) -> int:
-        """Return a seed of this step alone."""
-        return (self.seed * 1_000_003 + self.step) % 2**63
+        """Return a seed of this part of this step alone."""
+        return (self.seed * 1_000_003 + self.step + self.part * 2**40) % 2**63
 
     def _varied(self, rows: EncodedRows, batch: NDArray[np.int64]) -> dict[str, Tensor]:
         """Return the arrays of some rows, varied as this step draws it."""
@@ -223,7 +228,7 @@ class _Run:
             amounts, form = self.recipe.augment.get(one.name), kinds.arrays(one.kind).input_form
             if amounts and form is not None:
                 own = {array: arrays[f"{one.name}.{array}"] for array in ARRAYS[form]}
-                changed = varied(own, form, amounts, self.seed, self.step, place)
+                changed = varied(own, form, amounts, self.seed, self.step + self.part * 2**40, place)
                 arrays |= {f"{one.name}.{array}": values for array, values in changed.items()}
         return arrays
 
@@ -288,9 +293,7 @@ class _Run:
         tensors: dict[str, Tensor] = {f"weight.{name}": weight for name, weight in self.weights.items()}
         tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
         tensors |= {f"buffer.{name}": values for name, values in self.buffers.items()}
-        for name, weight in self.weights.items():
-            state = self.optimiser.state[weight]
-            tensors |= {f"{moment}.{name}": state[moment] for moment in _MOMENTS if state}
+        tensors |= {f"{_REMEMBERED}{name}": values for name, values in self.stepper.state()}
         note = {
             "step": self.step,
             "stale": self.stale,
@@ -307,14 +310,13 @@ class _Run:
         _put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})
         _put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
         _put(self.buffers, {name: tensors[f"buffer.{name}"] for name in self.buffers})
-        for name, weight in self.weights.items():
-            if f"exp_avg.{name}" in tensors:
-                # laid out in memory as the weight is, which the optimiser takes for granted
-                moments = {
-                    moment: torch.empty_like(weight, requires_grad=False).copy_(tensors[f"{moment}.{name}"])
-                    for moment in _MOMENTS
-                }
-                self.optimiser.state[weight] = {"step": torch.tensor(float(self.step)), **moments}
+        self.stepper.restore(
+            {
+                name.removeprefix(_REMEMBERED): values
+                for name, values in tensors.items()
+                if name.startswith(_REMEMBERED)
+            }
+        )
 
 
 def train(

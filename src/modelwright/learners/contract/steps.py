@@ -1,0 +1,117 @@
+"""The sections `learn.optimiser`, `learn.schedule` and `learn.regularisation`, of what learns by gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Optimiser = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad", "muon"]
+Schedule = Literal[
+    "constant", "step", "inverse-time", "exponential", "linear", "cosine", "one-cycle", "plateau"
+]
+
+# Key → the names beside which it means something; of any other it would be given in vain.
+_OPTIMISERS: Mapping[str, frozenset[str]] = {
+    "momentum": frozenset({"sgd", "rmsprop", "muon"}),
+    "nesterov": frozenset({"sgd", "muon"}),
+    "betas": frozenset({"adamw", "adam", "muon"}),
+    "smoothing": frozenset({"rmsprop"}),
+}
+_SCHEDULES: Mapping[str, frozenset[str]] = {
+    "at": frozenset({"step"}),
+    "factor": frozenset({"step", "exponential", "plateau"}),
+    "decay": frozenset({"inverse-time"}),
+    "patience": frozenset({"plateau"}),
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OptimiserKeys(_Section):
+    """How a step follows from a gradient."""
+
+    name: Optimiser = Field(
+        "adamw", description="the optimiser; matrices alone learn by muon, the rest by adamw"
+    )
+    momentum: float = Field(
+        0.9, ge=0, lt=1, description="of sgd, rmsprop and muon: share of the last step that is taken again"
+    )
+    nesterov: bool = Field(True, description="of sgd and muon: look ahead along the momentum")
+    betas: tuple[float, float] = Field(
+        (0.9, 0.98), description="of adam and adamw: decay of the averages of gradients and of their squares"
+    )
+    smoothing: float = Field(
+        0.99, gt=0, lt=1, description="of rmsprop: decay of the average of squared gradients"
+    )
+    clip: float | None = Field(
+        1.0, gt=0, description="largest norm of a step's gradient, over all weights; null: any norm"
+    )
+    accumulate: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="parts in which the rows of a step are read one after another, to save memory",
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        _refuse_vain(self, _OPTIMISERS, self.name)
+        if not all(0.0 <= beta < 1.0 for beta in self.betas):
+            raise ValueError("betas must be at least 0 and below 1. write it like betas: [0.9, 0.999]")
+        return self
+
+
+class ScheduleKeys(_Section):
+    """How the learning rate changes while learning; its peak is the learning rate."""
+
+    name: Schedule | None = Field(None, description="the schedule; without it, the learner's default")
+    warmup: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="share of the steps in which the rate rises; without it, the learner's default",
+    )
+    at: tuple[float, ...] = Field(
+        (0.5, 0.75),
+        description="of step: after which shares of the steps the rate is multiplied by the factor",
+    )
+    factor: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="of step and plateau: what the rate is multiplied by; of exponential: by the end of learning",
+    )
+    decay: float = Field(
+        9.0, gt=0, description="of inverse-time: λ in 1 / (1 + λ t), where t rises from 0 to 1 while learning"
+    )
+    patience: int = Field(
+        1, ge=1, description="of plateau: evaluations without gain, after which the rate falls"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        _refuse_vain(self, _SCHEDULES, self.name)
+        if not self.at or list(self.at) != sorted(set(self.at)) or not 0 < self.at[0] <= self.at[-1] < 1:
+            raise ValueError("at must be rising shares between 0 and 1. write it like at: [0.5, 0.75]")
+        return self
+
+
+class RegularisationKeys(_Section):
+    """Penalties of the weights, beside `learn.weight_decay`, which is decoupled from the gradient."""
+
+    l1: float = Field(0.0, ge=0, description="weight of the sum of absolute weights, added to the loss")
+    l2: float = Field(0.0, ge=0, description="weight of half the sum of squared weights, added to the loss")
+
+
+def _refuse_vain(section: _Section, of: Mapping[str, frozenset[str]], name: str | None) -> None:
+    """Raise ValueError for a key that is changed beside a name with which it means nothing."""
+    for key in sorted(of):
+        # a sealed plan states every key
+        changed = getattr(section, key) != type(section).model_fields[key].default
+        if changed and name not in of[key]:
+            named = " or ".join(sorted(of[key]))
+            raise ValueError(f"{key} means nothing without name: {named}. remove it, or name one of these")
