@@ -17,6 +17,10 @@ from modelwright import Project
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.steps import (
+    Activation,
+    Initialisation,
+    OfClasses,
+    OfNumbers,
     Optimiser,
     OptimiserKeys,
     RegularisationKeys,
@@ -254,7 +258,8 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path: Path) -> None:
 
 def test_the_page_names_all_of_them_and_its_project_is_well(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
-    for name in (*OPTIMISERS, *get_args(Schedule)):
+    named = (Optimiser, Schedule, OfClasses, OfNumbers, Activation, Initialisation)
+    for name in (name for literal in named for name in get_args(literal)):
         assert f"`{name}`" in page
     (tmp_path / "modelwright.yaml").write_text(page.split("```yaml\n")[1].split("```")[0], "utf-8")
     found = columns()

@@ -1,4 +1,4 @@
-"""The sections `learn.optimiser`, `learn.schedule` and `learn.regularisation`, of what learns by gradients."""
+"""The sections `optimiser`, `schedule`, `loss` and `regularisation` of `learn:`, for what learns by gradients."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ Optimiser = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad", "muon"]
 Schedule = Literal[
     "constant", "step", "inverse-time", "exponential", "linear", "cosine", "one-cycle", "plateau"
 ]
+
+Activation = Literal["relu", "gelu", "tanh", "sigmoid", "silu"]
+Initialisation = Literal["default", "uniform", "normal", "xavier", "he", "orthogonal"]
+OfClasses = Literal["cross-entropy", "focal"]
+OfNumbers = Literal["squared", "absolute", "huber", "quantile"]
 
 # Key → the names beside which it means something; of any other it would be given in vain.
 _OPTIMISERS: Mapping[str, frozenset[str]] = {
@@ -25,6 +30,8 @@ _SCHEDULES: Mapping[str, frozenset[str]] = {
     "decay": frozenset({"inverse-time"}),
     "patience": frozenset({"plateau"}),
 }
+_CLASSES: Mapping[str, frozenset[str]] = {"gamma": frozenset({"focal"})}
+_NUMBERS: Mapping[str, frozenset[str]] = {"delta": frozenset({"huber"}), "level": frozenset({"quantile"})}
 
 
 class _Section(BaseModel):
@@ -107,11 +114,41 @@ class RegularisationKeys(_Section):
     l2: float = Field(0.0, ge=0, description="weight of half the sum of squared weights, added to the loss")
 
 
-def _refuse_vain(section: _Section, of: Mapping[str, frozenset[str]], name: str | None) -> None:
+class LossKeys(_Section):
+    """What is made small while learning, and what validation compares checkpoints by."""
+
+    classes: OfClasses = Field("cross-entropy", description="of classes, truth values and sets")
+    gamma: float = Field(
+        2.0, gt=0, description="of focal: how much less the rows count that are answered surely and rightly"
+    )
+    class_weights: Literal["even", "balanced"] = Field(
+        "even",
+        description="of classes and truth values: balanced weighs a class by the inverse of its share of the rows",
+    )
+    numbers: OfNumbers = Field("squared", description="of numbers and vectors")
+    delta: float = Field(
+        1.0,
+        gt=0,
+        description="of huber: from how many standard deviations on an error counts no longer by its square",
+    )
+    level: float = Field(
+        0.5, gt=0, lt=1, description="of quantile: the share of truths below the answer that is aimed at"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        _refuse_vain(self, _CLASSES, self.classes, "classes")
+        _refuse_vain(self, _NUMBERS, self.numbers, "numbers")
+        return self
+
+
+def _refuse_vain(
+    section: _Section, of: Mapping[str, frozenset[str]], name: str | None, by: str = "name"
+) -> None:
     """Raise ValueError for a key that is changed beside a name with which it means nothing."""
     for key in sorted(of):
         # a sealed plan states every key
         changed = getattr(section, key) != type(section).model_fields[key].default
         if changed and name not in of[key]:
             named = " or ".join(sorted(of[key]))
-            raise ValueError(f"{key} means nothing without name: {named}. remove it, or name one of these")
+            raise ValueError(f"{key} means nothing without {by}: {named}. remove it, or name one of these")

@@ -164,6 +164,7 @@ def _recipe(options: FinetuneOptions, training: FinetuneTraining, rows: EncodedR
         label_smoothing=training.label_smoothing,
         optimiser=training.optimiser,
         schedule=schedule_of(training.schedule, "linear"),
+        loss=training.loss,
         regularisation=training.regularisation,
         dropout=options.dropout,
         average=options.average,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys, ScheduleKeys
+from modelwright.learners.contract.steps import LossKeys, OptimiserKeys, RegularisationKeys, ScheduleKeys
 from modelwright.learners.contract.training import (
     Batch,
     Epochs,
@@ -90,6 +90,7 @@ class FinetuneTraining(BaseModel):
     schedule: ScheduleKeys = Field(
         ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
     )
+    loss: LossKeys = Field(LossKeys(), description="what is made small while learning")
     regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
 
 

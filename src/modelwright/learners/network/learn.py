@@ -22,6 +22,7 @@ from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.network import unused
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
+from modelwright.learners.networks.initial_layers import initialise
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.training import (
     frozen_features,
@@ -219,13 +220,17 @@ def _begin(
             matching={"width": options.width, "dropout": options.dropout} if matched else None,
             alone=unused.answers_alone(signature, options),
             scaled=True,
+            activation=options.activation,
             own_layers=_own_layers(signature, combiner, options),
             own=None if options.module is None else OwnCode(options.module, options.code),
         ),
     )
     for name in _still(options, pretrained, begin):
         begin.network.encoder_of(name).requires_grad_(requires_grad=False)
-    return out_of_fold.begin(begin, signature) if stacked else begin
+    found = out_of_fold.begin(begin, signature) if stacked else begin
+    for module in found.network.from_scratch() if options.module is None else ():
+        initialise(module, options.initialisation)
+    return found
 
 
 def _still(options: NetworkOptions, pretrained: Mapping[str, Path], begin: StartingPoint) -> frozenset[str]:
@@ -276,6 +281,7 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
         label_smoothing=training.label_smoothing,
         optimiser=training.optimiser,
         schedule=schedule_of(training.schedule, "one-cycle"),
+        loss=training.loss,
         regularisation=training.regularisation,
         # a module of the project drops out where it wants to; its features are its answers
         dropout=options.dropout if options.module is None else 0.0,

@@ -12,7 +12,14 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys, ScheduleKeys
+from modelwright.learners.contract.steps import (
+    Activation,
+    Initialisation,
+    LossKeys,
+    OptimiserKeys,
+    RegularisationKeys,
+    ScheduleKeys,
+)
 from modelwright.learners.contract.training import (
     Batch,
     Epochs,
@@ -59,6 +66,13 @@ class NetworkOptions(BaseModel):
         ge=0,
         le=4096,
         description="numbers of a layer that each output has of its own, where there are several; 0: none",
+    )
+    activation: Activation = Field(
+        "relu", description="of layers that are not pretrained, but for attention's own"
+    )
+    initialisation: Initialisation = Field(
+        "default",
+        description="how the weights of linear and convolutional layers are drawn; default: as PyTorch does",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
     average: float = Field(
@@ -156,6 +170,7 @@ class NetworkTraining(BaseModel):
     schedule: ScheduleKeys = Field(
         ScheduleKeys(), description="how the learning rate changes; by default one-cycle, of which 10 % rise"
     )
+    loss: LossKeys = Field(LossKeys(), description="what is made small while learning")
     regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
 
 

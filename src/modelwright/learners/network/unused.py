@@ -47,7 +47,9 @@ def unused(signature: Signature, options: NetworkOptions) -> Iterator[Notice]:
 def _reasons(signature: Signature, options: NetworkOptions) -> Mapping[str, str]:
     """Return key → why it has no effect."""
     if options.module is not None:
-        return dict.fromkeys(("encoders", *_COMBINING, *_COLUMNS, "output_width"), "module")
+        return dict.fromkeys(
+            ("encoders", *_COMBINING, *_COLUMNS, "output_width", "activation", "initialisation"), "module"
+        )
     found: dict[str, str] = {}
     if parts(signature, options) == 1:
         several = len(signature.inputs) > 1

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks.encoders.contract import size_of
+from modelwright.learners.networks.losses import Losses
 
 Truths = Mapping[str, Tensor]
 """The truths of one output by array, (n, …), as the kind's `encode_truth` gives them."""
@@ -31,6 +32,11 @@ class Task(ABC):
 
     def __init__(self, columns: int | None) -> None:
         self.columns = columns
+        self.how = Losses()
+
+    def counts(self, truths: Truths) -> Tensor | None:
+        """Return how many rows have each class, (C,), of rows that have a truth; None where there are no classes."""
+        return None
 
     def shaped(self, answers: Tensor) -> Tensor:
         """Return the output's array of what a linear layer gives, (n, columns or 1)."""
@@ -76,7 +82,17 @@ class ClassTask(Task):
 
     def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
         """Return the cross-entropy of the softmax, smoothed as in Szegedy et al. 2016, section 7."""
-        return functional.cross_entropy(answers, truths["index"], reduction="none", label_smoothing=smoothing)
+        index = truths["index"]
+        loss = functional.cross_entropy(answers, index, reduction="none", label_smoothing=smoothing)
+
+        def sure() -> Tensor:
+            return answers.softmax(dim=-1).gather(-1, index.unsqueeze(-1)).squeeze(-1)
+
+        return self.how.of_class(self.how.of_choice(loss, sure), index)
+
+    def counts(self, truths: Truths) -> Tensor | None:
+        """Return how many rows have each class."""
+        return torch.bincount(truths["index"], minlength=self.columns or 0)
 
     def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
         """Return 1 where another class is the likeliest."""
@@ -100,8 +116,18 @@ class FlagTask(Task):
     def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
         """Return the cross-entropy of the sigmoid."""
         # The same smoothing as of two classes: half of it falls on either side.
-        target = truths["index"].to(answers.dtype) * (1.0 - smoothing) + smoothing / 2
-        return functional.binary_cross_entropy_with_logits(answers, target, reduction="none")
+        index = truths["index"]
+        target = index.to(answers.dtype) * (1.0 - smoothing) + smoothing / 2
+        loss = functional.binary_cross_entropy_with_logits(answers, target, reduction="none")
+
+        def sure() -> Tensor:
+            return torch.where(index > 0, answers, -answers).sigmoid()
+
+        return self.how.of_class(self.how.of_choice(loss, sure), index)
+
+    def counts(self, truths: Truths) -> Tensor | None:
+        """Return how many rows are false, and how many true."""
+        return torch.bincount(truths["index"], minlength=2)
 
     def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
         """Return 1 where the likelier side is the other one."""
@@ -124,12 +150,12 @@ class ScalarTask(Task):
         return ~torch.isnan(truths["value"])
 
     def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
-        """Return the squared error, in squared standard deviations; nothing is smoothed."""
-        return (answers - truths["value"]) ** 2
+        """Return the loss of the error, squared where nothing else is stated; nothing is smoothed."""
+        return self.how.of_gap(answers - truths["value"])
 
     def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
-        """Return the squared error."""
-        return (answers - truths["value"]) ** 2
+        """Return the loss: what is best for a quantile is not best for the mean."""
+        return self.loss(answers, truths, 0.0)
 
 
 @final
@@ -149,7 +175,11 @@ class SetTask(Task):
         # NaN times 0 is NaN, also in the gradient; so an unknown member is 0 before the loss and left out after.
         target = torch.where(there, members, 0.0) * (1.0 - smoothing) + smoothing / 2
         each = functional.binary_cross_entropy_with_logits(answers, target, reduction="none")
-        return torch.where(there, each, 0.0).sum(dim=-1)
+
+        def sure() -> Tensor:
+            return torch.where(target > 0.5, answers, -answers).sigmoid()
+
+        return torch.where(there, self.how.of_choice(each, sure), 0.0).sum(dim=-1)
 
     def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
         """Return the share of known members on the wrong side (Hamming loss)."""
@@ -180,15 +210,15 @@ class VectorTask(Task):
         return (~torch.isnan(truths["values"])).any(dim=-1)
 
     def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
-        """Return the squared distance over the dimensions that are known; nothing is smoothed."""
+        """Return the losses of the dimensions that are known, added up; nothing is smoothed."""
         values = truths["values"]
         there = ~torch.isnan(values)
         # as in `SetTask`: NaN is replaced before the subtraction, or its gradient would be NaN
         gaps = answers - torch.where(there, values, 0.0)
-        return torch.where(there, gaps**2, 0.0).sum(dim=-1)
+        return torch.where(there, self.how.of_gap(gaps), 0.0).sum(dim=-1)
 
     def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
-        """Return the squared distance."""
+        """Return the loss."""
         return self.loss(answers, truths, 0.0)
 
 

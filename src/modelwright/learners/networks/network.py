@@ -18,6 +18,7 @@ from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS, READ, Encoder, Positions
 from modelwright.learners.networks.encoders.layers import Standard, mlp
+from modelwright.learners.networks.initial_layers import activate
 from modelwright.learners.networks.network_plan import NetworkPlan
 from modelwright.learners.networks.own_module import OwnCode, OwnModule, offsets
 from modelwright.learners.networks.pair_matching import Matching
@@ -144,6 +145,8 @@ class Network(nn.Module):
         # log variance of each output's error (Kendall et al. 2018), where the losses' weights are learned
         self.uncertainty = nn.Parameter(torch.zeros(len(self.outputs))) if plan.weighing else None
         self.alone = AuxiliaryHeads(self.part_widths, tasks) if plan.alone else None
+        for module in self.from_scratch() if plan.activation != "relu" else ():
+            activate(module, plan.activation)
 
     def learning(self, *, noisy: bool) -> None:
         """Set all layers to learn (dropout, statistics of a batch) or to answer; pretrained ones always answer.
@@ -156,6 +159,17 @@ class Network(nn.Module):
                 encoder.eval()
         for place in range(len(self.parts)):
             self.part(place).learning(noisy=noisy)
+
+    def from_scratch(self) -> list[nn.Module]:
+        """Return the modules that begin without pretrained weights; a module of the project sees to itself."""
+        encoders = [
+            encoder
+            for one, encoder in zip(self.plan.encoders, self.encoders, strict=True)
+            if not registry.is_pretrained(one.type)
+        ]
+        others = [self.columns, self.matching, self.combiner, self.heads, self.alone]
+        parts = [module for place in range(len(self.parts)) for module in self.part(place).from_scratch()]
+        return [*encoders, *(one for one in others if one is not None), *parts]
 
     def encoder(self, place: int) -> Encoder:
         """Return an encoder of the plan by its place."""

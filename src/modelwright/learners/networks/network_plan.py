@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Self, cast
 
 from modelwright.core.json_types import JsonObject
+from modelwright.learners.contract.steps import Activation
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class NetworkPlan:
     how inputs are compared position by position, which is a part more, None where they are not; alone: whether each
     part has heads of its own, which answer the rows that have no other part; scaled: whether what pretrained encoders
     give is standardised by what they give in training; own_layers: of the layer that each output has of its own, None
-    where its head reads the shared features alone.
+    where its head reads the shared features alone; activation: of all layers that are not pretrained.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -42,6 +43,7 @@ class NetworkPlan:
     alone: bool = False
     scaled: bool = False
     own_layers: JsonObject | None = None
+    activation: Activation = "relu"
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -67,4 +69,5 @@ class NetworkPlan:
             bool(content.get("alone", False)),
             bool(content.get("scaled", False)),
             cast("JsonObject | None", content.get("own_layers")),
+            cast("Activation", content.get("activation", "relu")),
         )

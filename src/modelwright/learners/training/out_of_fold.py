@@ -83,6 +83,7 @@ def learn(
 
     Resumes from what is in `scratch`, to the same bits.
     """
+    trainer.settle_losses(network, rows, recipe)
     folds = list(_folds(rows, seed))
     history: dict[str, list[float]] = {}
     answers, absent, missing = list[Tensor](), list[Tensor](), dict[int, Tensor]()

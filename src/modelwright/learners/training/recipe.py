@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys
+from modelwright.learners.contract.steps import LossKeys, OptimiserKeys, RegularisationKeys
 from modelwright.learners.training.schedule import RateSchedule
 
 
@@ -18,7 +18,7 @@ class Recipe:
     and Ruder 2018, section 3.2). `dropout` falls on the features. `average`: decay of the weights' moving average,
     which is what is kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss. `patience`: evaluations
     without gain before learning stops, None for never. `augment`: input → variation → how far
-    (`training.augmentation`). `optimiser`, `schedule`, `regularisation`: as the sections of `learn:` say.
+    (`training.augmentation`). `optimiser`, `schedule`, `loss`, `regularisation`: as the sections of `learn:` say.
     `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
     that all classes of the first output that has some are as frequent. `omitted`: share of the values of optional
     inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
@@ -39,6 +39,7 @@ class Recipe:
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     optimiser: OptimiserKeys = field(default_factory=OptimiserKeys)
     schedule: RateSchedule = field(default_factory=RateSchedule)
+    loss: LossKeys = field(default_factory=LossKeys)
     regularisation: RegularisationKeys = field(default_factory=RegularisationKeys)
     noisy: bool = False
     balanced: bool = False

@@ -15,6 +15,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners import kind_states, readable_texts, timing
 from modelwright.learners.contract.pixels import pixel_options
+from modelwright.learners.contract.steps import Activation
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import Loaded, ScratchType
@@ -46,7 +47,7 @@ class Scratch:
 
     types: form → the type of its encoders; encoders: input → the options of its own, `type` among them; matching: of
     `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone, scaled,
-    own_layers: of `NetworkPlan`.
+    own_layers, activation: of `NetworkPlan`.
     """
 
     types: Mapping[Form, str] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Scratch:
     alone: bool = False
     scaled: bool = False
     own_layers: JsonObject | None = None
+    activation: Activation = "relu"
 
 
 @dataclass
@@ -150,6 +152,7 @@ def _begun(
         alone=design.alone,
         scaled=design.scaled,
         own_layers=design.own_layers,
+        activation=design.activation,
     )
     if design.own is not None:
         plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())

@@ -34,6 +34,7 @@ from modelwright.learners.networks.heads import (
     mean_wrong,
     wrong_rows,
 )
+from modelwright.learners.networks.losses import settled
 from modelwright.learners.networks.network import Network, Parts
 from modelwright.learners.training import checkpoint, frozen_features, precision
 from modelwright.learners.training.augmentation import varied
@@ -338,6 +339,7 @@ def train(
     the data gain nothing from it.
     """
     network.eval()
+    settle_losses(network, rows, recipe)
     run = _Run(network, recipe, steps, batch, seed)
     state, best = scratch / "state.safetensors", scratch / "best.safetensors"
     kept = checkpoint.read(state)
@@ -361,6 +363,14 @@ def train(
     _put(run.averaged, found[0])
     network.eval()
     return run.history
+
+
+def settle_losses(network: Network, rows: EncodedRows, recipe: Recipe) -> None:
+    """Let the outputs of a network be measured as `learn.loss` says; rows: those of training."""
+    for name, head in network.tasks().items():
+        truths = rows.truths[name]
+        counts = head.task.counts(at(truths, head.task.known(truths)))
+        head.task.how = settled(recipe.loss, counts)
 
 
 def summary(history: Sequence[Score]) -> dict[str, object]:

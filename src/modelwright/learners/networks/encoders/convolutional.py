@@ -8,7 +8,6 @@ from typing import ClassVar, cast, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from modelwright.core.json_types import JsonObject
 from modelwright.kinds.contract.common import ArraySpec, Form
@@ -31,6 +30,7 @@ class _Block(nn.Module):
         self.first = nn.Conv2d(inside, outside, 3, of_first, 1, bias=False)
         self.second = nn.Conv2d(outside, outside, 3, of_second, 1, bias=False)
         self.norms = nn.ModuleList([nn.BatchNorm2d(outside) for _ in range(2)])
+        self.act = nn.ReLU()
         self.around: nn.Module = nn.Identity()
         if stride > 1 or inside != outside:
             # a mean before the 1 × 1, so that no pixel is left out (He et al. 2019, ResNet-D)
@@ -41,8 +41,9 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, outside, h / stride, w / stride) of (batch, inside, h, w)."""
-        inner = functional.relu(self.norms[0](self.first(x)))
-        return functional.relu(self.norms[1](self.second(inner)) + self.around(x))
+        inner = self.act(self.norms[0](self.first(x)))
+        found: Tensor = self.act(self.norms[1](self.second(inner)) + self.around(x))
+        return found
 
 
 @final
@@ -69,6 +70,7 @@ class ConvolutionalEncoder(Encoder):
             self.register_buffer(name, torch.tensor(values).view(1, channels, 1, 1), persistent=False)
         self.stem = nn.Conv2d(channels, options.width, 3, 2 if large else 1, 1, bias=False)
         self.norm = nn.BatchNorm2d(options.width)
+        self.act = nn.ReLU()
         self.halve = nn.Sequential()
         if halved:
             self.halve.append(nn.Conv2d(options.width, options.width, 3, 2, 1, bias=False))
@@ -96,7 +98,7 @@ class ConvolutionalEncoder(Encoder):
         """Return (batch, width) of pixels uint8 (batch, h, w, c)."""
         # bytes are scaled within the graph: a request copies a quarter of what floats would be
         x = (pixels.to(torch.float32).permute(0, 3, 1, 2) - self.mean) / self.deviation  # (batch, c, h, w)
-        x = self.halve(functional.relu(self.norm(self.stem(x))))  # (batch, width, h', w')
+        x = self.halve(self.act(self.norm(self.stem(x))))  # (batch, width, h', w')
         x = self.blocks(x)  # (batch, channels, h'', w'')
         features: Tensor = self.dropout(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=-1))
         return features

@@ -81,7 +81,7 @@ def masked_mean(x: Tensor, there: Tensor) -> Tensor:
 
 def masked_most(x: Tensor, there: Tensor) -> Tensor:
     """Return the largest over positions, (batch, width); 0 where there is no position."""
-    # x is at least 0 (after a ReLU), so what is not there cannot be the largest
+    # what is not there is 0, and cannot be the largest; below 0 an activation says that nothing was found
     return functional.relu(x * there.unsqueeze(-1)).amax(dim=1)
 
 

@@ -68,12 +68,13 @@ class _DilatedBlock(nn.Module):
         self.pads = (reach - reach // 2, reach // 2)
         self.convolve = nn.Conv1d(width, width, kernel, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm1d(width)
+        self.act = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, there: Tensor) -> Tensor:
         """Return (batch, width, time) of (batch, width, time); there (batch, 1, time)."""
         inner = self.norm(self.convolve(functional.pad(x, self.pads)))
-        out: Tensor = (x + self.dropout(functional.relu(inner))) * there
+        out: Tensor = (x + self.dropout(self.act(inner))) * there
         return out
 
 
@@ -94,6 +95,7 @@ class TemporalEncoder(_OverTime):
         self.pads = (stride - 1, stride - 1)
         self.lift = nn.Conv1d(channels, options.width, kernel, stride)
         self.norm: nn.Module = nn.BatchNorm1d(options.width) if normalised else nn.Identity()
+        self.act = nn.ReLU()
         self.blocks = nn.ModuleList(
             [
                 _DilatedBlock(options.width, options.kernel, 2**number, options.dropout)
@@ -107,7 +109,7 @@ class TemporalEncoder(_OverTime):
         there = there[:, :: self.stride]
         mask = there.unsqueeze(1)  # (batch, 1, time / stride)
         lifted = self.lift(functional.pad(steps.transpose(1, 2), self.pads))
-        x = functional.relu(self.norm(lifted)) * mask
+        x = self.act(self.norm(lifted)) * mask
         for block in self.blocks:
             x = block(x, mask)
         x = x.transpose(1, 2)  # (batch, time, channels)

@@ -37,6 +37,7 @@ class WordsEncoder(Encoder):
         self.convolutions = nn.ModuleList(
             [nn.Conv1d(options.width, options.width, kernel) for kernel in options.kernels]
         )
+        self.act = nn.ReLU()
         self.dropout = nn.Dropout(options.dropout)
         self.width = options.width * (1 + len(options.kernels))
 
@@ -55,7 +56,7 @@ class WordsEncoder(Encoder):
             assert isinstance(convolve, nn.Conv1d)
             # zeros after the last token, as padding is, so that a text answers alike beside a longer one
             wide = functional.pad(x.transpose(1, 2), (0, convolve.kernel_size[0] - 1))
-            tokens.append(functional.relu(convolve(wide)).transpose(1, 2))
+            tokens.append(self.act(convolve(wide)).transpose(1, 2))
             found.append(masked_most(tokens[-1], there))
         features: Tensor = self.dropout(torch.cat(found, dim=-1))
         return features, Positions(torch.cat(tokens, dim=-1), there)

@@ -1,0 +1,110 @@
+"""Weights before the first step have the moments of their distribution; activations are those that are named."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from modelwright.core.signature import Signature
+from modelwright.learners.contract.steps import Activation, Initialisation
+from modelwright.learners.networks.initial_layers import activate, initialise
+from modelwright.learners.networks.network import Network
+from modelwright.learners.networks.network_plan import NetworkPlan
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point
+from modelwright.storage.formats.examples import Examples
+
+
+@pytest.mark.parametrize(
+    ("name", "deviation"),
+    [
+        ("uniform", 0.1 / math.sqrt(12)),
+        ("normal", 0.05),
+        ("xavier", math.sqrt(2 / (300 + 200))),
+        ("he", math.sqrt(2 / 300)),
+    ],
+)
+def test_weights_have_the_moments_of_their_distribution(name: Initialisation, deviation: float) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(300, 200)
+    initialise(layer, name)
+    weight = layer.weight.detach()
+    assert float(weight.std()) == pytest.approx(deviation, rel=0.03)
+    assert abs(float(weight.mean())) < 0.01 * deviation + 3 * deviation / math.sqrt(weight.numel())
+    assert not layer.bias.detach().any()
+    if name == "uniform":
+        assert float(weight.abs().max()) <= 0.05
+
+
+def test_orthogonal_rows_are_orthogonal() -> None:
+    layer = nn.Conv1d(10, 20, 3)
+    initialise(layer, "orthogonal")
+    rows = layer.weight.detach().flatten(1)
+    assert torch.allclose(rows @ rows.T, torch.eye(20), atol=1e-5)
+
+
+def test_what_is_not_named_stays_as_pytorch_draws_it() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(30, 20)
+    before = layer.weight.detach().clone()
+    initialise(layer, "default")
+    assert torch.equal(layer.weight, before)
+
+
+@pytest.mark.parametrize(("name", "at_minus_1"), [
+    ("relu", 0.0), ("gelu", -0.1587), ("tanh", -0.7616), ("sigmoid", 0.2689), ("silu", -0.2689),
+])  # fmt: skip
+def test_an_activation_is_the_one_that_is_named(name: Activation, at_minus_1: float) -> None:
+    module = nn.Sequential(nn.Sequential(nn.ReLU()), nn.ReLU6())
+    activate(module, name)
+    assert float(module[0](torch.tensor(-1.0))) == pytest.approx(at_minus_1, abs=1e-4)
+    assert isinstance(module[1], nn.ReLU6), "what is pretrained keeps its own"
+
+
+SENSES = Signature.parse("f(photo: image, n: number, text: text) -> y: number")
+
+
+def _photo(level: int) -> bytes:
+    content = io.BytesIO()
+    Image.new("L", (12, 12), level).save(content, "PNG")
+    return content.getvalue()
+
+
+def _begun(activation: Activation) -> tuple[StartingPoint, EncodedRows]:
+    columns: dict[str, list[object]] = {
+        "photo": [_photo(level) for level in (10, 80, 160, 250)],
+        "n": [0.0, 1.0, 2.0, 3.0],
+        "text": ["one word", "two words", "more", "words"],
+        "y": [0.0, 1.0, 2.0, 3.0],
+    }
+    torch.manual_seed(0)
+    design = Scratch(
+        combiner={"type": "concatenate", "width": 8, "dropout": 0.0},
+        columns={"width": 8, "layers": 1, "dropout": 0.0},
+        activation=activation,
+    )
+    begin = starting_point(SENSES, Examples(list("abcd"), columns), {}, {}, design)
+    return begin, EncodedRows(SENSES, begin.states, columns)
+
+
+def test_every_layer_of_a_network_takes_it_and_it_is_built_again() -> None:
+    (plain, rows), answers = _begun("relu"), {}
+    for name in get_args(Activation):
+        begin, _ = _begun(name)
+        layers = [one for one in begin.network.modules() if isinstance(one, nn.ReLU)]
+        assert bool(layers) == (name == "relu")
+        plan = NetworkPlan.from_json(json.loads(json.dumps(begin.network.plan.to_json())))
+        again = Network(SENSES, begin.states, plan)
+        again.load_state_dict(plain.network.state_dict())
+        answers[name] = again.eval()(rows.arrays(np.arange(4)))["y"].detach()
+        begin.network.load_state_dict(plain.network.state_dict())
+        assert torch.equal(answers[name], begin.network.eval()(rows.arrays(np.arange(4)))["y"])
+    assert len({tuple(one.tolist()) for one in answers.values()}) == len(answers)
