@@ -48,7 +48,7 @@ options = FinetuneOptions(freeze_words=given["contender"] == "default")
 train = Examples([str(n) for n in range(len(given["rows"]))],
                  {"question": [q for q, _ in given["rows"]], "domain": [d for _, d in given["rows"]]})
 with deterministic(given["threads"], 0):
-    begin = starting_point(signature, train, Path(given["pretrained"]), None, None)
+    begin = starting_point(signature, train, {"question": Path(given["pretrained"])}, {})
     learn._freeze(begin.network, options)
     rows = EncodedRows(signature, begin.states, train.columns)
     held = EncodedRows(signature, begin.states, {name: column[:32] for name, column in train.columns.items()})
@@ -56,7 +56,7 @@ with deterministic(given["threads"], 0):
     for steps in (given["warm"], given["steps"]):
         with tempfile.TemporaryDirectory() as scratch:
             started = time.perf_counter()
-            trainer.train(begin.network, rows, held, learn._recipe(options, FinetuneTraining()), steps=steps,
+            trainer.train(begin.network, rows, held, learn._recipe(options, FinetuneTraining(), rows), steps=steps,
                           batch=given["batch"], seed=0, scratch=Path(scratch), progress=Silent())
             took = time.perf_counter() - started
 print(json.dumps(given["batch"] * given["steps"] / took))

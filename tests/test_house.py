@@ -57,7 +57,7 @@ CONTRACT_CLASSES = {
     "kinds": {"Samples"},
     "runtime/drivers": {"Driver", "Samples"},
 }
-ARITHMETIC = ("core/evidence", "outcomes", "learners/networks", "learners/training")
+ARITHMETIC = ("core/evidence", "outcomes", "learners/networks", "learners/training", "learners/descent")
 
 # Words of this project's past that no reader of the field knows (evaluation, run, forecast, fix, message, counts).
 NOT_NAMES = re.compile(

@@ -17,6 +17,7 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
+from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample, trainer
@@ -24,7 +25,6 @@ from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.sample import Sample
-from modelwright.learners.training.schedule import schedule_of
 from modelwright.learners.training.starting_point import starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.plan import Machine

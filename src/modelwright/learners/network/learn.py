@@ -20,6 +20,7 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
+from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.network import unused
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks.initial_layers import initialise
@@ -36,7 +37,6 @@ from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.out_of_fold import Stacked
 from modelwright.learners.training.recipe import Recipe, Score
 from modelwright.learners.training.sample import Sample
-from modelwright.learners.training.schedule import schedule_of
 from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from modelwright.learners.contract.steps import LossKeys, OptimiserKeys, RegularisationKeys
-from modelwright.learners.training.schedule import RateSchedule
+from modelwright.learners.descent.schedule import RateSchedule
 
 
 @dataclass(frozen=True)

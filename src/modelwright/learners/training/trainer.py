@@ -23,6 +23,7 @@ from modelwright import kinds
 from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.learners import timing
+from modelwright.learners.descent.optimiser import Stepper
 from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.heads import (
@@ -39,7 +40,6 @@ from modelwright.learners.networks.network import Network, Parts
 from modelwright.learners.training import checkpoint, frozen_features, precision
 from modelwright.learners.training.augmentation import varied
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.optimiser import Stepper
 from modelwright.learners.training.recipe import Recipe, Score
 
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
@@ -126,6 +126,7 @@ class _Run:
                     Problem("learn.diverged", step=self.step + 1, rate=self.recipe.learning_rate)
                 )
             loss.backward()  # type: ignore[no-untyped-call]
+        # a plateau is seen in the scores so far, which a checkpoint holds, so a resumed run sees the same one
         ranks = [score.rank for score in self.history]
         self.stepper.step(self.recipe.schedule.share(self.step, self.steps, ranks))
         self.step += 1
@@ -139,6 +140,7 @@ class _Run:
 
     def _parts(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return the rows of a step in as many parts as are read one after another; none is empty."""
+        # sizes differ by one at most; a part without rows would have no mean loss
         return np.array_split(batch, min(self.recipe.optimiser.accumulate, len(batch)))
 
     def _loss(self, rows: EncodedRows, batch: NDArray[np.int64]) -> Tensor:
@@ -311,6 +313,7 @@ class _Run:
         _put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})
         _put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
         _put(self.buffers, {name: tensors[f"buffer.{name}"] for name in self.buffers})
+        # moments, momenta and counts of steps: without them the first step after a kill would be another one
         self.stepper.restore(
             {
                 name.removeprefix(_REMEMBERED): values
@@ -369,6 +372,7 @@ def settle_losses(network: Network, rows: EncodedRows, recipe: Recipe) -> None:
     """Let the outputs of a network be measured as `learn.loss` says; rows: those of training."""
     for name, head in network.tasks().items():
         truths = rows.truths[name]
+        # of the training rows alone: validation may have other shares, which a loss must not follow
         counts = head.task.counts(at(truths, head.task.known(truths)))
         head.task.how = settled(recipe.loss, counts)
 

@@ -1,0 +1,1 @@
+"""How weights step along gradients: optimisers, and schedules of the learning rate."""
