@@ -129,6 +129,7 @@ def tickets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.proof
 def test_dates_and_tags_go_the_whole_loop(tickets: Path) -> None:
     ran = answer(tickets, "run")
     verdicts = {

@@ -160,6 +160,7 @@ def test_a_part_that_remembers_its_rows_counts_for_little(tmp_path: Path) -> Non
     assert right(learned, asked) > alone - 0.03
 
 
+@pytest.mark.proof
 def test_a_killed_stack_goes_on_to_the_same_bytes(
     stacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

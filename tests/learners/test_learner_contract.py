@@ -9,9 +9,20 @@ import pytest
 from modelwright import learners
 from modelwright.testing import learners as contract
 
+# All kinds at once make the largest graph; each of them is in a smaller one elsewhere.
+SLOW = ("network-wide",)
+
+
+def _marks(case: contract.Case) -> tuple[pytest.MarkDecorator, ...]:
+    return (pytest.mark.proof,) if str(case) in SLOW else ()
+
 
 @pytest.fixture(
-    scope="module", params=[case for name in learners.names() for case in contract.cases(name)], ids=str
+    scope="module",
+    params=[
+        pytest.param(case, marks=_marks(case)) for name in learners.names() for case in contract.cases(name)
+    ],
+    ids=str,
 )
 def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> contract.Tried:
     """Return what a learner made of a case."""

@@ -61,7 +61,12 @@ def _chinese(rows: int, shift: int) -> Examples:
 
 
 @pytest.mark.parametrize(
-    "encoder", [{"type": "words"}, {"type": "words", "tokenizer": "bytes"}, {"type": "attention"}]
+    "encoder",
+    [
+        {"type": "words"},
+        pytest.param({"type": "words", "tokenizer": "bytes"}, marks=pytest.mark.proof),
+        pytest.param({"type": "attention"}, marks=pytest.mark.proof),
+    ],
 )
 def test_chinese_is_learned_without_a_download(encoder: dict[str, object], tmp_path: Path) -> None:
     learned = _learn(CHINESE, _chinese(90, 0), _chinese(30, 1), tmp_path, 60, encoders={"a": encoder})
