@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -11,6 +9,7 @@ from typing import get_args
 import pytest
 import tiny_encoder
 import torch
+from cutting import CutError, Cutting
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,26 +42,6 @@ def _save_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _recipe(rate: float = 1e-2, patience: int | None = None, average: float = 0.9) -> Recipe:
     return Recipe(rate, 1e-2, 0.9, 0.01, 0.1, 0.1, average, {}, patience)
-
-
-class _CutError(Exception):
-    """Stands for a kill: raised between two steps."""
-
-
-class _Cutting(Silent):
-    """A progress that cuts a run off after so many reports."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    @contextmanager
-    def task(self, title: str, total: int | None = None) -> Iterator[_Cutting]:
-        yield self
-
-    def advance(self, steps: int = 1, note: str | None = None) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise _CutError
 
 
 # Everything that draws at random, and normalises by the batch; a batch of 61 rows is left with one row.
@@ -118,8 +97,8 @@ def test_cut_off_anywhere_it_ends_with_the_same_bits(folder: Path, tmp_path: Pat
     whole, history = _train(folder, tmp_path / "whole", _recipe())
     cut = tmp_path / "cut"
     for after in (1, 2, 5, 9):  # the first falls before any checkpoint; later ones resume and fall again
-        with pytest.raises(_CutError):
-            _train(folder, cut, _recipe(), _Cutting(after))
+        with pytest.raises(CutError):
+            _train(folder, cut, _recipe(), Cutting(after))
     resumed, again = _train(folder, cut, _recipe())
     assert history == again
     assert all(torch.equal(resumed[name], values) for name, values in whole.items())
@@ -129,7 +108,7 @@ def test_cut_off_anywhere_it_ends_with_the_same_bits(folder: Path, tmp_path: Pat
 def test_a_finished_run_is_not_run_again(folder: Path, tmp_path: Path) -> None:
     whole, history = _train(folder, tmp_path, _recipe())
     # One report for what was done before; a step more would raise.
-    again, same = _train(folder, tmp_path, _recipe(), _Cutting(1))
+    again, same = _train(folder, tmp_path, _recipe(), Cutting(1))
     assert history == same
     assert all(torch.equal(again[name], values) for name, values in whole.items())
 
@@ -224,9 +203,9 @@ def test_patience_counts_on_over_a_kill(folder: Path, tmp_path: Path) -> None:
     cut, interrupted = tmp_path / "cut", 0
     for _ in range(history[-1].step):  # cut off after every single step, so between any two evaluations
         try:
-            resumed, again = _train(folder, cut, still, _Cutting(2), steps=80)
+            resumed, again = _train(folder, cut, still, Cutting(2), steps=80)
             break
-        except _CutError:
+        except CutError:
             interrupted += 1
     assert interrupted > history[0].step
     assert again == history

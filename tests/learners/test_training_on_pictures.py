@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from cutting import CutError, Cutting
 from safetensors.torch import load
 
 from modelwright import learners
@@ -25,24 +24,6 @@ from modelwright.testing.learners.tiny_encoder import save_of_pictures
 
 SEE = Signature.parse("see(photo: image) -> bright: category")
 STEPS = 4
-
-
-class _CutError(Exception):
-    """Stands for a kill: raised between two steps."""
-
-
-class _Cutting(Silent):
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    @contextmanager
-    def task(self, title: str, total: int | None = None) -> Iterator[_Cutting]:
-        yield self
-
-    def advance(self, steps: int = 1, note: str | None = None) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise _CutError
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +74,8 @@ def test_varied_pictures_teach_other_weights_and_the_same_after_a_kill(weights: 
     whole = learned(tmp_path / "whole", varied)
     assert whole != learned(tmp_path / "plain", plain)
     for after in (1, 2):
-        with pytest.raises(_CutError):
-            learned(tmp_path / "cut", varied, _Cutting(after))
+        with pytest.raises(CutError):
+            learned(tmp_path / "cut", varied, Cutting(after))
     assert learned(tmp_path / "cut", varied) == whole
 
 
@@ -126,8 +107,8 @@ def test_steps_in_bfloat16_round_and_are_the_same_after_a_kill(weights: Path, tm
     whole = learned(tmp_path / "whole", half)
     assert whole != learned(tmp_path / "exact", exact)
     assert {tensor.dtype for tensor in load(whole).values() if tensor.is_floating_point()} == {torch.float32}
-    with pytest.raises(_CutError):
-        learned(tmp_path / "cut", half, _Cutting(2))
+    with pytest.raises(CutError):
+        learned(tmp_path / "cut", half, Cutting(2))
     assert learned(tmp_path / "cut", half) == whole
 
 
@@ -172,6 +153,6 @@ def test_convolutions_from_scratch_learn_the_same_bits_after_a_kill(tmp_path: Pa
         return (place / "learned/weights.safetensors").read_bytes()
 
     whole = learn(tmp_path / "whole", Silent())
-    with pytest.raises(_CutError):
-        learn(tmp_path / "cut", _Cutting(3))
+    with pytest.raises(CutError):
+        learn(tmp_path / "cut", Cutting(3))
     assert learn(tmp_path / "cut", Silent()) == whole

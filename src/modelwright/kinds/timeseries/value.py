@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import ClassVar
 
 from modelwright.core.json_types import Json, JsonObject
@@ -127,13 +125,7 @@ def _parts(text: str, form: NumberForm) -> list[str]:
 
 def _list_of(text: str, form: NumberForm = PLAIN) -> object:
     """Return the list that a text is; raises ValueProblem."""
-    number_lists.require_one_comma(text, form)
-    found: object = None
-    if not number_lists.is_json(text):
-        found = of_text(text, form)
-    else:
-        with suppress(ValueError, RecursionError):
-            found = json.loads(text)
+    found = number_lists.list_of(text, form, of_text)
     if found is None:
         raise ValueProblem("value.not-a-series", shown=shown(text))
     return found

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import ClassVar
 
 from modelwright.core.json_types import Json, JsonObject
@@ -99,13 +97,7 @@ def of_text(text: str, form: NumberForm = PLAIN) -> list[float] | None:
 
 def _list_of(text: str, form: NumberForm = PLAIN) -> object:
     """Return the list that a text is; raises ValueProblem."""
-    number_lists.require_one_comma(text, form)
-    found: object = None
-    if not number_lists.is_json(text):
-        found = of_text(text, form)
-    else:
-        with suppress(ValueError, RecursionError):
-            found = json.loads(text)
+    found = number_lists.list_of(text, form, of_text)
     if found is None:
         raise ValueProblem("value.not-a-vector", shown=shown(text))
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from modelwright.core.messages import ValueProblem, shown
@@ -53,6 +55,20 @@ def require_one_comma(text: str, form: NumberForm) -> None:
         )
     if both:
         raise ValueProblem("value.commas", shown=shown(text))
+
+
+def list_of(text: str, form: NumberForm, read: Read) -> object | None:
+    """Return the list that a text is: JSON, or what `read` makes of it; None where it is neither.
+
+    Raises ValueProblem where its commas seem to mean two things.
+    """
+    require_one_comma(text, form)
+    if not is_json(text):
+        return read(text, form)
+    with suppress(ValueError, RecursionError):
+        found: object = json.loads(text)
+        return found
+    return None
 
 
 def texts(cells: Iterable[object], options: CellOptions, *, words: bool) -> Iterator[tuple[str, int]]:
