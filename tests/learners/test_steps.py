@@ -245,3 +245,22 @@ def test_the_page_names_all_of_them_and_its_project_is_well(tmp_path: Path) -> N
     lines = [",".join(map(str, row)) for row in zip(*found.values(), strict=True)]
     (tmp_path / "rows.csv").write_text("\n".join([",".join(found), *lines]) + "\n", "utf-8")
     assert Project(tmp_path).check().signature == str(SIGNATURE)
+
+
+def test_heads_of_parts_are_heads_and_a_layer_of_an_outputs_own_is_none() -> None:
+    signature = Signature.parse("f(a: text, b: text) -> n: number, m: number")
+    found: dict[str, list[object]] = {"a": ["x", "y"], "b": ["y", "x"], "n": [0.0, 1.0], "m": [1.0, 0.0]}
+    design = Scratch(alone=True, own_layers={"width": 4, "dropout": 0.0})
+    network = starting_point(signature, Examples(["0", "1"], found), {}, {}, design).network
+    muon = replace(RECIPE, optimiser=OptimiserKeys(name="muon"), learning_rate=0.5, head_rate=0.25)
+    stepper = Stepper(network, dict(network.named_parameters()), muon)
+    hidden, others = (
+        {name for group in one.param_groups for name in _names(network, group["params"])}
+        for one in stepper._optimisers
+    )
+    assert {"heads.0.own.0.weight", "heads.1.own.0.weight"} <= hidden
+    assert {"heads.0.linear.weight", "alone.heads.0.0.linear.weight"} <= others
+
+
+def _names(network: Network, weights: list[torch.nn.Parameter]) -> set[str]:
+    return {name for name, weight in network.named_parameters() if any(weight is one for one in weights)}

@@ -12,7 +12,7 @@ from modelwright.project.input_file import JSON_LINES, PARQUET, require_rows, te
 from modelwright.stages.data.config import DataConfig
 from modelwright.tables import objects
 from modelwright.tables.bounds import MOST_COLUMNS, too_many_columns
-from modelwright.tables.delimited import DelimitedRows, long_cells, start_of_text
+from modelwright.tables.delimited import begun, long_cells
 from modelwright.tables.plain import PlainTable
 
 
@@ -52,11 +52,7 @@ def _delimited(text: str, name: str, separator: str | None, skip: int | None) ->
     numbers: list[int] = []
     broken: list[int] = []
     with long_cells():
-        start = start_of_text(text, separator, skip)
-        rows = DelimitedRows(name, start.separator)
-        lines = io.StringIO(text, newline="")
-        rows.skip(lines, start.lines)
-        rows.read_header(lines)
+        rows, lines = begun(text, name=name, separator=separator, skip=skip)
         cells: list[list[str]] = [[] for _ in rows.header.names]
         before = 0
         for row in rows.read(lines):

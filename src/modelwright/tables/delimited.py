@@ -25,7 +25,7 @@ from modelwright.tables.bounds import (
     too_many_columns,
 )
 from modelwright.tables.plain import PlainTable
-from modelwright.tables.start import SNIFFED_CHARACTERS, Start, looks_like_data, start_of
+from modelwright.tables.start import SNIFFED_CHARACTERS, looks_like_data, start_of
 
 SHOWN_ROWS = 5
 SHOWN_CELLS = 5
@@ -144,11 +144,7 @@ def parse(text: str, *, name: str, separator: str | None, skip: int | None = Non
     many cells.
     """
     with long_cells():
-        start = start_of_text(text, separator, skip)
-        rows = DelimitedRows(name, start.separator)
-        lines = io.StringIO(text, newline="")
-        rows.skip(lines, start.lines)
-        rows.read_header(lines)
+        rows, lines = begun(text, name=name, separator=separator, skip=skip)
         good = list(rows.read(lines))
     rows.finish()
     names = rows.header.names
@@ -157,10 +153,16 @@ def parse(text: str, *, name: str, separator: str | None, skip: int | None = Non
     return PlainTable(name, columns, len(good), separator=rows.separator)
 
 
-def start_of_text(text: str, separator: str | None, skip: int | None) -> Start:
-    """Return how a whole text begins."""
+def begun(
+    text: str, *, name: str, separator: str | None, skip: int | None
+) -> tuple[DelimitedRows, io.StringIO]:
+    """Return the rows of a whole text, of which the header is read, and the lines that follow it."""
     first = text[:SNIFFED_CHARACTERS]
-    return start_of(first, whole=len(text) <= SNIFFED_CHARACTERS, separator=separator, skip=skip)
+    start = start_of(first, whole=len(text) <= SNIFFED_CHARACTERS, separator=separator, skip=skip)
+    rows, lines = DelimitedRows(name, start.separator), io.StringIO(text, newline="")
+    rows.skip(lines, start.lines)
+    rows.read_header(lines)
+    return rows, lines
 
 
 class TextBlocks:

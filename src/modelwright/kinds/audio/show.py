@@ -14,9 +14,8 @@ from modelwright.kinds.contract.show import Show
 _WIDTH, _HEIGHT = 192, 48  # of a waveform, in pixels
 _STEP = 2  # pixels for each bar
 _COLOUR = "#5b7db1"  # seen on light and on dark pages
-_QUIET = (
-    0.5  # of full scale: what is loudest below this is drawn larger, and how quiet it is stands beside it
-)
+# Of full scale: what is loudest below this is drawn larger, and how quiet it is stands beside it.
+_QUIET = 0.5
 
 
 class AudioShow(Show[bytes]):

@@ -1,4 +1,7 @@
-"""The sections `optimiser`, `schedule`, `loss` and `regularisation` of `learn:`, for what learns by gradients."""
+"""What is named of learning by gradients.
+
+The sections `optimiser`, `schedule`, `loss` and `regularisation` of `learn:`; activations, initialisations of `model:`.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from modelwright.learners.networks.heads import Head
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training.recipe import Recipe
 
@@ -82,11 +83,9 @@ class Stepper:
             for group in one.param_groups
             for weight in group["params"]
         }
-        names = {f".{name}": weight for name, weight in self._weights.items()}
         for full, value in tensors.items():
             key, _, name = full.partition(".")
-            weight = names[f".{name}"]
-            kept = value
+            weight, kept = self._weights[name], value
             if value.shape == weight.shape:
                 # laid out in memory as the weight is, which the optimiser takes for granted
                 kept = torch.empty_like(weight, requires_grad=False).copy_(value)
@@ -165,6 +164,10 @@ def _depths(network: Network) -> dict[str, float]:
 
 def _hidden(network: Network) -> frozenset[str]:
     """Return the matrices of linear layers that are no head; embeddings are tables, and convolutions no matrices."""
-    heads = {id(weight) for head in network.tasks().values() for weight in head.parameters()}
-    linear = {id(module.weight) for module in network.modules() if isinstance(module, nn.Linear)}
-    return frozenset(name for name, weight in network.named_parameters() if id(weight) in linear - heads)
+    # those of parts that answer by themselves are heads, too; a layer of an output's own is none
+    heads = {id(one.linear) for one in network.modules() if isinstance(one, Head) and one.begin is None}
+    return frozenset(
+        f"{name}.weight"
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear) and id(module) not in heads
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
@@ -229,26 +229,27 @@ def _short_years(column: str, field: Field, present: Cells) -> Iterator[Notice]:
         return
     texts = [(cell.strip(), count) for cell, count in present if isinstance(cell, str)]
     there = sum(count for _, count in present)
-    found = {
-        form: count
-        for form in SHORT_FORMS
-        if (count := sum(count for text, count in texts if read_date(text, form) is not None))
-        >= ALL_BUT_SLIPS * there
-    }
-    if found:
-        lines = [
-            setting("data.dates", {column: form})
-            for form, count in found.items()
-            if count == max(found.values())
-        ]
+    found = {form: _read_as(texts, form, ALL_BUT_SLIPS * there) for form in SHORT_FORMS}
+    if most := max(found.values()):
         yield Notice(
             "data.short-years",
             column=column,
-            count=max(found.values()),
+            count=most,
             example=texts[0][0],
             kind=field.kind,
-            lines=lines,
+            lines=[setting("data.dates", {column: form}) for form, count in found.items() if count == most],
         )
+
+
+def _read_as(texts: Sequence[tuple[str, int]], form: str, least: float) -> int:
+    """Return how many cells are dates of a form, 0 where fewer than `least`: which soon shows in a column of others."""
+    left = sum(count for _, count in texts)
+    for text, count in texts:
+        if left < least:
+            return 0
+        if read_date(text, form) is None:
+            left -= count
+    return left if left >= least else 0
 
 
 def _reads(value: AnyValue, cell: object, options: CellOptions) -> bool:
