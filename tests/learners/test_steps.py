@@ -112,6 +112,8 @@ def test_what_is_not_stated_is_the_learners_own() -> None:
         (OptimiserKeys, {"momentum": 0.5}, "muon or rmsprop or sgd"),
         (OptimiserKeys, {"name": "sgd", "betas": [0.9, 0.99]}, "adam or adamw"),
         (OptimiserKeys, {"betas": [0.9, 1.0]}, "below 1"),
+        (OptimiserKeys, {"betas": [0.9]}, "two numbers"),
+        (OptimiserKeys, {"betas": [0.9, 0.9, 0.9]}, "two numbers"),
     ],
 )
 def test_what_means_nothing_or_cannot_be_is_refused(

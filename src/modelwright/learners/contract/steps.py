@@ -51,8 +51,9 @@ class OptimiserKeys(_Section):
         0.9, ge=0, lt=1, description="of sgd, rmsprop and muon: share of the last step that is taken again"
     )
     nesterov: bool = Field(True, description="of sgd and muon: look ahead along the momentum")
-    betas: tuple[float, float] = Field(
-        (0.9, 0.98), description="of adam and adamw: decay of the averages of gradients and of their squares"
+    betas: tuple[float, ...] = Field(
+        (0.9, 0.98),
+        description="of adam, adamw and the rest beside muon: decay of the averages of gradients and of their squares",
     )
     smoothing: float = Field(
         0.99, gt=0, lt=1, description="of rmsprop: decay of the average of squared gradients"
@@ -70,8 +71,10 @@ class OptimiserKeys(_Section):
     @model_validator(mode="after")
     def _known(self) -> Self:
         _refuse_vain(self, _OPTIMISERS, self.name)
-        if not all(0.0 <= beta < 1.0 for beta in self.betas):
-            raise ValueError("betas must be at least 0 and below 1. write it like betas: [0.9, 0.999]")
+        if len(self.betas) != 2 or not all(0.0 <= beta < 1.0 for beta in self.betas):
+            raise ValueError(
+                "betas must be two numbers, at least 0 and below 1. write it like betas: [0.9, 0.999]"
+            )
         return self
 
 

@@ -105,15 +105,16 @@ def _optimisers(
     groups: Mapping[_Group, list[nn.Parameter]], recipe: Recipe
 ) -> Iterator[torch.optim.Optimizer]:
     keys = recipe.optimiser
+    betas = (keys.betas[0], keys.betas[1])
     given = [(group, {"params": found, "lr": group.rate}) for group, found in groups.items()]
     of_all = [{**one, "weight_decay": 0.0, "decoupled": group.decay} for group, one in given]
     decayed = [{**one, "weight_decay": group.decay} for group, one in given]
     match keys.name:
         case "adamw":
             # β₂ below PyTorch's 0.999 forgets sooner: a fine-tuning has hundreds of steps, not hundreds of thousands
-            yield torch.optim.AdamW(decayed, betas=keys.betas, eps=_EPSILON, fused=True)
+            yield torch.optim.AdamW(decayed, betas=betas, eps=_EPSILON, fused=True)
         case "adam":
-            yield torch.optim.Adam(of_all, betas=keys.betas, eps=_EPSILON, fused=True)
+            yield torch.optim.Adam(of_all, betas=betas, eps=_EPSILON, fused=True)
         case "sgd":
             yield torch.optim.SGD(
                 of_all, momentum=keys.momentum, nesterov=keys.nesterov and keys.momentum > 0
@@ -131,7 +132,7 @@ def _optimisers(
                     hidden, momentum=keys.momentum, nesterov=keys.nesterov, adjust_lr_fn="match_rms_adamw"
                 )
             if others:
-                yield torch.optim.AdamW(others, betas=keys.betas, eps=_EPSILON, fused=True)
+                yield torch.optim.AdamW(others, betas=betas, eps=_EPSILON, fused=True)
 
 
 def _decay(optimiser: torch.optim.Optimizer) -> None:
