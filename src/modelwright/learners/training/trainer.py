@@ -24,6 +24,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.learners import timing
 from modelwright.learners.descent.optimiser import Stepper
+from modelwright.learners.descent.watching import TrainingWatch
 from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.heads import (
@@ -291,8 +292,8 @@ class _Run:
         patience = self.recipe.patience
         return self.step >= self.steps or (patience is not None and self.stale >= patience)
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint."""
+    def save(self, path: Path, shown: Mapping[str, Any]) -> None:
+        """Write the checkpoint; shown: what is kept of what was seen while it ran."""
         tensors: dict[str, Tensor] = {f"weight.{name}": weight for name, weight in self.weights.items()}
         tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
         tensors |= {f"buffer.{name}": values for name, values in self.buffers.items()}
@@ -302,6 +303,7 @@ class _Run:
             "stale": self.stale,
             "best": asdict(self.best) if self.best else None,
             "history": [asdict(score) for score in self.history],
+            "shown": dict(shown),
         }
         checkpoint.write(path, tensors, note)
 
@@ -352,15 +354,23 @@ def train(
     saved = time.monotonic()
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
+        watch = TrainingWatch(task, steps)
+        if kept is not None:
+            note: Mapping[str, Any] = kept[1]
+            watch.restore(note.get("shown"), run.history)
         for chosen in _batches(rows, run):
             loss = run.learn(rows, chosen)
-            task.advance(1, f"loss {loss:.3f}")
-            if run.step in evaluations and run.evaluate(validation):
-                # Before the state that speaks of it: a kill in between makes the same best again.
-                checkpoint.write(best, run.average, {})
+            watch.step(run.step, loss, run.stepper.rate, float(run.stepper.norm), len(chosen))
+            task.advance(1)
+            if run.step in evaluations:
+                if run.evaluate(validation):
+                    # Before the state that speaks of it: a kill in between makes the same best again.
+                    checkpoint.write(best, run.average, {})
+                watch.score(run.history[-1])
             if run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
-                run.save(state)
+                run.save(state, watch.to_json())
                 saved = time.monotonic()
+        watch.end(run.step, kept_score(run.history))
     found = checkpoint.read(best)
     assert found is not None, "the last step is evaluated, so there is a best"
     _put(run.averaged, found[0])
