@@ -35,7 +35,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.finetune import learn
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
-from modelwright.learners.training import trainer
+from modelwright.learners.descent import trainer
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import starting_point

@@ -18,8 +18,9 @@ from modelwright.learners import budget, timing
 from modelwright.learners.budget import TrainingCosts
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent import batch_loss
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import encoded_rows, sample, trainer
+from modelwright.learners.training import encoded_rows, sample
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
@@ -101,8 +102,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     for owner, name, row_s, count in (
         (Network, "read", 0.03, lambda _, arrays: first_length(arrays)),
         (EncodedRows, "_encode", 0.02, lambda _, field, rows: len(rows)),
-        (trainer, "varied", 0.05, first_length),
-        (trainer._Run, "_loss", 0.06, lambda _, rows, batch: len(batch)),
+        (batch_loss, "varied", 0.05, first_length),
+        (batch_loss.BatchLoss, "of", 0.06, lambda _, rows, batch, moment: len(batch)),
     ):
         monkeypatch.setattr(owner, name, found.moved(name, getattr(owner, name), row_s, count))
     return found

@@ -13,7 +13,8 @@ from modelwright import kinds, learners
 from modelwright.core.messages import ProjectError
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.training import out_of_fold, trainer
+from modelwright.learners.descent import out_of_fold, trainer
+from modelwright.learners.descent.training_run import TrainingRun
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.package.packages import Package
@@ -167,16 +168,16 @@ def test_a_killed_stack_goes_on_to_the_same_bytes(
     """Killed in the third of the ten trainings, in the middle of it."""
     data = _senses(160, 0), _senses(60, 1)
     trained, steps = trainer.train, 0
-    honest = trainer._Run.learn
+    honest = TrainingRun.learn
 
-    def die(run: trainer._Run, *given: object) -> float:
+    def die(run: TrainingRun, *given: object) -> float:
         nonlocal steps
         steps += 1
         if steps == 2 * 45 + 20:
             raise KeyboardInterrupt
         return honest(run, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trainer._Run, "learn", die)
+    monkeypatch.setattr(TrainingRun, "learn", die)
     monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     with pytest.raises(KeyboardInterrupt):
         learn(SENSES, data, tmp_path, 60, combiner="stacking", encoders=ENCODERS)

@@ -158,7 +158,8 @@ import sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent / "helpers")]
 import test_gradient_learners as tests, tiny_encoder
-from modelwright.learners.training import frozen_features, trainer
+from modelwright.learners.descent import trainer
+from modelwright.learners.training import frozen_features
 trainer.SAVE_EVERY_S, frozen_features.BLOCK, frozen_features.BATCH = 0.0, 1, 4
 print("learning", flush=True)
 name, pretrained, place, steps = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), int(sys.argv[5])

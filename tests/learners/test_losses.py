@@ -14,12 +14,13 @@ from torch import Tensor
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.steps import LossKeys
+from modelwright.learners.descent import trainer
+from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.heads import ClassTask, FlagTask, ScalarTask, SetTask, Task, VectorTask
 from modelwright.learners.networks.losses import Losses, settled
-from modelwright.learners.training import frozen_features, trainer
+from modelwright.learners.training import frozen_features
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.storage.formats.examples import Examples
 

@@ -18,11 +18,12 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent import trainer
+from modelwright.learners.descent.recipe import Recipe
+from modelwright.learners.descent.training_run import TrainingRun
 from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.network_plan import NetworkPlan
-from modelwright.learners.training import trainer
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
@@ -136,7 +137,7 @@ def test_it_is_weighed_unasked_for_what_others_cannot_read() -> None:
 OPTIONAL = Signature.parse("f(a: number?, b: number, c: text?) -> up: boolean")
 
 
-def _optional(rows: int) -> tuple[EncodedRows, trainer._Run]:
+def _optional(rows: int) -> tuple[EncodedRows, TrainingRun]:
     up = [bool(row % 2) for row in range(rows)]
     columns: dict[str, list[object]] = {
         "a": [float(one) for one in up],
@@ -146,13 +147,13 @@ def _optional(rows: int) -> tuple[EncodedRows, trainer._Run]:
     }
     begin = starting_point(OPTIONAL, _rows(OPTIONAL, **columns), {}, {}, Scratch())
     encoded = EncodedRows(OPTIONAL, begin.states, columns)
-    return encoded, trainer._Run(begin.network, replace(RECIPE, omitted=0.4), 10, rows, 0)
+    return encoded, TrainingRun(begin.network, replace(RECIPE, omitted=0.4), 10, rows, 0)
 
 
 def test_optional_inputs_are_left_out_at_random_as_if_they_were_missing() -> None:
     rows, run = _optional(400)
     every = np.arange(400)
-    exact, varied = rows.arrays(every), run._arrays(rows, every)
+    exact, varied = rows.arrays(every), run.batch_loss._arrays(rows, every, run.moment())
     out = varied["a.missing"] == 1
     assert 0.3 < float(out.float().mean()) < 0.5
     assert torch.equal(varied["a.value"][~out], exact["a.value"][~out])
@@ -162,10 +163,12 @@ def test_optional_inputs_are_left_out_at_random_as_if_they_were_missing() -> Non
     shorter = varied["c.mask"].sum(1) < exact["c.mask"].sum(1)
     assert 0.1 < float(shorter.float().mean()) < 0.6
     assert not torch.equal(shorter, out), "inputs are left out apart from each other"
-    again = run._arrays(rows, every)
+    again = run.batch_loss._arrays(rows, every, run.moment())
     assert all(torch.equal(varied[name], again[name]) for name in varied), "a step draws the same again"
     run.step += 1
-    assert not torch.equal(run._arrays(rows, every)["a.missing"], varied["a.missing"])
+    assert not torch.equal(
+        run.batch_loss._arrays(rows, every, run.moment())["a.missing"], varied["a.missing"]
+    )
 
 
 def test_a_missing_picture_has_a_vector_of_its_own() -> None:

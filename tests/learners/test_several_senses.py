@@ -17,13 +17,14 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent.recipe import Recipe, Score
+from modelwright.learners.descent.training_run import TrainingRun
 from modelwright.learners.exporting.network_graph import is_head_weight
 from modelwright.learners.network import learn as network_learn
 from modelwright.learners.networks import forms
 from modelwright.learners.networks import network as network_module
-from modelwright.learners.training import learned_folder, trainer
+from modelwright.learners.training import learned_folder
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe, Score
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.package.content import whole
 from modelwright.package.graphs import open_session
@@ -55,14 +56,14 @@ def _run(
     *,
     alone: bool = False,
     **of_recipe: object,
-) -> tuple[EncodedRows, trainer._Run]:
+) -> tuple[EncodedRows, TrainingRun]:
     columns = _columns(len(EVERY))
     columns = {field.name: columns[field.name] for field in (*signature.inputs, *signature.outputs)}
     examples = Examples([str(row) for row in EVERY], columns)
     design = Scratch(columns={"width": 4, "layers": 1, "dropout": 0.0}, matching=matching, alone=alone)
     begin = starting_point(signature, examples, {}, {}, design)
     recipe = replace(RECIPE, **of_recipe)  # type: ignore[arg-type]
-    return EncodedRows(signature, begin.states, columns), trainer._Run(begin.network, recipe, 80, 40, 0)
+    return EncodedRows(signature, begin.states, columns), TrainingRun(begin.network, recipe, 80, 40, 0)
 
 
 @pytest.mark.parametrize("auxiliary", [0.0, 0.5])
@@ -75,7 +76,7 @@ def test_a_part_that_the_answers_do_not_read_learns_by_itself(auxiliary: float) 
             head.linear.weight[:, begin : begin + width] = (
                 0  # of `b`, the third part behind the columns and `a`
             )
-    run._loss(rows, EVERY).backward()
+    run.batch_loss.of(rows, EVERY, run.moment()).backward()
     assert network.part_inputs == (("n",), ("a",), ("b",))
     gradients = [weight.grad for weight in network.encoder(network.plan.inputs["b"]).parameters()]
     learns = any(found is not None and bool(found.abs().sum() > 0) for found in gradients)
@@ -102,19 +103,19 @@ def test_of_every_row_some_input_is_left_out_and_never_every_part(
     function: str, least: int, most: int
 ) -> None:
     rows, run = _run(Signature.parse(function), omitted=0.2, left_out=0.2)
-    out = run._left_out(len(run.network.part_widths), len(EVERY))
+    out = run.batch_loss._left_out(len(run.network.part_widths), len(EVERY), run.moment())
     counts = torch.stack(list(out.values())).sum(dim=0)
     assert int(counts.min()) == least
     assert int(counts.max()) == most
     assert all(bool(one.any()) for one in out.values()), "each is left out of some rows"
-    again = run._left_out(len(run.network.part_widths), len(EVERY))
+    again = run.batch_loss._left_out(len(run.network.part_widths), len(EVERY), run.moment())
     assert all(torch.equal(out[name], again[name]) for name in out), "a step draws the same again"
     run.step += 1
     if least < most or len(out) > 1:
-        other = run._left_out(len(run.network.part_widths), len(EVERY))
+        other = run.batch_loss._left_out(len(run.network.part_widths), len(EVERY), run.moment())
         assert any(not torch.equal(out[name], other[name]) for name in out)
     # the encoders read every value, so that their normalisations see no blanks
-    exact, given = rows.arrays(EVERY), run._arrays(rows, EVERY)
+    exact, given = rows.arrays(EVERY), run.batch_loss._arrays(rows, EVERY, run.moment())
     assert all(torch.equal(exact[name], given[name]) for name in exact)
 
 
@@ -258,11 +259,11 @@ def test_where_one_that_is_left_answers_by_itself_no_fewer_than_two_are_left(
     function: str, most: int
 ) -> None:
     rows, run = _run(Signature.parse(function), alone=True, left_out=0.3)
-    assert run._most_left_out(len(run.network.part_widths)) == most
+    assert run.batch_loss._most_left_out(len(run.network.part_widths)) == most
     if most:
-        out = run._left_out(len(run.network.part_widths), len(EVERY))
+        out = run.batch_loss._left_out(len(run.network.part_widths), len(EVERY), run.moment())
         assert int(torch.stack(list(out.values())).sum(dim=0).max()) == most
-    assert torch.isfinite(run._loss(rows, EVERY))
+    assert torch.isfinite(run.batch_loss.of(rows, EVERY, run.moment()))
 
 
 def test_the_package_answers_what_is_left_as_the_network_does(tmp_path: Path) -> None:

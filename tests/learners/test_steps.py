@@ -27,13 +27,13 @@ from modelwright.learners.contract.steps import (
     Schedule,
     ScheduleKeys,
 )
+from modelwright.learners.descent import trainer
 from modelwright.learners.descent.optimiser import Stepper
+from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.schedule import RateSchedule, falls, schedule_of
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import trainer
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.storage.formats.examples import Examples
 

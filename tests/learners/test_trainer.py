@@ -19,12 +19,13 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.steps import Schedule
+from modelwright.learners.descent import trainer
 from modelwright.learners.descent.optimiser import Stepper
+from modelwright.learners.descent.recipe import Recipe, Score
 from modelwright.learners.descent.schedule import RateSchedule
-from modelwright.learners.training import checkpoint, trainer
+from modelwright.learners.training import checkpoint
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe, Score
 from modelwright.learners.training.starting_point import Scratch, starting_point
 
 STEPS, BATCH = 24, 8

@@ -18,7 +18,8 @@ from modelwright.learners import kind_states
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
-from modelwright.learners.training import precision, trainer
+from modelwright.learners.descent import trainer
+from modelwright.learners.training import precision
 from modelwright.storage.formats.examples import Examples
 from modelwright.testing.learners.tiny_encoder import save_of_pictures
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
+from modelwright.learners.descent import trainer
+from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import frozen_features, precision, sample, trainer
+from modelwright.learners.training import frozen_features, precision, sample
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.sample import Sample
 from modelwright.learners.training.starting_point import StartingPoint
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from modelwright.core.messages import Phrase, Problem, ProjectError
-from modelwright.core.progress import OfPart, Progress
+from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners import budget
@@ -17,13 +17,14 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
+from modelwright.learners.descent import trainer
+from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample, trainer
+from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.sample import Sample
 from modelwright.learners.training.starting_point import starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes
@@ -127,8 +128,7 @@ class FinetuneLearn(Learn[Rows]):
                     strengths=_HEAD_STRENGTHS,
                     smoothing=0.0,
                     scratch=scratch,
-                    # a resumed run does not fit them again, so they are no part of the record
-                    progress=OfPart(progress, None),
+                    progress=progress,
                 )
             _freeze(network, options)
             history = trainer.train(

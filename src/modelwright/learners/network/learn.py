@@ -20,22 +20,17 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
+from modelwright.learners.descent import out_of_fold, trainer
+from modelwright.learners.descent.out_of_fold import Stacked
+from modelwright.learners.descent.recipe import Recipe, Score
 from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.network import unused
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks.initial_layers import initialise
 from modelwright.learners.networks.own_module import OwnCode
-from modelwright.learners.training import (
-    frozen_features,
-    learned_folder,
-    out_of_fold,
-    sample,
-    trainer,
-)
+from modelwright.learners.training import frozen_features, learned_folder, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.out_of_fold import Stacked
-from modelwright.learners.training.recipe import Recipe, Score
 from modelwright.learners.training.sample import Sample
 from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes

@@ -20,15 +20,16 @@ from torch import Tensor
 from modelwright import kinds
 from modelwright.core.linked_rows import LinkedRows
 from modelwright.core.messages import Phrase, Problem, ProjectError
-from modelwright.core.progress import OfPart, Progress
+from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.descent import trainer
+from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks import stacking
 from modelwright.learners.networks.network import Network
-from modelwright.learners.training import frozen_features, linear_fit, trainer
+from modelwright.learners.training import frozen_features, linear_fit
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.linear_fit import Scale, StandardRows
-from modelwright.learners.training.recipe import Recipe
 from modelwright.learners.training.starting_point import StartingPoint
 
 FOLDS = 4
@@ -103,7 +104,7 @@ def learn(
                 batch=batch,
                 seed=seed,
                 scratch=scratch / f"part-{place}" / f"fold-{number}",
-                progress=OfPart(progress, None),
+                progress=progress,
             )
             with torch.no_grad():
                 values = _evidence(learner, own.only(out))  # (rows of the fold, a)
@@ -125,7 +126,7 @@ def learn(
             batch=batch,
             seed=seed,
             scratch=scratch / f"part-{place}" / "all",
-            progress=OfPart(progress, ", ".join(names)),
+            progress=progress,
         )
         history[", ".join(names)] = [score.loss for score in scores]
     features, times = _features(answers, absent, missing)

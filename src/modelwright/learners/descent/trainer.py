@@ -1,0 +1,136 @@
+"""The training loop that the gradient learners share: batches, checkpoints, the best averaged weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from modelwright.core.messages import Phrase
+from modelwright.core.progress import Progress
+from modelwright.learners import timing
+from modelwright.learners.descent.recipe import Recipe, Score
+from modelwright.learners.descent.training_run import TrainingRun, put
+from modelwright.learners.networks.heads import (
+    at,
+)
+from modelwright.learners.networks.losses import settled
+from modelwright.learners.networks.network import Network
+from modelwright.learners.training import checkpoint
+from modelwright.learners.training.encoded_rows import EncodedRows
+
+SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
+MOST_EVALUATIONS = 10
+_NORMAL = 1.96  # standard errors of a 95 % interval
+_REMEMBERED = "optimiser."  # in a checkpoint, before the name of what an optimiser remembers of a weight
+
+
+def train(
+    network: Network,
+    rows: EncodedRows,
+    validation: EncodedRows,
+    recipe: Recipe,
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    scratch: Path,
+    progress: Progress,
+) -> list[Score]:
+    """Train for `steps` steps, put the best averaged weights into the network, and return every score.
+
+    Resumes from the checkpoint in `scratch`, where there is one, to the same bits. Unless the recipe is noisy, the
+    network's own dropout stays off: in a fine-tuning on a CPU it costs a quarter of the time, and few passes over
+    the data gain nothing from it.
+    """
+    network.eval()
+    settle_losses(network, rows, recipe)
+    run = TrainingRun(network, recipe, steps, batch, seed)
+    # two files: the state is written often, the best weights when they get better
+    state, best = scratch / "state.safetensors", scratch / "best.safetensors"
+    kept = checkpoint.read(state)
+    if kept is not None:
+        run.restore(*kept)
+    evaluations = set(evaluation_steps(steps, epoch_steps(len(rows), batch)))
+    saved = time.monotonic()
+    with progress.task(str(Phrase("work.learning")), steps) as task:
+        task.advance(run.step)
+        for chosen in _batches(rows, run):
+            loss = run.learn(rows, chosen)
+            task.advance(1, f"loss {loss:.3f}")
+            if run.step in evaluations and run.evaluate(validation):
+                # Before the state that speaks of it: a kill in between makes the same best again.
+                checkpoint.write(best, run.average, {})
+            if run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
+                run.save(state)
+                saved = time.monotonic()
+    found = checkpoint.read(best)
+    assert found is not None, "the last step is evaluated, so there is a best"
+    put(run.averaged, found[0])
+    network.eval()
+    return run.history
+
+
+def settle_losses(network: Network, rows: EncodedRows, recipe: Recipe) -> None:
+    """Let the outputs of a network be measured as `learn.loss` says; rows: those of training."""
+    for name, head in network.tasks().items():
+        truths = rows.truths[name]
+        # of the training rows alone: validation may have other shares, which a loss must not follow
+        counts = head.task.counts(at(truths, head.task.known(truths)))
+        head.task.how = settled(recipe.loss, counts)
+
+
+def summary(history: Sequence[Score]) -> dict[str, object]:
+    """Return what `learn` says of a training: every score, and the best, whose weights were kept."""
+    return {"history": [asdict(score) for score in history], "chosen": asdict(kept_score(history))}
+
+
+def kept_score(history: Sequence[Score]) -> Score:
+    """Return the score of the weights that were kept."""
+    return min(history, key=lambda score: score.rank)
+
+
+def has_checkpoint(scratch: Path) -> bool:
+    """Tell whether an earlier run left a checkpoint."""
+    return (scratch / "state.safetensors").is_file()
+
+
+def epoch_steps(rows: int, batch: int) -> int:
+    """Return the steps of one pass over the rows, at least one."""
+    # -(-a // b) rounds up: the last, smaller batch is a step, too
+    return max(1, -(-rows // batch))
+
+
+def evaluation_steps(steps: int, epoch: int) -> list[int]:
+    """Return after which steps validation is answered: once an epoch, at most ten times, and at the end."""
+    count = min(MOST_EVALUATIONS, max(1, round(steps / epoch)))
+    return sorted({max(1, steps * number // count) for number in range(1, count + 1)})
+
+
+def step_s(
+    network: Network, rows: EncodedRows, recipe: Recipe, batches: list[NDArray[np.int64]], threads: int
+) -> float:
+    """Return the seconds of a step on so many threads, timed on these batches; the network's weights change."""
+    network.eval()
+    run = TrainingRun(network, recipe, 2 * timing.MOST_ROUNDS * len(batches) + 1, len(batches[0]), 0)
+    run.learn(rows, batches[len(batches) // 2])  # the first step allocates the moments
+    works = [partial(run.learn, rows, batch) for batch in batches]
+    return timing.seconds(works, threads, torch.set_num_threads) / len(batches)
+
+
+def _batches(rows: EncodedRows, run: TrainingRun) -> Iterator[NDArray[np.int64]]:
+    """Yield the batches from the run's step on, until it has ended."""
+    per_epoch = epoch_steps(len(rows), run.batch)
+    while not run.ended():
+        # a resumed run draws its epoch again, and leaves out what was learned of it
+        epoch, done = divmod(run.step, per_epoch)
+        for chosen in rows.shuffled(run.batch, run.seed, epoch, balanced=run.recipe.balanced)[done:]:
+            if run.ended():
+                return
+            yield chosen

@@ -1,0 +1,221 @@
+"""A run of training under way: steps, scores, and the checkpoint that it goes on from to the same bits.
+
+What decides the bits is the setup, the data and the step: the order of the rows follows from seed and epoch,
+dropout from seed and step. So a checkpoint is weights, moments, average and step, and no generator's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from modelwright.core.messages import Problem, ProjectError
+from modelwright.learners.descent.batch_loss import BatchLoss, Moment
+from modelwright.learners.descent.optimiser import Stepper
+from modelwright.learners.descent.recipe import Recipe, Score
+from modelwright.learners.networks.auxiliary import AuxiliaryHeads
+from modelwright.learners.networks.heads import (
+    Task,
+    Truths,
+    compared_wrong,
+    mean_loss,
+    mean_wrong,
+    wrong_rows,
+)
+from modelwright.learners.networks.network import Network
+from modelwright.learners.training import checkpoint, frozen_features
+from modelwright.learners.training.encoded_rows import EncodedRows
+
+_NORMAL = 1.96  # standard errors of a 95 % interval
+_REMEMBERED = "optimiser."  # in a checkpoint, before the name of what an optimiser remembers of a weight
+
+
+@dataclass
+class _Alone:
+    """How wrong the answers of one part are, and how surely another is from all together, summed over the outputs."""
+
+    wrong: float = 0.0
+    variance: float = 0.0  # of the difference to all together
+
+    def add(self, task: Task, alone: Tensor, together: Tensor, truths: Truths, weight: float) -> None:
+        """Add an output, of the rows whose truth is known."""
+        own, all_ = wrong_rows(task, alone, truths), wrong_rows(task, together, truths)
+        if len(own) > 1:
+            self.wrong += weight * float(own.mean())
+            # the rows are paired: the variance of a mean difference is that of the differences, divided by their number
+            self.variance += weight**2 * float((own - all_).var()) / len(own)
+
+    def found(self) -> tuple[float, float]:
+        """Return how wrong the part is, and the half width of the interval of its difference."""
+        return self.wrong, _NORMAL * self.variance**0.5
+
+
+@dataclass
+class TrainingRun:
+    """A run under way: everything that a checkpoint holds, and the optimiser that works on it."""
+
+    network: Network
+    recipe: Recipe
+    steps: int
+    batch: int
+    seed: int
+    step: int = 0
+    best: Score | None = None
+    stale: int = 0  # evaluations since the best
+    history: list[Score] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.weights = {
+            name: weight for name, weight in self.network.named_parameters() if weight.requires_grad
+        }
+        self.auxiliary = self._auxiliary()
+        self.batch_loss = BatchLoss(self.network, self.recipe, self.auxiliary)
+        if self.auxiliary is not None and self.auxiliary is not self.network.alone:
+            self.weights |= {f"auxiliary.{name}": one for name, one in self.auxiliary.named_parameters()}
+        # statistics of normalisations: averaged like weights where they are numbers, kept as they are otherwise
+        self.buffers = dict(self.network.named_buffers())
+        self.averaged = self.weights | {
+            name: buffer for name, buffer in self.buffers.items() if buffer.is_floating_point()
+        }
+        self.average = {name: values.detach().clone() for name, values in self.averaged.items()}
+        self.stepper = Stepper(self.network, self.weights, self.recipe)
+
+    def _auxiliary(self) -> AuxiliaryHeads | None:
+        """Return heads of each part, where several are combined: the network's own, or drawn from the seed alone."""
+        if not self.recipe.auxiliary or len(self.network.part_widths) < 2:
+            return None
+        if self.network.alone is not None:
+            return self.network.alone
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            tasks = {name: head.task for name, head in self.network.tasks().items()}
+            return AuxiliaryHeads(self.network.part_widths, tasks)
+
+    def learn(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
+        """Take one step on a batch and return its loss; raises ProjectError when that is no finite number."""
+        # so that a resumed run drops out what an unbroken one would
+        torch.manual_seed(self.moment().seed)
+        value = 0.0
+        for number, part in enumerate(self._parts(batch)):
+            # one row has no deviation to normalise by
+            self.network.learning(noisy=self.recipe.noisy and len(part) > 1)
+            # each part counts by its rows, so that the gradient is that of the whole batch
+            loss = self.batch_loss.of(rows, part, self.moment(number)) * (len(part) / len(batch))
+            value += float(loss.detach())
+            if not np.isfinite(value):
+                raise ProjectError(
+                    Problem("learn.diverged", step=self.step + 1, rate=self.recipe.learning_rate)
+                )
+            loss.backward()  # type: ignore[no-untyped-call]
+        # a plateau is seen in the scores so far, which a checkpoint holds, so a resumed run sees the same one
+        ranks = [score.rank for score in self.history]
+        self.stepper.step(self.recipe.schedule.share(self.step, self.steps, ranks))
+        self.step += 1
+        # Early on, an average over few steps: the start would weigh for long otherwise.
+        decay = min(self.recipe.average, self.step / (self.step + 9))
+        with torch.no_grad():
+            for name, weight in self.averaged.items():
+                # average ← decay · average + (1 - decay) · weight (Polyak and Juditsky 1992)
+                self.average[name].lerp_(weight, 1.0 - decay)
+        return value
+
+    def moment(self, part: int = 0) -> Moment:
+        """Return when the next step draws: of a part of its rows."""
+        return Moment(self.seed, self.step, part)
+
+    def _parts(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return the rows of a step in as many parts as are read one after another; none is empty."""
+        # sizes differ by one at most; a part without rows would have no mean loss
+        return np.array_split(batch, min(self.recipe.optimiser.accumulate, len(batch)))
+
+    def evaluate(self, validation: EncodedRows) -> bool:
+        """Score the averaged weights; tell whether they are the best so far."""
+        with self._averaged():
+            answers = frozen_features.by_row(self._by_part, validation)
+        wrong = compared = loss = 0.0
+        alone = [_Alone() for _ in (self.auxiliary.heads if self.auxiliary is not None else ())]
+        for name, head in self.network.tasks().items():
+            weight, truths = self.recipe.weights.get(name, 1.0), validation.truths[name]
+            together = answers[None, name]
+            wrong += weight * mean_wrong(head.task, together, truths)
+            compared += weight * compared_wrong(head.task, together, truths)
+            loss += weight * float(mean_loss(head.task, together, truths))
+            for place, one in enumerate(alone):
+                one.add(head.task, answers[place, name], together, truths, weight)
+        score = Score(self.step, wrong, loss, tuple(one.found() for one in alone), compared)
+        self.history.append(score)
+        # the first of equals stays: later ones learned longer for nothing
+        better = self.best is None or score.rank < self.best.rank
+        self.best, self.stale = (score, 0) if better else (self.best, self.stale + 1)
+        return better
+
+    def _by_part(self, arrays: dict[str, Tensor]) -> dict[tuple[int | None, str], Tensor]:
+        """Return the answers of all parts together (None), and of each by itself where there are heads for it."""
+        self.network.eval()
+        parts = self.network.read(arrays)
+        found: dict[tuple[int | None, str], Tensor] = {
+            (None, name): values for name, values in self.network.answer_of(parts).items()
+        }
+        each = self.auxiliary(parts.features) if self.auxiliary is not None else []
+        return found | {
+            (place, name): values for place, answers in enumerate(each) for name, values in answers.items()
+        }
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        learned = {name: values.detach().clone() for name, values in self.averaged.items()}
+        put(self.averaged, self.average)
+        try:
+            yield
+        finally:
+            put(self.averaged, learned)
+
+    def ended(self) -> bool:
+        """Tell whether all steps are taken, or validation has shown no gain for long enough."""
+        patience = self.recipe.patience
+        return self.step >= self.steps or (patience is not None and self.stale >= patience)
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint."""
+        tensors: dict[str, Tensor] = {f"weight.{name}": weight for name, weight in self.weights.items()}
+        tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
+        tensors |= {f"buffer.{name}": values for name, values in self.buffers.items()}
+        tensors |= {f"{_REMEMBERED}{name}": values for name, values in self.stepper.state()}
+        note = {
+            "step": self.step,
+            "stale": self.stale,
+            "best": asdict(self.best) if self.best else None,
+            "history": [asdict(score) for score in self.history],
+        }
+        checkpoint.write(path, tensors, note)
+
+    def restore(self, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
+        """Go on where a checkpoint was written."""
+        self.step, self.stale = note["step"], note["stale"]
+        self.best = Score.of(note["best"]) if note["best"] else None
+        self.history = [Score.of(score) for score in note["history"]]
+        put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})
+        put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
+        put(self.buffers, {name: tensors[f"buffer.{name}"] for name in self.buffers})
+        # moments, momenta and counts of steps: without them the first step after a kill would be another one
+        self.stepper.restore(
+            {
+                name.removeprefix(_REMEMBERED): values
+                for name, values in tensors.items()
+                if name.startswith(_REMEMBERED)
+            }
+        )
+
+
+def put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(values[name])
