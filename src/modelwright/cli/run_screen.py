@@ -17,6 +17,7 @@ def show_run(result: RunResult, out: Console) -> None:
     if result.signature is not None:
         lines(out, [result.signature, ""])
     tables.stages(out, result.stages)
+    tables.search(out, result.search)
     tables.leaderboard(out, result.leaderboard)
     tables.requirements(out, result.requirements)
     package = result.package[:12] if result.package else None

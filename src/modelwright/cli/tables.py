@@ -17,6 +17,7 @@ from rich.text import Text
 from modelwright.core.messages import Phrase, visible
 from modelwright.core.units import SYMBOLS, Unit, format_duration, format_quantity
 from modelwright.project.results.table_rows import LeaderRow, RequirementRow, StageRow
+from modelwright.project.tuning.search_rows import SearchResult, TrialRow
 
 if TYPE_CHECKING:  # a run shows none of these
     from modelwright.project.results.check_report import CheckReport, ProofRow
@@ -168,6 +169,49 @@ def leaderboard(out: Console, rows: Sequence[LeaderRow]) -> None:
             word("taken") if row.taken else word("as good") if row.alike else "",
         )
     out.print(table)
+
+
+MOST_TRIALS = 20  # on the screen; all are in the JSON and in the report
+
+
+def search(out: Console, found: SearchResult | None) -> None:
+    """Print the trials of a search, the one that was taken first, each with what it showed and costs."""
+    if found is None:
+        return
+    out.print()
+    table = _table("trial", "learner", "settings", *found.main, "request", "size", "time", "")
+    for name in (*found.main, "request", "size", "time"):
+        _column(table, name).justify = "right"
+    for row in found.trials[:MOST_TRIALS]:
+        figures = [row.figures.get(name) for name in found.main]
+        table.add_row(
+            str(row.number),
+            escape(row.learner or "–"),
+            escape(settings(row)),
+            *("–" if value is None else f"{value:.4g}" for value in figures),
+            "–" if row.latency_s is None else format_quantity(row.latency_s, Unit.SECONDS),
+            "–" if row.size_bytes is None else format_quantity(row.size_bytes, Unit.BYTES),
+            "–" if row.learn_seconds is None else seconds(row.learn_seconds),
+            _became(row),
+        )
+    out.print(table)
+    if (left := len(found.trials) - MOST_TRIALS) > 0:
+        out.print(str(Phrase("screen.more-trials", count=left)), style="dim", markup=False)
+
+
+def settings(row: TrialRow) -> str:
+    """Return what was drawn for a trial, less the learner, which has a column of its own."""
+    shown = (f"{key}={value}" for key, value in row.settings.items() if key != "model.learner")
+    return " ".join(shown)
+
+
+def _became(row: TrialRow) -> str:
+    if row.state != "done":
+        return _styled(row.state)
+    if row.misses:
+        misses = escape(str(Phrase("screen.misses", requirements=[*row.misses])))
+        return f"{word('taken')}, {misses}" if row.taken else misses
+    return word("taken") if row.taken else ""
 
 
 def proofs(out: Console, report: CheckReport) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,6 +64,21 @@ class Sources:
             patterns=tuple((one.folder, one.pattern) for one in self.patterns),
             facts=(*(f"environment {name}" for name in self.environment), *self.facts),
         )
+
+
+def joined(every: Sequence[Sources]) -> Sources:
+    """Return all that several rest on; of a name that two have, what the last has."""
+    return Sources(
+        files={name: path for one in every for name, path in one.files.items()},
+        sets={name: paths for one in every for name, paths in one.sets.items()},
+        names={name: shown for one in every for name, shown in one.names.items()},
+        places=tuple(dict.fromkeys(place for one in every for place in one.places)),
+        patterns=tuple(dict.fromkeys(pattern for one in every for pattern in one.patterns)),
+        environment=tuple(dict.fromkeys(name for one in every for name in one.environment)),
+        facts=tuple(dict.fromkeys(fact for one in every for fact in one.facts)),
+        databases=tuple(dict.fromkeys(path for one in every for path in one.databases)),
+        unwatched=tuple(dict.fromkeys(name for one in every for name in one.unwatched)),
+    )
 
 
 class SourceRecord:

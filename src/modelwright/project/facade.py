@@ -58,6 +58,7 @@ from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.results.validation_scores import validation_scores
 from modelwright.project.results.verdict_rows import requirement_rows
+from modelwright.project.tuning.declared_space import require_space
 from modelwright.runtime import explaining
 from modelwright.runtime.function import Function, load
 from modelwright.stages.plan.ranking import sift
@@ -130,6 +131,7 @@ class Project:
             code=(modelwright.__name__,),
         )
         context = self._context()
+        require_space(self.opened)
         run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
         warnings = tuple(run_notes.run_warnings(context))
         scores = validation_scores(context)
@@ -146,6 +148,7 @@ class Project:
             warnings=warnings,
             signature=str(context.signature) if DATA in context.made else None,
             leaderboard=run_notes.run_leaderboard(context),
+            search=run_notes.search_of(context, run),
         )
         state_history.remember(context.state, self._store)
         run_notes.write_reports(context, run, self.root / "reports")
@@ -165,6 +168,7 @@ class Project:
         Reads the data (and seals it, so that `run` need not read it again; where nothing may be written, in a
         temporary folder); runs no code that the project names.
         """
+        require_space(self.opened)
         context = self._context()
         runner = self._new_runner()
         with self._sealing(context, runner) as sealing:
@@ -174,6 +178,8 @@ class Project:
                 raise DataError(placed(self.opened, error.problems)) from None
             if unknown := tuple(unknown_names(context)):
                 raise ProjectError(unknown)
+            if self.opened.file.tune is not None:
+                _ = context.search_plan  # raises for what is wrong in it
             file = self.opened.file
             sift(
                 context.signature, file.plan, context.model, context.pretrained, self.opened.folder

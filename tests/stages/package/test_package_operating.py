@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from modelwright import kinds
+from modelwright.core.evidence.margins import margin
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.signature import Signature
 from modelwright.kinds.boolean.arrays import BooleanState
@@ -17,7 +18,6 @@ from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.tags.arrays import TagsState
 from modelwright.package.body import Body
 from modelwright.stages.package import operating
-from modelwright.stages.package.operating import margin
 
 
 def search(kind, state, values, arrays, bars, optional=False, extra=None):

@@ -15,6 +15,7 @@ class Stage(StrEnum):
     """The stages by which a run can be bounded, so that a wrong one is wrong usage."""
 
     DATA = stage_names.DATA
+    TUNE = stage_names.TUNE
     PLAN = stage_names.PLAN
     LEARN = stage_names.LEARN
     PACKAGE = stage_names.PACKAGE
@@ -63,6 +64,14 @@ def data(
 ) -> None:
     """Read, check, clean and split the data."""
     finish(opened(project, settings).run(to=Stage.DATA, force=force), as_json)
+
+
+@app.command(rich_help_panel=LOOP)
+def tune(
+    force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
+) -> None:
+    """Search among the settings of the section `tune`; a killed search goes on behind its last trial."""
+    finish(opened(project, settings).run(to=Stage.TUNE, force=force), as_json)
 
 
 @app.command(rich_help_panel=LOOP)

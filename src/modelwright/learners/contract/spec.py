@@ -23,12 +23,14 @@ from __future__ import annotations
 import importlib.util
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, final
 
 from pydantic import BaseModel
 
 from modelwright import kinds
+from modelwright.core.json_types import Json
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
@@ -40,6 +42,16 @@ class Makes(StrEnum):
 
     BODY = "body"
     WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class Between:
+    """Numbers from `low` to `high`; log: drawn evenly on a logarithmic scale; whole: whole ones alone."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
 
 
 class Spec(ABC):
@@ -63,7 +75,8 @@ class Spec(ABC):
     over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
     goes on, so that what that one answers in a comparison stands for this one too; augments: whether it varies training
     values as `data.augment` says; moved: what was a key of `model:` → where it stands now; brings: whether it has the
-    facet `bring`, and so is weighed only where it is named.
+    facet `bring`, and so is weighed only where it is named; space: keys of the project file → what `tune: auto` tries
+    of them, beside the defaults.
     """
 
     name: ClassVar[str]
@@ -87,6 +100,7 @@ class Spec(ABC):
     augments: ClassVar[bool] = False
     moved: ClassVar[Mapping[str, str]] = {}
     brings: ClassVar[bool] = False
+    space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {}
 
     @property
     def takes(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from modelwright.stages.monitor.config import MonitorConfig
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.release.config import ReleaseConfig
+from modelwright.stages.tune.config import Tune
 
 __all__ = ["FunctionSpec", "Opened", "ProjectFile", "Scenario", "find", "from_mapping", "read"]
 
@@ -101,6 +102,10 @@ class ProjectFile(BaseModel):
     model: ModelConfig = Field(ModelConfig(), description="the learner, and its own options")
     learn: LearnConfig = Field(LearnConfig(), description="how to train")
     plan: PlanConfig = Field(PlanConfig(), description="how the learner is chosen")
+    tune: Tune | None = Field(
+        None,
+        description="a search among settings before the plan; `auto`: among the learners and their options",
+    )
     package: PackageConfig = Field(
         PackageConfig(), description="how what was learned becomes files that serve"
     )
@@ -119,7 +124,7 @@ class Opened:
     """A project file that has been read: what it says, what follows from it, and where each key stands.
 
     `signature` has no inputs where the file takes them from the data (`inputs: "*"`); `path` is None for a
-    project given as a mapping. Paths in the file are relative to `folder`.
+    project given as a mapping. Paths in the file are relative to `folder`. `content`: the file as plain values.
     """
 
     file: ProjectFile
@@ -128,6 +133,15 @@ class Opened:
     folder: Path
     path: Path | None
     where: Callable[[KeyPath], str | None]
+    content: Mapping[str, object]
+
+    def changed(self, settings: Sequence[str]) -> Opened:
+        """Return the project under further settings (`--set` texts), places as they are; the file is not read again.
+
+        Raises ProjectError for what the settings do wrong; places of problems are keys.
+        """
+        found = from_mapping(self.content, settings, self.folder)
+        return replace(found, path=self.path, where=self.where)
 
     @property
     def open_inputs(self) -> bool:
@@ -195,7 +209,7 @@ def _opened(
     problems = [*document.problems, *problems, *more]
     if problems or file is None or signature is None:
         raise ProjectError(sorted(problems, key=_line))
-    return Opened(file, signature, requirements, folder, path, where)
+    return Opened(file, signature, requirements, folder, path, where, value)
 
 
 def _line(problem: Problem) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,11 @@ from modelwright.learners import own_code
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
+from modelwright.project.tuning.own_processes import OwnProcesses
+from modelwright.project.tuning.search_plan import SearchPlan, search_plan, trial_bounds
 from modelwright.stages.plan.config import ModelConfig, candidates
 from modelwright.stages.plan.resources import machine as this_machine
+from modelwright.stages.tune.trial_runs import TrialRuns
 from modelwright.storage.formats.data import Counts, read_signature
 from modelwright.storage.formats.plan import Choice, Machine
 from modelwright.storage.state.database import State
@@ -81,6 +84,28 @@ class Context:
         if not isinstance(factory, str):
             return model
         return model.model_copy(update={"code": own_code.read(factory, self.opened.folder)})
+
+    @cached_property
+    def search_plan(self) -> SearchPlan:
+        """Return what the section `tune` has tried; raises ProjectError with all that is wrong in it."""
+        return search_plan(self.opened, self.signature)
+
+    def trial_runs(self) -> TrialRuns:
+        """Return what runs the trials of a search: processes of their own, that find the same store."""
+        return OwnProcesses(
+            {
+                "content": self.opened.content,
+                "folder": str(self.opened.folder),
+                "root": str(self.store.root.absolute()),
+            },
+            trial_bounds(self.opened, self.search_plan, self.machine),
+        )
+
+    def reopen(self, settings: Sequence[str]) -> None:
+        """Go on with the project under further settings, as a search has found them."""
+        self.opened = self.opened.changed(settings)
+        for name in ("pretrained", "brought", "model"):
+            self.__dict__.pop(name, None)
 
     def champion(self, package: str) -> ArtifactPart | None:
         """Return the package in production that a candidate is compared with, when a bar refers to it.

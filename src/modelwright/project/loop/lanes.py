@@ -21,7 +21,7 @@ from modelwright.engine.runner import Runner
 from modelwright.engine.store import Store
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.context import Context
-from modelwright.project.loop.stage_names import LEARN, PACKAGE, SEALING
+from modelwright.project.loop.stage_names import LANE, LEARN
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.storage.state.database import State
 
@@ -70,8 +70,7 @@ def run_lanes(
     (`map`: one after the other; a pool's `map` where lanes may run at once, for the store's locks let two lanes
     make a shared step once).
     """
-    last = SEALING.index(to)
-    assert last <= SEALING.index(PACKAGE), "a lane evaluates nothing"
+    assert to in LANE, "a lane evaluates nothing"
     assert len({lane.name for lane in lanes}) == len(lanes), "two lanes have the same name"
 
     def run(lane: Lane) -> LaneResult:
@@ -79,7 +78,7 @@ def run_lanes(
         try:
             context = Context(open_with(lane.settings), store, state, made)
             runner = runner_of()
-            for stage in SEALING[: last + 1]:
+            for stage in LANE[: LANE.index(to) + 1]:
                 made[stage] = runner.run(TABLE[stage](context)).sealed
         except ModelwrightError as error:
             return LaneResult(lane, made, error.problems)

@@ -24,6 +24,7 @@ from modelwright.project.results.table_rows import (
     StageRow,
     WarningRow,
 )
+from modelwright.project.tuning.search_rows import SearchResult
 
 
 def place(file: Path) -> Path:
@@ -61,6 +62,7 @@ def read(file: Path, to: str, settings: Sequence[str]) -> RunResult | None:
             signature=kept["signature"],
             leaderboard=tuple(LeaderRow(**row) for row in kept["leaderboard"]),
             validation=kept["validation"],
+            search=None if kept["search"] is None else SearchResult.from_json(kept["search"]),
         )
     except (ValueError, KeyError, TypeError):
         return None  # written by another version: the run is made in full

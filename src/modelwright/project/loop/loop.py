@@ -14,14 +14,24 @@ from modelwright.engine.step import Outdated, StepResult
 from modelwright.project.loop import version_artifacts
 from modelwright.project.loop.context import Context, OtherMachine
 from modelwright.project.loop.required_names import placed, unknown_names
-from modelwright.project.loop.stage_names import DATA, EVALUATE, PACKAGE, PLAN, RELEASE, STAGE_NAMES
+from modelwright.project.loop.stage_names import DATA, EVALUATE, PACKAGE, PLAN, RELEASE, STAGE_NAMES, TUNE
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.results.table_rows import CACHED, DONE, FAILED, StageRow
 from modelwright.stages.release.stage import Released, release
+from modelwright.stages.tune.judging import Judged, judge_trials
 from modelwright.storage.formats.evidence import Evidence, read_evidence
+from modelwright.storage.formats.search import Search
 from modelwright.storage.state.versions import Version
 
 WOULD_RUN = "would run"  # what `check` says of a stage that is not sealed
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A sealed search, and which of its trials is taken by the requirements of today."""
+
+    search: Search
+    judged: Judged
 
 
 @dataclass
@@ -29,6 +39,7 @@ class Run:
     """What a run has reached: stage rows, the version and its verdicts, and what went wrong.
 
     `instead` is the version in production where this one was released before and another has taken its place.
+    `search`: what a search found, of a project with one.
     `other_machine` is set where the run stopped at, or found sealed, what was planned for another machine.
     """
 
@@ -39,6 +50,7 @@ class Run:
     instead: int | None = None
     other_machine: OtherMachine | None = None
     problems: tuple[Problem, ...] = ()
+    search: Searched | None = None
 
 
 def stage_position(name: str) -> int:
@@ -73,7 +85,7 @@ def run_stages(
         stage_position(name)
     run = Run()
     for name in STAGE_NAMES[: last + 1]:
-        if name == RELEASE:
+        if name == RELEASE or (name == TUNE and context.opened.file.tune is None):
             continue
         named = name in forced or name in keep
         if run.other_machine is not None and not named and runner.forecast(TABLE[name](context)).would_run:
@@ -92,6 +104,9 @@ def run_stages(
         if name == DATA and (unknown := tuple(unknown_names(context))):
             run.problems = unknown
             return run
+        if name == TUNE:
+            run.search = searched(context)
+            context.reopen(run.search.judged.taken.settings)
         if name == PLAN:
             run.other_machine = context.planned_for
     if EVALUATE not in context.made:
@@ -135,6 +150,15 @@ def made(
             return runner.run(TABLE[name](context), forced_by=forced_by, keep=keep)
         except Outdated:
             continue
+
+
+def searched(context: Context) -> Searched:
+    """Return what the sealed search found, judged by the requirements as they stand now."""
+    search = Search.read(context.part(TUNE, "search").path)
+    tune = context.opened.file.tune
+    judged = judge_trials(search, context.opened.requirements, None if tune is None else tune.aim)
+    assert judged is not None, "a search is sealed where a trial came to a package"
+    return Searched(search, judged)
 
 
 def evidence_of(evaluated: Artifact) -> Evidence:
@@ -232,6 +256,8 @@ def forecast(context: Context, runner: Runner) -> list[StageRow]:
     above: str | None = None
     other: OtherMachine | None = None
     for name in TABLE:
+        if name == TUNE and context.opened.file.tune is None:
+            continue
         if above is not None:
             why = str(Phrase("run.unless-same", stage=above))
             rows.append(StageRow(name, WOULD_RUN, 0.0, why))
@@ -243,6 +269,8 @@ def forecast(context: Context, runner: Runner) -> list[StageRow]:
             above = name
             continue
         context.made[name] = preview.artifact
+        if name == TUNE:
+            context.reopen(searched(context).judged.taken.settings)
         if name == PLAN:
             other = context.planned_for
     return rows

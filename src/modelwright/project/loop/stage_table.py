@@ -6,7 +6,7 @@ named here, not imported, so that a stage whose result is sealed loads none of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import BaseModel
@@ -18,18 +18,32 @@ from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.facts import MACHINE
 from modelwright.engine.step import Outdated, Step
+from modelwright.engine.step_sources import Sources, joined
 from modelwright.kinds.outputs import outputs
+from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop import places
 from modelwright.project.loop.context import Context, counts_part
-from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN
+from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN, TUNE
 from modelwright.stages.data.windows.window_fields import AT_MOMENT
 from modelwright.stages.plan.config import uses as plan_uses
 from modelwright.storage.formats.data import Counts, DataProfile, read_signature
 from modelwright.storage.formats.evidence import read_details, read_evidence
 from modelwright.storage.formats.plan import Choice, Forecast
+from modelwright.storage.formats.search import Search
 
-__all__ = ["TABLE", "Context"]
+__all__ = ["MEASURE", "TABLE", "Context", "measure_step"]
+
+
+def main_metrics(signature: Signature) -> dict[str, tuple[str, bool]]:
+    """Return output → its main metric, and whether higher is better."""
+    found = {}
+    for output in outputs(signature):
+        name = outcomes.facet(output.family, BodyGap).main
+        metric = outcomes.metrics().of(name, output.family)
+        assert metric is not None, f"{output.family} has no metric {name}"
+        found[output.name] = (name, metric.better == "higher")
+    return found
 
 
 def _section(model: BaseModel) -> JsonObject:
@@ -106,30 +120,16 @@ def _readable_data(data: Artifact) -> None:
 
 def _plan(context: Context) -> Step:
     file = context.opened.file
-    weights = places.of_weights(context.pretrained, file.model.pretrained, context.opened.folder)
-    own = places.of_own_code(file.model.options.get("module"), context.opened.folder)
     return Step(
         PLAN,
         "modelwright.stages.plan.stage:plan",
-        config={
-            "model": _section(context.model),
-            "learn": _section(file.learn),
-            "plan": _section(file.plan),
-            "augment": _section(file.data)["augment"],
-        },
+        config=_planning(context),
         inputs={
             "train": context.part(DATA, "train"),
             "validation": context.part(DATA, "validation"),
             "profile": context.part(DATA, "profile"),
         },
-        # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
-        sources=replace(
-            weights,
-            files={**weights.files, **context.brought},
-            places=(*weights.places, *own.places),
-            patterns=own.patterns,
-            facts=(MACHINE,),
-        ),
+        sources=_planning_sources(context),
         code=(
             *plan_uses(file.plan, file.model, context.signature),
             *_kinds(context.signature, "value", "column", "arrays", "augment"),
@@ -147,6 +147,132 @@ def _plan(context: Context) -> Step:
         },
         readable=_readable_plan,
     )
+
+
+def _tune(context: Context) -> Step:
+    """Return the step of a search. Bars and aim are no part of its key: they judge what it sealed (`judging`)."""
+    opened, planned = context.opened, context.search_plan
+    file = opened.file
+    assert file.tune is not None
+    among = planned.learners
+    return Step(
+        TUNE,
+        "modelwright.stages.tune.stage:tune",
+        config={
+            "tune": {
+                name: value
+                for name, value in _section(planned.config).items()
+                if name not in ("space", "aim")
+            },
+            "space": planned.space.to_json(),
+            "first": [dict(one) for one in planned.first],
+            "common": list(planned.common),
+            **_planning(context),
+            "package": _section(file.package),
+            "private inputs": sorted(file.serve.record.private),
+            **_measuring(context),
+        },
+        inputs={name: context.part(DATA, name) for name in ("train", "validation", "profile")},
+        sources=_planning_sources(context, planned.variants),
+        code=(
+            *(module for name in among for module in learners.modules(name, "spec", "learn", "export")),
+            *plan_uses(file.plan, file.model, context.signature),
+            "modelwright.stages.plan.stage",
+            "modelwright.stages.learn.stage",
+            "modelwright.stages.package.stage",
+            "modelwright.stages.evaluate.on_validation",
+            *_kinds(context.signature, "value", "column", "arrays", "augment", "show"),
+            *_families(context.signature, "gap"),
+        ),
+        arguments={
+            "space": planned.space,
+            "first": planned.first,
+            "common": planned.common,
+            "config": planned.config,
+            "budget_s": planned.budget_s,
+            "requirements": opened.requirements,
+            "main": main_metrics(context.signature),
+            "aim": file.tune.aim,
+            "runs": context.trial_runs(),
+            "notices": planned.notices,
+        },
+        readable=_readable_search,
+    )
+
+
+def _readable_search(search: Artifact) -> None:
+    _need(search, "search")
+    Search.read(search.part("search").path)
+
+
+def measure_step(context: Context) -> Step:
+    """Return the step that judges a lane's package on validation rows, and times it."""
+    file = context.opened.file
+    return Step(
+        MEASURE,
+        "modelwright.stages.evaluate.on_validation:measure_on_validation",
+        config=_measuring(context),
+        inputs={"package": context.part(PACKAGE, "package"), "validation": context.part(DATA, "validation")},
+        code=(
+            *_kinds(context.signature, "value", "column", "arrays"),
+            *_families(context.signature, "gap"),
+        ),
+        arguments={
+            "signature": context.signature,
+            "requirements": context.opened.requirements,
+            "confidence": file.confidence,
+            "load": file.scenario.load,
+            "group": _group_of_rows(context),
+        },
+        readable=lambda measured: _need(measured, "measured"),
+    )
+
+
+def _measuring(context: Context) -> JsonObject:
+    """Return what decides what is measured of a trial, as it enters a key."""
+    file = context.opened.file
+    return {
+        "requirements": [*sorted(str(one.subject) for one in context.opened.requirements)],
+        "confidence": file.confidence,
+        "scenario": _section(file.scenario),
+        "group": _group_of_rows(context),
+    }
+
+
+def _planning(context: Context) -> JsonObject:
+    """Return the sections that decide a plan, as they enter a key."""
+    file = context.opened.file
+    return {
+        "model": _section(context.model),
+        "learn": _section(file.learn),
+        "plan": _section(file.plan),
+        "augment": _section(file.data)["augment"],
+    }
+
+
+def _planning_sources(context: Context, variants: Sequence[Opened] = ()) -> Sources:
+    """Return what a plan rests on outside the store; variants: the project under other settings, likewise."""
+    every = []
+    for place, opened in enumerate((context.opened, *variants)):
+        before = f"variant {place}/" if place else ""
+        one = (
+            context
+            if opened is context.opened
+            else Context(opened, context.store, context.state, context.made)
+        )
+        weights = places.of_weights(one.pretrained, opened.file.model.pretrained, opened.folder)
+        own = places.of_own_code(opened.file.model.options.get("module"), opened.folder)
+        every.append(
+            replace(
+                weights,
+                files={before + name: path for name, path in {**weights.files, **one.brought}.items()},
+                places=(*weights.places, *own.places),
+                patterns=own.patterns,
+                # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
+                facts=(MACHINE,),
+            )
+        )
+    return joined(every)
 
 
 def _readable_plan(plan: Artifact) -> None:
@@ -284,8 +410,12 @@ def _readable_evidence(evaluated: Artifact, package: ArtifactPart, test: Artifac
         raise StateError(Problem("store.other-evidence", where=str(evaluated.path)))
 
 
+MEASURE = "measure"
+"""The step of a lane behind `package`; a run has `evaluate` in its place."""
+
 TABLE: Mapping[str, Callable[[Context], Step]] = {
     DATA: _data,
+    TUNE: _tune,
     PLAN: _plan,
     LEARN: _learn,
     PACKAGE: _package,

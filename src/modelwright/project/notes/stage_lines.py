@@ -8,7 +8,7 @@ from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress, StageProgress
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.step import StepResult
-from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN
+from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN, TUNE
 
 
 def tell(progress: Progress, result: StepResult) -> None:
@@ -32,6 +32,13 @@ def _data(summary: Mapping[str, object]) -> Phrase | None:
     order = ("train", "validation", "test")
     counts = [Phrase("screen.rows", split=name, count=rows[name]) for name in order if name in rows]
     return Phrase("run.data", counts=counts)
+
+
+def _tune(summary: Mapping[str, object]) -> Phrase | None:
+    trials, done = summary.get("trials"), summary.get("done")
+    if not isinstance(trials, int) or not isinstance(done, int):
+        return None
+    return Phrase("run.tune", trials=trials, done=done)
 
 
 def _plan(summary: Mapping[str, object]) -> Phrase | None:
@@ -63,4 +70,4 @@ def _evaluate(summary: Mapping[str, object]) -> Phrase | None:
     return Phrase("run.evaluate", rows=rows, evaluation=evaluation)
 
 
-_SAYS = {DATA: _data, PLAN: _plan, LEARN: _learn, PACKAGE: _package, EVALUATE: _evaluate}
+_SAYS = {DATA: _data, TUNE: _tune, PLAN: _plan, LEARN: _learn, PACKAGE: _package, EVALUATE: _evaluate}

@@ -18,6 +18,8 @@ from modelwright.project.results import validation_scores
 from modelwright.project.results.leaderboard import choice_note, leaderboard, left_out_notes
 from modelwright.project.results.stage_warnings import warning_row, warning_rows, worded
 from modelwright.project.results.table_rows import LeaderRow, WarningRow
+from modelwright.project.tuning import search_results
+from modelwright.project.tuning.search_rows import SearchResult
 from modelwright.stages.plan.warnings import of_bars
 from modelwright.storage import disk
 from modelwright.storage.formats.data import DataProfile
@@ -41,10 +43,19 @@ def run_leaderboard(context: Context) -> tuple[LeaderRow, ...]:
     return leaderboard(_forecast(context)) if "plan" in context.made else ()
 
 
+def search_of(context: Context, run: Run) -> SearchResult | None:
+    """Return what the search came to, None of a project without one."""
+    if run.search is None:
+        return None
+    return search_results.search_result(run.search.search, run.search.judged, context.opened)
+
+
 def run_notes(context: Context, run: Run, warnings: Sequence[WarningRow]) -> Iterator[str]:
     """Yield what is worth reading after a run: the choice of `plan`, warnings, what was predicted and what came."""
     if run.other_machine is not None:
         yield other_machine_words(run.other_machine)
+    if (found := search_of(context, run)) is not None:
+        yield from map(str, search_results.notes(found))
     if "plan" in context.made:
         planned = context.made["plan"].summary
         yield str(Phrase("note.plan", learner=planned["learner"], why=worded(planned["why"])))

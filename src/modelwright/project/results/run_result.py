@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from modelwright.core.exit_codes import Exit
 from modelwright.core.messages import Problem
 from modelwright.project.results.table_rows import FAILED, LeaderRow, RequirementRow, StageRow, WarningRow
+from modelwright.project.tuning.search_rows import SearchResult
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class RunResult:
     `signature`: with every input, as `data` sealed it; None when the run ended before.
     `version` and `package` (a digest) are None when the run ended before there was one. `problems` names what
     made a stage fail. `validation`: requirement → its value on validation rows, once there is a package.
-    `leaderboard`: how the learners did that `plan` compared. `notes` are sentences worth
-    reading, those of the `warnings` among them; `next_steps` are commands or edits.
+    `leaderboard`: how the learners did that `plan` compared. `search`: what a search came to. `notes` are sentences
+    worth reading, those of the `warnings` among them; `next_steps` are commands or edits.
     """
 
     function: str
@@ -33,6 +34,7 @@ class RunResult:
     signature: str | None = None
     leaderboard: tuple[LeaderRow, ...] = ()
     validation: Mapping[str, float | None] = field(default_factory=dict)
+    search: SearchResult | None = None
 
     @property
     def exit_code(self) -> int:
@@ -44,7 +46,7 @@ class RunResult:
         return Exit.FIXABLE if any(stage.status == FAILED for stage in self.stages) else Exit.DONE
 
     def as_json(self) -> dict[str, object]:
-        """Return the object of `run --json`; it names `problems` and `leaderboard` only when there are some."""
+        """Return the object of `run --json`; `problems`, `leaderboard` and `search` only when there are some."""
         shown: dict[str, object] = {
             "function": self.function,
             "signature": self.signature,
@@ -58,6 +60,8 @@ class RunResult:
             shown["validation"] = dict(self.validation)
         if self.leaderboard:
             shown["leaderboard"] = [row.as_json() for row in self.leaderboard]
+        if self.search is not None:
+            shown["search"] = self.search.as_json()
         if self.problems:
             shown["problems"] = [problem.as_json() for problem in self.problems]
         return shown

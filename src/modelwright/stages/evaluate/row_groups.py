@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.linked_rows import LinkedRows
+from modelwright.storage.formats.examples import ID
 from modelwright.storage.formats.near_twins import NearTwins
 
 Codes = NDArray[np.int64]
@@ -42,6 +44,13 @@ def groups_of_rows(
     if declared is None or alike is None:
         return RowGroups(alike if declared is None else declared, column, count)
     return RowGroups(joined(declared, alike), column, count)
+
+
+def groups_of_part(part: Path, columns: Mapping[str, Sequence[Any]], column: str | None) -> RowGroups:
+    """Return which rows of a part belong together, by their ids and the declared column."""
+    return groups_of_rows(
+        columns[ID], NearTwins.read(part), column, None if column is None else columns[column]
+    )
 
 
 def groups_from(values: Sequence[Any]) -> Codes:

@@ -24,7 +24,6 @@ from modelwright.core.messages import DataError, Notice, PackageError, Phrase, P
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
-from modelwright.core.spacing import evenly_spaced
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.contract.column import Column
@@ -33,13 +32,13 @@ from modelwright.package.packages import Package
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
 from modelwright.runtime import measuring
-from modelwright.stages.evaluate import answers, baselines, champions, findings
+from modelwright.stages.evaluate import answers, baselines, champions, findings, timed_rows
 from modelwright.stages.evaluate.answers import AnsweredRows, Columns
 from modelwright.stages.evaluate.champions import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.stages.evaluate.contributions import contributions
 from modelwright.stages.evaluate.importance import Lost, importance
-from modelwright.stages.evaluate.row_groups import RowGroups, groups_of_rows
+from modelwright.stages.evaluate.row_groups import RowGroups, groups_of_part
 from modelwright.storage.formats.evidence import (
     OUTCOMES,
     Contributions,
@@ -49,11 +48,6 @@ from modelwright.storage.formats.evidence import (
     write_evidence,
 )
 from modelwright.storage.formats.examples import ID, column_names, read_columns
-from modelwright.storage.formats.near_twins import NearTwins
-
-TIMED_ROWS = 500  # test rows, evenly spaced, that requests are made of
-TIMED_BYTES = 64 << 20  # of the files in these rows; where they are larger, rows are fewer
-LEAST_TIMED_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,7 @@ def evaluate(
             load=None if load is None else parse_quantity(load, Unit.PER_SECOND),
             requests=config.latency_requests,
         )
-        requests = _requests(signature, rows.test)
+        requests = timed_rows.requests(signature, rows.test)
         ran = measuring.measure(package.path, requests, plan)
         costs = answers.of_running(ran, confidence)
         task.advance(note="timed")
@@ -192,31 +186,11 @@ def _read(
         held,
         columns,
         counts,
-        _groups(test, {**columns, ID: ids}, group),
-        _groups(validation, read_columns(validation.path, [ID, *([] if group is None else [group])]), group),
+        groups_of_part(test.path, {**columns, ID: ids}, group),
+        groups_of_part(
+            validation.path, read_columns(validation.path, [ID, *([] if group is None else [group])]), group
+        ),
     )
-
-
-def _groups(part: ArtifactPart, columns: Columns, column: str | None) -> RowGroups:
-    """Return which rows of a part belong together, by their ids and the declared column."""
-    return groups_of_rows(
-        columns[ID], NearTwins.read(part.path), column, None if column is None else columns[column]
-    )
-
-
-def _requests(signature: Signature, test: Columns) -> list[dict[str, Any]]:
-    """Return some test rows as requests (JSON), evenly spaced, so that short and long ones are among them."""
-    count = len(test[signature.inputs[0].name])
-    places = evenly_spaced(count, TIMED_ROWS).tolist()
-    of_files = [test[field.name] for field in signature.inputs if kinds.value(field.kind).holds_files]
-    held = sum(len(column[place] or b"") for column in of_files for place in places)
-    if held > TIMED_BYTES:  # they are sent as text, all at once
-        places = evenly_spaced(count, max(LEAST_TIMED_ROWS, len(places) * TIMED_BYTES // held)).tolist()
-    fields = [(field.name, kinds.value(field.kind)) for field in signature.inputs]
-    return [
-        {name: None if (value := test[name][place]) is None else kind.to_json(value) for name, kind in fields}
-        for place in places
-    ]
 
 
 def _compared(

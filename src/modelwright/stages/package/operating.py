@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from modelwright import kinds, outcomes
+from modelwright.core.evidence.margins import margin
 from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import Metric
@@ -281,20 +282,3 @@ def _value(metric: Metric, found: Outcomes) -> float | None:
     with np.errstate(all="ignore"):
         influence = metric.influence(found, None)
     return None if influence is None or not math.isfinite(influence.value) else influence.value
-
-
-def margin(requirement: Requirement, measured: Measurement) -> float:
-    """Return by how many half-widths of its interval a value keeps its bar; negative where it does not.
-
-    The half-width is that towards the bar. Without a value no bar is kept; without an interval only whether it is.
-    """
-    value, bar = measured.value, requirement.bar.value
-    if value is None:
-        return -math.inf
-    above = value - bar if requirement.metric.better == "higher" else bar - value
-    kept = above > 0 or (above == 0 and requirement.op in (">=", "<="))
-    end = measured.low if kept == (requirement.metric.better == "higher") else measured.high
-    width = 0.0 if end is None else abs(value - end)
-    if above == 0 or width == 0.0:
-        return 0.0 if kept else -1.0
-    return above / width

@@ -1,0 +1,194 @@
+"""Runs trials in processes of their own, each bounded in memory and time; one that ends badly is replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from modelwright.core.messages import Phrase
+from modelwright.core.units import Unit, format_quantity
+from modelwright.stages.tune.trial_runs import Reported, TrialEnd
+from modelwright.storage.formats.search import MEASUREMENTS
+
+_MODULE = "modelwright.project.tuning.trial_process"
+_CHECKED_S = 0.1  # between two looks at the memory and the clock
+
+
+@dataclass(frozen=True)
+class TrialBounds:
+    """What one trial may take: seconds by the clock, and bytes of memory."""
+
+    seconds: float
+    memory_bytes: int
+
+
+@dataclass
+class _Process:
+    """A process, and the trial that it has under way."""
+
+    process: subprocess.Popen[bytes]
+    number: int | None = None
+    reported: Reported | None = None
+    deadline: float = 0.0
+    begun: float = 0.0
+    scores: list[tuple[int, float]] = field(default_factory=list)
+    read: bytes = b""  # of its answers, behind the last whole line
+
+    @property
+    def answers(self) -> int:
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
+
+    def send(self, message: object) -> None:
+        """Send it a line; one that has ended takes none, which `next_end` finds out."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(message, default=str).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def end(self) -> None:
+        """Kill the process and wait for its end."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class OwnProcesses:
+    """Runs trials (`stages.tune.trial_runs.TrialRuns`).
+
+    task: what every trial is given beside its settings: `content`, `folder`, `root`, `state`.
+    """
+
+    def __init__(self, task: Mapping[str, Any], bounds: TrialBounds) -> None:
+        self._task, self._bounds = dict(task), bounds
+        self._processes: list[_Process] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for one in self._processes:
+            one.end()
+        self._processes.clear()
+
+    def start(self, number: int, settings: Sequence[str], reported: Reported) -> None:
+        """Begin a trial, in a process that has none under way or a new one."""
+        one = next((one for one in self._processes if one.number is None), None) or self._new()
+        one.number, one.reported, one.scores = number, reported, []
+        one.begun = time.perf_counter()
+        one.deadline = one.begun + self._bounds.seconds
+        one.send({**self._task, "settings": list(settings)})
+
+    def next_end(self) -> tuple[int, TrialEnd]:
+        """Wait for the end of a trial."""
+        while True:
+            with selectors.DefaultSelector() as selector:
+                for one in self._processes:
+                    if one.number is not None:
+                        selector.register(one.answers, selectors.EVENT_READ, one)
+                ready = [key.data for key, _ in selector.select(_CHECKED_S)]
+            for one in ready:
+                if (end := self._read(one)) is not None:
+                    return end
+            for one in self._processes:
+                if one.number is not None and (end := self._bounded(one)) is not None:
+                    return end
+
+    def _new(self) -> _Process:
+        process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+            [sys.executable, "-P", "-m", _MODULE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        one = _Process(process)
+        self._processes.append(one)
+        return one
+
+    def _read(self, one: _Process) -> tuple[int, TrialEnd] | None:
+        """Read what a process has written; return the end of its trial, where that is among it."""
+        assert one.number is not None
+        number, some = one.number, os.read(one.answers, 1 << 16)
+        if not some:
+            return number, self._gone(one)
+        *lines, one.read = (one.read + some).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "step" in message:
+                assert one.reported is not None
+                one.scores.append((message["step"], message["score"]))
+                one.send({"stop": one.reported(number, message["step"], message["score"])})
+                continue
+            one.number = None
+            return number, _end_of(message, one.scores)
+        return None
+
+    def _bounded(self, one: _Process) -> tuple[int, TrialEnd] | None:
+        """End a trial that takes more than it may."""
+        assert one.number is not None
+        number, seconds = one.number, time.perf_counter() - one.begun
+        if time.perf_counter() > one.deadline:
+            most = format_quantity(self._bounds.seconds, Unit.SECONDS)
+            self._remove(one)
+            return number, TrialEnd("failed", seconds, why=Phrase("tune.too-long", most=most), cause="time")
+        if _memory_bytes(one.process.pid) > self._bounds.memory_bytes:
+            most = format_quantity(self._bounds.memory_bytes, Unit.BYTES)
+            self._remove(one)
+            why = Phrase("tune.too-much-memory", most=most)
+            return number, TrialEnd("failed", seconds, why=why, cause="memory")
+        return None
+
+    def _gone(self, one: _Process) -> TrialEnd:
+        """Return the end of a trial whose process ended with it."""
+        seconds = time.perf_counter() - one.begun
+        with suppress(subprocess.TimeoutExpired):  # its own code is of use
+            one.process.wait(1.0)
+        self._remove(one)
+        code = one.process.returncode
+        if code == -signal.SIGKILL:  # the kernel, where memory was out; nobody else kills it
+            return TrialEnd("failed", seconds, why=Phrase("tune.killed"), cause="memory")
+        return TrialEnd("failed", seconds, why=Phrase("tune.process-ended", code=code), cause="crash")
+
+    def _remove(self, one: _Process) -> None:
+        one.end()
+        self._processes.remove(one)
+
+
+def _end_of(message: Mapping[str, Any], scores: Sequence[tuple[int, float]]) -> TrialEnd:
+    why, plan = message.get("why"), message.get("plan")
+    return TrialEnd(
+        state=message["state"],
+        seconds=message["seconds"],
+        learner=message.get("learner"),
+        measurements=MEASUREMENTS.validate_python(tuple(message.get("measurements", ()))),
+        learn_seconds=message.get("learn_seconds"),
+        why=None if why is None else Phrase.from_wire(why),
+        cause=message.get("cause"),
+        scores=tuple(scores),
+        package=message.get("package"),
+        plan=None if plan is None else Path(plan),
+    )
+
+
+def _memory_bytes(pid: int) -> int:
+    """Return the resident memory of a process, 0 where it is not known."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+    except (OSError, StopIteration, ValueError):
+        return 0

@@ -1,0 +1,143 @@
+"""What a search tries, in which time: the declared space, or that of every learner where none is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from modelwright import learners
+from modelwright.core.messages import Notice
+from modelwright.core.signature import Signature
+from modelwright.core.units import Unit, parse_quantity
+from modelwright.project.declaration.project_file import Opened
+from modelwright.project.tuning.declared_space import candidates, declared_space, require_optuna
+from modelwright.project.tuning.own_processes import TrialBounds
+from modelwright.stages.tune.axes import LEARNER, Axis, Space, setting_of
+from modelwright.stages.tune.config import TRIALS, TuneConfig
+from modelwright.storage.formats.plan import Machine
+
+AUTO_SHARE = 8  # of the budget of a search without a space, each trial may take one part
+AUTO_TRIALS = 60  # the most, where trials are quick
+_OF_MEMORY = 0.9
+_CLOCK, _CLOCK_MORE_S = (
+    10.0,
+    300.0,
+)  # times the budget of a trial, and more: a busy machine is no fault of a trial
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is tried.
+
+    space: what is drawn from; first: settings that are tried before; common: settings of every trial; config: the
+    section, with the number of trials; budget_s: of all together; learners: that may be taken; notices: what the
+    space left out; variants: the project under settings that decide what a plan reads.
+    """
+
+    space: Space
+    first: tuple[Mapping[str, JsonValue], ...]
+    common: tuple[str, ...]
+    config: TuneConfig
+    budget_s: float | None
+    learners: tuple[str, ...]
+    notices: tuple[Notice, ...]
+    variants: tuple[Opened, ...]
+
+
+def search_plan(opened: Opened, signature: Signature) -> SearchPlan:
+    """Return what is tried; raises ProjectError with everything that is wrong in the section `tune`."""
+    config = opened.file.tune
+    assert config is not None
+    require_optuna(opened)
+    if config.space is None:
+        return _auto(opened, signature, config)
+    found = declared_space(opened, signature)
+    space = found.space
+    budget_s = config.budget_s
+    common: tuple[str, ...] = ()
+    keys = {axis.key for axis in space.axes}
+    if (
+        budget_s is not None
+        and "learn.budget" not in keys
+        and "budget" not in opened.file.learn.model_fields_set
+    ):
+        wanted = config.trials or (space.grid_size() if config.sampler == "grid" else TRIALS)
+        common = (_budget(budget_s * config.parallel / wanted),)
+    named = space.learners or candidates(opened, signature)
+    return SearchPlan(
+        space, (), common, config, budget_s, named, found.notices, tuple(_variants(opened, space))
+    )
+
+
+def _auto(opened: Opened, signature: Signature, config: TuneConfig) -> SearchPlan:
+    """Return a search among the learners that accept the signature, each first as it is by default."""
+    named = candidates(opened, signature)
+    given = set(opened.file.model.options)
+    axes = tuple(
+        Axis(
+            key,
+            values=between if isinstance(between, tuple) else None,
+            low=0.0 if isinstance(between, tuple) else between.low,
+            high=0.0 if isinstance(between, tuple) else between.high,
+            log=False if isinstance(between, tuple) else between.log,
+            whole=not isinstance(between, tuple) and between.whole,
+            learners=(name,),
+        )
+        for name in named
+        for key, between in learners.spec(name).space.items()
+        if key.partition(".")[2] not in given and not _is_given(opened, key)
+    )
+    space = Space(axes, named)
+    budget_s = config.budget_s or opened.file.learn.budget_s
+    common = (_budget(budget_s * config.parallel / AUTO_SHARE),)
+    if config.trials is None:
+        most = space.size()
+        config = config.model_copy(update={"trials": AUTO_TRIALS if most is None else min(most, AUTO_TRIALS)})
+    first = tuple({LEARNER: name} for name in named)
+    return SearchPlan(space, first, common, config, budget_s, named, (), tuple(_variants(opened, space)))
+
+
+def _is_given(opened: Opened, key: str) -> bool:
+    """Tell whether the project file sets a key itself; a search without a space leaves it so."""
+    here: object = opened.content
+    for part in key.split("."):
+        if not isinstance(here, Mapping) or part not in here:
+            return False
+        here = here[part]
+    return True
+
+
+def _budget(seconds: float) -> str:
+    return setting_of("learn.budget", f"{seconds:.4g} s")
+
+
+def _variants(opened: Opened, space: Space) -> Sequence[Opened]:
+    """Return the project with each learner, and each pretrained weights, that may be drawn."""
+    weights = next((axis.values for axis in space.axes if axis.key == "model.pretrained"), None)
+    named = [[setting_of(LEARNER, name)] for name in space.learners] or [[]]
+    settings = [
+        [*learner, *([] if weights is None else [setting_of("model.pretrained", one)])]
+        for learner in named
+        for one in weights or (None,)
+    ]
+    return [opened.changed(one) for one in settings if one]
+
+
+def trial_bounds(opened: Opened, planned: SearchPlan, machine: Machine) -> TrialBounds:
+    """Return what one trial may take of the clock and of memory."""
+    config = planned.config
+    learns_s = max([opened.changed(planned.common).file.learn.budget_s, *_drawn_budgets(planned.space)])
+    seconds = _CLOCK * learns_s + _CLOCK_MORE_S
+    if config.trial_time is not None:
+        seconds = parse_quantity(config.trial_time, Unit.SECONDS)
+    memory = machine.memory_bytes * _OF_MEMORY / config.parallel
+    if config.memory is not None:
+        memory = parse_quantity(config.memory, Unit.BYTES)
+    return TrialBounds(seconds, int(memory))
+
+
+def _drawn_budgets(space: Space) -> Sequence[float]:
+    budgets = next((axis.values or () for axis in space.axes if axis.key == "learn.budget"), ())
+    return [parse_quantity(str(one), Unit.SECONDS) for one in budgets]

@@ -1,0 +1,107 @@
+"""A process in which trials run, one after the other: what they do to it ends no search.
+
+It reads tasks and writes ends, one line of JSON each; `own_process` is its other side. What libraries print goes to
+standard error, so that a line of JSON is one of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from modelwright.core.messages import ModelwrightError, Phrase, Problem
+from modelwright.engine.fingerprint import Fingerprint
+from modelwright.engine.runner import Runner
+from modelwright.engine.store import Store
+from modelwright.project.declaration import project_file
+from modelwright.project.loop.context import Context
+from modelwright.project.loop.lanes import Lane, run_lanes
+from modelwright.project.loop.stage_names import LEARN, PACKAGE, PLAN
+from modelwright.project.loop.stage_table import measure_step
+from modelwright.runtime.worker.parent import die_with_parent
+from modelwright.stages.evaluate.on_validation import ValidationMeasurements
+from modelwright.storage import user_cache
+from modelwright.storage.file_digests import FileDigests
+from modelwright.storage.formats.search import MEASUREMENTS
+from modelwright.storage.state.database import State
+
+
+def run_task(task: Mapping[str, Any], fingerprint: Fingerprint) -> dict[str, object]:
+    """Run one trial and return its end as JSON: the fields of `TrialEnd`."""
+    begun = _clock()
+    store = Store(Path(task["root"]))
+    opened = project_file.from_mapping(task["content"], folder=Path(task["folder"]))
+    end: dict[str, object] = {}
+    try:
+        end = _lane(task, store, opened, fingerprint)
+    except ModelwrightError as error:
+        end = _failed(error.problems)
+    except MemoryError:
+        end = {"state": "failed", "cause": "memory", "why": Phrase("tune.out-of-memory").to_wire()}
+    except Exception as error:
+        name = f"{type(error).__name__}: {error}"[:300]
+        end = {"state": "failed", "cause": "crash", "why": Phrase("tune.crashed", error=name).to_wire()}
+    now = _clock()
+    # of several threads that spin, CPU time is too long, and so is the clock's on a busy machine
+    return {"seconds": min(now[0] - begun[0], now[1] - begun[1]), **end}
+
+
+def _lane(
+    task: Mapping[str, Any], store: Store, opened: project_file.Opened, fingerprint: Fingerprint
+) -> dict[str, object]:
+    digests = FileDigests(store.root / "cache" / "files.json")
+
+    def runner_of() -> Runner:
+        return Runner(store, fingerprint, digests=digests, records_latest=False)
+
+    state = State.open("sqlite://")  # a lane reads none; this one is in memory
+    lane = Lane("trial", tuple(task["settings"]))
+    (result,) = run_lanes(
+        [lane], open_with=opened.changed, store=store, state=state, runner_of=runner_of, to=PACKAGE
+    )
+    learner = result.made[PLAN].summary.get("learner") if PLAN in result.made else None
+    if result.problems:
+        return {**_failed(result.problems), "learner": learner}
+    context = Context(opened.changed(lane.settings), store, state, dict(result.made))
+    measured = runner_of().run(measure_step(context)).sealed
+    found = ValidationMeasurements.read(measured.part("measured").path)
+    return {
+        "state": "done",
+        "learner": learner,
+        "measurements": json.loads(MEASUREMENTS.dump_json(found.measurements)),
+        "learn_seconds": result.made[LEARN].summary.get("seconds"),
+        "package": result.made[PACKAGE].part("package").digest,
+        "plan": str(result.made[PLAN].path),
+    }
+
+
+def _failed(problems: tuple[Problem, ...]) -> dict[str, object]:
+    first = problems[0]
+    return {"state": "failed", "cause": "error", "why": Phrase("tune.problem", problem=first).to_wire()}
+
+
+def _clock() -> tuple[float, float]:
+    """Return the CPU seconds of this process and its children, and those of the clock."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime, time.perf_counter()
+
+
+def main() -> int:
+    """Run the tasks on standard input until it ends."""
+    die_with_parent()
+    answers: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    fingerprint = Fingerprint(cache=user_cache.folder() / "code.json")
+    for line in sys.stdin:
+        answers.write(json.dumps(run_task(json.loads(line), fingerprint)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

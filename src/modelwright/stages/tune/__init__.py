@@ -1,0 +1,1 @@
+"""The stage `tune`: tries settings as lanes, and seals what each showed on validation."""

@@ -1,0 +1,210 @@
+"""Which trial is taken: a pure function of what was sealed and the requirements of today, so that no trial runs again.
+
+Of the trials that keep every bar by ENOUGH half-widths of its interval, as many as test rows ask for (see
+`stages.package.operating`), the cheapest or the best is taken, by the aim. Where none keeps them so surely, the one
+that keeps its tightest bar by most; where none keeps all, the nearest: whose furthest miss is least.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from modelwright.core.evidence.margins import margin
+from modelwright.core.evidence.measurement import Measurement, Phase
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.stages.tune.config import Aim
+from modelwright.storage.formats.search import Search, SearchTrial
+
+ENOUGH = 2.0
+LATENCY, SIZE = "latency_p50", "size"
+_ALIKE = 1.1  # times the quickest, and _NOISE_S more: requests are timed no closer than that
+_NOISE_S = 0.0002
+_ALIKE_SIZE = 1.02
+_NO_VALUE = 2.0  # how wrong a trial without a value is; the worst with one is 1
+
+Standing = Literal["kept", "close", "nearest"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a search came to.
+
+    taken: the trial; standing: whether it keeps every bar surely (`kept`), by its values alone (`close`), or not
+    (`nearest`); order: all trials with a package, as the leaderboard has them; missed: the bars that it misses;
+    binding: what loosening a bar would buy, of those for which it would.
+    """
+
+    taken: SearchTrial
+    standing: Standing
+    order: tuple[SearchTrial, ...]
+    missed: tuple[Requirement, ...]
+    binding: tuple[Binding, ...]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A bar without which another trial would be taken: that trial, and the bar that it would keep.
+
+    met: whether all other bars would then be kept.
+    """
+
+    requirement: Requirement
+    instead: SearchTrial
+    value: float
+    met: bool
+
+
+def judge_trials(search: Search, requirements: Sequence[Requirement], aim: Aim | None) -> Judged | None:
+    """Return which trial is taken and why; None where none came to a package."""
+    done = [one for one in search.trials if one.state == "done"]
+    if not done:
+        return None
+    bars = bars_of(requirements)
+    order = _ordered(done, search, bars, aim)
+    taken = order[0]
+    return Judged(
+        taken,
+        _standing(taken, bars),
+        tuple(order),
+        missed(taken, bars),
+        tuple(_binding(order, search, bars, aim)),
+    )
+
+
+def bars_of(requirements: Sequence[Requirement]) -> tuple[Requirement, ...]:
+    """Return the requirements that a trial can show: on validation rows, and of its package."""
+    return tuple(
+        one
+        for one in requirements
+        if not one.bar.champion and {Phase.TEST, Phase.PACKAGE} & set(one.metric.phases)
+    )
+
+
+def aim_of(search: Search, requirements: Sequence[Requirement], aim: Aim | None) -> Aim:
+    """Return what is looked for among those that keep every bar: the cheapest, where bars say what is good enough."""
+    if aim is not None:
+        return aim
+    answered = {one.subject.output for one in bars_of(requirements) if Phase.TEST in one.metric.phases}
+    return "cheapest" if set(search.main) <= answered else "best"
+
+
+def measured(trial: SearchTrial, requirement: Requirement) -> Measurement | None:
+    """Return what a trial showed of a requirement."""
+    return next((one for one in trial.measurements if one.subject == requirement.subject), None)
+
+
+def missed(trial: SearchTrial, bars: Sequence[Requirement]) -> tuple[Requirement, ...]:
+    """Return the bars that a trial's values do not keep."""
+    return tuple(one for one in bars if miss(trial, one) > 0)
+
+
+def room(trial: SearchTrial, requirement: Requirement) -> float:
+    """Return by how many half-widths a trial keeps a bar, infinite where there is nothing uncertain about it."""
+    found = measured(trial, requirement)
+    if found is None or found.value is None:
+        return -math.inf
+    kept = margin(requirement, found)
+    exact = found.low is not None and found.low == found.high
+    return math.inf if exact and kept >= 0 else kept
+
+
+def miss(trial: SearchTrial, requirement: Requirement) -> float:
+    """Return how far a bar is missed, 0 where it is kept, infinite where nothing was measured.
+
+    As a share of the bar; of a share that is to be high as a share of the errors that it allows, so that 0.85 misses
+    0.9 by half.
+    """
+    found = measured(trial, requirement)
+    if found is None or found.value is None:
+        return math.inf
+    if margin(requirement, found) >= 0:
+        return 0.0
+    bar, value = requirement.bar.value, found.value
+    allowed = abs(bar)
+    if requirement.metric.as_share is not None and requirement.metric.better == "higher" and bar < 1:
+        allowed = 1 - bar
+    return max(abs(value - bar) / allowed if allowed > 0 else abs(value - bar), 1e-9)
+
+
+def errors(trials: Sequence[SearchTrial], search: Search) -> list[float]:
+    """Return how wrong each trial is, summed over the outputs: of each, as a share of the worst trial's error."""
+    wrong = [0.0] * len(trials)
+    for output, (metric, higher) in search.main.items():
+        values = [one.value(metric, output) for one in trials]
+        found = [None if value is None else 1.0 - value if higher else value for value in values]
+        worst = max((abs(one) for one in found if one is not None), default=0.0)
+        for at, error in enumerate(found):
+            wrong[at] += _NO_VALUE if error is None else error / worst if worst > 0 else 0.0
+    return wrong
+
+
+def cost(trial: SearchTrial) -> tuple[float, float, float]:
+    """Return latency, size and learning time of a trial; infinite what was not measured."""
+    latency, size = trial.value(LATENCY), trial.value(SIZE)
+    return (
+        math.inf if latency is None else latency,
+        math.inf if size is None else size,
+        trial.learn_seconds if trial.learn_seconds is not None else math.inf,
+    )
+
+
+def _standing(trial: SearchTrial, bars: Sequence[Requirement]) -> Standing:
+    if missed(trial, bars):
+        return "nearest"
+    return "kept" if all(room(trial, one) >= ENOUGH for one in bars) else "close"
+
+
+def _ordered(
+    done: Sequence[SearchTrial], search: Search, bars: Sequence[Requirement], aim: Aim | None
+) -> list[SearchTrial]:
+    """Return the trials, the one to take first: those that keep all surely, then by value, then the others."""
+    wrong = dict(zip((one.number for one in done), errors(done, search), strict=True))
+    by_aim = (
+        _cheapest_first(done)
+        if aim_of(search, bars, aim) == "cheapest"
+        else sorted(_cheapest_first(done), key=lambda one: wrong[one.number])
+    )
+    place = {one.number: at for at, one in enumerate(by_aim)}
+
+    def key(one: SearchTrial) -> tuple[int, float, int]:
+        standing = _standing(one, bars)
+        if standing == "kept":
+            return 0, 0.0, place[one.number]
+        if standing == "close":
+            return 1, -min(room(one, bar) for bar in bars), place[one.number]
+        return 2, max(miss(one, bar) for bar in bars), place[one.number]
+
+    return sorted(done, key=key)
+
+
+def _cheapest_first(done: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """Return trials by cost: the quickest, of about equally quick ones the smallest, then the first learned."""
+    left, found = list(done), []
+    while left:
+        quickest = min(cost(one)[0] for one in left)
+        quick = [one for one in left if cost(one)[0] <= quickest * _ALIKE + _NOISE_S]
+        smallest = min(cost(one)[1] for one in quick)
+        small = [one for one in quick if cost(one)[1] <= smallest * _ALIKE_SIZE]
+        first = min(small, key=lambda one: (cost(one)[2], one.number))
+        found.append(first)
+        left.remove(first)
+    return found
+
+
+def _binding(
+    order: Sequence[SearchTrial], search: Search, bars: Sequence[Requirement], aim: Aim | None
+) -> list[Binding]:
+    """Return what each bar keeps from being taken: without it another trial would be, at a bar that it keeps."""
+    found = []
+    for bar in bars:
+        others = [one for one in bars if one is not bar]
+        kept_aim = aim_of(search, bars, aim)  # that a bar is gone is no reason to look for something else
+        first = _ordered(order, search, others, kept_aim)[0]
+        shown = measured(first, bar)
+        if first is order[0] or shown is None or shown.value is None or not miss(first, bar):
+            continue
+        found.append(Binding(bar, first, shown.value, met=not missed(first, others)))
+    return found

@@ -1,0 +1,142 @@
+"""A search from end to end: its trials, the winner to the bit, bars that move, a kill, and trials that go wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_loop import declared, statuses, write_rows
+
+from modelwright import Project
+from modelwright.engine.store import Store
+from modelwright.storage.formats.search import Search, plan_folder
+
+
+def tuned(tune, **changes):
+    return declared(learn={"budget": "2 s"}, tune=tune, **changes)
+
+
+GRID = {"sampler": "grid", "space": {"learn.learning_rate": [0.05, 0.3], "model.leaves": [3, 15]}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuned")
+    write_rows(folder / "loans.csv", rows=600)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def searched(folder):
+    return Project(tuned(GRID), folder=folder).run(to="package")
+
+
+def sealed(folder):
+    store = Store(folder / ".modelwright")
+    found = store.find("tune", store.latest("tune").key)
+    return found, Search.read(found.part("search").path)
+
+
+def test_every_point_of_a_grid_is_tried_and_the_winner_is_its_trial_to_the_bit(folder, searched):
+    assert statuses(searched) == {
+        "data": "done", "tune": "done", "plan": "cached", "learn": "cached", "package": "cached"
+    }  # fmt: skip
+    artifact, search = sealed(folder)
+    assert len(search.trials) == 4
+    assert {one.state for one in search.trials} == {"done"}
+    taken = next(one for one in search.trials if one.number == searched.search.taken)
+    assert searched.package == taken.package
+    assert all(
+        one.value("latency_p50") and one.value("size") and one.value("accuracy", "risk")
+        for one in search.trials
+    )
+    plans = artifact.part("plans").path
+    assert all((plan_folder(plans, one.number) / "choice" / "choice.json").is_file() for one in search.trials)
+    assert json.loads(json.dumps(searched.as_json()))["search"]["trials"][0]["taken"] is True
+
+
+def test_a_bar_that_moves_tries_nothing_again(folder, searched):
+    moved = {**declared()["requirements"], "latency_p95": "<= 1 us"}
+    again = Project(tuned(GRID, requirements=moved), folder=folder).run(to="learn")
+    assert statuses(again)["tune"] == "cached"
+    assert again.search.standing == "nearest"
+    assert "latency_p95 <= 1 us" in again.search.trials[0].misses
+
+
+def test_a_longer_search_goes_on_from_what_is_sealed(folder, searched):
+    longer = {**GRID, "space": {**GRID["space"], "learn.learning_rate": [0.05, 0.3, 0.1]}}
+    Project(tuned(longer), folder=folder).run(to="tune")
+    _, search = sealed(folder)
+    assert len(search.trials) == 6
+    before = {one.package for one in search.trials if one.values["learn.learning_rate"] != 0.1}
+    assert {row.figures["accuracy"] for row in searched.search.trials} <= {
+        one.value("accuracy", "risk") for one in search.trials
+    }
+    assert searched.package in before
+
+
+def test_a_trial_that_fails_is_left_out_and_counted(folder):
+    bad = {"sampler": "grid", "space": {"model.module": ["nothing:here", None]}, "trials": 2}
+    found = Project(tuned(bad, model={"learner": "network"}), folder=folder).run(to="tune")
+    states = sorted(row.state for row in found.search.trials)
+    assert states == ["done", "failed"]
+    (notice,) = [row for row in found.warnings if row.id == "tune.failed"]
+    assert notice.count == 1
+    assert "--set tune=null" in notice.fix
+
+
+def test_where_no_trial_succeeds_the_reasons_are_named_and_the_next_run_tries_again(folder):
+    bad = {"sampler": "grid", "space": {"model.module": ["nothing:here", "nor:here"]}}
+    for _ in range(2):
+        found = Project(tuned(bad, model={"learner": "network"}), folder=folder).run(to="tune")
+        assert [one.id for one in found.problems] == ["tune.none-done"]
+        assert "nothing" in str(found.problems[0])
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from modelwright import Project
+found = Project(json.loads(sys.argv[1]), folder=Path(sys.argv[2])).run(to="package")
+print(json.dumps([found.package, [row.number for row in found.search.trials]]))
+"""
+
+
+def test_a_killed_search_goes_on_behind_its_last_trial_and_draws_the_same(tmp_path):
+    space = {
+        "space": {"learn.learning_rate": {"low": 0.01, "high": 0.5, "log": True}},
+        "trials": 4,
+        "sampler": "tpe",
+    }
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+        write_rows(tmp_path / name / "loans.csv", rows=500)
+    whole = Project(tuned(space), folder=tmp_path / "whole").run(to="package")
+    arguments = [sys.executable, "-c", SCRIPT, json.dumps(tuned(space)), str(tmp_path / "cut")]
+    child = subprocess.Popen(arguments, stdout=subprocess.PIPE, start_new_session=True)
+    scratch = tmp_path / "cut" / ".modelwright" / "scratch" / "tune"
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and len(journal(scratch)) < 2:
+        time.sleep(0.05)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    before = journal(scratch)
+    assert 2 <= len(before) < 4
+    again = Project(tuned(space), folder=tmp_path / "cut").run(to="package")
+    values = {row.number: row.settings for row in whole.search.trials}
+    assert {row.number: row.settings for row in again.search.trials} == values
+    _, search = sealed(tmp_path / "cut")
+    kept = {one.number: one.seconds for one in search.trials}
+    assert all(kept[one["number"]] == one["seconds"] for one in before), "these were not tried again"
+
+
+def journal(scratch: Path):
+    lines = [
+        line for file in scratch.glob("*/trials.jsonl") for line in file.read_text().splitlines(keepends=True)
+    ]
+    return [json.loads(line) for line in lines if line.endswith("\n")]

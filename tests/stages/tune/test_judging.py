@@ -1,0 +1,122 @@
+"""Which trial is taken, by requirements that may move after the search; which bar binds, and what loosening it buys."""
+
+import pytest
+from requirement_texts import parse
+
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.signature import Signature
+from modelwright.stages.tune.judging import judge_trials, miss
+from modelwright.storage.formats.search import Search, SearchTrial
+
+SIGNATURE = Signature.parse("grade(income: number) -> risk: category")
+
+
+def trial(number, accuracy, latency_ms, size_kb=100, *, width=0.01, state="done"):
+    shown = (
+        Measurement(
+            Subject("accuracy", "risk"),
+            Phase.TEST,
+            accuracy,
+            accuracy - width,
+            accuracy + width,
+            500,
+            "mid-p",
+            0.95,
+        ),
+        *(
+            Measurement(
+                Subject(name),
+                Phase.PACKAGE,
+                latency_ms / 1e3,
+                latency_ms / 1.01e3,
+                latency_ms / 0.99e3,
+                200,
+                "q",
+                0.95,
+            )
+            for name in ("latency_p50", "latency_p95")
+        ),
+        Measurement(
+            Subject("size"), Phase.PACKAGE, size_kb * 1e3, size_kb * 1e3, size_kb * 1e3, 1, "exact", 1.0
+        ),
+    )
+    measured = shown if state == "done" else ()
+    return SearchTrial(number, {"learn.seed": number}, (), state, 1.0, "trees", measured, 1.0)
+
+
+def search(*trials):
+    return Search(trials, {"risk": ("accuracy", True)}, (), "trials", "grid", "none", 0, 1, len(trials), 1.0)
+
+
+FIVE = search(
+    trial(0, 0.80, 1.0),
+    trial(1, 0.90, 3.0),
+    trial(2, 0.92, 9.0),
+    trial(3, 0.95, 12.0),
+    trial(4, 0.97, 0.1, state="failed"),
+)
+
+
+def bars(**given):
+    return [parse(key, bar, SIGNATURE) for key, bar in given.items()]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "standing"),
+    [
+        ({"accuracy": ">= 0.75"}, 0, "kept"),  # the cheapest of those good enough
+        ({"accuracy": ">= 0.85"}, 1, "kept"),
+        ({"accuracy": ">= 0.89"}, 2, "kept"),  # 0.90 keeps it by less than test rows ask for
+        ({"accuracy": ">= 0.948"}, 3, "close"),
+        ({"accuracy": ">= 0.96"}, 3, "nearest"),  # the failed trial is none
+        ({"latency_p95": "<= 5 ms"}, 1, "kept"),  # no bar says what is good enough: the best
+        ({}, 3, "kept"),
+        ({"accuracy": ">= 0.91", "latency_p95": "<= 8 ms"}, 1, "nearest"),
+        ({"size": "<= 1 MB", "accuracy": ">= 0.85"}, 1, "kept"),
+        ({"size": "<= 50 kB", "accuracy": ">= 0.75"}, 0, "nearest"),
+    ],
+)
+def test_the_requirements_of_today_choose(given, taken, standing):
+    found = judge_trials(FIVE, bars(**given), None)
+    assert (found.taken.number, found.standing) == (taken, standing)
+
+
+def test_the_aim_may_be_named():
+    assert judge_trials(FIVE, bars(accuracy=">= 0.75"), "best").taken.number == 3
+    assert judge_trials(FIVE, bars(latency_p95="<= 100 ms"), "cheapest").taken.number == 0
+
+
+def test_equally_quick_trials_are_told_apart_by_size_then_learning_time():
+    found = judge_trials(
+        search(trial(0, 0.9, 1.0, 200), trial(1, 0.9, 1.05, 100), trial(2, 0.9, 5.0, 10)),
+        bars(accuracy=">= 0.8"),
+        None,
+    )
+    assert [one.number for one in found.order] == [1, 0, 2]
+
+
+def test_where_none_keeps_all_each_bar_that_binds_says_what_loosening_it_buys():
+    found = judge_trials(FIVE, bars(accuracy=">= 0.91", latency_p95="<= 8 ms"), None)
+    assert [str(one) for one in found.missed] == ["accuracy >= 0.91"]
+    by_bar = {str(one.requirement): one for one in found.binding}
+    slower = by_bar["latency_p95 <= 8 ms"]
+    assert (slower.instead.number, slower.met) == (3, True)
+    assert slower.value == pytest.approx(0.012)
+    assert by_bar["accuracy >= 0.91"].instead.number == 0  # the cheapest of all that are quick enough
+
+
+def test_a_bar_binds_also_where_all_are_kept():
+    (one,) = judge_trials(FIVE, bars(accuracy=">= 0.89"), None).binding
+    assert one.instead.number == 0
+    assert one.met
+
+
+def test_a_trial_without_a_measurement_keeps_no_bar():
+    bare = SearchTrial(0, {}, (), "done", 1.0, "trees", (), 1.0)
+    assert miss(bare, bars(accuracy=">= 0.1")[0]) == float("inf")
+    found = judge_trials(search(bare, trial(1, 0.2, 1.0)), bars(accuracy=">= 0.9"), None)
+    assert found.taken.number == 1
+
+
+def test_a_search_without_a_package_takes_none():
+    assert judge_trials(search(trial(0, 0.9, 1.0, state="failed")), bars(), None) is None
