@@ -3,8 +3,14 @@
 import io
 import os
 import pty
+import re
+import subprocess
+import sys
+import termios
+from contextlib import suppress
 
 from modelwright.cli.progress_bars import Lines, OnTerminal, shown
+from modelwright.core.progress import LearningTask
 
 
 class Clock:
@@ -23,10 +29,71 @@ def test_a_short_task_prints_nothing_and_a_long_one_a_line_every_few_seconds():
             clock.now = float(step)
             task.advance(10, note=f"loss {1 / (step + 1):.2f}")
     assert out.getvalue().splitlines() == [
-        "learn: 60 of 200, 30 %, loss 0.17, 5 s",
-        "learn: 110 of 200, 55 %, loss 0.09, 10 s",
-        "learn: 160 of 200, 80 %, loss 0.06, 15 s",
+        "learn: 60 of 200, 30 %, loss 0.17, 5 s, about 12 s left",
+        "learn: 110 of 200, 55 %, loss 0.09, 10 s, about 9 s left",
+        "learn: 160 of 200, 80 %, loss 0.06, 15 s, about 4 s left",
     ]
+
+
+def test_figures_of_learning_stand_on_the_line_in_one_order_whatever_came_last():
+    out, clock = io.StringIO(), Clock()
+    with Lines(out, clock=clock).task("learning", total=100) as task:
+        assert isinstance(task, LearningTask)
+        for step in range(1, 31):
+            clock.now = step / 2
+            task.seen({"learning-rate": 0.00123, "gradient-norm": 0.8512, "loss": 1 / step}, 64)
+            if step == 10:
+                task.seen({"validation-error": 0.12, "validation-loss": 0.6119})
+            task.advance(1)
+    # a line each 10 s, and 64 rows in each half a second
+    assert out.getvalue().splitlines() == [
+        "learning: 20 of 100, 20 %, loss 0.05, validation 0.612, error 0.12, rate 0.00123, grad 0.851, 128 rows/s, "
+        "10 s, about 40 s left"
+    ]
+
+
+def test_what_is_done_at_once_by_a_run_that_goes_on_is_no_pace():
+    out, clock = io.StringIO(), Clock()
+    with Lines(out, every_s=1, clock=clock).task("learning", total=100) as task:
+        task.advance(50)
+        clock.now = 1.0
+        task.advance(5)
+        clock.now = 2.0
+        task.advance(5)
+    assert out.getvalue().splitlines()[-1] == "learning: 60 of 100, 60 %, 2 s, about 8 s left"
+
+
+def test_figures_stand_below_the_bar_of_a_real_terminal_of_80_columns():
+    code = (
+        "import time\n"
+        "from modelwright.cli.progress_bars import OnTerminal\n"
+        "with OnTerminal().task('learning', total=20_000) as task:\n"
+        "    for step in range(30):\n"
+        "        task.seen({'loss': 0.53123, 'validation-loss': 0.61211, 'validation-error': 0.123,\n"
+        "            'learning-rate': 0.00012, 'gradient-norm': 0.8512}, 10)\n"
+        "        task.advance(600)\n"
+        "        time.sleep(0.08)\n"
+    )
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, 80))
+    shown = b""
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color"},
+    ):
+        os.close(follower)
+        with suppress(OSError):  # a pseudo-terminal whose other end is closed
+            while part := os.read(leader, 4096):
+                shown += part
+    os.close(leader)
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "\n", shown.decode()).splitlines()
+    figures = [line.strip() for line in lines if "validation" in line]
+    assert figures[-1].startswith("loss 0.531  validation 0.612  error 0.123  rate 0.00012  grad 0.851")
+    assert any("rows/s" in line for line in lines)
+    assert any("18000/20000" in line for line in lines)
+    assert all(len(line) <= 80 for line in lines), max(lines, key=len)
 
 
 def test_a_task_of_unknown_length_counts():

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from modelwright.cli import standard_streams
+from modelwright.core import figure_words
 from modelwright.core.messages import Phrase, visible
-from modelwright.core.progress import Progress, ProgressTask
+from modelwright.core.progress import LearningPoint, Progress, ProgressTask
 from modelwright.core.units import format_duration
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-LINE_EVERY_S = 5.0
+LINE_EVERY_S = 10.0
+_LONG_STAGE_S = 5.0  # one that took less is seen in the table at the end soon enough
+_PACE_S = 2.0  # rows a second are counted over so long
+_DRAWN_EVERY_S = 0.2
 SIGNS = {"done": "✓", "cached": "="}  # what became of a stage, also where there are no colours
 
 
@@ -36,13 +41,57 @@ def _stage_line(name: str, status: str, seconds: float, found: str) -> str:
     return f"{SIGNS.get(status, ' ')} {name:<9} {word} {spent:>12}  {found}".rstrip()
 
 
+class _Figures:
+    """The newest figures of what is learned, and the pace at which rows are read."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._newest: dict[str, float] = {}
+        self._rows, self._since = 0, clock()
+        self._pace: float | None = None
+
+    def take(self, figures: Mapping[str, float], rows: int) -> None:
+        """Take figures, and how many rows were read since the last time."""
+        self._newest |= figures
+        self._rows += rows
+        now = self._clock()
+        if now - self._since >= _PACE_S:
+            self._pace = self._rows / (now - self._since) if self._rows else None
+            self._rows, self._since = 0, now
+
+    def __str__(self) -> str:
+        """Return them as one line, such as `loss 0.531  validation 0.612  rate 0.0012  340 rows/s`."""
+        shown = [
+            f"{figure_words.word(name)} {self._newest[name]:.3g}"
+            for name in figure_words.in_order(list(self._newest))
+        ]
+        if self._pace is not None:
+            shown.append(str(Phrase("work.pace", rows=f"{self._pace:,.{0 if self._pace >= 10 else 1}f}")))
+        return "  ".join(shown)
+
+
 class _Line:
     """One task whose state is printed as a line when enough time has passed."""
 
     def __init__(self, owner: Lines, title: str, total: int | None) -> None:
         self.owner, self.title, self.total = owner, title, total
-        self.done = 0
+        self.done = self.done_then = 0
         self.begun = self.printed = owner.clock()
+        self.figures = _Figures(owner.clock)
+
+    def seen(self, figures: Mapping[str, float], rows: int = 0) -> None:
+        """Keep the newest figures for the next line."""
+        self.figures.take(figures, rows)
+
+    def record(self, point: LearningPoint) -> None:
+        """Do nothing: what is recorded was seen."""
+
+    def _left_s(self, now: float) -> float | None:
+        """Return how long the rest takes at the pace since the last line."""
+        done = self.done - self.done_then
+        if self.total is None or done <= 0 or self.done >= self.total:
+            return None
+        return (now - self.printed) / done * (self.total - self.done)
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
         """Count the steps and print a line when the last one is long ago."""
@@ -50,8 +99,10 @@ class _Line:
         now = self.owner.clock()
         if now - self.printed < self.owner.every_s:
             return
-        self.printed = now
+        left_s = self._left_s(now)
+        self.printed, self.done_then = now, self.done
         share = 100 * self.done // self.total if self.total else None
+        note = str(self.figures).replace("  ", ", ") or note
         line = Phrase(
             "work.line",
             title=self.title,
@@ -60,6 +111,7 @@ class _Line:
             share=share,
             note=note or None,
             time=format_duration(round(now - self.begun)),
+            left=None if left_s is None else format_duration(round(left_s)),
         )
         self.owner.say(str(line))
 
@@ -79,7 +131,7 @@ class Lines:
 
     def finished(self, name: str, status: str, seconds: float, found: str) -> None:
         """Print a stage that has ended, unless it was short: then the table at the end comes soon enough."""
-        if seconds >= self.every_s:
+        if seconds >= _LONG_STAGE_S:
             self.say(_stage_line(name, status, seconds, found))
 
     def say(self, line: str) -> None:
@@ -91,6 +143,18 @@ class Lines:
 class _Bar:
     def __init__(self, bars: RichProgress, task: TaskID) -> None:
         self.bars, self.task = bars, task
+        self.figures = _Figures(time.monotonic)
+        self.drawn = -_DRAWN_EVERY_S
+
+    def seen(self, figures: Mapping[str, float], rows: int = 0) -> None:
+        """Show the figures below the bar, a few times a second."""
+        self.figures.take(figures, rows)
+        if time.monotonic() - self.drawn >= _DRAWN_EVERY_S:
+            self.drawn = time.monotonic()
+            self.bars.update(self.task, figures=str(self.figures))
+
+    def record(self, point: LearningPoint) -> None:
+        """Do nothing: what is recorded was seen."""
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
         """Move the bar, and show the figure beside it."""
@@ -111,7 +175,7 @@ class OnTerminal:
     def task(self, title: str, total: int | None = None) -> Iterator[ProgressTask]:
         """Show a bar for the length of the block."""
         bars = self._started()
-        task = bars.add_task(visible(title), total=total, note="")
+        task = bars.add_task(visible(title), total=total, note="", figures="")
         self._open += 1
         try:
             yield _Bar(bars, task)
@@ -147,17 +211,29 @@ class OnTerminal:
             from rich.console import Console
             from rich.progress import (
                 BarColumn,
+                MofNCompleteColumn,
                 SpinnerColumn,
                 TextColumn,
                 TimeElapsedColumn,
                 TimeRemainingColumn,
             )
             from rich.progress import Progress as RichProgress
+            from rich.text import Text
 
-            self._bars = RichProgress(
+            class Bars(RichProgress):
+                """Bars, each with the figures of its task on a line of their own below."""
+
+                def get_renderables(self) -> Iterator[RenderableType]:
+                    yield self.make_tasks_table(self.tasks)
+                    for task in self.tasks:
+                        if task.fields["figures"]:
+                            yield Text(f"  {visible(task.fields['figures'])}", style="dim")
+
+            self._bars = Bars(
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
+                MofNCompleteColumn(),
                 TextColumn("{task.fields[note]}", markup=False),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
+
+# What learning shows of itself, by names that are worded where they are shown (`figure.name`).
+LOSS, VALIDATION_LOSS, VALIDATION_ERROR = "loss", "validation-loss", "validation-error"
+LEARNING_RATE, GRADIENT_NORM, PENALTY = "learning-rate", "gradient-norm", "l2"
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """Figures at one step, which follow from data and settings alone: no time, and the same after a kill.
+
+    of: the output or the part that is learned, None where there is one; unit: what a step is (`step`, `round`, `fit`);
+    kept: whether what was learned at this step is what was kept in the end.
+    """
+
+    step: int
+    figures: Mapping[str, float] = field(default_factory=dict)
+    of: str | None = None
+    unit: str = "step"
+    kept: bool = False
 
 
 class ProgressTask(Protocol):
@@ -12,6 +32,17 @@ class ProgressTask(Protocol):
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
         """Report that `steps` more are done; `note` is a short figure to show beside them."""
+
+
+@runtime_checkable
+class LearningTask(ProgressTask, Protocol):
+    """A task that takes figures of what is learned, too."""
+
+    def seen(self, figures: Mapping[str, float], rows: int = 0) -> None:
+        """Take the newest figures, for the eye; rows: how many were read since the last time."""
+
+    def record(self, point: LearningPoint) -> None:
+        """Take a point of the record. After a kill those of before it come again, first and alike."""
 
 
 class Progress(Protocol):
@@ -47,3 +78,50 @@ class Silent:
 
     def say(self, line: str) -> None:
         """Show nothing."""
+
+
+def seen(task: ProgressTask, figures: Mapping[str, float], rows: int = 0) -> None:
+    """Show figures beside a task, where whoever watches takes some."""
+    if isinstance(task, LearningTask):
+        task.seen(figures, rows)
+
+
+def record(task: ProgressTask, point: LearningPoint) -> None:
+    """Record a point of a task, where whoever watches takes some."""
+    if isinstance(task, LearningTask):
+        task.record(point)
+
+
+class _PartTask:
+    def __init__(self, task: ProgressTask, part: str | None) -> None:
+        self._task, self._part = task, part
+
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        self._task.advance(steps, note)
+
+    def seen(self, figures: Mapping[str, float], rows: int = 0) -> None:
+        seen(self._task, figures, rows)
+
+    def record(self, point: LearningPoint) -> None:
+        if self._part is not None:
+            record(self._task, replace(point, of=self._part))
+
+
+class OfPart:
+    """A Progress of one part of what is learned.
+
+    Points are recorded under the part's name, or not at all where it has none.
+    """
+
+    def __init__(self, progress: Progress, part: str | None) -> None:
+        self._progress, self._part = progress, part
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[ProgressTask]:
+        """Open a task of the part."""
+        with self._progress.task(title, total) as task:
+            yield _PartTask(task, self._part)
+
+    def say(self, line: str) -> None:
+        """Show one line."""
+        self._progress.say(line)

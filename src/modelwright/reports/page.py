@@ -21,10 +21,11 @@ from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.messages import Phrase, catalog, visible
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit
-from modelwright.reports import charts, wording
+from modelwright.reports import charts, learning_charts, wording
 from modelwright.reports.prose import prose
 from modelwright.reports.sections import SHORT_DIGEST, row, section
 from modelwright.storage.formats.evidence import Details, Evidence
+from modelwright.storage.formats.learning_curves import LearningCurves
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG_SIGNATURE = 160  # characters; beyond that it would fill the first screen of a phone
@@ -45,8 +46,16 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdict] = ()) -> str:
-    """Return the report as one HTML page without scripts or requests; equal arguments give equal text."""
+def render_report(
+    evidence: Evidence,
+    details: Details,
+    verdicts: Sequence[Verdict] = (),
+    curves: LearningCurves | None = None,
+) -> str:
+    """Return the report as one HTML page without scripts or requests; equal arguments give equal text.
+
+    curves: how learning went, where it is known.
+    """
     inputs = [field.name for field in Signature.parse(evidence.signature).inputs]
     outputs = [section(evidence, found, inputs) for found in details.outputs]
     page = _template().render(
@@ -71,6 +80,7 @@ def render_report(evidence: Evidence, details: Details, verdicts: Sequence[Verdi
         judged=[_judged(verdict) for verdict in verdicts],
         differences=[row(m) for m in evidence.differences],
         outputs=outputs,
+        learned=learning_charts.section(curves),
         matter=MATTER,
         **_heading(evidence.signature),
         speed_lead=str(Phrase("report.speed-lead", load=wording.load(details.load))),

@@ -34,6 +34,8 @@ class Stepper:
     def __init__(self, network: Network, weights: Mapping[str, nn.Parameter], recipe: Recipe) -> None:
         self._recipe = recipe
         self._weights = dict(weights)
+        self.rate = 0.0  # of the last step, as `learn.learning_rate` counts it
+        self.norm = torch.zeros(())  # of the last step's gradient over all weights, before it was clipped
         groups: dict[_Group, list[nn.Parameter]] = {}
         depths, hidden = _depths(network), _hidden(network)
         for name, weight in weights.items():
@@ -56,11 +58,16 @@ class Stepper:
         """Take one step along the gradients, at a share of the peak rates, and forget them."""
         for group, peak in self._peaks:
             group["lr"] = peak * share
+        # of the weights that are not scaled down by a layer's depth
+        self.rate = self._recipe.learning_rate * share
         self._penalise()
         clip = self._recipe.optimiser.clip
+        gradients = [weight.grad for weight in self._weights.values() if weight.grad is not None]
+        # one number over all weights, as if they were one vector
+        self.norm = nn.utils.get_total_norm(gradients)
         if clip is not None:
             # the norm over all weights together: the step keeps its direction and loses length
-            nn.utils.clip_grad_norm_(list(self._weights.values()), clip)
+            nn.utils.clip_grads_with_norm_(list(self._weights.values()), clip, self.norm)
         for one in self._optimisers:
             if not isinstance(one, torch.optim.AdamW):
                 _decay(one)

@@ -20,7 +20,7 @@ from torch import Tensor
 from modelwright import kinds
 from modelwright.core.linked_rows import LinkedRows
 from modelwright.core.messages import Phrase, Problem, ProjectError
-from modelwright.core.progress import Progress
+from modelwright.core.progress import OfPart, Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.descent import trainer
@@ -104,7 +104,7 @@ def learn(
                 batch=batch,
                 seed=seed,
                 scratch=scratch / f"part-{place}" / f"fold-{number}",
-                progress=progress,
+                progress=OfPart(progress, None),
             )
             with torch.no_grad():
                 values = _evidence(learner, own.only(out))  # (rows of the fold, a)
@@ -126,7 +126,7 @@ def learn(
             batch=batch,
             seed=seed,
             scratch=scratch / f"part-{place}" / "all",
-            progress=progress,
+            progress=OfPart(progress, ", ".join(names)),
         )
         history[", ".join(names)] = [score.loss for score in scores]
     features, times = _features(answers, absent, missing)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,8 @@ from modelwright.core.progress import Progress
 from modelwright.learners import timing
 from modelwright.learners.descent.recipe import Recipe, Score
 from modelwright.learners.descent.training_run import TrainingRun, put
-from modelwright.learners.networks.heads import (
-    at,
-)
+from modelwright.learners.descent.watching import TrainingWatch
+from modelwright.learners.networks.heads import at
 from modelwright.learners.networks.losses import settled
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import checkpoint
@@ -27,8 +27,6 @@ from modelwright.learners.training.encoded_rows import EncodedRows
 
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
 MOST_EVALUATIONS = 10
-_NORMAL = 1.96  # standard errors of a 95 % interval
-_REMEMBERED = "optimiser."  # in a checkpoint, before the name of what an optimiser remembers of a weight
 
 
 def train(
@@ -61,15 +59,23 @@ def train(
     saved = time.monotonic()
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
+        watch = TrainingWatch(task, steps)
+        if kept is not None:
+            note: Mapping[str, Any] = kept[1]
+            watch.restore(note.get("shown"), run.history)
         for chosen in _batches(rows, run):
             loss = run.learn(rows, chosen)
-            task.advance(1, f"loss {loss:.3f}")
-            if run.step in evaluations and run.evaluate(validation):
-                # Before the state that speaks of it: a kill in between makes the same best again.
-                checkpoint.write(best, run.average, {})
+            watch.step(run.step, loss, run.stepper.rate, float(run.stepper.norm), len(chosen))
+            task.advance(1)
+            if run.step in evaluations:
+                if run.evaluate(validation):
+                    # Before the state that speaks of it: a kill in between makes the same best again.
+                    checkpoint.write(best, run.average, {})
+                watch.score(run.history[-1])
             if run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
-                run.save(state)
+                run.save(state, watch.to_json())
                 saved = time.monotonic()
+        watch.end(run.step, kept_score(run.history))
     found = checkpoint.read(best)
     assert found is not None, "the last step is evaluated, so there is a best"
     put(run.averaged, found[0])

@@ -183,8 +183,8 @@ class TrainingRun:
         patience = self.recipe.patience
         return self.step >= self.steps or (patience is not None and self.stale >= patience)
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint."""
+    def save(self, path: Path, shown: Mapping[str, Any]) -> None:
+        """Write the checkpoint; shown: what is kept of what was seen while it ran."""
         tensors: dict[str, Tensor] = {f"weight.{name}": weight for name, weight in self.weights.items()}
         tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
         tensors |= {f"buffer.{name}": values for name, values in self.buffers.items()}
@@ -194,6 +194,7 @@ class TrainingRun:
             "stale": self.stale,
             "best": asdict(self.best) if self.best else None,
             "history": [asdict(score) for score in self.history],
+            "shown": dict(shown),
         }
         checkpoint.write(path, tensors, note)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from modelwright.core.messages import Phrase, Problem, ProjectError
-from modelwright.core.progress import Progress
+from modelwright.core.progress import OfPart, Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners import budget
@@ -128,7 +128,8 @@ class FinetuneLearn(Learn[Rows]):
                     strengths=_HEAD_STRENGTHS,
                     smoothing=0.0,
                     scratch=scratch,
-                    progress=progress,
+                    # a resumed run does not fit them again, so they are no part of the record
+                    progress=OfPart(progress, None),
                 )
             _freeze(network, options)
             history = trainer.train(

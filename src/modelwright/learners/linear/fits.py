@@ -69,7 +69,7 @@ def best(
     target: Target,
     strengths: Sequence[float],
     iterations: int,
-    advance: Callable[[str], None],
+    advance: Callable[[FittedLine], None],
 ) -> tuple[FittedLine, list[FittedLine]]:
     """Return the fit with the least loss on validation, and all that were tried.
 
@@ -84,7 +84,7 @@ def best(
             fitted = line.fit(target.train, target.truth, strengths[place], iterations)
             answered = target.held @ fitted[0] + fitted[1]
             found[place] = FittedLine(fitted, strengths[place], line.loss(answered, target.held_truth))
-            advance(f"L2 {strengths[place]:g}")
+            advance(found[place])
         value = found[place].loss
         return np.inf if value is None else value
 

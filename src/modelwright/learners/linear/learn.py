@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,8 +15,9 @@ from pydantic import BaseModel
 from scipy.sparse import csr_matrix
 
 from modelwright import kinds
+from modelwright.core import progress as progress_of
 from modelwright.core.messages import Notice, Phrase
-from modelwright.core.progress import Progress
+from modelwright.core.progress import PENALTY, VALIDATION_LOSS, LearningPoint, Progress, ProgressTask
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, ArraySpec, Form
 from modelwright.learners import kind_states, known_truths, readable_texts, time_folds, timing
@@ -116,7 +119,9 @@ class LinearLearn(Learn[Rows]):
             regression = _regression(field, states, logarithm)
             strengths = regression().strengths if training.weight_decay is None else (training.weight_decay,)
             with progress.task(str(Phrase("work.fitting-line", output=name)), len(strengths)) as task:
-                best, tried = fits.best(regression, target, strengths, setup.steps, partial(task.advance, 1))
+                best, tried = fits.best(regression, target, strengths, setup.steps, _shown(task, name))
+                kept = [one.strength for one in tried].index(best.strength) + 1
+                progress_of.record(task, LearningPoint(kept, of=name, unit="fit", kept=True))
             weights, bias = best.weights
             if logarithm is not None:
                 logarithm = _smeared(logarithm, train @ weights[:, 0] + bias[0], truth)
@@ -153,6 +158,21 @@ class LinearLearn(Learn[Rows]):
         signature, states, fitted = lines.read(learned)
         design = lines.design(lines.blocks(signature, states), states, inputs)
         return {line.name: {line.array: line.answers(design)} for line in fitted}
+
+
+def _shown(task: ProgressTask, name: str) -> Callable[[fits.FittedLine], None]:
+    """Return what shows and records each fit of an output's line."""
+    numbers = itertools.count(1)
+
+    def advance(fitted: fits.FittedLine) -> None:
+        figures = {PENALTY: fitted.strength}
+        if fitted.loss is not None and math.isfinite(fitted.loss):
+            figures[VALIDATION_LOSS] = fitted.loss
+        task.advance(1)
+        progress_of.seen(task, figures)
+        progress_of.record(task, LearningPoint(next(numbers), figures, name, "fit"))
+
+    return advance
 
 
 def _of_fold(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +11,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from modelwright.core import progress as progress_of
 from modelwright.core.messages import Phrase
-from modelwright.core.progress import Progress
+from modelwright.core.progress import (
+    PENALTY,
+    VALIDATION_ERROR,
+    VALIDATION_LOSS,
+    LearningPoint,
+    Progress,
+)
 from modelwright.learners import timing
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import frozen_features, linear_fit
@@ -67,6 +75,11 @@ def fit(
             best.into(head, scale)
             chosen[name], history[name] = best.as_json(), [one.as_json() for one in tried]
             task.advance(1, f"{name}: L2 {best.strength:g}")
+            for number, one in enumerate(tried, start=1):
+                figures = {PENALTY: one.strength, VALIDATION_LOSS: one.loss, VALIDATION_ERROR: one.wrong}
+                finite = {key: value for key, value in figures.items() if math.isfinite(value)}
+                kept = one.strength == best.strength
+                progress_of.record(task, LearningPoint(number, finite, name, "fit", kept))
     with torch.no_grad():
         # raw features: the scale now lies in the heads' weights (`LinearFit.into`)
         answers = network.answer(held)

@@ -30,7 +30,8 @@ _ROWS_ALONE = 100_000
 _TIMED_S, _FEWEST_TIMED, _MOST_TIMED = 1.0, 3, 200
 
 Params = Mapping[str, object]
-Advance = Callable[[str | None], None]
+Advance = Callable[[float | None], None]
+"""Called after each round, with the loss on validation (None: there are no rows of it)."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def boost(
     """
     history, before = _read(checkpoint)
     for loss in history:
-        advance(f"loss {loss:.4f}")
+        advance(loss)
 
     booster = before
     left = rounds - (before.current_iteration() if before else 0)
@@ -149,7 +150,7 @@ class _Watch:
         ):  # no split was left, and the round was undone
             raise EarlyStopException(env.iteration, results)
         self._history.extend(float(result[2]) for result in results)
-        self._advance(f"loss {self._history[-1]:.4f}" if self._history else None)
+        self._advance(self._history[-1] if self._history else None)
         if time.monotonic() - self._saved_at >= CHECKPOINT_S:
             _write(self._checkpoint, self._history, _booster(env))
             self._saved_at = time.monotonic()

@@ -9,6 +9,7 @@ What is learned is a folder:
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from modelwright import kinds
+from modelwright.core import progress as progress_of
 from modelwright.core.messages import Phrase
-from modelwright.core.progress import Progress
+from modelwright.core.progress import VALIDATION_LOSS, LearningPoint, Progress, ProgressTask
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
 from modelwright.learners import kind_states, known_truths, time_folds, timing
@@ -134,7 +136,10 @@ class TreesLearn(Learn[Rows]):
                         rounds=setup.steps,
                         patience=training.patience,
                         checkpoint=scratch / f"booster-{place}.json",
-                        advance=partial(bar.advance, 1),
+                        advance=_shown(bar, task.name),
+                    )
+                    progress_of.record(
+                        bar, LearningPoint(boosted.rounds, of=task.name, unit="round", kept=True)
                     )
                 sums.append(boosting.raw_answers(boosted.text, columns.matrix_of(task, held, features)))
                 columns.booster(out, place).write_text(boosted.text, encoding="utf-8")
@@ -228,6 +233,20 @@ class _Candidate:
         return statistics.median(
             timing.least_s(partial(answer, at), 1) for at in range(min(_TIMED_REQUESTS, len(train)))
         )
+
+
+def _shown(bar: ProgressTask, name: str) -> boosting.Advance:
+    """Return what shows and records the loss of each round of a booster."""
+    rounds = itertools.count(1)
+
+    def advance(loss: float | None) -> None:
+        number = next(rounds)
+        bar.advance(1)
+        if loss is not None:
+            progress_of.seen(bar, {VALIDATION_LOSS: loss})
+            progress_of.record(bar, LearningPoint(number, {VALIDATION_LOSS: loss}, name, "round"))
+
+    return advance
 
 
 def _of_folds(

@@ -174,8 +174,11 @@ def write_reports(context: Context, run: Run, folder: Path) -> None:
     from modelwright.reports.card import render_card
     from modelwright.reports.page import render_report
     from modelwright.storage.formats.evidence import read_details, read_evidence
+    from modelwright.storage.formats.learning_curves import PART, LearningCurves
 
     evidence = read_evidence(context.part("evaluate", "evidence").path)
     details = read_details(context.part("evaluate", "report").path)
-    disk.write_atomically(target / REPORT, render_report(evidence, details, run.verdicts))
+    learned = context.made["learn"]
+    curves = LearningCurves.read(learned.part(PART).path) if PART in learned.parts else None
+    disk.write_atomically(target / REPORT, render_report(evidence, details, run.verdicts, curves))
     disk.write_atomically(target / CARD, render_card(evidence, details, run.verdicts))

@@ -1,6 +1,7 @@
 """The stage `learn`: from the training rows and what `plan` sealed to a learned body.
 
 learned/    as the learner writes it
+curves/     how learning went (`storage.formats.learning_curves`)
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
 from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.stages.learn.kept_points import Recording
 from modelwright.storage.formats.examples import read_examples
+from modelwright.storage.formats.learning_curves import PART, LearningCurves
 from modelwright.storage.formats.plan import ALL_INPUTS, BROUGHT, BROUGHT_FOLDER, Choice, Machine
 
 
@@ -34,7 +37,7 @@ def learn(
     scratch: Path,
     progress: Progress,
 ) -> dict[str, object]:
-    """Learn into `out`/learned and return a summary: the history, and what it cost beside the forecast.
+    """Learn into `out` and return a summary: the history, and what it cost beside the forecast.
 
     `scratch` holds checkpoints that outlive a kill. Raises MachineError where the choice was sealed for
     another instruction set or other pretrained weights, because the bits would be others, and DataError where
@@ -63,7 +66,9 @@ def learn(
     resumed = any(scratch.iterdir())
     started = time.perf_counter()
     (out / "learned").mkdir(parents=True)
-    summary = learners.learn(spec.name).learn(signature, given, setup, out / "learned", scratch, progress)
+    recording = Recording(progress)
+    summary = learners.learn(spec.name).learn(signature, given, setup, out / "learned", scratch, recording)
+    LearningCurves.of(recording.points).write(out / PART)
     cost: dict[str, float] = {"memory_bytes": peak_memory_bytes()}
     if not resumed:  # else this process saw only a part of it
         cost["seconds"] = time.perf_counter() - started
