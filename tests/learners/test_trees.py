@@ -27,6 +27,7 @@ from modelwright.learners import time_folds
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.trees import ahead, columns
+from modelwright.learners.trees.growth import Growth
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, graph
 from modelwright.learners.trees.spec import TreesOptions, TreesTraining
 from modelwright.package.ort import onnxruntime
@@ -214,35 +215,35 @@ folder = Path(sys.argv[2])
 (folder / "scratch").mkdir(exist_ok=True)
 signature, data = real_tables.patients()
 train, validation = real_tables.parted(data)
-test_trees.TREES.learn(
-    signature, Rows(train, validation), test_trees.setup(40, patience=40), folder / "out", folder / "scratch",
-    Killer(),
-)
+how = test_trees.setup(40, {"bags": int(sys.argv[4])}, patience=40)
+test_trees.TREES.learn(signature, Rows(train, validation), how, folder / "out", folder / "scratch", Killer())
 """
 
 
-def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("bags", "kills"),
+    [
+        # 40 rounds of each of three outputs; those that a checkpoint already holds count again
+        (1, (17, 61, 119)),
+        (3, (17, 130, 359)),
+    ],
+)
+def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(
+    tmp_path: Path, bags: int, kills: tuple[int, ...]
+) -> None:
     signature, data = real_tables.patients()
     train, validation = real_tables.parted(data)
-    whole, summary = learn(tmp_path / "whole", signature, data, setup(40, patience=40))
+    how = setup(40, {"bags": bags}, patience=40)
+    whole, summary = learn(tmp_path / "whole", signature, data, how)
     broken = tmp_path / "broken"
     broken.mkdir()
-    # Advances: 40 rounds of each of three outputs; those that a checkpoint already holds count again.
-    for advances in (17, 61, 119):
-        ended = subprocess.run(
-            [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(broken), str(advances)],
-            check=False,
-        )
+    for advances in kills:
+        command = [KILLED, str(Path(__file__).parent), str(broken), str(advances), str(bags)]
+        ended = subprocess.run([sys.executable, "-c", *command], check=False)
         assert ended.returncode == -signal.SIGKILL
-    assert len(list((broken / "scratch").glob("*.json"))) == 3
-    again = TREES.learn(
-        signature,
-        Rows(train, validation),
-        setup(40, patience=40),
-        broken / "out",
-        broken / "scratch",
-        Silent(),
-    )
+    # of several boosters, the one that a kill met is begun again
+    assert len(list((broken / "scratch").glob("*.json"))) == (3 if bags == 1 else 8)
+    again = TREES.learn(signature, Rows(train, validation), how, broken / "out", broken / "scratch", Silent())
     assert digests.of_folder(broken / "out") == digests.of_folder(whole)
     assert again == summary
 
@@ -259,7 +260,7 @@ def test_early_stopping_keeps_the_best_round(tmp_path: Path) -> None:
 def test_learning_stops_when_no_split_is_left(tmp_path: Path) -> None:
     signature, data = real_tables.iris()
     few = real_tables.taken(data, range(0, 150, 8))  # fewer rows than two leaves hold
-    learned, summary = learn(tmp_path, signature, few, setup(50, patience=60))
+    learned, summary = learn(tmp_path, signature, few, setup(50, {"bags": 1}, patience=60))
     assert summary["rounds"]["species"] == 1
     assert gap(learned, signature, data) == 0.0
 
@@ -274,10 +275,64 @@ def test_options_reach_the_trees(tmp_path: Path) -> None:
             "decay": setup(5, weight_decay=3.0),
             "leaves": setup(5, {"leaves": 2}),
             "rows": setup(5, {"min_rows": 2}),
+            "bags": setup(5, {"bags": 2}),
+            "splits": setup(5, {"random_splits": False}),
             "steps": setup(6),
         }.items()
     }
     assert len(set(made.values())) == len(made)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"bags": 3, "random_splits": False}, {"bags": 1, "random_splits": True}]
+)
+@pytest.mark.parametrize("table", ["patients", "iris"])
+def test_several_boosters_are_one_graph_that_answers_their_mean(
+    tmp_path: Path, table: str, options: dict[str, Any]
+) -> None:
+    signature, data = getattr(real_tables, table)()
+    learned, summary = learn(tmp_path, signature, data, setup(30, options))
+    assert gap(learned, signature, data) <= 1e-5
+    bags = options.get("bags", 5)
+    assert len(list(learned.glob("booster-0*.txt"))) == bags
+    name = signature.outputs[0].name
+    assert [one for one in summary["rounds"] if one.startswith(name)] == (
+        [name] if bags == 1 else [f"{name} ({bag})" for bag in range(1, bags + 1)]
+    )
+
+
+def test_what_the_options_leave_open_follows_from_the_number_of_rows() -> None:
+    few, some, many, most = (Growth.of(TreesOptions(), rows) for rows in (5_000, 20_000, 50_000, 50_001))
+    assert [one.bags for one in (few, some, many, most)] == [5, 5, 5, 1]
+    assert [one.random_splits for one in (few, some, many, most)] == [True, True, False, False]
+    assert [(one.leaves, one.min_rows) for one in (few, some, many)] == [(16, 5), (31, 5), (31, 20)]
+    assert most == Growth(1, random_splits=False, share=1.0, leaves=31, min_rows=20)
+    given = TreesOptions(bags=2, random_splits=False, leaves=7, min_rows=3)
+    assert Growth.of(given, 10) == Growth(2, random_splits=False, share=0.7, leaves=7, min_rows=3)
+    assert Growth.of(TreesOptions(), 9).bags == 1  # a bag would leave out less than two rows
+
+
+@pytest.mark.parametrize("aim", ["mean", "median"])
+@pytest.mark.parametrize("bags", [1, 5])
+def test_skewed_amounts_are_learned_as_logarithms_and_answered_as_amounts(
+    tmp_path: Path, bags: int, aim: str
+) -> None:
+    draw = np.random.default_rng(3)
+    size = draw.uniform(0, 3, 1500)
+    prices = np.exp(size + draw.normal(0, 0.8, 1500))
+    signature = Signature("f", (Field("size", "number"),), (Field("price", "number"),))
+    data = real_tables.examples({"size": size.tolist(), "price": prices.tolist()})
+    learned, summary = learn(tmp_path, signature, data, setup(60, {"bags": bags, "aim": aim}))
+    assert summary["logarithms"] == ["price"]
+    assert gap(learned, signature, data) <= 1e-5
+    function = Function(Package(learners.export("trees").export(learned), "", threads=1))
+    found = np.array([one.price for one in function.predict([{"size": one} for one in (0.5, 1.5, 2.5)])])
+    median = np.exp(np.array([0.5, 1.5, 2.5]))
+    # of a log-normal amount the mean is exp(0.8² / 2) = 1.38 times the median
+    ratio = float((found / median).mean())
+    assert abs(ratio - (1.0 if aim == "median" else 1.38)) < 0.15
+    plain, _ = learn(tmp_path, signature, data, setup(60, {"bags": bags, "logarithm": False}), "plain")
+    assert "logarithms" not in json.loads((plain / "learned.json").read_text("utf-8"))
 
 
 def test_rows_without_truth_teach_nothing(tmp_path: Path) -> None:
@@ -287,13 +342,20 @@ def test_rows_without_truth_teach_nothing(tmp_path: Path) -> None:
         for field in signature.outputs
     }
     kept = [row for row in range(len(data)) if row % 4 != 1]
-    one, _ = learn(tmp_path, signature, Examples(data.ids, {**data.columns, **gaps}), setup(10), "gaps")
+    one, _ = learn(
+        tmp_path, signature, Examples(data.ids, {**data.columns, **gaps}), setup(10, {"bags": 1}), "gaps"
+    )
     # The same targets without the rows; the states of the inputs differ, as they saw fewer rows.
     train, validation = real_tables.parted(data)
     held = real_tables.taken(data, [row for row in kept if row % 4])
     (tmp_path / "scratch").mkdir()
     TREES.learn(
-        signature, Rows(held, validation), setup(10), tmp_path / "fewer", tmp_path / "scratch", Silent()
+        signature,
+        Rows(held, validation),
+        setup(10, {"bags": 1}),
+        tmp_path / "fewer",
+        tmp_path / "scratch",
+        Silent(),
     )
     roots = [
         [tree["tree_structure"]["internal_count"] for tree in dumped(folder)["tree_info"]]
@@ -430,7 +492,7 @@ def test_trees_get_what_lightgbm_alone_gets(tmp_path: Path, name: str) -> None:
     values = [None if np.isnan(value) else value for value in column.tolist()]
     made = Signature("f", (Field("x", "number", optional=True),), (Field("y", "number"),))
     data = real_tables.examples({"x": values, "y": target.tolist()})
-    learned, _ = learn(tmp_path, made, data, setup(40))
+    learned, _ = learn(tmp_path, made, data, setup(40, {"bags": 1}))
     assert gap(learned, made, data) <= 1e-6
     rows = np.arange(2000) % 4 > 0
     mean, deviation = target[rows].mean(), target[rows].std()

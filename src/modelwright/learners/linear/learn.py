@@ -20,15 +20,16 @@ from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import PENALTY, VALIDATION_LOSS, LearningPoint, Progress, ProgressTask
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, ArraySpec, Form
-from modelwright.learners import kind_states, known_truths, readable_texts, time_folds, timing
+from modelwright.learners import kind_states, known_truths, logarithms, readable_texts, time_folds, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.linear import fits, lines
 from modelwright.learners.linear.fits import Regression, Target
-from modelwright.learners.linear.lines import Line, Logarithm
+from modelwright.learners.linear.lines import Line
 from modelwright.learners.linear.ridge_columns import ColumnsRegression
 from modelwright.learners.linear.spec import LinearOptions, LinearSpec, LinearTraining
+from modelwright.learners.logarithms import Logarithm
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
@@ -37,8 +38,6 @@ _MOST_ITERATIONS, _FEWEST_ITERATIONS = 200, 10  # of L-BFGS, a strength
 _TYPICAL_ITERATIONS, _TYPICAL_FITS = 30, 3  # that a fit takes until it has settled; strengths that are tried
 _TIMED_ROWS, _TIMED_ITERATIONS, _TIMED_REQUESTS = 1000, 4, 10
 _HELD_SHARE = 0.3  # validation rows for each training row, which a forecast does not see
-_SKEWED = 1.0  # skewness from which logarithms are learned; that of an exponential distribution is 2
-_FEWEST_SKEWED = 20  # rows from which skewness means something
 _GRAPH_S = 5e-5  # to run a graph that multiplies a few numbers, beside encoding the row
 
 
@@ -114,7 +113,7 @@ class LinearLearn(Learn[Rows]):
         chosen: dict[str, float] = {}
         for field in signature.outputs:
             name, truth = field.name, known_truths.truths(field, data.train, states)
-            logarithm = _logarithm(field, states[field.name], truth, options)
+            logarithm = logarithms.decided(field, states[field.name], truth, asked=options.logarithm)
             target = Target(train, truth, standard, known_truths.truths(field, data.held, states))
             regression = _regression(field, states, logarithm)
             strengths = regression().strengths if training.weight_decay is None else (training.weight_decay,)
@@ -123,8 +122,10 @@ class LinearLearn(Learn[Rows]):
                 kept = [one.strength for one in tried].index(best.strength) + 1
                 progress_of.record(task, LearningPoint(kept, of=name, unit="fit", kept=True))
             weights, bias = best.weights
-            if logarithm is not None:
-                logarithm = _smeared(logarithm, train @ weights[:, 0] + bias[0], truth)
+            if logarithm is not None and options.aim != "median":
+                there = known_truths.known(truth)
+                line_of_train = train[there] @ weights[:, 0] + bias[0]
+                logarithm = logarithm.smeared(line_of_train, logarithm.of(truth[there]))
             line = Line(
                 name,
                 *_array(field),
@@ -150,8 +151,8 @@ class LinearLearn(Learn[Rows]):
             chosen[name] = best.strength
             history[name] = [{"l2": one.strength, "loss": one.loss} for one in tried]
         lines.write(out, setup.learner, signature, states, fitted, chosen)
-        logarithms = [line.name for line in fitted if line.logarithm is not None]
-        return {"history": history, "chosen": chosen, "logarithms": logarithms}
+        by_logarithm = [line.name for line in fitted if line.logarithm is not None]
+        return {"history": history, "chosen": chosen, "logarithms": by_logarithm}
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with products of sparse matrices."""
@@ -275,50 +276,11 @@ def _regression(
         case _:
             if logarithm is None:
                 return partial(fits.NumberRegression, _as_it_is, _as_it_is)
-            return partial(fits.NumberRegression, partial(_logarithms, logarithm), logarithm.restored)
+            return partial(fits.NumberRegression, logarithm.of, logarithm.restored)
 
 
 def _as_it_is(values: Array) -> NDArray[np.float64]:
     return values.astype(np.float64)
-
-
-def _logarithms(logarithm: Logarithm, values: Array) -> NDArray[np.float64]:
-    """Return the logarithms of amounts; only training's are asked for, which are all above 0."""
-    return np.log(values.astype(np.float64) - logarithm.zero)
-
-
-def _logarithm(field: Field, state: object, truth: Array, options: LinearOptions) -> Logarithm | None:
-    """Return how an output is learned as its logarithm, None where it is not: decided on training rows alone."""
-    kind = kinds.arrays(field.kind)
-    if kind.output_form is not Form.SCALAR or options.logarithm is False:
-        return None
-    zero = kind.zero(state)
-    if zero is None:
-        return None
-    amounts = truth[known_truths.known(truth)].astype(np.float64) - zero
-    if not len(amounts) or amounts.min() <= 0:
-        return None
-    logarithms = np.log(amounts)
-    skewed = len(amounts) >= _FEWEST_SKEWED and _skewness(amounts) > max(
-        _SKEWED, 2 * abs(_skewness(logarithms))
-    )
-    if not (skewed or options.logarithm):
-        return None
-    return Logarithm(1.0, float(logarithms.max()), zero)
-
-
-def _skewness(values: NDArray[np.float64]) -> float:
-    """Return the third standardised moment, 0 of a constant."""
-    centred = values - values.mean()
-    deviation = float(centred.std())
-    return float(((centred / deviation) ** 3).mean()) if deviation > 0 else 0.0
-
-
-def _smeared(logarithm: Logarithm, line: NDArray[np.float64], truth: Array) -> Logarithm:
-    """Return the logarithm with the mean of exp(residual): what exp(line) is too small by (Duan 1983)."""
-    rows = known_truths.known(truth)
-    residuals = _logarithms(logarithm, truth[rows]) - np.minimum(line[rows], logarithm.most)
-    return Logarithm(float(np.exp(residuals).mean()), logarithm.most, logarithm.zero)
 
 
 def _logarithm_notices(
@@ -328,8 +290,8 @@ def _logarithm_notices(
         return
     for field in signature.outputs:
         truth = known_truths.truths(field, train, states)
-        if _logarithm(field, states[field.name], truth, options) is not None:
-            yield Notice("plan.logarithm", column=field.name)
+        if logarithms.decided(field, states[field.name], truth, asked=options.logarithm) is not None:
+            yield Notice("plan.logarithm", column=field.name, median=options.aim == "median")
 
 
 def _scale(design: object, parts: Sequence[lines.Block]) -> NDArray[np.float32]:

@@ -25,6 +25,7 @@ from modelwright.kinds.contract.common import FAR, Array, Form
 from modelwright.learners import kind_states
 from modelwright.learners.contract.spec import form_of
 from modelwright.learners.linear.spec import LinearSpec
+from modelwright.learners.logarithms import Logarithm
 
 _FORMAT = 1
 _NOTE = "learned.json"
@@ -51,24 +52,6 @@ class Block:
     begin: int
     width: int
     axes: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Logarithm:
-    """How a line that was learned on logarithms becomes the array `value`: exp(min(line, most)) · smear + zero.
-
-    smear: the mean of exp(residual) in training, without which the answer would be a median and not a mean (Duan
-    1983); most: the largest logarithm in training; zero: where 0 lies on the array's scale.
-    """
-
-    smear: float
-    most: float
-    zero: float
-
-    def restored(self, line: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return values (n,) of a line's answers (n,)."""
-        restored: NDArray[np.float64] = np.exp(np.minimum(line, self.most)) * self.smear + self.zero
-        return restored
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.aim import Aim
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.training import Epochs, WeightDecay
 
@@ -23,6 +24,11 @@ class LinearOptions(BaseModel):
         None,
         description="whether numbers are learned as their logarithm; None: those above 0 that are skewed to the "
         "right in training",
+    )
+    aim: Aim | None = Field(
+        None,
+        description="what a number learned as its logarithm aims at: the mean or the median; None: the median where "
+        "the requirements of numbers are on mae alone, else the mean",
     )
 
 

@@ -1,8 +1,8 @@
 """Gradient boosting by LightGBM: early stopping, and resuming to the same bits.
 
-Going on from stored rounds gives the bits of an unbroken run because nothing is drawn at random (no bagging,
-no sampled columns) and LightGBM adds the leaves of stored trees in the order, and in the float64, in which
-training adds them. So a checkpoint may fall on any round; a test compares the bytes.
+Where nothing is drawn at random, going on from stored rounds gives the bits of an unbroken run: LightGBM adds the
+leaves of stored trees in the order, and in the float64, in which training adds them. So a checkpoint may fall on any
+round; a test compares the bytes. Where columns or thresholds are drawn, only what has ended is kept.
 """
 
 from __future__ import annotations
@@ -73,11 +73,14 @@ def boost(
     patience: int,
     checkpoint: Path,
     advance: Advance,
+    *,
+    draws: bool = False,
 ) -> Boosted:
     """Boost up to `rounds` rounds and keep those up to the least loss on validation.
 
     Stops after `patience` rounds without a lesser loss, or when no split is left to make. Without validation
-    rows all rounds are kept. Finds and leaves its state in the file `checkpoint`.
+    rows all rounds are kept. Finds and leaves its state in the file `checkpoint`; draws: whether anything is drawn at
+    random, so that no state but the last is gone on from.
     """
     history, before = _read(checkpoint)
     for loss in history:
@@ -85,8 +88,8 @@ def boost(
 
     booster = before
     left = rounds - (before.current_iteration() if before else 0)
-    if left > 0 and not _given_up(history, patience):
-        watch = _Watch(history, patience, checkpoint, advance)
+    if left > 0 and not _given_up(history, patience) and not (draws and before):
+        watch = _Watch(history, patience, None if draws else checkpoint, advance)
         booster = _train(params, train, validation, left, watch, before)
         _write(checkpoint, history, booster)
     assert booster is not None
@@ -135,7 +138,9 @@ def dump(text: str) -> dict[str, object]:
 class _Watch:
     """Follows the rounds: keeps the losses and the checkpoint, and says when to stop."""
 
-    def __init__(self, history: list[float], patience: int, checkpoint: Path, advance: Advance) -> None:
+    def __init__(
+        self, history: list[float], patience: int, checkpoint: Path | None, advance: Advance
+    ) -> None:
         self._history = history
         self._patience = patience
         self._checkpoint = checkpoint
@@ -151,7 +156,7 @@ class _Watch:
             raise EarlyStopException(env.iteration, results)
         self._history.extend(float(result[2]) for result in results)
         self._advance(self._history[-1] if self._history else None)
-        if time.monotonic() - self._saved_at >= CHECKPOINT_S:
+        if self._checkpoint is not None and time.monotonic() - self._saved_at >= CHECKPOINT_S:
             _write(self._checkpoint, self._history, _booster(env))
             self._saved_at = time.monotonic()
         if _given_up(self._history, self._patience):

@@ -19,16 +19,19 @@ from numpy.typing import NDArray
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, Form
-from modelwright.learners import known_truths
+from modelwright.learners import known_truths, logarithms
+from modelwright.learners.contract.aim import Aim
+from modelwright.learners.logarithms import Logarithm
 from modelwright.learners.trees import ahead
 from modelwright.learners.trees.ahead import Ahead
 from modelwright.learners.trees.boosting import FeatureTable
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, TreeDump
 from modelwright.storage.formats.examples import Examples
 
-NOTE, AHEAD = "learned.json", "ahead"
+NOTE, AHEAD, LOGARITHMS, BAGS = "learned.json", "ahead", "logarithms", "bags"
 _BINARY = {"objective": "binary", "metric": "binary_logloss"}
 _REGRESSION = {"objective": "regression", "metric": "rmse"}
+_LEAST_AMOUNT = 1e-6  # in deviations of the output
 _MEDIAN = {"objective": "regression_l1", "metric": "l1"}  # the absolute error is least at the median
 
 
@@ -37,7 +40,8 @@ class BoosterTask:
     """How one booster is learned, and where its trees' sums go in the output's array.
 
     objective: LightGBM's; member: the column of the output's truths that it learns from, None where they are (n,);
-    targets: the columns of the output's array that the trees of a round add to; ahead: the steps of a series.
+    targets: the columns of the output's array that the trees of a round add to; ahead: the steps of a series;
+    logarithm: how numbers are learned as theirs.
     """
 
     field: Field
@@ -45,6 +49,7 @@ class BoosterTask:
     member: int | None = None
     targets: Sequence[int] = (0,)
     ahead: Ahead | None = None
+    logarithm: Logarithm | None = None
 
     @property
     def name(self) -> str:
@@ -56,7 +61,7 @@ class BoosterTask:
 class Output:
     """One output of the signature: its array (n,) or, with `columns`, (n, columns), and the boosters behind it.
 
-    ahead: of a series, whose array is (n, h, columns).
+    ahead: of a series, whose array is (n, h, columns); logarithm: how sums become numbers.
     """
 
     field: Field
@@ -64,12 +69,15 @@ class Output:
     columns: int | None
     tasks: Sequence[BoosterTask]
     ahead: Ahead | None = None
+    logarithm: Logarithm | None = None
 
     def arrays(self, sums: Sequence[NDArray[np.float64]]) -> dict[str, Array]:
         """Return the output's array, float32, from the sums (n, trees a round) of each booster."""
         if self.ahead is not None:
             medians = sums[0].astype(np.float32).reshape(-1, self.ahead.steps, 1)
             return {self.array: np.repeat(medians, self.columns or 1, axis=2)}
+        if self.logarithm is not None:
+            return {self.array: self.logarithm.restored(sums[0][:, 0]).astype(np.float32)}
         answers = np.zeros((len(sums[0]), self.columns or 1), np.float32)
         for task, found in zip(self.tasks, sums, strict=True):
             answers[:, list(task.targets)] = found
@@ -78,23 +86,66 @@ class Output:
     def answers(self, dumps: Sequence[TreeDump]) -> Answers:
         """Return the output of a graph that answers as the boosters behind `dumps` do."""
         forests = [Forest(dump, task.targets) for task, dump in zip(self.tasks, dumps, strict=True)]
-        return Answers(f"{self.field.name}.{self.array}", forests, self.columns, self.ahead)
+        return Answers(f"{self.field.name}.{self.array}", forests, self.columns, self.ahead, self.logarithm)
 
 
-def booster(learned: Path, place: int) -> Path:
-    """Return where a folder of learned trees keeps a booster, as LightGBM's text; they are counted over all outputs."""
-    return learned / f"booster-{place}.txt"
+def booster(learned: Path, place: int, bag: int = 0) -> Path:
+    """Return where a folder of learned trees keeps a booster, as LightGBM's text; they are counted over all outputs.
+
+    bag: of several boosters whose mean is answered, which one.
+    """
+    return learned / (f"booster-{place}.txt" if bag == 0 else f"booster-{place}-{bag}.txt")
 
 
-def read_aheads(learned: Path) -> dict[str, Ahead]:
-    """Return how the outputs that are series were learned."""
-    found = json.loads((learned / NOTE).read_text("utf-8")).get(AHEAD, {})
-    return {name: Ahead.read(one) for name, one in found.items()}
+@dataclass(frozen=True)
+class LearnedOutput:
+    """An output as it was learned: the texts of the boosters of each task, of which the mean is answered."""
+
+    output: Output
+    texts: Sequence[Sequence[str]]
 
 
-def outputs(signature: Signature, states: Mapping[str, object], aheads: Mapping[str, Ahead]) -> list[Output]:
-    """Return the outputs in the signature's order; aheads: of those that are series."""
-    return [_output(field, states[field.name], aheads.get(field.name)) for field in signature.outputs]
+def read_outputs(learned: Path, signature: Signature, states: Mapping[str, object]) -> list[LearnedOutput]:
+    """Return the outputs of a folder of learned trees."""
+    note = json.loads((learned / NOTE).read_text("utf-8"))
+    aheads = {name: Ahead.read(one) for name, one in note.get(AHEAD, {}).items()}
+    by_logarithm = {name: Logarithm(**one) for name, one in note.get(LOGARITHMS, {}).items()}
+    bags, place, found = note.get(BAGS, {}), 0, []
+    for output in outputs(signature, states, aheads, by_logarithm):
+        texts = []
+        for task in output.tasks:
+            paths = (booster(learned, place, bag) for bag in range(bags.get(task.name, 1)))
+            texts.append([path.read_text("utf-8") for path in paths])
+            place += 1
+        found.append(LearnedOutput(output, texts))
+    return found
+
+
+def outputs(
+    signature: Signature,
+    states: Mapping[str, object],
+    aheads: Mapping[str, Ahead],
+    by_logarithm: Mapping[str, Logarithm],
+    aim: Aim = "mean",
+) -> list[Output]:
+    """Return the outputs in the signature's order; aheads: of those that are series; aim: of numbers."""
+    return [
+        _output(field, states[field.name], aheads.get(field.name), by_logarithm.get(field.name), aim)
+        for field in signature.outputs
+    ]
+
+
+def logarithms_of(
+    signature: Signature, states: Mapping[str, object], train: Examples, *, asked: bool | None
+) -> dict[str, Logarithm]:
+    """Return how outputs are learned as their logarithm, by training rows, for those that are."""
+    found = {
+        field.name: logarithms.decided(
+            field, states[field.name], known_truths.truths(field, train, states), asked=asked
+        )
+        for field in signature.outputs
+    }
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def aheads_of(
@@ -129,14 +180,18 @@ def _circles(signature: Signature, states: Mapping[str, object]) -> list[tuple[i
     return found
 
 
-def _output(field: Field, state: object, steps: Ahead | None) -> Output:
+def _output(
+    field: Field, state: object, steps: Ahead | None, logarithm: Logarithm | None, aim: Aim
+) -> Output:
     kind = kinds.arrays(field.kind)
     answers = kind.answers(state)
     match kind.output_form:
         case Form.FLAG:
             return Output(field, "logit", None, [BoosterTask(field, _BINARY)])
         case Form.SCALAR:
-            return Output(field, "value", None, [BoosterTask(field, _REGRESSION)])
+            objective = _MEDIAN if aim == "median" else _REGRESSION
+            task = BoosterTask(field, objective, logarithm=logarithm)
+            return Output(field, "value", None, [task], logarithm=logarithm)
         case Form.CODE:
             classes = _columns(answers["logits"].shape)
             if classes == 2:  # one tree per round, for the logit of the second class; that of the first is 0
@@ -222,7 +277,11 @@ def table(
     if task.member is not None:
         targets = targets[:, task.member]
     known = known_truths.known(targets)
-    return FeatureTable(matrix(encoded, features)[known], targets[known], code_columns(features))
+    there = targets[known]
+    if task.logarithm is not None:
+        # validation may hold an amount at or below 0, which training has not: it is taken for a very small one
+        there = np.log(np.maximum(there.astype(np.float64) - task.logarithm.zero, _LEAST_AMOUNT))
+    return FeatureTable(matrix(encoded, features)[known], there, code_columns(features))
 
 
 def step_table(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modelwright.learners import kind_states
 from modelwright.learners.contract.export import Export
-from modelwright.learners.trees import boosting, columns, onnx_graph
+from modelwright.learners.trees import bagging, columns, onnx_graph
 from modelwright.package.body import Body
 
 
@@ -16,13 +16,10 @@ class TreesExport(Export):
     def export(self, learned: Path) -> Body:
         """Return one graph with the trees of all outputs."""
         signature, states = kind_states.read(learned)
-        answers, place = [], 0
-        for output in columns.outputs(signature, states, columns.read_aheads(learned)):
-            dumps = []
-            for _ in output.tasks:
-                dumps.append(boosting.dump(columns.booster(learned, place).read_text("utf-8")))
-                place += 1
-            answers.append(output.answers(dumps))
+        answers = [
+            one.output.answers([bagging.dump(texts) for texts in one.texts])
+            for one in columns.read_outputs(learned, signature, states)
+        ]
         graph = onnx_graph.graph(columns.features(signature, states), answers)
         return Body(signature, "once", {"model": graph}, states)
 

@@ -2,8 +2,10 @@
 
 What is learned is a folder:
 
-    learned.json        the learner, the rounds kept for each booster, and the lags of an output that is a series
-    booster-{i}.txt     LightGBM's text of booster i, counted over all outputs
+    learned.json        the learner, the rounds kept for each booster, the lags of an output that is a series, and how a
+                        number was learned as its logarithm
+    booster-{i}.txt     LightGBM's text of booster i, counted over all outputs; of several whose mean is answered the
+                        others are booster-{i}-{bag}.txt
     states.json         the signature and the kinds' states
 """
 
@@ -13,7 +15,7 @@ import itertools
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from pydantic import BaseModel
 
 from modelwright import kinds
 from modelwright.core import progress as progress_of
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import VALIDATION_LOSS, LearningPoint, Progress, ProgressTask
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
@@ -30,8 +32,11 @@ from modelwright.learners import kind_states, known_truths, time_folds, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.trees import boosting, columns, folds, onnx_graph
+from modelwright.learners.trees import bagging, boosting, columns, folds, onnx_graph
+from modelwright.learners.trees.bagging import Stopping
+from modelwright.learners.trees.boosting import Boosted, FeatureTable
 from modelwright.learners.trees.columns import BoosterTask, Output
+from modelwright.learners.trees.growth import Growth
 from modelwright.learners.trees.onnx_graph import Feature, TreeDump
 from modelwright.learners.trees.spec import TreesOptions, TreesSpec, TreesTraining
 from modelwright.package.graphs import open_session
@@ -69,33 +74,41 @@ class TreesLearn(Learn[Rows]):
         known_truths.require(signature, states, train)
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
-        outputs = columns.outputs(signature, states, columns.aheads_of(signature, states, train, encoded))
+        by_logarithm = columns.logarithms_of(signature, states, train, asked=options.logarithm)
+        aheads, aim = columns.aheads_of(signature, states, train, encoded), options.aim or "mean"
+        outputs = columns.outputs(signature, states, aheads, by_logarithm, aim)
         encode_s = timing.now_s() - started
         tasks = [task for output in outputs for task in output.tasks]
+        growths = [Growth.of(options, len(train), bagged=task.ahead is None) for task in tasks]
         timed = [
             boosting.time_rounds(
-                _params(task, options, training, threads=1, seed=0),
+                {**_params(task, training, threads=1, seed=0), **growth.params()},
                 columns.table(task, train, encoded, states, features),
             )
-            for task in tasks
+            for task, growth in zip(tasks, growths, strict=True)
         ]
         threads = _threads(machine.cores, len(train))
-        prepare_s = encode_s + sum(one.prepare_s for one in timed)
-        round_s = max(timing.on_threads(sum(one.round_s for one in timed), threads), 1e-6)
+        bags = [growth.bags for growth in growths]
+        prepare_s = encode_s + sum(one.prepare_s * each for one, each in zip(timed, bags, strict=True))
+        a_round_s = sum(one.round_s * each for one, each in zip(timed, bags, strict=True))
+        round_s = max(timing.on_threads(a_round_s, threads), 1e-6)
         if any(task.ahead is not None for task in tasks):
             round_s *= time_folds.FOLDS  # each fold learns again, from three quarters of the rows
         affordable = int(max(0.0, budget_s - prepare_s) / round_s)
         rounds = training.epochs or max(1, min(affordable, options.most_rounds))
         dumps = [one.booster.dump_model() for one in timed]
-        candidate = _Candidate(signature, states, features, outputs, dumps)
+        candidate = _Candidate(signature, states, features, outputs, dumps, bags)
         package_bytes, latency_s = candidate.forecast(rounds, train)
-        trees = rounds * sum(len(task.targets) for task in tasks)
+        leaves = sum(
+            len(task.targets) * growth.bags * growth.leaves
+            for task, growth in zip(tasks, growths, strict=True)
+        )
         return Estimate(
             steps=rounds,
             batch=len(train),
             epochs=float(rounds),  # a round goes over all rows
             seconds=prepare_s + rounds * round_s,
-            memory_bytes=peak_memory_bytes() + trees * options.leaves * _BYTES_A_LEAF,
+            memory_bytes=peak_memory_bytes() + rounds * leaves * _BYTES_A_LEAF,
             package_bytes=package_bytes,
             latency_s=latency_s,
             why=Phrase(
@@ -104,6 +117,12 @@ class TreesLearn(Learn[Rows]):
                 rows=len(train),
                 round_ms=round_s * 1e3,
                 rounds=rounds,
+                bags=max(bags) if max(bags) > 1 else None,
+            ),
+            warnings=tuple(
+                Notice("plan.logarithm", column=name, median=options.aim == "median")
+                for name in by_logarithm
+                if options.logarithm is None
             ),
         )
 
@@ -111,9 +130,8 @@ class TreesLearn(Learn[Rows]):
         self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
     ) -> dict[str, object]:
         """Boost one booster after the other, and calibrate each output on validation."""
-        options, training = setup.options, setup.training
+        options = setup.options
         assert isinstance(options, TreesOptions)
-        assert isinstance(training, TreesTraining)
         train, validation = data.train, data.held
         states = kind_states.fit(signature, train, accepted=TreesSpec.inputs)
         known_truths.require(signature, states, train)
@@ -122,72 +140,76 @@ class TreesLearn(Learn[Rows]):
         held = columns.encode(signature, states, validation.columns)
         aheads = columns.aheads_of(signature, states, train, encoded)
         out.mkdir(parents=True, exist_ok=True)
-        history: dict[str, list[float]] = {}
-        rounds: dict[str, int] = {}
-        threads, place = _threads(setup.threads, len(train)), 0
-        for output in columns.outputs(signature, states, aheads):
-            sums = []
-            for task in output.tasks:
-                with progress.task(str(Phrase("work.boosting", output=task.name)), setup.steps) as bar:
-                    boosted = boosting.boost(
-                        _params(task, options, training, threads=threads, seed=setup.seed),
-                        columns.table(task, train, encoded, states, features),
-                        columns.table(task, validation, held, states, features),
-                        rounds=setup.steps,
-                        patience=training.patience,
-                        checkpoint=scratch / f"booster-{place}.json",
-                        advance=_shown(bar, task.name),
-                    )
-                    progress_of.record(
-                        bar, LearningPoint(boosted.rounds, of=task.name, unit="round", kept=True)
-                    )
-                sums.append(boosting.raw_answers(boosted.text, columns.matrix_of(task, held, features)))
-                columns.booster(out, place).write_text(boosted.text, encoding="utf-8")
-                history[task.name], rounds[task.name] = list(boosted.history), boosted.rounds
-                place += 1
-            name = output.field.name
-            kind = kinds.arrays(output.field.kind)
-            shown = validation.columns
+        by_logarithm = columns.logarithms_of(signature, states, train, asked=options.logarithm)
+        notes, bags = _Notes(), dict[str, int]()
+        boosters = itertools.count()
+        for planned in columns.outputs(signature, states, aheads, by_logarithm, options.aim or "mean"):
+            output, sums = planned, []
+            for task in planned.tasks:
+                growth = Growth.of(options, len(train), bagged=task.ahead is None)
+                table = columns.table(task, train, encoded, states, features)
+                shown = columns.table(task, validation, held, states, features)
+                place = next(boosters)
+                boosted = _boosted(task, table, shown, growth, setup, scratch / _checkpoint(place), progress)
+                texts = [one.text for one in boosted]
+                sums.append(bagging.raw_answers(texts, columns.matrix_of(task, held, features)))
+                for bag, text in enumerate(texts):
+                    columns.booster(out, place, bag).write_text(text, encoding="utf-8")
+                notes.add(task.name, boosted)
+                bags |= {task.name: len(texts)} if len(texts) > 1 else {}
+                if task.logarithm is not None and options.aim != "median":
+                    line = bagging.left_out_answers(texts, table, setup.seed)
+                    logarithm = task.logarithm.smeared(line, table.targets)
+                    output = replace(output, logarithm=logarithm)
+                    by_logarithm[output.field.name] = logarithm
+            name, beside = output.field.name, validation.columns
             if output.ahead is not None:
-                params = _params(output.tasks[0], options, training, threads=threads, seed=setup.seed)
-                kept, checkpoint = rounds[name], scratch / f"booster-{place}.json"
                 tables = _of_folds(output.tasks[0], train, encoded, states, features)
-                with progress.task(str(Phrase("work.folds", output=name)), time_folds.FOLDS) as bar:
-                    out_of_fold = folds.answers(
-                        params, tables, len(train), kept, checkpoint, partial(bar.advance, 1)
-                    )
+                out_of_fold = _answers_of_folds(
+                    output,
+                    tables,
+                    len(train),
+                    boosted[0].rounds,
+                    setup,
+                    scratch / _checkpoint(place),
+                    progress,
+                )
                 sums = [np.concatenate([*out_of_fold, *sums])]
                 if out_of_fold:
-                    shown = {one: [*train.columns[one], *column] for one, column in shown.items()}
-            states[name] = kind.calibrate_out_of_fold(
-                output.arrays(sums), shown[name], states[name], shown, len(validation)
+                    beside = {one: [*train.columns[one], *column] for one, column in beside.items()}
+            states[name] = kinds.arrays(output.field.kind).calibrate_out_of_fold(
+                output.arrays(sums), beside[name], states[name], beside, len(validation)
             )
         kind_states.write(out, signature, states)
-        learned: dict[str, object] = {"format": _FORMAT, "learner": setup.learner, "rounds": rounds}
-        if aheads:
-            learned[columns.AHEAD] = {name: one.as_json() for name, one in aheads.items()}
+        learned: dict[str, object] = {
+            "format": _FORMAT,
+            "learner": setup.learner,
+            "rounds": notes.rounds,
+            **({columns.AHEAD: {name: one.as_json() for name, one in aheads.items()}} if aheads else {}),
+            **(
+                {columns.LOGARITHMS: {name: asdict(one) for name, one in by_logarithm.items()}}
+                if by_logarithm
+                else {}
+            ),
+            **({columns.BAGS: bags} if bags else {}),
+        }
         (out / columns.NOTE).write_text(json.dumps(learned, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        return {"history": history, "rounds": rounds}
+        return {"history": notes.history, "rounds": notes.rounds, "logarithms": sorted(by_logarithm)}
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with LightGBM itself."""
         signature, states = kind_states.read(learned)
         encoded = columns.encode(signature, states, inputs)
         features = columns.features(signature, states)
-        answers, place = {}, 0
-        for output in columns.outputs(signature, states, columns.read_aheads(learned)):
-            texts = [
-                columns.booster(learned, place + number).read_text("utf-8")
-                for number in range(len(output.tasks))
-            ]
-            place += len(texts)
-            answers[output.field.name] = output.arrays(
+        return {
+            one.output.field.name: one.output.arrays(
                 [
-                    boosting.raw_answers(text, columns.matrix_of(task, encoded, features))
-                    for task, text in zip(output.tasks, texts, strict=True)
+                    bagging.raw_answers(texts, columns.matrix_of(task, encoded, features))
+                    for task, texts in zip(one.output.tasks, one.texts, strict=True)
                 ]
             )
-        return answers
+            for one in columns.read_outputs(learned, signature, states)
+        }
 
 
 @dataclass(frozen=True)
@@ -199,10 +221,12 @@ class _Candidate:
     features: Sequence[Feature]
     outputs: Sequence[Output]
     dumps: Sequence[TreeDump]
+    bags: Sequence[int]
 
     def forecast(self, rounds: int, train: Examples) -> tuple[int, float]:
         """Return the bytes of the graph and the seconds that one row takes to encode and run, on one core."""
-        a_round = sum(len(task.targets) for output in self.outputs for task in output.tasks)
+        tasks = [task for output in self.outputs for task in output.tasks]
+        a_round = sum(len(task.targets) * each for task, each in zip(tasks, self.bags, strict=True))
         tried = min(rounds, max(2, _MOST_TREES_TRIED // a_round))
         small, large = self._graph(1), self._graph(tried)
         small_s, large_s = self._row_s(small, train), self._row_s(large, train)
@@ -212,12 +236,12 @@ class _Candidate:
 
     def _graph(self, rounds: int) -> bytes:
         """Return a graph of so many rounds, the timed trees repeated."""
-        waiting = iter(self.dumps)
+        waiting = iter(zip(self.dumps, self.bags, strict=True))
         answers = []
         for output in self.outputs:
             repeated = []
-            for task, dump in zip(output.tasks, waiting, strict=False):  # as many as the output has
-                trees, wanted = dump["tree_info"], rounds * len(task.targets)
+            for task, (dump, bags) in zip(output.tasks, waiting, strict=False):  # as many as the output has
+                trees, wanted = dump["tree_info"], rounds * len(task.targets) * bags
                 repeated.append({"tree_info": [trees[at % len(trees)] for at in range(wanted)]})
             answers.append(output.answers(repeated))
         return onnx_graph.graph(self.features, answers)
@@ -249,6 +273,76 @@ def _shown(bar: ProgressTask, name: str) -> boosting.Advance:
     return advance
 
 
+@dataclass
+class _Notes:
+    """What is kept of boosters beside their trees, by what each is called: of several of one task with its number."""
+
+    history: dict[str, list[float]] = field(default_factory=dict)
+    rounds: dict[str, int] = field(default_factory=dict)
+
+    def add(self, task: str, boosted: Sequence[Boosted]) -> None:
+        """Note the boosters of a task."""
+        for bag, one in enumerate(boosted):
+            name = bagging.name_of(task, bag, len(boosted))
+            self.history[name], self.rounds[name] = list(one.history), one.rounds
+
+
+def _checkpoint(place: int) -> str:
+    return f"booster-{place}.json"
+
+
+def _boosted(
+    task: BoosterTask,
+    table: FeatureTable,
+    shown: FeatureTable,
+    growth: Growth,
+    setup: Setup,
+    checkpoint: Path,
+    progress: Progress,
+) -> list[Boosted]:
+    """Return the boosters of a task; table, shown: of training and of validation."""
+    training = setup.training
+    assert isinstance(training, TreesTraining)
+    threads = _threads(setup.threads, len(table))
+    total = setup.steps * growth.bags
+    with progress.task(str(Phrase("work.boosting", output=task.name)), total) as bar:
+        boosted = bagging.boost(
+            _params(task, training, threads=threads, seed=setup.seed),
+            growth,
+            table,
+            shown,
+            Stopping(setup.steps, training.patience),
+            setup.seed,
+            checkpoint=checkpoint,
+            advance=lambda bag: _shown(bar, bagging.name_of(task.name, bag, growth.bags)),
+        )
+        for bag, one in enumerate(boosted):
+            name = bagging.name_of(task.name, bag, growth.bags)
+            progress_of.record(bar, LearningPoint(one.rounds, of=name, unit="round", kept=True))
+        return boosted
+
+
+def _answers_of_folds(
+    output: Output,
+    tables: folds.Tables,
+    rows: int,
+    rounds: int,
+    setup: Setup,
+    checkpoint: Path,
+    progress: Progress,
+) -> list[folds.Floats]:
+    """Return what training rows of a forecast are answered, fold after fold, each without its own stretch of time."""
+    options, training = setup.options, setup.training
+    assert isinstance(options, TreesOptions)
+    assert isinstance(training, TreesTraining)
+    growth = Growth.of(options, rows, bagged=False)
+    params = _params(output.tasks[0], training, threads=_threads(setup.threads, rows), seed=setup.seed)
+    with progress.task(str(Phrase("work.folds", output=output.field.name)), time_folds.FOLDS) as bar:
+        return folds.answers(
+            params | growth.params(), tables, rows, rounds, checkpoint, partial(bar.advance, 1)
+        )
+
+
 def _of_folds(
     task: BoosterTask,
     train: Examples,
@@ -269,16 +363,11 @@ def _threads(cores: int, rows: int) -> int:
     return max(1, min(cores, rows // _ROWS_A_THREAD))
 
 
-def _params(
-    task: BoosterTask, options: TreesOptions, training: TreesTraining, *, threads: int, seed: int
-) -> dict[str, object]:
+def _params(task: BoosterTask, training: TreesTraining, *, threads: int, seed: int) -> dict[str, object]:
     return {
         **task.objective,
         "learning_rate": training.learning_rate,
         "lambda_l2": training.weight_decay,
-        "num_leaves": options.leaves,
-        "min_data_in_leaf": options.min_rows,
-        "min_data_per_group": options.min_rows,
         "num_threads": threads,
         "seed": seed % 2**31,
         "deterministic": True,

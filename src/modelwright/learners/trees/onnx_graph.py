@@ -21,6 +21,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from modelwright.learners.logarithms import Logarithm
 from modelwright.learners.trees.ahead import Ahead
 from modelwright.learners.trees.step_graph import step_nodes
 
@@ -63,13 +64,15 @@ class Forest:
 class Answers:
     """One output of the graph and the boosters behind it.
 
-    Without `columns` the output is (batch,), else (batch, columns); of a series (batch, h, columns).
+    Without `columns` the output is (batch,), else (batch, columns); of a series (batch, h, columns). logarithm: how
+    sums become numbers.
     """
 
     name: str
     forests: Sequence[Forest]
     columns: int | None = None
     ahead: Ahead | None = None
+    logarithm: Logarithm | None = None
 
     @property
     def shape(self) -> list[str | int]:
@@ -93,6 +96,7 @@ def graph(features: Sequence[Feature], answers: Sequence[Answers]) -> bytes:
         name = f"trees_{place}"
         if answer.ahead is None:
             nodes += _answer_nodes(answer, name)
+            constants += _logarithm_constants(answer, name)
         else:
             added, numbers = step_nodes(answer.ahead, name, features[0].name, has_others=bool(alone))
             nodes += [*added, *_series_nodes(answer, name)]
@@ -166,16 +170,31 @@ def _answer_nodes(answer: Answers, name: str) -> list[onnx.NodeProto]:
     for forest in answer.forests:
         for place, tree in enumerate(forest.dump["tree_info"]):
             trees.add(tree["tree_structure"], forest.targets[place % len(forest.targets)])
-    wide = answer.columns is not None
-    nodes = [
-        trees.node("features", f"{name}_sums", answer.columns or 1),
-        helper.make_node(
-            "Cast", [f"{name}_sums"], [answer.name if wide else f"{name}_column"], to=TensorProto.FLOAT
-        ),
-    ]
+    wide, sums = answer.columns is not None, f"{name}_sums"
+    nodes = [trees.node("features", sums, answer.columns or 1)]
+    if answer.logarithm is not None:  # exp(min(sum, most)) · smear + zero, in float64 as all sums
+        nodes += [
+            helper.make_node("Min", [sums, f"{name}_most"], [f"{name}_held"]),
+            helper.make_node("Exp", [f"{name}_held"], [f"{name}_grown"]),
+            helper.make_node("Mul", [f"{name}_grown", f"{name}_smear"], [f"{name}_smeared"]),
+            helper.make_node("Add", [f"{name}_smeared", f"{name}_zero"], [f"{name}_amounts"]),
+        ]
+        sums = f"{name}_amounts"
+    nodes.append(
+        helper.make_node("Cast", [sums], [answer.name if wide else f"{name}_column"], to=TensorProto.FLOAT)
+    )
     if not wide:
         nodes.append(helper.make_node("Reshape", [f"{name}_column", "flat"], [answer.name]))
     return nodes
+
+
+def _logarithm_constants(answer: Answers, name: str) -> list[onnx.TensorProto]:
+    if answer.logarithm is None:
+        return []
+    return [
+        numpy_helper.from_array(np.array(getattr(answer.logarithm, part), np.float64), f"{name}_{part}")
+        for part in ("most", "smear", "zero")
+    ]
 
 
 def _series_nodes(answer: Answers, name: str) -> list[onnx.NodeProto]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.aim import Aim
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.training import Epochs, LearningRate, Patience, WeightDecay
 
@@ -16,9 +17,39 @@ class TreesOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    leaves: int = Field(31, ge=2, le=4096, description="most leaves of a tree")
-    min_rows: int = Field(
-        20, ge=1, description="fewest rows in a leaf, and in a group of classes to split by"
+    leaves: int | None = Field(
+        None,
+        ge=2,
+        le=4096,
+        description="most leaves of a tree; None: 31, and 16 of at most 5,000 training rows",
+    )
+    min_rows: int | None = Field(
+        None,
+        ge=1,
+        description="fewest rows in a leaf, and in a group of classes to split by; None: 20, and 5 with random "
+        "splits",
+    )
+    bags: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="boosters whose mean is answered, each without another share of the training rows; None: 5 of at "
+        "most 50,000 training rows, else 1",
+    )
+    random_splits: bool | None = Field(
+        None,
+        description="whether a split tries one random threshold of each column instead of all; None: where several "
+        "boosters learn from at most 20,000 rows",
+    )
+    logarithm: bool | None = Field(
+        None,
+        description="whether numbers are learned as their logarithm; None: those above 0 that are skewed to the "
+        "right in training",
+    )
+    aim: Aim | None = Field(
+        None,
+        description="what an answered number aims at: the mean, whose squared error is least, or the median, whose "
+        "absolute error is; None: the median where the requirements of numbers are on mae alone, else the mean",
     )
     most_rounds: int = Field(1000, ge=1, description="most rounds that a budget is turned into")
 
