@@ -20,9 +20,12 @@ def one(model: dict[str, Any], allowed: list[str] | None = None) -> tuple[tuple[
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ({"learner": "trees", "leaves": 1}, ("`model.leaves` is 1", "2 ≤ leaves ≤ 4096", "is 31")),
-        ({"learner": "trees", "min_rows": 0}, ("`model.min_rows` is 0", "1 ≤ min_rows", "is 20")),
-        ({"learner": "trees", "leaves": "many"}, ("`model.leaves` is 'many'", "not a whole number", "is 31")),
+        ({"learner": "trees", "leaves": 1}, ("`model.leaves` is 1", "2 ≤ leaves ≤ 4096", "is null")),
+        ({"learner": "trees", "min_rows": 0}, ("`model.min_rows` is 0", "1 ≤ min_rows", "is null")),
+        (
+            {"learner": "trees", "leaves": "many"},
+            ("`model.leaves` is 'many'", "not a whole number", "is null"),
+        ),
         ({"learner": "finetune", "start": "cold"}, ("'cold'", "not one of probe, random", "is probe")),
         ({"learner": "finetune", "dropout": 1}, ("`model.dropout` is 1", "0 ≤ dropout < 1", "is 0.1")),
         ({"learner": "finetune", "average": []}, ("not a number", "is 0.99")),

@@ -51,14 +51,14 @@ class Logarithm:
         return replace(self, smear=float(np.exp(logarithms - np.minimum(line, self.most)).mean()))
 
 
-def decided(field: Field, state: object, truth: Array, *, asked: bool | None) -> Logarithm | None:
+def decided(field: Field, state: object, truth: Array, *, insists: bool | None) -> Logarithm | None:
     """Return how an output is learned as its logarithm, None where it is not: decided on training rows alone.
 
-    truth: (n,) as the kind encodes it; asked: whether the project insists on it, or forbids it; None: where all are
+    truth: (n,) as the kind encodes it; insists: whether the project insists on it, or forbids it; None: where all are
     above 0 and skewed to the right.
     """
     kind = kinds.arrays(field.kind)
-    if kind.output_form is not Form.SCALAR or asked is False:
+    if kind.output_form is not Form.SCALAR or insists is False:
         return None
     zero = kind.zero(state)
     if zero is None:
@@ -70,7 +70,7 @@ def decided(field: Field, state: object, truth: Array, *, asked: bool | None) ->
     skewed = len(amounts) >= _FEWEST_SKEWED and _skewness(amounts) > max(
         _SKEWED, 2 * abs(_skewness(logarithms))
     )
-    if not (skewed or asked):
+    if not (skewed or insists):
         return None
     return Logarithm(1.0, float(logarithms.max()), zero)
 

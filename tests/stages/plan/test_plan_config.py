@@ -4,10 +4,11 @@ import subprocess
 import sys
 
 import pytest
+import requirement_texts
 from pydantic import ValidationError
 
 from modelwright.core.signature import Signature
-from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, uses
+from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, best_at_for_numbers, uses
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90 s", 90), ("2 min", 120), ("1.5 h", 5400)])
@@ -59,3 +60,21 @@ def test_the_sections_load_nothing_heavy() -> None:
     heavy = "{'torch', 'lightgbm', 'polars', 'onnx', 'onnxruntime', 'transformers', 'sklearn'}"
     code = f"import sys, modelwright.stages.plan.config; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("bars", "aim"),
+    [
+        ({"mae": "<= 5"}, "median"),
+        ({"mae": "<= 5", "mape": "<= 0.1", "size": "<= 1 MB"}, "median"),
+        ({"mae": "<= 5", "rmse": "<= 9"}, None),
+        ({"r2": ">= 0.5"}, None),
+        ({"size": "<= 1 MB"}, None),
+    ],
+)
+def test_numbers_aim_at_the_median_where_all_their_bars_are_on_absolute_errors(
+    bars: dict[str, str], aim: str | None
+) -> None:
+    signature = Signature.parse("f(x: number) -> y: number")
+    found = [requirement_texts.parse(name, bar, signature) for name, bar in bars.items()]
+    assert best_at_for_numbers(found) == aim

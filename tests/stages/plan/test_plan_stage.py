@@ -16,6 +16,8 @@ from modelwright.core.progress import Silent
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
+from modelwright.learners.contract.aim import Aim
+from modelwright.learners.trees.spec import TreesOptions
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
@@ -37,6 +39,7 @@ def planned(
     machine: Machine = MACHINE,
     signature: Signature | None = None,
     pretrained: InputWeights | None = None,
+    aim: Aim | None = None,
 ) -> dict[str, Any]:
     return plan(
         train=sealed.part("train"),
@@ -50,6 +53,7 @@ def planned(
         pretrained=pretrained or InputWeights(),
         out=out,
         progress=Silent(),
+        aim=aim,
     )
 
 
@@ -79,7 +83,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
         "precision": "float32",
         "instruction_set": "avx2",
         "seed": 7,
-        "options": {"leaves": 15, "min_rows": 20, "most_rounds": 1000},
+        "options": TreesOptions(leaves=15).model_dump(mode="json"),
         "credits": {},
         "training": {"learning_rate": 0.05, "weight_decay": 0.0, "patience": 9},
         "pretrained": {},
@@ -231,3 +235,16 @@ def test_text_without_weights_says_what_to_install(flowers: Any, tmp_path: Path)
 
 def part(folder: Path) -> ArtifactPart:
     return ArtifactPart("data", "0" * 64, folder.name, digests.of_folder(folder), folder)
+
+
+@pytest.mark.parametrize("given", [None, "mean", "median"])
+def test_what_the_requirements_ask_of_numbers_is_sealed_unless_the_project_says_it(
+    flowers: Any, tmp_path: Path, given: Aim | None
+) -> None:
+    model = ModelConfig() if given is None else ModelConfig(aim=given)
+    summary = planned(flowers, tmp_path, model=model, aim="median")
+    assert read(tmp_path, "choice")["options"]["aim"] == (given or "median")
+    said = [one for one in warned(summary) if one.id == "plan.aims-at-median"]
+    assert [one.next_step for one in said] == (
+        ["for answers that are right on average, write model.aim: mean"] if given is None else []
+    )

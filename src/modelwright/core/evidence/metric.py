@@ -86,7 +86,8 @@ class Metric:
     takes one) is a share of rows or rises with one, and returns the share behind a value, so that one can say
     before measuring what n rows can prove. optional_only: says nothing of an output that always answers.
     ranged: a declared range of the output bounds it.
-    per_input: takes an input in brackets, and without one speaks of whole rows.
+    per_input: takes an input in brackets, and without one speaks of whole rows. best_at: of errors of numbers, whether
+    an answer does best at the mean of what the truth may be, or at its median.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Metric:
     optional_only: bool = False
     ranged: bool = False
     per_input: bool = False
+    best_at: Literal["mean", "median"] | None = None
 
 
 class Metrics:

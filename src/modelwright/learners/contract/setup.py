@@ -43,7 +43,8 @@ class Estimate:
     means nothing; seconds: of learning on a quiet machine; memory_bytes: at the peak of learning;
     package_bytes, latency_s (of one request): of the exported body before compression; why: what the numbers
     rest on, in the learner's own words; warnings: what it finds unpromising about these rows; compressible_bytes: of
-    package_bytes, what a form in 8 bits makes smaller, None: all; precision: of the numbers that steps compute in.
+    package_bytes, what a form in 8 bits makes smaller, None: all; precision: of the numbers that steps compute in;
+    likely_steps: after how many validation mostly stops it, None: it takes them all.
     """
 
     steps: int
@@ -57,3 +58,4 @@ class Estimate:
     warnings: tuple[Notice, ...] = ()
     compressible_bytes: int | None = None
     precision: Precision = "float32"
+    likely_steps: int | None = None

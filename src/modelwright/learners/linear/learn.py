@@ -113,7 +113,7 @@ class LinearLearn(Learn[Rows]):
         chosen: dict[str, float] = {}
         for field in signature.outputs:
             name, truth = field.name, known_truths.truths(field, data.train, states)
-            logarithm = logarithms.decided(field, states[field.name], truth, asked=options.logarithm)
+            logarithm = logarithms.decided(field, states[field.name], truth, insists=options.logarithm)
             target = Target(train, truth, standard, known_truths.truths(field, data.held, states))
             regression = _regression(field, states, logarithm)
             strengths = regression().strengths if training.weight_decay is None else (training.weight_decay,)
@@ -290,7 +290,7 @@ def _logarithm_notices(
         return
     for field in signature.outputs:
         truth = known_truths.truths(field, train, states)
-        if logarithms.decided(field, states[field.name], truth, asked=options.logarithm) is not None:
+        if logarithms.decided(field, states[field.name], truth, insists=options.logarithm) is not None:
             yield Notice("plan.logarithm", column=field.name, median=options.aim == "median")
 
 

@@ -136,12 +136,12 @@ def outputs(
 
 
 def logarithms_of(
-    signature: Signature, states: Mapping[str, object], train: Examples, *, asked: bool | None
+    signature: Signature, states: Mapping[str, object], train: Examples, *, insists: bool | None
 ) -> dict[str, Logarithm]:
     """Return how outputs are learned as their logarithm, by training rows, for those that are."""
     found = {
         field.name: logarithms.decided(
-            field, states[field.name], known_truths.truths(field, train, states), asked=asked
+            field, states[field.name], known_truths.truths(field, train, states), insists=insists
         )
         for field in signature.outputs
     }

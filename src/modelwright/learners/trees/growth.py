@@ -19,6 +19,7 @@ RANDOM_ROWS = 20_000  # up to which thresholds are drawn at random
 MOST_BAGGED_ROWS = 50_000  # of more rows, one booster varies little
 _BAGS = 5
 _SHARE = 0.7  # of the columns, that a tree of a bag looks at
+_FEWEST_COLUMNS = 8  # of fewer, a tree would often lack one of two that matter together
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Growth:
     min_rows: int
 
     @classmethod
-    def of(cls, options: TreesOptions, rows: int, *, bagged: bool = True) -> Growth:
+    def of(cls, options: TreesOptions, rows: int, columns: int, *, bagged: bool = True) -> Growth:
         """Return how they grow; bagged: False of what is learned in order of time, where one booster learns."""
         bags = options.bags or (_BAGS if rows <= MOST_BAGGED_ROWS else 1)
         if not bagged or rows < 2 * bags:
@@ -48,7 +49,7 @@ class Growth:
         return cls(
             bags=bags,
             random_splits=random_splits,
-            share=_SHARE if bags > 1 else 1.0,
+            share=_SHARE if bags > 1 and columns >= _FEWEST_COLUMNS else 1.0,
             leaves=options.leaves or (16 if few else 31),
             min_rows=options.min_rows or (5 if random_splits else 20),
         )

@@ -50,6 +50,7 @@ _MOST_TREES_TRIED = 2_000  # of the candidate graph that a forecast times; more 
 # a round with one thread and 138 ms with two, 200,000 rows 31 ms and 17 ms.
 _ROWS_A_THREAD = 100_000
 _TIMED_REQUESTS = 30
+_LIKELY_ROUNDS = 250  # of 1,000 that are allowed, small tables took 80 to 200, and 11,000 rows of rentals 900
 _BYTES_A_LEAF = 200  # of a tree in memory, with its counts and gains
 
 
@@ -74,12 +75,13 @@ class TreesLearn(Learn[Rows]):
         known_truths.require(signature, states, train)
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
-        by_logarithm = columns.logarithms_of(signature, states, train, asked=options.logarithm)
+        by_logarithm = columns.logarithms_of(signature, states, train, insists=options.logarithm)
         aheads, aim = columns.aheads_of(signature, states, train, encoded), options.aim or "mean"
         outputs = columns.outputs(signature, states, aheads, by_logarithm, aim)
         encode_s = timing.now_s() - started
         tasks = [task for output in outputs for task in output.tasks]
-        growths = [Growth.of(options, len(train), bagged=task.ahead is None) for task in tasks]
+        width = sum(feature.columns for feature in features)
+        growths = [Growth.of(options, len(train), width, bagged=task.ahead is None) for task in tasks]
         timed = [
             boosting.time_rounds(
                 {**_params(task, training, threads=1, seed=0), **growth.params()},
@@ -111,6 +113,7 @@ class TreesLearn(Learn[Rows]):
             memory_bytes=peak_memory_bytes() + rounds * leaves * _BYTES_A_LEAF,
             package_bytes=package_bytes,
             latency_s=latency_s,
+            likely_steps=min(rounds, _LIKELY_ROUNDS),
             why=Phrase(
                 "trees.why",
                 timed=min(one.rounds for one in timed),
@@ -140,14 +143,15 @@ class TreesLearn(Learn[Rows]):
         held = columns.encode(signature, states, validation.columns)
         aheads = columns.aheads_of(signature, states, train, encoded)
         out.mkdir(parents=True, exist_ok=True)
-        by_logarithm = columns.logarithms_of(signature, states, train, asked=options.logarithm)
+        by_logarithm = columns.logarithms_of(signature, states, train, insists=options.logarithm)
         notes, bags = _Notes(), dict[str, int]()
         boosters = itertools.count()
         for planned in columns.outputs(signature, states, aheads, by_logarithm, options.aim or "mean"):
             output, sums = planned, []
             for task in planned.tasks:
-                growth = Growth.of(options, len(train), bagged=task.ahead is None)
                 table = columns.table(task, train, encoded, states, features)
+                width = table.features.shape[1]
+                growth = Growth.of(options, len(train), width, bagged=task.ahead is None)
                 shown = columns.table(task, validation, held, states, features)
                 place = next(boosters)
                 boosted = _boosted(task, table, shown, growth, setup, scratch / _checkpoint(place), progress)
@@ -335,7 +339,7 @@ def _answers_of_folds(
     options, training = setup.options, setup.training
     assert isinstance(options, TreesOptions)
     assert isinstance(training, TreesTraining)
-    growth = Growth.of(options, rows, bagged=False)
+    growth = Growth.of(options, rows, 0, bagged=False)
     params = _params(output.tasks[0], training, threads=_threads(setup.threads, rows), seed=setup.seed)
     with progress.task(str(Phrase("work.folds", output=output.field.name)), time_folds.FOLDS) as bar:
         return folds.answers(

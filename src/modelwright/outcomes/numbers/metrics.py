@@ -7,6 +7,7 @@ rows, or errors that few rows carry, an end is left open.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +133,14 @@ def _r2_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
 
 
 def _error(
-    name: str, unit: Unit, summary: str, measure: Measured, influence: Influenced, *, ranged: bool = True
+    name: str,
+    unit: Unit,
+    summary: str,
+    measure: Measured,
+    influence: Influenced,
+    *,
+    best_at: Literal["mean", "median"],
+    ranged: bool = True,
 ) -> Metric:
     """Return a metric of errors: the lower, the better."""
     return Metric(
@@ -147,6 +155,7 @@ def _error(
         measure=measure,
         influence=influence,
         ranged=ranged,
+        best_at=best_at,
     )
 
 
@@ -162,14 +171,23 @@ METRICS = (
         "root of the mean squared error, in the output's own unit",
         _rmse,
         _rmse_influence,
+        best_at="mean",
     ),
-    _error("mae", Unit.OUTPUT, "mean absolute error, in the output's own unit", _mae, _mae_influence),
+    _error(
+        "mae",
+        Unit.OUTPUT,
+        "mean absolute error, in the output's own unit",
+        _mae,
+        _mae_influence,
+        best_at="median",
+    ),
     _error(
         "mape",
         Unit.NUMBER,
         "mean of the errors' sizes over the truths' sizes; rows whose truth is 0 are left out",
         _mape,
         _mape_influence,
+        best_at="median",
         ranged=False,
     ),
     Metric(
@@ -184,5 +202,6 @@ METRICS = (
         measure=_r2,
         influence=_r2_influence,
         ranged=True,
+        best_at="mean",
     ),
 )

@@ -26,6 +26,7 @@ from modelwright.project.loop import places
 from modelwright.project.loop.context import Context, counts_part
 from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN, TUNE
 from modelwright.stages.data.windows.window_fields import AT_MOMENT
+from modelwright.stages.plan.config import best_at_for_numbers
 from modelwright.stages.plan.config import uses as plan_uses
 from modelwright.storage.formats.data import Counts, DataProfile, read_signature
 from modelwright.storage.formats.evidence import read_details, read_evidence
@@ -144,6 +145,7 @@ def _plan(context: Context) -> Step:
             "pretrained": context.pretrained,
             "folder": context.opened.folder,
             "augment": file.data.augment,
+            "aim": best_at_for_numbers(context.opened.requirements),
         },
         readable=_readable_plan,
     )
@@ -241,12 +243,13 @@ def _measuring(context: Context) -> JsonObject:
 
 def _planning(context: Context) -> JsonObject:
     """Return the sections that decide a plan, as they enter a key."""
-    file = context.opened.file
+    file, aim = context.opened.file, best_at_for_numbers(context.opened.requirements)
     return {
         "model": _section(context.model),
         "learn": _section(file.learn),
         "plan": _section(file.plan),
         "augment": _section(file.data)["augment"],
+        **({"aim": aim} if aim is not None else {}),
     }
 
 

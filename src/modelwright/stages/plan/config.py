@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modelwright import learners
 from modelwright.core.messages import ProjectError
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
+from modelwright.learners.contract.aim import Aim
 from modelwright.learners.contract.training import TrainingKeys
 
 
@@ -74,6 +76,12 @@ class LearnConfig(TrainingKeys):
 def candidates(config: PlanConfig, model: ModelConfig) -> tuple[str, ...] | None:
     """Return the names that the project file leaves to choose from, None for every learner that there is."""
     return (model.learner,) if model.learner is not None else config.learners
+
+
+def best_at_for_numbers(requirements: Sequence[Requirement]) -> Aim | None:
+    """Return what the bars of numbers are best kept at: the median where all that say so agree on it, else None."""
+    found = {one.metric.best_at for one in requirements if one.metric.best_at is not None}
+    return "median" if found == {"median"} else None
 
 
 def uses(config: PlanConfig, model: ModelConfig, signature: Signature | None = None) -> tuple[str, ...]:

@@ -15,14 +15,15 @@ from pathlib import Path
 from modelwright import kinds, learners, outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Subject
-from modelwright.core.evidence.metric import Influence
+from modelwright.core.evidence.metric import Influence, Metric
 from modelwright.core.messages import DataError, Phrase
 from modelwright.core.progress import Progress, Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array
 from modelwright.kinds.outputs import family
 from modelwright.learners import kind_states, timing
-from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.aim import Aim
+from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.weights.resolving import InputWeights
 from modelwright.outcomes.contract.gap import BodyGap
@@ -33,7 +34,7 @@ from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Comparison, LearnerScores, Machine, ValidationScore
 
 SHARE = 0.15  # of the budget, that a comparison may take
-MOST_S, MOST_HEAVY_S = 1.5, 30.0  # without and with pretrained weights, however large the budget
+MOST_S, MOST_HEAVY_S = 3.0, 30.0  # without and with pretrained weights, however large the budget
 FEWEST_ROWS = 100  # fewer say little about what a learner makes of all of them
 MOST_ANSWERED = 2000  # validation rows
 _LEARNED_SHARE = 0.7  # of the rows of a trial; the others are answered
@@ -72,14 +73,16 @@ def compare(
     pretrained: InputWeights,
     seconds: float,
     progress: Progress,
+    aim: Aim | None = None,
 ) -> tuple[Comparison | None, Phrase]:
     """Return what the fitting learners answer on validation, None where that cannot be, and why one is taken.
 
-    found: in the order of `ranking.preferred`; seconds: what all of it may take, by the forecasts.
+    found: in the order of `ranking.preferred`; seconds: what all of it may take, by the forecasts; aim: what the
+    requirements ask of numbers, which are then compared by it.
     """
     by_name = {one.spec.name: one for one in found if one.lack is None}
     groups = _groups(list(by_name))
-    slowest = max(by_name[name].estimate.seconds for name in groups)
+    slowest = max(_trial_s(by_name[name].estimate) for name in groups)
     # what a learner takes grows at most linearly with its rows, those that it only answers among them
     affordable = int(len(rows.train) * seconds / len(groups) / max(slowest, 1e-9))
     train = rows.train.spaced(int(affordable * _LEARNED_SHARE))
@@ -94,7 +97,7 @@ def compare(
             begun = (timing.now_s(), time.perf_counter())
             try:
                 scores, influences = _scores(
-                    by_name[name], signature, train, held, learn, machine, pretrained
+                    by_name[name], signature, train, held, learn, machine, pretrained, aim
                 )
             except DataError:  # fewer rows show fewer classes, and may leave nothing to tell apart
                 return None, Phrase("choice.too-few-rows", rows=len(train))
@@ -148,6 +151,11 @@ def reason(compared: Comparison) -> Phrase:
     )
 
 
+def _trial_s(estimate: Estimate) -> float:
+    """Return the seconds of learning as a trial does: no longer than validation mostly lets it."""
+    return estimate.seconds * (estimate.likely_steps or estimate.steps) / estimate.steps
+
+
 def _groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the learners that are tried, each with those that go on from what it learns."""
     starts = {name: learners.spec(name).starts_as for name in names}
@@ -166,6 +174,7 @@ def _scores(
     learn: LearnConfig,
     machine: Machine,
     pretrained: InputWeights,
+    aim: Aim | None,
 ) -> tuple[tuple[ValidationScore, ...], tuple[Influence | None, ...]]:
     """Let one learner learn from the training rows; return what it answers on the held ones, and how these move it."""
     estimate, learner = one.estimate, learners.learn(one.spec.name)
@@ -177,9 +186,10 @@ def _scores(
     passes = estimate.epochs if estimate.epochs is not None else float(estimate.steps)
     # a step is a pass over all rows, or a batch of them: then fewer rows are fewer steps
     whole = passes == estimate.steps
+    most = estimate.likely_steps or estimate.steps
     setup = Setup(
         learner=one.spec.name,
-        steps=estimate.steps if whole else max(1, round(passes * len(rows.train) / batch)),
+        steps=most if whole else max(1, round(passes * len(rows.train) / batch)),
         batch=batch,
         threads=machine.cores,
         precision=estimate.precision,
@@ -197,18 +207,25 @@ def _scores(
         _, states = kind_states.read(out)
         inputs = {field.name: held.columns[field.name] for field in signature.inputs}
         answered = learner.predict(out, inputs)
-    found = [_score(field, answered[field.name], states[field.name], held) for field in signature.outputs]
+    found = [
+        _score(field, answered[field.name], states[field.name], held, aim) for field in signature.outputs
+    ]
     return tuple(score for score, _ in found), tuple(influence for _, influence in found)
 
 
 def _score(
-    field: Field, arrays: Mapping[str, Array], state: object, held: Examples
+    field: Field, arrays: Mapping[str, Array], state: object, held: Examples, aim: Aim | None
 ) -> tuple[ValidationScore, Influence | None]:
     compare_by = outcomes.facet(family(field), BodyGap)
-    metric = outcomes.metrics().of(compare_by.main, family(field))
+    metric = _best_at(aim, family(field)) or outcomes.metrics().of(compare_by.main, family(field))
     assert metric is not None, f"{family(field)} has no metric {compare_by.main}"
     assert metric.influence is not None, f"{metric.name} is not compared row by row"
     found = kinds.arrays(field.kind).outcomes(held.columns[field.name], arrays, state, held.columns)
     shown = measure(Subject(metric.name, field.name), metric, found, _CONFIDENCE)
     influence = None if shown.value is None else metric.influence(found, None)
     return ValidationScore(field.name, metric.name, shown.value, shown.n), influence
+
+
+def _best_at(aim: Aim | None, of: str) -> Metric | None:
+    """Return the family's metric that is best at what is aimed at, None where nothing is said of it."""
+    return next((one for one in outcomes.metrics() if one.family == of and aim and one.best_at == aim), None)

@@ -13,6 +13,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, format_quantity
+from modelwright.learners.contract.aim import AIM, Aim
 from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
@@ -51,11 +52,13 @@ def sift(
     pretrained: InputWeights,
     folder: Path,
     sources: frozenset[Source] = SOURCES,
+    aim: Aim | None = None,
 ) -> tuple[tuple[Able, ...], Mapping[str, Phrase]]:
     """Return the learners that accept signature and options, and why the others do not.
 
-    folder: the project's. Raises ProjectError for names and options that are not known, for files that a learner is to
-    be given and that do not fit, and where nobody is left.
+    folder: the project's; aim: what the requirements ask of numbers, for learners that have the key, where the project
+    does not give it. Raises ProjectError for names and options that are not known, for files that a learner is to be
+    given and that do not fit, and where nobody is left.
     """
     section = {**model.options, **({"learner": model.learner} if model.learner is not None else {})}
     if found := option_problems(section, config.learners):
@@ -77,7 +80,7 @@ def sift(
             refused[name] = reason
             continue
         try:
-            able.append(Able(spec, spec.Options.model_validate(dict(model.options))))
+            able.append(Able(spec, _options(spec, model, aim)))
         except ValidationError as error:  # another candidate takes the value
             refused[name] = Phrase("learner.refuses-value", reason=str(error.errors()[0]["msg"]))
     if problems := [problem for one in able for problem in _unfit_files(one, signature, folder)]:
@@ -88,6 +91,11 @@ def sift(
         )
         raise ProjectError(Problem("plan.no-learner", signature=str(signature), reasons=reasons))
     return tuple(able), refused
+
+
+def _options(spec: Spec, model: ModelConfig, aim: Aim | None) -> BaseModel:
+    implied = {AIM: aim} if aim is not None and AIM in spec.Options.model_fields else {}
+    return spec.Options.model_validate({**implied, **model.options})
 
 
 def _unfit_files(one: Able, signature: Signature, folder: Path) -> Iterator[Problem]:

@@ -16,11 +16,13 @@ from pathlib import Path
 
 from modelwright.core import digests
 from modelwright.core.messages import Notice, Phrase
+from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.varying import AUTO, Declared, amounts
 from modelwright.learners import readable_texts
+from modelwright.learners.contract.aim import AIM, Aim
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.readable_texts import Reading
 from modelwright.learners.weights.resolving import InputWeights, credit
@@ -47,18 +49,19 @@ def plan(
     progress: Progress,
     augment: Declared = AUTO,
     folder: Path = Path(),
+    aim: Aim | None = None,
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
     Where several learners fit, they are compared on validation rows (`learner_scores`); test rows are never read.
     `pretrained` says which input starts from which folder of weights, for learners that take some; `folder` is the
     project's, for learners that are given a file of it, which is sealed with the choice; `augment` is what
-    `data.augment` declares. Raises
+    `data.augment` declares; `aim`: what the requirements ask of numbers (`config.best_at_for_numbers`). Raises
     ProjectError where no learner takes the signature or an option is wrong, and DataError where nothing can be
     learned from the rows.
     """
     varied = amounts(signature, augment)
-    able, refused = ranking.sift(signature, config, model, pretrained, folder)
+    able, refused = ranking.sift(signature, config, model, pretrained, folder, aim=aim)
     pretrained = ranking.bring(able, pretrained, folder, out / "choice" / BROUGHT_FOLDER)
     examples = read_examples(train.path, signature)
     texts = _texts(able, signature, examples, pretrained, model)
@@ -74,10 +77,11 @@ def plan(
     if reserved_s and reason is None:
         held = read_examples(validation.path, signature)
         compared, reason = learner_scores.compare(
-            found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress
+            found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress, aim
         )
         found = learner_scores.ordered(found, compared)
     of_inputs = [
+        *_of_aim(found[0], model, aim),
         *fill_values(signature, examples),
         *_of_texts(texts, cannot_read),
         *pretrained.notices(signature),
@@ -100,6 +104,13 @@ def plan(
     )
     forecast.write(out / "forecast")
     return {**ranked[0].to_json(), "warnings": [one.to_wire() for one in forecast.warnings]}
+
+
+def _of_aim(taken: Weighed, model: ModelConfig, aim: Aim | None) -> list[Notice]:
+    """Return that numbers aim at the median, where the requirements alone say so."""
+    if aim is None or AIM in model.options or AIM not in type(taken.options).model_fields:
+        return []
+    return [Notice("plan.aims-at-median", line=setting("model.aim", "mean"))]
 
 
 def _texts(
