@@ -22,6 +22,7 @@ from modelwright.core.messages import Phrase, catalog, visible
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit
 from modelwright.reports import charts, learning_charts, wording
+from modelwright.reports.frontier import Form, frontier
 from modelwright.reports.prose import prose
 from modelwright.reports.sections import SHORT_DIGEST, row, section
 from modelwright.storage.formats.evidence import Details, Evidence
@@ -51,10 +52,12 @@ def render_report(
     details: Details,
     verdicts: Sequence[Verdict] = (),
     curves: LearningCurves | None = None,
+    forms: Sequence[Form] = (),
 ) -> str:
     """Return the report as one HTML page without scripts or requests; equal arguments give equal text.
 
-    curves: how learning went, where it is known.
+    curves: how learning went, where it is known; forms: those of the package that were tried, as the summary of
+    `package` has them.
     """
     inputs = [field.name for field in Signature.parse(evidence.signature).inputs]
     outputs = [section(evidence, found, inputs) for found in details.outputs]
@@ -86,6 +89,7 @@ def render_report(
         speed_lead=str(Phrase("report.speed-lead", load=wording.load(details.load))),
         package_metrics=[row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
         **_latency(details),
+        **frontier(forms),
         methods=_methods(evidence),
         made=[tuple(map(wording.safe, wording.made(*one))) for one in details.made.items()],
     )

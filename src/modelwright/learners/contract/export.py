@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import final
 
+from modelwright.core.messages import Phrase
+from modelwright.learners.contract.compression import FormChoice, Int8Choice, shown
 from modelwright.learners.contract.source import Rows
 from modelwright.package.body import Body
 
@@ -28,9 +31,48 @@ class Export(ABC):
         """
 
     def compress_on(self, body: Body, rows: Callable[[], Rows]) -> Body | None:
-        """Return what `compress` does, with rows at hand: this is what `package` calls.
+        """Return what `compress` does, with rows at hand.
 
         rows: reads training rows, on which scales can be measured and heads fitted again, and validation rows, on which
         can be chosen. By default they are not read.
         """
         return self.compress(body)
+
+    def compressor(self, body: Body, rows: Callable[[], Rows]) -> Compressor:
+        """Return what makes the forms of a body: this is what `package` calls. By default `int8`, by `compress_on`."""
+        return _OwnForm(lambda: self.compress_on(body, rows))
+
+
+class Compressor(ABC):
+    """Makes the forms of one body. What it makes rests on the body and the rows alone: equal ones give equal bytes."""
+
+    @property
+    def offers(self) -> Sequence[Sequence[FormChoice]]:
+        """Return what `package.compress: auto` tries: each one or more forms, taken one after another."""
+        return ((Int8Choice(),),)
+
+    @abstractmethod
+    def made(self, chosen: Sequence[FormChoice]) -> Body | Phrase | None:
+        """Return the body in these forms, taken one after another.
+
+        Why they change nothing is a phrase; None: the learner has no such form at all.
+        """
+
+    def work(self, body: Body) -> float:
+        """Return what the graphs of the body in some form compute for a row, in any unit; 0 where that is not known.
+
+        Forms are compared by it, so it must be the same whenever it is asked for: nothing that a clock says.
+        """
+        return 0.0
+
+
+@final
+class _OwnForm(Compressor):
+    """The one form of a learner that makes `int8` by itself, or none."""
+
+    def __init__(self, int8: Callable[[], Body | None]) -> None:
+        self._int8 = int8
+
+    def made(self, chosen: Sequence[FormChoice]) -> Body | Phrase | None:
+        """Return the body in 8 bits."""
+        return self._int8() if shown(chosen) == shown([Int8Choice()]) else None

@@ -20,11 +20,12 @@ _FITTED = 4096  # training rows on which heads are fitted
 _HELD = 2048  # validation rows on which their L2 is chosen
 
 
-def compress(body: Body, rows: Callable[[], Rows]) -> Body | None:
+def compress(body: Body, rows: Callable[[], Rows], *, refitted: bool = True) -> Body | None:
     """Return the body in 8 bits, or None where nothing of it is large enough.
 
     rows: reads training and validation rows; some of them are taken, evenly spaced. Where there are convolutions over
-    pictures, the heads are fitted again; other bodies are compressed as `int8.compress` does it, without any row.
+    pictures, the heads are fitted again unless the caller does it; other bodies are compressed as `int8.compress` does
+    it, without any row.
     """
     exact = onnx.load_from_string(whole(body.graphs["model"]))
     model = onnx.ModelProto()
@@ -37,7 +38,9 @@ def compress(body: Body, rows: Callable[[], Rows]) -> Body | None:
     small = _with(body, convolutions.quantised(model, names, shown))
     small = int8.compress(small) or small
     model = onnx.load_from_string(whole(small.graphs["model"]))
-    refitted_heads.refit(model, exact, _spaced(body, data.train, _FITTED), _spaced(body, data.held, _HELD))
+    if refitted:
+        train, held = _spaced(body, data.train, _FITTED), _spaced(body, data.held, _HELD)
+        refitted_heads.refit(model, refitted_heads.wanted(exact, train, held))
     small = _with(body, model)
     return small if len(whole(small.graphs["model"])) < len(whole(body.graphs["model"])) else None
 

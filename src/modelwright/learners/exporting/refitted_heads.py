@@ -12,7 +12,7 @@ meaning.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,22 +45,42 @@ class _Head:
     answers: str
 
 
-def refit(small: onnx.ModelProto, exact: onnx.ModelProto, train: EncodedRows, held: EncodedRows) -> bool:
-    """Put new weights into the heads of `small`, in place; tell whether there was a head.
+@dataclass(frozen=True)
+class Wanted:
+    """What the exact graph answers: by a head's weight, (n, c) of training rows and of validation rows."""
+
+    train: EncodedRows
+    held: EncodedRows
+    answers: Mapping[str, tuple[Tensor, Tensor]]
+
+
+def wanted(exact: onnx.ModelProto, train: EncodedRows, held: EncodedRows) -> Wanted:
+    """Return what heads are fitted to.
 
     train: rows on which the change is fitted; held: validation rows, on which its L2 is chosen.
     """
-    heads = _heads(small)
+    heads = _heads(exact)
     if not heads:  # a module of the project answers itself
+        return Wanted(train, held, {})
+    with deterministic(1, seed=0):
+        found = [_run(exact, [one.answers for one in heads], rows) for rows in (train, held)]
+    return Wanted(train, held, {one.weight: (found[0][n], found[1][n]) for n, one in enumerate(heads)})
+
+
+def refit(small: onnx.ModelProto, exact: Wanted) -> bool:
+    """Put new weights into the heads of `small`, in place; tell whether there was a head."""
+    heads = [one for one in _heads(small) if one.weight in exact.answers]
+    if not heads:
         return False
-    named = {one.weight: one for one in _heads(exact)}
     weights = {one.name: one for one in small.graph.initializer}
     with deterministic(1, seed=0):
-        given = [_run(small, [one.features for one in heads], rows) for rows in (train, held)]
-        wanted = [_run(exact, [named[one.weight].answers for one in heads], rows) for rows in (train, held)]
+        train, held = (
+            _run(small, [one.features for one in heads], rows) for rows in (exact.train, exact.held)
+        )
         for place, head in enumerate(heads):
             before = (_tensor(weights[head.weight]), _tensor(weights[head.bias]))
-            after = _fitted(before, (given[0][place], wanted[0][place]), (given[1][place], wanted[1][place]))
+            right = exact.answers[head.weight]
+            after = _fitted(before, (train[place], right[0]), (held[place], right[1]))
             for name, values in zip((head.weight, head.bias), after, strict=True):
                 weights[name].CopyFrom(numpy_helper.from_array(values.to(torch.float32).numpy(), name))
     return True
@@ -68,8 +88,9 @@ def refit(small: onnx.ModelProto, exact: onnx.ModelProto, train: EncodedRows, he
 
 def _heads(model: onnx.ModelProto) -> list[_Head]:
     found = []
+    weights = {one.name for one in model.graph.initializer}
     for node in model.graph.node:
-        if node.op_type == "Gemm" and is_head_weight(node.input[1]):
+        if node.op_type == "Gemm" and is_head_weight(node.input[1]) and node.input[1] in weights:
             features, weight, bias = node.input
             found.append(_Head(weight, bias, features, node.output[0]))
     return found

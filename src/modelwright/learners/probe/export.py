@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from modelwright.learners.contract.export import Export
+from modelwright.learners.compressing.forms import NetworkForms
+from modelwright.learners.compressing.material import Material
+from modelwright.learners.contract.export import Compressor, Export
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.exporting import eight_bits, int8, network_graph
 from modelwright.package.body import Body
@@ -25,3 +27,7 @@ class ProbeExport(Export):
     def compress_on(self, body: Body, rows: Callable[[], Rows]) -> Body | None:
         """Return the body with weights and convolutions in 8 bits, its heads fitted again."""
         return eight_bits.compress(body, rows)
+
+    def compressor(self, body: Body, rows: Callable[[], Rows]) -> Compressor:
+        """Return what makes the forms of a network."""
+        return NetworkForms(Material(body, rows))

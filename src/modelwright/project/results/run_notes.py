@@ -79,7 +79,7 @@ def _predicted_and_actual(context: Context) -> Iterator[str]:
     chosen = _forecast(context).chosen
     learned = context.made["learn"].summary
     package = context.made["package"].summary if "package" in context.made else {}
-    exact = package.get("taken") != "int8"
+    exact = package.get("taken", "exact") == "exact"
     found = [
         Phrase(
             "note.figure",
@@ -93,7 +93,11 @@ def _predicted_and_actual(context: Context) -> Iterator[str]:
             ("memory", chosen.memory_bytes, learned.get("memory_bytes"), Unit.BYTES),
             (
                 "size",
-                chosen.package_bytes if exact else chosen.compressed_bytes,
+                chosen.package_bytes
+                if exact
+                else chosen.compressed_bytes
+                if package.get("taken") == "int8"
+                else None,
                 package.get("size_bytes"),
                 Unit.BYTES,
             ),
@@ -180,5 +184,6 @@ def write_reports(context: Context, run: Run, folder: Path) -> None:
     details = read_details(context.part("evaluate", "report").path)
     learned = context.made["learn"]
     curves = LearningCurves.read(learned.part(PART).path) if PART in learned.parts else None
-    disk.write_atomically(target / REPORT, render_report(evidence, details, run.verdicts, curves))
+    forms = context.made["package"].summary.get("forms", ()) if "package" in context.made else ()
+    disk.write_atomically(target / REPORT, render_report(evidence, details, run.verdicts, curves, forms))
     disk.write_atomically(target / CARD, render_card(evidence, details, run.verdicts))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelwright.core.messages import PackageError, Phrase, Problem
@@ -26,21 +28,28 @@ from modelwright.stages.package.compare import (
     outcomes_of,
 )
 
+_WARM, _TIMED = 3, 20  # requests
+
 
 @dataclass(frozen=True)
 class Candidate:
     """A body and what it showed.
 
-    parity: against the network before export; found: outcomes of the rows of the trial by output; changed: against the
-    exact candidate on the same rows, None of that one; refused: why it may not be taken.
+    parity: against the network before export, and batches: None of one that was not looked at so closely, because
+    another is preferred or it is refused anyway; found: outcomes of the rows of the trial by output; changed: against
+    the exact candidate on the same rows, None of that one; work: what its graph computes for a row, as a share of the
+    exact one's; request_s: CPU time of a request of one row, which is shown, decides nothing and is not sealed;
+    refused: why it may not be taken.
     """
 
     name: str
     body: Body
-    parity: Gap
-    batches: Gap
     figures: Figures
     found: Mapping[str, Outcomes] = field(repr=False)
+    work: float
+    request_s: float
+    parity: Gap | None = None
+    batches: Gap | None = None
     changed: Gap | None = None
     refused: Phrase | None = None
 
@@ -54,11 +63,26 @@ class Candidate:
         return {
             "name": self.name,
             "graph_bytes": self.graph_bytes,
-            "parity": self.parity.as_json(),
-            "batches": self.batches.as_json(),
+            "work": self.work,
+            "parity": None if self.parity is None else self.parity.as_json(),
+            "batches": None if self.batches is None else self.batches.as_json(),
             "changed": None if self.changed is None else self.changed.as_json(),
             "validation": self.figures.as_json(),
             "refused": None if self.refused is None else str(self.refused),
+        }
+
+    def shown(self, *, taken: bool) -> dict[str, Any]:
+        """Return what a reader compares forms by, the time of a request among it, as JSON."""
+        return {
+            "name": self.name,
+            "taken": taken,
+            "graph_bytes": self.graph_bytes,
+            "work": self.work,
+            "request_s": self.request_s,
+            "main": {output: [m.metric, m.value] for output, m in self.figures.main.items()},
+            "changed": None if self.changed is None else self.changed.labels,
+            "rows": None if self.changed is None else self.changed.rows,
+            "refused": None if self.refused is None else self.refused.to_wire(),
         }
 
 
@@ -77,28 +101,54 @@ class Trial:
     threads: int
 
 
-def try_out(name: str, body: Body, trial: Trial, exact: Candidate | None = None) -> Candidate:
-    """Run a body as it will serve and return what it showed, also beside the exact one."""
+def try_out(
+    name: str, body: Body, trial: Trial, exact: Candidate | None = None, work: float = 1.0
+) -> Candidate:
+    """Run a body as it will serve on the rows of estimates, and return what it showed, also beside the exact one."""
     function = Function(Package(body, "", trial.threads))
     signature = body.signature
-    inputs = [field.name for field in body.signature.inputs]
-    answered = function.infer({n: trial.facts[n] for n in inputs})
-    found = outcomes_of(body, trial.rows, function.infer({n: trial.rows[n] for n in inputs}))
+    inputs = {field.name: trial.rows[field.name] for field in signature.inputs}
+    found = outcomes_of(body, trial.rows, function.infer(inputs))
     return Candidate(
         name,
         body,
-        parity=gap(
-            signature, outcomes_of(body, trial.facts, trial.network), outcomes_of(body, trial.facts, answered)
-        ),
-        batches=batch_gap(function, body, trial.facts),
         figures=accept.figures(signature, found, trial.rows, trial.requirements),
         found=found,
+        work=work,
+        request_s=_request_s(function, inputs),
         changed=None if exact is None else gap(signature, exact.found, found),
     )
 
 
+def looked_at(candidate: Candidate, trial: Trial) -> Candidate:
+    """Return a candidate with what is true or false of its graph: parity, and whether answers depend on their batch."""
+    body = candidate.body
+    function = Function(Package(body, "", trial.threads))
+    answered = function.infer({field.name: trial.facts[field.name] for field in body.signature.inputs})
+    network, graph = (outcomes_of(body, trial.facts, one) for one in (trial.network, answered))
+    return replace(
+        candidate,
+        parity=gap(body.signature, network, graph),
+        batches=batch_gap(function, body, trial.facts),
+    )
+
+
+def _request_s(function: Function, inputs: Columns) -> float:
+    """Return the median CPU seconds of a request of one row; the first ones only warm up."""
+    took = []
+    count = len(next(iter(inputs.values())))
+    for number in range(_WARM + _TIMED):
+        row = number * count // (_WARM + _TIMED)
+        begun = time.process_time()
+        function.infer({name: [column[row]] for name, column in inputs.items()}, 1)
+        took.append(time.process_time() - begun)
+    return statistics.median(took[_WARM:])
+
+
 def require_sound(exact: Candidate) -> None:
     """Raise PackageError for an exported graph that is not the network, or whose answers depend on their batch."""
+    assert exact.parity is not None
+    assert exact.batches is not None
     problems = []
     if exact.parity.probability > PARITY_TOLERANCE:
         problems.append(

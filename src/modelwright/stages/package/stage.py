@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from modelwright import learners
-from modelwright.core.messages import Notice, PackageError, Phrase, Problem
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.messages.setting import setting
-from modelwright.core.progress import Progress
+from modelwright.core.progress import Progress, ProgressTask
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.spacing import evenly_spaced
@@ -26,17 +26,12 @@ from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.source import Rows
 from modelwright.package import packages
 from modelwright.runtime.function import load
-from modelwright.stages.package import accept, operating
-from modelwright.stages.package.candidate import (
-    Candidate,
-    Trial,
-    batch_dependence,
-    require_sound,
-    try_out,
-)
+from modelwright.stages.package import accept, operating, search
+from modelwright.stages.package.candidate import Candidate, Trial, looked_at, require_sound, try_out
 from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
 from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.operating import Operating
+from modelwright.stages.package.search import Search, Searched, most_bytes
 from modelwright.stages.package.typical import typical_values
 from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import column_names, read_columns, read_examples
@@ -70,30 +65,27 @@ def package(
 
     The exact graph must answer as the network did before export, and independently of its batch; raises
     PackageError where it does not. Where its outputs answer is chosen on validation (`operating`), so that another
-    bar chooses again without learning again. The compressed graph is taken when `accept` finds nothing against it.
-    What is typical of inputs is packed with it, less those that are private. Nothing here is timed, so that the same
-    inputs give the same bytes.
+    bar chooses again without learning again. Another form than the exact one is taken when `accept` finds nothing
+    against it; of several, `search` says which. What is typical of inputs is packed with it, less those that are
+    private. What is timed is shown in the summary alone: nothing rests on it, so that the same inputs give the same
+    bytes.
     """
     chosen = Choice.read(choice.path)
     exporter = learners.export(chosen.learner)
     described = DataProfile.read(profile.path)
     columns = _columns(validation, signature)
     trial = _trial(chosen, learned, columns, signature, requirements)
-    with progress.task(str(Phrase("work.packaging")), 2 if config.compress == "none" else 3) as task:
+    with progress.task(str(Phrase("work.packaging"))) as task:
         body, points = operating.choose(
             exporter.export(learned.path), _spaced(columns, CHOSEN_ROWS), requirements, trial.threads
         )
-        exact = try_out("exact", body, trial)
+        exact = looked_at(try_out("exact", body, trial), trial)
         require_sound(exact)
         task.advance(note="exported")
-        compressed = (
-            None
-            if config.compress == "none"
-            else _compressed(chosen.learner, exact, trial, config, _rows(train, validation, signature))
-        )
-        if compressed is not None:
-            task.advance(note=str(compressed.refused or "compressed"))
-        taken = exact if compressed is None or compressed.refused else compressed
+        compressor = exporter.compressor(body, _rows(train, validation, signature))
+        by = Search(chosen.learner, compressor, exact, trial, most_bytes(requirements))
+        searched = _searched(by, config, task)
+        taken = searched.taken or exact
         packages.write(
             taken.body,
             out / "package",
@@ -115,15 +107,15 @@ def package(
         )
         digest = load(out / "package").digest  # what was written can be read, verified and opened
         task.advance()
-    candidates = [exact, *([compressed] if compressed is not None else [])]
-    why = _why(config, compressed)
+    why = _why(config, searched)
     size_bytes = packages.size_bytes(out / "package")
-    _write_report(out / "report", digest, size_bytes, candidates, taken, why, chosen, trial, points)
+    _write_report(out / "report", digest, size_bytes, exact, searched, why, chosen, trial, points)
     return {
         "package": digest,
         "size_bytes": size_bytes,
         "taken": taken.name,
         "why": why.to_wire(),
+        "forms": [one.shown(taken=one is taken) for one in (exact, *searched.candidates)],
         "warnings": [
             notice.to_wire()
             for notice in (*(one for point in points for one in point.notices()), *_otherwise(exact, taken))
@@ -166,45 +158,35 @@ def _spaced(columns: Columns, most: int) -> Columns:
 
 
 def _rows(train: ArtifactPart, validation: ArtifactPart, signature: Signature) -> Callable[[], Rows]:
-    """Return what reads the rows that a compressed form may rest on: most learners have no use for them."""
-    return lambda: Rows(read_examples(train.path, signature), read_examples(validation.path, signature))
+    """Return what reads the rows that a form may rest on, once: most learners have no use for them."""
+    return cache(
+        lambda: Rows(read_examples(train.path, signature), read_examples(validation.path, signature))
+    )
 
 
-def _compressed(
-    learner: str, exact: Candidate, trial: Trial, config: PackageConfig, rows: Callable[[], Rows]
-) -> Candidate | None:
-    """Return the compressed candidate, refused or not; None where the learner has none.
-
-    Raises PackageError where the project insists on it and it cannot be had.
-    """
-    body = learners.export(learner).compress_on(exact.body, rows)
-    insists = config.compress == "int8"
-    if body is None:
-        if insists:
-            raise PackageError(_not_compressed(Phrase("package.no-compressed-form", learner=learner)))
-        return None
-    tried = try_out("int8", body, trial, exact)
-    refused = batch_dependence(tried.batches) or accept.objection(exact.figures, tried.figures)
-    if refused is None and not insists and tried.graph_bytes >= exact.graph_bytes:
-        refused = Phrase("package.not-smaller")
-    if refused and insists:
-        raise PackageError(_not_compressed(refused))
-    return replace(tried, refused=refused)
+def _searched(by: Search, config: PackageConfig, task: ProgressTask) -> Searched:
+    if config.compress == "none":
+        return Searched()
+    if config.compress == "auto":
+        return by.auto(task)
+    return by.insisted(config.compress, task)
 
 
-def _not_compressed(why: Phrase) -> Problem:
-    return Problem("package.not-compressed", why=why)
-
-
-def _why(config: PackageConfig, compressed: Candidate | None) -> Phrase:
+def _why(config: PackageConfig, searched: Searched) -> Phrase:
     if config.compress == "none":
         return Phrase("package.why-no-compression")
-    if compressed is None:
+    if (taken := searched.taken) is not None:
+        assert taken.changed is not None
+        return Phrase(
+            "package.why-compressed", form=taken.name, changed=taken.changed.labels, rows=taken.changed.rows
+        )
+    refused = [one for one in searched.candidates if one.refused is not None]
+    if not refused:
         return Phrase("package.why-no-form")
-    if compressed.refused:
-        return Phrase("package.why-refused", why=compressed.refused)
-    assert compressed.changed is not None
-    return Phrase("package.why-compressed", changed=compressed.changed.labels, rows=compressed.changed.rows)
+    return Phrase(
+        "package.why-refused",
+        why=[Phrase("package.refused-form", form=one.name, why=one.refused) for one in refused],
+    )
 
 
 def _otherwise(exact: Candidate, taken: Candidate) -> Iterator[Notice]:
@@ -212,6 +194,7 @@ def _otherwise(exact: Candidate, taken: Candidate) -> Iterator[Notice]:
     if taken.changed is not None and taken.changed.labels:
         yield Notice(
             "package.eight-bits",
+            form=taken.name,
             count=taken.changed.labels,
             rows=taken.changed.rows,
             before=format_quantity(exact.graph_bytes, Unit.BYTES),
@@ -224,8 +207,8 @@ def _write_report(
     folder: Path,
     digest: str,
     size_bytes: int,
-    candidates: Sequence[Candidate],
-    taken: Candidate,
+    exact: Candidate,
+    searched: Searched,
     why: Phrase,
     chosen: Choice,
     trial: Trial,
@@ -235,15 +218,17 @@ def _write_report(
         "format": FORMAT,
         "package": digest,
         "size_bytes": size_bytes,
-        "taken": taken.name,
+        "taken": (searched.taken or exact).name,
         "why": str(why),
         "operating points": [point.as_json() for point in points],
-        "candidates": [candidate.as_json() for candidate in candidates],
+        "candidates": [candidate.as_json() for candidate in (exact, *searched.candidates)],
+        "idle": {name: str(found) for name, found in searched.idle},
         "rules": {
             "parity": f"no probability differs by more than {PARITY_TOLERANCE} from the network's",
             "batches": f"alone and in batches of {', '.join(map(str, BATCH_SIZES))}, no label differs and no "
             f"confidence by more than {BATCH_TOLERANCE}",
             "compression": accept.RULE,
+            "forms": search.RULE,
             "operating points": operating.RULE,
         },
         "rows": {

@@ -1,0 +1,135 @@
+"""Looks for the smallest and quickest form that may take the exact graph's place."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelwright.core.evidence.measurement import Phase
+from modelwright.core.messages import PackageError, Phrase, Problem
+from modelwright.core.progress import ProgressTask
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.units import Unit
+from modelwright.learners.contract.compression import FormChoice, Int8Choice, shown
+from modelwright.learners.contract.export import Compressor
+from modelwright.package import packages
+from modelwright.package.body import Body
+from modelwright.stages.package import accept
+from modelwright.stages.package.candidate import Candidate, Trial, batch_dependence, looked_at, try_out
+
+RULE = (
+    "Of the forms that may be taken, the one whose bytes times what its graph computes for a row is least; one that "
+    "meets the bars on the size of the package comes before one that does not. Nothing that is timed decides."
+)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What was tried beside the exact graph, and what changes nothing: form → why; taken: None: the exact one."""
+
+    candidates: tuple[Candidate, ...] = ()
+    idle: tuple[tuple[str, Phrase], ...] = ()
+    taken: Candidate | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a form is judged by, the same for all: the exact candidate, the trial, and the bar on the size."""
+
+    learner: str
+    compressor: Compressor
+    exact: Candidate
+    trial: Trial
+    most_bytes: float
+
+    def auto(self, task: ProgressTask) -> Searched:
+        """Try what the learner offers, and take the best that may be taken."""
+        found: list[Candidate] = []
+        idle: list[tuple[str, Phrase]] = []
+        for chosen in self.compressor.offers:
+            body = self.compressor.made(chosen)
+            if isinstance(body, Body):
+                found.append(self._weighed(chosen, body))
+            elif body is not None:
+                idle.append((shown(chosen), body))
+            task.advance(note=shown(chosen))
+        for place in self._best_first(found):
+            found[place] = self._sound(found[place])
+            if found[place].refused is None:
+                return Searched(tuple(found), tuple(idle), found[place])
+        return Searched(tuple(found), tuple(idle))
+
+    def insisted(self, chosen: Sequence[FormChoice], task: ProgressTask) -> Searched:
+        """Return what the project insists on; raises PackageError where it cannot be had."""
+        body = self.compressor.made(chosen)
+        task.advance(note=shown(chosen))
+        if not isinstance(body, Body):
+            why = body or (
+                Phrase("package.no-compressed-form", learner=self.learner)
+                if shown(chosen) == shown([Int8Choice()])
+                else Phrase("package.no-such-form", learner=self.learner, form=shown(chosen))
+            )
+            raise PackageError(_not_compressed(chosen, why))
+        tried = self._weighed(chosen, body, insists=True)
+        if tried.refused is None:
+            tried = self._sound(tried)
+        if tried.refused is not None:
+            raise PackageError(_not_compressed(chosen, tried.refused))
+        return Searched((tried,), taken=tried)
+
+    def _weighed(self, chosen: Sequence[FormChoice], body: Body, *, insists: bool = False) -> Candidate:
+        """Return a candidate of these forms with what it shows on validation, refused where that is too little."""
+        tried = try_out(shown(chosen), body, self.trial, self.exact, self._work(body))
+        refused = accept.objection(self.exact.figures, tried.figures)
+        if refused is None and not insists and tried.graph_bytes >= self.exact.graph_bytes:
+            refused = Phrase("package.not-smaller")
+        return replace(tried, refused=refused)
+
+    def _sound(self, candidate: Candidate) -> Candidate:
+        """Return a candidate, looked at closely, refused where its answers depend on their batch."""
+        found = looked_at(candidate, self.trial)
+        assert found.batches is not None
+        return replace(found, refused=batch_dependence(found.batches))
+
+    def _work(self, body: Body) -> float:
+        exact, small = (self.compressor.work(one) for one in (self.exact.body, body))
+        return small / exact if exact else 1.0
+
+    def _best_first(self, found: Sequence[Candidate]) -> Iterator[int]:
+        """Yield the places of those that are not refused, the smallest and quickest first."""
+
+        def rank(place: int) -> tuple[bool, float]:
+            one = found[place]
+            return one.graph_bytes + beside > self.most_bytes, one.graph_bytes * one.work
+
+        beside = 0 if math.isinf(self.most_bytes) else _beside_graphs(self.exact)
+
+        yield from sorted((place for place, one in enumerate(found) if one.refused is None), key=rank)
+
+
+def most_bytes(requirements: Sequence[Requirement]) -> float:
+    """Return the least bar on the size of the package; infinite without one."""
+    bars = (
+        one.bar.value
+        for one in requirements
+        if Phase.PACKAGE in one.metric.phases
+        and one.metric.name == "size"
+        and one.metric.unit is Unit.BYTES
+        and not one.bar.champion
+    )
+    return min(bars, default=math.inf)
+
+
+def _beside_graphs(candidate: Candidate) -> int:
+    """Return about how many bytes a package takes beside its graphs: the states of the kinds, tokenizers among them."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "package"
+        packages.write(candidate.body, place, lineage={}, credits={}, versions={}, threads=1)
+        return packages.size_bytes(place) - candidate.graph_bytes
+
+
+def _not_compressed(chosen: Sequence[FormChoice], why: Phrase) -> Problem:
+    return Problem("package.not-compressed", form=shown(chosen), why=why)
