@@ -134,5 +134,5 @@ def _one(choice: BaseModel) -> str:
         for name in type(choice).model_fields
         if (value := getattr(choice, name)) != getattr(default, name)
     }
-    said = ", ".join(f"{name}={value}" for name, value in own.items())
-    return f"{default.form}({said})" if said else str(default.form)  # type: ignore[attr-defined]
+    written = ", ".join(f"{name}={value}" for name, value in own.items())
+    return f"{default.form}({written})" if written else str(default.form)  # type: ignore[attr-defined]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from modelwright.learners.compressing.forms import NetworkForms
 from modelwright.learners.compressing.material import Material
+from modelwright.learners.compressing.network_forms import NetworkForms
 from modelwright.learners.contract.export import Compressor, Export
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.exporting import eight_bits, int8, network_graph

@@ -122,9 +122,9 @@ def _show_artifact(artifact: Artifact) -> ShowReport:
     facts += [(_fact("from", name), digest) for name, digest in artifact.made_from.inputs.items()]
     summary = dict(artifact.summary)
     if forms := summary.get("forms"):
-        from modelwright.reports.frontier import facts as of_forms  # nothing else here draws
+        from modelwright.reports import frontier  # nothing else here draws
 
-        facts += of_forms(forms)
+        facts += frontier.facts(forms)
     text = json.dumps(summary, indent=2, ensure_ascii=False)
     return ShowReport(
         str(Phrase("show.stage", stage=artifact.stage)), tuple(facts), text, str(artifact.path), summary

@@ -26,12 +26,12 @@ from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.source import Rows
 from modelwright.package import packages
 from modelwright.runtime.function import load
-from modelwright.stages.package import accept, operating, search
+from modelwright.stages.package import accept, form_search, operating
 from modelwright.stages.package.candidate import Candidate, Trial, looked_at, require_sound, try_out
 from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
 from modelwright.stages.package.config import PackageConfig
+from modelwright.stages.package.form_search import FormSearch, FormsTried, most_bytes
 from modelwright.stages.package.operating import Operating
-from modelwright.stages.package.search import Search, Searched, most_bytes
 from modelwright.stages.package.typical import typical_values
 from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import column_names, read_columns, read_examples
@@ -66,7 +66,7 @@ def package(
     The exact graph must answer as the network did before export, and independently of its batch; raises
     PackageError where it does not. Where its outputs answer is chosen on validation (`operating`), so that another
     bar chooses again without learning again. Another form than the exact one is taken when `accept` finds nothing
-    against it; of several, `search` says which. What is typical of inputs is packed with it, less those that are
+    against it; of several, `form_search` says which. What is typical of inputs is packed with it, less those that are
     private. What is timed is shown in the summary alone: nothing rests on it, so that the same inputs give the same
     bytes.
     """
@@ -83,8 +83,8 @@ def package(
         require_sound(exact)
         task.advance(note="exported")
         compressor = exporter.compressor(body, _rows(train, validation, signature))
-        by = Search(chosen.learner, compressor, exact, trial, most_bytes(requirements))
-        searched = _searched(by, config, task)
+        by = FormSearch(chosen.learner, compressor, exact, trial, most_bytes(requirements))
+        searched = _forms_tried(by, config, task)
         taken = searched.taken or exact
         packages.write(
             taken.body,
@@ -164,15 +164,15 @@ def _rows(train: ArtifactPart, validation: ArtifactPart, signature: Signature) -
     )
 
 
-def _searched(by: Search, config: PackageConfig, task: ProgressTask) -> Searched:
+def _forms_tried(by: FormSearch, config: PackageConfig, task: ProgressTask) -> FormsTried:
     if config.compress == "none":
-        return Searched()
+        return FormsTried()
     if config.compress == "auto":
         return by.auto(task)
     return by.insisted(config.compress, task)
 
 
-def _why(config: PackageConfig, searched: Searched) -> Phrase:
+def _why(config: PackageConfig, searched: FormsTried) -> Phrase:
     if config.compress == "none":
         return Phrase("package.why-no-compression")
     if (taken := searched.taken) is not None:
@@ -208,7 +208,7 @@ def _write_report(
     digest: str,
     size_bytes: int,
     exact: Candidate,
-    searched: Searched,
+    searched: FormsTried,
     why: Phrase,
     chosen: Choice,
     trial: Trial,
@@ -228,7 +228,7 @@ def _write_report(
             "batches": f"alone and in batches of {', '.join(map(str, BATCH_SIZES))}, no label differs and no "
             f"confidence by more than {BATCH_TOLERANCE}",
             "compression": accept.RULE,
-            "forms": search.RULE,
+            "forms": form_search.RULE,
             "operating points": operating.RULE,
         },
         "rows": {

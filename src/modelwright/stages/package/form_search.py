@@ -27,7 +27,7 @@ RULE = (
 
 
 @dataclass(frozen=True)
-class Searched:
+class FormsTried:
     """What was tried beside the exact graph, and what changes nothing: form → why; taken: None: the exact one."""
 
     candidates: tuple[Candidate, ...] = ()
@@ -36,7 +36,7 @@ class Searched:
 
 
 @dataclass(frozen=True)
-class Search:
+class FormSearch:
     """What a form is judged by, the same for all: the exact candidate, the trial, and the bar on the size."""
 
     learner: str
@@ -45,7 +45,7 @@ class Search:
     trial: Trial
     most_bytes: float
 
-    def auto(self, task: ProgressTask) -> Searched:
+    def auto(self, task: ProgressTask) -> FormsTried:
         """Try what the learner offers, and take the best that may be taken."""
         found: list[Candidate] = []
         idle: list[tuple[str, Phrase]] = []
@@ -59,10 +59,10 @@ class Search:
         for place in self._best_first(found):
             found[place] = self._sound(found[place])
             if found[place].refused is None:
-                return Searched(tuple(found), tuple(idle), found[place])
-        return Searched(tuple(found), tuple(idle))
+                return FormsTried(tuple(found), tuple(idle), found[place])
+        return FormsTried(tuple(found), tuple(idle))
 
-    def insisted(self, chosen: Sequence[FormChoice], task: ProgressTask) -> Searched:
+    def insisted(self, chosen: Sequence[FormChoice], task: ProgressTask) -> FormsTried:
         """Return what the project insists on; raises PackageError where it cannot be had."""
         body = self.compressor.made(chosen)
         task.advance(note=shown(chosen))
@@ -78,7 +78,7 @@ class Search:
             tried = self._sound(tried)
         if tried.refused is not None:
             raise PackageError(_not_compressed(chosen, tried.refused))
-        return Searched((tried,), taken=tried)
+        return FormsTried((tried,), taken=tried)
 
     def _weighed(self, chosen: Sequence[FormChoice], body: Body, *, insists: bool = False) -> Candidate:
         """Return a candidate of these forms with what it shows on validation, refused where that is too little."""

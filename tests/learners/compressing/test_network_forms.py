@@ -13,7 +13,7 @@ from torch import nn
 
 from modelwright.core.messages import Phrase, ValueProblem
 from modelwright.core.signature import Signature
-from modelwright.learners.compressing import channels, forms, zeros
+from modelwright.learners.compressing import channels, network_forms, zeros
 from modelwright.learners.compressing.channel_groups import groups
 from modelwright.learners.compressing.material import Material, graph_of
 from modelwright.learners.contract.compression import FORMS, read, shown
@@ -76,7 +76,7 @@ def material(body: Body) -> Material:
 
 
 def made(material: Material, *wanted: object) -> Body:
-    found = forms.applied(read(list(wanted)), material)
+    found = network_forms.applied(read(list(wanted)), material)
     assert isinstance(found, Body), found
     return found
 
@@ -111,7 +111,7 @@ def test_a_form_is_smaller_and_near_the_exact_body(body: Body, material: Materia
     wanted, bytes_left, work_left, furthest = BOUNDS[name]
     small = made(material, wanted)
     assert size_bytes(small.graphs["model"]) <= bytes_left * size_bytes(body.graphs["model"])
-    assert forms.work(small, material) <= work_left * forms.work(body, material)
+    assert network_forms.work(small, material) <= work_left * network_forms.work(body, material)
     assert off(body, small) <= furthest
 
 
@@ -213,7 +213,7 @@ def test_a_form_that_finds_nothing_says_so() -> None:
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
     tiny = Material(Body(ROUTE, "once", {"model": model.SerializeToString()}, {}), lambda: Rows(TRAIN, HELD))
     for name in FORMS:
-        found = forms.applied(read(name), tiny)
+        found = network_forms.applied(read(name), tiny)
         assert isinstance(found, Phrase)
         assert name in str(found)
 
