@@ -13,7 +13,7 @@ from torch import Tensor
 
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
-from modelwright.learners.contract.steps import LossKeys
+from modelwright.learners.contract.steps import AveragingKeys, LossKeys
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.heads import ClassTask, FlagTask, ScalarTask, SetTask, Task, VectorTask
@@ -24,7 +24,7 @@ from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.storage.formats.examples import Examples
 
-RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.0, 0.9, {})
+RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.0, {}, averaging=AveragingKeys(decay=0.9))
 
 
 def measured(task: Task, how: Losses, answers: list[object], **truths: list[object]) -> list[float]:

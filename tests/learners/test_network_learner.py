@@ -18,6 +18,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.steps import AveragingKeys
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.training_run import TrainingRun
@@ -29,7 +30,7 @@ from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.storage.formats.examples import Examples
 
-RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.0, 0.9, {})
+RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.0, {}, averaging=AveragingKeys(decay=0.9))
 
 
 def _rows(signature: Signature, **columns: list[object]) -> Examples:

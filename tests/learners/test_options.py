@@ -28,7 +28,7 @@ def one(model: dict[str, Any], allowed: list[str] | None = None) -> tuple[tuple[
         ),
         ({"learner": "finetune", "start": "cold"}, ("'cold'", "not one of probe, random", "is probe")),
         ({"learner": "finetune", "dropout": 1}, ("`model.dropout` is 1", "0 ≤ dropout < 1", "is 0.1")),
-        ({"learner": "finetune", "average": []}, ("not a number", "is 0.99")),
+        ({"learner": "finetune", "dropout": []}, ("not a number", "is 0.1")),
         ({"learner": "finetune", "freeze_words": "perhaps"}, ("not true or false", "is True")),
         ({"learner": "finetune", "weights": 3}, ("not a mapping",)),
         ({"learner": "probe", "max_length": 2}, ("3 ≤ max_length", "default of probe is null")),

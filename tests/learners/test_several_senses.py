@@ -17,6 +17,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.steps import AveragingKeys
 from modelwright.learners.descent.recipe import Recipe, Score
 from modelwright.learners.descent.training_run import TrainingRun
 from modelwright.learners.exporting.network_graph import is_head_weight
@@ -30,7 +31,7 @@ from modelwright.package.content import whole
 from modelwright.package.graphs import open_session
 from modelwright.storage.formats.examples import Examples
 
-RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.0, 0.9, {}, noisy=True)
+RECIPE = Recipe(1e-2, 1e-2, 1.0, 0.0, 0.0, 0.0, {}, averaging=AveragingKeys(decay=0.9), noisy=True)
 SENSES = Signature.parse("f(a: timeseries?, b: timeseries, n: number) -> up: boolean, y: number")
 EVERY = np.arange(40)
 Columns = dict[str, list[object]]

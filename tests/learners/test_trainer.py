@@ -18,7 +18,7 @@ from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners.contract.steps import Schedule
+from modelwright.learners.contract.steps import AveragingKeys, Schedule
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.optimiser import Stepper
 from modelwright.learners.descent.recipe import Recipe, Score
@@ -42,7 +42,7 @@ def _save_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _recipe(rate: float = 1e-2, patience: int | None = None, average: float = 0.9) -> Recipe:
-    return Recipe(rate, 1e-2, 0.9, 0.01, 0.1, 0.1, average, {}, patience)
+    return Recipe(rate, 1e-2, 0.9, 0.01, 0.1, 0.1, {}, patience, averaging=AveragingKeys(decay=average))
 
 
 # Everything that draws at random, and normalises by the batch; a batch of 61 rows is left with one row.
@@ -78,7 +78,7 @@ def _train(
             begin = starting_point(OPTIONAL, data, {}, {}, NOISY)
         else:
             begin = starting_point(tiny_encoder.MIXED, data, {"items": folder})
-        history = trainer.train(
+        found = trainer.train(
             begin.network,
             EncodedRows(tiny_encoder.MIXED if folder else OPTIONAL, begin.states, data.columns),
             EncodedRows(tiny_encoder.MIXED if folder else OPTIONAL, begin.states, held.columns),
@@ -89,7 +89,7 @@ def _train(
             scratch=scratch,
             progress=progress or Silent(),
         )
-        return begin.network.state_dict(), history
+        return begin.network.state_dict(), found.history
 
 
 @pytest.mark.parametrize("scratch", [False, True])

@@ -1,12 +1,13 @@
 """What is named of learning by gradients.
 
-The sections `optimiser`, `schedule`, `loss` and `regularisation` of `learn:`; activations, initialisations of `model:`.
+The sections `optimiser`, `schedule`, `loss`, `regularisation`, `averaging` and `growth` of `learn:`; activations,
+initialisations of `model:`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,6 +19,7 @@ Schedule = Literal[
 Activation = Literal["relu", "gelu", "tanh", "sigmoid", "silu"]
 Initialisation = Literal["default", "uniform", "normal", "xavier", "he", "orthogonal"]
 OfClasses = Literal["cross-entropy", "focal"]
+Averaging = Literal["exponential", "stochastic", "none"]
 OfNumbers = Literal["squared", "absolute", "huber", "quantile"]
 
 # Key → the names beside which it means something; of any other it would be given in vain.
@@ -32,6 +34,10 @@ _SCHEDULES: Mapping[str, frozenset[str]] = {
     "factor": frozenset({"step", "exponential", "plateau"}),
     "decay": frozenset({"inverse-time"}),
     "patience": frozenset({"plateau"}),
+}
+_AVERAGINGS: Mapping[str, frozenset[str]] = {
+    "decay": frozenset({"exponential"}),
+    "begin": frozenset({"stochastic"}),
 }
 _CLASSES: Mapping[str, frozenset[str]] = {"gamma": frozenset({"focal"})}
 _NUMBERS: Mapping[str, frozenset[str]] = {"delta": frozenset({"huber"}), "level": frozenset({"quantile"})}
@@ -108,16 +114,64 @@ class ScheduleKeys(_Section):
     @model_validator(mode="after")
     def _known(self) -> Self:
         _refuse_vain(self, _SCHEDULES, self.name)
-        if not self.at or list(self.at) != sorted(set(self.at)) or not 0 < self.at[0] <= self.at[-1] < 1:
-            raise ValueError("at must be rising shares between 0 and 1. write it like at: [0.5, 0.75]")
+        if not self.at:
+            raise ValueError("at must hold a share. write it like at: [0.5, 0.75]")
+        _require_shares(self.at)
         return self
 
 
 class RegularisationKeys(_Section):
-    """Penalties of the weights, beside `learn.weight_decay`, which is decoupled from the gradient."""
+    """Penalties of the weights, beside `learn.weight_decay`, which is decoupled from the gradient; mixed rows."""
 
     l1: float = Field(0.0, ge=0, description="weight of the sum of absolute weights, added to the loss")
     l2: float = Field(0.0, ge=0, description="weight of half the sum of squared weights, added to the loss")
+    mixup: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="α of Beta(α, α), from which the shares are drawn by which two rows and their truths are mixed: "
+        "pictures as they are, all else as features; 0: none are",
+    )
+    cutmix: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="α of Beta(α, α), from which the share of a picture is drawn that another one covers; 0: none is",
+    )
+
+
+class AveragingKeys(_Section):
+    """Which average of the weights is kept."""
+
+    name: Averaging = Field(
+        "exponential",
+        description="exponential: a moving average; stochastic: the mean over the last steps; none: the last weights",
+    )
+    decay: float = Field(
+        0.99, ge=0, lt=1, description="of exponential: share of the average that a step leaves"
+    )
+    begin: float = Field(
+        0.75, ge=0, lt=1, description="of stochastic: share of the steps after which the mean begins"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        _refuse_vain(self, _AVERAGINGS, self.name)
+        return self
+
+
+class GrowthKeys(_Section):
+    """How the batch grows while learning."""
+
+    at: tuple[float, ...] = Field(
+        (), description="after which shares of the steps the batch grows; none: never"
+    )
+    factor: int = Field(2, ge=2, le=64, description="what the rows of a step are multiplied by each time")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        _require_shares(self.at)
+        return self
 
 
 class LossKeys(_Section):
@@ -127,9 +181,10 @@ class LossKeys(_Section):
     gamma: float = Field(
         2.0, gt=0, description="of focal: how much less the rows count that are answered surely and rightly"
     )
-    class_weights: Literal["even", "balanced"] = Field(
+    class_weights: Literal["even", "balanced"] | dict[str, Annotated[float, Field(ge=0)]] = Field(
         "even",
-        description="of classes and truth values: balanced weighs a class by the inverse of its share of the rows",
+        description="of classes and truth values: balanced weighs a class by the inverse of its share of the rows; "
+        "or class → weight, 1 where none is given",
     )
     numbers: OfNumbers = Field("squared", description="of numbers and vectors")
     delta: float = Field(
@@ -146,6 +201,12 @@ class LossKeys(_Section):
         _refuse_vain(self, _CLASSES, self.classes, "classes")
         _refuse_vain(self, _NUMBERS, self.numbers, "numbers")
         return self
+
+
+def _require_shares(at: tuple[float, ...]) -> None:
+    """Raise ValueError where shares of the steps do not rise, or lie outside of learning."""
+    if at and (list(at) != sorted(set(at)) or not 0 < at[0] <= at[-1] < 1):
+        raise ValueError("at must be rising shares between 0 and 1. write it like at: [0.5, 0.75]")
 
 
 def _refuse_vain(

@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelwright.learners.contract.steps import LossKeys, OptimiserKeys, RegularisationKeys, ScheduleKeys
+from modelwright.learners.contract.steps import (
+    AveragingKeys,
+    GrowthKeys,
+    LossKeys,
+    OptimiserKeys,
+    RegularisationKeys,
+    ScheduleKeys,
+)
 
 # The ranges stand here alone; a learner annotates a key that it takes with its type and gives it a default:
 #     learning_rate: LearningRate = Field(0.05, description="shrinkage of each tree")
@@ -49,7 +56,15 @@ class TrainingKeys(BaseModel):
     optimiser: OptimiserKeys | None = Field(None, description="how a step follows from a gradient")
     schedule: ScheduleKeys | None = Field(None, description="how the learning rate changes while learning")
     loss: LossKeys | None = Field(None, description="what is made small while learning")
-    regularisation: RegularisationKeys | None = Field(None, description="penalties of the weights")
+    regularisation: RegularisationKeys | None = Field(
+        None, description="penalties of the weights, and rows that are mixed"
+    )
+    averaging: AveragingKeys | None = Field(None, description="which average of the weights is kept")
+    growth: GrowthKeys | None = Field(None, description="how the batch grows while learning")
+    stop_at: str | None = Field(
+        None,
+        description="a bar on validation at which learning ends early: `accuracy >= 0.95`",
+    )
 
     @property
     def given(self) -> dict[str, object]:

@@ -22,6 +22,7 @@ from modelwright.learners.networks.network import Network, Parts
 from modelwright.learners.training import precision
 from modelwright.learners.training.augmentation import varied
 from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.mixing import Mix
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,24 @@ class BatchLoss:
 
     def of(self, rows: EncodedRows, batch: NDArray[np.int64], moment: Moment) -> Tensor:
         """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
+        mix = Mix.drawn(self.recipe.regularisation, rows.signature, len(batch), moment.seed)
         with precision.computing_in(self.recipe.precision):
-            parts = self.network.read(self._arrays(rows, batch, moment))
+            arrays = self._arrays(rows, batch, moment)
+            # pictures are mixed as they are, all else as the features that are read of it
+            parts = self.network.read(mix.arrays(arrays))
+            parts = mix.features(parts, self.network.part_inputs, arrays)
             views = self._views(parts, moment)
         place, whole = torch.from_numpy(batch), sum(share for share, _ in views)
         losses = []
         for name, head in self.network.tasks().items():
             truths = at(rows.truths[name], place)
-            # a loss sums over classes and rows: in float32
+            # a loss sums over classes and rows: in float32; of mixed rows, that of both truths by their shares
             seen = [
-                share * mean_loss(head.task, answers[name].float(), truths, self.recipe.label_smoothing)
+                share
+                * part
+                * mean_loss(head.task, answers[name].float(), of_part, self.recipe.label_smoothing)
                 for share, answers in views
+                for part, of_part in mix.truths(truths)
             ]
             losses.append(self.recipe.weights.get(name, 1.0) * _total(seen) / whole)
         if (uncertainty := self.network.uncertainty) is not None:

@@ -37,12 +37,12 @@ class Stepper:
         self.rate = 0.0  # of the last step, as `learn.learning_rate` counts it
         self.norm = torch.zeros(())  # of the last step's gradient over all weights, before it was clipped
         groups: dict[_Group, list[nn.Parameter]] = {}
-        depths, hidden = _depths(network), _hidden(network)
+        depth, hidden = depths(network), _hidden(network)
         for name, weight in weights.items():
             # rate · decay^(layers above it): low layers hold what all inputs share (Howard and Ruder 2018, section
             # 3.2); the word vectors, in no layer, learn slowest
-            pretrained_rate = recipe.learning_rate * recipe.layer_decay ** depths.get(name, 0)
-            rate = pretrained_rate if name in depths else recipe.head_rate
+            pretrained_rate = recipe.learning_rate * recipe.layer_decay ** depth.get(name, 0)
+            rate = pretrained_rate if name in depth else recipe.head_rate
             decay = recipe.weight_decay if weight.ndim > 1 else 0.0
             groups.setdefault(_Group(rate, decay, name in hidden), []).append(weight)
         self._optimisers = list(_optimisers(groups, recipe))
@@ -72,6 +72,11 @@ class Stepper:
             if not isinstance(one, torch.optim.AdamW):
                 _decay(one)
             one.step()
+            one.zero_grad()
+
+    def forget(self) -> None:
+        """Forget the gradients without a step."""
+        for one in self._optimisers:
             one.zero_grad()
 
     def state(self) -> Iterator[tuple[str, Tensor]]:
@@ -152,7 +157,7 @@ def _decay(optimiser: torch.optim.Optimizer) -> None:
                         weight.mul_(1.0 - group["lr"] * decay)
 
 
-def _depths(network: Network) -> dict[str, float]:
+def depths(network: Network) -> dict[str, float]:
     """Return how far below the top each weight of the encoders with layers lies; of others, nothing.
 
     The top layer has 0; what lies in no layer (embeddings) has one more than the lowest layer.

@@ -117,7 +117,7 @@ def learn(
         absent.append(gone)
         if place in network.doubted:
             missing[place] = _missing(part, own)
-        scores = trainer.train(
+        trained = trainer.train(
             part,
             own,
             held,
@@ -128,7 +128,7 @@ def learn(
             scratch=scratch / f"part-{place}" / "all",
             progress=OfPart(progress, ", ".join(names)),
         )
-        history[", ".join(names)] = [score.loss for score in scores]
+        history[", ".join(names)] = [score.loss for score in trained.history]
     features, times = _features(answers, absent, missing)
     return Stacked(history, _fit_heads(network, features, times, rows, validation, recipe, scratch, progress))
 

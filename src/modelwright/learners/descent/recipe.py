@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from modelwright.learners.contract.steps import LossKeys, OptimiserKeys, RegularisationKeys
+from modelwright.core.messages import Notice
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.learners.contract.steps import (
+    AveragingKeys,
+    GrowthKeys,
+    LossKeys,
+    OptimiserKeys,
+    RegularisationKeys,
+)
 from modelwright.learners.descent.schedule import RateSchedule
 
 
@@ -15,16 +23,16 @@ class Recipe:
     """How to train.
 
     `learning_rate` is the last layer's; a layer below has `layer_decay` times the rate of the one above (Howard
-    and Ruder 2018, section 3.2). `dropout` falls on the features. `average`: decay of the weights' moving average,
-    which is what is kept (Polyak and Juditsky 1992). `weights`: output → weight of its loss. `patience`: evaluations
-    without gain before learning stops, None for never. `augment`: input → variation → how far
-    (`training.augmentation`). `optimiser`, `schedule`, `loss`, `regularisation`: as the sections of `learn:` say.
-    `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
-    that all classes of the first output that has some are as frequent. `omitted`: share of the values of optional
-    inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
-    is of rows from which the others are left out. `auxiliary`: weight of the losses of what each part answers by
-    itself, where several are combined. `precision`: of the numbers that a step computes in; weights, averages
-    and losses are float32.
+    and Ruder 2018, section 3.2). `dropout` falls on the features. `weights`: output → weight of its loss. `patience`:
+    evaluations without gain before learning stops, None for never. `augment`: input → variation → how far
+    (`training.augmentation`). `optimiser`, `schedule`, `loss`, `regularisation`, `averaging`, `growth`: as the sections
+    of `learn:` say. `stop_at`: the bar on validation at which learning ends. `unfreeze`: share of the steps over which
+    pretrained layers begin to learn, from the top. `noisy`: whether layers drop out and normalise by the batch while
+    they learn. `balanced`: whether rows are drawn so that all classes of the first output that has some are as
+    frequent. `omitted`: share of the values of optional inputs that a step takes for missing, where no learned vector
+    can stand for them; `left_out`: share of the loss that is of rows from which the others are left out. `auxiliary`:
+    weight of the losses of what each part answers by itself, where several are combined. `precision`: of the numbers
+    that a step computes in; weights, averages and losses are float32.
     """
 
     learning_rate: float
@@ -33,14 +41,17 @@ class Recipe:
     weight_decay: float
     label_smoothing: float
     dropout: float
-    average: float
     weights: Mapping[str, float]
     patience: int | None = None
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     optimiser: OptimiserKeys = field(default_factory=OptimiserKeys)
     schedule: RateSchedule = field(default_factory=RateSchedule)
     loss: LossKeys = field(default_factory=LossKeys)
+    averaging: AveragingKeys = field(default_factory=AveragingKeys)
+    growth: GrowthKeys = field(default_factory=GrowthKeys)
+    stop_at: Requirement | None = None
     regularisation: RegularisationKeys = field(default_factory=RegularisationKeys)
+    unfreeze: float = 0.0
     noisy: bool = False
     balanced: bool = False
     omitted: float = 0.0
@@ -54,6 +65,7 @@ class Score:
     """How averaged weights fared on validation after `step` steps; sums over outputs, by their weights.
 
     compared: what scores are compared by before the loss, None: how wrong (`heads.compared_wrong`).
+    goal: what validation shows of the bar at which learning ends, None where there is none.
     alone: of each part, where several are combined, how wrong what it answers by itself is, and the half width of the
     95 % interval of its difference to all of them together.
     """
@@ -63,6 +75,7 @@ class Score:
     loss: float
     alone: tuple[tuple[float, float], ...] = ()
     compared: float | None = None
+    goal: float | None = None
 
     @property
     def rank(self) -> tuple[float, float, int]:
@@ -73,3 +86,11 @@ class Score:
     def of(cls, kept: Mapping[str, Any]) -> Self:
         """Return the score of what `asdict` and JSON made of one."""
         return cls(**{**kept, "alone": tuple((wrong, margin) for wrong, margin in kept.get("alone", ()))})
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training showed: every score, and what there is to say of how it went."""
+
+    history: list[Score]
+    notices: tuple[Notice, ...] = ()

@@ -13,11 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from modelwright.core.messages import Phrase
+from modelwright import kinds
+from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mean
 from modelwright.core.progress import Progress
+from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
-from modelwright.learners.descent.recipe import Recipe, Score
-from modelwright.learners.descent.training_run import TrainingRun, put
+from modelwright.learners.descent import divergence, growth, thawing
+from modelwright.learners.descent.recipe import Recipe, Score, Trained
+from modelwright.learners.descent.training_run import DivergedError, TrainingRun, put
 from modelwright.learners.descent.watching import TrainingWatch
 from modelwright.learners.networks.heads import at
 from modelwright.learners.networks.losses import settled
@@ -27,6 +30,10 @@ from modelwright.learners.training.encoded_rows import EncodedRows
 
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
 MOST_EVALUATIONS = 10
+_EPOCHS_OF_A_BATCH = 2**32  # more than are ever taken
+_SHOWN = 20  # classes that a message names
+_NORMAL = 1.96  # standard errors of a 95 % interval
+_REMEMBERED = "optimiser."  # in a checkpoint, before the name of what an optimiser remembers of a weight
 
 
 def train(
@@ -40,7 +47,7 @@ def train(
     seed: int,
     scratch: Path,
     progress: Progress,
-) -> list[Score]:
+) -> Trained:
     """Train for `steps` steps, put the best averaged weights into the network, and return every score.
 
     Resumes from the checkpoint in `scratch`, where there is one, to the same bits. Unless the recipe is noisy, the
@@ -55,7 +62,7 @@ def train(
     kept = checkpoint.read(state)
     if kept is not None:
         run.restore(*kept)
-    evaluations = set(evaluation_steps(steps, epoch_steps(len(rows), batch)))
+    evaluations = set(evaluation_steps(steps, growth.epoch(recipe.growth, epoch_steps(len(rows), batch))))
     saved = time.monotonic()
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
@@ -64,7 +71,7 @@ def train(
             note: Mapping[str, Any] = kept[1]
             watch.restore(note.get("shown"), run.history)
         for chosen in _batches(rows, run):
-            loss = run.learn(rows, chosen)
+            loss = _learned(run, rows, chosen, scratch)
             watch.step(run.step, loss, run.stepper.rate, float(run.stepper.norm), len(chosen))
             task.advance(1)
             if run.step in evaluations:
@@ -79,22 +86,53 @@ def train(
     found = checkpoint.read(best)
     assert found is not None, "the last step is evaluated, so there is a best"
     put(run.averaged, found[0])
+    thawing.apply(run.weights, run.thawing, steps)
     network.eval()
-    return run.history
+    return Trained(run.history, tuple(run.notices()))
+
+
+def _learned(run: TrainingRun, rows: EncodedRows, batch: NDArray[np.int64], scratch: Path) -> float:
+    """Take a step and return its loss; raises ProjectError, with the rows saved, where that is no finite number."""
+    try:
+        return run.learn(rows, batch)
+    except DivergedError as error:
+        raise ProjectError(divergence.problem(run, rows, error, scratch / "diverged.json")) from None
 
 
 def settle_losses(network: Network, rows: EncodedRows, recipe: Recipe) -> None:
-    """Let the outputs of a network be measured as `learn.loss` says; rows: those of training."""
+    """Let the outputs of a network be measured as `learn.loss` says; rows: those of training.
+
+    Raises ProjectError for weights of classes that no output has.
+    """
+    given = recipe.loss.class_weights
+    labels = dict(_labels(rows))
+    known = sorted({label for of_output in labels.values() for label in of_output})
+    if isinstance(given, Mapping) and (unknown := sorted(set(given) - set(known))):
+        near = did_you_mean(unknown[0], known)
+        raise ProjectError(Problem("learn.unknown-class", label=unknown[0], near=near, labels=known[:_SHOWN]))
     for name, head in network.tasks().items():
         truths = rows.truths[name]
         # of the training rows alone: validation may have other shares, which a loss must not follow
         counts = head.task.counts(at(truths, head.task.known(truths)))
-        head.task.how = settled(recipe.loss, counts)
+        head.task.how = settled(recipe.loss, counts, labels[name])
 
 
-def summary(history: Sequence[Score]) -> dict[str, object]:
-    """Return what `learn` says of a training: every score, and the best, whose weights were kept."""
-    return {"history": [asdict(score) for score in history], "chosen": asdict(kept_score(history))}
+def _labels(rows: EncodedRows) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield each output's classes, in the order of its answers; none of an output without classes."""
+    # a kind fixes them (false, true), or the training rows show them
+    fixed = {one.name: one.labels for one in outputs(rows.signature)}
+    for field in rows.signature.outputs:
+        of_data = kinds.arrays(field.kind).known(rows.states[field.name])
+        yield field.name, of_data or fixed[field.name]
+
+
+def summary(trained: Trained) -> dict[str, object]:
+    """Return what `learn` says of a training: every score, the best, whose weights were kept, and how it went."""
+    return {
+        "history": [asdict(score) for score in trained.history],
+        "chosen": asdict(kept_score(trained.history)),
+        "warnings": [one.to_wire() for one in trained.notices],
+    }
 
 
 def kept_score(history: Sequence[Score]) -> Score:
@@ -132,11 +170,13 @@ def step_s(
 
 def _batches(rows: EncodedRows, run: TrainingRun) -> Iterator[NDArray[np.int64]]:
     """Yield the batches from the run's step on, until it has ended."""
-    per_epoch = epoch_steps(len(rows), run.batch)
     while not run.ended():
+        begin, batch, number = growth.at_step(run.recipe.growth, run.step, run.steps, run.batch)
         # a resumed run draws its epoch again, and leaves out what was learned of it
-        epoch, done = divmod(run.step, per_epoch)
-        for chosen in rows.shuffled(run.batch, run.seed, epoch, balanced=run.recipe.balanced)[done:]:
-            if run.ended():
-                return
+        epoch, done = divmod(run.step - begin, epoch_steps(len(rows), batch))
+        # an order that no epoch with another batch has
+        epoch += number * _EPOCHS_OF_A_BATCH
+        for chosen in rows.shuffled(batch, run.seed, epoch, balanced=run.recipe.balanced)[done:]:
+            if run.ended() or growth.at_step(run.recipe.growth, run.step, run.steps, run.batch)[0] != begin:
+                break
             yield chosen

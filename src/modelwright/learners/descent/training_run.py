@@ -17,7 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.messages import Notice
+from modelwright.core.messages.setting import setting
+from modelwright.learners.descent import averaging, goal, memory_limit, thawing
 from modelwright.learners.descent.batch_loss import BatchLoss, Moment
 from modelwright.learners.descent.optimiser import Stepper
 from modelwright.learners.descent.recipe import Recipe, Score
@@ -36,6 +38,14 @@ from modelwright.learners.training.encoded_rows import EncodedRows
 
 _NORMAL = 1.96  # standard errors of a 95 % interval
 _REMEMBERED = "optimiser."  # in a checkpoint, before the name of what an optimiser remembers of a weight
+
+
+class DivergedError(Exception):
+    """A loss that is no finite number: of which rows, in which step."""
+
+    def __init__(self, step: int, rows: NDArray[np.int64], moment: Moment) -> None:
+        super().__init__(step)
+        self.step, self.rows, self.moment = step, rows, moment
 
 
 @dataclass
@@ -70,6 +80,8 @@ class TrainingRun:
     step: int = 0
     best: Score | None = None
     stale: int = 0  # evaluations since the best
+    parts: int = 0  # in which the rows of a step are read, more than asked for where memory ran out
+    reached: bool = False  # whether the bar of `learn.stop_at` is met
     history: list[Score] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,6 +99,8 @@ class TrainingRun:
         }
         self.average = {name: values.detach().clone() for name, values in self.averaged.items()}
         self.stepper = Stepper(self.network, self.weights, self.recipe)
+        self.parts = self.parts or self.recipe.optimiser.accumulate
+        self.thawing = thawing.first_steps(self.network, self.weights, self.recipe, self.steps)
 
     def _auxiliary(self) -> AuxiliaryHeads | None:
         """Return heads of each part, where several are combined: the network's own, or drawn from the seed alone."""
@@ -100,41 +114,57 @@ class TrainingRun:
             return AuxiliaryHeads(self.network.part_widths, tasks)
 
     def learn(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
-        """Take one step on a batch and return its loss; raises ProjectError when that is no finite number."""
+        """Take one step on a batch and return its loss; raises DivergedError when that is no finite number.
+
+        Where memory runs out, the rows are read in twice as many parts, from this step on.
+        """
+        thawing.apply(self.weights, self.thawing, self.step)
+        # until its rows fit into memory, each time in smaller parts
+        while True:
+            try:
+                value = self._add_gradients(rows, batch)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not memory_limit.ran_out(error):
+                    raise
+                # the gradients so far are of some rows only
+                self.parts = memory_limit.smaller(self.parts, len(batch))
+                self.stepper.forget()
+        # a plateau is seen in the scores so far, which a checkpoint holds, so a resumed run sees the same one
+        ranks = [score.rank for score in self.history]
+        self.stepper.step(self.recipe.schedule.share(self.step, self.steps, ranks))
+        self.step += 1
+        weight_of_new = averaging.share(self.recipe.averaging, self.step, self.steps)
+        with torch.no_grad():
+            for name, weight in self.averaged.items():
+                # average ← (1 - share) · average + share · weight
+                self.average[name].lerp_(weight, weight_of_new)
+        return value
+
+    def _add_gradients(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
+        """Add up the gradients of the rows of a step, and return their loss."""
         # so that a resumed run drops out what an unbroken one would
         torch.manual_seed(self.moment().seed)
         value = 0.0
-        for number, part in enumerate(self._parts(batch)):
+        for number, part in enumerate(self._in_parts(batch)):
             # one row has no deviation to normalise by
             self.network.learning(noisy=self.recipe.noisy and len(part) > 1)
             # each part counts by its rows, so that the gradient is that of the whole batch
             loss = self.batch_loss.of(rows, part, self.moment(number)) * (len(part) / len(batch))
             value += float(loss.detach())
             if not np.isfinite(value):
-                raise ProjectError(
-                    Problem("learn.diverged", step=self.step + 1, rate=self.recipe.learning_rate)
-                )
+                raise DivergedError(self.step, part, self.moment(number))
             loss.backward()  # type: ignore[no-untyped-call]
-        # a plateau is seen in the scores so far, which a checkpoint holds, so a resumed run sees the same one
-        ranks = [score.rank for score in self.history]
-        self.stepper.step(self.recipe.schedule.share(self.step, self.steps, ranks))
-        self.step += 1
-        # Early on, an average over few steps: the start would weigh for long otherwise.
-        decay = min(self.recipe.average, self.step / (self.step + 9))
-        with torch.no_grad():
-            for name, weight in self.averaged.items():
-                # average ← decay · average + (1 - decay) · weight (Polyak and Juditsky 1992)
-                self.average[name].lerp_(weight, 1.0 - decay)
         return value
 
     def moment(self, part: int = 0) -> Moment:
         """Return when the next step draws: of a part of its rows."""
         return Moment(self.seed, self.step, part)
 
-    def _parts(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    def _in_parts(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return the rows of a step in as many parts as are read one after another; none is empty."""
         # sizes differ by one at most; a part without rows would have no mean loss
-        return np.array_split(batch, min(self.recipe.optimiser.accumulate, len(batch)))
+        return np.array_split(batch, min(self.parts, len(batch)))
 
     def evaluate(self, validation: EncodedRows) -> bool:
         """Score the averaged weights; tell whether they are the best so far."""
@@ -150,7 +180,12 @@ class TrainingRun:
             loss += weight * float(mean_loss(head.task, together, truths))
             for place, one in enumerate(alone):
                 one.add(head.task, answers[place, name], together, truths, weight)
-        score = Score(self.step, wrong, loss, tuple(one.found() for one in alone), compared)
+        bar, shown = self.recipe.stop_at, None
+        if bar is not None:
+            by_output = {name: answers[None, name] for name in self.network.outputs}
+            shown = goal.value(bar, self.network, by_output, validation)
+            self.reached = goal.is_met(bar, shown)
+        score = Score(self.step, wrong, loss, tuple(one.found() for one in alone), compared, shown)
         self.history.append(score)
         # the first of equals stays: later ones learned longer for nothing
         better = self.best is None or score.rank < self.best.rank
@@ -179,9 +214,26 @@ class TrainingRun:
             put(self.averaged, learned)
 
     def ended(self) -> bool:
-        """Tell whether all steps are taken, or validation has shown no gain for long enough."""
+        """Tell whether all steps are taken, the goal is reached, or validation has shown no gain for long enough."""
         patience = self.recipe.patience
-        return self.step >= self.steps or (patience is not None and self.stale >= patience)
+        return self.step >= self.steps or self.reached or (patience is not None and self.stale >= patience)
+
+    def notices(self) -> Iterator[Notice]:
+        """Yield what there is to say of how the run went."""
+        if self.reached and self.step < self.steps and self.recipe.stop_at is not None:
+            yield Notice(
+                "learn.goal-reached",
+                bar=str(self.recipe.stop_at),
+                value=self.history[-1].goal,
+                step=self.step,
+                steps=self.steps,
+            )
+        if self.parts > self.recipe.optimiser.accumulate:
+            yield Notice(
+                "learn.less-memory",
+                parts=self.parts,
+                line=setting("learn.optimiser.accumulate", self.parts),
+            )
 
     def save(self, path: Path, shown: Mapping[str, Any]) -> None:
         """Write the checkpoint; shown: what is kept of what was seen while it ran."""
@@ -192,6 +244,8 @@ class TrainingRun:
         note = {
             "step": self.step,
             "stale": self.stale,
+            "parts": self.parts,
+            "reached": self.reached,
             "best": asdict(self.best) if self.best else None,
             "history": [asdict(score) for score in self.history],
             "shown": dict(shown),
@@ -201,6 +255,7 @@ class TrainingRun:
     def restore(self, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
         """Go on where a checkpoint was written."""
         self.step, self.stale = note["step"], note["stale"]
+        self.parts, self.reached = note["parts"], note["reached"]
         self.best = Score.of(note["best"]) if note["best"] else None
         self.history = [Score.of(score) for score in note["history"]]
         put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from pydantic import BaseModel
 
@@ -18,6 +20,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.descent import trainer
+from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
@@ -62,6 +65,7 @@ class FinetuneLearn(Learn[Rows]):
             some = Sample.of_examples(signature, begin.states, data.train)
             latency_s = some.request_s(begin.network)
             iteration_s = head_fits.iteration_s(begin.network, some, machine.cores)
+            _adapt(begin.network, options)
             costs = budget.timed(
                 begin,
                 some,
@@ -132,7 +136,8 @@ class FinetuneLearn(Learn[Rows]):
                     progress=OfPart(progress, None),
                 )
             _freeze(network, options)
-            history = trainer.train(
+            adapted = _adapt(network, options)
+            trained = trainer.train(
                 network,
                 rows,
                 held,
@@ -143,10 +148,12 @@ class FinetuneLearn(Learn[Rows]):
                 scratch=scratch,
                 progress=progress,
             )
+            if adapted is not None:
+                adapted.merge(network)
             answers = frozen_features.answers(network, held)
         states = learned_folder.calibrated(signature, begin.states, network, answers, data.held)
         learned_folder.write(out, setup.learner, signature, states, network)
-        return trainer.summary(history)
+        return trainer.summary(trained)
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""
@@ -162,6 +169,7 @@ def _recipe(options: FinetuneOptions, training: FinetuneTraining, rows: EncodedR
         learning_rate=training.learning_rate or rate,
         head_rate=options.head_rate or head_rate,
         layer_decay=options.layer_decay,
+        unfreeze=options.unfreeze,
         weight_decay=training.weight_decay,
         label_smoothing=training.label_smoothing,
         optimiser=training.optimiser,
@@ -169,7 +177,9 @@ def _recipe(options: FinetuneOptions, training: FinetuneTraining, rows: EncodedR
         loss=training.loss,
         regularisation=training.regularisation,
         dropout=options.dropout,
-        average=options.average,
+        averaging=training.averaging,
+        growth=training.growth,
+        stop_at=goal(training.stop_at, rows.signature),
         weights=options.weights,
         patience=training.patience,
         balanced=balanced,
@@ -183,11 +193,37 @@ def _uneven(rows: EncodedRows) -> bool:
 
 
 def _freeze(network: Network, options: FinetuneOptions) -> None:
-    if not options.freeze_words:
-        return
+    """Let what stays as it was pretrained take no gradient; raises ProjectError for more layers than there are."""
     for place in range(len(network.encoders)):
-        if (words := network.encoder(place).words()) is not None:
+        encoder = network.encoder(place)
+        if options.freeze_words and (words := encoder.words()) is not None:
             words.requires_grad_(requires_grad=False)
+        layers = encoder.layers()
+        if options.frozen_layers > len(layers) > 0:
+            raise ProjectError(
+                Problem("finetune.too-many-layers", asked=options.frozen_layers, layers=len(layers))
+            )
+        if options.frozen_layers and layers:
+            # all of the encoder, and then the layers above those that stay: what is below them stays, too
+            encoder.requires_grad_(requires_grad=False)
+            for layer in layers[options.frozen_layers :]:
+                layer.requires_grad_(requires_grad=True)
+
+
+def _adapt(network: Network, options: FinetuneOptions) -> ModuleType | None:
+    """Put adapters into the encoders where they are asked for, and return what merges them.
+
+    Raises ProjectError where the library is not there, or no encoder has layers.
+    """
+    if options.lora is None:
+        return None
+    if importlib.util.find_spec("peft") is None:
+        raise ProjectError(Problem("finetune.no-peft"))
+    from modelwright.learners.networks import adapters
+
+    if not adapters.insert(network, options.lora.rank, options.lora.alpha, options.frozen_layers):
+        raise ProjectError(Problem("finetune.no-layers"))
+    return adapters
 
 
 def _require_outputs(signature: Signature, options: FinetuneOptions) -> None:

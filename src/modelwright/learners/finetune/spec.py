@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.contract.steps import LossKeys, OptimiserKeys, RegularisationKeys, ScheduleKeys
+from modelwright.learners.contract.steps import (
+    AveragingKeys,
+    GrowthKeys,
+    LossKeys,
+    OptimiserKeys,
+    RegularisationKeys,
+    ScheduleKeys,
+)
 from modelwright.learners.contract.training import (
     Batch,
     Epochs,
@@ -22,6 +29,15 @@ from modelwright.learners.contract.training import (
 )
 from modelwright.learners.networks import forms
 from modelwright.learners.weights.families import FORMS
+
+
+class LoraKeys(BaseModel):
+    """Adapters of a low rank beside the layers of the encoder, which themselves stay as they were."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(8, ge=1, le=1024, description="rank of an adapter")
+    alpha: float = Field(16.0, gt=0, description="an adapter counts by alpha / rank")
 
 
 class FinetuneOptions(BaseModel):
@@ -40,6 +56,15 @@ class FinetuneOptions(BaseModel):
         "probe", description="where the heads start: fitted on the untrained encoder's features, or at random"
     )
     freeze_words: bool = Field(True, description="leave the word vectors as they were pretrained")
+    frozen_layers: int = Field(
+        0,
+        ge=0,
+        description="lowest layers of the encoder that stay as they were pretrained, with what is below them",
+    )
+    lora: LoraKeys | None = Field(
+        None,
+        description="learn adapters of a low rank (PEFT), and leave the encoder itself as it was pretrained",
+    )
     head_rate: float | None = Field(
         None,
         gt=0,
@@ -50,13 +75,17 @@ class FinetuneOptions(BaseModel):
         description="whether rows are drawn so that all classes are as frequent; None: of pictures and sounds alone, "
         "where one class has five times the rows of another",
     )
+    unfreeze: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the steps over which pretrained layers begin to learn, one after another from the top; "
+        "0: all learn from the first step",
+    )
     layer_decay: float = Field(
         0.9, gt=0, le=1, description="learning rate of a layer as a share of the rate of the one above it"
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
-    average: float = Field(
-        0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"
-    )
     most_epochs: int = Field(10, ge=1, description="most passes that a budget is turned into")
     weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
 
@@ -91,7 +120,12 @@ class FinetuneTraining(BaseModel):
         ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
     )
     loss: LossKeys = Field(LossKeys(), description="what is made small while learning")
-    regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
+    regularisation: RegularisationKeys = Field(
+        RegularisationKeys(), description="penalties of the weights, and rows that are mixed"
+    )
+    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
+    growth: GrowthKeys = Field(GrowthKeys(), description="how the batch grows while learning")
+    stop_at: str | None = Field(None, description="a bar on validation at which learning ends early")
 
 
 class FinetuneSpec(Spec):
@@ -111,4 +145,7 @@ class FinetuneSpec(Spec):
     fewest_epochs: ClassVar[int] = 2
     starts_as: ClassVar[str | None] = "probe"
     augments: ClassVar[bool] = True
-    moved: ClassVar[Mapping[str, str]] = {"warmup": "learn.schedule.warmup"}
+    moved: ClassVar[Mapping[str, str]] = {
+        "warmup": "learn.schedule.warmup",
+        "average": "learn.averaging.decay",
+    }

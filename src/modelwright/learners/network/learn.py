@@ -21,8 +21,9 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.descent import out_of_fold, trainer
+from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.out_of_fold import Stacked
-from modelwright.learners.descent.recipe import Recipe, Score
+from modelwright.learners.descent.recipe import Recipe, Score, Trained
 from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.network import unused
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
@@ -130,7 +131,7 @@ class NetworkLearn(Learn[Rows]):
                 augment=_varied(setup.augment, still),
                 precision=setup.precision,
             )
-            train_all: Callable[..., list[Score] | Stacked] = (
+            train_all: Callable[..., Trained | Stacked] = (
                 out_of_fold.learn if begin.network.plan.parts else trainer.train
             )
             found = train_all(
@@ -149,8 +150,8 @@ class NetworkLearn(Learn[Rows]):
         learned_folder.write(out, setup.learner, signature, states, begin.network)
         if isinstance(found, Stacked):
             return found.summary()
-        better = _better_alone(trainer.kept_score(found), begin.network.part_inputs)
-        return {**trainer.summary(found), "warnings": [one.to_wire() for one in better]}
+        better = tuple(_better_alone(trainer.kept_score(found.history), begin.network.part_inputs))
+        return trainer.summary(replace(found, notices=(*found.notices, *better)))
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""
@@ -272,6 +273,7 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
         learning_rate=options.pretrained_rate,
         head_rate=training.learning_rate,
         layer_decay=options.layer_decay,
+        unfreeze=options.unfreeze,
         weight_decay=training.weight_decay,
         label_smoothing=training.label_smoothing,
         optimiser=training.optimiser,
@@ -280,7 +282,9 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
         regularisation=training.regularisation,
         # a module of the project drops out where it wants to; its features are its answers
         dropout=options.dropout if options.module is None else 0.0,
-        average=options.average,
+        averaging=training.averaging,
+        growth=training.growth,
+        stop_at=goal(training.stop_at, signature),
         weights=options.weights,
         patience=training.patience,
         noisy=True,

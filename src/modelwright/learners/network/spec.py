@@ -14,6 +14,8 @@ from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.steps import (
     Activation,
+    AveragingKeys,
+    GrowthKeys,
     Initialisation,
     LossKeys,
     OptimiserKeys,
@@ -75,9 +77,6 @@ class NetworkOptions(BaseModel):
         description="how the weights of linear and convolutional layers are drawn; default: as PyTorch does",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
-    average: float = Field(
-        0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"
-    )
     balanced: bool = Field(
         False, description="draw all classes of the first output with classes as often, however rare they are"
     )
@@ -110,6 +109,13 @@ class NetworkOptions(BaseModel):
         2e-4,
         ge=0,
         description="peak learning rate of parts that are pretrained; 0: they stay as they are, and read a value once",
+    )
+    unfreeze: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the steps over which pretrained layers begin to learn, one after another from the top; "
+        "0: all learn from the first step",
     )
     layer_decay: float = Field(
         0.9,
@@ -171,7 +177,12 @@ class NetworkTraining(BaseModel):
         ScheduleKeys(), description="how the learning rate changes; by default one-cycle, of which 10 % rise"
     )
     loss: LossKeys = Field(LossKeys(), description="what is made small while learning")
-    regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
+    regularisation: RegularisationKeys = Field(
+        RegularisationKeys(), description="penalties of the weights, and rows that are mixed"
+    )
+    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
+    growth: GrowthKeys = Field(GrowthKeys(), description="how the batch grows while learning")
+    stop_at: str | None = Field(None, description="a bar on validation at which learning ends early")
 
 
 class NetworkSpec(Spec):
@@ -195,6 +206,7 @@ class NetworkSpec(Spec):
     moved: ClassVar[Mapping[str, str]] = {
         "schedule": "learn.schedule.name",
         "warmup": "learn.schedule.warmup",
+        "average": "learn.averaging.decay",
     }
 
     def without_effect(self, signature: Signature, options: BaseModel) -> Iterator[Notice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -54,12 +54,17 @@ class Losses:
                 return torch.maximum(-self.level * gap, (1.0 - self.level) * gap)
 
 
-def settled(keys: LossKeys, counts: Tensor | None) -> Losses:
-    """Return how an output's loss follows from `learn.loss`; counts: of the training rows of each class, (C,)."""
+def settled(keys: LossKeys, counts: Tensor | None, labels: Sequence[str] = ()) -> Losses:
+    """Return how an output's loss follows from `learn.loss`.
+
+    counts: of the training rows of each class, (C,); labels: their names, which weights by class are given by.
+    """
     weights = None
     if keys.class_weights == "balanced" and counts is not None:
         # n / (C · count): over all rows their mean is 1; a class that no row has counts for nothing
         there = counts > 0
         weights = torch.where(there, counts.sum() / (there.sum() * counts.clamp(min=1)), 0.0)
+    elif isinstance(keys.class_weights, Mapping) and counts is not None:
+        weights = torch.tensor([keys.class_weights.get(label, 1.0) for label in labels])
     gamma = keys.gamma if keys.classes == "focal" else 0.0
     return Losses(gamma, weights, keys.numbers, keys.delta, keys.level)

@@ -1,0 +1,92 @@
+"""A loss that is no finite number: its rows are saved, and what to try follows from what is found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from modelwright import kinds
+from modelwright.core.messages import Problem
+from modelwright.core.messages.setting import setting
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.descent.batch_loss import BatchLoss
+from modelwright.learners.descent.training_run import DivergedError, TrainingRun
+from modelwright.learners.training.encoded_rows import EncodedRows
+
+_LOWER = 10  # times a lower rate
+_FAR = 1e4  # standard deviations, from which a value is taken to have done it
+_LONGEST = 200  # characters of a value that are written
+_STANDARD = {Form.SCALAR: "value", Form.VECTOR: "values", Form.SERIES: "series"}
+
+
+def problem(run: TrainingRun, rows: EncodedRows, found: DivergedError, path: Path) -> Problem:
+    """Return what happened and what to try, and write the rows of the loss to a file.
+
+    The same rows are asked again: whether a value lies far out, whether the weights are finite, and whether the loss is
+    in float32.
+    """
+    _save(rows, found, path)
+    rate = run.recipe.head_rate
+    step, file = found.step + 1, str(path)
+    far = _far(rows, found)
+    if far is not None:
+        column, value = far
+        return Problem("learn.diverged-value", step=step, file=file, column=column, value=value)
+    weights_finite = all(bool(torch.isfinite(weight).all()) for weight in run.weights.values())
+    if weights_finite and run.recipe.precision != "float32":
+        exact = BatchLoss(run.network, replace(run.recipe, precision="float32"), run.auxiliary)
+        with torch.no_grad():
+            if bool(torch.isfinite(exact.of(rows, found.rows, found.moment))):
+                line = setting("learn.precision", "float32")
+                return Problem(
+                    "learn.diverged-digits", step=step, file=file, precision=run.recipe.precision, line=line
+                )
+    line = setting("learn.learning_rate", float(f"{rate / _LOWER:.1g}"))
+    return Problem(
+        "learn.diverged", step=step, rate=rate, file=file, finite=weights_finite or None, line=line
+    )
+
+
+def _far(rows: EncodedRows, found: DivergedError) -> tuple[str, float] | None:
+    """Return the column and the value, in standard deviations, that lies farthest out, where one does."""
+    arrays = rows.arrays(found.rows)
+    worst: tuple[str, float] | None = None
+    for field in rows.signature.inputs:
+        form = kinds.arrays(field.kind).input_form
+        key = f"{field.name}.{_STANDARD[form]}" if form in _STANDARD else None
+        if key is None or key not in arrays:
+            continue
+        # `not <` also where it is no number
+        most = float(arrays[key].abs().max())
+        if not most < _FAR and (worst is None or not most < worst[1]):
+            worst = (field.name, most)
+    for field in rows.signature.outputs:
+        for values in rows.truths[field.name].values():
+            chosen = values[torch.from_numpy(found.rows)]
+            if chosen.is_floating_point() and len(known := chosen[~torch.isnan(chosen)]):
+                most = float(known.abs().max())
+                if not most < _FAR and (worst is None or not most < worst[1]):
+                    worst = (field.name, most)
+    return worst
+
+
+def _save(rows: EncodedRows, found: DivergedError, path: Path) -> None:
+    """Write the rows: their places among the training rows, and their values, long ones cut."""
+    fields = (*rows.signature.inputs, *rows.signature.outputs)
+    written = [
+        {"row": int(row), **{field.name: _text(rows.columns[field.name][int(row)]) for field in fields}}
+        for row in np.asarray(found.rows)
+    ]
+    text = json.dumps({"step": found.step + 1, "rows": written}, ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

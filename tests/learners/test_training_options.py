@@ -1,0 +1,431 @@
+"""Averages, growing batches, goals, mixed rows, unfreezing, adapters: each does what its name says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_encoder
+import torch
+from cutting import CutError, Cutting
+from pydantic import ValidationError
+from safetensors.torch import load_file
+from test_steps import DESIGN, RECIPE, SIGNATURE, begun, trained
+
+from modelwright import learners
+from modelwright.core.messages import MachineError, ProjectError
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.steps import (
+    AveragingKeys,
+    GrowthKeys,
+    LossKeys,
+    OptimiserKeys,
+    RegularisationKeys,
+    ScheduleKeys,
+)
+from modelwright.learners.descent import averaging, growth, thawing, trainer
+from modelwright.learners.descent.batch_loss import BatchLoss
+from modelwright.learners.descent.goal import goal
+from modelwright.learners.descent.recipe import Recipe
+from modelwright.learners.descent.training_run import TrainingRun
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.mixing import Mix
+from modelwright.learners.training.starting_point import starting_point
+from modelwright.storage.formats.examples import Examples
+
+CLASSES = Signature.parse("f(a: number) -> c: category")
+
+
+def of_classes(rows: int = 60, **recipe: Any) -> tuple[TrainingRun, EncodedRows]:
+    values = np.linspace(-2, 2, rows)
+    columns: dict[str, list[object]] = {
+        "a": values.tolist(),
+        "c": ["lo" if one < 0 else "hi" for one in values],
+    }
+    begin = starting_point(CLASSES, Examples([str(row) for row in range(rows)], columns), {}, {}, DESIGN)
+    encoded = EncodedRows(CLASSES, begin.states, columns)
+    return TrainingRun(begin.network, replace(RECIPE, **recipe), 100, 20, 0), encoded
+
+
+# -- averages ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "wanted"),
+    [
+        (AveragingKeys(name="none"), lambda seen: seen[-1]),
+        (AveragingKeys(name="stochastic", begin=0.5), lambda seen: np.mean(seen[5:])),
+        (AveragingKeys(name="stochastic", begin=0.0), np.mean),
+        (AveragingKeys(decay=0.0), lambda seen: seen[-1]),
+    ],
+)
+def test_the_average_is_the_one_that_is_named(keys: AveragingKeys, wanted: Any) -> None:
+    seen = np.random.default_rng(0).normal(size=10)
+    average = 100.0  # where it began
+    for step, value in enumerate(seen, start=1):
+        average += averaging.share(keys, step, len(seen)) * (value - average)
+    assert average == pytest.approx(wanted(seen))
+
+
+def test_a_moving_average_forgets_by_its_decay() -> None:
+    assert averaging.share(AveragingKeys(decay=0.9), 1000, 2000) == pytest.approx(0.1)
+    assert averaging.share(AveragingKeys(decay=0.9), 1, 2000) == pytest.approx(0.9)  # of few steps yet
+
+
+# -- a batch that grows ------------------------------------------------------------------------------------
+
+
+def test_a_batch_grows_at_its_shares_and_costs_by_its_rows() -> None:
+    keys = GrowthKeys(at=(0.5, 0.75), factor=3)
+    assert [growth.at_step(keys, step, 100, 8) for step in (0, 49, 50, 74, 75, 99)] == [
+        (0, 8, 0), (0, 8, 0), (50, 24, 1), (50, 24, 1), (75, 72, 2), (75, 72, 2),
+    ]  # fmt: skip
+    assert growth.mean(keys) == pytest.approx(0.5 + 0.25 * 3 + 0.25 * 9)
+    assert growth.epoch(keys, 35) == 10
+    assert growth.mean(GrowthKeys()) == 1.0
+
+
+def test_rows_of_a_step_grow_while_learning_and_all_rows_are_drawn(tmp_path: Path, monkeypatch: Any) -> None:
+    sizes: list[list[int]] = []
+    honest = TrainingRun.learn
+    monkeypatch.setattr(
+        TrainingRun,
+        "learn",
+        lambda run, rows, batch: (sizes.append(batch.tolist()), honest(run, rows, batch))[1],
+    )
+    trained(tmp_path, replace(RECIPE, growth=GrowthKeys(at=(0.5,))), steps=12)
+    # 40 rows: batches of 16, 16, 8 in any order, then of 32 and 8
+    assert [max(map(len, sizes[:6])), max(map(len, sizes[6:]))] == [16, 32]
+    assert sorted(row for batch in sizes[:3] for row in batch) == list(range(40))
+    assert sorted(row for batch in sizes[6:8] for row in batch) == list(range(40))
+
+
+# -- a goal ------------------------------------------------------------------------------------------------
+
+
+def test_learning_ends_where_validation_meets_the_goal(tmp_path: Path) -> None:
+    bar = goal("accuracy >= 0.9", CLASSES)
+    run, rows = of_classes(head_rate=0.05, stop_at=bar)
+    found = trainer.train(
+        run.network, rows, rows, run.recipe, steps=300, batch=20, seed=0, scratch=tmp_path, progress=Silent()
+    )
+    last = found.history[-1]
+    assert last.goal is not None
+    assert last.goal >= 0.9
+    assert last.step < 300
+    assert all((score.goal or 0.0) < 0.9 for score in found.history[:-1])
+    (notice,) = found.notices
+    assert notice.id == "learn.goal-reached"
+    assert "accuracy >= 0.9" in notice.found
+    # what ended goes on no further
+    again = trainer.train(
+        run.network, rows, rows, run.recipe, steps=300, batch=20, seed=0, scratch=tmp_path, progress=Silent()
+    )
+    assert again.history == found.history
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("accuracy", "accuracy >= 0.95"),
+        ("accurracy >= 0.9", "accuracy"),
+        ("latency_p95 <= 5 ms", "not measured on rows"),
+        ("accuracy >= champion - 0.01", "another version"),
+        ("mae <= 3", "mae"),
+    ],
+)
+def test_a_goal_that_learning_cannot_see_is_refused(text: str, named: str) -> None:
+    with pytest.raises(ProjectError) as refused:
+        goal(text, CLASSES)
+    assert named in str(refused.value)
+
+
+def test_a_goal_may_be_of_a_class_and_of_a_slice() -> None:
+    found = goal("recall[hi] where a >= 1 >= 0.8", CLASSES)
+    assert found is not None
+    assert (found.subject.of, found.subject.where, found.bar.value) == ("hi", "a >= 1", 0.8)
+
+
+# -- weights of classes by name ----------------------------------------------------------------------------
+
+
+def test_a_class_counts_by_the_weight_that_is_given() -> None:
+    run, rows = of_classes(loss=LossKeys(class_weights={"hi": 3.0}))
+    trainer.settle_losses(run.network, rows, run.recipe)
+    head = run.network.tasks()["c"]
+    answers, even = torch.zeros(2, 2), torch.tensor([0, 1])
+    loss = head.task.loss(answers, {"index": even}, 0.0) / np.log(2)
+    assert dict(zip(rows.states["c"].classes, loss.tolist(), strict=True)) == pytest.approx(
+        {"hi": 3.0, "lo": 1.0}
+    )  # type: ignore[attr-defined]
+
+
+def test_a_class_that_is_none_is_named() -> None:
+    run, rows = of_classes(loss=LossKeys(class_weights={"hj": 3.0}))
+    with pytest.raises(ProjectError, match="hi"):
+        trainer.settle_losses(run.network, rows, run.recipe)
+
+
+# -- mixed rows --------------------------------------------------------------------------------------------
+
+PHOTO = Signature.parse("f(photo: image, a: number) -> c: category")
+
+
+def test_mixup_mixes_pictures_by_a_share_that_follows_from_the_seed() -> None:
+    mix = Mix.drawn(RegularisationKeys(mixup=1.0), PHOTO, 4, seed=5)
+    assert mix == replace(Mix.drawn(RegularisationKeys(mixup=1.0), PHOTO, 4, seed=5), others=mix.others)
+    assert mix.own != Mix.drawn(RegularisationKeys(mixup=1.0), PHOTO, 4, seed=6).own
+    pixels = torch.arange(4 * 6 * 6 * 3, dtype=torch.uint8).reshape(4, 6, 6, 3)
+    assert mix.others is not None
+    found = mix.arrays({"photo.pixels": pixels, "a.value": torch.zeros(4)})["photo.pixels"]
+    torch.testing.assert_close(found, mix.own * pixels.float() + (1 - mix.own) * pixels[mix.others].float())
+    shares = [share for share, _ in mix.truths({"index": torch.tensor([0, 1, 2, 3])})]
+    assert sum(shares) == pytest.approx(1.0)
+
+
+def test_cutmix_counts_each_truth_by_the_area_of_its_picture() -> None:
+    for seed in range(20):
+        mix = Mix.drawn(RegularisationKeys(cutmix=1.0), PHOTO, 2, seed)
+        assert mix.others is not None
+        pixels = torch.zeros(2, 200, 200, 1, dtype=torch.uint8)
+        pixels[1] = 1
+        found = mix.arrays({"photo.pixels": pixels})["photo.pixels"]
+        own = torch.tensor([0.0, 1.0])
+        other = own[mix.others]
+        wanted = mix.own * own + (1 - mix.own) * other
+        torch.testing.assert_close(found.float().mean(dim=(1, 2, 3)), wanted, atol=0.02, rtol=0)
+
+
+def test_features_are_mixed_where_values_cannot_be() -> None:
+    run, rows = of_classes(regularisation=RegularisationKeys(mixup=1.0))
+    every = np.arange(10)
+    arrays = rows.arrays(every)
+    parts = run.network.read(arrays)
+    mix = Mix.drawn(run.recipe.regularisation, CLASSES, 10, seed=1)
+    assert mix.others is not None
+    mixed = mix.features(parts, run.network.part_inputs, arrays)
+    wanted = mix.own * parts.features[0] + (1 - mix.own) * parts.features[0][mix.others]
+    torch.testing.assert_close(mixed.features[0], wanted)
+    # the loss of mixed rows is that of both truths
+    plain = BatchLoss(run.network, RECIPE, None).of(rows, every, run.moment())
+    assert run.batch_loss.of(rows, every, run.moment()) != plain
+    # one row has no other
+    assert Mix.drawn(run.recipe.regularisation, CLASSES, 1, seed=1) == Mix()
+
+
+# -- unfreezing, frozen layers, adapters -------------------------------------------------------------------
+
+TEXT = Signature.parse("f(text: text) -> c: category")
+
+
+def _texts(
+    tmp_path: Path, options: dict[str, object], steps: int = 12
+) -> tuple[dict[str, torch.Tensor], Any]:
+    """Fine-tune the tiny encoder and return its weights before and after."""
+    folder = tmp_path / "encoder"
+    if not folder.exists():
+        tiny_encoder.save(folder)
+    spec, learn = learners.spec("finetune"), learners.learn("finetune")
+    words = ["red", "blue"] * 20
+    columns: dict[str, list[object]] = {"text": [f"{one} car" for one in words], "c": list(words)}
+    data = Rows(*(Examples([str(row) for row in range(40)], columns) for _ in range(2)))
+    out, scratch = tmp_path / f"out-{len(list(tmp_path.iterdir()))}", tmp_path / "scratch"
+    out.mkdir()
+    scratch.mkdir(exist_ok=True)
+    setup = Setup(
+        "finetune", steps, 8, 1, "float32", "", 0,
+        spec.Options.model_validate({"start": "random", **options}),
+        spec.Training.model_validate({"learning_rate": 0.01}),
+        {"text": folder},
+    )  # fmt: skip
+    learn.learn(TEXT, data, setup, out, scratch, Silent())
+    for path in scratch.iterdir():
+        path.unlink()
+    return load_file(out / "weights.safetensors"), out
+
+
+def test_layers_thaw_from_the_top_at_their_steps(tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    tiny_encoder.save(folder)
+    columns: dict[str, list[object]] = {"text": ["red car", "blue car"] * 4, "c": ["a", "b"] * 4}
+    begin = starting_point(TEXT, Examples([str(row) for row in range(8)], columns), {"text": folder}, {})
+    run = TrainingRun(begin.network, replace(RECIPE, unfreeze=0.5), 40, 8, 0)
+    rows = EncodedRows(TEXT, begin.states, columns)
+    encoder = begin.network.encoder(0)
+    layers = encoder.layers()
+    top = next(iter(layers[-1].parameters()))
+    low = next(iter(layers[0].parameters()))
+    first = run.thawing
+    names = {weight: name for name, weight in run.weights.items()}
+    assert first[names[top]] < first[names[low]] <= 20
+    assert max(first.values()) == 20
+    before = {name: weight.detach().clone() for name, weight in run.weights.items()}
+    every = np.arange(8)
+    while run.step < 40:
+        step = run.step
+        run.learn(rows, every)
+        for name, begin_step in first.items():
+            moved = not torch.equal(run.weights[name], before[name])
+            if step < begin_step:
+                assert not moved, (name, step)
+    moved = [name for name in first if not torch.equal(run.weights[name], before[name])]
+    assert set(moved) >= {names[top], names[low]}
+    assert thawing.first_steps(begin.network, run.weights, RECIPE, 40) == {}
+
+
+def test_frozen_layers_do_not_move_and_more_than_there_are_is_refused(tmp_path: Path) -> None:
+    learned, _ = _texts(tmp_path, {"frozen_layers": 1})
+    begin = starting_point(
+        TEXT,
+        Examples(["0", "1"], {"text": ["a", "b"], "c": ["red", "blue"]}),
+        {"text": tmp_path / "encoder"},
+        {},
+    )
+    encoder = begin.network.encoder(0)
+    still = {id(weight) for weight in encoder.layers()[0].parameters()}
+    names = {name for name, weight in begin.network.named_parameters() if id(weight) in still}
+    moving = {
+        name
+        for name, weight in begin.network.named_parameters()
+        if any(weight is one for layer in encoder.layers()[1:] for one in layer.parameters())
+    }
+    weights = dict(begin.network.named_parameters())
+    assert names
+    assert all(torch.equal(learned[name], weights[name]) for name in names)
+    assert moving
+    assert any(not torch.equal(learned[name], weights[name]) for name in moving)
+    with pytest.raises(ProjectError, match="frozen_layers"):
+        _texts(tmp_path, {"frozen_layers": 99})
+
+
+def test_adapters_change_a_matrix_by_no_more_than_their_rank_and_leave_no_trace(tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    learned, _ = _texts(tmp_path, {"lora": {"rank": 1}})
+    begin = starting_point(
+        TEXT,
+        Examples(["0", "1"], {"text": ["a", "b"], "c": ["red", "blue"]}),
+        {"text": tmp_path / "encoder"},
+        {},
+    )
+    weights = dict(begin.network.named_parameters())
+    assert set(weights) <= set(learned)
+    assert not any("lora" in name for name in learned)
+    moved = 0
+    for layer in begin.network.encoder(0).layers():
+        for name, weight in weights.items():
+            if any(weight is one for one in layer.parameters()):
+                change = (learned[name] - weight).detach()
+                if change.ndim == 2 and bool(change.any()):
+                    assert int(torch.linalg.matrix_rank(change, rtol=1e-3)) == 1, name
+                    moved += 1
+                else:
+                    assert not bool(change.any()), name  # biases and norms stay
+    assert moved
+
+
+# -- memory and numbers that are none ----------------------------------------------------------------------
+
+
+def test_where_memory_runs_out_rows_are_read_in_parts_to_the_same_gradient(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    wanted = trained(tmp_path / "wanted", replace(RECIPE, optimiser=OptimiserKeys(accumulate=4)))
+    honest = BatchLoss.of
+
+    def tight(self: BatchLoss, rows: EncodedRows, batch: Any, moment: Any) -> torch.Tensor:
+        if len(batch) > 4:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        return honest(self, rows, batch, moment)
+
+    monkeypatch.setattr(BatchLoss, "of", tight)
+    found = trained(tmp_path / "found", RECIPE)
+    assert {name: torch.equal(found[name], wanted[name]) for name in wanted} == dict.fromkeys(wanted, True)
+    monkeypatch.setattr(BatchLoss, "of", lambda *_: (_ for _ in ()).throw(MemoryError("std::bad_alloc")))
+    with pytest.raises(MachineError, match="single row"):
+        trained(tmp_path / "none", RECIPE)
+
+
+def test_that_memory_ran_out_is_said(tmp_path: Path, monkeypatch: Any) -> None:
+    honest = BatchLoss.of
+
+    def tight(self: BatchLoss, rows: EncodedRows, batch: Any, moment: Any) -> torch.Tensor:
+        if len(batch) > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return honest(self, rows, batch, moment)
+
+    monkeypatch.setattr(BatchLoss, "of", tight)
+    network, rows = begun()
+    found = trainer.train(
+        network, rows, rows, RECIPE, steps=4, batch=16, seed=1, scratch=tmp_path, progress=Silent()
+    )
+    (notice,) = found.notices
+    assert "learn.optimiser.accumulate: 2" in notice.next_step
+
+
+FAR_TOO_HIGH = replace(RECIPE, head_rate=1e30, optimiser=OptimiserKeys(name="sgd", clip=None))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "value", "line"),
+    [(FAR_TOO_HIGH, None, "learn.learning_rate"), (FAR_TOO_HIGH, 1e37, "`b`")],
+)
+def test_rows_whose_loss_is_no_number_are_saved_and_advice_follows_from_why(
+    recipe: Recipe, value: float | None, line: str, tmp_path: Path
+) -> None:
+    network, rows = begun()
+    if value is not None:
+        columns = {**rows.columns, "b": [value, *list(rows.columns["b"])[1:]]}
+        rows = EncodedRows(SIGNATURE, rows.states, columns)
+    with pytest.raises(ProjectError) as refused:
+        trainer.train(
+            network, rows, rows, recipe, steps=200, batch=40, seed=1, scratch=tmp_path, progress=Silent()
+        )
+    assert line in str(refused.value)
+    assert '"rows"' in (tmp_path / "diverged.json").read_text("utf-8")
+
+
+# -- all at once, and kills --------------------------------------------------------------------------------
+
+EVERYTHING = replace(
+    RECIPE,
+    noisy=True,
+    averaging=AveragingKeys(name="stochastic", begin=0.3),
+    growth=GrowthKeys(at=(0.4, 0.7)),
+    regularisation=RegularisationKeys(mixup=0.4, l2=1e-4),
+    optimiser=OptimiserKeys(accumulate=2),
+    stop_at=goal("mae <= 0.0001", SIGNATURE),
+)
+
+
+def test_with_everything_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
+    wanted = trained(tmp_path / "whole", EVERYTHING)
+    for after in (1, 8, 19, 26):
+        scratch = tmp_path / f"cut-{after}"
+        with pytest.raises(CutError):
+            trained(scratch, EVERYTHING, progress=Cutting(after))
+        found = trained(scratch, EVERYTHING)
+        assert all(torch.equal(found[name], wanted[name]) for name in wanted), after
+
+
+@pytest.mark.parametrize(
+    ("section", "keys", "named"),
+    [
+        (AveragingKeys, {"begin": 0.5}, "stochastic"),
+        (AveragingKeys, {"name": "none", "decay": 0.5}, "exponential"),
+        (GrowthKeys, {"at": [0.7, 0.3]}, "rising"),
+        (GrowthKeys, {"at": [0.5], "factor": 1}, "greater than or equal to 2"),
+        (RegularisationKeys, {"mixup": -1}, "greater than or equal to 0"),
+        (LossKeys, {"class_weights": {"hi": -1}}, "greater than or equal to 0"),
+        (ScheduleKeys, {"name": "step", "at": []}, "share"),
+    ],
+)
+def test_what_cannot_be_is_refused(section: Any, keys: dict[str, object], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        section.model_validate(keys)
