@@ -29,6 +29,10 @@ _MOST_ATTEMPTS = 3  # at a step whose files change while it reads them
 _PROVIDED = ("out", "scratch", "progress")  # what the runner gives to a function that names it
 
 
+def _as_it_is(progress: Progress) -> Progress:
+    return progress
+
+
 class Runner:
     """Runs steps against a store, for one run: `record` is what that run has rested on, for its stamp.
 
@@ -59,7 +63,12 @@ class Runner:
         self._digests = digests or FileDigests()
         self._records_latest = records_latest
         self.record = SourceRecord(fingerprint)
+        self._watched: dict[str, Callable[[Progress], Progress]] = {}
         self._changed: Counter[str] = Counter()  # step → how often what it read changed meanwhile
+
+    def watch(self, stage: str, watching: Callable[[Progress], Progress]) -> None:
+        """Let what a stage reports pass through another Progress, made when the stage runs."""
+        self._watched[stage] = watching
 
     def made_from(self, step: Step) -> MadeFrom:
         """Return everything that decides the bits of what a step makes."""
@@ -161,7 +170,7 @@ class Runner:
         if "scratch" in parameters:
             given["scratch"] = self.store.scratch(step.name, key)
         if "progress" in parameters:
-            given["progress"] = self._progress
+            given["progress"] = self._watched.get(step.name, _as_it_is)(self._progress)
         missing = {n for n, p in parameters.items() if p.default is p.empty and n not in given}
         assert not missing, f"{step.name} is not given {missing}"
         return given

@@ -44,7 +44,7 @@ from modelwright.project.explained.explain_report import ExplainReport
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
-from modelwright.project.loop.stage_names import DATA, PACKAGE, RELEASE
+from modelwright.project.loop.stage_names import DATA, LEARN, PACKAGE, RELEASE
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.notes import stage_lines
 from modelwright.project.results import doctor, run_notes
@@ -58,6 +58,7 @@ from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.results.validation_scores import validation_scores
 from modelwright.project.results.verdict_rows import requirement_rows
+from modelwright.project.tracking.run_tracking import RunTracking
 from modelwright.project.tuning.declared_space import require_space
 from modelwright.runtime import explaining
 from modelwright.runtime.function import Function, load
@@ -132,8 +133,12 @@ class Project:
         )
         context = self._context()
         require_space(self.opened)
-        run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
-        warnings = tuple(run_notes.run_warnings(context))
+        tracking = RunTracking(context, self.root)
+        runner.watch(LEARN, tracking.watching)
+        with tracking:
+            run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
+            untracked = tuple(tracking.finish(run))
+        warnings = (*run_notes.run_warnings(context), *untracked)
         scores = validation_scores(context)
         result = RunResult(
             function=self.opened.signature.name,
@@ -152,7 +157,8 @@ class Project:
         )
         state_history.remember(context.state, self._store)
         run_notes.write_reports(context, run, self.root / "reports")
-        if self.opened.path is not None and not result.problems:
+        # what could not be recorded is tried again by the next run
+        if self.opened.path is not None and not result.problems and not untracked:
             # Where it cannot be written, the next run is only slower.
             with suppress(OSError, MachineError):
                 runner.record.stamp(

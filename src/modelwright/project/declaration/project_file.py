@@ -19,6 +19,7 @@ from modelwright.project.declaration import checks, key_problems, overrides
 from modelwright.project.declaration.find import FILE_NAME, find
 from modelwright.project.declaration.yaml_lines import MAX_BYTES, YamlDocument, dotted, read_document
 from modelwright.project.declaration.yaml_lines import Path as KeyPath
+from modelwright.project.tracking.config import TrackingConfig
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.stages.monitor.config import MonitorConfig
@@ -113,6 +114,7 @@ class ProjectFile(BaseModel):
     release: ReleaseConfig = Field(ReleaseConfig(), description="how a version reaches its users")
     serve: ServeConfig = Field(ServeConfig(), description="the gateway")
     monitor: MonitorConfig = Field(MonitorConfig(), description="how live traffic is monitored")
+    tracking: TrackingConfig = Field(TrackingConfig(), description="where experiment records live")
     store: str = Field(".modelwright", description="the folder of sealed artifacts and of the state database")
     state: str | None = Field(
         None, description="the SQLAlchemy URL of another state database; by default SQLite in `store`"

@@ -1,0 +1,1 @@
+"""Experiment records: what a run learned and measured, in MLflow and TensorBoard."""

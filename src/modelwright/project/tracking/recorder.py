@@ -1,0 +1,193 @@
+"""Writes experiment records, in a process of its own: it may hang or fail, and learning goes on.
+
+Run as a file with nothing of Modelwright imported. On standard input come lines of JSON:
+
+    {"mlflow": {"uri", "experiment", "artifacts"} or null, "tensorboard": folder or null, "id", "name", "params"}
+    {"points": [[figure, value, step, milliseconds], …]}            any number of times
+    {"status": "FINISHED", "name", "tags": {…}, "figures": {…}}     the end
+
+and on standard output, at the end, one: {"failed": {"mlflow": why, …}}. Input that ends before the end was said is that
+of a run that was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+IDENTITY = "modelwright.id"
+_MOST_METRICS = 1000  # of one request, MLflow's own limit
+_MOST_PARAMS = 100
+_LONGEST = 500  # characters of a param, which every MLflow takes
+
+
+class Sink(Protocol):
+    """Where records go. Methods raise whatever the library behind raises."""
+
+    def points(self, points: Iterable[tuple[str, float, int, int]]) -> None:
+        """Write figures of steps."""
+
+    def end(self, last: Mapping[str, Any]) -> None:
+        """Write the figures, tags and status of the end."""
+
+
+class MlflowSink:
+    """One run of MLflow, found again by its identity, so that nothing is written twice."""
+
+    def __init__(self, begin: Mapping[str, Any]) -> None:
+        from mlflow.tracking import MlflowClient
+
+        where = begin["mlflow"]
+        self._client = MlflowClient(where["uri"])
+        experiment = self._client.get_experiment_by_name(where["experiment"])
+        number = (
+            self._client.create_experiment(where["experiment"], artifact_location=where["artifacts"])
+            if experiment is None
+            else experiment.experiment_id
+        )
+        found = self._client.search_runs(
+            [number],
+            f"tags.`{IDENTITY}` = '{begin['id']}'",
+            max_results=1,
+            order_by=["attributes.start_time DESC"],
+        )
+        self._seen: dict[str, set[int]] = {}
+        if found:
+            self._run = found[0].info.run_id
+            self._client.update_run(self._run, status="RUNNING")
+            for key in found[0].data.metrics:
+                self._seen[key] = {one.step for one in self._client.get_metric_history(self._run, key)}
+        else:
+            tags = {IDENTITY: begin["id"]}
+            self._run = self._client.create_run(number, tags=tags, run_name=begin["name"]).info.run_id
+            self._params(begin["params"])
+
+    def _params(self, params: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        given = [Param(key, value[:_LONGEST]) for key, value in params.items()]
+        for first in range(0, len(given), _MOST_PARAMS):
+            self._client.log_batch(self._run, params=given[first : first + _MOST_PARAMS])
+
+    def points(self, points: Iterable[tuple[str, float, int, int]]) -> None:
+        """Write the steps that are not there yet."""
+        from mlflow.entities import Metric
+
+        new = []
+        for key, value, step, at in points:
+            steps = self._seen.setdefault(key, set())
+            if step not in steps:
+                steps.add(step)
+                new.append(Metric(key, value, at, step))
+        for first in range(0, len(new), _MOST_METRICS):
+            self._client.log_batch(self._run, metrics=new[first : first + _MOST_METRICS])
+
+    def end(self, last: Mapping[str, Any]) -> None:
+        """Write what was measured, and close the run."""
+        from mlflow.entities import Metric, RunTag
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(key, value, now, 0) for key, value in last.get("figures", {}).items()]
+        for first in range(0, len(metrics), _MOST_METRICS):
+            self._client.log_batch(self._run, metrics=metrics[first : first + _MOST_METRICS])
+        tags = [RunTag(key, str(value)) for key, value in last.get("tags", {}).items()]
+        for first in range(0, len(tags), _MOST_PARAMS):
+            self._client.log_batch(self._run, tags=tags[first : first + _MOST_PARAMS])
+        if last.get("name"):
+            self._client.update_run(self._run, name=last["name"])
+        self._client.set_terminated(self._run, last["status"])
+
+
+class TensorboardSink:
+    """Event files in a folder of their own, written anew: a run that goes on says again what was before."""
+
+    def __init__(self, begin: Mapping[str, Any]) -> None:
+        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+        folder = Path(begin["tensorboard"]) / begin["id"]
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self._writer = EventFileWriter(str(folder))
+        self._seen: set[tuple[str, int]] = set()
+
+    def points(self, points: Iterable[tuple[str, float, int, int]]) -> None:
+        """Write the steps that are not there yet."""
+        for key, value, step, at in points:
+            if (key, step) not in self._seen:
+                self._seen.add((key, step))
+                self._write(key, value, step, at)
+        self._writer.flush()
+
+    def end(self, last: Mapping[str, Any]) -> None:
+        """Write what was measured."""
+        for key, value in last.get("figures", {}).items():
+            self._write(key, value, 0, int(time.time() * 1000))
+        self._writer.close()
+
+    def _write(self, key: str, value: float, step: int, at: int) -> None:
+        figure = self._summary(value=[self._summary.Value(tag=key, simple_value=value)])
+        self._writer.add_event(self._event(wall_time=at / 1000, step=step, summary=figure))
+
+
+class _Sinks:
+    """The sinks that still work; one that fails is left out from then on, and its reason is kept."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Sink] = {}
+        self.failed: dict[str, str] = {}
+
+    def add(self, name: str, made: Callable[[], Sink]) -> None:
+        """Open a sink."""
+        try:
+            self._open[name] = made()
+        except Exception as error:  # of whatever library
+            self._fail(name, error)
+
+    def each(self, do: Callable[[Sink], None]) -> None:
+        """Do something with each."""
+        for name, sink in list(self._open.items()):
+            try:
+                do(sink)
+            except Exception as error:
+                del self._open[name]
+                self._fail(name, error)
+
+    def _fail(self, name: str, error: Exception) -> None:
+        text = " ".join(str(error).split())
+        self.failed[name] = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+def main() -> None:
+    """Read lines until the end, and write them down."""
+    logging.disable(logging.ERROR)  # what MLflow says of its tables would stand on the user's screen
+    lines = sys.stdin
+    begin = json.loads(lines.readline() or "null")
+    if begin is None:
+        return
+    sinks = _Sinks()
+    if begin["mlflow"] is not None:
+        sinks.add("mlflow", lambda: MlflowSink(begin))
+    if begin["tensorboard"] is not None:
+        sinks.add("tensorboard", lambda: TensorboardSink(begin))
+    for line in lines:
+        said = json.loads(line)
+        if "points" in said:
+            points = [tuple(point) for point in said["points"]]
+            sinks.each(lambda sink, points=points: sink.points(points))  # type: ignore[misc]
+        else:
+            sinks.each(lambda sink, last=said: sink.end(last))  # type: ignore[misc]
+            print(json.dumps({"failed": sinks.failed}), flush=True)  # noqa: T201 - the answer to who started this
+            return
+    sinks.each(lambda sink: sink.end({"status": "KILLED"}))
+
+
+if __name__ == "__main__":
+    main()
