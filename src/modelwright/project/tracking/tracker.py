@@ -30,6 +30,7 @@ PYTHON = sys.executable
 LIBRARIES = {"mlflow": "mlflow", "tensorboard": "tensorboard"}  # what is written → the module that writes it
 WAIT_S = 30.0  # at the end of a run, for what writes the records
 _SEND_EVERY_S = 2.0
+_PASSWORD = re.compile(r"//[^/\s@]+@")
 _JOURNAL = "tracked.json"  # in the store: where → identity → the evidence that was written
 # MLflow waits two minutes a request and tries seven times, unless it is told otherwise; 3.x also reports home.
 _ENVIRONMENT = {
@@ -199,7 +200,8 @@ class Tracker:
         where = ", ".join(self._target.names)
         if found is None:
             return Notice("tracking.no-answer", where=None, target=where, seconds=WAIT_S)
-        reason = "; ".join(dict.fromkeys(found.values()))
+        # libraries quote the URI that they could not reach, whole
+        reason = _PASSWORD.sub("//…@", "; ".join(dict.fromkeys(found.values())))
         return Notice("tracking.failed", where=None, target=where, reason=reason)
 
     def _send(self) -> None:
