@@ -6,8 +6,8 @@ import functools
 import importlib.metadata
 import re
 
-SERVE, LEARN = "serve", "learn"
-_ALL = (SERVE, "image", "audio", LEARN, "given")  # smallest first
+SERVE, LEARN, TRACKING = "serve", "learn", "tracking"
+_ALL = (SERVE, "image", "audio", LEARN, "given", TRACKING)  # smallest first
 _REQUIRES = re.compile(r"\s*(?P<name>[\w.-]+)[^;]*;.*\bextra\s*==\s*['\"](?P<extra>[\w-]+)['\"]")
 _MODULES = {
     "pillow": "PIL",

@@ -63,12 +63,12 @@ class Runner:
         self._digests = digests or FileDigests()
         self._records_latest = records_latest
         self.record = SourceRecord(fingerprint)
-        self._watched: dict[str, Callable[[Progress], Progress]] = {}
+        self._wrapped: dict[str, Callable[[Progress], Progress]] = {}
         self._changed: Counter[str] = Counter()  # step → how often what it read changed meanwhile
 
     def watch(self, stage: str, watching: Callable[[Progress], Progress]) -> None:
         """Let what a stage reports pass through another Progress, made when the stage runs."""
-        self._watched[stage] = watching
+        self._wrapped[stage] = watching
 
     def made_from(self, step: Step) -> MadeFrom:
         """Return everything that decides the bits of what a step makes."""
@@ -170,7 +170,7 @@ class Runner:
         if "scratch" in parameters:
             given["scratch"] = self.store.scratch(step.name, key)
         if "progress" in parameters:
-            given["progress"] = self._watched.get(step.name, _as_it_is)(self._progress)
+            given["progress"] = self._wrapped.get(step.name, _as_it_is)(self._progress)
         missing = {n for n, p in parameters.items() if p.default is p.empty and n not in given}
         assert not missing, f"{step.name} is not given {missing}"
         return given

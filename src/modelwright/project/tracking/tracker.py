@@ -63,12 +63,12 @@ class Target:
 
     def lacking(self, config: TrackingConfig) -> Iterator[str]:
         """Yield the libraries that the project asks for and this machine does not have."""
-        asked = {
+        wanted = {
             "mlflow": isinstance(config.mlflow, str)
             or bool(os.environ.get("MLFLOW_TRACKING_URI") and self.mlflow),
             "tensorboard": self.tensorboard is not None,
         }
-        yield from (name for name, wanted in asked.items() if wanted and not installed(name))
+        yield from (name for name, is_wanted in wanted.items() if is_wanted and not installed(name))
 
     def possible(self) -> Target:
         """Return the target less what this machine has no library for."""
