@@ -22,8 +22,8 @@ import pytest
 
 from modelwright.core.progress import LearningPoint, Silent
 from modelwright.project.tracking import recorder, tracker
-from modelwright.project.tracking.config import TrackingConfig
-from modelwright.project.tracking.tracker import Target, Tracked, Tracker, Watching
+from modelwright.project.tracking.tracker import RecordTarget, Tracked, Tracker, Watching
+from modelwright.project.tracking.tracking_config import TrackingConfig
 
 TRACKED = Tracked(
     "0123abcd", {"learner": "network", "learn.rate": "0.1"}, "evidence-1", "route 1", {"modelwright.package": "ab"},
@@ -59,11 +59,15 @@ def anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracker, "installed", lambda name: True)
 
 
-def _target(folder: Path, uri: str | None = None, board: Path | None = None) -> Target:
-    return Target("route", uri or f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri(), board)
+def _target(folder: Path, uri: str | None = None, board: Path | None = None) -> RecordTarget:
+    return RecordTarget(
+        "route", uri or f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri(), board
+    )
 
 
-def _record(target: Target, root: Path, points: list[LearningPoint], tracked: Tracked = TRACKED) -> object:
+def _record(
+    target: RecordTarget, root: Path, points: list[LearningPoint], tracked: Tracked = TRACKED
+) -> object:
     found = Tracker(target, root)
     try:
         with Watching(Silent(), found, tracked).task("learning") as task:
@@ -113,7 +117,7 @@ def test_a_run_that_was_killed_goes_on_in_the_run_of_mlflow_that_it_began(tmp_pa
         "from modelwright.project.tracking import tracker\n"
         "tracker.PYTHON, tracker.installed = sys.argv[2], lambda name: True\n"
         "root = Path(sys.argv[1])\n"
-        "target = tracker.Target('route', f'sqlite:///{root}/mlflow.db', None, None)\n"
+        "target = tracker.RecordTarget('route', f'sqlite:///{root}/mlflow.db', None, None)\n"
         "one = tracker.Tracker(target, root)\n"
         "one.begin(tracker.Tracked('0123abcd', {'learner': 'network'}))\n"
         "one.point(LearningPoint(1, {'loss': 1.0}))\n"
@@ -161,7 +165,7 @@ def test_tensorboard_reads_what_was_written_and_nothing_twice(tmp_path: Path, re
     if not _has(real_python, "tensorboard"):
         pytest.skip("TensorBoard is not installed")
     board = tmp_path / "board"
-    target = Target("route", None, None, board)
+    target = RecordTarget("route", None, None, board)
     assert _record(target, tmp_path, POINTS[:2]) is None
     newer = Tracked(TRACKED.identity, {}, "evidence-2", None, {}, {"test/accuracy": 0.5})
     assert _record(target, tmp_path, POINTS, newer) is None
@@ -270,12 +274,12 @@ def test_where_records_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     root = tmp_path / "store"
 
-    def of(**given: object) -> Target:
-        return Target.of(TrackingConfig.model_validate(given), "route", tmp_path, root)
+    def of(**given: object) -> RecordTarget:
+        return RecordTarget.of(TrackingConfig.model_validate(given), "route", tmp_path, root)
 
     assert of().mlflow == f"sqlite:///{root}/mlflow.db"
     assert of(mlflow=False).mlflow is None
-    assert of(mlflow="http://here", experiment="trials") == Target("trials", "http://here", None, None)
+    assert of(mlflow="http://here", experiment="trials") == RecordTarget("trials", "http://here", None, None)
     assert of(mlflow=False, tensorboard="runs").tensorboard == tmp_path / "runs"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://there")
     assert (of().mlflow, of().artifacts) == ("http://there", None)
@@ -294,7 +298,7 @@ def test_what_is_asked_for_and_lacking_is_named_and_the_default_is_silent(
         ({"tensorboard": "runs"}, ["tensorboard"]),
     ):
         config = TrackingConfig.model_validate(given)
-        target = Target.of(config, "route", tmp_path, tmp_path)
+        target = RecordTarget.of(config, "route", tmp_path, tmp_path)
         assert list(target.lacking(config)) == lacking
         assert not Tracker(target, tmp_path).writes
 

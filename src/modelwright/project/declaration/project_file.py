@@ -19,7 +19,7 @@ from modelwright.project.declaration import checks, key_problems, overrides
 from modelwright.project.declaration.find import FILE_NAME, find
 from modelwright.project.declaration.yaml_lines import MAX_BYTES, YamlDocument, dotted, read_document
 from modelwright.project.declaration.yaml_lines import Path as KeyPath
-from modelwright.project.tracking.config import TrackingConfig
+from modelwright.project.tracking.tracking_config import TrackingConfig
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.stages.monitor.config import MonitorConfig

@@ -6,7 +6,7 @@ Run as a file with nothing of Modelwright imported. On standard input come lines
     {"points": [[figure, value, step, milliseconds], …]}            any number of times
     {"status": "FINISHED", "name", "tags": {…}, "figures": {…}}     the end
 
-and on standard output, at the end, one: {"failed": {"mlflow": why, …}}. Input that ends before the end was said is that
+and on standard output, at the end, one: {"failed": {"mlflow": why, …}}. Input that stops before its end is that
 of a run that was killed.
 """
 
@@ -178,12 +178,12 @@ def main() -> None:
     if begin["tensorboard"] is not None:
         sinks.add("tensorboard", lambda: TensorboardSink(begin))
     for line in lines:
-        said = json.loads(line)
-        if "points" in said:
-            points = [tuple(point) for point in said["points"]]
+        message = json.loads(line)
+        if "points" in message:
+            points = [tuple(point) for point in message["points"]]
             sinks.each(lambda sink, points=points: sink.points(points))  # type: ignore[misc]
         else:
-            sinks.each(lambda sink, last=said: sink.end(last))  # type: ignore[misc]
+            sinks.each(lambda sink, last=message: sink.end(last))  # type: ignore[misc]
             print(json.dumps({"failed": sinks.failed}), flush=True)  # noqa: T201 - the answer to who started this
             return
     sinks.each(lambda sink: sink.end({"status": "KILLED"}))

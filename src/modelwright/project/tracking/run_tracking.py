@@ -14,7 +14,7 @@ from modelwright.project.loop.stage_names import LEARN
 from modelwright.project.results.stage_warnings import warning_row
 from modelwright.project.results.table_rows import WarningRow
 from modelwright.project.tracking import tracked_run
-from modelwright.project.tracking.tracker import Target, Tracker, Watching
+from modelwright.project.tracking.tracker import RecordTarget, Tracker, Watching
 
 
 class RunTracking:
@@ -24,7 +24,7 @@ class RunTracking:
         opened = context.opened
         self._context = context
         self._config = opened.file.tracking
-        self._target = Target.of(self._config, opened.signature.name, opened.folder, root)
+        self._target = RecordTarget.of(self._config, opened.signature.name, opened.folder, root)
         self._tracker = Tracker(self._target, root)
 
     def __enter__(self) -> RunTracking:

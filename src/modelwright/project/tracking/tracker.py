@@ -23,7 +23,7 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice
 from modelwright.core.progress import LearningPoint, Progress, ProgressTask
 from modelwright.project.tracking import recorder
-from modelwright.project.tracking.config import TrackingConfig
+from modelwright.project.tracking.tracking_config import TrackingConfig
 from modelwright.storage import disk
 
 PYTHON = sys.executable
@@ -42,7 +42,7 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True)
-class Target:
+class RecordTarget:
     """Where records go: the URI of MLflow, the folder of TensorBoard, None where nothing goes there."""
 
     experiment: str
@@ -51,7 +51,7 @@ class Target:
     tensorboard: Path | None
 
     @classmethod
-    def of(cls, config: TrackingConfig, function: str, folder: Path, root: Path) -> Target:
+    def of(cls, config: TrackingConfig, function: str, folder: Path, root: Path) -> RecordTarget:
         """Return what a section says; `folder` is the project's, `root` that of its store."""
         uri, artifacts = None, None
         if config.mlflow is not False:
@@ -70,9 +70,9 @@ class Target:
         }
         yield from (name for name, is_wanted in wanted.items() if is_wanted and not installed(name))
 
-    def possible(self) -> Target:
+    def possible(self) -> RecordTarget:
         """Return the target less what this machine has no library for."""
-        return Target(
+        return RecordTarget(
             self.experiment,
             self.mlflow if installed("mlflow") else None,
             self.artifacts,
@@ -120,7 +120,7 @@ class Tracked:
 class Tracker:
     """Records one run. A Progress passes through it (`watching`), so that points are written as they come."""
 
-    def __init__(self, target: Target, root: Path) -> None:
+    def __init__(self, target: RecordTarget, root: Path) -> None:
         self._target, self._root = target.possible(), root
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
