@@ -6,6 +6,8 @@ import pytest
 
 from modelwright import learners
 from modelwright.core.signature import Signature
+from modelwright.learners import idle_keys
+from modelwright.learners.contract.training import TrainingKeys
 
 MANY = "f(photo: image?, b: number) -> up: boolean, n: number"
 USED = {"combiner": "gating", "left_out": 0.3, "weighing": "uncertainty", "columns_width": 8}
@@ -58,3 +60,28 @@ def test_the_line_that_would_change_it_names_an_input_that_can_be_a_part() -> No
     assert "model.encoders: {b: {type: mlp}}" in found.next_step
     (codes,) = spec.without_effect(Signature.parse("f(a: category, b: category) -> up: boolean"), options)
     assert "encoders" not in codes.next_step
+
+
+@pytest.mark.parametrize(
+    ("function", "learn", "idle"),
+    [
+        (TABLE, {"loss": {"classes": "focal", "numbers": "huber", "delta": 2}}, {"delta", "numbers"}),
+        ("f(a: number) -> b: number", {"loss": {"class_weights": "balanced"}}, {"class_weights"}),
+        ("f(a: number) -> b: number", {"label_smoothing": 0.1}, {"label_smoothing"}),
+        ("f(a: number) -> b: tags", {"loss": {"class_weights": "balanced"}}, {"class_weights"}),
+        ("f(a: timeseries) -> b: timeseries", {"loss": {"numbers": "absolute"}}, {"numbers"}),
+        (TABLE, {"regularisation": {"cutmix": 1.0}}, {"cutmix"}),
+        (PHOTO, {"regularisation": {"cutmix": 1.0, "mixup": 0.2}, "loss": {"gamma": 2.0}}, set()),
+        (MANY, {"loss": {"numbers": "huber", "class_weights": "balanced"}}, set()),
+    ],
+)
+def test_a_key_of_learning_without_effect_is_named(
+    function: str, learn: dict[str, object], idle: set[str]
+) -> None:
+    found = list(
+        idle_keys.idle(
+            learners.spec("network"), Signature.parse(function), TrainingKeys.model_validate(learn)
+        )
+    )
+    named = {one.values.get("key", "learn.regularisation.cutmix").rpartition(".")[2] for one in found}
+    assert named == idle

@@ -29,7 +29,7 @@ from modelwright.learners.contract.steps import (
     RegularisationKeys,
     ScheduleKeys,
 )
-from modelwright.learners.descent import averaging, growth, thawing, trainer
+from modelwright.learners.descent import averaging, batch_growth, thawing, trainer
 from modelwright.learners.descent.batch_loss import BatchLoss
 from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.recipe import Recipe
@@ -83,12 +83,12 @@ def test_a_moving_average_forgets_by_its_decay() -> None:
 
 def test_a_batch_grows_at_its_shares_and_costs_by_its_rows() -> None:
     keys = GrowthKeys(at=(0.5, 0.75), factor=3)
-    assert [growth.at_step(keys, step, 100, 8) for step in (0, 49, 50, 74, 75, 99)] == [
+    assert [batch_growth.at_step(keys, step, 100, 8) for step in (0, 49, 50, 74, 75, 99)] == [
         (0, 8, 0), (0, 8, 0), (50, 24, 1), (50, 24, 1), (75, 72, 2), (75, 72, 2),
     ]  # fmt: skip
-    assert growth.mean(keys) == pytest.approx(0.5 + 0.25 * 3 + 0.25 * 9)
-    assert growth.epoch(keys, 35) == 10
-    assert growth.mean(GrowthKeys()) == 1.0
+    assert batch_growth.mean(keys) == pytest.approx(0.5 + 0.25 * 3 + 0.25 * 9)
+    assert batch_growth.epoch(keys, 35) == 10
+    assert batch_growth.mean(GrowthKeys()) == 1.0
 
 
 def test_rows_of_a_step_grow_while_learning_and_all_rows_are_drawn(tmp_path: Path, monkeypatch: Any) -> None:

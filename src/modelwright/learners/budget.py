@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
-from modelwright.learners.descent import growth, trainer
+from modelwright.learners.descent import batch_growth, trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import frozen_features, precision, sample
@@ -100,5 +100,5 @@ def timed(
     else:
         row_s += some.encode_row_s
     # a batch that grows takes longer by its rows, and fewer of its steps are a pass
-    each_s, epoch = each_s * growth.mean(recipe.growth), growth.epoch(recipe.growth, epoch)
+    each_s, epoch = each_s * batch_growth.mean(recipe.growth), batch_growth.epoch(recipe.growth, epoch)
     return TrainingCosts(before_s, each_s, row_s, epoch, held, computed_in)

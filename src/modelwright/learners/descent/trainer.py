@@ -18,7 +18,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mea
 from modelwright.core.progress import Progress
 from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
-from modelwright.learners.descent import divergence, growth, thawing
+from modelwright.learners.descent import batch_growth, divergence, thawing
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun, put
 from modelwright.learners.descent.watching import TrainingWatch
@@ -62,7 +62,9 @@ def train(
     kept = checkpoint.read(state)
     if kept is not None:
         run.restore(*kept)
-    evaluations = set(evaluation_steps(steps, growth.epoch(recipe.growth, epoch_steps(len(rows), batch))))
+    evaluations = set(
+        evaluation_steps(steps, batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch)))
+    )
     saved = time.monotonic()
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
@@ -171,12 +173,15 @@ def step_s(
 def _batches(rows: EncodedRows, run: TrainingRun) -> Iterator[NDArray[np.int64]]:
     """Yield the batches from the run's step on, until it has ended."""
     while not run.ended():
-        begin, batch, number = growth.at_step(run.recipe.growth, run.step, run.steps, run.batch)
+        begin, batch, number = batch_growth.at_step(run.recipe.growth, run.step, run.steps, run.batch)
         # a resumed run draws its epoch again, and leaves out what was learned of it
         epoch, done = divmod(run.step - begin, epoch_steps(len(rows), batch))
         # an order that no epoch with another batch has
         epoch += number * _EPOCHS_OF_A_BATCH
         for chosen in rows.shuffled(batch, run.seed, epoch, balanced=run.recipe.balanced)[done:]:
-            if run.ended() or growth.at_step(run.recipe.growth, run.step, run.steps, run.batch)[0] != begin:
+            if (
+                run.ended()
+                or batch_growth.at_step(run.recipe.growth, run.step, run.steps, run.batch)[0] != begin
+            ):
                 break
             yield chosen

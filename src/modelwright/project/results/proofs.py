@@ -17,6 +17,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.kinds.slicing import slice_rows
 from modelwright.learners import readable_texts
 from modelwright.learners.contract.spec import fields_of
+from modelwright.learners.idle_keys import idle
 from modelwright.project.loop.stage_names import DATA
 from modelwright.project.loop.stage_table import Context
 from modelwright.project.notes.note_groups import grouped
@@ -97,7 +98,9 @@ def _unused(context: Context) -> Iterator[WarningRow]:
     if model.learner is not None:
         spec = learners.spec(model.learner)
         options = spec.Options.model_validate(dict(model.options))
-        for notice in spec.without_effect(context.signature, options):
+        learn = context.opened.file.learn
+        unused = (*spec.without_effect(context.signature, options), *idle(spec, context.signature, learn))
+        for notice in unused:
             yield warning_row("check", notice)
 
 

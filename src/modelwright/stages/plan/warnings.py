@@ -16,6 +16,7 @@ from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, format_quantity
 from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.spec import Spec
+from modelwright.learners.idle_keys import idle
 from modelwright.stages.plan.config import LearnConfig
 from modelwright.stages.plan.ranking import Weighed
 from modelwright.storage.formats.data import DataProfile
@@ -46,6 +47,7 @@ def warnings(
         *chosen.estimate.warnings,
         *_without_effect(chosen.spec, learn),
         *chosen.spec.without_effect(signature, chosen.options),
+        *idle(chosen.spec, signature, learn),
         *_constant(profile),
     )
 
