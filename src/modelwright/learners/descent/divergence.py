@@ -23,15 +23,16 @@ _LONGEST = 200  # characters of a value that are written
 _STANDARD = {Form.SCALAR: "value", Form.VECTOR: "values", Form.SERIES: "series"}
 
 
-def problem(run: TrainingRun, rows: EncodedRows, found: DivergedError, path: Path) -> Problem:
-    """Return what happened and what to try, and write the rows of the loss to a file.
+def problem(run: TrainingRun, rows: EncodedRows, found: DivergedError, path: Path | None) -> Problem:
+    """Return what happened and what to try, and write the rows of the loss to a file, if there is one.
 
     The same rows are asked again: whether a value lies far out, whether the weights are finite, and whether the loss is
     in float32.
     """
-    _save(rows, found, path)
+    if path is not None:
+        _save(rows, found, path)
     rate = run.recipe.head_rate
-    step, file = found.step + 1, str(path)
+    step, file = found.step + 1, None if path is None else str(path)
     far = _far(rows, found)
     if far is not None:
         column, value = far

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def train(
             note: Mapping[str, Any] = kept[1]
             watch.restore(note.get("shown"), run.history)
         for chosen in _batches(rows, run):
-            loss = _learned(run, rows, chosen, scratch)
+            loss = _learned(run, rows, chosen, scratch / "diverged.json")
             watch.step(run.step, loss, run.stepper.rate, float(run.stepper.norm), len(chosen))
             task.advance(1)
             if run.step in evaluations:
@@ -93,12 +93,12 @@ def train(
     return Trained(run.history, tuple(run.notices()))
 
 
-def _learned(run: TrainingRun, rows: EncodedRows, batch: NDArray[np.int64], scratch: Path) -> float:
-    """Take a step and return its loss; raises ProjectError, with the rows saved, where that is no finite number."""
+def _learned(run: TrainingRun, rows: EncodedRows, batch: NDArray[np.int64], file: Path | None) -> float:
+    """Take a step and return its loss; raises ProjectError where that is no finite number; file: for its rows."""
     try:
         return run.learn(rows, batch)
     except DivergedError as error:
-        raise ProjectError(divergence.problem(run, rows, error, scratch / "diverged.json")) from None
+        raise ProjectError(divergence.problem(run, rows, error, file)) from None
 
 
 def settle_losses(network: Network, rows: EncodedRows, recipe: Recipe) -> None:
@@ -162,11 +162,13 @@ def evaluation_steps(steps: int, epoch: int) -> list[int]:
 def step_s(
     network: Network, rows: EncodedRows, recipe: Recipe, batches: list[NDArray[np.int64]], threads: int
 ) -> float:
-    """Return the seconds of a step on so many threads, timed on these batches; the network's weights change."""
+    """Return the seconds of a step on so many threads, timed on these batches; statistics of normalisations change."""
     network.eval()
-    run = TrainingRun(network, recipe, 2 * timing.MOST_ROUNDS * len(batches) + 1, len(batches[0]), 0)
-    run.learn(rows, batches[len(batches) // 2])  # the first step allocates the moments
-    works = [partial(run.learn, rows, batch) for batch in batches]
+    # a rate of 0 takes as long, and a rate that is too high is found while learning, not while timing
+    still = replace(recipe, learning_rate=0.0, head_rate=0.0, unfreeze=0.0)
+    run = TrainingRun(network, still, 2 * timing.MOST_ROUNDS * len(batches) + 1, len(batches[0]), 0)
+    _learned(run, rows, batches[len(batches) // 2], None)  # the first step allocates the moments
+    works = [partial(_learned, run, rows, batch, None) for batch in batches]
     return timing.seconds(works, threads, torch.set_num_threads) / len(batches)
 
 
