@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelwright.core.json_types import Json
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
-from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.steps import (
     AveragingKeys,
     GrowthKeys,
@@ -138,6 +139,10 @@ class FinetuneSpec(Spec):
     needs_input: ClassVar[frozenset[Form]] = FORMS
     Options: ClassVar[type[BaseModel]] = FinetuneOptions
     Training: ClassVar[type[BaseModel]] = FinetuneTraining
+    space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {
+        "learn.learning_rate": Between(1e-4, 8e-4, log=True),
+        "model.head_rate": Between(3e-4, 3e-3, log=True),
+    }
     modules: ClassVar[tuple[str, ...]] = forms.MODULES
     needs_pretrained: ClassVar[bool] = True
     compresses: ClassVar[bool] = True

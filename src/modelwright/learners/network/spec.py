@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelwright.core.json_types import Json
 from modelwright.core.messages import Notice
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
-from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.steps import (
     Activation,
     AveragingKeys,
@@ -197,6 +198,12 @@ class NetworkSpec(Spec):
     offered_for: ClassVar[frozenset[Form]] = frozenset({Form.PIXELS, Form.FRAMES, Form.SERIES})
     Options: ClassVar[type[BaseModel]] = NetworkOptions
     Training: ClassVar[type[BaseModel]] = NetworkTraining
+    space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {
+        "learn.learning_rate": Between(3e-4, 1e-2, log=True),
+        "learn.weight_decay": Between(1e-3, 0.3, log=True),
+        "model.dropout": (0.0, 0.1, 0.3),
+        "model.columns_layers": (1, 2, 3),
+    }
     modules: ClassVar[tuple[str, ...]] = (*forms.MODULES, "tokenizers")
     takes_pretrained: ClassVar[bool] = True
     augments: ClassVar[bool] = True

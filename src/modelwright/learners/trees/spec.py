@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelwright.core.json_types import Json
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.aim import Aim
-from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.training import Epochs, LearningRate, Patience, WeightDecay
 
 
@@ -80,4 +82,10 @@ class TreesSpec(Spec):
     Options: ClassVar[type[BaseModel]] = TreesOptions
     Training: ClassVar[type[BaseModel]] = TreesTraining
     modules: ClassVar[tuple[str, ...]] = ("lightgbm", "onnx")
+    space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {
+        "learn.learning_rate": Between(0.02, 0.3, log=True),
+        "model.leaves": Between(3, 64, log=True, whole=True),
+        "model.min_rows": Between(3, 60, log=True, whole=True),
+        "learn.weight_decay": Between(1e-3, 30, log=True),
+    }
     rank: ClassVar[int] = 1

@@ -18,6 +18,7 @@ from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
 from modelwright.project.tuning.own_processes import OwnProcesses
 from modelwright.project.tuning.search_plan import SearchPlan, search_plan, trial_bounds
 from modelwright.stages.plan.config import ModelConfig, candidates
+from modelwright.stages.plan.ranking import sift
 from modelwright.stages.plan.resources import machine as this_machine
 from modelwright.stages.tune.trial_runs import TrialRuns
 from modelwright.storage.formats.data import Counts, read_signature
@@ -88,7 +89,9 @@ class Context:
     @cached_property
     def search_plan(self) -> SearchPlan:
         """Return what the section `tune` has tried; raises ProjectError with all that is wrong in it."""
-        return search_plan(self.opened, self.signature)
+        file = self.opened.file
+        found, _ = sift(self.signature, file.plan, self.model, self.pretrained, self.opened.folder)
+        return search_plan(self.opened, self.signature, [one.spec.name for one in found])
 
     def trial_runs(self) -> TrialRuns:
         """Return what runs the trials of a search: processes of their own, that find the same store."""

@@ -28,6 +28,7 @@ from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE,
 from modelwright.stages.data.windows.window_fields import AT_MOMENT
 from modelwright.stages.plan.config import best_at_for_numbers
 from modelwright.stages.plan.config import uses as plan_uses
+from modelwright.stages.tune.searching import SearchTask
 from modelwright.storage.formats.data import Counts, DataProfile, read_signature
 from modelwright.storage.formats.evidence import read_details, read_evidence
 from modelwright.storage.formats.plan import Choice, Forecast
@@ -169,6 +170,9 @@ def _tune(context: Context) -> Step:
             "space": planned.space.to_json(),
             "first": [dict(one) for one in planned.first],
             "common": list(planned.common),
+            "last": None
+            if planned.last is None
+            else {**planned.last.values, "seconds": planned.last.seconds},
             **_planning(context),
             "package": _section(file.package),
             "private inputs": sorted(file.serve.record.private),
@@ -187,14 +191,17 @@ def _tune(context: Context) -> Step:
             *_families(context.signature, "gap"),
         ),
         arguments={
-            "space": planned.space,
-            "first": planned.first,
-            "common": planned.common,
-            "config": planned.config,
-            "budget_s": planned.budget_s,
-            "requirements": opened.requirements,
-            "main": main_metrics(context.signature),
-            "aim": file.tune.aim,
+            "task": SearchTask(
+                planned.space,
+                planned.config,
+                opened.requirements,
+                main_metrics(context.signature),
+                planned.first,
+                planned.common,
+                planned.last,
+                planned.budget_s,
+                file.tune.aim,
+            ),
             "runs": context.trial_runs(),
             "notices": planned.notices,
         },

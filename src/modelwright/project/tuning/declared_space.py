@@ -30,15 +30,18 @@ class DeclaredSpace:
     notices: tuple[Notice, ...] = ()
 
 
-def declared_space(opened: Opened, signature: Signature | None) -> DeclaredSpace:
+def declared_space(
+    opened: Opened, signature: Signature | None, able: Sequence[str] | None = None
+) -> DeclaredSpace:
     """Return the space of a project; raises ProjectError with everything that is wrong in it, each at its line.
 
-    signature: None where the data decides the inputs and is not read yet; learners are then not asked about it.
+    signature: None where the data decides the inputs and is not read yet; learners are then not asked about it;
+    able: the learners that could be taken, None: those that accept the signature and are installed.
     """
     config = opened.file.tune
     assert config is not None
     assert config.space is not None
-    return _Reader(opened, config, config.space, signature).read()
+    return _Reader(opened, config, config.space, signature, able).read()
 
 
 def require_space(opened: Opened) -> None:
@@ -81,8 +84,10 @@ class _Reader:
         config: TuneConfig,
         declared: Mapping[str, Range | tuple[JsonValue, ...]],
         signature: Signature | None,
+        able: Sequence[str] | None,
     ) -> None:
         self.opened, self.config, self.declared, self.signature = opened, config, declared, signature
+        self.able = able
         self.problems: list[Problem] = []
 
     def read(self) -> DeclaredSpace:
@@ -93,7 +98,7 @@ class _Reader:
         named = self._named_learners()
         if self.problems:
             raise ProjectError(self.problems)
-        able = named or candidates(self.opened, self.signature)
+        able = named or tuple(self.able or candidates(self.opened, self.signature))
         keys = [key for key in self.declared if key != LEARNER]
         beside = {key: tuple(one for one in able if _takes(one, key)) for key in keys}
         # a key that not every learner takes says nothing where another is taken: the learner becomes part of the space

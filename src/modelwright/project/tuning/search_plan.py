@@ -12,15 +12,18 @@ from modelwright.core.messages import Notice
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.tuning.declared_space import candidates, declared_space, require_optuna
+from modelwright.project.tuning.declared_space import declared_space, require_optuna
 from modelwright.project.tuning.own_processes import TrialBounds
 from modelwright.stages.tune.axes import LEARNER, Axis, Space, setting_of
 from modelwright.stages.tune.config import TRIALS, TuneConfig
+from modelwright.stages.tune.trial_runs import LastTrial
 from modelwright.storage.formats.plan import Machine
 
-AUTO_SHARE = 8  # of the budget of a search without a space, each trial may take one part
+EXPLORED = 0.5  # of the budget of a search without a space; what is left is for the best to learn with
+LEAST_SHARES = 4  # into which that half is divided at least, and at least one more than there are learners
 AUTO_TRIALS = 60  # the most, where trials are quick
 _OF_MEMORY = 0.9
+_CUT = 0.4  # of its budget: whoever learned for longer may have been cut short by it
 _CLOCK, _CLOCK_MORE_S = (
     10.0,
     300.0,
@@ -33,7 +36,8 @@ class SearchPlan:
 
     space: what is drawn from; first: settings that are tried before; common: settings of every trial; config: the
     section, with the number of trials; budget_s: of all together; learners: that may be taken; notices: what the
-    space left out; variants: the project under settings that decide what a plan reads.
+    space left out; last: the setting under which the best is learned once more in the end, where its budget cut it;
+    last_s: what of the budget is kept for that; variants: the project under settings that decide what a plan reads.
     """
 
     space: Space
@@ -44,16 +48,20 @@ class SearchPlan:
     learners: tuple[str, ...]
     notices: tuple[Notice, ...]
     variants: tuple[Opened, ...]
+    last: LastTrial | None = None
 
 
-def search_plan(opened: Opened, signature: Signature) -> SearchPlan:
-    """Return what is tried; raises ProjectError with everything that is wrong in the section `tune`."""
+def search_plan(opened: Opened, signature: Signature, able: Sequence[str]) -> SearchPlan:
+    """Return what is tried; raises ProjectError with everything that is wrong in the section `tune`.
+
+    able: the learners that could be taken, as `plan` finds them: installed, and with the weights that they need.
+    """
     config = opened.file.tune
     assert config is not None
     require_optuna(opened)
     if config.space is None:
-        return _auto(opened, signature, config)
-    found = declared_space(opened, signature)
+        return _auto(opened, able, config)
+    found = declared_space(opened, signature, able)
     space = found.space
     budget_s = config.budget_s
     common: tuple[str, ...] = ()
@@ -65,15 +73,20 @@ def search_plan(opened: Opened, signature: Signature) -> SearchPlan:
     ):
         wanted = config.trials or (space.grid_size() if config.sampler == "grid" else TRIALS)
         common = (_budget(budget_s * config.parallel / wanted),)
-    named = space.learners or candidates(opened, signature)
+    named = space.learners or tuple(able)
     return SearchPlan(
         space, (), common, config, budget_s, named, found.notices, tuple(_variants(opened, space))
     )
 
 
-def _auto(opened: Opened, signature: Signature, config: TuneConfig) -> SearchPlan:
-    """Return a search among the learners that accept the signature, each first as it is by default."""
-    named = candidates(opened, signature)
+def _auto(opened: Opened, able: Sequence[str], config: TuneConfig) -> SearchPlan:
+    """Return a search among the learners that accept the signature, each first as it is by default.
+
+    Those that learn in seconds come first, so that a short budget has a result.
+    """
+    named = tuple(
+        sorted(able, key=lambda one: (learners.spec(one).needs_pretrained, learners.spec(one).rank, one))
+    )
     given = set(opened.file.model.options)
     axes = tuple(
         Axis(
@@ -91,12 +104,17 @@ def _auto(opened: Opened, signature: Signature, config: TuneConfig) -> SearchPla
     )
     space = Space(axes, named)
     budget_s = config.budget_s or opened.file.learn.budget_s
-    common = (_budget(budget_s * config.parallel / AUTO_SHARE),)
+    each_s = budget_s * EXPLORED * config.parallel / max(LEAST_SHARES, len(named) + 1)
+    common = (_budget(each_s),)
     if config.trials is None:
         most = space.size()
         config = config.model_copy(update={"trials": AUTO_TRIALS if most is None else min(most, AUTO_TRIALS)})
     first = tuple({LEARNER: name} for name in named)
-    return SearchPlan(space, first, common, config, budget_s, named, (), tuple(_variants(opened, space)))
+    last_s = budget_s * (1 - EXPLORED)
+    last = LastTrial({"learn.budget": f"{last_s:.4g} s"}, last_s, each_s * _CUT)
+    return SearchPlan(
+        space, first, common, config, budget_s, named, (), tuple(_variants(opened, space)), last
+    )
 
 
 def _is_given(opened: Opened, key: str) -> bool:
@@ -128,7 +146,7 @@ def _variants(opened: Opened, space: Space) -> Sequence[Opened]:
 def trial_bounds(opened: Opened, planned: SearchPlan, machine: Machine) -> TrialBounds:
     """Return what one trial may take of the clock and of memory."""
     config = planned.config
-    learns_s = max([opened.changed(planned.common).file.learn.budget_s, *_drawn_budgets(planned.space)])
+    learns_s = max([opened.changed(planned.common).file.learn.budget_s, *_drawn_budgets(planned)])
     seconds = _CLOCK * learns_s + _CLOCK_MORE_S
     if config.trial_time is not None:
         seconds = parse_quantity(config.trial_time, Unit.SECONDS)
@@ -138,6 +156,7 @@ def trial_bounds(opened: Opened, planned: SearchPlan, machine: Machine) -> Trial
     return TrialBounds(seconds, int(memory))
 
 
-def _drawn_budgets(space: Space) -> Sequence[float]:
-    budgets = next((axis.values or () for axis in space.axes if axis.key == "learn.budget"), ())
-    return [parse_quantity(str(one), Unit.SECONDS) for one in budgets]
+def _drawn_budgets(planned: SearchPlan) -> Sequence[float]:
+    budgets = next((axis.values or () for axis in planned.space.axes if axis.key == "learn.budget"), ())
+    last = [] if planned.last is None else [planned.last.seconds]
+    return [*last, *(parse_quantity(str(one), Unit.SECONDS) for one in budgets)]

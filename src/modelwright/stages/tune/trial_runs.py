@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
+
+from pydantic import JsonValue
 
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import Phrase
@@ -30,6 +32,19 @@ class TrialEnd:
     scores: tuple[tuple[int, float], ...] = ()
     package: str | None = None
     plan: Path | None = None
+
+
+@dataclass(frozen=True)
+class LastTrial:
+    """The best of a search learned once more in the end, with what the budget has left.
+
+    values: in which it differs; seconds: of the budget, that are kept for it; cut_s: of learning, below which the best
+    was not cut short by its budget, so that more of it would change nothing.
+    """
+
+    values: Mapping[str, JsonValue]
+    seconds: float
+    cut_s: float
 
 
 class TrialRuns(Protocol):
