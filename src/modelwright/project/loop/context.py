@@ -12,13 +12,13 @@ from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.store import Store
 from modelwright.learners import own_code
+from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
 from modelwright.project.tuning.own_processes import OwnProcesses
 from modelwright.project.tuning.search_plan import SearchPlan, search_plan, trial_bounds
 from modelwright.stages.plan.config import ModelConfig, candidates
-from modelwright.stages.plan.ranking import sift
 from modelwright.stages.plan.resources import machine as this_machine
 from modelwright.stages.tune.trial_runs import TrialRuns
 from modelwright.storage.formats.data import Counts, read_signature
@@ -89,9 +89,18 @@ class Context:
     @cached_property
     def search_plan(self) -> SearchPlan:
         """Return what the section `tune` has tried; raises ProjectError with all that is wrong in it."""
-        file = self.opened.file
-        found, _ = sift(self.signature, file.plan, self.model, self.pretrained, self.opened.folder)
-        return search_plan(self.opened, self.signature, [one.spec.name for one in found])
+        named = candidates(self.opened.file.plan, self.opened.file.model) or learners.names()
+        able = [
+            name for name in learners.accepting(self.signature, named) if self._is_able(learners.spec(name))
+        ]
+        return search_plan(self.opened, self.signature, able)
+
+    def _is_able(self, spec: Spec) -> bool:
+        """Tell whether a learner that accepts the signature can be tried: it has its libraries, and its weights."""
+        if spec.name == self.opened.file.model.learner:
+            return True
+        makes = spec.makes is Makes.BODY and not spec.brings
+        return makes and not spec.lacks() and self.pretrained.lack(spec, self.signature) is None
 
     def trial_runs(self) -> TrialRuns:
         """Return what runs the trials of a search: processes of their own, that find the same store."""
@@ -100,6 +109,7 @@ class Context:
                 "content": self.opened.content,
                 "folder": str(self.opened.folder),
                 "root": str(self.store.root.absolute()),
+                "reports": self.search_plan.config.pruner != "none",
             },
             trial_bounds(self.opened, self.search_plan, self.machine),
         )

@@ -132,7 +132,7 @@ class OwnProcesses:
             if "step" in message:
                 assert one.reported is not None
                 one.scores.append((message["step"], message["score"]))
-                one.send({"stop": one.reported(number, message["step"], message["score"])})
+                one.send({"stop": one.reported(number, message["learner"], one.scores)})
                 continue
             one.number = None
             return number, _end_of(message, one.scores)

@@ -11,11 +11,13 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from modelwright.core.messages import ModelwrightError, Phrase, Problem
+from modelwright.core.progress import Progress, Silent
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.store import Store
@@ -23,7 +25,8 @@ from modelwright.project.declaration import project_file
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.lanes import Lane, run_lanes
 from modelwright.project.loop.stage_names import LEARN, PACKAGE, PLAN
-from modelwright.project.loop.stage_table import measure_step
+from modelwright.project.loop.stage_table import TABLE, measure_step
+from modelwright.project.tuning.reporting import Pruned, Reporting
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.stages.evaluate.on_validation import ValidationMeasurements
 from modelwright.storage import user_cache
@@ -31,15 +34,18 @@ from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.formats.search import MEASUREMENTS
 from modelwright.storage.state.database import State
 
+Report = Callable[[str, int, float], bool]
+"""Called with the learner, a point of learning and the score there; returns whether the trial is to end."""
 
-def run_task(task: Mapping[str, Any], fingerprint: Fingerprint) -> dict[str, object]:
+
+def run_task(task: Mapping[str, Any], fingerprint: Fingerprint, report: Report) -> dict[str, object]:
     """Run one trial and return its end as JSON: the fields of `TrialEnd`."""
     begun = _clock()
     store = Store(Path(task["root"]))
     opened = project_file.from_mapping(task["content"], folder=Path(task["folder"]))
     end: dict[str, object] = {}
     try:
-        end = _lane(task, store, opened, fingerprint)
+        end = _lane(task, store, opened, fingerprint, report)
     except ModelwrightError as error:
         end = _failed(error.problems)
     except MemoryError:
@@ -53,32 +59,54 @@ def run_task(task: Mapping[str, Any], fingerprint: Fingerprint) -> dict[str, obj
 
 
 def _lane(
-    task: Mapping[str, Any], store: Store, opened: project_file.Opened, fingerprint: Fingerprint
+    task: Mapping[str, Any],
+    store: Store,
+    opened: project_file.Opened,
+    fingerprint: Fingerprint,
+    report: Report,
 ) -> dict[str, object]:
     digests = FileDigests(store.root / "cache" / "files.json")
 
     def runner_of() -> Runner:
-        return Runner(store, fingerprint, digests=digests, records_latest=False)
+        return Runner(store, fingerprint, digests=digests, progress=progress, records_latest=False)
 
     state = State.open("sqlite://")  # a lane reads none; this one is in memory
     lane = Lane("trial", tuple(task["settings"]))
-    (result,) = run_lanes(
-        [lane], open_with=opened.changed, store=store, state=state, runner_of=runner_of, to=PACKAGE
+    lanes = partial(
+        run_lanes, [lane], open_with=opened.changed, store=store, state=state, runner_of=runner_of
     )
-    learner = result.made[PLAN].summary.get("learner") if PLAN in result.made else None
+    progress: Progress = Silent()
+    if task["reports"]:
+        (planned,) = lanes(to=PLAN)
+        learner = str(planned.made[PLAN].summary["learner"]) if PLAN in planned.made else ""
+        progress = Reporting(partial(report, learner))
+        try:
+            (result,) = lanes(to=LEARN)
+        except Pruned:
+            _clear(Context(opened.changed(lane.settings), store, state, dict(planned.made)), runner_of())
+            return {"state": "pruned", "learner": learner, "why": Phrase("tune.pruned").to_wire()}
+    (result,) = lanes(to=PACKAGE)
+    taken = result.made[PLAN].summary.get("learner") if PLAN in result.made else None
     if result.problems:
-        return {**_failed(result.problems), "learner": learner}
+        return {**_failed(result.problems), "learner": taken}
     context = Context(opened.changed(lane.settings), store, state, dict(result.made))
     measured = runner_of().run(measure_step(context)).sealed
     found = ValidationMeasurements.read(measured.part("measured").path)
     return {
         "state": "done",
-        "learner": learner,
+        "learner": taken,
         "measurements": json.loads(MEASUREMENTS.dump_json(found.measurements)),
         "learn_seconds": result.made[LEARN].summary.get("seconds"),
         "package": result.made[PACKAGE].part("package").digest,
         "plan": str(result.made[PLAN].path),
     }
+
+
+def _clear(context: Context, runner: Runner) -> None:
+    """Remove the checkpoints of a trial that was ended early."""
+    key = runner.forecast(TABLE[LEARN](context)).key
+    with context.store.lock(LEARN, key):
+        context.store.clear_scratch(LEARN, key)
 
 
 def _failed(problems: tuple[Problem, ...]) -> dict[str, object]:
@@ -98,8 +126,13 @@ def main() -> int:
     answers: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     fingerprint = Fingerprint(cache=user_cache.folder() / "code.json")
-    for line in sys.stdin:
-        answers.write(json.dumps(run_task(json.loads(line), fingerprint)) + "\n")
+
+    def report(learner: str, step: int, score: float) -> bool:
+        answers.write(json.dumps({"learner": learner, "step": step, "score": score}) + "\n")
+        return bool(json.loads(sys.stdin.readline())["stop"])
+
+    while line := sys.stdin.readline():
+        answers.write(json.dumps(run_task(json.loads(line), fingerprint, report)) + "\n")
     return 0
 
 

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
-from modelwright.stages.tune import judging
+from modelwright.stages.tune import judging, pruning
 from modelwright.stages.tune.axes import Space, settings_of
 from modelwright.stages.tune.config import TRIALS, Aim, TuneConfig
 from modelwright.stages.tune.journal import Journal
@@ -178,8 +178,11 @@ class Searching:
             for one in judging.bars_of(self.task.requirements)
         }
 
-    def _reported(self, number: int, step: int, score: float) -> bool:
-        return False
+    def _reported(self, number: int, learner: str | None, scores: pruning.Scores) -> bool:
+        """Tell whether a trial is to be ended, by the trials of its learner that it may know."""
+        known = range(max(0, number - self.config.parallel + 1))
+        others = [self.trials[at].scores for at in known if self.trials[at].learner == learner]
+        return pruning.is_pruned(self.config.pruner, number, scores, others)
 
     def _trial(self, number: int, end: TrialEnd) -> SearchTrial:
         values = self.drawn[number]

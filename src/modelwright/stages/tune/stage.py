@@ -84,7 +84,12 @@ def _notices(found: Search, config: TuneConfig) -> Iterator[Notice]:
                 why=failed[0].why,
                 line=_ways_out(failed[0], cause),
             )
-    if found.ended == "budget" and len(found.trials) < found.wanted and found.budget_s is not None:
+    if (
+        config.space is not None
+        and found.ended == "budget"
+        and len(found.trials) < found.wanted
+        and found.budget_s is not None
+    ):
         yield Notice(
             "tune.budget-spent",
             column=None,

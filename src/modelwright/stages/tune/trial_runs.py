@@ -14,8 +14,8 @@ from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import Phrase
 from modelwright.storage.formats.search import Cause, State
 
-Reported = Callable[[int, int, float], bool]
-"""Called with a trial's number, a step and the score there, the less the better; returns whether it is to be ended."""
+Reported = Callable[[int, str | None, Sequence[tuple[int, float]]], bool]
+"""Called with a trial's number, its learner, and what it has reported so far; returns whether it is to be ended."""
 
 
 @dataclass(frozen=True)
