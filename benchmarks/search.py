@@ -3,13 +3,13 @@
     python benchmarks/search.py [--problems trees,network] [--seeds 0,1,2,3,4] [--seconds 40,80] [--out FOLDER]
                                 [--peer-path FOLDER] [--at-once 2] [--keep FILE]
 
-Two problems, from data that scikit-learn carries: boosted trees on `diabetes` (mean absolute error), and a small network
-on `digits` (share of wrong answers), four and five keys each. A trial is the same for all three: settings → plan, learn,
-package, measured on validation, by the same function in the same process; its seconds are those that it took of the
-processor or of the clock, whichever is less. Each method goes on until its trials took --seconds together. The peers
-call the function themselves (`study.optimize`, `fmin`), with the defaults of their TPE. --peer-path: where Hyperopt is
-installed (`pip install --no-deps --target FOLDER hyperopt future`); without it, it is left out by name. Curves of the
-best so far, the mean over the seeds, are drawn into --out as SVG.
+Two problems, from data that scikit-learn carries: boosted trees on `diabetes` (root mean squared error), and a small
+network on `digits` (share of wrong answers), four and five keys each. A trial is the same for all three: settings →
+plan, learn, package, measured on validation, by the same function; its seconds are those that it took of the processor
+or of the clock, whichever is less. Each method goes on until its trials took --seconds together. The peers call the
+function themselves (`study.optimize`, `fmin`), with the defaults of their TPE. --peer-path: where Hyperopt is installed
+(`pip install --no-deps --target FOLDER hyperopt future`); without it, it is left out by name. Curves of the best so
+far, the mean over the seeds, are drawn into --out as SVG.
 
 Bar: not behind either (the 95 % interval of the paired difference over the seeds does not lie above 0).
 """
@@ -25,13 +25,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from projects import Kept
 from scipy import stats
 from sklearn import datasets
+
+from projects import Kept
 
 METHODS = ("modelwright", "optuna", "hyperopt")
 SECONDS = {"trees": 40.0, "network": 80.0}
@@ -80,7 +82,8 @@ def project(problem: str) -> tuple[dict[str, Any], pl.DataFrame]:
             "model": {"learner": "network"},
             "learn": {"epochs": 4, "budget": "10 min"},
         }
-    return {**declared, "data": {"source": "rows.parquet", "split": {"share": [60, 20, 20]}}}, rows
+    split = {"train": 60, "validation": 30, "test": 10}
+    return {**declared, "data": {"source": "rows.parquet", "split": split}}, rows
 
 
 def one_run(problem: str, method: str, seed: int, seconds: float, peer_path: str | None) -> list[list[float]]:
@@ -159,7 +162,7 @@ def counted(
             "settings": settings_of(values),
         }
         end = run_task(task, fingerprint, lambda *_: False)
-        main = {"trees": "mae", "network": "accuracy"}[problem]
+        main = {"trees": "rmse", "network": "accuracy"}[problem]
         shown = [one for one in end.get("measurements", ()) if one["subject"]["metric"] == main]
         value = wrong(shown[0]["value"] if shown else None, problem)
         found.append([end["seconds"], value])
@@ -273,7 +276,8 @@ def curves(runs: Mapping[str, Sequence[Sequence[Sequence[float]]]], seconds: flo
     for share in (0, 0.5, 1):
         x = left + (wide - left - 20) * share
         parts.append(f'<text x="{x:.1f}" y="{high - 14}" font-size="11">{times[-1] * share:.0f} s</text>')
-    return f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" font-family="sans-serif">{"".join(parts)}</svg>\n'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" font-family="sans-serif">'
+    return head + "".join(parts) + "</svg>\n"
 
 
 def main() -> int:
@@ -313,16 +317,9 @@ def main() -> int:
     for problem in problems:
         limit = limits[problem]
         keys = [(problem, method, seed, limit) for seed in seeds for method in methods]
+        run = partial(kept.of, partial(one_run, peer_path=arguments.peer_path))
         with ThreadPoolExecutor(arguments.at_once) as pool:
-            found = dict(
-                zip(
-                    keys,
-                    pool.map(
-                        lambda key: kept.of(lambda *one: one_run(*one, arguments.peer_path), *key), keys
-                    ),
-                    strict=True,
-                )
-            )
+            found = dict(zip(keys, pool.map(run, *zip(*keys, strict=True)), strict=True))
         runs = {method: [found[problem, method, seed, limit] for seed in seeds] for method in methods}
         best = {method: [min(value for _, value in one) for one in every] for method, every in runs.items()}
         print(f"{problem}: best on validation after {limit:.0f} s of trials, {len(seeds)} seeds")
@@ -336,8 +333,9 @@ def main() -> int:
             difference = [one - other for one, other in zip(best["modelwright"], best[method], strict=True)]
             low, high = interval(difference)
             behind = behind or low > 0
+            verdict = "  BEHIND" if low > 0 else ""
             print(
-                f"  modelwright - {method}: {statistics.mean(difference):+.4f} [{low:+.4f}, {high:+.4f}]{'  BEHIND' if low > 0 else ''}"
+                f"  modelwright - {method}: {statistics.mean(difference):+.4f} [{low:+.4f}, {high:+.4f}]{verdict}"
             )
         if arguments.out is not None:
             arguments.out.mkdir(parents=True, exist_ok=True)

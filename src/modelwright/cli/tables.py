@@ -17,7 +17,7 @@ from rich.text import Text
 from modelwright.core.messages import Phrase, visible
 from modelwright.core.units import SYMBOLS, Unit, format_duration, format_quantity
 from modelwright.project.results.table_rows import LeaderRow, RequirementRow, StageRow
-from modelwright.project.tuning.search_rows import SearchResult, TrialRow
+from modelwright.project.tuning.search_rows import SearchResult, TrialRow, settings_shown
 
 if TYPE_CHECKING:  # a run shows none of these
     from modelwright.project.results.check_report import CheckReport, ProofRow
@@ -187,7 +187,7 @@ def search(out: Console, found: SearchResult | None) -> None:
         table.add_row(
             str(row.number),
             escape(row.learner or "–"),
-            escape(settings(row)),
+            escape(settings_shown(row)),
             *("–" if value is None else f"{value:.4g}" for value in figures),
             "–" if row.latency_s is None else format_quantity(row.latency_s, Unit.SECONDS),
             "–" if row.size_bytes is None else format_quantity(row.size_bytes, Unit.BYTES),
@@ -199,15 +199,9 @@ def search(out: Console, found: SearchResult | None) -> None:
         out.print(str(Phrase("screen.more-trials", count=left)), style="dim", markup=False)
 
 
-def settings(row: TrialRow) -> str:
-    """Return what was drawn for a trial, less the learner, which has a column of its own."""
-    shown = (f"{key}={value}" for key, value in row.settings.items() if key != "model.learner")
-    return " ".join(shown)
-
-
 def _became(row: TrialRow) -> str:
     if row.state != "done":
-        return _styled(row.state)
+        return _styled(row.state) + ("" if row.score is None else f" {row.score:.3g}")
     if row.misses:
         misses = escape(str(Phrase("screen.misses", requirements=[*row.misses])))
         return f"{word('taken')}, {misses}" if row.taken else misses

@@ -21,9 +21,10 @@ from modelwright.core.evidence.verdict import Verdict
 from modelwright.core.messages import Phrase, catalog, visible
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit
-from modelwright.reports import charts, learning_charts, wording
+from modelwright.reports import charts, learning_charts, search_charts, wording
 from modelwright.reports.frontier import Form, frontier
 from modelwright.reports.prose import prose
+from modelwright.reports.search_charts import TriedSearch
 from modelwright.reports.sections import SHORT_DIGEST, row, section
 from modelwright.storage.formats.evidence import Details, Evidence
 from modelwright.storage.formats.learning_curves import LearningCurves
@@ -53,11 +54,12 @@ def render_report(
     verdicts: Sequence[Verdict] = (),
     curves: LearningCurves | None = None,
     forms: Sequence[Form] = (),
+    search: TriedSearch | None = None,
 ) -> str:
     """Return the report as one HTML page without scripts or requests; equal arguments give equal text.
 
     curves: how learning went, where it is known; forms: those of the package that were tried, as the summary of
-    `package` has them.
+    `package` has them; search: what was tried before, where something was.
     """
     inputs = [field.name for field in Signature.parse(evidence.signature).inputs]
     outputs = [section(evidence, found, inputs) for found in details.outputs]
@@ -84,6 +86,7 @@ def render_report(
         differences=[row(m) for m in evidence.differences],
         outputs=outputs,
         learned=learning_charts.section(curves),
+        search=search_charts.section(search),
         matter=MATTER,
         **_heading(evidence.signature),
         speed_lead=str(Phrase("report.speed-lead", load=wording.load(details.load))),

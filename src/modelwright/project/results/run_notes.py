@@ -185,5 +185,9 @@ def write_reports(context: Context, run: Run, folder: Path) -> None:
     learned = context.made["learn"]
     curves = LearningCurves.read(learned.part(PART).path) if PART in learned.parts else None
     forms = context.made["package"].summary.get("forms", ()) if "package" in context.made else ()
-    disk.write_atomically(target / REPORT, render_report(evidence, details, run.verdicts, curves, forms))
+    found = search_of(context, run)
+    tried = None if found is None else search_results.tried(found, context.opened)
+    disk.write_atomically(
+        target / REPORT, render_report(evidence, details, run.verdicts, curves, forms, tried)
+    )
     disk.write_atomically(target / CARD, render_card(evidence, details, run.verdicts))

@@ -8,7 +8,8 @@ from modelwright.core.messages import Phrase
 from modelwright.core.requirements.requirement import Bar, Requirement
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.tuning.search_rows import BindingRow, SearchResult, TrialRow
+from modelwright.project.tuning.search_rows import BindingRow, SearchResult, TrialRow, settings_shown
+from modelwright.reports.search_charts import TriedSearch, TriedSettings
 from modelwright.stages.tune.judging import (
     LATENCY,
     SIZE,
@@ -118,6 +119,51 @@ def _loosened(one: Binding) -> str:
         if (rounded <= value) if higher else (rounded >= value):
             break
     return Bar(rounded).text(one.requirement.metric.unit)
+
+
+def tried(result: SearchResult, opened: Opened) -> TriedSearch:
+    """Return a search as the report draws it."""
+    return TriedSearch(
+        metrics=result.main,
+        trials=tuple(
+            TriedSettings(
+                number=row.number,
+                learner=row.learner or "–",
+                settings=settings_shown(row),
+                values=tuple(row.figures.get(name) for name in result.main),
+                latency_s=row.latency_s,
+                size_bytes=row.size_bytes,
+                state=_state(row),
+                misses=row.misses,
+                taken=row.taken,
+            )
+            for row in result.trials
+        ),
+        notes=tuple(f"{one}." for one in notes(result)),
+        bars=tuple(_bars(result, opened)),
+    )
+
+
+def _bars(result: SearchResult, opened: Opened) -> Iterator[tuple[str, float, bool]]:
+    """Yield where the requirements stand that an axis shows, and whether they bind."""
+    binding = {row.requirement for row in result.binding}
+    for one in bars_of(opened.requirements):
+        subject, binds = one.subject, str(one) in binding
+        names = {subject.metric, f"{subject.output}.{subject.metric}"} & set(result.main)
+        if subject.metric == SIZE:
+            yield "size", one.bar.value, binds
+        elif subject.metric.startswith("latency_"):
+            yield "latency", one.bar.value, binds
+        elif names and subject.of is None and subject.where is None:
+            yield names.pop(), one.bar.value, binds
+
+
+def _state(row: TrialRow) -> str:
+    if row.taken:
+        return str(Phrase("screen.word", word="taken"))
+    if row.state == "done":
+        return str(Phrase("screen.misses", requirements=[*row.misses])) if row.misses else ""
+    return str(Phrase("screen.word", word=row.state))
 
 
 def notes(result: SearchResult) -> Iterator[Phrase]:

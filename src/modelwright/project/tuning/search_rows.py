@@ -34,6 +34,11 @@ class TrialRow:
     taken: bool = False
 
 
+def settings_shown(row: TrialRow) -> str:
+    """Return what was drawn for a trial, less the learner, which has a column of its own."""
+    return " ".join(f"{key}={value}" for key, value in row.settings.items() if key != "model.learner")
+
+
 @dataclass(frozen=True)
 class BindingRow:
     """A requirement that binds: at `loosened` (a line of the project file) another trial would be taken.

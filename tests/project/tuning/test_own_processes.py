@@ -1,0 +1,98 @@
+"""Trials in processes of their own: one that crashes, eats memory, never ends or is killed ends no other."""
+
+import os
+import signal
+import sys
+
+import pytest
+
+from modelwright.project.tuning import own_processes
+from modelwright.project.tuning.own_processes import OwnProcesses, TrialBounds
+
+# Stands in for the process of trials: does what the settings say, by the same lines of JSON.
+MODULE = """
+import json, os, sys, time
+held = []
+for line in iter(sys.stdin.readline, ""):
+    task = json.loads(line)
+    what = task["settings"][0]
+    if what == "dies":
+        os._exit(3)
+    if what == "killed":
+        os.kill(os.getpid(), 9)
+    if what == "loops":
+        time.sleep(600)
+    while what == "eats":
+        held.append(bytearray(b"x") * (32 << 20))
+    stopped = None
+    if what == "reports":
+        for step in (1, 2, 3):
+            print(json.dumps({"learner": "net", "step": step, "score": 1 / step}), flush=True)
+            if json.loads(sys.stdin.readline())["stop"]:
+                stopped = step
+                break
+    end = {"state": "pruned" if stopped else "done", "seconds": 1.0, "learner": str(os.getpid())}
+    print(json.dumps(end), flush=True)
+"""
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    (tmp_path / "stand_in_for_trials.py").write_text(MODULE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    monkeypatch.setattr(own_processes, "_MODULE", "stand_in_for_trials")
+    with OwnProcesses({}, TrialBounds(20.0, 400 << 20)) as runs:
+        yield runs
+
+
+def end_of(runs, *words):
+    runs.start(0, list(words), lambda *_: False)
+    return runs.next_end()[1]
+
+
+@pytest.mark.parametrize(("word", "cause"), [("dies", "crash"), ("killed", "memory"), ("eats", "memory")])
+def test_a_trial_that_ends_badly_is_an_end_and_the_next_has_a_new_process(runs, word, cause):
+    before = end_of(runs, "well").learner
+    end = end_of(runs, word)
+    assert (end.state, end.cause) == ("failed", cause)
+    assert str(end.why)
+    after = end_of(runs, "well")
+    assert after.state == "done"
+    assert after.learner != before
+
+
+def test_a_trial_that_never_ends_is_stopped_by_the_clock(tmp_path, runs):
+    runs._bounds = TrialBounds(1.0, 400 << 20)
+    end = end_of(runs, "loops")
+    assert (end.state, end.cause) == ("failed", "time")
+
+
+def test_trials_one_after_the_other_share_a_process_and_several_at_once_do_not(runs):
+    assert end_of(runs, "well").learner == end_of(runs, "well").learner
+    for number in range(3):
+        runs.start(number, ["well"], lambda *_: False)
+    ends = dict(runs.next_end() for _ in range(3))
+    assert set(ends) == {0, 1, 2}
+    assert len({end.learner for end in ends.values()}) == 3
+
+
+def test_what_a_trial_reports_may_end_it(runs):
+    seen = []
+
+    def reported(number, learner, scores):
+        seen.append((number, learner, list(scores)))
+        return len(scores) == 2
+
+    runs.start(7, ["reports"], reported)
+    number, end = runs.next_end()
+    assert (number, end.state) == (7, "pruned")
+    assert end.scores == ((1, 1.0), (2, 0.5))
+    assert seen[-1] == (7, "net", [(1, 1.0), (2, 0.5)])
+
+
+def test_no_process_is_left_behind(tmp_path, monkeypatch, runs):
+    pid = int(end_of(runs, "well").learner)
+    runs.start(1, ["loops"], lambda *_: False)
+    runs.__exit__(None, None, None)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
