@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Notice, Phrase
 from modelwright.learners.contract.compression import FormChoice, Int8Choice, shown
 from modelwright.learners.contract.source import Rows
 from modelwright.package.body import Body
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the requirements allow one request to take, and a package; None: anything."""
+
+    latency_s: float | None = None
+    package_bytes: int | None = None
 
 
 class Export(ABC):
@@ -29,6 +38,16 @@ class Export(ABC):
 
         A learner whose specification says `compresses` has one for every body that is large enough.
         """
+
+    def kept_within(
+        self, learned: Path, limits: Limits, rows: Callable[[], Rows], out: Path
+    ) -> tuple[Path, tuple[Notice, ...]]:
+        """Return the folder of what was learned that keeps the limits, and what is left out of it for them.
+
+        Of a learner that can leave something out; by default all is as it was learned. out: a folder that is not there
+        yet, for another one.
+        """
+        return learned, ()
 
     def compress_on(self, body: Body, rows: Callable[[], Rows]) -> Body | None:
         """Return what `compress` does, with rows at hand.

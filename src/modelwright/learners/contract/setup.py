@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from modelwright.core.messages import Notice, Phrase
 from modelwright.learners.contract.training import Precision
+from modelwright.storage.formats.plan import Member
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Setup:
     steps: the learner's own count (optimiser steps, boosting rounds); batch: rows a step; threads: how many
     learn at once, which decides how sums are rounded, as instruction_set does; options, training: of the
     specification's `Options` and `Training`; pretrained: input → the folder of the weights that it starts from;
-    augment: input → variation → how far its training values vary (`data.augment`).
+    augment: input → variation → how far its training values vary (`data.augment`); members: of a learner that blends
+    others.
     """
 
     learner: str
@@ -33,6 +35,7 @@ class Setup:
     training: BaseModel
     pretrained: Mapping[str, Path] = field(default_factory=dict)
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    members: Sequence[Member] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Estimate:
     package_bytes, latency_s (of one request): of the exported body before compression; why: what the numbers
     rest on, in the learner's own words; warnings: what it finds unpromising about these rows; compressible_bytes: of
     package_bytes, what a form in 8 bits makes smaller, None: all; precision: of the numbers that steps compute in;
-    likely_steps: after how many validation mostly stops it, None: it takes them all.
+    likely_steps: after how many validation mostly stops it, None: it takes them all; members: of a learner that blends
+    others, with what each settled.
     """
 
     steps: int
@@ -59,3 +63,4 @@ class Estimate:
     compressible_bytes: int | None = None
     precision: Precision = "float32"
     likely_steps: int | None = None
+    members: tuple[Member, ...] = ()

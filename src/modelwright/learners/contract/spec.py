@@ -75,8 +75,9 @@ class Spec(ABC):
     over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
     goes on, so that what that one answers in a comparison stands for this one too; augments: whether it varies training
     values as `data.augment` says; moved: what was a key of `model:` → where it stands now; brings: whether it has the
-    facet `bring`, and so is weighed only where it is named; space: keys of the project file → what `tune: auto` tries
-    of them, beside the defaults.
+    facet `bring`, and so is weighed only where it is named; blends: whether it learns others and blends their answers,
+    and so is weighed only where it is named, too; space: keys of the project file → what `tune: auto` tries of them,
+    beside the defaults.
     """
 
     name: ClassVar[str]
@@ -100,12 +101,17 @@ class Spec(ABC):
     augments: ClassVar[bool] = False
     moved: ClassVar[Mapping[str, str]] = {}
     brings: ClassVar[bool] = False
+    blends: ClassVar[bool] = False
     space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {}
 
     @property
     def takes(self) -> tuple[str, ...]:
         """Return the keys of `learn:` that mean something to this learner."""
         return tuple(self.Training.model_fields)
+
+    def members(self, signature: Signature, options: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the learners that it blends with these keys of `model:`; by default none."""
+        return ()
 
     def without_effect(self, signature: Signature, options: BaseModel) -> Iterator[Notice]:
         """Yield a warning for each key of `model:` that is given and changes nothing; by default for none."""
@@ -129,7 +135,7 @@ class Spec(ABC):
     def is_offered(self, signature: Signature) -> bool:
         """Tell whether the learner is weighed for a signature without being named."""
         forms = {form_of(field, self.inputs) for field in signature.inputs}
-        return not self.brings and (not self.offered_for or bool(forms & self.offered_for))
+        return not (self.brings or self.blends) and (not self.offered_for or bool(forms & self.offered_for))
 
     @final
     def lacks(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class InputWeights:
         """Return what a learner is given: all, only what is named, what is brought, or nothing."""
         if spec.brings:
             return {} if self.brought is None else {BROUGHT: self.brought}
-        if spec.needs_pretrained:
+        if spec.needs_pretrained or spec.blends:
             return self.folders
         return {
             name: path for name, path in self.folders.items() if spec.takes_pretrained and name in self.named

@@ -18,7 +18,7 @@ from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
 from modelwright.project.tuning.own_processes import OwnProcesses
 from modelwright.project.tuning.search_plan import SearchPlan, search_plan, trial_bounds
-from modelwright.stages.plan.config import ModelConfig, candidates
+from modelwright.stages.plan.config import ModelConfig, blended, candidates
 from modelwright.stages.plan.resources import machine as this_machine
 from modelwright.stages.tune.trial_runs import TrialRuns
 from modelwright.storage.formats.data import Counts, read_signature
@@ -52,6 +52,8 @@ class Context:
         """
         file, named = self.opened.file, self.opened.file.model.pretrained
         among = candidates(file.plan, file.model)
+        if among is not None:
+            among = (*among, *blended(among, self.signature, file.model))
         needed = learners.needs_pretrained(self.signature, among)
         if not needed and (named is None or not learners.takes_pretrained(self.signature, among)):
             return InputWeights()

@@ -302,7 +302,7 @@ def _learn(context: Context) -> Step:
             "choice": context.part(PLAN, "choice"),
         },
         code=(
-            *learners.modules(choice.learner, "spec", "learn"),
+            *(module for name in choice.learners for module in learners.modules(name, "spec", "learn")),
             *_kinds(context.signature, "value", "column", "arrays"),
         ),
         arguments={
@@ -332,7 +332,11 @@ def _package(context: Context) -> Step:
             "profile": context.part(DATA, "profile"),
         },
         code=(
-            *learners.modules(context.choice.learner, "spec", "learn", "export"),
+            *(
+                module
+                for name in context.choice.learners
+                for module in learners.modules(name, "spec", "learn", "export")
+            ),
             *_kinds(context.signature, "value", "column", "arrays", "show"),
             *_families(context.signature, "gap"),
         ),

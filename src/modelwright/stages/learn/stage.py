@@ -62,6 +62,7 @@ def learn(
         training=spec.Training.model_validate(chosen.training),
         pretrained=_weights(chosen, pretrained),
         augment=chosen.augment,
+        members=chosen.members,
     )
     resumed = any(scratch.iterdir())
     started = time.perf_counter()

@@ -8,6 +8,7 @@ report/           package.json: where outputs answer; the candidates, what each 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
@@ -23,6 +24,7 @@ from modelwright.core.signature import Signature
 from modelwright.core.spacing import evenly_spaced
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.store import ArtifactPart
+from modelwright.learners.contract.export import Limits
 from modelwright.learners.contract.source import Rows
 from modelwright.package import packages
 from modelwright.runtime.function import load
@@ -40,6 +42,7 @@ from modelwright.storage.formats.plan import Choice
 from modelwright.storage.formats.settled_inputs import settled_inputs
 
 FORMAT = 1
+KEPT = "kept"  # beside the package while it is made: what is left of what was learned within the bars
 CHECKED_ROWS = (
     512  # of validation, evenly spaced: parity and batches are facts of a graph, which few rows show
 )
@@ -72,17 +75,19 @@ def package(
     """
     chosen = Choice.read(choice.path)
     exporter = learners.export(chosen.learner)
+    rows = _rows(train, validation, signature)
+    kept, left_out = exporter.kept_within(learned.path, _limits(requirements), rows, out / KEPT)
     described = DataProfile.read(profile.path)
     columns = _columns(validation, signature)
-    trial = _trial(chosen, learned, columns, signature, requirements)
+    trial = _trial(chosen, kept, columns, signature, requirements)
     with progress.task(str(Phrase("work.packaging"))) as task:
         body, points = operating.choose(
-            exporter.export(learned.path), _spaced(columns, CHOSEN_ROWS), requirements, trial.threads
+            exporter.export(kept), _spaced(columns, CHOSEN_ROWS), requirements, trial.threads
         )
         exact = looked_at(try_out("exact", body, trial), trial)
         require_sound(exact)
         task.advance(note="exported")
-        compressor = exporter.compressor(body, _rows(train, validation, signature))
+        compressor = exporter.compressor(body, rows)
         by = FormSearch(chosen.learner, compressor, exact, trial, most_bytes(requirements))
         searched = _forms_tried(by, config, task)
         taken = searched.taken or exact
@@ -107,6 +112,7 @@ def package(
         )
         digest = load(out / "package").digest  # what was written can be read, verified and opened
         task.advance()
+    shutil.rmtree(out / KEPT, ignore_errors=True)
     why = _why(config, searched)
     size_bytes = packages.size_bytes(out / "package")
     _write_report(out / "report", digest, size_bytes, exact, searched, why, chosen, trial, points)
@@ -118,9 +124,26 @@ def package(
         "forms": [one.shown(taken=one is taken) for one in (exact, *searched.candidates)],
         "warnings": [
             notice.to_wire()
-            for notice in (*(one for point in points for one in point.notices()), *_otherwise(exact, taken))
+            for notice in (
+                *left_out,
+                *(one for point in points for one in point.notices()),
+                *_otherwise(exact, taken),
+            )
         ],
     }
+
+
+def _limits(requirements: Sequence[Requirement]) -> Limits:
+    """Return the least that the bars allow of a request's time and of the package's size."""
+    latencies, sizes = [], []
+    for one in requirements:
+        if one.metric.better != "lower" or one.bar.champion:
+            continue
+        if one.subject.metric.startswith("latency_"):
+            latencies.append(one.bar.value)
+        elif one.subject.metric == "size":
+            sizes.append(int(one.bar.value))
+    return Limits(min(latencies, default=None), min(sizes, default=None))
 
 
 def _origins(pretrained: Mapping[str, str]) -> dict[str, str]:
@@ -139,7 +162,7 @@ def _columns(validation: ArtifactPart, signature: Signature) -> Columns:
 
 def _trial(
     chosen: Choice,
-    learned: ArtifactPart,
+    learned: Path,
     validation: Columns,
     signature: Signature,
     requirements: Sequence[Requirement],
@@ -147,7 +170,7 @@ def _trial(
     columns = _spaced(validation, COMPARED_ROWS)
     facts = _spaced(columns, CHECKED_ROWS)
     inputs = {field.name: facts[field.name] for field in signature.inputs}
-    network = learners.learn(chosen.learner).predict(learned.path, inputs)
+    network = learners.learn(chosen.learner).predict(learned, inputs)
     return Trial(facts, columns, network, requirements, chosen.threads)
 
 

@@ -78,6 +78,20 @@ def candidates(config: PlanConfig, model: ModelConfig) -> tuple[str, ...] | None
     return (model.learner,) if model.learner is not None else config.learners
 
 
+def blended(names: Sequence[str], signature: Signature | None, model: ModelConfig) -> list[str]:
+    """Return the learners that some of these blend; without a signature any may be one."""
+    found: set[str] = set()
+    for name in names:
+        if learners.spec(name).blends:
+            of = (
+                learners.names()
+                if signature is None
+                else learners.spec(name).members(signature, model.options)
+            )
+            found |= {one for one in of if one in learners.names()}
+    return sorted(found - set(names))
+
+
 def best_at_for_numbers(requirements: Sequence[Requirement]) -> Aim | None:
     """Return what the bars of numbers are best kept at: the median where all that say so agree on it, else None."""
     found = {one.metric.best_at for one in requirements if one.metric.best_at is not None}
@@ -92,6 +106,7 @@ def uses(config: PlanConfig, model: ModelConfig, signature: Signature | None = N
     """
     named = candidates(config, model)
     known = [name for name in named or learners.names() if name in learners.names()]
+    known += blended(known, signature, model)
     if signature is not None and named is None:
         known = list(learners.offered(signature))
     accepting = known if signature is None else learners.accepting(signature, known)

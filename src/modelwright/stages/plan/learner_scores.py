@@ -198,6 +198,7 @@ def _scores(
         options=one.options,
         training=training_of(one.spec, learn),
         pretrained=pretrained.given_to(one.spec),
+        members=estimate.members,
     )
     with tempfile.TemporaryDirectory() as place:
         out, scratch = Path(place) / "out", Path(place) / "scratch"

@@ -160,6 +160,7 @@ def _choice(
         ),
         reason=reason,
         augment=augment if chosen.spec.augments else {},
+        members=chosen.estimate.members,
     )
 
 

@@ -72,6 +72,25 @@ BROUGHT = "="
 BROUGHT_FOLDER = "brought"
 """Beside `choice.json`, where that folder is sealed."""
 
+
+@dataclass(frozen=True)
+class Member:
+    """One of several that are learned and blended: what decides its bits, as in `Choice`, and what it is likely to cost.
+
+    name: among the others, and of its folder; latency_s: of one request; pretrained: inputs that start from weights.
+    """
+
+    name: str
+    learner: str
+    steps: int
+    batch: int
+    precision: str
+    options: Mapping[str, JsonValue]
+    training: Mapping[str, JsonValue]
+    latency_s: float
+    pretrained: tuple[str, ...] = ()
+
+
 _CHOICE = Document(
     "choice.json", made_by="plan", number=3, migrations={1: _choice_with_defaults, 2: _choice_by_input}
 )
@@ -86,7 +105,7 @@ class Choice:
     input → digest of the weights that it starts from, the same wherever they lie, and under `BROUGHT` that of what the
     project brings, which is sealed beside it; credits: their name → licence;
     reason: why this learner, None in what an earlier version sealed; augment: input → variation → how far training
-    values are varied.
+    values are varied; members: of a learner that blends others, in the order in which they are learned.
     """
 
     learner: str
@@ -102,6 +121,12 @@ class Choice:
     credits: Mapping[str, str]
     reason: SealedPhrase | None = None
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    members: tuple[Member, ...] = ()
+
+    @property
+    def learners(self) -> tuple[str, ...]:
+        """Return the learner, and those that it blends."""
+        return (self.learner, *sorted({one.learner for one in self.members} - {self.learner}))
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -1,0 +1,1 @@
+"""Several learners, whose answers are blended."""

@@ -1,0 +1,1 @@
+"""The driver `ensemble`: several bodies, whose answers are blended."""
