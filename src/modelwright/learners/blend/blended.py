@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from modelwright import kinds, learners
-from modelwright.core.signature import Signature
-from modelwright.kinds.contract.common import Array
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Array, Form
 from modelwright.learners import kind_states, known_truths
 from modelwright.learners.blend import weighing
-from modelwright.learners.blend.weighing import Answered, Weighed
+from modelwright.learners.blend.weighing import MemberShares, ValidationAnswers
 from modelwright.learners.contract.aim import Aim
 from modelwright.learners.contract.learn import Predicted
 from modelwright.package.body import Body
@@ -86,10 +86,10 @@ def settle(
     held: Examples,
     aim: Aim,
     allowed: weighing.Allowed,
-) -> dict[str, Weighed]:
+) -> dict[str, MemberShares]:
     """Weigh the members on their answers to validation, and write the shares and states into the folder."""
     every = {one.name: kind_states.read(member_folder(folder, one.name))[1] for one in members}
-    found: dict[str, Weighed] = {}
+    found: dict[str, MemberShares] = {}
     taken: frozenset[str] = frozenset()
     for number, field in enumerate(signature.outputs):
         first = every[members[0].name]
@@ -98,7 +98,7 @@ def settle(
             for one in members
         }
         truth = known_truths.truths(field, held, first)
-        answered = Answered(mixing.form_of(field), truth, answers)
+        answered = ValidationAnswers(mixing.form_of(field), truth, answers)
         found[field.name] = weighing.weigh(answered, aim, allowed, taken)
         taken |= found[field.name].shares.keys()
     shares = {name: one.shares for name, one in found.items()}
@@ -146,6 +146,28 @@ def read(folder: Path) -> Blend:
         },
         note["aim"],
     )
+
+
+@dataclass(frozen=True)
+class MemberLosses:
+    """The mean loss on validation of each member alone, and of the blend; None without a known truth."""
+
+    alone: Mapping[str, float | None]
+    blend: float | None
+
+
+def losses(folder: Path) -> dict[str, MemberLosses]:
+    """Return the losses of each output, as `settle` found them."""
+    note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+    return {output: MemberLosses(**one) for output, one in note["losses"].items()}
+
+
+def loss_name(field: Field, aim: Aim) -> str:
+    """Return which loss an output's members are weighed by, as messages name it."""
+    form = mixing.form_of(field)
+    if form in (Form.CODE, Form.FLAG, Form.SET):
+        return "log"
+    return "absolute" if form is Form.SERIES or aim == "median" else "squared"
 
 
 def copied(folder: Path, out: Path) -> None:

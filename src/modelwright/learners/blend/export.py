@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from modelwright.core.messages import Notice, PackageError, Problem
+from modelwright.core.messages import Notice, PackageError, Phrase, Problem
 from modelwright.core.messages.setting import setting
 from modelwright.core.units import Unit, format_quantity
 from modelwright.learners.blend import blended
-from modelwright.learners.contract.export import Export, Limits
+from modelwright.learners.contract.export import Export, ServingLimits
 from modelwright.learners.contract.source import Rows
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.ensemble.parts import joined
@@ -23,13 +23,10 @@ class BlendExport(Export):
         """Return one body; raises PackageError where two members name different files alike."""
         blend = blended.read(learned)
         bodies = {one.name: blended.exported(learned, one) for one in blend.used}
+        outputs = {field.name: blend.states[field.name] for field in blend.signature.outputs}
         if len(bodies) == 1:
             (body,) = bodies.values()
-            return replace(
-                body,
-                states={**body.states, **{f.name: blend.states[f.name] for f in blend.signature.outputs}},
-            )
-        outputs = {field.name: blend.states[field.name] for field in blend.signature.outputs}
+            return replace(body, states={**body.states, **outputs})
         try:
             return joined(bodies, blend.shares, outputs)
         except ValueError as error:
@@ -39,15 +36,39 @@ class BlendExport(Export):
         """Return None: members are packaged as they are."""
         return None
 
+    def says(self, learned: Path) -> tuple[Phrase, ...]:
+        """Return of each output who answers with which weight, and what each alone has on validation."""
+        blend, losses = blended.read(learned), blended.losses(learned)
+        found = []
+        for field in blend.signature.outputs:
+            shares, of = blend.shares[field.name], losses[field.name]
+            line = Phrase(
+                "blend.shares",
+                loss=blended.loss_name(field, blend.aim),
+                together=None if of.blend is None else f"{of.blend:.4g}",
+                members=[
+                    Phrase(
+                        "blend.share",
+                        name=name,
+                        weight=shares[name].weight if name in shares else 0.0,
+                        alone=None if alone is None else f"{alone:.4g}",
+                    )
+                    for name, alone in of.alone.items()
+                ],
+            )
+            several = len(blend.signature.outputs) > 1
+            found.append(Phrase("blend.of-output", output=field.name, shares=line) if several else line)
+        return tuple(found)
+
     def kept_within(
-        self, learned: Path, limits: Limits, rows: Callable[[], Rows], out: Path
+        self, learned: Path, limits: ServingLimits, rows: Callable[[], Rows], out: Path
     ) -> tuple[Path, tuple[Notice, ...]]:
         """Weigh anew without members that the limits forbid: those together must keep them.
 
         A request takes what the members' forecasts add up to; the bytes are those of the exported bodies.
         """
         blend = blended.read(learned)
-        if limits == Limits():
+        if limits == ServingLimits():
             return learned, ()
         latencies = {one.name: one.latency_s for one in blend.members}
         sizes = (

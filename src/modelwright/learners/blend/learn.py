@@ -22,7 +22,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import Spec
 from modelwright.storage import disk
-from modelwright.storage.formats.plan import Machine, Member
+from modelwright.storage.formats.plan import BlendMember, Machine
 
 _DONE = "summary.json"  # beside what a member learned, once it has
 
@@ -44,7 +44,7 @@ class BlendLearn(Learn[Rows]):
         assert isinstance(options, BlendOptions)
         assert isinstance(training, BlendTraining)
         wanted = _members(signature, options)
-        left_s, found = budget_s, list[tuple[str, Estimate, Member]]()
+        left_s, found = budget_s, list[tuple[str, Estimate, BlendMember]]()
         # the quick ones first: they leave most of their share
         order = sorted(wanted, key=lambda name: (learners.spec(wanted[name].learner).rank, name))
         for place, name in enumerate(order):
@@ -58,7 +58,7 @@ class BlendLearn(Learn[Rows]):
                 signature, rows, own, trained, weights, machine, left_s / (len(order) - place)
             )
             left_s = max(0.0, left_s - estimate.seconds)
-            member = Member(
+            member = BlendMember(
                 name,
                 spec.name,
                 estimate.steps,
@@ -71,7 +71,7 @@ class BlendLearn(Learn[Rows]):
             )
             found.append((name, estimate, member))
         estimates = [one for _, one, _ in found]
-        notices: list[Notice] = []
+        notices = [Notice("blend.alone", name=order[0])] if len(order) == 1 else []
         for one in estimates:
             notices += [notice for notice in one.warnings if notice not in notices]
         return Estimate(
@@ -145,8 +145,8 @@ def _members(signature: Signature, options: BlendOptions) -> dict[str, MemberKey
     given = options.of
     if given is None:
         names = BlendSpec().members(signature, {})
-        if len(names) < 2:
-            raise ProjectError(Problem("blend.too-few", signature=str(signature), learners=list(names)))
+        if not names:
+            raise ProjectError(Problem("blend.nobody", signature=str(signature)))
         given = tuple(MemberKeys(learner=name) for name in names)
     problems = []
     found: dict[str, MemberKeys] = {}
@@ -178,7 +178,7 @@ def _weights(spec: Spec, pretrained: Mapping[str, Path]) -> Mapping[str, Path]:
 
 
 def _learned(
-    signature: Signature, data: Rows, setup: Setup, member: Member, place: Path, progress: Progress
+    signature: Signature, data: Rows, setup: Setup, member: BlendMember, place: Path, progress: Progress
 ) -> dict[str, object]:
     """Learn one member into `place`/out, unless it has been before a kill, and return its summary."""
     spec, out, done = learners.spec(member.learner), place / "out", place / _DONE

@@ -63,13 +63,13 @@ class BlendOptions(BaseModel):
     of: tuple[MemberKeys, ...] | None = Field(
         None,
         min_length=2,
-        description="the members: names of learners, or mappings `{learner: trees, leaves: 8}`; None: those that `plan` "
-        "would choose from, less what needs pretrained weights",
+        description="the members: names of learners, or mappings `{learner: trees, leaves: 8}`; None: all that `plan` "
+        "would choose from and that need no pretrained weights",
     )
     aim: Aim | None = Field(
         None,
-        description="what an answered number aims at: the mean or the median; None: the median where the requirements of "
-        "numbers are on mae alone, else the mean",
+        description="what an answered number aims at: the mean or the median; None: the median where the requirements "
+        "of numbers are on mae alone, else the mean",
     )
 
     @field_validator("of", mode="before", json_schema_input_type=list[str | MemberKeys] | None)

@@ -1,8 +1,8 @@
 """Which members answer an output, with which weights: greedy selection on validation (Caruana et al. 2004).
 
-The best member alone is where it begins; in each round the member is added, again or anew, whose addition makes the loss
-of the mean least. A weight is how often a member was taken. So a blend is on validation never worse than its best member,
-and few rounds leave it little room to fit noise.
+The best member alone is where it begins; in each round the member is added, again or anew, whose addition makes the
+loss of the mean least. A weight is how often a member was taken. So a blend is on validation never worse than its best
+member, and few rounds leave it little room to fit noise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Allowed = Callable[[frozenset[str]], bool]
 
 
 @dataclass(frozen=True)
-class Answered:
+class ValidationAnswers:
     """What members answered to the n validation rows of an output, and the truths (n, …)."""
 
     form: Form
@@ -36,15 +36,17 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """The shares of the members that answer, and the mean loss of each member alone and of the blend; None: no truth."""
+class MemberShares:
+    """The shares of the members that answer, and the mean loss of each alone and of the blend; None: no truth."""
 
     shares: Mapping[str, Share]
     alone: Mapping[str, float | None]
     loss: float | None
 
 
-def weigh(found: Answered, aim: Aim, allowed: Allowed, used: frozenset[str] = frozenset()) -> Weighed:
+def weigh(
+    found: ValidationAnswers, aim: Aim, allowed: Allowed, used: frozenset[str] = frozenset()
+) -> MemberShares:
     """Return the shares with the least loss on validation.
 
     allowed: whether so many members may serve together; used: those that other outputs take. Without a known truth
@@ -68,7 +70,7 @@ def weigh(found: Answered, aim: Aim, allowed: Allowed, used: frozenset[str] = fr
         every: list[str] = []
         for name in names:
             every += [name] if allowed(used | {*every, name}) else []
-        return Weighed(shares_of(Counter(every)), alone, None)
+        return MemberShares(shares_of(Counter(every)), alone, None)
     best = Counter({min(names, key=lambda name: (alone[name], names.index(name))): 1})
     least, counts = loss_of(best), best
     assert least is not None
@@ -82,7 +84,7 @@ def weigh(found: Answered, aim: Aim, allowed: Allowed, used: frozenset[str] = fr
         assert found_loss is not None
         if found_loss < least * (1 - _GAIN):
             best, least = counts, found_loss
-    return Weighed(shares_of(Counter({name: best[name] for name in names if best[name]})), alone, least)
+    return MemberShares(shares_of(Counter({name: best[name] for name in names if best[name]})), alone, least)
 
 
 def loss(
@@ -109,7 +111,7 @@ def loss(
     return float(gaps.mean() if form is Form.SERIES or aim == "median" else (gaps**2).mean())
 
 
-def _temperature(found: Answered, name: str) -> float:
+def _temperature(found: ValidationAnswers, name: str) -> float:
     """Return what makes a member's probabilities those of validation, 1 of numbers."""
     logits, truth = found.answers[name], found.truth
     match found.form:

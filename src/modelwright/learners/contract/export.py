@@ -15,7 +15,7 @@ from modelwright.package.body import Body
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServingLimits:
     """What the requirements allow one request to take, and a package; None: anything."""
 
     latency_s: float | None = None
@@ -40,7 +40,7 @@ class Export(ABC):
         """
 
     def kept_within(
-        self, learned: Path, limits: Limits, rows: Callable[[], Rows], out: Path
+        self, learned: Path, limits: ServingLimits, rows: Callable[[], Rows], out: Path
     ) -> tuple[Path, tuple[Notice, ...]]:
         """Return the folder of what was learned that keeps the limits, and what is left out of it for them.
 
@@ -48,6 +48,10 @@ class Export(ABC):
         yet, for another one.
         """
         return learned, ()
+
+    def says(self, learned: Path) -> tuple[Phrase, ...]:
+        """Return what is worth knowing of what was learned, for the screen and the report; by default nothing."""
+        return ()
 
     def compress_on(self, body: Body, rows: Callable[[], Rows]) -> Body | None:
         """Return what `compress` does, with rows at hand.

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from modelwright.core.messages import Notice, Phrase
 from modelwright.learners.contract.training import Precision
-from modelwright.storage.formats.plan import Member
+from modelwright.storage.formats.plan import BlendMember
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Setup:
     training: BaseModel
     pretrained: Mapping[str, Path] = field(default_factory=dict)
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    members: Sequence[Member] = ()
+    members: Sequence[BlendMember] = ()
 
 
 @dataclass(frozen=True)
@@ -63,4 +63,4 @@ class Estimate:
     compressible_bytes: int | None = None
     precision: Precision = "float32"
     likely_steps: int | None = None
-    members: tuple[Member, ...] = ()
+    members: tuple[BlendMember, ...] = ()

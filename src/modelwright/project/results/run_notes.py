@@ -67,6 +67,7 @@ def run_notes(context: Context, run: Run, warnings: Sequence[WarningRow]) -> Ite
         yield from _predicted_and_actual(context)
     yield from validation_scores.notes(context)
     if "package" in context.made:
+        yield from map(worded, context.made["package"].summary.get("says", ()))
         path = _shown(context.part("package", "package").path, context.opened.folder)
         yield str(Phrase("note.package", path=path))
     if run.released is not None and run.released.blocking:

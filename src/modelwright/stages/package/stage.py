@@ -24,7 +24,7 @@ from modelwright.core.signature import Signature
 from modelwright.core.spacing import evenly_spaced
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.store import ArtifactPart
-from modelwright.learners.contract.export import Limits
+from modelwright.learners.contract.export import ServingLimits
 from modelwright.learners.contract.source import Rows
 from modelwright.package import packages
 from modelwright.runtime.function import load
@@ -112,15 +112,17 @@ def package(
         )
         digest = load(out / "package").digest  # what was written can be read, verified and opened
         task.advance()
+    says = exporter.says(kept)
     shutil.rmtree(out / KEPT, ignore_errors=True)
     why = _why(config, searched)
     size_bytes = packages.size_bytes(out / "package")
-    _write_report(out / "report", digest, size_bytes, exact, searched, why, chosen, trial, points)
+    _write_report(out / "report", digest, size_bytes, exact, searched, why, chosen, trial, points, says)
     return {
         "package": digest,
         "size_bytes": size_bytes,
         "taken": taken.name,
         "why": why.to_wire(),
+        "says": [one.to_wire() for one in says],
         "forms": [one.shown(taken=one is taken) for one in (exact, *searched.candidates)],
         "warnings": [
             notice.to_wire()
@@ -133,7 +135,7 @@ def package(
     }
 
 
-def _limits(requirements: Sequence[Requirement]) -> Limits:
+def _limits(requirements: Sequence[Requirement]) -> ServingLimits:
     """Return the least that the bars allow of a request's time and of the package's size."""
     latencies, sizes = [], []
     for one in requirements:
@@ -143,7 +145,7 @@ def _limits(requirements: Sequence[Requirement]) -> Limits:
             latencies.append(one.bar.value)
         elif one.subject.metric == "size":
             sizes.append(int(one.bar.value))
-    return Limits(min(latencies, default=None), min(sizes, default=None))
+    return ServingLimits(min(latencies, default=None), min(sizes, default=None))
 
 
 def _origins(pretrained: Mapping[str, str]) -> dict[str, str]:
@@ -236,6 +238,7 @@ def _write_report(
     chosen: Choice,
     trial: Trial,
     points: Sequence[Operating],
+    says: Sequence[Phrase],
 ) -> None:
     report = {
         "format": FORMAT,
@@ -243,6 +246,7 @@ def _write_report(
         "size_bytes": size_bytes,
         "taken": (searched.taken or exact).name,
         "why": str(why),
+        "says": [str(one) for one in says],
         "operating points": [point.as_json() for point in points],
         "candidates": [candidate.as_json() for candidate in (exact, *searched.candidates)],
         "idle": {name: str(found) for name, found in searched.idle},

@@ -74,8 +74,8 @@ BROUGHT_FOLDER = "brought"
 
 
 @dataclass(frozen=True)
-class Member:
-    """One of several that are learned and blended: what decides its bits, as in `Choice`, and what it is likely to cost.
+class BlendMember:
+    """One of several that are learned and blended: what decides its bits, as in `Choice`, and its likely cost.
 
     name: among the others, and of its folder; latency_s: of one request; pretrained: inputs that start from weights.
     """
@@ -121,7 +121,7 @@ class Choice:
     credits: Mapping[str, str]
     reason: SealedPhrase | None = None
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    members: tuple[Member, ...] = ()
+    members: tuple[BlendMember, ...] = ()
 
     @property
     def learners(self) -> tuple[str, ...]:
