@@ -248,6 +248,19 @@ def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(
     assert again == summary
 
 
+@pytest.mark.parametrize("bags", [1, 5])
+def test_what_had_ended_before_a_kill_is_kept_to_the_byte(tmp_path: Path, bags: int) -> None:
+    # of three classes, one tree of a round may have one leaf
+    signature, data = real_tables.iris()
+    rows, how = Rows(*real_tables.parted(data)), setup(40, {"bags": bags}, learning_rate=0.2)
+    (tmp_path / "scratch").mkdir()
+    summaries = [
+        TREES.learn(signature, rows, how, tmp_path / name, tmp_path / "scratch", Silent()) for name in "ab"
+    ]
+    assert summaries[0] == summaries[1]
+    assert digests.of_folder(tmp_path / "a") == digests.of_folder(tmp_path / "b")
+
+
 def test_early_stopping_keeps_the_best_round(tmp_path: Path) -> None:
     signature, data = real_tables.patients()
     _, summary = learn(tmp_path, signature, data, setup(500, learning_rate=0.3, patience=7))

@@ -64,7 +64,8 @@ def test_learns_what_the_plan_sealed(flowers: Any, choice: Path, as_part: Any, t
     assert summary["learner"] == "trees"
     assert summary["seconds"] > 0
     assert summary["memory_bytes"] > 10**7
-    assert len(summary["history"]["species"]) <= 40
+    assert summary["history"].keys() == {f"species ({bag})" for bag in range(1, 6)}
+    assert all(len(losses) <= 40 for losses in summary["history"].values())
     json.dumps(summary, allow_nan=False)
     validation = read_examples(flowers.folder / "validation", flowers.signature)
     answers = learners.learn("trees").predict(tmp_path / "out" / "learned", validation.columns)

@@ -94,7 +94,9 @@ def boost(
         _write(checkpoint, history, booster)
     assert booster is not None
     kept = history.index(min(history)) + 1 if history else booster.current_iteration()
-    return Boosted(_stripped(booster.model_to_string(num_iteration=kept)), kept, history)
+    # read once more: a tree of one leaf is written otherwise by a booster that was read, as one of a checkpoint is
+    read = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=kept))
+    return Boosted(_stripped(read.model_to_string(num_iteration=-1)), kept, history)
 
 
 def time_rounds(params: Params, train: FeatureTable) -> Timed:

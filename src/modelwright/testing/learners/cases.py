@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -121,6 +121,7 @@ def try_out(case: Case, place: Path) -> Tried:
         options=options,
         training=training,
         pretrained=pretrained,
+        members=[replace(one, steps=min(one.steps, _MOST_STEPS)) for one in estimate.members],
     )
     summary: object = None
     folders = [place / "one", place / "two"]
