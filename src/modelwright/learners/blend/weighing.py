@@ -18,8 +18,8 @@ from modelwright.kinds.contract.common import Array, Form
 from modelwright.kinds.shared.confidence import fit_temperature
 from modelwright.learners.contract.aim import Aim
 from modelwright.learners.known_truths import known
-from modelwright.runtime.drivers.ensemble import mixing
-from modelwright.runtime.drivers.ensemble.mixing import Share
+from modelwright.runtime.drivers.ensemble import blending
+from modelwright.runtime.drivers.ensemble.blending import Share
 
 ROUNDS = 25
 _GAIN = 1e-6  # of the loss, that another round must bring
@@ -92,7 +92,7 @@ def loss(
 ) -> float | None:
     """Return the mean loss of the blended answers: log loss of probabilities, squared or absolute error of numbers."""
     if form in (Form.CODE, Form.FLAG, Form.SET):
-        chances = mixing.mixed_chances(form, answers, shares)
+        chances = blending.mixed_chances(form, answers, shares)
         rows = known(truth)
         if not rows.any():
             return None
@@ -101,7 +101,7 @@ def loss(
         else:
             of_truth = np.where(truth[rows] > 0.5, chances[rows], 1 - chances[rows])
         return float(-np.log(of_truth).mean())
-    blended = mixing.mixed(form, answers, shares).astype(np.float64)
+    blended = blending.mixed(form, answers, shares).astype(np.float64)
     if form is Form.SERIES:  # (n, h, q) → the median of each step (n, h)
         blended = blended[:, :, blended.shape[2] // 2]
     there = known(truth)

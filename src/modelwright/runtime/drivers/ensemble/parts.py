@@ -23,7 +23,7 @@ from modelwright.kinds.contract.common import Dumped, Role
 from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.content import Content
-from modelwright.runtime.drivers.ensemble.mixing import Share
+from modelwright.runtime.drivers.ensemble.blending import Share
 
 DRIVER = "ensemble"
 
