@@ -53,7 +53,8 @@ def reachable(store: Store, keys: Iterable[str]) -> set[str]:
 def collect(store: Store, keep: Set[str], *, dry_run: bool = False) -> Freed:
     """Remove what is not of the keys `keep`, nor what a stage made last, nor locked by a living process.
 
-    Objects, scratch folders and leftovers in tmp/ go alike; so do the lock files of what is gone.
+    Objects, scratch folders and leftovers in tmp/ go alike; so do the lock files of what is gone. A scratch folder that
+    can go on stays with the artifact that was made in place of its own.
     """
     kept = {key[:SHORT_KEY] for key in keep}
     freed, left = _Count(), _Count()
@@ -83,8 +84,11 @@ def _dead(store: Store, folder: Path, stage: str, short: str, kept: Set[str]) ->
             stage, short
         )  # sealed by a run that was killed before it could publish: no leftover
         return folder.exists()
-    if needed and folder.parent.parent.name == "scratch":
-        return store.find(stage, short) is not None  # killed between sealing and clearing up
+    if folder.parent.parent.name == "scratch":
+        if needed:
+            return store.find(stage, short) is not None  # killed between sealing and clearing up
+        holder = store.scratch_holder(folder)
+        return holder is None or holder[:SHORT_KEY] not in kept
     return not needed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import time
 from collections import Counter
@@ -69,6 +70,12 @@ class Runner:
     def watch(self, stage: str, watching: Callable[[Progress], Progress]) -> None:
         """Let what a stage reports pass through another Progress, made when the stage runs."""
         self._wrapped[stage] = watching
+
+    def aside(self) -> Runner:
+        """Return a runner of the same run for what is made beside the stages: not told, and not their latest."""
+        found = copy.copy(self)
+        found._listen, found._records_latest = (lambda outcome: None), False
+        return found
 
     def made_from(self, step: Step) -> MadeFrom:
         """Return everything that decides the bits of what a step makes."""

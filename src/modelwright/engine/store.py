@@ -2,7 +2,7 @@
 
     objects/{stage}/{key[:20]}/   a sealed artifact: the stage's files and `artifact.json`
     tmp/                          what is being made; renamed into objects/ when whole
-    scratch/{stage}/{key[:20]}/   what outlives a kill, until the artifact is sealed
+    scratch/{stage}/{key[:20]}/   what outlives a kill, until the artifact is sealed (`held.json`: or longer)
     latest/{stage}.json           what each stage made last: to explain and to adopt, never to guess an input
     locks/                        one file per key
 
@@ -16,7 +16,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from modelwright.storage import disk, locks
 
 __all__ = ["Artifact", "ArtifactPart", "Latest", "Lookup", "Store"]
 
+HELD = "held.json"  # in a scratch folder: with which artifact it stays
 SHORT_KEY = 20  # hex digits of the key in a folder's name: 80 bits, far beyond any chance of two keys meeting
 
 
@@ -135,14 +136,48 @@ class Store:
 
     def scratch(self, stage: str, key: str) -> Path:
         """Return the durable folder of a key, which lasts until the artifact is sealed. Needs the lock."""
-        folder = self.root / "scratch" / stage / key[:SHORT_KEY]
+        folder = self.scratch_place(stage, key)
         with disk.guard(self.root):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def scratch_place(self, stage: str, key: str) -> Path:
+        """Return where the durable folder of a key lies, or would."""
+        return self.root / "scratch" / stage / key[:SHORT_KEY]
+
+    def hold_scratch(self, stage: str, key: str, by: Artifact) -> None:
+        """Let the durable folder of a key stay as long as an artifact does that was made in place of its own."""
+        with disk.guard(self.root):
+            disk.write_atomically(self.scratch_place(stage, key) / HELD, json.dumps({"key": by.key}))
+
+    def scratch_holder(self, scratch: Path) -> str | None:
+        """Return the key of the artifact with which a durable folder stays, None where there is none."""
+        try:
+            return str(json.loads((scratch / HELD).read_text(encoding="utf-8"))["key"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def copy_scratch(self, stage: str, key: str, into: str, *, leave: Collection[str] = ()) -> None:
+        """Begin the durable folder of another key as a copy, unless it holds something; leave: names that stay.
+
+        Needs the lock of `into`, and at least the shared one of `key`.
+        """
+        source, target = self.scratch_place(stage, key), self.scratch_place(stage, into)
+        if not source.is_dir() or (target.is_dir() and any(target.iterdir())):
+            return
+        with disk.guard(self.root):
+            fresh = self._temporary(stage, into, "copying")
+            shutil.copytree(
+                source, fresh, dirs_exist_ok=True, ignore=lambda _, names: {HELD, *leave} & {*names}
+            )
+            for path in fresh.rglob("*"):
+                disk.sync(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh.rename(target)  # over an empty folder, if one is there
+
     def clear_scratch(self, stage: str, key: str) -> None:
         """Remove the durable folder of a key. Needs the lock."""
-        disk.remove(self.root / "scratch" / stage / key[:SHORT_KEY])
+        disk.remove(self.scratch_place(stage, key))
 
     def seal(
         self, out: Path, stage: str, key: str, made_from: MadeFrom, summary: Mapping[str, JsonLike]

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from modelwright.core.messages import Notice, Phrase
+from modelwright.learners.contract.ending import Ending
 from modelwright.learners.contract.training import Precision
 from modelwright.storage.formats.plan import BlendMember
 
@@ -21,7 +22,7 @@ class Setup:
     learn at once, which decides how sums are rounded, as instruction_set does; options, training: of the
     specification's `Options` and `Training`; pretrained: input → the folder of the weights that it starts from;
     augment: input → variation → how far its training values vary (`data.augment`); members: of a learner that blends
-    others.
+    others; ending: where steps end before the last one, for a learner that can be cut (`Spec.cuttable`).
     """
 
     learner: str
@@ -36,6 +37,7 @@ class Setup:
     pretrained: Mapping[str, Path] = field(default_factory=dict)
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     members: Sequence[BlendMember] = ()
+    ending: Ending = field(default_factory=Ending)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Spec(ABC):
     values as `data.augment` says; moved: what was a key of `model:` → where it stands now; brings: whether it has the
     facet `bring`, and so is weighed only where it is named; blends: whether it learns others and blends their answers,
     and so is weighed only where it is named, too; space: keys of the project file → what `tune: auto` tries of them,
-    beside the defaults.
+    beside the defaults; cuttable: whether its steps can end before the last one planned (`Setup.ending`).
     """
 
     name: ClassVar[str]
@@ -102,6 +102,7 @@ class Spec(ABC):
     moved: ClassVar[Mapping[str, str]] = {}
     brings: ClassVar[bool] = False
     blends: ClassVar[bool] = False
+    cuttable: ClassVar[bool] = False
     space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {}
 
     @property

@@ -8,6 +8,7 @@ the heads are fitted (Wolpert 1992). What serves is each part trained on all row
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import OfPart, Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.ending import Ending, TrainingEnd
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks import stacking
@@ -79,13 +81,21 @@ def learn(
     seed: int,
     scratch: Path,
     progress: Progress,
+    ending: Ending,
 ) -> Stacked:
     """Train every part on each fold's other rows and on all, and fit the heads on the answers out of fold.
 
-    Resumes from what is in `scratch`, to the same bits.
+    Resumes from what is in `scratch`, to the same bits. ending: where each of the trainings ends before its last step.
     """
     trainer.settle_losses(network, rows, recipe)
     folds = list(_folds(rows, seed))
+    # each training has its share of the time, one after the other
+    trainings = len(network.plan.parts) * (len(folds) + 1)
+    names_of_shares = itertools.count(1)
+
+    def end(name: str) -> TrainingEnd:
+        return ending.of(name, share=next(names_of_shares) / trainings)
+
     history: dict[str, list[float]] = {}
     answers, absent, missing = list[Tensor](), list[Tensor](), dict[int, Tensor]()
     for place, plan in enumerate(network.plan.parts):
@@ -105,6 +115,7 @@ def learn(
                 seed=seed,
                 scratch=scratch / f"part-{place}" / f"fold-{number}",
                 progress=OfPart(progress, None),
+                ending=end(f"part-{place}/fold-{number}"),
             )
             with torch.no_grad():
                 values = _evidence(learner, own.only(out))  # (rows of the fold, a)
@@ -127,6 +138,7 @@ def learn(
             seed=seed,
             scratch=scratch / f"part-{place}" / "all",
             progress=OfPart(progress, ", ".join(names)),
+            ending=end(", ".join(names)),
         )
         history[", ".join(names)] = [score.loss for score in trained.history]
     features, times = _features(answers, absent, missing)

@@ -18,6 +18,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mea
 from modelwright.core.progress import Progress
 from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
+from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.descent import batch_growth, divergence, thawing
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun, put
@@ -47,24 +48,27 @@ def train(
     seed: int,
     scratch: Path,
     progress: Progress,
+    ending: TrainingEnd | None = None,
 ) -> Trained:
     """Train for `steps` steps, put the best averaged weights into the network, and return every score.
 
     Resumes from the checkpoint in `scratch`, where there is one, to the same bits. Unless the recipe is noisy, the
     network's own dropout stays off: in a fine-tuning on a CPU it costs a quarter of the time, and few passes over
-    the data gain nothing from it.
+    the data gain nothing from it. ending: where it ends before its last step; the steps before are the same.
     """
     network.eval()
     settle_losses(network, rows, recipe)
-    run = TrainingRun(network, recipe, steps, batch, seed)
+    ending = ending or TrainingEnd()
+    run = TrainingRun(network, recipe, steps, batch, seed, ending.last(steps))
     # two files: the state is written often, the best weights when they get better
     state, best = scratch / "state.safetensors", scratch / "best.safetensors"
     kept = checkpoint.read(state)
     if kept is not None:
         run.restore(*kept)
-    evaluations = set(
-        evaluation_steps(steps, batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch)))
-    )
+        assert run.step <= ending.last(steps), "the state of a longer training is nobody else's"
+    per_epoch = batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch))
+    evaluations = {*evaluation_steps(steps, per_epoch), ending.last(steps)}
+    written = _step_of(best)
     saved = time.monotonic()
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
@@ -72,18 +76,31 @@ def train(
         if kept is not None:
             note: Mapping[str, Any] = kept[1]
             watch.restore(note.get("shown"), run.history)
+
+        def score() -> None:
+            nonlocal written
+            if run.evaluate(validation):
+                # Before the state that speaks of it: a kill in between makes the same best again.
+                checkpoint.write(best, run.average, {"step": run.step})
+                written = run.step
+            watch.score(run.history[-1])
+
+        if run.step in evaluations and run.step not in {one.step for one in run.history}:
+            score()  # it was cut here, and not evaluated, since a training that goes on is not
         for chosen in _batches(rows, run):
             loss = _learned(run, rows, chosen, scratch / "diverged.json")
             watch.step(run.step, loss, run.stepper.rate, float(run.stepper.norm), len(chosen))
             task.advance(1)
             if run.step in evaluations:
-                if run.evaluate(validation):
-                    # Before the state that speaks of it: a kill in between makes the same best again.
-                    checkpoint.write(best, run.average, {})
-                watch.score(run.history[-1])
-            if run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
+                score()
+            # not while the best weights on the disk are those of a later step than this, from before a kill
+            same = written == (run.best.step if run.best is not None else None)
+            due = not run.ended() and same and ending.is_due()
+            if due or run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
                 run.save(state, watch.to_json())
                 saved = time.monotonic()
+            if due:
+                ending.cut(run.step, steps)
         watch.end(run.step, kept_score(run.history))
     found = checkpoint.read(best)
     assert found is not None, "the last step is evaluated, so there is a best"
@@ -99,6 +116,13 @@ def _learned(run: TrainingRun, rows: EncodedRows, batch: NDArray[np.int64], file
         return run.learn(rows, batch)
     except DivergedError as error:
         raise ProjectError(divergence.problem(run, rows, error, file)) from None
+
+
+def _step_of(best: Path) -> int | None:
+    """Return of which step the best weights in a file are; None where there is none."""
+    found = checkpoint.read_note(best)
+    step = None if found is None else found.get("step")
+    return step if isinstance(step, int) else None
 
 
 def settle_losses(network: Network, rows: EncodedRows, recipe: Recipe) -> None:

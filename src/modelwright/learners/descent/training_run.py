@@ -77,6 +77,7 @@ class TrainingRun:
     steps: int
     batch: int
     seed: int
+    last: int | None = None  # the last step that is taken, where that is not the last of the schedule
     step: int = 0
     best: Score | None = None
     stale: int = 0  # evaluations since the best
@@ -216,7 +217,8 @@ class TrainingRun:
     def ended(self) -> bool:
         """Tell whether all steps are taken, the goal is reached, or validation has shown no gain for long enough."""
         patience = self.recipe.patience
-        return self.step >= self.steps or self.reached or (patience is not None and self.stale >= patience)
+        last = self.steps if self.last is None else self.last
+        return self.step >= last or self.reached or (patience is not None and self.stale >= patience)
 
     def notices(self) -> Iterator[Notice]:
         """Yield what there is to say of how the run went."""

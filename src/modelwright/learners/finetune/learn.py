@@ -147,6 +147,7 @@ class FinetuneLearn(Learn[Rows]):
                 seed=setup.seed,
                 scratch=scratch,
                 progress=progress,
+                ending=setup.ending.of(),
             )
             if adapted is not None:
                 adapted.merge(network)

@@ -143,6 +143,7 @@ class FinetuneSpec(Spec):
         "learn.learning_rate": Between(1e-4, 8e-4, log=True),
         "model.head_rate": Between(3e-4, 3e-3, log=True),
     }
+    cuttable: ClassVar[bool] = True
     modules: ClassVar[tuple[str, ...]] = forms.MODULES
     needs_pretrained: ClassVar[bool] = True
     compresses: ClassVar[bool] = True

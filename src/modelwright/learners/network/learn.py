@@ -144,6 +144,7 @@ class NetworkLearn(Learn[Rows]):
                 seed=setup.seed,
                 scratch=scratch,
                 progress=progress,
+                ending=setup.ending if begin.network.plan.parts else setup.ending.of(),
             )
             answers = frozen_features.answers(begin.network, held)
         states = learned_folder.calibrated(signature, begin.states, begin.network, answers, data.held)

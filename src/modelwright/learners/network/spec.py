@@ -204,6 +204,7 @@ class NetworkSpec(Spec):
         "model.dropout": (0.0, 0.1, 0.3),
         "model.columns_layers": (1, 2, 3),
     }
+    cuttable: ClassVar[bool] = True
     modules: ClassVar[tuple[str, ...]] = (*forms.MODULES, "tokenizers")
     takes_pretrained: ClassVar[bool] = True
     augments: ClassVar[bool] = True

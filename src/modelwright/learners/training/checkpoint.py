@@ -31,6 +31,15 @@ def write(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, JsonLike
     disk.sync(path.parent)
 
 
+def read_note(path: Path) -> JsonObject | None:
+    """Return a checkpoint's note alone, or None where there is none."""
+    if not path.is_file():
+        return None
+    with safe_open(path, framework="pt") as file:
+        note: JsonObject = json.loads(file.metadata()[_NOTE])
+    return note
+
+
 def read(path: Path) -> tuple[dict[str, Tensor], JsonObject] | None:
     """Return a checkpoint's tensors and note, or None where there is none."""
     if not path.is_file():

@@ -13,8 +13,18 @@ from modelwright.engine.runner import Runner
 from modelwright.engine.step import Outdated, StepResult
 from modelwright.project.loop import version_artifacts
 from modelwright.project.loop.context import Context, OtherMachine
+from modelwright.project.loop.learning import follow_cuts, learned
 from modelwright.project.loop.required_names import placed, unknown_names
-from modelwright.project.loop.stage_names import DATA, EVALUATE, PACKAGE, PLAN, RELEASE, STAGE_NAMES, TUNE
+from modelwright.project.loop.stage_names import (
+    DATA,
+    EVALUATE,
+    LEARN,
+    PACKAGE,
+    PLAN,
+    RELEASE,
+    STAGE_NAMES,
+    TUNE,
+)
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.results.table_rows import CACHED, DONE, FAILED, StageRow
 from modelwright.stages.release.stage import Released, release
@@ -88,6 +98,8 @@ def run_stages(
         if name == RELEASE or (name == TUNE and context.opened.file.tune is None):
             continue
         named = name in forced or name in keep
+        if name == LEARN and not named:
+            follow_cuts(context, runner)
         if run.other_machine is not None and not named and runner.forecast(TABLE[name](context)).would_run:
             return run
         result = _run_one(
@@ -97,6 +109,7 @@ def run_stages(
             run,
             forced_by=None if name in keep else forced.get(name),
             keep=name in keep,
+            take_up=start == LEARN and not force,
         )
         if result is None:
             return run
@@ -129,10 +142,21 @@ def _forced(start: str | None, *, force: bool, replan: bool) -> dict[str, str]:
 
 
 def _run_one(
-    context: Context, runner: Runner, name: str, run: Run, *, forced_by: str | None, keep: bool
+    context: Context,
+    runner: Runner,
+    name: str,
+    run: Run,
+    *,
+    forced_by: str | None,
+    keep: bool,
+    take_up: bool,
 ) -> StepResult | None:
     try:
-        result = made(context, runner, name, forced_by=forced_by, keep=keep)
+        result = (
+            learned(context, runner, forced_by=forced_by, keep=keep, take_up=take_up)
+            if name == LEARN
+            else made(context, runner, name, forced_by=forced_by, keep=keep)
+        )
     except ModelwrightError as error:
         run.problems = placed(context.opened, error.problems)
         run.rows.append(StageRow(name, FAILED, 0.0, error.problems[0].found))
@@ -262,6 +286,8 @@ def forecast(context: Context, runner: Runner) -> list[StageRow]:
             why = str(Phrase("run.unless-same", stage=above))
             rows.append(StageRow(name, WOULD_RUN, 0.0, why))
             continue
+        if name == LEARN:
+            follow_cuts(context, runner)
         preview = runner.forecast(TABLE[name](context))
         why = other_machine_words(other) if other is not None and preview.would_run else preview.why
         rows.append(StageRow(name, WOULD_RUN if preview.would_run else CACHED, 0.0, why))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -29,12 +30,13 @@ from modelwright.stages.data.windows.window_fields import AT_MOMENT
 from modelwright.stages.plan.config import best_at_for_numbers
 from modelwright.stages.plan.config import uses as plan_uses
 from modelwright.stages.tune.searching import SearchTask
+from modelwright.storage.formats.cut_mark import CutMark
 from modelwright.storage.formats.data import Counts, DataProfile, read_signature
 from modelwright.storage.formats.evidence import read_details, read_evidence
 from modelwright.storage.formats.plan import Choice, Forecast
 from modelwright.storage.formats.search import Search
 
-__all__ = ["MEASURE", "TABLE", "Context", "measure_step"]
+__all__ = ["MEASURE", "TABLE", "Context", "cut_step", "measure_step"]
 
 
 def main_metrics(signature: Signature) -> dict[str, tuple[str, bool]]:
@@ -309,8 +311,33 @@ def _learn(context: Context) -> Step:
             "signature": context.signature,
             "pretrained": context.pretrained.folders,
             "machine": context.machine,
+            "planned_s": _planned_s(context),
         },
         readable=lambda learned: _need(learned, "learned"),
+    )
+
+
+def _planned_s(context: Context) -> float:
+    """Return for how long learning was planned: the budget, or more where the file states so many passes."""
+    forecast = Forecast.read(context.part(PLAN, "forecast").path)
+    return max(forecast.budget_s, forecast.chosen.seconds)
+
+
+def cut_step(context: Context, mark: CutMark, place: Path) -> Step:
+    """Return the step of a plan that ends where the clock ran out in what was learned; place: of the mark that says so.
+
+    It is no stage of its own: what it makes stands in the place of the plan that it is made from.
+    """
+    choice = context.part(PLAN, "choice")
+    return Step(
+        PLAN,
+        "modelwright.stages.plan.cut:cut",
+        config={"cut": {"training": mark.training, "step": mark.step, "steps": mark.steps}},
+        inputs={"choice": choice, "forecast": context.part(PLAN, "forecast")},
+        # where the mark goes, or says that it was taken up, there is something to do
+        sources=Sources(places=(place,)),
+        arguments={"training": mark.training, "step": mark.step, "steps": mark.steps},
+        readable=_readable_plan,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from modelwright import learners
@@ -16,11 +17,15 @@ from modelwright.core.messages import DataError, MachineError, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
+from modelwright.learners.contract.ending import Ending, LearningCut
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
 from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.stages.learn import cut_notices
 from modelwright.stages.learn.kept_points import Recording
+from modelwright.stages.learn.learning_time import LearningTime, limit_s
+from modelwright.storage.formats.cut_mark import CutMark
 from modelwright.storage.formats.examples import read_examples
 from modelwright.storage.formats.learning_curves import PART, LearningCurves
 from modelwright.storage.formats.plan import ALL_INPUTS, BROUGHT, BROUGHT_FOLDER, Choice, Machine
@@ -36,9 +41,15 @@ def learn(
     out: Path,
     scratch: Path,
     progress: Progress,
+    *,
+    planned_s: float | None = None,
+    limited: bool = False,
+    now: Callable[[], float] = time.monotonic,
 ) -> dict[str, object]:
     """Learn into `out` and return a summary: the history, and what it cost beside the forecast.
 
+    planned_s: seconds of learning on a quiet machine; limited: whether it ends where the clock says that far more have
+    passed (`learning_time`): then LearningCut is raised, and `scratch` holds a mark beside the state.
     `scratch` holds checkpoints that outlive a kill. Raises MachineError where the choice was sealed for
     another instruction set or other pretrained weights, because the bits would be others, and DataError where
     nothing can be learned from the rows, or the learner learns from something that the project does not have.
@@ -63,17 +74,40 @@ def learn(
         pretrained=_weights(chosen, pretrained),
         augment=chosen.augment,
         members=chosen.members,
+        ending=Ending(chosen.last_steps),
     )
     resumed = any(scratch.iterdir())
+    spent = LearningTime(scratch, now)
+    if limited and planned_s is not None and spec.cuttable:
+        limit = limit_s(planned_s)
+        setup = replace(setup, ending=Ending(chosen.last_steps, lambda share: spent.is_over(share * limit)))
+    elif (mark := CutMark.read(scratch)) is not None:
+        replace(mark, taken_up=True).write(scratch)  # its state goes beyond the step that the mark names
     started = time.perf_counter()
     (out / "learned").mkdir(parents=True)
     recording = Recording(progress)
-    summary = learners.learn(spec.name).learn(signature, given, setup, out / "learned", scratch, recording)
+    try:
+        summary = learners.learn(spec.name).learn(
+            signature, given, setup, out / "learned", scratch, recording
+        )
+    except LearningCut as cut:
+        spent.write()
+        CutMark(cut.training, cut.step, cut.steps).write(scratch)
+        raise
     LearningCurves.of(recording.points).write(out / PART)
     cost: dict[str, float] = {"memory_bytes": peak_memory_bytes()}
     if not resumed:  # else this process saw only a part of it
         cost["seconds"] = time.perf_counter() - started
-    return {"learner": spec.name, "resumed": resumed, **cost, **summary}
+    notices = [*cut_notices.of_cut(chosen, recording.points, spent.seconds(), planned_s)]
+    if limited and planned_s is not None and not spec.cuttable and spent.seconds() > limit_s(planned_s):
+        notices.append(cut_notices.of_none(spec.name, spent.seconds(), planned_s))
+    warnings = [*_list(summary.get("warnings")), *(one.to_wire() for one in notices)]
+    beside = {"warnings": warnings} if warnings else {}
+    return {"learner": spec.name, "resumed": resumed, **cost, **summary, **beside}
+
+
+def _list(given: object) -> list[object]:
+    return given if isinstance(given, list) else []
 
 
 def _data(spec: Spec, sources: Mapping[Source, Callable[[], object]]) -> object:

@@ -105,7 +105,8 @@ class Choice:
     input → digest of the weights that it starts from, the same wherever they lie, and under `BROUGHT` that of what the
     project brings, which is sealed beside it; credits: their name → licence;
     reason: why this learner, None in what an earlier version sealed; augment: input → variation → how far training
-    values are varied; members: of a learner that blends others, in the order in which they are learned.
+    values are varied; members: of a learner that blends others, in the order in which they are learned; last_steps:
+    training → the step after which it ends, and how many its schedule is of, where the clock had run out.
     """
 
     learner: str
@@ -122,6 +123,7 @@ class Choice:
     reason: SealedPhrase | None = None
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     members: tuple[BlendMember, ...] = ()
+    last_steps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def learners(self) -> tuple[str, ...]:

@@ -1,0 +1,72 @@
+"""Where a learning ends before its last planned step: where its plan says so, or where the clock has run out.
+
+A learner that takes steps asks after each of them, in every training that it is made of:
+
+    end = setup.ending.of(f"booster-{place}", share=(place + 1) / boosters)
+    for step in range(1, end.last(setup.steps) + 1):
+        …
+        if step < setup.steps and end.is_due():
+            …                    # its state is saved in the scratch folder, as it is before this step is evaluated
+            end.cut(step, setup.steps)
+
+What is under way when the clock runs out is never what is sealed: the signal leads to a plan that names the last step,
+and what is learned under that plan is the same wherever, and however fast, it is learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+TRAINING = "training"
+"""The name of the training of a learning that has one."""
+
+
+class LearningCut(Exception):  # noqa: N818 - a signal: whoever runs the learning seals a plan that ends here
+    """The clock has run out in a training, whose state of this step lies in the scratch folder."""
+
+    def __init__(self, training: str, step: int, steps: int) -> None:
+        super().__init__(f"{training}: step {step} of {steps}")
+        self.training, self.step, self.steps = training, step, steps
+
+
+@dataclass(frozen=True)
+class TrainingEnd:
+    """Where one training ends early.
+
+    sealed: its last step, where the plan names one; over: whether the time has run out.
+    """
+
+    training: str = TRAINING
+    sealed: int | None = None
+    over: Callable[[], bool] = lambda: False
+
+    def last(self, steps: int) -> int:
+        """Return the last of so many planned steps that is taken."""
+        return steps if self.sealed is None else min(steps, self.sealed)
+
+    def is_due(self) -> bool:
+        """Tell whether it is to end now. Where the plan names the last step, it is never cut again."""
+        return self.sealed is None and self.over()
+
+    def cut(self, step: int, steps: int) -> NoReturn:
+        """End the learning here; its state is saved."""
+        raise LearningCut(self.training, step, steps)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where the trainings of a learning end early.
+
+    last_steps: training → its last step, and of how many planned ones, of a plan that was made where the clock had run
+    out; over: whether a share of the time is over.
+    """
+
+    last_steps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    over: Callable[[float], bool] = lambda share: False
+
+    def of(self, training: str = TRAINING, share: float = 1.0) -> TrainingEnd:
+        """Return where a training ends; share: of the time that is for all, what is over when this one must end."""
+        sealed, _ = self.last_steps.get(training, (None, None))
+        return TrainingEnd(training, sealed, lambda: self.over(share))
