@@ -11,6 +11,7 @@ from typing import Any
 from modelwright.core.messages import PackageError, Phrase, Problem
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
+from modelwright.learners.contract.compression import FormChoice
 from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
 from modelwright.package.content import size_bytes
@@ -39,7 +40,7 @@ class Candidate:
     another is preferred or it is refused anyway; found: outcomes of the rows of the trial by output; changed: against
     the exact candidate on the same rows, None of that one; work: what its graph computes for a row, as a share of the
     exact one's; request_s: CPU time of a request of one row, which is shown, decides nothing and is not sealed;
-    refused: why it may not be taken.
+    refused: why it may not be taken; chosen: its forms, none of the exact one.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Candidate:
     batches: Gap | None = None
     changed: Gap | None = None
     refused: Phrase | None = None
+    chosen: Sequence[FormChoice] = ()
 
     @property
     def graph_bytes(self) -> int:
@@ -76,6 +78,7 @@ class Candidate:
         return {
             "name": self.name,
             "taken": taken,
+            "compress": [one.model_dump(mode="json") for one in self.chosen] or "none",
             "graph_bytes": self.graph_bytes,
             "work": self.work,
             "request_s": self.request_s,

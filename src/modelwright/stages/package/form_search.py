@@ -86,7 +86,7 @@ class FormSearch:
         refused = accept.objection(self.exact.figures, tried.figures)
         if refused is None and not insists and tried.graph_bytes >= self.exact.graph_bytes:
             refused = Phrase("package.not-smaller")
-        return replace(tried, refused=refused)
+        return replace(tried, refused=refused, chosen=chosen)
 
     def _sound(self, candidate: Candidate) -> Candidate:
         """Return a candidate, looked at closely, refused where its answers depend on their batch."""
