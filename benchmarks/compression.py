@@ -53,7 +53,8 @@ FORMS = (
     "[prune, int8]",
     "[prune, int8-static]",
     "[low-rank, int8]",
-    "[int8-static, int4]",
+    "[{form: int4, of: tables}, int8-static]",
+    "[{form: int4, of: tables}, prune, int8-static]",
 )
 TIMED, WARM = 200, 10
 AUTO = "auto"

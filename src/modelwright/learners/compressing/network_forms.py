@@ -21,7 +21,13 @@ from modelwright.learners.compressing import (
     work as working,
 )
 from modelwright.learners.compressing.material import Material, graph_of
-from modelwright.learners.contract.compression import FormChoice, Int4Choice, Int8Choice, PruneChoice
+from modelwright.learners.contract.compression import (
+    FormChoice,
+    Int4Choice,
+    Int8Choice,
+    Int8StaticChoice,
+    PruneChoice,
+)
 from modelwright.learners.contract.export import Compressor
 from modelwright.learners.exporting import eight_bits, int8, refitted_heads
 from modelwright.package.body import Body
@@ -38,8 +44,9 @@ _MADE: Mapping[str, Callable[[onnx.ModelProto, Any, Material], int]] = {
 """Form → what changes a graph in place, and returns how much it changed: 0 where it finds nothing to change."""
 WORTH_A_TRY: Sequence[Sequence[FormChoice]] = (
     (Int8Choice(),),
-    (PruneChoice(share=0.25), Int8Choice()),
-    (Int4Choice(),),
+    (PruneChoice(), Int8Choice()),
+    (Int4Choice(of="tables"), Int8StaticChoice()),
+    (Int4Choice(of="tables"), PruneChoice(), Int8StaticChoice()),
 )
 """What `auto` tries of a network."""
 
