@@ -1,0 +1,72 @@
+"""Finds the teacher's package and the rows without labels, which are inputs of `plan` as any data."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from modelwright.core.messages import PackageError, Problem, ProjectError
+from modelwright.core.signature import Signature
+from modelwright.learners.contract.bring import Bring
+from modelwright.learners.distil.spec import TEACHER, DistilOptions
+from modelwright.package import packages
+
+PACKAGE, ROWS = "teacher", "unlabelled"
+SUFFIXES = (".csv", ".parquet", ".jsonl")
+
+
+class DistilBring(Bring):
+    """Reads the teacher strictly: what is not a whole package is refused before anything is learned."""
+
+    def files(self, options: BaseModel, folder: Path) -> tuple[Path, ...]:
+        """Return all files of the package, and the file of rows without labels."""
+        assert isinstance(options, DistilOptions)
+        package, rows = _package(options, folder), _rows(options, folder)
+        found = sorted(one for one in package.rglob("*") if one.is_file())
+        return (*found, *(() if rows is None else (rows,)))
+
+    def problems(self, signature: Signature, options: BaseModel, folder: Path) -> Iterator[Problem]:
+        """Yield why the package cannot teach this function: it is damaged, or answers another one."""
+        assert isinstance(options, DistilOptions)
+        try:
+            teacher = packages.read(_package(options, folder))
+        except PackageError as error:
+            yield from error.problems
+            return
+        found = teacher.body.signature
+        if (found.inputs, found.outputs) != (signature.inputs, signature.outputs):
+            yield Problem("distil.other-signature", teacher=str(found), project=str(signature)).at(
+                f"model.{TEACHER}"
+            )
+
+    def prepare(self, options: BaseModel, folder: Path, out: Path) -> None:
+        """Copy the package and the rows."""
+        assert isinstance(options, DistilOptions)
+        shutil.copytree(_package(options, folder), out / PACKAGE)
+        if (rows := _rows(options, folder)) is not None:
+            shutil.copyfile(rows, out / f"{ROWS}{rows.suffix}")
+
+
+def _package(options: DistilOptions, folder: Path) -> Path:
+    if options.teacher is None:
+        raise ProjectError(Problem("distil.no-teacher").at("model"))
+    path = folder / Path(options.teacher).expanduser()
+    if not path.is_dir():
+        raise ProjectError(Problem("distil.no-package", path=options.teacher).at(f"model.{TEACHER}"))
+    return path
+
+
+def _rows(options: DistilOptions, folder: Path) -> Path | None:
+    if options.unlabelled is None:
+        return None
+    path = folder / Path(options.unlabelled).expanduser()
+    if not path.is_file() or path.suffix not in SUFFIXES:
+        raise ProjectError(
+            Problem(
+                "distil.no-rows", path=options.unlabelled, there=path.is_file() or None, known=list(SUFFIXES)
+            ).at("model.unlabelled")
+        )
+    return path
