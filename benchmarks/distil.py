@@ -2,10 +2,9 @@
 
     python benchmarks/distil.py --teacher PACKAGE [--data FOLDER] [--budget "4 min"] [--width 192] [--variants 2]
 
-The teacher is a package that answers Banking77 (`benchmarks/compression.py --keep` leaves one). Both
-students are the same network with the same budget; one learns the truths alone (`network`), one what the teacher
-answers too (`distil`). Accuracy is that of the dataset's own test file; latency the CPU time of a request of one row, by
-turns, the median.
+The teacher is a package that answers Banking77 (`benchmarks/compression.py --keep` leaves one). Both students are the
+same network with the same budget; one learns the truths alone (`network`), one what the teacher answers too (`distil`).
+Accuracy is that of the dataset's own test file; latency the CPU time of a request of one row, by turns, the median.
 
 Bars: the student takes at most a third of the teacher's time, and closes at least half of the gap between the student
 without a teacher and the teacher.
