@@ -15,17 +15,15 @@ from modelwright.reports.svg import (
     SMALL_PX,
     add,
     canvas,
-    fit,
     markup,
     nice_ticks,
-    text_width,
     vertical,
     write,
 )
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 300.0, 190.0, 56.0, 12.0
 _ROOM = 1.15  # of the largest value: a dot at the edge is half a dot
-_LINE = 13.0  # between two texts, so that none covers another
+_NEAR = 8.0  # between two numbers, so that none covers another
 
 Form = Mapping[str, Any]  # of the summary of `package`: `stages.package.candidate.Candidate.shown`
 
@@ -37,7 +35,7 @@ def frontier(forms: Sequence[Form]) -> dict[str, object]:
     return {
         "frontier": _chart(forms, str(Phrase("report.forms"))),
         "frontier_note": str(Phrase("report.forms-note")),
-        "frontier_rows": [_row(one) for one in forms],
+        "frontier_rows": [{"number": number, **_row(one)} for number, one in enumerate(forms, 1)],
     }
 
 
@@ -96,8 +94,7 @@ def _chart(forms: Sequence[Form], label: str) -> Markup:
     """Draw each form as a dot, at its size and the time of a request: low and left is best."""
     most_mb = max(one["graph_bytes"] for one in forms) / 1e6 * _ROOM
     most_ms = max(one["request_s"] for one in forms) * 1e3 * _ROOM or 1.0
-    right = 150.0
-    root = canvas(_LEFT + _WIDTH + right, _TOP + _HEIGHT + 42, label)
+    root = canvas(_LEFT + _WIDTH + 16, _TOP + _HEIGHT + 42, label)
     for tick in nice_ticks(0.0, most_mb, 4):
         x = _LEFT + tick / most_mb * _WIDTH
         add(root, "line", "grid", x1=x, x2=x, y1=_TOP, y2=_TOP + _HEIGHT)
@@ -106,22 +103,20 @@ def _chart(forms: Sequence[Form], label: str) -> Markup:
         y = _TOP + (1 - tick / most_ms) * _HEIGHT
         add(root, "line", "grid", x1=_LEFT, x2=_LEFT + _WIDTH, y1=y, y2=y)
         write(root, _LEFT - 6, y + 4, f"{tick:g}", "muted", SMALL_PX, "end")
-    written: list[tuple[float, float, float]] = []  # from, to and height of each text
-    for one in sorted(forms, key=lambda one: -float(one["request_s"])):
+    beside: list[tuple[float, float]] = []
+    for number, one in enumerate(forms, 1):
         x = _LEFT + one["graph_bytes"] / 1e6 / most_mb * _WIDTH
         y = _TOP + (1 - one["request_s"] * 1e3 / most_ms) * _HEIGHT
         style = "dot met" if one["taken"] else "dot" if one["refused"] is None else "dot unmet"
         title = ", ".join([one["name"], *_figures(one), _fate(one)])
         add(root, "circle", style, title, cx=x, cy=y, r=6 if one["taken"] else 4)
-        text = fit(str(one["name"]), right + _LEFT + _WIDTH - x - 12, SMALL_PX)
-        wide = text_width(text, SMALL_PX)
-        at = y + 4
-        while any(
-            left < x + 10 + wide and x + 10 < end and abs(at - high) < _LINE for left, end, high in written
-        ):
-            at += _LINE
-        written.append((x + 10, x + 10 + wide, at))
-        write(root, x + 10, at, text, "", SMALL_PX)
+        # its number in the table: to the right, else to the left, above, below
+        places = [(x + 8, y + 4), (x - 15, y + 4), (x - 3, y - 9), (x - 3, y + 17)]
+        free = (
+            at for at in places if all(abs(at[0] - u) > _NEAR or abs(at[1] - v) > _NEAR for u, v in beside)
+        )
+        beside.append(next(free, places[0]))
+        write(root, *beside[-1], str(number), "", SMALL_PX)
     vertical(root, 12, _TOP + _HEIGHT / 2, str(Phrase("report.forms-up")))
     write(
         root,
