@@ -340,7 +340,7 @@ def _recipe(options: DistilOptions, training: DistilTraining) -> Recipe:
         loss=training.loss,
         regularisation=training.regularisation,
         dropout=options.dropout,
-        average=options.average,
+        averaging=training.averaging,
         weights=options.weights,
         patience=training.patience,
         noisy=True,

@@ -9,7 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.contract.steps import LossKeys, OptimiserKeys, RegularisationKeys, ScheduleKeys
+from modelwright.learners.contract.steps import (
+    AveragingKeys,
+    LossKeys,
+    OptimiserKeys,
+    RegularisationKeys,
+    ScheduleKeys,
+)
 from modelwright.learners.contract.training import (
     Batch,
     Epochs,
@@ -69,9 +75,6 @@ class DistilOptions(_Teacher):
         128, ge=4, le=4096, multiple_of=4, description="numbers of a layer where there are several inputs"
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
-    average: float = Field(
-        0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"
-    )
     weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
     max_length: int | None = Field(
         None,
@@ -120,6 +123,7 @@ class DistilTraining(BaseModel):
         ScheduleKeys(), description="how the learning rate changes; by default one-cycle, of which 10 % rise"
     )
     loss: LossKeys = Field(LossKeys(), description="what of the truths is made small while learning")
+    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
     regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
 
 
