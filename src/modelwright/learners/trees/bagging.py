@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.trees import boosting
 from modelwright.learners.trees.boosting import Advance, Boosted, FeatureTable, Params
 from modelwright.learners.trees.growth import Growth
@@ -42,11 +43,13 @@ def boost(
     seed: int,
     checkpoint: Path,
     advance: Callable[[int], Advance],
+    end: Callable[[int], TrainingEnd],
 ) -> list[Boosted]:
     """Return as many boosters as `growth` says, each stopped by validation.
 
     Of several each learns from all training rows but a fold. The fold would do to stop it, too, and no better; it may
-    hold rows of the same person or hour as the others, which validation does not. advance: of a booster, by its number.
+    hold rows of the same person or hour as the others, which validation does not. advance, end: of a booster, by its
+    number.
     """
     found = []
     for number in range(growth.bags):
@@ -64,6 +67,7 @@ def boost(
                 checkpoint=place,
                 advance=advance(number),
                 draws=growth.is_drawn,
+                end=end(number),
             )
         )
     return found

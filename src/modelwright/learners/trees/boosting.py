@@ -22,6 +22,7 @@ from lightgbm.callback import CallbackEnv, EarlyStopException
 from numpy.typing import NDArray
 
 from modelwright.learners import timing
+from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.storage import disk
 
 CHECKPOINT_S = 5.0  # a kill loses at most the rounds of so many seconds
@@ -75,24 +76,31 @@ def boost(
     advance: Advance,
     *,
     draws: bool = False,
+    end: TrainingEnd | None = None,
 ) -> Boosted:
     """Boost up to `rounds` rounds and keep those up to the least loss on validation.
 
     Stops after `patience` rounds without a lesser loss, or when no split is left to make. Without validation
     rows all rounds are kept. Finds and leaves its state in the file `checkpoint`; draws: whether anything is drawn at
-    random, so that no state but the last is gone on from.
+    random, so that no state but the last is gone on from; end: where it ends before its last round.
     """
+    end = end or TrainingEnd()
     history, before = _read(checkpoint)
+    if draws and before is None and end.sealed is not None:
+        history, before = _ended(checkpoint, end.last(rounds))
     for loss in history:
         advance(loss)
 
     booster = before
-    left = rounds - (before.current_iteration() if before else 0)
+    left = end.last(rounds) - (before.current_iteration() if before else 0)
     if left > 0 and not _given_up(history, patience) and not (draws and before):
-        watch = _Watch(history, patience, None if draws else checkpoint, advance)
+        # what is drawn at random is drawn from the first round on, so that a state of the midst serves a cut alone
+        place = _of_cut(checkpoint) if draws else checkpoint
+        watch = _Watch(history, patience, place, advance, end, rounds, often=not draws)
         booster = _train(params, train, validation, left, watch, before)
         _write(checkpoint, history, booster)
     assert booster is not None
+    assert left >= 0, "the state of a longer boosting is nobody else's"
     kept = history.index(min(history)) + 1 if history else booster.current_iteration()
     # read once more: a tree of one leaf is written otherwise by a booster that was read, as one of a checkpoint is
     read = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=kept))
@@ -141,9 +149,18 @@ class _Watch:
     """Follows the rounds: keeps the losses and the checkpoint, and says when to stop."""
 
     def __init__(
-        self, history: list[float], patience: int, checkpoint: Path | None, advance: Advance
+        self,
+        history: list[float],
+        patience: int,
+        checkpoint: Path,
+        advance: Advance,
+        end: TrainingEnd,
+        rounds: int,
+        *,
+        often: bool,
     ) -> None:
         self._history = history
+        self._end, self._rounds, self._often = end, rounds, often
         self._patience = patience
         self._checkpoint = checkpoint
         self._advance = advance
@@ -158,11 +175,26 @@ class _Watch:
             raise EarlyStopException(env.iteration, results)
         self._history.extend(float(result[2]) for result in results)
         self._advance(self._history[-1] if self._history else None)
-        if self._checkpoint is not None and time.monotonic() - self._saved_at >= CHECKPOINT_S:
+        if self._often and time.monotonic() - self._saved_at >= CHECKPOINT_S:
             _write(self._checkpoint, self._history, _booster(env))
             self._saved_at = time.monotonic()
         if _given_up(self._history, self._patience):
             raise EarlyStopException(env.iteration, results)
+        done = _booster(env).current_iteration()
+        if done < self._rounds and self._end.is_due():
+            _write(self._checkpoint, self._history, _booster(env))
+            self._end.cut(done, self._rounds)
+
+
+def _of_cut(checkpoint: Path) -> Path:
+    """Return where a booster that draws at random leaves its state when it is cut."""
+    return checkpoint.with_suffix(".cut.json")
+
+
+def _ended(checkpoint: Path, rounds: int) -> tuple[list[float], lightgbm.Booster | None]:
+    """Return the state of a booster that was cut after so many rounds; nothing where there is none."""
+    history, booster = _read(_of_cut(checkpoint))
+    return (history, booster) if booster and booster.current_iteration() == rounds else ([], None)
 
 
 def _train(

@@ -29,6 +29,7 @@ from modelwright.core.progress import VALIDATION_LOSS, LearningPoint, Progress, 
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
 from modelwright.learners import kind_states, known_truths, time_folds, timing
+from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -146,7 +147,9 @@ class TreesLearn(Learn[Rows]):
         by_logarithm = columns.logarithms_of(signature, states, train, insists=options.logarithm)
         notes, bags = _Notes(), dict[str, int]()
         boosters = itertools.count()
-        for planned in columns.outputs(signature, states, aheads, by_logarithm, options.aim or "mean"):
+        every = columns.outputs(signature, states, aheads, by_logarithm, options.aim or "mean")
+        count = sum(len(one.tasks) for one in every)
+        for planned in every:
             output, sums = planned, []
             for task in planned.tasks:
                 table = columns.table(task, train, encoded, states, features)
@@ -154,7 +157,9 @@ class TreesLearn(Learn[Rows]):
                 growth = Growth.of(options, len(train), width, bagged=task.ahead is None)
                 shown = columns.table(task, validation, held, states, features)
                 place = next(boosters)
-                boosted = _boosted(task, table, shown, growth, setup, scratch / _checkpoint(place), progress)
+                boosted = _boosted(
+                    task, table, shown, growth, setup, scratch / _checkpoint(place), progress, (place, count)
+                )
                 texts = [one.text for one in boosted]
                 sums.append(bagging.raw_answers(texts, columns.matrix_of(task, held, features)))
                 for bag, text in enumerate(texts):
@@ -303,12 +308,23 @@ def _boosted(
     setup: Setup,
     checkpoint: Path,
     progress: Progress,
+    among: tuple[int, int],
 ) -> list[Boosted]:
-    """Return the boosters of a task; table, shown: of training and of validation."""
+    """Return the boosters of a task; table, shown: of training and of validation; among: its place, and how
+    many tasks there are.
+    """
     training = setup.training
     assert isinstance(training, TreesTraining)
     threads = _threads(setup.threads, len(table))
     total = setup.steps * growth.bags
+    place, count = among
+    # of a forecast, the boosters of the folds come after it, and take as many rounds
+    part = 1.0 if task.ahead is None else 1.0 / time_folds.FOLDS
+
+    def end(bag: int) -> TrainingEnd:
+        share = (place + part * (bag + 1) / growth.bags) / count
+        return setup.ending.of(bagging.name_of(task.name, bag, growth.bags), share)
+
     with progress.task(str(Phrase("work.boosting", output=task.name)), total) as bar:
         boosted = bagging.boost(
             _params(task, training, threads=threads, seed=setup.seed),
@@ -319,6 +335,7 @@ def _boosted(
             setup.seed,
             checkpoint=checkpoint,
             advance=lambda bag: _shown(bar, bagging.name_of(task.name, bag, growth.bags)),
+            end=end,
         )
         for bag, one in enumerate(boosted):
             name = bagging.name_of(task.name, bag, growth.bags)

@@ -81,6 +81,7 @@ class TreesSpec(Spec):
     outputs: ClassVar[frozenset[Form]] = frozenset({Form.SCALAR, Form.CODE, Form.FLAG, Form.SET, Form.SERIES})
     Options: ClassVar[type[BaseModel]] = TreesOptions
     Training: ClassVar[type[BaseModel]] = TreesTraining
+    cuttable: ClassVar[bool] = True
     modules: ClassVar[tuple[str, ...]] = ("lightgbm", "onnx")
     space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {
         "learn.learning_rate": Between(0.02, 0.3, log=True),
