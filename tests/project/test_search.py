@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,6 +58,18 @@ def test_every_point_of_a_grid_is_tried_and_the_winner_is_its_trial_to_the_bit(f
     plans = artifact.part("plans").path
     assert all((plan_folder(plans, one.number) / "choice" / "choice.json").is_file() for one in search.trials)
     assert json.loads(json.dumps(searched.as_json()))["search"]["trials"][0]["taken"] is True
+
+
+def test_a_sealed_search_is_a_plan_also_where_its_trials_are_gone(folder, searched):
+    """`gc` takes what trials made; the winner is learned again to the bit, by the plan that the search holds."""
+    shutil.copytree(folder, copy := folder.parent / f"{folder.name}-copy")
+    for stage in ("plan", "learn", "package", "measure"):
+        shutil.rmtree(copy / ".modelwright" / "objects" / stage)
+    again = Project(tuned(GRID), folder=copy).run(to="package")
+    assert statuses(again) == {
+        "data": "cached", "tune": "cached", "plan": "cached", "learn": "done", "package": "done"
+    }  # fmt: skip
+    assert again.package == searched.package
 
 
 def test_a_bar_that_moves_tries_nothing_again(folder, searched):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import inspect
+import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
 from modelwright.core import digests
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import DataError, Phrase, Problem, StateError
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
@@ -129,6 +131,21 @@ class Runner:
             raise
         self._listen(outcome)
         return outcome
+
+    def restore(self, step: Step, content: Path, summary: Mapping[str, JsonLike]) -> None:
+        """Seal a copy of `content` as what a step makes, unless that is sealed: another result holds it as it was made.
+
+        summary: what the step returned with it.
+        """
+        made_from = self.made_from(step)
+        key = made_from.key(step.name)
+        with self.store.lock(step.name, key, self._waiting(step.name)):
+            if self.store.find(step.name, key) is not None:
+                return
+            out = self.store.fresh(step.name, key)
+            with disk.guard(self.store.root):
+                shutil.copytree(content, out, dirs_exist_ok=True)
+            self.store.seal(out, step.name, key, made_from, summary)
 
     def _make_or_wait(
         self, step: Step, key: str, made_from: MadeFrom, why: str, started: float, *, force: bool, keep: bool

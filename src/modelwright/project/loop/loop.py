@@ -30,7 +30,8 @@ from modelwright.project.results.table_rows import CACHED, DONE, FAILED, StageRo
 from modelwright.stages.release.stage import Released, release
 from modelwright.stages.tune.judging import Judged, judge_trials
 from modelwright.storage.formats.evidence import Evidence, read_evidence
-from modelwright.storage.formats.search import Search
+from modelwright.storage.formats.plan import Forecast
+from modelwright.storage.formats.search import Search, plan_folder
 from modelwright.storage.state.versions import Version
 
 WOULD_RUN = "would run"  # what `check` says of a stage that is not sealed
@@ -98,6 +99,8 @@ def run_stages(
         if name == RELEASE or (name == TUNE and context.opened.file.tune is None):
             continue
         named = name in forced or name in keep
+        if name == PLAN and run.search is not None and not named:
+            _restore_plan(context, runner, run.search.judged.taken.number)
         if name == LEARN and not named:
             follow_cuts(context, runner)
         if run.other_machine is not None and not named and runner.forecast(TABLE[name](context)).would_run:
@@ -139,6 +142,21 @@ def _forced(start: str | None, *, force: bool, replan: bool) -> dict[str, str]:
     first = 0 if force else stage_position(start) if start else len(STAGE_NAMES)
     reason = "--force" if force else "--from"
     return {**({PLAN: "--replan"} if replan else {}), **dict.fromkeys(STAGE_NAMES[first:], reason)}
+
+
+def _restore_plan(context: Context, runner: Runner, number: int) -> None:
+    """Seal the plan of the trial that is taken as the search holds it, where it is gone: a search is a plan.
+
+    Made anew it might have other steps, for these follow from what a step takes on this machine at this time.
+    """
+    search = context.made[TUNE]
+    if search.adopted_from is not None or "plans" not in search.parts:
+        return  # `--keep`: of other data, or of other code
+    content = plan_folder(search.part("plans").path, number)
+    if content.is_dir():
+        forecast = Forecast.read(content / "forecast")
+        warnings = [one.to_wire() for one in forecast.warnings]
+        runner.restore(TABLE[PLAN](context), content, {**forecast.chosen.to_json(), "warnings": warnings})
 
 
 def _run_one(

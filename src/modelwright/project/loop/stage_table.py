@@ -174,7 +174,7 @@ def _tune(context: Context) -> Step:
             "common": list(planned.common),
             "last": None
             if planned.last is None
-            else {**planned.last.values, "seconds": planned.last.seconds},
+            else {**planned.last.values, "seconds": planned.last.seconds, "blend": planned.last.blend},
             **_planning(context),
             "package": _section(file.package),
             "private inputs": sorted(file.serve.record.private),

@@ -70,9 +70,14 @@ def candidates(opened: Opened, signature: Signature | None) -> tuple[str, ...]:
     if opened.file.model.learner is not None:
         return (opened.file.model.learner,)
     allowed = opened.file.plan.learners
-    every = tuple(allowed or learners.names())
+    every = tuple(allowed or [name for name in learners.names() if not blends(name)])
     found = every if signature is None else learners.accepting(signature, allowed)
     return tuple(one for one in found if not learners.spec(one).lacks()) or found
+
+
+def blends(learner: str) -> bool:
+    """Tell whether a learner learns others and blends their answers: it is tried where it is named."""
+    return bool(getattr(learners.spec(learner), "blends", False))
 
 
 class _Reader:

@@ -12,7 +12,7 @@ from modelwright.core.messages import Notice
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.tuning.declared_space import declared_space, require_optuna
+from modelwright.project.tuning.declared_space import blends, declared_space, require_optuna
 from modelwright.project.tuning.own_processes import TrialBounds
 from modelwright.stages.tune.axes import LEARNER, Axis, Space, setting_of
 from modelwright.stages.tune.config import TRIALS, TuneConfig
@@ -61,7 +61,7 @@ def search_plan(opened: Opened, signature: Signature, able: Sequence[str]) -> Se
     require_optuna(opened)
     if config.space is None:
         return _auto(opened, able, config)
-    found = declared_space(opened, signature, able)
+    found = declared_space(opened, signature, [one for one in able if not blends(one)])
     space = found.space
     budget_s = config.budget_s
     common: tuple[str, ...] = ()
@@ -84,6 +84,8 @@ def _auto(opened: Opened, able: Sequence[str], config: TuneConfig) -> SearchPlan
 
     Those that learn in seconds come first, so that a short budget has a result.
     """
+    blend = next((one for one in able if blends(one)), None)
+    able = [one for one in able if not blends(one)]
     named = tuple(
         sorted(able, key=lambda one: (learners.spec(one).needs_pretrained, learners.spec(one).rank, one))
     )
@@ -111,9 +113,19 @@ def _auto(opened: Opened, able: Sequence[str], config: TuneConfig) -> SearchPlan
         config = config.model_copy(update={"trials": AUTO_TRIALS if most is None else min(most, AUTO_TRIALS)})
     first = tuple({LEARNER: name} for name in named)
     last_s = budget_s * (1 - EXPLORED)
-    last = LastTrial({"learn.budget": f"{last_s:.4g} s"}, last_s, each_s * _CUT)
+    # keys that one learner takes would be none of a blend's
+    blend = blend if not opened.file.model.options else None
+    last = LastTrial({"learn.budget": f"{last_s:.4g} s"}, last_s, each_s * _CUT, blend)
     return SearchPlan(
-        space, first, common, config, budget_s, named, (), tuple(_variants(opened, space)), last
+        space,
+        first,
+        common,
+        config,
+        budget_s,
+        (*named, *([blend] if blend is not None else [])),
+        (),
+        tuple(_variants(opened, space)),
+        last,
     )
 
 

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
-from modelwright.stages.tune import judging, pruning
+from modelwright.stages.tune import blending, judging, pruning
 from modelwright.stages.tune.axes import Space, settings_of
 from modelwright.stages.tune.config import TRIALS, Aim, TuneConfig
 from modelwright.stages.tune.journal import Journal
@@ -110,11 +110,11 @@ class Searching:
         if ended is None:
             values = self.task.first[number] if number < len(self.task.first) else self._drawn(number)
             ended = "exhausted" if values is None else None
-        if ended is not None and self.last is not None and (best := self._cut_short()) is not None:
+        if ended is not None and (closing := self._closing()) is not None:
             if len(self.trials) < number:
                 return None  # the last trial is of the best of all others
-            values, self.last = {**best.values, **self.last.values}, None
-            return values
+            self.last, self.ended = None, ended
+            return closing[0]
         self.ended = ended
         return values
 
@@ -124,20 +124,31 @@ class Searching:
             return "trials"
         if self.task.budget_s is None or not self.trials:
             return None
-        kept_s = self.last.seconds if self.last is not None and self._cut_short() is not None else 0.0
+        closing = self._closing()
+        kept_s = 0.0 if closing is None else closing[1]
         # one more is begun where more than half of it is likely to fit
         usual = sum(one.seconds for one in self.trials.values()) / len(self.trials)
         over = self.seconds + usual / 2 / self.config.parallel > self.task.budget_s - kept_s
         return "budget" if over else None
 
-    def _cut_short(self) -> SearchTrial | None:
-        """Return the best trial so far where its budget may have cut its learning short."""
+    def _closing(self) -> tuple[Values, float] | None:
+        """Return the settings of the last trial, and what it takes of the budget; None where there is to be none.
+
+        It is the best so far where its budget may have cut its learning short, with what is left of the budget; else
+        the best of each learner, blended.
+        """
         if self.last is None:
             return None
         judged = judging.judge_trials(self._found(), self.task.requirements, self.task.aim)
-        if judged is None or (judged.taken.learn_seconds or 0.0) < self.last.cut_s:
+        if judged is None:
             return None
-        return judged.taken
+        if (judged.taken.learn_seconds or 0.0) >= self.last.cut_s:
+            return {**judged.taken.values, **self.last.values}, self.last.seconds
+        members = blending.members(judged.order)
+        if self.last.blend is None or len(members) < 2:
+            return None
+        values = {**blending.settings(self.last.blend, members), **self.last.values}
+        return values, sum(one.seconds for one in members)
 
     def _drawn(self, number: int) -> Values | None:
         if self.config.sampler == "grid":
