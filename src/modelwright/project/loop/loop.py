@@ -99,10 +99,8 @@ def run_stages(
         if name == RELEASE or (name == TUNE and context.opened.file.tune is None):
             continue
         named = name in forced or name in keep
-        if name == PLAN and run.search is not None and not named:
-            _restore_plan(context, runner, run.search.judged.taken.number)
-        if name == LEARN and not named:
-            follow_cuts(context, runner)
+        if not named:
+            _find_plan(context, runner, run, name)
         if run.other_machine is not None and not named and runner.forecast(TABLE[name](context)).would_run:
             return run
         result = _run_one(
@@ -142,6 +140,14 @@ def _forced(start: str | None, *, force: bool, replan: bool) -> dict[str, str]:
     first = 0 if force else stage_position(start) if start else len(STAGE_NAMES)
     reason = "--force" if force else "--from"
     return {**({PLAN: "--replan"} if replan else {}), **dict.fromkeys(STAGE_NAMES[first:], reason)}
+
+
+def _find_plan(context: Context, runner: Runner, run: Run, name: str) -> None:
+    """Before a stage, let what an earlier run has settled of the plan stand: by a search, or by the clock."""
+    if name == PLAN and run.search is not None:
+        _restore_plan(context, runner, run.search.judged.taken.number)
+    if name == LEARN:
+        follow_cuts(context, runner)
 
 
 def _restore_plan(context: Context, runner: Runner, number: int) -> None:

@@ -77,7 +77,7 @@ def candidates(opened: Opened, signature: Signature | None) -> tuple[str, ...]:
 
 def blends(learner: str) -> bool:
     """Tell whether a learner learns others and blends their answers: it is tried where it is named."""
-    return bool(getattr(learners.spec(learner), "blends", False))
+    return learners.spec(learner).blends
 
 
 class _Reader:
