@@ -29,10 +29,10 @@ from modelwright.learners.contract.steps import (
     ScheduleKeys,
 )
 from modelwright.learners.descent import trainer
-from modelwright.learners.descent.optimiser import Stepper
 from modelwright.learners.descent.recipe import Recipe
-from modelwright.learners.descent.schedule import RateSchedule, falls, schedule_of
 from modelwright.learners.networks.network import Network
+from modelwright.learners.steps.optimiser import Stepper
+from modelwright.learners.steps.schedule import RateSchedule, falls, schedule_of
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import Scratch, starting_point

@@ -20,9 +20,9 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.steps import AveragingKeys, Schedule
 from modelwright.learners.descent import trainer
-from modelwright.learners.descent.optimiser import Stepper
 from modelwright.learners.descent.recipe import Recipe, Score
-from modelwright.learners.descent.schedule import RateSchedule
+from modelwright.learners.steps.optimiser import Stepper
+from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows

@@ -29,11 +29,12 @@ from modelwright.learners.contract.steps import (
     RegularisationKeys,
     ScheduleKeys,
 )
-from modelwright.learners.descent import averaging, batch_growth, thawing, trainer
+from modelwright.learners.descent import trainer
 from modelwright.learners.descent.batch_loss import BatchLoss
 from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.training_run import TrainingRun
+from modelwright.learners.steps import averaging, batch_growth, scaling, thawing
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.mixing import Mix
 from modelwright.learners.training.starting_point import starting_point
@@ -390,6 +391,33 @@ def test_rows_whose_loss_is_no_number_are_saved_and_advice_follows_from_why(
     assert '"rows"' in (tmp_path / "diverged.json").read_text("utf-8")
 
 
+@pytest.mark.parametrize("scale", [2.0**16, 2.0**60])
+def test_a_scaled_loss_in_float16_has_the_gradients_of_float32(scale: float, monkeypatch: Any) -> None:
+    monkeypatch.setattr(scaling, "_FIRST", scale)
+    (half, rows), (exact, _) = (of_classes(precision=one, head_rate=1e-9) for one in ("float16", "float32"))
+    exact.network.load_state_dict(half.network.state_dict())
+    for run in (half, exact):
+        run.learn(rows, np.arange(20))
+    # too large a scale is halved until no gradient is beyond float16, and the step is taken all the same
+    assert half.step == exact.step == 1
+    assert 1.0 < half.scaling.scale <= scale
+    assert exact.scaling.scale == 1.0
+    assert float(half.stepper.norm) == pytest.approx(float(exact.stepper.norm), rel=0.02)
+
+
+def test_a_scale_is_doubled_after_many_good_steps() -> None:
+    weight = torch.zeros(2, requires_grad=True)
+    found = scaling.Scaling.of("float16")
+    for _ in range(scaling._DOUBLED_AFTER):
+        weight.grad = torch.full((2,), found.scale)
+        assert found.undo([weight])
+        assert weight.grad.tolist() == [1.0, 1.0]
+    assert (found.scale, found.steps) == (2.0**17, 0)
+    weight.grad = torch.tensor([float("inf"), 0.0])
+    assert not found.undo([weight])
+    assert found.scale == 2.0**16
+
+
 # -- all at once, and kills --------------------------------------------------------------------------------
 
 EVERYTHING = replace(
@@ -400,6 +428,7 @@ EVERYTHING = replace(
     regularisation=RegularisationKeys(mixup=0.4, l2=1e-4),
     optimiser=OptimiserKeys(accumulate=2),
     stop_at=goal("mae <= 0.0001", SIGNATURE),
+    precision="float16",
 )
 
 

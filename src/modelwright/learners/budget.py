@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
-from modelwright.learners.descent import batch_growth, trainer
+from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.network import Network
+from modelwright.learners.steps import batch_growth
 from modelwright.learners.training import frozen_features, precision, sample
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample

@@ -1,1 +1,1 @@
-"""How weights step along gradients: optimisers, and schedules of the learning rate."""
+"""Learning along gradients: the loss of a batch, the run with its checkpoint, the loop, what is seen of it."""

@@ -37,6 +37,7 @@ def problem(run: TrainingRun, rows: EncodedRows, found: DivergedError, path: Pat
     if far is not None:
         column, value = far
         return Problem("learn.diverged-value", step=step, file=file, column=column, value=value)
+    # once a weight is no number, so is every answer: then the rows say nothing
     weights_finite = all(bool(torch.isfinite(weight).all()) for weight in run.weights.values())
     if weights_finite and run.recipe.precision != "float32":
         exact = BatchLoss(run.network, replace(run.recipe, precision="float32"), run.auxiliary)

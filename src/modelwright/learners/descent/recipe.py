@@ -15,7 +15,7 @@ from modelwright.learners.contract.steps import (
     OptimiserKeys,
     RegularisationKeys,
 )
-from modelwright.learners.descent.schedule import RateSchedule
+from modelwright.learners.steps.schedule import RateSchedule
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Score:
     compared: float | None = None
     goal: float | None = None
 
+    # lexicographic: the loss decides between equal errors, the earlier step between equal losses
     @property
     def rank(self) -> tuple[float, float, int]:
         """Return what the best score has least of; few rows leave many steps equally wrong, and the loss is finer."""

@@ -19,13 +19,14 @@ from modelwright.core.progress import Progress
 from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
 from modelwright.learners.contract.ending import TrainingEnd
-from modelwright.learners.descent import batch_growth, divergence, thawing
+from modelwright.learners.descent import divergence
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun, put
 from modelwright.learners.descent.watching import TrainingWatch
 from modelwright.learners.networks.heads import at
 from modelwright.learners.networks.losses import settled
 from modelwright.learners.networks.network import Network
+from modelwright.learners.steps import batch_growth, thawing
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.encoded_rows import EncodedRows
 

@@ -19,9 +19,8 @@ from torch import Tensor
 
 from modelwright.core.messages import Notice
 from modelwright.core.messages.setting import setting
-from modelwright.learners.descent import averaging, goal, memory_limit, thawing
+from modelwright.learners.descent import goal
 from modelwright.learners.descent.batch_loss import BatchLoss, Moment
-from modelwright.learners.descent.optimiser import Stepper
 from modelwright.learners.descent.recipe import Recipe, Score
 from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.heads import (
@@ -33,6 +32,9 @@ from modelwright.learners.networks.heads import (
     wrong_rows,
 )
 from modelwright.learners.networks.network import Network
+from modelwright.learners.steps import averaging, memory_limit, thawing
+from modelwright.learners.steps.optimiser import Stepper
+from modelwright.learners.steps.scaling import Scaling
 from modelwright.learners.training import checkpoint, frozen_features
 from modelwright.learners.training.encoded_rows import EncodedRows
 
@@ -82,6 +84,7 @@ class TrainingRun:
     best: Score | None = None
     stale: int = 0  # evaluations since the best
     parts: int = 0  # in which the rows of a step are read, more than asked for where memory ran out
+    scaling: Scaling = field(default_factory=Scaling)
     reached: bool = False  # whether the bar of `learn.stop_at` is met
     history: list[Score] = field(default_factory=list)
 
@@ -100,6 +103,7 @@ class TrainingRun:
         }
         self.average = {name: values.detach().clone() for name, values in self.averaged.items()}
         self.stepper = Stepper(self.network, self.weights, self.recipe)
+        self.scaling = Scaling.of(self.recipe.precision)
         self.parts = self.parts or self.recipe.optimiser.accumulate
         self.thawing = thawing.first_steps(self.network, self.weights, self.recipe, self.steps)
 
@@ -124,7 +128,12 @@ class TrainingRun:
         while True:
             try:
                 value = self._add_gradients(rows, batch)
-                break
+                if self.scaling.undo(self.weights.values()):
+                    break
+                # the same rows again, at half of the scale: a step that is left out would learn nothing from them
+                self.stepper.forget()
+                if self.scaling.scale < 1.0:
+                    raise DivergedError(self.step, batch, self.moment())
             except (RuntimeError, MemoryError) as error:
                 if not memory_limit.ran_out(error):
                     raise
@@ -155,7 +164,7 @@ class TrainingRun:
             value += float(loss.detach())
             if not np.isfinite(value):
                 raise DivergedError(self.step, part, self.moment(number))
-            loss.backward()  # type: ignore[no-untyped-call]
+            (loss * self.scaling.scale).backward()  # type: ignore[no-untyped-call]
         return value
 
     def moment(self, part: int = 0) -> Moment:
@@ -243,11 +252,12 @@ class TrainingRun:
         tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
         tensors |= {f"buffer.{name}": values for name, values in self.buffers.items()}
         tensors |= {f"{_REMEMBERED}{name}": values for name, values in self.stepper.state()}
-        note = {
+        note: dict[str, Any] = {
             "step": self.step,
             "stale": self.stale,
             "parts": self.parts,
             "reached": self.reached,
+            "scaling": asdict(self.scaling),
             "best": asdict(self.best) if self.best else None,
             "history": [asdict(score) for score in self.history],
             "shown": dict(shown),
@@ -258,6 +268,7 @@ class TrainingRun:
         """Go on where a checkpoint was written."""
         self.step, self.stale = note["step"], note["stale"]
         self.parts, self.reached = note["parts"], note["reached"]
+        self.scaling = Scaling(**note["scaling"])
         self.best = Score.of(note["best"]) if note["best"] else None
         self.history = [Score.of(score) for score in note["history"]]
         put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})

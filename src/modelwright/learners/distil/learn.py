@@ -23,13 +23,13 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
-from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.distil import further_rows, teacher
 from modelwright.learners.distil.spec import DistilOptions, DistilTraining
 from modelwright.learners.distil.taught import TaughtTask, truths_of
 from modelwright.learners.distil.teacher import Teacher
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.network import Network
+from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training import frozen_features, learned_folder, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows

@@ -22,9 +22,9 @@ from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.recipe import Recipe
-from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
 from modelwright.learners.networks.network import Network
+from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows

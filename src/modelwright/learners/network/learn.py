@@ -24,11 +24,11 @@ from modelwright.learners.descent import out_of_fold, trainer
 from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.out_of_fold import Stacked
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
-from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.network import unused
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks.initial_layers import initialise
 from modelwright.learners.networks.own_module import OwnCode
+from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training import frozen_features, learned_folder, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows

@@ -1,4 +1,7 @@
-"""The type of numbers that a step computes in: bfloat16 where the processor has it and that was timed to be quicker."""
+"""The type of numbers that a step computes in: bfloat16 where the processor has it and that was timed to be quicker.
+
+float16 is taken where it is asked for alone: its small numbers need a loss that is scaled (`descent.scaling`).
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from modelwright.learners.contract.training import Precision
 
 # Of a step in float32: less of a gain is not worth its digits. bfloat16 has 8 bits of them.
 _WORTH = 0.9
+_TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _MULTIPLIES = ("avx512_bf16", "amx_bf16", "bf16")  # as torch names what a processor can do; the last on ARM
 
 
 def computing_in(precision: str) -> AbstractContextManager[object]:
     """Return a context in which products of matrices and convolutions compute in that type (autocast)."""
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")
+    return torch.autocast("cpu", dtype=_TYPES.get(precision, torch.bfloat16), enabled=precision in _TYPES)
 
 
 def quickest(requested: Precision | None, step_s: Callable[[Precision], float]) -> tuple[Precision, float]:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from modelwright.learners.descent.optimiser import depths
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.network import Network
+from modelwright.learners.steps.optimiser import depths
 
 
 def first_steps(

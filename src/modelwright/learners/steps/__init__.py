@@ -1,0 +1,1 @@
+"""How a step follows from gradients: optimisers, rates, averages, growing batches, thawing layers, scaled losses."""
