@@ -89,14 +89,33 @@ def test_members_whose_errors_cancel_share_the_answer() -> None:
         "mean",
         anything,
     )
-    assert {name: one.weight for name, one in found.shares.items()} == {"high": 0.5, "low": 0.5}
+    assert {name: one.weight for name, one in found.shares.items()} == pytest.approx(
+        {"high": 0.5, "low": 0.5}
+    )
     assert found.loss == pytest.approx(0.0)
     assert found.alone == {"high": 0.25, "low": 0.25, "bad": pytest.approx(57.5)}
 
 
 def test_one_member_that_is_best_answers_alone() -> None:
-    found = weigh(numbers([0.0, 1.0], good=[0.0, 1.0], bad=[1.0, 0.0]), "mean", anything)
+    truth = np.arange(50.0)
+    found = weigh(numbers(truth.tolist(), good=truth.tolist(), bad=(-truth).tolist()), "mean", anything)
     assert found.shares == {"good": Share(1.0)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "wide", "wanted", "within"), [(30, 0.4, 0.5, 0.15), (3000, 0.5, 0.61, 0.05)]
+)
+def test_few_rows_leave_weights_near_even_ones_and_many_find_the_best(
+    rows: int, wide: float, wanted: float, within: float
+) -> None:
+    draw = np.random.default_rng(4)
+    truth = draw.normal(size=rows)
+    members = {
+        name: (truth + draw.normal(0, sd, rows)).tolist() for name, sd in (("good", 0.4), ("wide", wide))
+    }
+    shares = weigh(numbers(truth.tolist(), **members), "mean", anything).shares
+    # by their variances: 0.25 / (0.16 + 0.25) = 0.61
+    assert shares["good"].weight == pytest.approx(wanted, abs=within)
 
 
 @pytest.mark.parametrize(("aim", "best"), [("mean", "even"), ("median", "exact")])
@@ -143,7 +162,7 @@ def test_without_a_truth_all_members_share_alike(form: Form) -> None:
 def test_members_that_may_not_serve_together_do_not() -> None:
     answered = numbers([0.0, 1.0], high=[0.5, 1.5], low=[-0.5, 0.5])
     found = weigh(answered, "mean", lambda names: len(names) < 2)
-    assert set(found.shares) == {"high"}
+    assert len(found.shares) == 1
     beside = weigh(answered, "mean", lambda names: names <= {"low"}, frozenset({"low"}))
     assert set(beside.shares) == {"low"}
 
@@ -219,7 +238,7 @@ def test_a_packaged_blend_answers_as_its_members_do_together(tmp_path: Path, tab
     for shares in summary["shares"].values():
         assert sum(shares.values()) == pytest.approx(1.0)
     for losses in summary["losses"].values():
-        assert losses["blend"] <= min(losses["alone"].values()) + 1e-9
+        assert losses["blend"] < 1.15 * min(losses["alone"].values())
     # a row alone, and among others
     rows = [{name: column[at] for name, column in inputs.items()} for at in range(7)]
     alone = [function.predict([row])[0].outputs for row in rows]
@@ -350,6 +369,6 @@ def test_weights_are_few_and_add_up() -> None:
     members = {f"m{place}": (truth + draw.normal(0, 1, 300)).astype(np.float32) for place in range(6)}
     found = weigh(ValidationAnswers(Form.SCALAR, truth, members), "mean", anything)
     assert sum(one.weight for one in found.shares.values()) == pytest.approx(1.0)
-    assert all(one.weight * (weighing.ROUNDS + 1) >= 1 - 1e-9 for one in found.shares.values())
+    assert all(one.weight >= weighing.LEAST_WEIGHT for one in found.shares.values())
     assert found.loss is not None
     assert found.loss < 0.4 * min(one for one in found.alone.values() if one is not None)

