@@ -102,20 +102,29 @@ def test_one_member_that_is_best_answers_alone() -> None:
     assert found.shares == {"good": Share(1.0)}
 
 
-@pytest.mark.parametrize(
-    ("rows", "wide", "wanted", "within"), [(30, 0.4, 0.5, 0.15), (3000, 0.5, 0.61, 0.05)]
-)
-def test_few_rows_leave_weights_near_even_ones_and_many_find_the_best(
-    rows: int, wide: float, wanted: float, within: float
-) -> None:
+def test_many_rows_find_the_weights_of_least_error() -> None:
     draw = np.random.default_rng(4)
-    truth = draw.normal(size=rows)
+    truth = draw.normal(size=3000)
     members = {
-        name: (truth + draw.normal(0, sd, rows)).tolist() for name, sd in (("good", 0.4), ("wide", wide))
+        name: (truth + draw.normal(0, spread, 3000)).tolist()
+        for name, spread in (("good", 0.4), ("wide", 0.5))
     }
     shares = weigh(numbers(truth.tolist(), **members), "mean", anything).shares
     # by their variances: 0.25 / (0.16 + 0.25) = 0.61
-    assert shares["good"].weight == pytest.approx(wanted, abs=within)
+    assert shares["good"].weight == pytest.approx(0.61, abs=0.05)
+
+
+def test_few_rows_leave_weights_near_even_ones() -> None:
+    """One greedy selection on as few rows takes one member alone, as often as not."""
+    found = []
+    for seed in range(10):
+        draw = np.random.default_rng(seed)
+        truth = draw.normal(size=30)
+        members = {name: (truth + draw.normal(0, 0.4, 30)).tolist() for name in ("one", "other")}
+        shares = weigh(numbers(truth.tolist(), **members), "mean", anything).shares
+        found.append(shares["one"].weight if "one" in shares else 0.0)
+    assert abs(float(np.mean(found)) - 0.5) < 0.1
+    assert float(np.std(found)) < 0.25
 
 
 @pytest.mark.parametrize(("aim", "best"), [("mean", "even"), ("median", "exact")])
