@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import real_tables
 from pydantic import ValidationError
+from sklearn.datasets import load_diabetes
 
 from modelwright import learners
 from modelwright.core import digests
@@ -381,3 +382,38 @@ def test_weights_are_few_and_add_up() -> None:
     assert all(one.weight >= weighing.LEAST_WEIGHT for one in found.shares.values())
     assert found.loss is not None
     assert found.loss < 0.4 * min(one for one in found.alone.values() if one is not None)
+
+
+# -- a quick form of benchmarks/automl.py --------------------------------------------------------------------
+
+
+def test_on_a_small_table_bags_and_blends_are_better_than_one_booster(tmp_path: Path) -> None:
+    """Mean absolute error on 442 patients, three splits: one booster, five of random splits, and the blend."""
+    found = load_diabetes(scaled=False)
+    names = list(found.feature_names)
+    signature = Signature.parse(f"f({', '.join(f'{name}: number' for name in names)}) -> y: number")
+    columns = {name: found.data[:, place].tolist() for place, name in enumerate(names)}
+    data = real_tables.examples({**columns, "y": found.target.tolist()})
+    options: dict[str, Any] = {"of": [{"learner": "trees", "bags": 1}, "trees", "linear"], "aim": "median"}
+    errors: dict[str, list[float]] = {}
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(data))
+        test, held, train = (real_tables.taken(data, part.tolist()) for part in np.split(order, [90, 160]))
+        how = setup(forecast(signature, train, options, epochs=200), options)
+        place = tmp_path / str(seed)
+        (place / "scratch").mkdir(parents=True)
+        BLEND.learn(signature, Rows(train, held), how, place / "out", place / "scratch", Silent())
+        inputs = {name: test.columns[name] for name in names}
+        answers = {
+            one.name: learners.learn(one.learner).predict(
+                blended.member_folder(place / "out", one.name), inputs
+            )
+            for one in blended.read(place / "out").members
+        }
+        truth = (np.array(test.columns["y"]) - np.mean(train.columns["y"])) / np.std(train.columns["y"])
+        for name, arrays in {**answers, "blend": BLEND.predict(place / "out", inputs)}.items():
+            errors.setdefault(name, []).append(float(np.abs(arrays["y"]["value"] - truth).mean()))
+    mean = {name: float(np.mean(each)) for name, each in errors.items()}
+    assert mean["trees-2"] < mean["trees-1"]
+    assert mean["blend"] < mean["trees-1"]
+    assert mean["blend"] < 1.05 * min(mean.values())
