@@ -27,8 +27,8 @@ from modelwright.learners.contract.export import ServingLimits
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.package.packages import Package, read, write
-from modelwright.runtime.drivers.ensemble import blending
-from modelwright.runtime.drivers.ensemble.blending import Share
+from modelwright.runtime.drivers.ensemble import mean_answers
+from modelwright.runtime.drivers.ensemble.mean_answers import Share
 from modelwright.runtime.function import Function
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
@@ -183,9 +183,9 @@ def test_mixed_probabilities_are_the_mean_of_the_members(form: Form) -> None:
     shape = (5,) if form is Form.FLAG else (5, 3)
     one, other = (draw.normal(0, 5, shape).astype(np.float32) for _ in range(2))
     shares = [Share(0.25, 2.0), Share(0.75)]
-    logits = blending.mixed(form, [one, other], shares)
-    wanted = 0.25 * blending.chances_of(form, one, 2.0) + 0.75 * blending.chances_of(form, other, 1.0)
-    np.testing.assert_allclose(blending.chances_of(form, logits, 1.0), wanted, atol=1e-6)
+    logits = mean_answers.mixed(form, [one, other], shares)
+    wanted = 0.25 * mean_answers.chances_of(form, one, 2.0) + 0.75 * mean_answers.chances_of(form, other, 1.0)
+    np.testing.assert_allclose(mean_answers.chances_of(form, logits, 1.0), wanted, atol=1e-6)
 
 
 # -- options -----------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ from modelwright.learners.contract.aim import Aim
 from modelwright.learners.contract.learn import Predicted
 from modelwright.package.body import Body
 from modelwright.package.content import size_bytes
-from modelwright.runtime.drivers.ensemble import blending
-from modelwright.runtime.drivers.ensemble.blending import Share
+from modelwright.runtime.drivers.ensemble import mean_answers
+from modelwright.runtime.drivers.ensemble.mean_answers import Share
 from modelwright.storage.formats.examples import Examples
 
 _FORMAT = 1
@@ -75,7 +75,7 @@ def keep_answers(folder: Path, signature: Signature, name: str, answers: Predict
     place = folder / "answers" / name
     place.mkdir(parents=True)
     for number, field in enumerate(signature.outputs):
-        array = answers[field.name][blending.ARRAYS[blending.form_of(field)]]
+        array = answers[field.name][mean_answers.ARRAYS[mean_answers.form_of(field)]]
         np.save(place / f"{number}.npy", array, allow_pickle=False)
 
 
@@ -98,7 +98,7 @@ def settle(
             for one in members
         }
         truth = known_truths.truths(field, held, first)
-        answered = ValidationAnswers(blending.form_of(field), truth, answers)
+        answered = ValidationAnswers(mean_answers.form_of(field), truth, answers)
         found[field.name] = weighing.weigh(answered, aim, allowed, taken)
         taken |= found[field.name].shares.keys()
     shares = {name: one.shares for name, one in found.items()}
@@ -110,9 +110,9 @@ def settle(
         if len(own) == 1:
             continue  # as it has been calibrated
         arrays = [np.load(folder / "answers" / name / f"{number}.npy", allow_pickle=False) for name in own]
-        array = blending.mixed(blending.form_of(field), arrays, list(shares[field.name].values()))
+        array = mean_answers.mixed(mean_answers.form_of(field), arrays, list(shares[field.name].values()))
         states[field.name] = kinds.arrays(field.kind).calibrate(
-            {blending.ARRAYS[blending.form_of(field)]: array},
+            {mean_answers.ARRAYS[mean_answers.form_of(field)]: array},
             held.columns[field.name],
             states[field.name],
             held.columns,
@@ -164,7 +164,7 @@ def losses(folder: Path) -> dict[str, MemberLosses]:
 
 def loss_name(field: Field, aim: Aim) -> str:
     """Return which loss an output's members are weighed by, as messages name it."""
-    form = blending.form_of(field)
+    form = mean_answers.form_of(field)
     if form in (Form.CODE, Form.FLAG, Form.SET):
         return "log"
     return "absolute" if form is Form.SERIES or aim == "median" else "squared"
@@ -181,10 +181,10 @@ def predicted(blend: Blend, answers: Callable[[str], Predicted]) -> Predicted:
     found = {one.name: answers(one.name) for one in blend.used}
     blended: dict[str, dict[str, Array]] = {}
     for field in blend.signature.outputs:
-        form, shares = blending.form_of(field), blend.shares[field.name]
-        array = blending.ARRAYS[form]
+        form, shares = mean_answers.form_of(field), blend.shares[field.name]
+        array = mean_answers.ARRAYS[form]
         arrays = [found[name][field.name][array] for name in shares]
-        blended[field.name] = {array: blending.mixed(form, arrays, list(shares.values()))}
+        blended[field.name] = {array: mean_answers.mixed(form, arrays, list(shares.values()))}
     return blended
 
 

@@ -25,8 +25,8 @@ from modelwright.kinds.contract.common import Array, Form
 from modelwright.kinds.shared.confidence import fit_temperature
 from modelwright.learners.contract.aim import Aim
 from modelwright.learners.known_truths import known
-from modelwright.runtime.drivers.ensemble import blending
-from modelwright.runtime.drivers.ensemble.blending import Share
+from modelwright.runtime.drivers.ensemble import mean_answers
+from modelwright.runtime.drivers.ensemble.mean_answers import Share
 
 ROUNDS, DRAWS, EVEN_ROWS = 25, 20, 100
 CLEARLY = 2.0  # standard errors of the difference, row by row, beyond which a member is clearly worse
@@ -102,7 +102,7 @@ class _Losses:
         for name, array in found.answers.items():
             of_rows = array[rows]
             if found.form in (Form.CODE, Form.FLAG, Form.SET):
-                values.append(blending.chances_of(found.form, of_rows, temperatures[name]))
+                values.append(mean_answers.chances_of(found.form, of_rows, temperatures[name]))
             elif found.form is Form.SERIES:  # (n, h, q) → the median of each step (n, h)
                 values.append(of_rows[:, :, of_rows.shape[2] // 2].astype(np.float64))
             else:
@@ -125,10 +125,10 @@ class _Losses:
         truth = self.truth if rows is None else self.truth[rows]
         assert isinstance(blend, np.ndarray)
         if self.form is Form.CODE:
-            chance = np.clip(blend[np.arange(len(truth)), truth], blending.LEAST, 1)
+            chance = np.clip(blend[np.arange(len(truth)), truth], mean_answers.LEAST, 1)
             return np.asarray(-np.log(chance))
         if self.form in (Form.FLAG, Form.SET):
-            chance = np.clip(np.where(truth > 0.5, blend, 1 - blend), blending.LEAST, 1)
+            chance = np.clip(np.where(truth > 0.5, blend, 1 - blend), mean_answers.LEAST, 1)
             gaps = np.where(known(truth), -np.log(chance), np.nan)
         else:
             gaps = blend - truth

@@ -11,7 +11,7 @@ from modelwright.kinds.contract.common import Array
 from modelwright.package.body import Body
 from modelwright.runtime import drivers
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
-from modelwright.runtime.drivers.ensemble import blending
+from modelwright.runtime.drivers.ensemble import mean_answers
 from modelwright.runtime.drivers.ensemble.parts import Ensemble, EnsemblePart, bad_settings, parted
 
 
@@ -63,7 +63,7 @@ class RunningEnsemble(Running):
     def _mixed(self, field: Field, found: dict[str, Part]) -> Array:
         shares = self._ensemble.shares[field.name]
         answers = [found[name].arrays[_array(field)] for name in shares]
-        return blending.mixed(blending.form_of(field), answers, list(shares.values()))
+        return mean_answers.mixed(mean_answers.form_of(field), answers, list(shares.values()))
 
 
 class EnsembleDriver(Driver):
@@ -86,6 +86,6 @@ class EnsembleDriver(Driver):
 def _array(field: Field) -> str:
     """Return the name of an output's array of answers; raises PackageError for one that cannot be mixed."""
     try:
-        return f"{field.name}.{blending.ARRAYS[blending.form_of(field)]}"
+        return f"{field.name}.{mean_answers.ARRAYS[mean_answers.form_of(field)]}"
     except KeyError:
         raise bad_settings(f"shares.{field.name}", fault="kind", name=field.kind) from None

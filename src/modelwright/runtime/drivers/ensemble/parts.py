@@ -23,7 +23,7 @@ from modelwright.kinds.contract.common import Dumped, Role
 from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.content import Content
-from modelwright.runtime.drivers.ensemble.blending import Share
+from modelwright.runtime.drivers.ensemble.mean_answers import Share
 
 DRIVER = "ensemble"
 

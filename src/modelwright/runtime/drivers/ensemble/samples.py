@@ -12,7 +12,7 @@ from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.contract.samples import Samples
-from modelwright.runtime.drivers.ensemble.blending import Share
+from modelwright.runtime.drivers.ensemble.mean_answers import Share
 from modelwright.runtime.drivers.ensemble.parts import joined
 
 _SIGNATURE = "add(a: number, b: number) -> sum: number"
