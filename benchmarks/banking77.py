@@ -34,9 +34,9 @@ def default_data() -> Path:
     return root / "banking77"
 
 
-def run(folder: Path, *settings: str) -> dict:
-    """Run the loop up to `evaluate` and return what `run --json` printed."""
-    command = [sys.executable, "-m", "modelwright", "run", "--to", "evaluate", "--json"]
+def run(folder: Path, *settings: str, to: str = "evaluate") -> dict:
+    """Run the loop up to a stage and return what `run --json` printed."""
+    command = [sys.executable, "-m", "modelwright", "run", "--to", to, "--json"]
     command += ["--project", str(folder)]
     for setting in settings:
         command += ["--set", setting]

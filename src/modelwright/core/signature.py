@@ -43,7 +43,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Signature:
-    """`route(question: text) -> domain: category`."""
+    """`route(question: text) -> domain: category`.
+
+    Without outputs, `read(question: text)`, it is that of an encoder: what learns it makes weights for other functions.
+    """
 
     name: str
     inputs: tuple[Field, ...]
@@ -52,16 +55,23 @@ class Signature:
     def __str__(self) -> str:
         inputs = ", ".join(map(str, self.inputs))
         outputs = ", ".join(map(str, self.outputs))
-        return f"{self.name}({inputs}) -> {outputs}"
+        return f"{self.name}({inputs}) -> {outputs}" if outputs else f"{self.name}({inputs})"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, encoder: bool = False) -> Self:
         """Read `name(input: kind, …) -> output: kind, …`; raises ProjectError with what is wrong where.
 
         `output: kind[0..500]` declares the range of an output. `(output: kind, …)` may stand in parentheses, too.
-        Columns in messages count from 1, in the NFC text.
+        Columns in messages count from 1, in the NFC text. encoder: `name(input: kind, …)` is a signature, too.
         """
         text = unicodedata.normalize("NFC", text)
+        bare = re.fullmatch(r"\s*(?P<name>[^():,]*?)\s*\((?P<inputs>[^()]*)\)\s*", text, re.S)
+        if encoder and bare is not None:
+            return cls._checked(
+                _Word(bare["name"], bare.start("name")),
+                list(_split(bare["inputs"], bare.start("inputs"))),
+                None,
+            )
         shape = re.fullmatch(
             r"\s*(?P<name>[^():,]*?)\s*\((?P<inputs>[^()]*)\)\s*->(?P<outputs>.*)", text, re.S
         )
@@ -87,12 +97,10 @@ class Signature:
         )
 
     @classmethod
-    def _checked(cls, name: _Word, inputs: list[_Pair], outputs: list[_Pair]) -> Self:
-        problems = [
-            *_function_problems(name),
-            *_side_problems("input", inputs),
-            *_side_problems("output", outputs),
-        ]
+    def _checked(cls, name: _Word, inputs: list[_Pair], outputs: list[_Pair] | None) -> Self:
+        problems = [*_function_problems(name), *_side_problems("input", inputs)]
+        problems += _side_problems("output", outputs) if outputs is not None else ()
+        outputs = outputs or []
         seen: set[str] = set()
         for word, _ in (*inputs, *outputs):
             if word.text and word.text in seen:

@@ -121,6 +121,8 @@ class Spec(ABC):
     @final
     def refuses(self, signature: Signature) -> Phrase | None:
         """Return why this learner cannot learn the signature, or None when it can."""
+        if (self.makes is Makes.WEIGHTS) != (not signature.outputs):
+            return Phrase("learner.makes-weights" if signature.outputs else "learner.needs-output")
         for field in signature.inputs:
             if form_of(field, self.inputs) is None:
                 return Phrase("learner.input-form", field=str(field), forms=_listed(self.inputs))
@@ -136,7 +138,8 @@ class Spec(ABC):
     def is_offered(self, signature: Signature) -> bool:
         """Tell whether the learner is weighed for a signature without being named."""
         forms = {form_of(field, self.inputs) for field in signature.inputs}
-        return not (self.brings or self.blends) and (not self.offered_for or bool(forms & self.offered_for))
+        named = self.brings or self.blends or (self.makes is Makes.WEIGHTS and bool(signature.outputs))
+        return not named and (not self.offered_for or bool(forms & self.offered_for))
 
     @final
     def lacks(self) -> tuple[str, ...]:

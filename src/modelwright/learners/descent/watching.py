@@ -26,10 +26,10 @@ MOST_POINTS = 200
 
 
 class TrainingWatch:
-    """Follows the steps of a training of at most so many steps."""
+    """Follows the steps of a training of at most so many steps; errors: whether scores have any beside their loss."""
 
-    def __init__(self, task: ProgressTask, steps: int) -> None:
-        self._task = task
+    def __init__(self, task: ProgressTask, steps: int, *, errors: bool = True) -> None:
+        self._task, self._errors = task, errors
         # rounded up, so that there are never more points than that
         self._every = max(1, -(-steps // MOST_POINTS))
         self._points: list[list[float]] = []  # step, loss, rate, norm
@@ -48,7 +48,8 @@ class TrainingWatch:
 
     def score(self, score: Score) -> None:
         """Take what validation gave."""
-        figures = _figures(score)
+        figures = {VALIDATION_LOSS: score.loss}
+        figures |= {VALIDATION_ERROR: score.wrong} if self._errors else {}
         progress.seen(self._task, figures)
         progress.record(self._task, LearningPoint(score.step, _finite(figures)))
 
@@ -85,10 +86,6 @@ class TrainingWatch:
         step, loss, rate, norm = point
         figures = {LOSS: loss, LEARNING_RATE: rate, GRADIENT_NORM: norm}
         progress.record(self._task, LearningPoint(int(step), _finite(figures)))
-
-
-def _figures(score: Score) -> dict[str, float]:
-    return {VALIDATION_LOSS: score.loss, VALIDATION_ERROR: score.wrong}
 
 
 def _finite(figures: Mapping[str, float]) -> dict[str, float]:

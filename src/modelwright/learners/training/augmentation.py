@@ -28,7 +28,7 @@ def varied(
     """Return the arrays of one input, by their own names, varied; place: of the input in the signature."""
     if not amounts:
         return dict(arrays)
-    return _VARY[form](arrays, amounts, _generator(seed, step, place))
+    return _VARY[form](arrays, amounts, drawing(seed, step, place))
 
 
 def takes(form: Form) -> bool:
@@ -36,7 +36,7 @@ def takes(form: Form) -> bool:
     return form in _VARY
 
 
-def _generator(seed: int, step: int, place: int) -> torch.Generator:
+def drawing(seed: int, step: int, place: int) -> torch.Generator:
     """Return the generator of one input at one step: its draws follow from these three, and from nothing before."""
     (drawn,) = np.random.SeedSequence([seed, step, place]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(drawn) % 2**63)

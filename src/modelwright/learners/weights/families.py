@@ -45,7 +45,18 @@ MOBILENET_V2 = Family("mobilenet-v2", Form.PIXELS, frozenset({"mobilenet-v2"}))
 
 WHISPER = Family("whisper", Form.FRAMES, frozenset({"whisper", "whisper-tiny.en"}))
 
-FAMILIES: tuple[Family, ...] = (MOBILENET_V2, WHISPER, TRANSFORMER)
+# What the learner `pretrain` makes: an encoder of any type, by the form that it reads.
+OWN: tuple[Family, ...] = tuple(
+    Family(
+        f"pretrained-{form.value}",
+        form,
+        frozenset({f"modelwright-{form.value}"}),
+        tokenizer=form is Form.TOKENS,
+    )
+    for form in (Form.TOKENS, Form.PIXELS, Form.FRAMES)
+)
+
+FAMILIES: tuple[Family, ...] = (MOBILENET_V2, WHISPER, *OWN, TRANSFORMER)
 """Whatever names its `model_type` goes first; the last takes all others."""
 
 FORMS = frozenset(one.form for one in FAMILIES)

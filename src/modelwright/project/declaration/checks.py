@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
-from modelwright import kinds, outcomes
+from modelwright import kinds, learners, outcomes
 from modelwright.core.messages import Problem, ProjectError, did_you_mean
 from modelwright.core.requirements import requirement
 from modelwright.core.requirements.requirement import Requirement
@@ -20,6 +20,7 @@ from modelwright.kinds.contract.common import Role
 from modelwright.kinds.outputs import outputs
 from modelwright.kinds.slicing import slice_problems
 from modelwright.kinds.varying import augment_problems
+from modelwright.learners.contract.spec import Makes
 from modelwright.learners.options import option_problems
 from modelwright.project.declaration import key_problems
 
@@ -32,7 +33,7 @@ def declared(
     `value` is the file's content. What has the wrong type is left out: the model has already named it.
     """
     problems: list[Problem] = []
-    signature = _signature(value.get("function"), where, problems)
+    signature = _signature(value, where, problems)
     if signature is not None:
         problems += _kind_problems(signature, where)
         problems += _column_problems(value, signature, where)
@@ -40,19 +41,31 @@ def declared(
         problems += _augment_problems(value, signature, where) if not problems else ()
     sound = signature if not problems else None  # else a bar would be blamed for a kind that is unknown
     requirements = _requirements(value, sound, where, problems)
+    if signature is not None and not signature.outputs and signature.inputs and requirements:
+        shown = [str(one) for one in requirements]
+        problems.append(Problem("pretrain.requirements", requirements=shown).at(where(("requirements",))))
     problems += _allowed_problems(value, requirements, where) if not problems else ()
     problems += _model_problems(value, where)
     return signature, requirements, problems
 
 
-def _signature(function: object, where: key_problems.Where, problems: list[Problem]) -> Signature | None:
+def _signature(
+    value: Mapping[str, object], where: key_problems.Where, problems: list[Problem]
+) -> Signature | None:
+    function = value.get("function")
     try:
         if isinstance(function, str):
-            return Signature.parse(function)
+            return Signature.parse(function, encoder=_makes_weights(value.get("model")))
         return _built(function) if isinstance(function, Mapping) else None
     except ProjectError as error:
         problems += [problem.at(where(("function",))) for problem in error.problems]
         return None
+
+
+def _makes_weights(model: object) -> bool:
+    """Tell whether the learner that a project names makes weights; only such a one does without an output."""
+    name = model.get("learner") if isinstance(model, Mapping) else None
+    return name in learners.names() and learners.spec(str(name)).makes is Makes.WEIGHTS
 
 
 def _built(function: Mapping[str, object]) -> Signature | None:

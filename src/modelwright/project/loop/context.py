@@ -15,6 +15,7 @@ from modelwright.learners import own_code
 from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
+from modelwright.project.loop import weights_of_projects
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
 from modelwright.project.tuning.own_processes import OwnProcesses
 from modelwright.project.tuning.search_plan import SearchPlan, search_plan, trial_bounds
@@ -57,7 +58,8 @@ class Context:
         needed = learners.needs_pretrained(self.signature, among)
         if not needed and (named is None or not learners.takes_pretrained(self.signature, among)):
             return InputWeights()
-        return of_inputs(self.signature, named, self.opened.folder, defaults=needed)
+        folders = weights_of_projects.named_folders(named, self.opened.folder)
+        return of_inputs(self.signature, folders, self.opened.folder, defaults=needed)
 
     @cached_property
     def brought(self) -> Mapping[str, Path]:

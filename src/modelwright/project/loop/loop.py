@@ -90,7 +90,7 @@ def run_stages(
     Where the sealed plan is for another machine nothing is made, evaluated or released, unless `replan` or a
     forced stage asks for it: what is sealed is found, and `other_machine` says why the rest was left.
     """
-    last = stage_position(to)
+    last = _last(context, to)
     forced = _forced(start, force=force, replan=replan)
     for name in keep:
         stage_position(name)
@@ -133,6 +133,19 @@ def run_stages(
     if last >= stage_position(RELEASE):
         _release(context, run)
     return run
+
+
+def _last(context: Context, to: str) -> int:
+    """Return where the stage stands that a run goes up to: of a function without outputs, `learn` is the last.
+
+    Raises ProjectError where a later one is named by itself.
+    """
+    last = stage_position(to)
+    if context.opened.signature.outputs or last <= stage_position(LEARN):
+        return last
+    if to != RELEASE:  # which is how far a run goes that names no stage
+        raise ProjectError(Problem("pretrain.no-package"))
+    return stage_position(LEARN)
 
 
 def _forced(start: str | None, *, force: bool, replan: bool) -> dict[str, str]:
@@ -303,7 +316,8 @@ def forecast(context: Context, runner: Runner) -> list[StageRow]:
     rows: list[StageRow] = []
     above: str | None = None
     other: OtherMachine | None = None
-    for name in TABLE:
+    end = None if context.opened.signature.outputs else stage_position(LEARN) + 1
+    for name in [one for one in STAGE_NAMES[:end] if one in TABLE]:
         if name == TUNE and context.opened.file.tune is None:
             continue
         if above is not None:

@@ -23,7 +23,7 @@ from modelwright.engine.step_sources import Sources, joined
 from modelwright.kinds.outputs import outputs
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.loop import places
+from modelwright.project.loop import places, weights_of_projects
 from modelwright.project.loop.context import Context, counts_part
 from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN, TUNE
 from modelwright.stages.data.windows.window_fields import AT_MOMENT
@@ -278,7 +278,11 @@ def _planning_sources(context: Context, variants: Sequence[Opened] = ()) -> Sour
             replace(
                 weights,
                 files={before + name: path for name, path in {**weights.files, **one.brought}.items()},
-                places=(*weights.places, *own.places),
+                places=(
+                    *weights.places,
+                    *weights_of_projects.places(opened.file.model.pretrained, opened.folder),
+                    *own.places,
+                ),
                 patterns=own.patterns,
                 # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
                 facts=(MACHINE,),

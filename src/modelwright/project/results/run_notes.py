@@ -12,7 +12,7 @@ from modelwright.project.advice import diagnosis
 from modelwright.project.advice.diagnosis import Shortfall
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
-from modelwright.project.loop.stage_names import SEALING, STAGE_NAMES
+from modelwright.project.loop.stage_names import LEARN, SEALING, STAGE_NAMES
 from modelwright.project.notes.note_groups import grouped
 from modelwright.project.results import validation_scores
 from modelwright.project.results.leaderboard import choice_note, leaderboard, left_out_notes
@@ -131,7 +131,9 @@ def run_next_steps(context: Context, run: Run, to: str, warnings: Sequence[Warni
     """Yield what to do next; where a bar is missed, what its cause calls for, or nothing where none is known."""
     short = diagnosis.falls_short(run.verdicts)
     causes = diagnosis.diagnose(_shortfall(context, short, warnings)) if short else iter(())
-    yield from map(str, next_steps(run, to, tuple(causes)))
+    opened = context.opened
+    weights_of = None if opened.signature.outputs or LEARN not in context.made else f"../{opened.folder.name}"
+    yield from map(str, next_steps(run, to, tuple(causes), weights_of))
 
 
 def _shortfall(context: Context, short: tuple[Verdict, ...], warnings: Sequence[WarningRow]) -> Shortfall:
@@ -147,8 +149,10 @@ def _shortfall(context: Context, short: tuple[Verdict, ...], warnings: Sequence[
     )
 
 
-def next_steps(run: Run, to: str, causes: Sequence[Phrase] = ()) -> Iterator[Phrase]:
-    """Yield what to do next; `causes`: why bars are missed."""
+def next_steps(
+    run: Run, to: str, causes: Sequence[Phrase] = (), weights_of: str | None = None
+) -> Iterator[Phrase]:
+    """Yield what to do next; `causes`: why bars are missed; weights_of: the project, where it makes weights."""
     if run.problems:
         yield Phrase("next.fix-and-run")
         return
@@ -156,6 +160,8 @@ def next_steps(run: Run, to: str, causes: Sequence[Phrase] = ()) -> Iterator[Phr
         yield Phrase("next.replan")
         return
     yield from causes
+    if weights_of is not None:
+        yield Phrase("next.name-weights", path=weights_of)
     waiting = [one for one in run.verdicts if one.outcome is Outcome.INCONCLUSIVE and one.needed]
     if waiting:
         most = max(waiting, key=lambda one: one.needed or 0)

@@ -19,6 +19,7 @@ from modelwright.learners.networks.encoders.mlp import Mlp
 from modelwright.learners.networks.encoders.mobilenet import MobileNet
 from modelwright.learners.networks.encoders.one_hot import Columns, Embedding
 from modelwright.learners.networks.encoders.over_time import Attention, Gru, Lstm, Temporal
+from modelwright.learners.networks.encoders.own_weights import OwnOfFrames, OwnOfPixels, OwnOfTokens
 from modelwright.learners.networks.encoders.plain_values import Plain
 from modelwright.learners.networks.encoders.transformer import Transformer
 from modelwright.learners.networks.encoders.whisper import Whisper
@@ -34,7 +35,13 @@ SCRATCH: tuple[ScratchType, ...] = (
 COLUMNS = frozenset({"columns", "embedding", "plain"})
 """The types of inputs that a network may read together, as the columns of a table."""
 
-PRETRAINED: tuple[PretrainedType, ...] = (MobileNet(), Whisper(), Transformer())
+_FOREIGN: tuple[PretrainedType, ...] = (MobileNet(), Whisper(), Transformer())
+_MADE_OF: Mapping[str, EncoderType] = {one.name: one for one in (*SCRATCH, *_FOREIGN)}
+
+PRETRAINED: tuple[PretrainedType, ...] = (
+    *_FOREIGN,
+    *(OwnOfTokens(_MADE_OF), OwnOfPixels(_MADE_OF), OwnOfFrames(_MADE_OF)),
+)
 
 _BY_NAME: Mapping[str, EncoderType] = {one.name: one for one in (*SCRATCH, *PRETRAINED)}
 

@@ -1,0 +1,1 @@
+"""Pretraining: an encoder learned from inputs alone, which other functions start from."""

@@ -1,0 +1,255 @@
+"""Pretraining: an encoder learned from inputs alone.
+
+What is learned is a folder that `pretrained` of another project may name (`networks.encoders.own_weights`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import torch
+from pydantic import BaseModel
+from tokenizers import Tokenizer
+
+from modelwright import kinds
+from modelwright.core.json_types import JsonObject
+from modelwright.core.messages import Phrase, Problem, ProjectError
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import ArraySpec, Form
+from modelwright.learners import timing
+from modelwright.learners.budget import TrainingCosts
+from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent import trainer
+from modelwright.learners.descent.schedule import schedule_of
+from modelwright.learners.networks.encoders import own_weights
+from modelwright.learners.networks.encoders.contract import Loaded
+from modelwright.learners.networks.encoders.words import MOST_TOKENS
+from modelwright.learners.pretrain import steps as pretraining
+from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
+from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
+from modelwright.learners.pretrain.steps import PretrainRun
+from modelwright.learners.training.determinism import deterministic
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.sample import Sample
+from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import Machine
+
+_RATE, _RATE_OF_TEXTS, _RATE_OF_PRETRAINED = 1e-3, 4e-3, 3e-5
+_LEAST_MOST_STEPS = 400  # few rows need many passes
+_TYPES: Mapping[Form, str] = {
+    Form.TOKENS: "words",
+    Form.PIXELS: "convolutional",
+    Form.FRAMES: "temporal",
+}
+_MANY_STEPS = 10**6  # of the schedule while steps are timed
+_MASKS = ("[MASK]", "<mask>")
+
+
+@dataclass(frozen=True)
+class _Begin:
+    """The encoder before its first step: how it is built again, and what its kind was fitted with."""
+
+    point: StartingPoint
+    loaded: Loaded
+    type: str
+    form: Form
+
+
+class PretrainLearn(Learn[Rows]):
+    """Learns an encoder of the one input of a function without outputs."""
+
+    def forecast(
+        self,
+        signature: Signature,
+        data: Rows,
+        options: BaseModel,
+        training: BaseModel,
+        pretrained: Mapping[str, Path],
+        machine: Machine,
+        budget_s: float,
+    ) -> Estimate:
+        """Time a few steps on batches of every length, and turn the budget into steps."""
+        assert isinstance(options, PretrainOptions)
+        assert isinstance(training, PretrainTraining)
+        _require_one_input(signature)
+        rows = len(data.train)
+        batch = min(training.batch, max(1, rows))
+        epoch = trainer.epoch_steps(rows, batch)
+        with deterministic(1, seed=0):
+            begin = _begin(signature, data.train, options, pretrained)
+            some = Sample.of_examples(signature, begin.point.states, data.train)
+            pretext = _pretext(begin, signature, options, data.augment)
+            run = _run(pretext, some.rows, options, training, pretrained, _MANY_STEPS, 0)
+            batches = some.batches(batch)
+            run.learn(batches[len(batches) // 2])  # the first step allocates the moments
+            works = [partial(run.learn, one) for one in batches]
+            step_s = timing.seconds(works, machine.cores, torch.set_num_threads) / len(batches)
+        costs = TrainingCosts(
+            before_s=begin.point.seconds,
+            step_s=step_s,
+            row_s=step_s / batch / 2,  # without gradients
+            epoch=epoch,
+            validation=data.expected_validation,
+        )
+        most = max(epoch * options.most_epochs, _LEAST_MOST_STEPS)
+        steps = epoch * training.epochs if training.epochs else costs.affordable(budget_s, most)
+        weights = sum(one.numel() for one in begin.loaded.encoder.parameters())
+        return Estimate(
+            steps=steps,
+            batch=batch,
+            epochs=steps / epoch,
+            seconds=costs.seconds(steps),
+            memory_bytes=peak_memory_bytes()
+            + some.kept_bytes(rows)
+            + some.kept_bytes(data.expected_validation),
+            package_bytes=4 * weights,
+            latency_s=some.request_s(begin.point.network),
+            why=Phrase(
+                "pretrain.why",
+                batch=batch,
+                step_ms=step_s * 1e3,
+                steps=steps,
+                epochs=steps / epoch,
+                rows=rows,
+                weights=weights,
+            ),
+            warnings=tuple(unread(begin.point, signature, data.train)),
+        )
+
+    def learn(
+        self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
+    ) -> dict[str, object]:
+        """Learn the encoder, and write what validation likes best."""
+        options, training = setup.options, setup.training
+        assert isinstance(options, PretrainOptions)
+        assert isinstance(training, PretrainTraining)
+        _require_one_input(signature)
+        with deterministic(setup.threads, setup.seed):
+            begin = _begin(signature, data.train, options, setup.pretrained)
+            rows = EncodedRows(signature, begin.point.states, data.train.columns)
+            held = EncodedRows(signature, begin.point.states, data.held.columns)
+            pretext = _pretext(begin, signature, options, setup.augment)
+            run = _run(pretext, rows, options, training, setup.pretrained, setup.steps, setup.seed)
+            history = pretraining.pretrain(
+                run,
+                rows,
+                held,
+                steps=setup.steps,
+                batch=setup.batch,
+                seed=setup.seed,
+                scratch=scratch,
+                progress=progress,
+            )
+        own_weights.write(out, begin.form, begin.type, signature.name, begin.loaded)
+        chosen = min(history, key=lambda score: score.rank)
+        return {"history": [asdict(one) for one in history], "chosen": asdict(chosen)}
+
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
+        """Answer nothing: weights have no outputs."""
+        return {}
+
+
+def _require_one_input(signature: Signature) -> None:
+    if len(signature.inputs) != 1:
+        names = [one.name for one in signature.inputs]
+        raise ProjectError(Problem("pretrain.one-input", inputs=names))
+
+
+def _begin(
+    signature: Signature, train: Examples, options: PretrainOptions, pretrained: Mapping[str, Path]
+) -> _Begin:
+    (given,) = signature.inputs
+    form = kinds.arrays(given.kind).input_form
+    assert form is not None, "the specification refuses what has no form"
+    own = options.encoder.model_dump(mode="json") if options.encoder is not None else None
+    if own is not None and pretrained:
+        raise ProjectError(Problem("pretrain.encoder-and-weights", type=own["type"]))
+    point = starting_point(
+        signature,
+        train,
+        pretrained,
+        options.model_dump(mode="json", include={"pooling", "max_length", "pixels"}),
+        Scratch(types=_TYPES, encoders={} if own is None else {given.name: own}),
+    )
+    plan = point.network.plan.encoders[point.network.plan.inputs[given.name]]
+    type_name, config = plan.type, plan.config
+    if type_name.startswith("pretrained-"):  # what was pretrained here before, of a type of its own
+        type_name, config = str(config["type"]), cast("JsonObject", config["config"])
+    most = point.longest.get(given.name)
+    loaded = Loaded(point.network.encoder_of(given.name), config, _fit(point, given, form), most)
+    return _Begin(point, loaded, type_name, form)
+
+
+def _fit(point: StartingPoint, of: Field, form: Form) -> Mapping[str, object]:
+    """Return what the kind's `fit` takes of the encoder where another project starts from it."""
+    if form is not Form.TOKENS:
+        return {}
+    limit = point.longest.get(of.name, MOST_TOKENS)
+    return {"tokenizer": _tokenizer(point, of), "max_length": None, "limit": limit}
+
+
+def _tokenizer(point: StartingPoint, of: Field) -> bytes:
+    """Return the tokenizer of texts, which is sealed with their state."""
+    assets = kinds.arrays(of.kind).dump(point.states[of.name]).assets
+    return assets["tokenizer.json"]
+
+
+def _pretext(
+    begin: _Begin, signature: Signature, options: PretrainOptions, augment: Mapping[str, Mapping[str, float]]
+) -> Pretext:
+    (given,) = signature.inputs
+    vocabulary, channels = None, 0
+    if begin.form is Form.TOKENS:
+        built = Tokenizer.from_str(_tokenizer(begin.point, given).decode())
+        named = (built.token_to_id(name) for name in _MASKS)
+        # a token that fills a row up, where there is none to hide others: none is one where the mask says so
+        vocabulary = Vocabulary(built.get_vocab_size(), next((one for one in named if one is not None), 0))
+    if begin.form is Form.PIXELS:
+        specs = kinds.arrays(given.kind).specs(begin.point.states[given.name])
+        channels = size_of_last(specs["pixels"])
+    if begin.form is Form.FRAMES and options.objective not in {None, "contrastive"}:
+        raise ProjectError(Problem("pretrain.no-masks", name=given.name, objective=options.objective))
+    amounts = augment.get(given.name, {})
+    if begin.form is Form.PIXELS and not amounts:
+        if options.objective not in {None, "masked"}:
+            raise ProjectError(Problem("pretrain.no-views", name=given.name))
+        options = options.model_copy(update={"objective": "masked"})
+    return Pretext(begin.loaded.encoder, begin.form, options, vocabulary, channels, amounts)
+
+
+def size_of_last(spec: ArraySpec) -> int:
+    """Return the size of an array's last axis."""
+    last = spec.shape[-1]
+    assert isinstance(last, int)
+    return last
+
+
+def _run(
+    pretext: Pretext,
+    rows: EncodedRows,
+    options: PretrainOptions,
+    training: PretrainTraining,
+    pretrained: Mapping[str, Path],
+    steps: int,
+    seed: int,
+) -> PretrainRun:
+    from_scratch = _RATE_OF_TEXTS if pretext.form is Form.TOKENS else _RATE
+    return PretrainRun(
+        pretext,
+        rows,
+        rate=training.learning_rate or (_RATE_OF_PRETRAINED if pretrained else from_scratch),
+        decay=training.weight_decay,
+        average=options.average,
+        schedule=schedule_of(training.schedule, "one-cycle"),
+        steps=steps,
+        seed=seed,
+    )

@@ -1,0 +1,64 @@
+"""Weights that another project has learned: `model: {pretrained: ../texts}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelwright import learners
+from modelwright.core.messages import Problem, ProjectError
+from modelwright.engine.store import Store
+from modelwright.learners.contract.spec import Makes
+from modelwright.learners.weights.resolving import Named
+from modelwright.project.declaration import project_file
+from modelwright.project.declaration.find import FILE_NAME
+from modelwright.project.loop.stage_names import LEARN
+
+
+def named_folders(named: Named, folder: Path) -> Named:
+    """Return `model.pretrained`, with the folder of its weights in place of each project's.
+
+    Paths are relative to `folder`. Raises ProjectError for a project that makes none, or has not learned them yet.
+    """
+    if isinstance(named, str):
+        return _weights(named, folder)
+    if named is None:
+        return None
+    return {name: None if one is None else _weights(one, folder) for name, one in named.items()}
+
+
+def places(named: Named, folder: Path) -> Iterator[Path]:
+    """Yield the files that decide which weights a project has."""
+    names = [named] if isinstance(named, str) else [one for one in (named or {}).values() if one is not None]
+    for name in dict.fromkeys(names):
+        file = _file(name, folder)
+        if file is not None:
+            yield file
+            yield _store(file).root / "latest" / f"{LEARN}.json"
+
+
+def _file(name: str, folder: Path) -> Path | None:
+    """Return the project file that a name leads to, None where it leads to no project."""
+    path = folder / Path(name).expanduser()
+    file = path if path.name == FILE_NAME else path / FILE_NAME
+    return file if file.is_file() else None
+
+
+def _store(file: Path) -> Store:
+    opened = project_file.read(file)
+    return Store((opened.folder / opened.file.store).absolute())
+
+
+def _weights(name: str, folder: Path) -> str:
+    file = _file(name, folder)
+    if file is None:
+        return name
+    store = _store(file)
+    latest = store.latest(LEARN)
+    learned = store.find(LEARN, latest.key) if latest is not None else None
+    if learned is None:
+        raise ProjectError(Problem("pretrained.not-learned", name=name))
+    learner = str(learned.summary.get("learner"))
+    if learner not in learners.names() or learners.spec(learner).makes is not Makes.WEIGHTS:
+        raise ProjectError(Problem("pretrained.no-weights", name=name, learner=learner))
+    return str(learned.part("learned").path)
