@@ -95,7 +95,7 @@ def measured(data: Path, place: Path, seed: int, arguments: argparse.Namespace) 
                 "model": FORMS[form],
                 "learn": {"budget": arguments.learn, "seed": seed},
                 "package": {"compress": "none"},
-                "evaluate": {"latency_requests": 20, "baselines": False},
+                "evaluate": {"latency_requests": 100, "baselines": False},
             },
         )
         for name, content in (("train", learned), ("validation", held)):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import tiny_encoder
+import yaml
 
 from modelwright import Project
 from modelwright.core.messages import ProjectError
+from modelwright.project.declaration import project_file
 
 
 def _project(folder: Path, declared: dict[str, object]) -> Project:
@@ -103,3 +108,25 @@ def test_a_project_that_answers_gives_no_weights(tmp_path: Path) -> None:
     _project(tmp_path / "texts", {**FEW, "model": {"learner": "linear"}}).run(to="learn")
     found = Project(FEW, folder=tmp_path / "few").run(to="learn")
     assert "makes no weights: its learner is `linear`" in str(found.problems[0])
+
+
+def test_what_the_page_says_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "pretraining.md").read_text("utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    for block, (name, rows), labels in zip(
+        blocks, (("texts", "questions"), ("few", "labelled")), (False, True), strict=False
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "modelwright.yaml").write_text(block)
+        _write(tmp_path / name / f"{rows}.csv", 120, labels=labels)
+    monkeypatch.chdir(tmp_path)
+    (commands,) = (block for block in re.findall(r"```\n(.*?)```", page, re.S) if "modelwright run" in block)
+    for command in commands.strip().splitlines():
+        ended = subprocess.run(
+            [sys.executable, "-m", *command.split(), "--to", "learn", "--set", "learn.epochs=1"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    for block in blocks[2:]:
+        declared = {"function": "read(question: text)", **yaml.safe_load(block)}
+        project_file.from_mapping(declared, (), tmp_path)

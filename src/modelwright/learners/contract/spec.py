@@ -121,8 +121,10 @@ class Spec(ABC):
     @final
     def refuses(self, signature: Signature) -> Phrase | None:
         """Return why this learner cannot learn the signature, or None when it can."""
-        if (self.makes is Makes.WEIGHTS) != (not signature.outputs):
-            return Phrase("learner.makes-weights" if signature.outputs else "learner.needs-output")
+        if self.makes is Makes.WEIGHTS and signature.outputs:
+            return Phrase("learner.makes-weights")
+        if self.makes is Makes.BODY and not signature.outputs:
+            return Phrase("learner.needs-output")
         for field in signature.inputs:
             if form_of(field, self.inputs) is None:
                 return Phrase("learner.input-form", field=str(field), forms=_listed(self.inputs))

@@ -31,10 +31,10 @@ from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.networks.encoders import own_weights
 from modelwright.learners.networks.encoders.contract import Loaded
 from modelwright.learners.networks.encoders.words import MOST_TOKENS
-from modelwright.learners.pretrain import steps as pretraining
+from modelwright.learners.pretrain import pretraining
 from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
+from modelwright.learners.pretrain.pretraining import PretrainRun
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
-from modelwright.learners.pretrain.steps import PretrainRun
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample

@@ -17,7 +17,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.kinds.contract.samples import Samples
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows, Source
-from modelwright.learners.contract.spec import Spec, form_of
+from modelwright.learners.contract.spec import Makes, Spec, form_of
 from modelwright.package.body import Body
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
@@ -85,7 +85,8 @@ def cases(learner: str) -> list[Case]:
     The widest has an input and an output of every kind whose form the learner accepts.
     """
     spec = learners.spec(learner)
-    if Source.ROWS not in spec.sources or spec.brings:  # a file made for one signature fits no other
+    # a file made for one signature fits no other; weights answer nothing that could be compared
+    if Source.ROWS not in spec.sources or spec.brings or spec.makes is Makes.WEIGHTS:
         return []
     inputs = [Field(f"in_{name}", name) for name in _kinds(spec.inputs, lambda kind: kind.input_forms)]
     outputs = [Field(f"out_{name}", name) for name in _kinds(spec.outputs, lambda kind: (kind.output_form,))]

@@ -14,6 +14,7 @@ from modelwright.core.messages import Phrase
 from modelwright.core.signature import Field, Signature
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.kinds.contract.common import Role
+from modelwright.learners.contract.spec import Makes
 from modelwright.learners.contract.training import TrainingKeys
 from modelwright.learners.options import COMMON_KEYS
 
@@ -27,7 +28,7 @@ def check_declares_itself(name: str) -> None:
     assert spec.summary
     assert "\n" not in spec.summary
     assert spec.inputs, "a learner reads some form"
-    assert spec.outputs, "a learner answers some form"
+    assert bool(spec.outputs) == (spec.makes is Makes.BODY), "a learner answers some form, or makes weights"
     assert spec.needs_input <= spec.inputs
     assert spec.sources
     assert set(spec.takes) <= set(TrainingKeys.model_fields), "a key of `learn:` that no project can set"
@@ -51,9 +52,10 @@ def check_says_what_it_refuses(name: str) -> None:
     """A signature is accepted, or refused with a reason; the same one each time."""
     spec = learners.spec(name)
     pairs = itertools.product(_kinds(Role.INPUT), _kinds(Role.OUTPUT))
+    signatures = [Signature("f", (Field("a", one),), (Field("b", other),)) for one, other in pairs]
+    signatures += [Signature("f", (Field("a", one),), ()) for one in _kinds(Role.INPUT)]
     answers = []
-    for one, other in pairs:
-        signature = Signature("f", (Field("a", one),), (Field("b", other),))
+    for signature in signatures:
         answers.append(spec.refuses(signature))
         assert answers[-1] == spec.refuses(signature)
     assert None in answers, "a learner accepts some signature of two simple fields"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from modelwright.core.messages import Phrase, Problem, ProjectError
+from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Score
@@ -26,6 +27,7 @@ from modelwright.learners.training.encoded_rows import EncodedRows
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
 _HELD_BATCH = 128
 _HELD = 2**40  # beyond every step: what is drawn for validation is drawn for no step
+_LOWER = 10.0  # a rate so many times lower is proposed where one was too high
 _CLIP = 1.0  # of the norm of a step's gradient
 _BETAS, _EPSILON = (0.9, 0.98), 1e-6
 
@@ -69,7 +71,8 @@ class PretrainRun:
         loss = self._pretext.loss(self._arrays(self._rows, batch), self._seed, self.step)
         value = float(loss.detach())
         if not np.isfinite(value):
-            raise ProjectError(Problem("learn.diverged", step=self.step + 1, rate=self._rate))
+            line = setting("learn.learning_rate", float(f"{self._rate / _LOWER:.1g}"))
+            raise ProjectError(Problem("pretrain.diverged", step=self.step + 1, rate=self._rate, line=line))
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         self.rate = self._rate * self._schedule.share(
