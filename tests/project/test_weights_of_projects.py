@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,7 +111,9 @@ def test_a_project_that_answers_gives_no_weights(tmp_path: Path) -> None:
 
 def test_what_the_page_says_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[2] / "docs" / "pretraining.md").read_text("utf-8")
-    blocks = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    fenced = page.split("```")[1::2]
+    blocks = [block.removeprefix("yaml") for block in fenced if block.startswith("yaml")]
+    (commands,) = (block for block in fenced if block.startswith("\n"))
     for block, (name, rows), labels in zip(
         blocks, (("texts", "questions"), ("few", "labelled")), (False, True), strict=False
     ):
@@ -120,7 +121,6 @@ def test_what_the_page_says_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (tmp_path / name / "modelwright.yaml").write_text(block)
         _write(tmp_path / name / f"{rows}.csv", 120, labels=labels)
     monkeypatch.chdir(tmp_path)
-    (commands,) = (block for block in re.findall(r"```\n(.*?)```", page, re.S) if "modelwright run" in block)
     for command in commands.strip().splitlines():
         ended = subprocess.run(
             [sys.executable, "-m", *command.split(), "--to", "learn", "--set", "learn.epochs=1"],

@@ -150,17 +150,24 @@ def test_pretraining_goes_on_from_what_was_pretrained_here(tmp_path: Path) -> No
     assert digests.of_folder(first) != digests.of_folder(second)
 
 
-def test_learning_lessens_the_loss_and_brings_texts_of_like_words_together(tmp_path: Path) -> None:
-    setup = Setup(**{**vars(_setup()), "steps": 60, "training": PretrainTraining(learning_rate=0.01)})
-    folders = {}
-    for name in ("out", "scratch"):
-        folders[name] = tmp_path / name
-        folders[name].mkdir()
-    summary = LEARN.learn(
-        READ, Rows(_texts(200), _texts(60)), setup, folders["out"], folders["scratch"], Silent()
-    )
-    losses = [one["loss"] for one in summary["history"]]  # type: ignore[index, attr-defined]
-    assert losses[-1] < 0.8 * losses[0]
+def test_learning_lessens_the_loss(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    words = ["".join(chance.choice(list("abcdefghij"), 4)) for _ in range(300)]
+    texts = [" ".join(chance.choice(words, 8)) for _ in range(260)]
+    rows = Rows(_column(texts[:200]), _column(texts[200:]))
+    best = {}
+    for rate in (1e-9, 0.005):  # of the first, nothing is learned
+        out, scratch = tmp_path / f"out-{rate}", tmp_path / f"scratch-{rate}"
+        for folder in (out, scratch):
+            folder.mkdir()
+        setup = Setup(**{**vars(_setup()), "steps": 60, "training": PretrainTraining(learning_rate=rate)})
+        summary = LEARN.learn(READ, rows, setup, out, scratch, Silent())
+        best[rate] = summary["chosen"]["loss"]  # type: ignore[index]
+    assert best[0.005] < 0.9 * best[1e-9], best
+
+
+def _column(texts: list[str]) -> Examples:
+    return Examples([str(row) for row in range(len(texts))], {"question": texts})
 
 
 def _pretext(objective: str, temperature: float = 0.1) -> Pretext:
