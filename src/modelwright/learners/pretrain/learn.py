@@ -27,7 +27,6 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import trainer
-from modelwright.learners.descent.schedule import schedule_of
 from modelwright.learners.networks.encoders import own_weights
 from modelwright.learners.networks.encoders.contract import Loaded
 from modelwright.learners.networks.encoders.words import MOST_TOKENS
@@ -35,6 +34,7 @@ from modelwright.learners.pretrain import pretraining
 from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
 from modelwright.learners.pretrain.pretraining import PretrainRun
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
+from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample

@@ -18,9 +18,9 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Score
-from modelwright.learners.descent.schedule import RateSchedule
 from modelwright.learners.descent.watching import TrainingWatch
 from modelwright.learners.pretrain.pretext import Pretext
+from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.encoded_rows import EncodedRows
 
