@@ -10,10 +10,12 @@ from rich.console import Console
 from modelwright.cli import tables
 from modelwright.cli.explain_screen import show_explanation
 from modelwright.cli.new import Made
+from modelwright.cli.rate_screen import show_rates
 from modelwright.cli.run_screen import after, lines, show_run
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.explained.explain_report import ExplainReport
+from modelwright.project.rates.rate_report import RateReport
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
@@ -36,6 +38,11 @@ def screen(result: object, out: Console) -> None:
 @screen.register
 def _(result: RunResult, out: Console) -> None:
     show_run(result, out)
+
+
+@screen.register
+def _(result: RateReport, out: Console) -> None:
+    show_rates(result, out)
 
 
 @screen.register

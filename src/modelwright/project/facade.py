@@ -47,6 +47,8 @@ from modelwright.project.loop.required_names import placed, unknown_names
 from modelwright.project.loop.stage_names import DATA, LEARN, PACKAGE, RELEASE
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.notes import stage_lines
+from modelwright.project.rates import range_test
+from modelwright.project.rates.rate_report import RateReport
 from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
@@ -191,6 +193,17 @@ class Project:
                 context.signature, file.plan, context.model, context.pretrained, self.opened.folder
             )  # raises where no learner can
             return check_report(context, loop.forecast(context, runner))
+
+    def find_rate(self) -> RateReport:
+        """Return a learning-rate range test: from the start of learning, the rate rises until the loss blows up.
+
+        Reads the data as `check` does; nothing else is sealed, and nothing is changed. Raises ProjectError for a
+        learner that follows no gradient.
+        """
+        context, runner = self._context(), self._new_runner()
+        with self._sealing(context, runner) as sealing:
+            context.made[DATA] = loop.made(context, sealing, DATA).sealed
+            return range_test.find_rate(context, runner, self._progress)
 
     # -- in production -------------------------------------------------------------------------------------
 

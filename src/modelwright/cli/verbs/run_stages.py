@@ -84,9 +84,21 @@ def plan(
 
 @app.command(rich_help_panel=LOOP)
 def learn(
-    force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
+    force: Force = False,
+    find_rate: Annotated[
+        bool,
+        typer.Option(
+            "--find-rate", help="Draw the loss while the rate rises, and propose one; learn nothing"
+        ),
+    ] = False,
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
 ) -> None:
     """Learn the body of the function; a killed run resumes."""
+    if find_rate:
+        finish(opened(project, settings).find_rate(), as_json)
+        return
     finish(opened(project, settings).run(to=Stage.LEARN, force=force), as_json)
 
 

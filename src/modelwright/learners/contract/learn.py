@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
+from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.storage.formats.plan import Machine
 
@@ -68,6 +69,15 @@ class Learn(ABC, Generic[Data_contra]):
         no pickle in the end. scratch: outlives a kill; a rerun finds there what the last one left, and must
         end with the same bytes in `out` as an unbroken run. progress: where steps are reported.
         """
+
+    def rates(
+        self, signature: Signature, data: Data_contra, setup: Setup, budget_s: float, progress: Progress
+    ) -> RateSweep | None:
+        """Return the loss on training batches while the rate rises; None of a learner that follows no gradient.
+
+        budget_s: CPU seconds that it may take, but for what goes before the first step; nothing is kept.
+        """
+        return None
 
     @abstractmethod
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:

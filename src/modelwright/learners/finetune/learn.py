@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners import budget
 from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
@@ -25,7 +27,13 @@ from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
 from modelwright.learners.networks.network import Network
 from modelwright.learners.steps.schedule import schedule_of
-from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample
+from modelwright.learners.training import (
+    frozen_features,
+    head_fits,
+    learned_folder,
+    rising_rate,
+    sample,
+)
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
@@ -155,6 +163,47 @@ class FinetuneLearn(Learn[Rows]):
         states = learned_folder.calibrated(signature, begin.states, network, answers, data.held)
         learned_folder.write(out, setup.learner, signature, states, network)
         return trainer.summary(trained)
+
+    def rates(
+        self, signature: Signature, data: Rows, setup: Setup, budget_s: float, progress: Progress
+    ) -> RateSweep:
+        """Return the losses while the rates of encoder and heads rise together, from where training would begin."""
+        options, training = setup.options, setup.training
+        assert isinstance(options, FinetuneOptions)
+        assert isinstance(training, FinetuneTraining)
+        _require_outputs(signature, options)
+        with deterministic(setup.threads, setup.seed), TemporaryDirectory() as scratch:
+            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
+            shown = rising_rate.some(data.train, setup.batch, setup.seed)
+            rows = EncodedRows(signature, begin.states, shown.columns)
+            if options.start == "probe":
+                held = rising_rate.some(data.held, setup.batch, setup.seed)
+                head_fits.fit(
+                    begin.network,
+                    rows,
+                    EncodedRows(signature, begin.states, held.columns),
+                    iterations=_HEAD_ITERATIONS,
+                    strengths=_HEAD_STRENGTHS,
+                    smoothing=0.0,
+                    scratch=Path(scratch),
+                    progress=OfPart(progress, None),
+                )
+            _freeze(begin.network, options)
+            recipe = replace(
+                _recipe(options, training, rows), augment=setup.augment, precision=setup.precision
+            )
+            rates, losses = rising_rate.losses(
+                begin.network,
+                rows,
+                recipe,
+                recipe.learning_rate,
+                batch=setup.batch,
+                seed=setup.seed,
+                budget_s=budget_s,
+                progress=progress,
+            )
+        together = {"model.head_rate": recipe.head_rate / recipe.learning_rate}
+        return RateSweep(tuple(rates), tuple(losses), together)
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""

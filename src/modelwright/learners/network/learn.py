@@ -17,6 +17,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners import budget
 from modelwright.learners.budget import TrainingCosts
 from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
@@ -29,7 +30,7 @@ from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks.initial_layers import initialise
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.steps.schedule import schedule_of
-from modelwright.learners.training import frozen_features, learned_folder, sample
+from modelwright.learners.training import frozen_features, learned_folder, rising_rate, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
@@ -153,6 +154,48 @@ class NetworkLearn(Learn[Rows]):
             return found.summary()
         better = tuple(_better_alone(trainer.kept_score(found.history), begin.network.part_inputs))
         return trainer.summary(replace(found, notices=(*found.notices, *better)))
+
+    def rates(
+        self, signature: Signature, data: Rows, setup: Setup, budget_s: float, progress: Progress
+    ) -> RateSweep:
+        """Return the losses while the rate of what learns rises; pretrained parts keep their share of it."""
+        options, training = setup.options, setup.training
+        assert isinstance(options, NetworkOptions)
+        assert isinstance(training, NetworkTraining)
+        with deterministic(setup.threads, setup.seed):
+            begin = _begin(signature, data.train, options, setup.pretrained)
+            still = _read_once(options, setup.pretrained, begin)
+            readers = frozen_features.readers(begin.network, signature, still)
+            shown = rising_rate.some(data.train, setup.batch, setup.seed)
+            rows = EncodedRows(signature, begin.states, shown.columns, readers)
+            recipe = replace(
+                _recipe(signature, options, training),
+                augment=_varied(setup.augment, still),
+                precision=setup.precision,
+            )
+            plans = begin.network.plan.parts
+            # of parts that are trained one by one at the same rate: the sum of their losses
+            networks = [begin.network.part(place) for place in range(len(plans))] or [begin.network]
+            inputs = [rows.of(tuple(one.inputs)) for one in plans] or [rows]
+            sweeps = [
+                rising_rate.losses(
+                    network,
+                    own,
+                    recipe,
+                    training.learning_rate,
+                    batch=setup.batch,
+                    seed=setup.seed,
+                    budget_s=budget_s / len(networks),
+                    progress=progress,
+                )
+                for network, own in zip(networks, inputs, strict=True)
+            ]
+        together = {"model.pretrained_rate": options.pretrained_rate / training.learning_rate}
+        rates = min((rates for rates, _ in sweeps), key=len)
+        losses = [sum(by_part) for by_part in zip(*(found for _, found in sweeps), strict=False)]
+        return RateSweep(
+            tuple(rates), tuple(losses), together if setup.pretrained and options.pretrained_rate else {}
+        )
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""

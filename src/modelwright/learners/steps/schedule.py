@@ -22,6 +22,8 @@ class RateSchedule:
     factor: float = 0.1
     decay: float = 9.0
     patience: int = 1
+    # of a range test: the share at the first step; then evenly on a logarithmic scale up to 1
+    rises_from: float | None = None
 
     def share(self, step: int, steps: int, ranks: Sequence[tuple[float, ...]] = ()) -> float:
         """Return the share of the peak rate, in (0, 1], of a step counted from 0.
@@ -30,6 +32,9 @@ class RateSchedule:
         cosine, over at least 30 % of the steps (Smith and Topin 2019). ranks: of the evaluations so far, the lower the
         better, for a plateau.
         """
+        if self.rises_from is not None:
+            # evenly on a logarithmic scale, to 1 at the last step (Smith 2017)
+            return math.exp(math.log(self.rises_from) * (1.0 - step / max(1, steps - 1)))
         least = _CYCLE_RISES if self.name == "one-cycle" else 0.0
         rising = max(self.warmup, least) * steps
         # counted from 1 while rising, so that the first step already learns

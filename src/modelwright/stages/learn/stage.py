@@ -55,27 +55,8 @@ def learn(
     nothing can be learned from the rows, or the learner learns from something that the project does not have.
     """
     chosen = Choice.read(choice.path)
-    if BROUGHT in chosen.pretrained:
-        pretrained = {**pretrained, BROUGHT: choice.path / BROUGHT_FOLDER}
-    if problems := list(_differences(chosen, machine, _weights(chosen, pretrained))):
-        raise MachineError(problems)
-    spec = learners.spec(chosen.learner)
-    given = _data(spec, {Source.ROWS: lambda: _rows(train, validation, signature)})
-    setup = Setup(
-        learner=spec.name,
-        steps=chosen.steps,
-        batch=chosen.batch,
-        threads=chosen.threads,
-        precision=chosen.precision,
-        instruction_set=chosen.instruction_set,
-        seed=chosen.seed,
-        options=spec.Options.model_validate(chosen.options),
-        training=spec.Training.model_validate(chosen.training),
-        pretrained=_weights(chosen, pretrained),
-        augment=chosen.augment,
-        members=chosen.members,
-        ending=Ending(chosen.last_steps),
-    )
+    spec, setup = ready(chosen, choice.path, machine, pretrained)
+    given = rows_for(spec, train, validation, signature)
     resumed = any(scratch.iterdir())
     spent = LearningTime(scratch, now)
     if limited and planned_s is not None and spec.cuttable:
@@ -104,6 +85,40 @@ def learn(
     warnings = [*_list(summary.get("warnings")), *(one.to_wire() for one in notices)]
     beside = {"warnings": warnings} if warnings else {}
     return {"learner": spec.name, "resumed": resumed, **cost, **summary, **beside}
+
+
+def ready(
+    chosen: Choice, folder: Path, machine: Machine, pretrained: Mapping[str, Path]
+) -> tuple[Spec, Setup]:
+    """Return the learner of a choice and its setup; folder: where the choice lies.
+
+    Raises MachineError where it was sealed for another machine or other weights.
+    """
+    if BROUGHT in chosen.pretrained:
+        pretrained = {**pretrained, BROUGHT: folder / BROUGHT_FOLDER}
+    if problems := list(_differences(chosen, machine, _weights(chosen, pretrained))):
+        raise MachineError(problems)
+    spec = learners.spec(chosen.learner)
+    return spec, Setup(
+        learner=spec.name,
+        steps=chosen.steps,
+        batch=chosen.batch,
+        threads=chosen.threads,
+        precision=chosen.precision,
+        instruction_set=chosen.instruction_set,
+        seed=chosen.seed,
+        options=spec.Options.model_validate(chosen.options),
+        training=spec.Training.model_validate(chosen.training),
+        pretrained=_weights(chosen, pretrained),
+        augment=chosen.augment,
+        members=chosen.members,
+        ending=Ending(chosen.last_steps),
+    )
+
+
+def rows_for(spec: Spec, train: ArtifactPart, validation: ArtifactPart, signature: Signature) -> object:
+    """Return what a learner learns from; raises DataError where the project has no such source."""
+    return _data(spec, {Source.ROWS: lambda: _rows(train, validation, signature)})
 
 
 def _list(given: object) -> list[object]:

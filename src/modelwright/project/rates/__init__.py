@@ -1,0 +1,1 @@
+"""The learning-rate range test of a project, and what it answers."""
