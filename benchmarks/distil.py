@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from banking77 import default_data, run
+from banking77 import default_data
 from modelwright import load
 from modelwright.runtime.function import Function
 
@@ -48,7 +50,10 @@ def packaged(folder: Path, data: Path, model: dict[str, Any], budget: str) -> Fu
         "package": {"compress": "none"},
     }
     (folder / "modelwright.yaml").write_text(json.dumps(project), "utf-8")
-    run(folder)
+    command = [sys.executable, "-m", "modelwright", "run", "--to", "package", "--project", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"run failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
     (package,) = (folder / ".modelwright/objects/package").glob("*/package")
     return load(package)
 

@@ -68,7 +68,7 @@ class NetworkForms(Compressor):
         return applied(chosen, self._material)
 
     def work(self, body: Body) -> float:
-        """Return the multiplications with weights for some rows."""
+        """Return what it computes for some rows."""
         return work(body, self._material)
 
 
@@ -109,8 +109,8 @@ def applied(chosen: Sequence[FormChoice], material: Material) -> Body | Phrase:
 
 
 def work(body: Body, material: Material) -> float:
-    """Return what a body computes for a row, in multiplications of float32, over some validation rows."""
-    return working.multiplications(body, material.held(_WORKED))
+    """Return what a body computes for some validation rows (`compressing.work`)."""
+    return working.work(body, material.held(_WORKED))
 
 
 def _with(body: Body, model: onnx.ModelProto) -> Body:

@@ -84,15 +84,32 @@ class FormSearch:
         """Return a candidate of these forms with what it shows on validation, refused where that is too little."""
         tried = try_out(shown(chosen), body, self.trial, self.exact, self._work(body))
         refused = accept.objection(self.exact.figures, tried.figures)
-        if refused is None and not insists and tried.graph_bytes >= self.exact.graph_bytes:
-            refused = Phrase("package.not-smaller")
+        if refused is None and not insists:
+            refused = self._no_gain(tried)
         return replace(tried, refused=refused, chosen=chosen)
+
+    def _no_gain(self, tried: Candidate) -> Phrase | None:
+        """Return why a form gains nothing over the exact one, by what decides between forms; None where it does."""
+        if tried.graph_bytes >= self.exact.graph_bytes:
+            return Phrase("package.not-smaller")
+        # a bar on the size that only a smaller one meets is worth more
+        if tried.graph_bytes * tried.work >= self.exact.graph_bytes and not self._too_large(self.exact):
+            return Phrase(
+                "package.no-gain", work=tried.work, smaller=self.exact.graph_bytes / tried.graph_bytes
+            )
+        return None
 
     def _sound(self, candidate: Candidate) -> Candidate:
         """Return a candidate, looked at closely, refused where its answers depend on their batch."""
         found = looked_at(candidate, self.trial)
         assert found.batches is not None
         return replace(found, refused=batch_dependence(found.batches))
+
+    def _too_large(self, candidate: Candidate) -> bool:
+        """Tell whether the package would break the bar on its size."""
+        if math.isinf(self.most_bytes):
+            return False
+        return candidate.graph_bytes + _beside_graphs(self.exact) > self.most_bytes
 
     def _work(self, body: Body) -> float:
         exact, small = (self.compressor.work(one) for one in (self.exact.body, body))
@@ -102,10 +119,7 @@ class FormSearch:
         """Yield the places of those that are not refused, the smallest and quickest first."""
 
         def rank(place: int) -> tuple[bool, float]:
-            one = found[place]
-            return one.graph_bytes + beside > self.most_bytes, one.graph_bytes * one.work
-
-        beside = 0 if math.isinf(self.most_bytes) else _beside_graphs(self.exact)
+            return self._too_large(found[place]), found[place].graph_bytes * found[place].work
 
         yield from sorted((place for place, one in enumerate(found) if one.refused is None), key=rank)
 
