@@ -27,7 +27,7 @@ GRID = {"sampler": "grid", "space": {"learn.learning_rate": [0.05, 0.3], "model.
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
-    write_rows(folder / "loans.csv", rows=600)
+    write_rows(folder / "loans.csv", rows=400)
     return folder
 
 
@@ -93,21 +93,20 @@ def test_a_longer_search_goes_on_from_what_is_sealed(folder, searched):
 
 
 def test_a_trial_that_fails_is_left_out_and_counted(folder):
-    bad = {"sampler": "grid", "space": {"model.module": ["nothing:here", None]}, "trials": 2}
-    found = Project(tuned(bad, model={"learner": "network"}), folder=folder).run(to="tune")
-    states = sorted(row.state for row in found.search.trials)
-    assert states == ["done", "failed"]
+    bad = {"sampler": "grid", "space": {"package.compress": ["int8", "none"]}}  # trees have no form in 8 bits
+    found = Project(tuned(bad), folder=folder).run(to="tune")
+    assert sorted(row.state for row in found.search.trials) == ["done", "failed"]
     (notice,) = [row for row in found.warnings if row.id == "tune.failed"]
     assert notice.count == 1
     assert "--set tune=null" in notice.fix
 
 
-def test_where_no_trial_succeeds_the_reasons_are_named_and_the_next_run_tries_again(folder):
-    bad = {"sampler": "grid", "space": {"model.module": ["nothing:here", "nor:here"]}}
-    for _ in range(2):
-        found = Project(tuned(bad, model={"learner": "network"}), folder=folder).run(to="tune")
-        assert [one.id for one in found.problems] == ["tune.none-done"]
-        assert "nothing" in str(found.problems[0])
+def test_to_search_again_makes_no_other_plan_of_the_winner(folder, searched):
+    again = Project(tuned(GRID), folder=folder).run(to="package", start="tune")
+    assert statuses(again) == {
+        "data": "cached", "tune": "done", "plan": "cached", "learn": "cached", "package": "cached"
+    }  # fmt: skip
+    assert again.package == searched.package
 
 
 SCRIPT = """
@@ -127,7 +126,7 @@ def test_a_killed_search_goes_on_behind_its_last_trial_and_draws_the_same(tmp_pa
     }
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
-        write_rows(tmp_path / name / "loans.csv", rows=500)
+        write_rows(tmp_path / name / "loans.csv", rows=300)
     whole = Project(tuned(space), folder=tmp_path / "whole").run(to="package")
     arguments = [sys.executable, "-c", SCRIPT, json.dumps(tuned(space)), str(tmp_path / "cut")]
     child = subprocess.Popen(arguments, stdout=subprocess.PIPE, start_new_session=True)
@@ -139,7 +138,7 @@ def test_a_killed_search_goes_on_behind_its_last_trial_and_draws_the_same(tmp_pa
     child.wait()
     child.stdout.close()
     before = journal(scratch)
-    assert 2 <= len(before) < 4
+    assert 2 <= len(before) < 3
     again = Project(tuned(space), folder=tmp_path / "cut").run(to="package")
     values = {row.number: row.settings for row in whole.search.trials}
     assert {row.number: row.settings for row in again.search.trials} == values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 
 from modelwright.core.evidence.measurement import Phase
@@ -18,6 +18,7 @@ from modelwright.project.loop.required_names import placed, unknown_names
 from modelwright.project.loop.stage_names import (
     DATA,
     EVALUATE,
+    LANE,
     LEARN,
     PACKAGE,
     PLAN,
@@ -34,6 +35,7 @@ from modelwright.storage.formats.plan import Forecast
 from modelwright.storage.formats.search import Search, plan_folder
 from modelwright.storage.state.versions import Version
 
+_REPLAN = "--replan"
 WOULD_RUN = "would run"  # what `check` says of a stage that is not sealed
 
 
@@ -121,6 +123,7 @@ def run_stages(
         if name == TUNE:
             run.search = searched(context)
             context.reopen(run.search.judged.taken.settings)
+            forced = _behind_search(forced)
         if name == PLAN:
             run.other_machine = context.planned_for
     if EVALUATE not in context.made:
@@ -148,11 +151,18 @@ def _last(context: Context, to: str) -> int:
     return stage_position(LEARN)
 
 
-def _forced(start: str | None, *, force: bool, replan: bool) -> dict[str, str]:
+def _forced(start: str | None, *, force: bool, replan: bool) -> Mapping[str, str]:
     """Return stage → the option that makes it again; `--force` and `--from` reach all after the first, too."""
     first = 0 if force else stage_position(start) if start else len(STAGE_NAMES)
     reason = "--force" if force else "--from"
-    return {**({PLAN: "--replan"} if replan else {}), **dict.fromkeys(STAGE_NAMES[first:], reason)}
+    return {**dict.fromkeys(STAGE_NAMES[first:], reason), **({PLAN: _REPLAN} if replan else {})}
+
+
+def _behind_search(forced: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what is still made again behind a search that was: what follows is its trial, not another plan of it."""
+    if TUNE not in forced:
+        return forced
+    return {one: why for one, why in forced.items() if one not in LANE or why == _REPLAN}
 
 
 def _find_plan(context: Context, runner: Runner, run: Run, name: str) -> None:

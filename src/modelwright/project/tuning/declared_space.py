@@ -48,6 +48,8 @@ def require_space(opened: Opened) -> None:
     """Raise ProjectError, before anything is read or made, for what a space has wrong that no data is needed to see."""
     if opened.file.tune is None:
         return
+    if not opened.signature.outputs:
+        raise ProjectError(Problem("tune.no-outputs", where=opened.where(("tune",))))
     require_optuna(opened)
     if opened.file.tune.space is not None:
         declared_space(opened, None if opened.open_inputs else opened.signature)

@@ -86,9 +86,7 @@ def _auto(opened: Opened, able: Sequence[str], config: TuneConfig) -> SearchPlan
     """
     blend = next((one for one in able if blends(one)), None)
     able = [one for one in able if not blends(one)]
-    named = tuple(
-        sorted(able, key=lambda one: (learners.spec(one).needs_pretrained, learners.spec(one).rank, one))
-    )
+    named = tuple(sorted(able, key=_slowness))
     given = set(opened.file.model.options)
     axes = tuple(
         Axis(
@@ -127,6 +125,12 @@ def _auto(opened: Opened, able: Sequence[str], config: TuneConfig) -> SearchPlan
         tuple(_variants(opened, space)),
         last,
     )
+
+
+def _slowness(learner: str) -> tuple[bool, bool, int, str]:
+    """Return what orders learners by how long they are likely to take."""
+    spec = learners.spec(learner)
+    return spec.needs_pretrained, "torch" in spec.modules, spec.rank, learner
 
 
 def _is_given(opened: Opened, key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -36,7 +37,15 @@ class TrialRow:
 
 def settings_shown(row: TrialRow) -> str:
     """Return what was drawn for a trial, less the learner, which has a column of its own."""
-    return " ".join(f"{key}={value}" for key, value in row.settings.items() if key != "model.learner")
+    shown = {key: value for key, value in row.settings.items() if key != "model.learner"}
+    return " ".join(f"{key}={_shown(value)}" for key, value in shown.items())
+
+
+def _shown(value: Json) -> str:
+    """Return a value in few characters: of the members of a blend their names."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) and "learner" in one for one in value):
+        return "+".join(str(one["learner"]) for one in value if isinstance(one, dict))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
 @dataclass(frozen=True)

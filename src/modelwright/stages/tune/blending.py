@@ -25,6 +25,12 @@ def members(order: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
     return tuple(found[:MOST]) if len(learners) > 1 else ()
 
 
+def seconds(trials: Sequence[SearchTrial]) -> float:
+    """Return what a blend is likely to take: the learning of each, and once what else a trial takes."""
+    learns = [one.learn_seconds or 0.0 for one in trials]
+    return sum(learns) + max(one.seconds - learn for one, learn in zip(trials, learns, strict=True))
+
+
 def settings(blend: str, trials: Sequence[SearchTrial]) -> dict[str, JsonValue]:
     """Return the settings under which trials are blended: each member with its keys of `model:` and `learn:`."""
     return {LEARNER: blend, "model.of": [_member(one) for one in trials]}

@@ -125,7 +125,8 @@ class Searching:
         if self.task.budget_s is None or not self.trials:
             return None
         closing = self._closing()
-        kept_s = 0.0 if closing is None else closing[1]
+        # what is tried before any draw is tried first of all, whatever is to come in the end
+        kept_s = 0.0 if closing is None or number < len(self.task.first) else closing[1]
         # one more is begun where more than half of it is likely to fit
         usual = sum(one.seconds for one in self.trials.values()) / len(self.trials)
         over = self.seconds + usual / 2 / self.config.parallel > self.task.budget_s - kept_s
@@ -148,7 +149,7 @@ class Searching:
         if self.last.blend is None or len(members) < 2:
             return None
         values = {**blending.settings(self.last.blend, members), **self.last.values}
-        return values, sum(one.seconds for one in members)
+        return values, blending.seconds(members)
 
     def _drawn(self, number: int) -> Values | None:
         if self.config.sampler == "grid":
