@@ -75,7 +75,9 @@ def test_a_section_that_says_nothing_or_nonsense(tmp_path, text):
 
 def test_a_function_without_outputs_has_nothing_to_be_judged_by(tmp_path):
     path = tmp_path / "modelwright.yaml"
-    path.write_text('function: "texts(question: text)"\nmodel: {learner: pretrain}\ntune: auto', encoding="utf-8")
+    path.write_text(
+        'function: "texts(question: text)"\nmodel: {learner: pretrain}\ntune: auto', encoding="utf-8"
+    )
     with pytest.raises(ProjectError) as caught:
         Project(path).run()
     assert [one.id for one in caught.value.problems] == ["tune.no-outputs"]
