@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+import yaml
 from cutting import CutError, Cutting
 from pydantic import ValidationError
 
@@ -244,11 +245,20 @@ def test_the_page_names_all_of_them_and_its_project_is_well(tmp_path: Path) -> N
     named = (Optimiser, Schedule, OfClasses, OfNumbers, Activation, Initialisation)
     for name in (name for literal in named for name in get_args(literal)):
         assert f"`{name}`" in page
-    (tmp_path / "modelwright.yaml").write_text(page.split("```yaml\n")[1].split("```")[0], "utf-8")
     found = columns()
     lines = [",".join(map(str, row)) for row in zip(*found.values(), strict=True)]
     (tmp_path / "rows.csv").write_text("\n".join([",".join(found), *lines]) + "\n", "utf-8")
-    assert Project(tmp_path).check().signature == str(SIGNATURE)
+    classes = [
+        f"{a},{c},{'xy'[place % 2]}" for place, (a, c) in enumerate(zip(found["a"], found["c"], strict=True))
+    ]
+    (tmp_path / "classes.csv").write_text("\n".join(["a,c,b", *classes]) + "\n", "utf-8")
+    blocks = [block.split("```")[0] for block in page.split("```yaml\n")[1:]]
+    projects = [block for block in blocks if block.startswith("function:")]
+    assert len(projects) >= 2
+    for block in projects:
+        (tmp_path / "modelwright.yaml").write_text(block, "utf-8")
+        signature = Signature.parse(yaml.safe_load(block)["function"])
+        assert Project(tmp_path).check().signature == str(signature)
 
 
 def test_heads_of_parts_are_heads_and_a_layer_of_an_outputs_own_is_none() -> None:
