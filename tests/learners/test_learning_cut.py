@@ -18,6 +18,7 @@ from modelwright.learners.contract.ending import Ending, LearningCut
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import trainer
+from modelwright.learners.pretrain import pretraining
 from modelwright.learners.trees import boosting
 
 STEPS, BATCH = 8, 8
@@ -27,8 +28,12 @@ CASES = {
     "network": {},
     "network stacking": {"combiner": "stacking"},
     "trees": {"bags": 1, "min_rows": 2},
+    "pretrain": {},
     "trees drawn": {"bags": 2, "min_rows": 2},
 }
+# learns as `network` does, from a package
+AS_ANOTHER = {"distil"}
+TEXTS = replace(tiny_encoder.ROUTE, outputs=())
 TABLE = replace(tiny_encoder.MIXED, inputs=tiny_encoder.MIXED.inputs[1:])  # without the text
 
 
@@ -55,8 +60,8 @@ class Learning:
     def __init__(self, case: str, folder: Path, place: Path) -> None:
         self.case = case
         self.name, self.options = case.partition(" ")[0], CASES[case]
-        self.pretrained, self.place = {"items": folder}, place
-        self.signature = TABLE if self.name == "trees" else tiny_encoder.MIXED
+        self.signature = {"trees": TABLE, "pretrain": TEXTS}.get(self.name, tiny_encoder.MIXED)
+        self.pretrained, self.place = {self.signature.inputs[0].name: folder}, place
 
     def run(self, where: str, ending: Ending | None = None, progress: Silent | None = None) -> str:
         """Learn in a scratch folder of that name, and return the digest of what was learned."""
@@ -69,7 +74,8 @@ class Learning:
             self.name, STEPS, BATCH, 1, "float32", "avx2", 0,
             spec.Options(**self.options), spec.Training(), self.pretrained, ending=ending or Ending(),
         )  # fmt: skip
-        rows = Rows(tiny_encoder.mixed(24), tiny_encoder.mixed(12))
+        make = tiny_encoder.routed if self.name == "pretrain" else tiny_encoder.mixed
+        rows = Rows(make(24), make(12))
         learners.learn(self.name).learn(self.signature, rows, setup, out, scratch, progress or Silent())
         return digests.of_folder(out)
 
@@ -118,6 +124,7 @@ def test_killed_before_at_and_after_the_cut_it_ends_alike(
 ) -> None:
     monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(boosting, "CHECKPOINT_S", 0.0)
+    monkeypatch.setattr(pretraining, "SAVE_EVERY_S", 0.0)
     whole = learning.run("whole")
     with pytest.raises(CutError):
         learning.run("cut", progress=Cutting(4))
@@ -154,4 +161,4 @@ def test_the_best_weights_of_a_later_step_end_no_earlier_one(folder: Path, tmp_p
 
 @pytest.mark.parametrize("name", learners.names())
 def test_a_learner_says_whether_it_can_be_cut(name: str) -> None:
-    assert learners.spec(name).cuttable is (name in {case.partition(" ")[0] for case in CASES})
+    assert learners.spec(name).cuttable is (name in {case.partition(" ")[0] for case in CASES} | AS_ANOTHER)

@@ -69,7 +69,7 @@ def train(
         assert run.step <= ending.last(steps), "the state of a longer training is nobody else's"
     per_epoch = batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch))
     evaluations = {*evaluation_steps(steps, per_epoch), ending.last(steps)}
-    written = _step_of(best)
+    written = step_of(best)
     saved = time.monotonic()
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
@@ -119,7 +119,7 @@ def _learned(run: TrainingRun, rows: EncodedRows, batch: NDArray[np.int64], file
         raise ProjectError(divergence.problem(run, rows, error, file)) from None
 
 
-def _step_of(best: Path) -> int | None:
+def step_of(best: Path) -> int | None:
     """Return of which step the best weights in a file are; None where there is none."""
     found = checkpoint.read_note(best)
     step = None if found is None else found.get("step")

@@ -151,6 +151,7 @@ class DistilLearn(Learn[Rows]):
                 seed=setup.seed,
                 scratch=scratch,
                 progress=progress,
+                ending=setup.ending.of(),
             )
             answers = frozen_features.answers(begin.network, held)
         states = learned_folder.calibrated(signature, begin.states, begin.network, answers, data.held)

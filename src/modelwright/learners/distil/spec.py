@@ -138,4 +138,5 @@ class DistilSpec(Spec):
     Training: ClassVar[type[BaseModel]] = DistilTraining
     modules: ClassVar[tuple[str, ...]] = (*forms.MODULES, "tokenizers")
     compresses: ClassVar[bool] = True
+    cuttable: ClassVar[bool] = True
     brings: ClassVar[bool] = True

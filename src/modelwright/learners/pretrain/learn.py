@@ -148,6 +148,7 @@ class PretrainLearn(Learn[Rows]):
                 seed=setup.seed,
                 scratch=scratch,
                 progress=progress,
+                end=setup.ending.of(),
             )
         own_weights.write(out, begin.form, begin.type, signature.name, begin.loaded)
         chosen = min(history, key=lambda score: score.rank)

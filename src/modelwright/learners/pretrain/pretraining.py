@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
+from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Score
 from modelwright.learners.descent.watching import TrainingWatch
@@ -154,17 +155,21 @@ class PretrainRun:
 
 def pretrain(
     run: PretrainRun, rows: EncodedRows, held: EncodedRows, *, steps: int, batch: int, seed: int, scratch: Path,
-    progress: Progress,
+    progress: Progress, end: TrainingEnd,
 ) -> list[Score]:  # fmt: skip
     """Take all steps, put the averaged weights with the least loss on validation into the network, return the scores.
 
-    Resumes from the checkpoint in `scratch`, where there is one, to the same bits.
+    Resumes from the checkpoint in `scratch`, where there is one, to the same bits. end: where it ends before its last
+    step; the steps before are the same.
     """
+    last = end.last(steps)
     state, best = scratch / "state.safetensors", scratch / "best.safetensors"
     kept = checkpoint.read(state)
     if kept is not None:
         run.restore(*kept)
-    evaluations = set(trainer.evaluation_steps(steps, trainer.epoch_steps(len(rows), batch)))
+        assert run.step <= last, "the state of a longer training is nobody else's"
+    evaluations = {*trainer.evaluation_steps(steps, trainer.epoch_steps(len(rows), batch)), last}
+    written = trainer.step_of(best)
     saved = time.monotonic()
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
@@ -172,18 +177,31 @@ def pretrain(
         if kept is not None:
             note: Mapping[str, Any] = kept[1]
             watch.restore(note.get("shown"), run.history)
-        for chosen in _batches(rows, run, steps, batch, seed):
+
+        def score() -> None:
+            nonlocal written
+            if run.evaluate(held):
+                # before the state that speaks of it: a kill in between makes the same best again
+                checkpoint.write(best, run.average, {"step": run.step})
+                written = run.step
+            watch.score(run.history[-1])
+
+        if run.step in evaluations and run.step not in {one.step for one in run.history}:
+            score()  # it was cut here, and not evaluated, since a training that goes on is not
+        for chosen in _batches(rows, run, last, batch, seed):
             loss = run.learn(chosen)
             watch.step(run.step, loss, run.rate, run.norm, len(chosen))
             task.advance(1)
             if run.step in evaluations:
-                if run.evaluate(held):
-                    # before the state that speaks of it: a kill in between makes the same best again
-                    checkpoint.write(best, run.average, {})
-                watch.score(run.history[-1])
-            if run.step >= steps or time.monotonic() - saved >= SAVE_EVERY_S:
+                score()
+            # not while the best weights on the disk are those of a later step than this, from before a kill
+            kept_at = trainer.kept_score(run.history).step if run.history else None
+            due = run.step < last and written == kept_at and end.is_due()
+            if due or run.step >= last or time.monotonic() - saved >= SAVE_EVERY_S:
                 run.save(state, watch.to_json())
                 saved = time.monotonic()
+            if due:
+                end.cut(run.step, steps)
         watch.end(run.step, trainer.kept_score(run.history))
     found = checkpoint.read(best)
     assert found is not None, "the last step is evaluated, so there is a best"

@@ -85,6 +85,7 @@ class PretrainSpec(Spec):
     outputs: ClassVar[frozenset[Form]] = frozenset()
     Options: ClassVar[type[BaseModel]] = PretrainOptions
     Training: ClassVar[type[BaseModel]] = PretrainTraining
+    cuttable: ClassVar[bool] = True
     makes: ClassVar[Makes] = Makes.WEIGHTS
     modules: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "safetensors")
     takes_pretrained: ClassVar[bool] = True
