@@ -194,9 +194,10 @@ def test_mixed_probabilities_are_the_mean_of_the_members(form: Form) -> None:
 @pytest.mark.parametrize(
     ("of", "words"),
     [
-        (["trees"], "at least 2"),
+        (["trees"], "a blend has at least 2 members"),
         (["trees", "tres"], "'tres' is no learner that can be blended"),
         (["trees", "blend"], "'blend' is no learner that can be blended"),
+        (["trees", "given"], "'given' is no learner that can be blended"),
         (["trees", {"learner": "linear", "leaves": 3}], "the learner linear refuses model.leaves"),
         (
             ["trees", {"learner": "linear", "learn": {"patience": 3}}],

@@ -130,7 +130,7 @@ def _bad_value(learner: str, options: type[BaseModel], error: ErrorDetails) -> P
         text=wanted == "string",
         mapping=wanted == "dict",
         list=wanted in {"list", "tuple"},
-        reason=error["msg"],
+        reason=error["msg"].removeprefix("Value error, "),
         default="null" if default is None else str(default),
     )
 

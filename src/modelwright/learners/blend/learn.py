@@ -155,8 +155,6 @@ def _members(signature: Signature, options: BlendOptions) -> dict[str, MemberKey
         reason = spec.refuses(signature)
         if reason is None and (lacking := spec.lacks()):
             reason = Phrase("learner.not-installed", modules=", ".join(lacking), extra=spec.extra)
-        if reason is None and spec.brings:
-            reason = Phrase("learner.not-offered", learner=spec.name, brings=True)
         if reason is not None:
             problems.append(Problem("blend.member-refuses", learner=one.learner, reason=reason))
         count = sum(other.learner == one.learner for other in given)

@@ -19,7 +19,7 @@ from modelwright import learners
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.aim import Aim
-from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.contract.training import TrainingKeys
 
 
@@ -38,9 +38,11 @@ class MemberKeys(BaseModel):
 
     @model_validator(mode="after")
     def _taken(self) -> MemberKeys:
-        if self.learner not in learners.names() or learners.spec(self.learner).blends:
-            known = ", ".join(name for name in learners.names() if not learners.spec(name).blends)
-            raise ValueError(f"{self.learner!r} is no learner that can be blended. take some of {known}")
+        known = [name for name in learners.names() if _can_be_blended(name)]
+        if self.learner not in known:
+            raise ValueError(
+                f"{self.learner!r} is no learner that can be blended. take some of {', '.join(known)}"
+            )
         spec = learners.spec(self.learner)
         for keys, section, of in (
             (self.options, spec.Options, "model"),
@@ -55,6 +57,11 @@ class MemberKeys(BaseModel):
         return self
 
 
+def _can_be_blended(name: str) -> bool:
+    spec = learners.spec(name)
+    return not (spec.blends or spec.brings) and spec.makes is Makes.BODY
+
+
 class BlendOptions(BaseModel):
     """The keys of `model:` that a blend takes."""
 
@@ -62,7 +69,6 @@ class BlendOptions(BaseModel):
 
     of: tuple[MemberKeys, ...] | None = Field(
         None,
-        min_length=2,
         description="the members: names of learners, or mappings `{learner: trees, leaves: 8}`; None: all that `plan` "
         "would choose from and that need no pretrained weights",
     )
@@ -77,6 +83,8 @@ class BlendOptions(BaseModel):
     def _by_name(cls, given: object) -> object:
         if not isinstance(given, list | tuple):
             return given
+        if len(given) < 2:  # a bound of the field would be said of members that are refused, too
+            raise ValueError("a blend has at least 2 members. write it like of: [linear, trees]")
         return [{"learner": one} if isinstance(one, str) else one for one in given]
 
 
