@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import real_tables
+import test_trees
 from pydantic import ValidationError
 from sklearn.datasets import load_diabetes
 
@@ -418,3 +419,21 @@ def test_on_a_small_table_bags_and_blends_are_better_than_one_booster(tmp_path: 
     assert mean["trees-2"] < mean["trees-1"]
     assert mean["blend"] < mean["trees-1"]
     assert mean["blend"] < 1.05 * min(mean.values())
+
+
+def test_forecasts_are_blended_and_keep_their_intervals(tmp_path: Path) -> None:
+    data = test_trees.waves(400)
+    learned, summary = learn(tmp_path, test_trees.SERIES, data)
+    assert set(summary["shares"]) == {"next", "kind"}
+    inputs = {field.name: data.columns[field.name] for field in test_trees.SERIES.inputs}
+    function = Function(Package(learners.export("blend").export(learned), "", 1))
+    wanted, found = BLEND.predict(learned, inputs), function.infer(inputs)
+    for output, arrays in wanted.items():
+        for array, values in arrays.items():
+            np.testing.assert_allclose(found[output][array], values, atol=1e-4)
+    within = []
+    for answer, truth in zip(function.answer(inputs), data.columns["next"], strict=True):
+        interval = answer["next"].interval
+        ends = zip(interval["low"], truth.flat, interval["high"], strict=True)
+        within += [low <= one <= high for low, one, high in ends]
+    assert 0.7 < np.mean(within) < 0.97
