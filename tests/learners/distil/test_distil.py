@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from modelwright import learners
 from modelwright.core import digests
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import Notice, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.compressing import four_bits
@@ -264,19 +264,31 @@ def test_word_vectors_are_what_the_teachers_graph_looks_up(form: str) -> None:
     assert onnx.load_from_string(body.graphs["model"]).graph.output[0].name == "y.value"  # type: ignore[arg-type]
 
 
-def test_a_class_that_the_teacher_does_not_know_is_said(package: Path, tmp_path: Path) -> None:
-    columns = {**TRAIN.columns, "grade": ["huge", *TRAIN.columns["grade"][1:]]}
+def forecast(
+    package: Path, place: Path, columns: dict[str, list[object]], budget_s: float
+) -> dict[str, Notice]:
     spec = learners.spec("distil")
     given = spec.Options.model_validate({"from": str(package), "variants": 0})
-    files = brought(package, tmp_path / "brought")
     estimate = learners.learn("distil").forecast(
         GRADE,
         Rows(Examples(TRAIN.ids, columns), HELD),
         given,
         spec.Training(),
-        {BROUGHT: files},
+        {BROUGHT: brought(package, place / "brought")},
         Machine(1, 2**34, "avx2"),
-        5.0,
+        budget_s,
     )
-    (notice,) = [one for one in estimate.warnings if one.id == "distil.unknown-truths"]
-    assert notice.values["count"] == 1
+    return {one.id: one for one in estimate.warnings}
+
+
+def test_a_class_that_the_teacher_does_not_know_is_said(package: Path, tmp_path: Path) -> None:
+    columns = {**TRAIN.columns, "grade": ["huge", *TRAIN.columns["grade"][1:]]}
+    found = forecast(package, tmp_path, columns, 60.0)
+    assert found["distil.unknown-truths"].values["count"] == 1
+    assert "distil.slow-teacher" not in found
+
+
+def test_a_teacher_that_leaves_no_time_to_learn_is_said(package: Path, tmp_path: Path) -> None:
+    found = forecast(package, tmp_path, dict(TRAIN.columns), 1e-3)
+    assert found["distil.slow-teacher"].values["share"] > 0.4
+    assert "budget" in str(found["distil.slow-teacher"])

@@ -16,6 +16,7 @@ from modelwright import kinds
 from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
+from modelwright.core.units import Unit, format_quantity
 from modelwright.kinds.contract.common import Array, Form
 from modelwright.learners import budget, timing
 from modelwright.learners.contract.learn import Learn, Predicted
@@ -51,6 +52,7 @@ _WORDS_WIDTH = (
 )
 _COLUMNS_WIDTH, _COLUMNS_LAYERS = 128, 2
 _LEAST_MOST_STEPS = 400  # few rows need many passes
+_MOST_OF_BUDGET = 0.4  # that the teacher's answers may take before it is worth a word
 _TIMED = 16  # rows that the teacher answers while it is timed
 _DEVIATION = 0.1  # of the numbers of a word vector, as those that are drawn have it
 _ANSWERS = "teacher.safetensors"
@@ -118,6 +120,7 @@ class DistilLearn(Learn[Rows]):
                 weights=sum(weight.numel() for weight in begin.network.parameters()),
             ),
             warnings=(
+                *_slow(answer_s * len(taught), budget_s, training),
                 *unread(begin, signature, data.train),
                 *taught.notices,
                 *_unknown(signature, data, teaching),
@@ -311,6 +314,21 @@ def _rows(
     # where `cached_property` looks: these are known already
     rows.__dict__["truths"] = {name: truths_of(own[name], answered[name]) for name in own}
     return rows
+
+
+def _slow(teacher_s: float, budget_s: float, training: DistilTraining) -> list[Notice]:
+    """Return a warning where the teacher's answers leave the student little of the budget."""
+    if training.epochs is not None or teacher_s <= _MOST_OF_BUDGET * budget_s:
+        return []
+    enough = format_quantity(teacher_s / _MOST_OF_BUDGET, Unit.SECONDS)
+    return [
+        Notice(
+            "distil.slow-teacher",
+            share=teacher_s / budget_s,
+            seconds=teacher_s,
+            line=f"learn: {{budget: {enough}}}",
+        )
+    ]
 
 
 def _unknown(signature: Signature, data: Rows, teaching: Teacher) -> list[Notice]:
