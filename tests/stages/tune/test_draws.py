@@ -1,6 +1,9 @@
 """Draws: the same for the same number and knowledge, inside the space, never twice, and led by what is known."""
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +84,15 @@ def test_trials_that_are_running_or_failed_are_known_without_a_value():
         Known({"learn.learning_rate": 0.02}, None, {}, running=True),
     ]
     assert draw(Space((RATE,)), "tpe", 0, 2, known * 8, []) is not None
+
+
+def test_the_benchmark_of_draws_runs_on_few():
+    script = Path(__file__).parents[3] / "benchmarks" / "search_draws.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--seeds", "2", "--trials", "4"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert "hartmann: modelwright" in done.stdout
