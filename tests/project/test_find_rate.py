@@ -66,8 +66,8 @@ def test_without_a_plan_none_is_kept(folder: Path) -> None:
     }
 
 
-def test_a_learner_without_gradients_says_so(folder: Path) -> None:
-    with pytest.raises(ProjectError, match="does not step along a gradient"):
+def test_a_learner_without_one_says_so(folder: Path) -> None:
+    with pytest.raises(ProjectError, match="has no range test"):
         project(folder, "trees").find_rate()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,18 @@ def test_a_kill_at_the_cut_changes_no_bit(folder: Path, clock: dict[str, int], m
 
 def _dies(*_: object) -> None:
     raise CutError
+
+
+def test_a_cut_learning_can_be_kept_and_an_earlier_plan_is_read(folder: Path, clock: dict[str, int]) -> None:
+    clock["left"] = 5
+    cut = learned(folder, project(folder).run(to="learn"))
+    clock["left"] = 1
+    kept = project(folder).run(to="learn", keep=["learn"])
+    assert learned(folder, kept) == cut
+    earlier = json.loads((objects(folder, "plan")[0] / "choice" / "choice.json").read_text("utf-8"))
+    del earlier["last_steps"]
+    (folder / "choice.json").write_text(json.dumps(earlier), "utf-8")
+    assert Choice.read(folder).last_steps == {}
 
 
 def test_force_learns_from_nothing(folder: Path, clock: dict[str, int]) -> None:

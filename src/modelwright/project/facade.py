@@ -180,10 +180,7 @@ class Project:
         context = self._context()
         runner = self._new_runner()
         with self._sealing(context, runner) as sealing:
-            try:
-                context.made[DATA] = loop.made(context, sealing, DATA).sealed
-            except DataError as error:
-                raise DataError(placed(self.opened, error.problems)) from None
+            self._make_data(context, sealing)
             if unknown := tuple(unknown_names(context)):
                 raise ProjectError(unknown)
             if self.opened.file.tune is not None:
@@ -198,11 +195,11 @@ class Project:
         """Return a learning-rate range test: from the start of learning, the rate rises until the loss blows up.
 
         Reads the data as `check` does; nothing else is sealed, and nothing is changed. Raises ProjectError for a
-        learner that follows no gradient.
+        learner that has no such test.
         """
         context, runner = self._context(), self._new_runner()
         with self._sealing(context, runner) as sealing:
-            context.made[DATA] = loop.made(context, sealing, DATA).sealed
+            self._make_data(context, sealing)
             return range_test.find_rate(context, runner, self._progress)
 
     # -- in production -------------------------------------------------------------------------------------
@@ -422,6 +419,13 @@ class Project:
             return
         with TemporaryDirectory() as folder:
             yield self._new_runner(Store(Path(folder)))
+
+    def _make_data(self, context: Context, runner: Runner) -> None:
+        """Let `context` hold the data; raises DataError with the places of the project file."""
+        try:
+            context.made[DATA] = loop.made(context, runner, DATA).sealed
+        except DataError as error:
+            raise DataError(placed(self.opened, error.problems)) from None
 
     def _need_to_write(self, verb: str) -> None:
         """Raise MachineError where the project cannot be written, before anything is done in vain."""

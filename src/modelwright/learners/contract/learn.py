@@ -73,7 +73,7 @@ class Learn(ABC, Generic[Data_contra]):
     def rates(
         self, signature: Signature, data: Data_contra, setup: Setup, budget_s: float, progress: Progress
     ) -> RateSweep | None:
-        """Return the loss on training batches while the rate rises; None of a learner that follows no gradient.
+        """Return the loss on training batches while the rate rises; None of a learner that has no such test.
 
         budget_s: CPU seconds that it may take, but for what goes before the first step; nothing is kept.
         """

@@ -17,7 +17,7 @@ from modelwright.project.rates.rate_report import RatePoint, RateReport
 def find_rate(context: Context, runner: Runner, progress: Progress) -> RateReport:
     """Return the range test of the project; its data is sealed, and in `context`.
 
-    Raises ProjectError for a learner that follows no gradient.
+    Raises ProjectError for a learner that has no such test.
     """
     # torch, which no other verb here needs
     from modelwright.stages.learn.rate_finding import BUDGET_SHARE, find_rates

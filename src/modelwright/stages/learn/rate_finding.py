@@ -43,7 +43,7 @@ def find_rates(
 ) -> FoundRates:
     """Return the range test of the learner of a choice; choice: its folder; budget_s: `learn.budget`.
 
-    Raises ProjectError for a learner that follows no gradient, and what `learn` raises before its first step.
+    Raises ProjectError for a learner that has no such test, and what `learn` raises before its first step.
     """
     started = time.perf_counter()
     chosen = Choice.read(choice)
@@ -51,6 +51,6 @@ def find_rates(
     given = rows_for(spec, train, validation, signature)
     sweep = learners.learn(spec.name).rates(signature, given, setup, budget_s * BUDGET_SHARE, progress)
     if sweep is None:
-        raise ProjectError(Problem("rate.no-gradient", learner=spec.name))
+        raise ProjectError(Problem("rate.no-test", learner=spec.name))
     found = proposal(sweep.rates, sweep.losses)
     return FoundRates(spec.name, sweep, found, time.perf_counter() - started)
