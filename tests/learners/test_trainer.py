@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from modelwright.core import digests
 from modelwright.core.messages import ProjectError
-from modelwright.core.progress import Silent
+from modelwright.core.progress import Progress, Silent
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.steps import AveragingKeys, Schedule
@@ -27,6 +27,8 @@ from modelwright.learners.training import checkpoint
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import Scratch, starting_point
+from modelwright.stages.learn.kept_points import Recording
+from modelwright.storage.formats.learning_curves import LearningCurves
 
 STEPS, BATCH = 24, 8
 
@@ -60,7 +62,7 @@ OPTIONAL = Signature(
 
 
 def _train(
-    folder: Path | None, scratch: Path, recipe: Recipe, progress: Silent | None = None, steps: int = STEPS
+    folder: Path | None, scratch: Path, recipe: Recipe, progress: Progress | None = None, steps: int = STEPS
 ) -> tuple[dict[str, torch.Tensor], list[Score]]:
     """Train on a pretrained encoder, or from scratch (folder None) with all that is drawn at random."""
     data, held = tiny_encoder.mixed(60 if folder else 57), tiny_encoder.mixed(30)
@@ -95,13 +97,18 @@ def _train(
 @pytest.mark.parametrize("scratch", [False, True])
 def test_cut_off_anywhere_it_ends_with_the_same_bits(folder: Path, tmp_path: Path, scratch: bool) -> None:
     folder = None if scratch else folder  # type: ignore[assignment]
-    whole, history = _train(folder, tmp_path / "whole", _recipe())
+    seen, seen_again = Recording(Silent()), Recording(Silent())
+    whole, history = _train(folder, tmp_path / "whole", _recipe(), seen)
     cut = tmp_path / "cut"
     for after in (1, 2, 5, 9):  # the first falls before any checkpoint; later ones resume and fall again
         with pytest.raises(CutError):
             _train(folder, cut, _recipe(), Cutting(after))
-    resumed, again = _train(folder, cut, _recipe())
+    resumed, again = _train(folder, cut, _recipe(), seen_again)
     assert history == again
+    assert LearningCurves.of(seen_again.points) == LearningCurves.of(seen.points)
+    assert {one.figure for one in LearningCurves.of(seen.points).learned[0].curves} == {
+        *("loss", "learning-rate", "gradient-norm", "validation-loss", "validation-error")
+    }
     assert all(torch.equal(resumed[name], values) for name, values in whole.items())
     assert digests.of_folder(cut) == digests.of_folder(tmp_path / "whole")
 
