@@ -78,6 +78,12 @@ def test_a_project_without_outputs_ends_at_learn_and_another_starts_from_it(tmp_
     assert "pretrained" in again.stages[1].why
 
 
+@pytest.mark.parametrize("verb", ["release", "serve", "input_names"])
+def test_what_is_no_version_is_not_released_served_or_called(tmp_path: Path, verb: str) -> None:
+    with pytest.raises(ProjectError, match="nothing to package"):
+        getattr(Project(TEXTS, folder=tmp_path), verb)()
+
+
 @pytest.mark.parametrize("to", ["package", "evaluate"])
 def test_weights_are_not_packaged(tmp_path: Path, to: str) -> None:
     _write(tmp_path / "rows.csv", 30, labels=False)

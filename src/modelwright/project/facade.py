@@ -206,6 +206,7 @@ class Project:
 
     def release(self, version: int | None = None, strategy: str | None = None) -> ReleaseResult:
         """Release a version (by default the newest): request that it serve; held back by what is not met."""
+        self._need_outputs()
         self._need_to_write("release")
         return history.release(self._context(), self._store, version, strategy)
 
@@ -216,6 +217,7 @@ class Project:
 
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
+        self._need_outputs()
         self._need_to_write("serve")
         from modelwright.project import serving  # the gateway's libraries, which no other command needs
 
@@ -432,7 +434,13 @@ class Project:
         if not read_only.is_writable(self.root):
             raise MachineError(Problem("project.read-only", where=str(self.root), verb=verb))
 
+    def _need_outputs(self) -> None:
+        """Raise ProjectError where the project makes weights, which are never a version."""
+        if not self.opened.signature.outputs:
+            raise ProjectError(Problem("pretrain.no-package"))
+
     def _packaged(self, number: int | None = None) -> tuple[int, Function]:
+        self._need_outputs()
         version = version_artifacts.answering(self._state, number)
         # Nobody removes it while it is read; once it is loaded, its files are needed no more.
         held = self._store.lock(PACKAGE, version.package_key, shared=True)
