@@ -6,7 +6,7 @@ Banking77: of each seed 20 intents are drawn, and of the training file 5 rows of
 and 25 choose the checkpoint. The packaged function is measured on the dataset's own test file, its rows of these
 intents (800). All 10,003 training texts, without their intents, are what is pretrained on.
 
-    scratch      `network` from scratch, with the same encoder as is pretrained
+    scratch      `network` from scratch, with its default encoder, which does better from scratch than the one pretrained
     pretrained   `finetune`, which begins from what was pretrained (`model: {pretrained: ../texts}`)
 
 Bar: pretrained at least 5 points above scratch, the mean over the seeds. Beside them, without a bar: `linear` (words
@@ -28,6 +28,11 @@ import banking77
 
 BAR, INTENTS, LABELS_EACH = 0.05, 20, 5
 HELD_EACH = 1  # and one more of every fourth intent
+ENCODER = {
+    "type": "words",
+    "kernels": [2],
+    "width": 192,
+}  # chosen by a probe on other rows of the training file
 FORMS = {
     "scratch": {"learner": "network"},
     "pretrained": {"learner": "finetune", "pretrained": "../texts"},
@@ -78,7 +83,7 @@ def measured(data: Path, place: Path, seed: int, arguments: argparse.Namespace) 
         {
             "function": "read(text: text)",
             "data": {"source": "rows.csv", "split": {"train": 95, "validation": 4, "test": 1}},
-            "model": {"learner": "pretrain"},
+            "model": {"learner": "pretrain", "encoder": ENCODER},
             "learn": {"budget": arguments.pretrain, "seed": seed},
         },
     )

@@ -36,7 +36,7 @@ class PretrainOptions(BaseModel):
         description="share of the tokens that are masked; of pictures half of the patches are",
     )
     kept: float = Field(
-        0.6, gt=0, le=1, description="share that a view keeps: of a text its tokens, of a sound its time"
+        0.4, gt=0, le=1, description="share that a view keeps: of a text its tokens, of a sound its time"
     )
     temperature: float = Field(
         0.05,
