@@ -6,7 +6,7 @@ Banking77: of each seed 20 intents are drawn, and of the training file 5 rows of
 and 25 choose the checkpoint. The packaged function is measured on the dataset's own test file, its rows of these
 intents (800). All 10,003 training texts, without their intents, are what is pretrained on.
 
-    scratch      `network` from scratch, with its default encoder, which does better from scratch than the one pretrained
+    scratch      `network` from scratch, with its default encoder: from scratch it does better than the one pretrained
     pretrained   `finetune`, which begins from what was pretrained (`model: {pretrained: ../texts}`)
 
 Bar: pretrained at least 5 points above scratch, the mean over the seeds. Beside them, without a bar: `linear` (words
