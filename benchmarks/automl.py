@@ -92,6 +92,7 @@ def bank(data: Path) -> Table:
 def bike(data: Path) -> Table:
     """Return rentals an hour: 17,379 rows."""
     rows = pl.read_csv(data / "bike_sharing" / "hour.csv").rename({"cnt": "truth"})
+    rows = rows.with_columns(pl.col("holiday", "workingday").cast(bool))
     table = Table(rows, BIKE, folds=1)
     return Table(rows.select(*table.names, "truth"), BIKE, folds=1)
 
