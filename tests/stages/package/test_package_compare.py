@@ -14,7 +14,7 @@ from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.number.arrays import NumberState
 from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
-from modelwright.stages.package.candidate import Trial, batch_dependence, require_sound, try_out
+from modelwright.stages.package.candidate import Trial, batch_dependence, looked_at, require_sound, try_out
 from modelwright.stages.package.compare import gap, outcomes_of
 
 SIGNATURE = Signature.parse("sort(size: number) -> grade: category, price: number")
@@ -71,8 +71,13 @@ def trial(requirements=(), *, count=60, off=0.0):
     return Trial(columns, columns, network, requirements, threads=1)
 
 
+def looked(name, of, by):
+    """Return a candidate that was tried out and looked at."""
+    return looked_at(try_out(name, of, by), by)
+
+
 def test_a_faithful_graph_is_sound():
-    found = try_out("exact", body(), trial())
+    found = looked("exact", body(), trial())
     require_sound(found)
     assert found.parity.labels == found.batches.labels == 0
     assert found.parity.probability < 1e-5
@@ -80,7 +85,7 @@ def test_a_faithful_graph_is_sound():
 
 
 def test_a_graph_that_reads_its_neighbours_is_refused():
-    found = try_out("exact", body(mixes_rows=0.5), trial())
+    found = looked("exact", body(mixes_rows=0.5), trial())
     assert found.batches.labels > 0
     assert found.batches.confidence > 0.005
     with pytest.raises(PackageError) as caught:
@@ -90,13 +95,13 @@ def test_a_graph_that_reads_its_neighbours_is_refused():
 
 
 def test_a_slight_dependence_shows_in_the_confidence_alone():
-    found = try_out("exact", body(mixes_rows=0.02), trial(count=6))
+    found = looked("exact", body(mixes_rows=0.02), trial(count=6))
     assert found.batches.labels == 0
     assert batch_dependence(found.batches) is not None
 
 
 def test_a_graph_that_is_not_the_network_is_refused():
-    found = try_out("exact", body(), trial(off=0.1))
+    found = looked("exact", body(), trial(off=0.1))
     with pytest.raises(PackageError) as caught:
         require_sound(found)
     assert [problem.id for problem in caught.value.problems] == ["package.parity"]
