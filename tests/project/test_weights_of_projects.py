@@ -115,6 +115,7 @@ def test_a_project_that_answers_gives_no_weights(tmp_path: Path) -> None:
     assert "makes no weights: its learner is `linear`" in str(found.problems[0])
 
 
+@pytest.mark.proof
 def test_what_the_page_says_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[2] / "docs" / "pretraining.md").read_text("utf-8")
     fenced = page.split("```")[1::2]

@@ -89,6 +89,8 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
         "pretrained": {},
         "reason": {"id": "choice.alone", "where": None, "values": {}},
         "augment": {},
+        "members": [],
+        "last_steps": {},
     }
     assert Choice.read(tmp_path / "choice").steps == steps
     forecast = Forecast.read(tmp_path / "forecast")

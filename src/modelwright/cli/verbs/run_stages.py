@@ -70,7 +70,7 @@ def data(
 def tune(
     force: Force = False, project: ProjectPath = None, settings: Settings = None, as_json: AsJson = False
 ) -> None:
-    """Search among the settings of the section `tune`; a killed search goes on behind its last trial."""
+    """Search among the settings of the section `tune`."""
     finish(opened(project, settings).run(to=Stage.TUNE, force=force), as_json)
 
 

@@ -18,13 +18,13 @@ class _Choice(BaseModel):
 class Int8Choice(_Choice):
     """Weights and activations in 8 bits: of matrices one scale a row, of convolutions fixed on training rows."""
 
-    form: Literal["int8"] = "int8"
+    form: Literal["int8"] = Field("int8", description="the form")
 
 
 class Int8StaticChoice(_Choice):
     """Matrices in 8 bits with scales of activations that are fixed on training rows."""
 
-    form: Literal["int8-static"] = "int8-static"
+    form: Literal["int8-static"] = Field("int8-static", description="the form")
     clip: float = Field(
         0.0,
         ge=0,
@@ -36,7 +36,7 @@ class Int8StaticChoice(_Choice):
 class Int4Choice(_Choice):
     """Matrices and tables in 4 bits, one scale a block of weights."""
 
-    form: Literal["int4"] = "int4"
+    form: Literal["int4"] = Field("int4", description="the form")
     block: Literal[16, 32, 64, 128] = Field(32, description="weights that share a scale")
     of: Literal["all", "tables", "matrices"] = Field("all", description="which weights: others stay")
 
@@ -44,13 +44,13 @@ class Int4Choice(_Choice):
 class Float16Choice(_Choice):
     """Weights stored in 16 bits, and computed with in 32."""
 
-    form: Literal["float16"] = "float16"
+    form: Literal["float16"] = Field("float16", description="the form")
 
 
 class PruneChoice(_Choice):
     """The weights that matter least are taken out."""
 
-    form: Literal["prune"] = "prune"
+    form: Literal["prune"] = Field("prune", description="the form")
     share: float = Field(0.25, gt=0, lt=1, description="share that is taken out")
     structured: bool = Field(
         True,
@@ -62,7 +62,7 @@ class PruneChoice(_Choice):
 class LowRankChoice(_Choice):
     """A large matrix becomes the product of two smaller ones."""
 
-    form: Literal["low-rank"] = "low-rank"
+    form: Literal["low-rank"] = Field("low-rank", description="the form")
     share: float = Field(0.5, gt=0, lt=1, description="share of the weights that is left")
     of: Literal["all", "tables", "matrices"] = Field("all", description="which weights: others stay")
 

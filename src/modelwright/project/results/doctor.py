@@ -29,7 +29,7 @@ def doctor(folder: Path) -> DoctorReport:
             _confinement(),
             *_libraries(extras.SERVE, "missing"),
             *_libraries(extras.LEARN, "note", besides=extras.distributions(extras.SERVE)),
-            *_libraries(extras.TRACKING, "note"),
+            *_libraries(extras.TRACKING, "note", besides=extras.distributions(extras.LEARN)),
         )
     )
 
