@@ -356,6 +356,7 @@ test_blend.BLEND.learn(signature, Rows(train, held), how, folder / "out", folder
 """
 
 
+@pytest.mark.proof
 def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path) -> None:
     signature, data = real_tables.patients()
     train, held = real_tables.parted(data)

@@ -80,6 +80,7 @@ def test_a_bar_that_moves_tries_nothing_again(folder, searched):
     assert "latency_p95 <= 1 us" in again.search.trials[0].misses
 
 
+@pytest.mark.proof
 def test_a_longer_search_goes_on_from_what_is_sealed(folder, searched):
     longer = {**GRID, "space": {**GRID["space"], "learn.learning_rate": [0.05, 0.3, 0.1]}}
     Project(tuned(longer), folder=folder).run(to="tune")

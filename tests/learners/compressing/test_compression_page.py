@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
 from in_process import say
 
 PAGE = (Path(__file__).parents[3] / "docs" / "compression.md").read_text("utf-8")
@@ -21,6 +22,7 @@ def write_rows(place: Path) -> None:
     place.write_text("\n".join(lines), encoding="utf-8")
 
 
+@pytest.mark.proof
 def test_the_projects_and_the_commands_of_the_page_work(tmp_path: Path) -> None:
     project, student = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
