@@ -18,7 +18,6 @@ from modelwright.learners.contract.ending import Ending, LearningCut
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import trainer
-from modelwright.learners.pretrain import pretraining
 from modelwright.learners.trees import boosting
 
 STEPS, BATCH = 8, 8
@@ -124,7 +123,6 @@ def test_killed_before_at_and_after_the_cut_it_ends_alike(
 ) -> None:
     monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(boosting, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(pretraining, "SAVE_EVERY_S", 0.0)
     whole = learning.run("whole")
     with pytest.raises(CutError):
         learning.run("cut", progress=Cutting(4))

@@ -16,8 +16,8 @@ from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent import rising_rate
 from modelwright.learners.steps.schedule import RateSchedule
-from modelwright.learners.training import rising_rate
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from modelwright.learners.training.starting_point import StartingPoint
 
 StepTimer = Callable[[Network, EncodedRows, Recipe, list[NDArray[np.int64]], int], float]
 
+LEAST_MOST_STEPS = 400  # that a budget is turned into however few the rows are: few need many passes
 SPARE = 0.05  # of the budget, for a machine that is busier later
 
 

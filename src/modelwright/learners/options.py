@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from modelwright import learners
 from modelwright.core.messages import Problem, did_you_mean
+from modelwright.core.signature import Signature
 
 COMMON_KEYS = frozenset({"learner", "pretrained"})  # of `model:`; all others are a learner's own
 
@@ -43,6 +44,14 @@ def option_problems(model: Mapping[str, object], allowed: Sequence[str] | None =
     for name in candidates:
         problems += _refused(name, given, problems)
     return [one for one in problems if not _taken_by_another(one, given, candidates)]
+
+
+def unknown_outputs(signature: Signature, weights: Mapping[str, float]) -> Iterator[Problem]:
+    """Yield what is wrong with the names of `model.weights`: each is an output."""
+    known = {field.name for field in signature.outputs}
+    if unknown := sorted(set(weights) - known):
+        named = ", ".join(f"`{name}`" for name in unknown)
+        yield Problem("model.unknown-output", unknown=named, outputs=", ".join(sorted(known)))
 
 
 def value_problems(learner: str, options: type[BaseModel], error: ValidationError) -> Iterator[Found]:

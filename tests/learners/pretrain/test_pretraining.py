@@ -19,9 +19,9 @@ from modelwright.kinds.contract.common import Form
 from modelwright.kinds.contract.samples import Samples
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent import trainer
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS
-from modelwright.learners.pretrain import pretraining
 from modelwright.learners.pretrain.learn import PretrainLearn
 from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
@@ -36,7 +36,7 @@ AMOUNTS = {"text": {}, "image": {"shift": 0.1, "brightness": 0.3}, "audio": {}}
 
 @pytest.fixture(autouse=True)
 def _save_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretraining, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
 
 
 def _texts(rows: int) -> Examples:

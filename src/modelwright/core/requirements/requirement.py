@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from modelwright.core.requirements.slices import Slice
 from modelwright.core.units import Unit, exact_quantity, parse_quantity
 
 OPERATORS = {"higher": (">=", ">"), "lower": ("<=", "<")}
+_KEEPS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 _SHOWN = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
 
 _KEY = re.compile(
@@ -81,6 +83,10 @@ class Requirement:
         """Return what is measured, as it is written in a project file: `recall[fraud] where age >= 60`."""
         shown = replace(self.subject, output=None) if self.implied else self.subject
         return str(replace(shown, of=_class_text(shown.of) if shown.of is not None else None))
+
+    def keeps(self, value: float | None) -> bool:
+        """Tell whether a value lies on the right side of a bar that needs no champion; one that is not known never."""
+        return value is not None and bool(_KEEPS[self.op](value, self.bar.value))
 
     @property
     def bar_text(self) -> str:

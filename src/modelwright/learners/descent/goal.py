@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Mapping
 
@@ -20,7 +19,6 @@ from modelwright.kinds.slicing import slice_rows
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training.encoded_rows import EncodedRows
 
-_KEEPS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 _BAR = re.compile(r"(?P<key>.*?)(?P<bar>(?:>=|<=|[≥≤><])[^<>≥≤]*)", re.DOTALL)
 _CONFIDENCE = 0.95  # of intervals that nothing here reads
 
@@ -54,8 +52,3 @@ def value(
     if bar.subject.where is not None:
         found = found.take(slice_rows(bar.subject.where, rows.signature, rows.columns).inside)
     return measure(bar.subject, bar.metric, found, _CONFIDENCE).value
-
-
-def is_met(bar: Requirement, shown: float | None) -> bool:
-    """Tell whether a value keeps a bar; one that is not known keeps none."""
-    return shown is not None and bool(_KEEPS[bar.op](shown, bar.bar.value))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from modelwright import kinds
 from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mean
@@ -21,12 +22,12 @@ from modelwright.learners import timing
 from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.descent import divergence
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
-from modelwright.learners.descent.training_run import DivergedError, TrainingRun, put
+from modelwright.learners.descent.training_run import DivergedError, TrainingRun
 from modelwright.learners.descent.watching import TrainingWatch
 from modelwright.learners.networks.heads import at
 from modelwright.learners.networks.losses import settled
 from modelwright.learners.networks.network import Network
-from modelwright.learners.steps import batch_growth, thawing
+from modelwright.learners.steps import batch_growth
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.encoded_rows import EncodedRows
 
@@ -34,8 +35,6 @@ SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is writ
 MOST_EVALUATIONS = 10
 _EPOCHS_OF_A_BATCH = 2**32  # more than are ever taken
 _SHOWN = 20  # classes that a message names
-_NORMAL = 1.96  # standard errors of a 95 % interval
-_REMEMBERED = "optimiser."  # in a checkpoint, before the name of what an optimiser remembers of a weight
 
 
 def train(
@@ -61,21 +60,87 @@ def train(
     settle_losses(network, rows, recipe)
     ending = ending or TrainingEnd()
     run = TrainingRun(network, recipe, steps, batch, seed, ending.last(steps))
+    per_epoch = batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch))
+    take_steps(
+        run,
+        _batches(rows, run),
+        lambda chosen: _learned(run, rows, chosen, scratch / "diverged.json"),
+        validation,
+        evaluation_steps(steps, per_epoch),
+        steps=steps,
+        scratch=scratch,
+        progress=progress,
+        ending=ending,
+    )
+    return Trained(run.history, tuple(run.notices()))
+
+
+class Steps(Protocol):
+    """A training under way, as the loop sees it: what it has come to, and what its checkpoint holds."""
+
+    step: int
+    history: list[Score]
+    average: dict[str, Tensor]
+
+    @property
+    def rate(self) -> float:
+        """Return the rate of the last step."""
+
+    @property
+    def norm(self) -> float:
+        """Return the norm of the last step's gradient."""
+
+    def evaluate(self, validation: EncodedRows, /) -> bool:
+        """Score the averaged weights; tell whether they are the best so far."""
+
+    def ended(self) -> bool:
+        """Tell whether no further step is taken."""
+
+    def save(self, path: Path, shown: Mapping[str, Any]) -> None:
+        """Write the checkpoint."""
+
+    def restore(self, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
+        """Go on where a checkpoint was written."""
+
+    def keep(self, best: Mapping[str, Tensor]) -> None:
+        """Put weights that `average` had into what is learned."""
+
+
+def take_steps(
+    run: Steps,
+    batches: Iterable[NDArray[np.int64]],
+    learn: Callable[[NDArray[np.int64]], float],
+    validation: EncodedRows,
+    evaluated: Iterable[int],
+    *,
+    steps: int,
+    scratch: Path,
+    progress: Progress,
+    ending: TrainingEnd,
+    errors: bool = True,
+) -> None:
+    """Take all steps of a run, and keep the best averaged weights; resumes from its checkpoint to the same bits.
+
+    batches: from the run's step on, which is read when the first is asked for; learn: takes a step and returns its
+    loss; evaluated: after which steps validation is answered; errors: whether its scores hold errors beside losses.
+    """
     # two files: the state is written often, the best weights when they get better
     state, best = scratch / "state.safetensors", scratch / "best.safetensors"
+    # of the planned steps, fewer where the clock ended it
+    last = ending.last(steps)
     kept = checkpoint.read(state)
     if kept is not None:
         run.restore(*kept)
-        assert run.step <= ending.last(steps), "the state of a longer training is nobody else's"
-    per_epoch = batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch))
-    evaluations = {*evaluation_steps(steps, per_epoch), ending.last(steps)}
+        assert run.step <= last, "the state of a longer training is nobody else's"
+    evaluations = {*evaluated, last}
     written = step_of(best)
     saved = time.monotonic()
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
-        watch = TrainingWatch(task, steps)
+        watch = TrainingWatch(task, steps, errors=errors)
         if kept is not None:
             note: Mapping[str, Any] = kept[1]
+            # drawn again from the checkpoint, so that curves have no gap
             watch.restore(note.get("shown"), run.history)
 
         def score() -> None:
@@ -88,14 +153,14 @@ def train(
 
         if run.step in evaluations and run.step not in {one.step for one in run.history}:
             score()  # it was cut here, and not evaluated, since a training that goes on is not
-        for chosen in _batches(rows, run):
-            loss = _learned(run, rows, chosen, scratch / "diverged.json")
-            watch.step(run.step, loss, run.stepper.rate, float(run.stepper.norm), len(chosen))
+        for chosen in batches:
+            loss = learn(chosen)
+            watch.step(run.step, loss, run.rate, run.norm, len(chosen))
             task.advance(1)
             if run.step in evaluations:
                 score()
             # not while the best weights on the disk are those of a later step than this, from before a kill
-            same = written == (run.best.step if run.best is not None else None)
+            same = written == (kept_score(run.history).step if run.history else None)
             due = not run.ended() and same and ending.is_due()
             if due or run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
                 run.save(state, watch.to_json())
@@ -103,12 +168,10 @@ def train(
             if due:
                 ending.cut(run.step, steps)
         watch.end(run.step, kept_score(run.history))
+    # from the disk, where also an earlier process may have left them
     found = checkpoint.read(best)
     assert found is not None, "the last step is evaluated, so there is a best"
-    put(run.averaged, found[0])
-    thawing.apply(run.weights, run.thawing, steps)
-    network.eval()
-    return Trained(run.history, tuple(run.notices()))
+    run.keep(found[0])
 
 
 def _learned(run: TrainingRun, rows: EncodedRows, batch: NDArray[np.int64], file: Path | None) -> float:

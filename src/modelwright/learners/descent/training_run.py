@@ -167,6 +167,23 @@ class TrainingRun:
             (loss * self.scaling.scale).backward()  # type: ignore[no-untyped-call]
         return value
 
+    @property
+    def rate(self) -> float:
+        """Return the rate of the last step, as `learn.learning_rate` counts it."""
+        return self.stepper.rate
+
+    @property
+    def norm(self) -> float:
+        """Return the norm of the last step's gradient, before it was clipped."""
+        return float(self.stepper.norm)
+
+    def keep(self, best: Mapping[str, Tensor]) -> None:
+        """Put weights that `average` had into the network, all of which may be learned on."""
+        put(self.averaged, best)
+        # as after all steps, wherever it ended
+        thawing.apply(self.weights, self.thawing, self.steps)
+        self.network.eval()
+
     def moment(self, part: int = 0) -> Moment:
         """Return when the next step draws: of a part of its rows."""
         return Moment(self.seed, self.step, part)
@@ -194,7 +211,7 @@ class TrainingRun:
         if bar is not None:
             by_output = {name: answers[None, name] for name in self.network.outputs}
             shown = goal.value(bar, self.network, by_output, validation)
-            self.reached = goal.is_met(bar, shown)
+            self.reached = bar.keeps(shown)
         score = Score(self.step, wrong, loss, tuple(one.found() for one in alone), compared, shown)
         self.history.append(score)
         # the first of equals stays: later ones learned longer for nothing
@@ -225,6 +242,7 @@ class TrainingRun:
 
     def ended(self) -> bool:
         """Tell whether all steps are taken, the goal is reached, or validation has shown no gain for long enough."""
+        # the clock may have ended it before the planned steps
         patience = self.recipe.patience
         last = self.steps if self.last is None else self.last
         return self.step >= last or self.reached or (patience is not None and self.stale >= patience)
@@ -275,13 +293,7 @@ class TrainingRun:
         put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
         put(self.buffers, {name: tensors[f"buffer.{name}"] for name in self.buffers})
         # moments, momenta and counts of steps: without them the first step after a kill would be another one
-        self.stepper.restore(
-            {
-                name.removeprefix(_REMEMBERED): values
-                for name, values in tensors.items()
-                if name.startswith(_REMEMBERED)
-            }
-        )
+        self.stepper.restore(checkpoint.named(tensors, _REMEMBERED))
 
 
 def put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:

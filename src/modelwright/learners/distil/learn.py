@@ -30,28 +30,27 @@ from modelwright.learners.distil.taught import TaughtTask, truths_of
 from modelwright.learners.distil.teacher import Teacher
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.network import Network
+from modelwright.learners.options import unknown_outputs
 from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training import frozen_features, learned_folder, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
-from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
+from modelwright.learners.training.starting_point import (
+    SCRATCH_TYPES,
+    Scratch,
+    StartingPoint,
+    starting_point,
+    unread,
+)
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import BROUGHT, Machine
 
-_TYPES: Mapping[Form, str] = {
-    Form.CODE: "embedding",
-    Form.TOKENS: "words",
-    Form.PIXELS: "convolutional",
-    Form.FRAMES: "temporal",
-    Form.SERIES: "attention",
-}
 _WORDS_WIDTH = (
     192  # of the default encoder of a text: a student can be taught more than few rows would teach it
 )
 _COLUMNS_WIDTH, _COLUMNS_LAYERS = 128, 2
-_LEAST_MOST_STEPS = 400  # few rows need many passes
 _MOST_OF_BUDGET = 0.4  # that the teacher's answers may take before it is worth a word
 _TIMED = 16  # rows that the teacher answers while it is timed
 _DEVIATION = 0.1  # of the numbers of a word vector, as those that are drawn have it
@@ -100,7 +99,7 @@ class DistilLearn(Learn[Rows]):
         costs = replace(costs, before_s=costs.before_s + answer_s * len(taught))
         steps = costs.epoch * (training.epochs or options.most_epochs)
         if training.epochs is None:
-            steps = costs.affordable(budget_s, max(steps, _LEAST_MOST_STEPS))
+            steps = costs.affordable(budget_s, max(steps, budget.LEAST_MOST_STEPS))
         return Estimate(
             steps=steps,
             batch=batch,
@@ -168,12 +167,11 @@ class DistilLearn(Learn[Rows]):
 
 def _begin(signature: Signature, train: Examples, options: DistilOptions, teaching: Teacher) -> StartingPoint:
     """Return the student before its first step: it answers in the teacher's classes, and reads texts in its words."""
-    inputs, outputs = {one.name for one in signature.inputs}, {one.name for one in signature.outputs}
+    inputs = {one.name for one in signature.inputs}
     if unknown := sorted(set(options.encoders) - inputs):
         raise ProjectError(Problem("model.unknown-input", unknown=unknown, inputs=sorted(inputs)))
-    if unknown := sorted(set(options.weights) - outputs):
-        named = ", ".join(f"`{name}`" for name in unknown)
-        raise ProjectError(Problem("model.unknown-output", unknown=named, outputs=", ".join(sorted(outputs))))
+    if problems := list(unknown_outputs(signature, options.weights)):
+        raise ProjectError(problems)
     several = len(signature.inputs) > 1
     encoders: dict[str, Mapping[str, object]] = {
         one.name: {"type": "words", "width": _WORDS_WIDTH}
@@ -187,7 +185,7 @@ def _begin(signature: Signature, train: Examples, options: DistilOptions, teachi
         {},
         options.model_dump(mode="json", include={"max_length", "pixels"}),
         Scratch(
-            types=_TYPES,
+            types=SCRATCH_TYPES,
             encoders=encoders,
             combiner={
                 "type": "concatenate",

@@ -21,19 +21,14 @@ from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
-from modelwright.learners.descent import trainer
+from modelwright.learners.descent import rising_rate, trainer
 from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
 from modelwright.learners.networks.network import Network
+from modelwright.learners.options import unknown_outputs
 from modelwright.learners.steps.schedule import schedule_of
-from modelwright.learners.training import (
-    frozen_features,
-    head_fits,
-    learned_folder,
-    rising_rate,
-    sample,
-)
+from modelwright.learners.training import frozen_features, head_fits, learned_folder, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
@@ -277,7 +272,5 @@ def _adapt(network: Network, options: FinetuneOptions) -> ModuleType | None:
 
 
 def _require_outputs(signature: Signature, options: FinetuneOptions) -> None:
-    known = {field.name for field in signature.outputs}
-    if unknown := sorted(set(options.weights) - known):
-        named = ", ".join(f"`{name}`" for name in unknown)
-        raise ProjectError(Problem("model.unknown-output", unknown=named, outputs=", ".join(sorted(known))))
+    if problems := list(unknown_outputs(signature, options.weights)):
+        raise ProjectError(problems)

@@ -13,7 +13,6 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.kinds.contract.common import Form
 from modelwright.learners import budget
 from modelwright.learners.budget import TrainingCosts
 from modelwright.learners.contract.learn import Learn, Predicted
@@ -21,7 +20,7 @@ from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
-from modelwright.learners.descent import out_of_fold, trainer
+from modelwright.learners.descent import out_of_fold, rising_rate, trainer
 from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.out_of_fold import Stacked
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
@@ -29,12 +28,19 @@ from modelwright.learners.network import unused
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks.initial_layers import initialise
 from modelwright.learners.networks.own_module import OwnCode
+from modelwright.learners.options import unknown_outputs
 from modelwright.learners.steps.schedule import schedule_of
-from modelwright.learners.training import frozen_features, learned_folder, rising_rate, sample
+from modelwright.learners.training import frozen_features, learned_folder, sample
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
-from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
+from modelwright.learners.training.starting_point import (
+    SCRATCH_TYPES,
+    Scratch,
+    StartingPoint,
+    starting_point,
+    unread,
+)
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
@@ -43,17 +49,9 @@ from modelwright.storage.formats.plan import Machine
 # is an answer of the function, to be as good as one of a function of that input (decision 020).
 _AUXILIARY, _AUXILIARY_ALONE = 0.5, 4.0
 _COLUMNS_WIDTH = 128
-_LEAST_MOST_STEPS = 400  # few rows need many passes
 # Rows a step; halved while the budget holds few steps. Seen on 2,400 pictures with sounds, equal CPU time: 140 steps of
 # 64 rows answer 75 % of validation right, 280 of 32 rows 85 %.
 _BATCH, _SMALLEST_BATCH, _FEW_STEPS = 64, 16, 400
-_TYPES: Mapping[Form, str] = {
-    Form.CODE: "embedding",
-    Form.TOKENS: "words",
-    Form.PIXELS: "convolutional",
-    Form.FRAMES: "temporal",
-    Form.SERIES: "attention",  # over patches; it forecast better than GRU and convolutions in the same time
-}
 
 
 class NetworkLearn(Learn[Rows]):
@@ -224,7 +222,7 @@ def _steps(costs: TrainingCosts, options: NetworkOptions, training: NetworkTrain
     """Return the steps that the budget holds, or those of the passes that were asked for."""
     if training.epochs is not None:
         return costs.epoch * training.epochs
-    return costs.affordable(budget_s, max(costs.epoch * options.most_epochs, _LEAST_MOST_STEPS))
+    return costs.affordable(budget_s, max(costs.epoch * options.most_epochs, budget.LEAST_MOST_STEPS))
 
 
 def _begin(
@@ -244,7 +242,7 @@ def _begin(
         pretrained,
         options.model_dump(mode="json", include={"pooling", "max_length", "pixels"}),
         Scratch(
-            types=_TYPES,
+            types=SCRATCH_TYPES,
             encoders={name: one.model_dump(mode="json") for name, one in options.encoders.items()},
             combiner={
                 "type": "concatenate" if stacked or matched else combiner,
@@ -369,10 +367,7 @@ def _unknown(signature: Signature, options: NetworkOptions) -> Iterator[Problem]
     inputs = [field.name for field in signature.inputs]
     if unknown := sorted(set(options.encoders) - set(inputs)):
         yield Problem("model.unknown-input", unknown=unknown, inputs=inputs)
-    outputs = [field.name for field in signature.outputs]
-    if unknown := sorted(set(options.weights) - set(outputs)):
-        named = ", ".join(f"`{name}`" for name in unknown)
-        yield Problem("model.unknown-output", unknown=named, outputs=", ".join(sorted(outputs)))
+    yield from unknown_outputs(signature, options.weights)
     apart = unused.apart(signature, options)
     if options.combiner == "matching" and options.module is None and len(apart) < 2:
         yield Problem("model.nothing-to-match", name=next(iter(apart), None))

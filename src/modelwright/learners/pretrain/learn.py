@@ -22,7 +22,7 @@ from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners import timing
-from modelwright.learners.budget import TrainingCosts
+from modelwright.learners.budget import LEAST_MOST_STEPS, TrainingCosts
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -38,18 +38,18 @@ from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
-from modelwright.learners.training.starting_point import Scratch, StartingPoint, starting_point, unread
+from modelwright.learners.training.starting_point import (
+    SCRATCH_TYPES,
+    Scratch,
+    StartingPoint,
+    starting_point,
+    unread,
+)
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
 
 _RATE, _RATE_OF_TEXTS, _RATE_OF_PRETRAINED = 1e-3, 4e-3, 3e-5
-_LEAST_MOST_STEPS = 400  # few rows need many passes
-_TYPES: Mapping[Form, str] = {
-    Form.TOKENS: "words",
-    Form.PIXELS: "convolutional",
-    Form.FRAMES: "temporal",
-}
 _MANY_STEPS = 10**6  # of the schedule while steps are timed
 _MASKS = ("[MASK]", "<mask>")
 
@@ -100,7 +100,7 @@ class PretrainLearn(Learn[Rows]):
             epoch=epoch,
             validation=data.expected_validation,
         )
-        most = max(epoch * options.most_epochs, _LEAST_MOST_STEPS)
+        most = max(epoch * options.most_epochs, LEAST_MOST_STEPS)
         steps = epoch * training.epochs if training.epochs else costs.affordable(budget_s, most)
         weights = sum(one.numel() for one in begin.loaded.encoder.parameters())
         return Estimate(
@@ -179,7 +179,7 @@ def _begin(
         train,
         pretrained,
         options.model_dump(mode="json", include={"pooling", "max_length", "pixels"}),
-        Scratch(types=_TYPES, encoders={} if own is None else {given.name: own}),
+        Scratch(types=SCRATCH_TYPES, encoders={} if own is None else {given.name: own}),
     )
     plan = point.network.plan.encoders[point.network.plan.inputs[given.name]]
     type_name, config = plan.type, plan.config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,24 +12,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from modelwright.core.messages import Phrase, Problem, ProjectError
+from modelwright.core.messages import Problem, ProjectError
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.learners.contract.ending import TrainingEnd
+from modelwright.learners.contract.steps import AveragingKeys
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Score
-from modelwright.learners.descent.watching import TrainingWatch
+from modelwright.learners.descent.training_run import put
 from modelwright.learners.pretrain.pretext import Pretext
+from modelwright.learners.steps import averaging
+from modelwright.learners.steps.optimiser import remember, remembered
 from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.encoded_rows import EncodedRows
 
-SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
 _HELD_BATCH = 128
 _HELD = 2**40  # beyond every step: what is drawn for validation is drawn for no step
 _LOWER = 10.0  # a rate so many times lower is proposed where one was too high
 _CLIP = 1.0  # of the norm of a step's gradient
 _BETAS, _EPSILON = (0.9, 0.98), 1e-6
+_REMEMBERED = "optimiser."  # in a checkpoint, before the name of what the optimiser remembers of a weight
 
 
 class PretrainRun:
@@ -49,8 +51,9 @@ class PretrainRun:
         seed: int,
     ) -> None:
         self._pretext, self._rows = pretext, rows
-        self._rate, self._decay, self._schedule = rate, average, schedule
+        self._rate, self._averaging, self._schedule = rate, AveragingKeys(decay=average), schedule
         self._steps, self._seed = steps, seed
+        self.last = steps  # that is taken, fewer than planned where the clock ended it
         self.step = 0
         self.norm, self.rate = 0.0, 0.0
         self.history: list[Score] = []
@@ -85,17 +88,16 @@ class PretrainRun:
         self._optimiser.step()
         self._optimiser.zero_grad()
         self.step += 1
-        # early on, an average over few steps: the start would weigh for long otherwise
-        decay = min(self._decay, self.step / (self.step + 9))
+        weight_of_new = averaging.share(self._averaging, self.step, self._steps)
         with torch.no_grad():
             for name, weight in self._averaged.items():
-                self.average[name].lerp_(weight, 1.0 - decay)
+                self.average[name].lerp_(weight, weight_of_new)
         return value
 
     def evaluate(self, held: EncodedRows) -> bool:
         """Score the averaged weights on rows that nothing is learned from; tell whether they are the best so far."""
         kept = {name: one.detach().clone() for name, one in self._averaged.items()}
-        _put(self._averaged, self.average)
+        put(self._averaged, self.average)
         self._pretext.eval()
         losses, counts = [], []
         with torch.no_grad():
@@ -106,7 +108,7 @@ class PretrainRun:
                     float(self._pretext.loss(self._arrays(held, batch), self._seed, _HELD + number))
                 )
                 counts.append(len(batch))
-        _put(self._averaged, kept)
+        put(self._averaged, kept)
         # without validation rows the newest weights are kept
         loss = float(np.average(losses, weights=counts)) if losses else float(-self.step)
         before = min((one.rank for one in self.history), default=None)
@@ -118,9 +120,8 @@ class PretrainRun:
         tensors: dict[str, Tensor] = {f"weight.{name}": one for name, one in self._weights.items()}
         tensors |= {f"buffer.{name}": one for name, one in self._buffers.items()}
         tensors |= {f"average.{name}": one for name, one in self.average.items()}
-        for name, weight in self._weights.items():
-            for key, value in self._optimiser.state.get(weight, {}).items():
-                tensors[f"optimiser.{key}.{name}"] = value
+        memory = remembered([self._optimiser], self._weights)
+        tensors |= {f"{_REMEMBERED}{name}": one for name, one in memory}
         note: dict[str, Any] = {"step": self.step, "shown": dict(shown)}
         note["history"] = [asdict(one) for one in self.history]
         checkpoint.write(path, tensors, note)
@@ -129,21 +130,18 @@ class PretrainRun:
         """Go on where a checkpoint was written."""
         self.step = note["step"]
         self.history = [Score.of(one) for one in note["history"]]
-        _put(self._weights, {name: tensors[f"weight.{name}"] for name in self._weights})
-        _put(self._buffers, {name: tensors[f"buffer.{name}"] for name in self._buffers})
-        _put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
-        for full, value in tensors.items():
-            if full.startswith("optimiser."):
-                key, _, name = full.removeprefix("optimiser.").partition(".")
-                weight, kept = self._weights[name], value
-                if value.shape == weight.shape:
-                    # laid out in memory as the weight is, which the optimiser takes for granted
-                    kept = torch.empty_like(weight, requires_grad=False).copy_(value)
-                self._optimiser.state[weight][key] = kept
+        put(self._weights, {name: tensors[f"weight.{name}"] for name in self._weights})
+        put(self._buffers, {name: tensors[f"buffer.{name}"] for name in self._buffers})
+        put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
+        remember([self._optimiser], self._weights, checkpoint.named(tensors, _REMEMBERED))
+
+    def ended(self) -> bool:
+        """Tell whether all steps are taken."""
+        return self.step >= self.last
 
     def keep(self, best: Mapping[str, Tensor]) -> None:
         """Put weights that `average` had into the network."""
-        _put(self._averaged, best)
+        put(self._averaged, best)
         self._pretext.eval()
 
     @staticmethod
@@ -163,49 +161,19 @@ def pretrain(
     step; the steps before are the same.
     """
     last = end.last(steps)
-    state, best = scratch / "state.safetensors", scratch / "best.safetensors"
-    kept = checkpoint.read(state)
-    if kept is not None:
-        run.restore(*kept)
-        assert run.step <= last, "the state of a longer training is nobody else's"
-    evaluations = {*trainer.evaluation_steps(steps, trainer.epoch_steps(len(rows), batch)), last}
-    written = trainer.step_of(best)
-    saved = time.monotonic()
-    with progress.task(str(Phrase("work.learning")), steps) as task:
-        task.advance(run.step)
-        watch = TrainingWatch(task, steps, errors=False)
-        if kept is not None:
-            note: Mapping[str, Any] = kept[1]
-            watch.restore(note.get("shown"), run.history)
-
-        def score() -> None:
-            nonlocal written
-            if run.evaluate(held):
-                # before the state that speaks of it: a kill in between makes the same best again
-                checkpoint.write(best, run.average, {"step": run.step})
-                written = run.step
-            watch.score(run.history[-1])
-
-        if run.step in evaluations and run.step not in {one.step for one in run.history}:
-            score()  # it was cut here, and not evaluated, since a training that goes on is not
-        for chosen in _batches(rows, run, last, batch, seed):
-            loss = run.learn(chosen)
-            watch.step(run.step, loss, run.rate, run.norm, len(chosen))
-            task.advance(1)
-            if run.step in evaluations:
-                score()
-            # not while the best weights on the disk are those of a later step than this, from before a kill
-            kept_at = trainer.kept_score(run.history).step if run.history else None
-            due = run.step < last and written == kept_at and end.is_due()
-            if due or run.step >= last or time.monotonic() - saved >= SAVE_EVERY_S:
-                run.save(state, watch.to_json())
-                saved = time.monotonic()
-            if due:
-                end.cut(run.step, steps)
-        watch.end(run.step, trainer.kept_score(run.history))
-    found = checkpoint.read(best)
-    assert found is not None, "the last step is evaluated, so there is a best"
-    run.keep(found[0])
+    run.last = last
+    trainer.take_steps(
+        run,
+        _batches(rows, run, last, batch, seed),
+        run.learn,
+        held,
+        trainer.evaluation_steps(steps, trainer.epoch_steps(len(rows), batch)),
+        steps=steps,
+        scratch=scratch,
+        progress=progress,
+        ending=end,
+        errors=False,
+    )
     return run.history
 
 
@@ -220,9 +188,3 @@ def _batches(
             if run.step >= steps:
                 return
             yield chosen
-
-
-def _put(weights: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, weight in weights.items():
-            weight.copy_(values[name])

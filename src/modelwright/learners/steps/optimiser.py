@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -81,27 +81,11 @@ class Stepper:
 
     def state(self) -> Iterator[tuple[str, Tensor]]:
         """Yield what the optimisers remember of the weights, by names of their own."""
-        for name, weight in self._weights.items():
-            for one in self._optimisers:
-                for key, value in one.state.get(weight, {}).items():
-                    if isinstance(value, Tensor):
-                        yield f"{key}.{name}", value
+        yield from remembered(self._optimisers, self._weights)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Remember what `state` gave."""
-        owners = {
-            weight: one
-            for one in self._optimisers
-            for group in one.param_groups
-            for weight in group["params"]
-        }
-        for full, value in tensors.items():
-            key, _, name = full.partition(".")
-            weight, kept = self._weights[name], value
-            if value.shape == weight.shape:
-                # laid out in memory as the weight is, which the optimiser takes for granted
-                kept = torch.empty_like(weight, requires_grad=False).copy_(value)
-            owners[weight].state[weight][key] = kept
+        remember(self._optimisers, self._weights, tensors)
 
     def _penalise(self) -> None:
         """Add the gradients of the penalties: l1 · sign(w), and l2 · w."""
@@ -111,6 +95,33 @@ class Stepper:
         for weight in self._weights.values():
             if weight.grad is not None and weight.ndim > 1:
                 weight.grad.add_(weight.detach().sign(), alpha=of.l1).add_(weight.detach(), alpha=of.l2)
+
+
+def remembered(
+    optimisers: Sequence[torch.optim.Optimizer], weights: Mapping[str, nn.Parameter]
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield what optimisers remember of weights, by names of their own."""
+    for name, weight in weights.items():
+        for one in optimisers:
+            for key, value in one.state.get(weight, {}).items():
+                if isinstance(value, Tensor):
+                    yield f"{key}.{name}", value
+
+
+def remember(
+    optimisers: Sequence[torch.optim.Optimizer],
+    weights: Mapping[str, nn.Parameter],
+    tensors: Mapping[str, Tensor],
+) -> None:
+    """Let optimisers remember what `remembered` gave."""
+    owners = {weight: one for one in optimisers for group in one.param_groups for weight in group["params"]}
+    for full, value in tensors.items():
+        key, _, name = full.partition(".")
+        weight, kept = weights[name], value
+        if value.shape == weight.shape:
+            # laid out in memory as the weight is, which the optimiser takes for granted
+            kept = torch.empty_like(weight, requires_grad=False).copy_(value)
+        owners[weight].state[weight][key] = kept
 
 
 def _optimisers(

@@ -31,6 +31,11 @@ def write(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, JsonLike
     disk.sync(path.parent)
 
 
+def named(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, by what follows it."""
+    return {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+
+
 def read_note(path: Path) -> JsonObject | None:
     """Return a checkpoint's note alone, or None where there is none."""
     if not path.is_file():

@@ -28,6 +28,16 @@ from modelwright.storage.formats.examples import Examples
 _TRIED = 3  # rows on which a module of the project is tried before it learns
 
 
+SCRATCH_TYPES: Mapping[Form, str] = {
+    Form.CODE: "embedding",
+    Form.TOKENS: "words",
+    Form.PIXELS: "convolutional",
+    Form.FRAMES: "temporal",
+    Form.SERIES: "attention",  # over patches; it forecast better than GRU and convolutions in the same time
+}
+"""Form → the type of the encoder that a learner starts from scratch, where the project names none."""
+
+
 @dataclass(frozen=True)
 class StartingPoint:
     """A network before learning, with the states of the kinds.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,6 @@ RULE = (
     "keeps is kept by it too, the main metric of no output gets worse by more than its family allows, its "
     "answers do not depend on their batch, and it is smaller."
 )
-_KEEPS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def figures(
             rows = rows.take(slice_rows(subject.where, signature, columns).inside)
         value = measure(subject, requirement.metric, rows, CONFIDENCE).value
         required[str(requirement)] = value
-        if value is not None and _KEEPS[requirement.op](value, requirement.bar.value):
+        if requirement.keeps(value):
             kept.add(str(requirement))
     return Figures(_main(signature, found), required, frozenset(kept))
 

@@ -52,6 +52,7 @@ def losses(
     """
     network.eval()
     trainer.settle_losses(network, rows, recipe)
+    # all rates rise together: their ratios are the recipe's
     factor = HIGHEST / rate
     rising = replace(
         recipe,
@@ -73,6 +74,7 @@ def losses(
                 loss = run.learn(rows, chosen)
             except DivergedError:
                 break
+            # only rates at which the loss was still a number
             rates.append(at)
             found.append(loss)
             task.advance(1, f"{at:.1e}: {loss:.4g}")
