@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,13 @@ from modelwright.learners.contract.steps import (
     RegularisationKeys,
     ScheduleKeys,
 )
-from modelwright.learners.descent import trainer
+from modelwright.learners.descent import divergence, trainer
 from modelwright.learners.descent.batch_loss import BatchLoss
 from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.recipe import Recipe
-from modelwright.learners.descent.training_run import TrainingRun
+from modelwright.learners.descent.training_run import DivergedError, TrainingRun
 from modelwright.learners.steps import averaging, batch_growth, scaling, thawing
+from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.mixing import Mix
 from modelwright.learners.training.starting_point import starting_point
@@ -458,3 +460,27 @@ def test_with_everything_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path, m
 def test_what_cannot_be_is_refused(section: Any, keys: dict[str, object], named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         section.model_validate(keys)
+
+
+@pytest.mark.parametrize(("heads_stated", "stated"), [(True, 0.05), (False, 0.002)])
+def test_the_rate_that_is_shown_and_proposed_is_the_one_that_the_project_states(
+    heads_stated: bool, stated: float
+) -> None:
+    run, rows = of_classes(
+        head_rate=0.05, learning_rate=0.002, heads_stated=heads_stated, schedule=RateSchedule("constant", 0.0)
+    )
+    run.learn(rows, np.arange(20))
+    assert run.rate == pytest.approx(stated)
+    found = divergence.problem(run, rows, DivergedError(1, np.arange(20), run.moment()), None)
+    assert f"learn.learning_rate: {stated / 10:g}" in str(found.next_step)
+
+
+@pytest.mark.parametrize("learner", ["network", "finetune"])
+def test_a_recipe_states_the_rate_of_its_learner(learner: str) -> None:
+    training = learners.spec(learner).Training.model_validate({"learning_rate": 0.0123})
+    module = importlib.import_module(f"modelwright.learners.{learner}.learn")
+    options = learners.spec(learner).Options()
+    _, rows = of_classes()
+    given = (CLASSES, options, training) if learner == "network" else (options, training, rows)
+    made = module._recipe(*given)
+    assert made.stated_rate == 0.0123

@@ -31,7 +31,7 @@ def problem(run: TrainingRun, rows: EncodedRows, found: DivergedError, path: Pat
     """
     if path is not None:
         _save(rows, found, path)
-    rate = run.recipe.head_rate
+    rate = run.recipe.stated_rate
     step, file = found.step + 1, None if path is None else str(path)
     far = _far(rows, found)
     if far is not None:

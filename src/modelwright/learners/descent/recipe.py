@@ -26,13 +26,14 @@ class Recipe:
     and Ruder 2018, section 3.2). `dropout` falls on the features. `weights`: output → weight of its loss. `patience`:
     evaluations without gain before learning stops, None for never. `augment`: input → variation → how far
     (`training.augmentation`). `optimiser`, `schedule`, `loss`, `regularisation`, `averaging`, `growth`: as the sections
-    of `learn:` say. `stop_at`: the bar on validation at which learning ends. `unfreeze`: share of the steps over which
-    pretrained layers begin to learn, from the top. `noisy`: whether layers drop out and normalise by the batch while
-    they learn. `balanced`: whether rows are drawn so that all classes of the first output that has some are as
-    frequent. `omitted`: share of the values of optional inputs that a step takes for missing, where no learned vector
-    can stand for them; `left_out`: share of the loss that is of rows from which the others are left out. `auxiliary`:
-    weight of the losses of what each part answers by itself, where several are combined. `precision`: of the numbers
-    that a step computes in; weights, averages and losses are float32.
+    of `learn:` say. `heads_stated`: whether `learn.learning_rate` states `head_rate`. `stop_at`: the bar on validation
+    at which learning ends. `unfreeze`: share of the steps over which pretrained layers begin to learn, from the top.
+    `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
+    that all classes of the first output that has some are as frequent. `omitted`: share of the values of optional
+    inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
+    is of rows from which the others are left out. `auxiliary`: weight of the losses of what each part answers by
+    itself, where several are combined. `precision`: of the numbers that a step computes in; weights, averages and
+    losses are float32.
     """
 
     learning_rate: float
@@ -52,12 +53,18 @@ class Recipe:
     stop_at: Requirement | None = None
     regularisation: RegularisationKeys = field(default_factory=RegularisationKeys)
     unfreeze: float = 0.0
+    heads_stated: bool = False
     noisy: bool = False
     balanced: bool = False
     omitted: float = 0.0
     left_out: float = 0.0
     auxiliary: float = 0.0
     precision: str = "float32"
+
+    @property
+    def stated_rate(self) -> float:
+        """Return the rate that `learn.learning_rate` states: of the encoder, or of what is learned from scratch."""
+        return self.head_rate if self.heads_stated else self.learning_rate
 
 
 @dataclass(frozen=True)

@@ -314,6 +314,7 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
     return Recipe(
         learning_rate=options.pretrained_rate,
         head_rate=training.learning_rate,
+        heads_stated=True,
         layer_decay=options.layer_decay,
         unfreeze=options.unfreeze,
         weight_decay=training.weight_decay,

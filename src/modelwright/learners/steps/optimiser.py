@@ -59,7 +59,7 @@ class Stepper:
         for group, peak in self._peaks:
             group["lr"] = peak * share
         # of the weights that are not scaled down by a layer's depth
-        self.rate = self._recipe.learning_rate * share
+        self.rate = self._recipe.stated_rate * share
         self._penalise()
         clip = self._recipe.optimiser.clip
         gradients = [weight.grad for weight in self._weights.values() if weight.grad is not None]
