@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from test_steps import DESIGN, RECIPE, SIGNATURE, begun, trained
 
-from modelwright import learners
+from modelwright import Project, learners
 from modelwright.core.messages import MachineError, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
@@ -32,9 +32,9 @@ from modelwright.learners.contract.steps import (
 )
 from modelwright.learners.descent import divergence, trainer
 from modelwright.learners.descent.batch_loss import BatchLoss
-from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun
+from modelwright.learners.goals import goal
 from modelwright.learners.steps import averaging, batch_growth, scaling, thawing
 from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training.encoded_rows import EncodedRows
@@ -141,12 +141,23 @@ def test_learning_ends_where_validation_meets_the_goal(tmp_path: Path) -> None:
         ("latency_p95 <= 5 ms", "not measured on rows"),
         ("accuracy >= champion - 0.01", "another version"),
         ("mae <= 3", "mae"),
+        ("accuracy >= 95", "`accuracy`"),
+        ("accuracy where region == 'x' >= 0.9", "region"),
     ],
 )
 def test_a_goal_that_learning_cannot_see_is_refused(text: str, named: str) -> None:
     with pytest.raises(ProjectError) as refused:
         goal(text, CLASSES)
     assert named in str(refused.value)
+
+
+def test_check_names_a_goal_that_learning_cannot_see_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "modelwright.yaml").write_text(
+        'function: "f(a: number) -> c: category"\nlearn:\n  stop_at: "accuracy"\n', "utf-8"
+    )
+    with pytest.raises(ProjectError) as refused:
+        Project(tmp_path)
+    assert "modelwright.yaml:3" in str(refused.value)
 
 
 def test_a_goal_may_be_of_a_class_and_of_a_slice() -> None:
@@ -173,6 +184,9 @@ def test_a_class_that_is_none_is_named() -> None:
     run, rows = of_classes(loss=LossKeys(class_weights={"hj": 3.0}))
     with pytest.raises(ProjectError, match="hi"):
         trainer.settle_losses(run.network, rows, run.recipe)
+    # as soon as a step is timed, which is while it is planned
+    with pytest.raises(ProjectError, match="hi"):
+        trainer.step_s(run.network, rows, run.recipe, [np.arange(20)], 1)
 
 
 # -- mixed rows --------------------------------------------------------------------------------------------

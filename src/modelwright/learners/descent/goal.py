@@ -1,42 +1,19 @@
-"""A bar on validation at which learning ends: `learn.stop_at: "accuracy >= 0.95"`."""
+"""What validation shows of the bar at which learning ends."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from torch import Tensor
 
-from modelwright import kinds, outcomes
+from modelwright import kinds
 from modelwright.core.evidence.measure import measure
-from modelwright.core.evidence.measurement import Phase
-from modelwright.core.messages import Problem, ProjectError
-from modelwright.core.requirements import requirement as requirements
 from modelwright.core.requirements.requirement import Requirement
-from modelwright.core.signature import Signature
-from modelwright.kinds.outputs import outputs
 from modelwright.kinds.slicing import slice_rows
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training.encoded_rows import EncodedRows
 
-_BAR = re.compile(r"(?P<key>.*?)(?P<bar>(?:>=|<=|[≥≤><])[^<>≥≤]*)", re.DOTALL)
 _CONFIDENCE = 0.95  # of intervals that nothing here reads
-
-
-def goal(text: str | None, signature: Signature) -> Requirement | None:
-    """Return the bar that `learn.stop_at` states; raises ProjectError where it is none on what is answered.
-
-    It is written as a requirement is, on one line. The last comparison is the bar: a slice before it may have others.
-    """
-    if text is None:
-        return None
-    read = _BAR.fullmatch(text)
-    if read is None:
-        raise ProjectError(Problem("learn.no-goal", text=text))
-    found = requirements.parse(read["key"], read["bar"], outcomes.metrics(), outputs(signature))
-    if found.bar.champion or Phase.TEST not in found.metric.phases or found.subject.output is None:
-        raise ProjectError(Problem("learn.goal-elsewhere", text=text, metric=found.metric.name))
-    return found
 
 
 def value(

@@ -252,6 +252,9 @@ def step_s(
 ) -> float:
     """Return the seconds of a step on so many threads, timed on these batches; statistics of normalisations change."""
     network.eval()
+    settle_losses(
+        network, rows, recipe
+    )  # timed as it will be learned; and a class that is none is found before
     # a rate of 0 takes as long, and a rate that is too high is found while learning, not while timing
     still = replace(recipe, learning_rate=0.0, head_rate=0.0, unfreeze=0.0)
     run = TrainingRun(network, still, 2 * timing.MOST_ROUNDS * len(batches) + 1, len(batches[0]), 0)

@@ -22,9 +22,9 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.descent import rising_rate, trainer
-from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
+from modelwright.learners.goals import goal
 from modelwright.learners.networks.network import Network
 from modelwright.learners.options import unknown_outputs
 from modelwright.learners.steps.schedule import schedule_of

@@ -21,9 +21,9 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.descent import out_of_fold, rising_rate, trainer
-from modelwright.learners.descent.goal import goal
 from modelwright.learners.descent.out_of_fold import Stacked
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
+from modelwright.learners.goals import goal
 from modelwright.learners.network import unused
 from modelwright.learners.network.spec import NetworkOptions, NetworkTraining
 from modelwright.learners.networks.initial_layers import initialise

@@ -21,6 +21,7 @@ from modelwright.kinds.outputs import outputs
 from modelwright.kinds.slicing import slice_problems
 from modelwright.kinds.varying import augment_problems
 from modelwright.learners.contract.spec import Makes
+from modelwright.learners.goals import goal
 from modelwright.learners.options import option_problems
 from modelwright.project.declaration import key_problems
 
@@ -39,6 +40,7 @@ def declared(
         problems += _column_problems(value, signature, where)
         problems += _stated_kind_problems(value, signature, where)
         problems += _augment_problems(value, signature, where) if not problems else ()
+    problems += _goal_problems(value, signature, where) if signature is not None and not problems else ()
     sound = signature if not problems else None  # else a bar would be blamed for a kind that is unknown
     requirements = _requirements(value, sound, where, problems)
     if signature is not None and not signature.outputs and signature.inputs and requirements:
@@ -193,6 +195,19 @@ def _augment_problems(
     if isinstance(declared, str | Mapping):
         for path, problem in augment_problems(signature, declared):
             yield problem.at(where(("data", "augment", *path)))
+
+
+def _goal_problems(
+    value: Mapping[str, object], signature: Signature, where: key_problems.Where
+) -> Iterator[Problem]:
+    """Yield what is wrong with the bar at which learning is to end."""
+    learn = value.get("learn")
+    text = learn.get("stop_at") if isinstance(learn, Mapping) else None
+    try:
+        goal(text if isinstance(text, str) else None, signature)
+    except ProjectError as error:
+        for problem in error.problems:
+            yield problem.at(where(("learn", "stop_at")))
 
 
 def _requirements(
