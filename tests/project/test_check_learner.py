@@ -41,6 +41,22 @@ def test_one_of_tables_can(table: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", ["check", "plan"])
+def test_a_device_that_is_not_there_is_refused_with_its_line(table: Path, stop: str) -> None:
+    lines = ['function: "f(size: number, colour: category) -> y: category"', "data: {source: a.csv}"]
+    lines += ["model: {learner: network}", "learn:", "  budget: 5 s", "  device: cuda:99"]
+    (table / "modelwright.yaml").write_text("\n".join(lines))
+    project = Project(table / "modelwright.yaml")
+    if stop == "plan":
+        (problem,) = project.run(to="plan").problems
+    else:
+        with pytest.raises(ProjectError) as raised:
+            project.check()
+        (problem,) = raised.value.problems
+    assert problem.id == "plan.no-device"
+    assert str(problem.where).endswith("modelwright.yaml:6")
+
+
+@pytest.mark.parametrize("stop", ["check", "plan"])
 def test_more_tokens_than_the_encoder_takes_are_refused_before_anything_is_learned(
     tmp_path: Path, stop: str
 ) -> None:

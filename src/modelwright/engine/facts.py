@@ -22,7 +22,7 @@ def read(name: str) -> str | None:
 def _machine() -> str:
     from modelwright.runtime import machine  # each only where a stamp asks for it
 
-    return f"{machine.cores()} cores, {machine.instruction_set()}"
+    return ", ".join((f"{machine.cores()} cores", machine.instruction_set(), *machine.gpus()))
 
 
 def _libraries() -> str:

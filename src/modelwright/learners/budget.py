@@ -7,7 +7,7 @@ All seconds are those of a quiet machine (`learners.timing`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from modelwright.learners.training import frozen_features, precision, sample
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
 from modelwright.learners.training.starting_point import StartingPoint
+from modelwright.storage.formats.plan import Execution
 
 StepTimer = Callable[[Network, EncodedRows, Recipe, list[NDArray[np.int64]], int], float]
 
@@ -35,7 +36,7 @@ class TrainingCosts:
 
     before_s: all that is done once (imports, pictures decoded, heads fitted first); step_s: a step on a batch;
     row_s: a row that is only answered; epoch: steps of a pass over the training rows; validation: rows;
-    precision: that steps are to compute in.
+    precision: that steps are to compute in; execution: where.
     """
 
     before_s: float
@@ -44,6 +45,7 @@ class TrainingCosts:
     epoch: int
     validation: int
     precision: Precision = "float32"
+    execution: Execution = field(default_factory=Execution)
 
     def seconds(self, steps: int) -> float:
         """Return how long so many steps take, with all that goes with them."""
@@ -73,13 +75,16 @@ def timed(
     batch: int,
     threads: int,
     requested: Precision | None,
+    execution: Execution,
     timer: StepTimer = trainer.step_s,
 ) -> TrainingCosts:
-    """Return what training on these rows costs; the weights of the network change.
+    """Return what training on these rows costs; the network goes where it will learn, and its weights change.
 
     begin: where learning will begin, after as long; recipe: without variations, which are `data.augment`; batch: rows a
-    step; threads: how many will learn; requested: precision, None: the quickest that is worth it; timer: of a step.
+    step; threads: how many will learn; requested: precision, None: the quickest that is worth it; execution: where and
+    how steps are computed; timer: of a step.
     """
+    begin.network.to(execution.device)
     network, rows, held = begin.network, len(data.train), data.expected_validation
     before_s = sample.STARTUP_S + begin.seconds + some.length_row_s * (rows + held)
     row_s = some.row_s(network, frozen_features.BATCH, threads)
@@ -89,7 +94,7 @@ def timed(
         varied = replace(recipe, augment=data.augment, precision=tried)
         return timer(network, some.rows, varied, batches, threads)
 
-    computed_in, timed_s = precision.quickest(requested, step_s)
+    computed_in, timed_s = precision.quickest(requested, step_s, execution.device)
     # by rows, for the last batch of an epoch may be smaller than the others, and so may one that is timed
     each_s = timed_s * (rows / epoch) / (sum(map(len, batches)) / len(batches))
     # values of one size are encoded once, before the first step, while memory holds them; else with every batch
@@ -103,4 +108,4 @@ def timed(
         row_s += some.encode_row_s
     # a batch that grows takes longer by its rows, and fewer of its steps are a pass
     each_s, epoch = each_s * batch_growth.mean(recipe.growth), batch_growth.epoch(recipe.growth, epoch)
-    return TrainingCosts(before_s, each_s, row_s, epoch, held, computed_in)
+    return TrainingCosts(before_s, each_s, row_s, epoch, held, computed_in, execution)

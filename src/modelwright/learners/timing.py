@@ -56,6 +56,16 @@ def seconds(works: Sequence[Callable[[], object]], threads: int, use: Callable[[
     return min(max(shared, alone / threads), alone)
 
 
+def by_the_clock(works: Sequence[Callable[[], object]], wait: Callable[[], object]) -> float:
+    """Return the seconds of all these works by the clock; wait: returns once all that was begun is done."""
+
+    def now() -> float:
+        wait()
+        return time.perf_counter()
+
+    return _median_s(works, now, _FEWEST_ROUNDS, _ENOUGH_S)
+
+
 def on_threads(one_thread_s: float, threads: int) -> float:
     """Return the seconds on a quiet machine of boosting that took so long on one thread (Amdahl 1967)."""
     return one_thread_s * (SERIAL_SHARE + (1.0 - SERIAL_SHARE) / threads)

@@ -29,6 +29,7 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
+from modelwright.learners import devices
 from modelwright.project import (
     file_answers,
     file_rows,
@@ -189,6 +190,10 @@ class Project:
             sift(
                 context.signature, file.plan, context.model, context.pretrained, self.opened.folder
             )  # raises where no learner can
+            try:
+                devices.execution(file.learn.device, context.machine)  # raises for one that is not there
+            except ProjectError as error:
+                raise ProjectError(placed(self.opened, error.problems)) from None
             return check_report(context, loop.forecast(context, runner))
 
     def find_rate(self) -> RateReport:

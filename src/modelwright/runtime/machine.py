@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path("/")  # where /proc and /sys lie
+ROOT = Path("/")  # where /dev, /proc and /sys lie
+
+# of NVIDIA's driver, on its boards, under Windows' kernel, and of AMD's
+_GPU = re.compile(r"nvidia\d+|nvhost-gpu|nvgpu|dxg|kfd")
 
 # What libraries choose their code paths by; the first whose flags are all there names the machine.
 _FLAGS = (
@@ -36,6 +40,15 @@ def instruction_set(root: Path = ROOT) -> str:
     found = next((name for name, needed in _FLAGS if needed <= flags), None)
     architecture = os.uname().machine.lower()
     return found or ("neon" if architecture == "arm64" else architecture or "unknown")
+
+
+def gpus(root: Path = ROOT) -> tuple[str, ...]:
+    """Return the device files of GPUs; where there are none, no library need be asked for one."""
+    try:
+        names = sorted(one.name for one in (root / "dev").iterdir())
+    except OSError:
+        return ()
+    return tuple(name for name in names if _GPU.fullmatch(name))
 
 
 def control_groups(root: Path = ROOT) -> Iterator[Path]:

@@ -99,7 +99,8 @@ def test_another_machine_and_other_weights_are_refused_together(
     weights.mkdir()
     (weights / "config.json").write_text("{}")
     sealed = json.loads((choice / "choice.json").read_text("utf-8"))
-    (choice / "choice.json").write_text(json.dumps({**sealed, "pretrained": {"a": "0" * 64}}))
+    other = {"pretrained": {"a": "0" * 64}, "execution": {"device": "cuda", "gpu": "A100"}}
+    (choice / "choice.json").write_text(json.dumps({**sealed, **other}))
     with pytest.raises(MachineError) as caught:
         learned(
             flowers,
@@ -111,6 +112,7 @@ def test_another_machine_and_other_weights_are_refused_together(
         )
     assert [problem.id for problem in caught.value.problems] == [
         "learn.other-instruction-set",
+        "learn.other-device",
         "learn.other-weights",
     ]
     assert all("plan again" in problem.next_step for problem in caught.value.problems)

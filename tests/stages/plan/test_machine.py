@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from modelwright.learners.training import gpus
+from modelwright.runtime import machine as runtime_machine
 from modelwright.stages.plan.resources import machine
 
 X86 = "processor\t: 0\nflags\t\t: fpu sse2 avx avx2 fma{}\nprocessor\t: 1\nflags\t\t: fpu\n"
@@ -37,6 +39,17 @@ def test_this_machine_offers_something() -> None:
 )
 def test_instruction_set_follows_from_the_flags(tmp_path: Path, cpuinfo: str, name: str) -> None:
     assert machine(system(tmp_path, {"proc/cpuinfo": cpuinfo})).instruction_set == name
+
+
+def test_gpus_are_asked_for_where_a_driver_has_made_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(gpus, "names", lambda: asked.append(1) or ("A100",))
+    assert machine(system(tmp_path / "none", {"dev/null": "", "dev/nvidiactl": ""})).gpus == ()
+    assert not asked
+    assert machine(system(tmp_path / "one", {"dev/nvidia0": ""})).gpus == ("A100",)
+    assert runtime_machine.gpus(tmp_path / "nowhere") == ()
 
 
 def test_limits_of_a_container_count_in_both_versions_of_control_groups(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ class BlendLearn(Learn[Rows]):
                 trained.model_dump(mode="json", exclude_none=True),
                 estimate.latency_s,
                 tuple(sorted(weights)),
+                estimate.execution,
             )
             found.append((name, estimate, member))
         estimates = [one for _, one, _ in found]
@@ -198,6 +199,7 @@ def _learned(
         training=spec.Training.model_validate(member.training),
         pretrained={name: setup.pretrained[name] for name in member.pretrained},
         augment=setup.augment if spec.augments else {},
+        execution=member.execution,
     )
     summary = learners.learn(member.learner).learn(signature, data, own, out, place / "scratch", progress)
     new = done.with_suffix(".new")

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from modelwright.core.messages import Notice, Phrase
 from modelwright.learners.contract.ending import Ending
 from modelwright.learners.contract.training import Precision
-from modelwright.storage.formats.plan import BlendMember
+from modelwright.storage.formats.plan import BlendMember, Execution
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Setup:
     learn at once, which decides how sums are rounded, as instruction_set does; options, training: of the
     specification's `Options` and `Training`; pretrained: input → the folder of the weights that it starts from;
     augment: input → variation → how far its training values vary (`data.augment`); members: of a learner that blends
-    others; ending: where steps end before the last one, for a learner that can be cut (`Spec.cuttable`).
+    others; ending: where steps end before the last one, for a learner that can be cut (`Spec.cuttable`); execution:
+    where and how steps are computed.
     """
 
     learner: str
@@ -38,6 +39,7 @@ class Setup:
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     members: Sequence[BlendMember] = ()
     ending: Ending = field(default_factory=Ending)
+    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Estimate:
     rest on, in the learner's own words; warnings: what it finds unpromising about these rows; compressible_bytes: of
     package_bytes, what a form in 8 bits makes smaller, None: all; precision: of the numbers that steps compute in;
     likely_steps: after how many validation mostly stops it, None: it takes them all; members: of a learner that blends
-    others, with what each settled.
+    others, with what each settled; execution: where and how steps are to be computed.
     """
 
     steps: int
@@ -66,3 +68,4 @@ class Estimate:
     precision: Precision = "float32"
     likely_steps: int | None = None
     members: tuple[BlendMember, ...] = ()
+    execution: Execution = field(default_factory=Execution)

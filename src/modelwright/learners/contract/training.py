@@ -24,6 +24,7 @@ WeightDecay = Annotated[float, Field(ge=0)]
 LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Patience = Annotated[int, Field(ge=1)]
 Precision = Literal["float32", "bfloat16", "float16"]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")]
 
 
 class TrainingKeys(BaseModel):
@@ -53,6 +54,11 @@ class TrainingKeys(BaseModel):
         "processor has it and a step is quicker",
     )
 
+    device: Device | None = Field(
+        None,
+        description="what steps are computed on: `cpu`, `cuda` or one of several GPUs (`cuda:1`); `auto` and without "
+        "it: a GPU where torch sees one, else the processor",
+    )
     optimiser: OptimiserKeys | None = Field(None, description="how a step follows from a gradient")
     schedule: ScheduleKeys | None = Field(None, description="how the learning rate changes while learning")
     loss: LossKeys | None = Field(None, description="what is made small while learning")

@@ -55,7 +55,7 @@ class BatchLoss:
     def of(self, rows: EncodedRows, batch: NDArray[np.int64], moment: Moment) -> Tensor:
         """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
         mix = Mix.drawn(self.recipe.regularisation, rows.signature, len(batch), moment.seed)
-        with precision.computing_in(self.recipe.precision):
+        with precision.computing_in(self.recipe.precision, self.network.device.type):
             arrays = self._arrays(rows, batch, moment)
             # pictures are mixed as they are, all else as the features that are read of it
             parts = self.network.read(mix.arrays(arrays))
@@ -118,7 +118,8 @@ class BatchLoss:
         counts = generator.integers(1, most + 1, size=(rows, 1))
         # (n, inputs): the place of each in an order drawn for the row; the first ones are left out
         ranks = generator.random((rows, len(names))).argsort(axis=1).argsort(axis=1)
-        return dict(zip(names, torch.from_numpy(ranks < counts).unbind(dim=1), strict=True))
+        out = torch.from_numpy(ranks < counts).to(self.network.device)
+        return dict(zip(names, out.unbind(dim=1), strict=True))
 
     def _arrays(self, rows: EncodedRows, batch: NDArray[np.int64], moment: Moment) -> dict[str, Tensor]:
         """Return the input arrays of a batch: varied, and values of optional inputs left out at random.
@@ -153,11 +154,12 @@ class BatchLoss:
         """Return features of which a share is 0; the others are scaled up, so that the mean stays."""
         if not self.recipe.dropout:
             return features
-        # A generator of its own for every step, so that a resumed run draws what an unbroken one would.
+        # A generator of its own for every step, so that a resumed run draws what an unbroken one would; the same on
+        # any device.
         generator = torch.Generator().manual_seed(moment.seed)
         # (batch, width): kept with 1 - p and divided by it, so that serving needs no factor (Srivastava et al. 2014)
         kept = torch.rand(features.shape, generator=generator) >= self.recipe.dropout
-        return features * kept / (1.0 - self.recipe.dropout)
+        return features * kept.to(features.device) / (1.0 - self.recipe.dropout)
 
 
 def _replaced(values: Tensor, blank: Tensor, out: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ def learn(
                 found[torch.from_numpy(out)] = values
                 if place in network.doubted:
                     gone = gone if len(gone) else torch.zeros_like(found)
-                    gone[torch.from_numpy(out)] = learner.evidence_of_missing()
+                    gone[torch.from_numpy(out)] = learner.evidence_of_missing().cpu()
         answers.append(found)
         absent.append(gone)
         if place in network.doubted:
@@ -215,7 +215,7 @@ def _batched(of: Callable[[dict[str, Tensor]], Tensor], rows: EncodedRows) -> Te
     found = torch.zeros(0)
     with torch.no_grad():
         for batch in rows.by_length(frozen_features.BATCH):
-            values = of(rows.arrays(batch))
+            values = of(rows.arrays(batch)).cpu()
             found = found if len(found) else torch.zeros(len(rows), values.shape[1])
             found[torch.from_numpy(batch)] = values
     return found

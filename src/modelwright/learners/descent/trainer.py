@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,7 +27,7 @@ from modelwright.learners.networks.heads import at
 from modelwright.learners.networks.losses import settled
 from modelwright.learners.networks.network import Network
 from modelwright.learners.steps import batch_growth
-from modelwright.learners.training import checkpoint
+from modelwright.learners.training import checkpoint, gpus
 from modelwright.learners.training.encoded_rows import EncodedRows
 
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
@@ -260,7 +259,7 @@ def step_s(
     run = TrainingRun(network, still, 2 * timing.MOST_ROUNDS * len(batches) + 1, len(batches[0]), 0)
     _learned(run, rows, batches[len(batches) // 2], None)  # the first step allocates the moments
     works = [partial(_learned, run, rows, batch, None) for batch in batches]
-    return timing.seconds(works, threads, torch.set_num_threads) / len(batches)
+    return gpus.seconds(works, threads, network.device) / len(batches)
 
 
 def _batches(rows: EncodedRows, run: TrainingRun) -> Iterator[NDArray[np.int64]]:

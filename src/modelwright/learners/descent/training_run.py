@@ -116,7 +116,7 @@ class TrainingRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             tasks = {name: head.task for name, head in self.network.tasks().items()}
-            return AuxiliaryHeads(self.network.part_widths, tasks)
+            return AuxiliaryHeads(self.network.part_widths, tasks).to(self.network.device)
 
     def learn(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
         """Take one step on a batch and return its loss; raises DivergedError when that is no finite number.

@@ -18,7 +18,7 @@ from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, format_quantity
 from modelwright.kinds.contract.common import Array, Form
-from modelwright.learners import budget, timing
+from modelwright.learners import budget, devices, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -94,7 +94,14 @@ class DistilLearn(Learn[Rows]):
             answer_s = _answer_s(teaching, taught)
             many = replace(data, train=_as_examples(taught, data.train))
             costs = budget.timed(
-                begin, some, many, _recipe(options, training), batch, machine.cores, training.precision
+                begin,
+                some,
+                many,
+                _recipe(options, training),
+                batch,
+                machine.cores,
+                training.precision,
+                devices.execution(training.device, machine),
             )
         costs = replace(costs, before_s=costs.before_s + answer_s * len(taught))
         steps = costs.epoch * (training.epochs or options.most_epochs)
@@ -125,6 +132,7 @@ class DistilLearn(Learn[Rows]):
                 *_unknown(signature, data, teaching),
             ),
             precision=costs.precision,
+            execution=costs.execution,
         )
 
     def learn(
@@ -135,7 +143,7 @@ class DistilLearn(Learn[Rows]):
         assert isinstance(options, DistilOptions)
         assert isinstance(training, DistilTraining)
         teaching = teacher.read(setup.pretrained[BROUGHT], setup.threads)
-        with deterministic(setup.threads, setup.seed):
+        with deterministic(setup.threads, setup.seed, setup.execution.device):
             begin = _begin(signature, data.train, options, teaching)
             taught = _taught(signature, data.train, options, teaching, setup.seed)
             answered = _answers(teaching, taught, begin.network, scratch, progress)
@@ -143,6 +151,7 @@ class DistilLearn(Learn[Rows]):
             held = EncodedRows(signature, begin.states, data.held.columns)
             for head in begin.network.tasks().values():
                 head.task = TaughtTask(head.task, options.share, options.temperature)
+            begin.network.to(setup.execution.device)
             history = trainer.train(
                 begin.network,
                 rows,

@@ -18,6 +18,7 @@ from modelwright.learners.contract.steps import (
 )
 from modelwright.learners.contract.training import (
     Batch,
+    Device,
     Epochs,
     LabelSmoothing,
     LearningRate,
@@ -117,6 +118,9 @@ class DistilTraining(BaseModel):
     precision: Precision | None = Field(
         None,
         description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
+    )
+    device: Device = Field(
+        "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
     )
     optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(

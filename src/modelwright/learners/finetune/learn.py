@@ -15,7 +15,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import OfPart, Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners import budget
+from modelwright.learners import budget, devices
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
@@ -77,6 +77,7 @@ class FinetuneLearn(Learn[Rows]):
                 batch,
                 machine.cores,
                 training.precision,
+                devices.execution(training.device, machine),
             )
         if options.start == "probe":
             # the features of all rows once, and the heads on them
@@ -111,6 +112,7 @@ class FinetuneLearn(Learn[Rows]):
             ),
             warnings=tuple(unread(begin, signature, data.train)),
             precision=costs.precision,
+            execution=costs.execution,
         )
 
     def learn(
@@ -121,9 +123,10 @@ class FinetuneLearn(Learn[Rows]):
         assert isinstance(options, FinetuneOptions)
         assert isinstance(training, FinetuneTraining)
         _require_outputs(signature, options)
-        with deterministic(setup.threads, setup.seed):
+        device = setup.execution.device
+        with deterministic(setup.threads, setup.seed, device):
             begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
-            network = begin.network
+            network = begin.network.to(device)
             rows = EncodedRows(signature, begin.states, data.train.columns)
             held = EncodedRows(signature, begin.states, data.held.columns)
             if options.start == "probe" and not trainer.has_checkpoint(scratch):
@@ -167,8 +170,10 @@ class FinetuneLearn(Learn[Rows]):
         assert isinstance(options, FinetuneOptions)
         assert isinstance(training, FinetuneTraining)
         _require_outputs(signature, options)
-        with deterministic(setup.threads, setup.seed), TemporaryDirectory() as scratch:
+        device = setup.execution.device
+        with deterministic(setup.threads, setup.seed, device), TemporaryDirectory() as scratch:
             begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
+            begin.network.to(device)
             shown = rising_rate.some(data.train, setup.batch, setup.seed)
             rows = EncodedRows(signature, begin.states, shown.columns)
             if options.start == "probe":

@@ -13,7 +13,7 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
-from modelwright.learners import budget
+from modelwright.learners import budget, devices
 from modelwright.learners.budget import TrainingCosts
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.rate_sweep import RateSweep
@@ -43,7 +43,7 @@ from modelwright.learners.training.starting_point import (
 )
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
-from modelwright.storage.formats.plan import Machine
+from modelwright.storage.formats.plan import Execution, Machine
 
 # Weight of what each part answers by itself, beside the loss of all parts together. Where inputs may be missing, that
 # is an answer of the function, to be as good as one of a function of that input (decision 020).
@@ -79,13 +79,23 @@ class NetworkLearn(Learn[Rows]):
             some = Sample.of_examples(signature, begin.states, data.train, readers)
             moving = replace(data, augment=_varied(data.augment, still))
             latency_s = some.request_s(begin.network)
-            timed = partial(_costs, begin, some, moving, _recipe(signature, options, training))
-            costs = timed(batch, machine.cores, training.precision)
+            execution = devices.execution(training.device, machine)
+            timed = partial(
+                _costs,
+                begin,
+                some,
+                moving,
+                _recipe(signature, options, training),
+                threads=machine.cores,
+                precision=training.precision,
+                execution=execution,
+            )
+            costs = timed(batch)
             steps = _steps(costs, options, training, budget_s)
             # on as many rows, many small steps learn more than few large ones, which few steps do not make up for
             while training.batch is None and steps < _FEW_STEPS and batch // 2 >= _SMALLEST_BATCH:
                 batch //= 2
-                costs = timed(batch, machine.cores, training.precision)
+                costs = timed(batch)
                 steps = _steps(costs, options, training, budget_s)
         return Estimate(
             steps=steps,
@@ -110,6 +120,7 @@ class NetworkLearn(Learn[Rows]):
             ),
             warnings=(*unread(begin, signature, data.train), *_unvaried(data.augment, still)),
             precision=costs.precision,
+            execution=costs.execution,
         )
 
     def learn(
@@ -119,8 +130,10 @@ class NetworkLearn(Learn[Rows]):
         options, training = setup.options, setup.training
         assert isinstance(options, NetworkOptions)
         assert isinstance(training, NetworkTraining)
-        with deterministic(setup.threads, setup.seed):
+        device = setup.execution.device
+        with deterministic(setup.threads, setup.seed, device):
             begin = _begin(signature, data.train, options, setup.pretrained)
+            begin.network.to(device)
             still = _read_once(options, setup.pretrained, begin)
             readers = frozen_features.readers(begin.network, signature, still)
             train = EncodedRows(signature, begin.states, data.train.columns, readers)
@@ -160,8 +173,10 @@ class NetworkLearn(Learn[Rows]):
         options, training = setup.options, setup.training
         assert isinstance(options, NetworkOptions)
         assert isinstance(training, NetworkTraining)
-        with deterministic(setup.threads, setup.seed):
+        device = setup.execution.device
+        with deterministic(setup.threads, setup.seed, device):
             begin = _begin(signature, data.train, options, setup.pretrained)
+            begin.network.to(device)
             still = _read_once(options, setup.pretrained, begin)
             readers = frozen_features.readers(begin.network, signature, still)
             shown = rising_rate.some(data.train, setup.batch, setup.seed)
@@ -206,13 +221,16 @@ def _costs(
     data: Rows,
     recipe: Recipe,
     batch: int,
+    *,
     threads: int,
     precision: Precision | None,
+    execution: Execution,
 ) -> TrainingCosts:
     """Return what training in batches of so many rows costs; the weights of the network change."""
+    timed = partial(budget.timed, begin, some, data, recipe, batch, threads, precision, execution)
     if not begin.network.plan.parts:
-        return budget.timed(begin, some, data, recipe, batch, threads, precision)
-    costs = budget.timed(begin, some, data, recipe, batch, threads, precision, out_of_fold.step_s)
+        return timed()
+    costs = timed(out_of_fold.step_s)
     # a step of the setup is one of each part, and of each fold its share
     times = out_of_fold.TIMES
     return replace(costs, step_s=costs.step_s * times, row_s=costs.row_s * times)

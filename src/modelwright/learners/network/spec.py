@@ -25,6 +25,7 @@ from modelwright.learners.contract.steps import (
 )
 from modelwright.learners.contract.training import (
     Batch,
+    Device,
     Epochs,
     LabelSmoothing,
     LearningRate,
@@ -172,6 +173,9 @@ class NetworkTraining(BaseModel):
     precision: Precision | None = Field(
         None,
         description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
+    )
+    device: Device = Field(
+        "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
     )
     optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(

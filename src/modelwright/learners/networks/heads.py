@@ -312,11 +312,15 @@ def at(truths: Truths, rows: Tensor) -> dict[str, Tensor]:
 
 
 def mean_loss(of: Task, answers: Tensor, truths: Truths, smoothing: float = 0.0) -> Tensor:
-    """Return the mean loss over the rows whose truth is known, and 0 where no row's is."""
+    """Return the mean loss over the rows whose truth is known, and 0 where no row's is.
+
+    Truths lie where it costs least to ask which are known, and go to where the answers are.
+    """
     known = of.known(truths)
     if not bool(known.any()):
         return answers.sum() * 0.0  # keeps the graph, so that the gradient is 0 and not absent
-    return of.loss(answers[known], at(truths, known), smoothing).mean()
+    there = {name: values.to(answers.device) for name, values in at(truths, known).items()}
+    return of.loss(answers[known], there, smoothing).mean()
 
 
 def mean_wrong(of: Task, answers: Tensor, truths: Truths) -> float:

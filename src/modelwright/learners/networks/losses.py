@@ -35,7 +35,7 @@ class Losses:
 
     def of_class(self, loss: Tensor, index: Tensor) -> Tensor:
         """Return losses (n,) weighed by the classes of their truths, int64 (n,)."""
-        return loss if self.weights is None else loss * self.weights[index]
+        return loss if self.weights is None else loss * self.weights.to(index.device)[index]
 
     def of_gap(self, gap: Tensor) -> Tensor:
         """Return the loss of each error, answer - truth (…), in standard deviations."""

@@ -206,12 +206,20 @@ class Network(nn.Module):
             found[name] = head
         return found
 
+    @property
+    def device(self) -> torch.device:
+        """Return where its weights lie, and what it reads is taken to."""
+        return next(self.parameters()).device
+
     def features(self, arrays: Mapping[str, Tensor]) -> Tensor:
         """Return the combined features (batch, width) of the input arrays by name."""
         return self.combined(self.read(arrays))
 
     def read(self, arrays: Mapping[str, Tensor]) -> Parts:
-        """Return what is combined, of arrays by name."""
+        """Return what is combined, of arrays by name, wherever they lie."""
+        device = self.device
+        if any(values.device != device for values in arrays.values()):
+            arrays = {name: values.to(device) for name, values in arrays.items()}
         if self.own is not None:
             return Parts([self.own(arrays)])
         if self.parts:

@@ -21,7 +21,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
-from modelwright.learners import timing
+from modelwright.learners import devices
 from modelwright.learners.budget import LEAST_MOST_STEPS, TrainingCosts
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
@@ -35,6 +35,7 @@ from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
 from modelwright.learners.pretrain.pretraining import PretrainRun
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
 from modelwright.learners.steps.schedule import schedule_of
+from modelwright.learners.training import gpus
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
@@ -87,12 +88,14 @@ class PretrainLearn(Learn[Rows]):
         with deterministic(1, seed=0):
             begin = _begin(signature, data.train, options, pretrained)
             some = Sample.of_examples(signature, begin.point.states, data.train)
-            pretext = _pretext(begin, signature, options, data.augment)
+            latency_s = some.request_s(begin.point.network)
+            execution = devices.execution(training.device, machine)
+            pretext = _pretext(begin, signature, options, data.augment).to(execution.device)
             run = _run(pretext, some.rows, options, training, pretrained, _MANY_STEPS, 0)
             batches = some.batches(batch)
             run.learn(batches[len(batches) // 2])  # the first step allocates the moments
             works = [partial(run.learn, one) for one in batches]
-            step_s = timing.seconds(works, machine.cores, torch.set_num_threads) / len(batches)
+            step_s = gpus.seconds(works, machine.cores, torch.device(execution.device)) / len(batches)
         costs = TrainingCosts(
             before_s=begin.point.seconds,
             step_s=step_s,
@@ -112,7 +115,7 @@ class PretrainLearn(Learn[Rows]):
             + some.kept_bytes(rows)
             + some.kept_bytes(data.expected_validation),
             package_bytes=4 * weights,
-            latency_s=some.request_s(begin.point.network),
+            latency_s=latency_s,
             why=Phrase(
                 "pretrain.why",
                 batch=batch,
@@ -123,6 +126,7 @@ class PretrainLearn(Learn[Rows]):
                 weights=weights,
             ),
             warnings=tuple(unread(begin.point, signature, data.train)),
+            execution=execution,
         )
 
     def learn(
@@ -133,11 +137,12 @@ class PretrainLearn(Learn[Rows]):
         assert isinstance(options, PretrainOptions)
         assert isinstance(training, PretrainTraining)
         _require_one_input(signature)
-        with deterministic(setup.threads, setup.seed):
+        device = setup.execution.device
+        with deterministic(setup.threads, setup.seed, device):
             begin = _begin(signature, data.train, options, setup.pretrained)
             rows = EncodedRows(signature, begin.point.states, data.train.columns)
             held = EncodedRows(signature, begin.point.states, data.held.columns)
-            pretext = _pretext(begin, signature, options, setup.augment)
+            pretext = _pretext(begin, signature, options, setup.augment).to(device)
             run = _run(pretext, rows, options, training, setup.pretrained, setup.steps, setup.seed)
             history = pretraining.pretrain(
                 run,

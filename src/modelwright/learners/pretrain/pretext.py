@@ -82,6 +82,11 @@ class Pretext(nn.Module):
             found = found + self._views(arrays, seed, step, generator)
         return found
 
+    def _there(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return tensors where the weights lie; all is drawn on the processor, so that a seed means the same there."""
+        device = next(self.parameters()).device
+        return tuple(one.to(device) for one in values)
+
     def _tokens(self, arrays: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
         """Return how badly masked tokens are filled in: cross-entropy over the vocabulary."""
         assert self._vocabulary is not None
@@ -95,9 +100,10 @@ class Pretext(nn.Module):
         shown = torch.where(chosen & (fate < _HIDDEN), self._vocabulary.mask, ids)
         swapped = chosen & (fate >= _HIDDEN) & (fate < _HIDDEN + _SWAPPED)
         shown = torch.where(swapped, other, shown)
+        shown, mask, truth = self._there(shown, mask, ids[chosen])
         _, positions = self.encoder.in_positions(shown, mask)
         guesses = self.fill(positions.values[chosen])  # (masked, v)
-        return functional.cross_entropy(guesses, ids[chosen])
+        return functional.cross_entropy(guesses, truth)
 
     def _patches(self, arrays: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
         """Return the squared error of the mean levels of hidden patches, in deviations of the batch."""
@@ -110,9 +116,10 @@ class Pretext(nn.Module):
         cover = functional.interpolate(hidden.to(torch.float32), (height, width))  # nearest
         mean = levels.mean((2, 3), keepdim=True)  # a hidden patch has the mean level of its picture
         shown = (levels * (1 - cover) + mean * cover).permute(0, 2, 3, 1).contiguous()
-        features = self.encoder(shown, arrays["missing"])
+        shown, missing, gone, hidden = self._there(shown, arrays["missing"], (truth - mean) / spread, hidden)
+        features = self.encoder(shown, missing)
         guesses = self.fill(features).view(count, channels, _CELLS, _CELLS)
-        errors = (guesses - (truth - mean) / spread) ** 2
+        errors = (guesses - gone) ** 2
         found: Tensor = (errors * hidden).sum() / (hidden.sum() * channels).clamp(min=1)
         return found
 
@@ -123,12 +130,12 @@ class Pretext(nn.Module):
         projected = []
         for number in range(2):
             seen = self._view(arrays, seed, step, number, generator)
-            features = self.encoder(*(seen[name] for name in ARRAYS[self.form]))
+            features = self.encoder(*self._there(*(seen[name] for name in ARRAYS[self.form])))
             projected.append(functional.normalize(self.project(features), dim=-1))  # (n, 128)
         likeness = (
             projected[0] @ projected[1].T / self._options.temperature
         )  # (n, n); its diagonal is the pairs
-        own = torch.arange(len(likeness))
+        own = torch.arange(len(likeness), device=likeness.device)
         return (functional.cross_entropy(likeness, own) + functional.cross_entropy(likeness.T, own)) / 2
 
     def _view(

@@ -10,7 +10,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.contract.steps import ScheduleKeys
-from modelwright.learners.contract.training import Batch, Epochs, LearningRate, WeightDecay
+from modelwright.learners.contract.training import Batch, Device, Epochs, LearningRate, WeightDecay
 from modelwright.learners.networks.encoder_options import EncoderOptions
 
 
@@ -71,6 +71,9 @@ class PretrainTraining(BaseModel):
         description="peak learning rate; None: of texts 0.004, else 0.001, from pretrained weights 0.00003",
     )
     weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay")
+    device: Device = Field(
+        "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
+    )
     schedule: ScheduleKeys = Field(ScheduleKeys(), description="how the learning rate changes while learning")
 
 

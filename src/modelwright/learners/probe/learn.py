@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
+from modelwright.learners import devices
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -45,8 +46,10 @@ class ProbeLearn(Learn[Rows]):
         with deterministic(1, seed=0):
             begin = starting_point(signature, data.train, pretrained, options.model_dump())
             some = Sample.of_examples(signature, begin.states, data.train)
-            row_s = some.row_s(begin.network, frozen_features.BATCH, machine.cores)
             latency_s = some.request_s(begin.network)
+            execution = devices.execution(training.device, machine)
+            begin.network.to(execution.device)
+            row_s = some.row_s(begin.network, frozen_features.BATCH, machine.cores)
             iteration_s = head_fits.iteration_s(begin.network, some, machine.cores)
         start_s = sample.STARTUP_S + begin.seconds
         features_s = (row_s + some.encode_row_s) * (rows + data.expected_validation)
@@ -66,6 +69,7 @@ class ProbeLearn(Learn[Rows]):
                 "probe.why", row_ms=row_s * 1e3, rows=rows, features_s=features_s, iterations=steps, fits=fits
             ),
             warnings=tuple(unread(begin, signature, data.train)),
+            execution=execution,
         )
 
     def learn(
@@ -75,8 +79,10 @@ class ProbeLearn(Learn[Rows]):
         options, training = setup.options, setup.training
         assert isinstance(options, ProbeOptions)
         assert isinstance(training, ProbeTraining)
-        with deterministic(setup.threads, setup.seed):
+        device = setup.execution.device
+        with deterministic(setup.threads, setup.seed, device):
             begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
+            begin.network.to(device)
             fitted = head_fits.fit(
                 begin.network,
                 EncodedRows(signature, begin.states, data.train.columns),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.contract.training import Epochs, LabelSmoothing, WeightDecay
+from modelwright.learners.contract.training import Device, Epochs, LabelSmoothing, WeightDecay
 from modelwright.learners.networks import forms
 from modelwright.learners.weights.families import FORMS
 
@@ -41,6 +41,10 @@ class ProbeTraining(BaseModel):
         None, description="L2 of the heads, in rows; None: validation chooses among 100, 30, 10, 3 and 1"
     )
     label_smoothing: LabelSmoothing = Field(0.0, description="share of the target spread evenly")
+    device: Device = Field(
+        "auto",
+        description="what features are computed on; auto: a GPU where torch sees one, else the processor",
+    )
 
 
 class ProbeSpec(Spec):

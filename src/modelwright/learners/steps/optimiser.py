@@ -121,6 +121,10 @@ def remember(
         if value.shape == weight.shape:
             # laid out in memory as the weight is, which the optimiser takes for granted
             kept = torch.empty_like(weight, requires_grad=False).copy_(value)
+        elif owners[weight].defaults.get("fused"):
+            kept = value.to(
+                weight.device
+            )  # counts of steps lie beside the weights there, else on the processor
         owners[weight].state[weight][key] = kept
 
 

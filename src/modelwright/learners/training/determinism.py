@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+
 
 @contextmanager
-def deterministic(threads: int, seed: int) -> Iterator[None]:
+def deterministic(threads: int, seed: int, device: str = "cpu") -> Iterator[None]:
     """Run a block with deterministic algorithms, this many threads and this seed; then restore torch.
 
-    The number of threads matters to the bits: a sum that is split otherwise is rounded otherwise.
+    The number of threads matters to the bits: a sum that is split otherwise is rounded otherwise. On a GPU, where torch
+    has no deterministic form of an operation, it is computed all the same, and torch warns of it.
     """
+    on_gpu = torch.device(device).type == "cuda"
     before = torch.get_num_threads()
     strict, warn = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
     filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    # the CPU's generator alone: no learner draws on another device
-    with torch.random.fork_rng(devices=[]):
+    convolutions = torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False)
+    if on_gpu:
+        # cuBLAS adds up in one order only with a workspace of a fixed size, which it reads when it is first used
+        os.environ.setdefault(_WORKSPACE, ":4096:8")
+    with torch.random.fork_rng(devices=[device] if on_gpu else []), convolutions:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(True, warn_only=on_gpu)
         # it shows who reads what nobody wrote, which takes 5 % of a step and changes no number that is read
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.manual_seed(seed)

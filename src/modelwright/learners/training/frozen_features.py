@@ -38,7 +38,7 @@ def features(network: Network, rows: EncodedRows, scratch: Path, task: ProgressT
         if kept is None:
             with torch.no_grad():
                 # (rows of the block, width): batches differ in tokens, not in the width of their features
-                values = torch.cat([network.features(rows.arrays(batch)) for batch in block])
+                values = torch.cat([network.features(rows.arrays(batch)).cpu() for batch in block])
             checkpoint.write(path, {"features": values}, {})
         else:
             values = kept[0]["features"]
@@ -63,7 +63,7 @@ def by_row(of: Callable[[dict[str, Tensor]], Mapping[Key, Tensor]], rows: Encode
             for name, values in of(rows.arrays(batch)).items():
                 # (n, columns), or (n,) where the output has none
                 whole = found.setdefault(name, torch.zeros(len(rows), *values.shape[1:]))
-                whole[torch.from_numpy(batch)] = values
+                whole[torch.from_numpy(batch)] = values.cpu()
     return found
 
 
@@ -84,10 +84,11 @@ def _reader(encoder: Encoder, form: Form) -> Reader:
 
     def read(arrays: Mapping[str, Array]) -> dict[str, Array]:
         encoder.eval()
+        device = next(encoder.parameters()).device
         with torch.no_grad():
             features: Tensor = encoder(
-                *(torch.from_numpy(np.ascontiguousarray(arrays[one])) for one in names)
+                *(torch.from_numpy(np.ascontiguousarray(arrays[one])).to(device) for one in names)
             )
-        return {READ: features.numpy(), **{one: arrays[one] for one in presence}}
+        return {READ: features.cpu().numpy(), **{one: arrays[one] for one in presence}}
 
     return read

@@ -82,8 +82,8 @@ def fit(
                 progress_of.record(task, LearningPoint(number, finite, name, "fit", kept))
     with torch.no_grad():
         # raw features: the scale now lies in the heads' weights (`LinearFit.into`)
-        answers = network.answer(held)
-    return FittedHeads(answers, chosen, history)
+        answers = network.answer(held.to(network.device))
+    return FittedHeads({name: values.cpu() for name, values in answers.items()}, chosen, history)
 
 
 def iteration_s(network: Network, sample: Sample, threads: int) -> float:

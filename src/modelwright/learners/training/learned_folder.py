@@ -57,7 +57,9 @@ def write(
     note = {"format": FORMAT, "learner": learner, "network": network.plan.to_json()}
     (folder / _NOTE).write_text(_json(note), encoding="utf-8")
     # Clones, because weights that a model ties share memory, which safetensors refuses.
-    weights = {name: weight.detach().clone().contiguous() for name, weight in network.state_dict().items()}
+    weights = {
+        name: weight.detach().cpu().clone().contiguous() for name, weight in network.state_dict().items()
+    }
     (folder / _WEIGHTS).write_bytes(save(weights))
 
 

@@ -17,6 +17,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners import timing
 from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.networks.network import Network
+from modelwright.learners.training import gpus
 from modelwright.learners.training.encoded_rows import MOST_KEPT_BYTES, EncodedRows, Reader
 from modelwright.storage.formats.examples import Examples
 
@@ -92,7 +93,7 @@ class Sample:
         with torch.no_grad():
             network.features(self.rows.arrays(batches[len(batches) // 2]))  # the first pass allocates
             works = [partial(self._features, network, rows) for rows in batches]
-            total = timing.seconds(works, threads, torch.set_num_threads)
+            total = gpus.seconds(works, threads, network.device)
         # weighted by rows, as the last batch may be smaller
         return total / sum(map(len, batches))
 

@@ -11,7 +11,7 @@ from modelwright import learners
 from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.store import Store
-from modelwright.learners import own_code
+from modelwright.learners import devices, own_code
 from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
@@ -159,19 +159,31 @@ class Context:
     @property
     def planned_for(self) -> OtherMachine | None:
         """Return for which other machine the sealed plan is; None where it fits this one."""
-        here = (self.opened.file.learn.threads or self.machine.cores, self.machine.instruction_set)
-        planned = (self.choice.threads, self.choice.instruction_set)
+        choice, machine = self.choice, self.machine
+        here = (self.opened.file.learn.threads or machine.cores, machine.instruction_set)
+        planned = (choice.threads, choice.instruction_set)
+        executions = [(choice.training, choice.execution)]
+        executions += [(one.training, one.execution) for one in choice.members]
+        for training, sealed in executions:
+            there = devices.here(training.get("device"), sealed, machine)
+            if there != sealed:
+                return OtherMachine(*planned, *here, sealed.named, there.named)
         return OtherMachine(*planned, *here) if planned != here else None
 
 
 @dataclass(frozen=True)
 class OtherMachine:
-    """A plan's threads and instruction set, which decide how sums are rounded, and those of this machine."""
+    """A plan's threads and instruction set, which decide how sums are rounded, and those of this machine.
+
+    device, device_here: where these differ, what the plan computes on, and what it would here.
+    """
 
     threads: int
     instruction_set: str
     threads_here: int
     instruction_set_here: str
+    device: str | None = None
+    device_here: str | None = None
 
 
 def counts_part(data: Artifact) -> ArtifactPart:

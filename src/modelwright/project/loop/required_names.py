@@ -32,12 +32,14 @@ def unknown_names(context: Context) -> Iterator[Problem]:
 
 
 def placed(opened: Opened, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return the problems of a stage, those about a key of its section at that key's place in the project file."""
+    """Return the problems of a stage, those about a key at that key's place in the project file."""
     return tuple(_placed(opened, problem) for problem in problems)
 
 
 def _placed(opened: Opened, problem: Problem) -> Problem:
     section, name = problem.values.get("section"), problem.values.get("name")
+    if problem.where is None and problem.id == "plan.no-device":
+        return problem.at(opened.where(tuple(str(problem.values["key"]).split("."))))
     if problem.where is not None or not isinstance(section, str):
         return problem
     return problem.at(opened.where((DATA, *section.split("."), str(name))))

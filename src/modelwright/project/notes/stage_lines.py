@@ -46,7 +46,9 @@ def _plan(summary: Mapping[str, object]) -> Phrase | None:
         return None
     expected = summary.get("seconds")
     time = format_quantity(expected, Unit.SECONDS) if isinstance(expected, int | float) else None
-    return Phrase("run.plan", learner=str(learner), time=time)
+    computed = summary.get("execution")
+    on = computed.get("gpu") if isinstance(computed, Mapping) else None
+    return Phrase("run.plan", learner=str(learner), time=time, device=on)
 
 
 def _learn(summary: Mapping[str, object]) -> Phrase | None:

@@ -28,6 +28,8 @@ def begun(context: Context) -> Tracked:
         "threads": str(choice.threads),
         "precision": choice.precision,
         "instruction_set": choice.instruction_set,
+        "device": choice.execution.device,
+        "gpu": choice.execution.gpu,
         **dict(_flat("model", choice.options)),
         **dict(_flat("learn", choice.training)),
         **dict(_flat("augment", choice.augment)),

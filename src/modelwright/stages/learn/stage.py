@@ -17,6 +17,7 @@ from modelwright.core.messages import DataError, MachineError, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
+from modelwright.learners import devices
 from modelwright.learners.contract.ending import Ending, LearningCut
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows, Source
@@ -51,8 +52,8 @@ def learn(
     planned_s: seconds of learning on a quiet machine; limited: whether it ends where the clock says that far more have
     passed (`learning_time`): then LearningCut is raised, and `scratch` holds a mark beside the state.
     `scratch` holds checkpoints that outlive a kill. Raises MachineError where the choice was sealed for
-    another instruction set or other pretrained weights, because the bits would be others, and DataError where
-    nothing can be learned from the rows, or the learner learns from something that the project does not have.
+    another instruction set or device, or other pretrained weights, because the bits would be others, and DataError
+    where nothing can be learned from the rows, or the learner learns from something that the project does not have.
     """
     chosen = Choice.read(choice.path)
     spec, setup = ready(chosen, choice.path, machine, pretrained)
@@ -113,6 +114,7 @@ def ready(
         augment=chosen.augment,
         members=chosen.members,
         ending=Ending(chosen.last_steps),
+        execution=chosen.execution,
     )
 
 
@@ -157,6 +159,9 @@ def _differences(chosen: Choice, machine: Machine, pretrained: Mapping[str, Path
         yield Problem(
             "learn.other-instruction-set", here=machine.instruction_set, sealed=chosen.instruction_set
         )
+    for one in (chosen.execution, *(member.execution for member in chosen.members)):
+        if one.gpu is not None and (here := devices.gpu_of(one.device, machine)) != one.gpu:
+            yield Problem("learn.other-device", device=one.device, here=here, sealed=one.gpu)
     for name, sealed in chosen.pretrained.items():
         folders = set(
             pretrained.values() if name == ALL_INPUTS else [pretrained[name]] if name in pretrained else []

@@ -194,6 +194,7 @@ def _scores(
         threads=machine.cores,
         precision=estimate.precision,
         instruction_set=machine.instruction_set,
+        execution=estimate.execution,
         seed=learn.seed,
         options=one.options,
         training=training_of(one.spec, learn),

@@ -21,7 +21,7 @@ from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.varying import AUTO, Declared, amounts
-from modelwright.learners import readable_texts
+from modelwright.learners import devices, readable_texts
 from modelwright.learners.contract.aim import AIM, Aim
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.readable_texts import Reading
@@ -57,9 +57,10 @@ def plan(
     `pretrained` says which input starts from which folder of weights, for learners that take some; `folder` is the
     project's, for learners that are given a file of it, which is sealed with the choice; `augment` is what
     `data.augment` declares; `aim`: what the requirements ask of numbers (`config.best_at_for_numbers`). Raises
-    ProjectError where no learner takes the signature or an option is wrong, and DataError where nothing can be
-    learned from the rows.
+    ProjectError where no learner takes the signature, an option is wrong or a device is not there, and DataError where
+    nothing can be learned from the rows.
     """
+    devices.execution(learn.device, machine)  # raises for one that is not there, whichever learner is taken
     varied = amounts(signature, augment)
     able, refused = ranking.sift(signature, config, model, pretrained, folder, aim=aim)
     pretrained = ranking.bring(able, pretrained, folder, out / "choice" / BROUGHT_FOLDER)
@@ -161,6 +162,7 @@ def _choice(
         reason=reason,
         augment=augment if chosen.spec.augments else {},
         members=chosen.estimate.members,
+        execution=chosen.estimate.execution,
     )
 
 
@@ -178,4 +180,5 @@ def _ranked(one: Weighed) -> Ranked:
         compressed_bytes=compressed_bytes(one.spec, estimate),
         why=estimate.why,
         lack=one.lack,
+        execution=estimate.execution,
     )

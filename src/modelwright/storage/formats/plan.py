@@ -37,11 +37,28 @@ SealedNotice = Annotated[Notice, PlainValidator(_notice), PlainSerializer(_wire)
 
 @dataclass(frozen=True)
 class Machine:
-    """What a machine offers: cores, memory, and its instruction set (`avx2`, `avx512`, `neon`)."""
+    """What a machine offers: cores, memory, its instruction set (`avx2`, `avx512`, `neon`), and GPUs by their names."""
 
     cores: int
     memory_bytes: int
     instruction_set: str
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how the steps of a training are computed, which decides how sums are rounded.
+
+    device: as torch names it (`cpu`, `cuda`); gpu: what that device is, None: the processor.
+    """
+
+    device: str = "cpu"
+    gpu: str | None = None
+
+    @property
+    def named(self) -> str:
+        """Return the device as a reader knows it: `cuda (NVIDIA A100)`."""
+        return self.device if self.gpu is None else f"{self.device} ({self.gpu})"
 
 
 # -- the choice ------------------------------------------------------------------------------------------------
@@ -89,6 +106,7 @@ class BlendMember:
     training: Mapping[str, JsonValue]
     latency_s: float
     pretrained: tuple[str, ...] = ()
+    execution: Execution = field(default_factory=Execution)
 
 
 _CHOICE = Document(
@@ -106,7 +124,8 @@ class Choice:
     project brings, which is sealed beside it; credits: their name → licence;
     reason: why this learner, None in what an earlier version sealed; augment: input → variation → how far training
     values are varied; members: of a learner that blends others, in the order in which they are learned; last_steps:
-    training → the step after which it ends, and how many its schedule is of, where the clock had run out.
+    training → the step after which it ends, and how many its schedule is of, where the clock had run out; execution:
+    where and how steps are computed.
     """
 
     learner: str
@@ -124,6 +143,7 @@ class Choice:
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     members: tuple[BlendMember, ...] = ()
     last_steps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    execution: Execution = field(default_factory=Execution)
 
     @property
     def learners(self) -> tuple[str, ...]:
@@ -150,7 +170,7 @@ class Ranked:
     steps, batch: as in `Choice`; epochs: passes over the training rows, None where that means nothing;
     seconds: of learning on a quiet machine; memory_bytes: at the peak; package_bytes, latency_s (of one
     request): of the exported body; compressed_bytes: of its form in 8 bits, None where it has none; why: what
-    these rest on; lack: why it does not fit into budget and memory.
+    these rest on; lack: why it does not fit into budget and memory; execution: where and how steps are computed.
     """
 
     learner: str
@@ -164,12 +184,14 @@ class Ranked:
     compressed_bytes: int | None
     why: SealedPhrase
     lack: SealedPhrase | None = None
+    execution: Execution = field(default_factory=Execution)
 
     def to_json(self) -> dict[str, Json]:
         """Return the costs as JSON, messages as ids and values."""
         content: dict[str, Json] = {one.name: getattr(self, one.name) for one in fields(self)}
         lack = self.lack.to_wire() if self.lack is not None else None
-        return content | {"why": self.why.to_wire(), "lack": lack}
+        execution: dict[str, Json] = asdict(self.execution)
+        return content | {"why": self.why.to_wire(), "lack": lack, "execution": execution}
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,9 @@ def write(folder: Path, form: Form, type_name: str, name: str, loaded: Loaded) -
     text = json.dumps(config, ensure_ascii=False, allow_nan=False, indent=1, sort_keys=True)
     (folder / _CONFIG).write_text(text + "\n", encoding="utf-8")
     # clones, because weights that a model ties share memory, which safetensors refuses
-    weights = {key: value.detach().clone().contiguous() for key, value in loaded.encoder.state_dict().items()}
+    weights = {
+        key: value.detach().cpu().clone().contiguous() for key, value in loaded.encoder.state_dict().items()
+    }
     (folder / _WEIGHTS).write_bytes(save(weights))
 
 
