@@ -29,7 +29,7 @@ def project(tmp_path_factory) -> Path:
         'function: "sort(x: number, other: category) -> label: category"\n'
         "data:\n  source: data.csv\n"
         '  columns: {other: "free\\e[31m\\u202ecolumn"}\n'
-        "model: {learner: trees}\nlearn: {budget: 5 s}\nevaluate: {latency_requests: 100}\n",
+        "model: {learner: trees, bags: 1, most_rounds: 5}\nlearn: {budget: 5 s}\nevaluate: {latency_requests: 100}\n",
         "utf-8",
     )
     second = ["--set", "learn.seed=1", "--set", 'data.missing=["no\\e[31m\\u202ecell"]']

@@ -20,7 +20,7 @@ PROJECT = """
 function: "grade(income: number, job: category, owner: boolean) -> risk: category"
 requirements: {accuracy: ">= 0.8", "recall[bad]": ">= 0.999", latency_p95: "<= 500 ms", failure_rate: "<= 1 %"}
 data: {source: loans.csv, invalid: drop}
-model: {learner: trees}
+model: {learner: trees, bags: 1}
 learn: {budget: 2 s}
 evaluate: {latency_requests: 100}
 """

@@ -93,7 +93,7 @@ def test_more_budget_is_turned_into_more_steps(name: str, folder: Path) -> None:
     learner, spec = learners.learn(name), learners.spec(name)
     arguments = (tiny_encoder.ROUTE, Rows(tiny_encoder.routed(300)), spec.Options())
     tight = learner.forecast(*arguments, spec.Training(), {"question": folder}, tiny_encoder.MACHINE, 0.001)
-    wide = learner.forecast(*arguments, spec.Training(), {"question": folder}, tiny_encoder.MACHINE, 3600.0)
+    wide = learner.forecast(*arguments, spec.Training(), {"question": folder}, tiny_encoder.MACHINE, 60.0)
     given = learner.forecast(
         *arguments, spec.Training(epochs=3), {"question": folder}, tiny_encoder.MACHINE, 0.001
     )

@@ -9,8 +9,9 @@ import pytest
 from modelwright import learners
 from modelwright.testing import learners as contract
 
-# All kinds at once make the largest graph; each of them is in a smaller one elsewhere.
-SLOW = ("network-wide",)
+# All kinds at once make the largest graph; each of them is in a smaller one elsewhere. The members of a blend are
+# each tried by themselves.
+SLOW = ("network-wide", "blend-wide")
 
 
 def _marks(case: contract.Case) -> tuple[pytest.MarkDecorator, ...]:

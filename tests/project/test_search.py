@@ -122,7 +122,7 @@ print(json.dumps([found.package, [row.number for row in found.search.trials]]))
 def test_a_killed_search_goes_on_behind_its_last_trial_and_draws_the_same(tmp_path):
     space = {
         "space": {"learn.learning_rate": {"low": 0.01, "high": 0.5, "log": True}},
-        "trials": 4,
+        "trials": 3,
         "sampler": "tpe",
     }
     for name in ("whole", "cut"):
@@ -133,13 +133,13 @@ def test_a_killed_search_goes_on_behind_its_last_trial_and_draws_the_same(tmp_pa
     child = subprocess.Popen(arguments, stdout=subprocess.PIPE, start_new_session=True)
     scratch = tmp_path / "cut" / ".modelwright" / "scratch" / "tune"
     deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and len(journal(scratch)) < 2:
+    while time.monotonic() < deadline and len(journal(scratch)) < 1:
         time.sleep(0.05)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     child.stdout.close()
     before = journal(scratch)
-    assert 2 <= len(before) < 3
+    assert 1 <= len(before) < 3
     again = Project(tuned(space), folder=tmp_path / "cut").run(to="package")
     values = {row.number: row.settings for row in whole.search.trials}
     assert {row.number: row.settings for row in again.search.trials} == values

@@ -61,7 +61,7 @@ def test_no_point_is_tried_twice_and_a_small_space_ends(sampler):
     assert len(tried) == 6
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("gp", marks=pytest.mark.proof)])
 def test_a_sampler_finds_what_is_small(sampler):
     space = Space((RATE,))
     near = search(space, sampler, 0, 30, lambda values: (math.log10(values["learn.learning_rate"]) + 2) ** 2)
