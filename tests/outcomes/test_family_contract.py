@@ -25,7 +25,8 @@ def classes(*, right: bool) -> ClassOutcomes:
     odds = np.exp(logits)
     probabilities = odds / odds.sum(axis=1, keepdims=True)
     predicted = truth if right else probabilities.argmax(axis=1)
-    return ClassOutcomes(("a", "b", "c"), truth, predicted, probabilities)
+    costs = np.array([[0.0, 2.0, 1.0, 0.5], [5.0, 0.0, 5.0, 0.5], [1.0, 1.0, 0.0, 0.5]])
+    return ClassOutcomes(("a", "b", "c"), truth, predicted, probabilities, costs=costs)
 
 
 def numbers(*, right: bool) -> NumberOutcomes:

@@ -33,7 +33,8 @@ def answers(n: int, size: int, *, apart: float = 2.0, seed: int = 0, names: tupl
     probabilities = odds / odds.sum(axis=1, keepdims=True)
     names = names or tuple(f"c{i}" for i in range(size))
     positive = "true" if names == ("false", "true") else None
-    return ClassOutcomes(names, truth, probabilities.argmax(axis=1), probabilities, positive)
+    costs = np.hstack([2.0 - 2.0 * np.eye(size), np.full((size, 1), 0.5)])
+    return ClassOutcomes(names, truth, probabilities.argmax(axis=1), probabilities, positive, costs=costs)
 
 
 def numbers(n: int, seed: int = 0, error: float = 0.5):

@@ -125,3 +125,17 @@ def test_check_says_that_few_rows_prove_no_mean_without_a_range(folder):
     )  # at the confidence of the first evaluation
     assert "306 rows, or a declared range" in proof(None).says
     assert proof("0, 1").provable is None
+
+
+def test_costs_of_a_class_that_no_row_shows_have_their_line(folder):
+    (folder / "modelwright.yaml").write_text(
+        f"function: {FUNCTION!r}\ndata: {{source: d.csv}}\ncosts:\n  y:\n    upp: 5\n    down: 1\n"
+    )
+    with pytest.raises(ProjectError) as caught:
+        Project(folder).check()
+    problems = caught.value.problems
+    assert [(one.id, one.where) for one in problems] == [
+        ("costs.unknown-class", "modelwright.yaml:5"),
+        ("costs.missing", "modelwright.yaml:4"),
+    ]
+    assert problems[0].next_step == "write `up`"

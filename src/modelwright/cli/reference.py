@@ -123,7 +123,8 @@ def _type(value: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         case "array":
             return f"list of {_type(value.get('items', {}), definitions)}"
         case "object":
-            return f"name: {_type(value.get('additionalProperties') or {}, definitions)}"
+            inner = value.get("additionalProperties")
+            return f"name: {_type(inner if isinstance(inner, Mapping) else {}, definitions)}"
         case other:
             return f"{words.get(str(other), 'any value')}{_bounds(value)}"
 

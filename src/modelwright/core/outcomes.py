@@ -32,6 +32,11 @@ class Outcomes(ABC):
         """Return what a metric may name in brackets (`recall[fraud]`); none of a family without."""
         return ()
 
+    @property
+    def priced(self) -> bool:
+        """Return whether it is declared what wrong answers cost."""
+        return False
+
     @abstractmethod
     def aligned(self, to: Outcomes) -> Self:
         """Return these answers in the labels and beside the truths of other outcomes of the same rows.

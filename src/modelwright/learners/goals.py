@@ -28,7 +28,8 @@ def goal(text: str | None, signature: Signature) -> Requirement | None:
     if read is None:
         raise ProjectError(Problem("learn.no-goal", text=text))
     found = requirements.parse(read["key"], read["bar"], outcomes.metrics(), outputs(signature))
-    if found.bar.champion or Phase.TEST not in found.metric.phases or found.subject.output is None:
+    elsewhere = found.bar.champion or Phase.TEST not in found.metric.phases or found.metric.priced_only
+    if elsewhere or found.subject.output is None:
         raise ProjectError(Problem("learn.goal-elsewhere", text=text, metric=found.metric.name))
     where, unknown = found.subject.where, not signature.inputs
     if where is not None and (wrong := list(slice_problems(where, signature, kept=(), open_inputs=unknown))):

@@ -12,18 +12,22 @@ STYLES = ("curve", "curve second")
 
 
 def lines(block: LineChart, label: str) -> Markup:
-    """Draw lines in a square from 0 to 1, each named at its end; a mark is a dot that says its place."""
+    """Draw lines in a square, each named at its end; a mark is a dot that says its place."""
     root = canvas(LEFT + SIZE + 16, TOP + SIZE + 42, label)
     for tick in nice_ticks(0.0, 1.0):
-        x, y = LEFT + tick * SIZE, TOP + (1 - tick) * SIZE
+        x = LEFT + tick * SIZE
         add(root, "line", "grid", x1=x, x2=x, y1=TOP, y2=TOP + SIZE)
-        add(root, "line", "grid", x1=LEFT, x2=LEFT + SIZE, y1=y, y2=y)
         write(root, x, TOP + SIZE + 15, f"{tick:g}", "muted", SMALL_PX, "middle")
+    for tick in nice_ticks(0.0, block.top):
+        y = TOP + (1 - tick / block.top) * SIZE
+        add(root, "line", "grid", x1=LEFT, x2=LEFT + SIZE, y1=y, y2=y)
         write(root, LEFT - 6, y + 4, f"{tick:g}", "muted", SMALL_PX, "end")
     if block.diagonal:
         add(root, "line", "diagonal", x1=LEFT, y1=TOP + SIZE, x2=LEFT + SIZE, y2=TOP)
     for place, line in enumerate(block.lines):
-        points = [(LEFT + x * SIZE, TOP + (1 - y) * SIZE) for x, y in zip(line.x, line.y, strict=True)]
+        points = [
+            (LEFT + x * SIZE, TOP + (1 - y / block.top) * SIZE) for x, y in zip(line.x, line.y, strict=True)
+        ]
         add(
             root,
             "polyline",
@@ -33,7 +37,7 @@ def lines(block: LineChart, label: str) -> Markup:
         if line.mark is not None:
             x, y = line.mark
             title = f"{block.across} {x:.3f}, {block.up} {y:.3f}"
-            add(root, "circle", "dot", title, cx=LEFT + x * SIZE, cy=TOP + (1 - y) * SIZE, r=5)
+            add(root, "circle", "dot", title, cx=LEFT + x * SIZE, cy=TOP + (1 - y / block.top) * SIZE, r=5)
     vertical(root, 10, TOP + SIZE / 2, block.up)
     write(root, LEFT + SIZE / 2, TOP + SIZE + 34, block.across, "muted", SMALL_PX, "middle")
     return markup(root)

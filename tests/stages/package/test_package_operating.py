@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from modelwright import kinds
 from modelwright.core.evidence.margins import margin
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.requirements import error_costs
 from modelwright.core.signature import Signature
 from modelwright.kinds.boolean.arrays import BooleanState
 from modelwright.kinds.category.arrays import CategoryState
@@ -20,13 +21,13 @@ from modelwright.package.body import Body
 from modelwright.stages.package import operating
 
 
-def search(kind, state, values, arrays, bars, optional=False, extra=None):
+def search(kind, state, values, arrays, bars, optional=False, extra=None, costs=None):
     """Return the state that is chosen for one output `y`, and what is said of it."""
     signature = Signature.parse(f"f(x: number) -> y: {kind}{'?' if optional else ''}")
     body = Body(signature, "once", {}, {"x": None, "y": state})
     columns = {"x": [0.0] * len(values), "y": values, **(extra or {})}
     requirements = [parse(key, bar, signature) for key, bar in bars.items()]
-    return operating._Search(body, signature.outputs[0], columns, arrays, requirements).best()
+    return operating._Search(body, signature.outputs[0], columns, arrays, requirements, costs).best()
 
 
 def scored(seed=0, rows=1500, share=0.25, apart=1.2):
@@ -148,7 +149,7 @@ def test_an_optional_output_that_no_bar_asks_to_abstain_never_does_and_says_so(k
     else:
         signature = Signature.parse(f"f(x: number) -> y: {kind}?")
         body = Body(signature, "once", {}, {"x": None, "y": start})
-        _, (told,) = operating.choose(body, {"x": [0.0], "y": [None]}, [], 1)
+        _, (told,) = operating.choose(body, {"x": [0.0], "y": [None]}, [], [], 1)
     never = [notice for notice in told.notices() if notice.id == "package.never-abstains"]
     assert len(never) == 1
     assert "selective_accuracy" in never[0].next_step
@@ -232,3 +233,77 @@ def test_a_margin_counts_half_widths_towards_the_bar(value, low, high, op, expec
     requirement = parse("accuracy", op, Signature.parse("f(x: number) -> y: boolean"))
     found = Measurement(Subject("accuracy", "y"), Phase.TEST, value, low, high, 10, "mid-p")
     assert margin(requirement, found) == pytest.approx(expected)
+
+
+# -- costs of errors -----------------------------------------------------------------------------------------
+
+
+def priced(kind, missed=5.0, alarm=1.0, **more):
+    rare, shape, start = CASES[kind]
+    common = "false" if kind == "boolean" else "a good"
+    return rare, shape, start, error_costs.read("y", {rare: missed, common: alarm, **more})[0]
+
+
+def paid(kind, state, values, arrays):
+    return float(kinds.arrays(kind).outcomes(values, arrays, state, {}).row_costs().mean())
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_errors_with_costs_are_answered_from_the_probability_that_the_costs_say(kind):
+    rare, shape, start, costs = priced(kind)
+    values, arrays = shape(*scored())
+    state, told = search(kind, start, values, arrays, {}, costs=costs)
+    (says,) = kinds.arrays(kind).operating_point(state)
+    assert says.values["label"] == rare
+    assert says.values["cut"] == pytest.approx(1 / 6)
+    others, unseen = shape(*scored(9, rows=20_000))
+    likeliest = kinds.arrays(kind).priced(start, costs)
+    assert paid(kind, state, others, unseen) < 0.75 * paid(kind, likeliest, others, unseen)
+    (notice,) = told.notices()
+    assert "what errors cost" in str(notice)
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_probabilities_that_are_far_off_are_answered_from_where_validation_shows_less_cost(kind):
+    _, shape, start, costs = priced(kind)
+    truth, logit = scored()
+    values, arrays = shape(truth, logit - np.float32(3.0))  # every probability is far too low
+    state, _ = search(kind, start, values, arrays, {}, costs=costs)
+    by_costs = kinds.arrays(kind).by_costs(kinds.arrays(kind).priced(start, costs))
+    assert paid(kind, state, values, arrays) < 0.8 * paid(kind, by_costs, values, arrays)
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_a_bar_comes_before_the_costs(kind):
+    rare, shape, start, costs = priced(kind, missed=1.0, alarm=5.0)
+    values, arrays = shape(*scored())
+    state, told = search(kind, start, values, arrays, {f"recall[{rare}]": ">= 0.6"}, costs=costs)
+    assert told.met
+    assert figures(kind, state, values, arrays, "recall", rare) >= 0.6
+    assert "at little cost" in str(told.notices()[0])
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_an_output_that_may_abstain_does_where_no_answer_is_cheaper(kind):
+    rare, shape, start, _ = priced(kind)
+    common = "false" if kind == "boolean" else "a good"
+    declared = {rare: {common: 5.0, "null": 0.3}, common: {rare: 5.0, "null": 0.3}}
+    costs = error_costs.read("y", declared)[0]
+    values, arrays = shape(*scored())
+    state, told = search(kind, start, values, arrays, {}, optional=True, costs=costs)
+    assert state.threshold is not None
+    assert not any(notice.id == "package.never-abstains" for notice in told.notices())
+
+
+def test_costs_that_differ_by_answer_decide_among_several_classes():
+    costs = error_costs.read("y", {"a": {"b": 1, "c": 9}, "b": {"*": 1}, "c": {"a": 4, "b": 1}})[0]
+    arrays = kinds.arrays("category")
+    state = arrays.by_costs(arrays.priced(CategoryState(("a", "b", "c")), costs))
+    logits = np.log(np.array([[0.5, 0.1, 0.4], [0.1, 0.1, 0.8], [0.9, 0.05, 0.05]], dtype=np.float32))
+    # expected costs of a, b, c: (0.1 + 1.6, 0.9, 4.6); (3.3, 0.9, 1.0); (0.25, 0.95, 8.15)
+    found = arrays.outcomes(["a", "c", "b"], {"logits": logits}, state, {})
+    assert [found.classes[one] for one in found.predicted] == ["b", "b", "a"]
+    assert found.row_costs().tolist() == [1.0, 1.0, 1.0]
+    again = arrays.load(arrays.dump(state))
+    assert again == state
+    assert [answer.value for answer in arrays.decode({"logits": logits}, again, {})] == ["b", "b", "a"]

@@ -94,6 +94,7 @@ def make(parts, out, **config):
         requirements=REQUIREMENTS,
         config=PackageConfig(**config),
         private=(),
+        costs=(),
         out=out,
         progress=Silent(),
     )

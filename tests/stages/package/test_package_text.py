@@ -75,6 +75,7 @@ def test_a_compressed_encoder_keeps_what_the_exact_one_shows(tmp_path):
         requirements=requirements,
         config=PackageConfig(compress="int8"),
         private=(),
+        costs=(),
         out=tmp_path / "out",
         progress=Silent(),
     )

@@ -84,7 +84,8 @@ class Metric:
     measured. measure(outcomes, label, confidence) and influence(outcomes, label) exist where `family` does;
     `quantile` is the one that a latency stands for. `as_share` exists where the metric (with a label, if it
     takes one) is a share of rows or rises with one, and returns the share behind a value, so that one can say
-    before measuring what n rows can prove. optional_only: says nothing of an output that always answers.
+    before measuring what n rows can prove. optional_only: says nothing of an output that always answers;
+    priced_only: nor of one whose errors have no declared costs.
     ranged: a declared range of the output bounds it.
     per_input: takes an input in brackets, and without one speaks of whole rows. best_at: of errors of numbers, whether
     an answer does best at the mean of what the truth may be, or at its median.
@@ -103,6 +104,7 @@ class Metric:
     quantile: float | None = None
     as_share: Callable[[float], float] | None = None
     optional_only: bool = False
+    priced_only: bool = False
     ranged: bool = False
     per_input: bool = False
     best_at: Literal["mean", "median"] | None = None

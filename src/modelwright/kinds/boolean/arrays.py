@@ -11,14 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.messages import Phrase
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
 from modelwright.kinds.shared.cutting import cuts, log_odds, share_of
-from modelwright.kinds.shared.sealed_state import Cut, SealedState, Share, Temperature
+from modelwright.kinds.shared.sealed_state import (
+    CostRows,
+    Cut,
+    Price,
+    SealedState,
+    Share,
+    Temperature,
+    cost_rows,
+)
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 
 CLASSES = ("false", "true")
+LEAST_CUT = 1e-6  # where one of the errors costs nothing
 
 
 @dataclass(frozen=True)
@@ -26,12 +36,13 @@ class BooleanState:
     """How confident the answers are, and where they are given; an input needs nothing remembered.
 
     cut: the probability from which true is answered; threshold: the confidence below which nothing is answered,
-    None: something always is.
+    None: something always is; costs: what each answer to each truth costs, of false and of true, then of no answer.
     """
 
     temperature: float = 1.0
     cut: float = 0.5
     threshold: float | None = None
+    costs: CostRows | None = None
 
 
 class _SealedBoolean(SealedState):
@@ -40,6 +51,7 @@ class _SealedBoolean(SealedState):
     temperature: Temperature
     cut: Cut = 0.5
     threshold: Share | None = None
+    costs: list[list[Price]] | None = None
 
 
 class BooleanArrays(Arrays[BooleanState, bool]):
@@ -57,12 +69,14 @@ class BooleanArrays(Arrays[BooleanState, bool]):
         """Return the state as JSON."""
         chosen = {"cut": state.cut} if state.cut != 0.5 else {}
         least = {} if state.threshold is None else {"threshold": state.threshold}
-        return Dumped({"temperature": state.temperature, **chosen, **least}, {})
+        priced = {} if state.costs is None else {"costs": [list(row) for row in state.costs]}
+        return Dumped({"temperature": state.temperature, **chosen, **least, **priced}, {})
 
     def load(self, dumped: Dumped) -> BooleanState:
         """Read what `dump` returned."""
         sealed = _SealedBoolean.read(dumped.data)
-        return BooleanState(sealed.temperature, sealed.cut, sealed.threshold)
+        costs = cost_rows(sealed.costs, CLASSES)
+        return BooleanState(sealed.temperature, sealed.cut, sealed.threshold, costs)
 
     def example(self, state: BooleanState) -> bool:
         """Return a truth value."""
@@ -110,6 +124,19 @@ class BooleanArrays(Arrays[BooleanState, bool]):
             found.append(Move(partial(_by_confidence, arrays["logit"]), abstains=True))
         return found
 
+    def priced(self, state: BooleanState, costs: ErrorCosts) -> BooleanState:
+        """Return the state with what errors cost."""
+        return replace(state, costs=costs.matrix(CLASSES))
+
+    def by_costs(self, state: BooleanState) -> BooleanState:
+        """Return the state that answers true from p on where p times the cost of missing it passes that of an alarm.
+
+        That is p = alarm/(alarm + missed) (Elkan 2001, section 2).
+        """
+        assert state.costs is not None, "the state is priced"
+        alarm, missed = state.costs[0][1], state.costs[1][0]
+        return replace(state, cut=min(max(alarm / (alarm + missed), LEAST_CUT), 1 - LEAST_CUT))
+
     def operating_point(self, state: BooleanState) -> tuple[Phrase, ...]:
         """Say from which probability true is answered, and below which confidence nothing is."""
         says = [] if state.cut == 0.5 else [Phrase("operating.from", label=CLASSES[1], cut=state.cut)]
@@ -140,7 +167,13 @@ class BooleanArrays(Arrays[BooleanState, bool]):
         chosen, confidences, probabilities = _chosen(arrays["logit"], state)
         given = chosen if state.threshold is None else np.where(confidences < state.threshold, -1, chosen)
         return ClassOutcomes(
-            CLASSES, _truth(values), given, probabilities, positive="true", considered=chosen
+            CLASSES,
+            _truth(values),
+            given,
+            probabilities,
+            positive="true",
+            considered=chosen,
+            costs=None if state.costs is None else np.array(state.costs),
         )
 
 

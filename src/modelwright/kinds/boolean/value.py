@@ -22,6 +22,7 @@ class BooleanValue(Value[bool]):
     summary: ClassVar[str] = "true or false"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "classes"
+    takes_costs: ClassVar[bool] = True
     fixed_labels: ClassVar[tuple[str, ...]] = ("false", "true")
     positive: ClassVar[str | None] = "true"
     synonyms: ClassVar[tuple[str, ...]] = ("bool", "flag", "logical")

@@ -12,16 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.messages import Phrase, ValueProblem
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
 from modelwright.kinds.shared.confidence import fit_temperature, softmax
 from modelwright.kinds.shared.cutting import MOST_WEIGHT, cuts
 from modelwright.kinds.shared.sealed_state import (
+    CostRows,
     Names,
+    Price,
     SealedState,
     Share,
     Temperature,
     Weight,
+    cost_rows,
     require_one_each,
 )
 from modelwright.kinds.shared.spellings import known_spelling
@@ -34,13 +38,16 @@ class CategoryState:
 
     threshold: the confidence below which no answer is given, None: one always is; weights: how many times the
     probability of each class counts when the answer is chosen, None: all alike. A confidence is the probability
-    itself, whatever it counts.
+    itself, whatever it counts. costs: what each answer to each truth costs, by class, then by class and of no answer;
+    weighed: answers follow from the costs, which no weights alone say.
     """
 
     classes: tuple[str, ...]
     temperature: float = 1.0
     threshold: float | None = None
     weights: tuple[float, ...] | None = None
+    costs: CostRows | None = None
+    weighed: bool = False
 
     @cached_property
     def positions(self) -> Mapping[str | None, int]:
@@ -56,12 +63,14 @@ class CategoryState:
 
 
 class _SealedCategory(SealedState):
-    """A package made before weights were chosen has none."""
+    """A package made before weights were chosen, or costs declared, has none."""
 
     classes: Names
     temperature: Temperature
     threshold: Share | None
     weights: list[Weight] | None = None
+    costs: list[list[Price]] | None = None
+    weighed: bool = False
 
 
 class CategoryArrays(Arrays[CategoryState, str]):
@@ -99,6 +108,8 @@ class CategoryArrays(Arrays[CategoryState, str]):
                 "temperature": state.temperature,
                 "threshold": state.threshold,
                 **({"weights": list(state.weights)} if state.weights is not None else {}),
+                **({"costs": [list(row) for row in state.costs]} if state.costs is not None else {}),
+                **({"weighed": True} if state.weighed else {}),
             },
             {},
         )
@@ -108,7 +119,14 @@ class CategoryArrays(Arrays[CategoryState, str]):
         sealed = _SealedCategory.read(dumped.data)
         require_one_each("weights", sealed.weights, sealed.classes)
         weights = None if sealed.weights is None else tuple(sealed.weights)
-        return CategoryState(tuple(sealed.classes), sealed.temperature, sealed.threshold, weights)
+        return CategoryState(
+            tuple(sealed.classes),
+            sealed.temperature,
+            sealed.threshold,
+            weights,
+            cost_rows(sealed.costs, sealed.classes),
+            sealed.weighed and sealed.costs is not None,
+        )
 
     def require(self, state: CategoryState, role: Role) -> None:
         """Raise ValueProblem for an output with fewer than two classes."""
@@ -169,15 +187,36 @@ class CategoryArrays(Arrays[CategoryState, str]):
         if len(state.classes) == 2:
             places = [int(shares.argmin())]
         found = [Move[CategoryState](partial(_by_class, logits, place)) for place in places]
-        if len(state.classes) > 2:
+        if len(state.classes) > 2 and state.costs is None:  # costs say by themselves what a rare class counts
             found.append(Move(partial(_by_share, shares)))
         if optional:
             found.append(Move(partial(_by_confidence, logits), abstains=True))
         return found
 
+    def priced(self, state: CategoryState, costs: ErrorCosts) -> CategoryState:
+        """Return the state with what errors cost."""
+        return replace(state, costs=costs.matrix(state.classes))
+
+    def by_costs(self, state: CategoryState) -> CategoryState:
+        """Return the state that answers with the class that is expected to cost least (Elkan 2001, section 2).
+
+        Where all errors of a truth cost the same c_i, that is the class of the greatest c_i p_i, which weights say;
+        of two classes always. Else the costs themselves decide.
+        """
+        assert state.costs is not None, "the state is priced"
+        costs = np.array(state.costs)[:, :-1]
+        size = len(state.classes)
+        errors = costs[~np.eye(size, dtype=np.bool_)].reshape(size, size - 1)  # (C, C - 1): of each truth
+        if not np.array_equal(errors.min(axis=1), errors.max(axis=1)):
+            return replace(state, weights=None, weighed=True)
+        # (C,): what an error costs by truth, beside the least; one that costs nothing counts as good as nothing
+        each = errors.max(axis=1)
+        weights = np.maximum(each / each[each > 0].min(), 1 / MOST_WEIGHT)
+        return replace(state, weights=tuple(np.minimum(weights, MOST_WEIGHT).tolist()), weighed=False)
+
     def operating_point(self, state: CategoryState) -> tuple[Phrase, ...]:
         """Say which classes count more or less than the others, and below which confidence none is answered."""
-        says = []
+        says = [Phrase("operating.by-costs")] if state.weighed else []
         for name, weight in zip(state.classes, state.weights or (), strict=False):
             if weight != 1.0 and len(state.classes) == 2:
                 says.append(Phrase("operating.from", label=name, cut=1 / (1 + weight)))
@@ -211,7 +250,9 @@ class CategoryArrays(Arrays[CategoryState, str]):
         given = best
         if state.threshold is not None:
             given = np.where(confidences < state.threshold, -1, best)
-        return ClassOutcomes(state.classes, _truth(values, state), given, probabilities, considered=best)
+        costs = None if state.costs is None else np.array(state.costs)
+        truth = _truth(values, state)
+        return ClassOutcomes(state.classes, truth, given, probabilities, considered=best, costs=costs)
 
 
 def _chosen(
@@ -221,7 +262,12 @@ def _chosen(
     probabilities = softmax(logits, state.temperature)
     # of the logits: no temperature turns rounding into an answer
     best = logits.argmax(axis=1).astype(np.int64)
-    if state.weights is not None:
+    if state.weighed:
+        assert state.costs is not None, "what is weighed by costs has them"
+        # (n, C) @ (C, C): of each answer, what it is expected to cost
+        expected = (probabilities * _weights(state)) @ np.array(state.costs)[:, :-1]
+        best = expected.argmin(axis=1).astype(np.int64)
+    elif state.weights is not None:
         best = (_scores(logits, state) + np.log(state.weights)).argmax(axis=1).astype(np.int64)
     return best, np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0], probabilities
 

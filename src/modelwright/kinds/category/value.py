@@ -20,6 +20,7 @@ class CategoryValue(Value[str]):
     summary: ClassVar[str] = "one of a closed set of names, which the training rows show"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "classes"
+    takes_costs: ClassVar[bool] = True
     closed: ClassVar[bool] = True
     synonyms: ClassVar[tuple[str, ...]] = (
         *("class", "label", "enum", "code"),

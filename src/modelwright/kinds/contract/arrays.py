@@ -5,8 +5,8 @@ What a kind must remember (a vocabulary, classes, mean and deviation) is a *stat
 tokenizers are welcome here; torch is not.
 
 The order of calls, for an input: `fit` → `specs`, `encode` (many times); for an output: `fit` →
-`encode_truth` (learning), `calibrate` (once, on validation), `moves` (packaging: where it answers, chosen on
-validation to meet the bars), `decode` (serving), `outcomes` (evaluation).
+`encode_truth` (learning), `calibrate` (once, on validation), `priced`, `by_costs` and `moves` (packaging: where it
+answers, by what errors cost and chosen on validation to meet the bars), `decode` (serving), `outcomes` (evaluation).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from modelwright.core.messages import Phrase, ValueProblem
 from modelwright.core.outcomes import Outcomes
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Cut, Dumped, Form, Move, Role
 
 State = TypeVar("State")
@@ -184,6 +185,14 @@ class Arrays(ABC, Generic[State, V]):
         their own; optional: the output may abstain. The arrays are never changed, nor any confidence.
         """
         return ()
+
+    def priced(self, state: State, costs: ErrorCosts) -> State:
+        """Return the state with what errors cost, so that outcomes know it; it answers as before."""
+        raise NotImplementedError(f"{type(self).__name__} takes no costs")
+
+    def by_costs(self, state: State) -> State:
+        """Return a priced state that answers with what is expected to cost least under its probabilities."""
+        raise NotImplementedError(f"{type(self).__name__} takes no costs")
 
     def operating_point(self, state: State) -> tuple[Phrase, ...]:
         """Say where the state answers otherwise than with what is likeliest; nothing where it does not."""

@@ -36,6 +36,9 @@ class Value(ABC, Generic[V]):
     family: ClassVar[str | None] = None  # of its outcomes, for a kind that can be an output
     fixed_labels: ClassVar[tuple[str, ...]] = ()  # what `labels` can give, where the data has no say in it
     positive: ClassVar[str | None] = None  # of these, the one that a metric without a label means
+    takes_costs: ClassVar[bool] = (
+        False  # as an output, its errors may have costs (`Arrays.priced`, `by_costs`)
+    )
     closed: ClassVar[bool] = (
         False  # training shows the set of its values; any other is unseen (`Arrays.unseen`)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +15,7 @@ Temperature = Annotated[float, Field(ge=0.01, le=100.0)]
 Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Cut = Annotated[float, Field(gt=0.0, lt=1.0)]
+Price = Annotated[float, Field(ge=0.0, le=1e12)]
 Deviation = Annotated[float, Field(ge=sys.float_info.min)]  # below it, division overflows
 
 
@@ -48,3 +49,18 @@ def require_one_each(key: str, values: list[float] | None, names: list[str]) -> 
     """Raise ValueProblem unless there is a value for each name, or none at all."""
     if values is not None and len(values) != len(names):
         raise ValueProblem("state.absurd-count", key=key, count=len(values), wanted=len(names))
+
+
+CostRows = tuple[tuple[float, ...], ...]
+
+
+def cost_rows(rows: list[list[float]] | None, names: Sequence[str]) -> CostRows | None:
+    """Return sealed costs, a row for each truth; raises ValueProblem for another shape."""
+    if rows is None:
+        return None
+    wanted = len(names)
+    if len(rows) != wanted or any(len(row) != wanted + 1 for row in rows):
+        raise ValueProblem(
+            "state.absurd-count", key="costs", count=sum(map(len, rows)), wanted=wanted * (wanted + 1)
+        )
+    return tuple(map(tuple, rows))

@@ -28,14 +28,19 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
         shares = np.bincount(places, minlength=len(reference.classes)) / max(len(places), 1)  # (classes,)
         # of classes equally common the first, so that every run answers the same
         best = int(shares.argmax())
+        says = Phrase("baseline.commonest-class", answer=reference.classes[best])
+        if reference.costs is not None:
+            # where errors have costs, the one answer to everything that would have cost training the least
+            best = int(reference.answered_by_costs(shares[None])[0])
+            says = Phrase("baseline.cheapest-class", answer=reference.classes[best])
         n = len(reference)
         found = replace(
             reference,
             predicted=np.full(n, best, dtype=np.int64),
             probabilities=np.tile(shares, (n, 1)).astype(np.float64),
-            considered=None,
+            considered=np.full(n, best, dtype=np.int64),
         )
-        return found, Phrase("baseline.commonest-class", answer=reference.classes[best])
+        return found, says
 
     def linear(
         self, truths: Truths, train: csr_matrix, test: csr_matrix, reference: ClassOutcomes
@@ -48,12 +53,12 @@ class ClassBaselines(BaselineModels[ClassOutcomes]):
         probabilities = np.zeros((len(reference), len(reference.classes)))
         # (rows, C): classes without training rows keep probability 0
         probabilities[:, classifier.classes_] = classifier.predict_proba(test)
-        return replace(
-            reference,
-            predicted=probabilities.argmax(axis=1).astype(np.int64),
-            probabilities=probabilities,
-            considered=None,
+        answered = (
+            probabilities.argmax(axis=1).astype(np.int64)
+            if reference.costs is None
+            else reference.answered_by_costs(probabilities)
         )
+        return replace(reference, predicted=answered, probabilities=probabilities, considered=answered)
 
     def linear_name(self) -> Phrase:
         """Return `logistic regression`."""

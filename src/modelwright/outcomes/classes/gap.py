@@ -15,6 +15,7 @@ class ClassGap(BodyGap[ClassOutcomes]):
     main: ClassVar[str] = "accuracy"
     balanced: ClassVar[str | None] = "f1"
     steady: ClassVar[str | None] = "log_loss"
+    priced: ClassVar[str | None] = "cost"
     most_lost: ClassVar[float] = 0.005
 
     def between(self, left: ClassOutcomes, right: ClassOutcomes) -> Gap:

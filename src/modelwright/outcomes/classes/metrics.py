@@ -36,6 +36,7 @@ from modelwright.core.units import Unit
 from modelwright.outcomes.classes.average_precision import AVERAGE_PRECISION
 from modelwright.outcomes.classes.calibration import CALIBRATION_ERROR, LOG_LOSS
 from modelwright.outcomes.classes.class_table import ClassTable, all_rows, one_class, right_rows
+from modelwright.outcomes.classes.error_cost import COST
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.classes.roc import AUC
 
@@ -223,6 +224,7 @@ def _fraction(
 
 
 METRICS = (
+    COST,  # first: where it is declared, it stands for all
     _fraction(
         "accuracy",
         "share of rows answered rightly; an abstention is no right answer",

@@ -21,7 +21,8 @@ class ClassOutcomes(Outcomes):
     predicted: (n,) int64, −1 where the function abstained; probabilities: (n, C) float64, rows sum to one;
     positive: the class that a metric without a class means (`true` of a truth value), None: the mean of all;
     considered: (n,) int64, the answer that was given or, where the function abstained, withheld; None: the
-    likeliest class.
+    likeliest class; costs: (C, C + 1) float64, what each answer to each truth costs, the last column of no answer,
+    None where that is not declared.
     """
 
     classes: tuple[str, ...]
@@ -30,6 +31,7 @@ class ClassOutcomes(Outcomes):
     probabilities: NDArray[np.float64]
     positive: str | None = None
     considered: NDArray[np.int64] | None = None
+    costs: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -57,8 +59,30 @@ class ClassOutcomes(Outcomes):
         """Return the classes."""
         return self.classes
 
+    @property
+    def priced(self) -> bool:
+        """Return whether it is declared what wrong answers cost."""
+        return self.costs is not None
+
+    def row_costs(self) -> NDArray[np.float64]:
+        """Return (n,) what the answer to each row costs; a truth that is none of the classes: as the dearest."""
+        assert self.costs is not None, "costs are declared"
+        # −1, of no answer, is the last column as it is
+        paid: NDArray[np.float64] = np.where(
+            self.truth >= 0, self.costs[self.truth, self.predicted], self.costs.max(axis=0)[self.predicted]
+        )
+        return paid
+
+    def answered_by_costs(self, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return (n,) the class that is expected to cost least under probabilities (n, C); of equals the first."""
+        assert self.costs is not None, "costs are declared"
+        # (n, C) @ (C, C): of each answer, what it costs on average over what the truth may be
+        expected = probabilities @ self.costs[:, : len(self.classes)]
+        cheapest: NDArray[np.int64] = expected.argmin(axis=1).astype(np.int64)
+        return cheapest
+
     def aligned(self, to: Outcomes) -> Self:
-        """Return these answers in the classes of `to`; an answer that is none of them is no answer."""
+        """Return these answers in the classes, and at the costs, of `to`; another class is no answer."""
         if not isinstance(to, ClassOutcomes):
             raise ValueError("outcomes of another family")
         # places (our C,): where each of our classes stands among theirs, −1 where nowhere
@@ -81,6 +105,7 @@ class ClassOutcomes(Outcomes):
             predicted=predicted,
             probabilities=probabilities,
             considered=considered,
+            costs=to.costs,
         )
 
     def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:

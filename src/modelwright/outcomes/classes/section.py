@@ -16,6 +16,14 @@ from modelwright.core.evidence.intervals import proportion
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
+from modelwright.outcomes.classes.cost_section import (
+    MOST_SHOWN,
+    CostFindings,
+    cost_findings,
+    costs_grid,
+    drawn_costs,
+    rules_grid,
+)
 from modelwright.outcomes.classes.curves import (
     ClassCurve,
     CoverageCurve,
@@ -23,6 +31,7 @@ from modelwright.outcomes.classes.curves import (
     coverage_curve,
     drawn,
 )
+from modelwright.outcomes.classes.error_cost import COST
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.contract.blocks import (
     Bars,
@@ -59,7 +68,8 @@ class ClassFindings:
 
     `confusion` holds (truth, answer, count) by position in `classes`; an answer of len(classes) is an abstention.
     `train_rows`, `test_rows` count the rows of each class; `unknown` those of a class that training never showed;
-    `curves`, `coverage` (which earlier versions did not seal): what other operating points would give.
+    `curves`, `coverage` (which earlier versions did not seal): what other operating points would give; `priced`: what
+    answers cost, where errors have costs.
     """
 
     classes: tuple[str, ...]
@@ -71,6 +81,7 @@ class ClassFindings:
     unknown: int
     curves: tuple[ClassCurve, ...] = ()
     coverage: CoverageCurve | None = None
+    priced: CostFindings | None = None
 
 
 _SEALED = TypeAdapter(ClassFindings)
@@ -96,6 +107,7 @@ class ClassSection(Section[ClassOutcomes]):
                 unknown=sum(rows.truth(row) is not None for row in np.flatnonzero(~known).tolist()),
                 curves=class_curves(outcomes),
                 coverage=coverage_curve(outcomes),
+                priced=cost_findings(outcomes, confidence, rows.groups),
             ),
             mode="json",
         )
@@ -104,7 +116,11 @@ class ClassSection(Section[ClassOutcomes]):
     def draw(self, output: str, findings: JsonObject, measured: Sequence[Measurement]) -> Drawn:
         """Return the section."""
         found = _SEALED.validate_python(findings)
-        blocks: list[Block] = [*_bars(found, measured)]
+        cost = next((m for m in measured if m.subject.metric == COST.name and not m.subject.where), None)
+        blocks: list[Block] = (
+            [] if found.priced is None else [*drawn_costs(found.priced, found.classes, cost)]
+        )
+        blocks += _bars(found, measured)
         if found.confusion:
             blocks.append(_matrix(found))
         if found.reliability:
@@ -117,7 +133,7 @@ class ClassSection(Section[ClassOutcomes]):
             _lead(found),
             tuple(blocks),
             str(Phrase("section.classes", count=len(found.classes))),
-            _worst(found, measured),
+            (*_priced(found, cost), *_worst(found, measured), *_calibration(found)),
             beyond=str(Phrase("section.classes-beyond")),
         )
 
@@ -261,6 +277,25 @@ def _pairs(found: ClassFindings, names: Sequence[str]) -> Grid | None:
 def _curve(found: ClassFindings, error: Measurement | None) -> Curve:
     note = str(Phrase("section.reliability-note", groups=len(found.reliability)))
     return Curve(str(Phrase("section.reliability")), found.reliability, note, error)
+
+
+def _priced(found: ClassFindings, cost: Measurement | None) -> Iterator[Grid]:
+    """Yield what errors cost and what other rules would, for the card."""
+    if found.priced is not None:
+        yield rules_grid(found.priced, cost)
+        if len(found.classes) <= MOST_SHOWN:
+            yield costs_grid(found.priced, found.classes)
+
+
+def _calibration(found: ClassFindings) -> Iterator[Grid]:
+    """Yield how often answers of each confidence were right, for the card."""
+    rows: list[tuple[Cell, ...]] = [
+        (f"{one.confidence:.3f}", f"{one.accuracy:.3f} [{one.low:.3f}, {one.high:.3f}]", one.n)
+        for one in found.reliability
+    ]
+    if rows:
+        title = str(Phrase("section.calibration"))
+        yield Grid(title, headings("mean confidence", "right", "rows"), tuple(rows))
 
 
 def _worst(found: ClassFindings, measured: Sequence[Measurement]) -> tuple[Grid, ...]:

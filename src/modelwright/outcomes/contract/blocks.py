@@ -74,7 +74,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Trace:
-    """A line through points (x, y) in [0, 1], in order of x or not; mark: one place on it that stands out."""
+    """A line through points (x, y), x in [0, 1], in order of x or not; mark: one place on it that stands out."""
 
     name: str
     x: tuple[float, ...]
@@ -84,7 +84,10 @@ class Trace:
 
 @dataclass(frozen=True)
 class LineChart:
-    """A chart of lines, both axes from 0 to 1; across and up name the axes. `diagonal`: what chance gives."""
+    """A chart of lines, both axes from 0, across to 1 and up to `top`; across and up name the axes.
+
+    `diagonal`: what chance gives.
+    """
 
     title: str
     lines: tuple[Trace, ...]
@@ -92,6 +95,7 @@ class LineChart:
     up: str
     note: str
     diagonal: bool = False
+    top: float = 1.0
 
 
 @dataclass(frozen=True)

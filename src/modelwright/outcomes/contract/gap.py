@@ -47,15 +47,22 @@ class BodyGap(ABC, Generic[Of]):
 
     main: the metric of the family that stands for all; balanced: the one that stands for all where single labels
     count, None: there is none; steady: one of the probabilities themselves, which no operating point moves, None: there
-    is none; most_lost: by how much the main one may get worse, in its own unit or, where
-    `relative`, as a share of the exact body's value.
+    is none; priced: the one that stands for all where errors have costs, of which as large a share may be lost;
+    most_lost: by how much the main one may get worse, in its own unit or, where `relative`, as a share of the exact
+    body's value.
     """
 
     main: ClassVar[str]
     balanced: ClassVar[str | None] = None
     steady: ClassVar[str | None] = None
+    priced: ClassVar[str | None] = None
     most_lost: ClassVar[float]
     relative: ClassVar[bool] = False
+
+    @classmethod
+    def stands_for_all(cls, *, priced: bool) -> str:
+        """Return the metric that stands for all of an output, whose errors have costs or have none."""
+        return cls.priced if priced and cls.priced is not None else cls.main
 
     @abstractmethod
     def between(self, left: Of, right: Of) -> Gap:

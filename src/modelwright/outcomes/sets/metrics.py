@@ -22,6 +22,7 @@ from modelwright.core.evidence.metric import (
     share,
     share_of_f1,
 )
+from modelwright.core.evidence.row_costs import RowCosts, of_a_mean
 from modelwright.core.evidence.shares import (
     f1_influence,
     f1_of,
@@ -30,7 +31,6 @@ from modelwright.core.evidence.shares import (
     share_of,
 )
 from modelwright.core.units import Unit
-from modelwright.outcomes.sets.costs import Costs, of_a_mean
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 
 Floats = NDArray[np.float64]
@@ -78,7 +78,7 @@ def _hamming_loss(outcomes: SetOutcomes, of: str | None, confidence: float) -> M
     costs = np.minimum(wrong / size, 1.0)  # tags that training never showed may add to more than K
     # What a row may cost and none did yet: as much as one of the largest sets, missed.
     largest = max(float(outcomes.truth.sum(axis=1, dtype=np.int64).max()), 1.0)
-    return of_a_mean(Costs(costs, unseen=np.array([largest / size])), costs - costs.mean(), confidence)
+    return of_a_mean(RowCosts(costs, unseen=np.array([largest / size])), costs - costs.mean(), confidence)
 
 
 def _hamming_loss_influence(outcomes: SetOutcomes, of: str | None) -> Influence | None:
@@ -102,7 +102,7 @@ def _f1_micro(outcomes: SetOutcomes, of: str | None, confidence: float) -> Metri
     mean = float(size.mean())
     ratio = float(wrong.mean()) / mean
     largest = max(float(outcomes.truth.sum(axis=1, dtype=np.int64).max()), 1.0)
-    costs = Costs(wrong / mean, unseen=np.array([largest / mean]))
+    costs = RowCosts(wrong / mean, unseen=np.array([largest / mean]))
     lost = of_a_mean(costs, (wrong - ratio * size) / mean, confidence)
     return _one_less(lost)
 
@@ -145,7 +145,9 @@ def _macro_f1(outcomes: SetOutcomes, confidence: float) -> MetricValue:
     flawless = seen & ~(truth != predicted).any(axis=0)  # what they could cost is not among the costs seen
     influence = _macro_influence(known)
     assert influence is not None, "there are tags with rows"
-    return _one_less(of_a_mean(Costs(costs, unseen=np.unique(cost[flawless])), -influence.rows, confidence))
+    return _one_less(
+        of_a_mean(RowCosts(costs, unseen=np.unique(cost[flawless])), -influence.rows, confidence)
+    )
 
 
 def _macro_influence(outcomes: SetOutcomes) -> Influence | None:
@@ -220,7 +222,7 @@ def _mean_share(outcomes: SetOutcomes, share_of_tag: ShareOf, confidence: float)
         # (n,): a row may cost in several tags at once, which is why rows, not memberships, are counted
         costs += cost * (among & ~right)
         unseen += [cost] if not (among & ~right).any() else []
-    lost = of_a_mean(Costs(costs, np.unique(unseen)), -influence.rows, confidence)
+    lost = of_a_mean(RowCosts(costs, np.unique(unseen)), -influence.rows, confidence)
     return _one_less(lost, never)
 
 

@@ -14,6 +14,7 @@ from typing import TypeGuard
 from modelwright import kinds, learners, outcomes
 from modelwright.core.messages import Problem, ProjectError, did_you_mean
 from modelwright.core.requirements import requirement
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Role
@@ -24,12 +25,13 @@ from modelwright.learners.contract.spec import Makes
 from modelwright.learners.goals import goal
 from modelwright.learners.options import option_problems
 from modelwright.project.declaration import key_problems
+from modelwright.project.declaration.cost_checks import declared_costs, unpriced
 
 
 def declared(
     value: Mapping[str, object], where: key_problems.Where
-) -> tuple[Signature | None, tuple[Requirement, ...], list[Problem]]:
-    """Return the signature and the requirements that a file declares, with all that is wrong with them.
+) -> tuple[Signature | None, tuple[Requirement, ...], tuple[ErrorCosts, ...], list[Problem]]:
+    """Return signature, requirements and costs that a file declares, with all that is wrong with them.
 
     `value` is the file's content. What has the wrong type is left out: the model has already named it.
     """
@@ -42,13 +44,17 @@ def declared(
         problems += _augment_problems(value, signature, where) if not problems else ()
     problems += _goal_problems(value, signature, where) if signature is not None and not problems else ()
     sound = signature if not problems else None  # else a bar would be blamed for a kind that is unknown
+    costs = declared_costs(value, sound, where, problems) if sound is not None else ()
+    before = len(problems)
     requirements = _requirements(value, sound, where, problems)
+    if sound is not None and len(problems) == before:
+        problems += unpriced(requirements, value, where)
     if signature is not None and not signature.outputs and signature.inputs and requirements:
         shown = [str(one) for one in requirements]
         problems.append(Problem("pretrain.requirements", requirements=shown).at(where(("requirements",))))
     problems += _allowed_problems(value, requirements, where) if not problems else ()
     problems += _model_problems(value, where)
-    return signature, requirements, problems
+    return signature, requirements, costs, problems
 
 
 def _signature(

@@ -6,11 +6,12 @@ import codecs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from modelwright.core.messages import Problem, ProjectError, ValueProblem, shown
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
@@ -98,6 +99,11 @@ class ProjectFile(BaseModel):
         description='metric: bar, for example `accuracy: ">= 0.97"`, `recall[fraud]: ">= 0.9"`, '
         '`latency_p95: "<= 15 ms"`, `accuracy where lang == \'zh\': ">= champion - 0.01"`',
     )
+    costs: Mapping[str, Any] = Field(
+        {},
+        description="output → true class → what a wrong answer costs: `{risk: {bad: 5, good: 1}}`, or by answer "
+        "`{bad: {good: 5}}`; `*`: any other class, `null`: no answer, where the output may abstain",
+    )
     confidence: float = Field(0.95, gt=0.5, le=0.9999, description="the confidence of every interval")
     data: DataConfig = Field(DataConfig(), description="what the function learns from and is proved on")
     model: ModelConfig = Field(ModelConfig(), description="the learner, and its own options")
@@ -132,6 +138,7 @@ class Opened:
     file: ProjectFile
     signature: Signature
     requirements: tuple[Requirement, ...]
+    costs: tuple[ErrorCosts, ...]
     folder: Path
     path: Path | None
     where: Callable[[KeyPath], str | None]
@@ -207,11 +214,11 @@ def _opened(
     }
     texts = {**document.texts, **set_texts}
     file, value, problems = _validated(value, texts, where)
-    signature, requirements, more = checks.declared(value, where)
+    signature, requirements, costs, more = checks.declared(value, where)
     problems = [*document.problems, *problems, *more]
     if problems or file is None or signature is None:
         raise ProjectError(sorted(problems, key=_line))
-    return Opened(file, signature, requirements, folder, path, where, value)
+    return Opened(file, signature, requirements, costs, folder, path, where, value)
 
 
 def _line(problem: Problem) -> int:

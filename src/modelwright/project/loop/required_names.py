@@ -19,7 +19,10 @@ _SPLITS = ("train", "validation", "test")
 
 
 def unknown_names(context: Context) -> Iterator[Problem]:
-    """Yield a problem for each class, input, column and value that a requirement names and no row of the data shows."""
+    """Yield a problem for each class, input, column and value that no row of the data shows.
+
+    Of what requirements name, and what costs do.
+    """
     opened = context.opened
     # as the file writes them, since a requirement's own text is in one form however it is written
     for key, one in zip(opened.file.requirements, opened.requirements, strict=True):
@@ -29,6 +32,11 @@ def unknown_names(context: Context) -> Iterator[Problem]:
             yield problem.at(where)
         if one.subject.where is not None:
             yield from (problem.at(where) for problem in _slice_problems(context, one.subject.where))
+    for costs in opened.costs:
+        field = next(one for one in context.signature.outputs if one.name == costs.output)
+        classes = context.counts.classes.get(costs.output, {})
+        for keys, problem in costs.problems([*classes], optional=field.optional) if classes else ():
+            yield problem.at(opened.where(("costs", *keys)))
 
 
 def placed(opened: Opened, problems: Iterable[Problem]) -> tuple[Problem, ...]:

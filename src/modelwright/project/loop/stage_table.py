@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from modelwright import kinds, learners, outcomes
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, StateError
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.facts import MACHINE
@@ -39,11 +40,12 @@ from modelwright.storage.formats.search import Search
 __all__ = ["MEASURE", "TABLE", "Context", "cut_step", "measure_step"]
 
 
-def main_metrics(signature: Signature) -> dict[str, tuple[str, bool]]:
+def main_metrics(signature: Signature, costs: Sequence[ErrorCosts]) -> dict[str, tuple[str, bool]]:
     """Return output → its main metric, and whether higher is better."""
     found = {}
     for output in outputs(signature):
-        name = outcomes.facet(output.family, BodyGap).main
+        priced = any(one.output == output.name for one in costs)
+        name = outcomes.facet(output.family, BodyGap).stands_for_all(priced=priced)
         metric = outcomes.metrics().of(name, output.family)
         assert metric is not None, f"{output.family} has no metric {name}"
         found[output.name] = (name, metric.better == "higher")
@@ -178,6 +180,7 @@ def _tune(context: Context) -> Step:
             **_planning(context),
             "package": _section(file.package),
             "private inputs": sorted(file.serve.record.private),
+            **_priced(context),
             **_measuring(context),
         },
         inputs={name: context.part(DATA, name) for name in ("train", "validation", "profile")},
@@ -197,7 +200,7 @@ def _tune(context: Context) -> Step:
                 planned.space,
                 planned.config,
                 opened.requirements,
-                main_metrics(context.signature),
+                main_metrics(context.signature, opened.costs),
                 planned.first,
                 planned.common,
                 planned.last,
@@ -237,6 +240,14 @@ def measure_step(context: Context) -> Step:
         },
         readable=lambda measured: _need(measured, "measured"),
     )
+
+
+def _priced(context: Context) -> JsonObject:
+    """Return what errors cost as it enters a key, nothing where the file does not say."""
+    costs = context.opened.costs
+    if not costs:
+        return {}
+    return {"costs": {o.output: {truth: {**by} for truth, by in o.by_truth.items()} for o in costs}}
 
 
 def _measuring(context: Context) -> JsonObject:
@@ -354,6 +365,7 @@ def _package(context: Context) -> Step:
             "package": _section(file.package),
             "requirements": [str(one) for one in context.opened.requirements],
             "private inputs": sorted(file.serve.record.private),
+            **_priced(context),
         },
         inputs={
             "learned": context.part(LEARN, "learned"),
@@ -374,6 +386,7 @@ def _package(context: Context) -> Step:
         arguments={
             "signature": context.signature,
             "requirements": context.opened.requirements,
+            "costs": context.opened.costs,
             "config": file.package,
             "private": file.serve.record.private,
         },

@@ -88,7 +88,7 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
 def subjects(signature: Signature, found: Mapping[str, Outcomes]) -> Iterator[Subject]:
     """Yield everything that test rows can show: each metric of each output, then those of every label."""
     for field in signature.outputs:
-        yield from plain_subjects(field)
+        yield from plain_subjects(field, found[field.name])
         yield from (
             Subject(metric.name, field.name, of)
             for metric in outcomes.metrics().in_family(family(field))
@@ -97,10 +97,13 @@ def subjects(signature: Signature, found: Mapping[str, Outcomes]) -> Iterator[Su
         )
 
 
-def plain_subjects(field: Field) -> Iterator[Subject]:
-    """Yield the metrics of an output as a whole; how often it is answered only where it may abstain."""
+def plain_subjects(field: Field, found: Outcomes) -> Iterator[Subject]:
+    """Yield the metrics of an output as a whole.
+
+    How often it is answered only where it may abstain; what answers cost only where that is declared.
+    """
     for metric in outcomes.metrics().in_family(family(field)):
-        if metric.optional_only and not field.optional:
+        if (metric.optional_only and not field.optional) or (metric.priced_only and not found.priced):
             continue
         # Recall of a truth value is that of true, which `subjects` yields among the labels.
         if not (metric.per_class and kinds.value(field.kind).positive):

@@ -73,6 +73,6 @@ def _baseline(
 ) -> Baseline:
     found = tuple(
         measure(one, answered.metric(one), answers_of, confidence, answered.groups)
-        for one in answers.plain_subjects(field)
+        for one in answers.plain_subjects(field, answers_of)
     )
     return Baseline(name, says, field.name, found)

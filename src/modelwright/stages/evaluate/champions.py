@@ -41,7 +41,9 @@ def differences(
     answer these rows, what is measured has no value, so that no relative bar is met by chance.
     """
     relative = [one.subject for one in requirements if one.bar.champion and Phase.TEST in one.metric.phases]
-    wanted = [s for field in signature.outputs for s in answers.plain_subjects(field)]
+    wanted = [
+        s for field in signature.outputs for s in answers.plain_subjects(field, ours.outcomes[field.name])
+    ]
     try:
         answered = answers.answer(packages.read(champion.path), signature, ours.columns)
         aligned = {name: answered.outcomes[name].aligned(to=mine) for name, mine in ours.outcomes.items()}

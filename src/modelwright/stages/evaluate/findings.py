@@ -194,7 +194,10 @@ def against_baselines(
     mine = {m.subject: m for m in measured}
     for baseline in simple:
         compared = baseline.measurements[:1]
-        if moved and baseline.output in moved:
+        priced = any(outcomes.metrics().any(m.subject.metric).priced_only for m in compared)
+        if (
+            moved and baseline.output in moved and not priced
+        ):  # what errors cost is what the point was moved for
             steady = outcomes.facet(moved[baseline.output], BodyGap).steady
             compared = tuple(m for m in baseline.measurements if m.subject.metric == steady)
         for theirs in compared:

@@ -75,7 +75,13 @@ def measure_on_validation(
     del columns[ID]
     answered = replace(answers.answer(read, signature, columns), groups=groups.codes)
     wanted = [
-        *(Subject(outcomes.facet(output.family, BodyGap).main, output.name) for output in outputs(signature)),
+        *(
+            Subject(
+                outcomes.facet(one.family, BodyGap).stands_for_all(priced=answered.outcomes[one.name].priced),
+                one.name,
+            )
+            for one in outputs(signature)
+        ),
         *answers.of_requirements(requirements),
     ]
     shown = answers.on_rows(list(dict.fromkeys(wanted)), answered, confidence)

@@ -107,12 +107,14 @@ def _main(signature: Signature, found: Mapping[str, Outcomes]) -> dict[str, Main
     shown = {}
     for output in outputs(signature):
         compare = outcomes.facet(output.family, BodyGap)
-        metric = outcomes.metrics().of(compare.main, output.family)
-        assert metric is not None, f"{output.family} has no metric {compare.main}"
+        priced = found[output.name].priced
+        name = compare.stands_for_all(priced=priced)
+        metric = outcomes.metrics().of(name, output.family)
+        assert metric is not None, f"{output.family} has no metric {name}"
         value = measure(Subject(metric.name, output.name), metric, found[output.name], CONFIDENCE).value
         if value is None:
             continue
-        lost = compare.most_lost * (value if compare.relative else 1.0)
+        lost = compare.most_lost * (value if compare.relative or priced else 1.0)
         higher = metric.better == "higher"
         shown[output.name] = Main(metric.name, value, value - lost if higher else value + lost, higher)
     return shown

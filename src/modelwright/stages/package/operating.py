@@ -1,4 +1,4 @@
-"""Chooses where outputs answer, so that the bars are met. Reads validation, never the test set.
+"""Chooses where outputs answer, so that the bars are met and errors cost little. Reads validation, never the test set.
 
 A kind says in which directions the point of an output may be moved (`Arrays.moves`); requirements say what is wanted
 of it. Nothing is learned again: a probability stays what it is, and only the answer that follows from it changes.
@@ -15,11 +15,12 @@ import numpy as np
 
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.margins import margin
-from modelwright.core.evidence.measure import measure
+from modelwright.core.evidence.measure import measure, measure_difference
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.outcomes import Outcomes, RowChoice
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.arrays import Arrays
@@ -40,7 +41,9 @@ ROUNDS = 3  # over all directions; a point that no direction improves ends them 
 RULE = (
     "On validation, of the points at which every bar that depends on the point is kept, the one that keeps its "
     f"tightest bar by most half-widths of its interval, up to {ENOUGH:g}; of equals the best main metric (F1 where a "
-    "bar names a class). Where no point keeps all of them, the best main metric."
+    "bar names a class; the least cost where errors have costs). Where no point keeps all of them, the best main "
+    "metric. Where errors have costs, the point that follows from them and the probabilities stands, unless another "
+    "that keeps the bars as well costs less, with the whole interval of the paired difference."
 )
 
 
@@ -51,7 +54,7 @@ class Operating:
     says: what was chosen, nothing where each answer is the likeliest; bars: by requirement, its value at the
     likeliest answers and at the chosen point; main: the same of the metric that decided between equals; met: all
     of the bars are kept on the `rows` validation rows; never: it may abstain, and no bar asks for it; able: its
-    kind can.
+    kind can; by_costs: errors have costs.
     """
 
     output: str
@@ -62,6 +65,7 @@ class Operating:
     rows: int
     never: bool
     able: bool
+    by_costs: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -82,14 +86,23 @@ class Operating:
         found = []
         name, before, after = self.main
         if self.says or not self.met:
+            shown = {**self.bars, name: (before, after)}
+            if any(text.split()[0] == name for text in self.bars):  # a bar shows it
+                del shown[name]
             figures = [
                 Phrase("operating.figure", name=text, before=_figure(one), after=_figure(other))
-                for text, (one, other) in {**self.bars, name: (before, after)}.items()
+                for text, (one, other) in shown.items()
             ]
             says = list(self.says) or [Phrase("operating.likeliest")]
             found.append(
                 Notice(
-                    "package.operating-point", column=self.output, count=self.rows, says=says, figures=figures
+                    "package.operating-point",
+                    column=self.output,
+                    count=self.rows,
+                    says=says,
+                    figures=figures,
+                    costs=self.by_costs and not self.bars,
+                    both=self.by_costs and bool(self.bars),
                 )
                 if self.met
                 else Notice(
@@ -111,15 +124,22 @@ def _figure(value: float | None) -> str:
 
 
 def choose(
-    body: Body, columns: Columns, requirements: Sequence[Requirement], threads: int
+    body: Body,
+    columns: Columns,
+    requirements: Sequence[Requirement],
+    costs: Sequence[ErrorCosts],
+    threads: int,
 ) -> tuple[Body, tuple[Operating, ...]]:
     """Return the body with the points that were chosen on validation rows, and what was chosen, by output.
 
-    An output that no bar on test rows names, or whose kind has no direction, stays as it is. Bars that refer to the
-    champion are left out: what it answers is not known here.
+    An output that no bar on test rows and no cost names, or whose kind has no direction, stays as it is. Bars that
+    refer to the champion are left out: what it answers is not known here.
     """
     bars_by_field = {field: _bars_of(field, requirements) for field in body.signature.outputs}
-    searched = [field for field, bars in bars_by_field.items() if bars and _moves(field)]
+    prices = {one.output: one for one in costs}
+    searched = [
+        field for field, bars in bars_by_field.items() if field.name in prices or (bars and _moves(field))
+    ]
     inputs = {field.name: columns[field.name] for field in body.signature.inputs}
     answered = Function(Package(body, "", threads)).infer(inputs) if searched else {}
     found, states = [], dict(body.states)
@@ -128,7 +148,7 @@ def choose(
             if field.optional:
                 found.append(_untouched(field, len(next(iter(columns.values())))))
             continue
-        search = _Search(body, field, columns, answered[field.name], bars)
+        search = _Search(body, field, columns, answered[field.name], bars, prices.get(field.name))
         states[field.name], chosen = search.best()
         found.append(chosen)
     return replace(body, states=states), tuple(found)
@@ -169,7 +189,7 @@ class _Point:
 
     def score(self, bars: Sequence[int]) -> tuple[float, float]:
         """Return what is made as great as possible: the least margin of some bars up to ENOUGH, the main metric."""
-        return min(*(self.margins[bar] for bar in bars), ENOUGH), self.main
+        return min([*(self.margins[bar] for bar in bars), ENOUGH]), self.main
 
 
 class _Search:
@@ -182,14 +202,21 @@ class _Search:
         columns: Columns,
         arrays: Mapping[str, Array],
         requirements: Sequence[Requirement],
+        costs: ErrorCosts | None,
     ) -> None:
         self.field, self.columns, self.arrays, self.requirements = field, columns, arrays, requirements
         self.kind = kinds.arrays(field.kind)
         self.start = body.states[field.name]
+        self.by_costs = None  # the point that follows from costs and probabilities alone
+        if costs is not None:
+            self.start = self.kind.priced(self.start, costs)
+            self.by_costs = self.kind.by_costs(self.start)
         self.rows = [_rows(one, body, columns) for one in requirements]
         compare = outcomes.facet(family(field), BodyGap)
         labels = [one.subject.of for one in requirements if one.subject.of is not None]
         name = compare.balanced if labels and compare.balanced else compare.main
+        if costs is not None:
+            name = compare.stands_for_all(priced=True)
         metric = outcomes.metrics().of(name, family(field))
         assert metric is not None, f"{family(field)} has no metric {name}"
         self.main = metric
@@ -216,16 +243,18 @@ class _Search:
     def best(self) -> tuple[Any, Operating]:
         """Return the state that is chosen, and what is to be said of it."""
         start = self.at(self.start)
-        seen = [start]
+        base = start if self.by_costs is None else self.at(self.by_costs)
+        seen = [base, start]
         # along which bars move at all: any other says nothing of the point, and would hide those that do
-        first = [[self.at(state) for state in move.states(self.start)] for move in self.moves]
+        first = [[self.at(state) for state in move.states(base.state)] for move in self.moves]
         seen += [point for along in first for point in along]
         bars = [
             bar for bar in range(len(self.requirements)) if len({point.values[bar] for point in seen}) > 1
         ]
-        point = start
-        if bars and start.score(bars)[0] < ENOUGH:  # else chance alone would move it
-            point = max([start, *seen], key=lambda one: one.score(bars))  # of equals the first
+        point = base
+        priced = self.by_costs is not None
+        if priced or (bars and start.score(bars)[0] < ENOUGH):  # else chance alone would move it
+            point = max(seen, key=lambda one: one.score(bars))  # of equals the first
             for _ in range(ROUNDS if len(self.moves) > 1 else 0):
                 before = point
                 for move in self.moves:
@@ -237,6 +266,8 @@ class _Search:
         met = not bars or point.score(bars)[0] >= 0
         if not met:  # no point keeps all
             point = max(seen, key=lambda one: one.main)
+        if priced and point is not base and self._as_cheap(base, point, [] if not met else bars):
+            point = base
         abstains = any(
             one.margins[bar] > start.margins[bar]
             for move, along in zip(self.moves, first, strict=True)
@@ -244,8 +275,24 @@ class _Search:
             for one in along
             for bar in bars
         )
-        never = self.field.optional and not abstains
+        never = self.field.optional and not abstains and not priced
         return point.state, self._described(start, point, bars, met=met, never=never)
+
+    def _as_cheap(self, base: _Point, point: _Point, bars: Sequence[int]) -> bool:
+        """Tell whether a point that keeps the bars no better than the base is not proved to cost less.
+
+        The least of many costs on few rows is in part chance: what follows from costs and probabilities needs no rows.
+        """
+        if bars and base.score(bars)[0] < point.score(bars)[0]:
+            return False
+        theirs, mine = (
+            self.kind.outcomes(self.columns[self.field.name], self.arrays, one.state, self.columns)
+            for one in (base, point)
+        )
+        subject = Subject(self.main.name, self.field.name)
+        # by how much dearer the base is, row by row: the rows are the same, so that most of the noise cancels
+        dearer = measure_difference(subject, self.main, theirs, mine, CONFIDENCE)
+        return dearer.low is None or dearer.low <= 0
 
     def _described(
         self, start: _Point, point: _Point, bars: Sequence[int], *, met: bool, never: bool
@@ -261,6 +308,7 @@ class _Search:
             rows=len(self.columns[self.field.name]),
             never=never,
             able=_able(self.field),
+            by_costs=self.by_costs is not None,
         )
 
 

@@ -19,6 +19,7 @@ from modelwright import learners
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress, ProgressTask
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.spacing import evenly_spaced
@@ -59,6 +60,7 @@ def package(
     profile: ArtifactPart,
     signature: Signature,
     requirements: Sequence[Requirement],
+    costs: Sequence[ErrorCosts],
     config: PackageConfig,
     private: Collection[str],
     out: Path,
@@ -82,7 +84,7 @@ def package(
     trial = _trial(chosen, kept, columns, signature, requirements)
     with progress.task(str(Phrase("work.packaging"))) as task:
         body, points = operating.choose(
-            exporter.export(kept), _spaced(columns, CHOSEN_ROWS), requirements, trial.threads
+            exporter.export(kept), _spaced(columns, CHOSEN_ROWS), requirements, costs, trial.threads
         )
         exact = looked_at(try_out("exact", body, trial), trial)
         require_sound(exact)

@@ -1,7 +1,7 @@
-"""Intervals for the mean of what rows cost, where most rows cost nothing: wrong memberships of sets.
+"""Intervals for the mean of what rows cost, where most rows cost nothing: wrong memberships of sets, wrong answers.
 
 The memberships of one row are not independent, so rows are the unit: a row costs the sum of its wrong
-memberships, one of a few values.
+memberships, or what its wrong answer costs, one of a few values.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ENOUGH_WRONG = 50  # rows that cost something, from which on the mean over rows 
 
 
 @dataclass(frozen=True)
-class Costs:
+class RowCosts:
     """What rows cost: (n,), ≥ 0; and what a row may cost though none did yet (u,), which keeps an interval open."""
 
     rows: Floats
     unseen: Floats
 
 
-def of_a_mean(costs: Costs, influence: Floats, confidence: float) -> MetricValue:
+def of_a_mean(costs: RowCosts, influence: Floats, confidence: float) -> MetricValue:
     """Return the mean cost with its interval; influence: (n,) of mean 0, how much each row moves it.
 
     Where few rows cost something, the count of rows at each cost v is Poisson (many rows, each rarely), so that
@@ -50,7 +50,7 @@ def of_a_mean(costs: Costs, influence: Floats, confidence: float) -> MetricValue
     return MetricValue.of(value, (value + bounds[0], value + bounds[1]), n, "hall")
 
 
-def _compound(costs: Costs, confidence: float) -> intervals.Bounds:
+def _compound(costs: RowCosts, confidence: float) -> intervals.Bounds:
     n = len(costs.rows)
     # (strata,): the costs that occur, to 12 digits, since sums of equal costs differ in the last bits
     values, counts = np.unique(np.round(costs.rows[costs.rows > 0], 12), return_counts=True)
