@@ -16,7 +16,7 @@ from modelwright.core.signature import Signature
 from modelwright.outcomes.contract.blocks import Cell, Grid
 from modelwright.reports import wording
 from modelwright.reports.prose import card_prose
-from modelwright.reports.sections import drawing, of_output
+from modelwright.reports.sections import drawing, of_output, priced, slice_grids
 from modelwright.reports.wording import markdown
 from modelwright.storage.formats.evidence import Details, Evidence, OutputDetails
 
@@ -62,6 +62,9 @@ def render_card(evidence: Evidence, details: Details, verdicts: Sequence[Verdict
             }
             for name, n in details.rows.items()
         ],
+        kept=str(Phrase("card.kept", names=[markdown(one) for one in details.kept]))
+        if details.kept
+        else None,
         outputs=[_output(evidence, found) for found in details.outputs],
         package_metrics=[_row(m) for m in evidence.measurements if m.phase is Phase.PACKAGE],
         measured=str(Phrase("card.measured", load=wording.load(details.load))),
@@ -111,18 +114,18 @@ def _output(evidence: Evidence, details: OutputDetails) -> dict[str, object]:
     drawn = drawing(evidence, details)
     return {
         "name": markdown(details.output),
-        "lead": _lead(drawn.card_lead, details),
+        "lead": _lead(drawn.card_lead, details, priced=priced(mine)),
         "metrics": [_row(m) for m in plain],
         "metric": markdown(first.subject.metric) if first else "",
         "against": str(Phrase("card.against", metric=markdown(first.subject.metric))) if first else "",
         "baselines": _baselines(evidence, details.output, first) if first else [],
-        "tables": [_table(table) for table in drawn.card],
+        "tables": [_table(table) for table in (*slice_grids(details, counted=False), *drawn.card)],
     }
 
 
-def _lead(lead: str, details: OutputDetails) -> str:
+def _lead(lead: str, details: OutputDetails, *, priced: bool) -> str:
     point = [markdown(str(one)) for one in details.point]
-    return str(Phrase("card.lead", lead=lead, says="; ".join(point))) if point else lead
+    return str(Phrase("card.lead", lead=lead, says="; ".join(point), costs=priced)) if point else lead
 
 
 def _table(table: Grid) -> dict[str, object]:

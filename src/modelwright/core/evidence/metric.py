@@ -85,7 +85,8 @@ class Metric:
     `quantile` is the one that a latency stands for. `as_share` exists where the metric (with a label, if it
     takes one) is a share of rows or rises with one, and returns the share behind a value, so that one can say
     before measuring what n rows can prove. optional_only: says nothing of an output that always answers;
-    priced_only: nor of one whose errors have no declared costs.
+    priced_only: nor of one whose errors have no declared costs; of_confidence: speaks of the confidence of answers, not
+    of which are given.
     ranged: a declared range of the output bounds it.
     per_input: takes an input in brackets, and without one speaks of whole rows. best_at: of errors of numbers, whether
     an answer does best at the mean of what the truth may be, or at its median.
@@ -105,6 +106,7 @@ class Metric:
     as_share: Callable[[float], float] | None = None
     optional_only: bool = False
     priced_only: bool = False
+    of_confidence: bool = False
     ranged: bool = False
     per_input: bool = False
     best_at: Literal["mean", "median"] | None = None

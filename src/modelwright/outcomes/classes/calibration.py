@@ -132,4 +132,5 @@ CALIBRATION_ERROR = Metric(
     "equally many answers of like confidence, less what chance adds",
     measure=_calibration_error,
     influence=_calibration_influence,
+    of_confidence=True,
 )

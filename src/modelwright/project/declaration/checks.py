@@ -16,6 +16,7 @@ from modelwright.core.messages import Problem, ProjectError, did_you_mean
 from modelwright.core.requirements import requirement
 from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.outputs import outputs
@@ -52,6 +53,7 @@ def declared(
     if signature is not None and not signature.outputs and signature.inputs and requirements:
         shown = [str(one) for one in requirements]
         problems.append(Problem("pretrain.requirements", requirements=shown).at(where(("requirements",))))
+    problems += _measured_slice_problems(value, sound, where)
     problems += _allowed_problems(value, requirements, where) if not problems else ()
     problems += _model_problems(value, where)
     return signature, requirements, costs, problems
@@ -231,7 +233,7 @@ def _requirements(
             continue
         try:
             found = requirement.parse(key, bar, outcomes.metrics(), targets)
-            wrong = list(_slice_problems(found, signature, value))
+            wrong = list(_slice_problems(found.subject.where, signature, value))
             if signature is not None and (problem := input_problem(found, signature)) is not None:
                 wrong.append(problem)
             if not wrong:
@@ -262,16 +264,31 @@ def input_problem(one: Requirement, signature: Signature) -> Problem | None:
     )
 
 
+def _measured_slice_problems(
+    value: Mapping[str, object], signature: Signature | None, where: key_problems.Where
+) -> Iterator[Problem]:
+    """Yield what is wrong in `evaluate.slices`."""
+    section = value.get("evaluate")
+    texts = section.get("slices") if isinstance(section, Mapping) else None
+    for place, text in enumerate(texts if isinstance(texts, list) else ()):
+        if isinstance(text, str):
+            try:
+                wrong = [*_slice_problems(str(Slice.parse(text)), signature, value)]
+            except ProjectError as error:
+                wrong = list(error.problems)
+            yield from (problem.at(where(("evaluate", "slices", place))) for problem in wrong)
+
+
 def _slice_problems(
-    one: Requirement, signature: Signature | None, value: Mapping[str, object]
+    text: str | None, signature: Signature | None, value: Mapping[str, object]
 ) -> Iterator[Problem]:
     """Yield what a slice names and no row could have; with open inputs the data knows more columns."""
-    if one.subject.where is None or signature is None:
+    if text is None or signature is None:
         return
     data = value.get("data")
     keep = data.get("keep") if isinstance(data, Mapping) else None
     kept = [str(name) for name in keep] if isinstance(keep, Mapping | list | tuple) else []
-    yield from slice_problems(one.subject.where, signature, kept=kept, open_inputs=not signature.inputs)
+    yield from slice_problems(text, signature, kept=kept, open_inputs=not signature.inputs)
 
 
 def _allowed_problems(

@@ -12,7 +12,7 @@ from modelwright.kinds.slicing import unshown_values
 from modelwright.project.declaration.checks import input_problem
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.context import Context
-from modelwright.project.loop.stage_names import DATA
+from modelwright.project.loop.stage_names import DATA, EVALUATE
 
 MOST_SHOWN = 10  # classes in a message
 _SPLITS = ("train", "validation", "test")
@@ -32,6 +32,9 @@ def unknown_names(context: Context) -> Iterator[Problem]:
             yield problem.at(where)
         if one.subject.where is not None:
             yield from (problem.at(where) for problem in _slice_problems(context, one.subject.where))
+    for place, text in enumerate(opened.file.evaluate.slices):
+        where = opened.where((EVALUATE, "slices", place))
+        yield from (problem.at(where) for problem in _slice_problems(context, str(Slice.parse(text))))
     for costs in opened.costs:
         field = next(one for one in context.signature.outputs if one.name == costs.output)
         classes = context.counts.classes.get(costs.output, {})

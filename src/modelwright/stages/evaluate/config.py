@@ -30,4 +30,9 @@ class EvaluateConfig(BaseModel):
         description="validation rows that are answered at most to tell how much rests on each input, and a quarter of "
         "them to tell how far each input moves the answers; 0: not told",
     )
+    slices: tuple[str, ...] = Field(
+        (),
+        description="rows that are measured apart and beside all others, without a bar, as slices of requirements are "
+        "written: `age < 26`, `sex == 'female'`",
+    )
     errors: int = Field(20, ge=0, description="wrong answers of highest confidence that the report shows")

@@ -23,7 +23,7 @@ from modelwright.outcomes.contract.section import Section, TestRows
 from modelwright.stages.evaluate.answers import AnsweredRows
 from modelwright.stages.evaluate.importance import Lost
 from modelwright.stages.evaluate.row_groups import RowGroups
-from modelwright.storage.formats.evidence import Baseline, Contributions, OutputDetails
+from modelwright.storage.formats.evidence import Baseline, Contributions, OutputDetails, SliceBeside
 
 SHOWN_CHARACTERS = 300  # of one input of a mistake
 AS_WELL = 0.99  # an error that is smaller by less than a hundredth is no better than that of a baseline
@@ -43,10 +43,12 @@ def of_outputs(
     states: Mapping[str, Any],
     lost: Lost,
     moved: Mapping[str, Contributions],
+    sliced: Sequence[SliceBeside],
 ) -> tuple[OutputDetails, ...]:
     """Return what the family of each output finds in the test rows; `train`: the training split's values.
 
-    states: those of the package; lost: how much rests on each input; moved: how far each input moves the answers.
+    states: those of the package; lost: how much rests on each input; moved: how far each input moves the answers;
+    sliced: slices beside the other rows.
     """
     return tuple(
         OutputDetails(
@@ -64,6 +66,7 @@ def of_outputs(
             kinds.arrays(field.kind).operating_point(states[field.name]),
             lost.get(field.name, {}),
             moved.get(field.name),
+            tuple(one for one in sliced if one.inside.subject.output == field.name),
         )
         for field in signature.outputs
     )

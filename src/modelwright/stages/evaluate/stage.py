@@ -32,7 +32,7 @@ from modelwright.package.packages import Package
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
 from modelwright.runtime import measuring
-from modelwright.stages.evaluate import answers, baselines, champions, findings, timed_rows
+from modelwright.stages.evaluate import answers, baselines, champions, findings, slices_beside, timed_rows
 from modelwright.stages.evaluate.answers import AnsweredRows, Columns
 from modelwright.stages.evaluate.champions import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
@@ -44,6 +44,7 @@ from modelwright.storage.formats.evidence import (
     Contributions,
     Details,
     Evidence,
+    SliceBeside,
     write_details,
     write_evidence,
 )
@@ -101,6 +102,7 @@ def evaluate(
             *answers.of_requirements(requirements),
         ]
         shown = answers.on_rows(list(dict.fromkeys(wanted)), answered, at)
+        sliced = slices_beside.beside(answered, requirements, config.slices, at)
         task.advance(note="answered")
         plan = measuring.Plan(
             load=None if load is None else parse_quantity(load, Unit.PER_SECOND),
@@ -126,7 +128,7 @@ def evaluate(
         )
         moved = contributions(read, signature, rows.validation, config.importance_rows // 4)
         task.advance(note="inputs weighed")
-    details = _details(read, signature, rows, answered, ran, load, config, confidence, lost, moved)
+    details = _details(read, signature, rows, answered, ran, load, config, confidence, lost, moved, sliced)
     evidence = Evidence(
         signature=str(signature),
         purpose=purpose,
@@ -140,7 +142,8 @@ def evaluate(
         baselines=simple,
         warnings=(
             *findings.notices(details.outputs, shown, simple, warning, answered),
-            *findings.unjudged(shown, len(rows.ids)),
+            *slices_beside.notices(sliced),
+            *findings.unjudged((*shown, *(one.inside for one in sliced)), len(rows.ids)),
             *findings.about_groups(rows.tested),
             *findings.about_cut(read.body.states, signature, rows.test),
         ),
@@ -216,6 +219,7 @@ def _details(
     confidence: float,
     lost: Lost,
     moved: Mapping[str, Contributions],
+    sliced: Sequence[SliceBeside],
 ) -> Details:
     return Details(
         rows=rows.counts,
@@ -229,6 +233,7 @@ def _details(
             states=package.body.states,
             lost=lost,
             moved=moved,
+            sliced=sliced,
         ),
         latencies_s=tuple(sorted(ran.latency_s)),
         load=load,
@@ -238,7 +243,12 @@ def _details(
             **{f"version of {name}": value for name, value in package.versions.items()},
             "threads": str(ran.threads),
         },
+        kept=tuple(name for name in rows.test if name not in _names(signature)),
     )
+
+
+def _names(signature: Signature) -> set[str]:
+    return {field.name for field in (*signature.inputs, *signature.outputs)}
 
 
 def _write(out: Path, evidence: Evidence, details: Details, rows: _Rows, answered: AnsweredRows) -> None:

@@ -215,8 +215,8 @@ class _Search:
         compare = outcomes.facet(family(field), BodyGap)
         labels = [one.subject.of for one in requirements if one.subject.of is not None]
         name = compare.balanced if labels and compare.balanced else compare.main
-        if costs is not None:
-            name = compare.stands_for_all(priced=True)
+        self.by_costs_alone = None if costs is None else compare.stands_for_all(priced=True)
+        name = self.by_costs_alone or name
         metric = outcomes.metrics().of(name, family(field))
         assert metric is not None, f"{family(field)} has no metric {name}"
         self.main = metric
@@ -248,9 +248,10 @@ class _Search:
         # along which bars move at all: any other says nothing of the point, and would hide those that do
         first = [[self.at(state) for state in move.states(base.state)] for move in self.moves]
         seen += [point for along in first for point in along]
-        bars = [
+        moved = [
             bar for bar in range(len(self.requirements)) if len({point.values[bar] for point in seen}) > 1
         ]
+        bars = [bar for bar in moved if self._asks_for_a_point(self.requirements[bar].metric)]
         point = base
         priced = self.by_costs is not None
         if priced or (bars and start.score(bars)[0] < ENOUGH):  # else chance alone would move it
@@ -276,7 +277,16 @@ class _Search:
             for bar in bars
         )
         never = self.field.optional and not abstains and not priced
-        return point.state, self._described(start, point, bars, met=met, never=never)
+        met = met and all(point.margins[bar] >= 0 for bar in moved)
+        return point.state, self._described(start, point, moved, met=met, never=never)
+
+    def _asks_for_a_point(self, metric: Metric) -> bool:
+        """Tell whether a bar on a metric is a reason to move the point.
+
+        Not where it is on the probabilities, of which a point only changes how they are grouped; nor on cost, which
+        is made small anyhow: the point of the least cost on few rows keeps such a bar best, and is in part chance.
+        """
+        return not metric.of_confidence and metric.name != self.by_costs_alone
 
     def _as_cheap(self, base: _Point, point: _Point, bars: Sequence[int]) -> bool:
         """Tell whether a point that keeps the bars no better than the base is not proved to cost less.

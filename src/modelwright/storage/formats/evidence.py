@@ -83,12 +83,21 @@ class Contributions:
 
 
 @dataclass(frozen=True)
+class SliceBeside:
+    """What a slice shows, what all other rows that can be judged do, and the difference (in the slice less outside)."""
+
+    inside: Measurement
+    rest: Measurement
+    apart: Measurement
+
+
+@dataclass(frozen=True)
 class OutputDetails:
     """What the report draws of one output: `findings` are those of the facet `section` of its family.
 
     `point`: where it answers other than with what is likeliest; `importance`: by input, what is lost on validation
     rows when its values are dealt to other rows, the most first; `contributions`: how far each input moves the
-    answers. Earlier versions sealed none of these.
+    answers; `slices`: some rows beside the others. Earlier versions sealed none of these.
     """
 
     output: str
@@ -97,6 +106,7 @@ class OutputDetails:
     point: tuple[SealedPhrase, ...] = ()
     importance: Mapping[str, Measurement] = field(default_factory=dict)
     contributions: Contributions | None = None
+    slices: tuple[SliceBeside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,8 @@ class Details:
     """What the report shows beside the evidence. `rows` counts rows by split; latencies are sorted.
 
     `load`: the rate at which requests arrived (`50 /s`), None: one at a time. `made` says how the package was
-    made (from its manifest): words that the model card lists by name.
+    made (from its manifest): words that the model card lists by name. `kept`: columns beside the inputs, which the
+    function does not see.
     """
 
     rows: Mapping[str, int]
@@ -112,6 +123,7 @@ class Details:
     latencies_s: tuple[float, ...] = ()
     load: str | None = None
     made: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
 
 # -- what the format before held -------------------------------------------------------------------------------
