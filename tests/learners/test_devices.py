@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners import devices
+from modelwright.learners import budget, devices
+from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.steps import LossKeys, RegularisationKeys
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.batch_loss import Moment
@@ -27,6 +29,7 @@ from modelwright.learners.pretrain.spec import PretrainOptions
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.sample import Sample
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.loop import other_machine_words
@@ -87,6 +90,19 @@ def test_one_that_is_not_there_is_refused(asked, machine, says):
     assert problem.id == "plan.no-device"
     assert says in problem.found
     assert "`learn.device: auto`" in problem.next_step
+
+
+def test_each_process_has_a_gpu_of_its_own():
+    found = devices.execution("cuda", TWO_GPUS, 2)
+    assert found == Execution("cuda", "A100", 2)
+    assert [devices.of_rank(found.device, rank) for rank in range(2)] == ["cuda", "cuda:1"]
+    assert [devices.of_rank("cpu", rank) for rank in range(2)] == ["cpu", "cpu"]
+    for requested, processes, left in (("cuda", 3, 2), ("cuda:1", 2, 1)):
+        with pytest.raises(ProjectError) as raised:
+            devices.execution(requested, TWO_GPUS, processes)
+        (problem,) = raised.value.problems
+        assert problem.id == "plan.too-few-gpus"
+        assert f"there are {left} GPUs" in problem.found
 
 
 def test_a_plan_for_a_device_is_known_elsewhere():
@@ -150,6 +166,27 @@ def test_nor_of_a_step_of_pretraining(kind: str, objective: str) -> None:
     loss = pretext.loss({name.removeprefix("items."): values for name, values in arrays.items()}, 0, 0)
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.device.type == "meta"
+
+
+@pytest.mark.parametrize(("one_ms", "slower"), [(3.0, True), (30.0, None)])
+def test_a_forecast_says_what_a_step_takes_in_several_processes(one_ms: float, slower: bool | None) -> None:
+    data = tiny_encoder.mixed(40)
+    begin = starting_point(OPTIONAL, data, {}, {}, ALL_PARTS)
+    some = Sample.of_examples(OPTIONAL, begin.states, data)
+    asked = []
+
+    def timer(_: Network, __: EncodedRows, recipe: Recipe, batches: list[Any], threads: int) -> float:
+        asked.append((recipe.optimiser.accumulate, threads, len(batches[0])))
+        return 0.01 if threads == 2 else one_ms / 1e3
+
+    costs = budget.timed(begin, some, Rows(data), RECIPE, 16, 4, "float32", Execution(processes=2), timer)
+    # eight rows of each batch on half of the threads, and all of them on all, in as many parts
+    assert asked == [(1, 2, 8), (2, 4, 16)]
+    assert costs.step_s > 0.01
+    (notice,) = costs.notices
+    assert notice.id == "plan.processes"
+    assert notice.values["slower"] is slower
+    assert ("several are slower here" in str(notice)) is bool(slower)
 
 
 def test_what_an_optimiser_remembers_is_laid_beside_its_weights(tmp_path: Path) -> None:

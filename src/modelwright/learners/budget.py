@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.messages import Notice
+from modelwright.core.messages.setting import setting
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.descent import trainer
@@ -27,6 +29,9 @@ from modelwright.storage.formats.plan import Execution
 StepTimer = Callable[[Network, EncodedRows, Recipe, list[NDArray[np.int64]], int], float]
 
 LEAST_MOST_STEPS = 400  # that a budget is turned into however few the rows are: few need many passes
+EXCHANGED_BYTES_S = (
+    0.5e9  # between two processes of one machine, with all copies; seen on 2 busy cores: 0.39 GB/s
+)
 SPARE = 0.05  # of the budget, for a machine that is busier later
 
 
@@ -36,7 +41,7 @@ class TrainingCosts:
 
     before_s: all that is done once (imports, pictures decoded, heads fitted first); step_s: a step on a batch;
     row_s: a row that is only answered; epoch: steps of a pass over the training rows; validation: rows;
-    precision: that steps are to compute in; execution: where.
+    precision: that steps are to compute in; execution: where; notices: what is worth knowing of both.
     """
 
     before_s: float
@@ -46,6 +51,7 @@ class TrainingCosts:
     validation: int
     precision: Precision = "float32"
     execution: Execution = field(default_factory=Execution)
+    notices: tuple[Notice, ...] = ()
 
     def seconds(self, steps: int) -> float:
         """Return how long so many steps take, with all that goes with them."""
@@ -65,6 +71,25 @@ class TrainingCosts:
             else:
                 too_many = middle
         return fits
+
+
+def _by_processes(execution: Execution, step_s: float, one_s: float, threads: int) -> Notice:
+    """Return what a step takes in several processes, and in one on as many threads."""
+    return Notice(
+        "plan.processes",
+        processes=execution.processes,
+        step_ms=step_s * 1e3,
+        one_ms=one_s * 1e3,
+        threads=threads,
+        slower=step_s > one_s or None,
+        line=setting("learn.processes", 1),
+    )
+
+
+def _exchange_s(network: Network, processes: int) -> float:
+    """Return the seconds in which weights go to the other processes, and gradients come back."""
+    numbers = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    return 2 * 4 * numbers * (processes - 1) / EXCHANGED_BYTES_S
 
 
 def timed(
@@ -87,14 +112,29 @@ def timed(
     begin.network.to(execution.device)
     network, rows, held = begin.network, len(data.train), data.expected_validation
     before_s = sample.STARTUP_S + begin.seconds + some.length_row_s * (rows + held)
+    processes, most_threads = execution.processes, threads
+    if processes > 1:
+        # the others begin once rank 0 is at its first step, and read the rows as it did
+        before_s, threads = 2 * before_s, max(1, threads // processes)
     row_s = some.row_s(network, frozen_features.BATCH, threads)
     epoch, batches = trainer.epoch_steps(rows, batch), some.batches(batch)
 
+    cut = max(recipe.optimiser.accumulate, processes)
+    # of each batch, the parts that rank 0 reads, with as many steps between them as one process has
+    own = [np.concatenate(np.array_split(one, min(cut, len(one)))[::processes]) for one in batches]
+    keys = recipe.optimiser.model_copy(update={"accumulate": -(-cut // processes)})
+    together = recipe.optimiser.model_copy(update={"accumulate": cut})
+
     def step_s(tried: Precision) -> float:
-        varied = replace(recipe, augment=data.augment, precision=tried)
-        return timer(network, some.rows, varied, batches, threads)
+        varied = replace(recipe, augment=data.augment, precision=tried, optimiser=keys)
+        return timer(network, some.rows, varied, own, threads) + _exchange_s(network, processes)
 
     computed_in, timed_s = precision.quickest(requested, step_s, execution.device)
+    notices = []
+    if processes > 1:
+        as_one = replace(recipe, augment=data.augment, precision=computed_in, optimiser=together)
+        one_s = timer(network, some.rows, as_one, batches, most_threads)
+        notices = [_by_processes(execution, timed_s, one_s, most_threads)]
     # by rows, for the last batch of an epoch may be smaller than the others, and so may one that is timed
     each_s = timed_s * (rows / epoch) / (sum(map(len, batches)) / len(batches))
     # values of one size are encoded once, before the first step, while memory holds them; else with every batch
@@ -108,4 +148,4 @@ def timed(
         row_s += some.encode_row_s
     # a batch that grows takes longer by its rows, and fewer of its steps are a pass
     each_s, epoch = each_s * batch_growth.mean(recipe.growth), batch_growth.epoch(recipe.growth, epoch)
-    return TrainingCosts(before_s, each_s, row_s, epoch, held, computed_in, execution)
+    return TrainingCosts(before_s, each_s, row_s, epoch, held, computed_in, execution, tuple(notices))

@@ -11,15 +11,16 @@ from modelwright.storage.formats.plan import Execution, Machine
 AUTO, PROCESSOR, GPU = "auto", "cpu", "cuda"
 
 
-def execution(requested: str | None, machine: Machine) -> Execution:
-    """Return where steps are computed; requested: `learn.device`, None as `auto`.
+def execution(requested: str | None, machine: Machine, processes: int | None = None) -> Execution:
+    """Return where steps are computed; requested: `learn.device`, None as `auto`; processes: `learn.processes`.
 
-    Raises ProjectError for a device that the machine does not have.
+    Raises ProjectError for a device that the machine does not have, and for more processes than there are GPUs for.
     """
+    processes = processes or 1
     if requested in {None, AUTO}:
         requested = GPU if machine.gpus else PROCESSOR
     if requested == PROCESSOR:
-        return Execution(PROCESSOR)
+        return Execution(PROCESSOR, processes=processes)
     gpu = gpu_of(requested, machine)
     if gpu is None:
         raise ProjectError(
@@ -31,7 +32,23 @@ def execution(requested: str | None, machine: Machine) -> Execution:
                 line=setting("learn.device", AUTO),
             )
         )
-    return Execution(requested, gpu)
+    if gpu_of(of_rank(requested, processes - 1), machine) is None:
+        free = len(machine.gpus) - _number(requested)
+        raise ProjectError(
+            Problem(
+                "plan.too-few-gpus",
+                key="learn.processes",
+                processes=processes,
+                gpus=free,
+                line=setting("learn.processes", free),
+            )
+        )
+    return Execution(requested, gpu, processes)
+
+
+def of_rank(device: str, rank: int) -> str:
+    """Return the device of one of several processes: of GPUs, each has one of its own."""
+    return device if device == PROCESSOR or not rank else f"{GPU}:{_number(device) + rank}"
 
 
 def here(requested: object, planned: Execution, machine: Machine) -> Execution:
@@ -50,6 +67,9 @@ def here(requested: object, planned: Execution, machine: Machine) -> Execution:
 
 def gpu_of(device: str, machine: Machine) -> str | None:
     """Return the name of the GPU that a device is, as torch names it; None where it is none that the machine has."""
-    sort, _, number = device.partition(":")
-    place = int(number or 0)
-    return machine.gpus[place] if sort == GPU and place < len(machine.gpus) else None
+    place = _number(device)
+    return machine.gpus[place] if device != PROCESSOR and place < len(machine.gpus) else None
+
+
+def _number(device: str) -> int:
+    return int(device.partition(":")[2] or 0)

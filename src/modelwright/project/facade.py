@@ -191,7 +191,7 @@ class Project:
                 context.signature, file.plan, context.model, context.pretrained, self.opened.folder
             )  # raises where no learner can
             try:
-                devices.execution(file.learn.device, context.machine)  # raises for one that is not there
+                devices.execution(file.learn.device, context.machine, file.learn.processes)  # raises, too
             except ProjectError as error:
                 raise ProjectError(placed(self.opened, error.problems)) from None
             return check_report(context, loop.forecast(context, runner))

@@ -24,6 +24,7 @@ from modelwright.learners.contract.spec import Spec
 from modelwright.storage import disk
 from modelwright.storage.formats.plan import BlendMember, Machine
 
+PROCESSES = "processes"  # of `learn:`: members are learned one after the other, each in one process
 _DONE = "summary.json"  # beside what a member learned, once it has
 
 
@@ -50,7 +51,9 @@ class BlendLearn(Learn[Rows]):
         for place, name in enumerate(order):
             spec = learners.spec(wanted[name].learner)
             own = spec.Options.model_validate({**_aim(spec, options), **wanted[name].options})
-            keys = {key: value for key, value in training.given.items() if key in spec.takes}
+            keys = {
+                key: value for key, value in training.given.items() if key in spec.takes and key != PROCESSES
+            }
             trained = spec.Training.model_validate({**keys, **wanted[name].learn})
             weights = _weights(spec, pretrained)
             rows = data if spec.augments else replace(data, augment={})
@@ -73,6 +76,8 @@ class BlendLearn(Learn[Rows]):
             found.append((name, estimate, member))
         estimates = [one for _, one, _ in found]
         notices = [Notice("blend.alone", name=order[0])] if len(order) == 1 else []
+        if (training.processes or 1) > 1:
+            notices.append(Notice("learn.one-process", what="blend"))
         for one in estimates:
             notices += [notice for notice in one.warnings if notice not in notices]
         return Estimate(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from modelwright.core.messages import Notice, Phrase
 from modelwright.learners.contract.ending import Ending
+from modelwright.learners.contract.ranks import Ranks
 from modelwright.learners.contract.training import Precision
 from modelwright.storage.formats.plan import BlendMember, Execution
 
@@ -19,11 +20,11 @@ class Setup:
     """Everything beside the data that decides the bits of what is learned. `plan` seals it.
 
     steps: the learner's own count (optimiser steps, boosting rounds); batch: rows a step; threads: how many
-    learn at once, which decides how sums are rounded, as instruction_set does; options, training: of the
-    specification's `Options` and `Training`; pretrained: input → the folder of the weights that it starts from;
+    learn at once in each process, which decides how sums are rounded, as instruction_set does; options, training: of
+    the specification's `Options` and `Training`; pretrained: input → the folder of the weights that it starts from;
     augment: input → variation → how far its training values vary (`data.augment`); members: of a learner that blends
     others; ending: where steps end before the last one, for a learner that can be cut (`Spec.cuttable`); execution:
-    where and how steps are computed.
+    where and how steps are computed; ranks: processes that share the parts of each step.
     """
 
     learner: str
@@ -39,6 +40,7 @@ class Setup:
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     members: Sequence[BlendMember] = ()
     ending: Ending = field(default_factory=Ending)
+    ranks: Ranks = field(default_factory=Ranks)
     execution: Execution = field(default_factory=Execution)
 
 

@@ -24,6 +24,7 @@ WeightDecay = Annotated[float, Field(ge=0)]
 LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Patience = Annotated[int, Field(ge=1)]
 Precision = Literal["float32", "bfloat16", "float16"]
+Processes = Annotated[int, Field(ge=1, le=64)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")]
 
 
@@ -58,6 +59,10 @@ class TrainingKeys(BaseModel):
         None,
         description="what steps are computed on: `cpu`, `cuda` or one of several GPUs (`cuda:1`); `auto` and without "
         "it: a GPU where torch sees one, else the processor",
+    )
+    processes: Processes | None = Field(
+        None,
+        description="processes that share the rows of each step: on GPUs one each; without it, one",
     )
     optimiser: OptimiserKeys | None = Field(None, description="how a step follows from a gradient")
     schedule: ScheduleKeys | None = Field(None, description="how the learning rate changes while learning")

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modelwright import kinds
-from modelwright.core.messages import Phrase, Problem, ProjectError, did_you_mean
+from modelwright.core.messages import MachineError, Phrase, Problem, ProjectError, did_you_mean
 from modelwright.core.progress import Progress
 from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
 from modelwright.learners.contract.ending import TrainingEnd
+from modelwright.learners.contract.ranks import RankEnded, Ranks
 from modelwright.learners.descent import divergence
+from modelwright.learners.descent.gradient_exchange import exchanging, serve
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun
 from modelwright.learners.descent.watching import TrainingWatch
@@ -48,29 +50,35 @@ def train(
     scratch: Path,
     progress: Progress,
     ending: TrainingEnd | None = None,
+    ranks: Ranks | None = None,
 ) -> Trained:
     """Train for `steps` steps, put the best averaged weights into the network, and return every score.
 
     Resumes from the checkpoint in `scratch`, where there is one, to the same bits. Unless the recipe is noisy, the
     network's own dropout stays off: in a fine-tuning on a CPU it costs a quarter of the time, and few passes over
-    the data gain nothing from it. ending: where it ends before its last step; the steps before are the same.
+    the data gain nothing from it. ending: where it ends before its last step; the steps before are the same. ranks:
+    processes that share the parts of each step; one that is not the first computes gradients, and ends by RankEnded.
     """
     network.eval()
     settle_losses(network, rows, recipe)
-    ending = ending or TrainingEnd()
-    run = TrainingRun(network, recipe, steps, batch, seed, ending.last(steps))
+    ending, ranks = ending or TrainingEnd(), ranks or Ranks()
+    run = TrainingRun(network, recipe, steps, batch, seed, ending.last(steps), ranks=ranks)
+    if ranks.rank:
+        serve(run, rows, ranks)
+        raise RankEnded
     per_epoch = batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch))
-    take_steps(
-        run,
-        _batches(rows, run),
-        lambda chosen: _learned(run, rows, chosen, scratch / "diverged.json"),
-        validation,
-        evaluation_steps(steps, per_epoch),
-        steps=steps,
-        scratch=scratch,
-        progress=progress,
-        ending=ending,
-    )
+    with exchanging(run, ranks):
+        take_steps(
+            run,
+            _batches(rows, run),
+            lambda chosen: _learned(run, rows, chosen, scratch / "diverged.json"),
+            validation,
+            evaluation_steps(steps, per_epoch),
+            steps=steps,
+            scratch=scratch,
+            progress=progress,
+            ending=ending,
+        )
     return Trained(run.history, tuple(run.notices()))
 
 
@@ -153,7 +161,12 @@ def take_steps(
         if run.step in evaluations and run.step not in {one.step for one in run.history}:
             score()  # it was cut here, and not evaluated, since a training that goes on is not
         for chosen in batches:
-            loss = learn(chosen)
+            try:
+                loss = learn(chosen)
+            except MachineError:
+                # the step under way is taken again, and no other is lost
+                run.save(state, watch.to_json())
+                raise
             watch.step(run.step, loss, run.rate, run.norm, len(chosen))
             task.advance(1)
             if run.step in evaluations:

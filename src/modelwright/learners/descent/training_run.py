@@ -6,7 +6,7 @@ dropout from seed and step. So a checkpoint is weights, moments, average and ste
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,8 +19,10 @@ from torch import Tensor
 
 from modelwright.core.messages import Notice
 from modelwright.core.messages.setting import setting
+from modelwright.learners.contract.ranks import Ranks
 from modelwright.learners.descent import goal
 from modelwright.learners.descent.batch_loss import BatchLoss, Moment
+from modelwright.learners.descent.gradient_exchange import GradientExchange
 from modelwright.learners.descent.recipe import Recipe, Score
 from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.heads import (
@@ -33,6 +35,7 @@ from modelwright.learners.networks.heads import (
 )
 from modelwright.learners.networks.network import Network
 from modelwright.learners.steps import averaging, memory_limit, thawing
+from modelwright.learners.steps.batch_statistics import BatchStatistics, Seen
 from modelwright.learners.steps.optimiser import Stepper
 from modelwright.learners.steps.scaling import Scaling
 from modelwright.learners.training import checkpoint, frozen_features
@@ -84,6 +87,8 @@ class TrainingRun:
     best: Score | None = None
     stale: int = 0  # evaluations since the best
     parts: int = 0  # in which the rows of a step are read, more than asked for where memory ran out
+    ranks: Ranks = field(default_factory=Ranks)
+    exchange: GradientExchange | None = None  # with the other ranks, where there are some
     scaling: Scaling = field(default_factory=Scaling)
     reached: bool = False  # whether the bar of `learn.stop_at` is met
     history: list[Score] = field(default_factory=list)
@@ -104,7 +109,9 @@ class TrainingRun:
         self.average = {name: values.detach().clone() for name, values in self.averaged.items()}
         self.stepper = Stepper(self.network, self.weights, self.recipe)
         self.scaling = Scaling.of(self.recipe.precision)
-        self.parts = self.parts or self.recipe.optimiser.accumulate
+        self._least_parts = max(self.recipe.optimiser.accumulate, self.ranks.size)
+        self.parts = self.parts or self._least_parts
+        self.statistics = BatchStatistics(self.network)
         self.thawing = thawing.first_steps(self.network, self.weights, self.recipe, self.steps)
 
     def _auxiliary(self) -> AuxiliaryHeads | None:
@@ -153,17 +160,43 @@ class TrainingRun:
 
     def _add_gradients(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:
         """Add up the gradients of the rows of a step, and return their loss."""
-        # so that a resumed run drops out what an unbroken one would
-        torch.manual_seed(self.moment().seed)
+        parts = self._in_parts(batch)
+        found: Iterable[tuple[float, Seen | None]]
+        if self.exchange is not None:
+            found = self.exchange.add(rows, batch, parts)
+        elif len(parts) == 1:
+            found = [(self._read(rows, batch, parts[0], 0), None)]
+        else:
+            # all of them with the running averages from before the step, as several processes read them
+            found = [self.read_part(rows, batch, part, number) for number, part in enumerate(parts)]
         value = 0.0
-        for number, part in enumerate(self._in_parts(batch)):
-            # one row has no deviation to normalise by
-            self.network.learning(noisy=self.recipe.noisy and len(part) > 1)
-            # each part counts by its rows, so that the gradient is that of the whole batch
-            loss = self.batch_loss.of(rows, part, self.moment(number)) * (len(part) / len(batch))
-            value += float(loss.detach())
+        for number, (loss, seen) in enumerate(found):
+            value += loss
             if not np.isfinite(value):
-                raise DivergedError(self.step, part, self.moment(number))
+                raise DivergedError(self.step, parts[number], self.moment(number))
+            if seen is not None:
+                self.statistics.add(seen)
+        return value
+
+    def read_part(
+        self, rows: EncodedRows, batch: NDArray[np.int64], part: NDArray[np.int64], number: int
+    ) -> tuple[float, Seen]:
+        """Add the gradient of one of several parts of a step's rows; return its loss and the statistics of its rows."""
+        with self.statistics.of_part() as seen:
+            loss = self._read(rows, batch, part, number)
+        return loss, seen
+
+    def _read(
+        self, rows: EncodedRows, batch: NDArray[np.int64], part: NDArray[np.int64], number: int
+    ) -> float:
+        # so that a resumed run drops out what an unbroken one would, and another process what this one would
+        torch.manual_seed(self.moment(number).seed)
+        # one row has no deviation to normalise by
+        self.network.learning(noisy=self.recipe.noisy and len(part) > 1)
+        # each part counts by its rows, so that the gradient is that of the whole batch
+        loss = self.batch_loss.of(rows, part, self.moment(number)) * (len(part) / len(batch))
+        value = float(loss.detach())
+        if np.isfinite(value):
             (loss * self.scaling.scale).backward()  # type: ignore[no-untyped-call]
         return value
 
@@ -257,7 +290,7 @@ class TrainingRun:
                 step=self.step,
                 steps=self.steps,
             )
-        if self.parts > self.recipe.optimiser.accumulate:
+        if self.parts > self._least_parts:
             yield Notice(
                 "learn.less-memory",
                 parts=self.parts,

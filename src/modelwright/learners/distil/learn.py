@@ -101,7 +101,7 @@ class DistilLearn(Learn[Rows]):
                 batch,
                 machine.cores,
                 training.precision,
-                devices.execution(training.device, machine),
+                devices.execution(training.device, machine, training.processes),
             )
         costs = replace(costs, before_s=costs.before_s + answer_s * len(taught))
         steps = costs.epoch * (training.epochs or options.most_epochs)
@@ -129,6 +129,7 @@ class DistilLearn(Learn[Rows]):
                 *_slow(answer_s * len(taught), budget_s, training),
                 *unread(begin, signature, data.train),
                 *taught.notices,
+                *costs.notices,
                 *_unknown(signature, data, teaching),
             ),
             precision=costs.precision,
@@ -163,6 +164,7 @@ class DistilLearn(Learn[Rows]):
                 scratch=scratch,
                 progress=progress,
                 ending=setup.ending.of(),
+                ranks=setup.ranks,
             )
             answers = frozen_features.answers(begin.network, held)
         states = learned_folder.calibrated(signature, begin.states, begin.network, answers, data.held)

@@ -77,7 +77,7 @@ class FinetuneLearn(Learn[Rows]):
                 batch,
                 machine.cores,
                 training.precision,
-                devices.execution(training.device, machine),
+                devices.execution(training.device, machine, training.processes),
             )
         if options.start == "probe":
             # the features of all rows once, and the heads on them
@@ -110,7 +110,7 @@ class FinetuneLearn(Learn[Rows]):
                 rows=rows,
                 few=FinetuneSpec.fewest_epochs if few else None,
             ),
-            warnings=tuple(unread(begin, signature, data.train)),
+            warnings=(*unread(begin, signature, data.train), *costs.notices),
             precision=costs.precision,
             execution=costs.execution,
         )
@@ -154,6 +154,7 @@ class FinetuneLearn(Learn[Rows]):
                 scratch=scratch,
                 progress=progress,
                 ending=setup.ending.of(),
+                ranks=setup.ranks,
             )
             if adapted is not None:
                 adapted.merge(network)

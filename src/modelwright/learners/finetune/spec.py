@@ -27,6 +27,7 @@ from modelwright.learners.contract.training import (
     LearningRate,
     Patience,
     Precision,
+    Processes,
     WeightDecay,
 )
 from modelwright.learners.networks import forms
@@ -119,6 +120,9 @@ class FinetuneTraining(BaseModel):
     )
     device: Device = Field(
         "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
+    )
+    processes: Processes = Field(
+        1, description="processes that share the rows of each step; on GPUs one each"
     )
     optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(

@@ -79,7 +79,10 @@ class NetworkLearn(Learn[Rows]):
             some = Sample.of_examples(signature, begin.states, data.train, readers)
             moving = replace(data, augment=_varied(data.augment, still))
             latency_s = some.request_s(begin.network)
-            execution = devices.execution(training.device, machine)
+            # networks whose answers are stacked are many small trainings, each of which one process computes
+            stacked = bool(begin.network.plan.parts)
+            shared = 1 if stacked else training.processes
+            execution = devices.execution(training.device, machine, shared)
             timed = partial(
                 _costs,
                 begin,
@@ -118,7 +121,12 @@ class NetworkLearn(Learn[Rows]):
                 rows=rows,
                 weights=sum(weight.numel() for weight in begin.network.parameters()),
             ),
-            warnings=(*unread(begin, signature, data.train), *_unvaried(data.augment, still)),
+            warnings=(
+                *unread(begin, signature, data.train),
+                *_unvaried(data.augment, still),
+                *costs.notices,
+                *([Notice("learn.one-process", what="stacking")] if training.processes > shared else []),
+            ),
             precision=costs.precision,
             execution=costs.execution,
         )
@@ -144,7 +152,7 @@ class NetworkLearn(Learn[Rows]):
                 precision=setup.precision,
             )
             train_all: Callable[..., Trained | Stacked] = (
-                out_of_fold.learn if begin.network.plan.parts else trainer.train
+                out_of_fold.learn if begin.network.plan.parts else partial(trainer.train, ranks=setup.ranks)
             )
             found = train_all(
                 begin.network,

@@ -14,6 +14,7 @@ from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.stage_names import DATA, EVALUATE
 
+_OF_KEYS = frozenset({"plan.no-device", "plan.too-few-gpus"})  # whose value `key` is the place of a key
 MOST_SHOWN = 10  # classes in a message
 _SPLITS = ("train", "validation", "test")
 
@@ -49,7 +50,7 @@ def placed(opened: Opened, problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def _placed(opened: Opened, problem: Problem) -> Problem:
     section, name = problem.values.get("section"), problem.values.get("name")
-    if problem.where is None and problem.id == "plan.no-device":
+    if problem.where is None and problem.id in _OF_KEYS:
         return problem.at(opened.where(tuple(str(problem.values["key"]).split("."))))
     if problem.where is not None or not isinstance(section, str):
         return problem

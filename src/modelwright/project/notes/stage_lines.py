@@ -47,8 +47,15 @@ def _plan(summary: Mapping[str, object]) -> Phrase | None:
     expected = summary.get("seconds")
     time = format_quantity(expected, Unit.SECONDS) if isinstance(expected, int | float) else None
     computed = summary.get("execution")
-    on = computed.get("gpu") if isinstance(computed, Mapping) else None
-    return Phrase("run.plan", learner=str(learner), time=time, device=on)
+    on = computed if isinstance(computed, Mapping) else {}
+    several = on.get("processes", 1) != 1 or None
+    return Phrase(
+        "run.plan",
+        learner=str(learner),
+        time=time,
+        device=on.get("gpu") or (several and on.get("device")),
+        processes=several and on.get("processes"),
+    )
 
 
 def _learn(summary: Mapping[str, object]) -> Phrase | None:

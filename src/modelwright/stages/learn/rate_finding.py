@@ -14,7 +14,7 @@ from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.stages.learn.rate_proposal import RateProposal, proposal
-from modelwright.stages.learn.stage import ready, rows_for
+from modelwright.stages.learn.ready import ready, rows_for
 from modelwright.storage.formats.plan import Choice, Machine
 
 BUDGET_SHARE = 0.05

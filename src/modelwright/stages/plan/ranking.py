@@ -166,6 +166,8 @@ def training_of(spec: Spec, learn: LearnConfig) -> BaseModel:
 
 def weigh(one: Able, estimate: Estimate, learn: LearnConfig, machine: Machine) -> Weighed:
     """Return an estimate with what it means for this budget and this machine."""
+    # each process holds the network and the rows
+    estimate = replace(estimate, memory_bytes=estimate.memory_bytes * estimate.execution.processes)
     return Weighed(one.spec, one.options, estimate, _lack(one.spec, estimate, learn, machine))
 
 

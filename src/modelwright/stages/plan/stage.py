@@ -60,7 +60,9 @@ def plan(
     ProjectError where no learner takes the signature, an option is wrong or a device is not there, and DataError where
     nothing can be learned from the rows.
     """
-    devices.execution(learn.device, machine)  # raises for one that is not there, whichever learner is taken
+    devices.execution(
+        learn.device, machine, learn.processes
+    )  # raises for one that is not there, whichever learner is taken
     varied = amounts(signature, augment)
     able, refused = ranking.sift(signature, config, model, pretrained, folder, aim=aim)
     pretrained = ranking.bring(able, pretrained, folder, out / "choice" / BROUGHT_FOLDER)

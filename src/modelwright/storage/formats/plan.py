@@ -49,11 +49,13 @@ class Machine:
 class Execution:
     """Where and how the steps of a training are computed, which decides how sums are rounded.
 
-    device: as torch names it (`cpu`, `cuda`); gpu: what that device is, None: the processor.
+    device: as torch names it (`cpu`, `cuda`), of several processes the first one's; gpu: what that device is, None: the
+    processor; processes: that share the rows of each step.
     """
 
     device: str = "cpu"
     gpu: str | None = None
+    processes: int = 1
 
     @property
     def named(self) -> str:
