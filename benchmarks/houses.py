@@ -78,6 +78,8 @@ def answers(
                     **model,
                 },
                 "learn": {"budget": budget, "seed": seed},
+                # what is compared is what is learned; to try every form of four encoders takes longer than that
+                "package": {"compress": "none"},
             },
             rows.select(*names, "price", split=pl.Series(splits(fold, seed))),
             out,

@@ -155,7 +155,12 @@ class TrainingRun:
         with torch.no_grad():
             for name, weight in self.averaged.items():
                 # average ← (1 - share) · average + share · weight
-                self.average[name].lerp_(weight, weight_of_new)
+                if (moved := self.stepper.moved(weight)) is None:
+                    self.average[name].lerp_(weight, weight_of_new)
+                else:
+                    # the average of a row that has never moved is that row
+                    rows_of = self.average[name][moved].lerp_(weight[moved], weight_of_new)
+                    self.average[name].index_copy_(0, moved, rows_of)
         return value
 
     def _add_gradients(self, rows: EncodedRows, batch: NDArray[np.int64]) -> float:

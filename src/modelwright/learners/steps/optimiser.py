@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.heads import Head
 from modelwright.learners.networks.network import Network
+from modelwright.learners.steps import lazy_adamw
+from modelwright.learners.steps.lazy_adamw import LazyAdamW
 
 _EPSILON = 1e-6
 
@@ -37,6 +39,10 @@ class Stepper:
         self.rate = 0.0  # of the last step, as `learn.learning_rate` counts it
         self.norm = torch.zeros(())  # of the last step's gradient over all weights, before it was clipped
         groups: dict[_Group, list[nn.Parameter]] = {}
+        lazy: dict[_Group, list[nn.Parameter]] = {}
+        tables = list(lazy_adamw.tables(network, recipe))
+        for table in tables:
+            table.sparse = True  # its gradient holds the rows that a batch has read
         depth, hidden = depths(network), _hidden(network)
         for name, weight in weights.items():
             # rate · decay^(layers above it): low layers hold what all inputs share (Howard and Ruder 2018, section
@@ -44,8 +50,12 @@ class Stepper:
             pretrained_rate = recipe.learning_rate * recipe.layer_decay ** depth.get(name, 0)
             rate = pretrained_rate if name in depth else recipe.head_rate
             decay = recipe.weight_decay if weight.ndim > 1 else 0.0
-            groups.setdefault(_Group(rate, decay, name in hidden), []).append(weight)
+            of = lazy if any(weight is table.weight for table in tables) else groups
+            of.setdefault(_Group(rate, decay, name in hidden), []).append(weight)
         self._optimisers = list(_optimisers(groups, recipe))
+        self._lazy = _lazy(lazy, recipe) if lazy else None
+        if self._lazy is not None:
+            self._optimisers.append(self._lazy)
         self._peaks = [(group, float(group["lr"])) for one in self._optimisers for group in one.param_groups]
 
     @property
@@ -62,17 +72,33 @@ class Stepper:
         self.rate = self._recipe.stated_rate * share
         self._penalise()
         clip = self._recipe.optimiser.clip
-        gradients = [weight.grad for weight in self._weights.values() if weight.grad is not None]
+        gradients = list(self._gradients())
         # one number over all weights, as if they were one vector
         self.norm = nn.utils.get_total_norm(gradients)
-        if clip is not None:
+        if clip is not None and float(self.norm) > clip:
             # the norm over all weights together: the step keeps its direction and loses length
-            nn.utils.clip_grads_with_norm_(list(self._weights.values()), clip, self.norm)
+            torch._foreach_mul_(gradients, clip / (float(self.norm) + _EPSILON))
         for one in self._optimisers:
-            if not isinstance(one, torch.optim.AdamW):
+            if not isinstance(one, (torch.optim.AdamW, LazyAdamW)):
                 _decay(one)
             one.step()
             one.zero_grad()
+
+    def moved(self, weight: Tensor) -> Tensor | None:
+        """Return the rows of a weight that have ever moved, (n,); None where all may have."""
+        return None if self._lazy is None else self._lazy.read(weight)
+
+    def _gradients(self) -> Iterator[Tensor]:
+        """Yield the gradient of each weight that has one; of a sparse one, its rows."""
+        for weight in self._weights.values():
+            if weight.grad is None:
+                continue
+            if weight.grad.is_sparse:
+                # a word that comes twice in a batch has two rows until they are added
+                weight.grad = weight.grad.coalesce()
+                yield weight.grad.values()
+            else:
+                yield weight.grad
 
     def forget(self) -> None:
         """Forget the gradients without a step."""
@@ -160,6 +186,12 @@ def _optimisers(
                 )
             if others:
                 yield torch.optim.AdamW(others, betas=betas, eps=_EPSILON, fused=True)
+
+
+def _lazy(groups: Mapping[_Group, list[nn.Parameter]], recipe: Recipe) -> LazyAdamW:
+    given = [{"params": found, "lr": one.rate, "weight_decay": one.decay} for one, found in groups.items()]
+    first, second = recipe.optimiser.betas
+    return LazyAdamW(given, betas=(first, second), eps=_EPSILON)
 
 
 def _decay(optimiser: torch.optim.Optimizer) -> None:

@@ -1,0 +1,123 @@
+"""Lazy steps of word vectors: those of AdamW for what a batch reads, and none for what it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_encoder
+import torch
+from test_steps import RECIPE
+from torch import nn
+
+from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys
+from modelwright.learners.descent.training_run import TrainingRun
+from modelwright.learners.steps.lazy_adamw import LazyAdamW, tables
+from modelwright.learners.training import checkpoint
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.starting_point import starting_point
+
+HOW: dict[str, Any] = {"betas": (0.9, 0.98), "eps": 1e-6}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_encoder.save(tmp_path_factory.mktemp("encoder"))
+
+
+def begun(folder: Path, **recipe: Any) -> tuple[TrainingRun, EncodedRows]:
+    torch.manual_seed(0)  # heads are drawn
+    data = tiny_encoder.routed(60)
+    begin = starting_point(tiny_encoder.ROUTE, data, {"question": folder}, {})
+    rows = EncodedRows(tiny_encoder.ROUTE, begin.states, data.columns)
+    return TrainingRun(begin.network, replace(RECIPE, **recipe), 20, 6, 0), rows
+
+
+def test_rows_that_every_batch_reads_take_the_steps_of_adamw() -> None:
+    start = torch.randn(5, 3)
+    lazy, whole = nn.Embedding(5, 3, sparse=True), nn.Embedding(5, 3)
+    for one in (lazy, whole):
+        one.weight.data.copy_(start)
+    ours = LazyAdamW([{"params": [lazy.weight], "lr": 0.1, "weight_decay": 0.3}], **HOW)
+    theirs = torch.optim.AdamW([{"params": [whole.weight], "lr": 0.1, "weight_decay": 0.3}], **HOW)
+    read, wanted = torch.tensor([0, 1, 2, 3, 4, 1]), torch.randn(6, 3)  # a word comes twice
+    for _ in range(5):
+        for table, optimiser in ((lazy, ours), (whole, theirs)):
+            (table(read) * wanted).sum().backward()
+            if table is lazy:
+                table.weight.grad = table.weight.grad.coalesce()
+            optimiser.step()
+            optimiser.zero_grad()
+    torch.testing.assert_close(lazy.weight, whole.weight, rtol=1e-5, atol=1e-6)
+
+
+def test_words_that_no_batch_reads_stay_and_so_does_their_average(folder: Path) -> None:
+    run, rows = begun(folder)
+    (table,) = tables(run.network, run.recipe)
+    before = table.weight.detach().clone()
+    batch = np.arange(6)
+    for _ in range(3):
+        run.learn(rows, batch)
+    read = torch.from_numpy(np.unique(rows.arrays(batch)["question.ids"].numpy()))
+    read = read[read != 0]  # padding is read, and has no gradient
+    unread = torch.ones(len(before), dtype=torch.bool)
+    unread[read] = False
+    assert unread.any()
+    assert torch.equal(table.weight[unread], before[unread])
+    (name,) = [name for name, weight in run.weights.items() if weight is table.weight]
+    assert torch.equal(run.average[name][unread], before[unread])
+    changed = (run.average[name] != before).any(dim=1)
+    assert changed[read].all()
+    # what has moved once is averaged on, also while no batch reads it
+    older = run.average[name].clone()
+    run.learn(rows, np.array([6]))
+    rested = read[~torch.isin(read, rows.arrays(np.array([6]))["question.ids"])]
+    share = torch.linalg.vector_norm(run.average[name][rested] - table.weight[rested])
+    assert 0 < share < torch.linalg.vector_norm(older[rested] - table.weight[rested])
+
+
+def test_a_checkpoint_holds_what_lazy_steps_remember(folder: Path, tmp_path: Path) -> None:
+    batches = np.random.default_rng(0).permutation(60).reshape(10, 6)
+    whole, rows = begun(folder)
+    for batch in batches:
+        whole.learn(rows, batch)
+    cut, _ = begun(folder)
+    for batch in batches[:4]:
+        cut.learn(rows, batch)
+    cut.save(tmp_path / "state.safetensors", {})
+    again, _ = begun(folder)
+    kept = checkpoint.read(tmp_path / "state.safetensors")
+    assert kept is not None
+    again.restore(*kept)
+    for batch in batches[4:]:
+        again.learn(rows, batch)
+    for name, weight in whole.weights.items():
+        assert torch.equal(weight, again.weights[name]), name
+        assert torch.equal(whole.average[name], again.average[name]), name
+
+
+def test_the_bound_of_the_gradient_counts_words_that_come_twice_once(folder: Path) -> None:
+    """The norm is that of the whole gradient, whichever form it has."""
+    lazy, rows = begun(folder)
+    whole, _ = begun(folder, optimiser=OptimiserKeys(name="sgd"))  # its steps are not lazy
+    assert not list(tables(whole.network, whole.recipe))
+    for run in (lazy, whole):
+        run.learn(rows, np.arange(6))
+    assert lazy.norm == pytest.approx(whole.norm, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"optimiser": OptimiserKeys(name="rmsprop")},
+        {"regularisation": RegularisationKeys(l2=0.1)},
+        {"precision": "float16"},
+    ],
+)
+def test_where_every_row_has_a_gradient_no_step_is_lazy(folder: Path, recipe: dict[str, Any]) -> None:
+    run, rows = begun(folder, **recipe)
+    run.learn(rows, np.arange(6))
+    assert not list(tables(run.network, run.recipe))
