@@ -51,6 +51,14 @@ def test_orthogonal_rows_are_orthogonal() -> None:
     assert torch.allclose(rows @ rows.T, torch.eye(20), atol=1e-5)
 
 
+def test_orthogonal_weights_lie_in_memory_as_they_did() -> None:
+    layer = nn.Conv2d(8, 16, 3).to(memory_format=torch.channels_last)
+    initialise(layer, "orthogonal")
+    rows = layer.weight.detach().flatten(1)
+    assert torch.allclose(rows @ rows.T, torch.eye(16), atol=1e-5)
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_what_is_not_named_stays_as_pytorch_draws_it() -> None:
     torch.manual_seed(0)
     layer = nn.Linear(30, 20)

@@ -11,6 +11,7 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import onnx
 import pytest
 import real_tables
 from hypothesis import given, settings
@@ -317,11 +318,33 @@ def test_several_boosters_are_one_graph_that_answers_their_mean(
     )
 
 
+def test_a_graph_states_no_set_of_one_code_and_no_way_for_what_is_never_missing() -> None:
+    def split(codes: str, held: object, other: object) -> dict[str, object]:
+        test = {"split_feature": 0, "decision_type": "==", "threshold": codes}
+        return {**test, "left_child": held, "right_child": other}
+
+    def answered(root: dict[str, object]) -> tuple[set[str], list[float]]:
+        forest = Forest({"tree_info": [{"tree_structure": root}]})
+        code = Feature("c", "int64", is_code=True)
+        content = graph([code], [Answers("y", [forest])])
+        (trees,) = (one for one in onnx.load_from_string(content).graph.node if one.op_type == "TreeEnsemble")
+        (found,) = session(content).run(None, {"c": np.arange(5)})
+        return {one.name for one in trees.attribute}, found.tolist()
+
+    leaves = [{"leaf_value": value} for value in (1.0, 2.0, 3.0)]
+    stated, found = answered(split("3", leaves[0], split("1", leaves[1], leaves[2])))
+    assert found == [3, 2, 3, 1, 3]
+    assert not stated & {"membership_values", "nodes_missing_value_tracks_true"}
+    stated, found = answered(split("3||4", leaves[0], split("1", leaves[1], leaves[2])))
+    assert found == [3, 2, 3, 1, 1]
+    assert "membership_values" in stated
+
+
 def test_what_the_options_leave_open_follows_from_the_number_of_rows_and_columns() -> None:
     few, some, many, most = (Growth.of(TreesOptions(), rows, 8) for rows in (5_000, 20_000, 50_000, 50_001))
     assert [one.bags for one in (few, some, many, most)] == [5, 5, 5, 1]
     assert [one.random_splits for one in (few, some, many, most)] == [True, True, False, False]
-    assert [(one.leaves, one.min_rows) for one in (few, some, many)] == [(16, 5), (31, 5), (31, 20)]
+    assert [(one.leaves, one.min_rows) for one in (few, some, many)] == [(8, 5), (31, 5), (31, 20)]
     assert [one.share for one in (few, many, most)] == [0.7, 0.7, 1.0]
     assert Growth.of(TreesOptions(), 5_000, 7).share == 1.0
     assert most == Growth(1, random_splits=False, share=1.0, leaves=31, min_rows=20)

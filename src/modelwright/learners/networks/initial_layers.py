@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn import init
 
@@ -16,12 +17,22 @@ _ACTIVATIONS: Mapping[Activation, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "silu": nn.SiLU,
 }
+
+
+def _orthogonal(weight: Tensor) -> Tensor:
+    """Draw a weight whose rows, all but the first axis flattened, are orthogonal; returns it."""
+    # drawn apart: PyTorch's draws into no memory in which channels come last, as those of pictures lie
+    drawn = init.orthogonal_(torch.empty(weight.shape))
+    with torch.no_grad():
+        return weight.copy_(drawn)
+
+
 _DRAWN: Mapping[Initialisation, Callable[[Tensor], Tensor]] = {
     "uniform": lambda weight: init.uniform_(weight, -0.05, 0.05),
     "normal": lambda weight: init.normal_(weight, std=0.05),
     "xavier": init.xavier_uniform_,  # Glorot and Bengio 2010
     "he": lambda weight: init.kaiming_normal_(weight, nonlinearity="relu"),  # He et al. 2015
-    "orthogonal": init.orthogonal_,  # Saxe et al. 2014
+    "orthogonal": _orthogonal,  # Saxe et al. 2014
 }
 
 

@@ -6,6 +6,11 @@ random threshold each (Geurts, Ernst and Wehenkel 2006, Extremely randomized tre
 has 0.789 of the area under the curve for 0.765 of one booster, an error of 45.6 for 48.0, and 148,000 for 173,000; on
 17,379 rows of bike_sharing one of 24.3 for 25.4. On 41,188 rows of bank_marketing random thresholds lose 0.003, and the
 mean of boosters gains 0.002.
+
+Trees of 8 leaves answer few rows as well as those of 16, with 0.6 of the nodes (ten folds: 0.7924 for 0.7921 of the
+area under the curve, an error of 45.0 for 44.8 with a standard error of the difference of 0.2, 149,400 for 148,400 with
+one of 800). Three boosters for five would save as much and lose more of the last, 3,700; a split that has to gain more
+(LightGBM's `min_gain_to_split`) would save most, and loses on all three.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ FEW_ROWS = 5_000  # training rows up to which leaves are small
 RANDOM_ROWS = 20_000  # up to which thresholds are drawn at random
 MOST_BAGGED_ROWS = 50_000  # of more rows, one booster varies little
 _BAGS = 5
+_LEAVES_OF_FEW = 8
 _SHARE = 0.7  # of the columns, that a tree of a bag looks at
 _FEWEST_COLUMNS = 8  # of fewer, a tree would often lack one of two that matter together
 
@@ -50,7 +56,7 @@ class Growth:
             bags=bags,
             random_splits=random_splits,
             share=_SHARE if bags > 1 and columns >= _FEWEST_COLUMNS else 1.0,
-            leaves=options.leaves or (16 if few else 31),
+            leaves=options.leaves or (_LEAVES_OF_FEW if few else 31),
             min_rows=options.min_rows or (5 if random_splits else 20),
         )
 

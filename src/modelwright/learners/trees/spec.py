@@ -23,7 +23,7 @@ class TreesOptions(BaseModel):
         None,
         ge=2,
         le=4096,
-        description="most leaves of a tree; None: 31, and 16 of at most 5,000 training rows",
+        description="most leaves of a tree; None: 31, and 8 of at most 5,000 training rows",
     )
     min_rows: int | None = Field(
         None,
