@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test checks tests proof mutants bench reference format clean
+.PHONY: help demo demo-credit test checks tests proof mutants bench reference format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -22,6 +22,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## the whole loop on real questions: learn, prove, release, serve, ask
 	@$(PYTHON) examples/insurance-routing/demo.py
+
+demo-credit: $(READY)  ## the same where errors have costs: credits, with reasons, slices and a model card
+	@$(PYTHON) examples/credit-risk/demo.py
 
 test: $(READY)  ## what CI runs: format, lint, types, layers, reference pages, tests
 	$(VENV)/bin/ruff format --check src tests benchmarks examples

@@ -251,11 +251,11 @@ def test_predict_answers_words_and_files(standing, monkeypatch, capsys, tmp_path
     (rows,) = standing.calls[-1][1]
     assert list(rows) == [{"question": "is a=b?"}]
     assert answer(["predict", "--file", "q.csv"]) == 0
-    words = {"keep": None, "probabilities": False, "version": None}
+    words = {"keep": None, "probabilities": False, "reasons": None, "version": None}
     assert standing.calls[-1] == ("answer_file", (Path("q.csv"),), words)
     assert json.loads(capsys.readouterr().out) == answered.as_json()
     assert answer(["predict", "--file", "q.csv", "--keep", "none", "--probabilities"]) == 0
-    assert standing.calls[-1][2] == {"keep": [], "probabilities": True, "version": None}
+    assert standing.calls[-1][2] == {"keep": [], "probabilities": True, "reasons": None, "version": None}
     assert answer(["predict", "--file", "q.csv", "--out", "a.xlsx"]) == 1
     assert "--out writes .csv" in capsys.readouterr().err
     assert answer(["predict", "a=1", "--out", "a.csv"]) == 2

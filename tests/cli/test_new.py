@@ -20,11 +20,12 @@ def test_the_template_is_a_valid_project(tmp_path):
     assert "function" in schema["properties"]
 
 
-def test_an_example_is_copied_and_valid(tmp_path):
-    assert "insurance-routing" in examples()
-    made = make(tmp_path / "p", "insurance-routing")
+@pytest.mark.parametrize(("example", "function"), [("insurance-routing", "route"), ("credit-risk", "assess")])
+def test_an_example_is_copied_and_valid(tmp_path, example, function):
+    assert example in examples()
+    made = make(tmp_path / "p", example)
     assert made.files == ("modelwright.yaml",)
-    assert project_file.read(tmp_path / "p").signature.name == "route"
+    assert project_file.read(tmp_path / "p").signature.name == function
 
 
 def test_the_wheel_carries_the_examples():

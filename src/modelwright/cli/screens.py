@@ -172,6 +172,10 @@ def _(result: RowAnswer, out: Console) -> None:
             likely = sorted(shares.items(), key=lambda pair: -pair[1])
             out.print()
             tables.plain(out, (name, "probability"), [(label, f"{share:.3f}") for label, share in likely])
+        if isinstance(reasons := answer.get("reasons"), list):
+            out.print()
+            named = [(one["input"], one["value"], f"{one['share']:+.3f}") for one in reasons]
+            tables.plain(out, ("reason", "value", "adds"), named)
     if result.unseen:
         out.print(str(Phrase("screen.unseen", names=list(result.unseen))), markup=False)
 

@@ -42,6 +42,7 @@ from modelwright.project import (
 from modelwright.project.declaration import project_file
 from modelwright.project.explained import explanations
 from modelwright.project.explained.explain_report import ExplainReport
+from modelwright.project.explained.reasons import require_some, with_reasons
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
@@ -251,14 +252,15 @@ class Project:
         batch: int = 256,
         *,
         probabilities: bool = False,
+        reasons: int | None = None,
         version: int | None = None,
     ) -> Iterator[RowAnswer]:
         """Answer rows with the packaged function here: of the version in production, of the newest where there is
         none, or of `version`. Texts are read as in a table.
 
         A row has the names of the signature or those of the project's data; a path object stands for the bytes of
-        its file, of an input that holds files. Raises RequestError that names the row
-        (from 1), unless `rows` is a collection of one.
+        its file, of an input that holds files. reasons: how many inputs that speak most for an answer stand beside
+        it. Raises RequestError that names the row (from 1), unless `rows` is a collection of one.
         """
         alone = isinstance(rows, Sized) and len(rows) == 1
         placed = (
@@ -269,7 +271,8 @@ class Project:
         by_input = (
             (where, input_file.named_row(row, function.signature, self.opened)) for where, row in placed
         )
-        return self._answers(number, function, by_input, batch, probabilities=probabilities)
+        require_some(reasons)
+        return self._answers(number, function, by_input, batch, probabilities=probabilities, reasons=reasons)
 
     def explain(
         self,
@@ -299,6 +302,7 @@ class Project:
         *,
         keep: Sequence[str] | None = None,
         probabilities: bool = False,
+        reasons: int | None = None,
         batch: int = 256,
         version: int | None = None,
     ) -> Iterator[RowAnswer]:
@@ -318,6 +322,7 @@ class Project:
             folder=path.parent,
             keep=keep,
             probabilities=probabilities,
+            reasons=reasons,
             batch=batch,
         )
 
@@ -472,6 +477,7 @@ class Project:
         batch: int,
         *,
         probabilities: bool = False,
+        reasons: int | None = None,
         files: HeldFiles | None = None,
     ) -> Iterator[RowAnswer]:
         """Yield the answers to rows, each given with its place for messages."""
@@ -481,7 +487,8 @@ class Project:
             function.require_fit(columns, [where for where, _ in some])
             unseen = function.unseen(columns)
             for place, answer in enumerate(function.answer(columns, probabilities=probabilities)):
-                yield RowAnswer(version, function.prediction(answer).as_json(), unseen.get(place, ()))
+                outputs = with_reasons(function, read[place], function.prediction(answer).as_json(), reasons)
+                yield RowAnswer(version, outputs, unseen.get(place, ()))
 
     def _context(self) -> Context:
         return Context(self.opened, self._store, self._state)

@@ -18,6 +18,7 @@ from modelwright.kinds.contract.settled_cells import NOT_SETTLED, SettledCells
 from modelwright.kinds.shared.dates import FoundDates
 from modelwright.kinds.shared.numbers import PLAIN, NumberCells, NumberForm
 from modelwright.project.declaration.project_file import Opened
+from modelwright.project.explained.reasons import require_some, with_reasons
 from modelwright.project.file_rows import FileRows
 from modelwright.project.input_file import input_columns
 from modelwright.project.results.live_results import RowAnswer
@@ -40,20 +41,23 @@ def answers(
     keep: Sequence[str] | None,
     probabilities: bool,
     batch: int,
+    reasons: int | None = None,
 ) -> Iterator[RowAnswer]:
     """Return an answer for each row of a file, in its order; one that cannot be given has `problems` instead.
 
     folder: that of the file, in which paths of pictures and the like are looked up, and that they may not leave but
-    for the project's; keep: columns of the file that stand beside the answer (None: all). Raises DataError for an
-    input without a column, and for a column to keep that the file lacks.
+    for the project's; reasons: how many stand beside each answer, None: none are looked for; keep: columns of the
+    file that stand beside the answer (None: all). Raises DataError for an input without a column, and for a column to
+    keep that the file lacks.
     """
+    require_some(reasons)
     table = rows.table
     nothing_read = table.separator is None and not table.rows  # lines of JSON, none of which is an object
     kept = () if nothing_read else _kept(keep, table)
     columns = {} if nothing_read else input_columns(table, function.signature, opened)
     options = written(table, columns, function, opened.file.data)
     reading = _Reading(function, columns, options, held_files(folder, opened))
-    return _answers(rows, reading, version, kept, probabilities=probabilities, batch=batch)
+    return _answers(rows, reading, version, kept, probabilities=probabilities, reasons=reasons, batch=batch)
 
 
 def held_files(folder: Path, opened: Opened) -> HeldFiles:
@@ -104,6 +108,7 @@ def _answers(
     kept: Sequence[str],
     *,
     probabilities: bool,
+    reasons: int | None,
     batch: int,
 ) -> Iterator[RowAnswer]:
     table = rows.table
@@ -127,6 +132,8 @@ def _answers(
         for number, place in some:
             given = {} if place is None else {name: _plain(table.columns[name][place]) for name in kept}
             outputs, unseen = answered.get(number, ({}, ()))
+            if outputs:
+                outputs = with_reasons(reading.function, read[number], outputs, reasons)
             yield RowAnswer(version, outputs, unseen, number, given, problems.get(number, ()))
 
 

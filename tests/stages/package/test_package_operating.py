@@ -255,7 +255,7 @@ def test_errors_with_costs_are_answered_from_the_probability_that_the_costs_say(
     state, told = search(kind, start, values, arrays, {}, costs=costs)
     (says,) = kinds.arrays(kind).operating_point(state)
     assert says.values["label"] == rare
-    assert says.values["cut"] == pytest.approx(1 / 6)
+    assert says.values["cut"] == pytest.approx(1 / 6, abs=0.02)
     others, unseen = shape(*scored(9, rows=20_000))
     likeliest = kinds.arrays(kind).priced(start, costs)
     assert paid(kind, state, others, unseen) < 0.75 * paid(kind, likeliest, others, unseen)

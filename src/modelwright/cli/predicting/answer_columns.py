@@ -33,7 +33,7 @@ def spooled(answers: Iterable[RowAnswer], folder: Path) -> Iterator[tuple[list[s
 
 
 class AnswerColumns:
-    """`row`, what is kept, then by output value, confidence, probabilities and interval, of the answers seen.
+    """`row`, what is kept, then by output value, confidence, probabilities, interval and reasons, of the answers seen.
 
     `unseen` are names with `;` between them; `error` says why a row has no answer. A column that is kept and has
     the name of one of these is called `given.NAME`.
@@ -42,6 +42,7 @@ class AnswerColumns:
     def __init__(self) -> None:
         self._labels: dict[str, dict[str, None]] = {}  # by output; as dicts, to keep their order
         self._with_interval: set[str] = set()
+        self._with_reasons: set[str] = set()
         self._given: dict[str, None] = {}
 
     def see(self, answer: RowAnswer) -> None:
@@ -50,6 +51,8 @@ class AnswerColumns:
             self._labels.setdefault(name, {}).update(dict.fromkeys(_mapping(output, "probabilities")))
             if _mapping(output, "interval"):
                 self._with_interval.add(name)
+            if "reasons" in output:
+                self._with_reasons.add(name)
         self._given.update(dict.fromkeys(answer.given))
 
     def names(self) -> list[str]:
@@ -58,6 +61,7 @@ class AnswerColumns:
         for name, labels in self._labels.items():
             made += [name, f"{name}.confidence", *(f"{name}.p[{label}]" for label in labels)]
             made += [f"{name}.{end}" for end in self._ends(name)]
+            made += [f"{name}.reasons"] if name in self._with_reasons else []
         own = {ROW, VERSION, *made, UNSEEN, ERROR}
         given = [f"{GIVEN}{name}" if name in own else name for name in self._given]
         return [ROW, *given, VERSION, *made, UNSEEN, ERROR]
@@ -78,10 +82,22 @@ class AnswerColumns:
             shares, interval = _mapping(output, "probabilities"), _mapping(output, "interval")
             found += [output.get("value"), output.get("confidence"), *map(shares.get, labels)]
             found += map(interval.get, self._ends(name))
+            found += [_reasons(output)] if name in self._with_reasons else []
         return [*found, ";".join(unseen) or None, error]
 
     def _ends(self, output: str) -> Sequence[str]:
         return ENDS if output in self._with_interval else ()
+
+
+def _reasons(output: Mapping[str, object]) -> str | None:
+    """Return the reasons of an answer as one text: `account: < 0 DM (+0.213); …`."""
+    found = output.get("reasons")
+    shown = (
+        [f"{one['input']}: {one['value']} ({one['share']:+.3g})" for one in found]
+        if isinstance(found, list)
+        else []
+    )
+    return "; ".join(shown) or None
 
 
 def _mapping(output: Mapping[str, object], key: str) -> Mapping[str, object]:

@@ -14,7 +14,10 @@ from modelwright.cli.typer_app import START, AsJson, ProjectPath, Settings, app,
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make")],
     example: Annotated[
-        str | None, typer.Option("--from", metavar="EXAMPLE", help="Begin from an example: insurance-routing")
+        str | None,
+        typer.Option(
+            "--from", metavar="EXAMPLE", help="Begin from an example: insurance-routing, credit-risk"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -81,6 +81,14 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also give the probability of every label")
     ] = False,
+    reasons: Annotated[
+        int | None,
+        typer.Option(
+            "--reasons",
+            metavar="N",
+            help="Also give the N inputs that speak most for each answer (see explain)",
+        ),
+    ] = None,
     version: Annotated[
         int | None,
         typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
@@ -108,7 +116,7 @@ def predict(
     if file is None:
         row = predict_rows.from_words(values or [], here.input_names)
         row = predict_rows.with_files(row, here.file_names)
-        for answer in here.predict([row], probabilities=probabilities, version=version):
+        for answer in here.predict([row], probabilities=probabilities, reasons=reasons, version=version):
             if as_json:
                 standard_streams.print_json(answer.as_json())
             else:
@@ -119,7 +127,7 @@ def predict(
         require_place(out, reads=[file])
     tally = answer_files.Tally()
     kept = None if not keep else [] if keep == ["none"] else keep
-    answers = here.answer_file(file, keep=kept, probabilities=probabilities, version=version)
+    answers = here.answer_file(file, keep=kept, probabilities=probabilities, reasons=reasons, version=version)
     answer_files.write(answers, out, tally)
     answer_files.report(tally)
     if tally.failed:
