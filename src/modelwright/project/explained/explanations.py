@@ -90,6 +90,9 @@ def _notes(function: Function, row: Mapping[str, Any], found: Explanation) -> It
     for name in function.unseen({name: [value] for name, value in row.items()}).get(0, ()):
         yield Phrase("explain.unseen", name=name)
     for one in found.outputs:
+        kind = next(field.kind for field in function.signature.outputs if field.name == one.output)
+        if point := kinds.arrays(kind).operating_point(function.state(one.output)):
+            yield Phrase("explain.point", output=one.output, says=list(point))
         if one.answer.value is None:
             yield Phrase("explain.abstained", output=one.output, label=one.labels[0])
         for name, score in one.wholes.items():

@@ -151,6 +151,7 @@ def _plan(context: Context) -> Step:
             "folder": context.opened.folder,
             "augment": file.data.augment,
             "aim": best_at_for_numbers(context.opened.requirements),
+            "costs": context.opened.costs,
         },
         readable=_readable_plan,
     )
@@ -180,7 +181,6 @@ def _tune(context: Context) -> Step:
             **_planning(context),
             "package": _section(file.package),
             "private inputs": sorted(file.serve.record.private),
-            **_priced(context),
             **_measuring(context),
         },
         inputs={name: context.part(DATA, name) for name in ("train", "validation", "profile")},
@@ -270,6 +270,7 @@ def _planning(context: Context) -> JsonObject:
         "plan": _section(file.plan),
         "augment": _section(file.data)["augment"],
         **({"aim": aim} if aim is not None else {}),
+        **_priced(context),
     }
 
 

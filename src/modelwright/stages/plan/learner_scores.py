@@ -18,6 +18,7 @@ from modelwright.core.evidence.measurement import Subject
 from modelwright.core.evidence.metric import Influence, Metric
 from modelwright.core.messages import DataError, Phrase
 from modelwright.core.progress import Progress, Silent
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array
 from modelwright.kinds.outputs import family
@@ -74,11 +75,13 @@ def compare(
     seconds: float,
     progress: Progress,
     aim: Aim | None = None,
+    costs: Sequence[ErrorCosts] = (),
 ) -> tuple[Comparison | None, Phrase]:
     """Return what the fitting learners answer on validation, None where that cannot be, and why one is taken.
 
     found: in the order of `ranking.preferred`; seconds: what all of it may take, by the forecasts; aim: what the
-    requirements ask of numbers, which are then compared by it.
+    requirements ask of numbers, which are then compared by it; costs: of errors, by which answers then follow and are
+    compared.
     """
     by_name = {one.spec.name: one for one in found if one.lack is None}
     groups = _groups(list(by_name))
@@ -97,7 +100,7 @@ def compare(
             begun = (timing.now_s(), time.perf_counter())
             try:
                 scores, influences = _scores(
-                    by_name[name], signature, train, held, learn, machine, pretrained, aim
+                    by_name[name], signature, train, held, learn, machine, pretrained, aim, costs
                 )
             except DataError:  # fewer rows show fewer classes, and may leave nothing to tell apart
                 return None, Phrase("choice.too-few-rows", rows=len(train))
@@ -175,6 +178,7 @@ def _scores(
     machine: Machine,
     pretrained: InputWeights,
     aim: Aim | None,
+    costs: Sequence[ErrorCosts],
 ) -> tuple[tuple[ValidationScore, ...], tuple[Influence | None, ...]]:
     """Let one learner learn from the training rows; return what it answers on the held ones, and how these move it."""
     estimate, learner = one.estimate, learners.learn(one.spec.name)
@@ -209,20 +213,30 @@ def _scores(
         _, states = kind_states.read(out)
         inputs = {field.name: held.columns[field.name] for field in signature.inputs}
         answered = learner.predict(out, inputs)
+    prices = {one.output: one for one in costs}
     found = [
-        _score(field, answered[field.name], states[field.name], held, aim) for field in signature.outputs
+        _score(field, answered[field.name], states[field.name], held, aim, prices.get(field.name))
+        for field in signature.outputs
     ]
     return tuple(score for score, _ in found), tuple(influence for _, influence in found)
 
 
 def _score(
-    field: Field, arrays: Mapping[str, Array], state: object, held: Examples, aim: Aim | None
+    field: Field,
+    arrays: Mapping[str, Array],
+    state: object,
+    held: Examples,
+    aim: Aim | None,
+    costs: ErrorCosts | None,
 ) -> tuple[ValidationScore, Influence | None]:
     compare_by = outcomes.facet(family(field), BodyGap)
-    metric = _best_at(aim, family(field)) or outcomes.metrics().of(compare_by.main, family(field))
-    assert metric is not None, f"{family(field)} has no metric {compare_by.main}"
+    kind, name = kinds.arrays(field.kind), compare_by.stands_for_all(priced=costs is not None)
+    if costs is not None:  # as a package would answer
+        state = kind.by_costs(kind.priced(state, costs))
+    metric = _best_at(aim, family(field)) or outcomes.metrics().of(name, family(field))
+    assert metric is not None, f"{family(field)} has no metric {name}"
     assert metric.influence is not None, f"{metric.name} is not compared row by row"
-    found = kinds.arrays(field.kind).outcomes(held.columns[field.name], arrays, state, held.columns)
+    found = kind.outcomes(held.columns[field.name], arrays, state, held.columns)
     shown = measure(Subject(metric.name, field.name), metric, found, _CONFIDENCE)
     influence = None if shown.value is None else metric.influence(found, None)
     return ValidationScore(field.name, metric.name, shown.value, shown.n), influence

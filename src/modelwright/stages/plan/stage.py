@@ -18,6 +18,7 @@ from modelwright.core import digests
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
+from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.varying import AUTO, Declared, amounts
@@ -50,13 +51,15 @@ def plan(
     augment: Declared = AUTO,
     folder: Path = Path(),
     aim: Aim | None = None,
+    costs: Sequence[ErrorCosts] = (),
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
     Where several learners fit, they are compared on validation rows (`learner_scores`); test rows are never read.
     `pretrained` says which input starts from which folder of weights, for learners that take some; `folder` is the
     project's, for learners that are given a file of it, which is sealed with the choice; `augment` is what
-    `data.augment` declares; `aim`: what the requirements ask of numbers (`config.best_at_for_numbers`). Raises
+    `data.augment` declares; `aim`: what the requirements ask of numbers (`config.best_at_for_numbers`);
+    `costs`: of errors, by which learners are then compared. Raises
     ProjectError where no learner takes the signature, an option is wrong or a device is not there, and DataError where
     nothing can be learned from the rows.
     """
@@ -80,7 +83,7 @@ def plan(
     if reserved_s and reason is None:
         held = read_examples(validation.path, signature)
         compared, reason = learner_scores.compare(
-            found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress, aim
+            found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress, aim, costs
         )
         found = learner_scores.ordered(found, compared)
     of_inputs = [
