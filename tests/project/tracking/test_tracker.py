@@ -16,14 +16,20 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.messages import Phrase
 from modelwright.core.progress import LearningPoint, Silent
-from modelwright.project.tracking import recorder, tracker
-from modelwright.project.tracking.tracker import RecordTarget, Tracked, Tracker, Watching
+from modelwright.project.loop.loop import Searched
+from modelwright.project.tracking import recorder, tracked_run, tracker
+from modelwright.project.tracking.tracker import RecordTarget, Tracked, TrackedTrial, Tracker, Watching
 from modelwright.project.tracking.tracking_config import TrackingConfig
+from modelwright.stages.tune.judging import judge_trials
+from modelwright.storage.formats.search import Search, SearchTrial
 
 TRACKED = Tracked(
     "0123abcd", {"learner": "network", "learn.rate": "0.1"}, "evidence-1", "route 1", {"modelwright.package": "ab"},
@@ -106,6 +112,84 @@ def test_a_run_is_in_mlflow_once_with_its_settings_points_figures_and_tags(tmp_p
     assert _record(target, tmp_path, POINTS, newer) is None
     assert _rows(tmp_path, points) == expected
     assert _rows(tmp_path, "select status, name from runs") == [("FINISHED", "route 2")]
+
+
+def _trials(*states: str) -> tuple[TrackedTrial, ...]:
+    status = {"done": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
+    return tuple(
+        TrackedTrial(
+            f"0123abcd.{number}",
+            f"trial {number}",
+            status[state],
+            {"learn.rate": f"0.{number}"},
+            {"modelwright.state": state},
+            {"seconds": 1.0 + number},
+        )
+        for number, state in enumerate(states)
+    )
+
+
+@pytest.mark.usefixtures("with_mlflow")
+def test_the_trials_of_a_search_are_runs_below_that_of_its_winner_and_none_is_there_twice(
+    tmp_path: Path,
+) -> None:
+    searched = replace(TRACKED, trials=_trials("done", "pruned"))
+    assert _record(_target(tmp_path), tmp_path, POINTS, searched) is None
+    (parent,) = _rows(tmp_path, "select run_uuid from runs where name = 'route 1'")
+    of_parents = "select run_uuid from tags where key = 'mlflow.parentRunId'"
+    below = f"select name, status from runs where run_uuid in ({of_parents})"
+    assert _rows(tmp_path, below) == [("trial 0", "FINISHED"), ("trial 1", "KILLED")]
+    parents = "select distinct value from tags where key = 'mlflow.parentRunId'"
+    assert _rows(tmp_path, parents) == [parent]
+    assert _rows(tmp_path, "select key, value from params where value like '0.%' and key = 'learn.rate'") == [
+        ("learn.rate", "0.0"),
+        ("learn.rate", "0.1"),
+        ("learn.rate", "0.1"),  # the winner's own
+    ]
+    assert _rows(tmp_path, "select value from metrics where key = 'seconds'") == [(1.0,), (2.0,)]
+
+    # the search has gone on, and takes the same trial
+    more = replace(searched, trials=_trials("done", "pruned", "failed"))
+    assert _record(_target(tmp_path), tmp_path, POINTS, more) is None
+    assert _rows(tmp_path, below) == [("trial 0", "FINISHED"), ("trial 1", "KILLED"), ("trial 2", "FAILED")]
+    again = Tracker(_target(tmp_path), tmp_path)
+    assert again.finish(more, failed=False) is None
+    assert not again.running
+
+
+def test_a_leaderboard_is_recorded_with_its_places_and_what_each_trial_was(tmp_path: Path) -> None:
+    accuracy = Measurement(Subject("accuracy", "risk"), Phase.TEST, 0.9, 0.8, 0.95, 40, "wilson", 0.95)
+    size = Measurement(Subject("size"), Phase.PACKAGE, 2e5, 2e5, 2e5, 1, "exact", 0.95)
+    tried = SearchTrial(
+        0, {"model.learner": "trees", "model.leaves": 7}, (), "failed", 3.0, why=Phrase("tune.killed")
+    )
+    found = SearchTrial(
+        1, {"model.learner": "linear"}, (), "done", 2.0, "linear", (accuracy, size), package="ab" * 32
+    )
+    search = Search((tried, found), {"risk": ("accuracy", True)}, (), "trials", "tpe", "none", 0, 1, 2, 5.0)
+    judged = judge_trials(search, (), None)
+    assert judged is not None
+    first, second = tracked_run.trials_of("0123", Searched(search, judged))
+    assert (first.identity, first.name, first.status) == ("0123.1", "trial 1", "FINISHED")
+    assert first.figures == {
+        "place": 1.0,
+        "seconds": 2.0,
+        "validation/risk.accuracy": 0.9,
+        "validation/risk.accuracy.low": 0.8,
+        "validation/risk.accuracy.high": 0.95,
+        "validation/risk.accuracy.n": 40.0,
+        "package/size": 2e5,
+        "package/size.low": 2e5,
+        "package/size.high": 2e5,
+        "package/size.n": 1.0,
+    }
+    assert first.tags["modelwright.taken"] == "true"
+    assert (second.status, second.figures, second.params) == (
+        "FAILED",
+        {"seconds": 3.0},
+        {"model.learner": "trees", "model.leaves": "7"},
+    )
+    assert second.tags["modelwright.why"] == str(Phrase("tune.killed"))
 
 
 @pytest.mark.usefixtures("with_mlflow")

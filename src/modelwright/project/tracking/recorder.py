@@ -4,7 +4,8 @@ Run as a file with nothing of Modelwright imported. On standard input come lines
 
     {"mlflow": {"uri", "experiment", "artifacts"} or null, "tensorboard": folder or null, "id", "name", "params"}
     {"points": [[figure, value, step, milliseconds], …]}            any number of times
-    {"status": "FINISHED", "name", "tags": {…}, "figures": {…}}     the end
+    {"status": "FINISHED", "name", "tags": {…}, "figures": {…},     the end
+     "trials": [{"identity", "name", "status", "params", "tags", "figures"}, …]}
 
 and on standard output, at the end, one: {"failed": {"mlflow": why, …}}. Input that stops before its end is that
 of a run that was killed.
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 IDENTITY = "modelwright.id"
+_PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows a run below another
 _MOST_METRICS = 1000  # of one request, MLflow's own limit
 _MOST_PARAMS = 100
 _LONGEST = 500  # characters of a param, which every MLflow takes
@@ -58,6 +60,7 @@ class MlflowSink:
             order_by=["attributes.start_time DESC"],
         )
         self._seen: dict[str, set[int]] = {}
+        self._experiment = number
         if found:
             self._run = found[0].info.run_id
             self._client.update_run(self._run, status="RUNNING")
@@ -66,14 +69,42 @@ class MlflowSink:
         else:
             tags = {IDENTITY: begin["id"]}
             self._run = self._client.create_run(number, tags=tags, run_name=begin["name"]).info.run_id
-            self._params(begin["params"])
+            self._params(self._run, begin["params"])
 
-    def _params(self, params: Mapping[str, str]) -> None:
+    def _params(self, run: str, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
         given = [Param(key, value[:_LONGEST]) for key, value in params.items()]
         for first in range(0, len(given), _MOST_PARAMS):
-            self._client.log_batch(self._run, params=given[first : first + _MOST_PARAMS])
+            self._client.log_batch(run, params=given[first : first + _MOST_PARAMS])
+
+    def _measured(self, run: str, last: Mapping[str, Any]) -> None:
+        """Write figures and tags of a run."""
+        from mlflow.entities import Metric, RunTag
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(key, value, now, 0) for key, value in last.get("figures", {}).items()]
+        for first in range(0, len(metrics), _MOST_METRICS):
+            self._client.log_batch(run, metrics=metrics[first : first + _MOST_METRICS])
+        tags = [RunTag(key, str(value)) for key, value in last.get("tags", {}).items()]
+        for first in range(0, len(tags), _MOST_PARAMS):
+            self._client.log_batch(run, tags=tags[first : first + _MOST_PARAMS])
+
+    def _trials(self, trials: Iterable[Mapping[str, Any]]) -> None:
+        """Write the trials that are not there to their end yet, each as a run below this one."""
+        for trial in trials:
+            found = self._client.search_runs(
+                [self._experiment], f"tags.`{IDENTITY}` = '{trial['identity']}'", max_results=1
+            )
+            if found and found[0].info.status == trial["status"]:
+                continue
+            if found:  # a recording that was ended between its first line and its last
+                self._client.delete_run(found[0].info.run_id)
+            tags = {IDENTITY: trial["identity"], _PARENT: self._run}
+            run = self._client.create_run(self._experiment, tags=tags, run_name=trial["name"]).info.run_id
+            self._params(run, trial["params"])
+            self._measured(run, trial)
+            self._client.set_terminated(run, trial["status"])
 
     def points(self, points: Iterable[tuple[str, float, int, int]]) -> None:
         """Write the steps that are not there yet."""
@@ -89,16 +120,9 @@ class MlflowSink:
             self._client.log_batch(self._run, metrics=new[first : first + _MOST_METRICS])
 
     def end(self, last: Mapping[str, Any]) -> None:
-        """Write what was measured, and close the run."""
-        from mlflow.entities import Metric, RunTag
-
-        now = int(time.time() * 1000)
-        metrics = [Metric(key, value, now, 0) for key, value in last.get("figures", {}).items()]
-        for first in range(0, len(metrics), _MOST_METRICS):
-            self._client.log_batch(self._run, metrics=metrics[first : first + _MOST_METRICS])
-        tags = [RunTag(key, str(value)) for key, value in last.get("tags", {}).items()]
-        for first in range(0, len(tags), _MOST_PARAMS):
-            self._client.log_batch(self._run, tags=tags[first : first + _MOST_PARAMS])
+        """Write what was measured, the trials of the search, and close the run."""
+        self._measured(self._run, last)
+        self._trials(last.get("trials", ()))
         if last.get("name"):
             self._client.update_run(self._run, name=last["name"])
         self._client.set_terminated(self._run, last["status"])

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -103,10 +103,23 @@ def without_password(uri: str) -> str:
 
 
 @dataclass(frozen=True)
+class TrackedTrial:
+    """A trial of a search, as a run below that of its winner; status: MLflow's."""
+
+    identity: str
+    name: str
+    status: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Tracked:
     """What is recorded of a run beside its points.
 
-    identity: of what was learned, by all that decides it; evidence: of what was measured, empty where nothing was.
+    identity: of what was learned, by all that decides it; evidence: of what was measured, empty where nothing was;
+    trials: of the search before it, in the order of the leaderboard.
     """
 
     identity: str
@@ -115,6 +128,7 @@ class Tracked:
     name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
+    trials: tuple[TrackedTrial, ...] = ()
 
 
 class Tracker:
@@ -186,13 +200,15 @@ class Tracker:
     def finish(self, tracked: Tracked, *, failed: bool) -> Notice | None:
         """Write the rest, and wait a bounded time; returns what went wrong, None where all is written."""
         last = tracked.evidence or "learned"
+        if tracked.trials:  # a search may go on, and take the same trial
+            last += f"+{len(tracked.trials)}"
         if not self.writes or (self._process is None and self._written(tracked.identity) == last):
             return None
         self.begin(tracked)
         self._send()
         status = "FAILED" if failed else "FINISHED"
         end = {"status": status, "name": tracked.name, "tags": tracked.tags, "figures": tracked.figures}
-        self._lines.put(json.dumps(end))
+        self._lines.put(json.dumps({**end, "trials": [asdict(one) for one in tracked.trials]}))
         found = self._ended()
         if found == {}:
             self._note(tracked.identity, last)
