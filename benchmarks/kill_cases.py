@@ -536,7 +536,13 @@ CASES: Mapping[str, Case] = {
                 "objective": "both",
                 "encoder": {"type": "attention", "width": 16, "layers": 1},
             },
-            "learn": {"budget": "1 min", "epochs": 10, "batch": 32, "schedule": {"name": "plateau"}},
+            "learn": {
+                "budget": "1 min",
+                "epochs": 10,
+                "batch": 32,
+                "averaging": {"name": "stochastic", "begin": 0.5},
+                "schedule": {"name": "plateau"},
+            },
         },
     ),
     "pretrain-pictures": Case(

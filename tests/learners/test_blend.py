@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import real_tables
 import test_trees
+import tiny_encoder
+import yaml
 from pydantic import ValidationError
 from sklearn.datasets import load_diabetes
 
@@ -196,9 +198,9 @@ def test_mixed_probabilities_are_the_mean_of_the_members(form: Form) -> None:
     ("of", "words"),
     [
         (["trees"], "a blend has at least 2 members"),
-        (["trees", "tres"], "'tres' is no learner that can be blended"),
-        (["trees", "blend"], "'blend' is no learner that can be blended"),
-        (["trees", "given"], "'given' is no learner that can be blended"),
+        (["trees", "tres"], "`tres` is no learner that can be blended"),
+        (["trees", "blend"], "`blend` is no learner that can be blended"),
+        (["trees", "given"], "`given` is no learner that can be blended"),
         (["trees", {"learner": "linear", "leaves": 3}], "the learner linear refuses model.leaves"),
         (
             ["trees", {"learner": "linear", "learn": {"patience": 3}}],
@@ -218,6 +220,25 @@ def test_a_member_that_refuses_the_function_is_named() -> None:
         forecast(text, data, {"of": ["linear", "trees"]})
     assert [problem.id for problem in caught.value.problems] == ["blend.member-refuses"]
     assert {one.learner for one in forecast(signature, data, {}).members} == {"linear", "trees"}
+
+
+def test_a_text_that_is_cut_names_the_key_of_the_member_that_reads_it(tmp_path: Path) -> None:
+    signature = Signature.parse("f(a: text, n: number) -> b: category")
+    columns: dict[str, list[object]] = {
+        "a": ["some words"] * 38 + ["many words " * 10, "words " * 12],
+        "n": [float(row) for row in range(40)],
+        "b": ["x", "y"] * 20,
+    }
+    pretrained = {"a": tiny_encoder.save(tmp_path / "tiny")}
+    members: list[Any] = ["linear", {"learner": "probe", "max_length": 8, "learn": {"epochs": 2}}]
+    found = BLEND.forecast(
+        signature, Rows(Examples([*map(str, range(40))], columns)), BlendOptions(of=members),
+        BlendTraining(), pretrained, MACHINE, 5.0,
+    )  # fmt: skip
+    (notice,) = (one for one in found.warnings if one.id == "plan.cut-texts")
+    line = str(notice.values["line"])
+    assert line in notice.next_step
+    assert yaml.safe_load(line) == {"model": {"of": ["linear", {**members[1], "max_length": 22}]}}
 
 
 def test_members_share_the_budget_and_keep_their_own_keys() -> None:

@@ -15,6 +15,7 @@ from cutting import CutError, Cutting
 from pydantic import ValidationError
 
 from modelwright import Project
+from modelwright.core.messages import catalog
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.steps import (
@@ -32,6 +33,7 @@ from modelwright.learners.contract.steps import (
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.network import Network
+from modelwright.learners.options import option_problems
 from modelwright.learners.steps.optimiser import Stepper
 from modelwright.learners.steps.schedule import RateSchedule, falls, schedule_of
 from modelwright.learners.training.determinism import deterministic
@@ -109,10 +111,10 @@ def test_what_is_not_stated_is_the_learners_own() -> None:
         (ScheduleKeys, {"name": "step", "at": [0.7, 0.3]}, "rising"),
         (ScheduleKeys, {"name": "step", "at": []}, "share"),
         (ScheduleKeys, {"name": "step", "at": [0.5, 1.0]}, "rising"),
-        (ScheduleKeys, {"name": "cosine", "factor": 0.5}, "exponential or plateau or step"),
+        (ScheduleKeys, {"name": "cosine", "factor": 0.5}, "exponential, plateau, step"),
         (ScheduleKeys, {"patience": 3}, "plateau"),
-        (OptimiserKeys, {"momentum": 0.5}, "muon or rmsprop or sgd"),
-        (OptimiserKeys, {"name": "sgd", "betas": [0.9, 0.99]}, "adam or adamw"),
+        (OptimiserKeys, {"momentum": 0.5}, "muon, rmsprop, sgd"),
+        (OptimiserKeys, {"name": "sgd", "betas": [0.9, 0.99]}, "adam, adamw"),
         (OptimiserKeys, {"betas": [0.9, 1.0]}, "below 1"),
         (OptimiserKeys, {"betas": [0.9]}, "two numbers"),
         (OptimiserKeys, {"betas": [0.9, 0.9, 0.9]}, "two numbers"),
@@ -123,6 +125,16 @@ def test_what_means_nothing_or_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=named):
         section.model_validate(keys)
+
+
+def test_a_refusal_of_a_section_speaks_the_language_of_all_messages() -> None:
+    with catalog.speaking("zh"), pytest.raises(ValidationError, match="没有作用"):
+        ScheduleKeys.model_validate({"patience": 3})
+    model = {"learner": "network", "pretrained_rate": -1}
+    assert [problem.id for _, problem in option_problems(model)] == ["plan.bad-option"]
+    with catalog.speaking("zh"):
+        ((_, problem),) = option_problems({"learner": "blend", "of": ["trees"]})
+        assert "混合至少要有 2 个成员" in problem.found
 
 
 def test_what_is_sealed_is_read_again() -> None:

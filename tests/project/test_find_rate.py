@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import tiny_encoder
 from test_loop import declared, write_rows
 
 from modelwright import Project, learners
-from modelwright.cli import rate_screen
+from modelwright.cli import main, rate_screen
 from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.learners.contract.setup import Setup
@@ -88,3 +89,22 @@ def test_the_rates_of_encoder_and_heads_rise_together(tmp_path: Path) -> None:
 def test_the_rate_rises_evenly_on_a_logarithmic_scale() -> None:
     schedule = RateSchedule(rises_from=1e-4)
     assert [schedule.share(step, 5) for step in range(5)] == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+
+
+def test_it_is_drawn_into_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = json.dumps(declared(model={"learner": "network"}, learn={"epochs": 1}))
+    (folder / "modelwright.yaml").write_text(file, "utf-8")
+    words = ["learn", "--project", str(folder), "--find-rate", "--out"]
+    assert main.answer([*words, str(folder / "rates.svg"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    root = ElementTree.parse(folder / "rates.svg").getroot()
+    shapes = [one.tag.rpartition("}")[2] for one in root.iter()]
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert shapes.count("circle") == len(found["points"])
+    texts = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert f"{found['rate']:g}" in texts
+    for wrong in (str(folder), str(folder / "rates.png")):
+        assert main.answer([*words, wrong]) == 2
+    (folder / "folder.svg").mkdir()
+    assert main.answer([*words, str(folder / "folder.svg")]) == 2
+    assert main.answer(["learn", "--project", str(folder), "--out", "rates.svg"]) == 2

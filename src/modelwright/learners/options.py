@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from modelwright import learners
-from modelwright.core.messages import Problem, did_you_mean
+from modelwright.core.messages import Problem, ValueProblem, did_you_mean
 from modelwright.core.signature import Signature
 
 COMMON_KEYS = frozenset({"learner", "pretrained"})  # of `model:`; all others are a learner's own
@@ -139,9 +139,15 @@ def _bad_value(learner: str, options: type[BaseModel], error: ErrorDetails) -> P
         text=wanted == "string",
         mapping=wanted == "dict",
         list=wanted in {"list", "tuple"},
-        reason=error["msg"].removeprefix("Value error, "),
+        reason=_reason(error),
         default="null" if default is None else str(default),
     )
+
+
+def _reason(error: ErrorDetails) -> str | Problem:
+    """Return why a value was refused: in the words of the section itself, where it has a rule of its own."""
+    own = error.get("ctx", {}).get("error")
+    return own.message if isinstance(own, ValueProblem) else error["msg"].removeprefix("Value error, ")
 
 
 def limits(field: FieldInfo, name: str) -> str | None:

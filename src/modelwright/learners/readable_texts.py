@@ -15,6 +15,7 @@ import numpy as np
 
 from modelwright import kinds
 from modelwright.core.messages import Notice, Problem, ProjectError, ValueProblem
+from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
 from modelwright.core.units import format_quantity
 from modelwright.kinds.contract.common import Cut, Form
@@ -49,6 +50,7 @@ class Reading:
             yield Notice("plan.unknown-tokens", column=self.column, share=self.unread)
         if self.cut is not None and self.cut.count:
             wanted = min(self.cut.longest, self.most)
+            more = wanted if wanted > self.cut.kept else None
             yield Notice(
                 "plan.cut-texts",
                 column=self.column,
@@ -56,7 +58,8 @@ class Reading:
                 rows=self.cut.rows,
                 kept=self.cut.kept,
                 longest=self.cut.longest,
-                more=wanted if wanted > self.cut.kept else None,
+                more=more,
+                line=None if more is None else setting("model", {"max_length": more}),
             )
 
 

@@ -1,18 +1,32 @@
-"""Draws how learning went: losses, error, rate and gradient by step, and a table of fits made one after another."""
+"""Draws how learning went: losses, error, rate and gradient by step, and a table of fits made one after another.
+
+A file of its own shows a learning-rate range test: the loss over the rate.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
 from modelwright.core import figure_words
 from modelwright.core.messages import Phrase
-from modelwright.core.progress import LOSS, VALIDATION_LOSS
+from modelwright.core.progress import LEARNING_RATE, LOSS, VALIDATION_LOSS
 from modelwright.outcomes.contract.blocks import Cell, Grid
 from modelwright.reports import drawing
 from modelwright.reports.line_charts import STYLES
-from modelwright.reports.svg import SMALL_PX, add, canvas, markup, nice_ticks, number, write
+from modelwright.reports.svg import (
+    SMALL_PX,
+    add,
+    canvas,
+    document,
+    markup,
+    nice_ticks,
+    number,
+    vertical,
+    write,
+)
 from modelwright.storage.formats.learning_curves import Learning, LearningCurve, LearningCurves
 
 WIDTH, HEIGHT, LEFT, TOP = 244.0, 150.0, 50.0, 10.0
@@ -118,3 +132,54 @@ def _fits(one: Learning) -> Grid:
         rows.append((f"{step} {kept}".strip(), *figures))
     headings = (_unit(one), *map(_title, one.curves))
     return Grid("", headings, tuple(rows))
+
+
+def rate_test(
+    points: Sequence[tuple[float, float, float]], proposed: float | None, title: str, style: str
+) -> str:
+    """Return a learning-rate range test as an SVG file: the loss over the rate, on a logarithmic scale.
+
+    points: rate, loss of a batch there, and the mean around it, by rising rate; proposed: the rate at the upright line.
+    What blew up in the end is drawn at the upper edge, as it would press all that fell into one line.
+    """
+    width, height, left, top = 480.0, 280.0, 56.0, 30.0
+    root = canvas(left + width + 16, top + height + 42, title)
+    write(root, left, 18, title)
+    rates, _, smoothed = zip(*points, strict=True) if points else ((1e-6, 1.0), (), (0.0, 1.0))
+    # of the mean's first half, in which nothing has blown up yet
+    most, least = max(smoothed[: max(2, len(smoothed) // 2)]), min(smoothed)
+    most += (most - least) / 4 or 1.0
+    first, last = math.log10(rates[0]), max(math.log10(rates[-1]), math.log10(rates[0]) + 1e-9)
+
+    def at(rate: float, loss: float) -> tuple[float, float]:
+        share = (most - min(max(loss, least), most)) / (most - least)
+        return left + (math.log10(rate) - first) / (last - first) * width, top + share * height
+
+    for power in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1):
+        x, _ = at(10.0**power, least)
+        add(root, "line", "grid", x1=x, x2=x, y1=top, y2=top + height)
+        write(root, x, top + height + 15, f"1e{power}", "muted", SMALL_PX, "middle")
+    for tick in nice_ticks(least, most):
+        _, y = at(rates[0], tick)
+        add(root, "line", "grid", x1=left, x2=left + width, y1=y, y2=y)
+        write(root, left - 6, y + 4, f"{tick:.4g}", "muted", SMALL_PX, "end")
+    for rate, loss, _ in points:
+        x, y = at(rate, loss)
+        add(root, "circle", "point", f"{rate:.3g}: {loss:.4g}", cx=x, cy=y, r=2)
+    placed = " ".join(",".join(map(number, at(rate, mean))) for rate, _, mean in points)
+    add(root, "polyline", STYLES[0], points=placed)
+    if proposed is not None:
+        x, _ = at(proposed, least)
+        add(root, "line", "limit", f"{proposed:g}", x1=x, x2=x, y1=top, y2=top + height)
+        write(root, x + 4, top + 12, f"{proposed:g}", "", SMALL_PX)
+    write(
+        root,
+        left + width / 2,
+        top + height + 34,
+        figure_words.long_word(LEARNING_RATE),
+        "muted",
+        SMALL_PX,
+        "middle",
+    )
+    vertical(root, 10, top + height / 2, figure_words.long_word(LOSS))
+    return document(root, style)

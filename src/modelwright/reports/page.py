@@ -65,7 +65,7 @@ def render_report(
     outputs = [section(evidence, found, inputs) for found in details.outputs]
     page = _template().render(
         purpose=evidence.purpose,
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        style=Markup(style()),  # noqa: S704 - our own file
         say=prose(),
         language=catalog.language(),
         made_by=str(
@@ -97,6 +97,11 @@ def render_report(
         made=[tuple(map(wording.safe, wording.made(*one))) for one in details.made.items()],
     )
     return visible(page.strip()) + "\n"
+
+
+def style() -> str:
+    """Return the style sheet of a page, by whose classes charts are drawn."""
+    return (TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
 def _heading(signature: str) -> dict[str, object]:

@@ -67,6 +67,18 @@ def markup(root: ET.Element) -> Markup:
     return Markup(ET.tostring(root, encoding="unicode", short_empty_elements=False))  # noqa: S704 - the tree has escaped all text
 
 
+def document(root: ET.Element, style: str) -> str:
+    """Return a finished drawing as a file of its own, on a ground as that of a page; style: a style sheet."""
+    root.set("xmlns", "http://www.w3.org/2000/svg")
+    root.set("font-family", "system-ui, sans-serif")
+    ground = ET.Element("rect", {"width": "100%", "height": "100%", "fill": "var(--sheet)"})
+    root.insert(0, ground)
+    sheet = ET.Element("style")
+    sheet.text = style
+    root.insert(0, sheet)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
 def text_width(text: str, size: float = FONT_PX) -> float:
     """Return about how wide a text is in pixels; a Chinese character is as wide as the font is high."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)

@@ -22,6 +22,7 @@ from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import trainer
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS
+from modelwright.learners.options import option_problems
 from modelwright.learners.pretrain.learn import PretrainLearn
 from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
@@ -216,3 +217,9 @@ def test_what_cannot_be_pretrained_is_said(tmp_path: Path) -> None:
     others = [name for name in learners.names() if name != "pretrain"]
     assert all(learners.spec(name).refuses(READ) is not None for name in others)
     assert not learners.offered(tiny_encoder.ROUTE) or "pretrain" not in learners.offered(tiny_encoder.ROUTE)
+
+
+def test_the_average_is_said_as_by_every_learner() -> None:
+    ((path, problem),) = option_problems({"learner": "pretrain", "average": 0.9})
+    assert (path, problem.values["now"]) == (("model", "average"), "learn.averaging.decay")
+    assert PretrainTraining.model_validate({"averaging": {"name": "none"}}).averaging.name == "none"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from modelwright.core.messages import PackageError, Phrase
 from modelwright.core.progress import Silent
@@ -18,6 +19,7 @@ from modelwright.package.body import Body
 from modelwright.stages.package import form_search
 from modelwright.stages.package.accept import Figures, Main
 from modelwright.stages.package.candidate import Candidate, Trial
+from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.form_search import FormSearch
 
 SIGNATURE = Signature.parse("f(a: number) -> b: category")
@@ -134,3 +136,12 @@ def test_insisting_on_what_must_be_refused_fails_with_the_reason(
         search(monkeypatch, **settings).insisted(read(form), task)  # type: ignore[arg-type]
     assert form in caught.value.problems[0].found
     assert why in caught.value.problems[0].found
+
+
+def test_the_same_form_twice_is_refused_and_one_form_with_other_options_is_none() -> None:
+    with pytest.raises(ValidationError, match="`int8` is named twice"):
+        PackageConfig.model_validate({"compress": ["int8", "int8"]})
+    with pytest.raises(ValidationError, match=r"`prune\(share=0.5\)` is named twice"):
+        PackageConfig.model_validate({"compress": [{"form": "prune", "share": 0.5}] * 2})
+    several = [{"form": "int4", "of": "tables"}, {"form": "int4", "of": "matrices", "block": 64}]
+    assert len(PackageConfig.model_validate({"compress": several}).compress) == 2

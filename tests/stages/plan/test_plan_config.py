@@ -18,7 +18,7 @@ def test_budget_is_a_time(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["2", "0 s", "-1 min", "soon", "5 MB"])
 def test_a_budget_that_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(ValidationError, match="must be a time above 0"):
+    with pytest.raises(ValidationError, match="is not a time above 0"):
         LearnConfig(budget=text)
 
 

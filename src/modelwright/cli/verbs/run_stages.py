@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -91,13 +92,28 @@ def learn(
             "--find-rate", help="Draw the loss while the rate rises, and propose one; learn nothing"
         ),
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where the drawing of --find-rate goes, as SVG"),
+    ] = None,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Learn the body of the function; a killed run resumes."""
+    if out is not None and not find_rate:
+        raise typer.BadParameter("--out goes with --find-rate")
     if find_rate:
-        finish(opened(project, settings).find_rate(), as_json)
+        from modelwright.project.rates import rate_chart  # what draws is of no use to any other run
+
+        if out is not None and out.suffix.lower() != rate_chart.SUFFIX:
+            raise typer.BadParameter(f"--out writes SVG: let the name end in {rate_chart.SUFFIX}")
+        if out is not None and out.is_dir():
+            raise typer.BadParameter(f"--out names a folder: name a file in it, as {out / 'rates.svg'}")
+        found = opened(project, settings).find_rate()
+        finish(found, as_json)  # first: what was found is not lost where the file cannot be written
+        if out is not None:
+            rate_chart.write(found, out)
         return
     finish(opened(project, settings).run(to=Stage.LEARN, force=force), as_json)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from modelwright import learners
 from modelwright.core.messages import DataError, Notice, Phrase, Problem, ProjectError
+from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.learners.blend import blended
@@ -78,8 +79,9 @@ class BlendLearn(Learn[Rows]):
         notices = [Notice("blend.alone", name=order[0])] if len(order) == 1 else []
         if (training.processes or 1) > 1:
             notices.append(Notice("learn.one-process", what="blend"))
-        for one in estimates:
-            notices += [notice for notice in one.warnings if notice not in notices]
+        for name, estimate, _ in found:
+            of_member = [_of_blend(notice, name, wanted) for notice in estimate.warnings]
+            notices += [notice for notice in of_member if notice not in notices]
         return Estimate(
             steps=sum(one.steps for one in estimates),
             batch=max(one.batch for one in estimates),
@@ -169,6 +171,20 @@ def _members(signature: Signature, options: BlendOptions) -> dict[str, MemberKey
     if problems:
         raise ProjectError(problems)
     return found
+
+
+def _of_blend(notice: Notice, name: str, members: Mapping[str, MemberKeys]) -> Notice:
+    """Return a notice of a member; where it proposes a key of the learner, as a line of a blend."""
+    more = notice.values.get("more")
+    if notice.id != "plan.cut-texts" or more is None:
+        return notice
+    of: list[object] = []
+    for key, one in members.items():
+        keys = {**one.options, **({"max_length": more} if key == name else {})}
+        learn = {"learn": dict(one.learn)} if one.learn else {}
+        of.append({"learner": one.learner, **keys, **learn} if keys or learn else one.learner)
+    values = {**notice.values, "line": setting("model", {"of": of})}
+    return Notice(notice.id, notice.where, **values)
 
 
 def _aim(spec: Spec, options: BlendOptions) -> dict[str, object]:

@@ -16,6 +16,8 @@ from pydantic import (
 )
 
 from modelwright import learners
+from modelwright.core.messages import ValueProblem
+from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.aim import Aim
@@ -40,9 +42,7 @@ class MemberKeys(BaseModel):
     def _taken(self) -> MemberKeys:
         known = [name for name in learners.names() if _can_be_blended(name)]
         if self.learner not in known:
-            raise ValueError(
-                f"{self.learner!r} is no learner that can be blended. take some of {', '.join(known)}"
-            )
+            raise ValueProblem("blend.no-member", learner=self.learner, known=known)
         spec = learners.spec(self.learner)
         for keys, section, of in (
             (self.options, spec.Options, "model"),
@@ -53,7 +53,16 @@ class MemberKeys(BaseModel):
             except ValidationError as error:
                 first = error.errors()[0]
                 key = ".".join(map(str, first["loc"]))
-                raise ValueError(f"the learner {self.learner} refuses {of}.{key}: {first['msg']}") from None
+                own = first.get("ctx", {}).get("error")
+                reason = own.message if isinstance(own, ValueProblem) else None
+                raise ValueProblem(
+                    "blend.refused-key",
+                    learner=self.learner,
+                    key=f"{of}.{key}",
+                    reason=reason,
+                    error=None if reason else first["msg"],
+                    step=reason.next_step or None if reason else None,
+                ) from None
         return self
 
 
@@ -84,7 +93,7 @@ class BlendOptions(BaseModel):
         if not isinstance(given, list | tuple):
             return given
         if len(given) < 2:  # a bound of the field would be said of members that are refused, too
-            raise ValueError("a blend has at least 2 members. write it like of: [linear, trees]")
+            raise ValueProblem("blend.few-members", line=setting("of", ["linear", "trees"]))
         return [{"learner": one} if isinstance(one, str) else one for one in given]
 
 

@@ -82,12 +82,16 @@ FORMS: tuple[str, ...] = tuple(_CHOICES)
 def read(given: object) -> tuple[FormChoice, ...]:
     """Return the forms that a project file names: `int8`, `{form: prune, share: 0.5}`, or a list of such.
 
-    Raises ValueProblem for what is no form, or an option that it does not have.
+    Raises ValueProblem for what is no form, an option that it does not have, or the same form twice.
     """
     listed = given if isinstance(given, list | tuple) else [given]
     if not listed:
         raise ValueProblem("package.bad-form", nothing=True, known=list(FORMS))
-    return tuple(map(_read, listed))
+    forms = tuple(map(_read, listed))
+    for place, one in enumerate(forms):
+        if one in forms[:place]:
+            raise ValueProblem("package.bad-form", twice=shown([one]), known=list(FORMS))
+    return forms
 
 
 def _read(given: object) -> FormChoice:

@@ -11,6 +11,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from modelwright.core.messages import ValueProblem
+from modelwright.core.messages.setting import setting
+
 Optimiser = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad", "muon"]
 Schedule = Literal[
     "constant", "step", "inverse-time", "exponential", "linear", "cosine", "one-cycle", "plateau"
@@ -39,6 +42,7 @@ _AVERAGINGS: Mapping[str, frozenset[str]] = {
     "decay": frozenset({"exponential"}),
     "begin": frozenset({"stochastic"}),
 }
+_SHARES = setting("at", [0.5, 0.75])  # as a message proposes them
 _CLASSES: Mapping[str, frozenset[str]] = {"gamma": frozenset({"focal"})}
 _NUMBERS: Mapping[str, frozenset[str]] = {"delta": frozenset({"huber"}), "level": frozenset({"quantile"})}
 
@@ -78,9 +82,7 @@ class OptimiserKeys(_Section):
     def _known(self) -> Self:
         _refuse_vain(self, _OPTIMISERS, self.name)
         if len(self.betas) != 2 or not all(0.0 <= beta < 1.0 for beta in self.betas):
-            raise ValueError(
-                "betas must be two numbers, at least 0 and below 1. write it like betas: [0.9, 0.999]"
-            )
+            raise ValueProblem("learn.betas", line=setting("betas", [0.9, 0.999]))
         return self
 
 
@@ -115,7 +117,7 @@ class ScheduleKeys(_Section):
     def _known(self) -> Self:
         _refuse_vain(self, _SCHEDULES, self.name)
         if not self.at:
-            raise ValueError("at must hold a share. write it like at: [0.5, 0.75]")
+            raise ValueProblem("learn.no-share", line=_SHARES)
         _require_shares(self.at)
         return self
 
@@ -204,18 +206,17 @@ class LossKeys(_Section):
 
 
 def _require_shares(at: tuple[float, ...]) -> None:
-    """Raise ValueError where shares of the steps do not rise, or lie outside of learning."""
+    """Raise ValueProblem where shares of the steps do not rise, or lie outside of learning."""
     if at and (list(at) != sorted(set(at)) or not 0 < at[0] <= at[-1] < 1):
-        raise ValueError("at must be rising shares between 0 and 1. write it like at: [0.5, 0.75]")
+        raise ValueProblem("learn.rising-shares", line=_SHARES)
 
 
 def _refuse_vain(
     section: _Section, of: Mapping[str, frozenset[str]], name: str | None, by: str = "name"
 ) -> None:
-    """Raise ValueError for a key that is changed beside a name with which it means nothing."""
+    """Raise ValueProblem for a key that is changed beside a name with which it means nothing."""
     for key in sorted(of):
         # a sealed plan states every key
         changed = getattr(section, key) != type(section).model_fields[key].default
         if changed and name not in of[key]:
-            named = " or ".join(sorted(of[key]))
-            raise ValueError(f"{key} means nothing without {by}: {named}. remove it, or name one of these")
+            raise ValueProblem("learn.vain-key", key=key, by=by, names=sorted(of[key]))

@@ -254,7 +254,7 @@ def _run(
         rows,
         rate=training.learning_rate or (_RATE_OF_PRETRAINED if pretrained else from_scratch),
         decay=training.weight_decay,
-        average=options.average,
+        average=training.averaging,
         schedule=schedule_of(training.schedule, "one-cycle"),
         steps=steps,
         seed=seed,

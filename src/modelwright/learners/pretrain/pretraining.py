@@ -45,13 +45,13 @@ class PretrainRun:
         *,
         rate: float,
         decay: float,
-        average: float,
+        average: AveragingKeys,
         schedule: RateSchedule,
         steps: int,
         seed: int,
     ) -> None:
         self._pretext, self._rows = pretext, rows
-        self._rate, self._averaging, self._schedule = rate, AveragingKeys(decay=average), schedule
+        self._rate, self._averaging, self._schedule = rate, average, schedule
         self._steps, self._seed = steps, seed
         self.last = steps  # that is taken, fewer than planned where the clock ended it
         self.step = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Makes, Spec
-from modelwright.learners.contract.steps import ScheduleKeys
+from modelwright.learners.contract.steps import AveragingKeys, ScheduleKeys
 from modelwright.learners.contract.training import Batch, Device, Epochs, LearningRate, WeightDecay
 from modelwright.learners.networks.encoder_options import EncoderOptions
 
@@ -51,9 +52,6 @@ class PretrainOptions(BaseModel):
         None, ge=3, description="most tokens of a text; None: 99 % of the training texts are kept whole"
     )
     pixels: PixelOptions = Field(PixelOptions(), description="how pictures become pixels; see images.md")
-    average: float = Field(
-        0.99, ge=0, lt=1, description="decay of the moving average of the weights, which is what is kept"
-    )
     most_epochs: int = Field(100, ge=1, description="most passes that a budget is turned into")
 
 
@@ -75,6 +73,7 @@ class PretrainTraining(BaseModel):
         "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
     )
     schedule: ScheduleKeys = Field(ScheduleKeys(), description="how the learning rate changes while learning")
+    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
 
 
 class PretrainSpec(Spec):
@@ -93,3 +92,4 @@ class PretrainSpec(Spec):
     modules: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "safetensors")
     takes_pretrained: ClassVar[bool] = True
     augments: ClassVar[bool] = True
+    moved: ClassVar[Mapping[str, str]] = {"average": "learn.averaging.decay"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from modelwright import learners
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import ProjectError, ValueProblem, shown
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
@@ -64,7 +64,7 @@ class LearnConfig(TrainingKeys):
         except ProjectError:
             seconds = 0.0
         if seconds <= 0:
-            raise ValueError(f"must be a time above 0 with its unit. write it like 2 min; found {text!r}")
+            raise ValueProblem("plan.no-time", given=shown(text))
         return text
 
     @property
