@@ -51,12 +51,15 @@ from pathlib import Path
 from modelwright.core.digests import of_folder
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import serve
-from modelwright.gateway.traffic.desired_release import DesiredRelease
+from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion
 
 class One:
-    def desired_release(self): return DesiredRelease(1, 1, Path(sys.argv[1]), of_folder(Path(sys.argv[1])))
-    def moved(self, release_id): pass
-    def failed(self, release_id, problem): sys.exit(str(problem))
+    def __init__(self):
+        folder = Path(sys.argv[1])
+        self.traffic = DesiredTraffic.all_to(1, DesiredVersion(1, folder, of_folder(folder)))
+    def desired_traffic(self, *, leads): return self.traffic
+    def moved(self, traffic): pass
+    def failed(self, release_id, version, problem): sys.exit(str(problem))
 
 serve(sys.argv[3], ServeConfig(port=int(sys.argv[2])), One())
 """

@@ -19,7 +19,7 @@ from modelwright.core.messages import Problem
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import Server
-from modelwright.gateway.traffic.desired_release import DesiredRelease
+from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion
 from modelwright.kinds.boolean.arrays import BooleanState
 from modelwright.kinds.category.arrays import CategoryState
 from modelwright.kinds.contract.settled_cells import SettledCells
@@ -243,6 +243,7 @@ class Releases:
         self.judged: dict[int, str] = {}
         self.refused: list[Problem] = []
         self.changed = threading.Event()
+        self.shared: DesiredTraffic | None = None
         for package in packages:
             self.ask(package)
 
@@ -257,21 +258,29 @@ class Releases:
         self.state.request_release(version, "direct", "test")
         return version
 
-    def desired_release(self) -> DesiredRelease | None:
-        """Return the newest release that did not fail."""
+    def version(self, number: int) -> DesiredVersion:
+        """Return a version as the gateway is to load it."""
+        return DesiredVersion(number, self.packages[number], self.judged[number])
+
+    def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
+        """Return the traffic of the newest release that did not fail, or that which `shared` has set."""
         release = self.state.desired_release()
         if release is None:
             return None
-        return DesiredRelease(
-            release.id, release.version, self.packages[release.version], self.judged[release.version]
-        )
+        return self.shared or DesiredTraffic.all_to(release.id, self.version(release.version))
 
-    def moved(self, release_id: int) -> None:
+    def share(self, shares: dict[int, float], **options: Any) -> None:
+        """Set who answers from now on, by version; those with 0 are loaded, too."""
+        self.changed.clear()
+        self.shared = DesiredTraffic(1, tuple(map(self.version, shares)), shares, **options)
+
+    def moved(self, traffic: DesiredTraffic) -> None:
         """Note that the traffic moved."""
-        self.state.mark(release_id, "serving")
+        if self.shared is None:
+            self.state.mark(traffic.release_id, "serving")
         self.changed.set()
 
-    def failed(self, release_id: int, problem: Problem) -> None:
+    def failed(self, release_id: int, version: int, problem: Problem) -> None:
         """Note that a release did not start."""
         self.state.mark(release_id, "failed", str(problem))
         self.refused.append(problem)

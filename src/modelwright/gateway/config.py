@@ -31,6 +31,12 @@ class LimitsConfig(_Section):
     )
     depth: int = Field(32, ge=2, description="how deeply the JSON of a request may nest; deeper gets 400")
     queue: int = Field(1024, ge=1, description="rows that may be under way; more are refused with 503")
+    memory: ByteCount | None = Field(
+        None,
+        ge=1,
+        description="bytes that one worker may take, such as `2 GiB`; one that takes more is replaced while the others "
+        "answer. None: no bound",
+    )
     under_way: ByteCount = Field(
         256 * 2**20,
         ge=1,
@@ -110,6 +116,12 @@ class ServeConfig(_Section):
     port: int = Field(8080, ge=0, le=65535, description="the port; 0 takes any that is free")
     threads: int | None = Field(
         None, ge=1, le=1024, description="cores a version uses; None: as many as its package was timed with"
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="processes that answer for one version, each with `threads` and its own memory",
     )
     start_timeout_s: float = Field(120.0, gt=0, description="how long a version may take until it can answer")
     unseen: Literal["answer", "refuse"] = Field(

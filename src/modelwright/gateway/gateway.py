@@ -1,7 +1,7 @@
-"""The gateway's heart: which version answers, moving to another one, and outliving a worker that crashes.
+"""The gateway's heart: it loads the versions that should answer, and moves the traffic among them.
 
-It polls for the desired release (the newest request), starts that version beside the old one,
-moves the traffic, and lets the old one finish. Only the gateway moves traffic.
+It asks again and again what the traffic should be, loads what is missing beside what answers, moves the shares, and
+unloads what is not wanted any more after its last answer. Only the gateway moves traffic.
 """
 
 from __future__ import annotations
@@ -9,57 +9,57 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from modelwright.core.json_types import JsonLike
-from modelwright.core.messages import ModelwrightError, PackageError, Phrase, Problem, RequestError
+from modelwright.core.messages import ModelwrightError, PackageError, Phrase, Problem
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import service_errors
-from modelwright.gateway.traffic.desired_release import DesiredRelease, DesiredReleases
+from modelwright.gateway.traffic.desired_traffic import DesiredReleases, DesiredTraffic, DesiredVersion
+from modelwright.gateway.traffic.pool import FIRST_BACKOFF_S, MAX_BACKOFF_S, Pool
+from modelwright.gateway.traffic.route import Route
 from modelwright.gateway.traffic.served import Served
 from modelwright.runtime.row_reader import RowReader
-from modelwright.runtime.worker.channel import (
-    NO_OPTIONS,
-    PartReply,
-    Reply,
-    Worker,
-    WorkerLostError,
-    WorkerStartError,
-    start,
-)
+from modelwright.runtime.worker.channel import NO_OPTIONS, PartReply, Reply, Worker, WorkerStartError, start
 
-POLL_S = 1.0
-_FIRST_BACKOFF_S, _MAX_BACKOFF_S = 0.25, 15.0
+POLL_S = 0.25  # so that a rollback is done within a second of being asked for
 _LOG = logging.getLogger(__name__)
 
 
 class Gateway:
-    """Holds the version that answers. `run` follows the desired release and restarts workers until cancelled."""
+    """Holds the versions that answer. `run` follows the desired traffic until cancelled."""
 
     def __init__(
         self, function: str, config: ServeConfig, releases: DesiredReleases, telemetry: Telemetry
     ) -> None:
         self.function = function
         self.config = config
-        self.current: Served | None = None
+        self.route: Route | None = None
         self.rows_under_way = 0
-        self._desired = releases
+        self._releases = releases
         self._telemetry = telemetry
-        self._refused_release: int | None = None
-        self._delayed_release: int | None = None  # did not start here, which says nothing about its package
-        self._delays, self._again_at = 0, 0.0
+        self._loaded: dict[DesiredVersion, Served] = {}
+        self._loading: dict[DesiredVersion, asyncio.Task[None]] = {}
+        self._done: DesiredTraffic | None = None  # the traffic that is as it should be
+        self._refused: set[tuple[int, DesiredVersion]] = set()  # by release: does not start anywhere
+        self._delayed: dict[DesiredVersion, tuple[int, float]] = {}  # tries, and when to try again
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def current(self) -> Served | None:
+        """Return the version with the largest share."""
+        return self.route.main if self.route is not None else None
 
     @property
     def ready(self) -> bool:
         """Return whether a request would be answered now."""
-        return self.current is not None and self.current.worker.alive
+        return self.route is not None and all(served.pool.alive for served, _ in self.route.shares)
 
     async def run(self) -> None:
-        """Follow the desired release until cancelled; what goes wrong once is logged and tried again."""
+        """Follow the desired traffic until cancelled; what goes wrong once is logged and tried again."""
         logged = ""
         while True:
             message = ""
@@ -75,204 +75,195 @@ class Gateway:
             await asyncio.sleep(POLL_S)
 
     async def follow_once(self) -> None:
-        """Read the desired release once, and make it serve."""
-        desired = await asyncio.to_thread(self._desired.desired_release)
-        if desired is None or desired.release_id == self._refused_release:
+        """Read the desired traffic once, and bring what answers nearer to it; waits a moment for what is loaded."""
+        desired = await asyncio.to_thread(self._releases.desired_traffic, leads=True)
+        if desired is None or (desired == self._done and not self._loading):
             return
-        if self.current is not None and self.current.desired.release_id == desired.release_id:
-            return
-        if desired.release_id == self._delayed_release and time.monotonic() < self._again_at:
-            return
-        try:
-            served = await self._start(desired)
-        except PackageError as error:
-            _LOG.error("version %d did not start: %s", desired.version, error)
-            if isinstance(error, WorkerStartError):
-                self._delay(desired)
-                return
-            self._refused_release = desired.release_id
-            await asyncio.to_thread(self._desired.failed, desired.release_id, error.problems[0])
-            return
-        self._delayed_release, self._delays = None, 0
-        old, self.current = self.current, served
-        self._telemetry.traffic([(served.version, 1.0)])
-        self._spawn(self._restart(served))
-        if not served.worker.confined:
-            _LOG.warning("%s", Phrase("serve.not-confined", version=served.version))
-        if old is not None:
-            self._spawn(self._retire(old))
-        _LOG.info("version %d answers", served.version)
-        await asyncio.to_thread(self._desired.moved, desired.release_id)
-
-    def _delay(self, desired: DesiredRelease) -> None:
-        """Try a release again later: a worker that comes too late, or dies, may be this machine's fault alone."""
-        self._delays = self._delays + 1 if self._delayed_release == desired.release_id else 1
-        self._delayed_release = desired.release_id
-        self._again_at = time.monotonic() + min(_FIRST_BACKOFF_S * 2**self._delays, _MAX_BACKOFF_S)
+        for version in self._loading.keys() - set(desired.versions):
+            self._loading.pop(version).cancel()
+        for version in desired.versions:
+            if self._may_load(desired, version):
+                self._loading[version] = self._spawn(self._load(desired.release_id, version))
+        if self._loading:
+            await asyncio.wait(self._loading.values(), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+        await self._move(desired)
 
     async def answer(
-        self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike] = NO_OPTIONS
+        self,
+        served: Served,
+        rows: Sequence[Sequence[object]],
+        options: Mapping[str, JsonLike] = NO_OPTIONS,
     ) -> Reply:
-        """Return the worker's reply, sent the rows once more where it crashed meanwhile; raises ServiceError.
+        """Return a worker's reply; raises ServiceError, and RequestError for rows that only a worker can refuse.
 
         When cancelled (its client left), the worker forgets what it has not begun.
         """
         timeout_s = self.config.limits.timeout_s
-        self._admit(len(rows))
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._answered_by(served, rows, options)
-        except TimeoutError:
-            served.worker.kill_if_silent(timeout_s)
-            raise service_errors.late(timeout_s) from None
-        finally:
-            self.rows_under_way -= len(rows)
+        with self._admitted(len(rows)):
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return await served.pool.answer(rows, options)
+            except TimeoutError:
+                raise service_errors.late(timeout_s) from None
 
     async def stream(
         self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]
     ) -> AsyncGenerator[PartReply | Reply, None]:
-        """Yield the answers so far as the worker makes them, and the whole reply in the end; raises ServiceError.
+        """Yield the answers so far as a worker makes them, and the whole reply in the end; raises as `answer`.
 
-        The rows are sent once more where it crashed before the first part. Close the generator when the client leaves:
-        the worker then ends its work. The time limit holds for each part.
+        Close the generator when the client leaves: the worker then ends its work. The time limit holds for each part.
         """
         timeout_s = self.config.limits.timeout_s
-        self._admit(len(rows))
-        try:
-            for _ in range(2):
-                await self._alive(served)
-                begun = False
-                try:
-                    async with aclosing(served.worker.parts(rows, options, timeout_s=timeout_s)) as parts:
-                        async for part in parts:
-                            begun = True
-                            if isinstance(part, Reply):
-                                _require_answers(served, part)
-                            yield part
-                    return
-                except WorkerLostError:
-                    if begun:
-                        break
-                except TimeoutError:
-                    served.worker.kill_if_silent(timeout_s)
-                    raise service_errors.late(timeout_s) from None
-            raise service_errors.unavailable()
-        finally:
-            self.rows_under_way -= len(rows)
+        with self._admitted(len(rows)):
+            try:
+                async with aclosing(served.pool.stream(rows, options, timeout_s)) as parts:
+                    async for part in parts:
+                        yield part
+            except TimeoutError:
+                raise service_errors.late(timeout_s) from None
 
-    def _admit(self, rows: int) -> None:
+    async def stop(self) -> None:
+        """Let what is under way finish, and end every worker."""
+        for task in self._loading.values():
+            task.cancel()
+        loaded, self._loaded = list(self._loaded.values()), {}
+        await asyncio.gather(*(served.pool.close(self.config.drain_s) for served in loaded))
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @contextmanager
+    def _admitted(self, rows: int) -> Iterator[None]:
         """Count rows as under way; raises ServiceError where there are too many."""
         queue = self.config.limits.queue
         if self.rows_under_way and self.rows_under_way + rows > queue:
             raise service_errors.overloaded(queue)
         self.rows_under_way += rows
+        try:
+            yield
+        finally:
+            self.rows_under_way -= rows
 
-    async def stop(self) -> None:
-        """Let what is under way finish, and end every worker."""
-        if self.current is not None:
-            await self._retire(self.current)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _answered_by(
-        self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]
-    ) -> Reply:
-        for _ in range(2):
-            await self._alive(served)
-            try:
-                reply = await served.worker.ask(rows, options)
-            except WorkerLostError:
-                continue
-            _require_answers(served, reply)
-            return reply
-        raise service_errors.unavailable()
-
-    async def _alive(self, served: Served) -> None:
-        """Wait until the version's worker can answer; raises ServiceError where that may take long."""
-        while not served.worker.alive:
-            # the first restart is worth waiting for; after that a client should come back
-            if served.retired or served.failures > 1:
-                raise service_errors.unavailable()
-            await served.changed.wait()
-
-    async def _start(self, desired: DesiredRelease) -> Served:
-        worker = await self._worker(desired)
-        signature = worker.signature
-        if signature.name != self.function:
-            await worker.close()
-            raise PackageError(
-                Problem(
-                    "serve.other-function",
-                    where=str(desired.package),
-                    function=self.function,
-                    signature=str(signature),
-                )
-            )
-        return Served(desired, signature, RowReader(signature, worker.settled), worker)
-
-    async def _worker(self, desired: DesiredRelease) -> Worker:
-        """Start a worker of the very package that was judged; raises PackageError."""
-        worker = await start(
-            desired.package,
-            threads=self.config.threads,
-            max_batch=self.config.batching.rows,
-            max_wait_s=self.config.batching.wait_ms / 1000,
-            timeout_s=self.config.start_timeout_s,
+    def _may_load(self, desired: DesiredTraffic, version: DesiredVersion) -> bool:
+        _, again_at = self._delayed.get(version, (0, 0.0))
+        return (
+            version not in self._loaded
+            and version not in self._loading
+            and (desired.release_id, version) not in self._refused
+            and time.monotonic() >= again_at
         )
-        if worker.digest != desired.digest:
+
+    async def _load(self, release_id: int, version: DesiredVersion) -> None:
+        """Load a version; report where it can start nowhere, and try again later where only this machine may be why."""
+        try:
+            served = await self._opened(version)
+        except WorkerStartError as error:
+            _LOG.error("version %d did not start: %s", version.number, error)
+            tries = self._delayed.get(version, (0, 0.0))[0] + 1
+            delay_s = min(FIRST_BACKOFF_S * 2**tries, MAX_BACKOFF_S)
+            self._delayed[version] = (tries, time.monotonic() + delay_s)
+        except PackageError as error:
+            _LOG.error("version %d did not start: %s", version.number, error)
+            self._refused.add((release_id, version))
+            await asyncio.to_thread(self._releases.failed, release_id, version.number, error.problems[0])
+        except Exception:
+            _LOG.exception("version %d did not start", version.number)
+        else:
+            self._delayed.pop(version, None)
+            self._loaded[version] = served
+            if not served.worker.confined:
+                _LOG.warning("%s", Phrase("serve.not-confined", version=version.number))
+        finally:
+            if self._loading.get(version) is asyncio.current_task():  # else it is not wanted any more
+                del self._loading[version]
+
+    async def _move(self, desired: DesiredTraffic) -> None:
+        """Move the traffic as far as versions are loaded, unload what is not wanted, and report once all is done."""
+        loaded = {one.number: self._loaded[one] for one in desired.versions if one in self._loaded}
+        route = Route.of(desired, loaded)
+        if route is not None:
+            if self._shows(route):
+                self._done = None
+            self.route = route
+        complete = len(loaded) == len(desired.versions)
+        answering = {served for served, _ in self.route.shares} if self.route is not None else set()
+        for version, served in list(self._loaded.items()):
+            if version not in desired.versions and served not in answering:
+                del self._loaded[version]
+                self._spawn(served.pool.close(self.config.drain_s))
+        if complete and route is not None and desired != self._done:
+            await asyncio.to_thread(self._releases.moved, desired)
+            self._done = desired
+
+    def _shows(self, route: Route) -> bool:
+        """Log and count the shares where they differ from what they were, and tell whether they do."""
+        if self.route is not None and route.shares == self.route.shares:
+            return False
+        self._telemetry.traffic([(served.version, share) for served, share in route.shares])
+        for served, share in route.shares:
+            _LOG.info("version %d answers %g %% of the traffic", served.version, round(100 * share, 4))
+        return True
+
+    async def _opened(self, version: DesiredVersion) -> Served:
+        """Start the workers of a version; raises PackageError."""
+        config = self.config
+
+        async def start_one() -> Worker:
+            return await self._worker(version)
+
+        pool = await Pool.open(
+            version.number,
+            start_one,
+            workers=config.workers,
+            silent_s=config.limits.timeout_s,
+            memory_bytes=config.limits.memory,
+        )
+        worker = pool.workers[0]
+        return Served(version, worker.signature, RowReader(worker.signature, worker.settled), pool)
+
+    async def _worker(self, version: DesiredVersion) -> Worker:
+        """Start a worker of the very package that was judged; raises PackageError."""
+        config = self.config
+        worker = await start(
+            version.package,
+            threads=config.threads,
+            max_batch=config.batching.rows,
+            max_wait_s=config.batching.wait_ms / 1000,
+            timeout_s=config.start_timeout_s,
+        )
+        problem = self._misfit(version, worker)
+        if problem is not None:
             await worker.close()
-            raise PackageError(
-                Problem(
-                    "serve.other-package",
-                    where=str(desired.package),
-                    version=desired.version,
-                    judged=desired.digest[:12],
-                    found_digest=worker.digest[:12],
-                )
-            )
+            raise PackageError(problem)
         return worker
 
-    async def _restart(self, served: Served) -> None:
-        """Replace the worker whenever it is gone, ever more slowly while that does not help."""
-        while True:
-            await served.worker.gone()
-            if served.retired:
-                return
-            served.failures += not served.proven
-            served.proven = False
-            _LOG.error("the worker of version %d ended; it is started again", served.version)
-            await served.worker.close()
-            while not served.worker.alive:
-                if served.failures:
-                    served.announce()
-                    await asyncio.sleep(min(_FIRST_BACKOFF_S * 2**served.failures, _MAX_BACKOFF_S))
-                try:
-                    served.worker = await self._worker(served.desired)
-                except PackageError as error:
-                    served.failures += 1
-                    _LOG.error("version %d did not start again: %s", served.version, error)
-            served.announce()
-            if served.retired:  # while it was being started
-                await served.worker.close()
-                return
+    def _misfit(self, version: DesiredVersion, worker: Worker) -> Problem | None:
+        """Return what keeps a worker that has started from answering, or None."""
+        package, memory = str(version.package), self.config.limits.memory
+        if worker.digest != version.digest:
+            return Problem(
+                "serve.other-package",
+                where=package,
+                version=version.number,
+                judged=version.digest[:12],
+                found_digest=worker.digest[:12],
+            )
+        if worker.signature.name != self.function:
+            return Problem(
+                "serve.other-function",
+                where=package,
+                function=self.function,
+                signature=str(worker.signature),
+            )
+        size = worker.memory_bytes() if memory is not None else None
+        if size is not None and memory is not None and size > memory:
+            return Problem(
+                "serve.too-much-memory", where=package, version=version.number, size=size, most=memory
+            )
+        return None
 
-    async def _retire(self, served: Served) -> None:
-        served.retired = True
-        served.announce()
-        await served.worker.drain(self.config.drain_s)
-        await served.worker.close()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _require_answers(served: Served, reply: Reply) -> None:
-    """Note that the worker answers; raises ServiceError where the body failed, RequestError for misfits."""
-    served.proven, served.failures = True, 0
-    if reply.problems:
-        raise RequestError(reply.problems)
-    if reply.answers is None:
-        raise service_errors.body_failed()
+        return task

@@ -26,7 +26,7 @@ from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.http.protocol import BoundedProtocol, close_stalled
 from modelwright.gateway.keys import Keys
 from modelwright.gateway.telemetry import Telemetry
-from modelwright.gateway.traffic.desired_release import DesiredReleases
+from modelwright.gateway.traffic.desired_traffic import DesiredReleases
 from modelwright.gateway.traffic.lease import LeasedReleases
 from modelwright.monitors import live_requirements
 from modelwright.runtime.log_lines import BoundedHandler
@@ -126,10 +126,10 @@ class Server:
         assert live is not None
         assert record is not None
         while True:
-            served = self.gateway.current
-            if served is not None:
-                with contextlib.suppress(ModelwrightError):  # the writer of the record has logged it
-                    seen = await asyncio.to_thread(
+            route = self.gateway.route
+            with contextlib.suppress(ModelwrightError):  # the writer of the record has logged it
+                seen = {
+                    served.version: await asyncio.to_thread(
                         live_requirements.judge_live,
                         record,
                         live.requirements,
@@ -137,7 +137,9 @@ class Server:
                         since=time.time() - live.window_s,
                         confidence=live.confidence,
                     )
-                    self.telemetry.requirements(served.version, seen.verdicts)
+                    for served, _ in (route.shares if route is not None else ())
+                }
+                self.telemetry.requirements({version: one.verdicts for version, one in seen.items()})
             await asyncio.sleep(live.refresh_s)
 
     async def _prune(self) -> None:

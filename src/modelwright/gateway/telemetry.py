@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -64,11 +64,11 @@ class Telemetry:
         for version, share in weights:
             self._weight.labels(self._function, str(version)).set(share)
 
-    def requirements(self, version: int, verdicts: Iterable[Verdict]) -> None:
-        """Show how live requirements stand: the value, and 1 at the verdict that holds, 0 at the others."""
+    def requirements(self, verdicts: Mapping[int, Iterable[Verdict]]) -> None:
+        """Show how live requirements stand, by version: the value, and 1 at the verdict that holds, 0 at the others."""
         self._value.clear()
         self._verdict.clear()
-        for verdict in verdicts:
+        for version, verdict in ((version, one) for version, several in verdicts.items() for one in several):
             where = (self._function, str(verdict.requirement), str(version))
             if verdict.measurement is not None and verdict.measurement.value is not None:
                 self._value.labels(*where).set(verdict.measurement.value)

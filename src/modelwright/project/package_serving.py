@@ -10,7 +10,7 @@ from pathlib import Path
 from modelwright.core.messages import Problem
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as serve_gateway
-from modelwright.gateway.traffic.desired_release import DesiredRelease
+from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion
 from modelwright.package import packages
 from modelwright.project.declaration import project_file
 from modelwright.storage import read_only
@@ -26,14 +26,14 @@ class OnePackage:
     package: Path
     digest: str
 
-    def desired_release(self) -> DesiredRelease:
-        """Return the package as a release."""
-        return DesiredRelease(VERSION, VERSION, self.package, self.digest)
+    def desired_traffic(self, *, leads: bool) -> DesiredTraffic:
+        """Return the traffic of a release of the package."""
+        return DesiredTraffic.all_to(VERSION, DesiredVersion(VERSION, self.package, self.digest))
 
-    def moved(self, release_id: int) -> None:
+    def moved(self, traffic: DesiredTraffic) -> None:
         """Note nothing: the gateway logs it."""
 
-    def failed(self, release_id: int, problem: Problem) -> None:
+    def failed(self, release_id: int, version: int, problem: Problem) -> None:
         """Note nothing: the gateway logs it, and is not ready."""
 
 

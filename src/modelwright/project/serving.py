@@ -8,7 +8,7 @@ from pathlib import Path
 from modelwright.core.messages import Problem, StateError
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as serve_gateway
-from modelwright.gateway.traffic.desired_release import DesiredRelease
+from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion
 from modelwright.project.live_traffic import LIVE_RECORD
 from modelwright.project.loop import version_artifacts
 from modelwright.project.loop.stage_table import Context
@@ -22,24 +22,22 @@ class StateReleases:
         self._state = state
         self._store = store
 
-    def desired_release(self) -> DesiredRelease | None:
-        """Return the release that should be serving."""
+    def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
+        """Return the traffic of the release that should be serving."""
         release = self._state.desired_release()
         if release is None:
             return None
         version = self._state.version(release.version)
-        return DesiredRelease(
-            release.id,
-            version.number,
-            version_artifacts.package_folder(self._store, version),
-            version.package_digest,
+        folder = version_artifacts.package_folder(self._store, version)
+        return DesiredTraffic.all_to(
+            release.id, DesiredVersion(version.number, folder, version.package_digest)
         )
 
-    def moved(self, release_id: int) -> None:
+    def moved(self, traffic: DesiredTraffic) -> None:
         """Write that the traffic has moved."""
-        self._state.mark(release_id, "serving")
+        self._state.mark(traffic.release_id, "serving")
 
-    def failed(self, release_id: int, problem: Problem) -> None:
+    def failed(self, release_id: int, version: int, problem: Problem) -> None:
         """Write that the release could not start."""
         self._state.mark(release_id, "failed", str(problem))
 

@@ -1,7 +1,8 @@
-"""The memory that this process took at its peak."""
+"""The memory that a process takes, and took at its peak."""
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 from pathlib import Path
@@ -16,3 +17,11 @@ def peak_memory_bytes() -> int:
     except (OSError, StopIteration):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # getrusage(2): kB on Linux
         return peak if sys.platform == "darwin" else peak * 1024
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Return the resident memory of a process in bytes, or None where it is gone or this system does not tell."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])  # proc(5): size, resident, …
+        return pages * resource.getpagesize()
+    return None

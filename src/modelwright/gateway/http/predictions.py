@@ -45,6 +45,8 @@ class _Request:
     rows: int = 1
     several: bool = False
     options: Mapping[str, JsonLike] = field(default_factory=dict)
+    served: Served | None = None  # the version that answers it, as soon as that is settled
+    is_test: bool = False  # it names its version itself, and so says nothing about the traffic
 
     @property
     def ids(self) -> list[str]:
@@ -137,10 +139,10 @@ class Predictions:
             request.options = _options(scope["query_string"])
         given = await self._given(headers, receive)
         request.several = isinstance(given.value, list)
-        # Looked up only now: nothing is awaited from here to the worker, so it cannot be retired meanwhile.
-        served = self._served()
+        # Chosen only now: nothing is awaited from here to the worker, so it cannot be retired meanwhile.
+        served = self._chosen(headers, given, request)
         if served.files:
-            served, rows = await self._read_beside(given)
+            served, rows = await self._read_beside(headers, given, request)
         else:
             rows = self._read(served, given)
         request.rows = len(rows)
@@ -177,16 +179,28 @@ class Predictions:
             raise not_ready()
         return served
 
-    async def _read_beside(self, given: _Given) -> tuple[Served, list[tuple[object, ...]]]:
+    def _chosen(self, headers: Mapping[bytes, bytes], given: _Given, request: _Request) -> Served:
+        """Return the version that answers: the one that a tester names, or the one that the shares give."""
+        route = self._gateway.route
+        if route is None:
+            raise not_ready()
+        named = route.named(headers)
+        request.is_test = named is not None
+        request.served = named or route.choose(headers, given.value)
+        return request.served
+
+    async def _read_beside(
+        self, headers: Mapping[bytes, bytes], given: _Given, request: _Request
+    ) -> tuple[Served, list[tuple[object, ...]]]:
         """Read rows with files in a thread: a file is tried when it is read, and other requests must not wait for that.
 
-        Should the version change meanwhile, they are read again for the new one.
+        Should the version go meanwhile, they are read again for another one.
         """
         loop = asyncio.get_running_loop()
         while True:
-            served = self._served()
+            served = self._chosen(headers, given, request)
             rows = await loop.run_in_executor(self._readers, self._read, served, given)
-            if self._gateway.current is served:
+            if not served.retired:
                 return served, rows
 
     async def _reply(
@@ -230,7 +244,7 @@ class Predictions:
             for row_id, answer in zip(request.ids, reply.answers, strict=True)
         ]
         self._mark_unseen(reply, bodies)
-        if self._recorder is not None and bodies:
+        if self._recorder is not None and bodies and not request.is_test:
             private = self._config.record.private
             self._recorder(recording.answered(served, rows, reply.answers, bodies, private, request.seconds))
         if request.options:
@@ -250,10 +264,10 @@ class Predictions:
             raise RequestError(problem, 422)
 
     def _count(self, request: _Request, code: int) -> None:
-        served, seconds = self._gateway.current, request.seconds
+        served, seconds = request.served or self._gateway.current, request.seconds
         self._telemetry.answered(str(served.version) if served else "none", code)
         self._telemetry.request_s.observe(seconds)
-        if code >= 500 and self._recorder is not None and served is not None:
+        if code >= 500 and self._recorder is not None and served is not None and not request.is_test:
             self._recorder(recording.failed(served, request.ids, code, seconds))
 
     def _read(self, served: Served, given: _Given) -> list[tuple[object, ...]]:

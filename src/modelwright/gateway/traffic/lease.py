@@ -1,50 +1,60 @@
-"""One gateway at a time reports what became of a release; others that serve the same project only follow."""
+"""One gateway at a time takes releases further and reports; others that serve the same project only follow."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable
 
 from modelwright.core.messages import Problem
-from modelwright.gateway.traffic.desired_release import DesiredRelease, DesiredReleases
+from modelwright.gateway.traffic.desired_traffic import DesiredReleases, DesiredTraffic
 from modelwright.storage.traffic.record import LiveRecord
 
 NAME = "gateway"
-TTL_S = 10.0  # renewed with every reading of the desired release, each second
+TTL_S = 10.0
+_RENEW_S = 1.0  # a lease that is ours is renewed this often; the traffic is asked for more often than that
 
 
 class LeasedReleases:
     """DesiredReleases whose reports wait until this gateway holds the lease; every gateway may read them."""
 
-    def __init__(self, releases: DesiredReleases, record: LiveRecord) -> None:
+    def __init__(
+        self, releases: DesiredReleases, record: LiveRecord, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Lease `releases` through the record; clock: seconds that never go back."""
         self._desired = releases
         self._record = record
+        self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._held, self._renew_at = False, clock()
         self._report: Callable[[], None] | None = None  # the newest; it makes older ones meaningless
 
-    def desired_release(self) -> DesiredRelease | None:
-        """Return the release that should be serving; renews the lease."""
+    def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
+        """Return the traffic that should be; renews the lease."""
         self._send()
-        return self._desired.desired_release()
+        return self._desired.desired_traffic(leads=leads and self._held)
 
-    def moved(self, release_id: int) -> None:
+    def moved(self, traffic: DesiredTraffic) -> None:
         """Report that the traffic has moved, now or when the lease is ours."""
-        self._report = lambda: self._desired.moved(release_id)
+        self._report = lambda: self._desired.moved(traffic)
         self._send()
 
-    def failed(self, release_id: int, problem: Problem) -> None:
-        """Report that a release could not start, now or when the lease is ours."""
-        self._report = lambda: self._desired.failed(release_id, problem)
+    def failed(self, release_id: int, version: int, problem: Problem) -> None:
+        """Report that a version could not start, now or when the lease is ours."""
+        self._report = lambda: self._desired.failed(release_id, version, problem)
         self._send()
 
     def give_back(self) -> None:
-        """Let another gateway report from now on."""
+        """Let another gateway lead from now on."""
+        self._held = False
         self._record.give_back(NAME, self._holder)
 
     def _send(self) -> None:
-        held = self._record.lease(NAME, self._holder, TTL_S).holder == self._holder
-        if held and self._report is not None:
+        if self._clock() >= self._renew_at:
+            self._held = self._record.lease(NAME, self._holder, TTL_S).holder == self._holder
+            self._renew_at = self._clock() + _RENEW_S
+        if self._held and self._report is not None:
             report, self._report = self._report, None
             report()

@@ -1,16 +1,16 @@
-"""A version that answers."""
+"""A version that is loaded, and answers."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NotRequired, TypedDict
 
 from modelwright import kinds
 from modelwright.core.signature import Signature
-from modelwright.gateway.traffic.desired_release import DesiredRelease
+from modelwright.gateway.traffic.desired_traffic import DesiredVersion
+from modelwright.gateway.traffic.pool import Pool
 from modelwright.kinds.contract.value import AnyValue
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import Worker
@@ -26,23 +26,29 @@ class AnswerJson(TypedDict):
     unseen: NotRequired[list[str]]  # inputs whose value training never showed
 
 
-@dataclass
+@dataclass(eq=False)  # a cached property would not go with a frozen one
 class Served:
-    """A version that answers. Its worker is replaced when it crashes."""
+    """A version that is loaded: how its rows are read and its answers shown, and the workers that answer."""
 
-    desired: DesiredRelease
+    desired: DesiredVersion
     signature: Signature
     rows: RowReader
-    worker: Worker
-    retired: bool = False
-    failures: int = 0  # starts in a row that came to nothing
-    proven: bool = False  # whether this worker has answered
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    pool: Pool
 
     @property
     def version(self) -> int:
         """Return the version's number."""
-        return self.desired.version
+        return self.desired.number
+
+    @property
+    def retired(self) -> bool:
+        """Return whether it takes no more requests."""
+        return self.pool.retired
+
+    @property
+    def worker(self) -> Worker:
+        """Return one of its workers, which stands for all: they are alike."""
+        return self.pool.workers[0]
 
     @cached_property
     def files(self) -> frozenset[str]:
@@ -56,11 +62,6 @@ class Served:
                 wire = kinds.value(one.kind).to_wire(value)
                 if isinstance(wire, bytes):
                     yield one.name, len(wire)
-
-    def announce(self) -> None:
-        """Wake everyone who waits for the worker."""
-        self.changed.set()
-        self.changed = asyncio.Event()
 
     def answer_json(self, row_id: str, answers: RowAnswer) -> AnswerJson:
         """Return a row's answers as JSON."""

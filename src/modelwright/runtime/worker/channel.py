@@ -19,6 +19,7 @@ from modelwright.core.messages import PackageError, Problem
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.settled_cells import SettledCells
 from modelwright.package.manifest import SettledEntry
+from modelwright.runtime.memory import resident_bytes
 from modelwright.runtime.worker.form import FormInput
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
@@ -84,6 +85,7 @@ class _Connection(asyncio.Protocol):
         self.lost: asyncio.Future[None] = loop.create_future()
         self.waiting: dict[int, _Pending] = {}
         self.heard = time.monotonic()
+        self.pinged: float | None = None  # when a question was sent that is not answered yet
         self._unpacker = Unpacker()
 
     def data_received(self, data: bytes) -> None:
@@ -94,6 +96,8 @@ class _Connection(asyncio.Protocol):
                     self.hello.set_result([kind, *rest])
             elif kind == "part":
                 self._part(*rest)
+            elif kind == "pong":
+                self.pinged = None
             else:
                 self._end(kind, *rest)
 
@@ -156,9 +160,17 @@ class Worker:
         return not self._connection.lost.done()
 
     def kill_if_silent(self, for_s: float) -> None:
-        """Kill the process if it has been busy for that long without a single answer: it may never end."""
-        if time.monotonic() - self._connection.heard >= for_s:
+        """Ask whether the worker still works; kill it where that waits for so long: its pass may never end."""
+        now, connection = time.monotonic(), self._connection
+        if connection.pinged is None:
+            connection.pinged = now
+            self._send(packed(["ping", 0]))
+        elif now - max(connection.pinged, connection.heard) >= for_s:
             self.process.kill()
+
+    def memory_bytes(self) -> int | None:
+        """Return the memory that the process holds now, None where this system does not tell."""
+        return resident_bytes(self.process.pid)
 
     async def ask(
         self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike] = NO_OPTIONS
@@ -202,8 +214,6 @@ class Worker:
     ) -> tuple[int, _Pending]:
         if not self.alive:
             raise WorkerLostError
-        if not self._connection.waiting:
-            self._connection.heard = time.monotonic()  # it owed nothing until now
         request_id = next(self._ids)
         pending = self._connection.waiting[request_id] = _Pending()
         self._send(
@@ -236,8 +246,8 @@ class Worker:
         """Wait until the worker is gone."""
         await asyncio.shield(self._connection.lost)
 
-    async def drain(self, timeout_s: float) -> None:
-        """Wait until every request is answered, but no longer than `timeout_s`."""
+    async def drain(self, timeout_s: float | None) -> None:
+        """Wait until every request is answered, but no longer than `timeout_s` (None: for ever)."""
         if self._connection.waiting:
             ends = [pending.end for pending in self._connection.waiting.values()]
             await asyncio.wait(ends, timeout=timeout_s)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelwright.core.json_types import JsonLike
-from modelwright.runtime.worker.frames import Unpacker
+from modelwright.runtime.worker.frames import Unpacker, packed
 
 _READ_BYTES = 1 << 16
 
@@ -79,6 +79,8 @@ class Inbox:
             for kind, request_id, *rest in self._unpacker.feed(data):
                 if kind == "ask":
                     self._waiting.append(Waiting(request_id, *rest))
+                elif kind == "ping":
+                    self._connection.sendall(packed(["pong", 0]))
                 else:
                     self._drop(request_id)
             timeout_s = 0.0

@@ -1,0 +1,229 @@
+"""The workers of one version: a request goes to the one with the least to do, and one that is gone is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any, Self
+
+from modelwright.core.json_types import JsonLike
+from modelwright.core.messages import PackageError, Problem, RequestError
+from modelwright.gateway.traffic import service_errors
+from modelwright.runtime.worker.channel import PartReply, Reply, Worker, WorkerLostError
+
+FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.25, 15.0
+_MOST_BETWEEN_S = 1.0  # looks at the workers' memory and silence
+_LOG = logging.getLogger(__name__)
+
+Start = Callable[[], Awaitable[Worker]]
+
+
+class _Place:
+    """A place for a worker, and how it went with those who stood there."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.rows = 0  # under way
+        self.failures = 0  # starts in a row that came to nothing
+        self.proven = False  # whether this worker has answered
+        self.renewing = False  # another worker is being started, to take its place
+
+    @contextmanager
+    def busy(self, rows: int) -> Iterator[None]:
+        self.rows += rows
+        try:
+            yield
+        finally:
+            self.rows -= rows
+
+
+class Pool:
+    """The workers of one version. Made by `open`, ended by `close`."""
+
+    def __init__(
+        self, version: int, start: Start, workers: Sequence[Worker], memory_bytes: int | None
+    ) -> None:
+        self.retired = False
+        self._version = version
+        self._start = start
+        self._memory_bytes = memory_bytes
+        self._places = [_Place(worker) for worker in workers]
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(
+        cls, version: int, start: Start, *, workers: int, silent_s: float, memory_bytes: int | None = None
+    ) -> Self:
+        """Start the workers of a version, all at once; raises PackageError when one of them does not start.
+
+        start: starts one worker. silent_s: a worker that owes an answer and says nothing for that long is replaced;
+        so is one that takes more than `memory_bytes`, after it has answered what it was asked.
+        """
+        starting = [asyncio.ensure_future(start()) for _ in range(workers)]
+        try:
+            started = await asyncio.gather(*starting)
+        except BaseException:
+            for one in starting:
+                one.cancel()
+            for ended in await asyncio.gather(*starting, return_exceptions=True):
+                if isinstance(ended, Worker):
+                    await ended.close()
+            raise
+        pool = cls(version, start, started, memory_bytes)
+        for place in pool._places:
+            pool._spawn(pool._keep(place))
+        pool._spawn(pool._watch(silent_s))
+        return pool
+
+    @property
+    def alive(self) -> bool:
+        """Return whether a worker can answer."""
+        return any(place.worker.alive for place in self._places)
+
+    @property
+    def workers(self) -> list[Worker]:
+        """Return the workers as they are now; the first one stands for all where they are alike."""
+        return [place.worker for place in self._places]
+
+    async def answer(self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]) -> Reply:
+        """Return a worker's reply, asked of another one where the first is lost; raises ServiceError, RequestError."""
+        for _ in range(2):
+            place = await self._free()
+            with place.busy(len(rows)):
+                try:
+                    reply = await place.worker.ask(rows, options)
+                except WorkerLostError:
+                    continue
+            _require_answers(place, reply)
+            return reply
+        raise service_errors.unavailable()
+
+    async def stream(
+        self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike], timeout_s: float
+    ) -> AsyncGenerator[PartReply | Reply, None]:
+        """Yield the answers so far as a worker makes them, and the whole reply in the end.
+
+        Asked of another worker where the first is lost before its first part. Raises as `answer`, and TimeoutError.
+        """
+        for _ in range(2):
+            place = await self._free()
+            begun = False
+            with place.busy(len(rows)):
+                try:
+                    async with aclosing(place.worker.parts(rows, options, timeout_s=timeout_s)) as parts:
+                        async for part in parts:
+                            begun = True
+                            if isinstance(part, Reply):
+                                _require_answers(place, part)
+                            yield part
+                    return
+                except WorkerLostError:
+                    if begun:
+                        break
+        raise service_errors.unavailable()
+
+    async def close(self, drain_s: float) -> None:
+        """Let what is under way finish, but no longer than `drain_s`, and end the workers."""
+        self.retired = True
+        self._announce()
+        workers = self.workers
+        await asyncio.gather(*(worker.drain(drain_s) for worker in workers))
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.close() for worker in {*workers, *self.workers}))
+
+    async def _free(self) -> _Place:
+        """Return the place with the least to do; raises ServiceError where no worker may come soon."""
+        while True:
+            alive = [place for place in self._places if place.worker.alive]
+            if alive:
+                return min(alive, key=lambda place: place.rows) if len(alive) > 1 else alive[0]
+            # the first restart is worth waiting for; after that a client should come back
+            if self.retired or all(place.failures > 1 for place in self._places):
+                raise service_errors.unavailable()
+            await self._changed.wait()
+
+    async def _keep(self, place: _Place) -> None:
+        """Replace the worker of a place whenever it is gone, ever more slowly while that does not help."""
+        while True:
+            worker = place.worker
+            await worker.gone()
+            if place.worker is not worker:  # replaced before it went
+                continue
+            if self.retired:
+                return
+            place.failures += not place.proven
+            place.proven = False
+            _LOG.error("a worker of version %d ended; it is started again", self._version)
+            await worker.close()
+            while place.worker is worker:
+                if place.failures:
+                    self._announce()
+                    await asyncio.sleep(min(FIRST_BACKOFF_S * 2**place.failures, MAX_BACKOFF_S))
+                try:
+                    place.worker = await self._start()
+                except PackageError as error:
+                    place.failures += 1
+                    _LOG.error("version %d did not start again: %s", self._version, error)
+            self._announce()
+
+    async def _watch(self, silent_s: float) -> None:
+        """End workers that hang, and replace those that have grown too large."""
+        while True:
+            await asyncio.sleep(min(silent_s / 4, _MOST_BETWEEN_S))
+            for place in self._places:
+                place.worker.kill_if_silent(silent_s)
+                if self._memory_bytes is None or place.renewing or not place.worker.alive:
+                    continue
+                size = place.worker.memory_bytes()
+                if size is not None and size > self._memory_bytes:
+                    problem = Problem(
+                        "serve.worker-grown", version=self._version, size=size, most=self._memory_bytes
+                    )
+                    _LOG.warning("%s", problem)
+                    place.renewing = True
+                    self._spawn(self._renew(place))
+
+    async def _renew(self, place: _Place) -> None:
+        """Put a new worker in the place of one that still answers, and let that one finish."""
+        try:
+            old, place.worker = place.worker, await self._start()
+        except PackageError as error:
+            _LOG.error("version %d did not start again: %s", self._version, error)
+            await asyncio.sleep(MAX_BACKOFF_S)
+        else:
+            self._announce()
+            self._spawn(_finish(old))
+        finally:
+            place.renewing = False
+
+    def _announce(self) -> None:
+        """Wake everyone who waits for a worker."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _finish(worker: Worker) -> None:
+    """Let a worker answer what it was asked, and end it."""
+    try:
+        await worker.drain(None)
+    finally:
+        await worker.close()
+
+
+def _require_answers(place: _Place, reply: Reply) -> None:
+    """Note that the worker answers; raises ServiceError where the body failed, RequestError for misfits."""
+    place.proven, place.failures = True, 0
+    if reply.problems:
+        raise RequestError(reply.problems)
+    if reply.answers is None:
+        raise service_errors.body_failed()
