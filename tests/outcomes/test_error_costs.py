@@ -117,6 +117,7 @@ def test_baselines_know_the_costs():
         ({"bad": {"good": 5}, "*": 1}, []),
         ({"bad": 5}, ["costs.missing"]),
         ({"bad": 0, "good": 0}, ["costs.none"]),
+        ({"bad": {"*": 5, "null": 1}, "good": 1}, ["costs.unknown-class"]),  # it never abstains
         ({"bd": 5, "good": 1}, ["costs.unknown-class", "costs.missing"]),
         ({"bad": {"god": 5}, "good": 1}, ["costs.unknown-class", "costs.missing"]),
     ],

@@ -51,7 +51,7 @@ class ErrorCosts:
         """Yield what is wrong beside all classes of the output, with the keys below `costs` that it is about."""
         for truth, answers in self.by_truth.items():
             for keys, name in [((truth,), truth), *(((truth, answer), answer) for answer in answers)]:
-                if name not in (OTHERS, *([NO_ANSWER] if len(keys) == 2 else []), *classes):
+                if name not in (OTHERS, *([NO_ANSWER] if len(keys) == 2 and optional else []), *classes):
                     near, known = did_you_mean(name, list(classes)), list(classes)[:MOST_SHOWN]
                     yield (
                         (self.output, *keys),
