@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.messages import Notice
+from modelwright.core.messages import MachineError, Notice
 from modelwright.core.messages.setting import setting
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
-from modelwright.learners.descent import trainer
+from modelwright.learners.descent import compiling, trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.network import Network
 from modelwright.learners.steps import batch_growth
@@ -73,6 +73,44 @@ class TrainingCosts:
         return fits
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """What a trial of compiled layers came to: the seconds that they save of a step, None where they are not taken."""
+
+    notice: Notice
+    saved_s: float | None = None
+    begin_s: float = 0.0
+
+
+def _compiled(
+    network: Network,
+    rows: EncodedRows,
+    recipe: Recipe,
+    batches: list[NDArray[np.int64]],
+    threads: int,
+    plain_s: float,
+    within_s: float,
+) -> _Compiled:
+    """Compile, and time a step; plain_s: of one that is not compiled; within_s: as `compiling.pays` has it."""
+    try:
+        step_s, begin_s = trainer.compiled_step_s(network, rows, recipe, batches, threads)
+    except MachineError as error:
+        (problem,) = error.problems
+        line = setting("learn.compile", False)
+        return _Compiled(Notice("plan.not-compiled", reason=problem.values["reason"], line=line))
+    taken = compiling.pays(plain_s, step_s, begin_s, within_s)
+    notice = Notice(
+        "plan.compiled",
+        step_ms=step_s * 1e3,
+        plain_ms=plain_s * 1e3,
+        seconds=begin_s,
+        taken=taken or None,
+        slower=(taken and step_s >= plain_s) or None,
+        line=setting("learn.compile", False),
+    )
+    return _Compiled(notice, plain_s - step_s if taken else None, begin_s)
+
+
 def _by_processes(execution: Execution, step_s: float, one_s: float, threads: int) -> Notice:
     """Return what a step takes in several processes, and in one on as many threads."""
     return Notice(
@@ -102,12 +140,14 @@ def timed(
     requested: Precision | None,
     execution: Execution,
     timer: StepTimer = trainer.step_s,
+    compiled_for: float | None = None,
 ) -> TrainingCosts:
     """Return what training on these rows costs; the network goes where it will learn, and its weights change.
 
     begin: where learning will begin, after as long; recipe: without variations, which are `data.augment`; batch: rows a
     step; threads: how many will learn; requested: precision, None: the quickest that is worth it; execution: where and
-    how steps are computed; timer: of a step.
+    how steps are computed; timer: of a step; compiled_for: whether and within which seconds compiled layers must pay
+    (`compiling.tried_for`).
     """
     begin.network.to(execution.device)
     network, rows, held = begin.network, len(data.train), data.expected_validation
@@ -130,11 +170,25 @@ def timed(
         return timer(network, some.rows, varied, own, threads) + _exchange_s(network, processes)
 
     computed_in, timed_s = precision.quickest(requested, step_s, execution.device)
-    notices = []
+    notices = list[Notice]()
+    if compiled_for is not None:
+        tried = _compiled(
+            network,
+            some.rows,
+            replace(recipe, augment=data.augment, precision=computed_in, optimiser=keys),
+            own,
+            threads,
+            timed_s - _exchange_s(network, processes),
+            compiled_for,
+        )
+        notices.append(tried.notice)
+        if tried.saved_s is not None:
+            timed_s, before_s = timed_s - tried.saved_s, before_s + tried.begin_s
+            execution = replace(execution, compiled=True)
     if processes > 1:
         as_one = replace(recipe, augment=data.augment, precision=computed_in, optimiser=together)
         one_s = timer(network, some.rows, as_one, batches, most_threads)
-        notices = [_by_processes(execution, timed_s, one_s, most_threads)]
+        notices.append(_by_processes(execution, timed_s, one_s, most_threads))
     # by rows, for the last batch of an epoch may be smaller than the others, and so may one that is timed
     each_s = timed_s * (rows / epoch) / (sum(map(len, batches)) / len(batches))
     # values of one size are encoded once, before the first step, while memory holds them; else with every batch

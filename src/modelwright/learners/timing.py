@@ -56,6 +56,11 @@ def seconds(works: Sequence[Callable[[], object]], threads: int, use: Callable[[
     return min(max(shared, alone / threads), alone)
 
 
+def in_use(works: Sequence[Callable[[], object]]) -> float:
+    """Return the seconds on a quiet machine of all these works, on as many threads as there are in use."""
+    return _median_s(works, here_s, _FEWEST_ROUNDS, _ENOUGH_S)
+
+
 def by_the_clock(works: Sequence[Callable[[], object]], wait: Callable[[], object]) -> float:
     """Return the seconds of all these works by the clock; wait: returns once all that was begun is done."""
 

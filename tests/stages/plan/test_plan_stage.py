@@ -91,7 +91,7 @@ def test_seals_what_decides_the_bits_apart_from_what_was_timed(flowers: Any, tmp
         "augment": {},
         "members": [],
         "last_steps": {},
-        "execution": {"device": "cpu", "gpu": None, "processes": 1},
+        "execution": {"device": "cpu", "gpu": None, "processes": 1, "compiled": False},
     }
     assert Choice.read(tmp_path / "choice").steps == steps
     forecast = Forecast.read(tmp_path / "forecast")

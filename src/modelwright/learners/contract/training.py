@@ -25,6 +25,7 @@ LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Patience = Annotated[int, Field(ge=1)]
 Precision = Literal["float32", "bfloat16", "float16"]
 Processes = Annotated[int, Field(ge=1, le=64)]
+Compile = bool | Literal["auto"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")]
 
 
@@ -59,6 +60,11 @@ class TrainingKeys(BaseModel):
         None,
         description="what steps are computed on: `cpu`, `cuda` or one of several GPUs (`cuda:1`); `auto` and without "
         "it: a GPU where torch sees one, else the processor",
+    )
+    compile: Compile | None = Field(
+        None,
+        description="whether the layers of encoders are compiled (torch.compile), which takes some seconds and a C++ "
+        "compiler; `auto` and without it: on a GPU, where a step is quicker for it and the budget long enough",
     )
     processes: Processes | None = Field(
         None,

@@ -33,7 +33,7 @@ class Recipe:
     inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
     is of rows from which the others are left out. `auxiliary`: weight of the losses of what each part answers by
     itself, where several are combined. `precision`: of the numbers that a step computes in; weights, averages and
-    losses are float32.
+    losses are float32. `compiled`: whether layers are compiled.
     """
 
     learning_rate: float
@@ -60,6 +60,7 @@ class Recipe:
     left_out: float = 0.0
     auxiliary: float = 0.0
     precision: str = "float32"
+    compiled: bool = False
 
     @property
     def stated_rate(self) -> float:

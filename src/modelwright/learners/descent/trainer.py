@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
 from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.contract.ranks import RankEnded, Ranks
-from modelwright.learners.descent import divergence
+from modelwright.learners.descent import compiling, divergence
 from modelwright.learners.descent.gradient_exchange import exchanging, serve
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun
@@ -63,11 +64,15 @@ def train(
     settle_losses(network, rows, recipe)
     ending, ranks = ending or TrainingEnd(), ranks or Ranks()
     run = TrainingRun(network, recipe, steps, batch, seed, ending.last(steps), ranks=ranks)
+    # the same rows whenever it begins, here and in every other rank
+    first = rows.shuffled(batch, seed, 0, balanced=recipe.balanced)
+    computing = compiling.compiled(run, rows, first) if recipe.compiled else nullcontext()
     if ranks.rank:
-        serve(run, rows, ranks)
+        with computing:
+            serve(run, rows, ranks)
         raise RankEnded
     per_epoch = batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch))
-    with exchanging(run, ranks):
+    with computing, exchanging(run, ranks):
         take_steps(
             run,
             _batches(rows, run),
@@ -273,6 +278,24 @@ def step_s(
     _learned(run, rows, batches[len(batches) // 2], None)  # the first step allocates the moments
     works = [partial(_learned, run, rows, batch, None) for batch in batches]
     return gpus.seconds(works, threads, network.device) / len(batches)
+
+
+def compiled_step_s(
+    network: Network, rows: EncodedRows, recipe: Recipe, batches: list[NDArray[np.int64]], threads: int
+) -> tuple[float, float]:
+    """Return the seconds of a step with compiled layers, as `step_s` does, and those that compiling took.
+
+    Raises MachineError where layers cannot be compiled.
+    """
+    network.eval()
+    settle_losses(network, rows, recipe)
+    still = replace(recipe, learning_rate=0.0, head_rate=0.0, unfreeze=0.0)
+    run = TrainingRun(network, still, 2 * timing.MOST_ROUNDS * len(batches) + 1, len(batches[0]), 0)
+    works = [partial(_learned, run, rows, batch, None) for batch in batches]
+    # a graph is of as many threads as there were when it was compiled
+    with gpus.using(threads), compiling.compiled(run, rows, batches) as begin_s:
+        _learned(run, rows, batches[len(batches) // 2], None)
+        return gpus.seconds_in_use(works, network.device) / len(batches), begin_s
 
 
 def _batches(rows: EncodedRows, run: TrainingRun) -> Iterator[NDArray[np.int64]]:

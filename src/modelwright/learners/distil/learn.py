@@ -22,7 +22,7 @@ from modelwright.learners import budget, devices, timing
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.descent import trainer
+from modelwright.learners.descent import compiling, trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.distil import further_rows, teacher
 from modelwright.learners.distil.spec import DistilOptions, DistilTraining
@@ -93,6 +93,7 @@ class DistilLearn(Learn[Rows]):
             batch = min(training.batch, len(taught))
             answer_s = _answer_s(teaching, taught)
             many = replace(data, train=_as_examples(taught, data.train))
+            execution = devices.execution(training.device, machine, training.processes)
             costs = budget.timed(
                 begin,
                 some,
@@ -101,7 +102,8 @@ class DistilLearn(Learn[Rows]):
                 batch,
                 machine.cores,
                 training.precision,
-                devices.execution(training.device, machine, training.processes),
+                execution,
+                compiled_for=compiling.tried_for(training.compile, execution, budget_s),
             )
         costs = replace(costs, before_s=costs.before_s + answer_s * len(taught))
         steps = costs.epoch * (training.epochs or options.most_epochs)
@@ -157,7 +159,11 @@ class DistilLearn(Learn[Rows]):
                 begin.network,
                 rows,
                 held,
-                replace(_recipe(options, training), precision=setup.precision),
+                replace(
+                    _recipe(options, training),
+                    precision=setup.precision,
+                    compiled=setup.execution.compiled,
+                ),
                 steps=setup.steps,
                 batch=setup.batch,
                 seed=setup.seed,

@@ -21,7 +21,7 @@ from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.spec import fields_of
-from modelwright.learners.descent import rising_rate, trainer
+from modelwright.learners.descent import compiling, rising_rate, trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneSpec, FinetuneTraining
 from modelwright.learners.goals import goal
@@ -69,6 +69,7 @@ class FinetuneLearn(Learn[Rows]):
             latency_s = some.request_s(begin.network)
             iteration_s = head_fits.iteration_s(begin.network, some, machine.cores)
             _adapt(begin.network, options)
+            execution = devices.execution(training.device, machine, training.processes)
             costs = budget.timed(
                 begin,
                 some,
@@ -77,7 +78,8 @@ class FinetuneLearn(Learn[Rows]):
                 batch,
                 machine.cores,
                 training.precision,
-                devices.execution(training.device, machine, training.processes),
+                execution,
+                compiled_for=compiling.tried_for(training.compile, execution, budget_s),
             )
         if options.start == "probe":
             # the features of all rows once, and the heads on them
@@ -147,7 +149,12 @@ class FinetuneLearn(Learn[Rows]):
                 network,
                 rows,
                 held,
-                replace(_recipe(options, training, rows), augment=setup.augment, precision=setup.precision),
+                replace(
+                    _recipe(options, training, rows),
+                    augment=setup.augment,
+                    precision=setup.precision,
+                    compiled=setup.execution.compiled,
+                ),
                 steps=setup.steps,
                 batch=setup.batch,
                 seed=setup.seed,

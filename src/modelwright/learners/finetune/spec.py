@@ -21,6 +21,7 @@ from modelwright.learners.contract.steps import (
 )
 from modelwright.learners.contract.training import (
     Batch,
+    Compile,
     Device,
     Epochs,
     LabelSmoothing,
@@ -120,6 +121,10 @@ class FinetuneTraining(BaseModel):
     )
     device: Device = Field(
         "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
+    )
+    compile: Compile = Field(
+        "auto",
+        description="whether layers of encoders are compiled; auto: on a GPU, where a step is quicker for it",
     )
     processes: Processes = Field(
         1, description="processes that share the rows of each step; on GPUs one each"

@@ -20,7 +20,7 @@ from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
-from modelwright.learners.descent import out_of_fold, rising_rate, trainer
+from modelwright.learners.descent import compiling, out_of_fold, rising_rate, trainer
 from modelwright.learners.descent.out_of_fold import Stacked
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
 from modelwright.learners.goals import goal
@@ -94,11 +94,15 @@ class NetworkLearn(Learn[Rows]):
                 execution=execution,
             )
             costs = timed(batch)
+            wanted = None if stacked else compiling.tried_for(training.compile, execution, budget_s)
             steps = _steps(costs, options, training, budget_s)
             # on as many rows, many small steps learn more than few large ones, which few steps do not make up for
             while training.batch is None and steps < _FEW_STEPS and batch // 2 >= _SMALLEST_BATCH:
                 batch //= 2
                 costs = timed(batch)
+                steps = _steps(costs, options, training, budget_s)
+            if wanted is not None:
+                costs = timed(batch, compiled_for=wanted)
                 steps = _steps(costs, options, training, budget_s)
         return Estimate(
             steps=steps,
@@ -150,6 +154,7 @@ class NetworkLearn(Learn[Rows]):
                 _recipe(signature, options, training),
                 augment=_varied(setup.augment, still),
                 precision=setup.precision,
+                compiled=setup.execution.compiled and not begin.network.plan.parts,
             )
             train_all: Callable[..., Trained | Stacked] = (
                 out_of_fold.learn if begin.network.plan.parts else partial(trainer.train, ranks=setup.ranks)
@@ -233,11 +238,12 @@ def _costs(
     threads: int,
     precision: Precision | None,
     execution: Execution,
+    compiled_for: float | None = None,
 ) -> TrainingCosts:
     """Return what training in batches of so many rows costs; the weights of the network change."""
     timed = partial(budget.timed, begin, some, data, recipe, batch, threads, precision, execution)
     if not begin.network.plan.parts:
-        return timed()
+        return timed(compiled_for=compiled_for)
     costs = timed(out_of_fold.step_s)
     # a step of the setup is one of each part, and of each fold its share
     times = out_of_fold.TIMES

@@ -25,6 +25,7 @@ from modelwright.learners.contract.steps import (
 )
 from modelwright.learners.contract.training import (
     Batch,
+    Compile,
     Device,
     Epochs,
     LabelSmoothing,
@@ -177,6 +178,10 @@ class NetworkTraining(BaseModel):
     )
     device: Device = Field(
         "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
+    )
+    compile: Compile = Field(
+        "auto",
+        description="whether layers of encoders are compiled; auto: on a GPU, where a step is quicker for it",
     )
     processes: Processes = Field(
         1, description="processes that share the rows of each step; on GPUs one each"

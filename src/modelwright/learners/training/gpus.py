@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -13,6 +14,24 @@ def names() -> tuple[str, ...]:
     """Return the names of the GPUs that torch can compute on, by their numbers."""
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return tuple(torch.cuda.get_device_name(place) for place in range(count))
+
+
+@contextmanager
+def using(threads: int) -> Iterator[None]:
+    """Compute on so many threads within the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def seconds_in_use(works: Sequence[Callable[[], object]], device: torch.device) -> float:
+    """Return the seconds on a quiet machine of all these works, on as many threads as there are in use."""
+    if device.type == "cpu":
+        return timing.in_use(works)
+    return timing.by_the_clock(works, lambda: torch.cuda.synchronize(device))
 
 
 def seconds(works: Sequence[Callable[[], object]], threads: int, device: torch.device) -> float:

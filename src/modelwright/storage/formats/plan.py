@@ -50,12 +50,13 @@ class Execution:
     """Where and how the steps of a training are computed, which decides how sums are rounded.
 
     device: as torch names it (`cpu`, `cuda`), of several processes the first one's; gpu: what that device is, None: the
-    processor; processes: that share the rows of each step.
+    processor; processes: that share the rows of each step; compiled: whether layers are compiled (torch.compile).
     """
 
     device: str = "cpu"
     gpu: str | None = None
     processes: int = 1
+    compiled: bool = False
 
     @property
     def named(self) -> str:
