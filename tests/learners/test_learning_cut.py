@@ -157,6 +157,23 @@ def test_the_best_weights_of_a_later_step_end_no_earlier_one(folder: Path, tmp_p
     assert learning.run("cut") == whole
 
 
+def test_trainings_share_what_is_left_of_the_time() -> None:
+    asked: list[float] = []
+    end = Ending(over=lambda share: bool(asked.append(share)), spent=lambda: 0.5).in_turn(4)
+    for name in "abcd":
+        assert not end(name, 10).is_due()
+    assert asked == pytest.approx([0.625, 0.75, 0.875, 1.0])
+
+
+def test_where_one_training_was_cut_those_behind_it_end_after_the_same_part() -> None:
+    end = Ending({"b": (3, 12)}, lambda share: True).in_turn(4)
+    ends = {name: end(name, steps) for name, steps in (("a", 12), ("b", 12), ("c", 12), ("d", 20))}
+    assert {name: one.last(12 if name != "d" else 20) for name, one in ends.items()} == {
+        "a": 12, "b": 3, "c": 3, "d": 5
+    }  # fmt: skip
+    assert not any(ends[name].is_due() for name in "bcd"), "learning is begun again once, not once a training"
+
+
 @pytest.mark.parametrize("name", learners.names())
 def test_a_learner_says_whether_it_can_be_cut(name: str) -> None:
     assert learners.spec(name).cuttable is (name in {case.partition(" ")[0] for case in CASES} | AS_ANOTHER)

@@ -15,8 +15,9 @@ and what is learned under that plan is the same wherever, and however fast, it i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 TRAINING = "training"
@@ -60,13 +61,34 @@ class Ending:
     """Where the trainings of a learning end early.
 
     last_steps: training → its last step, and of how many planned ones, of a plan that was made where the clock had run
-    out; over: whether a share of the time is over.
+    out; over: whether a share of the time is over; spent: the share that is.
     """
 
     last_steps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     over: Callable[[float], bool] = lambda share: False
+    spent: Callable[[], float] = lambda: 0.0
 
     def of(self, training: str = TRAINING, share: float = 1.0) -> TrainingEnd:
         """Return where a training ends; share: of the time that is for all, what is over when this one must end."""
         sealed, _ = self.last_steps.get(training, (None, None))
         return TrainingEnd(training, sealed, lambda: self.over(share))
+
+    def in_turn(self, trainings: int) -> Callable[[str, int], TrainingEnd]:
+        """Return what says where each of several trainings ends, asked for by name and steps in their order.
+
+        They share what is left of the time alike. Where the clock has ended one, those that follow end after the same
+        part of their steps: each would be cut by itself otherwise, and learning begun again as often.
+        """
+        begun, numbers = min(1.0, self.spent()), itertools.count(1)
+        parts: list[float] = []  # of their steps, at which trainings so far were ended
+
+        def end(training: str, steps: int) -> TrainingEnd:
+            found = self.of(training, begun + (1.0 - begun) * next(numbers) / trainings)
+            if training in self.last_steps:
+                last, planned = self.last_steps[training]
+                parts.append(last / planned)
+            elif parts:
+                return replace(found, sealed=max(1, round(min(parts) * steps)))
+            return found
+
+        return end

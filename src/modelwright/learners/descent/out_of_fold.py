@@ -8,7 +8,6 @@ the heads are fitted (Wolpert 1992). What serves is each part trained on all row
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from modelwright.core.messages import Phrase, Problem, ProjectError
 from modelwright.core.progress import OfPart, Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners.contract.ending import Ending, TrainingEnd
+from modelwright.learners.contract.ending import Ending
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks import stacking
@@ -89,13 +88,10 @@ def learn(
     """
     trainer.settle_losses(network, rows, recipe)
     folds = list(_folds(rows, seed))
-    # each training has its share of the time, one after the other
-    trainings = len(network.plan.parts) * (len(folds) + 1)
-    names_of_shares = itertools.count(1)
-
-    def end(name: str) -> TrainingEnd:
-        return ending.of(name, share=next(names_of_shares) / trainings)
-
+    # what stays as it is read of pictures takes its time before the trainings share what is left
+    rows.encode_fixed()
+    validation.encode_fixed()
+    end = ending.in_turn(len(network.plan.parts) * (len(folds) + 1))
     history: dict[str, list[float]] = {}
     answers, absent, missing = list[Tensor](), list[Tensor](), dict[int, Tensor]()
     for place, plan in enumerate(network.plan.parts):
@@ -105,17 +101,18 @@ def learn(
         found, gone = torch.zeros(0), torch.zeros(0)
         for number, (out, rest) in enumerate(folds):
             learner = copy.deepcopy(first)
+            some = max(1, round(steps * len(rest) / len(rows)))
             trainer.train(
                 learner,
                 own.only(rest),
                 held,
                 recipe,
-                steps=max(1, round(steps * len(rest) / len(rows))),
+                steps=some,
                 batch=batch,
                 seed=seed,
                 scratch=scratch / f"part-{place}" / f"fold-{number}",
                 progress=OfPart(progress, None),
-                ending=end(f"part-{place}/fold-{number}"),
+                ending=end(f"part-{place}/fold-{number}", some),
             )
             with torch.no_grad():
                 values = _evidence(learner, own.only(out))  # (rows of the fold, a)
@@ -138,7 +135,7 @@ def learn(
             seed=seed,
             scratch=scratch / f"part-{place}" / "all",
             progress=OfPart(progress, ", ".join(names)),
-            ending=end(", ".join(names)),
+            ending=end(", ".join(names), steps),
         )
         history[", ".join(names)] = [score.loss for score in trained.history]
     features, times = _features(answers, absent, missing)

@@ -57,7 +57,12 @@ def learn(
     spent = LearningTime(scratch, now)
     if limited and planned_s is not None and spec.cuttable:
         limit = limit_s(planned_s)
-        setup = replace(setup, ending=Ending(chosen.last_steps, lambda share: spent.is_over(share * limit)))
+        setup = replace(
+            setup,
+            ending=Ending(
+                chosen.last_steps, lambda share: spent.is_over(share * limit), lambda: spent.seconds() / limit
+            ),
+        )
     elif (mark := CutMark.read(scratch)) is not None:
         replace(mark, taken_up=True).write(scratch)  # its state goes beyond the step that the mark names
     started = time.perf_counter()
