@@ -159,10 +159,12 @@ def test_the_best_weights_of_a_later_step_end_no_earlier_one(folder: Path, tmp_p
 
 def test_trainings_share_what_is_left_of_the_time() -> None:
     asked: list[float] = []
-    end = Ending(over=lambda share: bool(asked.append(share)), spent=lambda: 0.5).in_turn(4)
-    for name in "abcd":
-        assert not end(name, 10).is_due()
-    assert asked == pytest.approx([0.625, 0.75, 0.875, 1.0])
+    end = Ending(over=lambda share: bool(asked.append(share)), spent=lambda: 0.5).in_turn(2)
+    for name in "ab":
+        one = end(name, 10)
+        assert not one.is_due(2)  # not before a quarter of its steps, whatever the time
+        assert not one.is_due(3)
+    assert asked == pytest.approx([0.75, 1.0])
 
 
 def test_where_one_training_was_cut_those_behind_it_end_after_the_same_part() -> None:
@@ -171,7 +173,9 @@ def test_where_one_training_was_cut_those_behind_it_end_after_the_same_part() ->
     assert {name: one.last(12 if name != "d" else 20) for name, one in ends.items()} == {
         "a": 12, "b": 3, "c": 3, "d": 5
     }  # fmt: skip
-    assert not any(ends[name].is_due() for name in "bcd"), "learning is begun again once, not once a training"
+    assert not any(ends[name].is_due(12) for name in "bcd"), (
+        "learning is begun again once, not once a training"
+    )
 
 
 @pytest.mark.parametrize("name", learners.names())

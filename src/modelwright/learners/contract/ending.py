@@ -5,7 +5,7 @@ A learner that takes steps asks after each of them, in every training that it is
     end = setup.ending.of(f"booster-{place}", share=(place + 1) / boosters)
     for step in range(1, end.last(setup.steps) + 1):
         …
-        if step < setup.steps and end.is_due():
+        if step < setup.steps and end.is_due(step):
             …                    # its state is saved in the scratch folder, as it is before this step is evaluated
             end.cut(step, setup.steps)
 
@@ -16,9 +16,12 @@ and what is learned under that plan is the same wherever, and however fast, it i
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
+
+_LEAST_PART = 0.25  # of the steps of one training of several
 
 TRAINING = "training"
 """The name of the training of a learning that has one."""
@@ -36,20 +39,22 @@ class LearningCut(Exception):  # noqa: N818 - a signal: whoever runs the learnin
 class TrainingEnd:
     """Where one training ends early.
 
-    sealed: its last step, where the plan names one; over: whether the time has run out.
+    sealed: its last step, where the plan names one; over: whether the time has run out; earliest: the step before which
+    it does not end, whatever the time.
     """
 
     training: str = TRAINING
     sealed: int | None = None
     over: Callable[[], bool] = lambda: False
+    earliest: int = 1
 
     def last(self, steps: int) -> int:
         """Return the last of so many planned steps that is taken."""
         return steps if self.sealed is None else min(steps, self.sealed)
 
-    def is_due(self) -> bool:
-        """Tell whether it is to end now. Where the plan names the last step, it is never cut again."""
-        return self.sealed is None and self.over()
+    def is_due(self, step: int) -> bool:
+        """Tell whether it is to end after this step. Where the plan names the last step, it is never cut again."""
+        return self.sealed is None and step >= self.earliest and self.over()
 
     def cut(self, step: int, steps: int) -> NoReturn:
         """End the learning here; its state is saved."""
@@ -77,7 +82,8 @@ class Ending:
         """Return what says where each of several trainings ends, asked for by name and steps in their order.
 
         They share what is left of the time alike. Where the clock has ended one, those that follow end after the same
-        part of their steps: each would be cut by itself otherwise, and learning begun again as often.
+        part of their steps: each would be cut by itself otherwise, and learning begun again as often. A moment in
+        which the machine was busy must not end them all, so none ends before a quarter of its steps.
         """
         begun, numbers = min(1.0, self.spent()), itertools.count(1)
         parts: list[float] = []  # of their steps, at which trainings so far were ended
@@ -89,6 +95,6 @@ class Ending:
                 parts.append(last / planned)
             elif parts:
                 return replace(found, sealed=max(1, round(min(parts) * steps)))
-            return found
+            return replace(found, earliest=math.ceil(_LEAST_PART * steps))
 
         return end

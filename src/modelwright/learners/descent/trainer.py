@@ -178,7 +178,7 @@ def take_steps(
                 score()
             # not while the best weights on the disk are those of a later step than this, from before a kill
             same = written == (kept_score(run.history).step if run.history else None)
-            due = not run.ended() and same and ending.is_due()
+            due = not run.ended() and same and ending.is_due(run.step)
             if due or run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
                 run.save(state, watch.to_json())
                 saved = time.monotonic()

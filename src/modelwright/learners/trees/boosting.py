@@ -181,7 +181,7 @@ class _Watch:
         if _given_up(self._history, self._patience):
             raise EarlyStopException(env.iteration, results)
         done = _booster(env).current_iteration()
-        if done < self._rounds and self._end.is_due():
+        if done < self._rounds and self._end.is_due(done):
             _write(self._checkpoint, self._history, _booster(env))
             self._end.cut(done, self._rounds)
 
