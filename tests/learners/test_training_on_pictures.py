@@ -126,7 +126,7 @@ def test_steps_in_bfloat16_round_and_are_the_same_after_a_kill(weights: Path, tm
 def test_bfloat16_is_taken_where_it_is_quicker(
     monkeypatch: pytest.MonkeyPatch, requested: Precision | None, has: bool, half_s: float, taken: str
 ) -> None:
-    monkeypatch.setattr(precision, "has_bfloat16", lambda: has)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: has)
     seconds = {"float32": 1.0, "bfloat16": half_s}
     assert precision.quickest(requested, seconds.__getitem__) == (taken, seconds[taken])
 

@@ -45,6 +45,15 @@ def test_the_cost_is_the_mean_over_rows_and_its_interval_holds():
     assert missed <= 18  # of 200 at 95 %: more than that has a chance below 1 %
 
 
+def test_rows_of_a_group_count_together():
+    few = answered(60)
+    repeated = few.take(np.repeat(np.arange(60), 5))  # five of each row, which is no more than one
+    plain = measure(SUBJECT, COST, repeated, 0.95)
+    grouped = measure(SUBJECT, COST, repeated, 0.95, np.repeat(np.arange(60), 5))
+    assert (grouped.value, grouped.groups) == (plain.value, 60)
+    assert grouped.high - grouped.low > 1.8 * (plain.high - plain.low)  # of five: the root, 2.2
+
+
 def test_what_costs_nothing_yet_keeps_an_open_interval_within_what_there_can_be():
     right = replace(answered(20), predicted=answered(20).truth)
     found = measure(SUBJECT, COST, right, 0.95)

@@ -184,7 +184,7 @@ def _of_blend(notice: Notice, name: str, members: Mapping[str, MemberKeys]) -> N
         learn = {"learn": dict(one.learn)} if one.learn else {}
         of.append({"learner": one.learner, **keys, **learn} if keys or learn else one.learner)
     values = {**notice.values, "line": setting("model", {"of": of})}
-    return Notice(notice.id, notice.where, **values)
+    return Notice("plan.cut-texts", notice.where, **values)
 
 
 def _aim(spec: Spec, options: BlendOptions) -> dict[str, object]:
