@@ -15,8 +15,11 @@ from test_gateway import ask, eventually
 from tiny_serving import Releases, running
 
 from modelwright.core.messages import RequestError
+from modelwright.gateway.server import Live
 from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, Sticky
 from modelwright.gateway.traffic.route import Route
+from modelwright.runtime.function import load
+from modelwright.storage.traffic.record import LiveRecord
 
 NONE = {}
 
@@ -110,6 +113,32 @@ def test_versions_share_the_traffic_and_go_after_their_last_answer(packages: dic
         assert {asked() for _ in range(20)} == {2}
         assert eventually(lambda: not psutil.pid_exists(old))
         assert asked(**{"x-modelwright-version": "1"}) == 422
+
+
+def test_a_version_that_is_watched_answers_nobody_and_is_recorded(packages: dict[str, Path], tmp_path: Path):
+    releases = Releases(packages["linear"])
+    live = Live(tmp_path / "live.db")
+    with running(releases, live=live) as server:
+        releases.ask(packages["shifted"])
+        releases.share({1: 1.0, 2: 0.0}, shadow=2)
+        assert releases.changed.wait(60)
+        answers = [ask(server, height=n).json() for n in range(10)]
+        tested = httpx.post(
+            f"{server.url}/measure", json={"height": 9}, headers={"x-modelwright-version": "2"}
+        ).json()
+        record = LiveRecord.open(live.record)
+        assert eventually(lambda: len(record.rows(0, version=2)) >= 10)
+    assert {answer["version"] for answer in answers} == {1}
+    assert [row.id for row in record.rows(0)] == [answer["id"] for answer in answers]
+    copies = record.rows(0, version=2)
+    assert tested["version"] == 2
+    assert sorted(row.id for row in copies) == sorted(
+        answer["id"] for answer in answers
+    )  # and no tester's request
+    assert all(row.mirrored and row.code == 200 for row in copies)
+    shifted = load(packages["shifted"])
+    for row in copies:
+        assert row.outputs["size"]["value"] == shifted(row.inputs["height"]).size
 
 
 def test_another_worker_answers_when_one_dies(packages: dict[str, Path]):

@@ -35,6 +35,7 @@ class Traffic:
     latency_s: float = 0.01
     code: int = 200
     unseen: tuple[str, ...] = ()
+    mirrored: bool = False
 
 
 class Clock:
@@ -282,6 +283,15 @@ def test_what_processes_have_flushed_stays(tmp_path: Path, end: str) -> None:
     rows = LiveRecord.open(path).rows(since=0)
     assert {row.id for row in rows} == {f"{n}-{i}" for n in range(2) for i in range(300)}
     assert len(rows) == 600
+
+
+def test_copies_count_for_their_own_version_alone(record: LiveRecord) -> None:
+    record.record([Traffic("r1"), Traffic("r1", version=2, mirrored=True), Traffic("r2")])
+    assert record.flush()
+    assert len(record.window(0)) == 2
+    assert [row.id for row in record.rows(0)] == ["r1", "r2"]
+    assert [(row.id, row.mirrored) for row in record.rows(0, version=2)] == [("r1", True)]
+    assert record.find("r1").version == 1
 
 
 def test_a_newer_or_damaged_record_is_a_message(tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ class LimitsConfig(_Section):
     )
     depth: int = Field(32, ge=2, description="how deeply the JSON of a request may nest; deeper gets 400")
     queue: int = Field(1024, ge=1, description="rows that may be under way; more are refused with 503")
+    queue_s: float | None = Field(
+        None,
+        gt=0,
+        description="how long a request may wait for a worker, in seconds, judged by its last passes; one that would "
+        "wait longer is refused with 503 at once. None: as long as `latency_p95` allows, where there is such a bar",
+    )
     memory: ByteCount | None = Field(
         None,
         ge=1,

@@ -33,8 +33,15 @@ class Gateway:
     """Holds the versions that answer. `run` follows the desired traffic until cancelled."""
 
     def __init__(
-        self, function: str, config: ServeConfig, releases: DesiredReleases, telemetry: Telemetry
+        self,
+        function: str,
+        config: ServeConfig,
+        releases: DesiredReleases,
+        telemetry: Telemetry,
+        bar_s: float | None = None,
     ) -> None:
+        """Serve `function` as `releases` say; bar_s: the time that an answer may take, None where none is required."""
+        self._bar_s = bar_s
         self.function = function
         self.config = config
         self.route: Route | None = None
@@ -93,13 +100,15 @@ class Gateway:
         served: Served,
         rows: Sequence[Sequence[object]],
         options: Mapping[str, JsonLike] = NO_OPTIONS,
+        within_s: float | None = None,
     ) -> Reply:
         """Return a worker's reply; raises ServiceError, and RequestError for rows that only a worker can refuse.
 
-        When cancelled (its client left), the worker forgets what it has not begun.
+        within_s: how long the client waits. When cancelled (its client left), or when nobody waits any longer, the
+        worker forgets what it has not begun.
         """
-        timeout_s = self.config.limits.timeout_s
-        with self._admitted(len(rows)):
+        timeout_s = self._timeout_s(within_s)
+        with self._admitted(served, len(rows), within_s):
             try:
                 async with asyncio.timeout(timeout_s):
                     return await served.pool.answer(rows, options)
@@ -107,14 +116,18 @@ class Gateway:
                 raise service_errors.late(timeout_s) from None
 
     async def stream(
-        self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]
+        self,
+        served: Served,
+        rows: Sequence[Sequence[object]],
+        options: Mapping[str, JsonLike],
+        within_s: float | None = None,
     ) -> AsyncGenerator[PartReply | Reply, None]:
         """Yield the answers so far as a worker makes them, and the whole reply in the end; raises as `answer`.
 
         Close the generator when the client leaves: the worker then ends its work. The time limit holds for each part.
         """
-        timeout_s = self.config.limits.timeout_s
-        with self._admitted(len(rows)):
+        timeout_s = self._timeout_s(within_s)
+        with self._admitted(served, len(rows), within_s):
             try:
                 async with aclosing(served.pool.stream(rows, options, timeout_s)) as parts:
                     async for part in parts:
@@ -132,12 +145,25 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def require_room(self) -> None:
+        """Raise ServiceError where not one more row may be under way."""
+        if self.rows_under_way and self.rows_under_way >= self.config.limits.queue:
+            raise service_errors.overloaded(self.config.limits.queue)
+
+    def _timeout_s(self, within_s: float | None) -> float:
+        most_s = self.config.limits.timeout_s
+        return most_s if within_s is None else min(most_s, max(within_s, 0.0))
+
     @contextmanager
-    def _admitted(self, rows: int) -> Iterator[None]:
-        """Count rows as under way; raises ServiceError where there are too many."""
-        queue = self.config.limits.queue
-        if self.rows_under_way and self.rows_under_way + rows > queue:
-            raise service_errors.overloaded(queue)
+    def _admitted(self, served: Served, rows: int, within_s: float | None) -> Iterator[None]:
+        """Count rows as under way; raises ServiceError where there are too many, or would wait too long."""
+        limits = self.config.limits
+        if self.rows_under_way and self.rows_under_way + rows > limits.queue:
+            raise service_errors.overloaded(limits.queue)
+        waits_s = served.pool.waits_s()
+        for most_s in (limits.queue_s or self._bar_s, within_s):
+            if most_s is not None and waits_s > most_s:
+                raise service_errors.waits_too_long(waits_s, most_s)
         self.rows_under_way += rows
         try:
             yield
@@ -230,6 +256,7 @@ class Gateway:
             max_batch=config.batching.rows,
             max_wait_s=config.batching.wait_ms / 1000,
             timeout_s=config.start_timeout_s,
+            bar_s=self._bar_s,
         )
         problem = self._misfit(version, worker)
         if problem is not None:

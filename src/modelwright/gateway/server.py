@@ -57,9 +57,13 @@ class Server:
         releases: DesiredReleases,
         *,
         live: Live | None = None,
+        bar_s: float | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        """Take the address; raises MachineError where that is refused, StateError for a broken record."""
+        """Take the address; raises MachineError where that is refused, StateError for a broken record.
+
+        bar_s: the time that an answer may take, None where none is required.
+        """
         keys = Keys(config.keys, environment)
         self._socket = listen(config, keys.predict)
         self.url = url_of(self._socket)
@@ -77,7 +81,7 @@ class Server:
                 raise
             releases = self._leased = LeasedReleases(releases, self._record)
             background += [self._show_requirements, self._prune]
-        self.gateway = Gateway(function, config, releases, self.telemetry)
+        self.gateway = Gateway(function, config, releases, self.telemetry, bar_s)
         recorder = self._record.record if self._record else None
         predictions = Predictions(self.gateway, config, self.telemetry, recorder, keys)
         self._uvicorn = uvicorn.Server(
@@ -171,7 +175,9 @@ def serve(
     while no key is set (in the environment variable that `serve.keys.predict` names).
     """
     live = Live(record, requirements, confidence, window_s, refresh_s) if record is not None else None
-    server = Server(function, config, releases, live=live)
+    server = Server(
+        function, config, releases, live=live, bar_s=live_requirements.latency_bar_s(requirements)
+    )
     _log_to_stderr()
     if started is not None:
         started(server.url)

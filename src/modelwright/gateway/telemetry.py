@@ -32,6 +32,9 @@ class Telemetry:
         self._verdict = self._gauge(
             "requirement_verdict", "1 at the verdict that holds", "requirement", "version", "verdict"
         )
+        self._not_mirrored = self._counter(
+            "not_mirrored_rows", "Rows that a version that is only watched did not get, for want of room"
+        ).labels(function)
         self._unseen = self._counter("unseen_values", "Values that training never showed", "input")
         self.request_s = self._histogram("request_duration_seconds", "From a request to its answer", _SECONDS)
         self.queue_s = self._histogram("queue_duration_seconds", "Waiting for a batch", _SECONDS)
@@ -52,6 +55,10 @@ class Telemetry:
     def rejected(self, reason: str) -> None:
         """Count a refusal by the id of its rule."""
         self._rejected.labels(self._function, reason).inc()
+
+    def not_mirrored(self, rows: int) -> None:
+        """Count rows that a version that is only watched did not get."""
+        self._not_mirrored.inc(rows)
 
     def unseen(self, names: Iterable[str]) -> None:
         """Count values that training never showed, by their input."""

@@ -16,6 +16,7 @@ from modelwright.storage.traffic.record import LiveRecord, Window
 
 FAILED_FROM = 500  # what a caller did wrong (4xx) and a client that left are no failures of ours
 _TIMED_OUT = 504
+_NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class LiveVerdicts:
     requests: int
     failures: int
     dropped: int
+
+
+def latency_bar_s(requirements: Sequence[Requirement]) -> float | None:
+    """Return the time that nearly all answers must stay below (the shortest such bar), None where there is no bar."""
+    named = {
+        one.name for one in operation.LATENCIES if one.quantile is not None and one.quantile >= _NEARLY_ALL
+    }
+    found = [one.bar.value for one in requirements if one.metric.name in named and not one.bar.champion]
+    return min(found, default=None)
 
 
 def judge_live(

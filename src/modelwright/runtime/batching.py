@@ -23,11 +23,11 @@ def row_sizes(columns: Sequence[tuple[Callable[[Any], int], Sequence[Any]]], row
     return sizes
 
 
-def batches(sizes: NDArray[np.int64], most: int) -> list[NDArray[np.int64]]:
+def batches(sizes: NDArray[np.int64], most: int, most_padded: float = MOST_PADDED) -> list[NDArray[np.int64]]:
     """Return the rows of each batch, smallest first, at most `most` in one.
 
     All rows of a batch are padded to its largest. With rows in order of size s₁ ≤ … ≤ sₙ, a batch of k of them costs
-    k·s_k, and is cut before that exceeds MOST_PADDED · Σ sᵢ.
+    k·s_k, and is cut before that exceeds most_padded · Σ sᵢ.
     """
     if len(sizes) == 1:
         return [np.zeros(1, dtype=np.int64)]
@@ -36,7 +36,7 @@ def batches(sizes: NDArray[np.int64], most: int) -> list[NDArray[np.int64]]:
     cuts, begin, total = [], 0, 0
     for place, cost in enumerate(work.tolist()):
         rows = place - begin
-        if rows and (rows == most or (rows + 1) * cost > MOST_PADDED * (total + cost)):
+        if rows and (rows == most or (rows + 1) * cost > most_padded * (total + cost)):
             cuts.append(place)
             begin, total = place, 0
         total += cost

@@ -21,7 +21,7 @@ from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec
 from modelwright.package.packages import Package, read
 from modelwright.runtime import drivers
-from modelwright.runtime.batching import BATCH, batches, row_sizes
+from modelwright.runtime.batching import BATCH, MOST_PADDED, batches, row_sizes
 from modelwright.runtime.data_frames import is_frame, named, rows_of
 from modelwright.runtime.drivers.contract.driver import Call, Part
 from modelwright.runtime.in_time import in_time
@@ -193,12 +193,26 @@ class Function:
         """Tell whether `parts` may yield more than one part."""
         return self._running.streams
 
-    def answer(self, columns: Columns, batch: int = BATCH, *, probabilities: bool = False) -> list[Answers]:
+    def sizes(self, columns: Columns) -> list[int]:
+        """Return the size of each row of canonical values, which decides what a pass over it costs."""
+        count = len(next(iter(columns.values())))
+        found: list[int] = row_sizes([(size, columns[name]) for name, size in self._sizes], count).tolist()
+        return found
+
+    def answer(
+        self,
+        columns: Columns,
+        batch: int = BATCH,
+        *,
+        probabilities: bool = False,
+        most_padded: float = MOST_PADDED,
+    ) -> list[Answers]:
         """Return the answers by output, one mapping per row, for columns of canonical values.
 
-        `probabilities`: with the probability of every label, where the kind of an output has them.
+        probabilities: with the probability of every label, where the kind of an output has them. most_padded: what a
+        pass may cost with its padding, as a multiple of what it costs without.
         """
-        finals, back = self._finals(columns, batch)
+        finals, back = self._finals(columns, batch, most_padded)
         arrays = self._joined(finals, back)
         decoded: dict[str, Sequence[Answer]] = {
             name: _joined_answers([part.answers[name] for part in finals], back)
@@ -257,10 +271,13 @@ class Function:
         answers = zip(*by_output.values(), strict=True)
         return {row: dict(zip(by_output, one, strict=True)) for row, one in zip(rows, answers, strict=True)}
 
-    def _finals(self, columns: Columns, batch: int) -> tuple[list[Part], NDArray[np.int64] | None]:
+    def _finals(
+        self, columns: Columns, batch: int, most_padded: float = MOST_PADDED
+    ) -> tuple[list[Part], NDArray[np.int64] | None]:
         """Return the last part of each batch, and how their rows go back into the order given."""
         count = len(next(iter(columns.values())))
-        cut = batches(row_sizes([(size, columns[name]) for name, size in self._sizes], count), batch)
+        sizes = row_sizes([(size, columns[name]) for name, size in self._sizes], count)
+        cut = batches(sizes, batch, most_padded)
         finals = [
             self._final({name: [column[i] for i in places] for name, column in columns.items()})
             for places in cut

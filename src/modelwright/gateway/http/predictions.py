@@ -24,12 +24,14 @@ from modelwright.gateway.limits import read_json, require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
 from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
+from modelwright.gateway.traffic.mirror import Mirror
 from modelwright.gateway.traffic.recording import Recorder
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import ServiceError, not_ready
 from modelwright.runtime.worker.channel import NO_OPTIONS, Reply
 
 PROBABILITIES = "probabilities"
+TIMEOUT_HEADER = b"x-timeout-ms"
 SPARE_KEYS = 64  # of a row beyond its inputs; fewer are named one by one
 _READERS = 2  # files that are read at once: a picture of 50 megapixels takes 150 MB while it is
 _CLIENT_LEFT = 499  # counted, never sent
@@ -47,6 +49,13 @@ class _Request:
     options: Mapping[str, JsonLike] = field(default_factory=dict)
     served: Served | None = None  # the version that answers it, as soon as that is settled
     is_test: bool = False  # it names its version itself, and so says nothing about the traffic
+
+    deadline_s: float | None = None  # how long its client waits, from its arrival on
+
+    @property
+    def left_s(self) -> float | None:
+        """Return the seconds that its client still waits."""
+        return None if self.deadline_s is None else self.deadline_s - self.seconds
 
     @property
     def ids(self) -> list[str]:
@@ -85,6 +94,9 @@ class Predictions:
         self._keys = keys
         self._under_way = BytesUnderWay(config.limits.under_way)
         self._readers = ThreadPoolExecutor(_READERS, "files")  # started with the first file
+        self._mirror = (
+            Mirror(recorder, telemetry, config.record.private, config.limits.timeout_s) if recorder else None
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens, and count it."""
@@ -135,6 +147,8 @@ class Predictions:
             problem = Problem("request.wrong-method", method=scope["method"][:20], allowed="POST")
             raise RequestError(problem, 405)
         self._keys.require_predict(headers)
+        self._gateway.require_room()  # before a body is read, so that a refusal costs little
+        request.deadline_s = _deadline_s(headers)
         if scope["query_string"]:
             request.options = _options(scope["query_string"])
         given = await self._given(headers, receive)
@@ -146,6 +160,7 @@ class Predictions:
         else:
             rows = self._read(served, given)
         request.rows = len(rows)
+        self._mirror_to_shadow(given, request)
         departure = exchange.Departure(receive)
         # A cancellation that reaches this point is either the client's leaving or the server's end.
         try:
@@ -203,6 +218,20 @@ class Predictions:
             if not served.retired:
                 return served, rows
 
+    def _mirror_to_shadow(self, given: _Given, request: _Request) -> None:
+        """Ask a version that is only watched the same, where there is one, and what it says is recorded."""
+        route = self._gateway.route
+        shadow = route.shadow if route is not None else None
+        if shadow is None or self._mirror is None or request.is_test or not request.rows:
+            return
+
+        async def read() -> list[tuple[object, ...]]:
+            if not shadow.files:
+                return self._read(shadow, given)
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, shadow, given)
+
+        self._mirror.copy(shadow, read, request.ids)
+
     async def _reply(
         self,
         served: Served,
@@ -213,7 +242,7 @@ class Predictions:
         if not rows:
             return Reply([], 0.0, 0.0, 0)
         if events is None:
-            reply = await self._gateway.answer(served, rows, request.options)
+            reply = await self._gateway.answer(served, rows, request.options, request.left_s)
         else:
             reply = await self._in_parts(served, rows, request, events)
         self._telemetry.queue_s.observe(reply.queue_s)
@@ -226,7 +255,7 @@ class Predictions:
     ) -> Reply:
         """Send each part as an event when it comes, and return the whole reply."""
         ids = request.ids
-        async with aclosing(self._gateway.stream(served, rows, {})) as parts:
+        async with aclosing(self._gateway.stream(served, rows, {}, request.left_s)) as parts:
             async for part in parts:
                 if isinstance(part, Reply):
                     return part
@@ -312,6 +341,16 @@ def _options(query: bytes) -> Mapping[str, JsonLike]:
     if given[-1] not in {"true", "false"}:
         raise RequestError(Problem("request.query-value", name=PROBABILITIES, shown=given[-1][:60]))
     return {PROBABILITIES: True} if given[-1] == "true" else NO_OPTIONS
+
+
+def _deadline_s(headers: Mapping[bytes, bytes]) -> float | None:
+    """Return how long a client waits; raises RequestError (422) for what is no such time."""
+    given = headers.get(TIMEOUT_HEADER)
+    if given is None:
+        return None
+    if not given.isdigit() or not 0 < len(given) < 10 or int(given) == 0:
+        raise RequestError(Problem("request.bad-timeout", shown=given[:20].decode("ascii", "replace")))
+    return int(given) / 1000
 
 
 def _too_long(name: str, length: int, most: int, where: str | None) -> Problem:

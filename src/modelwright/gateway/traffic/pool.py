@@ -15,6 +15,8 @@ from modelwright.runtime.worker.channel import PartReply, Reply, Worker, WorkerL
 
 FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.25, 15.0
 _MOST_BETWEEN_S = 1.0  # looks at the workers' memory and silence
+# The weight of one answer among those before it: a pass that the machine held up refuses nobody for long.
+_LEARNING_UP, _LEARNING_DOWN = 0.02, 0.2
 _LOG = logging.getLogger(__name__)
 
 Start = Callable[[], Awaitable[Worker]]
@@ -52,6 +54,7 @@ class Pool:
         self._places = [_Place(worker) for worker in workers]
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._row_s = 0.0  # of the last passes, seconds a row
 
     @classmethod
     async def open(
@@ -88,6 +91,11 @@ class Pool:
         """Return the workers as they are now; the first one stands for all where they are alike."""
         return [place.worker for place in self._places]
 
+    def waits_s(self) -> float:
+        """Return how long a request would wait that came now, as far as the last passes tell."""
+        alive = [place.rows for place in self._places if place.worker.alive]
+        return min(alive) * self._row_s if alive else 0.0
+
     async def answer(self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]) -> Reply:
         """Return a worker's reply, asked of another one where the first is lost; raises ServiceError, RequestError."""
         for _ in range(2):
@@ -97,6 +105,7 @@ class Pool:
                     reply = await place.worker.ask(rows, options)
                 except WorkerLostError:
                     continue
+            self._learn(reply)
             _require_answers(place, reply)
             return reply
         raise service_errors.unavailable()
@@ -117,6 +126,7 @@ class Pool:
                         async for part in parts:
                             begun = True
                             if isinstance(part, Reply):
+                                self._learn(part)
                                 _require_answers(place, part)
                             yield part
                     return
@@ -135,6 +145,12 @@ class Pool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(worker.close() for worker in {*workers, *self.workers}))
+
+    def _learn(self, reply: Reply) -> None:
+        if reply.batch_rows:
+            seen = reply.inference_s / reply.batch_rows
+            learning = _LEARNING_UP if seen > self._row_s else _LEARNING_DOWN
+            self._row_s += learning * (seen - self._row_s) if self._row_s else seen
 
     async def _free(self) -> _Place:
         """Return the place with the least to do; raises ServiceError where no worker may come soon."""

@@ -19,7 +19,7 @@ class Traffic:
 
     `time` is seconds since the epoch, `latency_s` from the request's arrival to its (whole) answer. `inputs` lacks
     those that are private. Values are JSON; of one that is bytes (an image) there are `{"sha256", "bytes"}`.
-    `unseen` names the inputs whose value training never showed.
+    `unseen` names the inputs whose value training never showed. mirrored: a copy, whose answer nobody got.
     """
 
     id: str
@@ -30,6 +30,7 @@ class Traffic:
     latency_s: float
     code: int
     unseen: Sequence[str] = ()
+    mirrored: bool = False
 
 
 class Recorder(Protocol):
@@ -45,8 +46,10 @@ def answered(
     bodies: Sequence[AnswerJson],
     private: Collection[str],
     latency_s: float,
+    *,
+    mirrored: bool = False,
 ) -> list[Traffic]:
-    """Return the record of rows that were answered; `bodies` is what was sent."""
+    """Return the record of rows that were answered; `bodies` is what was sent, or would have been."""
     now = time.time()
     return [
         Traffic(
@@ -58,12 +61,15 @@ def answered(
             latency_s,
             200,
             body.get("unseen", ()),
+            mirrored,
         )
         for row, answer, body in zip(rows, answers, bodies, strict=True)
     ]
 
 
-def failed(served: Served, ids: Sequence[str], code: int, latency_s: float) -> list[Traffic]:
+def failed(
+    served: Served, ids: Sequence[str], code: int, latency_s: float, *, mirrored: bool = False
+) -> list[Traffic]:
     """Return the record of rows that failed on our side."""
     now = time.time()
-    return [Traffic(one, now, served.version, {}, None, latency_s, code) for one in ids]
+    return [Traffic(one, now, served.version, {}, None, latency_s, code, (), mirrored) for one in ids]

@@ -27,6 +27,12 @@ def overloaded(queue: int) -> ServiceError:
     return ServiceError(Problem("serve.overloaded", most=queue), 503, _RETRY_AFTER_S)
 
 
+def waits_too_long(waits_s: float, most_s: float) -> ServiceError:
+    """Return the error of a request that would wait longer than it may."""
+    problem = Problem("serve.waits-too-long", wait_ms=round(1000 * waits_s), most_ms=round(1000 * most_s))
+    return ServiceError(problem, 503, max(_RETRY_AFTER_S, round(waits_s)))
+
+
 def too_many_bytes(most: int) -> ServiceError:
     """Return the error of a gateway that has requests of `most` bytes under way."""
     return ServiceError(Problem("serve.too-many-bytes", most=most), 503, _RETRY_AFTER_S)

@@ -270,9 +270,18 @@ class Worker:
 
 
 async def start(
-    package: Path, *, threads: int | None, max_batch: int, max_wait_s: float, timeout_s: float
+    package: Path,
+    *,
+    threads: int | None,
+    max_batch: int,
+    max_wait_s: float,
+    timeout_s: float,
+    bar_s: float | None = None,
 ) -> Worker:
-    """Start a worker and wait until it can answer; raises PackageError with what kept it from that."""
+    """Start a worker and wait until it can answer; raises PackageError with what kept it from that.
+
+    bar_s: the time that an answer may take, which its batches then keep to; None where there is no such bar.
+    """
     ours, theirs = socket.socketpair()
     command = [
         # -P: no module of the working folder
@@ -280,6 +289,7 @@ async def start(
         *("--package", str(package), "--socket", str(theirs.fileno())),
         *("--max-batch", str(max_batch), "--max-wait-s", str(max_wait_s)),
         *(("--threads", str(threads)) if threads else ()),
+        *(("--bar-s", str(bar_s)) if bar_s is not None else ()),
     ]
     # A session of its own: Ctrl-C in a terminal reaches the gateway alone, which lets its workers finish.
     process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module

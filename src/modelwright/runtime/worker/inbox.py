@@ -5,9 +5,9 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from modelwright.core.json_types import JsonLike
 from modelwright.runtime.worker.frames import Unpacker, packed
@@ -25,6 +25,15 @@ class Waiting:
     options: Mapping[str, JsonLike]
 
 
+class BatchChoice(Protocol):
+    """Says which of the requests that wait make up the next batch."""
+
+    @property
+    def wanted_rows(self) -> int: ...
+    def wait_s(self, waiting: Sequence[Waiting]) -> float: ...
+    def pick(self, waiting: Sequence[Waiting]) -> Sequence[int]: ...
+
+
 class Inbox:
     """The requests that wait. `left` holds those that nobody waits for any more and that were taken already."""
 
@@ -34,34 +43,37 @@ class Inbox:
         self._selector = selectors.DefaultSelector()  # select() itself knows no descriptor above 1023
         self._selector.register(connection, selectors.EVENT_READ)
         self._unpacker = Unpacker()
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: list[Waiting] = []
 
-    def take(self, max_rows: int, wanted_rows: int = 1, wait_s: float = 0.0) -> list[Waiting]:
-        """Return the next batch: what waits, at most `max_rows` rows, but one request at least.
+    def take(self, batcher: BatchChoice) -> list[Waiting]:
+        """Return the next batch: those of the requests that wait which `batcher` picks.
 
-        Waits for the first request as long as it takes, and then up to `wait_s` until there are `wanted_rows`;
-        raises EOFError when the gateway is gone.
+        Waits for the first request as long as it takes, and then as long as the batcher allows until there are as many
+        rows as it wants; raises EOFError when the gateway is gone.
         """
         self.left.clear()
         self._read(0.0)
         while not self._waiting:
             self._read(None)
-        deadline = time.monotonic() + wait_s
-        while self._rows() < min(wanted_rows, max_rows) and (left := deadline - time.monotonic()) > 0:
+        deadline = time.monotonic() + batcher.wait_s(self._waiting)
+        while self._rows() < batcher.wanted_rows and (left := deadline - time.monotonic()) > 0:
             self._read(left)
         if not self._waiting:  # all of them were dropped meanwhile
-            return self.take(max_rows)
-        batch = [self._waiting.popleft()]
-        rows = len(batch[0].rows)
-        while self._waiting and rows + len(self._waiting[0].rows) <= max_rows:
-            batch.append(self._waiting.popleft())
-            rows += len(batch[-1].rows)
+            return self.take(batcher)
+        places = set(batcher.pick(self._waiting))
+        batch = [one for place, one in enumerate(self._waiting) if place in places]
+        self._waiting = [one for place, one in enumerate(self._waiting) if place not in places]
         return batch
+
+    def wait(self) -> None:
+        """Wait until there is a request; raises EOFError when the gateway is gone."""
+        while not self._waiting:
+            self._read(None)
 
     def next(self) -> Waiting | None:
         """Return the next request if there is one now; raises EOFError when the gateway is gone."""
         self._read(0.0)
-        return self._waiting.popleft() if self._waiting else None
+        return self._waiting.pop(0) if self._waiting else None
 
     def poll(self) -> None:
         """Read what has been sent, without waiting; raises EOFError when the gateway is gone."""
@@ -88,6 +100,6 @@ class Inbox:
     def _drop(self, request_id: int) -> None:
         """Forget a request because nobody waits for it any more."""
         before = len(self._waiting)
-        self._waiting = deque(request for request in self._waiting if request.id != request_id)
+        self._waiting = [request for request in self._waiting if request.id != request_id]
         if len(self._waiting) == before:
             self.left.add(request_id)

@@ -39,8 +39,7 @@ def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -
     try:
         while True:
             if not under_way:
-                (request,) = inbox.take(1)
-                under_way[request.id] = _begin(function, crossing, request)
+                inbox.wait()
             while len(under_way) < MOST_AT_ONCE and (more := inbox.next()) is not None:
                 under_way[more.id] = _begin(function, crossing, more)
             if len(under_way) == MOST_AT_ONCE:

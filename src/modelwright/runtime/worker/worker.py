@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import socket
 import sys
@@ -21,8 +22,10 @@ from typing import TypeAlias
 from modelwright.core.messages import Phrase, Problem, UserError, preferred, use
 from modelwright.package.confinement import confine, modules
 from modelwright.package.manifest import SettledEntry
+from modelwright.runtime.batching import MOST_PADDED
 from modelwright.runtime.function import Function, load
 from modelwright.runtime.log_lines import BoundedHandler
+from modelwright.runtime.worker.batcher import Batcher
 from modelwright.runtime.worker.form import form_of
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
@@ -34,24 +37,32 @@ _LOG = logging.getLogger(__name__)
 _WARM_UP_ROWS = (1, 1)  # and a full batch
 _Answered: TypeAlias = tuple[Sequence[RowAnswer], Unseen]
 _Refused: TypeAlias = list[Problem]  # what is wrong with the rows, which the worker alone can tell
-WAIT_SHARE = 0.25  # of the last pass's time: what waiting costs stays small beside what it can save
 
 
 def work(
-    function: Function, inbox: Inbox, connection: socket.socket, max_batch: int, max_wait_s: float
+    function: Function,
+    inbox: Inbox,
+    connection: socket.socket,
+    max_batch: int,
+    max_wait_s: float,
+    bar_s: float | None = None,
 ) -> None:
     """Answer batch after batch; raises EOFError or ConnectionError when the gateway is gone.
 
-    Who shared the last pass is likely to ask again at once. Waiting a moment for as many makes the next pass a
-    full one; a request that comes alone waits for nobody.
+    Requests of like length share a pass; bar_s is the time that an answer may take, None where there is no such bar.
     """
     crossing = Crossing(function.signature)
-    rows, inference_s = 1, 0.0
+
+    def sizes(rows: Sequence[Sequence[object]]) -> list[int]:
+        return function.sizes(function.rows.columns([tuple(row) for row in crossing.rows_in(rows)]))
+
+    batcher = Batcher(sizes, max_batch, max_wait_s, bar_s)
     while True:
-        batch = inbox.take(max_batch, rows, min(max_wait_s, WAIT_SHARE * inference_s))
+        batch = inbox.take(batcher)
         begun = time.monotonic()
         answers = _answers(function, crossing, batch, max_batch)
         inference_s = time.monotonic() - begun
+        batcher.observe(batch, inference_s)
         rows = sum(len(request.rows) for request in batch)
         replies = [
             _reply(request, answered, begun - request.sent, inference_s, rows)
@@ -74,7 +85,9 @@ def _answers(
         return [_answers(function, crossing, [request], max_batch)[0] for request in batch]
     try:
         wanted = any(request.options.get("probabilities") for request in batch)
-        predicted = function.answer(columns, max_batch, probabilities=wanted)
+        # Single rows were chosen to share one pass; the rows of a list are what they are.
+        padded = math.inf if all(len(request.rows) == 1 for request in batch) else MOST_PADDED
+        predicted = function.answer(columns, max_batch, probabilities=wanted, most_padded=padded)
         unseen = function.unseen(columns)
     except Exception:
         if len(batch) > 1:
@@ -123,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--max-batch", type=int, required=True)
     parser.add_argument("--max-wait-s", type=float, required=True)
+    parser.add_argument("--bar-s", type=float, default=None, help="the time that an answer may take")
     options = parser.parse_args(arguments)
 
     if not sys.warnoptions:
@@ -158,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if function.streams:
             work_in_parts(function, Inbox(connection), connection)
         else:
-            work(function, Inbox(connection), connection, options.max_batch, options.max_wait_s)
+            inbox = Inbox(connection)
+            work(function, inbox, connection, options.max_batch, options.max_wait_s, options.bar_s)
     except (EOFError, ConnectionError):
         pass  # the gateway is gone, or needs this version no longer
     return 0

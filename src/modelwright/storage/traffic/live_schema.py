@@ -59,6 +59,10 @@ _STEPS = (
         # JSON: the inputs whose value training never showed; NULL where there is none
         "ALTER TABLE requests ADD COLUMN unseen TEXT",
     ),
+    (
+        # 1: a copy of a request, answered by a version that is only watched; the request's own row has the same id
+        "ALTER TABLE requests ADD COLUMN mirrored INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

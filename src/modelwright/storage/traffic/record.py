@@ -27,12 +27,13 @@ __all__ = ["Answered", "Lease", "LiveRecord", "Row", "Window"]
 
 MOST_WAITING = 20_000  # rows between server and disk: a few seconds of a busy server, some 20 MB
 _ROWS = (
-    "SELECT id, time, version, inputs, outputs, confidence, latency_s, code, unseen,"
+    "SELECT id, time, version, inputs, outputs, confidence, latency_s, code, unseen, mirrored,"
     " (SELECT json_group_object(output, json(value)) FROM feedback WHERE request_id = requests.id)"
     " FROM requests"
 )
 _FIGURES = "SELECT time, version, latency_s, confidence, code, unseen FROM requests"
-_WITHIN = "WHERE time >= ? AND time < ? AND (? IS NULL OR version = ?)"
+# Of all versions: what was answered. Of one: also the copies that it got while it was only watched.
+_WITHIN = "WHERE time >= ? AND time < ? AND CASE WHEN ? IS NULL THEN NOT mirrored ELSE version = ? END"
 _PRUNED_AT_ONCE = 5_000  # rows a transaction, so that the writer waits a few ms at most
 
 
@@ -42,7 +43,7 @@ class Row:
 
     time: seconds since the epoch; outputs: {output: {"value", "confidence"}}; confidence: the lowest of the
     outputs, None where there is none; unseen: inputs whose value training never showed; feedback: the truth by
-    output, as far as it is known.
+    output, as far as it is known; mirrored: a copy, whose answer nobody got (the request's own row has the same id).
     """
 
     id: str
@@ -55,6 +56,7 @@ class Row:
     code: int
     feedback: Mapping[str, Json]
     unseen: tuple[str, ...] = ()
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ class LiveRecord:
         """Return the newest row of a request id, once it is written."""
         with self._reading() as connection:
             one = connection.execute(
-                f"{_ROWS} WHERE id = ? ORDER BY n DESC LIMIT 1", (request_id,)
+                f"{_ROWS} WHERE id = ? AND NOT mirrored ORDER BY n DESC LIMIT 1", (request_id,)
             ).fetchone()
         return _as_row(one) if one is not None else None
 
@@ -256,7 +258,7 @@ class LiveRecord:
 
 def _as_row(found: Sequence[Any]) -> Row:
     *plain, feedback = found
-    request_id, at, version, inputs, outputs, confidence, latency_s, code, unseen = plain
+    request_id, at, version, inputs, outputs, confidence, latency_s, code, unseen, mirrored = plain
     return Row(
         id=request_id,
         time=at,
@@ -268,6 +270,7 @@ def _as_row(found: Sequence[Any]) -> Row:
         code=code,
         feedback=json.loads(feedback),
         unseen=tuple(json.loads(unseen)) if unseen is not None else (),
+        mirrored=bool(mirrored),
     )
 
 

@@ -43,6 +43,8 @@ class Answered(Protocol):
     def code(self) -> int: ...
     @property
     def unseen(self) -> Sequence[str]: ...
+    @property
+    def mirrored(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -182,8 +184,8 @@ class Writer:
         connection = self._connection()
         with live_schema.transaction(connection):
             connection.executemany(
-                "INSERT INTO requests (id, time, version, inputs, outputs, confidence, latency_s, code, unseen)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO requests (id, time, version, inputs, outputs, confidence, latency_s, code, unseen,"
+                " mirrored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             connection.executemany(
@@ -230,6 +232,7 @@ def _row(row: Answered) -> tuple[SqlValue, ...]:
         row.latency_s,
         row.code,
         _json(list(row.unseen)) if row.unseen else None,
+        int(row.mirrored),
     )
 
 
