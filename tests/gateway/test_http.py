@@ -318,7 +318,7 @@ def test_a_key_is_asked_for_when_one_is_set(packages: dict[str, Path]) -> None:
 def refused(config: ServeConfig, key: str | None) -> str:
     """Return the id of why an address is refused."""
     with pytest.raises(MachineError) as error:
-        listen(config, key)
+        listen(config, has_keys=key is not None)
     return error.value.problems[0].id
 
 
@@ -328,7 +328,7 @@ def test_a_public_address_needs_a_key() -> None:
     assert refused(ServeConfig(host="no such host", port=0), "key") == "machine.unknown-host"
     assert refused(ServeConfig().model_copy(update={"port": 70_000}), None) == "machine.address-refused"
     for host, key in (("0.0.0.0", "key"), ("127.0.0.1", None), ("localhost", None)):
-        listen(ServeConfig(host=host, port=0), key).close()
+        listen(ServeConfig(host=host, port=0), has_keys=key is not None).close()
 
 
 def test_a_port_in_use_is_told(linear: Server, packages: dict[str, Path]) -> None:

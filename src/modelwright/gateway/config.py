@@ -87,14 +87,45 @@ class RecordConfig(_Section):
     private: tuple[str, ...] = Field((), description="inputs that the record leaves out")
 
 
+class KnownKey(_Section):
+    """A key that a client may send: what it is for, and its digest."""
+
+    role: Literal["caller", "feedback", "viewer", "operator"] = Field(
+        description="`caller` asks, `feedback` reports truths, `viewer` reads metrics and states, `operator` does all"
+    )
+    sha256: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="the SHA-256 of the key in hexadecimal; the key, 32 random characters or more, stands nowhere",
+    )
+    per_s: float | None = Field(
+        None, gt=0, description="requests a second; more are refused with 429. None: no bound"
+    )
+
+
 class KeysConfig(_Section):
-    """Which environment variables hold the keys that clients must send."""
+    """The keys that clients must send."""
 
     predict: str = Field(
         "MODELWRIGHT_API_KEY",
         min_length=1,
-        description="the variable with the key for predictions; where it is not set, no key is required",
+        description="the environment variable with a key that may do everything; where it is not set, and no key is "
+        "`known`, none is required",
     )
+    docs: Literal["open", "closed"] = Field(
+        "open",
+        description="whether `/docs` and `/openapi.json`, which show the function and its classes, are open to all, "
+        "or need a key, too",
+    )
+    known: Mapping[str, KnownKey] = Field({}, description="further keys, by the name of who has them")
+
+
+class TlsConfig(_Section):
+    """The certificate that the gateway shows."""
+
+    certificate: str = Field(
+        min_length=1, description="a file in PEM form with the certificate and its chain"
+    )
+    key: str = Field(min_length=1, description="a file in PEM form with the certificate's private key")
 
 
 class ServeConfig(_Section):
@@ -141,3 +172,9 @@ class ServeConfig(_Section):
     batching: BatchingConfig = Field(BatchingConfig(), description="how requests share a pass")
     record: RecordConfig = Field(RecordConfig(), description="what is kept of live traffic")
     keys: KeysConfig = Field(KeysConfig(), description="the keys that clients must send")
+    tls: TlsConfig | None = Field(None, description="speak HTTPS with this certificate. None: plain HTTP")
+    audit: str | None = Field(
+        None,
+        min_length=1,
+        description="a file that gets a line for each call of `/admin` and each key that is refused. None: no file",
+    )

@@ -65,6 +65,21 @@ class Gateway:
         """Return whether a request would be answered now."""
         return self.route is not None and all(served.pool.alive for served, _ in self.route.shares)
 
+    def versions(self) -> list[dict[str, object]]:
+        """Return the versions that are loaded: the share of each, whether it is only watched, and its workers."""
+        shares = dict(self.route.shares) if self.route is not None else {}
+        shadow = self.route.shadow if self.route is not None else None
+        return [
+            {
+                "version": served.version,
+                "share": shares.get(served, 0.0),
+                "shadow": served is shadow,
+                "workers": len(served.pool.workers),
+                "ready": served.pool.alive,
+            }
+            for served in sorted(self._loaded.values(), key=lambda one: one.version)
+        ]
+
     async def run(self) -> None:
         """Follow the desired traffic until cancelled; what goes wrong once is logged and tried again."""
         logged = ""

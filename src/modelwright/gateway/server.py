@@ -18,9 +18,11 @@ import uvicorn
 
 from modelwright.core.messages import ModelwrightError
 from modelwright.core.requirements.requirement import Requirement
-from modelwright.gateway.address import listen, url_of
+from modelwright.gateway.address import listen, require_certificate, url_of
+from modelwright.gateway.audit import Audit
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
+from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.app import Application, Background
 from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.http.protocol import BoundedProtocol, close_stalled
@@ -65,8 +67,12 @@ class Server:
         bar_s: the time that an answer may take, None where none is required.
         """
         keys = Keys(config.keys, environment)
-        self._socket = listen(config, keys.predict)
-        self.url = url_of(self._socket)
+        if config.tls is not None:
+            require_certificate(config.tls)
+        self.audit_file = config.audit
+        self._audit = Audit(Path(config.audit) if config.audit is not None else None)
+        self._socket = listen(config, has_keys=keys.required)
+        self.url = url_of(self._socket, "http" if config.tls is None else "https")
         self.telemetry = Telemetry(function)
         self._config = config
         self._live = live if config.record.enabled else None
@@ -83,10 +89,12 @@ class Server:
             background += [self._show_requirements, self._prune]
         self.gateway = Gateway(function, config, releases, self.telemetry, bar_s)
         recorder = self._record.record if self._record else None
-        predictions = Predictions(self.gateway, config, self.telemetry, recorder, keys)
+        predictions = Predictions(self.gateway, config, self.telemetry, recorder, keys, self._audit)
+        admission = Admission(keys, self._audit)
+        self.application = Application(self.gateway, predictions, self.telemetry, admission, background)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-                Application(self.gateway, predictions, self.telemetry, keys, background),
+                self.application,
                 http=BoundedProtocol,
                 ws="none",
                 lifespan="on",
@@ -96,6 +104,8 @@ class Server:
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=max(1, round(config.drain_s)),
+                ssl_certfile=config.tls.certificate if config.tls is not None else None,
+                ssl_keyfile=config.tls.key if config.tls is not None else None,
             )
         )
 
@@ -110,6 +120,7 @@ class Server:
         finally:
             logger.removeFilter(_not_cut_off)
             self._socket.close()
+            self._audit.close()
             if self._record is not None:
                 self._record.close()
             if self._leased is not None:

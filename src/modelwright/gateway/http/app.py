@@ -5,6 +5,7 @@ GET  /                       to /docs
 GET  /healthz, /v2/health/live   whether this process answers at all
 GET  /v2/health/ready        whether a prediction would be answered now
 GET  /metrics                Prometheus
+GET  /admin/traffic          the versions that are loaded, and the share that each answers
 GET  /openapi.json, /docs    from the signature
 """
 
@@ -25,8 +26,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import docs_page, exchange
+from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.openapi import openapi
-from modelwright.gateway.keys import Keys
+from modelwright.gateway.keys import Role
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.service_errors import not_ready
 
@@ -41,20 +43,20 @@ class Application:
         gateway: Gateway,
         predictions: ASGIApp,
         telemetry: Telemetry,
-        keys: Keys,
+        admission: Admission,
         background: Sequence[Background] = (),
     ) -> None:
         """Serve `gateway`; each of `background` runs from the start of the server to its end."""
         self._path = f"/{gateway.function}"
         self._predictions = predictions
-        self._other = _routes(gateway, telemetry, keys, (gateway.run, *background))
+        self.other = _routes(gateway, telemetry, admission, (gateway.run, *background))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one exchange."""
         if scope["type"] == "http" and self._is_function(scope["path"]):
             await self._predictions(scope, receive, send)
         else:
-            await self._other(scope, receive, send)
+            await self.other(scope, receive, send)
 
     def _is_function(self, path: str) -> bool:
         return path == self._path or (
@@ -63,7 +65,7 @@ class Application:
 
 
 def _routes(
-    gateway: Gateway, telemetry: Telemetry, keys: Keys, background: Sequence[Background]
+    gateway: Gateway, telemetry: Telemetry, admission: Admission, background: Sequence[Background]
 ) -> Starlette:
     async def live(_: Request) -> Response:
         return _json({"live": True})
@@ -94,10 +96,13 @@ def _routes(
             served.signature,
             served.version,
             served.worker.form,
-            key=config.keys.predict if keys.predict else None,
+            key=config.keys.predict if admission.needs_keys else None,
             private=frozenset(config.record.private),
         )
         return Response(page, media_type="text/html", headers={"content-security-policy": policy})
+
+    async def traffic(_: Request) -> Response:
+        return _json({"function": gateway.function, "versions": gateway.versions()})
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -110,15 +115,18 @@ def _routes(
             await asyncio.gather(*tasks, return_exceptions=True)
             await gateway.stop()
 
+    is_open = gateway.config.keys.docs == "open"
+    readers = (lambda endpoint: endpoint) if is_open else admission.by(Role.CALLER, Role.VIEWER)
     application = Starlette(
         routes=[
             Route("/", root),
             Route("/healthz", live),
             Route("/v2/health/live", live),
             Route("/v2/health/ready", ready),
-            Route("/metrics", metrics),
-            Route("/openapi.json", description),
-            Route("/docs", docs),
+            Route("/metrics", admission.by(Role.VIEWER)(metrics)),
+            Route("/openapi.json", readers(description)),
+            Route("/docs", readers(docs)),
+            Route("/admin/traffic", admission.by(Role.VIEWER, admin=True)(traffic)),
         ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _refuse},  # type: ignore[dict-item]

@@ -15,11 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Problem, RequestError
+from modelwright.gateway.audit import Audit
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange, form_data
 from modelwright.gateway.http.events import EventSender, wanted
-from modelwright.gateway.keys import Keys
+from modelwright.gateway.keys import Key, Keys, RateError, Role
 from modelwright.gateway.limits import read_json, require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
@@ -50,6 +51,7 @@ class _Request:
     served: Served | None = None  # the version that answers it, as soon as that is settled
     is_test: bool = False  # it names its version itself, and so says nothing about the traffic
 
+    key: Key | None = None  # with which it came
     deadline_s: float | None = None  # how long its client waits, from its arrival on
 
     @property
@@ -86,7 +88,9 @@ class Predictions:
         telemetry: Telemetry,
         recorder: Recorder | None,
         keys: Keys,
+        audit: Audit,
     ) -> None:
+        self._audit = audit
         self._gateway = gateway
         self._config = config
         self._telemetry = telemetry
@@ -116,10 +120,10 @@ class Predictions:
             return
         except RequestError as error:
             code, body = error.status, exchange.error_body(self._refused(error.problems[0]))
-            if code == 405:
-                extra.append((b"allow", b"POST"))
-            elif code == 401:
-                extra.append((b"www-authenticate", b"Bearer"))
+            extra += _headers_of_refusal(error)
+            if code in {401, 403, 429}:
+                client = scope["client"][0] if scope.get("client") else ""
+                self._audit.refused(method=scope["method"], path=scope["path"], code=code, client=client)
         except ServiceError as error:
             code, body = error.status, exchange.error_body(self._refused(error.problem))
             if error.retry_after_s is not None:
@@ -146,7 +150,7 @@ class Predictions:
         if scope["method"] != "POST":
             problem = Problem("request.wrong-method", method=scope["method"][:20], allowed="POST")
             raise RequestError(problem, 405)
-        self._keys.require_predict(headers)
+        request.key = self._keys.require(headers, Role.CALLER)
         self._gateway.require_room()  # before a body is read, so that a refusal costs little
         request.deadline_s = _deadline_s(headers)
         if scope["query_string"]:
@@ -200,6 +204,10 @@ class Predictions:
         if route is None:
             raise not_ready()
         named = route.named(headers)
+        if named is not None and request.key is not None and request.key.role is not Role.OPERATOR:
+            wanted = [Role.OPERATOR.value]
+            problem = Problem("request.forbidden", role=request.key.role.value, wanted=wanted)
+            raise RequestError(problem, 403)
         request.is_test = named is not None
         request.served = named or route.choose(headers, given.value)
         return request.served
@@ -341,6 +349,13 @@ def _options(query: bytes) -> Mapping[str, JsonLike]:
     if given[-1] not in {"true", "false"}:
         raise RequestError(Problem("request.query-value", name=PROBABILITIES, shown=given[-1][:60]))
     return {PROBABILITIES: True} if given[-1] == "true" else NO_OPTIONS
+
+
+def _headers_of_refusal(error: RequestError) -> list[tuple[bytes, bytes]]:
+    if isinstance(error, RateError):
+        return [(b"retry-after", str(error.retry_after_s).encode())]
+    found = {405: (b"allow", b"POST"), 401: (b"www-authenticate", b"Bearer")}.get(error.status)
+    return [found] if found is not None else []
 
 
 def _deadline_s(headers: Mapping[bytes, bytes]) -> float | None:
