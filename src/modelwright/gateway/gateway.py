@@ -65,6 +65,10 @@ class Gateway:
         """Return whether a request would be answered now."""
         return self.route is not None and all(served.pool.alive for served, _ in self.route.shares)
 
+    def loaded(self, number: int) -> Served | None:
+        """Return a version that is loaded, by its number."""
+        return next((one for version, one in self._loaded.items() if version.number == number), None)
+
     def versions(self) -> list[dict[str, object]]:
         """Return the versions that are loaded: the share of each, whether it is only watched, and its workers."""
         shares = dict(self.route.shares) if self.route is not None else {}

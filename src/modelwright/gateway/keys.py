@@ -19,7 +19,7 @@ _BEARER, _BASIC = "bearer", "basic"
 _LONGEST = 1000  # characters of a header that is looked at
 
 
-class Role(StrEnum):
+class KeyRole(StrEnum):
     """What a key is for. `operator` may do everything."""
 
     CALLER = "caller"
@@ -39,7 +39,7 @@ class RateError(RequestError):
 class Key:
     """One key: its name, its role, and how many requests a second it has left (a token bucket of one second)."""
 
-    def __init__(self, name: str, role: Role, per_s: float | None, clock: Callable[[], float]) -> None:
+    def __init__(self, name: str, role: KeyRole, per_s: float | None, clock: Callable[[], float]) -> None:
         self.name = name
         self.role = role
         self._per_s = per_s
@@ -70,18 +70,18 @@ class Keys:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._by_digest = {
-            one.sha256: Key(name, Role(one.role), one.per_s, clock) for name, one in config.known.items()
+            one.sha256: Key(name, KeyRole(one.role), one.per_s, clock) for name, one in config.known.items()
         }
         own = environment.get(config.predict)
         if own:  # the only key of a small server opens all of it
-            self._by_digest[_digest(own)] = Key(NAME_OF_VARIABLE, Role.OPERATOR, None, clock)
+            self._by_digest[_digest(own)] = Key(NAME_OF_VARIABLE, KeyRole.OPERATOR, None, clock)
 
     @property
     def required(self) -> bool:
         """Return whether requests need a key."""
         return bool(self._by_digest)
 
-    def require(self, headers: Mapping[bytes, bytes], *roles: Role) -> Key | None:
+    def require(self, headers: Mapping[bytes, bytes], *roles: KeyRole) -> Key | None:
         """Return the key of a request, None where no keys are required.
 
         Raises RequestError (401 without a key that is known, 403 for a role that is none of `roles`) and RateError.
@@ -94,7 +94,7 @@ class Keys:
         if not found:
             raise RequestError(Problem("request.unauthorized"), 401)
         key = found[0]
-        if key.role not in {*roles, Role.OPERATOR}:
+        if key.role not in {*roles, KeyRole.OPERATOR}:
             wanted = [role.value for role in roles]
             raise RequestError(Problem("request.forbidden", role=key.role.value, wanted=wanted), 403)
         key.spend()

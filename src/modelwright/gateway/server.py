@@ -19,7 +19,7 @@ import uvicorn
 from modelwright.core.messages import ModelwrightError
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.gateway.address import listen, require_certificate, url_of
-from modelwright.gateway.audit import Audit
+from modelwright.gateway.audit_log import AuditLog
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http.admission import Admission
@@ -70,7 +70,7 @@ class Server:
         if config.tls is not None:
             require_certificate(config.tls)
         self.audit_file = config.audit
-        self._audit = Audit(Path(config.audit) if config.audit is not None else None)
+        self._audit = AuditLog(Path(config.audit) if config.audit is not None else None)
         self._socket = listen(config, has_keys=keys.required)
         self.url = url_of(self._socket, "http" if config.tls is None else "https")
         self.telemetry = Telemetry(function)

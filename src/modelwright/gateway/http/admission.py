@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelwright.core.messages import Problem, RequestError
-from modelwright.gateway.audit import Audit
+from modelwright.gateway.audit_log import AuditLog
 from modelwright.gateway.http.exchange import error_body
-from modelwright.gateway.keys import Keys, RateError, Role
+from modelwright.gateway.keys import KeyRole, Keys, RateError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _REFUSALS = {401, 403, 429}
@@ -19,7 +19,7 @@ _REFUSALS = {401, 403, 429}
 class Admission:
     """Wraps endpoints, so that only certain roles reach them."""
 
-    def __init__(self, keys: Keys, audit: Audit) -> None:
+    def __init__(self, keys: Keys, audit: AuditLog) -> None:
         self._keys = keys
         self._audit = audit
 
@@ -28,7 +28,7 @@ class Admission:
         """Return whether requests need a key."""
         return self._keys.required
 
-    def by(self, *roles: Role, admin: bool = False) -> Callable[[Endpoint], Endpoint]:
+    def by(self, *roles: KeyRole, admin: bool = False) -> Callable[[Endpoint], Endpoint]:
         """Return a decorator of endpoints for `roles`; admin: not for pages of other sites, and written down."""
 
         def guarded(endpoint: Endpoint) -> Endpoint:

@@ -5,6 +5,7 @@ GET  /                       to /docs
 GET  /healthz, /v2/health/live   whether this process answers at all
 GET  /v2/health/ready        whether a prediction would be answered now
 GET  /metrics                Prometheus
+     /v2/…                   the Open Inference Protocol, see `inference`
 GET  /admin/traffic          the versions that are loaded, and the share that each answers
 GET  /openapi.json, /docs    from the signature
 """
@@ -21,14 +22,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import docs_page, exchange
 from modelwright.gateway.http.admission import Admission
+from modelwright.gateway.http.inference import Models, TensorDialect
 from modelwright.gateway.http.openapi import openapi
-from modelwright.gateway.keys import Role
+from modelwright.gateway.http.predictions import Predictions
+from modelwright.gateway.keys import KeyRole
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.service_errors import not_ready
 
@@ -41,12 +44,13 @@ class Application:
     def __init__(
         self,
         gateway: Gateway,
-        predictions: ASGIApp,
+        predictions: Predictions,
         telemetry: Telemetry,
         admission: Admission,
         background: Sequence[Background] = (),
     ) -> None:
         """Serve `gateway`; each of `background` runs from the start of the server to its end."""
+        self._function = gateway.function
         self._path = f"/{gateway.function}"
         self._predictions = predictions
         self.other = _routes(gateway, telemetry, admission, (gateway.run, *background))
@@ -55,6 +59,12 @@ class Application:
         """Answer one exchange."""
         if scope["type"] == "http" and self._is_function(scope["path"]):
             await self._predictions(scope, receive, send)
+        elif (
+            scope["type"] == "http"
+            and scope["path"].endswith("/infer")
+            and (dialect := TensorDialect.of(self._function, scope["path"])) is not None
+        ):
+            await self._predictions(scope, receive, send, dialect)
         else:
             await self.other(scope, receive, send)
 
@@ -116,17 +126,31 @@ def _routes(
             await gateway.stop()
 
     is_open = gateway.config.keys.docs == "open"
-    readers = (lambda endpoint: endpoint) if is_open else admission.by(Role.CALLER, Role.VIEWER)
+    readers = (lambda endpoint: endpoint) if is_open else admission.by(KeyRole.CALLER, KeyRole.VIEWER)
+    asking, models = admission.by(KeyRole.CALLER, KeyRole.VIEWER), Models(gateway)
     application = Starlette(
         routes=[
             Route("/", root),
             Route("/healthz", live),
             Route("/v2/health/live", live),
             Route("/v2/health/ready", ready),
-            Route("/metrics", admission.by(Role.VIEWER)(metrics)),
+            Route("/metrics", admission.by(KeyRole.VIEWER)(metrics)),
             Route("/openapi.json", readers(description)),
             Route("/docs", readers(docs)),
-            Route("/admin/traffic", admission.by(Role.VIEWER, admin=True)(traffic)),
+            Route("/v2", asking(models.server)),
+            *(
+                Route(f"/v2/models/{{model}}{version}{path}", asking(endpoint))
+                for version in ("", "/versions/{version}")
+                for path, endpoint in (("", models.metadata), ("/ready", models.ready))
+            ),
+            Route("/v2/repository/index", asking(models.index), methods=["POST"]),
+            *(
+                Route(
+                    f"/v2/repository/models/{{model}}/{verb}", admission.by()(models.move), methods=["POST"]
+                )
+                for verb in ("load", "unload")
+            ),
+            Route("/admin/traffic", admission.by(KeyRole.VIEWER, admin=True)(traffic)),
         ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _refuse},  # type: ignore[dict-item]

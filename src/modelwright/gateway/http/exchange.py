@@ -217,13 +217,14 @@ class Departure:
 
 
 async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    """Send a JSON answer."""
+    """Send an answer; it is JSON unless one of the headers says what else."""
+    is_named = any(name == b"content-type" for name, _ in headers)
     await send(
         {
             "type": "http.response.start",
             "status": status,
             "headers": [
-                (b"content-type", b"application/json"),
+                *(() if is_named else ((b"content-type", b"application/json"),)),
                 (b"content-length", str(len(body)).encode()),
                 *headers,
             ],

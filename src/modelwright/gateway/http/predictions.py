@@ -15,24 +15,27 @@ from starlette.types import Receive, Scope, Send
 
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Problem, RequestError
-from modelwright.gateway.audit import Audit
+from modelwright.gateway.audit_log import AuditLog
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange, form_data
+from modelwright.gateway.http.dialect import Dialect, Given, Headers, RowsDialect
 from modelwright.gateway.http.events import EventSender, wanted
-from modelwright.gateway.keys import Key, Keys, RateError, Role
-from modelwright.gateway.limits import read_json, require_items
+from modelwright.gateway.keys import Key, KeyRole, Keys, RateError
+from modelwright.gateway.limits import require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
 from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
 from modelwright.gateway.traffic.mirror import Mirror
 from modelwright.gateway.traffic.recording import Recorder
+from modelwright.gateway.traffic.route import VERSION_HEADER
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import ServiceError, not_ready
 from modelwright.runtime.worker.channel import NO_OPTIONS, Reply
 
 PROBABILITIES = "probabilities"
 TIMEOUT_HEADER = b"x-timeout-ms"
+_OWN = RowsDialect()
 SPARE_KEYS = 64  # of a row beyond its inputs; fewer are named one by one
 _READERS = 2  # files that are read at once: a picture of 50 megapixels takes 150 MB while it is
 _CLIENT_LEFT = 499  # counted, never sent
@@ -70,14 +73,6 @@ class _Request:
         return time.perf_counter() - self.begun
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What a body holds: a row, or a list of them. lenient: its texts are read as on the command line (a form)."""
-
-    value: object
-    lenient: bool = False
-
-
 class Predictions:
     """The endpoint as an ASGI application."""
 
@@ -88,7 +83,7 @@ class Predictions:
         telemetry: Telemetry,
         recorder: Recorder | None,
         keys: Keys,
-        audit: Audit,
+        audit: AuditLog,
     ) -> None:
         self._audit = audit
         self._gateway = gateway
@@ -102,42 +97,47 @@ class Predictions:
             Mirror(recorder, telemetry, config.record.private, config.limits.timeout_s) if recorder else None
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever happens, and count it."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, dialect: Dialect = _OWN) -> None:
+        """Answer one request in its dialect, whatever happens, and count it."""
         begun = time.perf_counter()
         headers = exchange.headers_of(scope)
         request = _Request(exchange.request_id(headers), begun)
-        extra = [(b"x-request-id", request.id.encode())]
-        events = EventSender(send, *extra) if wanted(headers) else None
+        extra: Headers = []
+        events = (
+            EventSender(send, (b"x-request-id", request.id.encode()))
+            if dialect.streams and wanted(headers)
+            else None
+        )
         self._telemetry.in_flight.inc()
         code, body = 500, b""
         try:
             with self._under_way.counted(receive) as counted:
-                body = await self._answer(scope, headers, counted, request, events)
+                body, more = await self._answer(scope, headers, counted, request, events, dialect)
+            extra += more
             code = 200
         except exchange.ClientLeftError:
             code = _CLIENT_LEFT
             return
         except RequestError as error:
-            code, body = error.status, exchange.error_body(self._refused(error.problems[0]))
+            code, body = error.status, dialect.error(self._refused(error.problems[0]))
             extra += _headers_of_refusal(error)
             if code in {401, 403, 429}:
                 client = scope["client"][0] if scope.get("client") else ""
                 self._audit.refused(method=scope["method"], path=scope["path"], code=code, client=client)
         except ServiceError as error:
-            code, body = error.status, exchange.error_body(self._refused(error.problem))
+            code, body = error.status, dialect.error(self._refused(error.problem))
             if error.retry_after_s is not None:
                 extra.append((b"retry-after", str(error.retry_after_s).encode()))
         except Exception:
             _LOG.exception("request %s", request.id)
-            body = exchange.error_body(Problem("serve.fault"))
+            body = dialect.error(Problem("serve.fault"))
         finally:
             self._telemetry.in_flight.dec()
             self._count(request, code)
         if events is not None and (code == 200 or events.begun):
             await events.event("end" if code == 200 else "error", body, last=True)
         else:
-            await exchange.send_json(send, code, body, *extra)
+            await exchange.send_json(send, code, body, (b"x-request-id", request.id.encode()), *extra)
 
     async def _answer(
         self,
@@ -146,17 +146,21 @@ class Predictions:
         receive: Receive,
         request: _Request,
         events: EventSender | None,
-    ) -> bytes:
+        dialect: Dialect,
+    ) -> tuple[bytes, Headers]:
         if scope["method"] != "POST":
             problem = Problem("request.wrong-method", method=scope["method"][:20], allowed="POST")
             raise RequestError(problem, 405)
-        request.key = self._keys.require(headers, Role.CALLER)
+        request.key = self._keys.require(headers, KeyRole.CALLER)
         self._gateway.require_room()  # before a body is read, so that a refusal costs little
         request.deadline_s = _deadline_s(headers)
         if scope["query_string"]:
             request.options = _options(scope["query_string"])
-        given = await self._given(headers, receive)
+        if dialect.version is not None:
+            headers = {**headers, VERSION_HEADER: str(dialect.version).encode()}
+        given = await dialect.given(headers, receive, self._gateway.current, self._config.limits)
         request.several = isinstance(given.value, list)
+        request.id = given.id or request.id
         # Chosen only now: nothing is awaited from here to the worker, so it cannot be retired meanwhile.
         served = self._chosen(headers, given, request)
         if served.files:
@@ -175,37 +179,16 @@ class Predictions:
             raise
         finally:
             departure.stop()
-        return self._body(served, rows, reply, request)
+        return dialect.body(served, self._answers(served, rows, reply, request), given)
 
-    async def _given(self, headers: Mapping[bytes, bytes], receive: Receive) -> _Given:
-        """Return what a body holds, of either content type."""
-        limits = self._config.limits
-        if form_data.is_form(headers):
-            served = self._served()
-            row = await form_data.read(headers, receive, served.signature, served.files, limits)
-            return _Given(row, lenient=True)
-        exchange.require_json(headers)
-        current = self._gateway.current
-        most = limits.of_json(len(current.files)) if current is not None else limits.body
-        raw = await exchange.read_body(headers, receive, most, limits.body_timeout_s)
-        if b"content-encoding" in headers:
-            raw = exchange.unpacked(headers, raw, most)
-        return _Given(read_json(raw, max_depth=limits.depth, max_items=limits.rows))
-
-    def _served(self) -> Served:
-        served = self._gateway.current
-        if served is None:
-            raise not_ready()
-        return served
-
-    def _chosen(self, headers: Mapping[bytes, bytes], given: _Given, request: _Request) -> Served:
+    def _chosen(self, headers: Mapping[bytes, bytes], given: Given, request: _Request) -> Served:
         """Return the version that answers: the one that a tester names, or the one that the shares give."""
         route = self._gateway.route
         if route is None:
             raise not_ready()
         named = route.named(headers)
-        if named is not None and request.key is not None and request.key.role is not Role.OPERATOR:
-            wanted = [Role.OPERATOR.value]
+        if named is not None and request.key is not None and request.key.role is not KeyRole.OPERATOR:
+            wanted = [KeyRole.OPERATOR.value]
             problem = Problem("request.forbidden", role=request.key.role.value, wanted=wanted)
             raise RequestError(problem, 403)
         request.is_test = named is not None
@@ -213,7 +196,7 @@ class Predictions:
         return request.served
 
     async def _read_beside(
-        self, headers: Mapping[bytes, bytes], given: _Given, request: _Request
+        self, headers: Mapping[bytes, bytes], given: Given, request: _Request
     ) -> tuple[Served, list[tuple[object, ...]]]:
         """Read rows with files in a thread: a file is tried when it is read, and other requests must not wait for that.
 
@@ -226,7 +209,7 @@ class Predictions:
             if not served.retired:
                 return served, rows
 
-    def _mirror_to_shadow(self, given: _Given, request: _Request) -> None:
+    def _mirror_to_shadow(self, given: Given, request: _Request) -> None:
         """Ask a version that is only watched the same, where there is one, and what it says is recorded."""
         route = self._gateway.route
         shadow = route.shadow if route is not None else None
@@ -272,9 +255,10 @@ class Predictions:
                     await events.event("part", exchange.dumped(body))
         raise AssertionError("a stream ends with the whole reply")
 
-    def _body(
+    def _answers(
         self, served: Served, rows: Sequence[tuple[object, ...]], reply: Reply, request: _Request
-    ) -> bytes:
+    ) -> list[AnswerJson]:
+        """Return the answers to all rows, recorded."""
         assert reply.answers is not None
         bodies = [
             served.answer_json(row_id, answer)
@@ -287,7 +271,7 @@ class Predictions:
         if request.options:
             pairs = zip(bodies, reply.answers, strict=True)
             bodies = [served.with_probabilities(body, answer) for body, answer in pairs]
-        return exchange.dumped(bodies if request.several else bodies[0])
+        return bodies
 
     def _mark_unseen(self, reply: Reply, bodies: Sequence[AnswerJson]) -> None:
         """Say which inputs training never showed, and count them; raises RequestError (422) where they are refused."""
@@ -307,7 +291,7 @@ class Predictions:
         if code >= 500 and self._recorder is not None and served is not None and not request.is_test:
             self._recorder(recording.failed(served, request.ids, code, seconds))
 
-    def _read(self, served: Served, given: _Given) -> list[tuple[object, ...]]:
+    def _read(self, served: Served, given: Given) -> list[tuple[object, ...]]:
         """Return rows of canonical values; raises RequestError."""
         if not isinstance(given.value, list):
             return [self._row(served, given.value, None, lenient=given.lenient)]

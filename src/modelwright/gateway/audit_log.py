@@ -16,7 +16,7 @@ _MINUTE_S = 60.0
 _LOG = logging.getLogger(__name__)
 
 
-class Audit:
+class AuditLog:
     """A file to which lines are added and from which none are taken; without a path, it keeps nothing."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:

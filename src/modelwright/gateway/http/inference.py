@@ -1,0 +1,256 @@
+"""The Open Inference Protocol v2: a model's metadata, its readiness, and its answers as tensors.
+
+GET  /v2, /v2/models/{m}[/versions/{v}][/ready]      POST /v2/models/{m}[/versions/{v}]/infer
+POST /v2/repository/index                            what is loaded; loading is the releases' alone
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive
+
+from modelwright import __version__
+from modelwright.core.messages import Problem, RequestError
+from modelwright.gateway.config import LimitsConfig
+from modelwright.gateway.gateway import Gateway
+from modelwright.gateway.http import exchange, tensors
+from modelwright.gateway.http.dialect import Given, Headers
+from modelwright.gateway.limits import read_json
+from modelwright.gateway.traffic.served import AnswerJson, Served
+from modelwright.gateway.traffic.service_errors import not_ready
+
+_INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
+_JSON_BYTES = b"inference-header-content-length"
+_OCTETS = b"application/octet-stream"
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+PLATFORM = "modelwright"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which outputs a request wants, each with whether in binary (None: all that there are), and its own id."""
+
+    id: str | None
+    outputs: Mapping[str, bool] | None
+    is_binary: bool
+
+
+class TensorDialect:
+    """The dialect of one path: a model by its name, and perhaps a version."""
+
+    streams = False
+
+    def __init__(self, function: str, model: str, version: str | None) -> None:
+        self.version = None if version is None else int(version)
+        self._function = function
+        self._model = model
+
+    @classmethod
+    def of(cls, function: str, path: str) -> TensorDialect | None:
+        """Return the dialect of a path, or None where it asks nothing of a model of this gateway."""
+        found = _INFER.fullmatch(path)
+        if found is None or not is_model(function, found[1]):
+            return None
+        if found[2] is not None and not _is_version(found[2]):
+            return None
+        return cls(function, found[1], found[2])
+
+    async def given(
+        self, headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
+    ) -> Given:
+        """Return the rows of the tensors of a request; raises RequestError."""
+        if served is None:
+            raise not_ready()
+        most = limits.of_json(len(served.files))
+        raw = await exchange.read_body(headers, receive, most, limits.body_timeout_s)
+        if b"content-encoding" in headers:
+            raw = exchange.unpacked(headers, raw, most)
+        text, blob = _cut(headers, raw)
+        body = read_json(text, max_depth=limits.depth, max_items=limits.rows)
+        if not isinstance(body, dict):
+            raise _wrong("inputs", "inputs-list")
+        rows = tensors.rows_of(served.signature.inputs, body.get("inputs"), blob, limits.rows)
+        own = body.get("id")
+        if own is not None and not isinstance(own, str):
+            raise _wrong("id", "id")
+        known = {one.name for one in served.signature.outputs}
+        asked = _Asked(
+            own, _outputs(body, known | {n + tensors.CONFIDENCE for n in known}), _binary(body, False)
+        )
+        return Given(rows, asked=asked, id=own if own is not None and _SANE_ID.fullmatch(own) else None)
+
+    def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
+        """Return the answers as tensors, those in binary behind the JSON."""
+        asked = given.asked
+        assert isinstance(asked, _Asked)
+        found, blobs = [], []
+        for one in tensors.answers(served.signature.outputs, [answer["outputs"] for answer in answers]):
+            if asked.outputs is not None and one.name not in asked.outputs:
+                continue
+            if asked.outputs.get(one.name, asked.is_binary) if asked.outputs is not None else asked.is_binary:
+                head, blob = one.as_binary()
+                found.append(head)
+                blobs.append(blob)
+            else:
+                found.append(one.as_json())
+        head = {"model_name": self._function, "model_version": str(served.version), "outputs": found}
+        if asked.id is not None:
+            head["id"] = asked.id
+        text = exchange.dumped(head)
+        if not blobs:
+            return text, []
+        size = str(len(text)).encode()
+        return b"".join([text, *blobs]), [(_JSON_BYTES, size), (b"content-type", _OCTETS)]
+
+    def error(self, problem: Problem) -> bytes:
+        """Return an error as one text, as this protocol has it."""
+        return _error_body(problem)
+
+
+class Models:
+    """What the protocol tells about the models of a gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def server(self, _: Request) -> Response:
+        """Return the name and the version of the server, and the extensions that it knows."""
+        extensions = ["binary_tensor_data", "model_repository"]
+        return _json({"name": "modelwright", "version": __version__, "extensions": extensions})
+
+    async def metadata(self, request: Request) -> Response:
+        """Return the tensors of a model."""
+        served = self._found(request)
+        if isinstance(served, Response):
+            return served
+        signature = served.signature
+        outputs = []
+        for one in tensors.described(signature.outputs):
+            confidence = {"name": f"{one['name']}{tensors.CONFIDENCE}", "datatype": "FP32", "shape": [-1]}
+            outputs += [one, confidence]
+        return _json(
+            {
+                "name": signature.name,
+                "versions": [str(one["version"]) for one in self._gateway.versions()],
+                "platform": PLATFORM,
+                "inputs": tensors.described(signature.inputs),
+                "outputs": outputs,
+            }
+        )
+
+    async def ready(self, request: Request) -> Response:
+        """Tell whether a model would answer now."""
+        served = self._found(request)
+        if isinstance(served, Response):
+            return served
+        return _json(
+            {"name": served.signature.name, "ready": served.pool.alive}, 200 if served.pool.alive else 503
+        )
+
+    async def index(self, _: Request) -> Response:
+        """Return every version that is loaded."""
+        states = [
+            {
+                "name": self._gateway.function,
+                "version": str(one["version"]),
+                "state": "READY" if one["ready"] else "UNAVAILABLE",
+                "reason": "",
+            }
+            for one in self._gateway.versions()
+        ]
+        return _json(states)
+
+    async def move(self, _: Request) -> Response:
+        """Refuse to load and to unload: what is not released is not served."""
+        return _error(Problem("request.load-by-release"), 400)
+
+    def _found(self, request: Request) -> Served | Response:
+        model, version = request.path_params["model"], request.path_params.get("version")
+        if not is_model(self._gateway.function, model) or (version is not None and not _is_version(version)):
+            return _error(
+                Problem("request.unknown-model", model=model[:60], function=self._gateway.function), 404
+            )
+        served = self._gateway.current if version is None else self._gateway.loaded(int(version))
+        if served is None and version is None:
+            return _error(not_ready().problem, 503)
+        if served is None:
+            return _error(
+                Problem(
+                    "request.unknown-model", model=f"{model[:60]}/{version}", function=self._gateway.function
+                ),
+                404,
+            )
+        return served
+
+
+def is_model(function: str, name: str) -> bool:
+    """Tell whether a name of a path is that of the function; clients may send it in another form of Unicode."""
+    return unicodedata.normalize("NFC", name) == function
+
+
+def _is_version(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _cut(headers: Mapping[bytes, bytes], raw: bytes) -> tuple[bytes, bytes]:
+    """Return the JSON of a body and the bytes behind it; raises RequestError (400, 415)."""
+    given = headers.get(_JSON_BYTES)
+    if given is None:
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind not in {b"", b"application/json", _OCTETS}:  # clients of this protocol may name none
+            exchange.require_json(headers)
+        return raw, b""
+    if not given.isdigit() or len(given) > 18 or int(given) > len(raw):
+        raise _wrong("inputs", "header-length")
+    return raw[: int(given)], raw[int(given) :]
+
+
+def _outputs(body: Mapping[str, Any], known: set[str]) -> dict[str, bool] | None:
+    """Return which outputs are wanted, each with whether in binary; None where the request names none."""
+    given = body.get("outputs")
+    if given is None:
+        return None
+    if not isinstance(given, list):
+        raise _wrong("outputs", "outputs-list")
+    wanted = {}
+    for one in given:
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            raise _wrong("outputs", "tensor-name")
+        if one["name"] not in known:
+            raise _wrong(one["name"], "unknown-output")
+        wanted[one["name"]] = _binary(one, _binary(body, False))
+    return wanted
+
+
+def _binary(holder: Mapping[str, Any], otherwise: bool) -> bool:  # noqa: FBT001 - what holds where nothing is said
+    """Return whether an output, or all of them, are wanted in binary."""
+    parameters = holder.get("parameters")
+    if parameters is None:
+        return otherwise
+    if not isinstance(parameters, dict):
+        raise _wrong("outputs", "parameters")
+    found = parameters.get("binary_data", parameters.get("binary_data_output", otherwise))
+    return found is True
+
+
+def _wrong(name: str, what: str) -> RequestError:
+    return RequestError(Problem("request.tensor", name=name[:60], what=what, wanted="", found_count=0), 400)
+
+
+def _error(problem: Problem, status: int) -> Response:
+    return Response(_error_body(problem), status, media_type="application/json")
+
+
+def _error_body(problem: Problem) -> bytes:
+    return exchange.dumped({"error": str(problem)}, ascii_only=True)  # it may quote half a surrogate pair
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(exchange.dumped(value), status, media_type="application/json")
