@@ -176,7 +176,7 @@ def test_unknown_paths_and_wrong_methods(client: httpx.Client) -> None:
         "/measure/x",
         "/admin",
         "/feedback",
-        "/v2/models/measure",
+        "/v2/models",
         "/%00",
     ):
         response = client.get(path)

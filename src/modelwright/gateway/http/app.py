@@ -141,7 +141,7 @@ def _routes(
             *(
                 Route(f"/v2/models/{{model}}{version}{path}", asking(endpoint))
                 for version in ("", "/versions/{version}")
-                for path, endpoint in (("", models.metadata), ("/ready", models.ready))
+                for path, endpoint in (("", models.description), ("/ready", models.ready))
             ),
             Route("/v2/repository/index", asking(models.index), methods=["POST"]),
             *(

@@ -22,12 +22,12 @@ Headers = list[tuple[bytes, bytes]]
 class Given:
     """What a body holds: a row, or a list of them. lenient: its texts are read as on the command line (a form).
 
-    asked: what else it asks, which its own dialect understands; id: the id that it brings for the request.
+    wanted: what else it asks for, which its own dialect understands; id: the id that it brings for the request.
     """
 
     value: object
     lenient: bool = False
-    asked: object = None
+    wanted: object = None
     id: str | None = None
 
 

@@ -10,13 +10,13 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive
 
-from modelwright import __version__
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.gateway import Gateway
@@ -34,7 +34,7 @@ PLATFORM = "modelwright"
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Wanted:
     """Which outputs a request wants, each with whether in binary (None: all that there are), and its own id."""
 
     id: str | None
@@ -81,28 +81,32 @@ class TensorDialect:
         if own is not None and not isinstance(own, str):
             raise _wrong("id", "id")
         known = {one.name for one in served.signature.outputs}
-        asked = _Asked(
+        wanted = _Wanted(
             own, _outputs(body, known | {n + tensors.CONFIDENCE for n in known}), _binary(body, False)
         )
-        return Given(rows, asked=asked, id=own if own is not None and _SANE_ID.fullmatch(own) else None)
+        return Given(rows, wanted=wanted, id=own if own is not None and _SANE_ID.fullmatch(own) else None)
 
     def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
         """Return the answers as tensors, those in binary behind the JSON."""
-        asked = given.asked
-        assert isinstance(asked, _Asked)
+        wanted = given.wanted
+        assert isinstance(wanted, _Wanted)
         found, blobs = [], []
         for one in tensors.answers(served.signature.outputs, [answer["outputs"] for answer in answers]):
-            if asked.outputs is not None and one.name not in asked.outputs:
+            if wanted.outputs is not None and one.name not in wanted.outputs:
                 continue
-            if asked.outputs.get(one.name, asked.is_binary) if asked.outputs is not None else asked.is_binary:
+            if (
+                wanted.outputs.get(one.name, wanted.is_binary)
+                if wanted.outputs is not None
+                else wanted.is_binary
+            ):
                 head, blob = one.as_binary()
                 found.append(head)
                 blobs.append(blob)
             else:
                 found.append(one.as_json())
         head = {"model_name": self._function, "model_version": str(served.version), "outputs": found}
-        if asked.id is not None:
-            head["id"] = asked.id
+        if wanted.id is not None:
+            head["id"] = wanted.id
         text = exchange.dumped(head)
         if not blobs:
             return text, []
@@ -123,9 +127,11 @@ class Models:
     async def server(self, _: Request) -> Response:
         """Return the name and the version of the server, and the extensions that it knows."""
         extensions = ["binary_tensor_data", "model_repository"]
-        return _json({"name": "modelwright", "version": __version__, "extensions": extensions})
+        return _json(
+            {"name": "modelwright", "version": metadata.version("modelwright"), "extensions": extensions}
+        )
 
-    async def metadata(self, request: Request) -> Response:
+    async def description(self, request: Request) -> Response:
         """Return the tensors of a model."""
         served = self._found(request)
         if isinstance(served, Response):
