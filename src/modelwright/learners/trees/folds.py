@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modelwright.learners import time_folds
 from modelwright.learners.trees import boosting
 from modelwright.learners.trees.boosting import FeatureTable, Params
+from modelwright.learners.trees.growth import Growth
 
 Places = time_folds.Places
 Floats = NDArray[np.float64]
@@ -22,24 +23,32 @@ Tables = tuple[Callable[[Places], FeatureTable], Callable[[Places], Floats]]
 
 
 def answers(
-    params: Params, tables: Tables, rows: int, rounds: int, checkpoint: Path, advance: Callable[[], None]
+    growth: Growth,
+    params: Params,
+    tables: Tables,
+    rows: int,
+    rounds: int,
+    checkpoint: Path,
+    advance: Callable[[], None],
 ) -> list[Floats]:
     """Return what boosters of as many rounds answer to the rows of each fold, fold after fold.
 
-    rows: how many there are, in order of time. Each fold finds and leaves its state beside `checkpoint`.
+    growth: how they grow, beside `params`; rows: how many there are, in order of time. Each fold finds and leaves its
+    state beside `checkpoint`.
     """
     learned_from, features = tables
     nothing = learned_from(np.empty(0, np.int64))
     found = []
     for number, (held, rest) in enumerate(time_folds.parts(rows)):
         boosted = boosting.boost(
-            params,
+            {**params, **growth.params()},
             learned_from(rest),
             nothing,
             rounds=rounds,
             patience=rounds,
             checkpoint=checkpoint.with_suffix(f".fold-{number}.json"),
             advance=lambda _: None,
+            draws=growth.is_drawn,
         )
         found.append(boosting.raw_answers(boosted.text, features(held)))
         advance()

@@ -11,6 +11,10 @@ Trees of 8 leaves answer few rows about as well as those of 16, with 0.6 of the 
 under the curve in ten folds; an error of 45.0 for 44.8 in thirty, 0.4 % more, with a standard error of the difference
 of 0.1; 149,400 for 148,400 in ten, with one of 800). Three boosters for five would save as much and lose more of the
 last, 3,700; a split that has to gain more (LightGBM's `min_gain_to_split`) would save most, and loses on all three.
+
+Forecasts are learned by one booster, for its intervals come from stretches of time that it is learned without; random
+thresholds lessen its error, too: 50.6 for 53.4 on bike_sharing, 0.0402 for 0.0413 on the demand of electricity, on the
+last fifth of the windows before those that a benchmark tests.
 """
 
 from __future__ import annotations
@@ -51,13 +55,14 @@ class Growth:
         few = bags > 1 and rows <= FEW_ROWS
         random_splits = options.random_splits
         if random_splits is None:
-            random_splits = bags > 1 and rows <= RANDOM_ROWS
+            random_splits = (bags > 1 or not bagged) and rows <= RANDOM_ROWS
+        several = bags > 1 or (random_splits and not bagged)
         return cls(
             bags=bags,
             random_splits=random_splits,
-            share=_SHARE if bags > 1 and columns >= _FEWEST_COLUMNS else 1.0,
+            share=_SHARE if several and columns >= _FEWEST_COLUMNS else 1.0,
             leaves=options.leaves or (_LEAVES_OF_FEW if few else 31),
-            min_rows=options.min_rows or (5 if random_splits else 20),
+            min_rows=options.min_rows or (5 if random_splits and bagged else 20),
         )
 
     @property
@@ -74,7 +79,9 @@ class Growth:
         }
         if self.bags > 1:
             # classes are told apart by fewer rows: what one booster takes for a pattern, the others do not
-            found |= {"feature_fraction": self.share, "cat_l2": 2.0, "cat_smooth": 2.0}
+            found |= {"cat_l2": 2.0, "cat_smooth": 2.0}
+        if self.share < 1.0:
+            found["feature_fraction"] = self.share
         if self.random_splits:
             found["extra_trees"] = True
         return found

@@ -179,6 +179,7 @@ class TreesLearn(Learn[Rows]):
                     tables,
                     len(train),
                     boosted[0].rounds,
+                    growth,
                     setup,
                     scratch / _checkpoint(place),
                     progress,
@@ -348,20 +349,17 @@ def _answers_of_folds(
     tables: folds.Tables,
     rows: int,
     rounds: int,
+    growth: Growth,
     setup: Setup,
     checkpoint: Path,
     progress: Progress,
 ) -> list[folds.Floats]:
     """Return what training rows of a forecast are answered, fold after fold, each without its own stretch of time."""
-    options, training = setup.options, setup.training
-    assert isinstance(options, TreesOptions)
+    training = setup.training
     assert isinstance(training, TreesTraining)
-    growth = Growth.of(options, rows, 0, bagged=False)
     params = _params(output.tasks[0], training, threads=_threads(setup.threads, rows), seed=setup.seed)
     with progress.task(str(Phrase("work.folds", output=output.field.name)), time_folds.FOLDS) as bar:
-        return folds.answers(
-            params | growth.params(), tables, rows, rounds, checkpoint, partial(bar.advance, 1)
-        )
+        return folds.answers(growth, params, tables, rows, rounds, checkpoint, partial(bar.advance, 1))
 
 
 def _of_folds(

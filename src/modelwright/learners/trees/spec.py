@@ -41,7 +41,7 @@ class TreesOptions(BaseModel):
     random_splits: bool | None = Field(
         None,
         description="whether a split tries one random threshold of each column instead of all; None: where several "
-        "boosters learn from at most 20,000 rows",
+        "boosters, or one of forecasts, learn from at most 20,000 rows",
     )
     logarithm: bool | None = Field(
         None,
