@@ -77,6 +77,18 @@ class BatchingConfig(_Section):
     )
 
 
+class CacheConfig(_Section):
+    """Whether an answer that was given before is given again without a worker."""
+
+    size: ByteCount | None = Field(
+        None, ge=1, description="bytes of answers that are kept, such as `64 MiB`. None: none are"
+    )
+    private: bool = Field(
+        default=False,
+        description="whether answers are kept of a function with inputs in `serve.record.private`, too",
+    )
+
+
 class RecordConfig(_Section):
     """What is kept of live traffic."""
 
@@ -170,6 +182,7 @@ class ServeConfig(_Section):
     )
     limits: LimitsConfig = Field(LimitsConfig(), description="what is refused before it costs anything")
     batching: BatchingConfig = Field(BatchingConfig(), description="how requests share a pass")
+    cache: CacheConfig = Field(CacheConfig(), description="answers that are given again")
     record: RecordConfig = Field(RecordConfig(), description="what is kept of live traffic")
     keys: KeysConfig = Field(KeysConfig(), description="the keys that clients must send")
     tls: TlsConfig | None = Field(None, description="speak HTTPS with this certificate. None: plain HTTP")

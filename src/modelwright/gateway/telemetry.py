@@ -35,6 +35,7 @@ class Telemetry:
         self._not_mirrored = self._counter(
             "not_mirrored_rows", "Rows that a version that is only watched did not get, for want of room"
         ).labels(function)
+        self.cache_hits = self._counter("cache_hits", "Requests answered without a worker").labels(function)
         self._unseen = self._counter("unseen_values", "Values that training never showed", "input")
         self.request_s = self._histogram("request_duration_seconds", "From a request to its answer", _SECONDS)
         self.queue_s = self._histogram("queue_duration_seconds", "Waiting for a batch", _SECONDS)

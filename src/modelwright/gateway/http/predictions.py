@@ -26,6 +26,7 @@ from modelwright.gateway.limits import require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
 from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
+from modelwright.gateway.traffic.cache import Cache
 from modelwright.gateway.traffic.mirror import Mirror
 from modelwright.gateway.traffic.recording import Recorder
 from modelwright.gateway.traffic.route import VERSION_HEADER
@@ -92,6 +93,8 @@ class Predictions:
         self._recorder = recorder
         self._keys = keys
         self._under_way = BytesUnderWay(config.limits.under_way)
+        is_kept = config.cache.size is not None and (config.cache.private or not config.record.private)
+        self._cache = Cache(config.cache.size) if is_kept and config.cache.size is not None else None
         self._readers = ThreadPoolExecutor(_READERS, "files")  # started with the first file
         self._mirror = (
             Mirror(recorder, telemetry, config.record.private, config.limits.timeout_s) if recorder else None
@@ -232,10 +235,19 @@ class Predictions:
     ) -> Reply:
         if not rows:
             return Reply([], 0.0, 0.0, 0)
+        # An answer in parts takes its time, and those who want one want to see it.
+        cache = self._cache if events is None and not served.worker.streams else None
+        key = cache.key(served, rows, request.options) if cache is not None else b""
+        found = cache.get(key) if cache is not None else None
+        if found is not None:
+            self._telemetry.cache_hits.inc()
+            return found
         if events is None:
             reply = await self._gateway.answer(served, rows, request.options, request.left_s)
         else:
             reply = await self._in_parts(served, rows, request, events)
+        if cache is not None:
+            cache.put(key, reply)
         self._telemetry.queue_s.observe(reply.queue_s)
         self._telemetry.inference_s.observe(reply.inference_s)
         self._telemetry.batch_rows.observe(reply.batch_rows)

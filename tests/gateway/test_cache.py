@@ -1,0 +1,74 @@
+"""Answers that are given again: by whom, and never across versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+from tiny_serving import Releases, running
+
+from modelwright.gateway.server import Server
+from modelwright.gateway.traffic.cache import Cache
+from modelwright.runtime.function import load
+from modelwright.runtime.worker.channel import Reply
+
+SIZE = {"cache": {"size": "1 MiB"}}
+
+
+def hits(server: Server) -> float:
+    """Return how many requests were answered without a worker."""
+    found = server.telemetry.registry.get_sample_value(
+        "modelwright_cache_hits_total", {"function": "measure"}
+    )
+    return found or 0.0
+
+
+def test_an_answer_is_given_again_and_never_that_of_another_version(packages: dict[str, Path]):
+    releases = Releases(packages["linear"])
+    with running(releases, **SIZE) as server, httpx.Client(base_url=server.url) as client:
+
+        def size(version: int, height: float, query: str = "") -> dict[str, object]:
+            headers = {"x-modelwright-version": str(version)}
+            answer = client.post(f"/measure{query}", json={"height": height}, headers=headers).json()
+            assert answer["version"] == version
+            return answer["outputs"]["size"]
+
+        first = size(1, 9.5)
+        assert (size(1, 9.5), hits(server)) == (first, 1)
+        assert "probabilities" in size(1, 9.5, "?probabilities=true")  # another question
+        size(1, 9.6)
+        assert hits(server) == 1
+        releases.ask(packages["shifted"])
+        releases.share({1: 1.0, 2: 0.0})
+        assert releases.changed.wait(60)
+        assert size(2, 9.5) == load(packages["shifted"])(9.5).as_json()["size"] != first
+        assert hits(server) == 1
+        ids = [client.post("/measure", json={"height": 9.5}).json()["id"] for _ in range(2)]
+        assert ids[0] != ids[1]
+        assert hits(server) == 3
+
+
+def test_nothing_is_kept_of_private_inputs_unless_that_is_said(packages: dict[str, Path]):
+    for private, expected in ((False, 0), (True, 1)):
+        options = {"cache": {"size": "1 MiB", "private": private}, "record": {"private": ["height"]}}
+        with running(Releases(packages["linear"]), **options) as server:
+            for _ in range(2):
+                assert httpx.post(f"{server.url}/measure", json={"height": 9.5}).is_success
+            assert hits(server) == expected
+
+
+def test_it_keeps_what_was_used_last_within_its_bytes():
+    cache = Cache(5_000)
+    keys = [bytes([n]) for n in range(20)]
+    for key in keys:
+        cache.put(key, Reply([[["small", 0.5]]], 1.0, 1.0, 4))
+        cache.get(keys[0])
+    kept = [key for key in keys if cache.get(key) is not None]
+    assert keys[0] in kept
+    assert kept[-1] == keys[-1]
+    assert 3 < len(kept) < 10
+    assert cache.get(keys[0]).batch_rows == 0
+    cache.put(b"large", Reply([[["x" * 10_000, 0.5]]], 0.0, 0.0, 1))
+    cache.put(b"failed", Reply(None, 0.0, 0.0, 1))
+    assert cache.get(b"large") is None
+    assert cache.get(b"failed") is None
