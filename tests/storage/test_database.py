@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, event, text
 
 from modelwright.core.messages import MachineError, StateError
-from modelwright.storage.state import opening, releases, schema
+from modelwright.storage.state import backups, opening, releases, schema
 from modelwright.storage.state.database import Release, State, Status
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
@@ -307,7 +307,12 @@ def test_the_migrations_lead_to_the_schema(where: str | Path) -> None:
     engine.dispose()
 
 
-OURS = ("versions/v0001_first.py", "versions/v0002_test_sets.py", "versions/v0003_words.py")
+OURS = (
+    "versions/v0001_first.py",
+    "versions/v0002_test_sets.py",
+    "versions/v0003_words.py",
+    "versions/v0004_rollouts.py",
+)
 ROWS_OF_0001 = """
 INSERT INTO versions VALUES (1, 'pa', 'ea', NULL, 'ka', 'la', '2026-01-02 03:04:05.000000');
 INSERT INTO looks VALUES ('t', 'pa', 1, '2026-01-02 03:04:06.000000');
@@ -324,7 +329,19 @@ INSERT INTO test_sets VALUES ('t2', 't', '["0a", "0c"]')
 """
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+def rows_of(revision: str) -> str:
+    """Return the statements that fill a database of an earlier schema."""
+    first = ROWS_OF_0001
+    if revision == "0003":  # the words of 0003
+        first = (
+            first.replace("looks", "evaluations")
+            .replace("wished", "requested")
+            .replace("test.looked", "test.evaluated")
+        )
+    return first if revision == "0001" else f"{first};{ROWS_OF_0002}"
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
 def test_a_database_of_an_earlier_schema_keeps_every_row(where: str | Path, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
@@ -337,16 +354,14 @@ def test_a_database_of_an_earlier_schema_keeps_every_row(where: str | Path, revi
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(Path(opening.__file__).parent / "migrations"))
         command.upgrade(config, revision)
-        for statement in (
-            ROWS_OF_0001 + ";" * (revision > "0001") + ROWS_OF_0002 * (revision > "0001")
-        ).split(";"):
+        for statement in (rows_of(revision)).split(";"):
             connection.exec_driver_sql(statement)
     engine.dispose()
     state = State.open(where)
     assert state.version(1).evidence_key == "la"
     assert state.evaluations("t") == 2
     assert [state.register_evaluation("t", name) for name in ("pb", "pa", "pc")] == [2, 1, 3]
-    assert state.evaluations("t2") == (3 if revision == "0002" else 0)
+    assert state.evaluations("t2") == (0 if revision == "0001" else 3)
     retired, requested = state.releases()
     assert (retired.status, retired.by, retired.detail) == (Status.RETIRED, "run", "x")
     assert retired.moved_at == datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
@@ -356,6 +371,12 @@ def test_a_database_of_an_earlier_schema_keeps_every_row(where: str | Path, revi
     assert actions[:3] == [
         ("test.evaluated", {"k": 1}), ("release.requested", {"release": 1}), ("release.serving", {"release": 1}),
     ]  # fmt: skip
+    assert (requested.settings, requested.step, requested.champion) == (None, 0, None)
+    assert state.decisions(1) == []
+    if state.file is not None:  # and what it was before lies beside it
+        (copy,) = backups.good(state.file)
+        with closing(sqlite3.connect(copy)) as before:
+            assert before.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
     state._engine.dispose()
 
 
@@ -388,13 +409,13 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     home = Path(opening.__file__).parent / "migrations"
     for name in ("env.py", *OURS):
         (scripts / name).write_text((home / name).read_text())
-    (scripts / "versions" / "v0004_more.py").write_text(
+    (scripts / "versions" / "v0005_more.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0004', '0003', None, None\n"
+        "revision, down_revision, branch_labels, depends_on = '0005', '0004', None, None\n"
         "def upgrade():\n    op.add_column('versions', sa.Column('mood', sa.Text, server_default='calm'))\n"
     )
     monkeypatch.setattr(opening, "_MIGRATIONS", scripts)
-    monkeypatch.setattr(opening, "HEAD", "0004")
+    monkeypatch.setattr(opening, "HEAD", "0005")
     engine = opening.connect(path)
     with engine.begin() as connection:
         assert connection.execute(text("SELECT number, mood FROM versions")).one() == (1, "calm")
@@ -402,7 +423,7 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     with pytest.raises(StateError) as caught:  # and this version of ours finds it too new
         State.open(path)
     assert caught.value.problems[0].id == "state.newer"
-    assert "0004" in str(caught.value)
+    assert "0005" in str(caught.value)
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(
@@ -416,13 +437,13 @@ def test_a_migration_that_fails_leaves_the_old_schema(
     home = Path(opening.__file__).parent / "migrations"
     for name in ("env.py", *OURS):
         (scripts / name).write_text((home / name).read_text())
-    (scripts / "versions" / "v0004_more.py").write_text(
+    (scripts / "versions" / "v0005_more.py").write_text(
         "from alembic import op\n"
-        "revision, down_revision, branch_labels, depends_on = '0004', '0003', None, None\n"
+        "revision, down_revision, branch_labels, depends_on = '0005', '0004', None, None\n"
         "def upgrade():\n    op.drop_table('evaluations')\n    op.execute('SELECT * FROM nowhere')\n"
     )
     monkeypatch.setattr(opening, "_MIGRATIONS", scripts)
-    monkeypatch.setattr(opening, "HEAD", "0004")
+    monkeypatch.setattr(opening, "HEAD", "0005")
     with pytest.raises(StateError):
         opening.connect(path)
     monkeypatch.undo()

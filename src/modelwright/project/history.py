@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import cast, get_args
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import ModelwrightError, Phrase, Problem, StateError
+from modelwright.core.rollouts.state_machine import DEAD, UNDER_WAY, Decision, Status
+from modelwright.core.rollouts.strategy import StrategyName
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.store import Store
 from modelwright.project.advice.conclusion import compare, conclusion
@@ -24,6 +27,7 @@ from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.release import stage as release_stage
 from modelwright.storage.formats.plan import Choice
 from modelwright.storage.state.database import State
+from modelwright.storage.state.releases import Release
 from modelwright.storage.state.versions import Version
 
 # States of a version.
@@ -36,19 +40,19 @@ def release(context: Context, store: Store, number: int | None, strategy: str | 
     """Request a release of a version, gated by the requirements as the project file states them now."""
     version = version_artifacts.newest(context.state) if number is None else _version(context.state, number)
     settings = context.opened.file.release
-    strategy = _strategy(strategy or settings.strategy)
+    steps = settings.as_strategy(context.opened.file.confidence, _strategy(strategy))
     verdicts = loop.verdicts_on(context, version_artifacts.evidence(store, version))
     with store.freeing(shared=True):  # from here on `gc` sees the release, or has freed the version before
         version_artifacts.package_folder(store, version)  # a version whose package is gone cannot serve
         done = release_stage.release(
-            context.state, version.number, verdicts, settings.allow_inconclusive, strategy, by="release"
+            context.state, version.number, verdicts, settings.allow_inconclusive, steps, by="release"
         )
     held = done.state == release_stage.HELD_BACK
     return ReleaseResult(
         function=context.opened.signature.name,
         version=None if held else version.number,
         previous=done.previous,
-        strategy=strategy,
+        strategy=steps.name,
         state=done.state,
         requirements=requirement_rows(verdicts, settings.allow_inconclusive),
         next_steps=(str(Phrase("next.held-back")),)
@@ -58,8 +62,10 @@ def release(context: Context, store: Store, number: int | None, strategy: str | 
 
 
 def rollback(context: Context, number: int | None) -> ReleaseResult:
-    """Go back to an earlier version. It was proved when it was released, and is not judged again."""
-    production = context.state.production()
+    """Go back to an earlier version, or end a rollout. What was proved when it was released is not judged again."""
+    production, rolling = context.state.production(), context.state.rolling_release()
+    if rolling is not None and rolling.status in UNDER_WAY and number in (None, rolling.champion):
+        return _end(context, rolling)
     if number is None:
         target = context.state.previous()
         if target is None:
@@ -76,6 +82,22 @@ def rollback(context: Context, number: int | None) -> ReleaseResult:
         version=target.number,
         previous=production.number if production else None,
         strategy="direct",
+        state=release_stage.RELEASED,
+        next_steps=("modelwright status",),
+    )
+
+
+def _end(context: Context, rolling: Release) -> ReleaseResult:
+    """End a rollout; the version that answers meanwhile answers everything again."""
+    ended = Decision(Status.ABORTED, rolling.step, Phrase("rollout.rolled-back", by="rollback"))
+    now = context.state.advance(rolling, ended, by="rollback")
+    if now.status not in DEAD:  # it has moved at the same moment: from where it is now
+        return rollback(context, None)
+    return ReleaseResult(
+        function=context.opened.signature.name,
+        version=rolling.champion,
+        previous=rolling.version,
+        strategy=rolling.strategy,
         state=release_stage.RELEASED,
         next_steps=("modelwright status",),
     )
@@ -154,10 +176,13 @@ def _number(word: str) -> int:
     return int(text)
 
 
-def _strategy(name: str) -> str:
-    if name != "direct":
-        raise StateError(Problem("release.strategy", strategy=name))
-    return name
+def _strategy(name: str | None) -> StrategyName | None:
+    if name is None:
+        return None
+    known = get_args(StrategyName)
+    if name not in known:
+        raise StateError(Problem("release.strategy", strategy=name, known=list(known)))
+    return cast("StrategyName", name)
 
 
 def _summary(store: Store, version: Version) -> str:

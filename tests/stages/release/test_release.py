@@ -8,6 +8,7 @@ from requirement_texts import parse
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.evidence.verdict import Verdict, judge
 from modelwright.core.messages import StateError
+from modelwright.core.rollouts.strategy import Strategy
 from modelwright.core.signature import Signature
 from modelwright.stages.release.stage import ALREADY, HELD_BACK, RELEASED, release
 from modelwright.storage.state.database import State
@@ -48,7 +49,7 @@ MET = verdicts(">= champion - 0.01", 0.0, 0.02)
 def test_a_version_that_was_compared_with_what_is_in_production_is_released(state):
     in_production(state, version(state, "first", None))
     number = version(state, "second", "first")
-    found = release(state, number, MET, False, "direct", "test")
+    found = release(state, number, MET, False, Strategy(), "test")
     assert (found.state, found.previous) == (RELEASED, 1)
     assert state.desired_release().version == number
 
@@ -59,7 +60,7 @@ def test_evidence_against_a_champion_that_is_no_longer_in_production_is_refused(
     in_production(state, version(state, "second", "first"))
     before = state.desired_release()
     with pytest.raises(StateError) as caught:
-        release(state, number, MET, False, "direct", "test")
+        release(state, number, MET, False, Strategy(), "test")
     assert [problem.id for problem in caught.value.problems] == ["release.champion-changed"]
     assert "first" in str(caught.value)
     assert "second" in str(caught.value)
@@ -70,14 +71,14 @@ def test_evidence_without_a_champion_is_refused_once_there_is_one(state):
     number = version(state, "second", None)
     in_production(state, version(state, "first", None))
     with pytest.raises(StateError) as caught:
-        release(state, number, MET, False, "direct", "test")
+        release(state, number, MET, False, Strategy(), "test")
     assert caught.value.problems[0].id == "release.champion-changed"
 
 
 def test_evidence_against_a_champion_is_refused_where_nothing_is_in_production(state):
     number = version(state, "second", "first")
     with pytest.raises(StateError) as caught:
-        release(state, number, MET, False, "direct", "test")
+        release(state, number, MET, False, Strategy(), "test")
     assert caught.value.problems[0].id == "release.champion-changed"
 
 
@@ -85,17 +86,17 @@ def test_a_changed_champion_does_not_matter_where_no_bar_refers_to_it(state):
     in_production(state, version(state, "first", None))
     number = version(state, "third", "first")
     in_production(state, version(state, "second", "first"))
-    assert release(state, number, verdicts(">= 0.9", 0.92, 0.95), False, "direct", "test").state == RELEASED
+    assert release(state, number, verdicts(">= 0.9", 0.92, 0.95), False, Strategy(), "test").state == RELEASED
 
 
 def test_what_is_not_proved_holds_a_release_back(state):
     number = version(state, "first", None)
-    found = release(state, number, verdicts(">= 0.9", 0.85, 0.95), False, "direct", "test")
+    found = release(state, number, verdicts(">= 0.9", 0.85, 0.95), False, Strategy(), "test")
     assert (found.state, len(found.blocking)) == (HELD_BACK, 1)
     assert state.desired_release() is None
-    assert release(state, number, verdicts(">= 0.9", 0.85, 0.95), True, "direct", "test").state == RELEASED
+    assert release(state, number, verdicts(">= 0.9", 0.85, 0.95), True, Strategy(), "test").state == RELEASED
 
 
 def test_what_is_in_production_is_not_released_again(state):
     in_production(state, version(state, "first", None))
-    assert release(state, 1, MET, False, "direct", "test").state == ALREADY
+    assert release(state, 1, MET, False, Strategy(), "test").state == ALREADY

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from modelwright.core.evidence import clusters, intervals, means
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
@@ -41,6 +42,17 @@ class Verdict:
     outcome: Outcome
     needed: int | None = None
     note: Phrase | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the verdict as JSON, for a record of what was decided on it."""
+        return {
+            "requirement": str(self.requirement),
+            "phase": self.phase.value,
+            "verdict": self.outcome.value,
+            "measurement": None if self.measurement is None else self.measurement.as_json(),
+            "needed": self.needed,
+            "note": None if self.note is None else str(self.note),
+        }
 
 
 def judge(

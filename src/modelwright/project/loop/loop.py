@@ -287,7 +287,9 @@ def _release(context: Context, run: Run) -> None:
     assert run.version is not None
     settings = context.opened.file.release
     production = context.state.production()
-    if run.version in context.state.released_versions():
+    # one that is under way, or was decided against on traffic, is not requested by itself either
+    decided = {one.version for one in context.state.releases() if one.settings is not None}
+    if run.version in decided or run.version in context.state.released_versions():
         live = production.number if production else None
         run.instead = live if live != run.version else None
         why = Phrase("run.released", live=live, instead=run.instead)
@@ -301,7 +303,7 @@ def _release(context: Context, run: Run) -> None:
                 run.version,
                 run.verdicts,
                 settings.allow_inconclusive,
-                settings.strategy,
+                settings.as_strategy(context.opened.file.confidence),
                 by="run",
             )
     except ModelwrightError as error:

@@ -12,6 +12,8 @@ from typing import Literal
 
 from modelwright.core.evidence.verdict import Verdict, gate
 from modelwright.core.messages import Problem, StateError
+from modelwright.core.rollouts.state_machine import UNDER_WAY
+from modelwright.core.rollouts.strategy import Strategy
 from modelwright.storage.state.database import State
 
 RELEASED: Literal["released"] = "released"
@@ -33,7 +35,7 @@ def release(
     number: int,
     verdicts: Sequence[Verdict],
     allow_inconclusive: bool | Collection[str],  # noqa: FBT001 - true allows all, texts allow some
-    strategy: str,
+    steps: Strategy,
     by: str,
 ) -> Released:
     """Request that a version be served unless a verdict holds it back; raises StateError for another champion.
@@ -41,7 +43,9 @@ def release(
     A version was judged against the package that was in production then. If a bar refers to it and another
     package is in production now, the verdict is about a comparison that no longer holds.
     """
-    version, production = state.version(number), state.production()
+    version, production, rolling = state.version(number), state.production(), state.rolling_release()
+    if rolling is not None and rolling.version == number and rolling.status in UNDER_WAY:
+        return Released(ALREADY, (), None)
     if production is not None and production.number == number:
         return Released(ALREADY, (), None)
     now = production.package_digest if production else None
@@ -58,7 +62,7 @@ def release(
     previous = production.number if production else None
     if blocking:
         return Released(HELD_BACK, blocking, previous)
-    state.request_release(number, strategy, by)
+    state.request_release(number, steps.name, by, steps)
     return Released(RELEASED, (), previous)
 
 

@@ -16,13 +16,15 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from modelwright.core.messages import Problem, StateError
+from modelwright.core.rollouts.state_machine import Decision, Status
+from modelwright.core.rollouts.strategy import Strategy
 from modelwright.storage import read_only
 from modelwright.storage.state import audit, backups, evaluations, opening, releases, versions
 from modelwright.storage.state.audit import Entry
-from modelwright.storage.state.releases import Release, Status
+from modelwright.storage.state.releases import Decided, Release
 from modelwright.storage.state.versions import Version
 
-__all__ = ["Entry", "Release", "State", "Status", "Version"]
+__all__ = ["Decided", "Entry", "Release", "State", "Status", "Version"]
 
 
 def _now() -> datetime:
@@ -140,12 +142,15 @@ class State:
 
     # -- releases ------------------------------------------------------------------------------------------
 
-    def request_release(self, version: int, strategy: str, by: str) -> Release:
-        """Ask that a version be served, unless the newest request does so already. Raises StateError."""
+    def request_release(self, version: int, strategy: str, by: str, steps: Strategy | None = None) -> Release:
+        """Ask that a version be served, unless the newest request does so already. Raises StateError.
+
+        steps: the strategy of that name; without one, or where nothing serves yet, all traffic moves at once.
+        """
         with self._write() as connection:
             self._version(connection, version)
             at = self._clock()
-            release, is_new = releases.request(connection, at, version, strategy, by)
+            release, is_new = releases.request(connection, at, version, strategy, by, steps)
             if is_new:
                 detail = {"release": release.id, "version": version, "strategy": strategy}
                 audit.write(connection, at, by, "release.requested", detail)
@@ -154,12 +159,35 @@ class State:
         return release
 
     def desired_release(self) -> Release | None:
-        """Return the release that should be serving: the newest request that has not failed."""
+        """Return the release that all traffic should go to: the newest that has not failed and needs no more proof."""
         with self._read() as connection:
             return releases.desired(connection)
 
+    def rolling_release(self) -> Release | None:
+        """Return the newest release where it is a rollout that has not ended, None otherwise."""
+        with self._read() as connection:
+            return releases.rolling(connection)
+
+    def advance(self, release: Release, decision: Decision, by: str = "gateway") -> Release:
+        """Take a release from where it was seen to where a decision says; return where it stands now.
+
+        One that has moved meanwhile stays as it is: who decided on an older state decides again.
+        """
+        with self._write() as connection:
+            at = self._clock()
+            moved = releases.advance(connection, at, release, decision)
+            if (moved.status, moved.step, moved.moved_at) == (decision.status, decision.step, at):
+                detail = {"release": moved.id, "version": moved.version, "detail": moved.detail}
+                audit.write(connection, at, by, f"release.{moved.status}", detail)
+        return moved
+
+    def decisions(self, release_id: int) -> list[Decided]:
+        """Return the decisions about a release, each with its evidence, in their order."""
+        with self._read() as connection:
+            return releases.decided(connection, release_id)
+
     def mark(self, release_id: int, status: str, detail: str = "", by: str = "gateway") -> Release:
-        """Write what became of a release: `serving`, `retired` or `failed`. Raises StateError."""
+        """Write what became of a release without steps: `serving`, `retired` or `failed`. Raises StateError."""
         with self._write() as connection:
             at = self._clock()
             release = releases.mark(connection, at, release_id, Status(status), detail)
@@ -173,7 +201,7 @@ class State:
             return releases.history(connection)
 
     def production(self) -> Version | None:
-        """Return the version in production: that of the newest release that has not failed."""
+        """Return the version in production: that of the newest release that has not failed, and is no rollout."""
         stack = self._standing()
         return stack[-1] if stack else None
 
@@ -188,7 +216,7 @@ class State:
 
     def released_versions(self) -> tuple[int, ...]:
         """Return the numbers of all versions with a release that has not failed, by their first request."""
-        past = [release for release in self.releases() if release.status is not Status.FAILED]
+        past = [release for release in self.releases() if release.counts]
         return tuple(dict.fromkeys(release.version for release in past))
 
     # -- audit ---------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from modelwright.core.messages import MachineError, Problem, StateError
 from modelwright.storage import disk, read_only
+from modelwright.storage.state import backups
 from modelwright.storage.state.schema import HEAD
 from modelwright.storage.write_ahead import use_write_ahead_log
 
@@ -122,6 +124,10 @@ def explained(where: str) -> Iterator[None]:
         if any(word in reason for word in _DAMAGED):
             raise StateError(Problem("state.damaged", where=where, error=reason)) from error
         raise _unusable(reason, where) from error
+    except sqlite3.Error as error:  # of a copy that is made before the schema changes
+        if disk.database_is_full(error, where):
+            raise MachineError(disk.full(Path(where))) from error
+        raise _unusable(str(error), where) from error
     except OSError as error:
         raise _unusable(error.strerror or str(error), where) from error
 
@@ -180,4 +186,7 @@ def _migrate(connection: Connection, where: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
         raise StateError(Problem("state.newer", where=where, revision=revision, head=HEAD))
+    file = connection.engine.url.database
+    if revision is not None and connection.dialect.name == "sqlite" and file:  # one in memory has none
+        backups.take(Path(file), datetime.now(UTC))  # what it was before; a server's copies are its keeper's
     command.upgrade(config, "head")

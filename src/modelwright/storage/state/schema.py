@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration. It stands here so that opening a current database need not load Alembic."""
 
 
@@ -93,6 +93,22 @@ releases = Table(
     Column("moved_at", UtcTime),
     Column("by", String(200), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("champion", Integer),  # the version that answered when it was requested
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("settings", JSON(none_as_null=True)),  # the strategy, where it has steps
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("release", Integer, ForeignKey("releases.id"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("shares", JSON, nullable=False),  # of the traffic from then on, by version
+    Column("why", JSON, nullable=False),  # a message, worded where it is read
+    Column("evidence", JSON, nullable=False),  # the verdicts that it rests on
 )
 
 audit = Table(
