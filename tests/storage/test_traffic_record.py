@@ -325,3 +325,25 @@ def test_any_json_comes_back_as_it_was(
     rows = record.rows(since=0)
     assert [row.inputs for row in rows] == inputs
     assert rows[0].feedback == {"domain": truth}
+
+
+def test_labels_say_which_answers_were_right(record: LiveRecord) -> None:
+    def answer(value: object) -> dict[str, dict[str, Any]]:
+        return {"domain": {"value": value, "confidence": 0.9}}
+
+    record.record(
+        [Traffic("a", 10.0), Traffic("b", 11.0), Traffic("c", 12.0), Traffic("d", 13.0, outputs=None)]
+    )
+    record.record([Traffic("a", 10.0, version=2, outputs=answer("loans"))])  # a copy, of another version
+    for name, truth in (("c", "loans"), ("a", "cards"), ("d", "cards"), ("nobody", "cards")):
+        record.feedback(name, "domain", truth)
+    record.feedback("b", "an output that it does not have", "cards")
+    assert record.flush()
+    assert [right for _, right in record.labelled(1, 0.0)] == [False, True] or [
+        right for _, right in record.labelled(1, 0.0)
+    ] == [True, False]  # both became known at one instant of the clock
+    assert record.labelled(2, 0.0) == [(1000.0, False)]
+    assert record.labelled(1, 0.0, until=11.0) == [(1000.0, True)]
+    record.feedback("c", "domain", "cards")  # the latest counts
+    assert record.flush()
+    assert [right for _, right in record.labelled(1, 0.0)] == [True, True]

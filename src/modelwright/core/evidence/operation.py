@@ -10,6 +10,8 @@ from modelwright.core.units import Unit
 
 _PACKAGE = frozenset({Phase.PACKAGE})
 UNSEEN_RATE = "unseen_rate"
+FAILURE_RATE = "failure_rate"
+LABELLED_ACCURACY = "labelled_accuracy"
 _ORDER = "order statistics (distribution-free)"
 
 
@@ -48,11 +50,16 @@ def _of_package(name: str, unit: Unit, summary: str, better: Literal["higher", "
 
 
 def _share_of_requests(
-    name: str, summary: str, phases: frozenset[Phase], *, per_input: bool = False
+    name: str,
+    summary: str,
+    phases: frozenset[Phase],
+    *,
+    per_input: bool = False,
+    better: Literal["higher", "lower"] = "lower",
 ) -> Metric:
     return Metric(
         name=name,
-        better="lower",
+        better=better,
         unit=Unit.FRACTION,
         phases=phases,
         family=None,
@@ -70,7 +77,7 @@ METRICS = (
     *LATENCIES,
     _of_package("throughput", Unit.PER_SECOND, "requests answered a second at the stated load", "higher"),
     _share_of_requests(
-        "failure_rate",
+        FAILURE_RATE,
         "share of requests that are answered with an internal error, not one of the caller's",
         frozenset({Phase.LIVE}),
     ),
@@ -80,5 +87,11 @@ METRICS = (
         "input or in one",
         frozenset({Phase.TEST, Phase.LIVE}),
         per_input=True,
+    ),
+    _share_of_requests(
+        LABELLED_ACCURACY,
+        "share of answered requests whose truth, as feedback gives it, is what was answered",
+        frozenset({Phase.LIVE}),
+        better="higher",
     ),
 )

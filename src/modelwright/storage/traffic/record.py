@@ -177,6 +177,29 @@ class LiveRecord:
             ).fetchall()
         return [_as_row(one) for one in reversed(found)]
 
+    def labelled(self, version: int, since: float, until: float | None = None) -> list[tuple[float, bool]]:
+        """Return of each row of a version whose truth is known when it became known, and whether the answer was right.
+
+        In the order of that time; since and until bound when the request came. A row is right where every output that
+        has a truth was answered with it.
+        """
+        until = until if until is not None else float("inf")
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT n, feedback.time, outputs, output, value FROM feedback"
+                " JOIN requests ON requests.id = request_id WHERE requests.time >= ? AND requests.time < ?"
+                " AND version = ? AND outputs IS NOT NULL",
+                (since, until, version),
+            ).fetchall()
+        rows: dict[int, tuple[float, bool]] = {}
+        for n, at, outputs, output, value in found:
+            answered = json.loads(outputs).get(output)
+            if answered is None:  # of an output that this version does not have
+                continue
+            before, right = rows.get(n, (at, True))
+            rows[n] = max(before, at), right and answered["value"] == json.loads(value)
+        return sorted(rows.values())
+
     def find(self, request_id: str) -> Row | None:
         """Return the newest row of a request id, once it is written."""
         with self._reading() as connection:

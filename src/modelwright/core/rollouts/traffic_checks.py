@@ -1,0 +1,298 @@
+"""What traffic shows of a version that is rolled out, held against its requirements and against the champion's traffic.
+
+Every check is a bet that may be read at any time (`core/evidence/sequential.py`). A version that breaks a requirement
+is promoted only if the check of that requirement errs, so each has the whole error for `met`; a version that keeps
+them all is aborted if any of k checks errs, so each has error/k for `unmet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.evidence import operation, sequential
+from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.metric import Metric
+from modelwright.core.evidence.sequential import BoundedSample, Ends
+from modelwright.core.evidence.verdict import Outcome, Verdict
+from modelwright.core.messages import Phrase
+from modelwright.core.requirements.requirement import Bar, Requirement
+from modelwright.core.rollouts.strategy import Strategy
+
+Floats = NDArray[np.float64]
+FAILED_FROM, TIMED_OUT = 500, 504
+LEVEL_ROWS = 200  # of the champion, from which its quantile of latency is taken; they are in no pair
+
+
+@dataclass(frozen=True)
+class ShownTraffic:
+    """The rows of one version since the rollout began, in the order of arrival.
+
+    time_s, latency_s: (n,) seconds; code: (n,) HTTP statuses. right_s, right: (k,) of the rows whose truth is known,
+    when it became known and whether the answer was right. unseen: rows with a value that training never showed, by
+    input; "" stands for any input.
+    """
+
+    time_s: Floats
+    latency_s: Floats
+    code: NDArray[np.int64]
+    right_s: Floats = field(default_factory=lambda: np.zeros(0))
+    right: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    unseen: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Return which rows were answered with an internal error, (n,)."""
+        return self.code >= FAILED_FROM
+
+    @property
+    def timed(self) -> NDArray[np.bool_]:
+        """Return which rows have a latency that counts, (n,): answered, or waited in vain."""
+        return (self.code < FAILED_FROM) | (self.code == TIMED_OUT)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A mean of bounded values against a bar: what decides, and how it is shown. n = 0: nothing to decide on yet."""
+
+    requirement: Requirement
+    sample: BoundedSample
+    bar: float
+    value: float | None
+    ends: Callable[[float, float], Ends]
+    n: int
+    higher: bool = False  # whether the mean must be above the bar
+    broken: bool = False  # a figure that is no number
+
+    def verdict(self, error: float, unmet_error: float, *, figures: bool) -> Verdict:
+        met, unmet = sequential.is_below, sequential.is_above
+        if self.higher:
+            met, unmet = unmet, met
+        if self.broken:
+            outcome, note = Outcome.UNMET, Phrase("verdict.not-finite")
+        elif not self.n:
+            outcome, note = Outcome.PENDING, Phrase("verdict.no-traffic")
+        else:
+            note = None
+            outcome = (
+                Outcome.UNMET
+                if unmet(self.sample, self.bar, unmet_error)
+                else Outcome.MET
+                if met(self.sample, self.bar, error)
+                else Outcome.INCONCLUSIVE
+            )
+        if not figures or not self.n:
+            return Verdict(self.requirement, Phase.LIVE, None, outcome, note=note)
+        # a lower end refutes "lower is better", and proves "higher is better"
+        low, high = self.ends(*((error, unmet_error) if self.higher else (unmet_error, error)))
+        shown = Measurement(
+            self.requirement.subject,
+            Phase.LIVE,
+            None if self.broken else self.value,
+            low,
+            high,
+            self.n,
+            sequential.METHOD,
+            1 - error,
+        )
+        needed = None
+        if outcome is Outcome.INCONCLUSIVE:
+            total = sequential.rows_needed(self.sample, self.bar, error)
+            needed = max(total - self.n, 1) if total is not None else None
+        return Verdict(self.requirement, Phase.LIVE, shown, outcome, needed, note)
+
+
+def judge_rollout(
+    requirements: Iterable[Requirement],
+    strategy: Strategy,
+    ours: ShownTraffic,
+    champions: ShownTraffic,
+    before: Floats,
+    metrics: Callable[[str], Metric],
+    *,
+    figures: bool = True,
+) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+    """Return the verdicts that must all be met, and those that can only stop the version.
+
+    before: (m,) latencies of the champion before the rollout; with fewer than LEVEL_ROWS, its first ones since then are
+    taken instead. metrics: a metric by its name. figures: whether values and ends are wanted, which take longer.
+    """
+    if len(before) < LEVEL_ROWS:
+        before, champions = _first_rows(champions)
+    bars = [*requirements, *not_worse(strategy, requirements, before, metrics)]
+    checks = [one for bar in bars if (one := _check(bar, ours, champions, before)) is not None]
+    unmet_error = strategy.error / max(len(checks), 1)
+    needed: list[Verdict] = []
+    optional: list[Verdict] = []
+    for check in checks:
+        labels = check.requirement.metric.name == operation.LABELLED_ACCURACY
+        place = optional if labels and not strategy.needs_labels else needed
+        place.append(check.verdict(strategy.error, unmet_error, figures=figures))
+    return tuple(needed), tuple(optional)
+
+
+def not_worse(
+    strategy: Strategy,
+    requirements: Iterable[Requirement],
+    before: Floats,
+    metrics: Callable[[str], Metric],
+) -> Iterator[Requirement]:
+    """Yield the bars beside the champion that the strategy adds to those of the project file."""
+    stated = {one.subject.metric for one in requirements if one.bar.champion}
+    for name, tolerance in strategy.tolerances:
+        metric, bar_value = metrics(name), tolerance
+        if name in stated:
+            continue
+        if metric.quantile is not None:
+            # of a latency the tolerance is a share; without any row before, nothing can be compared yet
+            level = _quantile(before, metric.quantile) if len(before) else float("nan")
+            bar_value = float(f"{tolerance * level:.3g}")  # three digits, as it is shown
+        higher = metric.better == "higher"
+        bar = Bar(-bar_value if higher else bar_value, champion=True)
+        yield Requirement(Subject(name), ">=" if higher else "<=", bar, metric)
+
+
+def _check(
+    requirement: Requirement, ours: ShownTraffic, champions: ShownTraffic, before: Floats
+) -> _Check | None:
+    """Return the check of a requirement, None for one that traffic cannot show."""
+    metric = requirement.metric
+    if Phase.LIVE not in metric.phases:
+        return None
+    if metric.quantile is not None:
+        return _latency(requirement, metric.quantile, ours, champions, before)
+    if metric.name == operation.UNSEEN_RATE:
+        answered = int((ours.code < FAILED_FROM).sum())
+        hits = ours.unseen.get(requirement.subject.of or "", 0)
+        return _share(requirement, hits, answered)
+    if metric.name == operation.LABELLED_ACCURACY:
+        return _hits(requirement, ours.right_s, ours.right, champions.right_s, champions.right)
+    return _hits(requirement, ours.time_s, ours.failed, champions.time_s, champions.failed)
+
+
+def _hits(
+    requirement: Requirement,
+    time_s: Floats,
+    hits: NDArray[np.bool_],
+    champions_s: Floats,
+    champions: NDArray[np.bool_],
+) -> _Check:
+    """Return the check of a share of rows: by itself, or beside the champion's rows of the same time."""
+    if not requirement.bar.champion:
+        return _share(requirement, int(hits.sum()), len(hits))
+    mine, theirs = sequential.pair(time_s, champions_s)
+    a, b = hits[mine], champions[theirs]
+    sample = BoundedSample.of_pairs(float((a & ~b).sum()), float((~a & b).sum()), len(a))
+    return _of_sample(requirement, sample)
+
+
+def _share(requirement: Requirement, hits: int, n: int) -> _Check:
+    return _of_sample(requirement, BoundedSample.of_share(float(hits), float(n)))
+
+
+def _of_sample(requirement: Requirement, sample: BoundedSample) -> _Check:
+    return _Check(
+        requirement,
+        sample,
+        requirement.bar.value,
+        sample.mean,
+        lambda low, high: sequential.ends(sample, low, high),
+        sample.n,
+        higher=requirement.metric.better == "higher",
+    )
+
+
+def _latency(
+    requirement: Requirement, quantile: float, ours: ShownTraffic, champions: ShownTraffic, before: Floats
+) -> _Check:
+    """Return the check of a quantile q of latency: rows above its bar must be rarer than 1 - q, or the champion's."""
+    kept = ours.timed
+    time_s, seconds = ours.time_s[kept], ours.latency_s[kept]
+    broken = bool(len(seconds)) and not bool(np.isfinite(seconds).all())
+    bar = requirement.bar.value
+    if not requirement.bar.champion:
+        ordered = np.sort(seconds)
+        n = len(ordered)
+        exceeding = n - int(np.searchsorted(ordered, bar, "right"))
+        sample = BoundedSample.of_share(float(exceeding), float(n))
+
+        def ends(error_low: float, error_high: float) -> Ends:
+            places = sequential.positions(n, quantile, error_low, error_high)
+            low, high = (None if one is None else float(ordered[one]) for one in places)
+            return low, high
+
+        value = _quantile(ordered, quantile) if n else None
+        return _Check(requirement, sample, 1 - quantile, value, ends, n, broken=broken)
+    # pairs whose champion's row has no latency that counts say nothing
+    theirs_kept = champions.timed & np.isfinite(champions.latency_s)
+    mine, theirs = sequential.pair(time_s, champions.time_s[theirs_kept])
+    first, second = seconds[mine], champions.latency_s[theirs_kept][theirs]
+    level = _quantile(before, quantile) if len(before) else float("nan")
+    n = len(first) if np.isfinite(level) else 0
+    a, b = first > level + bar, second > level
+    sample = BoundedSample.of_pairs(float((a & ~b).sum()), float((~a & b).sum()), float(n))
+    value = _quantile(first, quantile) - _quantile(second, quantile) if n else None
+    return _Check(
+        requirement,
+        sample,
+        0.0,
+        value,
+        lambda low, high: sequential.shift_ends(first, second, level, low, high),
+        n,
+        broken=broken,
+    )
+
+
+def _first_rows(champions: ShownTraffic) -> tuple[Floats, ShownTraffic]:
+    """Return the latencies of the champion's first rows, and its traffic without them; none where there are too few."""
+    counted = np.flatnonzero(champions.timed & np.isfinite(champions.latency_s))
+    if len(counted) < LEVEL_ROWS:
+        return np.zeros(0), replace(champions, latency_s=np.full(len(champions.latency_s), np.nan))
+    first = counted[:LEVEL_ROWS]
+    blank = champions.latency_s.copy()
+    blank[: first[-1] + 1] = np.nan  # in no pair of latencies; whether they failed still counts
+    return champions.latency_s[first], replace(champions, latency_s=blank)
+
+
+def _quantile(seconds: Floats, quantile: float) -> float:
+    """Return the sample quantile of type 1, as measurements of latency have it."""
+    return float(np.quantile(seconds, quantile, method="inverted_cdf"))
+
+
+def rows_needed(
+    requirements: Sequence[Requirement],
+    strategy: Strategy,
+    before: Floats,
+    shares: Mapping[str, float],
+    metrics: Callable[[str], Metric],
+) -> dict[str, int | None]:
+    """Return by requirement how many rows of a version like the champion prove it; None: no number of them would.
+
+    before: (m,) latencies of the champion; shares: by metric, its failure_rate and labelled_accuracy as far as they are
+    known. What nothing is known of is left out.
+    """
+    found: dict[str, int | None] = {}
+    for one in [*requirements, *not_worse(strategy, requirements, before, metrics)]:
+        quantile, bar = one.metric.quantile, one.bar.value
+        if quantile is not None and len(before):
+            level = _quantile(before, quantile)
+            beyond = float((before > (level + bar if one.bar.champion else bar)).mean())
+            bar = 0.0 if one.bar.champion else 1 - quantile
+            sample = _expected(beyond, float((before > level).mean()) if one.bar.champion else None)
+        elif one.metric.name in shares:
+            share = shares[one.metric.name]
+            sample = _expected(share, share if one.bar.champion else None)
+        else:
+            continue
+        found[str(one)] = sequential.rows_needed(sample, bar, strategy.error)
+    return found
+
+
+def _expected(share: float, champions: float | None) -> BoundedSample:
+    """Return the rows to expect, as shares: hits, or two independent rows beside each other."""
+    if champions is None:
+        return BoundedSample.of_share(share, 1.0)
+    return BoundedSample.of_pairs(share * (1 - champions), champions * (1 - share), 1.0)

@@ -1,0 +1,67 @@
+"""What the record of traffic shows of a rollout: the rows of both versions since it began, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.evidence.metric import Metric
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.rollouts.state_machine import Rollout, RolloutEvidence
+from modelwright.core.rollouts.traffic_checks import ShownTraffic, judge_rollout
+from modelwright.storage.traffic.record import LiveRecord
+
+BEFORE_S = 86_400.0  # how far back the champion's latencies count
+BEFORE_ROWS = 5_000  # the newest of them
+
+
+@dataclass(frozen=True)
+class RolloutJudge:
+    """Judges rollouts on the record of traffic; metrics: a metric by its name."""
+
+    record: LiveRecord
+    requirements: Sequence[Requirement]
+    metrics: Callable[[str], Metric]
+
+    def __call__(self, rollout: Rollout, now_s: float, *, figures: bool = True) -> RolloutEvidence:
+        """Return the evidence of a rollout that is at one of its steps; figures: also values and intervals."""
+        ours = shown(self.record, rollout.version, rollout.requested_s, now_s)
+        champions = shown(self.record, rollout.champion, rollout.requested_s, now_s)
+        needed, optional = judge_rollout(
+            self.requirements,
+            rollout.strategy,
+            ours,
+            champions,
+            latencies_before(self.record, rollout.champion, rollout.requested_s),
+            self.metrics,
+            figures=figures,
+        )
+        rows = int((ours.time_s >= rollout.entered_s).sum())
+        return RolloutEvidence(True, rows, needed, optional)
+
+
+def shown(record: LiveRecord, version: int, since: float, until: float) -> ShownTraffic:
+    """Return what a version has shown between two Unix times."""
+    window = record.window(since, version, until)
+    labels = record.labelled(version, since, until)
+    any_input = {"": len(window.unseen)}
+    names = {name for names in window.unseen.values() for name in names}
+    return ShownTraffic(
+        window.time,
+        window.latency_s,
+        window.code,
+        np.array([at for at, _ in labels], np.float64),
+        np.array([right for _, right in labels], np.bool_),
+        any_input | {name: sum(name in one for one in window.unseen.values()) for name in names},
+    )
+
+
+def latencies_before(record: LiveRecord, version: int, until: float) -> NDArray[np.float64]:
+    """Return the newest latencies of a version before a Unix time, (m,)."""
+    window = record.window(until - BEFORE_S, version, until)
+    rows = ShownTraffic(window.time, window.latency_s, window.code)
+    kept = window.latency_s[rows.timed & np.isfinite(window.latency_s)]
+    return kept[-BEFORE_ROWS:]
