@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import modelwright
 from modelwright import kinds
@@ -19,7 +18,6 @@ from modelwright.core.messages import (
     MachineError,
     PackageError,
     Phrase,
-    Place,
     Problem,
     ProjectError,
 )
@@ -37,12 +35,13 @@ from modelwright.project import (
     history,
     input_file,
     live_traffic,
+    release_history,
     state_history,
 )
 from modelwright.project.declaration import project_file
 from modelwright.project.explained import explanations
 from modelwright.project.explained.explain_report import ExplainReport
-from modelwright.project.explained.reasons import require_some, with_reasons
+from modelwright.project.explained.reasons import require_some
 from modelwright.project.loop import last_run, loop, version_artifacts
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
@@ -62,6 +61,7 @@ from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.results.validation_scores import validation_scores
 from modelwright.project.results.verdict_rows import requirement_rows
+from modelwright.project.row_answers import answered
 from modelwright.project.tracking.run_tracking import RunTracking
 from modelwright.project.tuning.declared_space import require_space
 from modelwright.runtime import explaining
@@ -71,9 +71,6 @@ from modelwright.storage import disk, file_patterns, read_only, user_cache
 from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.out_files import require_place
 from modelwright.storage.state.database import State
-from modelwright.tables.files.held_files import HeldFiles
-
-T = TypeVar("T")
 
 
 def _now() -> datetime:
@@ -210,11 +207,31 @@ class Project:
 
     # -- in production -------------------------------------------------------------------------------------
 
-    def release(self, version: int | None = None, strategy: str | None = None) -> ReleaseResult:
-        """Release a version (by default the newest): request that it serve; held back by what is not met."""
+    def release(
+        self, version: int | None = None, strategy: str | None = None, *, dry_run: bool = False
+    ) -> ReleaseResult:
+        """Release a version (by default the newest): request that it serve; held back by what is not met.
+
+        dry_run: request nothing; say whether it would be held back, and how much traffic the strategy needs.
+        """
         self._need_outputs()
-        self._need_to_write("release")
-        return history.release(self._context(), self._store, version, strategy)
+        if not dry_run:
+            self._need_to_write("release")
+        context, now_s = self._context(), self._clock().timestamp()
+        record = self.root / live_traffic.LIVE_RECORD
+        return history.release(
+            context,
+            self._store,
+            version,
+            strategy,
+            lambda steps: release_history.needed_traffic(context, record, steps, now_s),
+            dry_run=dry_run,
+        )
+
+    def follow_release(self, say: Callable[[str], None]) -> bool:
+        """Say every decision about the newest release as it is taken; return, once it has ended, whether it serves."""
+        past = self._state.releases()
+        return bool(past) and release_history.follow(self._state, past[-1].id, say).counts
 
     def rollback(self, to: int | None = None) -> ReleaseResult:
         """Go back to the version released before the one in production, or to `to`."""
@@ -272,7 +289,7 @@ class Project:
             (where, input_file.named_row(row, function.signature, self.opened)) for where, row in placed
         )
         require_some(reasons)
-        return self._answers(number, function, by_input, batch, probabilities=probabilities, reasons=reasons)
+        return answered(number, function, by_input, batch, probabilities=probabilities, reasons=reasons)
 
     def explain(
         self,
@@ -336,7 +353,7 @@ class Project:
         table = input_file.read(path, self.opened.file.data)
         placed = input_file.input_rows(table, function.signature, self.opened)
         files = file_answers.held_files(path.parent, self.opened)
-        return self._answers(version, function, placed, batch, files=files)
+        return answered(version, function, placed, batch, files=files)
 
     # -- history -------------------------------------------------------------------------------------------
 
@@ -346,12 +363,16 @@ class Project:
         serving_now = live_traffic.is_serving(context, self.root, self._clock().timestamp())
         return history.versions(context, self._store, serving=serving_now)
 
-    def show(self, what: str, which: str | None = None, *, version: int | None = None) -> ShowReport:
-        """Show a version, a stage's last result, `report`, `card`, what a digest names, or `rows`.
+    def show(
+        self, what: str, which: str | None = None, *, version: int | None = None, number: int | None = None
+    ) -> ShowReport:
+        """Show a version, a stage's last result, `report`, `card`, `release`, what a digest names, or `rows`.
 
         which: of `rows`, those `set-aside`, `repeated` or `conflicting`; version: of report and card, by default
-        the one in production.
+        the one in production; number: of a release, by default the newest.
         """
+        if what == RELEASE:
+            return release_history.show_release(self._context(), number)
         return show(self._context(), self._store, self.root, what, which, version=version)
 
     def diff(self, a: str, b: str) -> DiffReport:
@@ -469,32 +490,5 @@ class Project:
             )
         return version.number, function
 
-    @staticmethod
-    def _answers(
-        version: int,
-        function: Function,
-        placed: Iterable[tuple[Place | None, Mapping[str, Any]]],
-        batch: int,
-        *,
-        probabilities: bool = False,
-        reasons: int | None = None,
-        files: HeldFiles | None = None,
-    ) -> Iterator[RowAnswer]:
-        """Yield the answers to rows, each given with its place for messages."""
-        for some in _batches(placed, batch):
-            read = [function.rows.read(row, lenient=True, where=where, files=files) for where, row in some]
-            columns = function.rows.columns(read)
-            function.require_fit(columns, [where for where, _ in some])
-            unseen = function.unseen(columns)
-            for place, answer in enumerate(function.answer(columns, probabilities=probabilities)):
-                outputs = with_reasons(function, read[place], function.prediction(answer).as_json(), reasons)
-                yield RowAnswer(version, outputs, unseen.get(place, ()))
-
     def _context(self) -> Context:
         return Context(self.opened, self._store, self._state)
-
-
-def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(rows)
-    while some := list(islice(rest, size)):
-        yield some

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import cast, get_args
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement
+from modelwright.core.evidence.verdict import gate
 from modelwright.core.messages import ModelwrightError, Phrase, Problem, StateError
 from modelwright.core.rollouts.state_machine import DEAD, UNDER_WAY, Decision, Status
-from modelwright.core.rollouts.strategy import StrategyName
+from modelwright.core.rollouts.strategy import Strategy, StrategyName
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.store import Store
 from modelwright.project.advice.conclusion import compare, conclusion
@@ -34,30 +36,64 @@ from modelwright.storage.state.versions import Version
 LIVE, NOT_SERVING, RELEASED, RELEASED_BEFORE, NOT_RELEASED = (
     "live", "released, not serving", "released", "released before", "not released",
 )  # fmt: skip
+# States of a release beside those of `release_stage`.
+WOULD_BE_RELEASED, UNDER_WAY_STATE = "would be released", "under way"
 
 
-def release(context: Context, store: Store, number: int | None, strategy: str | None) -> ReleaseResult:
-    """Request a release of a version, gated by the requirements as the project file states them now."""
+def release(
+    context: Context,
+    store: Store,
+    number: int | None,
+    strategy: str | None,
+    needs: Callable[[Strategy], tuple[str, ...]],
+    *,
+    dry_run: bool = False,
+) -> ReleaseResult:
+    """Request a release of a version, gated by the requirements as the project file states them now.
+
+    needs: says how much traffic a strategy needs until it is decided. dry_run: nothing is requested.
+    """
     version = version_artifacts.newest(context.state) if number is None else _version(context.state, number)
     settings = context.opened.file.release
     steps = settings.as_strategy(context.opened.file.confidence, _strategy(strategy))
+    if steps.steps and not context.opened.file.serve.record.enabled:
+        raise StateError(Problem("release.no-record"))
     verdicts = loop.verdicts_on(context, version_artifacts.evidence(store, version))
+    if dry_run:
+        held = bool(gate(verdicts, settings.allow_inconclusive))
+        production = context.state.production()
+        return ReleaseResult(
+            function=context.opened.signature.name,
+            version=None if held else version.number,
+            previous=production.number if production is not None else None,
+            strategy=steps.name,
+            state=release_stage.HELD_BACK if held else WOULD_BE_RELEASED,
+            requirements=requirement_rows(verdicts, settings.allow_inconclusive),
+            notes=needs(steps),
+            next_steps=(str(Phrase("next.held-back")),) if held else ("modelwright release",),
+        )
     with store.freeing(shared=True):  # from here on `gc` sees the release, or has freed the version before
         version_artifacts.package_folder(store, version)  # a version whose package is gone cannot serve
         done = release_stage.release(
             context.state, version.number, verdicts, settings.allow_inconclusive, steps, by="release"
         )
     held = done.state == release_stage.HELD_BACK
+    rolling = context.state.rolling_release()
+    goes = rolling is not None and rolling.version == version.number and not held
+    next_steps: tuple[str, ...] = (str(Phrase("next.serve")), "modelwright status")
+    if held:
+        next_steps = (str(Phrase("next.held-back")),)
+    elif goes:
+        next_steps = (str(Phrase("next.serve")), "modelwright show release")
     return ReleaseResult(
         function=context.opened.signature.name,
         version=None if held else version.number,
         previous=done.previous,
         strategy=steps.name,
-        state=done.state,
+        state=UNDER_WAY_STATE if goes else done.state,
         requirements=requirement_rows(verdicts, settings.allow_inconclusive),
-        next_steps=(str(Phrase("next.held-back")),)
-        if held
-        else (str(Phrase("next.serve")), "modelwright status"),
+        notes=needs(steps) if goes else (),
+        next_steps=next_steps,
     )
 
 

@@ -1,45 +1,23 @@
-"""A released version at work: what the gateway is to serve, and serving it."""
+"""A released version at work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Literal, cast
 
+from modelwright import outcomes
 from modelwright.core.messages import Problem, StateError
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as serve_gateway
-from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion
+from modelwright.gateway.traffic.desired_traffic import Sticky
+from modelwright.monitors.rollout_evidence import RolloutJudge
 from modelwright.project.live_traffic import LIVE_RECORD
 from modelwright.project.loop import version_artifacts
 from modelwright.project.loop.stage_table import Context
-from modelwright.storage.state.database import State
-
-
-class StateReleases:
-    """Tells the gateway which release to serve, from the state database, and writes back what became of it."""
-
-    def __init__(self, state: State, store: Store) -> None:
-        self._state = state
-        self._store = store
-
-    def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
-        """Return the traffic of the release that should be serving."""
-        release = self._state.desired_release()
-        if release is None:
-            return None
-        version = self._state.version(release.version)
-        folder = version_artifacts.package_folder(self._store, version)
-        return DesiredTraffic.all_to(
-            release.id, DesiredVersion(version.number, folder, version.package_digest)
-        )
-
-    def moved(self, traffic: DesiredTraffic) -> None:
-        """Write that the traffic has moved."""
-        self._state.mark(traffic.release_id, "serving")
-
-    def failed(self, release_id: int, version: int, problem: Problem) -> None:
-        """Write that the release could not start."""
-        self._state.mark(release_id, "failed", str(problem))
+from modelwright.project.rollout_leading import StateReleases
+from modelwright.storage.traffic.record import LiveRecord
 
 
 def serve(
@@ -56,13 +34,23 @@ def serve(
     """
     if context.state.desired_release() is None:
         raise StateError(Problem("serve.nothing-released"))
+    if not context.opened.file.serve.record.enabled and context.state.rolling_release() is not None:
+        raise StateError(Problem("release.no-record"))
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     config = context.opened.file.serve.model_copy(update=given)
     file = context.opened.file
     serve_gateway(
         context.opened.signature.name,
         config,
-        StateReleases(context.state, store),
+        StateReleases(
+            context.state,
+            partial(version_artifacts.package_folder, store),
+            RolloutJudge(LiveRecord(root / LIVE_RECORD), context.opened.requirements, outcomes.metrics().any)
+            if config.record.enabled
+            else None,
+            keep_s=file.release.keep,
+            sticky=_sticky(file.release.sticky),
+        ),
         record=root / LIVE_RECORD if config.record.enabled else None,
         requirements=context.opened.requirements,
         confidence=file.confidence,
@@ -70,3 +58,11 @@ def serve(
         refresh_s=file.monitor.refresh_s,
         started=started,
     )
+
+
+def _sticky(given: str | None) -> Sticky | None:
+    """Return what keeps a caller with one version, `header x-user` as the project file has it."""
+    if given is None:
+        return None
+    of, name = given.split(maxsplit=1)
+    return Sticky(cast("Literal['header', 'cookie', 'input']", of), name)

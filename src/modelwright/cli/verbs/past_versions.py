@@ -20,9 +20,13 @@ def show(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="X", help="A version (3), a stage (learn), `report`, `card`, `rows`, or a digest"
+            metavar="X",
+            help="A version (3), a stage (learn), `release`, `report`, `card`, `rows`, or a digest",
         ),
     ],
+    number: Annotated[
+        int | None, typer.Argument(metavar="[N]", help="Of `release`: its number [default: the newest]")
+    ] = None,
     set_aside: Annotated[
         bool, typer.Option("--set-aside", help="With `rows`: those that are not used, and why")
     ] = False,
@@ -42,10 +46,10 @@ def show(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a version, a stage's result, the report, or data rows."""
+    """Show a version, a stage's result, a release with its decisions, the report, or data rows."""
     chosen = {"set-aside": set_aside, "repeated": repeated, "conflicting": conflicting}
     which = next((name for name, given in chosen.items() if given), None)
-    finish(opened(project, settings).show(what, which, version=version), as_json)
+    finish(opened(project, settings).show(what, which, version=version, number=number), as_json)
 
 
 @app.command(rich_help_panel=HISTORY)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from modelwright.cli.typer_app import LOOP, SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
+from modelwright.core.exit_codes import Exit
 from modelwright.project.loop import stage_names
 
 
@@ -140,14 +141,32 @@ def release(
         int | None, typer.Option("--version", metavar="N", help="The version [default: the newest]")
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option("--strategy", metavar="NAME", help="How traffic moves: direct")
+        str | None,
+        typer.Option(
+            "--strategy",
+            metavar="NAME",
+            help="How traffic moves: direct, blue-green, canary, shadow [default: release.strategy]",
+        ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Request nothing: say what holds it back, and the traffic it needs"),
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show every decision until the release has ended")
+    ] = False,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Roll a version out to users, gated.
 
-    Every requirement that can be measured before traffic must be met; the others are pending.
+    Every requirement that can be measured before traffic must be met; traffic decides on the others, step by step.
+    With --follow, exit code 3 when the version is taken back.
     """
-    finish(opened(project, settings).release(version=version, strategy=strategy), as_json)
+    if dry_run and follow:
+        raise typer.BadParameter("give either --dry-run or --follow")
+    here = opened(project, settings)
+    finish(here.release(version=version, strategy=strategy, dry_run=dry_run), as_json)
+    if follow and not here.follow_release(lambda line: typer.echo(line, err=as_json)):
+        raise typer.Exit(Exit.GATE)

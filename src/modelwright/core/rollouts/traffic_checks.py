@@ -46,12 +46,14 @@ class ShownTraffic:
     @property
     def failed(self) -> NDArray[np.bool_]:
         """Return which rows were answered with an internal error, (n,)."""
-        return self.code >= FAILED_FROM
+        failed: NDArray[np.bool_] = self.code >= FAILED_FROM
+        return failed
 
     @property
     def timed(self) -> NDArray[np.bool_]:
         """Return which rows have a latency that counts, (n,): answered, or waited in vain."""
-        return (self.code < FAILED_FROM) | (self.code == TIMED_OUT)
+        timed: NDArray[np.bool_] = (self.code < FAILED_FROM) | (self.code == TIMED_OUT)
+        return timed
 
 
 @dataclass(frozen=True)

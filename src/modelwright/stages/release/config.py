@@ -74,6 +74,12 @@ class ReleaseConfig(BaseModel):
     keep: Seconds = Field(
         600.0, ge=0, description="how long the version before stays loaded, so that going back takes no time"
     )
+    sticky: str | None = Field(
+        None,
+        pattern=r"^(header|cookie|input) \S+$",
+        description="what keeps a caller with one version while several answer: `header x-user`, `cookie session` or "
+        "`input customer`; null: chance alone decides",
+    )
     not_worse: NotWorseConfig = Field(
         NotWorseConfig(), description="what is compared with the version before, on the same traffic"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -24,7 +25,16 @@ from modelwright.storage.state.audit import Entry
 from modelwright.storage.state.releases import Decided, Release
 from modelwright.storage.state.versions import Version
 
-__all__ = ["Decided", "Entry", "Release", "State", "Status", "Version"]
+__all__ = ["Decided", "Entry", "Release", "Standing", "State", "Status", "Version"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a gateway follows: a rollout that has not ended, the release that is settled, and the versions by number."""
+
+    rolling: Release | None
+    settled: Release | None
+    versions: Mapping[int, Version]
 
 
 def _now() -> datetime:
@@ -160,13 +170,18 @@ class State:
 
     def desired_release(self) -> Release | None:
         """Return the release that all traffic should go to: the newest that has not failed and needs no more proof."""
-        with self._read() as connection:
-            return releases.desired(connection)
+        return self.standing().settled
 
     def rolling_release(self) -> Release | None:
         """Return the newest release where it is a rollout that has not ended, None otherwise."""
+        return self.standing().rolling
+
+    def standing(self) -> Standing:
+        """Return which releases there are to follow, and all versions, as they are at one instant."""
         with self._read() as connection:
-            return releases.rolling(connection)
+            past = releases.history(connection)
+            known = {one.number: one for one in versions.every(connection)}
+        return Standing(releases.unended(past), releases.settled(past), known)
 
     def advance(self, release: Release, decision: Decision, by: str = "gateway") -> Release:
         """Take a release from where it was seen to where a decision says; return where it stands now.

@@ -122,16 +122,16 @@ def current(connection: Connection) -> Release | None:
     return found[0] if found else None
 
 
-def desired(connection: Connection) -> Release | None:
+def settled(past: Sequence[Release]) -> Release | None:
     """Return the release that all traffic should go to: the newest that has not failed and needs no more proof."""
-    return next((one for one in history(connection, newest_first=True) if one.counts), None)
+    return next((one for one in reversed(past) if one.counts), None)
 
 
-def rolling(connection: Connection) -> Release | None:
+def unended(past: Sequence[Release]) -> Release | None:
     """Return the newest release where it is a rollout that has not ended, None otherwise."""
-    newest = current(connection)
-    unended = newest is not None and (newest.status in UNDER_WAY or newest.status is Status.ABORTED)
-    return newest if newest is not None and unended and newest.settings is not None else None
+    newest = past[-1] if past else None
+    going = newest is not None and (newest.status in UNDER_WAY or newest.status is Status.ABORTED)
+    return newest if newest is not None and going and newest.settings is not None else None
 
 
 def advance(connection: Connection, at: datetime, release: Release, decision: Decision) -> Release:

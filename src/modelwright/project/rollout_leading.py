@@ -1,0 +1,159 @@
+"""What the gateway is to serve, from the state database; the gateway that holds the lease takes rollouts further."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from modelwright.core.messages import ModelwrightError, Phrase, Problem
+from modelwright.core.rollouts.state_machine import (
+    UNDER_WAY,
+    Decision,
+    Rollout,
+    RolloutEvidence,
+    Status,
+    decide,
+)
+from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion, Sticky
+from modelwright.storage.state.database import Standing, State
+from modelwright.storage.state.releases import Release
+from modelwright.storage.state.versions import Version
+
+JUDGE_EVERY_S = 1.0  # at least; and so that judging takes a twentieth of the time at most
+_MOST_MOVES = 4  # of one call: taken up, loaded, a step, proven
+_LOG = logging.getLogger(__name__)
+
+Judge = Callable[[Rollout, float], RolloutEvidence]
+
+
+class StateReleases:
+    """Tells the gateway which versions serve what share, moves rollouts on, and writes back what became of releases.
+
+    packages: the folder of a version's package. judge: the evidence of a rollout at one of its steps, at a Unix time
+    (None: no traffic is recorded). keep_s: how long the version before stays loaded. clock: Unix time. What is kept
+    here is worth no more than a second of work: a gateway that starts anew goes on from what the state database holds.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        packages: Callable[[Version], Path],
+        judge: Judge | None = None,
+        *,
+        keep_s: float = 0.0,
+        sticky: Sticky | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._state = state
+        self._packages = packages
+        self._judge = judge
+        self._keep_s = keep_s
+        self._sticky = sticky
+        self._clock = clock
+        self._loaded: tuple[int, frozenset[int]] = (
+            0,
+            frozenset(),
+        )  # the release, and versions that are loaded
+        self._judged: tuple[tuple[int, Status, int], RolloutEvidence] | None = None
+        self._judge_at = 0.0
+
+    def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
+        """Return the traffic that should be; leads: this gateway may take a rollout further."""
+        standing = self._state.standing()
+        rolling = standing.rolling
+        if rolling is not None and leads and self._lead(rolling) is not rolling:
+            standing = self._state.standing()
+            rolling = standing.rolling
+        rollout = rolling.rollout if rolling is not None else None
+        if rolling is None or rollout is None:
+            return self._settled(standing)
+        versions = tuple(self._version(standing.versions[number]) for number in rollout.shares)
+        return DesiredTraffic(rolling.id, versions, rollout.shares, rollout.shadow, self._sticky)
+
+    def moved(self, traffic: DesiredTraffic) -> None:
+        """Write that the traffic has moved: a direct release serves, an aborted one is rolled back."""
+        self._loaded = (traffic.release_id, frozenset(one.number for one in traffic.versions))
+        rolling = self._state.rolling_release()
+        if rolling is not None and rolling.id == traffic.release_id:
+            if rolling.status is Status.ABORTED and set(traffic.shares) == {rolling.champion}:
+                why = Phrase("rollout.restored", version=rolling.champion)
+                self._state.advance(rolling, Decision(Status.ROLLED_BACK, rolling.step, why))
+            return
+        release = self._state.desired_release()
+        if release is not None and release.id == traffic.release_id and release.status is not Status.SERVING:
+            self._state.mark(release.id, Status.SERVING)
+
+    def failed(self, release_id: int, version: int, problem: Problem) -> None:
+        """Write that a release's version could not start; from another one of its traffic nothing follows."""
+        rolling = self._state.rolling_release()
+        if rolling is not None and rolling.id == release_id:
+            if rolling.version == version and rolling.status in UNDER_WAY:
+                why = Phrase("rollout.not-loaded", version=version, problem=str(problem))
+                self._state.advance(rolling, Decision(Status.ABORTED, rolling.step, why))
+            return
+        release = self._state.desired_release()
+        if release is not None and release.id == release_id and release.version == version:
+            self._state.mark(release_id, Status.FAILED, str(problem))
+
+    # -- rollouts ------------------------------------------------------------------------------------------
+
+    def _lead(self, release: Release) -> Release:
+        """Take a rollout as far as its evidence allows now."""
+        for _ in range(_MOST_MOVES):
+            rollout, now = release.rollout, self._clock()
+            if rollout is None or release.status not in UNDER_WAY:
+                break
+            decision = decide(rollout, self._evidence(release, rollout, now), now)
+            if decision is None:
+                break
+            _LOG.info("release %d: %s: %s", release.id, decision.status, decision.why)
+            release = self._state.advance(release, decision)
+        return release
+
+    def _evidence(self, release: Release, rollout: Rollout, now: float) -> RolloutEvidence:
+        if rollout.current is None:
+            id_, versions = self._loaded
+            ready = release.status is Status.WARMING and id_ == release.id and release.version in versions
+            return RolloutEvidence(loaded=True if ready else None)
+        at = (release.id, release.status, release.step)
+        if self._judged is not None and self._judged[0] == at and now < self._judge_at:
+            return self._judged[1]
+        begun = time.perf_counter()
+        evidence = RolloutEvidence(loaded=True)
+        if self._judge is not None:
+            try:
+                evidence = self._judge(rollout, now)
+            except ModelwrightError as error:  # nothing is proven by it; going back must stay possible
+                _LOG.error("the traffic of release %d cannot be judged: %s", release.id, error)
+        self._judged = at, evidence
+        self._judge_at = now + max(JUDGE_EVERY_S, 20 * (time.perf_counter() - begun))
+        return evidence
+
+    # -- what is settled -----------------------------------------------------------------------------------
+
+    def _settled(self, standing: Standing) -> DesiredTraffic | None:
+        """Return the traffic of the release that is settled; the version before stays loaded for a while."""
+        release = standing.settled
+        if release is None:
+            return None
+        kept = self._kept(release, standing)
+        versions = (self._version(standing.versions[release.version]), *kept)
+        shares = {release.version: 1.0} | {one.number: 0.0 for one in kept}
+        return DesiredTraffic(release.id, versions, shares)
+
+    def _kept(self, release: Release, standing: Standing) -> list[DesiredVersion]:
+        """Return the versions that are loaded beside a young release, to go back to."""
+        moved_at = release.moved_at
+        if moved_at is not None and self._clock() - moved_at.timestamp() >= self._keep_s:
+            return []
+        found = []
+        for number in sorted(self._loaded[1] - {release.version}):
+            with suppress(ModelwrightError):  # its package is gone: then it cannot be kept
+                found.append(self._version(standing.versions[number]))
+        return found
+
+    def _version(self, version: Version) -> DesiredVersion:
+        return DesiredVersion(version.number, self._packages(version), version.package_digest)

@@ -1,0 +1,253 @@
+"""A gateway that leads: rollouts go on by their evidence, end on it, and survive every restart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import tiny_serving
+from requirement_texts import metric, parse
+from tiny_serving import linear_body, sealed
+
+from modelwright.core.digests import of_folder
+from modelwright.core.evidence.measurement import Phase
+from modelwright.core.evidence.verdict import Outcome, Verdict
+from modelwright.core.messages import Problem, StateError
+from modelwright.core.rollouts.state_machine import Rollout, RolloutEvidence
+from modelwright.core.rollouts.strategy import Strategy
+from modelwright.gateway.server import Live, Server
+from modelwright.gateway.traffic.desired_traffic import DesiredTraffic
+from modelwright.monitors.rollout_evidence import RolloutJudge
+from modelwright.project.rollout_leading import StateReleases
+from modelwright.storage.state.database import State
+from modelwright.storage.traffic.record import LiveRecord
+
+CANARY = Strategy("canary", (0.1, 0.5), least_rows=100, least_s=60, deadline_s=3600)
+RATE = parse("failure_rate", "<= 1 %")
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    return Verdict(RATE, Phase.LIVE, None, outcome)
+
+
+@dataclass
+class World:
+    """A state database, a clock, what the traffic shows, and a gateway that does at once as it should."""
+
+    path: Path
+    now: float = 1_000_000.0
+    shows: RolloutEvidence = field(
+        default_factory=lambda: RolloutEvidence(True, 500, (verdict(Outcome.MET),))
+    )
+    starts: set[int] = field(default_factory=lambda: {1, 2, 3})  # versions whose workers start
+    damaged: bool = False
+
+    def __post_init__(self) -> None:
+        self.state = State.open(self.path, lambda: datetime.fromtimestamp(self.now, UTC))
+        self.releases = self.restarted()
+        self.done: DesiredTraffic | None = None
+        self.log: list[tuple[str, dict[int, float]]] = []
+        for name in "abc":
+            self.state.register_version(
+                package_digest=name,
+                evidence_digest=name,
+                champion_digest=None,
+                package_key=name,
+                evidence_key=name,
+            )
+        self.state.request_release(1, "direct", "test")
+        self.turn()
+
+    def restarted(self) -> StateReleases:
+        return StateReleases(
+            self.state, lambda version: self.path.parent / str(version.number), self.judge, keep_s=600,
+            clock=lambda: self.now,
+        )  # fmt: skip
+
+    def judge(self, rollout: Rollout, now_s: float) -> RolloutEvidence:
+        if self.damaged:
+            raise StateError(Problem("live.unusable", where="live.db", error="damaged"))
+        return self.shows
+
+    def turn(self, *, leads: bool = True) -> dict[int, float]:
+        """Let the gateway ask once, and do what it should; return the shares of the traffic."""
+        wanted = self.releases.desired_traffic(leads=leads)
+        assert wanted is not None
+        for one in wanted.versions:
+            if one.number not in self.starts:
+                self.releases.failed(wanted.release_id, one.number, Problem("serve.not-ready"))
+                return dict(wanted.shares)
+        if wanted != self.done:
+            self.done = wanted
+            self.releases.moved(wanted)
+        status = self.state.releases()[-1].status.value
+        if not self.log or self.log[-1] != (status, dict(wanted.shares)):
+            self.log.append((status, dict(wanted.shares)))
+        return dict(wanted.shares)
+
+    def turns(self, seconds: float, step_s: float = 30.0) -> None:
+        for _ in range(round(seconds / step_s)):
+            self.now += step_s
+            self.turn()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "state.db")
+
+
+def test_a_proven_version_takes_its_steps_and_the_old_one_stays_for_a_while(world: World) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(300)
+    assert world.log == [
+        ("serving", {1: 1.0}),
+        ("warming", {1: 1.0, 2: 0.0}),
+        ("canary", {1: 0.9, 2: 0.1}),
+        ("canary", {1: 0.5, 2: 0.5}),
+        ("serving", {2: 1.0, 1: 0.0}),
+    ]
+    world.turns(600, 300)
+    assert world.turn() == {2: 1.0}  # the old one is unloaded
+    assert world.state.production().number == 2
+
+
+def test_a_broken_version_is_taken_back_at_once(world: World) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(30)
+    world.shows = RolloutEvidence(True, 3, (verdict(Outcome.UNMET),))
+    world.turns(30)
+    assert world.turn() == {1: 1.0}
+    assert [one.status for one in world.state.releases()] == ["serving", "rolled back"]
+    assert [str(one.status) for one in world.state.decisions(2)] == [
+        "warming",
+        "canary",
+        "aborted",
+        "rolled back",
+    ]
+    assert world.state.decisions(2)[2].evidence[0]["verdict"] == "unmet"
+    world.turns(100)
+    assert world.state.releases()[-1].status == "rolled back"
+
+
+def test_a_version_that_does_not_start_leaves_the_old_one(world: World) -> None:
+    world.starts.discard(2)
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(60)
+    assert world.turn() == {1: 1.0}
+    assert world.state.releases()[-1].status == "rolled back"
+    assert "does not start" in world.state.decisions(2)[1].why.found
+
+
+def test_no_traffic_and_a_damaged_record_prove_nothing(world: World) -> None:
+    world.shows = RolloutEvidence(True, 0, (verdict(Outcome.PENDING),))
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(1800, 300)
+    assert world.turn() == {1: 0.9, 2: 0.1}
+    world.damaged = True
+    world.turns(2400, 300)
+    assert world.state.releases()[-1].status == "rolled back"
+    assert "not proven within 1 h" in str(world.state.decisions(2)[2].why)
+
+
+def test_going_back_is_done_within_one_turn(world: World) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(300)
+    world.state.request_release(1, "direct", "rollback")
+    assert world.turn() == {1: 1.0, 2: 0.0}  # it was still loaded: nothing has to start
+    assert world.state.production().number == 1
+
+
+def test_who_only_follows_decides_nothing(world: World) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    for _ in range(4):
+        world.now += 60
+        assert world.turn(leads=False) == {1: 1.0}
+    assert world.state.decisions(2) == []
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_a_gateway_that_starts_anew_goes_on_where_it_was(world: World, every: int) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    for turn in range(15):
+        world.now += 30
+        before = world.turn()
+        if turn % every == 0:
+            world.releases, world.done = world.restarted(), None
+            after = world.turn()
+            rolling = world.state.rolling_release()
+            assert rolling is None or after == before or rolling.moved_at.timestamp() == world.now
+    assert world.state.production().number == 2
+    assert [one[0] for one in world.log if one[0] != "serving"] == ["warming", "canary", "canary"]
+
+
+# -- with a real gateway, real workers and real traffic ------------------------------------------------------
+
+
+@contextmanager
+def gateway(state: State, folders: dict[int, Path], root: Path) -> Iterator[Server]:
+    record = root / "live.db"
+    judge = RolloutJudge(LiveRecord.open(record), [], metric)
+    releases = StateReleases(state, lambda version: folders[version.number], judge, keep_s=600)
+    with tiny_serving.running(releases, wait=False, live=Live(record)) as server:  # type: ignore[arg-type]
+        assert eventually(lambda: server.gateway.ready)
+        yield server
+
+
+def eventually(true: Callable[[], bool], timeout_s: float = 40.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def test_a_canary_on_real_traffic_and_back(tmp_path: Path) -> None:
+    """A version like the champion is promoted by its traffic; going back takes less than a second, and no answer."""
+    folders = {
+        number: sealed(linear_body(shift), tmp_path / f"p{number}") for number, shift in ((1, 0.0), (2, 0.5))
+    }
+    state = State.open(tmp_path / "state.db")
+    for folder in folders.values():
+        keys = dict.fromkeys(
+            ("package_digest", "evidence_digest", "package_key", "evidence_key"), of_folder(folder)
+        )
+        state.register_version(**keys, champion_digest=None)
+    state.request_release(1, "direct", "test")
+    loose = replace(
+        CANARY,
+        shares=(0.5,),
+        least_rows=40,
+        least_s=0,
+        tolerances=(("failure_rate", 0.2), ("latency_p95", 9.0)),
+    )
+    with gateway(state, folders, tmp_path) as server, httpx.Client() as client:
+
+        def version() -> int:
+            answer = client.post(f"{server.url}/measure", json=[{"height": 9}] * 20)
+            assert answer.status_code == 200
+            return answer.json()[0]["version"]
+
+        assert version() == 1
+        state.request_release(2, "canary", "test", loose)
+        seen = []
+
+        def promoted() -> bool:
+            seen.append(version())
+            return state.releases()[-1].status == "serving"
+
+        assert eventually(promoted)
+        assert set(seen) == {1, 2}  # both answered meanwhile
+        assert eventually(lambda: version() == 2)
+        evidence = state.decisions(2)[-1].evidence
+        assert {one["verdict"] for one in evidence} == {"met"}
+        begun = time.perf_counter()
+        state.request_release(1, "direct", "rollback")
+        assert eventually(lambda: version() == 1)
+        assert time.perf_counter() - begun < 1.0
