@@ -131,3 +131,21 @@ def test_the_rows_that_a_release_needs_are_forecast():
     )
     assert overall([*needed, found["labelled_accuracy"]]) is MET
     assert traffic_checks.rows_needed(bars, STRATEGY, NONE, {}, metric) == {}
+
+
+def test_quality_without_labels():
+    ours = replace(traffic(11, 3000), confidence=np.full(3000, 0.93), compared=(3000, 60))
+    champions = replace(CHAMPION, confidence=np.full(6000, 0.95))
+    found, _, _ = judged(
+        ours, champions, estimated_accuracy=">= champion - 0.05", disagreement="<= 5 %", unseen_rate="<= 1 %"
+    )
+    assert {name: one.outcome for name, one in found.items() if name[:3] in ("est", "dis", "uns")} == {
+        "estimated_accuracy": MET, "disagreement": MET, "unseen_rate": MET,
+    }  # fmt: skip
+    assert found["disagreement"].measurement.value == pytest.approx(0.02)
+    found, _, _ = judged(ours, champions, estimated_accuracy=">= 0.95", disagreement="<= 1 %")
+    assert found["estimated_accuracy"].outcome is UNMET
+    assert found["disagreement"].outcome is UNMET
+    without = replace(ours, confidence=np.full(3000, np.nan), compared=(0, 0))
+    found, _, _ = judged(without, champions, estimated_accuracy=">= 0.9", disagreement="<= 1 %")
+    assert {found[name].outcome for name in ("estimated_accuracy", "disagreement")} == {PENDING}

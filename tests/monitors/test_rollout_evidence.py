@@ -75,3 +75,28 @@ def test_feedback_can_stop_a_version_and_does_not_hold_it_up(record: LiveRecord)
     evidence = judge(rollout, 5_600.0)
     assert [one.outcome for one in evidence.optional] == [Outcome.UNMET]
     assert decide(rollout, evidence, 5_600.0).status is Status.ABORTED
+
+
+def test_copies_are_compared_request_by_request(record: LiveRecord) -> None:
+    shadow = Rollout(
+        2, 1, Strategy("shadow", tolerances=()), Status.SHADOW, 0, requested_s=9_000.0, entered_s=9_000.0
+    )
+    rows = [
+        Traffic(f"s{n}", 9_001.0 + n, 1, {}, {"team": {"value": "x", "confidence": 0.9}}, 0.02, 200)
+        for n in range(300)
+    ]
+    copies = [
+        Traffic(
+            f"s{n}", 9_001.0 + n, 2, {}, {"team": {"value": "xy"[n % 3 == 0], "confidence": 0.8}}, 0.02, 200
+        )
+        for n in range(250)
+    ]
+    record.record([*rows, *copies])
+    assert record.flush()
+    bars = [parse("disagreement", "<= 5 %"), parse("estimated_accuracy", ">= 0.5")]
+    evidence = RolloutJudge(record, bars, metric)(shadow, 9_500.0)
+    differing, estimated = evidence.needed
+    assert differing.measurement.n == 250
+    assert differing.measurement.value == pytest.approx(84 / 250)
+    assert (differing.outcome, estimated.outcome) == (Outcome.UNMET, Outcome.MET)
+    assert decide(shadow, evidence, 9_500.0).status is Status.ABORTED

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence import measure, operation
+from modelwright.core.evidence import intervals, measure, operation
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import Verdict, judge
 from modelwright.core.requirements.requirement import Requirement
@@ -55,7 +55,13 @@ def judge_live(
     """Judge the live requirements on the traffic of a version (None: of all) between two Unix times."""
     window = record.window(since, version, until)
     named = [one.subject.of for one in requirements if one.metric.per_input and one.subject.of is not None]
-    found = tuple(measured(window, confidence, named))
+    labels = record.labelled(version, since, until) if version is not None else []
+    right = sum(correct for _, correct in labels)
+    found = (
+        *measured(window, confidence, named),
+        measure.from_counts(Subject(operation.LABELLED_ACCURACY), right, len(labels), confidence, Phase.LIVE),
+        _estimated(window, confidence),
+    )
     verdicts = judge(requirements, found, phases={Phase.LIVE})
     return LiveVerdicts(found, verdicts, len(window), _failures(window), window.dropped)
 
@@ -86,6 +92,15 @@ def _unseen_rates(window: Window, confidence: float, inputs: Sequence[str]) -> I
         rows = sum(name in names for names in window.unseen.values())
         subject = Subject(operation.UNSEEN_RATE, None, name)
         yield measure.from_counts(subject, rows, answered, confidence, Phase.LIVE)
+
+
+def _estimated(window: Window, confidence: float) -> Measurement:
+    """Return the mean confidence of the answers: their accuracy, as far as they are calibrated."""
+    given = window.confidence[np.isfinite(window.confidence)]
+    value = float(given.mean()) if len(given) else None
+    low, high = intervals.mean(given, confidence) or (None, None)
+    subject = Subject(operation.ESTIMATED_ACCURACY)
+    return Measurement(subject, Phase.LIVE, value, low, high, len(given), "hall", confidence)
 
 
 def answered_s(window: Window) -> NDArray[np.float64]:

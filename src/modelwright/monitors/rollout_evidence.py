@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ class RolloutJudge:
     def __call__(self, rollout: Rollout, now_s: float, *, figures: bool = True) -> RolloutEvidence:
         """Return the evidence of a rollout that is at one of its steps; figures: also values and intervals."""
         ours = shown(self.record, rollout.version, rollout.requested_s, now_s)
+        if rollout.strategy.steps[0].is_shadow:
+            compared = self.record.compared(rollout.version, rollout.champion, rollout.requested_s, now_s)
+            ours = replace(ours, compared=compared)
         champions = shown(self.record, rollout.champion, rollout.requested_s, now_s)
         needed, optional = judge_rollout(
             self.requirements,
@@ -56,6 +59,7 @@ def shown(record: LiveRecord, version: int, since: float, until: float) -> Shown
         np.array([at for at, _ in labels], np.float64),
         np.array([right for _, right in labels], np.bool_),
         any_input | {name: sum(name in one for one in window.unseen.values()) for name in names},
+        window.confidence,
     )
 
 

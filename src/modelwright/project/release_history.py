@@ -87,11 +87,11 @@ def needed_traffic(context: Context, record: Path, strategy: Strategy, now_s: fl
         context.opened.requirements, strategy, before, shares, outcomes.metrics().any
     )
     rate = len(window) / max(float(window.time[-1] - window.time[0]), 1.0)
-    said = [str(Phrase("release.needs", requirement=name, rows=count)) for name, count in rows.items()]
+    lines = [str(Phrase("release.needs", requirement=name, rows=count)) for name, count in rows.items()]
     known = [count for count in rows.values() if count is not None]
     if known and len(known) == len(rows):
         seconds = _seconds(strategy, max(known), rate)
-        said.append(
+        lines.append(
             str(
                 Phrase(
                     "release.takes",
@@ -103,7 +103,7 @@ def needed_traffic(context: Context, record: Path, strategy: Strategy, now_s: fl
                 )
             )
         )
-    return tuple(said)
+    return tuple(lines)
 
 
 def follow(

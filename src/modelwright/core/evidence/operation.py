@@ -12,6 +12,8 @@ _PACKAGE = frozenset({Phase.PACKAGE})
 UNSEEN_RATE = "unseen_rate"
 FAILURE_RATE = "failure_rate"
 LABELLED_ACCURACY = "labelled_accuracy"
+ESTIMATED_ACCURACY = "estimated_accuracy"
+DISAGREEMENT = "disagreement"
 _ORDER = "order statistics (distribution-free)"
 
 
@@ -93,5 +95,16 @@ METRICS = (
         "share of answered requests whose truth, as feedback gives it, is what was answered",
         frozenset({Phase.LIVE}),
         better="higher",
+    ),
+    _share_of_requests(
+        ESTIMATED_ACCURACY,
+        "share of right answers that the confidences promise, without any label; as good as they are calibrated",
+        frozenset({Phase.LIVE}),
+        better="higher",
+    ),
+    _share_of_requests(
+        DISAGREEMENT,
+        "share of requests that the version in production and the one that gets copies of them answer differently",
+        frozenset({Phase.LIVE}),
     ),
 )

@@ -33,7 +33,8 @@ class ShownTraffic:
 
     time_s, latency_s: (n,) seconds; code: (n,) HTTP statuses. right_s, right: (k,) of the rows whose truth is known,
     when it became known and whether the answer was right. unseen: rows with a value that training never showed, by
-    input; "" stands for any input.
+    input; "" stands for any input. confidence: (n,) the lowest of a row's outputs, NaN where there is none. compared:
+    requests that both versions answered, and how many of them differently.
     """
 
     time_s: Floats
@@ -42,6 +43,8 @@ class ShownTraffic:
     right_s: Floats = field(default_factory=lambda: np.zeros(0))
     right: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     unseen: Mapping[str, int] = field(default_factory=dict)
+    confidence: Floats = field(default_factory=lambda: np.zeros(0))
+    compared: tuple[int, int] = (0, 0)
 
     @property
     def failed(self) -> NDArray[np.bool_]:
@@ -166,13 +169,21 @@ def _check(
         return None
     if metric.quantile is not None:
         return _latency(requirement, metric.quantile, ours, champions, before)
-    if metric.name == operation.UNSEEN_RATE:
-        answered = int((ours.code < FAILED_FROM).sum())
-        hits = ours.unseen.get(requirement.subject.of or "", 0)
-        return _share(requirement, hits, answered)
-    if metric.name == operation.LABELLED_ACCURACY:
-        return _hits(requirement, ours.right_s, ours.right, champions.right_s, champions.right)
-    return _hits(requirement, ours.time_s, ours.failed, champions.time_s, champions.failed)
+    match metric.name:
+        case operation.UNSEEN_RATE:
+            answered = int((ours.code < FAILED_FROM).sum())
+            found = _share(requirement, ours.unseen.get(requirement.subject.of or "", 0), answered)
+        case operation.DISAGREEMENT:
+            found = _share(requirement, ours.compared[1], ours.compared[0])
+        case operation.ESTIMATED_ACCURACY:
+            found = _estimated(requirement, ours, champions)
+        case operation.LABELLED_ACCURACY:
+            found = _hits(requirement, ours.right_s, ours.right, champions.right_s, champions.right)
+        case operation.FAILURE_RATE:
+            found = _hits(requirement, ours.time_s, ours.failed, champions.time_s, champions.failed)
+        case _:  # a live metric of another distribution: nothing here knows how it is measured
+            return None
+    return found
 
 
 def _hits(
@@ -189,6 +200,24 @@ def _hits(
     a, b = hits[mine], champions[theirs]
     sample = BoundedSample.of_pairs(float((a & ~b).sum()), float((~a & b).sum()), len(a))
     return _of_sample(requirement, sample)
+
+
+def _estimated(requirement: Requirement, ours: ShownTraffic, champions: ShownTraffic) -> _Check:
+    """Return the check of the mean confidence: what a calibrated function's share of right answers is.
+
+    This is confidence-based performance estimation (CBPE): each answer is taken as right with its confidence.
+    """
+    (mine_s, mine), (theirs_s, theirs) = _confident(ours), _confident(champions)
+    if not requirement.bar.champion:
+        return _of_sample(requirement, BoundedSample.of(mine))
+    first, second = sequential.pair(mine_s, theirs_s)
+    return _of_sample(requirement, BoundedSample.of(mine[first] - theirs[second], -1.0, 1.0))
+
+
+def _confident(traffic: ShownTraffic) -> tuple[Floats, Floats]:
+    """Return times and confidences (k,) of the rows that have one, to three digits, so that few values are distinct."""
+    known = np.flatnonzero(np.isfinite(traffic.confidence))
+    return traffic.time_s[known], np.clip(np.round(traffic.confidence[known], 3), 0.0, 1.0)
 
 
 def _share(requirement: Requirement, hits: int, n: int) -> _Check:

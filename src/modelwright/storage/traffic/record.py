@@ -200,6 +200,27 @@ class LiveRecord:
             rows[n] = max(before, at), right and answered["value"] == json.loads(value)
         return sorted(rows.values())
 
+    def compared(self, version: int, other: int, since: float, until: float | None = None) -> tuple[int, int]:
+        """Return how many requests of some time two versions both answered, and how many of them differently.
+
+        One of them answered copies. Values are compared as they were recorded, of the outputs that both have.
+        """
+        until = until if until is not None else float("inf")
+        with self._reading() as connection:
+            pairs = connection.execute(
+                "SELECT ours.outputs, others.outputs FROM requests ours JOIN requests others ON others.id = ours.id"
+                " WHERE ours.time >= ? AND ours.time < ? AND ours.version = ? AND others.version = ?"
+                " AND ours.outputs IS NOT NULL AND others.outputs IS NOT NULL",
+                (since, until, version, other),
+            ).fetchall()
+        differing = 0
+        for first, second in pairs:
+            mine, theirs = json.loads(first), json.loads(second)
+            differing += any(
+                mine[name]["value"] != theirs[name]["value"] for name in mine.keys() & theirs.keys()
+            )
+        return len(pairs), differing
+
     def find(self, request_id: str) -> Row | None:
         """Return the newest row of a request id, once it is written."""
         with self._reading() as connection:
