@@ -20,6 +20,7 @@ from modelwright import Project, learners
 from modelwright.core.messages import MachineError, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
+from modelwright.kinds.image.samples import picture
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.steps import (
@@ -35,11 +36,12 @@ from modelwright.learners.descent.batch_loss import BatchLoss
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun
 from modelwright.learners.goals import goal
+from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.steps import averaging, batch_growth, scaling, thawing
 from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.mixing import Mix
-from modelwright.learners.training.starting_point import starting_point
+from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.storage.formats.examples import Examples
 
 CLASSES = Signature.parse("f(a: number) -> c: category")
@@ -234,6 +236,42 @@ def test_features_are_mixed_where_values_cannot_be() -> None:
     assert run.batch_loss.of(rows, every, run.moment()) != plain
     # one row has no other
     assert Mix.drawn(run.recipe.regularisation, CLASSES, 1, seed=1) == Mix()
+
+
+OWN = """
+import torch
+
+class Two(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+
+    def forward(self, arrays):
+        shade = arrays["photo.pixels"].float().mean(dim=(1, 2, 3))
+        return {"c": self.layer(torch.stack([shade, arrays["a.value"].float()], dim=1))}
+
+def build(inputs, outputs):
+    return Two()
+"""
+
+
+def test_what_reads_all_inputs_at_once_is_mixed_once() -> None:
+    columns: dict[str, list[Any]] = {
+        "photo": [picture("PNG", "RGB", size=(8, 8), seed=row) for row in range(8)],
+        "a": [float(row) for row in range(8)],
+        "c": ["lo", "hi"] * 4,
+    }
+    rows = Examples([str(row) for row in range(8)], columns)
+    begin = starting_point(PHOTO, rows, {}, {}, Scratch(own=OwnCode("mine:build", {"mine.py": OWN})))
+    assert begin.network.part_inputs == (("photo", "a"),)
+    encoded = EncodedRows(PHOTO, begin.states, columns)
+    recipe = replace(RECIPE, regularisation=RegularisationKeys(mixup=1.0))
+    drawn = Mix.drawn(recipe.regularisation, PHOTO, 8, seed=1)
+    assert drawn.of_parts(begin.network.part_inputs).pictures == frozenset()
+    assert drawn.of_parts([("photo",), ("a",)]).pictures == {"photo"}
+    run = TrainingRun(begin.network, recipe, 100, 8, 0)
+    plain = BatchLoss(begin.network, RECIPE, None).of(encoded, np.arange(8), run.moment())
+    assert run.batch_loss.of(encoded, np.arange(8), run.moment()) != plain
 
 
 # -- unfreezing, frozen layers, adapters -------------------------------------------------------------------

@@ -54,7 +54,8 @@ class BatchLoss:
 
     def of(self, rows: EncodedRows, batch: NDArray[np.int64], moment: Moment) -> Tensor:
         """Return the loss of a batch, (): the weighted sum of the outputs' mean losses."""
-        mix = Mix.drawn(self.recipe.regularisation, rows.signature, len(batch), moment.seed)
+        drawn = Mix.drawn(self.recipe.regularisation, rows.signature, len(batch), moment.seed)
+        mix = drawn.of_parts(self.network.part_inputs)
         with precision.computing_in(self.recipe.precision, self.network.device.type):
             arrays = self._arrays(rows, batch, moment)
             # pictures are mixed as they are, all else as the features that are read of it

@@ -121,6 +121,8 @@ class Network(nn.Module):
         self.part_widths = tuple(of_parts)
         of_columns = tuple(signature.inputs[number].name for number in self._columns)
         each = [(signature.inputs[number].name,) for number in self._part_of]
+        if self.own is not None or plan.parts:  # what is combined is read of all inputs together
+            each = [tuple(field.name for field in signature.inputs)]
         self.part_inputs: tuple[tuple[str, ...], ...] = (*((of_columns,) if of_columns else ()), *each)
         # optional inputs, each a part of its own, for which a learned vector can stand
         self.spared = {

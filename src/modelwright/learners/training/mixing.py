@@ -60,6 +60,14 @@ class Mix:
         box = (float(top), float(bottom), float(left), float(right))
         return cls(1.0 - float((bottom - top) * (right - left)), others, pictures, box)
 
+    def of_parts(self, inputs: Sequence[Sequence[str]]) -> Self:
+        """Return it for a network; inputs: of each part. A picture is mixed as it is where its part reads nothing else.
+
+        Else its features are, for the share of a picture alone would be another than that of what stands beside it.
+        """
+        alone = {names[0] for names in inputs if len(names) == 1}
+        return replace(self, pictures=self.pictures & alone)
+
     def arrays(self, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the arrays of a batch with its pictures mixed."""
         found = dict(arrays)
@@ -87,7 +95,7 @@ class Mix:
     def features(self, parts: Parts, inputs: Sequence[Sequence[str]], arrays: Mapping[str, Tensor]) -> Parts:
         """Return what was read, with the features of all parts mixed but of those whose pictures were.
 
-        inputs: of each part, none where a module of the project reads all of them.
+        inputs: of each part.
         """
         if self.others is None:
             return parts
