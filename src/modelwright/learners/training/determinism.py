@@ -20,10 +20,7 @@ def deterministic(threads: int, seed: int, device: str = "cpu") -> Iterator[None
     """
     on_gpu = torch.device(device).type == "cuda"
     before = torch.get_num_threads()
-    strict, warn = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    strict = torch.get_deterministic_debug_mode()
     filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     convolutions = torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False)
     if on_gpu:
@@ -31,7 +28,9 @@ def deterministic(threads: int, seed: int, device: str = "cpu") -> Iterator[None
         os.environ.setdefault(_WORKSPACE, ":4096:8")
     with torch.random.fork_rng(devices=[device] if on_gpu else []), convolutions:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True, warn_only=on_gpu)
+        # not `use_deterministic_algorithms`: beside the same switch it sets one of torch.compile, which nothing here
+        # calls, and imports its compiler for that (1.3 s of CPU time in every process that learns)
+        torch.set_deterministic_debug_mode("warn" if on_gpu else "error")
         # it shows who reads what nobody wrote, which takes 5 % of a step and changes no number that is read
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.manual_seed(seed)
@@ -40,4 +39,4 @@ def deterministic(threads: int, seed: int, device: str = "cpu") -> Iterator[None
         finally:
             torch.set_num_threads(before)
             torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
-            torch.use_deterministic_algorithms(strict, warn_only=warn)
+            torch.set_deterministic_debug_mode(strict)
