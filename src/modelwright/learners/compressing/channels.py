@@ -9,13 +9,14 @@ all of them (as in He et al. 2017, section 3.1); no gradient is taken.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from modelwright.learners.compressing.channel_groups import Group, groups
+from modelwright.learners.compressing.channel_groups import groups
 from modelwright.learners.compressing.material import CALIBRATED, Material, flowing
 
 _MULTIPLE = 8  # of channels that stay: the runtime's kernels take so many at once
@@ -27,18 +28,15 @@ def prune(model: onnx.ModelProto, share: float, material: Material) -> int:
     found = [one for one in groups(model) if _left(one.count, share) < one.count]
     if not found:
         return 0
-    products = _products(model, found, material)
+    squares = products(model, {group.read: group.axis for group in found}, material)
     weights = {one.name: one for one in model.graph.initializer}
     gone = 0
     for group in found:
-        square = products[group.read]
+        square = squares[group.read]
         size = sum(_reading(numpy_helper.to_array(weights[name]), axis) for name, axis in group.used.items())
         kept = _kept(square * np.sqrt(np.outer(size, size)), _left(group.count, share))
         gone += group.count - len(kept)
-        # (kept, all): what stood in all channels, from those that stay
-        inner = square[np.ix_(kept, kept)]
-        ridge = _RIDGE * np.trace(inner) / len(kept) + 1e-12
-        mixed = np.linalg.solve(inner + ridge * np.eye(len(kept)), square[kept])
+        mixed = from_those_kept(square, kept)
         for name, axis in group.used.items():
             values = numpy_helper.to_array(weights[name]).astype(np.float64)
             fitted = np.moveaxis(np.tensordot(mixed, values, axes=(1, axis)), 0, axis)
@@ -68,11 +66,27 @@ def _reading(values: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
     return np.asarray(np.square(values.astype(np.float64)).sum(axis=others))
 
 
-def _products(
-    model: onnx.ModelProto, found: list[Group], material: Material
+def from_those_kept(square: NDArray[np.float64], kept: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what gives all channels from those that stay, by least squares, (kept, all).
+
+    square: the channels' products with each other, (all, all).
+    """
+    inner = square[np.ix_(kept, kept)]
+    return np.asarray(np.linalg.solve(inner + ridge(inner) * np.eye(len(kept)), square[kept]))
+
+
+def ridge(square: NDArray[np.float64]) -> float:
+    """Return what is added to the diagonal of products before they are inverted."""
+    return float(_RIDGE * np.trace(square) / len(square) + 1e-12)
+
+
+def products(
+    model: onnx.ModelProto, axes: Mapping[str, int], material: Material
 ) -> dict[str, NDArray[np.float64]]:
-    """Return by tensor the products of its channels with each other over training rows, (channels, channels)."""
-    axes = {group.read: group.axis for group in found}
+    """Return by tensor the products of its channels with each other over training rows, (channels, channels).
+
+    axes: tensor → the axis of its channels.
+    """
     sums: dict[str, NDArray[np.float64]] = {}
     for tensors in flowing(model, list(axes), material.train(CALIBRATED)):
         for name, values in tensors.items():

@@ -10,6 +10,7 @@ import onnx
 
 from modelwright.core.messages import Phrase
 from modelwright.learners.compressing import (
+    attention_heads,
     channels,
     fixed_scales,
     float16,
@@ -33,12 +34,20 @@ from modelwright.learners.exporting import eight_bits, int8, refitted_heads
 from modelwright.package.body import Body
 
 _WORKED = 8  # validation rows, evenly spaced, over which what a graph computes is added up
+
+
+def _pruned(model: onnx.ModelProto, one: PruneChoice, material: Material) -> int:
+    """Take out what matters least, in place; return how much. Heads go first: channels are fitted to what is left."""
+    if not one.structured:
+        return zeros.prune(model, one.share)
+    gone = 0 if one.of == "channels" else attention_heads.prune(model, one.share, material)
+    return gone if one.of == "heads" else gone + channels.prune(model, one.share, material)
+
+
 _MADE: Mapping[str, Callable[[onnx.ModelProto, Any, Material], int]] = {
     "int8-static": lambda model, one, material: fixed_scales.quantise(model, one.clip, material),
     "int4": lambda model, one, _: four_bits.store(model, one.block, one.of),
-    "prune": lambda model, one, material: (
-        channels.prune(model, one.share, material) if one.structured else zeros.prune(model, one.share)
-    ),
+    "prune": _pruned,
     "low-rank": lambda model, one, material: low_rank.factor(model, one.share, one.of, material),
 }
 """Form → what changes a graph in place, and returns how much it changed: 0 where it finds nothing to change."""

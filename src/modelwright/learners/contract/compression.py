@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from modelwright.core.messages import ValueProblem, did_you_mean
 from modelwright.core.messages import shown as shown_value
@@ -57,6 +58,18 @@ class PruneChoice(_Choice):
         description="whole channels, so that the graph gets smaller and quicker; false: single weights, which are "
         "stored as gaps",
     )
+    of: Literal["channels", "heads", "all"] = Field(
+        "channels",
+        description="what is taken out whole: channels between layers, heads of attention, or both",
+    )
+
+    @field_validator("of")
+    @classmethod
+    def _whole(cls, of: str, info: ValidationInfo) -> str:
+        """Refuse to name parts where single weights go; raises an error that is shown as it stands."""
+        if of != "channels" and not info.data.get("structured", True):
+            raise PydanticCustomError("prune_of", "single weights (`structured: false`) are of no part")
+        return of
 
 
 class LowRankChoice(_Choice):
