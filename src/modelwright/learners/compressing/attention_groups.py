@@ -41,7 +41,7 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionGroup:
     """An attention of a graph.
 
     scores, mixing, reader: the nodes that multiply queries with keys, what softmax gives with values, and all heads
@@ -94,7 +94,7 @@ class _Graph:
         return str(weight.name) if weight is not None and len(weight.dims) == 2 else None
 
 
-def attentions(model: onnx.ModelProto, material: Material) -> list[Attention]:
+def attentions(model: onnx.ModelProto, material: Material) -> list[AttentionGroup]:
     """Return what attends in a graph, in its order, of which heads can be taken out."""
     graph = _Graph(model)
     guessed = [
@@ -108,13 +108,13 @@ def attentions(model: onnx.ModelProto, material: Material) -> list[Attention]:
         name: numpy_helper.to_array(graph.weights[name]) for one in guessed for name in _constants(one, graph)
     }
     names = [name for one in guessed for name in _tensors(one) if name not in graph.weights]
-    seen: list[Attention | None] = list(guessed)
+    seen: list[AttentionGroup | None] = list(guessed)
     for tensors in flowing(model, names, material.train(_TRIED)):
         seen = [one and _held(one, {**weights, **tensors}) for one in seen]
     return [one for one in seen if one is not None]
 
 
-def _guessed(softmax: onnx.NodeProto, graph: _Graph) -> Attention | None:
+def _guessed(softmax: onnx.NodeProto, graph: _Graph) -> AttentionGroup | None:
     """Return the attention that a softmax is of, as its nodes look; None where they look otherwise."""
     beside: list[str] = []
     scores = graph.makers.get(softmax.input[0])
@@ -142,7 +142,7 @@ def _guessed(softmax: onnx.NodeProto, graph: _Graph) -> Attention | None:
     query, key, value = made
     if query is None or key is None or value is None:
         return None
-    return Attention(query, key, value, scores, mixing, reader, tuple(beside))
+    return AttentionGroup(query, key, value, scores, mixing, reader, tuple(beside))
 
 
 def _projection(given: str, graph: _Graph) -> Projection | None:
@@ -158,7 +158,7 @@ def _projection(given: str, graph: _Graph) -> Projection | None:
     return None if node is None else Projection(given, node.input[0], node.input[1], bias)
 
 
-def _tensors(one: Attention) -> list[str]:
+def _tensors(one: AttentionGroup) -> list[str]:
     made = (one.query, one.key, one.value)
     return [
         *(name for part in made for name in (part.given, part.read)),
@@ -168,13 +168,13 @@ def _tensors(one: Attention) -> list[str]:
     ]
 
 
-def _constants(one: Attention, graph: _Graph) -> list[str]:
+def _constants(one: AttentionGroup, graph: _Graph) -> list[str]:
     made = (one.query, one.key, one.value)
     names = [name for part in made for name in (part.weight, part.bias) if name is not None]
     return [*names, *(name for name in one.beside if name in graph.weights)]
 
 
-def _held(guess: Attention, arrays: Mapping[str, NDArray[Any]]) -> Attention | None:
+def _held(guess: AttentionGroup, arrays: Mapping[str, NDArray[Any]]) -> AttentionGroup | None:
     """Return a guess with its sizes, None where it is not what flows."""
     mixed, joined = arrays[guess.mixing.output[0]], arrays[guess.joined]
     if mixed.ndim != 4:
@@ -196,7 +196,7 @@ def _held(guess: Attention, arrays: Mapping[str, NDArray[Any]]) -> Attention | N
         return None
     if any(arrays[one.given].shape[1] != heads for one in (query, key, value)):
         return None
-    return Attention(
+    return AttentionGroup(
         query, key, value, guess.scores, guess.mixing, guess.reader, guess.beside, int(heads), int(size)
     )
 

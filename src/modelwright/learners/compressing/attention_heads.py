@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from modelwright.learners.compressing.attention_groups import Attention, Projection, attentions
+from modelwright.learners.compressing.attention_groups import AttentionGroup, Projection, attentions
 from modelwright.learners.compressing.channels import from_those_kept, products, ridge
 from modelwright.learners.compressing.material import Material
 
@@ -54,7 +54,7 @@ def prune(model: onnx.ModelProto, share: float, material: Material) -> int:
 class _Made:
     """The nodes and constants of an attention of fewer heads."""
 
-    def __init__(self, attention: Attention, kept: NDArray[np.int64]) -> None:
+    def __init__(self, attention: AttentionGroup, kept: NDArray[np.int64]) -> None:
         self._attention, self._kept = attention, kept
         self.constants: list[onnx.TensorProto] = []
 

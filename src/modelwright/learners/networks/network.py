@@ -120,7 +120,7 @@ class Network(nn.Module):
         # of what is combined: the features of a part, (batch, width)
         self.part_widths = tuple(of_parts)
         of_columns = tuple(signature.inputs[number].name for number in self._columns)
-        each = [(signature.inputs[number].name,) for number in self._part_of]
+        each: list[tuple[str, ...]] = [(signature.inputs[number].name,) for number in self._part_of]
         if self.own is not None or plan.parts:  # what is combined is read of all inputs together
             each = [tuple(field.name for field in signature.inputs)]
         self.part_inputs: tuple[tuple[str, ...], ...] = (*((of_columns,) if of_columns else ()), *each)
