@@ -157,6 +157,7 @@ def test_rows_of_like_length_share_a_pass():
     waiting = [waits(0, 20), waits(1, 900), waits(2, 25), waits(3, 880), waits(4, 18)]
     assert batcher(1e-4, 5e-3).pick(waiting) == [0, 2, 4]
     assert batcher(1e-4, 5e-3).pick(waiting[1:]) == [0, 2]
+    assert batcher(1e-4, 0.0).pick([waits(0, 20), waits(1, 60), waits(2, 18)]) == [0, 2]  # a little padding
     # where a pass costs much whatever it holds, all of them share one
     assert batcher(1e-7, 1.0).pick(waiting) == [0, 1, 2, 3, 4]
 

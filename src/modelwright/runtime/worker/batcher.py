@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from modelwright.runtime.batching import ROW_SIZE
+from modelwright.runtime.batching import MOST_PADDED, ROW_SIZE
 from modelwright.runtime.worker.inbox import Waiting
 
 WAIT_SHARE = 0.25  # of the last pass's time: what waiting costs stays small beside what it can save
@@ -118,7 +118,7 @@ class Batcher:
         self._sized = {one.id: self._sized.get(one.id) or self._size(one) for one in looked_at}
         sized = [self._sized[one.id] for one in looked_at]
         first = sized[0]
-        rows, longest = first.rows, first.longest
+        rows, longest, own = first.rows, first.longest, first.work
         a, b = self.times.line
         learned = self.times.passes >= _FIRST
         left_s = self._left_s(waiting[0])
@@ -131,12 +131,13 @@ class Batcher:
             joined = (rows + one.rows) * max(longest, one.longest)
             if learned:
                 costs_s = a * (joined - rows * longest)
-                if costs_s > a * one.work + b:
+                # A little padding is always right: on a busy machine b is learned badly, and seems to be nothing.
+                if costs_s > a * one.work + b and joined > MOST_PADDED * (own + one.work):
                     continue
                 if left_s is not None and a * joined + b > left_s:
                     continue
             taken.append(place)
-            rows, longest = rows + one.rows, max(longest, one.longest)
+            rows, longest, own = rows + one.rows, max(longest, one.longest), own + one.work
         return sorted(taken)
 
     def observe(self, batch: Sequence[Waiting], seconds: float) -> None:
