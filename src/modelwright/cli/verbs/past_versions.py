@@ -46,7 +46,7 @@ def show(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a version, a release, a stage's result, the report, or rows."""
+    """Show a version, release or stage, the report, or data rows."""
     chosen = {"set-aside": set_aside, "repeated": repeated, "conflicting": conflicting}
     which = next((name for name, given in chosen.items() if given), None)
     finish(opened(project, settings).show(what, which, version=version, number=number), as_json)
