@@ -45,7 +45,7 @@ from modelwright.learners.descent import trainer
 from modelwright.learners.trees import boosting
 
 SAVE_EVERY_S = 0.02
-# `_inductor`: a second and a half of imports, by torch.use_deterministic_algorithms
+# `_inductor`: a second and a half of imports, by the optimisers of torch
 LIBRARIES = ("torch._inductor", "transformers", "lightgbm", "onnxruntime", "sklearn.linear_model", "optuna")
 LEARNING = ".modelwright/scratch/learn/*"  # where a learner keeps its state
 LEARNING_SHARE = 0.75  # of the instants

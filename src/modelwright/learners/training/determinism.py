@@ -28,8 +28,9 @@ def deterministic(threads: int, seed: int, device: str = "cpu") -> Iterator[None
         os.environ.setdefault(_WORKSPACE, ":4096:8")
     with torch.random.fork_rng(devices=[device] if on_gpu else []), convolutions:
         torch.set_num_threads(threads)
-        # not `use_deterministic_algorithms`: beside the same switch it sets one of torch.compile, which nothing here
-        # calls, and imports its compiler for that (1.3 s of CPU time in every process that learns)
+        # not `use_deterministic_algorithms`: beside the same switch it sets one of torch.compile, which
+        # `descent.compiling` states itself, and imports its compiler for that (1.3 s of CPU time; an optimiser of
+        # torch imports it, too, so it is spared where none is used)
         torch.set_deterministic_debug_mode("warn" if on_gpu else "error")
         # it shows who reads what nobody wrote, which takes 5 % of a step and changes no number that is read
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
