@@ -15,7 +15,7 @@ from torch import nn
 
 from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys
 from modelwright.learners.descent.training_run import TrainingRun
-from modelwright.learners.steps.lazy_adamw import LazyAdamW, tables
+from modelwright.learners.steps.lazy_adamw import LazyAdamW, is_lazy, tables
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import starting_point
@@ -56,7 +56,7 @@ def test_rows_that_every_batch_reads_take_the_steps_of_adamw() -> None:
 
 def test_words_that_no_batch_reads_stay_and_so_does_their_average(folder: Path) -> None:
     run, rows = begun(folder)
-    (table,) = tables(run.network, run.recipe)
+    (table,) = tables(run.network)
     before = table.weight.detach().clone()
     batch = np.arange(6)
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_the_bound_of_the_gradient_counts_words_that_come_twice_once(folder: Pat
     """The norm is that of the whole gradient, whichever form it has."""
     lazy, rows = begun(folder)
     whole, _ = begun(folder, optimiser=OptimiserKeys(name="sgd"))  # its steps are not lazy
-    assert not list(tables(whole.network, whole.recipe))
+    assert not is_lazy(whole.recipe, 1)
     for run in (lazy, whole):
         run.learn(rows, np.arange(6))
     assert lazy.norm == pytest.approx(whole.norm, rel=1e-5)
@@ -115,9 +115,33 @@ def test_the_bound_of_the_gradient_counts_words_that_come_twice_once(folder: Pat
         {"optimiser": OptimiserKeys(name="rmsprop")},
         {"regularisation": RegularisationKeys(l2=0.1)},
         {"precision": "float16"},
+        {"optimiser": OptimiserKeys(accumulate=2)},
     ],
 )
 def test_where_every_row_has_a_gradient_no_step_is_lazy(folder: Path, recipe: dict[str, Any]) -> None:
     run, rows = begun(folder, **recipe)
     run.learn(rows, np.arange(6))
-    assert not list(tables(run.network, run.recipe))
+    assert not is_lazy(run.recipe, run.parts)
+    assert all(run.stepper.moved(weight) is None for weight in run.weights.values())
+
+
+def test_a_training_that_is_not_lazy_may_follow_one_that_is(folder: Path) -> None:
+    """As where `plan` times a step as one process reads it, and as several do."""
+    lazy, rows = begun(folder)
+    lazy.learn(rows, np.arange(6))
+    for recipe in (replace(RECIPE, optimiser=OptimiserKeys(accumulate=2)), RECIPE):
+        run = TrainingRun(lazy.network, recipe, 20, 6, 0)
+        assert is_lazy(recipe, run.parts) == (recipe is RECIPE)
+        run.learn(rows, np.arange(6))
+
+
+def test_memory_that_runs_out_cuts_a_lazy_step_into_parts(folder: Path) -> None:
+    """The rows of each part are added up, as those of one word are."""
+    whole, rows = begun(folder)
+    cut, _ = begun(folder)
+    cut.parts = 3
+    for run in (whole, cut):
+        run.learn(rows, np.arange(6))
+    assert cut.norm == pytest.approx(whole.norm, rel=1e-4)
+    (ours,), (theirs,) = tables(cut.network), tables(whole.network)
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-3, atol=1e-4)

@@ -29,9 +29,8 @@ from modelwright.storage.formats.plan import Execution
 StepTimer = Callable[[Network, EncodedRows, Recipe, list[NDArray[np.int64]], int], float]
 
 LEAST_MOST_STEPS = 400  # that a budget is turned into however few the rows are: few need many passes
-EXCHANGED_BYTES_S = (
-    0.5e9  # between two processes of one machine, with all copies; seen on 2 busy cores: 0.39 GB/s
-)
+# between two processes of one machine, with all copies; seen on 2 busy cores: 0.39 GB/s
+EXCHANGED_BYTES_S = 0.5e9
 SPARE = 0.05  # of the budget, for a machine that is busier later
 
 

@@ -107,9 +107,9 @@ class TrainingRun:
             name: buffer for name, buffer in self.buffers.items() if buffer.is_floating_point()
         }
         self.average = {name: values.detach().clone() for name, values in self.averaged.items()}
-        self.stepper = Stepper(self.network, self.weights, self.recipe)
-        self.scaling = Scaling.of(self.recipe.precision)
         self._least_parts = max(self.recipe.optimiser.accumulate, self.ranks.size)
+        self.stepper = Stepper(self.network, self.weights, self.recipe, self._least_parts)
+        self.scaling = Scaling.of(self.recipe.precision)
         self.parts = self.parts or self._least_parts
         self.statistics = BatchStatistics(self.network)
         self.thawing = thawing.first_steps(self.network, self.weights, self.recipe, self.steps)

@@ -44,7 +44,7 @@ class LazyAdamW(torch.optim.Optimizer):
         if not state:
             state["step"] = torch.zeros(())
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
-            state["read"] = torch.zeros(len(weight), dtype=torch.bool)
+            state["read"] = torch.zeros(len(weight), dtype=torch.bool, device=weight.device)
         state["step"] += 1
         state["read"][rows] = True
         (first, second), step = group["betas"], float(state["step"])
@@ -64,15 +64,27 @@ class LazyAdamW(torch.optim.Optimizer):
         if not any(weight is one for group in self.param_groups for one in group["params"]):
             return None
         state = self.state.get(weight, {})
-        return state["read"].nonzero()[:, 0] if state else torch.zeros(0, dtype=torch.int64)
+        return (
+            state["read"].nonzero()[:, 0]
+            if state
+            else torch.zeros(0, dtype=torch.int64, device=weight.device)
+        )
 
 
-def tables(network: Network, recipe: Recipe) -> Iterator[nn.Embedding]:
-    """Yield the tables of word vectors whose steps are lazy: those that learn, by Adam and without a penalty."""
+def is_lazy(recipe: Recipe, parts: int) -> bool:
+    """Tell whether word vectors take lazy steps: by Adam, without a penalty, and where a step is read at once.
+
+    parts: in which the rows of a step are read at least. Of several, whole gradients are added in their order, which
+    gives the same bits wherever the parts are read.
+    """
     of = recipe.regularisation
     # a penalty has a gradient for every row, and a loss that is scaled is looked through for numbers that are none
-    if recipe.optimiser.name not in _LAZY or of.l1 or of.l2 or recipe.precision == "float16":
-        return
+    whole = of.l1 or of.l2 or recipe.precision == "float16"
+    return recipe.optimiser.name in _LAZY and parts == 1 and not whole
+
+
+def tables(network: Network) -> Iterator[nn.Embedding]:
+    """Yield the tables of word vectors that learn."""
     for place in range(len(network.encoders)):
         words = network.encoder(place).words()
         if isinstance(words, nn.Embedding) and words.weight.requires_grad:

@@ -31,18 +31,23 @@ class Stepper:
 
     AdamW decays its weights itself (Loshchilov and Hutter 2019); beside the others the same formula stands here. Biases
     and norms (one axis) are neither decayed nor penalised: they are few, and to shrink them changes what a layer gives.
+    parts: in which the rows of a step are read at least.
     """
 
-    def __init__(self, network: Network, weights: Mapping[str, nn.Parameter], recipe: Recipe) -> None:
+    def __init__(
+        self, network: Network, weights: Mapping[str, nn.Parameter], recipe: Recipe, parts: int = 1
+    ) -> None:
         self._recipe = recipe
         self._weights = dict(weights)
         self.rate = 0.0  # of the last step, as `learn.learning_rate` counts it
         self.norm = torch.zeros(())  # of the last step's gradient over all weights, before it was clipped
         groups: dict[_Group, list[nn.Parameter]] = {}
         lazy: dict[_Group, list[nn.Parameter]] = {}
-        tables = list(lazy_adamw.tables(network, recipe))
-        for table in tables:
-            table.sparse = True  # its gradient holds the rows that a batch has read
+        lazily, tables = lazy_adamw.is_lazy(recipe, parts), set[Tensor]()
+        for table in lazy_adamw.tables(network):
+            # then its gradient holds the rows that a batch has read; an earlier training may have had it otherwise
+            table.sparse = lazily
+            tables.add(table.weight)
         depth, hidden = depths(network), _hidden(network)
         for name, weight in weights.items():
             # rate · decay^(layers above it): low layers hold what all inputs share (Howard and Ruder 2018, section
@@ -50,7 +55,7 @@ class Stepper:
             pretrained_rate = recipe.learning_rate * recipe.layer_decay ** depth.get(name, 0)
             rate = pretrained_rate if name in depth else recipe.head_rate
             decay = recipe.weight_decay if weight.ndim > 1 else 0.0
-            of = lazy if any(weight is table.weight for table in tables) else groups
+            of = lazy if lazily and weight in tables else groups
             of.setdefault(_Group(rate, decay, name in hidden), []).append(weight)
         self._optimisers = list(_optimisers(groups, recipe))
         self._lazy = _lazy(lazy, recipe) if lazy else None
@@ -77,12 +82,13 @@ class Stepper:
         self.norm = nn.utils.get_total_norm(gradients)
         if clip is not None and float(self.norm) > clip:
             # the norm over all weights together: the step keeps its direction and loses length
-            torch._foreach_mul_(gradients, clip / (float(self.norm) + _EPSILON))
-        for one in self._optimisers:
-            if not isinstance(one, (torch.optim.AdamW, LazyAdamW)):
-                _decay(one)
-            one.step()
-            one.zero_grad()
+            for one in gradients:
+                one.mul_(clip / (float(self.norm) + _EPSILON))
+        for optimiser in self._optimisers:
+            if not isinstance(optimiser, (torch.optim.AdamW, LazyAdamW)):
+                _decay(optimiser)
+            optimiser.step()
+            optimiser.zero_grad()
 
     def moved(self, weight: Tensor) -> Tensor | None:
         """Return the rows of a weight that have ever moved, (n,); None where all may have."""
@@ -147,10 +153,9 @@ def remember(
         if value.shape == weight.shape:
             # laid out in memory as the weight is, which the optimiser takes for granted
             kept = torch.empty_like(weight, requires_grad=False).copy_(value)
-        elif owners[weight].defaults.get("fused"):
-            kept = value.to(
-                weight.device
-            )  # counts of steps lie beside the weights there, else on the processor
+        elif value.ndim or owners[weight].defaults.get("fused"):
+            # what is of rows lies beside the weights; counts of steps only for those who ask for it
+            kept = value.to(weight.device)
         owners[weight].state[weight][key] = kept
 
 
