@@ -214,6 +214,13 @@ def _without(of: Mapping[str, object], *names: str) -> dict[str, object]:
     return {name: value for name, value in of.items() if name not in names}
 
 
+SERIES = {
+    "source": "rows.csv",
+    "columns": {"past": "load", "next": "load"},
+    "time": "when",
+    "window": 48,
+    "horizon": 12,
+}
 CASES: Mapping[str, Case] = {
     "linear": Case(
         "f(question: text, a: number, b: number, shop: category) -> topic: category, size: number, marks: tags",
@@ -226,13 +233,7 @@ CASES: Mapping[str, Case] = {
     "linear-series": Case(
         "f(past: timeseries) -> next: timeseries",
         {"requirements": {"mae": "<= 100"}, "model": {"learner": "linear"}, "learn": {"budget": "1 min"}},
-        {
-            "source": "rows.csv",
-            "columns": {"past": "load", "next": "load"},
-            "time": "when",
-            "window": 48,
-            "horizon": 12,
-        },
+        SERIES,
         series,
     ),
     "trees": Case(
@@ -270,13 +271,7 @@ CASES: Mapping[str, Case] = {
             "model": {"learner": "trees"},
             "learn": {"budget": "1 min", "epochs": 60},
         },
-        {
-            "source": "rows.csv",
-            "columns": {"past": "load", "next": "load"},
-            "time": "when",
-            "window": 48,
-            "horizon": 12,
-        },
+        SERIES,
         series,
     ),
     "probe": Case(
@@ -449,13 +444,7 @@ CASES: Mapping[str, Case] = {
                 "schedule": {"name": "linear"},
             },
         },
-        {
-            "source": "rows.csv",
-            "columns": {"past": "load", "next": "load"},
-            "time": "when",
-            "window": 48,
-            "horizon": 12,
-        },
+        SERIES,
         series,
     ),
     "network-module": Case(

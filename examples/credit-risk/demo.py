@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import csv
 import html
-import json
-import shlex
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent
-START_TIMEOUT_S = 60.0
+sys.path.insert(0, str(PROJECT.parent))
+
+from walkthrough import Walkthrough, asked  # noqa: E402 - a module beside the examples
+
 REASONS = 3
 # Two applicants of our own making, by the words that the bank's form has.
 COMMON = {
@@ -60,28 +58,10 @@ APPLICANTS = {
 }
 
 
-def modelwright(*arguments: str) -> list[str]:
-    """Return the command line of a `modelwright` verb on this project."""
-    return [sys.executable, "-m", "modelwright", *arguments, "--project", str(PROJECT / "modelwright.yaml")]
-
-
-def show(title: str, *arguments: str) -> None:
-    """Print what is about to happen, as the reader would type it."""
-    print(f"\n── {title}\n$ modelwright {shlex.join(arguments)}\n", flush=True)
-
-
-def step(title: str, *arguments: str) -> None:
-    """Run one verb and stop the demo when it fails."""
-    show(title, *arguments)
-    code = subprocess.run(modelwright(*arguments), check=False).returncode
-    if code != 0:
-        sys.exit(code)
-
-
-def table(title: str, heading: str) -> None:
+def table(walk: Walkthrough, title: str, heading: str) -> None:
     """Print the table of the model card that stands below a heading."""
-    show(title, "show", "card")
-    done = subprocess.run(modelwright("show", "card"), check=True, capture_output=True, text=True)
+    walk.show(title, "show", "card")
+    done = subprocess.run(walk.command("show", "card"), check=True, capture_output=True, text=True)
     lines = iter(done.stdout.splitlines())
     for line in lines:
         if line.startswith(heading):
@@ -104,7 +84,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def refusals(folder: Path) -> None:
+def refusals(walk: Walkthrough, folder: Path) -> None:
     """Answer a file of applicants, and print why the first of them would be refused."""
     file, out = folder / "applicants.csv", folder / "answers.csv"
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +103,7 @@ def refusals(folder: Path) -> None:
         "--keep",
         "who",
     )
-    step("A file of applicants: the answer, and what speaks most for it", *arguments)
+    walk.step("A file of applicants: the answer, and what speaks most for it", *arguments)
     with out.open(encoding="utf-8", newline="") as text:
         for row in csv.DictReader(text):
             refused = row["default"] == "true"
@@ -131,53 +111,23 @@ def refusals(folder: Path) -> None:
             print("".join(f"    {reason}\n" for reason in row["default.reasons"].split("; ")), end="")
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_ready(base: str, server: subprocess.Popen[bytes]) -> None:
-    """Wait for the server to say that it can answer; stop the demo when it cannot."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{base}/v2/health/ready", timeout=1):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.05)
-    sys.exit("the server did not become ready")
-
-
 def ask(base: str, who: str, applicant: dict[str, object]) -> str:
     """Ask about one applicant over HTTP and return a line that shows the answer."""
-    body = json.dumps(applicant).encode()
-    request = urllib.request.Request(f"{base}/assess", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as response:
-        answer = json.load(response)["outputs"]["default"]
+    answer = asked(f"{base}/assess", applicant)["outputs"]["default"]
     return f"{who:<45} → default: {answer['value']!s:<6} (probability {answer['confidence']:.3f})"
 
 
 def main() -> None:
     """Go round the loop once."""
-    begun = time.monotonic()
-    step("What would run, and what can the test set prove?", "check")
-    step("Round the loop: data, plan, learn, package, evaluate, release", "run")
-    table("What do the answers cost, and what would other rules?", "What the answers cost")
-    table("Does it do worse for some than for others?", "Slices beside")
-    refusals(PROJECT / ".modelwright" / "demo")
-    port = free_port()
-    show("Serve the released version; the package carries the rule", "serve", "--port", str(port))
-    server = subprocess.Popen(modelwright("serve", "--port", str(port)))
-    try:
-        base = f"http://127.0.0.1:{port}"
-        wait_until_ready(base, server)
+    begun, walk = time.monotonic(), Walkthrough(PROJECT)
+    walk.step("What would run, and what can the test set prove?", "check")
+    walk.step("Round the loop: data, plan, learn, package, evaluate, release", "run")
+    table(walk, "What do the answers cost, and what would other rules?", "What the answers cost")
+    table(walk, "Does it do worse for some than for others?", "Slices beside")
+    refusals(walk, PROJECT / ".modelwright" / "demo")
+    with walk.serving("Serve the released version; the package carries the rule") as base:
         for who, applicant in APPLICANTS.items():
             print(ask(base, who, applicant), flush=True)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
     print(f"""
 The whole loop took {time.monotonic() - begun:.0f} s. What to do next, in examples/{PROJECT.name}/:
   modelwright show report        cost at every threshold, calibration, slices, mistakes
