@@ -24,9 +24,22 @@ WeightDecay = Annotated[float, Field(ge=0)]
 LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Patience = Annotated[int, Field(ge=1)]
 Precision = Literal["float32", "bfloat16", "float16"]
-Processes = Annotated[int, Field(ge=1, le=64)]
-Compile = bool | Literal["auto"]
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")]
+Processes = Annotated[
+    int, Field(ge=1, le=64, description="processes that share the rows of each step; on GPUs one each")
+]
+Compile = Annotated[
+    bool | Literal["auto"],
+    Field(
+        description="whether layers of encoders are compiled; auto: on a GPU, where a step is quicker for it"
+    ),
+]
+Device = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
+        description="what steps are computed on; auto: a GPU where torch sees one, else the processor",
+    ),
+]
 
 
 class TrainingKeys(BaseModel):

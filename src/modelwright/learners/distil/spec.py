@@ -121,16 +121,9 @@ class DistilTraining(BaseModel):
         None,
         description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
     )
-    device: Device = Field(
-        "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
-    )
-    compile: Compile = Field(
-        "auto",
-        description="whether layers of encoders are compiled; auto: on a GPU, where a step is quicker for it",
-    )
-    processes: Processes = Field(
-        1, description="processes that share the rows of each step; on GPUs one each"
-    )
+    device: Device = "auto"
+    compile: Compile = "auto"
+    processes: Processes = 1
     optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(
         ScheduleKeys(), description="how the learning rate changes; by default one-cycle, of which 10 % rise"

@@ -69,9 +69,7 @@ class PretrainTraining(BaseModel):
         description="peak learning rate; None: of texts 0.004, else 0.001, from pretrained weights 0.00003",
     )
     weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay")
-    device: Device = Field(
-        "auto", description="what steps are computed on; auto: a GPU where torch sees one, else the processor"
-    )
+    device: Device = "auto"
     schedule: ScheduleKeys = Field(ScheduleKeys(), description="how the learning rate changes while learning")
     averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
 
