@@ -17,6 +17,7 @@ from tiny_serving import Releases, running
 from modelwright.core.messages import RequestError
 from modelwright.gateway.server import Live
 from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, Sticky
+from modelwright.gateway.traffic.pool import backoff_s
 from modelwright.gateway.traffic.route import Route
 from modelwright.runtime.function import load
 from modelwright.storage.traffic.record import LiveRecord
@@ -178,3 +179,8 @@ def test_a_worker_that_has_grown_is_replaced_and_no_answer_lost(packages: dict[s
             assert ask(server, rounds=50).is_success
         assert ask(server, rounds=1).is_success
         assert eventually(lambda: not psutil.pid_exists(old.process.pid))
+
+
+def test_a_start_that_fails_for_days_is_still_tried_again() -> None:
+    waits = [backoff_s(failures) for failures in (1, 2, 5, 100_000)]
+    assert waits == [0.5, 1.0, 8.0, 15.0]

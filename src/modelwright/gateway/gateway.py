@@ -19,7 +19,7 @@ from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import service_errors
 from modelwright.gateway.traffic.desired_traffic import DesiredReleases, DesiredTraffic, DesiredVersion
-from modelwright.gateway.traffic.pool import FIRST_BACKOFF_S, MAX_BACKOFF_S, Pool
+from modelwright.gateway.traffic.pool import Pool, backoff_s
 from modelwright.gateway.traffic.route import Route
 from modelwright.gateway.traffic.served import Served
 from modelwright.runtime.row_reader import RowReader
@@ -205,8 +205,7 @@ class Gateway:
         except WorkerStartError as error:
             _LOG.error("version %d did not start: %s", version.number, error)
             tries = self._delayed.get(version, (0, 0.0))[0] + 1
-            delay_s = min(FIRST_BACKOFF_S * 2**tries, MAX_BACKOFF_S)
-            self._delayed[version] = (tries, time.monotonic() + delay_s)
+            self._delayed[version] = (tries, time.monotonic() + backoff_s(tries))
         except PackageError as error:
             _LOG.error("version %d did not start: %s", version.number, error)
             self._refused.add((release_id, version))

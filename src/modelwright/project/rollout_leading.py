@@ -53,10 +53,8 @@ class StateReleases:
         self._keep_s = keep_s
         self._sticky = sticky
         self._clock = clock
-        self._loaded: tuple[int, frozenset[int]] = (
-            0,
-            frozenset(),
-        )  # the release, and versions that are loaded
+        # the release, and versions that are loaded
+        self._loaded: tuple[int, frozenset[int]] = (0, frozenset())
         self._judged: tuple[tuple[int, Status, int], RolloutEvidence] | None = None
         self._judge_at = 0.0
 

@@ -24,9 +24,8 @@ class Cache:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._found: OrderedDict[bytes, tuple[Reply, int]] = OrderedDict()
-        self._crossings: dict[
-            str, Crossing
-        ] = {}  # by package digest; there are as many as versions were served
+        # by package digest; there are as many as versions were served
+        self._crossings: dict[str, Crossing] = {}
 
     def key(self, served: Served, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]) -> bytes:
         """Return the key of a request. It names the package, so that no version is given the answer of another."""

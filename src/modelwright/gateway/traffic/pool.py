@@ -13,13 +13,19 @@ from modelwright.core.messages import PackageError, Problem, RequestError
 from modelwright.gateway.traffic import service_errors
 from modelwright.runtime.worker.channel import PartReply, Reply, Worker, WorkerLostError
 
-FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.25, 15.0
+_FIRST_BACKOFF_S, _MAX_BACKOFF_S = 0.25, 15.0
 _MOST_BETWEEN_S = 1.0  # looks at the workers' memory and silence
 # The weight of one answer among those before it: a pass that the machine held up refuses nobody for long.
 _LEARNING_UP, _LEARNING_DOWN = 0.02, 0.2
 _LOG = logging.getLogger(__name__)
 
 Start = Callable[[], Awaitable[Worker]]
+
+
+def backoff_s(failures: int) -> float:
+    """Return how long to wait before a start after so many in a row that came to nothing."""
+    # a start that fails for hours has failed more often than a power of two has room for
+    return min(_FIRST_BACKOFF_S * 2.0 ** min(failures, 10), _MAX_BACKOFF_S)
 
 
 class _Place:
@@ -179,7 +185,7 @@ class Pool:
             while place.worker is worker:
                 if place.failures:
                     self._announce()
-                    await asyncio.sleep(min(FIRST_BACKOFF_S * 2**place.failures, MAX_BACKOFF_S))
+                    await asyncio.sleep(backoff_s(place.failures))
                 try:
                     place.worker = await self._start()
                 except PackageError as error:
@@ -210,7 +216,7 @@ class Pool:
             old, place.worker = place.worker, await self._start()
         except PackageError as error:
             _LOG.error("version %d did not start again: %s", self._version, error)
-            await asyncio.sleep(MAX_BACKOFF_S)
+            await asyncio.sleep(_MAX_BACKOFF_S)
         else:
             self._announce()
             self._spawn(_finish(old))
