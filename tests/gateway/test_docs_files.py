@@ -17,7 +17,7 @@ from file_bodies import picture, picture_body, sound_body, tone
 from tiny_serving import Releases, running, sealed
 
 from modelwright.core.signature import Signature
-from modelwright.gateway.http.docs_page import docs
+from modelwright.gateway.http.pages.docs_page import docs
 from modelwright.gateway.server import Server
 from modelwright.runtime.function import load
 

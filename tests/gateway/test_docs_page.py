@@ -20,7 +20,7 @@ from tiny_serving import TYPICAL, Releases, running
 from modelwright import kinds
 from modelwright.core.messages import catalog
 from modelwright.core.signature import Signature
-from modelwright.gateway.http.docs_page import docs
+from modelwright.gateway.http.pages.docs_page import docs
 from modelwright.gateway.server import Server
 from modelwright.kinds.contract.column import Column
 from modelwright.kinds.contract.common import Role

@@ -20,8 +20,8 @@ from modelwright.core.messages import MachineError
 from modelwright.core.signature import Signature
 from modelwright.gateway.address import listen
 from modelwright.gateway.config import LimitsConfig, ServeConfig
-from modelwright.gateway.http.docs_page import docs
-from modelwright.gateway.http.openapi import openapi
+from modelwright.gateway.http.pages.docs_page import docs
+from modelwright.gateway.http.pages.openapi import openapi
 from modelwright.gateway.server import Server
 from modelwright.package.body import Body
 from modelwright.runtime.function import load

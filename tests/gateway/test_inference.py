@@ -16,7 +16,7 @@ import pytest
 
 from modelwright.core.messages import RequestError
 from modelwright.core.signature import Signature
-from modelwright.gateway.http import tensors
+from modelwright.gateway.http.v2 import tensors
 from modelwright.gateway.server import Server
 from modelwright.runtime.function import load
 

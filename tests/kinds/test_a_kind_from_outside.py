@@ -25,8 +25,8 @@ from modelwright import kinds
 from modelwright.core.messages import RequestError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
-from modelwright.gateway.http.docs_page import docs
-from modelwright.gateway.http.openapi import openapi
+from modelwright.gateway.http.pages.docs_page import docs
+from modelwright.gateway.http.pages.openapi import openapi
 from modelwright.kinds.contract.show import Show
 from modelwright.runtime.row_reader import RowReader
 from modelwright.stages.data.config import DataConfig

@@ -26,11 +26,12 @@ from starlette.types import Receive, Scope, Send
 
 from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
-from modelwright.gateway.http import docs_page, exchange
+from modelwright.gateway.http import exchange
 from modelwright.gateway.http.admission import Admission
-from modelwright.gateway.http.inference import Models, TensorDialect
-from modelwright.gateway.http.openapi import openapi
+from modelwright.gateway.http.pages import docs_page
+from modelwright.gateway.http.pages.openapi import openapi
 from modelwright.gateway.http.predictions import Predictions
+from modelwright.gateway.http.v2.inference import Models, TensorDialect
 from modelwright.gateway.keys import KeyRole
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.service_errors import not_ready

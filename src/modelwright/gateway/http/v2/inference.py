@@ -20,8 +20,9 @@ from starlette.types import Receive
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.gateway import Gateway
-from modelwright.gateway.http import exchange, tensors
+from modelwright.gateway.http import exchange
 from modelwright.gateway.http.dialect import Given, Headers
+from modelwright.gateway.http.v2 import tensors
 from modelwright.gateway.limits import read_json
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import not_ready

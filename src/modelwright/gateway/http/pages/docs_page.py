@@ -15,7 +15,7 @@ from modelwright import kinds
 from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import Phrase, catalog, visible
 from modelwright.core.signature import Field, Signature
-from modelwright.gateway.http.docs_texts import spoken, written
+from modelwright.gateway.http.pages.docs_texts import spoken, written
 from modelwright.kinds.contract.show import Show, Widget
 from modelwright.runtime.worker.form import FormInput
 
