@@ -18,7 +18,7 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Phrase, Place, Problem, RequestError
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.arrays import Arrays
-from modelwright.kinds.contract.common import Answer, Array, ArraySpec
+from modelwright.kinds.contract.common import DECODED, Answer, Array, ArraySpec
 from modelwright.package.packages import Package, read
 from modelwright.runtime import drivers
 from modelwright.runtime.batching import BATCH, MOST_PADDED, batches, row_sizes
@@ -240,9 +240,26 @@ class Function:
         """Return the body's raw arrays (output → array → values, one row each) of canonical values.
 
         Rows are put into batches with others of about their size, so that little is computed on padding,
-        and the results are put back into the order given. An output that the driver decodes has none.
+        and the results are put back into the order given. Of an output that the driver decodes, its answers stand
+        under `DECODED`.
         """
-        return self._joined(*self._finals(columns, batch))
+        finals, back = self._finals(columns, batch)
+        found = self._joined(finals, back)
+        for name in self._running.decoded:
+            answers = _joined_answers([part.answers[name] for part in finals], back)
+            array = np.empty(len(answers), dtype=object)
+            array[:] = answers
+            found[name] = {DECODED: array}
+        return found
+
+    def log_likelihoods(self, output: str, columns: Columns, values: Sequence[object]) -> Array | None:
+        """Return ln p of values as the answers of an output to n rows, and their tokens, (n, 2).
+
+        None where the body gives no probabilities; NaN of a missing value (None), and of one that does not fit.
+        """
+        if output not in self._running.decoded:
+            return None
+        return self._running.log_likelihoods(self._call(columns, {}), output, values)
 
     def parts(
         self, columns: Columns, options: Mapping[str, JsonLike] | None = None
@@ -367,6 +384,8 @@ class Function:
     def _misshapen(self, found: Mapping[str, Mapping[str, Array]]) -> str | None:
         """Return the first array that is not as its state says."""
         for output, arrays in found.items():
+            if output in self._running.decoded:
+                continue
             for name, spec in self._answers(output):
                 array, axes = arrays[name], spec.shape[1:]
                 same = len(array.shape) == len(spec.shape) and np.dtype(spec.dtype).kind == array.dtype.kind

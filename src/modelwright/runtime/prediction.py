@@ -32,6 +32,7 @@ class Prediction:
                 "confidence": answer.confidence,
                 **({} if answer.probabilities is None else {"probabilities": dict(answer.probabilities)}),
                 **({} if answer.interval is None else {"interval": dict(answer.interval)}),
+                **({} if answer.details is None else {"details": dict(answer.details)}),
             }
             for name, answer in self.outputs.items()
         }

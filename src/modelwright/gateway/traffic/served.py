@@ -70,8 +70,10 @@ class Served:
             for (name, kind), (value, confidence, *_) in zip(self._outputs, answers, strict=True)
         }
         for output, answer in zip(outputs.values(), answers, strict=True):
-            if len(answer) > 3:
+            if len(answer) > 3 and answer[3] is not None:
                 output["interval"] = answer[3]
+            if len(answer) > 4:
+                output["details"] = answer[4]
         return {"id": row_id, "version": self.version, "outputs": outputs}
 
     def outputs_recorded(

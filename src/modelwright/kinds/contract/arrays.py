@@ -213,7 +213,8 @@ class Arrays(ABC, Generic[State, V]):
     ) -> Outcomes:
         """Return the truths beside what the body answered, as the metrics of the kind's family read them.
 
-        The answer of a row is that which `decode` gives, thresholds included.
+        The answer of a row is that which `decode` gives, thresholds included. Of an output whose answers the driver
+        decodes, arrays holds these, under `DECODED`.
         """
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 

@@ -14,6 +14,8 @@ from modelwright.core.units import Unit
 
 Array = NDArray[Any]
 State = TypeVar("State")
+DECODED = "answer"
+"""The array of an output whose answers the driver decodes: (n,) objects of Answer, None of a row without one yet."""
 
 
 class Role(StrEnum):
@@ -42,11 +44,16 @@ class Form(StrEnum):
     | pixels | `pixels` uint8 (n, h, w, c), `missing`    |                     |                              |
     | frames | `frames` (n, t, d), `mask` int64 (n, t)   |                     |                              |
     | series | `series`, `present` (n, t, c)             | `quantiles` (n, h, q) | `steps` (n, h), NaN none   |
+    | prompt | none: the canonical values themselves     |                     |                              |
+    | written |                                          | none: the driver's own | the canonical values      |
 
     What has no type stated is float32. Pixels are scaled within the graph. Frames follow each other in time, and `mask`
     is 1 where there is one (a missing value has none). A series is one value a step and channel, 0 where `present` is
     0; as an answer h steps follow, each with q quantiles. A row of terms holds the places, from 1, of those that are
     in it, with the weight of each; place 0 with weight 0 fills it up.
+
+    No array carries a prompt or what is written: the learner reads canonical values, and so does its driver
+    (`Call.columns`), which decodes its answers itself (`Running.decoded`).
     """
 
     TOKENS = "tokens"
@@ -60,6 +67,8 @@ class Form(StrEnum):
     PIXELS = "pixels"
     FRAMES = "frames"
     SERIES = "series"
+    PROMPT = "prompt"
+    WRITTEN = "written"
 
 
 FAR = 30.0
@@ -85,13 +94,15 @@ class Answer:
     """One decoded output: its value (None: abstained) and, where there is one, its confidence in [0, 1].
 
     `probabilities`: of every label, where they were wanted and the kind has them. `interval`: of a kind whose answers
-    have one, its ends `low` and `high`, and `share`: how often the truth is to lie within, as JSON.
+    have one, its ends `low` and `high`, and `share`: how often the truth is to lie within, as JSON. `details`: how the
+    answer came about, of a driver that decodes it itself, as JSON (`finish`, `tokens`).
     """
 
     value: Any
     confidence: float | None = None
     probabilities: Mapping[str, float] | None = None
     interval: Mapping[str, Json] | None = None
+    details: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)

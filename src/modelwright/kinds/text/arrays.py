@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Cut, Dumped, Form
+from modelwright.kinds.shared.plain_state import PlainState
 from modelwright.kinds.shared.sealed_state import SealedState
 from modelwright.kinds.text import _scripts, _terms
 from modelwright.kinds.text._terms import TermsState
@@ -58,6 +59,9 @@ class TextState:
         return _scripts.scripts(self.built)
 
 
+AnyTextState = TextState | TermsState | PlainState
+
+
 class _SealedText(SealedState):
     """How many tokens a text keeps, and which one fills a row up."""
 
@@ -65,15 +69,15 @@ class _SealedText(SealedState):
     pad_id: Annotated[int, Field(ge=0, lt=2**31)]
 
 
-class TextArrays(Arrays[TextState | TermsState, str]):
+class TextArrays(Arrays[AnyTextState, str]):
     """`ids` and `mask`, int64 (batch, length), padded to the batch's longest.
 
     For the form `terms`: `terms` int64 and `weights` float32 (batch, length), the n-grams of a text and their
-    weights (`_terms`).
+    weights (`_terms`). As a prompt a text is read as it is.
     """
 
     input_form: ClassVar[Form | None] = Form.TOKENS
-    further_forms: ClassVar[tuple[Form, ...]] = (Form.TERMS,)
+    further_forms: ClassVar[tuple[Form, ...]] = (Form.TERMS, Form.PROMPT)
 
     def fit(
         self,
@@ -85,13 +89,15 @@ class TextArrays(Arrays[TextState | TermsState, str]):
         limit: int = 512,
         most_terms: int = _terms.MOST_TERMS,
         **options: Any,
-    ) -> TextState | TermsState:
+    ) -> AnyTextState:
         """Return the state for a tokenizer: the bytes of a `tokenizer.json`, as its encoder was trained with.
 
         `max_length` None: long enough for 99 % of the training texts, and at most `limit` (the positions
         that the encoder knows), both counted in tokens. Raises ValueProblem without a tokenizer. The form `terms`
         needs none, and takes at most `most_terms` of words and as many of characters.
         """
+        if form is Form.PROMPT:
+            return PlainState(form)
         if form is Form.TERMS:
             return _terms.fit(values, most_terms)
         if tokenizer is None:
@@ -103,8 +109,10 @@ class TextArrays(Arrays[TextState | TermsState, str]):
             raise ValueProblem("state.max-length", special=special, limit=limit, chosen=chosen)
         return TextState(tokenizer=bytes(tokenizer), max_length=chosen, pad_id=_pad_id(built, tokenizer))
 
-    def dump(self, state: TextState | TermsState) -> Dumped:
+    def dump(self, state: AnyTextState) -> Dumped:
         """Return the lengths as JSON and the tokenizer as the asset `tokenizer.json`; of terms, their lists."""
+        if isinstance(state, PlainState):
+            return state.dump()
         if isinstance(state, TermsState):
             return _terms.dump(state)
         return Dumped(
@@ -112,8 +120,10 @@ class TextArrays(Arrays[TextState | TermsState, str]):
             {ASSET: state.tokenizer},
         )
 
-    def load(self, dumped: Dumped) -> TextState | TermsState:
+    def load(self, dumped: Dumped) -> AnyTextState:
         """Read what `dump` returned; raises ValueProblem for a damaged tokenizer, or damaged terms."""
+        if PlainState.holds(dumped.data):
+            return PlainState.load(dumped)
         if dumped.data.get("form") == Form.TERMS:
             return _terms.load(dumped)
         sealed = _SealedText.read(dumped.data)
@@ -132,18 +142,20 @@ class TextArrays(Arrays[TextState | TermsState, str]):
         assert state.built is not None  # built now, so that the first request does not wait for it
         return state
 
-    def example(self, state: TextState | TermsState) -> str:
+    def example(self, state: AnyTextState) -> str:
         """Return a text of two words."""
         return "an example"
 
-    def longest(self, state: TextState | TermsState) -> str | None:
+    def longest(self, state: AnyTextState) -> str | None:
         """Return a text that is cut to all the tokens that the state keeps, or to TRIED_LENGTH of them; no terms."""
-        if isinstance(state, TermsState):
+        if not isinstance(state, TextState):
             return None
         return "an example " * (min(state.max_length, TRIED_LENGTH) // 2 + 1)
 
-    def specs(self, state: TextState | TermsState) -> dict[str, ArraySpec]:
-        """Return `ids` and `mask`, or `terms` and `weights`: (batch, length)."""
+    def specs(self, state: AnyTextState) -> dict[str, ArraySpec]:
+        """Return `ids` and `mask`, or `terms` and `weights`: (batch, length); of a prompt none."""
+        if isinstance(state, PlainState):
+            return {}
         if isinstance(state, TermsState):
             # codes: place 0 fills rows up
             terms = ArraySpec("int64", ("batch", "length"), codes=len(state) + 1)
@@ -151,12 +163,14 @@ class TextArrays(Arrays[TextState | TermsState, str]):
         spec = ArraySpec("int64", ("batch", "length"))
         return {"ids": spec, "mask": spec}
 
-    def encode(self, values: Sequence[str | None], state: TextState | TermsState) -> dict[str, Array]:
+    def encode(self, values: Sequence[str | None], state: AnyTextState) -> dict[str, Array]:
         """Return token ids and their mask (1: a token, 0: padding); a missing text is the empty one.
 
         A tokenizer without special tokens has nothing to say about an empty text; it gets one unmasked pad,
         so that a mean over its tokens stays a number.
         """
+        if isinstance(state, PlainState):
+            return {}
         if isinstance(state, TermsState):
             return _terms.encode(values, state)
         texts = [value or "" for value in values]
@@ -173,12 +187,14 @@ class TextArrays(Arrays[TextState | TermsState, str]):
             mask[position, : len(row)] = 1
         return {"ids": ids, "mask": mask}
 
-    def unknown_share(self, values: Sequence[str | None], state: TextState | TermsState) -> float:
+    def unknown_share(self, values: Sequence[str | None], state: AnyTextState) -> float:
         """Return which share of the tokens the tokenizer does not know, or of the letters has a script that is not its.
 
         Each of these reads as one and the same token, so that an encoder cannot tell such texts apart. Of terms:
         which share of those in the values training never showed.
         """
+        if isinstance(state, PlainState):
+            return 0.0
         if isinstance(state, TermsState):
             return _terms.unknown_share(values, state)
         foreign = _scripts.foreign_share((value or "" for value in values), state.scripts)
@@ -191,9 +207,9 @@ class TextArrays(Arrays[TextState | TermsState, str]):
         lost = sum(encoding.ids.count(place) for encoding in encodings) / max(1, tokens)
         return max(foreign, lost)
 
-    def cut(self, values: Sequence[str | None], state: TextState | TermsState) -> Cut | None:
+    def cut(self, values: Sequence[str | None], state: AnyTextState) -> Cut | None:
         """Return how many texts have more tokens than the state keeps, and how many the longest has."""
-        if isinstance(state, TermsState):
+        if not isinstance(state, TextState):
             return None
         encodings = _build(state.tokenizer).encode_batch_fast([value or "" for value in values])
         lengths = [len(encoding.ids) for encoding in encodings]

@@ -11,7 +11,8 @@ from modelwright.kinds.contract.common import Answer
 
 RowAnswer: TypeAlias = Sequence[Sequence[object]]
 """For each output, in the order of the signature: its value (None: abstained), its confidence (or None), where they
-were wanted its probabilities by label (or None), and where the kind has one its interval."""
+were wanted its probabilities by label (or None), where the kind has one its interval (or None), and where the driver
+tells it how it came about."""
 
 Unseen: TypeAlias = Sequence[Sequence[Any]]
 """Of the rows that hold something training never showed: the row's place, and the names of those inputs."""
@@ -23,11 +24,9 @@ def row_answer(answers: Iterable[Answer]) -> list[list[object]]:
     """Return the answers to one row as they are sent: no longer than what there is to say."""
     found: list[list[object]] = []
     for one in answers:
-        sent: list[object] = [one.value, one.confidence]
-        if one.probabilities is not None or one.interval is not None:
-            sent.append(one.probabilities)
-        if one.interval is not None:
-            sent.append(one.interval)
+        sent: list[object] = [one.value, one.confidence, one.probabilities, one.interval, one.details]
+        while len(sent) > 2 and sent[-1] is None:
+            sent.pop()
         found.append(sent)
     return found
 

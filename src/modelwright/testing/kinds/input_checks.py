@@ -32,6 +32,7 @@ _INPUTS: Shapes = {
     Form.PIXELS: {"pixels": ("uint8", 4), "missing": ("float32", 1)},
     Form.SERIES: {"series": ("float32", 3), "present": ("float32", 3)},
     Form.FRAMES: {"frames": ("float32", 3), "mask": ("int64", 2)},
+    Form.PROMPT: {},
 }
 
 

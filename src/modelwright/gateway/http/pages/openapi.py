@@ -176,6 +176,7 @@ def _answer(field: Field) -> JsonObject:
         "confidence": confidence,
         "probabilities": probabilities,
         "interval": interval,
+        "details": {"type": "object"},
     }
     return _object(fields, ["value", "confidence"])
 

@@ -83,6 +83,14 @@ class Running(ABC):
         What it raises fails the call; the message is logged where the package runs, and no caller sees it.
         """
 
+    def log_likelihoods(self, call: Call, output: str, values: Sequence[object]) -> Array | None:
+        """Return ln p of each value (None: missing) as the answer to its row, and how many tokens it has: (n, 2).
+
+        output: one of `decoded`; the value's end is among its tokens. NaN of a missing value, and of one that does not
+        fit. None, the default, of a body that gives no probabilities.
+        """
+        return None
+
     def interrupt(self) -> None:  # noqa: B027 - most that are not a graph cannot be stopped
         """Make the calls under way raise soon, where the body can be stopped; by default it cannot.
 
