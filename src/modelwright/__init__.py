@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelwright.client.connecting import connect as connect
     from modelwright.core.evidence.measurement import Measurement as Measurement
     from modelwright.core.evidence.verdict import Verdict as Verdict
     from modelwright.core.messages import DataError as DataError
@@ -53,6 +54,7 @@ _HOMES = {
     "StateError": "core.messages",
     "UserError": "core.messages",
     "Verdict": "core.evidence.verdict",
+    "connect": "client.connecting",
     "load": "runtime.function",
 }
 
