@@ -35,7 +35,10 @@ def asking(linear: Server) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def table(packages: dict[str, Path]) -> Iterator[Client]:
     keys = {"environment": {"MODELWRIGHT_API_KEY": KEY}, "keys": {"docs": "closed"}}
-    with running(Releases(packages["table"]), **keys) as server, modelwright.connect(server.url, KEY) as client:
+    with (
+        running(Releases(packages["table"]), **keys) as server,
+        modelwright.connect(server.url, KEY) as client,
+    ):
         yield client
 
 
@@ -151,9 +154,11 @@ def test_options_that_are_none(tmp_path: Path) -> None:
 def test_a_server_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens there
-        with modelwright.connect(f"http://127.0.0.1:{taken.getsockname()[1]}", tries=2) as client:
-            with pytest.raises(ProjectError, match="2 times") as error:
-                client.route("x")
+        with (
+            modelwright.connect(f"http://127.0.0.1:{taken.getsockname()[1]}", tries=2) as client,
+            pytest.raises(ProjectError, match="2 times") as error,
+        ):
+            client.route("x")
     assert problem(error) == "client.unreached"
     assert "try 2 of 2" in caplog.text
 
@@ -162,17 +167,19 @@ def test_a_version_that_is_being_loaded_is_waited_for(
     packages: dict[str, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(Releases(packages["linear"]), wait=False) as server:
-        with modelwright.connect(server.url, tries=60, timeout_s=60) as client, caplog.at_level(logging.WARNING):
+        with (
+            modelwright.connect(server.url, tries=60, timeout_s=60) as client,
+            caplog.at_level(logging.WARNING),
+        ):
             assert client.measure(9.0).size
         assert "503, Retry-After: 1" in caplog.text
-        with modelwright.connect(server.url, timeout_s=0.0001) as client, pytest.raises(ProjectError):
-            client.functions()
 
 
 def test_a_deadline_goes_with_the_call(packages: dict[str, Path]) -> None:
-    with running(Releases(packages["slow"]), drain_s=0.1) as server, modelwright.connect(server.url) as client:
+    with running(Releases(packages["slow"])) as server, modelwright.connect(server.url) as client:
+        assert client.measure(1.0).size  # what it serves is known by then
         with pytest.raises(ProjectError, match=r"504, serve\.timeout"):
-            client.measure.within(0.3)(100_000.0)
+            client.measure.within(0.05)(4_000.0)
 
 
 @pytest.mark.parametrize(
@@ -198,11 +205,24 @@ def test_what_answers_is_no_gateway(answer: bytes, code: str) -> None:
         thread = threading.Thread(target=once)
         thread.start()
         port = listener.getsockname()[1]
-        with modelwright.connect(f"http://127.0.0.1:{port}", tries=1) as client:
-            with pytest.raises(ProjectError) as error:
-                client.route("x")
+        with (
+            modelwright.connect(f"http://127.0.0.1:{port}", tries=1) as client,
+            pytest.raises(ProjectError) as error,
+        ):
+            client.route("x")
         thread.join(10)
     assert problem(error) == code
+
+
+def test_a_server_that_never_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with (
+            modelwright.connect(f"http://127.0.0.1:{port}", timeout_s=0.05) as client,
+            pytest.raises(ProjectError) as error,
+        ):
+            client.route("x")
+    assert problem(error) == "client.timeout"
 
 
 def test_feedback_needs_an_id(asking: Client, packages: dict[str, Path]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from modelwright.client.talk import Send, Server, Talking
+from modelwright.client.talk import RemoteServer, Send, Talking
 from modelwright.core.signature import Signature
 from modelwright.runtime.prediction import Prediction
 
@@ -23,7 +23,7 @@ class AsyncClient:
     Connections are kept until `await client.close()`, or the end of an `async with` block.
     """
 
-    def __init__(self, server: Server, http: httpx.AsyncClient) -> None:
+    def __init__(self, server: RemoteServer, http: httpx.AsyncClient) -> None:
         self._server = server
         self._http = http
 
@@ -85,7 +85,7 @@ class AsyncRemoteFunction:
     """A function of a gateway, as `RemoteFunction`, but that each call is awaited."""
 
     name: str
-    _server: Server
+    _server: RemoteServer
     _client: AsyncClient
     _within_s: float | None = None
 

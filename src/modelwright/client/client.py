@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from modelwright.client.talk import Send, Server, Talking
+from modelwright.client.talk import RemoteServer, Send, Talking
 from modelwright.core.signature import Signature
 from modelwright.runtime.prediction import Prediction
 
@@ -23,7 +23,7 @@ class Client:
     Connections are kept until `close`, or the end of a `with` block.
     """
 
-    def __init__(self, server: Server, http: httpx.Client) -> None:
+    def __init__(self, server: RemoteServer, http: httpx.Client) -> None:
         self._server = server
         self._http = http
 
@@ -32,7 +32,7 @@ class Client:
         return self._hold(self._server.functions())
 
     def feedback(self, answer: Prediction | str, /, **outputs: object) -> None:
-        """Report the truth about an answer, or about the one with that id: `client.feedback(answer, domain="dental")`."""
+        """Report the truth about an answer, or about the one of an id: `client.feedback(answer, domain="dental")`."""
         self._hold(self._server.feedback(answer, outputs))
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class RemoteFunction:
     """A function of a gateway; call it as its signature says, or `predict` many rows at once."""
 
     name: str
-    _server: Server
+    _server: RemoteServer
     _client: Client
     _within_s: float | None = None
 

@@ -70,7 +70,7 @@ def connect(
         raise MachineError(Problem("machine.missing-library", module="httpx", extra="client")) from None
     from modelwright.client.async_client import AsyncClient
     from modelwright.client.client import Client
-    from modelwright.client.talk import Server
+    from modelwright.client.talk import RemoteServer
 
     try:
         address = httpx.URL(url)
@@ -80,7 +80,7 @@ def connect(
         raise ProjectError(Problem("client.bad-url", shown=str(url)[:100]))
     if not timeout_s > 0 or tries < 1 or rows < 1:
         raise ProjectError(Problem("client.bad-option", timeout_s=timeout_s, tries=tries, rows=rows))
-    server = Server(address.copy_with(query=None), key, timeout_s, tries, rows)
+    server = RemoteServer(address.copy_with(query=None), key, timeout_s, tries, rows)
     verify: ssl.SSLContext | bool = True if certificate is None else _trusting(Path(certificate))
     if asynchronous:
         return AsyncClient(server, httpx.AsyncClient(verify=verify))

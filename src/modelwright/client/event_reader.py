@@ -1,4 +1,4 @@
-"""Reads server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html, as far as a gateway sends them."""
+"""Reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of a gateway."""
 
 from __future__ import annotations
 

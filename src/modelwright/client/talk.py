@@ -1,7 +1,7 @@
 """What is sent to a gateway, in which order, and what its answers mean. Who sends it (`client`, `async_client`), waits.
 
-Each talk is a generator: it yields what is to be done next, gets what came of it, and returns its result. So both clients
-share every rule, and neither knows any.
+Each talk is a generator: it yields what is to be done next, gets what came of it, and returns its result. So both
+clients share every rule, and neither knows any.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from modelwright.core.messages.near import did_you_mean
 from modelwright.core.signature import Signature
 from modelwright.runtime.prediction import Prediction
 
-_FIRST_WAIT_S = 0.2  # before another try to reach a server that does not answer at all; then twice as long, and so on
+_FIRST_WAIT_S = (
+    0.2  # before another try to reach a server that does not answer at all; then twice as long, and so on
+)
 _GRACE_S = 0.5  # the server's own answer that it was too late says more than a connection that was given up
 _TRY_AGAIN = {429, 503}  # where the server says when
 _LOG = logging.getLogger("modelwright.client")
@@ -50,7 +52,7 @@ Talking = Generator[Send | Wait, httpx.Response, T]
 
 
 @dataclass(frozen=True)
-class Server:
+class RemoteServer:
     """A gateway somewhere: its address, the key that it wants, and how long and how often it is tried."""
 
     url: httpx.URL
@@ -210,7 +212,9 @@ class Server:
 class Stream:
     """The answers to rows as they come: each as its row's place and what it says so far."""
 
-    def __init__(self, server: Server, response: httpx.Response, signature: Signature, rows: int) -> None:
+    def __init__(
+        self, server: RemoteServer, response: httpx.Response, signature: Signature, rows: int
+    ) -> None:
         self.response = response
         self._server = server
         self._signature = signature

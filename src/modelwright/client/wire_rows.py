@@ -6,11 +6,11 @@ import base64
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from modelwright import kinds
-from modelwright.core.json_types import Json
 from modelwright.core.messages import Problem, RequestError, ValueProblem
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Answer
@@ -19,10 +19,12 @@ from modelwright.runtime.data_frames import is_frame, named, rows_of
 from modelwright.runtime.prediction import Prediction
 
 _MOST_BYTES = 2**20  # of the rows of one request: half of what a gateway takes by default
-_AS_THEY_ARE = (str, bool, int, list, dict, tuple, type(None))
+_AS_THEY_ARE = (str, bool, int, float, list, dict, tuple, type(None))
 
 
-def row_of(signature: Signature, values: Sequence[object], by_name: Mapping[str, object]) -> dict[str, object]:
+def row_of(
+    signature: Signature, values: Sequence[object], by_name: Mapping[str, object]
+) -> dict[str, object]:
     """Return a row given by place, by name or both; raises RequestError for one input given twice, or too many."""
     names = [field.name for field in signature.inputs]
     twice = next(iter(sorted(set(names[: len(values)]) & set(by_name))), None)
@@ -90,25 +92,16 @@ def _answer(kind: str | None, output: Mapping[str, Any]) -> Answer:
     )
 
 
-def _plain(name: str, value: object, kind: str | None) -> Json:
+def _plain(name: str, value: object, kind: str | None) -> object:
     """Return a value as JSON has it; raises RequestError for one that its kind does not take."""
     reads = _value_of(kind)
     if isinstance(value, Path) and reads is not None and reads.holds_files:
         value = value.read_bytes()
     if isinstance(value, bytes | bytearray) and (reads is None or reads.holds_files):
         return base64.b64encode(value).decode()
-    if isinstance(value, float):
-        return None if math.isnan(value) else float(value)
-    if isinstance(value, set | frozenset):
-        return sorted(map(str, value))
-    if isinstance(value, _AS_THEY_ARE):
-        return value  # type: ignore[return-value] - what it holds is for the server to judge
-    if hasattr(value, "isoformat"):  # a date, a moment; of pandas, too
-        return str(value.isoformat())
-    if hasattr(value, "tolist"):  # of numpy
-        return _plain(name, value.tolist(), kind)
-    if reads is None:
-        return str(value)
+    usual, plain = _of_python(value)
+    if usual or reads is None:
+        return plain if usual else str(value)
     try:
         canonical = reads.parse(value)
     except ValueProblem as problem:
@@ -116,6 +109,19 @@ def _plain(name: str, value: object, kind: str | None) -> Json:
             Problem("request.wrong-value", field=name, kind=kind, problem=problem.message)
         ) from None
     return None if canonical is None else reads.to_json(canonical)
+
+
+def _of_python(value: object) -> tuple[bool, object]:
+    """Return whether a value is of a type that every kind's JSON may hold, and then as that; NaN is missing."""
+    if hasattr(value, "tolist"):  # of numpy
+        value = value.tolist()
+    if isinstance(value, float) and math.isnan(value):
+        return True, None
+    if isinstance(value, set | frozenset):
+        return True, sorted(map(str, value))
+    if isinstance(value, date):  # a moment is one, too
+        return True, value.isoformat()
+    return isinstance(value, _AS_THEY_ARE), value
 
 
 def _value_of(kind: str | None) -> AnyValue | None:

@@ -17,8 +17,9 @@ class Prediction:
     outputs: Mapping[str, Answer]
     kinds: Mapping[str, str] = field(default_factory=dict, compare=False)  # of the outputs, for JSON
     unseen: tuple[str, ...] = ()  # inputs whose value training never showed, nor (a number) any near it
-    id: str | None = field(default=None, compare=False)  # of an answer of a gateway: what feedback names it by
-    version: int | None = field(default=None, compare=False)  # that answered, where a gateway says so
+    # Of an answer of a gateway: what feedback names it by, and the version that answered.
+    id: str | None = field(default=None, compare=False)
+    version: int | None = field(default=None, compare=False)
 
     @property
     def confidence(self) -> float | None:

@@ -93,7 +93,7 @@ def _routes(
     async def description(_: Request) -> Response:
         served = gateway.current
         if served is None:
-            return _error(not_ready().problem, 503)
+            return _not_ready()
         return _json(
             openapi(served.signature, served.version, gateway.config.limits.text, served.rows.settled)
         )
@@ -101,7 +101,7 @@ def _routes(
     async def docs(_: Request) -> Response:
         served = gateway.current
         if served is None:
-            return _error(not_ready().problem, 503)
+            return _not_ready()
         config = gateway.config
         page, policy = docs_page.docs(
             served.signature,
@@ -166,6 +166,11 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
     else:
         problem = Problem("request.unknown-path", path=request.url.path[:80])
     return _error(problem, error.status_code, dict(error.headers or {}))
+
+
+def _not_ready() -> Response:
+    error = not_ready()
+    return _error(error.problem, error.status, error.headers)
 
 
 def _error(problem: Problem, status: int, headers: dict[str, str] | None = None) -> Response:

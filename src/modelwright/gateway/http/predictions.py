@@ -129,8 +129,7 @@ class Predictions:
                 self._audit.refused(method=scope["method"], path=scope["path"], code=code, client=client)
         except ServiceError as error:
             code, body = error.status, dialect.error(self._refused(error.problem))
-            if error.retry_after_s is not None:
-                extra.append((b"retry-after", str(error.retry_after_s).encode()))
+            extra += [(name.encode(), value.encode()) for name, value in error.headers.items()]
         except Exception:
             _LOG.exception("request %s", request.id)
             body = dialect.error(Problem("serve.fault"))

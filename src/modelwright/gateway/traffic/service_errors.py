@@ -16,6 +16,11 @@ class ServiceError(Exception):
         self.status = status
         self.retry_after_s = retry_after_s
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what an answer with this error says beside its body."""
+        return {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+
 
 def not_ready() -> ServiceError:
     """Return the error of a gateway that has no version yet."""

@@ -186,7 +186,7 @@ class Models:
             )
         served = self._gateway.current if version is None else self._gateway.loaded(int(version))
         if served is None and version is None:
-            return _error(not_ready().problem, 503)
+            return _error((error := not_ready()).problem, error.status, error.headers)
         if served is None:
             return _error(
                 Problem(
@@ -251,8 +251,8 @@ def _wrong(name: str, what: str) -> RequestError:
     return RequestError(Problem("request.tensor", name=name[:60], what=what, wanted="", found_count=0), 400)
 
 
-def _error(problem: Problem, status: int) -> Response:
-    return Response(_error_body(problem), status, media_type="application/json")
+def _error(problem: Problem, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(_error_body(problem), status, headers, media_type="application/json")
 
 
 def _error_body(problem: Problem) -> bytes:
