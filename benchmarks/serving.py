@@ -1,391 +1,361 @@
-"""Requests a second and latency of our HTTP server, beside LitServe and beside ONNX Runtime in process.
+"""Requests a second and latency of our gateway with real questions, beside four peers and ONNX Runtime in process.
 
-    python benchmarks/serving.py [--peer-python PYTHON] [--package FOLDER --rows FILE.jsonl]
-                                 [--requests 3000] [--seconds 15] [--connections 1,8,32]
+    python benchmarks/serving.py --environments FOLDER [--peers LitServe,BentoML,"Ray Serve",MLflow]
+                                 [--package FOLDER] [--connections 1,8,32,128] [--seconds 4] [--ready 0]
 
-All serve the same package and answer the same rows in one run, on this machine, over loopback. LitServe runs
-the same loaded function (`modelwright.load`), with and without batching, and the better of the two counts. The
-servers take turns in short rounds; CPU is what a server's processes used for one request.
-Without `--package` the package is a tiny bag of words, so that the server's own work is what is compared.
-LitServe is left out, by name, where `--peer-python` (by default this interpreter) cannot import it.
+The function sorts the questions of Banking77's test file into 77 intents: MiniLM with a linear head, 8-bit, as
+`modelwright run` packages it (`--package` takes one that was made before). All peers answer with the same graph and
+tokenizer (`serving_peers.py`), each from an environment of its own, `FOLDER/litserve`, `FOLDER/bentoml` …, made by
+`python -m venv FOLDER/litserve && FOLDER/litserve/bin/pip install litserve uvloop httptools onnxruntime tokenizers`.
+One that is not there is left out, by name. Ours is `modelwright serve --package` as it is; of a peer, every setting is
+tried at every number of connections, in turns with ours, and its best one counts. Every answer is compared with that of
+the function in process. `--ready N` measures instead how long a server takes until it answers, N times each.
+
+Client and server share the machine: see `load_generator.py`, whose CPU is shown.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
+import csv
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
-import psutil
-from onnx import TensorProto, helper, numpy_helper
-from tokenizers import Tokenizer, models, pre_tokenizers
 
-from modelwright.core.signature import Signature
-from modelwright.kinds.category.arrays import CategoryState
-from modelwright.kinds.text.arrays import TextState
-from modelwright.package.body import Body
-from modelwright.package.packages import read, write
-from modelwright.runtime.function import load
+from banking77 import default_data
+from load_generator import Answered, Asked, Load, load
+from modelwright.package import content
+from modelwright.package.packages import read
+from modelwright.runtime.function import Function
+from modelwright.runtime.function import load as load_function
+from running_servers import Running, end, free_port, our_command, served, wait_until
+from serving_peers import PEER_FUNCTION, PEERS, Peer, Setting
 
-START_S = 60.0
-ROUNDS = 5
-GRACE_S = 20.0  # for the last answers of a round
-
-OURS = """
-import sys
-from pathlib import Path
-from modelwright.core.digests import of_folder
-from modelwright.gateway.config import ServeConfig
-from modelwright.gateway.server import serve
-from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion
-
-class One:
-    def __init__(self):
-        folder = Path(sys.argv[1])
-        self.traffic = DesiredTraffic.all_to(1, DesiredVersion(1, folder, of_folder(folder)))
-    def desired_traffic(self, *, leads): return self.traffic
-    def moved(self, traffic): pass
-    def failed(self, release_id, version, problem): sys.exit(str(problem))
-
-serve(sys.argv[3], ServeConfig(port=int(sys.argv[2])), One())
-"""
-
-PEER = """
-import sys
-for folder in sys.argv[4].split(":"):
-    sys.path.append(folder)  # behind its own: only what it lacks comes from ours
-import litserve
-from modelwright.runtime.function import load
-
-class Api(litserve.LitAPI):
-    def setup(self, device): self.function = load(sys.argv[1])
-    def predict(self, given):
-        if isinstance(given, list):
-            return [answer.as_json() for answer in self.function.predict(given)]
-        return self.function.predict([given])[0].as_json()
-
-if __name__ == "__main__":
-    api = Api(max_batch_size=int(sys.argv[3]), batch_timeout=0.001 if int(sys.argv[3]) > 1 else 0.0)
-    server = litserve.LitServer(api, accelerator="cpu", devices=1, workers_per_device=1)
-    server.run(host="127.0.0.1", port=int(sys.argv[2]), num_api_servers=1, generate_client_file=False,
-               log_level="error", access_log=False)
-"""
+ROUNDS = 2
+SIZES = (1, 8, 16, 32)  # rows of a pass in process
+BARS = (
+    "bars: 2 times the best peer's requests a second at 32 and 128 connections, not behind at 1; half its p99"
+)
 
 
 @dataclass(frozen=True)
-class Figure:
-    """What one run showed: answers, seconds, and each answer's latency."""
-
-    answers: int
-    seconds: float
-    latency_s: list[float]
-    never_answered: int = 0
-
-    @property
-    def rate(self) -> float:
-        """Return answers a second."""
-        return self.answers / self.seconds
-
-    @property
-    def p95_s(self) -> float:
-        """Return the latency that 95 % stay below."""
-        return float(np.quantile(self.latency_s, 0.95))
-
-    @classmethod
-    def of(cls, parts: list[Figure]) -> Figure:
-        """Return several runs as one."""
-        return cls(
-            sum(part.answers for part in parts),
-            sum(part.seconds for part in parts),
-            [latency for part in parts for latency in part.latency_s],
-            sum(part.never_answered for part in parts),
-        )
-
-    def __str__(self) -> str:
-        p50, p95 = np.quantile(self.latency_s, [0.5, 0.95]) * 1000
-        never = f"   {self.never_answered} NEVER ANSWERED" if self.never_answered else ""
-        return f"{self.rate:8,.0f} /s   p50 {p50:7.2f} ms   p95 {p95:7.2f} ms{never}"
-
-
-@dataclass(frozen=True)
-class Running:
-    """A server that answers."""
+class Beside:
+    """What a peer's setting and ours showed in the same turns."""
 
     label: str
-    port: int
-    path: str
-    process: subprocess.Popen[bytes]
+    peer: Answered
+    ours: Answered
 
 
-def tiny_package(folder: Path) -> Path:
-    """Write a package of `route(question: text) -> domain: category`: the mean of a vector for each word."""
-    words = [f"w{i}" for i in range(1000)]
-    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(["[PAD]", "[UNK]", *words])}, "[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    nodes = [
-        helper.make_node("Gather", ["vectors", "question.ids"], ["embedded"]),
-        helper.make_node("Cast", ["question.mask"], ["mask"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["mask", "two"], ["mask3"]),
-        helper.make_node("Mul", ["embedded", "mask3"], ["masked"]),
-        helper.make_node("ReduceSum", ["masked", "one"], ["sum"], keepdims=0),
-        helper.make_node("ReduceSum", ["mask", "one"], ["count"], keepdims=1),
-        helper.make_node("Div", ["sum", "count"], ["domain.logits"]),
-    ]
-    classes = tuple(f"class {i}" for i in range(12))
-    weights = {
-        "vectors": np.random.default_rng(0).normal(size=(1002, len(classes))).astype(np.float32),
-        "one": np.array([1], dtype=np.int64),
-        "two": np.array([2], dtype=np.int64),
+def make_package(data: Path, folder: Path) -> Path:
+    """Return the package that a run over Banking77 makes."""
+    project = {
+        "function": "intent(text: text) -> intent: category",
+        "requirements": {"accuracy": ">= 0.88"},
+        "data": {
+            **{name: str(data / f"{name}.csv") for name in ("train", "test")},
+            "columns": {"intent": "category"},
+        },
+        "model": {"learner": "probe"},
+        "learn": {"budget": "2 min"},
     }
-    graph = helper.make_graph(
-        nodes,
-        "model",
-        [
-            helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
-            for name in ("question.ids", "question.mask")
-        ],
-        [helper.make_tensor_value_info("domain.logits", TensorProto.FLOAT, ["batch", len(classes)])],
-        [numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(model)
-    body = Body(
-        Signature.parse("route(question: text) -> domain: category"),
-        "once",
-        {"model": model.SerializeToString()},
-        {"question": TextState(tokenizer.to_str().encode(), 64, 0), "domain": CategoryState(classes)},
-    )
-    write(body, folder, lineage={}, versions={}, threads=1)
-    return folder
+    folder.mkdir()
+    (folder / "modelwright.yaml").write_text(json.dumps(project), "utf-8")
+    command = [sys.executable, "-m", "modelwright", "run", "--to", "package", "--project", str(folder)]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    (found,) = (folder / ".modelwright/objects/package").glob("*/package")
+    return found
 
 
-def tiny_rows() -> list[dict[str, object]]:
-    """Return 500 questions of 3 to 20 words."""
-    random = np.random.default_rng(1)
-    return [
-        {"question": " ".join(f"w{i}" for i in random.integers(0, 1100, random.integers(3, 20)))}
-        for _ in range(500)
-    ]
-
-
-async def ask(
-    port: int, path: str, rows: list[bytes], connections: int, requests: int, seconds: float
-) -> Figure:
-    """Ask over `connections` at once, each as soon as it was answered, until a count or a time is reached."""
-    latency: list[float] = []
-    left = iter(range(requests))
-    begun = time.perf_counter()
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            for number in left:
-                body = rows[number % len(rows)]
-                sent = time.perf_counter()
-                if sent - begun > seconds:
-                    return
-                writer.write(
-                    f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-                    f"content-length: {len(body)}\r\n\r\n".encode()
-                    + body
-                )
-                head = await reader.readuntil(b"\r\n\r\n")
-                if not head.startswith(b"HTTP/1.1 200"):
-                    sys.exit(f"{path} answered {head[:200]!r}")
-                lines = head.lower().split(b"\r\n")
-                length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
-                await reader.readexactly(length)
-                latency.append(time.perf_counter() - sent)
-        finally:
-            writer.close()
-
-    tasks = [asyncio.create_task(one()) for _ in range(connections)]
-    done, late = await asyncio.wait(tasks, timeout=seconds + GRACE_S)
-    for task in late:  # its request was never answered
-        task.cancel()
-    for task in done:
-        task.result()
-    return Figure(len(latency), time.perf_counter() - begun, latency, len(late))
-
-
-def in_process(
-    package: Path, rows: list[dict[str, object]], requests: int, seconds: float
-) -> dict[str, Figure]:
-    """Return figures of the loaded function, and of its graph alone, called one row after the other."""
-    function = load(package)
+def write_for_peers(function: Function, package: Path, folder: Path) -> None:
+    """Write the function's graph, tokenizer and classes as files that need nothing of ours."""
     sealed = read(package)
-    from modelwright.runtime import drivers
-    from modelwright.runtime.drivers.contract.driver import Call
-
-    running = drivers.open_body(sealed.body, sealed.threads)
-    encoded = []
-    for row in rows:
-        columns = function.rows.columns([function.rows.read(row)])
-        encoded.append(
-            {
-                f"{field.name}.{name}": values
-                for field in function.signature.inputs
-                for name, values in function._kinds[field.name]
-                .encode(columns[field.name], function._states[field.name])
-                .items()
-            }
-        )
-    work = {
-        "ONNX Runtime in process, arrays given": lambda i: list(running.run(Call(encoded[i], {}))),
-        "modelwright.load in process": lambda i: function.predict([rows[i]]),
+    (given,), (answered,) = function.signature.inputs, function.signature.outputs
+    text, category = function.state(given.name), function.state(answered.name)
+    folder.mkdir()
+    content.write(sealed.body.graphs["model"], folder / "model.onnx")
+    for name, file in sealed.body.files.items():
+        content.write(file, folder / name)
+    (folder / "tokenizer.json").write_bytes(text.tokenizer)
+    about = {
+        "input": given.name,
+        "max_length": text.max_length,
+        "pad_id": text.pad_id,
+        "classes": category.classes,
+        "temperature": category.temperature,
     }
-    figures = {}
-    for name, call in work.items():
-        for i in range(50):
-            call(i % len(rows))
-        latency, begun = [], time.perf_counter()
-        for i in range(requests):
-            start = time.perf_counter()
-            call(i % len(rows))
-            latency.append(time.perf_counter() - start)
-            if latency and time.perf_counter() - begun > seconds:
-                break
-        figures[name] = Figure(len(latency), time.perf_counter() - begun, latency)
-    return figures
+    (folder / "about.json").write_text(json.dumps(about), "utf-8")
+    (folder / "peer_function.py").write_text(PEER_FUNCTION, "utf-8")
 
 
-@contextlib.contextmanager
-def served(
-    python: str, script: str, port: int, ready: str, *arguments: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server for the length of the block."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "server.py"  # LitServe starts processes that import it again
-        file.write_text(textwrap.dedent(script), "utf-8")
-        process = subprocess.Popen(
-            [python, str(file), *arguments], start_new_session=True, stderr=subprocess.DEVNULL
-        )
-        try:
-            wait_until_ready(process, port, ready)
-            yield process
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)  # LitServe's own processes outlive its end
-            process.wait()
+def in_process(folder: Path, texts: Sequence[str], threads: int, seconds: float) -> None:
+    """Print how fast ONNX Runtime is without a server, on batches of several sizes."""
+    names: dict[str, object] = {}
+    exec(compile(PEER_FUNCTION, "peer_function.py", "exec"), names)
+    function = names["PeerFunction"](folder, threads)  # type: ignore[operator]
+    by_length = sorted(texts, key=len)
+    for size in SIZES:
+        for order, rows in (("as they come", list(texts)), ("by length", by_length)):
+            batches = [rows[i : i + size] for i in range(0, len(rows) - size + 1, size)]
+            np.random.default_rng(0).shuffle(batches)
+            arrays = [function.encoded(batch) for batch in batches]
+            whole = _rate(function, batches, seconds) * size
+            graph = _rate(lambda given: function.session.run(None, given), arrays, seconds) * size
+            print(
+                f"ONNX Runtime in process, batches of {size:2d}, rows {order:12}: {whole:6.0f} texts a second, "
+                f"its graph alone {graph:6.0f}",
+                flush=True,
+            )
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None:
-    """Wait until the health path answers 200."""
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as connection:
-                connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
-                if connection.recv(1000).startswith(b"HTTP/1.1 200"):
-                    return
-        except OSError:
-            pass
-        time.sleep(0.05)
-    sys.exit("a server did not become ready")
+def _rate(call: Callable[[object], object], given: Sequence[object], seconds: float) -> float:
+    """Return calls a second."""
+    for one in given[:10]:
+        call(one)
+    begun, done = time.perf_counter(), 0
+    while (now := time.perf_counter()) - begun < seconds:
+        call(given[done % len(given)])
+        done += 1
+    return done / (now - begun)
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@dataclass(frozen=True)
+class Questions:
+    """The texts to ask, and the class that the function gives each."""
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+
+    def asked(self, port: int, path: str, bodies: Sequence[str]) -> Asked:
+        """Return them as requests."""
+        return Asked(port, path, bodies, [f'"{label}"' for label in self.labels])
 
 
-def importable(python: str, module: str) -> bool:
-    """Return whether an interpreter can import a module."""
+class Comparison:
+    """Ours beside the peers; `folder` holds what the peers read."""
+
+    def __init__(self, package: Path, folder: Path, questions: Questions, function: Function) -> None:
+        self._package, self._folder, self._questions = package, folder, questions
+        self._name, self._input = function.signature.name, function.signature.inputs[0].name
+
+    @contextlib.contextmanager
+    def ours(self) -> Iterator[Running]:
+        """Run our gateway."""
+        port = free_port()
+        command, asked = our_command(self._package, port), self._our_asked(port)
+        with served("Modelwright", command, asked, "/v2/health/ready") as running:
+            yield running
+
+    @contextlib.contextmanager
+    def peer(self, name: str, setting: Setting, environment: Path) -> Iterator[Running]:
+        """Run a peer with a setting, from its environment."""
+        peer, port = PEERS[name], free_port()
+        asked = self._peer_asked(peer, port)
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            how = prepared(peer, folder, environment, self._folder, setting)
+            command = peer.command(environment, self._folder, port, setting)
+            with served(f"{name}, {setting}", command, asked, peer.ready, cwd=folder, env=how) as running:
+                yield running
+
+    def starts(self, environments: Mapping[str, Path]) -> Iterator[tuple[str, float]]:
+        """Yield how long each server takes from its start to its first answer, with its first setting."""
+        port = free_port()
+        yield "Modelwright", ready_s(our_command(self._package, port), self._our_asked(port))
+        for name, environment in environments.items():
+            peer, port, setting = PEERS[name], free_port(), PEERS[name].settings[-1]
+            with tempfile.TemporaryDirectory() as place:
+                folder = Path(place)
+                how = prepared(peer, folder, environment, self._folder, setting)
+                command = peer.command(environment, self._folder, port, setting)
+                yield name, ready_s(command, self._peer_asked(peer, port), cwd=folder, env=how)
+
+    def _our_asked(self, port: int) -> Asked:
+        bodies = [json.dumps({self._input: text}) for text in self._questions.texts]
+        return self._questions.asked(port, f"/{self._name}", bodies)
+
+    def _peer_asked(self, peer: Peer, port: int) -> Asked:
+        return self._questions.asked(port, peer.path, peer.bodies(list(self._questions.texts)))
+
+    def beside(self, ours: Running, theirs: Running, connections: int, seconds: float) -> Beside:
+        """Ask both in turns, so that what else the machine does meets them alike, and print what they showed."""
+        found: dict[str, list[Answered]] = {ours.label: [], theirs.label: []}
+        busy = dict.fromkeys(found, 0.0)
+        for turn in range(ROUNDS):
+            for running in (ours, theirs):
+                before = running.cpu_s()
+                how = Load(connections, seconds / ROUNDS, seed=turn)
+                found[running.label].append(load(running.asked, how))
+                busy[running.label] += running.cpu_s() - before
+        for label, parts in found.items():
+            print(line(label, connections, Answered.of(parts), busy[label]), flush=True)
+        return Beside(theirs.label, Answered.of(found[theirs.label]), Answered.of(found[ours.label]))
+
+
+def prepared(peer: Peer, folder: Path, environment: Path, given: Path, setting: Setting) -> Mapping[str, str]:
+    """Write a peer's script, run what it needs before, and return its environment variables."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables = {
+        **own,
+        **peer.environment,
+        "PATH": f"{environment / 'bin'}:{own.get('PATH', '')}",
+        "PEER_FOLDER": str(given),
+        "PEER_SETTINGS": f"{setting.rows} {setting.workers} {setting.threads}",
+        "PYTHONPATH": str(folder),
+    }
+    (folder / "server.py").write_text(peer.script, "utf-8")
+    (folder / "peer_function.py").write_text(PEER_FUNCTION, "utf-8")
+    if peer.prepare is not None:
+        (folder / "prepare.py").write_text(peer.prepare, "utf-8")
+        command = [str(environment / "bin/python"), "prepare.py", "saved"]
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, check=False)
+        if done.returncode:
+            sys.exit(f"{peer.package} could not be prepared:\n{done.stderr.decode()[-2000:]}")
+    return variables
+
+
+def line(label: str, connections: int, found: Answered, busy_s: float) -> str:
+    """Return what a load showed as one line."""
+    latency = found.latency_ms()
+    p50, p99 = np.quantile(latency, [0.5, 0.99]) if len(latency) else (np.nan, np.nan)
+    faults = {"lost": found.lost, "wrong": found.wrong, "refused": found.refused}
+    said = "".join(f"  {count} {name.upper()}" for name, count in faults.items() if count)
+    answers = max(1, len(found.status))
     return (
-        subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+        f"{label:42} {connections:3d} connections {found.per_s:7.0f} /s  p50 {p50:7.1f}  p99 {p99:7.1f} ms  "
+        f"CPU {1000 * busy_s / answers:5.2f} + {1000 * found.cpu_s / answers:.2f} ms{said}"
     )
 
 
-def compare(servers: list[Running], bodies: list[bytes], level: int, requests: int, seconds: float) -> None:
-    """Ask all servers in turns, so that what else the machine does meets them alike; print figures and ratios."""
-    rounds: dict[str, list[Figure]] = {server.label: [] for server in servers}
-    busy = {server.label: 0.0 for server in servers}
-    for _ in range(ROUNDS):
-        for server in servers:
-            before = cpu_s(server.process)
-            figure = asyncio.run(
-                ask(server.port, server.path, bodies, level, requests // ROUNDS, seconds / ROUNDS)
-            )
-            busy[server.label] += cpu_s(server.process) - before
-            rounds[server.label].append(figure)
-    whole = {label: Figure.of(figures) for label, figures in rounds.items()}
-    for label, figure in whole.items():
-        cpu_ms = 1000 * busy[label] / figure.answers
-        print(f"{label:<24} {level:3d} connections   {figure}   CPU {cpu_ms:6.2f} ms", flush=True)
-    ours, *peers = (server.label for server in servers)
-    if peers:
-        best = max(peers, key=lambda label: whole[label].rate)
-        rates = [a.rate / b.rate for a, b in zip(rounds[ours], rounds[best], strict=True)]
-        slow = [a.p95_s / b.p95_s for a, b in zip(rounds[ours], rounds[best], strict=True)]
+def summary(found: Mapping[int, Sequence[Beside]]) -> None:
+    """Print for each number of connections how ours stands to the best peer."""
+    print(BARS)
+    for connections, all_of in found.items():
+        best = max(all_of, key=lambda one: one.peer.per_s)
+        calm = min(all_of, key=lambda one: p99(one.peer))
         print(
-            f"  ours to {best}: {np.median(rates):.2f} times the requests a second,"
-            f" {np.median(slow):.2f} times the p95 (medians of {ROUNDS} rounds)",
+            f"{connections:3d} connections: {best.ours.per_s / best.peer.per_s:.2f} times the requests a second of "
+            f"{best.label}; p99 {p99(calm.peer) / p99(calm.ours):.2f} times lower than that of {calm.label}",
             flush=True,
         )
 
 
-def cpu_s(process: subprocess.Popen[bytes]) -> float:
-    """Return the CPU time of a server and of its processes."""
-    top = psutil.Process(process.pid)
-    times = [one.cpu_times() for one in (top, *top.children(recursive=True))]
-    return sum(time.user + time.system for time in times)
+def p99(found: Answered) -> float:
+    """Return the latency that 99 % of the answers stay below, in milliseconds."""
+    latency = found.latency_ms()
+    return float(np.quantile(latency, 0.99)) if len(latency) else float("inf")
+
+
+def ready_s(command: list[str], asked: Asked, **how: object) -> float:
+    """Return the seconds from a server's start to its first answer to a question."""
+    body = asked.bodies[0].encode()
+    request = (
+        f"POST {asked.path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        f"content-length: {len(body)}\r\n\r\n{body.decode()}"
+    )
+    begun = time.perf_counter()
+    process = subprocess.Popen(  # type: ignore[call-overload]
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, **how
+    )
+    try:
+        if not wait_until(process, asked.port, request):
+            sys.exit(f"{command[0]} did not become ready")
+        return time.perf_counter() - begun
+    finally:
+        end(process)
 
 
 def main() -> None:
-    """Run every server at every number of connections and print the figures and the ratios."""
+    """Run every peer's every setting beside ours, and print the figures and the ratios."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--peer-python", default=sys.executable)
-    parser.add_argument("--package", type=Path)
-    parser.add_argument("--rows", type=Path, help="one JSON object a line")
-    parser.add_argument("--requests", type=int, default=3000)
-    parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--connections", default="1,8,32")
+    parser.add_argument("--environments", type=Path, help="the folder with an environment for each peer")
+    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--package", type=Path, help="of a function from a text to a category")
+    parser.add_argument("--data", type=Path, default=default_data())
+    parser.add_argument("--connections", default="1,8,32,128")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each server at each level")
+    parser.add_argument("--ready", type=int, default=0, help="times that each server is started")
     given = parser.parse_args()
+    if not (given.data / "test.csv").exists():
+        print(f"skipped: Banking77 is not in {given.data}")
+        return
+    with tempfile.TemporaryDirectory(prefix="serving-") as temporary:
+        package = (given.package or make_package(given.data, Path(temporary) / "project")).absolute()
+        function, folder = load_function(package), Path(temporary) / "peers"
+        write_for_peers(function, package, folder)
+        with (given.data / "test.csv").open(newline="", encoding="utf-8") as file:
+            texts = [row["text"] for row in csv.DictReader(file)]
+        np.random.default_rng(0).shuffle(texts)
+        name, answer = function.signature.inputs[0].name, function.signature.outputs[0].name
+        answers = function.predict([{name: text} for text in texts])
+        questions = Questions(texts, [str(getattr(one, answer)) for one in answers])
+        comparison = Comparison(package, folder, questions, function)
+        environments = dict(_environments(given.environments, given.peers.split(",")))
+        if given.ready:
+            compare_starts(comparison, environments, given.ready)
+            return
+        in_process(folder, texts, function.threads, given.seconds / 4)
+        levels = [int(level) for level in given.connections.split(",")]
+        compare(comparison, environments, levels, given.seconds)
 
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        package = given.package or tiny_package(Path(folder) / "package")
-        rows = [json.loads(line) for line in given.rows.open()] if given.rows else tiny_rows()
-        name = read(package).body.signature.name
-        bodies = [json.dumps(row).encode() for row in rows]
-        for label, figure in in_process(package, rows, given.requests, given.seconds).items():
-            print(f"{label:<42} {figure}", flush=True)
 
-        def start(label: str, path: str, python: str, script: str, ready: str, *arguments: str) -> Running:
-            port = free_port()
-            process = stack.enter_context(
-                served(python, script, port, ready, str(package), str(port), *arguments)
-            )
-            asyncio.run(ask(port, path, bodies, 8, 200, 5.0))  # warm
-            return Running(label, port, path, process)
-
-        servers = [start("Modelwright", f"/{name}", sys.executable, OURS, "/v2/health/ready", name)]
-        if importable(given.peer_python, "litserve"):
-            folders = ":".join(path for path in sys.path if path)
-            servers += [
-                start(label, "/predict", given.peer_python, PEER, "/health", batch, folders)
-                for label, batch in (("LitServe, batches", "32"), ("LitServe, one by one", "1"))
-            ]
+def _environments(folder: Path | None, peers: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Yield each peer that is installed, and where; say which is not."""
+    for name in filter(None, peers):
+        environment = (folder or Path()) / PEERS[name].package
+        if folder is None or not (environment / "bin/python").exists():
+            print(f"{name}: skipped, there is no environment {environment}")
         else:
-            print(f"LitServe: skipped, {given.peer_python} cannot import it")
-        for level in map(int, given.connections.split(",")):
-            compare(servers, bodies, level, given.requests, given.seconds)
+            yield name, environment.absolute()
+
+
+def compare(
+    comparison: Comparison, environments: Mapping[str, Path], levels: Sequence[int], seconds: float
+) -> None:
+    """Run each peer's settings beside ours at all levels, then print the ratios to the best."""
+    found: dict[int, list[Beside]] = {level: [] for level in levels}
+    with comparison.ours() as ours:
+        load(ours.asked, Load(8, 2.0))  # warm
+        for name, environment in environments.items():
+            for setting in PEERS[name].settings:
+                with comparison.peer(name, setting, environment) as theirs:
+                    load(theirs.asked, Load(8, 2.0))
+                    for level in levels:
+                        found[level].append(comparison.beside(ours, theirs, level, seconds))
+        if not environments:
+            for level in levels:
+                before = ours.cpu_s()
+                alone = load(ours.asked, Load(level, seconds))
+                print(line(ours.label, level, alone, ours.cpu_s() - before), flush=True)
+    if environments:
+        summary(found)
+
+
+def compare_starts(comparison: Comparison, environments: Mapping[str, Path], times: int) -> None:
+    """Print how long ours and MLflow's server take until they answer, started in turns."""
+    taken: dict[str, list[float]] = {}
+    for _ in range(times):
+        for label, seconds in comparison.starts(environments):
+            taken.setdefault(label, []).append(seconds)
+    ours, *others = taken
+    for label, seconds in taken.items():
+        print(
+            f"{label:42} until the first answer: median {np.median(seconds):.2f} s, best {min(seconds):.2f} s"
+        )
+    for label in others:
+        print(f"{label} / {ours}: {np.median(taken[label]) / np.median(taken[ours]):.1f} times as long")
+    print("bars: 1.5 s, and a fifth of MLflow's")
 
 
 if __name__ == "__main__":
