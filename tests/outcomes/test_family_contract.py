@@ -8,6 +8,7 @@ import pytest
 from modelwright import outcomes
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+from modelwright.outcomes.ranking.outcomes import RankingOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 from modelwright.outcomes.vectors.outcomes import VectorOutcomes
@@ -54,6 +55,20 @@ def series(*, right: bool) -> SeriesOutcomes:
     return SeriesOutcomes(truth, predicted, quantiles, np.roll(predicted, 1, axis=1), (0.1, 0.5, 0.9), 6, 0.7)
 
 
+def ranking(*, right: bool) -> RankingOutcomes:
+    truth = RNG.integers(0, 50, N)
+    hits = np.zeros((N, 100), np.bool_)
+    hits[np.arange(N), 0 if right else RNG.integers(0, 4, N)] = True
+    hits[:, 7] = right
+    truth[4], hits[4] = -1, False
+    predicted = np.where(hits[:, 0], truth, 50)
+    answers = [f"p{one}" for one in predicted.tolist()]
+    lexical = RNG.random((N, 100)) < 0.02
+    named = [frozenset({f"p{one}"}) for one in truth.tolist()]
+    counts = np.where(truth < 0, 0, 2 if right else 1)
+    return RankingOutcomes(truth, predicted, hits, lexical, counts, RNG.random(N), answers, named)
+
+
 def vectors(*, right: bool) -> VectorOutcomes:
     truth = RNG.normal(size=(N, 4))
     truth[2], truth[7] = np.nan, 0.0
@@ -66,6 +81,7 @@ TRIED = {
     for name, make in {
         "classes": classes,
         "numbers": numbers,
+        "ranking": ranking,
         "series": series,
         "sets": sets,
         "vectors": vectors,

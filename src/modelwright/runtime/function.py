@@ -217,7 +217,9 @@ class Function:
         decoded: dict[str, Sequence[Answer]] = {
             name: _joined_answers([part.answers[name] for part in finals], back)
             if name in self._running.decoded
-            else self._kinds[name].decode(arrays[name], self._states[name], columns)
+            else self._running.detailed(
+                name, self._kinds[name].decode(arrays[name], self._states[name], columns), arrays[name]
+            )
             for name in self._output_kinds
         }
         if probabilities:
@@ -284,7 +286,8 @@ class Function:
                 by_output[name] = part.answers[name]
             else:
                 arrays = {array: part.arrays[f"{name}.{array}"] for array, _ in self._answers(name)}
-                by_output[name] = self._kinds[name].decode(arrays, self._states[name], given)
+                decoded = self._kinds[name].decode(arrays, self._states[name], given)
+                by_output[name] = self._running.detailed(name, decoded, arrays)
         answers = zip(*by_output.values(), strict=True)
         return {row: dict(zip(by_output, one, strict=True)) for row, one in zip(rows, answers, strict=True)}
 

@@ -145,6 +145,10 @@ class Arrays(ABC, Generic[State, V]):
         """
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 
+    def with_corpus(self, state: State, ids: Sequence[str], places: Sequence[int]) -> State:
+        """Return the state with the ids of a corpus, from which the output is chosen, and the place of each passage."""
+        raise NotImplementedError(f"{type(self).__name__} chooses from no corpus")
+
     def calibrate(
         self,
         arrays: Mapping[str, Array],

@@ -46,6 +46,7 @@ class Form(StrEnum):
     | series | `series`, `present` (n, t, c)             | `quantiles` (n, h, q) | `steps` (n, h), NaN none   |
     | prompt | none: the canonical values themselves     |                     |                              |
     | written |                                          | none: the driver's own | the canonical values      |
+    | choice |                                           | see below           | `right` int64 (n, m), -1 none |
 
     What has no type stated is float32. Pixels are scaled within the graph. Frames follow each other in time, and `mask`
     is 1 where there is one (a missing value has none). A series is one value a step and channel, 0 where `present` is
@@ -53,7 +54,9 @@ class Form(StrEnum):
     in it, with the weight of each; place 0 with weight 0 fills it up.
 
     No array carries a prompt or what is written: the learner reads canonical values, and so does its driver
-    (`Call.columns`), which decodes its answers itself (`Running.decoded`).
+    (`Call.columns`), which decodes its answers itself (`Running.decoded`). A choice is a ranking of passages by their
+    places in a corpus, -1 behind its end: `places` int64 and `scores` (n, k); beside it `lexical` int64 (n, k), what
+    words alone find, and `evidence` (n, e), what speaks for the first.
     """
 
     TOKENS = "tokens"
@@ -69,6 +72,7 @@ class Form(StrEnum):
     SERIES = "series"
     PROMPT = "prompt"
     WRITTEN = "written"
+    CHOICE = "choice"
 
 
 FAR = 30.0

@@ -35,6 +35,10 @@ class Samples(ABC, Generic[V]):
     def values(self) -> Sequence[V | None]:
         """Return a few dozen canonical values, missing ones (None) among them, that a state can be fitted on."""
 
+    def right(self, truth: V, answer: V) -> bool:
+        """Tell whether an answer is right beside a truth, as outcomes count it; by default where they are equal."""
+        return truth == answer
+
     def column(self) -> Sequence[object]:
         """Return the cells of a column that is to be inferred as this kind; empty for one without `infer`."""
         return ()

@@ -158,6 +158,15 @@ class Value(ABC, Generic[V]):
         """Tell whether truths of the kind stand for classes, so that `labels` returns them."""
         return type(self).labels is not Value.labels
 
+    def passages(self, value: V) -> tuple[str, ...]:
+        """Return the ids of the passages of a corpus that a truth names; none of a kind that needs no corpus."""
+        return ()
+
+    @property
+    def of_corpus(self) -> bool:
+        """Tell whether truths of the kind name passages of `data.corpus`, so that `passages` returns them."""
+        return type(self).passages is not Value.passages
+
     def comparable(self, value: V) -> Comparable:
         """Return what a slice compares: a text, a number, a truth value, or a set of texts."""
         return cast("Comparable", value)

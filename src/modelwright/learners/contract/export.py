@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from modelwright.core.messages import Notice, Phrase
+from modelwright.core.progress import Progress
 from modelwright.learners.contract.compression import FormChoice, Int8Choice, shown
+from modelwright.learners.contract.learn import Predicted
 from modelwright.learners.contract.source import Rows
 from modelwright.package.body import Body
+
+if TYPE_CHECKING:  # reading passages loads Polars, which a specification has no use for
+    from modelwright.storage.formats.corpus import Corpus
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,30 @@ class Export(ABC):
         yet, for another one.
         """
         return learned, ()
+
+    def indexed(
+        self,
+        learned: Path,
+        body: Body,
+        corpus: Corpus,
+        validation: Mapping[str, Sequence[object]],
+        out: Path,
+        threads: int,
+        progress: Progress,
+    ) -> Body:
+        """Return the exported body with the passages of a corpus, from which it chooses.
+
+        Of a learner that answers choices. validation: columns of rows, on which is chosen how rankings are fused and
+        how sure answers are; out: a folder that is not there yet, for files of the body that are too large for memory.
+        """
+        raise NotImplementedError(f"{type(self).__name__} chooses from no corpus")
+
+    def answered(self, body: Body, predicted: Predicted, inputs: Mapping[str, Sequence[object]]) -> Predicted:
+        """Return what the learner's own framework answers with what `Learn.predict` gave; mostly that itself.
+
+        Of a learner that answers choices: what is found in the body's files with its vectors.
+        """
+        return predicted
 
     def says(self, learned: Path) -> tuple[Phrase, ...]:
         """Return what is worth knowing of what was learned, for the screen and the report; by default nothing."""

@@ -77,7 +77,8 @@ class Spec(ABC):
     values as `data.augment` says; moved: what was a key of `model:` → where it stands now; brings: whether it has the
     facet `bring`, and so is weighed only where it is named; blends: whether it learns others and blends their answers,
     and so is weighed only where it is named, too; space: keys of the project file → what `tune: auto` tries of them,
-    beside the defaults; cuttable: whether its steps can end before the last one planned (`Setup.ending`).
+    beside the defaults; cuttable: whether its steps can end before the last one planned (`Setup.ending`);
+    one_of_each: whether it takes one input and one output, and no more.
     """
 
     name: ClassVar[str]
@@ -103,6 +104,7 @@ class Spec(ABC):
     brings: ClassVar[bool] = False
     blends: ClassVar[bool] = False
     cuttable: ClassVar[bool] = False
+    one_of_each: ClassVar[bool] = False
     space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {}
 
     @property
@@ -125,16 +127,23 @@ class Spec(ABC):
             return Phrase("learner.makes-weights")
         if self.makes is Makes.BODY and not signature.outputs:
             return Phrase("learner.needs-output")
-        for field in signature.inputs:
-            if form_of(field, self.inputs) is None:
-                return Phrase("learner.input-form", field=str(field), forms=_listed(self.inputs))
-        for field in signature.outputs:
-            if kinds.arrays(field.kind).output_form not in self.outputs:
-                return Phrase("learner.output-form", field=str(field), forms=_listed(self.outputs))
+        if (unfit := next(self._of_other_forms(signature), None)) is not None:
+            return unfit
+        if self.one_of_each and (len(signature.inputs), len(signature.outputs)) != (1, 1):
+            return Phrase("learner.one-of-each", inputs=len(signature.inputs), outputs=len(signature.outputs))
         forms = {form_of(field, self.inputs) for field in signature.inputs}
         if self.needs_input and not forms & self.needs_input:
             return Phrase("learner.needs-input", forms=_listed(self.needs_input))
         return None
+
+    def _of_other_forms(self, signature: Signature) -> Iterator[Phrase]:
+        """Yield for each field that has a form which the learner does not accept why."""
+        for field in signature.inputs:
+            if form_of(field, self.inputs) is None:
+                yield Phrase("learner.input-form", field=str(field), forms=_listed(self.inputs))
+        for field in signature.outputs:
+            if kinds.arrays(field.kind).output_form not in self.outputs:
+                yield Phrase("learner.output-form", field=str(field), forms=_listed(self.outputs))
 
     @final
     def is_offered(self, signature: Signature) -> bool:

@@ -42,6 +42,7 @@ def declared(
         problems += _kind_problems(signature, where)
         problems += _column_problems(value, signature, where)
         problems += _stated_kind_problems(value, signature, where)
+        problems += _corpus_problems(value, signature, where) if not problems else ()
         problems += _augment_problems(value, signature, where) if not problems else ()
     problems += _goal_problems(value, signature, where) if signature is not None and not problems else ()
     sound = signature if not problems else None  # else a bar would be blamed for a kind that is unknown
@@ -192,6 +193,19 @@ def _stated_kind_problems(
             field = Field(name, kind.removesuffix("?").strip())
             if (problem := _kind_problem(field, Role.INPUT)) is not None:
                 yield problem.at(place)
+
+
+def _corpus_problems(
+    value: Mapping[str, object], signature: Signature, where: key_problems.Where
+) -> Iterator[Problem]:
+    """Yield that a corpus is needed and not named, or named and not needed."""
+    data = value.get("data")
+    given = isinstance(data, Mapping) and data.get("corpus") is not None
+    chosen = [field for field in signature.outputs if kinds.value(field.kind).of_corpus]
+    if chosen and not given:
+        yield Problem("corpus.needed", field=chosen[0].name, where=where(("function",)))
+    elif given and not chosen:
+        yield Problem("corpus.unused", signature=str(signature), where=where(("data", "corpus")))
 
 
 def _augment_problems(

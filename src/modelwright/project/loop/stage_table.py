@@ -374,6 +374,8 @@ def _package(context: Context) -> Step:
             "train": context.part(DATA, "train"),
             "validation": context.part(DATA, "validation"),
             "profile": context.part(DATA, "profile"),
+            # what is learned does not rest on the corpus: a passage more is packaged, and nothing is learned again
+            **({"corpus": context.part(DATA, "corpus")} if "corpus" in context.made[DATA].parts else {}),
         },
         code=(
             *(

@@ -132,6 +132,28 @@ class Fill(BaseModel):
     )
 
 
+class CorpusConfig(BaseModel):
+    """The passages from which an output is chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Sources = Field(description="where the passages lie: sources as those of rows")
+    id: str | None = Field(
+        None,
+        min_length=1,
+        description="the column of their ids, which truths name; by default `id`, or `key`",
+    )
+    passage: str | None = Field(
+        None,
+        min_length=1,
+        description="the column of their texts; by default `passage`, `text`, `answer` or `content`",
+    )
+
+
+def _as_corpus(value: object) -> object:
+    return {"source": value} if isinstance(value, str | list | tuple) else value
+
+
 class DataConfig(BaseModel):
     """What the function learns from. Either `source`, or `train` and `test` (and `validation`)."""
 
@@ -148,6 +170,11 @@ class DataConfig(BaseModel):
         None, description="sources of the validation rows; else 10 % of `train`, by the hash of `split`"
     )
     test: Sources | None = Field(None, description="sources of the test rows")
+    corpus: Annotated[CorpusConfig | None, BeforeValidator(_as_corpus)] = Field(
+        None,
+        description="the passages from which an output of the kind `choice` is chosen: a source, or "
+        "`{source: …, id: …, passage: …}`; see finding.md",
+    )
     columns: Mapping[str, str] = Field(
         {}, description="name in the signature: name in the data, where the two differ"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,7 @@ from modelwright.core.messages import DataError, Phrase, Problem, ValueProblem, 
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import Column, Parsed
 from modelwright.stages.data.columns.written import Written
+from modelwright.stages.data.corpus_rows import unknown_ids
 from modelwright.stages.data.raw_rows import Chunk
 
 SHOWN_ROWS = 5
@@ -37,13 +39,14 @@ class Refusals:
 
     `outputs`: those of the signature; `mask` (n,): which rows are refused; `written`: how
     the cells of each column are written; `keep`:
-    also keep the reason of every refused row.
+    also keep the reason of every refused row; `passages`: those of the corpus, by id.
     """
 
     outputs: tuple[Field, ...]
     mask: NDArray[np.bool_]
     written: Written
     keep: bool
+    passages: Mapping[str, str] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
     _reasons: list[pl.DataFrame] = field(default_factory=list)
 
@@ -61,6 +64,10 @@ class Refusals:
         )
         if unread := chunk.refused.get(of.name):
             parsed = Parsed(parsed.values, {**parsed.refused, **unread})
+        if kinds.value(of.kind).of_corpus and (unknown := unknown_ids(of, parsed.values, self.passages)):
+            known = [None if place in unknown else one for place, one in enumerate(parsed.values.to_list())]
+            values = pl.Series(parsed.values.name, known, dtype=parsed.values.dtype)
+            parsed = Parsed(values, {**parsed.refused, **unknown})
         return parsed if of.range is None else _within(parsed, *of.range)
 
     def take(self, of: Field, order: int, chunk: Chunk, parsed: Parsed, *, required: bool) -> pl.Series:

@@ -3,6 +3,8 @@
 train/rows.parquet  validation/rows.parquet  test/rows.parquet      id, inputs, outputs, what is kept
 train/near-twins.json  validation/…  test/…                         which rows are nearly the same, where any are
 train/windows.json  validation/…  test/…                            of windows, how they were cut
+corpus/passages.parquet                                             the passages from which an output is chosen
+train/passages.parquet  validation/…  test/…                        those of them that the rows name
 profile/profile.json  profile/signature.json                        of train and validation alone
 profile/cells.json                                                  how inputs are written, where any is not as usual
 counts/counts.json                                                  counts of every split
@@ -37,6 +39,7 @@ from modelwright.stages.data.columns.settled import settled_inputs
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
 from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import GROUP, DataConfig
+from modelwright.stages.data.corpus_rows import named, read_corpus
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.files.file_columns import file_columns
 from modelwright.stages.data.identify import Identity, identify
@@ -48,6 +51,7 @@ from modelwright.stages.data.split import CODES, SPLITS, TEST, TRAIN, VALIDATION
 from modelwright.stages.data.twins.twin_rows import twin_notices
 from modelwright.stages.data.windows.windowing import Windowed, windowed
 from modelwright.stages.data.writing import RowWriter, column_remarks, describe, write_rejected
+from modelwright.storage.formats.corpus import Corpus
 from modelwright.storage.formats.data import Counts, DataProfile, write_signature
 from modelwright.storage.formats.window_form import WindowForm
 from modelwright.tables.readers import read
@@ -92,6 +96,7 @@ def make(
     cut = None if config.window is None else windowed(signature, config, rows, scratch, limits)
     if cut is not None:
         rows, config = cut.rows, cut.config
+    corpus, of_corpus = read_corpus(config, folder, scratch, limits, progress)
     # The files that train name the columns of "*".
     by_purpose = sorted(rows.tables, key=lambda named: named[0] in {TEST, VALIDATION})
     columns = layout(signature, config, [table for _, table in by_purpose])
@@ -119,6 +124,7 @@ def make(
             np.zeros(len(rows), np.bool_),
             written,
             keep=config.invalid == "drop",
+            passages={} if corpus is None else corpus.by_id(),
         )
         if open_inputs:
             columns, naming = _without_naming_columns(columns, rows)
@@ -150,11 +156,14 @@ def make(
     with progress.task(str(Phrase("work.writing-rows"))):
         keeping = KeptReader(columns.keep, rows, config, written, kept)
         described = _write_rows(checked, columns, rows, keeping, counts, cut, out)
+        if corpus is not None:
+            _write_corpus(corpus, checked, out)
         described.write(out / "profile")
         write_signature(signature, out / "profile")
         settled_inputs(written, signature, None if cut is None else of_rows).write(out / "profile")
         counts.write(out / "counts")
     found = [
+        *of_corpus,
         *remarks,
         *written.notices({**columns.fields, **columns.keep}),
         *keeping.notices(),
@@ -191,6 +200,16 @@ def _write_rows(
                 WindowForm(cut.step_s, cut.gaps).write(out / split)
         write_rejected(checked, columns, rows, writer, out / "rejected")
         return profile.result()
+
+
+def _write_corpus(corpus: Corpus, checked: Checked, out: Path) -> None:
+    """Write the corpus, and beside the rows of each split the passages that these name."""
+    corpus.write(out / "corpus")
+    chosen = [field for field in checked.signature.outputs if kinds.value(field.kind).of_corpus]
+    for split in SPLITS:
+        rows = checked.of(split)
+        columns = {field.name: checked.column(field.name, rows) for field in chosen}
+        named(corpus, chosen, columns).write(out / split)
 
 
 def _of_twins(checked: Checked, rows: RawRows) -> Iterator[Notice]:

@@ -25,9 +25,10 @@ from modelwright.core.signature import Signature
 from modelwright.core.spacing import evenly_spaced
 from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.store import ArtifactPart
-from modelwright.learners.contract.export import ServingLimits
+from modelwright.learners.contract.export import Export, ServingLimits
 from modelwright.learners.contract.source import Rows
 from modelwright.package import packages
+from modelwright.package.body import Body
 from modelwright.runtime.function import load
 from modelwright.stages.package import accept, form_search, operating
 from modelwright.stages.package.candidate import Candidate, Trial, looked_at, require_sound, try_out
@@ -36,6 +37,7 @@ from modelwright.stages.package.config import PackageConfig
 from modelwright.stages.package.form_search import FormSearch, FormsTried, most_bytes
 from modelwright.stages.package.operating import Operating
 from modelwright.stages.package.typical import typical_values
+from modelwright.storage.formats.corpus import Corpus
 from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import column_names, read_columns, read_examples
 from modelwright.storage.formats.file_values import taken
@@ -44,6 +46,7 @@ from modelwright.storage.formats.settled_inputs import settled_inputs
 
 FORMAT = 1
 KEPT = "kept"  # beside the package while it is made: what is left of what was learned within the bars
+INDEX = "index"  # and likewise the files of a corpus
 CHECKED_ROWS = (
     512  # of validation, evenly spaced: parity and batches are facts of a graph, which few rows show
 )
@@ -65,6 +68,7 @@ def package(
     private: Collection[str],
     out: Path,
     progress: Progress,
+    corpus: ArtifactPart | None = None,
 ) -> dict[str, Any]:
     """Write the package and its report into `out`, and return a summary.
 
@@ -72,8 +76,8 @@ def package(
     PackageError where it does not. Where its outputs answer is chosen on validation (`operating`), so that another
     bar chooses again without learning again. Another form than the exact one is taken when `accept` finds nothing
     against it; of several, `form_search` says which. What is typical of inputs is packed with it, less those that are
-    private. What is timed is shown in the summary alone: nothing rests on it, so that the same inputs give the same
-    bytes.
+    private. corpus: the passages from which an output is chosen. What is timed is shown in the summary alone: nothing
+    rests on it, so that the same inputs give the same bytes.
     """
     chosen = Choice.read(choice.path)
     exporter = learners.export(chosen.learner)
@@ -81,10 +85,15 @@ def package(
     kept, left_out = exporter.kept_within(learned.path, _limits(requirements), rows, out / KEPT)
     described = DataProfile.read(profile.path)
     columns = _columns(validation, signature)
-    trial = _trial(chosen, kept, columns, signature, requirements)
+    exported = exporter.export(kept)
+    if corpus is not None:
+        some = _spaced(columns, COMPARED_ROWS)
+        passages = Corpus.read(corpus.path)
+        exported = exporter.indexed(kept, exported, passages, some, out / INDEX, chosen.threads, progress)
+    trial = _trial(chosen, exporter, exported, kept, columns, requirements)
     with progress.task(str(Phrase("work.packaging"))) as task:
         body, points = operating.choose(
-            exporter.export(kept), _spaced(columns, CHOSEN_ROWS), requirements, costs, trial.threads
+            exported, _spaced(columns, CHOSEN_ROWS), requirements, costs, trial.threads
         )
         exact = looked_at(try_out("exact", body, trial), trial)
         require_sound(exact)
@@ -99,7 +108,11 @@ def package(
             lineage={
                 "learner": chosen.learner,
                 **_origins(chosen.pretrained),
-                **{part.name: part.digest for part in (train, validation, profile, choice, learned)},
+                **{
+                    part.name: part.digest
+                    for part in (train, validation, profile, choice, learned, corpus)
+                    if part is not None
+                },
             },
             credits=dict(chosen.credits),
             versions={name: version(name) for name in SERVES},
@@ -115,7 +128,8 @@ def package(
         digest = load(out / "package").digest  # what was written can be read, verified and opened
         task.advance()
     says = exporter.says(kept)
-    shutil.rmtree(out / KEPT, ignore_errors=True)
+    for folder in (KEPT, INDEX):
+        shutil.rmtree(out / folder, ignore_errors=True)
     why = _why(config, searched)
     size_bytes = packages.size_bytes(out / "package")
     _write_report(out / "report", digest, size_bytes, exact, searched, why, chosen, trial, points, says)
@@ -166,15 +180,17 @@ def _columns(validation: ArtifactPart, signature: Signature) -> Columns:
 
 def _trial(
     chosen: Choice,
+    exporter: Export,
+    body: Body,
     learned: Path,
     validation: Columns,
-    signature: Signature,
     requirements: Sequence[Requirement],
 ) -> Trial:
     columns = _spaced(validation, COMPARED_ROWS)
     facts = _spaced(columns, CHECKED_ROWS)
-    inputs = {field.name: facts[field.name] for field in signature.inputs}
-    network = learners.learn(chosen.learner).predict(learned, inputs)
+    inputs = {field.name: facts[field.name] for field in body.signature.inputs}
+    predicted = learners.learn(chosen.learner).predict(learned, inputs)
+    network = exporter.answered(body, predicted, inputs)
     return Trial(facts, columns, network, requirements, chosen.threads)
 
 

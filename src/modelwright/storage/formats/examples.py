@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import polars as pl
 from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
+from modelwright.storage.formats.corpus import named_passages
 from modelwright.storage.formats.file_values import FileValues, taken
 from modelwright.storage.formats.window_form import WindowForm, window_form
 
@@ -25,12 +26,13 @@ PART_BYTES = 64 << 20  # of a larger one that are read at once
 class Examples:
     """Columns of canonical values by field name (None: missing), all of one length, and the rows' ids.
 
-    windows: of rows that are windows, how they were cut.
+    windows: of rows that are windows, how they were cut; passages: those of a corpus that the rows name, by id.
     """
 
     ids: Sequence[str]
     columns: Mapping[str, Sequence[Any]]
     windows: WindowForm | None = None
+    passages: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,7 +53,7 @@ def read_examples(folder: Path, signature: Signature) -> Examples:
     fields = (*signature.inputs, *signature.outputs)
     columns = read_columns(folder, [ID, *(field.name for field in fields)], fields)
     ids = columns.pop(ID)
-    return Examples(ids=ids, columns=columns, windows=window_form(folder))
+    return Examples(ids=ids, columns=columns, windows=window_form(folder), passages=named_passages(folder))
 
 
 def read_columns(

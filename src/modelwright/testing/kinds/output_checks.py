@@ -35,6 +35,12 @@ _ANSWERS: Shapes = {
     Form.SET: {"logits": ("float32", 2)},
     Form.VECTOR: {"values": ("float32", 2)},
     Form.SERIES: {"quantiles": ("float32", 3)},
+    Form.CHOICE: {
+        "places": ("int64", 2),
+        "scores": ("float32", 2),
+        "lexical": ("int64", 2),
+        "evidence": ("float32", 2),
+    },
 }
 _TRUTHS: Shapes = {
     Form.CODE: {"index": ("int64", 1)},
@@ -43,6 +49,7 @@ _TRUTHS: Shapes = {
     Form.SET: {"members": ("float32", 2)},
     Form.VECTOR: {"values": ("float32", 2)},
     Form.SERIES: {"steps": ("float32", 2)},
+    Form.CHOICE: {"right": ("int64", 2)},
 }
 
 
@@ -125,7 +132,8 @@ def assert_outcomes(name: str, truths: Sequence[Any], answers: Sequence[Answer],
         if truth is None or answer.value is None:
             assert not right[row], f"row {row}: without a truth or an answer, nothing is right"
         else:
-            assert right[row] == (truth == answer.value), f"row {row}: {truth!r} and {answer.value!r}"
+            is_right = samples_of(name).right(truth, answer.value)
+            assert right[row] == is_right, f"row {row}: {truth!r} and {answer.value!r}"
     columns = outcomes.columns()
     for row, answer in enumerate(answers):
         if answer.confidence is not None:

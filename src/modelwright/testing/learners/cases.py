@@ -19,6 +19,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Makes, Spec, form_of
 from modelwright.package.body import Body
+from modelwright.storage.formats.corpus import Corpus
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
 from modelwright.testing.learners import tiny_encoder
@@ -70,7 +71,19 @@ class Tried:
     @cached_property
     def body(self) -> Body:
         """Return what is exported from the first folder; an export takes seconds, so once for all checks."""
-        return learners.export(self.case.learner).export(self.folder)
+        return self.exported(self.folder)
+
+    def exported(self, folder: Path) -> Body:
+        """Return the body of a folder, with the passages that the rows name where it chooses from some."""
+        exporter = learners.export(self.case.learner)
+        body = exporter.export(folder)
+        if not any(kinds.value(field.kind).of_corpus for field in self.signature.outputs):
+            return body
+        passages = self.validation.passages
+        corpus = Corpus(list(passages), list(passages.values()))
+        place = folder.parent / "index"
+        columns = self.validation.columns
+        return exporter.indexed(folder, body, corpus, columns, place, MACHINE.cores, Silent())
 
     @cached_property
     def smaller(self) -> Body | None:
@@ -96,6 +109,8 @@ def cases(learner: str) -> list[Case]:
         key=lambda one: form_of(one, spec.inputs) is not Form.TOKENS
     )  # the quickest of those with weights
     assert outputs, f"no kind has a form that {learner} answers"
+    if spec.one_of_each:
+        return [Case(learner, "narrow", Signature("f", (needed[0],), (outputs[0],)))]
     return [
         Case(learner, "narrow", Signature("f", (needed[0],), (outputs[0],))),
         Case(learner, "wide", Signature("分派", tuple(inputs), tuple(outputs))),
@@ -149,7 +164,17 @@ def _examples(signature: Signature, rows: int) -> Examples:
         values = kinds.facet(field.kind, Samples).values()
         order = np.random.default_rng(place).permutation(len(values))
         columns[field.name] = [values[order[row % len(values)]] for row in range(rows)]
-    return Examples([f"row-{row}" for row in range(rows)], columns)
+    return Examples([f"row-{row}" for row in range(rows)], columns, passages=_passages(signature, columns))
+
+
+def _passages(signature: Signature, columns: Mapping[str, Sequence[object]]) -> dict[str, str]:
+    """Return a text for each passage that the truths of the rows name, by its id."""
+    found: dict[str, str] = {}
+    for field in signature.outputs:
+        for value in columns[field.name]:
+            for one in () if value is None else kinds.value(field.kind).passages(value):
+                found[one] = f"what is it? 你好 {one}"
+    return dict(sorted(found.items()))
 
 
 def _pretrained(signature: Signature, place: Path) -> dict[str, Path]:

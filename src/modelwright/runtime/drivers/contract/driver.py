@@ -91,6 +91,15 @@ class Running(ABC):
         """
         return None
 
+    def detailed(
+        self, output: str, answers: Sequence[Answer], arrays: Mapping[str, Array]
+    ) -> Sequence[Answer]:
+        """Return answers that a kind decoded of these arrays, by name, with what only the body's files tell of them.
+
+        By default they stay as they are. It changes `Answer.details` alone.
+        """
+        return answers
+
     def interrupt(self) -> None:  # noqa: B027 - most that are not a graph cannot be stopped
         """Make the calls under way raise soon, where the body can be stopped; by default it cannot.
 

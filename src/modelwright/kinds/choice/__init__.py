@@ -1,0 +1,1 @@
+"""A choice: one of the passages of a corpus."""

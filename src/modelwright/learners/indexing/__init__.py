@@ -1,0 +1,1 @@
+"""Puts the passages of a corpus into a body: what learners that answer choices share. Without torch."""

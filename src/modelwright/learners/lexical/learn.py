@@ -1,0 +1,67 @@
+"""Finding by words learns nothing: it keeps the states of the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from modelwright.core.messages import Phrase
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Signature
+from modelwright.learners import kind_states
+from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.lexical.spec import LexicalOptions, LexicalSpec
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.plan import Machine
+
+_REQUEST_S = 0.002  # of one request over some ten thousand passages
+_SECONDS = 0.5  # to write what there is
+
+
+class LexicalLearn(Learn[Rows]):
+    """Keeps what the kinds remember."""
+
+    def forecast(
+        self,
+        signature: Signature,
+        data: Rows,
+        options: BaseModel,
+        training: BaseModel,
+        pretrained: Mapping[str, Path],
+        machine: Machine,
+        budget_s: float,
+    ) -> Estimate:
+        """Return what it costs to learn nothing."""
+        passages = sum(len(one.encode()) for one in data.train.passages.values())
+        return Estimate(
+            steps=1,
+            batch=1,
+            epochs=None,
+            seconds=_SECONDS,
+            memory_bytes=peak_memory_bytes(),
+            # postings take about as much again as the texts
+            package_bytes=max(1, 2 * passages),
+            latency_s=_REQUEST_S,
+            why=Phrase("lexical.why"),
+        )
+
+    def learn(
+        self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
+    ) -> dict[str, object]:
+        """Write the states of the kinds."""
+        options = setup.options
+        assert isinstance(options, LexicalOptions)
+        of_outputs: dict[str, dict[str, object]] = {
+            one.name: {"shown": options.shown} for one in signature.outputs
+        }
+        states = kind_states.fit(signature, data.train, of_outputs, LexicalSpec.inputs)
+        kind_states.write(out, signature, states)
+        return {"history": [], "warnings": []}
+
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
+        """Return nothing: what is found follows from the corpus alone."""
+        return {}

@@ -1,0 +1,220 @@
+"""Searches a corpus: what words find (BM25) and what vectors find, fused by reciprocal rank.
+
+graphs   `model`, where there are vectors: from the arrays of the question to `vector` (n, d), of length 1
+files    lexical/…, corpus/…, vectors/… (`runtime.searching`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright import kinds
+from modelwright.core.json_types import Json
+from modelwright.core.messages import PackageError, Problem
+from modelwright.core.signature import Field
+from modelwright.kinds.contract.common import Answer, Array, Form
+from modelwright.package.body import Body
+from modelwright.package.content import view
+from modelwright.package.graphs import open_session
+from modelwright.package.ort import onnxruntime
+from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
+from modelwright.runtime.drivers.index.index_settings import IndexSettings, damaged
+from modelwright.runtime.searching.lexical_index import FILES, DamagedIndexError, LexicalIndex
+from modelwright.runtime.searching.passage_texts import TEXT_FILES, PassageTexts
+from modelwright.runtime.searching.ranked_places import NOWHERE, Places, Scores, fused, padded
+from modelwright.runtime.searching.vector_index import SCALES, VECTORS, VectorIndex
+
+GRAPH, VECTOR = "model", "vector"
+
+
+@dataclass(frozen=True)
+class FoundPlaces:
+    """What was found for one question: by its words, with BM25, and by its vector, with cosines (None: without)."""
+
+    by_words: Places
+    word_scores: Scores
+    near: tuple[Places, Scores] | None
+
+    def fused(self, lexical_weight: float, depth: int) -> tuple[Places, Scores]:
+        """Return one ranking of both, and the score of each place."""
+        if self.near is None:
+            return fused([self.by_words], [1.0], depth)
+        return fused([self.near[0], self.by_words], [1.0, lexical_weight], depth)
+
+    def evidence(self, first: int) -> list[float]:
+        """Return what speaks for the first of the fused ranking: its cosine, its lead over the next, and its words.
+
+        Words count ln(1 + BM25), 0 where it shares none with the question. The lead is one of cosines, or of words.
+        """
+        cosine, lead = _of_first(first, *self.near) if self.near is not None else (0.0, None)
+        words, lead_of_words = _of_first(first, self.by_words, np.log1p(self.word_scores))
+        return [cosine, lead_of_words if lead is None else lead, words]
+
+
+def _of_first(first: int, places: Places, scores: Scores) -> tuple[float, float]:
+    """Return the score of a place in a ranking and how far it lies above the best other; 0 where it is not in it."""
+    (found,) = np.nonzero(places == first)
+    if first == NOWHERE or not found.size:
+        return 0.0, 0.0
+    own, others = float(scores[found[0]]), np.delete(scores, found[0])
+    return own, own - float(others.max(initial=0.0))
+
+
+class RunningIndex(Running):
+    """The opened index. Files are mapped, and nothing is changed, so that threads share it."""
+
+    def __init__(
+        self,
+        question: Field,
+        output: Field,
+        settings: IndexSettings,
+        depth: int,
+        lexical: LexicalIndex,
+        texts: PassageTexts,
+        vectors: VectorIndex | None,
+        session: onnxruntime.InferenceSession | None,
+    ) -> None:
+        self._question, self._output = question.name, output.name
+        self._settings, self._depth = settings, depth
+        self._lexical, self._texts, self._vectors = lexical, texts, vectors
+        self._session = session
+        self.inputs = frozenset() if session is None else frozenset(one.name for one in session.get_inputs())
+        self.outputs = frozenset(
+            f"{self._output}.{array}" for array in ("places", "scores", "lexical", "evidence")
+        )
+        self._under_way: set[onnxruntime.RunOptions] = set()
+
+    def run(self, call: Call) -> Generator[Part, None, None]:
+        """Yield the rankings of all rows."""
+        queries = None if self._session is None else self.encoded(call.arrays)
+        found = self.searched(call.columns[self._question], queries)
+        yield Part({f"{self._output}.{name}": one for name, one in self.ranked(found).items()})
+
+    def searched(self, questions: Sequence[object], queries: NDArray[np.float32] | None) -> list[FoundPlaces]:
+        """Return what words find of n questions, and what vectors do; queries: (n, d), where there are some."""
+        near = None
+        if self._vectors is not None:
+            assert queries is not None, "a question that is searched by vectors has one"
+            near = self._vectors.search(queries, self._depth)
+        return [
+            FoundPlaces(
+                *self._lexical.search(str(text or ""), self._depth),
+                None if near is None else (near[0][row], near[1][row]),
+            )
+            for row, text in enumerate(questions)
+        ]
+
+    def ranked(self, found: Sequence[FoundPlaces], lexical_weight: float | None = None) -> dict[str, Array]:
+        """Return the arrays of the output; lexical_weight: another one than that of the settings."""
+        weight = self._settings.lexical_weight if lexical_weight is None else lexical_weight
+        fused_rows = [one.fused(weight, self._depth) for one in found]
+        shape = (len(found), self._depth)
+        lexical = [padded(one.by_words, self._depth) for one in found]
+        evidence = [one.evidence(int(row[0][0])) for one, row in zip(found, fused_rows, strict=True)]
+        return {
+            "places": np.array([row[0] for row in fused_rows], np.int64).reshape(shape),
+            "scores": np.array([row[1] for row in fused_rows], np.float32).reshape(shape),
+            "lexical": np.array(lexical, np.int64).reshape(shape),
+            "evidence": np.array(evidence, np.float32).reshape(len(found), -1),
+        }
+
+    def encoded(self, arrays: Mapping[str, Array]) -> NDArray[np.float32]:
+        """Return the vectors (n, d) of encoded questions."""
+        assert self._session is not None
+        options = onnxruntime.RunOptions()
+        self._under_way.add(options)
+        try:
+            given = {name: arrays[name] for name in self.inputs}
+            (found,) = self._session.run([VECTOR], given, options)
+        finally:
+            self._under_way.discard(options)
+        return cast("NDArray[np.float32]", found)
+
+    def detailed(
+        self, output: str, answers: Sequence[Answer], arrays: Mapping[str, Array]
+    ) -> Sequence[Answer]:
+        """Return the answers with the text of each passage that they name."""
+        return [self._with_texts(one, places) for one, places in zip(answers, arrays["places"], strict=True)]
+
+    def _with_texts(self, answer: Answer, places: Places) -> Answer:
+        choices = cast("Sequence[Mapping[str, str | float]]", (answer.details or {}).get("choices", ()))
+        # the choices are the first places, in their order
+        whole: list[Json] = [
+            {**choice, "passage": self._texts[place]}
+            for choice, place in zip(choices, places.tolist(), strict=False)
+        ]
+        return replace(answer, details={**(answer.details or {}), "choices": whole})
+
+    def interrupt(self) -> None:
+        """Let the runtime stop at the next node."""
+        for options in list(self._under_way):
+            options.terminate = True
+
+
+class IndexDriver(Driver):
+    """Opens the files of an index, and the graph that makes a vector of a question."""
+
+    def open(self, body: Body, threads: int) -> Running:
+        """Open the index; raises PackageError where files, settings and graphs are not of one index."""
+        settings = IndexSettings.read(body.settings)
+        wanted = set() if settings.width is None else {GRAPH}
+        if set(body.graphs) != wanted:
+            raise PackageError(
+                Problem(
+                    "package.wrong-graphs",
+                    driver=body.driver,
+                    wanted=", ".join(sorted(wanted)) or None,
+                    graphs=", ".join(f"`{name}`" for name in sorted(body.graphs)) or None,
+                )
+            )
+        question, output = _fields(body)
+        state = body.states[output.name]
+        if len(kinds.arrays(output.kind).known(state)) < settings.passages:
+            raise damaged("there are passages without an id")
+        files = {name: view(content) for name, content in body.files.items()}
+        of_vectors = () if settings.width is None else (VECTORS, *((SCALES,) if settings.eight_bits else ()))
+        if set(files) != {*FILES, *TEXT_FILES, *of_vectors}:
+            raise damaged("there are other files than those of an index")
+        try:
+            lexical = LexicalIndex.of_files(files, settings.passages)
+            texts = PassageTexts.of_files(files)
+            if len(texts) != settings.passages:
+                raise DamagedIndexError("there are not as many texts as passages")
+            vectors = (
+                None
+                if settings.width is None
+                else VectorIndex.of_files(
+                    files, settings.passages, settings.width, eight_bits=settings.eight_bits
+                )
+            )
+        except DamagedIndexError as error:
+            raise damaged(str(error)) from None
+        session = (
+            None if settings.width is None else open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx")
+        )
+        if session is not None:
+            _require_vector(session, settings)
+        (depth,) = kinds.arrays(output.kind).answers(state)["places"].shape[1:]
+        assert isinstance(depth, int)
+        return RunningIndex(question, output, settings, depth, lexical, texts, vectors, session)
+
+
+def _fields(body: Body) -> tuple[Field, Field]:
+    """Return the question and what is chosen; raises PackageError for another signature."""
+    chosen = [one for one in body.signature.outputs if kinds.arrays(one.kind).output_form is Form.CHOICE]
+    if len(body.signature.inputs) != 1 or len(chosen) != 1 or len(body.signature.outputs) != 1:
+        raise damaged(f"an index answers one question with one choice, and this is {body.signature}")
+    return body.signature.inputs[0], chosen[0]
+
+
+def _require_vector(session: onnxruntime.InferenceSession, settings: IndexSettings) -> None:
+    """Raise PackageError for a graph that gives other vectors than the index has."""
+    given = {one.name: one.shape for one in session.get_outputs()}
+    shape = given.get(VECTOR)
+    if shape is None or len(shape) != 2 or shape[1] != settings.width:
+        raise damaged(f"the graph gives no `{VECTOR}` of {settings.width} numbers")

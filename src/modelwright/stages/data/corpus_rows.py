@@ -1,0 +1,185 @@
+"""Reads the corpus of a project: its passages and their ids, each in its canonical form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from modelwright import kinds
+from modelwright.core.messages import DataError, Notice, Phrase, Problem, ValueProblem, did_you_mean
+from modelwright.core.messages.setting import setting
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Field
+from modelwright.kinds.contract.column import Column
+from modelwright.kinds.shared.strings import canonical
+from modelwright.stages.data.config import DataConfig
+from modelwright.storage.formats.corpus import Corpus
+from modelwright.tables.readers import read
+from modelwright.tables.sources import resolve
+from modelwright.tables.spool import Limits
+from modelwright.tables.table import Table
+
+MOST_CHARACTERS = 100_000  # of a passage, as of a text
+MOST_ID_CHARACTERS = 1_000
+_SHOWN = 5
+_IDS, _PASSAGES = ("id", "key"), ("passage", "text", "answer", "content")  # columns that need not be named
+
+
+@dataclass
+class _Read:
+    """The passages so far, and what is wrong with rows: what, and where."""
+
+    ids: list[str] = field(default_factory=list)
+    passages: list[str] = field(default_factory=list)
+    place_of: dict[str, int] = field(default_factory=dict)
+    blank: list[str] = field(default_factory=list)
+    twice: dict[str, None] = field(default_factory=dict)
+    repeated: int = 0
+    refused: list[tuple[str, ValueProblem]] = field(default_factory=list)
+
+    def add(self, raw_id: object, raw_passage: object, place: str) -> None:
+        """Take a row in."""
+        try:
+            one = canonical(_text(raw_id), most_characters=MOST_ID_CHARACTERS)
+            passage = canonical(_text(raw_passage), most_characters=MOST_CHARACTERS)
+        except ValueProblem as problem:
+            self.refused.append((place, problem))
+            return
+        if not one or not passage:
+            self.blank.append(place)
+            return
+        before = self.place_of.get(one)
+        if before is None:
+            self.place_of[one] = len(self.ids)
+            self.ids.append(one)
+            self.passages.append(passage)
+        elif self.passages[before] == passage:
+            self.repeated += 1
+        else:
+            self.twice[one] = None
+
+
+def read_corpus(
+    config: DataConfig, folder: Path, scratch: Path, limits: Limits, progress: Progress
+) -> tuple[Corpus | None, tuple[Notice, ...]]:
+    """Return the corpus of a project, None where it declares none, and what is said of it; raises DataError.
+
+    Of rows without an id or a passage, and of those that their kind refuses, `data.invalid` says what becomes.
+    """
+    if config.corpus is None:
+        return None, ()
+    found = _Read()
+    with progress.task(str(Phrase("work.reading-corpus"))) as task:
+        for number, file in enumerate(resolve({"corpus": config.corpus.source}, folder)["corpus"]):
+            table = read(
+                file,
+                scratch / f"corpus-{number}",
+                encoding=config.encoding,
+                separator=config.separator,
+                skip=config.skip_lines,
+                limits=replace(limits, columns=config.most_columns),
+            )
+            columns = _columns(table, config)
+            row = 0
+            for chunk in table.chunks(tuple(dict.fromkeys(columns))):
+                for raw_id, passage in zip(*(chunk[one].to_list() for one in columns), strict=True):
+                    row += 1
+                    found.add(raw_id, passage, str(Phrase("place.row", file=table.name, row=row)))
+            task.advance(note=f"{len(found.ids):,}")
+    _require(found, config)
+    corpus = Corpus(found.ids, found.passages)
+    return corpus, tuple(_notices(found, corpus))
+
+
+def _text(cell: object) -> str:
+    """Return a cell as text; a whole number as it is written."""
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return str(cell)
+    raise ValueProblem("value.not-a-text", shown=repr(cell)[:60])
+
+
+def _columns(table: Table, config: DataConfig) -> tuple[str, str]:
+    """Return the columns of ids and of passages; raises DataError with both that are not there."""
+    assert config.corpus is not None
+    problems, found = [], []
+    for key, stated, usual in (
+        ("id", config.corpus.id, _IDS),
+        ("passage", config.corpus.passage, _PASSAGES),
+    ):
+        name = stated or next((one for one in usual if one in table.columns), usual[0])
+        if name not in table.columns:
+            problems.append(
+                Problem(
+                    "corpus.no-column",
+                    file=table.name,
+                    key=key,
+                    column=name,
+                    near=did_you_mean(name, list(table.columns)),
+                    columns=list(table.columns),
+                )
+            )
+        found.append(name)
+    if problems:
+        raise DataError(problems)
+    return found[0], found[1]
+
+
+def _require(found: _Read, config: DataConfig) -> None:
+    """Raise DataError with all that is wrong with a corpus."""
+    problems = []
+    if found.twice:
+        names = list(found.twice)
+        problems.append(Problem("corpus.id-twice", count=len(names), ids=names[:_SHOWN]))
+    if config.invalid == "error":
+        if found.blank:
+            problems.append(Problem("corpus.blank", count=len(found.blank), places=found.blank[:_SHOWN]))
+        if found.refused:
+            place, first = found.refused[0]
+            problems.append(
+                Problem("corpus.refused", count=len(found.refused), place=place, problem=first.message)
+            )
+    if not problems and len(set(found.passages)) < 2:
+        problems.append(Problem("corpus.nothing-to-choose", ids=len(found.ids)))
+    if problems:
+        raise DataError(problems)
+
+
+def _notices(found: _Read, corpus: Corpus) -> Iterator[Notice]:
+    left_out = len(found.blank) + len(found.refused)
+    if left_out:
+        yield Notice("corpus.left-out", count=left_out, line=setting("data.invalid", "error"))
+    distinct, _ = corpus.distinct()
+    equal = len(corpus) - len(distinct) + found.repeated
+    if equal:
+        yield Notice("corpus.equal", count=equal, ids=len(corpus) + found.repeated, passages=len(distinct))
+
+
+def unknown_ids(of: Field, values: pl.Series, known: Mapping[str, str]) -> dict[int, ValueProblem]:
+    """Return by position the truths (n,) that name a passage which the corpus does not have."""
+    value, column = kinds.value(of.kind), kinds.facet(of.kind, Column)
+    found = {}
+    for place, truth in enumerate(column.values(values)):
+        absent = () if truth is None else [one for one in value.passages(truth) if one not in known]
+        if absent:
+            found[place] = ValueProblem("value.no-such-passage", shown=absent[0], count=len(absent))
+    return found
+
+
+def named(corpus: Corpus, of: Sequence[Field], columns: Mapping[str, pl.Series]) -> Corpus:
+    """Return the passages that the truths of some rows name, in the order of the corpus."""
+    wanted: set[str] = set()
+    for one in of:
+        value, column = kinds.value(one.kind), kinds.facet(one.kind, Column)
+        for truth in column.values(columns[one.name].unique()):
+            wanted.update(() if truth is None else value.passages(truth))
+    pairs = [
+        (one, passage) for one, passage in zip(corpus.ids, corpus.passages, strict=True) if one in wanted
+    ]
+    return Corpus([one for one, _ in pairs], [passage for _, passage in pairs])

@@ -1,0 +1,95 @@
+"""Searching by words and by vectors: what is found, and that nothing beside a question changes it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelwright.runtime.searching import lexical_index, passage_texts
+from modelwright.runtime.searching.lexical_index import DamagedIndexError, LexicalIndex
+from modelwright.runtime.searching.passage_texts import PassageTexts
+from modelwright.runtime.searching.ranked_places import NOWHERE, best, fused, padded
+from modelwright.runtime.searching.search_terms import terms
+from modelwright.runtime.searching.vector_index import VectorIndex, in_eight_bits
+
+PASSAGES = (
+    "A lost card is blocked.",
+    "Transfers take a day.",
+    "信用卡丢失后请挂失。",
+    "A card costs nothing.",
+)
+
+
+def vectors(count: int, width: int = 16) -> np.ndarray:
+    found = np.random.default_rng(3).normal(size=(count, width))
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_terms_are_words_and_where_no_spaces_are_written_characters_and_pairs():
+    assert list(terms("Lost CARD-2, 卡丢失")) == ["lost", "card", "2", "卡", "丢", "失", "卡丢", "丢失"]
+    assert list(terms(" ... ")) == []
+
+
+def test_words_find_what_shares_rare_ones():
+    index = lexical_index.build(PASSAGES)
+    assert index.search("a lost card", 4)[0].tolist()[:2] == [0, 3]
+    assert index.search("信用卡丢失怎么办", 4)[0].tolist() == [2]
+    assert index.search("zzz", 4)[0].tolist() == []
+
+
+def test_bm25_is_the_formula_of_the_paper():
+    index = lexical_index.build(["x y", "x x z z"])
+    idf, mean = np.log(1 + (2 - 2 + 0.5) / (2 + 0.5)), 3
+    wanted = [
+        idf * tf * 2.2 / (tf + 1.2 * (1 - 0.75 + 0.75 * length / mean)) for tf, length in ((1, 2), (2, 4))
+    ]
+    assert index.scores("x") == pytest.approx(wanted, rel=1e-6)
+
+
+def test_files_of_an_index_are_read_back_and_damaged_ones_are_refused():
+    index = lexical_index.build(PASSAGES)
+    files = index.files()
+    again = LexicalIndex.of_files(files, len(PASSAGES))
+    assert np.array_equal(again.scores("lost card 信用卡"), index.scores("lost card 信用卡"))
+    for name, content in (("lexical/places.i32", b"\xff\xff\xff\x7f"), ("lexical/starts.i64", b"\x01" * 8)):
+        with pytest.raises(DamagedIndexError):
+            LexicalIndex.of_files({**files, name: files[name][: -len(content)] + content}, len(PASSAGES))
+    texts = passage_texts.text_files(PASSAGES)
+    assert [PassageTexts.of_files(texts)[place] for place in range(4)] == list(PASSAGES)
+    with pytest.raises(DamagedIndexError):
+        PassageTexts.of_files({**texts, "corpus/texts.bin": b"less"})
+
+
+def test_of_equal_scores_the_first_are_best_wherever_they_are_cut():
+    scores = np.array([1, 3, 3, 3, 2], np.float32)
+    assert best(scores, 2).tolist() == [1, 2]
+    assert best(scores, 9).tolist() == [1, 2, 3, 4, 0]
+
+
+def test_rankings_are_fused_by_reciprocal_ranks():
+    places, scores = fused([np.array([5, 7]), np.array([7, 9])], [1.0, 1.0], 4)
+    assert places.tolist() == [7, 5, 9, NOWHERE]
+    assert scores[0] == pytest.approx((1 / 62 + 1 / 61) / (2 / 61))
+    alone, _ = fused([np.array([5, 7]), np.array([7, 9])], [1.0, 0.0], 3)
+    assert alone.tolist() == [5, 7, NOWHERE]
+    assert padded(np.array([1]), 2).tolist() == [1, NOWHERE]
+
+
+@pytest.mark.parametrize("eight_bits", [False, True])
+def test_vectors_find_the_nearest_and_alike_in_any_batch(eight_bits):
+    every, asked = vectors(700), vectors(40)[:9]
+    index = VectorIndex(*in_eight_bits(every)) if eight_bits else VectorIndex(every)
+    places, cosines = index.search(asked, 5)
+    assert places[:, 0].tolist() == list(range(9))  # each is in the index itself
+    exact = asked @ every.T
+    wanted = np.sort(exact, axis=1)[:, ::-1][:, :5]
+    assert cosines == pytest.approx(wanted, abs=0.02 if eight_bits else 1e-5)
+    for row in range(9):
+        alone, alone_cosines = index.search(asked[row : row + 1], 5)
+        assert alone[0].tolist() == places[row].tolist()
+        assert alone_cosines[0].tolist() == cosines[row].tolist()
+
+
+def test_an_index_smaller_than_the_ranking_and_no_question():
+    assert VectorIndex(vectors(3)).search(vectors(1), 10)[0].shape == (1, 3)
+    assert VectorIndex(vectors(3)).search(vectors(0), 2)[0].shape == (0, 2)
