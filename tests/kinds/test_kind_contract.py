@@ -12,7 +12,7 @@ from modelwright import kinds
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.samples import Samples
 from modelwright.testing import kinds as contract
-from modelwright.testing.kinds.output_checks import assert_outcomes
+from modelwright.testing.kinds.output_checks import assert_outcomes, some_answers
 
 
 @pytest.mark.parametrize("name", kinds.names())
@@ -39,11 +39,7 @@ def test_outcomes_that_are_not_what_decode_answers_are_found(name: str) -> None:
     arrays, samples = kinds.arrays(name), kinds.facet(name, Samples)
     values = [value for value in samples.values() if value is not None][:6]
     state = arrays.fit(values, role=Role.OUTPUT, **samples.options())
-    seeds = np.random.default_rng(3)
-    answered = {
-        one: seeds.normal(size=[len(values), *spec.shape[1:]]).astype(spec.dtype)
-        for one, spec in arrays.answers(state).items()
-    }
+    answered = some_answers(name, state, len(values), seed=3, scale=1.0)
     answers = arrays.decode(answered, state, {})
     truths = [answer.value for answer in answers]
     outcomes = arrays.outcomes(truths, answered, state, {})

@@ -11,6 +11,7 @@ from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
+from modelwright.outcomes.texts.outcomes import TextOutcomes
 from modelwright.outcomes.vectors.outcomes import VectorOutcomes
 from modelwright.testing import outcomes as checks
 from modelwright.testing.outcomes import TriedOutcomes
@@ -76,6 +77,24 @@ def vectors(*, right: bool) -> VectorOutcomes:
     return VectorOutcomes(truth, known if right else known + 0.5 * RNG.normal(size=truth.shape))
 
 
+def texts(*, right: bool) -> TextOutcomes:
+    said = [f"the {one} answer of {one % 7} words and a {one % 5} more, {one}" for one in range(N)]
+    truth, answer = np.array(said, dtype=object), np.array(said, dtype=object)
+    if not right:
+        wrong = RNG.random(N) < 0.4
+        answer[wrong] = [f"{text[::-1]} {text} and and and and and and" for text in answer[wrong]]
+        answer[5], truth[7] = None, None
+    return TextOutcomes(
+        truth,
+        answer,
+        RNG.random(N) < 0.9,
+        (RNG.random(N) < (0.0 if right else 0.2)),
+        -RNG.gamma(4.0, 5.0, N),
+        RNG.integers(8, 20, N).astype(np.float64),
+        np.where(RNG.random(N) < (0.0 if right else 0.1), 25.0, 0.0),
+    )
+
+
 TRIED = {
     name: TriedOutcomes(make(right=False), make(right=True))
     for name, make in {
@@ -84,6 +103,7 @@ TRIED = {
         "ranking": ranking,
         "series": series,
         "sets": sets,
+        "texts": texts,
         "vectors": vectors,
     }.items()
 }

@@ -17,6 +17,7 @@ from modelwright.outcomes.contract.section import Section, TestRows
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
+from modelwright.outcomes.texts.outcomes import TextOutcomes
 from modelwright.outcomes.vectors.outcomes import VectorOutcomes
 
 CLASSES = ("car", "health")
@@ -116,6 +117,7 @@ def test_a_section_of_no_rows_is_drawn_too(family):
         "sets": SetOutcomes(
             ("a",), *[np.zeros((0, 1), np.int8)] * 2, np.zeros((0, 1)), np.zeros(0, np.int64)
         ),
+        "texts": TextOutcomes(*[np.zeros(0, object)] * 2, *[np.zeros(0, np.bool_)] * 2, *[np.zeros(0)] * 3),
         "vectors": VectorOutcomes(*[np.zeros((0, 3))] * 2),
     }
     section, findings = sealed(family, nothing[family], rows([]))

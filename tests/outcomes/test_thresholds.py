@@ -10,6 +10,7 @@ import pytest
 from modelwright import kinds
 from modelwright.kinds.boolean.arrays import BooleanState
 from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.contract.common import Form
 from modelwright.kinds.shared.confidence import softmax
 
 LOGITS = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
@@ -19,7 +20,7 @@ def test_every_kind_with_a_threshold_is_tried_here():
     with_one = []
     for name in kinds.names():
         arrays = kinds.arrays(name)
-        if arrays.output_form is None:
+        if arrays.output_form in {None, Form.WRITTEN}:
             continue
         state = arrays.fit(["a", "b"] if name == "category" else [], role="input")
         if any(field.name == "threshold" for field in fields(state)):

@@ -37,6 +37,10 @@ class Outcomes(ABC):
         """Return whether it is declared what wrong answers cost."""
         return False
 
+    def beside_training(self, truths: Sequence[Any]) -> Self:
+        """Return the outcomes with what they show beside the truths of the training split, by default nothing."""
+        return self
+
     @abstractmethod
     def aligned(self, to: Outcomes) -> Self:
         """Return these answers in the labels and beside the truths of other outcomes of the same rows.

@@ -20,6 +20,8 @@ from modelwright.outcomes.contract.blocks import (
     Mistake,
     Mistakes,
     Scatter,
+    TextPair,
+    TextPairs,
 )
 from modelwright.outcomes.contract.section import headings
 from modelwright.reports import bar_charts, charts, line_charts, series_charts, wording
@@ -40,9 +42,17 @@ def drawn_block(block: Block, output: str) -> dict[str, object]:
             return _curve(block, output)
         case LineChart() | Scatter() | Curves():
             return _drawing(block, output)
-        case Mistakes():
-            rows = [_mistake(one) for one in block.rows]
-            return {"sort": "mistakes", "title": block.title, "rows": rows, "sure": block.sure}
+        case Mistakes() | TextPairs():
+            return _rows(block)
+
+
+def _rows(block: Mistakes | TextPairs) -> dict[str, object]:
+    """Return a table of single rows."""
+    if isinstance(block, TextPairs):
+        pairs = [_text_pair(one) for one in block.rows]
+        return {"sort": "texts", "title": block.title, "rows": pairs, "note": block.note}
+    rows = [_mistake(one) for one in block.rows]
+    return {"sort": "mistakes", "title": block.title, "rows": rows, "sure": block.sure}
 
 
 def _drawing(block: LineChart | Scatter | Curves, output: str) -> dict[str, object]:
@@ -150,6 +160,17 @@ def _curve(block: Curve, output: str) -> dict[str, object]:
             "rows": [[{"text": text, "figure": True} for text in row] for row in rows],
             "folded": "",
         },
+    }
+
+
+def _text_pair(pair: TextPair) -> dict[str, object]:
+    return {
+        "inputs": {name: wording.quoted(text) for name, text in pair.inputs.items()},
+        "pictures": pair.pictures,
+        "truth": pair.truth,
+        "answer": pair.answer,
+        "score": f"{pair.score:.3f}",
+        "id": wording.safe(pair.id[:SHORT_ID]),
     }
 
 

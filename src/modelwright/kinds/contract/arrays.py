@@ -218,7 +218,7 @@ class Arrays(ABC, Generic[State, V]):
         """Return the truths beside what the body answered, as the metrics of the kind's family read them.
 
         The answer of a row is that which `decode` gives, thresholds included. Of an output whose answers the driver
-        decodes, arrays holds these, under `DECODED`.
+        decodes, arrays holds these, under `DECODED`, and may hold what is known of the truths under `LIKELIHOOD`.
         """
         raise NotImplementedError(f"{type(self).__name__} decodes no output")
 

@@ -25,6 +25,7 @@ class CellOptions:
     date: how dates are written in this column (`%d.%m.%Y`) beside ISO 8601; date_forms: how they may be (`data.dates`).
     gaps: numbers that stand for nothing in the steps of a series.
     length: how many members a value of this column has, of a kind whose values are all as long; None: nobody knows.
+    lines: the text of a cell keeps its line breaks and its spaces, for it is to be written (an output).
     explained: how many refused cells of a chunk are explained one by one for each rule; None: all.
     """
 
@@ -36,6 +37,7 @@ class CellOptions:
     date_forms: tuple[str, ...] = FORMS
     gaps: tuple[float, ...] = ()
     length: int | None = None
+    lines: bool = False
     explained: int | None = None
 
     def is_missing(self, cell: object, *, words: bool) -> bool:

@@ -15,7 +15,9 @@ from modelwright.core.units import Unit
 Array = NDArray[Any]
 State = TypeVar("State")
 DECODED = "answer"
-"""The array of an output whose answers the driver decodes: (n,) objects of Answer, None of a row without one yet."""
+"""The array of an output whose answers the driver decodes: (n,) objects of Answer, None of a row not asked for one."""
+LIKELIHOOD = "likelihood"
+"""Beside it, where it is known: ln p of each truth and its tokens, (n, 2), NaN where there is none."""
 
 
 class Role(StrEnum):

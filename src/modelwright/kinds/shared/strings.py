@@ -1,4 +1,4 @@
-"""What the kinds that hold strings share: one canonical form."""
+"""What the kinds that hold strings share: their canonical forms."""
 
 from __future__ import annotations
 
@@ -14,13 +14,31 @@ def canonical(text: str, *, most_characters: int) -> str:
     space, and none at the ends. So "What  is\\tit? " and "What is it?" are one value: in training data, in a
     request, and when duplicates are counted. Case, accents and punctuation are left alone.
     """
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise ValueProblem("value.half-a-character") from None
-        text = unicodedata.normalize("NFC", text)
-    text = " ".join(text.split())
+    return _bounded(" ".join(_composed(text).split()), most_characters)
+
+
+def as_written(text: str, *, most_characters: int) -> str:
+    """Return the canonical form of a text that somebody wrote, or is to write; raises ValueProblem as `canonical` does.
+
+    Line breaks and spaces are part of it (code, verse, lists), but for white space at both ends; a line ends with a
+    line feed. Unicode NFC.
+    """
+    text = _composed(text).replace("\r\n", "\n").replace("\r", "\n")
+    return _bounded(text.strip(), most_characters)
+
+
+def _composed(text: str) -> str:
+    """Return a text in NFC; raises ValueProblem for half a character."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueProblem("value.half-a-character") from None
+    return unicodedata.normalize("NFC", text)
+
+
+def _bounded(text: str, most_characters: int) -> str:
     if len(text) > most_characters:
         raise ValueProblem("value.too-long", most=most_characters, length=len(text))
     return text

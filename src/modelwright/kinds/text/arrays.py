@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
@@ -14,12 +14,13 @@ from pydantic import Field
 from tokenizers import Tokenizer
 
 from modelwright.core.messages import ValueProblem
-from modelwright.kinds.contract.arrays import Arrays
-from modelwright.kinds.contract.common import Array, ArraySpec, Cut, Dumped, Form
+from modelwright.kinds.contract.arrays import Arrays, Columns
+from modelwright.kinds.contract.common import DECODED, Answer, Array, ArraySpec, Cut, Dumped, Form, Role
 from modelwright.kinds.shared.plain_state import PlainState
 from modelwright.kinds.shared.sealed_state import SealedState
-from modelwright.kinds.text import _scripts, _terms
+from modelwright.kinds.text import _scripts, _terms, _written
 from modelwright.kinds.text._terms import TermsState
+from modelwright.outcomes.texts.outcomes import TextOutcomes
 
 ASSET = "tokenizer.json"
 # Names that pretrained tokenizers give the token that fills a row up.
@@ -73,16 +74,19 @@ class TextArrays(Arrays[AnyTextState, str]):
     """`ids` and `mask`, int64 (batch, length), padded to the batch's longest.
 
     For the form `terms`: `terms` int64 and `weights` float32 (batch, length), the n-grams of a text and their
-    weights (`_terms`). As a prompt a text is read as it is.
+    weights (`_terms`). As a prompt, and as an output, a text is
+    itself: no array carries it.
     """
 
     input_form: ClassVar[Form | None] = Form.TOKENS
     further_forms: ClassVar[tuple[Form, ...]] = (Form.TERMS, Form.PROMPT)
+    output_form: ClassVar[Form | None] = Form.WRITTEN
 
     def fit(
         self,
         values: Sequence[str | None],
         *,
+        role: Role = Role.INPUT,
         form: Form | None = None,
         tokenizer: bytes | None = None,
         max_length: int | None = None,
@@ -96,8 +100,8 @@ class TextArrays(Arrays[AnyTextState, str]):
         that the encoder knows), both counted in tokens. Raises ValueProblem without a tokenizer. The form `terms`
         needs none, and takes at most `most_terms` of words and as many of characters.
         """
-        if form is Form.PROMPT:
-            return PlainState(form)
+        if role is Role.OUTPUT or form is Form.PROMPT:
+            return PlainState(Form.WRITTEN if role is Role.OUTPUT else Form.PROMPT)
         if form is Form.TERMS:
             return _terms.fit(values, most_terms)
         if tokenizer is None:
@@ -206,6 +210,36 @@ class TextArrays(Arrays[AnyTextState, str]):
         tokens = sum(len(encoding.ids) for encoding in encodings)
         lost = sum(encoding.ids.count(place) for encoding in encodings) / max(1, tokens)
         return max(foreign, lost)
+
+    def require(self, state: AnyTextState, role: Role) -> None:
+        """Raise ValueProblem for the state of an input that stands for an output, and the other way round."""
+        if (role is Role.OUTPUT) != (isinstance(state, PlainState) and state.form is Form.WRITTEN):
+            raise ValueProblem("state.absurd", key="form", error=f"of no {role.value}")
+
+    def answers(self, state: AnyTextState) -> dict[str, ArraySpec]:
+        """Return none: the driver decodes what it writes."""
+        return {}
+
+    def encode_truth(
+        self, values: Sequence[str | None], inputs: Columns, state: AnyTextState
+    ) -> dict[str, Array]:
+        """Return none: a learner reads the texts themselves."""
+        return {}
+
+    def decode(self, arrays: Mapping[str, Array], state: AnyTextState, inputs: Columns) -> list[Answer]:
+        """Return the answers that the driver decoded."""
+        found: list[Answer] = arrays[DECODED].tolist()
+        return found
+
+    def outcomes(
+        self,
+        values: Sequence[str | None],
+        arrays: Mapping[str, Array],
+        state: AnyTextState,
+        inputs: Columns,
+    ) -> TextOutcomes:
+        """Return the truths beside what was written."""
+        return _written.outcomes(values, arrays)
 
     def cut(self, values: Sequence[str | None], state: AnyTextState) -> Cut | None:
         """Return how many texts have more tokens than the state keeps, and how many the longest has."""

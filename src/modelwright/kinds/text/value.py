@@ -6,10 +6,18 @@ from typing import ClassVar
 
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import ValueProblem, shown
+from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import ORDER, Comparable, Value
 from modelwright.kinds.shared.numbers import read_number
-from modelwright.kinds.shared.strings import canonical
+from modelwright.kinds.shared.strings import as_written, canonical
+
+
+def _given(raw: object) -> str | None:
+    """Return the text that was given; raises ValueProblem for what is none."""
+    if raw is None or isinstance(raw, str):
+        return raw
+    raise ValueProblem("value.not-a-text", shown=shown(raw))
 
 
 class TextValue(Value[str]):
@@ -17,7 +25,8 @@ class TextValue(Value[str]):
 
     name: ClassVar[str] = "text"
     summary: ClassVar[str] = "text in any script: a question, a review, a document"
-    roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
+    family: ClassVar[str | None] = "texts"
     synonyms: ClassVar[tuple[str, ...]] = ("string", "str", "varchar")
     most_characters: ClassVar[int] = 100_000
 
@@ -26,6 +35,13 @@ class TextValue(Value[str]):
         return {
             "type": "string",
             "maxLength": self.most_characters,
+            "description": "Text; Unicode is normalised to NFC.",
+        }
+
+    def given_schema(self) -> JsonObject:
+        """Return the JSON Schema of a text in a request."""
+        return {
+            **self.schema(),
             "description": "Text. Runs of white space count as one space; Unicode is normalised to NFC.",
         }
 
@@ -35,11 +51,15 @@ class TextValue(Value[str]):
         Lenient too, a number or a truth value of a typed table is no text: that is a wrong column more often
         than a text.
         """
-        if raw is None:
-            return None
-        if not isinstance(raw, str):
-            raise ValueProblem("value.not-a-text", shown=shown(raw))
-        return canonical(raw, most_characters=self.most_characters) or None
+        text = _given(raw)
+        return None if text is None else canonical(text, most_characters=self.most_characters) or None
+
+    def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> str | None:
+        """Return the text of a cell; of an output it keeps its lines (`options.lines`)."""
+        if not options.lines or options.is_missing(cell, words=self.takes_words):
+            return super().read_cell(cell, options)
+        text = _given(cell)
+        return None if text is None else as_written(text, most_characters=self.most_characters) or None
 
     def size(self, value: str) -> int:
         """Return the number of characters."""

@@ -152,4 +152,29 @@ class Curves:
     note: str
 
 
-Block = Grid | Bars | Matrix | Curve | LineChart | Scatter | Mistakes | Curves
+Pieces = tuple[tuple[str, bool], ...]
+"""A text in pieces, each with whether it stands in the text beside it, too."""
+
+
+@dataclass(frozen=True)
+class TextPair:
+    """One text that was written, beside the one that was wanted: the row's id, its inputs, both, how alike they are."""
+
+    id: str
+    inputs: Mapping[str, str]
+    truth: Pieces
+    answer: Pieces
+    score: float
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TextPairs:
+    """Texts side by side with their differences marked, the least alike first."""
+
+    title: str
+    rows: tuple[TextPair, ...]
+    note: str
+
+
+Block = Grid | Bars | Matrix | Curve | LineChart | Scatter | Mistakes | Curves | TextPairs

@@ -118,7 +118,7 @@ def make(
     with progress.task(str(Phrase("work.checking-rows"))):
         written = Written(config, rows)
         written.require_known(columns.fields)
-        written.survey(signature.outputs, columns.outputs)
+        written.survey(signature.outputs, columns.outputs, outputs=True)
         refusals = Refusals(
             signature.outputs,
             np.zeros(len(rows), np.bool_),

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from modelwright import kinds
 from modelwright.core.digests import canonical_json
 from modelwright.core.outcomes import Outcomes
-from modelwright.kinds.contract.arrays import AnyArrays
-from modelwright.kinds.contract.common import Answer, Array, Form, Role
+from modelwright.kinds.contract.common import DECODED, Answer, Array, Form, Role
 from modelwright.testing.kinds.tried import (
     Shapes,
     assert_form,
     assert_whole_value,
     fitted,
     lists_of_values,
+    present_values,
     quick,
     samples_of,
     through_json,
@@ -41,6 +41,7 @@ _ANSWERS: Shapes = {
         "lexical": ("int64", 2),
         "evidence": ("float32", 2),
     },
+    Form.WRITTEN: {},
 }
 _TRUTHS: Shapes = {
     Form.CODE: {"index": ("int64", 1)},
@@ -50,6 +51,7 @@ _TRUTHS: Shapes = {
     Form.VECTOR: {"values": ("float32", 2)},
     Form.SERIES: {"steps": ("float32", 2)},
     Form.CHOICE: {"right": ("int64", 2)},
+    Form.WRITTEN: {},
 }
 
 
@@ -68,6 +70,8 @@ def check_truths_are_as_its_form_says(name: str) -> None:
         missing = array < 0 if array.dtype == np.int64 else np.isnan(array)
         for row, value in enumerate(values):
             assert missing[row].all() if value is None else not missing[row].any()
+    if not truths:  # they are the values themselves
+        return
     rows = {
         row: tuple(np.ravel(array[row]).tolist() for array in truths.values()) for row in range(len(values))
     }
@@ -88,7 +92,7 @@ def check_answers_are_values_of_the_kind(name: str) -> None:
     @quick
     def check(values: list[Any], seed: int, scale: float) -> None:
         state = fitted(name, values, role=Role.OUTPUT)
-        answered = _body(arrays, state, len(values), seed, scale)
+        answered = some_answers(name, state, len(values), seed, scale)
         answers = arrays.decode(answered, state, {})
         assert len(answers) == len(values)
         for row, answer in enumerate(answers):
@@ -114,7 +118,7 @@ def check_outcomes_are_the_answers_that_decode_gives(name: str) -> None:
     @quick
     def check(values: list[Any], seed: int, scale: float) -> None:
         state = fitted(name, values, role=Role.OUTPUT)
-        answered = _body(arrays, state, len(values), seed, scale)
+        answered = some_answers(name, state, len(values), seed, scale)
         state = arrays.calibrate(answered, values, state)  # a temperature that is not 1
         answers = arrays.decode(answered, state, {})
         given_back = [answer.value for answer in answers]
@@ -156,7 +160,7 @@ def check_calibration_changes_confidence_and_no_answer(name: str) -> None:
     @quick
     def check(values: list[Any], seed: int, scale: float) -> None:
         state = fitted(name, values, role=Role.OUTPUT)
-        answered = _body(arrays, state, len(values), seed, scale)
+        answered = some_answers(name, state, len(values), seed, scale)
         calibrated = arrays.calibrate(answered, values, state)
         assert arrays.load(through_json(arrays.dump(calibrated))) == calibrated
         before, after = arrays.decode(answered, state, {}), arrays.decode(answered, calibrated, {})
@@ -172,7 +176,7 @@ def check_every_operating_point_answers_as_its_outcomes_count(name: str) -> None
         return
     values = [*samples_of(name).values()]
     fresh = fitted(name, values, role=Role.OUTPUT)
-    answered = _body(arrays, fresh, len(values), seed=1, scale=2.0)
+    answered = some_answers(name, fresh, len(values), seed=1, scale=2.0)
     assert arrays.operating_point(fresh) == (), "each answer of a fresh state is the likeliest"
     labels = [label for value in values if value is not None for label in kinds.value(name).labels(value)]
     moves = arrays.moves(answered, fresh, labels=labels, optional=True)
@@ -195,9 +199,15 @@ def check_every_operating_point_answers_as_its_outcomes_count(name: str) -> None
     assert not any(move.abstains for move in without), "an output that is not optional always answers"
 
 
-def _body(arrays: AnyArrays, state: Any, rows: int, seed: int, scale: float) -> dict[str, Array]:
-    """Return what a body might answer: arrays as the kind wants them."""
+def some_answers(name: str, state: Any, rows: int, seed: int, scale: float) -> dict[str, Array]:
+    """Return what a body might answer: arrays as the kind wants them, or answers that a driver decoded."""
     generator = np.random.default_rng(seed)
+    arrays = kinds.arrays(name)
+    if arrays.output_form is Form.WRITTEN:
+        known = [*present_values(name), None]
+        decoded = np.empty(rows, dtype=object)
+        decoded[:] = [Answer(known[place]) for place in generator.integers(len(known), size=rows)]
+        return {DECODED: decoded}
     return {
         name: (generator.normal(size=[rows, *map(_size, spec.shape[1:])]) * scale).astype(spec.dtype)
         for name, spec in arrays.answers(state).items()
@@ -211,6 +221,8 @@ def _size(axis: str | int) -> int:
 def _right(outcomes: Outcomes) -> list[bool]:
     """Return where truth and answer are equal in all that they consist of, and known: −1 and NaN are not."""
     truth, predicted = np.asarray(vars(outcomes)["truth"]), np.asarray(vars(outcomes)["predicted"])
+    if truth.dtype == object:  # of texts
+        return [one is not None and one == other for one, other in zip(truth, predicted, strict=True)]
     known = truth >= 0 if np.issubdtype(truth.dtype, np.integer) else truth == truth  # noqa: PLR0124 - NaN is not itself
     equal = (truth == predicted) & known
     return [bool(np.all(equal[row])) for row in range(len(outcomes))]

@@ -64,11 +64,18 @@ class Written:
         if problems:
             raise DataError(problems)
 
-    def survey(self, fields: Iterable[Field], columns: Mapping[str, str], kept: Iterable[Field] = ()) -> None:
+    def survey(
+        self,
+        fields: Iterable[Field],
+        columns: Mapping[str, str],
+        kept: Iterable[Field] = (),
+        *,
+        outputs: bool = False,
+    ) -> None:
         """Settle how fields are written in every file; columns: name of the field → column of the data.
 
-        kept: more of them, which stand beside the signature's. Raises DataError for dates of the others that are two
-        days each.
+        kept: more of them, which stand beside the signature's; outputs: the fields are outputs. Raises DataError for
+        dates of the others that are two days each.
         """
         fields, kept = tuple(fields), tuple(kept)
         self._kept |= {one.name for one in kept}
@@ -76,7 +83,7 @@ class Written:
             surveys: dict[str, tuple[Survey, Column[object], CellOptions]] = {}
             for one in (*fields, *kept):
                 column = kinds.facet(one.kind, Column)
-                options = self.config.cell_options(one.name, columns[one.name])
+                options = replace(self.config.cell_options(one.name, columns[one.name]), lines=outputs)
                 surveys[one.name] = (
                     column.survey(_cells(table, columns[one.name]), options),
                     column,

@@ -1,0 +1,148 @@
+"""What a dialogue is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from modelwright.core.json_types import Json, JsonObject
+from modelwright.core.messages import ValueProblem, shown
+from modelwright.kinds.contract.common import Role
+from modelwright.kinds.contract.value import ORDER, Comparable, Value
+from modelwright.kinds.shared.numbers import read_number
+from modelwright.kinds.shared.strings import as_written
+
+SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
+ROLES = (SYSTEM, USER, ASSISTANT, TOOL)
+# What else data sets call them: ShareGPT has `human` and `gpt`, Gemma `model`, OpenAI `developer` for newer models.
+SYNONYMS: Mapping[str, str] = {
+    **{role: role for role in ROLES},
+    "human": USER,
+    "prompter": USER,
+    "gpt": ASSISTANT,
+    "bot": ASSISTANT,
+    "model": ASSISTANT,
+    "chatgpt": ASSISTANT,
+    "developer": SYSTEM,
+    "function": TOOL,
+    "observation": TOOL,
+}
+_LISTS = ("messages", "conversations", "conversation")  # under which a list of turns may lie
+_WHO, _WHAT = ("role", "from"), ("content", "value")
+MOST_TURNS = 1_000
+
+
+class DialogueTurn(NamedTuple):
+    """What one side text: its role, one of ROLES, and a text with its line breaks."""
+
+    role: str
+    content: str
+
+
+Dialogue = tuple[DialogueTurn, ...]
+
+
+class DialogueValue(Value[Dialogue]):
+    """Turns in order, at least one: a tuple of (role, content)."""
+
+    name: ClassVar[str] = "dialogue"
+    summary: ClassVar[str] = "turns with roles: what a user, an assistant and the system text"
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
+    synonyms: ClassVar[tuple[str, ...]] = ("messages", "chat", "conversation", "conversations")
+    operators: ClassVar[frozenset[str]] = ORDER
+    most_characters: ClassVar[int] = 400_000
+
+    def schema(self) -> JsonObject:
+        """Return the JSON Schema of a list of turns."""
+        return {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MOST_TURNS,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "role": {"type": "string", "enum": [*ROLES]},
+                    "content": {"type": "string", "minLength": 1, "maxLength": self.most_characters},
+                },
+                "required": ["role", "content"],
+            },
+            "description": "What was text so far, as `{role, content}` in order.",
+        }
+
+    def parse(self, raw: object, *, lenient: bool = False) -> Dialogue | None:
+        """Return the turns of a list of them: `{role, content}`, or ShareGPT's `{from, value}`.
+
+        Lenient also takes an object with such a list under `messages` or `conversations`, the JSON of either as a text,
+        and any other text as what the user says.
+        """
+        if raw is None:
+            return None
+        if lenient and isinstance(raw, str):
+            if not raw.strip():
+                return None
+            raw = _of_text(raw)
+        if lenient and isinstance(raw, Mapping):
+            raw = next((raw[name] for name in _LISTS if raw.get(name) is not None), raw)
+        if not isinstance(raw, list | tuple):
+            raise ValueProblem("value.not-a-dialogue", shown=shown(raw))
+        if not raw:
+            raise ValueProblem("value.no-turns")
+        if len(raw) > MOST_TURNS:
+            raise ValueProblem("value.too-many-turns", count=len(raw), most=MOST_TURNS)
+        turns = tuple(self._turn(one, place) for place, one in enumerate(raw, 1))
+        if (length := sum(len(one.content) for one in turns)) > self.most_characters:
+            raise ValueProblem("value.too-long", most=self.most_characters, length=length)
+        return turns
+
+    def _turn(self, raw: object, place: int) -> DialogueTurn:
+        if isinstance(raw, DialogueTurn):
+            raw = raw._asdict()
+        if not isinstance(raw, Mapping):
+            raise ValueProblem("value.not-a-turn", place=place, shown=shown(raw))
+        who, text = (_first(raw, names) for names in (_WHO, _WHAT))
+        role = SYNONYMS.get(who.strip().lower()) if isinstance(who, str) else None
+        if role is None:
+            raise ValueProblem("value.unknown-role", place=place, shown=shown(who), known=[*ROLES])
+        if isinstance(text, list):  # OpenAI's form of a content in parts, of which texts are read
+            parts = [one.get("text") if isinstance(one, Mapping) else None for one in text]
+            text = "\n".join(one for one in parts if isinstance(one, str)) if all(parts) else None
+        if not isinstance(text, str):
+            raise ValueProblem("value.turn-without-text", place=place, role=role)
+        content = as_written(text, most_characters=self.most_characters)
+        if not content:
+            raise ValueProblem("value.turn-without-text", place=place, role=role)
+        return DialogueTurn(role, content)
+
+    def to_json(self, value: Dialogue) -> Json:
+        """Return the list of turns."""
+        return [{"role": turn.role, "content": turn.content} for turn in value]
+
+    def size(self, value: Dialogue) -> int:
+        """Return the number of characters."""
+        return sum(len(turn.content) for turn in value)
+
+    def comparable(self, value: Dialogue) -> float:
+        """Return the number of turns, which a slice compares."""
+        return float(len(value))
+
+    def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - the contract's
+        """Return a number of turns; raises ValueProblem for anything else."""
+        number = read_number(written) if isinstance(written, str) else written
+        if isinstance(number, bool) or number is None:
+            raise ValueProblem("value.not-a-number", shown=shown(written))
+        return float(number)
+
+
+def _of_text(text: str) -> object:
+    """Return what a text holds: the JSON of a list or an object; any other is what the user says."""
+    if text.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+    return [{"role": USER, "content": text}]
+
+
+def _first(raw: Mapping[str, object], names: tuple[str, ...]) -> object:
+    return next((raw[name] for name in names if raw.get(name) is not None), None)

@@ -1,0 +1,44 @@
+"""What was written, as the family `texts` reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Answer, Array
+from modelwright.outcomes.texts.outcomes import TextOutcomes
+
+CUT = ("length", "time")
+"""Why an answer ended, where it did not end by itself (`Answer.details`, `finish`)."""
+
+
+def outcomes(values: Sequence[str | None], arrays: Mapping[str, Array]) -> TextOutcomes:
+    """Return the outcomes of n truths (None: missing) beside what arrays hold of them.
+
+    Rows that were not written for an answer have None under DECODED; without LIKELIHOOD nothing is known of it.
+    """
+    n = len(values)
+    nothing: list[Answer | None] = [None] * n
+    answers: list[Answer | None] = arrays[DECODED].tolist() if DECODED in arrays else nothing
+    likely = arrays.get(LIKELIHOOD)
+    unknown = np.full((n, 2), np.nan)
+    return TextOutcomes(
+        truth=_texts(values),
+        predicted=_texts([None if one is None else one.value for one in answers]),
+        written=np.array([one is not None for one in answers], dtype=np.bool_),
+        cut=np.array([_is_cut(one) for one in answers], dtype=np.bool_),
+        log_likelihood=(unknown if likely is None else likely)[:, 0].astype(np.float64),
+        tokens=(unknown if likely is None else likely)[:, 1].astype(np.float64),
+        copied=np.full(n, np.nan),
+    )
+
+
+def _is_cut(answer: Answer | None) -> bool:
+    return answer is not None and (answer.details or {}).get("finish") in CUT
+
+
+def _texts(values: Sequence[str | None]) -> Array:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found

@@ -1,0 +1,1 @@
+"""Outcomes of outputs that are written: texts."""

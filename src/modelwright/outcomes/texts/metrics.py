@@ -1,0 +1,250 @@
+"""Metrics of the family `texts`. A row is one text; one for which nothing was written is left out of what is compared.
+
+How likely the truths are is known of all rows at little cost; what is written, of those rows alone for which it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.evidence import means
+from modelwright.core.evidence.measurement import Phase
+from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, share
+from modelwright.core.evidence.shares import share_influence, share_of
+from modelwright.core.units import Unit
+from modelwright.outcomes.texts import similarity
+from modelwright.outcomes.texts.outcomes import TextOutcomes
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+COPIED_WORDS = 20  # in a row, that stand in a training row too: more than chance and turns of phrase give
+
+Rows = Callable[[TextOutcomes], Floats]  # (n,), NaN of a row that the metric says nothing of
+Among = Callable[[TextOutcomes], tuple[Mask, Mask]]  # which rows are hits, and among which
+Costs = Callable[[TextOutcomes], tuple[Floats, Floats]]  # (known,): nats, and what they are spread over
+
+
+# -- means over rows -------------------------------------------------------------------------------------
+
+
+def _compared(score: Callable[[str, str], float]) -> Rows:
+    """Return what scores the judged rows, NaN elsewhere."""
+
+    def rows(outcomes: TextOutcomes) -> Floats:
+        found = np.full(len(outcomes), np.nan)
+        found[outcomes.judged] = [score(truth, answer) for truth, answer in outcomes.pairs()]
+        return found
+
+    return rows
+
+
+def _repetition(outcomes: TextOutcomes) -> Floats:
+    rows = np.full(len(outcomes), np.nan)
+    for row in np.flatnonzero(outcomes.written).tolist():
+        spoken = similarity.repetition(outcomes.predicted[row] or "")
+        rows[row] = np.nan if spoken is None else spoken
+    return rows
+
+
+def _mean(rows: Rows) -> tuple[Callable[..., MetricValue], Callable[..., Influence | None]]:
+    """Return how a mean of figures in [0, 1] is measured, and how each row moves it."""
+
+    def measure(outcomes: TextOutcomes, of: str | None, confidence: float) -> MetricValue:
+        found = rows(outcomes)
+        there = found[~np.isnan(found)]
+        if not len(there):
+            return NOTHING
+        # of a known range, 0 to 1, within which an interval holds for every n
+        ends = means.mean(there, confidence, 1.0)
+        return MetricValue.of(float(there.mean()), ends, len(there), means.method(len(there), confidence))
+
+    def influence(outcomes: TextOutcomes, of: str | None) -> Influence | None:
+        found = rows(outcomes)
+        known = ~np.isnan(found)
+        if not known.any():
+            return None
+        # (n,): rows that are left out weigh nothing, so that the others weigh n/known times as much
+        moved = np.zeros(len(found))
+        moved[known] = (found[known] - found[known].mean()) * (len(found) / known.sum())
+        return Influence(float(found[known].mean()), moved, len(found) / float(known.sum()))
+
+    return measure, influence
+
+
+# -- shares of rows --------------------------------------------------------------------------------------
+
+
+def _exact(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
+    found = np.zeros(len(outcomes), dtype=np.bool_)
+    found[outcomes.judged] = [bool(similarity.exact_match(*pair)) for pair in outcomes.pairs()]
+    return found, outcomes.judged
+
+
+def _empty(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
+    nothing = np.array([not one for one in outcomes.predicted.tolist()], dtype=np.bool_)
+    return nothing & outcomes.written, outcomes.written
+
+
+def _cut(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
+    return outcomes.cut & outcomes.written, outcomes.written
+
+
+def _copied(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
+    looked_at = ~np.isnan(outcomes.copied)
+    return np.where(looked_at, outcomes.copied >= COPIED_WORDS, False), looked_at
+
+
+def _share(among: Among) -> tuple[Callable[..., MetricValue], Callable[..., Influence | None]]:
+    def measure(outcomes: TextOutcomes, of: str | None, confidence: float) -> MetricValue:
+        return share_of(*among(outcomes), confidence)
+
+    def influence(outcomes: TextOutcomes, of: str | None) -> Influence | None:
+        return share_influence(*among(outcomes))
+
+    return measure, influence
+
+
+# -- ratios of nats --------------------------------------------------------------------------------------
+
+
+def _nats(outcomes: TextOutcomes) -> Floats:
+    # (known,): -ln p is never below 0, but for rounding
+    return np.maximum(-outcomes.log_likelihood[outcomes.likely], 0.0)
+
+
+def _by_token(outcomes: TextOutcomes) -> tuple[Floats, Floats]:
+    return _nats(outcomes), outcomes.tokens[outcomes.likely]
+
+
+def _by_byte(outcomes: TextOutcomes) -> tuple[Floats, Floats]:
+    sizes = [len(one.encode()) for one in outcomes.truth[outcomes.likely].tolist()]
+    return _nats(outcomes) / np.log(2), np.array(sizes, dtype=np.float64)
+
+
+def _ratio(
+    costs: Costs, to: Callable[[float], float], slope: Callable[[float], float]
+) -> tuple[Callable[..., MetricValue], Callable[..., Influence | None]]:
+    """Return how `to` of a ratio r = Σ above/Σ below is measured; slope: the derivative of `to`."""
+
+    def measure(outcomes: TextOutcomes, of: str | None, confidence: float) -> MetricValue:
+        above, below = costs(outcomes)
+        if not len(above):
+            return NOTHING
+        low, high = means.ratio(above, below, confidence)
+        # `to` rises, so that ends map to ends
+        ends = (None if low is None else to(low)), (None if high is None else to(high))
+        value = to(float(above.sum() / below.sum()))
+        return MetricValue.of(value, ends, len(above), means.method(len(above), confidence))
+
+    def influence(outcomes: TextOutcomes, of: str | None) -> Influence | None:
+        above, below = costs(outcomes)
+        if not len(above):
+            return None
+        ratio = float(above.sum() / below.sum())
+        # a row moves r by (above - r·below)/mean(below), and `to` of it by the slope there
+        moved = np.zeros(len(outcomes))
+        moved[outcomes.likely] = (above - ratio * below) / below.mean() * (len(outcomes) / len(above))
+        return Influence(to(ratio), slope(ratio) * moved)
+
+    return measure, influence
+
+
+# -- the list --------------------------------------------------------------------------------------------
+
+_OF_A_MEAN = "that of a mean within a known range, 0 to 1 (`core.evidence.means`)"
+_OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
+_OF_A_RATIO = "that of a ratio of two means over rows (Fieller, tilted; `core.evidence.means`)"
+
+
+def _metric(
+    name: str,
+    summary: str,
+    how: tuple[Callable[..., MetricValue], Callable[..., Influence | None]],
+    interval: str,
+    *,
+    better: Literal["higher", "lower"] = "higher",
+    unit: Unit = Unit.FRACTION,
+) -> Metric:
+    return Metric(
+        name=name,
+        better=better,
+        unit=unit,
+        phases=frozenset({Phase.TEST}),
+        family="texts",
+        per_class=False,
+        interval=interval,
+        summary=summary,
+        measure=how[0],
+        influence=how[1],
+        as_share=share if interval == _OF_A_SHARE else None,
+    )
+
+
+METRICS = (
+    _metric(
+        "chrf",
+        "mean chrF2 of answer and truth: n-grams of 1 to 6 characters, in any script; unrelated texts score above 0",
+        _mean(_compared(similarity.chrf)),
+        _OF_A_MEAN,
+    ),
+    _metric(
+        "rouge_l",
+        "mean ROUGE-L (F1): the longest sequence of words that answer and truth share, in any script",
+        _mean(_compared(similarity.rouge_l)),
+        _OF_A_MEAN,
+    ),
+    _metric(
+        "token_f1",
+        "mean F1 of the words of answer and truth, whatever their order",
+        _mean(_compared(similarity.token_f1)),
+        _OF_A_MEAN,
+    ),
+    _metric(
+        "exact_match",
+        "share of answers that are the truth to the letter, but for white space",
+        _share(_exact),
+        _OF_A_SHARE,
+    ),
+    _metric(
+        "perplexity",
+        "e to the mean -ln p of a token of the truths: among how many tokens the body is as good as undecided",
+        _ratio(_by_token, lambda nats: float(np.exp(nats)), lambda nats: float(np.exp(nats))),
+        _OF_A_RATIO,
+        better="lower",
+        unit=Unit.NUMBER,
+    ),
+    _metric(
+        "bits_per_byte",
+        "-log2 p of the truths by their bytes in UTF-8, which does not depend on the tokens",
+        _ratio(_by_byte, lambda bits: bits, lambda bits: 1.0),
+        _OF_A_RATIO,
+        better="lower",
+        unit=Unit.NUMBER,
+    ),
+    _metric(
+        "repetition",
+        "mean share of an answer's runs of four words that stood in it before",
+        _mean(_repetition),
+        _OF_A_MEAN,
+        better="lower",
+    ),
+    _metric("empty_rate", "share of answers that are empty", _share(_empty), _OF_A_SHARE, better="lower"),
+    _metric(
+        "cut_rate",
+        "share of answers that end because they were as long as they may be, and not by themselves",
+        _share(_cut),
+        _OF_A_SHARE,
+        better="lower",
+    ),
+    _metric(
+        "copied_rate",
+        f"share of answers with {COPIED_WORDS} words in a row that stand in a training answer",
+        _share(_copied),
+        _OF_A_SHARE,
+        better="lower",
+    ),
+)
