@@ -34,6 +34,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from modelwright import outcomes
+from modelwright.core.evidence.labels import LabelledRows
 from modelwright.core.evidence.measurement import Subject
 from modelwright.core.requirements.requirement import Bar, Requirement
 from modelwright.core.rollouts import traffic_checks
@@ -112,7 +113,9 @@ def shown(minutes: list[Rows]) -> ShownTraffic:
     """Return what a version has shown in some minutes."""
     time_s, latency_s, code, right = (np.concatenate(column) for column in zip(*minutes, strict=True))
     answered = code < 500
-    return ShownTraffic(time_s, latency_s, code.astype(np.int64), time_s[answered], right[answered])
+    return ShownTraffic(
+        time_s, latency_s, code.astype(np.int64), LabelledRows((time_s[answered], right[answered]))
+    )
 
 
 def ours(kind: Kind, rng: Rng) -> Ended:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from requirement_texts import metric, parse
 
+from modelwright.core.evidence.labels import LabelledRows
 from modelwright.core.evidence.verdict import Outcome, overall
 from modelwright.core.rollouts import traffic_checks
 from modelwright.core.rollouts.strategy import Strategy
@@ -29,7 +30,10 @@ def traffic(
     time_s = np.sort(generator.uniform(0, 600, n))
     code = np.where(generator.random(n) < errors, 500, 200)
     return ShownTraffic(
-        time_s, generator.lognormal(-5, 0.3, n) * slower, code, time_s, generator.random(n) < right
+        time_s,
+        generator.lognormal(-5, 0.3, n) * slower,
+        code,
+        LabelledRows((time_s, generator.random(n) < right)),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from requirement_texts import metric, parse
 
+from modelwright.core.evidence.labels import LabelPolicy
 from modelwright.core.evidence.verdict import Outcome
 from modelwright.core.rollouts.state_machine import Rollout, Status, decide
 from modelwright.core.rollouts.strategy import Strategy
@@ -70,7 +71,16 @@ def test_feedback_can_stop_a_version_and_does_not_hold_it_up(record: LiveRecord)
     judge = RolloutJudge(record, [], metric)
     assert [one.outcome for one in judge(rollout, 5_600.0).optional] == [Outcome.PENDING]
     for n in range(400):
-        record.feedback(f"d{n}", "team", "x" if n % 2 == 0 else "y")  # the new version is wrong each time
+        record.feedback(
+            f"d{n}", "team", "x" if n % 2 == 0 else "y", "desk"
+        )  # the new version is wrong each time
+    assert record.flush()
+    (alone,) = judge(rollout, 5_600.0).optional
+    assert (alone.outcome, "desk" in str(alone.note)) == (Outcome.INCONCLUSIVE, True)
+    by_operator = RolloutJudge(record, [], metric, LabelPolicy(alone={"desk"}))
+    assert [one.outcome for one in by_operator(rollout, 5_600.0).optional] == [Outcome.UNMET]
+    for n in range(400):
+        record.feedback(f"d{n}", "team", "x" if n % 2 == 0 else "y", "branch")
     assert record.flush()
     evidence = judge(rollout, 5_600.0)
     assert [one.outcome for one in evidence.optional] == [Outcome.UNMET]

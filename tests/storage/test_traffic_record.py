@@ -334,16 +334,57 @@ def test_labels_say_which_answers_were_right(record: LiveRecord) -> None:
     record.record(
         [Traffic("a", 10.0), Traffic("b", 11.0), Traffic("c", 12.0), Traffic("d", 13.0, outputs=None)]
     )
-    record.record([Traffic("a", 10.0, version=2, outputs=answer("loans"))])  # a copy, of another version
+    record.record([Traffic("a", 10.0, version=2, outputs=answer("loans"), mirrored=True)])
     for name, truth in (("c", "loans"), ("a", "cards"), ("d", "cards"), ("nobody", "cards")):
         record.feedback(name, "domain", truth)
     record.feedback("b", "an output that it does not have", "cards")
     assert record.flush()
-    assert [right for _, right in record.labelled(1, 0.0)] == [False, True] or [
-        right for _, right in record.labelled(1, 0.0)
-    ] == [True, False]  # both became known at one instant of the clock
-    assert record.labelled(2, 0.0) == [(1000.0, False)]
-    assert record.labelled(1, 0.0, until=11.0) == [(1000.0, True)]
-    record.feedback("c", "domain", "cards")  # the latest counts
+    assert sorted(one.right for one in record.labels(1, 0.0)) == [False, True]
+    assert [(one.time_s, one.right) for one in record.labels(2, 0.0)] == [(1000.0, False)]
+    assert [(one.time_s, one.right) for one in record.labels(1, 0.0, until=11.0)] == [(1000.0, True)]
+    record.feedback("c", "domain", "cards")  # the latest of one key counts
+    record.feedback("a", "domain", "loans", "another key")  # and stands beside that of another
     assert record.flush()
-    assert [right for _, right in record.labelled(1, 0.0)] == [True, True]
+    found = [(one.key, one.right) for one in record.labels(1, 0.0)]
+    assert sorted(found) == [("", True), ("", True), ("another key", False)]
+
+
+def test_an_id_that_several_requests_brought_labels_none_of_them(record: LiveRecord) -> None:
+    copies = [Traffic(f"r{n}", version=2, mirrored=True) for n in range(2)]
+    record.record([*(Traffic("same", float(n)) for n in range(50)), Traffic("r0"), Traffic("r1"), *copies])
+    record.record(
+        [Traffic("again", outputs=None, code=503), Traffic("again")]
+    )  # sent again until it was answered
+    for name in ("same", "r0", "again"):
+        record.feedback(name, "domain", "cards", "desk")
+    assert record.flush()
+    assert len(record.labels(1, 0.0)) == 2
+    assert len(record.labels(2, 0.0)) == 1
+    found = record.known(["same", "r0", "r1", "nobody", "again"], 0.0, "desk")
+    assert {name: one.answers for name, one in found.items()} == {"same": 50, "r0": 1, "r1": 1, "again": 1}
+    assert found["r0"].labelled == {"domain"}
+    assert record.known(["r0"], 0.0, "another")["r0"].labelled == frozenset()
+    assert record.known(["r0"], 101.0, "desk") == {}  # given before: no longer to be labelled
+
+
+@pytest.mark.parametrize("schema", range(1, len(live_schema._STEPS)))
+def test_a_record_of_any_earlier_schema_is_brought_up_to_date(tmp_path: Path, schema: int) -> None:
+    path = tmp_path / "live.db"
+    with closing(sqlite3.connect(path)) as connection:
+        for statements in live_schema._STEPS[:schema]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(
+            "INSERT INTO requests (id, time, version, inputs, outputs, latency_s, code)"
+            """ VALUES ('r1', 5.0, 1, '{}', '{"domain": {"value": "cards"}}', 0.1, 200)"""
+        )
+        connection.execute(
+            "INSERT INTO feedback (request_id, output, value, time) VALUES ('r1', 'domain', '\"cards\"', 6.0)"
+        )
+        connection.execute(f"PRAGMA user_version = {schema}")
+        connection.commit()
+    record = LiveRecord.open(path)
+    assert [(one.key, one.right, one.time_s) for one in record.labels(1, 0.0)] == [("", True, 6.0)]
+    record.feedback("r1", "domain", "loans", "desk")
+    record.close()
+    assert record.find("r1").feedback == {"domain": "loans"}

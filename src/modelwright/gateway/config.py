@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from modelwright.core.byte_count import ByteCount
+from modelwright.core.messages import ValueProblem
+
+NAME_OF_VARIABLE = "environment"  # what the key of the variable is called where keys are named
 
 
 class _Section(BaseModel):
@@ -130,6 +133,28 @@ class KeysConfig(_Section):
     )
     known: Mapping[str, KnownKey] = Field({}, description="further keys, by the name of who has them")
 
+    @field_validator("known")
+    @classmethod
+    def _are_named(cls, known: Mapping[str, KnownKey]) -> Mapping[str, KnownKey]:
+        for name in known:
+            # The first is what the variable's key is called, which may decide alone; the second stands for no key.
+            if name in {NAME_OF_VARIABLE, ""}:
+                raise ValueProblem("serve.key-name", name=name)
+        return known
+
+
+class FeedbackConfig(_Section):
+    """What truths clients may report of answers, and whose word decides."""
+
+    per_hour: int = Field(
+        10_000, ge=1, description="rows of which one key may report the truth within an hour; more get 429"
+    )
+    alone: tuple[str, ...] = Field(
+        (),
+        description="keys of `serve.keys.known` whose labels may decide a release by themselves, as an operator's may. "
+        "Those of other keys decide only what they also show without any one of these keys",
+    )
+
 
 class TlsConfig(_Section):
     """The certificate that the gateway shows."""
@@ -185,9 +210,19 @@ class ServeConfig(_Section):
     cache: CacheConfig = Field(CacheConfig(), description="answers that are given again")
     record: RecordConfig = Field(RecordConfig(), description="what is kept of live traffic")
     keys: KeysConfig = Field(KeysConfig(), description="the keys that clients must send")
+    feedback: FeedbackConfig = Field(FeedbackConfig(), description="truths that clients report of answers")
     tls: TlsConfig | None = Field(None, description="speak HTTPS with this certificate. None: plain HTTP")
     audit: str | None = Field(
         None,
         min_length=1,
         description="a file that gets a line for each call of `/admin` and each key that is refused. None: no file",
     )
+
+    @field_validator("feedback")
+    @classmethod
+    def _are_known(cls, feedback: FeedbackConfig, info: ValidationInfo) -> FeedbackConfig:
+        keys = info.data.get("keys")
+        for name in feedback.alone:
+            if keys is not None and name not in keys.known:
+                raise ValueProblem("serve.feedback-key", name=name, known=sorted(keys.known) or None)
+        return feedback

@@ -69,6 +69,11 @@ class Gateway:
         """Return a version that is loaded, by its number."""
         return next((one for version, one in self._loaded.items() if version.number == number), None)
 
+    def classes(self, output: str) -> Iterator[str]:
+        """Yield the names that an output may be, or hold, in the versions that are loaded; none where its kind is open."""
+        for served in self._loaded.values():
+            yield from served.worker.classes.get(output, ())
+
     def versions(self) -> list[dict[str, object]]:
         """Return the versions that are loaded: the share of each, whether it is only watched, and its workers."""
         shares = dict(self.route.shares) if self.route is not None else {}

@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from modelwright import kinds
+from modelwright.core.evidence.labels import LabelPolicy
 from modelwright.core.messages import Problem, RequestError
-from modelwright.gateway.config import KeysConfig
+from modelwright.core.signature import Signature
+from modelwright.gateway.config import NAME_OF_VARIABLE, KeysConfig, ServeConfig
 
-NAME_OF_VARIABLE = "environment"  # what the key of the variable is called where keys are named
+NO_KEY = ""  # who reports where no key is needed
 _BEARER, _BASIC = "bearer", "basic"
 _LONGEST = 1000  # characters of a header that is looked at
 
@@ -36,28 +39,41 @@ class RateError(RequestError):
         self.retry_after_s = retry_after_s
 
 
+class Allowance:
+    """How much of a thing may be used: `most` at once, and `per_s` a second for good (a token bucket)."""
+
+    def __init__(self, per_s: float, most: float, clock: Callable[[], float]) -> None:
+        self.per_s = per_s
+        self._clock = clock
+        self._most = most
+        self._left, self._seen = most, clock()
+
+    def spend(self, count: float) -> float:
+        """Use so much; returns 0, or where that is not there (then nothing is used) the seconds until it may be."""
+        now = self._clock()
+        self._left = min(self._most, self._left + (now - self._seen) * self.per_s)
+        self._seen = now
+        if self._left < count:
+            return (min(count, self._most) - self._left) / self.per_s
+        self._left -= count
+        return 0.0
+
+
 class Key:
-    """One key: its name, its role, and how many requests a second it has left (a token bucket of one second)."""
+    """One key: its name, its role, and how many requests a second it has left."""
 
     def __init__(self, name: str, role: KeyRole, per_s: float | None, clock: Callable[[], float]) -> None:
         self.name = name
         self.role = role
-        self._per_s = per_s
-        self._clock = clock
-        self._most = max(1.0, per_s or 0.0)
-        self._left, self._seen = self._most, clock()
+        self._requests = None if per_s is None else Allowance(per_s, max(1.0, per_s), clock)
 
     def spend(self) -> None:
         """Count one request; raises RateError where the key has none left."""
-        if self._per_s is None:
+        if self._requests is None:
             return
-        now = self._clock()
-        self._left = min(self._most, self._left + (now - self._seen) * self._per_s)
-        self._seen = now
-        if self._left < 1:
-            wait_s = (1 - self._left) / self._per_s
-            raise RateError(Problem("request.rate", per_s=self._per_s), math.ceil(wait_s))
-        self._left -= 1
+        wait_s = self._requests.spend(1)
+        if wait_s:
+            raise RateError(Problem("request.rate", per_s=self._requests.per_s), math.ceil(wait_s))
 
 
 class Keys:
@@ -99,6 +115,20 @@ class Keys:
             raise RequestError(Problem("request.forbidden", role=key.role.value, wanted=wanted), 403)
         key.spend()
         return key
+
+
+def label_policy(config: ServeConfig, signature: Signature) -> LabelPolicy:
+    """Return whose labels count: of keys that there are, and of outputs that are classes.
+
+    An operator may release and roll back, so its labels may decide by themselves, too.
+    """
+    known = config.keys.known
+    operators = {name for name, key in known.items() if KeyRole(key.role) is KeyRole.OPERATOR}
+    return LabelPolicy(
+        outputs=frozenset(one.name for one in signature.outputs if kinds.value(one.kind).labelled),
+        known=frozenset({NO_KEY, NAME_OF_VARIABLE, *known}),
+        alone=frozenset({NAME_OF_VARIABLE, *operators, *config.feedback.alone}),
+    )
 
 
 def _digest(key: str) -> str:

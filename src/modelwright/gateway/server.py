@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
+from modelwright.core.evidence.labels import EVERY_LABEL, LabelPolicy
 from modelwright.core.messages import ModelwrightError
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.gateway.address import listen, require_certificate, url_of
@@ -24,6 +25,7 @@ from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.app import Application, Background
+from modelwright.gateway.http.feedback import Feedback
 from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.http.protocol import BoundedProtocol, close_stalled
 from modelwright.gateway.keys import Keys
@@ -40,13 +42,17 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Live:
-    """How live traffic is recorded and judged: the record's file, and the bars for the last `window_s`."""
+    """How live traffic is recorded and judged: the record's file, and the bars for the last `window_s`.
+
+    labels: whose labels count for the accuracy that feedback shows.
+    """
 
     record: Path
     requirements: Sequence[Requirement] = ()
     confidence: float = 0.95
     window_s: float = 3600.0
     refresh_s: float = 15.0
+    labels: LabelPolicy = EVERY_LABEL
 
 
 class Server:
@@ -91,7 +97,10 @@ class Server:
         recorder = self._record.record if self._record else None
         predictions = Predictions(self.gateway, config, self.telemetry, recorder, keys, self._audit)
         admission = Admission(keys, self._audit)
-        self.application = Application(self.gateway, predictions, self.telemetry, admission, background)
+        feedback = Feedback(self.gateway, config, self.telemetry, self._record)
+        self.application = Application(
+            self.gateway, predictions, self.telemetry, admission, feedback, background
+        )
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 self.application,
@@ -151,6 +160,7 @@ class Server:
                         version=served.version,
                         since=time.time() - live.window_s,
                         confidence=live.confidence,
+                        policy=live.labels,
                     )
                     for served, _ in (route.shares if route is not None else ())
                 }
@@ -177,15 +187,16 @@ def serve(
     confidence: float = 0.95,
     window_s: float = 3600.0,
     refresh_s: float = 15.0,
+    labels: LabelPolicy = EVERY_LABEL,
     started: Callable[[str], None] | None = None,
 ) -> None:
     """Serve `function` until SIGTERM or SIGINT; `started` is called with the address once it is taken.
 
     `record` is the file that live traffic is written to; `requirements` are judged on its last `window_s`
-    seconds every `refresh_s`. Raises MachineError for an address that is taken, or that other machines reach
-    while no key is set (in the environment variable that `serve.keys.predict` names).
+    seconds every `refresh_s`; `labels`: whose labels count then. Raises MachineError for an address that is taken, or
+    that other machines reach while no key is set (in the environment variable that `serve.keys.predict` names).
     """
-    live = Live(record, requirements, confidence, window_s, refresh_s) if record is not None else None
+    live = Live(record, requirements, confidence, window_s, refresh_s, labels) if record is not None else None
     server = Server(
         function, config, releases, live=live, bar_s=live_requirements.latency_bar_s(requirements)
     )

@@ -36,6 +36,9 @@ class Telemetry:
             "not_mirrored_rows", "Rows that a version that is only watched did not get, for want of room"
         ).labels(function)
         self.cache_hits = self._counter("cache_hits", "Requests answered without a worker").labels(function)
+        self._feedback = self._counter(
+            "feedback_rows", "Answers whose truth was reported, by what became of that", "result"
+        )
         self._unseen = self._counter("unseen_values", "Values that training never showed", "input")
         self.request_s = self._histogram("request_duration_seconds", "From a request to its answer", _SECONDS)
         self.queue_s = self._histogram("queue_duration_seconds", "Waiting for a batch", _SECONDS)
@@ -60,6 +63,11 @@ class Telemetry:
     def not_mirrored(self, rows: int) -> None:
         """Count rows that a version that is only watched did not get."""
         self._not_mirrored.inc(rows)
+
+    def feedback(self, **rows: int) -> None:
+        """Count answers whose truth was reported, by what became of that."""
+        for result, count in rows.items():
+            self._feedback.labels(self._function, result).inc(count)
 
     def unseen(self, names: Iterable[str]) -> None:
         """Count values that training never showed, by their input."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals, measure, operation
+from modelwright.core.evidence.labels import EVERY_LABEL, LabelledRows, LabelPolicy
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import Verdict, judge
 from modelwright.core.requirements.requirement import Requirement
@@ -51,15 +52,20 @@ def judge_live(
     since: float,
     until: float | None = None,
     confidence: float = 0.95,
+    policy: LabelPolicy = EVERY_LABEL,
 ) -> LiveVerdicts:
-    """Judge the live requirements on the traffic of a version (None: of all) between two Unix times."""
+    """Judge the live requirements on the traffic of a version (None: of all) between two Unix times.
+
+    policy: whose labels count for the accuracy that feedback shows.
+    """
     window = record.window(since, version, until)
     named = [one.subject.of for one in requirements if one.metric.per_input and one.subject.of is not None]
-    labels = record.labelled(version, since, until) if version is not None else []
-    right = sum(correct for _, correct in labels)
+    labels = LabelledRows.of(record.labels(version, since, until) if version is not None else (), policy)
     found = (
         *measured(window, confidence, named),
-        measure.from_counts(Subject(operation.LABELLED_ACCURACY), right, len(labels), confidence, Phase.LIVE),
+        measure.from_counts(
+            Subject(operation.LABELLED_ACCURACY), labels.right, len(labels), confidence, Phase.LIVE
+        ),
         _estimated(window, confidence),
     )
     verdicts = judge(requirements, found, phases={Phase.LIVE})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.evidence.labels import EVERY_LABEL, LabelledRows, LabelPolicy
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.rollouts.state_machine import Rollout, RolloutEvidence
@@ -20,19 +21,20 @@ BEFORE_ROWS = 5_000  # the newest of them
 
 @dataclass(frozen=True)
 class RolloutJudge:
-    """Judges rollouts on the record of traffic; metrics: a metric by its name."""
+    """Judges rollouts on the record of traffic; metrics: a metric by its name; policy: whose labels count."""
 
     record: LiveRecord
     requirements: Sequence[Requirement]
     metrics: Callable[[str], Metric]
+    policy: LabelPolicy = EVERY_LABEL
 
     def __call__(self, rollout: Rollout, now_s: float, *, figures: bool = True) -> RolloutEvidence:
         """Return the evidence of a rollout that is at one of its steps; figures: also values and intervals."""
-        ours = shown(self.record, rollout.version, rollout.requested_s, now_s)
+        ours = shown(self.record, rollout.version, rollout.requested_s, now_s, self.policy)
         if rollout.strategy.steps[0].is_shadow:
             compared = self.record.compared(rollout.version, rollout.champion, rollout.requested_s, now_s)
             ours = replace(ours, compared=compared)
-        champions = shown(self.record, rollout.champion, rollout.requested_s, now_s)
+        champions = shown(self.record, rollout.champion, rollout.requested_s, now_s, self.policy)
         needed, optional = judge_rollout(
             self.requirements,
             rollout.strategy,
@@ -46,18 +48,18 @@ class RolloutJudge:
         return RolloutEvidence(True, rows, needed, optional)
 
 
-def shown(record: LiveRecord, version: int, since: float, until: float) -> ShownTraffic:
+def shown(
+    record: LiveRecord, version: int, since: float, until: float, policy: LabelPolicy = EVERY_LABEL
+) -> ShownTraffic:
     """Return what a version has shown between two Unix times."""
     window = record.window(since, version, until)
-    labels = record.labelled(version, since, until)
     any_input = {"": len(window.unseen)}
     names = {name for names in window.unseen.values() for name in names}
     return ShownTraffic(
         window.time,
         window.latency_s,
         window.code,
-        np.array([at for at, _ in labels], np.float64),
-        np.array([right for _, right in labels], np.bool_),
+        LabelledRows.of(record.labels(version, since, until), policy),
         any_input | {name: sum(name in one for one in window.unseen.values()) for name in names},
         window.confidence,
     )

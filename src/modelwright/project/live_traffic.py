@@ -10,6 +10,7 @@ from modelwright.core.evidence.verdict import Verdict, gate
 from modelwright.core.messages import Phrase
 from modelwright.core.units import format_duration
 from modelwright.engine.store import Store
+from modelwright.gateway.keys import label_policy
 from modelwright.gateway.traffic import lease
 from modelwright.monitors.live_requirements import LiveVerdicts
 from modelwright.project.loop import loop, version_artifacts
@@ -160,7 +161,13 @@ def _notes(
 def _judged_live(context: Context, root: Path, now_s: float, version: int | None) -> LiveVerdicts:
     file = context.opened.file
     return monitor_traffic(
-        root / LIVE_RECORD, context.opened.requirements, file.monitor, file.confidence, version, now_s
+        root / LIVE_RECORD,
+        context.opened.requirements,
+        file.monitor,
+        file.confidence,
+        version,
+        now_s,
+        label_policy(file.serve, context.opened.signature),
     )
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from modelwright import outcomes
+from modelwright.core.evidence.labels import LabelledRows
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.core.rollouts import traffic_checks
 from modelwright.core.rollouts.state_machine import Status
 from modelwright.core.rollouts.strategy import Strategy
 from modelwright.core.units import Unit, format_duration, format_quantity
+from modelwright.gateway.keys import label_policy
 from modelwright.monitors.rollout_evidence import BEFORE_S, latencies_before
 from modelwright.project.loop.context import Context
 from modelwright.project.results.show_report import ShowReport
@@ -80,9 +82,10 @@ def needed_traffic(context: Context, record: Path, strategy: Strategy, now_s: fl
         return (str(Phrase("release.no-traffic-yet", version=production.number)),)
     before = latencies_before(live, production.number, now_s)
     shares: Mapping[str, float] = {"failure_rate": float((window.code >= traffic_checks.FAILED_FROM).mean())}
-    labels = [right for _, right in live.labelled(production.number, now_s - BEFORE_S, now_s)]
-    if labels:
-        shares = {**shares, "labelled_accuracy": sum(labels) / len(labels)}
+    policy = label_policy(context.opened.file.serve, context.opened.signature)
+    labels = LabelledRows.of(live.labels(production.number, now_s - BEFORE_S, now_s), policy)
+    if len(labels):
+        shares = {**shares, "labelled_accuracy": labels.right / len(labels)}
     rows = traffic_checks.rows_needed(
         context.opened.requirements, strategy, before, shares, outcomes.metrics().any
     )

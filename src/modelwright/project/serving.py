@@ -10,6 +10,7 @@ from typing import Literal, cast
 from modelwright import outcomes
 from modelwright.core.messages import Problem, StateError
 from modelwright.engine.store import Store
+from modelwright.gateway.keys import label_policy
 from modelwright.gateway.server import serve as serve_gateway
 from modelwright.gateway.traffic.desired_traffic import Sticky
 from modelwright.monitors.rollout_evidence import RolloutJudge
@@ -39,13 +40,16 @@ def serve(
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     config = context.opened.file.serve.model_copy(update=given)
     file = context.opened.file
+    labels = label_policy(config, context.opened.signature)
     serve_gateway(
         context.opened.signature.name,
         config,
         StateReleases(
             context.state,
             partial(version_artifacts.package_folder, store),
-            RolloutJudge(LiveRecord(root / LIVE_RECORD), context.opened.requirements, outcomes.metrics().any)
+            RolloutJudge(
+                LiveRecord(root / LIVE_RECORD), context.opened.requirements, outcomes.metrics().any, labels
+            )
             if config.record.enabled
             else None,
             keep_s=file.release.keep,
@@ -56,6 +60,7 @@ def serve(
         confidence=file.confidence,
         window_s=file.monitor.window_s,
         refresh_s=file.monitor.refresh_s,
+        labels=labels,
         started=started,
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import operation, sequential
+from modelwright.core.evidence.labels import LabelledRows
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.evidence.sequential import BoundedSample, Ends
@@ -31,17 +32,15 @@ LEVEL_ROWS = 200  # of the champion, from which its quantile of latency is taken
 class ShownTraffic:
     """The rows of one version since the rollout began, in the order of arrival.
 
-    time_s, latency_s: (n,) seconds; code: (n,) HTTP statuses. right_s, right: (k,) of the rows whose truth is known,
-    when it became known and whether the answer was right. unseen: rows with a value that training never showed, by
-    input; "" stands for any input. confidence: (n,) the lowest of a row's outputs, NaN where there is none. compared:
-    requests that both versions answered, and how many of them differently.
+    time_s, latency_s: (n,) seconds; code: (n,) HTTP statuses. labels: the rows whose truth is known. unseen: rows with
+    a value that training never showed, by input; "" stands for any input. confidence: (n,) the lowest of a row's
+    outputs, NaN where there is none. compared: requests that both versions answered, and how many of them differently.
     """
 
     time_s: Floats
     latency_s: Floats
     code: NDArray[np.int64]
-    right_s: Floats = field(default_factory=lambda: np.zeros(0))
-    right: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    labels: LabelledRows = field(default_factory=lambda: LabelledRows((np.zeros(0), np.zeros(0, np.bool_))))
     unseen: Mapping[str, int] = field(default_factory=dict)
     confidence: Floats = field(default_factory=lambda: np.zeros(0))
     compared: tuple[int, int] = (0, 0)
@@ -135,8 +134,32 @@ def judge_rollout(
     for check in checks:
         labels = check.requirement.metric.name == operation.LABELLED_ACCURACY
         place = optional if labels and not strategy.needs_labels else needed
-        place.append(check.verdict(strategy.error, unmet_error, figures=figures))
+        verdict = check.verdict(strategy.error, unmet_error, figures=figures)
+        if labels:
+            verdict = _without_any_key(verdict, ours, champions, strategy.error, unmet_error)
+        place.append(verdict)
     return tuple(needed), tuple(optional)
+
+
+def _without_any_key(
+    verdict: Verdict, ours: ShownTraffic, champions: ShownTraffic, error: float, unmet_error: float
+) -> Verdict:
+    """Return a verdict on labels, open where it would be another one without the labels of some key.
+
+    Each of these verdicts errs as seldom as stated where the labels that it rests on are honest; so does one on which
+    all of them agree, if at most one key is not.
+    """
+    if verdict.outcome not in (Outcome.MET, Outcome.UNMET):
+        return verdict
+    for key in sorted({*ours.labels.without, *champions.labels.without}):
+        mine, theirs = (one.labels.without.get(key, one.labels.rows) for one in (ours, champions))
+        check = _hits(verdict.requirement, *mine, *theirs)
+        if check.verdict(error, unmet_error, figures=False).outcome is not verdict.outcome:
+            note = Phrase(
+                "verdict.one-key", key=key or None, verdict=Phrase("screen.word", word=verdict.outcome.value)
+            )
+            return replace(verdict, outcome=Outcome.INCONCLUSIVE, needed=None, note=note)
+    return verdict
 
 
 def not_worse(
@@ -178,7 +201,7 @@ def _check(
         case operation.ESTIMATED_ACCURACY:
             found = _estimated(requirement, ours, champions)
         case operation.LABELLED_ACCURACY:
-            found = _hits(requirement, ours.right_s, ours.right, champions.right_s, champions.right)
+            found = _hits(requirement, *ours.labels.rows, *champions.labels.rows)
         case operation.FAILURE_RATE:
             found = _hits(requirement, ours.time_s, ours.failed, champions.time_s, champions.failed)
         case _:  # a live metric of another distribution: nothing here knows how it is measured

@@ -38,6 +38,7 @@ class Admission:
                     if admin:
                         _require_own_origin(request)
                     key = self._keys.require(dict(request.scope["headers"]), *roles)
+                    request.state.key = key
                     response = await endpoint(request)
                 except RequestError as error:
                     response = refusal(error, browser=not admin)

@@ -1,6 +1,7 @@
 """The gateway's paths as one ASGI application.
 
 POST /{function}             predictions
+POST /feedback               the truth about answers, see `feedback`
 GET  /                       to /docs
 GET  /healthz, /v2/health/live   whether this process answers at all
 GET  /v2/health/ready        whether a prediction would be answered now
@@ -28,6 +29,7 @@ from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange
 from modelwright.gateway.http.admission import Admission
+from modelwright.gateway.http.feedback import Feedback
 from modelwright.gateway.http.pages import docs_page
 from modelwright.gateway.http.pages.openapi import openapi
 from modelwright.gateway.http.predictions import Predictions
@@ -48,13 +50,14 @@ class Application:
         predictions: Predictions,
         telemetry: Telemetry,
         admission: Admission,
+        feedback: Feedback,
         background: Sequence[Background] = (),
     ) -> None:
         """Serve `gateway`; each of `background` runs from the start of the server to its end."""
         self._function = gateway.function
         self._path = f"/{gateway.function}"
         self._predictions = predictions
-        self.other = _routes(gateway, telemetry, admission, (gateway.run, *background))
+        self.other = _routes(gateway, telemetry, admission, feedback, (gateway.run, *background))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one exchange."""
@@ -76,7 +79,11 @@ class Application:
 
 
 def _routes(
-    gateway: Gateway, telemetry: Telemetry, admission: Admission, background: Sequence[Background]
+    gateway: Gateway,
+    telemetry: Telemetry,
+    admission: Admission,
+    feedback: Feedback,
+    background: Sequence[Background],
 ) -> Starlette:
     async def live(_: Request) -> Response:
         return _json({"live": True})
@@ -151,6 +158,7 @@ def _routes(
                 )
                 for verb in ("load", "unload")
             ),
+            Route("/feedback", admission.by(KeyRole.FEEDBACK)(feedback.report), methods=["POST"]),
             Route("/admin/traffic", admission.by(KeyRole.VIEWER, admin=True)(traffic)),
         ],
         lifespan=lifespan,
@@ -162,7 +170,9 @@ def _routes(
 
 async def _refuse(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
-        problem = Problem("request.wrong-method", method=request.method[:20], allowed="GET")
+        methods = (error.headers or {}).get("Allow", "GET").split(", ")
+        allowed = ", ".join(sorted({*methods} - {"HEAD"}))
+        problem = Problem("request.wrong-method", method=request.method[:20], allowed=allowed)
     else:
         problem = Problem("request.unknown-path", path=request.url.path[:80])
     return _error(problem, error.status_code, dict(error.headers or {}))

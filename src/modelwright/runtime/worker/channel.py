@@ -140,7 +140,11 @@ class Worker:
         confined: bool,
         form: Mapping[str, FormInput],
         settled: Mapping[str, SettledCells],
+        classes: Mapping[str, Sequence[str]],
     ) -> None:
+        self.classes = (
+            classes  # of each output, the names that it may be, or hold; none where its kind is open
+        )
         self.form = form
         self.settled = settled  # how inputs were written in the training data
         self.signature = signature
@@ -311,7 +315,7 @@ async def start(
         process.wait()
         raise
     if hello[0] == "ready":
-        _, signature, digest, streams, confined, form, settled = hello
+        _, signature, digest, streams, confined, form, settled, classes = hello
         return Worker(
             process,
             transport,
@@ -322,6 +326,7 @@ async def start(
             confined=confined,
             form={name: FormInput(**one) for name, one in form.items()},
             settled={name: SettledEntry.model_validate(one).settled() for name, one in settled.items()},
+            classes=classes,
         )
     transport.abort()
     await asyncio.to_thread(_end, process)

@@ -166,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     is_confined,
                     form_of(function),
                     {name: SettledEntry.of(one).model_dump() for name, one in function.rows.settled.items()},
+                    {one.name: list(function.known(one.name)) for one in function.signature.outputs},
                 ]
             )
         )

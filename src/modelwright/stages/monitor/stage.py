@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelwright.core.evidence.labels import EVERY_LABEL, LabelPolicy
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.monitors.live_requirements import LiveVerdicts, judge_live
 from modelwright.stages.monitor.config import MonitorConfig
@@ -18,13 +19,23 @@ def monitor(
     confidence: float,
     version: int | None,
     now_s: float,
+    policy: LabelPolicy = EVERY_LABEL,
 ) -> LiveVerdicts:
-    """Judge the window that ends at `now_s` (seconds since the epoch); `version` None means all traffic."""
+    """Judge the window that ends at `now_s` (seconds since the epoch); `version` None means all traffic.
+
+    policy: whose labels count.
+    """
     live = LiveRecord.open(record)
     try:
         since = now_s - config.window_s
         return judge_live(
-            live, requirements, version=version, since=since, until=now_s, confidence=confidence
+            live,
+            requirements,
+            version=version,
+            since=since,
+            until=now_s,
+            confidence=confidence,
+            policy=policy,
         )
     finally:
         live.close()

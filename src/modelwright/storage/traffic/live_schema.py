@@ -63,6 +63,22 @@ _STEPS = (
         # 1: a copy of a request, answered by a version that is only watched; the request's own row has the same id
         "ALTER TABLE requests ADD COLUMN mirrored INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # Truths of several keys stand beside each other, so that none can overwrite another's; '' is no key.
+        "ALTER TABLE feedback RENAME TO feedback_without_key",
+        """
+        CREATE TABLE feedback (
+            request_id TEXT NOT NULL,
+            output TEXT NOT NULL,
+            key TEXT NOT NULL,          -- the name of the key that reported it
+            value TEXT NOT NULL,        -- JSON: the truth; of one key, the latest
+            time REAL NOT NULL,
+            PRIMARY KEY (request_id, output, key)
+        ) WITHOUT ROWID
+        """,
+        "INSERT INTO feedback SELECT request_id, output, '', value, time FROM feedback_without_key",
+        "DROP TABLE feedback_without_key",
+    ),
 )
 
 

@@ -19,16 +19,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.evidence.labels import Label
 from modelwright.core.json_types import Json
-from modelwright.storage.traffic import live_schema
+from modelwright.storage.traffic import live_schema, truths
+from modelwright.storage.traffic.truths import Known
 from modelwright.storage.traffic.writer import Answered, Writer
 
-__all__ = ["Answered", "Lease", "LiveRecord", "Row", "Window"]
+__all__ = ["Answered", "Known", "Lease", "LiveRecord", "Row", "Window"]
 
 MOST_WAITING = 20_000  # rows between server and disk: a few seconds of a busy server, some 20 MB
 _ROWS = (
     "SELECT id, time, version, inputs, outputs, confidence, latency_s, code, unseen, mirrored,"
-    " (SELECT json_group_object(output, json(value)) FROM feedback WHERE request_id = requests.id)"
+    # the latest of each output: a bare column stands in the row that has the maximum (sqlite.org/lang_select.html)
+    " (SELECT json_group_object(output, json(value)) FROM (SELECT output, value, max(time) FROM feedback"
+    " WHERE request_id = requests.id GROUP BY output))"
     " FROM requests"
 )
 _FIGURES = "SELECT time, version, latency_s, confidence, code, unseen FROM requests"
@@ -120,9 +124,9 @@ class LiveRecord:
         """Hand answered rows over to be written; never waits for the disk, nor raises for it (`dropped`)."""
         self._writer.put(rows)
 
-    def feedback(self, request_id: str, output: str, value: object) -> bool:
-        """Hand over the truth about an output (JSON), the latest counts; tells whether there was room."""
-        return self._writer.put_truth(request_id, output, value)
+    def feedback(self, request_id: str, output: str, value: object, key: str = "") -> bool:
+        """Hand over the truth about an output (JSON), of which a key's latest counts; tells whether there was room."""
+        return self._writer.put_truth(request_id, output, value, key)
 
     @property
     def dropped(self) -> int:
@@ -177,28 +181,19 @@ class LiveRecord:
             ).fetchall()
         return [_as_row(one) for one in reversed(found)]
 
-    def labelled(self, version: int, since: float, until: float | None = None) -> list[tuple[float, bool]]:
-        """Return of each row of a version whose truth is known when it became known, and whether the answer was right.
+    def labels(self, version: int, since: float, until: float | None = None) -> list[Label]:
+        """Return what keys have reported of the rows of a version; since and until bound when the request came.
 
-        In the order of that time; since and until bound when the request came. A row is right where every output that
-        has a truth was answered with it.
+        A row counts where it alone has its id: what several requests brought cannot tell them apart.
         """
         until = until if until is not None else float("inf")
         with self._reading() as connection:
-            found = connection.execute(
-                "SELECT n, feedback.time, outputs, output, value FROM feedback"
-                " JOIN requests ON requests.id = request_id WHERE requests.time >= ? AND requests.time < ?"
-                " AND version = ? AND outputs IS NOT NULL",
-                (since, until, version),
-            ).fetchall()
-        rows: dict[int, tuple[float, bool]] = {}
-        for n, at, outputs, output, value in found:
-            answered = json.loads(outputs).get(output)
-            if answered is None:  # of an output that this version does not have
-                continue
-            before, right = rows.get(n, (at, True))
-            rows[n] = max(before, at), right and answered["value"] == json.loads(value)
-        return sorted(rows.values())
+            return truths.labels(connection, version, since, until)
+
+    def known(self, ids: Sequence[str], since: float, key: str) -> dict[str, Known]:
+        """Return of each id that was answered from `since` on how often, and what `key` reported of it before."""
+        with self._reading() as connection:
+            return truths.known(connection, ids, since, key)
 
     def compared(self, version: int, other: int, since: float, until: float | None = None) -> tuple[int, int]:
         """Return how many requests of some time two versions both answered, and how many of them differently.

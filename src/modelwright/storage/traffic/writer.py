@@ -53,6 +53,7 @@ class _Truth:
     output: str
     value: object
     time: float
+    key: str
 
 
 class Writer:
@@ -88,14 +89,14 @@ class Writer:
             self._rows_waiting += len(rows)
             self._waiting.put(rows)
 
-    def put_truth(self, request_id: str, output: str, value: object) -> bool:
+    def put_truth(self, request_id: str, output: str, value: object, key: str) -> bool:
         """Hand feedback over; never blocks. Tells whether there was room."""
         with self._lock:
             self._start()
             if self._closing or self._rows_waiting >= self._most_waiting:
                 return False
             self._rows_waiting += 1
-            self._waiting.put(_Truth(request_id, output, value, self._clock()))
+            self._waiting.put(_Truth(request_id, output, value, self._clock(), key))
             return True
 
     def flush(self, timeout_s: float) -> bool:
@@ -189,7 +190,7 @@ class Writer:
                 rows,
             )
             connection.executemany(
-                "INSERT INTO feedback (request_id, output, value, time) VALUES (?, ?, ?, ?)"
+                "INSERT INTO feedback (request_id, output, value, time, key) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET value = excluded.value, time = excluded.time",
                 truths,
             )
@@ -237,7 +238,7 @@ def _row(row: Answered) -> tuple[SqlValue, ...]:
 
 
 def _truth(truth: _Truth) -> tuple[SqlValue, ...]:
-    return (truth.request_id, truth.output, _json(truth.value), truth.time)
+    return (truth.request_id, truth.output, _json(truth.value), truth.time, truth.key)
 
 
 def _json(value: object) -> str:
