@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from modelwright import outcomes
-from modelwright.core.evidence.labels import LabelledRows
+from modelwright.core.evidence.labelled_rows import LabelledRows
 from modelwright.core.evidence.measurement import Subject
 from modelwright.core.requirements.requirement import Bar, Requirement
 from modelwright.core.rollouts import traffic_checks

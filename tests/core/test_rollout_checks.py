@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from requirement_texts import metric, parse
 
-from modelwright.core.evidence.labels import LabelledRows
+from modelwright.core.evidence.labelled_rows import LabelledRows
 from modelwright.core.evidence.verdict import Outcome, overall
 from modelwright.core.rollouts import traffic_checks
 from modelwright.core.rollouts.strategy import Strategy

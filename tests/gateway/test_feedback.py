@@ -13,7 +13,7 @@ import httpx
 import pytest
 from tiny_serving import Releases, running
 
-from modelwright.core.evidence.labels import LabelPolicy
+from modelwright.core.evidence.labelled_rows import LabelPolicy
 from modelwright.core.messages import ProjectError
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from requirement_texts import metric, parse
 
-from modelwright.core.evidence.labels import LabelPolicy
+from modelwright.core.evidence.labelled_rows import LabelPolicy
 from modelwright.core.evidence.verdict import Outcome
 from modelwright.core.rollouts.state_machine import Rollout, Status, decide
 from modelwright.core.rollouts.strategy import Strategy

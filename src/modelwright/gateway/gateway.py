@@ -70,7 +70,7 @@ class Gateway:
         return next((one for version, one in self._loaded.items() if version.number == number), None)
 
     def classes(self, output: str) -> Iterator[str]:
-        """Yield the names that an output may be, or hold, in the versions that are loaded; none where its kind is open."""
+        """Yield the names that an output may be, or hold, in the versions that are loaded; none of an open kind."""
         for served in self._loaded.values():
             yield from served.worker.classes.get(output, ())
 

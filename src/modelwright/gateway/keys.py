@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from modelwright import kinds
-from modelwright.core.evidence.labels import LabelPolicy
+from modelwright.core.evidence.labelled_rows import LabelPolicy
 from modelwright.core.messages import Problem, RequestError
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import NAME_OF_VARIABLE, KeysConfig, ServeConfig

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from modelwright.core.evidence.labels import EVERY_LABEL, LabelPolicy
+from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelPolicy
 from modelwright.core.messages import ModelwrightError
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.gateway.address import listen, require_certificate, url_of

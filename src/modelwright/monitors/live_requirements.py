@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals, measure, operation
-from modelwright.core.evidence.labels import EVERY_LABEL, LabelledRows, LabelPolicy
+from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelledRows, LabelPolicy
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import Verdict, judge
 from modelwright.core.requirements.requirement import Requirement

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence.labels import EVERY_LABEL, LabelledRows, LabelPolicy
+from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelledRows, LabelPolicy
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.rollouts.state_machine import Rollout, RolloutEvidence

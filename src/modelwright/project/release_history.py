@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from modelwright import outcomes
-from modelwright.core.evidence.labels import LabelledRows
+from modelwright.core.evidence.labelled_rows import LabelledRows
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.core.rollouts import traffic_checks

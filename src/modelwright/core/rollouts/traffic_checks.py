@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import operation, sequential
-from modelwright.core.evidence.labels import LabelledRows
+from modelwright.core.evidence.labelled_rows import LabelledRows
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.evidence.sequential import BoundedSample, Ends

@@ -25,7 +25,7 @@ from modelwright.gateway.keys import NO_KEY, Allowance, Key, RateError
 from modelwright.gateway.limits import read_json, require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.service_errors import ServiceError, not_ready, overloaded
-from modelwright.storage.traffic.record import Known, LiveRecord
+from modelwright.storage.traffic.record import KnownId, LiveRecord
 
 ID = "id"
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,160}")  # as `x-request-id` may be, and behind it the place in a list
@@ -92,10 +92,10 @@ class Feedback:
             self._read(one, f"item {n}" if isinstance(body, list) else None) for n, one in enumerate(items)
         ]
         known = await asyncio.to_thread(self._known, self._record, [one.id for one in truths], key)
-        told_apart = [one for one in truths if one.id in known and known[one.id].answers == 1]
+        single = [one for one in truths if one.id in known and known[one.id].answers == 1]
         unknown = list(dict.fromkeys(one.id for one in truths if one.id not in known))
         shared = list(dict.fromkeys(id_ for id_, one in known.items() if one.answers > 1))
-        if truths and not told_apart:
+        if truths and not single:
             if unknown:
                 raise RequestError(
                     Problem("feedback.unknown-id", answer=unknown[0], days=self._config.record.days), 404
@@ -103,18 +103,18 @@ class Feedback:
             raise RequestError(
                 Problem("feedback.shared-id", answer=shared[0], count=known[shared[0]].answers), 409
             )
-        for one in told_apart:
+        for one in single:
             for output, value in one.outputs.items():
                 if not self._record.feedback(one.id, output, value, key):
                     raise overloaded(limits.queue)
-        corrected = _corrected(told_apart, known)
+        corrected = _corrected(single, known)
         self._telemetry.feedback(
-            accepted=len(told_apart) - corrected,
+            accepted=len(single) - corrected,
             corrected=corrected,
             unknown=len(unknown),
             shared=len(shared),
         )
-        found = {"accepted": len(told_apart), "corrected": corrected, "unknown": unknown, "shared": shared}
+        found = {"accepted": len(single), "corrected": corrected, "unknown": unknown, "shared": shared}
         return Response(exchange.dumped(found), media_type="application/json")
 
     def _spend(self, key: str, rows: int) -> None:
@@ -125,7 +125,7 @@ class Feedback:
         if wait_s:
             raise RateError(Problem("feedback.too-many", most=most), math.ceil(wait_s))
 
-    def _known(self, record: LiveRecord, ids: Sequence[str], key: str) -> dict[str, Known]:
+    def _known(self, record: LiveRecord, ids: Sequence[str], key: str) -> dict[str, KnownId]:
         """Return what is known of ids; an answer of this moment may still wait to be written."""
         since = time.time() - self._config.record.days * _DAY_S
         found = record.known(ids, since, key)
@@ -197,7 +197,7 @@ class Feedback:
         return kind.to_record(value)
 
 
-def _corrected(truths: Sequence[_Truths], known: Mapping[str, Known]) -> int:
+def _corrected(truths: Sequence[_Truths], known: Mapping[str, KnownId]) -> int:
     """Return of how many rows the same key had reported one of these outputs before, in this request or earlier."""
     before = {id_: set(one.labelled) for id_, one in known.items()}
     count = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelwright.core.evidence.labels import EVERY_LABEL, LabelPolicy
+from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelPolicy
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.monitors.live_requirements import LiveVerdicts, judge_live
 from modelwright.stages.monitor.config import MonitorConfig

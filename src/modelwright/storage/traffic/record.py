@@ -19,13 +19,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence.labels import Label
+from modelwright.core.evidence.labelled_rows import Label
 from modelwright.core.json_types import Json
 from modelwright.storage.traffic import live_schema, truths
-from modelwright.storage.traffic.truths import Known
+from modelwright.storage.traffic.truths import KnownId
 from modelwright.storage.traffic.writer import Answered, Writer
 
-__all__ = ["Answered", "Known", "Lease", "LiveRecord", "Row", "Window"]
+__all__ = ["Answered", "KnownId", "Lease", "LiveRecord", "Row", "Window"]
 
 MOST_WAITING = 20_000  # rows between server and disk: a few seconds of a busy server, some 20 MB
 _ROWS = (
@@ -190,7 +190,7 @@ class LiveRecord:
         with self._reading() as connection:
             return truths.labels(connection, version, since, until)
 
-    def known(self, ids: Sequence[str], since: float, key: str) -> dict[str, Known]:
+    def known(self, ids: Sequence[str], since: float, key: str) -> dict[str, KnownId]:
         """Return of each id that was answered from `since` on how often, and what `key` reported of it before."""
         with self._reading() as connection:
             return truths.known(connection, ids, since, key)

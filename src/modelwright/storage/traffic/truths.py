@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelwright.core.evidence.labels import Label
+from modelwright.core.evidence.labelled_rows import Label
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownId:
     """What is known of an id: how many requests with it were answered, and the outputs that a key has labelled."""
 
     answers: int
@@ -39,7 +39,7 @@ def labels(connection: sqlite3.Connection, version: int, since: float, until: fl
     return rows
 
 
-def known(connection: sqlite3.Connection, ids: Sequence[str], since: float, key: str) -> dict[str, Known]:
+def known(connection: sqlite3.Connection, ids: Sequence[str], since: float, key: str) -> dict[str, KnownId]:
     """Return what is known of each id that was answered from `since` on."""
     listed = json.dumps(list(ids))
     answers = connection.execute(
@@ -54,4 +54,4 @@ def known(connection: sqlite3.Connection, ids: Sequence[str], since: float, key:
         (listed, key),
     ):
         labelled.setdefault(id_, set()).add(output)
-    return {id_: Known(count, frozenset(labelled.get(id_, ()))) for id_, count in answers}
+    return {id_: KnownId(count, frozenset(labelled.get(id_, ()))) for id_, count in answers}

@@ -102,4 +102,4 @@ def _settled(labels: Iterable[Label]) -> tuple[Rows, int]:
 
 
 def _agree(outputs: Mapping[str, set[bool]]) -> bool:
-    return all(len(said) == 1 for said in outputs.values())
+    return all(len(found) == 1 for found in outputs.values())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from requirement_texts import metric, parse
 
-from modelwright.core.evidence.labels import Label, LabelledRows, LabelPolicy
+from modelwright.core.evidence.labelled_rows import Label, LabelledRows, LabelPolicy
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.rollouts.strategy import Strategy
 from modelwright.core.rollouts.traffic_checks import ShownTraffic, judge_rollout
