@@ -1,13 +1,16 @@
-"""A project that answers with passages of a corpus: from the file to what is answered, and what is refused."""
+"""docs/finding.md: its project is one and its commands work; what is answered from a corpus, and what is refused."""
 
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import say
 
 from modelwright.core.messages import ProjectError
 from modelwright.project import Project
@@ -27,11 +30,12 @@ WORDS = {
     "loan": "loan instalments",
     "fee": "fee for cash",
 }
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "finding.md").read_text("utf-8")
 FILE = """
 function: "{function}"
 data: {{source: questions.jsonl{corpus}{more}}}
 model: {{learner: lexical}}
-evaluate: {{latency_requests: 100, importance_rows: 4}}
 """
 
 
@@ -60,9 +64,20 @@ def write(
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = write(tmp_path_factory.mktemp("choosing") / "p", truths=["card", ["transfer", "loan"], "fee"])
-    assert project.run(to="evaluate").problems == ()
-    return project
+    """Return the project of the page, after the page's commands; learned by words alone, which takes no time."""
+    folder = tmp_path_factory.mktemp("choosing") / "p"
+    write(folder)
+    (project,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    quick = "model: {learner: lexical}\nevaluate: {latency_requests: 100, importance_rows: 4}\n"
+    (folder / "modelwright.yaml").write_text(project + quick, "utf-8")
+    rows = [f'"{WORDS[one]} {number}","{one}"' for number in range(70) for one in WORDS]
+    rows += [f'"another {number} transfer of a loan","transfer;loan"' for number in range(30)]
+    (folder / "questions.csv").write_text("\n".join(["question,answer", *rows, ""]), "utf-8")
+    (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines():
+        done = say(folder, *shlex.split(line)[1:])
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return Project(folder)
 
 
 def answered(project: Project, question: str) -> dict[str, Any]:

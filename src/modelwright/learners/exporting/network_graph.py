@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from modelwright import kinds
+from modelwright.core.signature import Field
 from modelwright.learners.exporting.quiet import quiet
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.network import Network
@@ -43,15 +44,27 @@ def export(learned: Path) -> Body:
     """Return the body of a network: one graph `model` from the kinds' arrays to the heads' answers."""
     read = learned_folder.read(learned)
     network = read.network.eval()
-    example, shapes = _example(read)
+    graph = traced(_Positional(network), read, read.signature.inputs, network.inputs(), network.answers())
+    return Body(read.signature, "once", {"model": graph}, read.states)
+
+
+def traced(
+    module: nn.Module,
+    learned: LearnedNetwork,
+    inputs: Sequence[Field],
+    given: Sequence[str],
+    answers: Sequence[str],
+) -> bytes:
+    """Return the graph of a module that takes the arrays of some inputs by position; given, answers: their names."""
+    example, shapes = _example(learned, inputs)
     with torch.no_grad(), quiet():
         program = torch.onnx.export(
-            _Positional(network),
+            module,
             example,
             dynamo=True,
             opset_version=_OPSET,
-            input_names=network.inputs(),
-            output_names=network.answers(),
+            input_names=given,
+            output_names=answers,
             dynamic_shapes=(shapes,),
             external_data=False,
             verbose=False,
@@ -60,8 +73,7 @@ def export(learned: Path) -> Body:
     assert program is not None
     model = program.model_proto
     _strip(model)
-    graph = model.SerializeToString(deterministic=True)
-    return Body(read.signature, "once", {"model": graph}, read.states)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def is_head_weight(name: str) -> bool:
@@ -69,7 +81,9 @@ def is_head_weight(name: str) -> bool:
     return _HEAD_WEIGHT.fullmatch(name) is not None
 
 
-def _example(learned: LearnedNetwork) -> tuple[tuple[Tensor, ...], tuple[dict[int, Dim], ...]]:
+def _example(
+    learned: LearnedNetwork, inputs: Sequence[Field]
+) -> tuple[tuple[Tensor, ...], tuple[dict[int, Dim], ...]]:
     """Return arrays of a small batch in the network's order, and which of their axes are free.
 
     Every axis that a kind names is free: `batch` is one for all, any other (`length`) one for each input.
@@ -77,7 +91,7 @@ def _example(learned: LearnedNetwork) -> tuple[tuple[Tensor, ...], tuple[dict[in
     batch = Dim("batch")
     arrays: list[Tensor] = []
     shapes: list[dict[int, Dim]] = []
-    for place, field in enumerate(learned.signature.inputs):
+    for place, field in enumerate(inputs):
         kind = kinds.arrays(field.kind)
         assert kind.input_form is not None
         specs = kind.specs(learned.states[field.name])

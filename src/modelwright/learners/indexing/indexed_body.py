@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,17 @@ from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.package.body import Body
 from modelwright.package.content import Content
 from modelwright.runtime import drivers
-from modelwright.runtime.drivers.index.driver import FoundPlaces, RunningIndex
+from modelwright.runtime.drivers.index.driver import FoundPlaces, Fusion, RunningIndex
 from modelwright.runtime.searching import lexical_index, passage_texts
+from modelwright.runtime.searching.ranked_places import DAMPING
 from modelwright.storage.formats.corpus import Corpus
 
 DRIVER = "index"
-LEXICAL_WEIGHTS = (0.0, 0.1, 0.2, 0.35, 0.5, 1.0)  # that validation chooses from, beside vectors that count 1
+# What validation chooses from; the first of equally good ones.
+FUSIONS = (
+    Fusion(0.0, DAMPING),
+    *(Fusion(weight, damping) for damping in (DAMPING, 20.0, 10.0) for weight in (0.1, 0.2, 0.35, 0.5, 1.0)),
+)
 _CONFIDENCE = 0.95  # of an interval that nothing here reads
 _ROWS = 64  # that are encoded at once
 
@@ -70,20 +75,16 @@ def indexed(
 
 
 def _settled(body: Body, output: Field, validation: Mapping[str, Sequence[object]], threads: int) -> Body:
-    """Return the body with the weight of words, and the confidence, that validation rows show."""
+    """Return the body with the fusion of both rankings, and the confidence, that validation rows show."""
     running = opened(body, threads)
     (question,) = body.signature.inputs
     found = running.searched(validation[question.name], queries(running, body, validation))
     truths, kind = validation[output.name], kinds.arrays(output.kind)
-    weight, settings = 1.0, dict(body.settings)
+    fusion, settings = None, dict(body.settings)
     if "width" in settings:
-        # the first of equally good ones: the smaller weight
-        weight = max(
-            LEXICAL_WEIGHTS,
-            key=lambda one: (_score(body, output, running.ranked(found, one), validation), -one),
-        )
-        settings["lexical_weight"] = weight
-    arrays = running.ranked(found, weight)
+        fusion = max(FUSIONS, key=lambda one: _score(body, output, running.ranked(found, one), validation))
+        settings |= asdict(fusion)
+    arrays = running.ranked(found, fusion)
     state = kind.calibrate(arrays, truths, body.states[output.name], validation)
     return replace(body, settings=settings, states={**body.states, output.name: state})
 

@@ -20,5 +20,8 @@ SPARED = frozenset({Form.PIXELS, Form.FRAMES, Form.SERIES})
 ANSWERED = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR, Form.SERIES})
 """The forms that have a head (`networks.heads`)."""
 
+MATCHED = frozenset({Form.CHOICE})
+"""The forms that are answered by what belongs together (`networks.contrast`)."""
+
 MODULES = ("torch", "transformers", "safetensors", "onnx", "onnxscript")
 """What the gradient learners import."""

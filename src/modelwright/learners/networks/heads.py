@@ -6,7 +6,7 @@ Shapes: n rows of a batch, C classes, K members of a set, d dimensions of a vect
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, final
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modelwright.kinds.contract.common import ArraySpec, Form
+from modelwright.learners.networks import contrast
 from modelwright.learners.networks.encoders.contract import size_of
 from modelwright.learners.networks.losses import Losses
 
@@ -29,6 +30,7 @@ class Task(ABC):
     """
 
     array: ClassVar[str]
+    of_features: ClassVar[bool] = False  # the array is the features themselves, and no layer is learned
 
     def __init__(self, columns: int | None) -> None:
         self.columns = columns
@@ -256,15 +258,45 @@ class SeriesTask(Task):
         return self.loss(answers, truths, 0.0)
 
 
+@final
+class MatchTask(Task):
+    """Two texts that belong together: `vectors` (n, 2 · d) of both, truths `own` int64 (n,) and `right` (n, m).
+
+    `own`: the number of the row's passage; `right`: those of all passages that are right for its question. What belongs
+    together is told from all other passages of the batch (`networks.contrast`).
+    """
+
+    array: ClassVar[str] = "vectors"
+    of_features: ClassVar[bool] = True
+    temperature: float = contrast.TEMPERATURE
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return all rows: a pair is one because it is known."""
+        return truths["own"] >= 0
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the contrastive loss of each row among the rows given."""
+        return contrast.loss(answers, truths["own"], truths["right"], self.temperature, smoothing)
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return 1 - 1 / rank of the row's passage among those of all rows given, other right ones left out."""
+        return contrast.lost_ranks(answers, truths["own"], truths["right"])
+
+
+_WITHOUT_COLUMNS: Mapping[Form, Callable[[None], Task]] = {
+    Form.FLAG: FlagTask,
+    Form.SCALAR: ScalarTask,
+    Form.CHOICE: MatchTask,
+}
+
+
 def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
     """Return the task of an output whose answers have these specs."""
     match form:
         case Form.CODE:
             return ClassTask(size_of(answers["logits"]))
-        case Form.FLAG:
-            return FlagTask(None)
-        case Form.SCALAR:
-            return ScalarTask(None)
+        case Form.FLAG | Form.SCALAR | Form.CHOICE:
+            return _WITHOUT_COLUMNS[form](None)
         case Form.SET:
             return SetTask(size_of(answers["logits"]))
         case Form.VECTOR:
@@ -291,13 +323,15 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.task = of
-        self.begin = begin
+        self.begin = 0 if of.of_features else begin
         self.own = None if own is None else own[0]
-        if begin is None:
+        if self.begin is None:
             self.linear = nn.Linear(width + (0 if own is None else own[1]), of.columns or 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the output's array, (batch, columns) or (batch,), of features (batch, width)."""
+        if self.task.of_features:
+            return features
         if self.begin is not None:
             return self.task.shaped(features[:, self.begin : self.begin + (self.task.columns or 1)])
         # (batch, width), or (batch, width + hidden), → (batch, columns or 1)

@@ -33,12 +33,16 @@ class EncodedRows:
     """Columns of canonical values, encoded batch by batch with the code that serves.
 
     readers: input → what a network reads of its arrays, the same in every step; each value is read once.
+    targets: output → array → the targets of all rows, where these are no truths of the kinds; couples: (n,), of each
+    row another that is put into a batch with it, -1 for none.
     """
 
     signature: Signature
     states: Mapping[str, object]
     columns: Mapping[str, Sequence[object]]
     readers: Mapping[str, Reader] = dataclasses.field(default_factory=dict)
+    targets: Mapping[str, Mapping[str, Array]] | None = None
+    couples: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.columns[self.signature.inputs[0].name])
@@ -146,6 +150,11 @@ class EncodedRows:
     @functools.cached_property
     def truths(self) -> dict[str, dict[str, Tensor]]:
         """Return the targets of all rows: output → array → (n, …), as the kinds give them."""
+        if self.targets is not None:
+            return {
+                name: {array: torch.from_numpy(values) for array, values in arrays.items()}
+                for name, arrays in self.targets.items()
+            }
         return {
             field.name: {
                 array: torch.from_numpy(np.ascontiguousarray(values))
@@ -213,6 +222,8 @@ class EncodedRows:
         order = generator.permutation(len(self))
         if balanced and self.balance is not None:
             order = generator.choice(len(self), len(self), p=self.balance)
+        if self.couples is not None:
+            return self._coupled(order, batch, generator)
         batches = []
         for begin in range(0, len(order), batch * _POOL):
             # (16 · batch,) rows at random, then by length: batches hold like lengths, and other rows every epoch
@@ -220,6 +231,32 @@ class EncodedRows:
             pool = pool[np.argsort(self.lengths[pool], kind="stable")]
             batches += [pool[place : place + batch] for place in range(0, len(pool), batch)]
         # short batches would come before long ones in every pool; a gradient should not follow length
+        return [batches[place] for place in generator.permutation(len(batches))]
+
+    def _coupled(
+        self, order: NDArray[np.int64], batch: int, generator: np.random.Generator
+    ) -> list[NDArray[np.int64]]:
+        """Return the rows of an order in batches of like length, each row beside the one that it is coupled with.
+
+        A row that is taken already is taken no second time, so that some stand alone.
+        """
+        assert self.couples is not None
+        taken = np.zeros(len(self), dtype=np.bool_)
+        units: list[list[int]] = []
+        for row in order.tolist():
+            if taken[row]:
+                continue
+            other = int(self.couples[row])
+            unit = [row, other] if other >= 0 and not taken[other] and other != row else [row]
+            taken[unit] = True
+            units.append(unit)
+        pooled: list[int] = []
+        every = max(1, batch * _POOL // 2)
+        for begin in range(0, len(units), every):
+            pool = sorted(units[begin : begin + every], key=lambda unit: int(self.lengths[unit].max()))
+            pooled += [row for unit in pool for row in unit]
+        rows = np.array(pooled, dtype=np.int64)
+        batches = [rows[begin : begin + batch] for begin in range(0, len(rows), batch)]
         return [batches[place] for place in generator.permutation(len(batches))]
 
 

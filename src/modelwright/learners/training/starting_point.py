@@ -105,14 +105,16 @@ def starting_point(
     weights: Mapping[str, Path],
     options: Mapping[str, object] | None = None,
     scratch: Scratch | None = None,
+    limits: Mapping[str, int] | None = None,
 ) -> StartingPoint:
     """Fit the kinds on the training split and put the network together; what is not pretrained is drawn at random.
 
     weights: input → the folder of its pretrained weights; options: of the learner, for reading those (`pooling`,
-    `max_length`); scratch: how the other inputs are encoded and all are combined, None: as a linear probe does.
+    `max_length`); scratch: how the other inputs are encoded and all are combined, None: as a linear probe does;
+    limits: input → the most tokens that are kept of its texts, where that is less than its encoder takes.
     """
     begun = timing.now_s()
-    found = _begun(signature, train, weights, options or {}, scratch or Scratch())
+    found = _begun(signature, train, weights, options or {}, scratch or Scratch(), limits or {})
     return replace(found, seconds=timing.now_s() - begun)
 
 
@@ -122,6 +124,7 @@ def _begun(
     weights: Mapping[str, Path],
     options: Mapping[str, object],
     design: Scratch,
+    limits: Mapping[str, int],
 ) -> StartingPoint:
     given = _load(weights, options)
     of_pixels = pixel_options(options)
@@ -131,7 +134,7 @@ def _begun(
     made = {one.name: _type(one, design) for one in signature.inputs if one.name not in given.places}
     own = {name: _options(design, name, made[name].forms, options) for name in made}
     fitted = _fitted(made, own, train, shared=design.matching is not None)
-    of_kinds = {**fitted, **{name: given.of(name).fit for name in given.places}}
+    of_kinds = {**fitted, **{name: _limited(given.of(name), limits.get(name)) for name in given.places}}
     states = kind_states.fit(
         signature, train, {name: {**of_kinds[name], **pixels.get(name, {})} for name in of_kinds}
     )
@@ -184,6 +187,13 @@ def unread(begin: StartingPoint, signature: Signature, train: Examples) -> Itera
         yield from found.notices()
     yield from readable_texts.cut_values(signature, begin.states, train.columns)
     yield from readable_texts.lost_values(signature, begin.states, train.columns, forms.READ)
+
+
+def _limited(loaded: Loaded, limit: int | None) -> Mapping[str, object]:
+    """Return what the kind of an input fits with its encoder, which keeps no more tokens than the limit."""
+    if limit is None or loaded.most is None:
+        return loaded.fit
+    return {**loaded.fit, "limit": min(limit, loaded.most)}
 
 
 def _fitted(

@@ -32,7 +32,9 @@ class RankingBaselines(BaselineModels[RankingOutcomes]):
     def linear(
         self, truths: Truths, train: csr_matrix, test: csr_matrix, reference: RankingOutcomes
     ) -> RankingOutcomes | None:
-        """Return the outcomes of the words alone; nothing is learned of the rows."""
+        """Return the outcomes of the words alone, of which nothing is learned; None where the package has no more."""
+        if np.array_equal(reference.hits, reference.lexical):
+            return None
         return _ranked(reference, reference.lexical)
 
     def linear_name(self) -> Phrase:

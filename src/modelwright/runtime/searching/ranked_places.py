@@ -16,7 +16,8 @@ NOWHERE = -1
 """Stands in a ranking where there is no further passage."""
 
 DAMPING = 60.0
-"""Of reciprocal ranks: a passage at rank r counts 1 / (60 + r) (Cormack et al. 2009, section 2)."""
+"""Of reciprocal ranks: a passage at rank r counts 1 / (60 + r) (Cormack et al. 2009, section 2). Less of it lets the
+first ranks count for more."""
 
 
 def best(scores: Scores, k: int) -> Places:
@@ -39,19 +40,21 @@ def padded(places: Places, k: int) -> Places:
     return found
 
 
-def fused(rankings: Sequence[Places], weights: Sequence[float], k: int) -> tuple[Places, Scores]:
+def fused(
+    rankings: Sequence[Places], weights: Sequence[float], k: int, damping: float = DAMPING
+) -> tuple[Places, Scores]:
     """Return one ranking of several of the same query, (k,), and the score of each place (k,), 0 behind the end.
 
-    The score is Σ weight / (60 + rank), as a share of what the first of all rankings would have. Of equal ones that
-    comes first which the heaviest ranking has first.
+    The score is Σ weight / (damping + rank), as a share of what the first of all rankings would have. Of equal ones
+    that comes first which the heaviest ranking has first.
     """
     total: dict[int, float] = {}
     # the heaviest first: a dictionary keeps the order in which its keys came
     for ranking, weight in sorted(zip(rankings, weights, strict=True), key=lambda one: -one[1]):
         for rank, place in enumerate(ranking.tolist(), 1):
             if place != NOWHERE and weight > 0:
-                total[place] = total.get(place, 0.0) + weight / (DAMPING + rank)
-    most = sum(weights) / (DAMPING + 1)
+                total[place] = total.get(place, 0.0) + weight / (damping + rank)
+    most = sum(weights) / (damping + 1)
     # rounded, so that the order in which equal sums were added up decides nothing
     order = sorted(total, key=lambda place: -round(total[place] / most, 9))[:k]
     scores = np.zeros(k, dtype=np.float32)

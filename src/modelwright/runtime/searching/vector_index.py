@@ -37,13 +37,13 @@ class VectorIndex:
         scores: list[list[Scores]] = [[] for _ in queries]
         for begin in range(0, len(self.vectors), BLOCK):
             # (n, block)
-            block = queries @ self._exact(slice(begin, begin + BLOCK)).T
+            block = queries @ self.exact(slice(begin, begin + BLOCK)).T
             for row, found in enumerate(block):
                 places = best(found, k + _SPARE)
                 kept[row].append(places + begin)
                 scores[row].append(found[places])
         ranked = [
-            self._ordered(query, np.concatenate(places)[best(np.concatenate(of), k + _SPARE)], k)
+            self.ordered(query, np.concatenate(places)[best(np.concatenate(of), k + _SPARE)], k)
             for query, places, of in zip(queries, kept, scores, strict=True)
         ]
         empty = np.zeros((0, k))
@@ -52,16 +52,26 @@ class VectorIndex:
             np.stack([found for _, found in ranked]) if ranked else empty.astype(np.float32),
         )
 
-    def _ordered(self, query: NDArray[np.float32], candidates: Places, k: int) -> tuple[Places, Scores]:
-        """Return the best of some candidates (m,) by cosines that no batch changes; equal ones by their place."""
-        candidates = np.sort(candidates)
-        near = self._exact(candidates).astype(np.float64)  # (m, d)
+    def ordered(
+        self,
+        query: NDArray[np.float32],
+        candidates: Places,
+        k: int,
+        place_of: NDArray[np.int32] | None = None,
+    ) -> tuple[Places, Scores]:
+        """Return the best of some candidates (m,) by cosines that no batch changes; equal ones by their place.
+
+        place_of: the place of each vector, (N,), where they stand in another order.
+        """
+        candidates = np.sort(candidates) if place_of is None else candidates[np.argsort(place_of[candidates])]
+        near = self.exact(candidates).astype(np.float64)  # (m, d)
         # one product and one sum a candidate, whatever was compared beside it
         cosines = np.round((near * query.astype(np.float64)).sum(axis=1), _DIGITS).astype(np.float32)
         order = best(cosines, k)
-        return candidates[order], cosines[order]
+        found = candidates[order]
+        return found if place_of is None else place_of[found].astype(np.int64), cosines[order]
 
-    def _exact(self, which: slice | Places) -> NDArray[np.float32]:
+    def exact(self, which: slice | Places) -> NDArray[np.float32]:
         """Return some vectors, (m, d), as float32."""
         vectors = self.vectors[which]
         if self.scales is None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from modelwright import kinds
 from modelwright.core import digests
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.messages.setting import setting
@@ -73,13 +74,17 @@ def plan(
     texts = _texts(able, signature, examples, pretrained, model)
     able, cannot_read = ranking.readable(able, texts, model)
     here = replace(machine, cores=learn.threads or machine.cores)
-    reserved_s = learner_scores.reserved_s(able, learn)
+    # what a learner answers from a corpus is known once its passages are packaged
+    of_corpus = any(kinds.value(field.kind).of_corpus for field in signature.outputs)
+    reserved_s = 0.0 if of_corpus else learner_scores.reserved_s(able, learn)
     budget_s = learn.budget_s - reserved_s
     described = DataProfile.read(profile.path)
     # how many validation rows there are is known without a look at them
     rows = Rows(examples, validation_rows=described.rows.get("validation"), augment=varied)
     found = ranking.forecast(able, signature, rows, learn, here, pretrained, budget_s, progress)
     compared, reason = None, learner_scores.without(found, model)
+    if reason is None and of_corpus:
+        reason = Phrase("choice.from-corpus")
     if reserved_s and reason is None:
         held = read_examples(validation.path, signature)
         compared, reason = learner_scores.compare(

@@ -33,6 +33,14 @@ GRAPH, VECTOR = "model", "vector"
 
 
 @dataclass(frozen=True)
+class Fusion:
+    """How a ranking by words counts beside one by vectors, which counts 1, and the damping of the ranks of both."""
+
+    lexical_weight: float
+    damping: float
+
+
+@dataclass(frozen=True)
 class FoundPlaces:
     """What was found for one question: by its words, with BM25, and by its vector, with cosines (None: without)."""
 
@@ -40,11 +48,11 @@ class FoundPlaces:
     word_scores: Scores
     near: tuple[Places, Scores] | None
 
-    def fused(self, lexical_weight: float, depth: int) -> tuple[Places, Scores]:
+    def fused(self, fusion: Fusion, depth: int) -> tuple[Places, Scores]:
         """Return one ranking of both, and the score of each place."""
         if self.near is None:
             return fused([self.by_words], [1.0], depth)
-        return fused([self.near[0], self.by_words], [1.0, lexical_weight], depth)
+        return fused([self.near[0], self.by_words], [1.0, fusion.lexical_weight], depth, fusion.damping)
 
     def evidence(self, first: int) -> list[float]:
         """Return what speaks for the first of the fused ranking: its cosine, its lead over the next, and its words.
@@ -109,10 +117,10 @@ class RunningIndex(Running):
             for row, text in enumerate(questions)
         ]
 
-    def ranked(self, found: Sequence[FoundPlaces], lexical_weight: float | None = None) -> dict[str, Array]:
-        """Return the arrays of the output; lexical_weight: another one than that of the settings."""
-        weight = self._settings.lexical_weight if lexical_weight is None else lexical_weight
-        fused_rows = [one.fused(weight, self._depth) for one in found]
+    def ranked(self, found: Sequence[FoundPlaces], fusion: Fusion | None = None) -> dict[str, Array]:
+        """Return the arrays of the output; fusion: another one than that of the settings."""
+        fusion = fusion or Fusion(self._settings.lexical_weight, self._settings.damping)
+        fused_rows = [one.fused(fusion, self._depth) for one in found]
         shape = (len(found), self._depth)
         lexical = [padded(one.by_words, self._depth) for one in found]
         evidence = [one.evidence(int(row[0][0])) for one, row in zip(found, fused_rows, strict=True)]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem
+from modelwright.runtime.searching.ranked_places import DAMPING
 
 MOST_PASSAGES = 2**31 - 1
 Weight = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -19,7 +20,7 @@ class IndexSettings(BaseModel):
 
     passages: how many there are that differ; width: of their vectors, None: they are searched by words alone;
     eight_bits: whether vectors are int8; lexical_weight: what the ranking by words counts beside that by vectors, which
-    counts 1.
+    counts 1; damping: of reciprocal ranks, when both are fused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -28,6 +29,7 @@ class IndexSettings(BaseModel):
     width: Annotated[int, Field(ge=1, le=65_536)] | None = None
     eight_bits: bool = False
     lexical_weight: Weight = 1.0
+    damping: Annotated[float, Field(ge=0.0, le=1000.0)] = DAMPING
 
     @classmethod
     def read(cls, settings: Mapping[str, JsonLike]) -> IndexSettings:

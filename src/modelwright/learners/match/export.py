@@ -1,0 +1,141 @@
+"""Exports matching: a graph that makes a vector of a question, and the vectors of the passages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from modelwright import kinds
+from modelwright.core.messages import Phrase
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Array
+from modelwright.learners.contract.export import Export
+from modelwright.learners.contract.learn import Predicted
+from modelwright.learners.exporting import int8, network_graph
+from modelwright.learners.indexing import indexed_body
+from modelwright.learners.indexing.indexed_body import PassageVectors
+from modelwright.learners.match.pairs import kept_vectors
+from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
+from modelwright.learners.training import learned_folder
+from modelwright.package.body import Body
+from modelwright.package.content import Content
+from modelwright.package.graphs import open_session
+from modelwright.runtime.drivers.index.driver import GRAPH, VECTOR
+from modelwright.runtime.searching.vector_index import SCALES, VECTORS, in_eight_bits
+from modelwright.storage.formats.corpus import Corpus
+
+_BATCH = 32  # passages that are encoded at once, of like length
+_BLOCK = 64  # such batches, whose lengths are looked at together
+
+
+class _Normal(nn.Module):
+    """An encoder whose vectors have length 1."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, *arrays: Tensor) -> Tensor:
+        """Return vectors (batch, d)."""
+        return functional.normalize(self.encoder(*arrays), dim=-1)
+
+
+class MatchExport(Export):
+    """Makes one graph of the encoder, and encodes the passages with it."""
+
+    def export(self, learned: Path) -> Body:
+        """Return the body without passages; `indexed` gives it some."""
+        read = learned_folder.read(learned)
+        question, _ = read.signature.inputs
+        form = kinds.arrays(question.kind).input_form
+        assert form is not None
+        names = [f"{question.name}.{array}" for array in ARRAYS[form]]
+        encoder = _Normal(read.network.encoder_of(question.name))
+        graph = network_graph.traced(encoder.eval(), read, [question], names, [VECTOR])
+        signature = Signature(read.signature.name, (question,), read.signature.outputs)
+        states = {one.name: read.states[one.name] for one in (question, *signature.outputs)}
+        return Body(signature, indexed_body.DRIVER, {GRAPH: graph}, states)
+
+    def compress(self, body: Body) -> Body | None:
+        """Return the body with the weights of its graph in 8 bits; the vectors of the passages stay as they are."""
+        return int8.compress(body)
+
+    def indexed(
+        self,
+        learned: Path,
+        body: Body,
+        corpus: Corpus,
+        validation: Mapping[str, Sequence[object]],
+        out: Path,
+        threads: int,
+        progress: Progress,
+    ) -> Body:
+        """Return the body with the passages, each with its vector, by the graph that serves."""
+        read = learned_folder.read(learned)
+        passages, _ = corpus.distinct()
+        vectors = _encoded(body, read.signature.inputs, read.states, passages, threads, progress)
+        out.mkdir(parents=True, exist_ok=True)
+        found = _written(vectors, out, eight_bits=kept_vectors(learned) == "int8")
+        return indexed_body.indexed(body, corpus, found, validation, threads)
+
+    def answered(self, body: Body, predicted: Predicted, inputs: Mapping[str, Sequence[object]]) -> Predicted:
+        """Return what the index finds with the vectors of the network."""
+        (question,), (output,) = body.signature.inputs, body.signature.outputs
+        (vectors,) = predicted[output.name].values()
+        return {output.name: indexed_body.found_with(body, inputs[question.name], vectors)}
+
+
+def _written(vectors: NDArray[np.float32], out: Path, *, eight_bits: bool) -> PassageVectors:
+    """Write the vectors of the passages (N, d) into a folder."""
+    arrays: dict[str, Array] = {VECTORS: vectors.astype("<f4")}
+    if eight_bits:
+        whole, scales = in_eight_bits(vectors)
+        arrays = {VECTORS: whole, SCALES: scales.astype("<f4")}
+    files: dict[str, Content] = {}
+    for name, array in arrays.items():
+        files[name] = out / Path(name).name
+        (out / Path(name).name).write_bytes(array.tobytes())
+    return PassageVectors(files, vectors.shape[1], eight_bits)
+
+
+def _encoded(
+    body: Body,
+    inputs: Sequence[Field],
+    states: Mapping[str, object],
+    passages: Sequence[str],
+    threads: int,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """Return the vectors of passages, (N, d); inputs: the question, whose arrays the graph takes, and the passage."""
+    question, passage = inputs
+    kind, state = kinds.arrays(passage.kind), states[passage.name]
+    session = open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx")
+    wanted = {one.name for one in session.get_inputs()}
+    found: NDArray[np.float32] | None = None
+    with progress.task(str(Phrase("work.encoding-passages")), len(passages)) as task:
+        for places in _batches(passages):
+            encoded = kind.encode([passages[place] for place in places.tolist()], state)
+            arrays: dict[str, Array] = {f"{question.name}.{name}": one for name, one in encoded.items()}
+            (vectors,) = session.run([VECTOR], {name: arrays[name] for name in wanted})
+            if found is None:
+                found = np.zeros((len(passages), vectors.shape[1]), dtype=np.float32)
+            found[places] = vectors
+            task.advance(len(places))
+    assert found is not None, "a corpus has passages"
+    return found
+
+
+def _batches(passages: Sequence[str]) -> Iterator[NDArray[np.int64]]:
+    """Yield the places of passages of like length."""
+    every = _BATCH * _BLOCK
+    for begin in range(0, len(passages), every):
+        sizes = np.array([len(one) for one in passages[begin : begin + every]])
+        order = np.argsort(sizes, kind="stable") + begin
+        for at in range(0, len(order), _BATCH):
+            yield order[at : at + _BATCH]

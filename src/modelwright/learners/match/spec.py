@@ -1,0 +1,114 @@
+"""Matching questions with passages: what it accepts and takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelwright.core.json_types import Json
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.spec import Between, Spec
+from modelwright.learners.contract.steps import AveragingKeys, OptimiserKeys, ScheduleKeys
+from modelwright.learners.contract.training import (
+    Batch,
+    Compile,
+    Device,
+    Epochs,
+    LabelSmoothing,
+    LearningRate,
+    Patience,
+    Precision,
+    Processes,
+    WeightDecay,
+)
+from modelwright.learners.networks import forms
+
+
+class MatchOptions(BaseModel):
+    """The keys of `model:` that matching takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pooling: Literal["mean", "first"] | None = Field(
+        None, description="how tokens become one vector; None: as the pretrained folder says, else their mean"
+    )
+    passage_length: int = Field(
+        128,
+        ge=8,
+        le=8192,
+        description="most tokens that are read of a passage; what is longer is cut at its end",
+    )
+    question_length: int = Field(64, ge=4, le=8192, description="most tokens that are read of a question")
+    hard_negatives: bool = Field(
+        True,
+        description="put pairs into a batch with those whose passages their words would find (BM25), so that each is "
+        "told from what looks like it",
+    )
+    temperature: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="by which cosines are divided; the lower, the more the nearest wrong ones count",
+    )
+    vectors: Literal["float32", "int8"] = Field(
+        "float32", description="how the vectors of the passages are kept; int8 takes a quarter of the space"
+    )
+    shown: int = Field(10, ge=1, le=100, description="passages that an answer names, the best first")
+    freeze_words: bool = Field(True, description="leave the word vectors as they were pretrained")
+    layer_decay: float = Field(
+        0.9, gt=0, le=1, description="learning rate of a layer as a share of the rate of the one above it"
+    )
+    most_epochs: int = Field(5, ge=1, description="most passes that a budget is turned into")
+
+
+class MatchTraining(BaseModel):
+    """The keys of `learn:` that matching takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Epochs | None = Field(
+        None, description="passes over the pairs of questions and passages; without it, the budget decides"
+    )
+    batch: Batch = Field(32, description="pairs a step: each is told from all others of its step")
+    learning_rate: LearningRate = Field(1e-4, description="peak learning rate of the encoder's last layer")
+    weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay of AdamW")
+    label_smoothing: LabelSmoothing = Field(0.0, description="share of the target spread evenly")
+    patience: Patience | None = Field(
+        None, description="evaluations without gain before learning stops; None: all steps are taken"
+    )
+    precision: Precision | None = Field(
+        None,
+        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
+    )
+    device: Device = "auto"
+    compile: Compile = "auto"
+    processes: Processes = 1
+    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
+    schedule: ScheduleKeys = Field(
+        ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
+    )
+    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
+
+
+class MatchSpec(Spec):
+    """One encoder of questions and passages, beside the words of both."""
+
+    name: ClassVar[str] = "match"
+    summary: ClassVar[str] = (
+        "the passage nearest to the question by an encoder that learns from your pairs, and by words"
+    )
+    inputs: ClassVar[frozenset[Form]] = frozenset({Form.TOKENS})
+    outputs: ClassVar[frozenset[Form]] = forms.MATCHED
+    Options: ClassVar[type[BaseModel]] = MatchOptions
+    Training: ClassVar[type[BaseModel]] = MatchTraining
+    modules: ClassVar[tuple[str, ...]] = forms.MODULES
+    one_of_each: ClassVar[bool] = True
+    needs_pretrained: ClassVar[bool] = True
+    compresses: ClassVar[bool] = True
+    cuttable: ClassVar[bool] = True
+    rank: ClassVar[int] = 1
+    space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {
+        "learn.learning_rate": Between(3e-5, 3e-4, log=True),
+    }
