@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelwright.runtime.searching import lexical_index, passage_texts
+from modelwright.runtime.searching import clustered_index, lexical_index, passage_texts
 from modelwright.runtime.searching.lexical_index import DamagedIndexError, LexicalIndex
 from modelwright.runtime.searching.passage_texts import PassageTexts
 from modelwright.runtime.searching.ranked_places import NOWHERE, best, fused, padded
@@ -88,6 +88,21 @@ def test_vectors_find_the_nearest_and_alike_in_any_batch(eight_bits):
         alone, alone_cosines = index.search(asked[row : row + 1], 5)
         assert alone[0].tolist() == places[row].tolist()
         assert alone_cosines[0].tolist() == cosines[row].tolist()
+
+
+def test_clusters_find_what_all_vectors_would_and_are_read_back():
+    every, asked = vectors(900), vectors(900)[::90]
+    index = clustered_index.built(every)
+    exact, cosines = VectorIndex(every).search(asked, 5)
+    found, near = index.search(asked, 5)
+    assert np.mean([len(np.intersect1d(*pair)) for pair in zip(exact, found, strict=True)]) >= 4.8
+    assert found[:, 0].tolist() == list(range(0, 900, 90))
+    assert near[:, 0] == pytest.approx(cosines[:, 0])
+    sizes = (len(index.centres), index.probes)
+    again = clustered_index.ClusteredIndex.of_files(index.base, index.files(), *sizes)
+    assert again.search(asked, 5)[0].tolist() == found.tolist()
+    with pytest.raises(DamagedIndexError):
+        clustered_index.ClusteredIndex.of_files(index.base, index.files(), sizes[0] + 1, sizes[1])
 
 
 def test_an_index_smaller_than_the_ranking_and_no_question():

@@ -139,7 +139,7 @@ class MatchLearn(Learn[Rows]):
                 ranks=setup.ranks,
             )
         learned_folder.write(out, setup.learner, paired, begin.states, network)
-        keep_vectors(out, options.vectors)
+        keep_vectors(out, options.vectors, options.search)
         return trainer.summary(trained)
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:

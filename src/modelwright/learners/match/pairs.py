@@ -97,15 +97,16 @@ class Pairs:
         return found
 
 
-def keep_vectors(learned: Path, how: str) -> None:
-    """Write down beside what was learned how the vectors of passages are to be kept."""
-    (learned / _NOTE).write_text(json.dumps({"vectors": how}) + "\n", encoding="utf-8")
+def keep_vectors(learned: Path, how: str, search: str) -> None:
+    """Write down beside what was learned how the vectors of passages are to be kept, and searched."""
+    note = json.dumps({"vectors": how, "search": search})
+    (learned / _NOTE).write_text(f"{note}\n", encoding="utf-8")
 
 
-def kept_vectors(learned: Path) -> str:
-    """Return how the vectors of passages are to be kept."""
-    found: str = json.loads((learned / _NOTE).read_text(encoding="utf-8"))["vectors"]
-    return found
+def kept_vectors(learned: Path) -> tuple[str, str]:
+    """Return how the vectors of passages are to be kept, and how searched."""
+    found = json.loads((learned / _NOTE).read_text(encoding="utf-8"))
+    return found["vectors"], found["search"]
 
 
 def pair_signature(signature: Signature) -> Signature:

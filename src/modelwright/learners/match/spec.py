@@ -55,6 +55,11 @@ class MatchOptions(BaseModel):
     vectors: Literal["float32", "int8"] = Field(
         "float32", description="how the vectors of the passages are kept; int8 takes a quarter of the space"
     )
+    search: Literal["auto", "exact", "clusters"] = Field(
+        "auto",
+        description="exact: all vectors are compared; clusters: those of the nearest clusters, as many as find 98 % of "
+        "what all would; auto: clusters from 200,000 passages on",
+    )
     shown: int = Field(10, ge=1, le=100, description="passages that an answer names, the best first")
     freeze_words: bool = Field(True, description="leave the word vectors as they were pretrained")
     layer_decay: float = Field(

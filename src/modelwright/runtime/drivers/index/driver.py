@@ -6,7 +6,7 @@ files    lexical/…, corpus/…, vectors/… (`runtime.searching`)
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -24,6 +24,7 @@ from modelwright.package.graphs import open_session
 from modelwright.package.ort import onnxruntime
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
 from modelwright.runtime.drivers.index.index_settings import IndexSettings, damaged
+from modelwright.runtime.searching.clustered_index import CLUSTER_FILES, ClusteredIndex
 from modelwright.runtime.searching.lexical_index import FILES, DamagedIndexError, LexicalIndex
 from modelwright.runtime.searching.passage_texts import TEXT_FILES, PassageTexts
 from modelwright.runtime.searching.ranked_places import NOWHERE, Places, Scores, fused, padded
@@ -84,7 +85,7 @@ class RunningIndex(Running):
         depth: int,
         lexical: LexicalIndex,
         texts: PassageTexts,
-        vectors: VectorIndex | None,
+        vectors: VectorIndex | ClusteredIndex | None,
         session: onnxruntime.InferenceSession | None,
     ) -> None:
         self._question, self._output = question.name, output.name
@@ -185,21 +186,14 @@ class IndexDriver(Driver):
         if len(kinds.arrays(output.kind).known(state)) < settings.passages:
             raise damaged("there are passages without an id")
         files = {name: view(content) for name, content in body.files.items()}
-        of_vectors = () if settings.width is None else (VECTORS, *((SCALES,) if settings.eight_bits else ()))
-        if set(files) != {*FILES, *TEXT_FILES, *of_vectors}:
+        if set(files) != {*FILES, *TEXT_FILES, *_vector_files(settings)}:
             raise damaged("there are other files than those of an index")
         try:
             lexical = LexicalIndex.of_files(files, settings.passages)
             texts = PassageTexts.of_files(files)
             if len(texts) != settings.passages:
                 raise DamagedIndexError("there are not as many texts as passages")
-            vectors = (
-                None
-                if settings.width is None
-                else VectorIndex.of_files(
-                    files, settings.passages, settings.width, eight_bits=settings.eight_bits
-                )
-            )
+            vectors = _vectors(files, settings)
         except DamagedIndexError as error:
             raise damaged(str(error)) from None
         session = (
@@ -210,6 +204,26 @@ class IndexDriver(Driver):
         (depth,) = kinds.arrays(output.kind).answers(state)["places"].shape[1:]
         assert isinstance(depth, int)
         return RunningIndex(question, output, settings, depth, lexical, texts, vectors, session)
+
+
+def _vector_files(settings: IndexSettings) -> Iterator[str]:
+    """Yield the files of the vectors."""
+    if settings.width is not None:
+        yield VECTORS
+        yield from (SCALES,) if settings.eight_bits else ()
+        yield from () if settings.clusters is None else CLUSTER_FILES
+
+
+def _vectors(
+    files: Mapping[str, bytes | memoryview], settings: IndexSettings
+) -> VectorIndex | ClusteredIndex | None:
+    """Return what searches the vectors, None where there are none; raises DamagedIndexError."""
+    if settings.width is None:
+        return None
+    found = VectorIndex.of_files(files, settings.passages, settings.width, eight_bits=settings.eight_bits)
+    if settings.clusters is None:
+        return found
+    return ClusteredIndex.of_files(found, files, settings.clusters, settings.probes)
 
 
 def _fields(body: Body) -> tuple[Field, Field]:

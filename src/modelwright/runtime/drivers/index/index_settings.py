@@ -19,7 +19,8 @@ class IndexSettings(BaseModel):
     """How the passages of a corpus are searched.
 
     passages: how many there are that differ; width: of their vectors, None: they are searched by words alone;
-    eight_bits: whether vectors are int8; lexical_weight: what the ranking by words counts beside that by vectors, which
+    eight_bits: whether vectors are int8; clusters: how many they are put into, of which `probes` are looked through,
+    None: all vectors are compared; lexical_weight: what the ranking by words counts beside that by vectors, which
     counts 1; damping: of reciprocal ranks, when both are fused.
     """
 
@@ -28,6 +29,8 @@ class IndexSettings(BaseModel):
     passages: Annotated[int, Field(ge=1, le=MOST_PASSAGES)]
     width: Annotated[int, Field(ge=1, le=65_536)] | None = None
     eight_bits: bool = False
+    clusters: Annotated[int, Field(ge=1, le=MOST_PASSAGES)] | None = None
+    probes: Annotated[int, Field(ge=1, le=MOST_PASSAGES)] = 1
     lexical_weight: Weight = 1.0
     damping: Annotated[float, Field(ge=0.0, le=1000.0)] = DAMPING
 
