@@ -188,6 +188,11 @@ class ServeConfig(_Section):
         "127.0.0.1", description="the address to listen on; one that other machines reach needs a key"
     )
     port: int = Field(8080, ge=0, le=65535, description="the port; 0 takes any that is free")
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="names by which clients call a gateway without keys, beside `host`, `localhost` and addresses: a "
+        "proxy on this machine may pass its own on. Others get 403: a page of another site can let its name lead here",
+    )
     threads: int | None = Field(
         None, ge=1, le=1024, description="cores a version uses; None: as many as its package was timed with"
     )

@@ -19,7 +19,6 @@ from modelwright.gateway.config import NAME_OF_VARIABLE, KeysConfig, ServeConfig
 
 NO_KEY = ""  # who reports where no key is needed
 _BEARER, _BASIC = "bearer", "basic"
-_LONGEST = 1000  # characters of a header that is looked at
 
 
 class KeyRole(StrEnum):
@@ -88,7 +87,7 @@ class Keys:
         self._by_digest = {
             one.sha256: Key(name, KeyRole(one.role), one.per_s, clock) for name, one in config.known.items()
         }
-        own = environment.get(config.predict)
+        own = environment.get(config.predict, "").strip()  # as the header of a request is read
         if own:  # the only key of a small server opens all of it
             self._by_digest[_digest(own)] = Key(NAME_OF_VARIABLE, KeyRole.OPERATOR, None, clock)
 
@@ -138,7 +137,7 @@ def _digest(key: str) -> str:
 
 def _given(headers: Mapping[bytes, bytes]) -> str:
     """Return the key that a request brings: as a bearer token, or as the password that a browser asked for."""
-    header = headers.get(b"authorization", b"")[:_LONGEST].decode("utf-8", "surrogateescape")
+    header = headers.get(b"authorization", b"").decode("utf-8", "surrogateescape")
     scheme, _, rest = header.partition(" ")
     if scheme.lower() == _BEARER:
         return rest.strip()

@@ -25,6 +25,7 @@ from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.app import Application, Background
+from modelwright.gateway.http.browsers import LocalHosts
 from modelwright.gateway.http.feedback import Feedback
 from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.http.protocol import BoundedProtocol, close_stalled
@@ -95,8 +96,8 @@ class Server:
             background += [self._show_requirements, self._prune]
         self.gateway = Gateway(function, config, releases, self.telemetry, bar_s)
         recorder = self._record.record if self._record else None
-        predictions = Predictions(self.gateway, config, self.telemetry, recorder, keys, self._audit)
-        admission = Admission(keys, self._audit)
+        admission = Admission(keys, self._audit, LocalHosts([config.host, *config.hosts]))
+        predictions = Predictions(self.gateway, config, self.telemetry, recorder, admission, self._audit)
         feedback = Feedback(self.gateway, config, self.telemetry, self._record)
         self.application = Application(
             self.gateway, predictions, self.telemetry, admission, feedback, background

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.audit_log import AuditLog
+from modelwright.gateway.http.browsers import LocalHosts, require_own_page
 from modelwright.gateway.http.exchange import error_body
-from modelwright.gateway.keys import KeyRole, Keys, RateError
+from modelwright.gateway.keys import Key, KeyRole, Keys, RateError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _REFUSALS = {401, 403, 429}
@@ -19,14 +20,39 @@ _REFUSALS = {401, 403, 429}
 class Admission:
     """Wraps endpoints, so that only certain roles reach them."""
 
-    def __init__(self, keys: Keys, audit: AuditLog) -> None:
+    def __init__(self, keys: Keys, audit: AuditLog, hosts: LocalHosts) -> None:
+        """Let in by `keys`; where there are none, only requests to `hosts`."""
         self._keys = keys
         self._audit = audit
+        self._hosts = hosts
 
     @property
     def needs_keys(self) -> bool:
         """Return whether requests need a key."""
         return self._keys.required
+
+    def admitted(self, headers: Mapping[bytes, bytes], *roles: KeyRole) -> Key | None:
+        """Return the key of a request, None where no keys are required; raises RequestError as `Keys.require` does.
+
+        Without keys, a request must be for this machine; from a page of another site it is refused with and without.
+        """
+        require_own_page(headers)
+        if not self._keys.required:
+            self._hosts.require(headers)
+        return self._keys.require(headers, *roles)
+
+    def open(self, endpoint: Endpoint) -> Endpoint:
+        """Return an endpoint that needs no key, and answers for this machine alone where nothing needs one."""
+
+        async def call(request: Request) -> Response:
+            if not self._keys.required:
+                try:
+                    self._hosts.require(dict(request.scope["headers"]))
+                except RequestError as error:
+                    return refusal(error)
+            return await endpoint(request)
+
+        return call
 
     def by(self, *roles: KeyRole, admin: bool = False) -> Callable[[Endpoint], Endpoint]:
         """Return a decorator of endpoints for `roles`; admin: not for pages of other sites, and written down."""
@@ -37,7 +63,7 @@ class Admission:
                 try:
                     if admin:
                         _require_own_origin(request)
-                    key = self._keys.require(dict(request.scope["headers"]), *roles)
+                    key = self.admitted(dict(request.scope["headers"]), *roles)
                     request.state.key = key
                     response = await endpoint(request)
                 except RequestError as error:
@@ -79,4 +105,4 @@ def _require_own_origin(request: Request) -> None:
 
 def _about(request: Request) -> dict[str, str]:
     client = request.client.host if request.client is not None else ""
-    return {"method": request.method, "path": request.url.path, "client": client}
+    return {"method": request.method, "path": request.scope["path"], "client": client}

@@ -134,7 +134,7 @@ def _routes(
             await gateway.stop()
 
     is_open = gateway.config.keys.docs == "open"
-    readers = (lambda endpoint: endpoint) if is_open else admission.by(KeyRole.CALLER, KeyRole.VIEWER)
+    readers = admission.open if is_open else admission.by(KeyRole.CALLER, KeyRole.VIEWER)
     asking, models = admission.by(KeyRole.CALLER, KeyRole.VIEWER), Models(gateway)
     application = Starlette(
         routes=[
@@ -174,7 +174,7 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
         allowed = ", ".join(sorted({*methods} - {"HEAD"}))
         problem = Problem("request.wrong-method", method=request.method[:20], allowed=allowed)
     else:
-        problem = Problem("request.unknown-path", path=request.url.path[:80])
+        problem = Problem("request.unknown-path", path=request.scope["path"][:80])
     return _error(problem, error.status_code, dict(error.headers or {}))
 
 

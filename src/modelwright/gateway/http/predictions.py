@@ -19,9 +19,10 @@ from modelwright.gateway.audit_log import AuditLog
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange, form_data
+from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.dialect import Dialect, Given, Headers, RowsDialect
 from modelwright.gateway.http.events import EventSender, wanted
-from modelwright.gateway.keys import Key, KeyRole, Keys, RateError
+from modelwright.gateway.keys import Key, KeyRole, RateError
 from modelwright.gateway.limits import require_items
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
@@ -83,7 +84,7 @@ class Predictions:
         config: ServeConfig,
         telemetry: Telemetry,
         recorder: Recorder | None,
-        keys: Keys,
+        admission: Admission,
         audit: AuditLog,
     ) -> None:
         self._audit = audit
@@ -91,7 +92,7 @@ class Predictions:
         self._config = config
         self._telemetry = telemetry
         self._recorder = recorder
-        self._keys = keys
+        self._admission = admission
         self._under_way = BytesUnderWay(config.limits.under_way)
         is_kept = config.cache.size is not None and (config.cache.private or not config.record.private)
         self._cache = Cache(config.cache.size) if is_kept and config.cache.size is not None else None
@@ -153,7 +154,7 @@ class Predictions:
         if scope["method"] != "POST":
             problem = Problem("request.wrong-method", method=scope["method"][:20], allowed="POST")
             raise RequestError(problem, 405)
-        request.key = self._keys.require(headers, KeyRole.CALLER)
+        request.key = self._admission.admitted(headers, KeyRole.CALLER)
         self._gateway.require_room()  # before a body is read, so that a refusal costs little
         request.deadline_s = _deadline_s(headers)
         if scope["query_string"]:

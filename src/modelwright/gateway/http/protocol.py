@@ -1,8 +1,16 @@
-"""What uvicorn leaves open at the level of HTTP: errors as JSON, and connections that stall."""
+"""What uvicorn leaves open at the level of HTTP: what is no plain request, and connections that stall.
+
+Two programs that read the same bytes as different requests are how one is smuggled past a proxy. So what HTTP leaves
+open, or what proxies are known to read otherwise, is refused: https://www.rfc-editor.org/rfc/rfc9112 (sections 2.3,
+3.2, 6.1 and 11.2), https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1 (trailers).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -10,16 +18,35 @@ from uvicorn.server import ServerState
 
 from modelwright.core.messages import Problem
 from modelwright.gateway.http.exchange import error_body
+from modelwright.gateway.http.inference import JSON_BYTES
+from modelwright.gateway.http.predictions import TIMEOUT_HEADER
+from modelwright.gateway.traffic.route import VERSION_HEADER
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FRAMING = 8  # bytes a byte of body: chunks of a single byte take six
+MOST_HEADERS = 100
+MOST_PIPELINED = 100  # requests of one connection that wait for the answer to those before them
+_VERSIONS = {"1.0", "1.1"}
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+# The last of several is read; a proxy may look at the first. What lists may be made of (accept, cookie) is not here.
+_ONCE = frozenset(
+    {
+        *(b"host", b"authorization", b"origin", b"sec-fetch-site", b"expect", b"transfer-encoding"),
+        *(b"content-length", b"content-type", b"content-encoding"),
+        *(JSON_BYTES, TIMEOUT_HEADER, VERSION_HEADER),
+    }
+)
+
+
+class _OddRequestError(Exception):
+    """A head that is refused; raised within the parser, which ends there, and answered 400."""
 
 
 class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """uvicorn's protocol, with errors in the form of all others, and a bound on all that is no body.
+    """uvicorn's protocol, with our form of errors, heads that mean one thing, and a bound on all but bodies.
 
-    h11 has such a bound itself; httptools, which is used where it is installed, has none, and would gather
-    headers, or the trailers of a chunked body, without end. Only httptools calls the `on_` methods.
+    h11 has such bounds itself; httptools, which is used where it is installed, has none: it would gather headers, or
+    the trailers of a chunked body, without end. Only httptools calls the `on_` methods.
     """
 
     _reading = False  # a message has begun and not ended
@@ -27,6 +54,8 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     _body_bytes = 0
     _framing_bytes = 0  # of the message that is read: head, chunk sizes, trailers
     _refused = False
+    _answering: Any = None  # uvicorn's cycle of the request that is answered; `cycle` is the newest one's
+    stuck_since: float | None = None  # on the loop's clock: the client takes no more of what is sent
 
     def data_received(self, data: bytes) -> None:
         """Read what has arrived."""
@@ -46,11 +75,25 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Refuse an upgrade: its body would be read as the next request."""
-        if self.parser.should_upgrade():
-            self.send_400_response("")
-        else:
-            super().on_headers_complete()
+        """Begin a request; raises _OddRequestError for one that means different things to different readers."""
+        # An upgrade is refused, too: its body would be read as the next request.
+        if (
+            self.parser.should_upgrade()
+            or len(self.headers) > MOST_HEADERS
+            or len(self.pipeline) >= MOST_PIPELINED
+        ):
+            raise _OddRequestError
+        headers = dict(self.headers)
+        if len(headers) < len(self.headers):
+            counts = Counter(name for name, _ in self.headers)
+            if any(counts[name] > 1 for name in _ONCE):
+                raise _OddRequestError
+        if not _is_plain(self.url, self.parser.get_http_version(), headers):
+            raise _OddRequestError
+        super().on_headers_complete()
+        self.headers = []  # trailers go here, and not among what the request is read by
+        if not self.pipeline:
+            self._answering = self.cycle
 
     def on_body(self, body: bytes) -> None:
         """Count a piece of the body."""
@@ -65,33 +108,92 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         if not self._refused:
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Answer the next of those that wait; no more are read before the last of them is answered."""
+        self._answering = self.pipeline[-1][0] if self.pipeline else None
+        super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is answered now, which uvicorn does for the newest alone."""
+        super().connection_lost(exc)
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+
+    def pause_writing(self) -> None:
+        """Note since when the client takes no more."""
+        self.stuck_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that it does again."""
+        self.stuck_since = None
+        super().resume_writing()
+
     def send_400_response(self, msg: str) -> None:
-        """Answer 400, once, and close the connection; uvicorn's text is replaced by ours."""
+        """Answer 400, once, and close the connection; uvicorn's text is replaced by ours.
+
+        Where earlier requests of the connection wait for their answers, or this one has begun to get its own, it is
+        closed after these without a word, which would be taken for one of them.
+        """
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
-        body = error_body(Problem("request.not-http"))
-        head = (
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+        cycle = self.cycle
+        is_of_this = cycle is not None and self._reading and self.scope is cycle.scope
+        if cycle is not None and not cycle.response_complete and (not is_of_this or cycle.response_started):
+            cycle.keep_alive = False
+            return
+        if not is_of_this or not cycle.response_started:
+            body = error_body(Problem("request.not-http"))
+            head = (
+                "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
         self.transport.close()
 
 
-async def close_stalled(state: ServerState, timeout_s: float) -> None:
-    """Close connections without a request and that did not begin a whole request for `timeout_s`.
+def _is_plain(target: bytes, version: str, headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether a head means one thing to all who read it."""
+    host, coding = headers.get(b"host"), headers.get(b"transfer-encoding")
+    if version not in _VERSIONS or (version == "1.1" and host is None):
+        return False
+    if host is not None and _HOST.fullmatch(host) is None:
+        return False
+    if coding is not None and (coding.lower() != b"chunked" or version == "1.0"):
+        return False
+    return b"#" not in target and (target.startswith(b"/") or target == b"*" or _is_address(target, host))
 
-    uvicorn ends an idle connection after an answer, but waits for ever for the end of a request's headers;
-    a client that opens many such connections would use up the file descriptors.
+
+def _is_address(target: bytes, host: bytes | None) -> bool:
+    """Return whether a target is a whole address, which is as good as a path where it says the same as Host."""
+    scheme, mark, rest = target.partition(b"://")
+    of_web = bool(mark) and scheme.lower() in {b"http", b"https"}
+    return of_web and rest.partition(b"/")[0].partition(b"?")[0] == host
+
+
+async def close_stalled(state: ServerState, timeout_s: float) -> None:
+    """Close connections that wait for `timeout_s` without a whole request, or take nothing of their answers so long.
+
+    uvicorn ends an idle connection after an answer, but waits for ever for the end of a request's headers, and for a
+    client that does not read: with many such connections it would run out of file descriptors, or hold what their
+    answers need.
     """
     suspects: set[Any] = set()
+    loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(timeout_s)
         stalled = {connection for connection in state.connections if _waits_for_headers(connection)}
         for connection in stalled & suspects:
             connection.transport.close()
         suspects = stalled - suspects
+        for connection in list(state.connections):
+            since = getattr(connection, "stuck_since", None)
+            if since is not None and loop.time() - since >= timeout_s:
+                connection.transport.abort()  # `close` would wait until all is sent
 
 
 def _waits_for_headers(connection: Any) -> bool:

@@ -28,7 +28,7 @@ from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import not_ready
 
 _INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
-_JSON_BYTES = b"inference-header-content-length"
+JSON_BYTES = b"inference-header-content-length"
 _OCTETS = b"application/octet-stream"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 PLATFORM = "modelwright"
@@ -77,7 +77,7 @@ class TensorDialect:
         body = read_json(text, max_depth=limits.depth, max_items=limits.rows)
         if not isinstance(body, dict):
             raise _wrong("inputs", "inputs-list")
-        rows = tensors.rows_of(served.signature.inputs, body.get("inputs"), blob, limits.rows)
+        rows = tensors.rows_of(served.signature.inputs, body.get("inputs"), blob, limits.rows, limits.depth)
         own = body.get("id")
         if own is not None and not isinstance(own, str):
             raise _wrong("id", "id")
@@ -112,7 +112,7 @@ class TensorDialect:
         if not blobs:
             return text, []
         size = str(len(text)).encode()
-        return b"".join([text, *blobs]), [(_JSON_BYTES, size), (b"content-type", _OCTETS)]
+        return b"".join([text, *blobs]), [(JSON_BYTES, size), (b"content-type", _OCTETS)]
 
     def error(self, problem: Problem) -> bytes:
         """Return an error as one text, as this protocol has it."""
@@ -208,7 +208,7 @@ def _is_version(text: str) -> bool:
 
 def _cut(headers: Mapping[bytes, bytes], raw: bytes) -> tuple[bytes, bytes]:
     """Return the JSON of a body and the bytes behind it; raises RequestError (400, 415)."""
-    given = headers.get(_JSON_BYTES)
+    given = headers.get(JSON_BYTES)
     if given is None:
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind not in {b"", b"application/json", _OCTETS}:  # clients of this protocol may name none

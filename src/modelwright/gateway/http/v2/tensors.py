@@ -19,6 +19,7 @@ import numpy as np
 from modelwright import kinds
 from modelwright.core.messages import Problem, RequestError
 from modelwright.core.signature import Field
+from modelwright.gateway.limits import read_json
 
 CONFIDENCE = "_confidence"
 _NUMBERS = {
@@ -64,8 +65,13 @@ def form_of(field: Field) -> TensorForm:
     return TensorForm("BYTES", is_json=True)
 
 
-def rows_of(fields: Sequence[Field], tensors: object, blob: bytes, most_rows: int) -> list[dict[str, object]]:
-    """Return the rows of a request's tensors, `blob` being the bytes behind its JSON; raises RequestError (400)."""
+def rows_of(
+    fields: Sequence[Field], tensors: object, blob: bytes, most_rows: int, most_depth: int = 32
+) -> list[dict[str, object]]:
+    """Return the rows of a request's tensors, `blob` being the bytes behind its JSON; raises RequestError (400).
+
+    most_depth: how deeply the JSON of one value may nest.
+    """
     if not isinstance(tensors, list) or not tensors:
         raise _wrong("inputs", "inputs-list")
     known = {field.name: form_of(field) for field in fields}
@@ -82,7 +88,7 @@ def rows_of(fields: Sequence[Field], tensors: object, blob: bytes, most_rows: in
         data, rest = (None, rest) if size is None else (rest[:size], rest[size:])
         if size is not None and (len(data or b"") != size or "data" in tensor):
             raise _wrong(name, "binary-size")
-        columns[name] = _values(tensor, name, known[name], data, most_rows)
+        columns[name] = _values(tensor, name, known[name], data, most_rows, most_depth)
     if len(rest):
         raise _wrong("inputs", "binary-left")
     counts = {len(column) for column in columns.values()}
@@ -147,14 +153,21 @@ def answers(fields: Sequence[Field], rows: Sequence[Mapping[str, Mapping[str, ob
 
 
 def _values(
-    tensor: Mapping[str, Any], name: str, form: TensorForm, data: memoryview | None, most_rows: int
+    tensor: Mapping[str, Any],
+    name: str,
+    form: TensorForm,
+    data: memoryview | None,
+    most_rows: int,
+    most_depth: int,
 ) -> list[object]:
     """Return the value of each row of a tensor."""
     shape = _shape(tensor, name, form)
     if shape[0] > most_rows:
         raise RequestError(Problem("request.too-many-items", items=shape[0], most=most_rows), 413)
     datatype = tensor.get("datatype")
-    if datatype != form.datatype and not (datatype in _NUMBERS and form.datatype in _NUMBERS):
+    if not isinstance(datatype, str) or not (
+        datatype == form.datatype or (datatype in _NUMBERS and form.datatype in _NUMBERS)
+    ):
         raise _wrong(name, "datatype", wanted=form.datatype)
     count = math.prod(shape)
     flat = (
@@ -166,7 +179,7 @@ def _values(
         width = shape[1]
         return [flat[row * width : (row + 1) * width] for row in range(shape[0])]
     if form.datatype == "BYTES":
-        return [_text(one, name, form) for one in flat]
+        return [_text(one, name, form, most_depth) for one in flat]
     return flat
 
 
@@ -235,7 +248,7 @@ def _unpacked(data: memoryview, datatype: str, name: str, count: int) -> list[An
     return found
 
 
-def _text(value: object, name: str, form: TensorForm) -> object:
+def _text(value: object, name: str, form: TensorForm, most_depth: int) -> object:
     """Return one value of a tensor of bytes as a request in JSON gives it."""
     if isinstance(value, bytes):
         if form.is_file:
@@ -246,14 +259,13 @@ def _text(value: object, name: str, form: TensorForm) -> object:
             raise RequestError(Problem("request.not-utf8", position=error.start), 400) from None
     if not form.is_json or not isinstance(value, str) or not value:
         return value
+    text = value.encode("utf-8", "surrogatepass")
     try:
-        return json.loads(value, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise _wrong(name, "no-json") from None
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(name)
+        return read_json(text, max_depth=most_depth, max_items=len(text))
+    except RequestError as error:
+        if error.problems[0].id == "request.not-json":
+            raise _wrong(name, "no-json") from None
+        raise
 
 
 def _wrong(name: str, what: str, wanted: str = "", found_count: int = 0) -> RequestError:
