@@ -131,7 +131,7 @@ class _Generator:
     def __init__(self, asked: Asked, load: Load) -> None:
         self._load, self._port = load, asked.port
         self._requests = [
-            f"POST {asked.path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            f"POST {asked.path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body.encode())}\r\n\r\n{body}".encode()
             for body in asked.bodies
         ]

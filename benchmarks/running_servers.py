@@ -45,7 +45,7 @@ def served(label: str, command: list[str], asked: Asked, ready: str, **how: obje
         running = Running(label, asked, psutil.Process(process.pid))
         try:
             if not wait_until(
-                process, asked.port, f"GET {ready} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+                process, asked.port, f"GET {ready} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
             ):
                 log.seek(0)
                 sys.exit(f"{label} did not become ready:\n{log.read().decode()[-3000:]}")

@@ -259,7 +259,7 @@ def ready_s(command: list[str], asked: Asked, **how: object) -> float:
     """Return the seconds from a server's start to its first answer to a question."""
     body = asked.bodies[0].encode()
     request = (
-        f"POST {asked.path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        f"POST {asked.path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n"
         f"content-length: {len(body)}\r\n\r\n{body.decode()}"
     )
     begun = time.perf_counter()

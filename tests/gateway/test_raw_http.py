@@ -6,17 +6,15 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from raw_http import GOOD, answer, closed, connected, eventually, head, in_flight, still_answers
 from tiny_serving import Releases, running
 
 from modelwright.gateway.server import Server
-
-GOOD = b'{"height": 9}'
 
 
 @pytest.fixture(scope="module")
@@ -24,69 +22,6 @@ def server(packages: dict[str, Path]) -> Iterator[Server]:
     """Run a server with short patience and small bounds."""
     with running(Releases(packages["linear"]), limits={"body_timeout_s": 0.5, "body": 100_000}) as server:
         yield server
-
-
-@contextmanager
-def connected(server: Server) -> Iterator[socket.socket]:
-    """Open a plain connection."""
-    host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
-        yield connection
-
-
-def head(*lines: str, method: str = "POST", host: str = "localhost") -> bytes:
-    """Return a request's head with these header lines."""
-    fixed = (f"{method} /measure HTTP/1.1", f"host: {host}", "content-type: application/json", *lines)
-    return ("\r\n".join(fixed) + "\r\n\r\n").encode()
-
-
-def answer(connection: socket.socket) -> tuple[int, dict]:
-    """Read one answer: its status and its JSON."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        chunk = connection.recv(65536)
-        assert chunk, f"closed after {data!r}"
-        data += chunk
-    top, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        int(line.split(b":")[1]) for line in top.lower().split(b"\r\n") if line.startswith(b"content-length")
-    )
-    while len(body) < length:
-        body += connection.recv(65536)
-    return int(top.split()[1]), json.loads(body[:length])
-
-
-def closed(connection: socket.socket) -> bool:
-    """Wait until the server closes the connection."""
-    try:
-        while connection.recv(65536):
-            pass
-    except ConnectionError:
-        pass
-    return True
-
-
-def eventually(true: Callable[[], bool], timeout_s: float = 20.0) -> bool:
-    """Wait for a condition that another thread brings about."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def in_flight(server: Server) -> float:
-    """Return the gauge of requests in flight."""
-    return (
-        server.telemetry.registry.get_sample_value("modelwright_requests_in_flight", {"function": "measure"})
-        or 0.0
-    )
-
-
-def still_answers(server: Server) -> bool:
-    """Return whether another client is answered."""
-    return httpx.post(f"{server.url}/measure", json={"height": 9}).is_success and in_flight(server) == 0
 
 
 @pytest.mark.parametrize(

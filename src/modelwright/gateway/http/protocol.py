@@ -18,8 +18,8 @@ from uvicorn.server import ServerState
 
 from modelwright.core.messages import Problem
 from modelwright.gateway.http.exchange import error_body
-from modelwright.gateway.http.inference import JSON_BYTES
 from modelwright.gateway.http.predictions import TIMEOUT_HEADER
+from modelwright.gateway.http.v2.inference import JSON_BYTES
 from modelwright.gateway.traffic.route import VERSION_HEADER
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -53,6 +53,7 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     _turns = 0  # messages begun and ended: a read in which one does is not counted
     _body_bytes = 0
     _framing_bytes = 0  # of the message that is read: head, chunk sizes, trailers
+    headers: list[tuple[bytes, bytes]]
     _refused = False
     _answering: Any = None  # uvicorn's cycle of the request that is answered; `cycle` is the newest one's
     stuck_since: float | None = None  # on the loop's clock: the client takes no more of what is sent
