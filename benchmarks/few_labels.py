@@ -28,11 +28,6 @@ import banking77
 
 BAR, INTENTS, LABELS_EACH = 0.05, 20, 5
 HELD_EACH = 1  # and one more of every fourth intent
-ENCODER = {
-    "type": "words",
-    "kernels": [2],
-    "width": 192,
-}  # chosen by a probe on other rows of the training file
 FORMS = {
     "scratch": {"learner": "network"},
     "pretrained": {"learner": "finetune", "pretrained": "../texts"},
@@ -83,7 +78,7 @@ def measured(data: Path, place: Path, seed: int, arguments: argparse.Namespace) 
         {
             "function": "read(text: text)",
             "data": {"source": "rows.csv", "split": {"train": 95, "validation": 4, "test": 1}},
-            "model": {"learner": "pretrain", "encoder": ENCODER},
+            "model": {"learner": "pretrain"},
             "learn": {"budget": arguments.pretrain, "seed": seed},
         },
     )

@@ -174,3 +174,25 @@ def test_a_type_of_another_tool_suggests_the_kind(word, as_input, as_output):
         (problem,) = caught.value.problems
         assert problem.id == "project.unknown-kind"
         assert problem.values["near"] == kind
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "rule"),
+    [
+        ("learn", "compile", "maybe", "it must be one of `auto`, `true`, `false`"),
+        ("learn", "compile", 3, "it must be one of `auto`, `true`, `false`"),
+        ("learn", "device", "gpu", "it must be written like `auto`, `cpu`, `cuda`, `cuda:1`"),
+        (
+            "release",
+            "sticky",
+            "x",
+            "it must be written like `header x-user`, `cookie session`, `input customer`",
+        ),
+    ],
+)
+def test_every_choice_is_named_and_no_pattern_is_shown(section, key, value, rule):
+    content = {"function": "f(x: text) -> y: category", "data": {"source": "x.csv"}, section: {key: value}}
+    with pytest.raises(ProjectError) as caught:
+        project_file.from_mapping(content)
+    (problem,) = caught.value.problems
+    assert problem.rule == rule

@@ -37,6 +37,7 @@ Device = Annotated[
     str,
     Field(
         pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
+        examples=["auto", "cpu", "cuda", "cuda:1"],
         description="what steps are computed on; auto: a GPU where torch sees one, else the processor",
     ),
 ]

@@ -114,7 +114,12 @@ class WordsOptions(BaseModel):
     type: Literal["words"] = "words"
     width: Width = Field(96, description="numbers a token, and of each convolution")
     kernels: tuple[Annotated[int, Field(ge=2, le=16)], ...] = Field(
-        (2, 3, 4), description="tokens that each convolution reads"
+        (2, 3, 4), description="tokens that each convolution reads; []: none, the order of words is not read"
+    )
+    pooling: Literal["mean", "weighted"] = Field(
+        "mean",
+        description="how the vectors of tokens become one: each counts alike, or by a weight that is learned for each "
+        "token (`pretrain` begins with how rare it is)",
     )
     tokenizer: Literal["pieces", "bytes"] = Field("pieces", description="parts of words, or of bytes")
     vocabulary: Annotated[int, Field(ge=300, le=200_000)] = Field(8000, description="most tokens")

@@ -27,10 +27,11 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import trainer
+from modelwright.learners.networks.encoder_options import WordsOptions
 from modelwright.learners.networks.encoders import own_weights
 from modelwright.learners.networks.encoders.contract import Loaded
 from modelwright.learners.networks.encoders.words import MOST_TOKENS
-from modelwright.learners.pretrain import pretraining
+from modelwright.learners.pretrain import first_vectors, pretraining
 from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
 from modelwright.learners.pretrain.pretraining import PretrainRun
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
@@ -52,6 +53,9 @@ from modelwright.storage.formats.plan import Machine
 
 _RATE, _RATE_OF_TEXTS, _RATE_OF_PRETRAINED = 1e-3, 4e-3, 3e-5
 _MANY_STEPS = 10**6  # of the schedule while steps are timed
+# Of texts, where the project names none. Banking77 without intents, then 75 labelled rows of 20 intents, five seeds: a
+# linear probe has 0.68 with convolutions over pairs of words, 0.71 without, 0.72 with first vectors of letters.
+_OF_TEXTS = WordsOptions(width=384, kernels=(), pooling="weighted")
 _MASKS = ("[MASK]", "<mask>")
 
 
@@ -176,7 +180,10 @@ def _begin(
     (given,) = signature.inputs
     form = kinds.arrays(given.kind).input_form
     assert form is not None, "the specification refuses what has no form"
-    own = options.encoder.model_dump(mode="json") if options.encoder is not None else None
+    given_encoder = options.encoder
+    if given_encoder is None and form is Form.TOKENS and not pretrained:
+        given_encoder = _OF_TEXTS
+    own = given_encoder.model_dump(mode="json") if given_encoder is not None else None
     if own is not None and pretrained:
         raise ProjectError(Problem("pretrain.encoder-and-weights", type=own["type"]))
     point = starting_point(
@@ -192,6 +199,9 @@ def _begin(
         type_name, config = str(config["type"]), cast("JsonObject", config["config"])
     most = point.longest.get(given.name)
     loaded = Loaded(point.network.encoder_of(given.name), config, _fit(point, given, form), most)
+    if form is Form.TOKENS and not pretrained:
+        built = Tokenizer.from_str(_tokenizer(point, given).decode())
+        first_vectors.begin(loaded.encoder, built, train.columns[given.name])
     return _Begin(point, loaded, type_name, form)
 
 

@@ -22,8 +22,8 @@ class PretrainOptions(BaseModel):
 
     encoder: EncoderOptions | None = Field(
         None,
-        description="the encoder, `type` and options, where it starts from scratch; without it, `words` of texts, "
-        "`convolutional` of pictures, `temporal` of sounds",
+        description="the encoder, `type` and options, where it starts from scratch; without it, of texts "
+        "`{type: words, width: 384, kernels: [], pooling: weighted}`, `convolutional` of pictures, `temporal` of sounds",
     )
     objective: Literal["masked", "contrastive", "both"] | None = Field(
         None,

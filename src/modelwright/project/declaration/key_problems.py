@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from modelwright.core.messages import Phrase, Problem, ValueProblem, did_you_mean, shown
@@ -57,7 +58,7 @@ def problems(
     for error in errors:
         by_path.setdefault(path_of(error, value), []).append(error)
     for path, found in by_path.items():
-        yield from _at(path, _relevant(path, found, by_path), value, model, where)
+        yield from _at(path, _relevant(path, found, by_path), found, model, where)
 
 
 def path_of(error: ErrorDetails, value: object) -> Path:
@@ -111,6 +112,21 @@ def description(model: type[BaseModel], path: Path) -> str | None:
     return None
 
 
+def examples(model: type[BaseModel], path: Path) -> list[str]:
+    """Return what the field at a path names as values that it takes, none where it names none."""
+    fields = [outer.model_fields.get(str(path[-1])) for outer in model_at(model, path[:-1])] if path else []
+    return [str(one) for field in fields if field is not None for one in _examples(field)]
+
+
+def _examples(part: object) -> Iterator[object]:
+    """Yield the examples of a field, or of what its annotation (`Device | None`) is made of."""
+    if isinstance(part, FieldInfo):
+        yield from part.examples or _examples(part.annotation)
+    else:
+        for inner in get_args(part):
+            yield from _examples(inner)
+
+
 def _relevant(path: Path, found: list[ErrorDetails], by_path: Mapping[Path, object]) -> list[ErrorDetails]:
     """Leave out the branches of a union that the value was not meant for."""
     deeper = any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
@@ -119,8 +135,13 @@ def _relevant(path: Path, found: list[ErrorDetails], by_path: Mapping[Path, obje
 
 
 def _at(
-    path: Path, errors: list[ErrorDetails], value: object, model: type[BaseModel], where: Where
+    path: Path,
+    errors: list[ErrorDetails],
+    found: list[ErrorDetails],
+    model: type[BaseModel],
+    where: Where,
 ) -> Iterator[Problem]:
+    """Yield the problems of a path; found: what every branch of a union says, errors: those that count."""
     shapes = [_SHAPES[error["type"]] for error in errors if error["type"] in _SHAPES]
     if shapes and (renamed := _renamed(path, model)):  # a value where a section stands now
         yield renamed.at(where(path))
@@ -128,6 +149,8 @@ def _at(
     if shapes:
         yield _misshapen(path, shapes, errors[0]["input"], model).at(where(path))
         return
+    # a key that takes words beside true and false says so too
+    others = ["true", "false"] if any(one["type"] == "bool_parsing" for one in found) else []
     for error in errors:
         match error["type"]:
             case "extra_forbidden":
@@ -135,7 +158,7 @@ def _at(
             case "missing":
                 yield _missing(path, model).at(where(path[:-1]))
             case _:
-                yield _refused(path, error, model).at(where(path))
+                yield _refused(path, error, model, others).at(where(path))
 
 
 def _misshapen(path: Path, shapes: Sequence[str], given: object, model: type[BaseModel]) -> Problem:
@@ -192,8 +215,11 @@ def _missing(path: Path, model: type[BaseModel]) -> Problem:
     return Problem("project.missing-key", path=dotted(path), key=str(path[-1]), help=description(model, path))
 
 
-def _refused(path: Path, error: ErrorDetails, model: type[BaseModel]) -> Problem:
-    """Return the problem of a value that has the right type: a bound, a choice, or a section's own rule."""
+def _refused(path: Path, error: ErrorDetails, model: type[BaseModel], others: Sequence[str]) -> Problem:
+    """Return the problem of a value that has the right type: a bound, a choice, or a section's own rule.
+
+    others: choices that are no words.
+    """
     context = error.get("ctx", {})
     own = context.get("error")
     if isinstance(own, ValueProblem):
@@ -207,7 +233,7 @@ def _refused(path: Path, error: ErrorDetails, model: type[BaseModel]) -> Problem
     if error["type"] in ("literal_error", "enum"):
         choices = _QUOTED.findall(str(context.get("expected", "")))
         near = did_you_mean(error["input"], choices) if isinstance(error["input"], str) else None
-        values |= {"choices": choices, "near": near}
+        values |= {"choices": [*choices, *others], "near": near}
     elif error["type"] in _BOUNDS:
         key, sign = _BOUNDS[error["type"]]
         values |= {"bound": f"{sign} {context[key]:g}"}
@@ -216,7 +242,7 @@ def _refused(path: Path, error: ErrorDetails, model: type[BaseModel]) -> Problem
     elif error["type"] in ("too_long", "string_too_long"):
         values |= {"most": context.get("max_length")}
     elif error["type"] == "string_pattern_mismatch":
-        values |= {"pattern": context["pattern"]}
+        values |= {"forms": examples(model, path) or None, "pattern": context["pattern"]}
     else:
         values |= {"error": str(own or error["msg"])}
     return Problem("project.bad-value", where=None, **values)

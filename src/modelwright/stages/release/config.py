@@ -77,6 +77,7 @@ class ReleaseConfig(BaseModel):
     sticky: str | None = Field(
         None,
         pattern=r"^(header|cookie|input) \S+$",
+        examples=["header x-user", "cookie session", "input customer"],
         description="what keeps a caller with one version while several answer: `header x-user`, `cookie session` or "
         "`input customer`; null: chance alone decides",
     )

@@ -23,17 +23,25 @@ from modelwright.learners.networks.encoders.layers import AttentionLayer, masked
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 MOST_TOKENS = 512  # a longer text is cut, unless model.max_length asks for more
+_LEAST = 1e-6  # of a sum of squared weights: a text of no tokens has none
 _MOST_POSITIONS = 4096  # of the transformer's table of places
 
 
 @final
 class WordsEncoder(Encoder):
-    """The mean of the tokens' vectors, and the largest answer of each convolution over them (Kim 2014)."""
+    """The mean of the tokens' vectors, and the largest answer of each convolution over them (Kim 2014).
+
+    Where the mean is weighted, `importance` (tokens, 1) holds the logarithm of each token's weight.
+    """
 
     def __init__(self, tokens: int, options: WordsOptions) -> None:
         super().__init__()
         self.table = nn.Embedding(tokens, options.width)
         nn.init.normal_(self.table.weight, std=0.1)  # of PyTorch's 1, a mean of few tokens would be all noise
+        weighted = options.pooling == "weighted"
+        self.importance = nn.Embedding(tokens, 1) if weighted else None
+        if self.importance is not None:
+            nn.init.zeros_(self.importance.weight)  # each counts alike
         self.convolutions = nn.ModuleList(
             [nn.Conv1d(options.width, options.width, kernel) for kernel in options.kernels]
         )
@@ -51,7 +59,7 @@ class WordsEncoder(Encoder):
         ids, mask = arrays
         there = mask.to(torch.float32)
         x = self.table(ids) * there.unsqueeze(-1)  # (batch, length, width), 0 where a row is filled up
-        found, tokens = [masked_mean(x, there)], [x]
+        found, tokens = [self._pooled(ids, x, there)], [x]
         for convolve in self.convolutions:
             assert isinstance(convolve, nn.Conv1d)
             # zeros after the last token, as padding is, so that a text answers alike beside a longer one
@@ -60,6 +68,15 @@ class WordsEncoder(Encoder):
             found.append(masked_most(tokens[-1], there))
         features: Tensor = self.dropout(torch.cat(found, dim=-1))
         return features, Positions(torch.cat(tokens, dim=-1), there)
+
+    def _pooled(self, ids: Tensor, x: Tensor, there: Tensor) -> Tensor:
+        """Return one vector of a text's vectors x (batch, length, width), (batch, width)."""
+        if self.importance is None:
+            return masked_mean(x, there)
+        weights = torch.exp(self.importance(ids)) * there.unsqueeze(-1)  # (batch, length, 1)
+        # by the root of the sum of squares: the vector of a long text then is about as long as that of a short one
+        size = (weights**2).sum(1).clamp(min=_LEAST).sqrt()
+        return (x * weights).sum(1) / size
 
 
 @final
