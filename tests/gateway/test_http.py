@@ -175,7 +175,6 @@ def test_unknown_paths_and_wrong_methods(client: httpx.Client) -> None:
         "/measure/",
         "/measure/x",
         "/admin",
-        "/feedback",
         "/v2/models",
         "/%00",
     ):

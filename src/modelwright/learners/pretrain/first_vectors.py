@@ -50,7 +50,7 @@ def rarity(tokens: int, texts: Sequence[Sequence[int]]) -> np.ndarray:
 def _of_letters(tokens: Sequence[str], table: nn.Embedding) -> torch.Tensor:
     """Return vectors (v, w) of the deviation that the table has: each the sum of a token's own and its groups'.
 
-    After Bojanowski et al. 2017, section 3.2, of which only the beginning is taken: the vectors then learn on their own.
+    After Bojanowski et al. 2017, section 3.2, of which only the beginning is taken: each vector then learns alone.
     """
     known: dict[str, int] = {}
     groups = [[known.setdefault(one, len(known)) for one in _groups(token)] for token in tokens]

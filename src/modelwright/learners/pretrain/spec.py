@@ -23,7 +23,8 @@ class PretrainOptions(BaseModel):
     encoder: EncoderOptions | None = Field(
         None,
         description="the encoder, `type` and options, where it starts from scratch; without it, of texts "
-        "`{type: words, width: 384, kernels: [], pooling: weighted}`, `convolutional` of pictures, `temporal` of sounds",
+        "`{type: words, width: 384, kernels: [], pooling: weighted}`, of pictures `convolutional`, of sounds "
+        "`temporal`",
     )
     objective: Literal["masked", "contrastive", "both"] | None = Field(
         None,
