@@ -31,6 +31,11 @@ ALLOWED = {  # path → roles beside the operator; a path that is not here fails
     "/docs": {"caller", "viewer"},
     "/openapi.json": {"caller", "viewer"},
     "/admin/traffic": {"viewer"},
+    "/admin/versions": {"viewer"},
+    "/admin/releases": {"viewer"},
+    "/admin/releases/{number:int}": {"viewer"},
+    "/admin/releases/{number:int}/abort": set(),
+    "/admin/rollback": set(),
     "/v2": {"caller", "viewer"},
     "/v2/models/{model}": {"caller", "viewer"},
     "/v2/models/{model}/ready": {"caller", "viewer"},
@@ -74,7 +79,8 @@ def paths(server: Server) -> list[str]:
 
 def method_of(path: str) -> str:
     """Return the method that a path is for."""
-    return "POST" if path in {"/measure", "/feedback", INFER} or "repository" in path else "GET"
+    posts = path in {"/measure", "/feedback", "/admin/rollback", INFER} or path.endswith("/abort")
+    return "POST" if posts or "repository" in path else "GET"
 
 
 def words(answer: httpx.Response) -> str:
@@ -97,18 +103,21 @@ def test_every_path_is_shut_without_the_right_key(server: Server):
                 continue
             for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
                 for headers in wrong:
-                    answer = client.request(method, path, headers=headers)
+                    answer = client.request(method, path.replace("{number:int}", "1"), headers=headers)
                     assert answer.status_code in {401, 405}, (path, method, headers)
                     if method == method_of(path):
                         assert answer.status_code == 401
                         assert "no key, or a wrong one" in words(answer)
             for role in ROLES:
                 body = HEIGHT if path == INFER else {"height": 9}
-                real = path.replace("{model}", "measure").replace("{version}", "1")
+                real = (
+                    path.replace("{model}", "measure").replace("{version}", "1").replace("{number:int}", "1")
+                )
                 answer = client.request(method_of(path), real, headers=bearer(role), json=body)
                 may = role == "operator" or role in ALLOWED[path]
-                # a request loads nothing, whoever sends it; and here nothing is recorded that could be labelled
-                allowed = 400 if path.endswith("load") else 404 if path == "/feedback" else 200
+                # a request loads nothing, whoever sends it; and here is no record and no project
+                missing = path == "/feedback" or ("/admin/" in path and path != "/admin/traffic")
+                allowed = 400 if path.endswith("load") else 404 if missing else 200
                 assert answer.status_code == (allowed if may else 403), (path, role)
                 assert may or "the key is for" in words(answer)
 
@@ -139,11 +148,12 @@ def test_only_an_operator_names_the_version(server: Server):
     ],
 )
 def test_pages_of_other_sites_reach_no_admin_path(server: Server, headers: dict[str, str]):
-    for method in ("GET", "HEAD"):
-        answer = httpx.request(
-            method, f"{server.url}/admin/traffic", headers={**bearer("operator"), **headers}
-        )
-        assert answer.status_code == 403
+    with httpx.Client(base_url=server.url, headers={**bearer("operator"), **headers}) as client:
+        for path in (path for path in ALLOWED if path.startswith("/admin/")):
+            for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+                answer = client.request(method, path.replace("{number:int}", "1"))
+                assert answer.status_code == 403, (method, path)
+                assert "access-control-allow-origin" not in answer.headers
     own = {**bearer("viewer"), "origin": server.url, "sec-fetch-site": "same-origin"}
     assert httpx.get(f"{server.url}/admin/traffic", headers=own).json()["versions"][0]["share"] == 1.0
 

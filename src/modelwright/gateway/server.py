@@ -23,6 +23,7 @@ from modelwright.gateway.address import listen, require_certificate, url_of
 from modelwright.gateway.audit_log import AuditLog
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
+from modelwright.gateway.http.admin import Admin
 from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.app import Application, Background
 from modelwright.gateway.http.browsers import LocalHosts
@@ -30,6 +31,7 @@ from modelwright.gateway.http.feedback import Feedback
 from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.http.protocol import BoundedProtocol, close_stalled
 from modelwright.gateway.keys import Keys
+from modelwright.gateway.operations import Operations
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.desired_traffic import DesiredReleases
 from modelwright.gateway.traffic.lease import LeasedReleases
@@ -67,11 +69,12 @@ class Server:
         *,
         live: Live | None = None,
         bar_s: float | None = None,
+        operations: Operations | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """Take the address; raises MachineError where that is refused, StateError for a broken record.
 
-        bar_s: the time that an answer may take, None where none is required.
+        bar_s: the time that an answer may take, None where none is required; operations: what `/admin` acts on.
         """
         keys = Keys(config.keys, environment)
         if config.tls is not None:
@@ -100,7 +103,13 @@ class Server:
         predictions = Predictions(self.gateway, config, self.telemetry, recorder, admission, self._audit)
         feedback = Feedback(self.gateway, config, self.telemetry, self._record)
         self.application = Application(
-            self.gateway, predictions, self.telemetry, admission, feedback, background
+            self.gateway,
+            predictions,
+            self.telemetry,
+            admission,
+            feedback,
+            Admin(self.gateway, admission, operations),
+            background,
         )
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
@@ -189,17 +198,25 @@ def serve(
     window_s: float = 3600.0,
     refresh_s: float = 15.0,
     labels: LabelPolicy = EVERY_LABEL,
+    operations: Operations | None = None,
     started: Callable[[str], None] | None = None,
 ) -> None:
     """Serve `function` until SIGTERM or SIGINT; `started` is called with the address once it is taken.
 
     `record` is the file that live traffic is written to; `requirements` are judged on its last `window_s`
-    seconds every `refresh_s`; `labels`: whose labels count then. Raises MachineError for an address that is taken, or
-    that other machines reach while no key is set (in the environment variable that `serve.keys.predict` names).
+    seconds every `refresh_s`; `labels`: whose labels count then; `operations`: what `/admin` acts on.
+
+    Raises MachineError for an address that is taken, or that other machines reach while no key is set (in the
+    environment variable that `serve.keys.predict` names).
     """
     live = Live(record, requirements, confidence, window_s, refresh_s, labels) if record is not None else None
     server = Server(
-        function, config, releases, live=live, bar_s=live_requirements.latency_bar_s(requirements)
+        function,
+        config,
+        releases,
+        live=live,
+        bar_s=live_requirements.latency_bar_s(requirements),
+        operations=operations,
     )
     _log_to_stderr()
     if started is not None:

@@ -48,10 +48,11 @@ def release(
     needs: Callable[[Strategy], tuple[str, ...]],
     *,
     dry_run: bool = False,
+    by: str = "release",
 ) -> ReleaseResult:
     """Request a release of a version, gated by the requirements as the project file states them now.
 
-    needs: says how much traffic a strategy needs until it is decided. dry_run: nothing is requested.
+    needs: says how much traffic a strategy needs until it is decided. dry_run: nothing is requested. by: who asks.
     """
     version = version_artifacts.newest(context.state) if number is None else _version(context.state, number)
     settings = context.opened.file.release
@@ -75,7 +76,7 @@ def release(
     with store.freeing(shared=True):  # from here on `gc` sees the release, or has freed the version before
         version_artifacts.package_folder(store, version)  # a version whose package is gone cannot serve
         done = release_stage.release(
-            context.state, version.number, verdicts, settings.allow_inconclusive, steps, by="release"
+            context.state, version.number, verdicts, settings.allow_inconclusive, steps, by
         )
     held = done.state == release_stage.HELD_BACK
     rolling = context.state.rolling_release()
@@ -97,11 +98,11 @@ def release(
     )
 
 
-def rollback(context: Context, number: int | None) -> ReleaseResult:
+def rollback(context: Context, number: int | None, by: str = "rollback") -> ReleaseResult:
     """Go back to an earlier version, or end a rollout. What was proved when it was released is not judged again."""
     production, rolling = context.state.production(), context.state.rolling_release()
     if rolling is not None and rolling.status in UNDER_WAY and number in (None, rolling.champion):
-        return _end(context, rolling)
+        return end_rollout(context, rolling, by)
     if number is None:
         target = context.state.previous()
         if target is None:
@@ -112,7 +113,7 @@ def rollback(context: Context, number: int | None) -> ReleaseResult:
         target = _version(context.state, number)
         if target.number not in context.state.released_versions():
             raise StateError(Problem("rollback.never-released", version=number))
-    context.state.request_release(target.number, "direct", "rollback")
+    context.state.request_release(target.number, "direct", by)
     return ReleaseResult(
         function=context.opened.signature.name,
         version=target.number,
@@ -123,12 +124,12 @@ def rollback(context: Context, number: int | None) -> ReleaseResult:
     )
 
 
-def _end(context: Context, rolling: Release) -> ReleaseResult:
+def end_rollout(context: Context, rolling: Release, by: str = "rollback") -> ReleaseResult:
     """End a rollout; the version that answers meanwhile answers everything again."""
-    ended = Decision(Status.ABORTED, rolling.step, Phrase("rollout.rolled-back", by="rollback"))
-    now = context.state.advance(rolling, ended, by="rollback")
+    ended = Decision(Status.ABORTED, rolling.step, Phrase("rollout.rolled-back", by=by))
+    now = context.state.advance(rolling, ended, by=by)
     if now.status not in DEAD:  # it has moved at the same moment: from where it is now
-        return rollback(context, None)
+        return rollback(context, None, by)
     return ReleaseResult(
         function=context.opened.signature.name,
         version=rolling.champion,

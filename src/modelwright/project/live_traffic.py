@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from modelwright import outcomes
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Verdict, gate
 from modelwright.core.messages import Phrase
+from modelwright.core.rollouts.state_machine import UNDER_WAY
 from modelwright.core.units import format_duration
 from modelwright.engine.store import Store
 from modelwright.gateway.keys import label_policy
 from modelwright.gateway.traffic import lease
 from modelwright.monitors.live_requirements import LiveVerdicts
+from modelwright.monitors.rollout_evidence import RolloutJudge
 from modelwright.project.loop import loop, version_artifacts
 from modelwright.project.loop.stage_table import Context
 from modelwright.project.results.live_results import (
@@ -25,6 +28,7 @@ from modelwright.project.results.live_results import (
 from modelwright.project.results.table_rows import RequirementRow
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.monitor.stage import monitor as monitor_traffic
+from modelwright.storage.state.releases import Release
 from modelwright.storage.traffic.record import LiveRecord
 
 LIVE_RECORD = "live.db"
@@ -63,8 +67,12 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
     heartbeat = _heartbeat(root / LIVE_RECORD, now_s)
     live = _judged_live(context, root, now_s, version)
     live_rows = _rows(context, live.verdicts)
+    rolling = _rolling(context)
+    canary_rows = _rows(context, _canary(context, root, now_s, rolling))
     rows = []
-    for requirement in map(str, context.opened.requirements):
+    # a release compares with the version before, too: bars that the project file does not state
+    compared = [one.requirement for one in canary_rows]
+    for requirement in dict.fromkeys([*map(str, context.opened.requirements), *compared]):
         placed = {
             phase: next((one for one in found if one.requirement == requirement and one.phase == phase), None)
             for phase, found in (
@@ -73,7 +81,8 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
                 (Phase.LIVE, live_rows),
             )
         }
-        some = next((one for one in placed.values() if one), None)
+        canary = next((one for one in canary_rows if one.requirement == requirement), None)
+        some = next((one for one in (*placed.values(), canary) if one), None)
         if some is not None:
             rows.append(
                 StatusRow(
@@ -82,6 +91,7 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
                     some.bar,
                     test=placed[Phase.TEST],
                     package=placed[Phase.PACKAGE],
+                    canary=canary,
                     live=placed[Phase.LIVE],
                 )
             )
@@ -89,16 +99,19 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         function=context.opened.signature.name,
         version=version,
         requirements=tuple(rows),
-        traffic=tuple(_traffic(context, live, version)),
+        traffic=tuple(_traffic(context, root, now_s, live, version, rolling)),
         alerts=tuple(
             str(Phrase("status.unmet-live", requirement=row.requirement))
             for row in live_rows
             if row.verdict == "unmet"
         ),
-        notes=tuple(
-            _notes(version, live, judged.number if judged else None, held, heartbeat)
-            if context.opened.file.serve.record.enabled
-            else _notes(version, live, judged.number if judged else None, held, None, recorded=False)
+        notes=(
+            *_under_way(rolling),
+            *(
+                _notes(version, live, judged.number if judged else None, held, heartbeat)
+                if context.opened.file.serve.record.enabled
+                else _notes(version, live, judged.number if judged else None, held, None, recorded=False)
+            ),
         ),
         judged=judged.number if judged else None,
         held_back_by=held,
@@ -175,9 +188,51 @@ def _rows(context: Context, verdicts: Iterable[Verdict]) -> tuple[RequirementRow
     return requirement_rows(verdicts, context.opened.file.release.allow_inconclusive)
 
 
-def _traffic(context: Context, live: LiveVerdicts, version: int | None) -> Iterable[TrafficRow]:
-    if version is None or not live.requests:
-        return
-    p95 = next((m.value for m in live.measurements if m.subject.metric == "latency_p95"), None)
-    rate = live.requests / context.opened.file.monitor.window_s
-    yield TrafficRow(version, 1.0, live.requests, rate, live.failures, p95)
+def rollout_judge(context: Context, root: Path) -> RolloutJudge:
+    """Return what judges rollouts on the record of traffic."""
+    policy = label_policy(context.opened.file.serve, context.opened.signature)
+    return RolloutJudge(
+        LiveRecord(root / LIVE_RECORD), context.opened.requirements, outcomes.metrics().any, policy
+    )
+
+
+def _rolling(context: Context) -> Release | None:
+    """Return the release whose rollout is under way, None without one."""
+    rolling = context.state.rolling_release()
+    return rolling if rolling is not None and rolling.status in UNDER_WAY else None
+
+
+def _canary(context: Context, root: Path, now_s: float, rolling: Release | None) -> tuple[Verdict, ...]:
+    """Return the verdicts that the traffic so far gives on a version that is rolled out."""
+    rollout = rolling.rollout if rolling is not None else None
+    if rollout is None or rollout.current is None or not (root / LIVE_RECORD).exists():
+        return ()
+    evidence = rollout_judge(context, root)(rollout, now_s)
+    return (*evidence.needed, *evidence.optional)
+
+
+def _under_way(rolling: Release | None) -> Iterable[str]:
+    if rolling is not None:
+        status = Phrase("screen.word", word=rolling.status.value)
+        yield str(Phrase("status.under-way", number=rolling.id, version=rolling.version, status=status))
+
+
+def _traffic(
+    context: Context,
+    root: Path,
+    now_s: float,
+    live: LiveVerdicts,
+    version: int | None,
+    rolling: Release | None,
+) -> Iterable[TrafficRow]:
+    """Yield the traffic of the version in production, and that of one that is rolled out (copies included)."""
+    shares = {} if version is None else {version: 1.0}
+    if rolling is not None and rolling.rollout is not None:
+        shares = {**shares, rolling.version: 0.0, **rolling.rollout.shares}
+    for number, share in shares.items():
+        seen = live if number == version else _judged_live(context, root, now_s, number)
+        if not seen.requests:
+            continue
+        p95 = next((m.value for m in seen.measurements if m.subject.metric == "latency_p95"), None)
+        rate = seen.requests / context.opened.file.monitor.window_s
+        yield TrafficRow(number, share, seen.requests, rate, seen.failures, p95)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from modelwright import outcomes
 from modelwright.core.evidence.labelled_rows import LabelledRows
@@ -28,11 +29,7 @@ _ENDED = frozenset({Status.SERVING, Status.RETIRED, Status.ROLLED_BACK, Status.F
 
 def show_release(context: Context, number: int | None) -> ShowReport:
     """Show a release (by default the newest): every decision about it, with the evidence that it rests on."""
-    past = context.state.releases()
-    release = next((one for one in reversed(past) if number in (None, one.id)), None)
-    if release is None:
-        known = [one.id for one in past] or None
-        raise StateError(Problem("release.unknown", number=number, known=known))
+    release = find_release(context, number)
     decisions = context.state.decisions(release.id)
     facts = [
         (str(Phrase("release.fact", of="version")), str(release.version)),
@@ -50,8 +47,23 @@ def show_release(context: Context, number: int | None) -> ShowReport:
         str(Phrase("release.title", number=release.id)),
         facts=tuple(facts),
         text="\n".join(lines),
-        data={"release": _as_json(release), "decisions": [_decided_json(one) for one in decisions]},
+        data=release_details(release, decisions),
     )
+
+
+def find_release(context: Context, number: int | None) -> Release:
+    """Return a release by its number, the newest for None; raises StateError."""
+    past = context.state.releases()
+    release = next((one for one in reversed(past) if number in (None, one.id)), None)
+    if release is None:
+        known = [one.id for one in past] or None
+        raise StateError(Problem("release.unknown", number=number, known=known))
+    return release
+
+
+def release_details(release: Release, decisions: Sequence[Decided]) -> dict[str, Any]:
+    """Return a release and the decisions about it as JSON."""
+    return {"release": release_json(release), "decisions": [_decided_json(one) for one in decisions]}
 
 
 def decision_lines(decided: Decided) -> Iterator[str]:
@@ -149,7 +161,8 @@ def _figure(seen: Measurement | None) -> str:
     return f", {format_quantity(seen.value, unit)} [{low}, {high}], n = {seen.n:,}"
 
 
-def _as_json(release: Release) -> dict[str, object]:
+def release_json(release: Release) -> dict[str, object]:
+    """Return a release as JSON."""
     return {
         "id": release.id,
         "version": release.version,

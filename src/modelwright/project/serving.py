@@ -7,18 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
-from modelwright import outcomes
 from modelwright.core.messages import Problem, StateError
 from modelwright.engine.store import Store
 from modelwright.gateway.keys import label_policy
 from modelwright.gateway.server import serve as serve_gateway
 from modelwright.gateway.traffic.desired_traffic import Sticky
-from modelwright.monitors.rollout_evidence import RolloutJudge
-from modelwright.project.live_traffic import LIVE_RECORD
+from modelwright.project.live_traffic import LIVE_RECORD, rollout_judge
 from modelwright.project.loop import version_artifacts
 from modelwright.project.loop.stage_table import Context
+from modelwright.project.project_operations import ProjectOperations
 from modelwright.project.rollout_leading import StateReleases
-from modelwright.storage.traffic.record import LiveRecord
 
 
 def serve(
@@ -47,11 +45,7 @@ def serve(
         StateReleases(
             context.state,
             partial(version_artifacts.package_folder, store),
-            RolloutJudge(
-                LiveRecord(root / LIVE_RECORD), context.opened.requirements, outcomes.metrics().any, labels
-            )
-            if config.record.enabled
-            else None,
+            rollout_judge(context, root) if config.record.enabled else None,
             keep_s=file.release.keep,
             sticky=_sticky(file.release.sticky),
         ),
@@ -61,6 +55,7 @@ def serve(
         window_s=file.monitor.window_s,
         refresh_s=file.monitor.refresh_s,
         labels=labels,
+        operations=ProjectOperations(context, store),
         started=started,
     )
 

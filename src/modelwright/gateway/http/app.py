@@ -7,7 +7,7 @@ GET  /healthz, /v2/health/live   whether this process answers at all
 GET  /v2/health/ready        whether a prediction would be answered now
 GET  /metrics                Prometheus
      /v2/…                   the Open Inference Protocol, see `inference`
-GET  /admin/traffic          the versions that are loaded, and the share that each answers
+     /admin/…                versions and releases, see `admin`
 GET  /openapi.json, /docs    from the signature
 """
 
@@ -28,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange
+from modelwright.gateway.http.admin import Admin
 from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.feedback import Feedback
 from modelwright.gateway.http.pages import docs_page
@@ -51,13 +52,14 @@ class Application:
         telemetry: Telemetry,
         admission: Admission,
         feedback: Feedback,
+        admin: Admin,
         background: Sequence[Background] = (),
     ) -> None:
         """Serve `gateway`; each of `background` runs from the start of the server to its end."""
         self._function = gateway.function
         self._path = f"/{gateway.function}"
         self._predictions = predictions
-        self.other = _routes(gateway, telemetry, admission, feedback, (gateway.run, *background))
+        self.other = _routes(gateway, telemetry, admission, feedback, admin, (gateway.run, *background))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one exchange."""
@@ -83,6 +85,7 @@ def _routes(
     telemetry: Telemetry,
     admission: Admission,
     feedback: Feedback,
+    admin: Admin,
     background: Sequence[Background],
 ) -> Starlette:
     async def live(_: Request) -> Response:
@@ -118,9 +121,6 @@ def _routes(
             private=frozenset(config.record.private),
         )
         return Response(page, media_type="text/html", headers={"content-security-policy": policy})
-
-    async def traffic(_: Request) -> Response:
-        return _json({"function": gateway.function, "versions": gateway.versions()})
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -159,7 +159,7 @@ def _routes(
                 for verb in ("load", "unload")
             ),
             Route("/feedback", admission.by(KeyRole.FEEDBACK)(feedback.report), methods=["POST"]),
-            Route("/admin/traffic", admission.by(KeyRole.VIEWER, admin=True)(traffic)),
+            *admin.routes(),
         ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _refuse},  # type: ignore[dict-item]
