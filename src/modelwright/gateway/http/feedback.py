@@ -126,13 +126,9 @@ class Feedback:
             raise RateError(Problem("feedback.too-many", most=most), math.ceil(wait_s))
 
     def _known(self, record: LiveRecord, ids: Sequence[str], key: str) -> dict[str, KnownId]:
-        """Return what is known of ids; an answer of this moment may still wait to be written."""
-        since = time.time() - self._config.record.days * _DAY_S
-        found = record.known(ids, since, key)
-        if any(one not in found for one in ids):
-            record.flush()
-            found = record.known(ids, since, key)
-        return found
+        """Return what is known of ids; answers and labels of this moment, which still wait, are written first."""
+        record.flush()
+        return record.known(ids, time.time() - self._config.record.days * _DAY_S, key)
 
     def _read(self, item: object, where: str | None) -> _Truths:
         """Return the truths of one item; raises RequestError (422) with all that is wrong."""
