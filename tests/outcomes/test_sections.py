@@ -15,6 +15,7 @@ from modelwright.outcomes.classes.section import confusion, reliability
 from modelwright.outcomes.contract.blocks import Bars, Matrix, Mistakes, Scatter
 from modelwright.outcomes.contract.section import Section, TestRows
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
+from modelwright.outcomes.ranking.outcomes import RankingOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 from modelwright.outcomes.texts.outcomes import TextOutcomes
@@ -111,6 +112,14 @@ def test_a_section_of_no_rows_is_drawn_too(family):
     nothing = {
         "classes": ClassOutcomes(CLASSES, np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2))),
         "numbers": NumberOutcomes(np.zeros(0), np.zeros(0)),
+        "ranking": RankingOutcomes(
+            *[np.zeros(0, np.int64)] * 2,
+            *[np.zeros((0, 100), np.bool_)] * 2,
+            np.zeros(0, np.int64),
+            np.zeros(0),
+            (),
+            (),
+        ),
         "series": SeriesOutcomes(
             *[np.zeros((0, 4))] * 2, np.zeros((0, 4, 3)), np.zeros((0, 4)), (0.1, 0.5, 0.9)
         ),

@@ -10,6 +10,7 @@ import pytest
 from modelwright import kinds
 from modelwright.kinds.boolean.arrays import BooleanState
 from modelwright.kinds.category.arrays import CategoryState
+from modelwright.kinds.choice.arrays import DEPTH, ChoiceState
 from modelwright.kinds.contract.common import Form
 from modelwright.kinds.shared.confidence import softmax
 
@@ -25,7 +26,7 @@ def test_every_kind_with_a_threshold_is_tried_here():
         state = arrays.fit(["a", "b"] if name == "category" else [], role="input")
         if any(field.name == "threshold" for field in fields(state)):
             with_one.append(name)
-    assert with_one == ["boolean", "category"]
+    assert with_one == ["boolean", "category", "choice"]
 
 
 @pytest.mark.parametrize("temperature", [0.37, 1.0, 1.7])
@@ -65,6 +66,24 @@ def test_without_a_threshold_every_row_is_answered():
     never = replace(state, threshold=1.0)
     answers = kinds.arrays("category").decode({"logits": LOGITS}, never, {})
     assert all(answer.value is None for answer in answers)
+
+
+@pytest.mark.parametrize("row", range(0, 200, 20))
+def test_a_choice_agrees_exactly_at_its_threshold(row):
+    kind = kinds.arrays("choice")
+    plain = ChoiceState.of(("a", "b", "c"), (0, 1, 2))
+    draw = np.random.default_rng(1)
+    places = np.array([draw.permutation(DEPTH) for _ in range(200)])
+    evidence = draw.normal(size=(200, len(plain.sureness) - 1))
+    arrays = {"places": places, "scores": np.ones(places.shape), "lexical": places, "evidence": evidence}
+    at = kind.decode(arrays, plain, {})[row].confidence
+    for threshold in (np.nextafter(at, 0.0), at, np.nextafter(at, 1.0)):
+        state = replace(plain, threshold=float(threshold))
+        answers = [answer.value for answer in kind.decode(arrays, state, {})]
+        predicted = kind.outcomes([None] * 200, arrays, state, {}).predicted.tolist()
+        assert answers == [None if place < 0 else frozenset({state.id_at(place)}) for place in predicted]
+        known = places[row, 0] < 3  # the best of the row is a passage of the corpus
+        assert (answers[row] is not None) == (known and threshold <= at)
 
 
 def test_a_truth_value_turns_at_a_logit_of_zero():
