@@ -143,13 +143,17 @@ def _kind_problem(field: Field, role: Role) -> Problem | None:
         kind=field.kind,
         role=role.value,
         fitting=fitting,
-        near=_near_kind(field.kind, fitting),
+        near=_near_kind(field.kind, fitting, role),
     )
 
 
-def _near_kind(word: str, fitting: Sequence[str]) -> str | None:
-    """Return the kind that a word most likely means: by its own name, or by another word for it (`integer`)."""
-    by_word = {word: name for name in fitting for word in (name, *kinds.value(name).synonyms)}
+def _near_kind(word: str, fitting: Sequence[str], role: Role) -> str | None:
+    """Return the kind that a word most likely means: by its own name, or by another word for it (`integer`).
+
+    A word for two kinds (`string`) means, of an output, the one with a closed set of values, and of an input the other.
+    """
+    by_likelihood = sorted(fitting, key=lambda name: kinds.value(name).closed == (role is Role.OUTPUT))
+    by_word = {word: name for name in by_likelihood for word in (name, *kinds.value(name).synonyms)}
     near = did_you_mean(word.lower(), list(by_word))
     return by_word[near] if near else None
 
