@@ -109,7 +109,7 @@ class BlendSpec(Spec):
         "several learners at once, whose answers are averaged with weights that validation chooses; as good as the "
         "best, and often better"
     )
-    inputs: ClassVar[frozenset[Form]] = frozenset(Form)
+    inputs: ClassVar[frozenset[Form]] = frozenset(Form) - {Form.PROMPT}  # no member reads a prompt
     outputs: ClassVar[frozenset[Form]] = frozenset(
         {Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR, Form.SERIES}
     )
