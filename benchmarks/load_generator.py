@@ -2,7 +2,7 @@
 
     answers = load(Asked(port, "/route", bodies, expected), Load(connections=32, seconds=5))
 
-The sockets are raw and wait in one epoll; an answer is cut by its content-length. The generator shares the machine
+The sockets are raw, in one epoll; an answer is cut by its length or its last chunk. The generator shares the machine
 with the server, so its own CPU is measured. Without a rate the loop is closed: a connection asks once it is answered.
 With one it is open: requests come at random moments (a Poisson process), however slowly they are answered, and the time
 that one waits for a free connection counts as its latency.
@@ -116,6 +116,9 @@ class _Connection:
         if not mark:
             return None
         lower = head.lower()
+        if b"transfer-encoding: chunked" in lower:  # the last chunk has no bytes
+            whole = body.endswith(b"0\r\n\r\n")
+            return (int(head[9:12]), body, b"connection: close" in lower) if whole else None
         place = lower.find(b"content-length:")
         if place < 0:
             sys.exit(f"an answer without a length: {head[:200]!r}")
