@@ -13,12 +13,18 @@ import torch
 from test_steps import RECIPE
 from torch import nn
 
+from modelwright.learners import budget
+from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.steps import OptimiserKeys, RegularisationKeys
+from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.training_run import TrainingRun
+from modelwright.learners.networks.network import Network
 from modelwright.learners.steps.lazy_adamw import LazyAdamW, is_lazy, tables
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.training.sample import Sample
 from modelwright.learners.training.starting_point import starting_point
+from modelwright.storage.formats.plan import Execution
 
 HOW: dict[str, Any] = {"betas": (0.9, 0.98), "eps": 1e-6}
 
@@ -116,6 +122,7 @@ def test_the_bound_of_the_gradient_counts_words_that_come_twice_once(folder: Pat
         {"regularisation": RegularisationKeys(l2=0.1)},
         {"precision": "float16"},
         {"optimiser": OptimiserKeys(accumulate=2)},
+        {"whole": True},
     ],
 )
 def test_where_every_row_has_a_gradient_no_step_is_lazy(folder: Path, recipe: dict[str, Any]) -> None:
@@ -145,3 +152,18 @@ def test_memory_that_runs_out_cuts_a_lazy_step_into_parts(folder: Path) -> None:
     assert cut.norm == pytest.approx(whole.norm, rel=1e-4)
     (ours,), (theirs,) = tables(cut.network), tables(whole.network)
     torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("processes", "lazy"), [(1, True), (2, False)])
+def test_the_forecast_times_the_steps_that_learning_takes(folder: Path, processes: int, lazy: bool) -> None:
+    data, timed = tiny_encoder.routed(60), list[bool]()
+    begin = starting_point(tiny_encoder.ROUTE, data, {"question": folder}, {})
+    some = Sample.of_examples(tiny_encoder.ROUTE, begin.states, data)
+
+    def timer(network: Network, rows: EncodedRows, recipe: Recipe, *_: Any) -> float:
+        timed.append(is_lazy(recipe, recipe.optimiser.accumulate))
+        return 1.0
+
+    execution = Execution(processes=processes)
+    budget.timed(begin, some, Rows(data), RECIPE, 16, 2, "float32", execution, timer=timer)
+    assert set(timed) == {lazy}

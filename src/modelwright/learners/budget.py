@@ -162,6 +162,8 @@ def timed(
     # of each batch, the parts that rank 0 reads, with as many steps between them as one process has
     own = [np.concatenate(np.array_split(one, min(cut, len(one)))[::processes]) for one in batches]
     keys = recipe.optimiser.model_copy(update={"accumulate": -(-cut // processes)})
+    # whole gradients are exchanged, so that is what a step of one of several processes takes
+    recipe = replace(recipe, whole=processes > 1)
     together = recipe.optimiser.model_copy(update={"accumulate": cut})
 
     def step_s(tried: Precision) -> float:

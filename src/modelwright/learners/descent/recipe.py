@@ -33,7 +33,8 @@ class Recipe:
     inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
     is of rows from which the others are left out. `auxiliary`: weight of the losses of what each part answers by
     itself, where several are combined. `precision`: of the numbers that a step computes in; weights, averages and
-    losses are float32. `compiled`: whether layers are compiled.
+    losses are float32. `compiled`: whether layers are compiled. `whole`: whether gradients of word vectors hold all
+    rows, as those that several processes exchange, also where one process reads a step at once.
     """
 
     learning_rate: float
@@ -61,6 +62,7 @@ class Recipe:
     auxiliary: float = 0.0
     precision: str = "float32"
     compiled: bool = False
+    whole: bool = False
 
     @property
     def stated_rate(self) -> float:

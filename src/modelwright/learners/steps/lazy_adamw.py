@@ -79,7 +79,7 @@ def is_lazy(recipe: Recipe, parts: int) -> bool:
     """
     of = recipe.regularisation
     # a penalty has a gradient for every row, and a loss that is scaled is looked through for numbers that are none
-    whole = of.l1 or of.l2 or recipe.precision == "float16"
+    whole = recipe.whole or of.l1 or of.l2 or recipe.precision == "float16"
     return recipe.optimiser.name in _LAZY and parts == 1 and not whole
 
 
