@@ -21,6 +21,7 @@ from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
 from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.contract.ranks import RankEnded, Ranks
+from modelwright.learners.contract.setup import Setup
 from modelwright.learners.descent import compiling, divergence
 from modelwright.learners.descent.gradient_exchange import exchanging, serve
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
@@ -37,6 +38,31 @@ SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is writ
 MOST_EVALUATIONS = 10
 _EPOCHS_OF_A_BATCH = 2**32  # more than are ever taken
 _SHOWN = 20  # classes that a message names
+
+
+def train_as_planned(
+    network: Network,
+    rows: EncodedRows,
+    validation: EncodedRows,
+    recipe: Recipe,
+    setup: Setup,
+    scratch: Path,
+    progress: Progress,
+) -> Trained:
+    """Train as `train` does, with the steps, the batch, the seed, the precision and the processes that were sealed."""
+    return train(
+        network,
+        rows,
+        validation,
+        replace(recipe, precision=setup.precision, compiled=setup.execution.compiled),
+        steps=setup.steps,
+        batch=setup.batch,
+        seed=setup.seed,
+        scratch=scratch,
+        progress=progress,
+        ending=setup.ending.of(),
+        ranks=setup.ranks,
+    )
 
 
 def train(

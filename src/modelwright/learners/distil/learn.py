@@ -155,22 +155,14 @@ class DistilLearn(Learn[Rows]):
             for head in begin.network.tasks().values():
                 head.task = TaughtTask(head.task, options.share, options.temperature)
             begin.network.to(setup.execution.device)
-            history = trainer.train(
+            history = trainer.train_as_planned(
                 begin.network,
                 rows,
                 held,
-                replace(
-                    _recipe(options, training),
-                    precision=setup.precision,
-                    compiled=setup.execution.compiled,
-                ),
-                steps=setup.steps,
-                batch=setup.batch,
-                seed=setup.seed,
-                scratch=scratch,
-                progress=progress,
-                ending=setup.ending.of(),
-                ranks=setup.ranks,
+                _recipe(options, training),
+                setup,
+                scratch,
+                progress,
             )
             answers = frozen_features.answers(begin.network, held)
         states = learned_folder.calibrated(signature, begin.states, begin.network, answers, data.held)

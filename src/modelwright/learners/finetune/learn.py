@@ -145,23 +145,14 @@ class FinetuneLearn(Learn[Rows]):
                 )
             _freeze(network, options)
             adapted = _adapt(network, options)
-            trained = trainer.train(
+            trained = trainer.train_as_planned(
                 network,
                 rows,
                 held,
-                replace(
-                    _recipe(options, training, rows),
-                    augment=setup.augment,
-                    precision=setup.precision,
-                    compiled=setup.execution.compiled,
-                ),
-                steps=setup.steps,
-                batch=setup.batch,
-                seed=setup.seed,
-                scratch=scratch,
-                progress=progress,
-                ending=setup.ending.of(),
-                ranks=setup.ranks,
+                replace(_recipe(options, training, rows), augment=setup.augment),
+                setup,
+                scratch,
+                progress,
             )
             if adapted is not None:
                 adapted.merge(network)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,22 +120,14 @@ class MatchLearn(Learn[Rows]):
             pairs = every.drawn(setup.steps * setup.batch, setup.seed)
             held = pairs_of(signature, data.held).spaced(_HELD)
             couples = pairs.couples(setup.seed) if options.hard_negatives else None
-            trained = trainer.train(
+            trained = trainer.train_as_planned(
                 network,
                 pairs.rows(paired, begin.states, couples),
                 held.rows(paired, begin.states),
-                replace(
-                    _recipe(options, training),
-                    precision=setup.precision,
-                    compiled=setup.execution.compiled,
-                ),
-                steps=setup.steps,
-                batch=setup.batch,
-                seed=setup.seed,
-                scratch=scratch,
-                progress=progress,
-                ending=setup.ending.of(),
-                ranks=setup.ranks,
+                _recipe(options, training),
+                setup,
+                scratch,
+                progress,
             )
         learned_folder.write(out, setup.learner, paired, begin.states, network)
         keep_vectors(out, options.vectors, options.search)

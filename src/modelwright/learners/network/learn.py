@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -150,27 +150,23 @@ class NetworkLearn(Learn[Rows]):
             readers = frozen_features.readers(begin.network, signature, still)
             train = EncodedRows(signature, begin.states, data.train.columns, readers)
             held = EncodedRows(signature, begin.states, data.held.columns, readers)
-            recipe = replace(
-                _recipe(signature, options, training),
-                augment=_varied(setup.augment, still),
-                precision=setup.precision,
-                compiled=setup.execution.compiled and not begin.network.plan.parts,
-            )
-            train_all: Callable[..., Trained | Stacked] = (
-                out_of_fold.learn if begin.network.plan.parts else partial(trainer.train, ranks=setup.ranks)
-            )
-            found = train_all(
-                begin.network,
-                train,
-                held,
-                recipe,
-                steps=setup.steps,
-                batch=setup.batch,
-                seed=setup.seed,
-                scratch=scratch,
-                progress=progress,
-                ending=setup.ending if begin.network.plan.parts else setup.ending.of(),
-            )
+            recipe = replace(_recipe(signature, options, training), augment=_varied(setup.augment, still))
+            found: Trained | Stacked
+            if begin.network.plan.parts:
+                found = out_of_fold.learn(
+                    begin.network,
+                    train,
+                    held,
+                    replace(recipe, precision=setup.precision),
+                    steps=setup.steps,
+                    batch=setup.batch,
+                    seed=setup.seed,
+                    scratch=scratch,
+                    progress=progress,
+                    ending=setup.ending,
+                )
+            else:
+                found = trainer.train_as_planned(begin.network, train, held, recipe, setup, scratch, progress)
             answers = frozen_features.answers(begin.network, held)
         states = learned_folder.calibrated(signature, begin.states, begin.network, answers, data.held)
         learned_folder.write(out, setup.learner, signature, states, begin.network)
