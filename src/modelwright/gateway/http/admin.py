@@ -11,7 +11,7 @@ POST /admin/rollback                    {"to": 6}: go back
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +22,7 @@ from modelwright.core.messages import MachineError, Problem, RequestError, UserE
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange
 from modelwright.gateway.http.admission import Admission
+from modelwright.gateway.http.responses import client_left, json_response
 from modelwright.gateway.keys import Key, KeyRole
 from modelwright.gateway.limits import read_json
 from modelwright.gateway.operations import Found, Operations
@@ -36,10 +37,10 @@ _METHODS = (
     "TRACE",
 )  # all of them are checked before they are refused
 _MOST_BYTES, _MOST_DEPTH = 10_000, 4
-_CLIENT_LEFT = 499
 _UNKNOWN = {"release.unknown", "versions.unknown"}
 
 Get = Callable[[Operations, Request], Found]
+Read = Callable[[Request], Awaitable[Response]]
 Post = Callable[[Operations, Mapping[str, Any], Request, str], Found]
 
 
@@ -53,30 +54,34 @@ class Admin:
 
     def routes(self) -> Iterator[Route]:
         """Yield the routes, each of which takes every method, so that none goes past the check of the key."""
-        yield self._route("/admin/traffic", get=lambda _, __: self._traffic(), of_project=False)
-        yield self._route("/admin/versions", get=lambda operations, _: operations.versions())
-        yield self._route("/admin/releases", get=lambda operations, _: operations.releases(), post=_request)
+        yield self._route("/admin/traffic", self._traffic)
+        yield self._route("/admin/versions", self._reading(lambda operations, _: operations.versions()))
+        yield self._route(
+            "/admin/releases", self._reading(lambda operations, _: operations.releases()), post=_request
+        )
         yield self._route(
             "/admin/releases/{number:int}",
-            get=lambda operations, request: operations.release(request.path_params["number"]),
+            self._reading(lambda operations, request: operations.release(request.path_params["number"])),
         )
         yield self._route("/admin/releases/{number:int}/abort", post=_abort)
         yield self._route("/admin/rollback", post=_roll_back)
 
-    def _traffic(self) -> Found:
-        return {"function": self._gateway.function, "versions": self._gateway.versions()}
+    async def _traffic(self, _: Request) -> Response:
+        return json_response({"function": self._gateway.function, "versions": self._gateway.versions()})
 
-    def _route(
-        self, path: str, get: Get | None = None, post: Post | None = None, *, of_project: bool = True
-    ) -> Route:
-        allowed = ", ".join(name for name, one in (("GET", get), ("POST", post)) if one is not None)
+    def _reading(self, get: Get) -> Read:
+        async def read(request: Request) -> Response:
+            return await _done(get, self._required(), request)
+
+        return read
+
+    def _route(self, path: str, read: Read | None = None, post: Post | None = None) -> Route:
+        allowed = ", ".join(name for name, one in (("GET", read), ("POST", post)) if one is not None)
 
         async def reads(request: Request) -> Response:
-            if get is None:
+            if read is None:
                 raise _wrong_method(request, allowed)
-            if not of_project:
-                return _json(self._traffic())
-            return await _done(get, self._required(), request)
+            return await read(request)
 
         async def acts(request: Request) -> Response:
             if request.method != "POST" or post is None:
@@ -85,7 +90,7 @@ class Admin:
             try:
                 given = await _given(request)
             except exchange.ClientLeftError:
-                return Response(status_code=_CLIENT_LEFT)
+                return client_left()
             return await _done(post, operations, given, request, f"key {key.name}")
 
         reading = self._admission.by(KeyRole.VIEWER, admin=True)(reads)
@@ -132,7 +137,7 @@ async def _done(work: Callable[..., Found], *given: Any) -> Response:
         problem = error.problems[0].at(None)  # no path of this machine
         status = 503 if isinstance(error, MachineError) else 404 if problem.id in _UNKNOWN else 409
         raise RequestError(problem, status) from None
-    return _json(found, 409 if found.get("held_back") else 200)
+    return json_response(found, 409 if found.get("held_back") else 200)
 
 
 async def _given(request: Request) -> Mapping[str, Any]:
@@ -161,7 +166,3 @@ def _is(value: object, wanted: type) -> bool:
 
 def _wrong_method(request: Request, allowed: str) -> RequestError:
     return RequestError(Problem("request.wrong-method", method=request.method[:20], allowed=allowed), 405)
-
-
-def _json(value: Found, status: int = 200) -> Response:
-    return Response(exchange.dumped(value), status, media_type="application/json")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.audit_log import AuditLog
 from modelwright.gateway.http.browsers import LocalHosts, require_own_page
-from modelwright.gateway.http.exchange import error_body
+from modelwright.gateway.http.responses import error_response
 from modelwright.gateway.keys import Key, KeyRole, Keys, RateError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -89,7 +89,7 @@ def refusal(error: RequestError, *, browser: bool = False) -> Response:
         headers["www-authenticate"] = (
             'Basic realm="key as password", charset="UTF-8"' if browser else "Bearer"
         )
-    return Response(error_body(error.problems[0]), error.status, headers, media_type="application/json")
+    return error_response(error.problems[0], error.status, headers)
 
 
 def _require_own_origin(request: Request) -> None:

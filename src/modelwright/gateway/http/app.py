@@ -27,13 +27,13 @@ from starlette.types import Receive, Scope, Send
 
 from modelwright.core.messages import Problem
 from modelwright.gateway.gateway import Gateway
-from modelwright.gateway.http import exchange
 from modelwright.gateway.http.admin import Admin
 from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.feedback import Feedback
 from modelwright.gateway.http.pages import docs_page
 from modelwright.gateway.http.pages.openapi import openapi
 from modelwright.gateway.http.predictions import Predictions
+from modelwright.gateway.http.responses import error_response, json_response
 from modelwright.gateway.http.v2.inference import Models, TensorDialect
 from modelwright.gateway.keys import KeyRole
 from modelwright.gateway.telemetry import Telemetry
@@ -89,13 +89,13 @@ def _routes(
     background: Sequence[Background],
 ) -> Starlette:
     async def live(_: Request) -> Response:
-        return _json({"live": True})
+        return json_response({"live": True})
 
     async def root(_: Request) -> Response:
         return RedirectResponse("docs", 307)  # relative, for a proxy may have put a path before it
 
     async def ready(_: Request) -> Response:
-        return _json({"ready": gateway.ready}, 200 if gateway.ready else 503)
+        return json_response({"ready": gateway.ready}, 200 if gateway.ready else 503)
 
     async def metrics(_: Request) -> Response:
         return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -104,7 +104,7 @@ def _routes(
         served = gateway.current
         if served is None:
             return _not_ready()
-        return _json(
+        return json_response(
             openapi(served.signature, served.version, gateway.config.limits.text, served.rows.settled)
         )
 
@@ -175,17 +175,9 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
         problem = Problem("request.wrong-method", method=request.method[:20], allowed=allowed)
     else:
         problem = Problem("request.unknown-path", path=request.scope["path"][:80])
-    return _error(problem, error.status_code, dict(error.headers or {}))
+    return error_response(problem, error.status_code, dict(error.headers or {}))
 
 
 def _not_ready() -> Response:
     error = not_ready()
-    return _error(error.problem, error.status, error.headers)
-
-
-def _error(problem: Problem, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(exchange.error_body(problem), status, headers, media_type="application/json")
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(exchange.dumped(value), status, media_type="application/json")
+    return error_response(error.problem, error.status, error.headers)

@@ -21,6 +21,7 @@ from modelwright.core.signature import Field
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange
+from modelwright.gateway.http.responses import client_left, error_response, json_response
 from modelwright.gateway.keys import NO_KEY, Allowance, Key, RateError
 from modelwright.gateway.limits import read_json, require_items
 from modelwright.gateway.telemetry import Telemetry
@@ -30,7 +31,6 @@ from modelwright.storage.traffic.record import KnownId, LiveRecord
 ID = "id"
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,160}")  # as `x-request-id` may be, and behind it the place in a list
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
-_CLIENT_LEFT = 499  # it will not read that
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,13 @@ class Feedback:
         try:
             return await self._taken(request, NO_KEY if key is None else key.name)
         except exchange.ClientLeftError:
-            return Response(status_code=_CLIENT_LEFT)
+            return client_left()
         except RequestError as error:
             self._telemetry.rejected(error.problems[0].id)
             raise
         except ServiceError as error:
             self._telemetry.rejected(error.problem.id)
-            headers = {"retry-after": str(error.retry_after_s)} if error.retry_after_s is not None else None
-            return Response(
-                exchange.error_body(error.problem), error.status, headers, media_type="application/json"
-            )
+            return error_response(error.problem, error.status, error.headers)
 
     async def _taken(self, request: Request, key: str) -> Response:
         if self._record is None:
@@ -115,7 +112,7 @@ class Feedback:
             shared=len(shared),
         )
         found = {"accepted": len(single), "corrected": corrected, "unknown": unknown, "shared": shared}
-        return Response(exchange.dumped(found), media_type="application/json")
+        return json_response(found)
 
     def _spend(self, key: str, rows: int) -> None:
         """Count rows of a key; raises RateError (429) where it has none left in this hour."""

@@ -22,6 +22,7 @@ from modelwright.gateway.http import exchange, form_data
 from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.dialect import Dialect, Given, Headers, RowsDialect
 from modelwright.gateway.http.events import EventSender, wanted
+from modelwright.gateway.http.responses import CLIENT_LEFT
 from modelwright.gateway.keys import Key, KeyRole, RateError
 from modelwright.gateway.limits import require_items
 from modelwright.gateway.telemetry import Telemetry
@@ -40,7 +41,6 @@ TIMEOUT_HEADER = b"x-timeout-ms"
 _OWN = RowsDialect()
 SPARE_KEYS = 64  # of a row beyond its inputs; fewer are named one by one
 _READERS = 2  # files that are read at once: a picture of 50 megapixels takes 150 MB while it is
-_CLIENT_LEFT = 499  # counted, never sent
 _LOG = logging.getLogger(__name__)
 
 
@@ -120,7 +120,7 @@ class Predictions:
             extra += more
             code = 200
         except exchange.ClientLeftError:
-            code = _CLIENT_LEFT
+            code = CLIENT_LEFT
             return
         except RequestError as error:
             code, body = error.status, dialect.error(self._refused(error.problems[0]))

@@ -22,6 +22,7 @@ from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange
 from modelwright.gateway.http.dialect import Given, Headers
+from modelwright.gateway.http.responses import json_response
 from modelwright.gateway.http.v2 import tensors
 from modelwright.gateway.limits import read_json
 from modelwright.gateway.traffic.served import AnswerJson, Served
@@ -128,7 +129,7 @@ class Models:
     async def server(self, _: Request) -> Response:
         """Return the name and the version of the server, and the extensions that it knows."""
         extensions = ["binary_tensor_data", "model_repository"]
-        return _json(
+        return json_response(
             {"name": "modelwright", "version": metadata.version("modelwright"), "extensions": extensions}
         )
 
@@ -142,7 +143,7 @@ class Models:
         for one in tensors.described(signature.outputs):
             confidence = {"name": f"{one['name']}{tensors.CONFIDENCE}", "datatype": "FP32", "shape": [-1]}
             outputs += [one, confidence]
-        return _json(
+        return json_response(
             {
                 "name": signature.name,
                 "versions": [str(one["version"]) for one in self._gateway.versions()],
@@ -157,7 +158,7 @@ class Models:
         served = self._found(request)
         if isinstance(served, Response):
             return served
-        return _json(
+        return json_response(
             {"name": served.signature.name, "ready": served.pool.alive}, 200 if served.pool.alive else 503
         )
 
@@ -172,7 +173,7 @@ class Models:
             }
             for one in self._gateway.versions()
         ]
-        return _json(states)
+        return json_response(states)
 
     async def move(self, _: Request) -> Response:
         """Refuse to load and to unload: what is not released is not served."""
@@ -257,7 +258,3 @@ def _error(problem: Problem, status: int, headers: Mapping[str, str] | None = No
 
 def _error_body(problem: Problem) -> bytes:
     return exchange.dumped({"error": str(problem)}, ascii_only=True)  # it may quote half a surrogate pair
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(exchange.dumped(value), status, media_type="application/json")
