@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
+from modelwright.core.evidence.row_means import influence_of_mean, spread_out
 from modelwright.core.units import Unit
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 
@@ -33,14 +34,6 @@ def _truths(outcomes: NumberOutcomes) -> Mask:
 def _errors(outcomes: NumberOutcomes, rows: Mask) -> Floats:
     # (rows,), in the output's own unit; above 0 where the answer is too high
     return (outcomes.predicted - outcomes.truth)[rows]
-
-
-def _spread_out(rows: Mask, known: Floats) -> Floats:
-    """Return one influence per row (n,), 0 for those left out; `known` holds those of the others."""
-    # (n,): n/known times as much a row, since the others weigh nothing
-    found = np.zeros(len(rows))
-    found[rows] = known * (len(rows) / max(int(rows.sum()), 1))
-    return found
 
 
 def _of_a_mean(values: Floats, confidence: float, most: float | None) -> MetricValue:
@@ -72,7 +65,7 @@ def _rmse_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | Non
     value = float(np.sqrt(squares.mean()))
     # the derivative of √m is 1/(2√m)
     known = (squares - squares.mean()) / (2 * value) if value > 0 else np.zeros(len(squares))
-    return Influence(value, _spread_out(rows, known))
+    return Influence(value, spread_out(rows, known))
 
 
 def _mae(outcomes: NumberOutcomes, of: str | None, confidence: float) -> MetricValue:
@@ -80,15 +73,9 @@ def _mae(outcomes: NumberOutcomes, of: str | None, confidence: float) -> MetricV
 
 
 def _mae_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
+    # a mean over the rows (n,) that have a truth
     rows = _truths(outcomes)
-    return _mean_influence(np.abs(_errors(outcomes, rows)), rows)
-
-
-def _mean_influence(values: Floats, rows: Mask) -> Influence | None:
-    if not len(values):
-        return None
-    # a mean: each row moves it by its distance from it
-    return Influence(float(values.mean()), _spread_out(rows, values - values.mean()))
+    return influence_of_mean(np.abs(_errors(outcomes, rows)), rows)
 
 
 def _relative(outcomes: NumberOutcomes) -> tuple[Floats, Mask]:
@@ -103,7 +90,7 @@ def _mape(outcomes: NumberOutcomes, of: str | None, confidence: float) -> Metric
 
 
 def _mape_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
-    return _mean_influence(*_relative(outcomes))
+    return influence_of_mean(*_relative(outcomes))
 
 
 def _r2(outcomes: NumberOutcomes, of: str | None, confidence: float) -> MetricValue:
@@ -129,7 +116,7 @@ def _r2_influence(outcomes: NumberOutcomes, of: str | None) -> Influence | None:
     squares, apart = _errors(outcomes, rows) ** 2, (truth - truth.mean()) ** 2
     left = float(squares.mean() / apart.mean())
     # d(s/a) = (ds - (s/a)·da)/a of the two means, with the sign of 1 - s/a
-    return Influence(1 - left, _spread_out(rows, (left * apart - squares) / apart.mean()))
+    return Influence(1 - left, spread_out(rows, (left * apart - squares) / apart.mean()))
 
 
 def _error(

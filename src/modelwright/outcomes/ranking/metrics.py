@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, share
+from modelwright.core.evidence.row_means import influence_of_mean
 from modelwright.core.evidence.shares import share_influence, share_of
 from modelwright.core.units import Unit
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes, first_ranks
@@ -85,14 +86,8 @@ def _mean(of: Rows) -> Callable[..., MetricValue]:
 
 def _mean_moves(of: Rows) -> Callable[..., Influence | None]:
     def influence(outcomes: RankingOutcomes, label: str | None) -> Influence | None:
-        known = outcomes.known
-        rows = of(outcomes)[known]
-        if not len(rows):
-            return None
-        # (n,): the rows that are left out weigh nothing, so that the others weigh more
-        moved = np.zeros(len(outcomes))
-        moved[known] = (rows - rows.mean()) * (len(outcomes) / len(rows))
-        return Influence(float(rows.mean()), moved, len(outcomes) / len(rows))
+        # figures lie in [0, 1], so one more row is at most 1 away from the others
+        return influence_of_mean(of(outcomes)[outcomes.known], outcomes.known, most=1.0)
 
     return influence
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
+from modelwright.core.evidence.row_means import influence_of_mean
 from modelwright.core.units import Unit
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 
@@ -78,17 +79,13 @@ def _influenced(figures: Figures, *, root: bool = False) -> Callable[..., Influe
 
     def influence(outcomes: SeriesOutcomes, of: str | None) -> Influence | None:
         rows, known = outcomes.of_rows(figures(outcomes))
-        if not len(rows):
-            return None
-        mean = float(rows.mean())
-        moved = np.zeros(len(known))
-        # n/known times as much a row, since the others weigh nothing
-        moved[known] = (rows - mean) * (len(known) / len(rows))
-        if not root:
-            return Influence(mean, moved)
-        value = float(np.sqrt(mean))
+        # rows that are left out move nothing
+        found = influence_of_mean(rows, known)
+        if found is None or not root:
+            return found
+        value = float(np.sqrt(found.value))
         # the derivative of √m is 1/(2√m)
-        return Influence(value, moved / (2 * value) if value > 0 else np.zeros(len(known)))
+        return Influence(value, found.rows / (2 * value) if value > 0 else np.zeros(len(known)))
 
     return influence
 

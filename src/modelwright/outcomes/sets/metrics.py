@@ -23,6 +23,7 @@ from modelwright.core.evidence.metric import (
     share_of_f1,
 )
 from modelwright.core.evidence.row_costs import RowCosts, of_a_mean
+from modelwright.core.evidence.row_means import spread_out
 from modelwright.core.evidence.shares import (
     f1_influence,
     f1_of,
@@ -87,7 +88,9 @@ def _hamming_loss_influence(outcomes: SetOutcomes, of: str | None) -> Influence 
         return None
     costs = np.minimum(wrong / max(len(outcomes.tags), 1), 1.0)
     value = float(costs.mean())
-    return Influence(value, _spread_out(outcomes, costs - value), _flip(outcomes, 1 / len(outcomes.tags)))
+    return Influence(
+        value, spread_out(outcomes.known, costs - value), _flip(outcomes, 1 / len(outcomes.tags))
+    )
 
 
 def _f1_micro(outcomes: SetOutcomes, of: str | None, confidence: float) -> MetricValue:
@@ -113,7 +116,7 @@ def _f1_micro_influence(outcomes: SetOutcomes, of: str | None) -> Influence | No
         return None
     mean = float(size.mean())
     ratio = float(wrong.mean()) / mean
-    rows = _spread_out(outcomes, (ratio * size - wrong) / mean)
+    rows = spread_out(outcomes.known, (ratio * size - wrong) / mean)
     return Influence(1 - ratio, rows, _flip(outcomes, 1 / mean))
 
 
@@ -249,13 +252,6 @@ def _one_less(lost: MetricValue, besides: float = 0.0) -> MetricValue:
     low = None if lost.high is None else max(whole - lost.high, 0.0)
     high = None if lost.low is None else min(whole - lost.low, 1.0)
     return MetricValue(whole - lost.value, low, high, lost.n, lost.method)
-
-
-def _spread_out(outcomes: SetOutcomes, known: Floats) -> Floats:
-    """Return one influence per row (n,), 0 for rows without a truth; `known` holds those of the others."""
-    rows = np.zeros(len(outcomes))
-    rows[outcomes.known] = known * (len(outcomes) / max(int(outcomes.known.sum()), 1))
-    return rows
 
 
 def _flip(outcomes: SetOutcomes, cost: float) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, share
+from modelwright.core.evidence.row_means import influence_of_mean, spread_out
 from modelwright.core.evidence.shares import share_influence, share_of
 from modelwright.core.units import Unit
 from modelwright.outcomes.texts import similarity
@@ -65,12 +66,8 @@ def _mean(rows: Rows) -> tuple[Callable[..., MetricValue], Callable[..., Influen
     def influence(outcomes: TextOutcomes, of: str | None) -> Influence | None:
         found = rows(outcomes)
         known = ~np.isnan(found)
-        if not known.any():
-            return None
-        # (n,): rows that are left out weigh nothing, so that the others weigh n/known times as much
-        moved = np.zeros(len(found))
-        moved[known] = (found[known] - found[known].mean()) * (len(found) / known.sum())
-        return Influence(float(found[known].mean()), moved, len(found) / float(known.sum()))
+        # figures lie in [0, 1], so one more row is at most 1 away from the others
+        return influence_of_mean(found[known], known, most=1.0)
 
     return measure, influence
 
@@ -122,6 +119,7 @@ def _by_token(outcomes: TextOutcomes) -> tuple[Floats, Floats]:
 
 def _by_byte(outcomes: TextOutcomes) -> tuple[Floats, Floats]:
     sizes = [len(one.encode()) for one in outcomes.truth[outcomes.likely].tolist()]
+    # 1 bit is ln 2 nats
     return _nats(outcomes) / np.log(2), np.array(sizes, dtype=np.float64)
 
 
@@ -146,8 +144,7 @@ def _ratio(
             return None
         ratio = float(above.sum() / below.sum())
         # a row moves r by (above - r·below)/mean(below), and `to` of it by the slope there
-        moved = np.zeros(len(outcomes))
-        moved[outcomes.likely] = (above - ratio * below) / below.mean() * (len(outcomes) / len(above))
+        moved = spread_out(outcomes.likely, (above - ratio * below) / below.mean())
         return Influence(to(ratio), slope(ratio) * moved)
 
     return measure, influence

@@ -29,6 +29,7 @@ def token_f1(truth: str, answer: str) -> float:
 
 def rouge_l(truth: str, answer: str) -> float:
     """Return ROUGE-L's F1: of the longest sequence of words that stands in both, gaps allowed."""
+    # recall is |LCS|/|T|, precision |LCS|/|A|
     wanted, given = words(truth), words(answer)
     return _f1(_common(wanted, given), len(wanted), len(given))
 

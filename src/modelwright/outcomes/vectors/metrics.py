@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
+from modelwright.core.evidence.row_means import influence_of_mean
 from modelwright.core.units import Unit
 from modelwright.outcomes.vectors.outcomes import VectorOutcomes, cosines
 
@@ -28,7 +29,9 @@ def _cosine(outcomes: VectorOutcomes, of: str | None, confidence: float) -> Metr
 
 def _cosine_influence(outcomes: VectorOutcomes, of: str | None) -> Influence | None:
     rows = cosines(outcomes)
-    return _of_a_mean(rows, ~np.isnan(rows))
+    # a truth that is missing, or of length 0, has no direction
+    known = ~np.isnan(rows)
+    return influence_of_mean(rows[known], known)
 
 
 def _squares(outcomes: VectorOutcomes) -> tuple[Floats, NDArray[np.bool_]]:
@@ -50,23 +53,13 @@ def _rmse(outcomes: VectorOutcomes, of: str | None, confidence: float) -> Metric
 
 
 def _rmse_influence(outcomes: VectorOutcomes, of: str | None) -> Influence | None:
-    found = _of_a_mean(*_squares(outcomes))
+    squares, known = _squares(outcomes)
+    found = influence_of_mean(squares[known], known)
     if found is None:
         return None
     value = float(np.sqrt(found.value))
     # the derivative of √m is 1/(2√m)
     return Influence(value, found.rows / (2 * value) if value > 0 else np.zeros(len(found.rows)))
-
-
-def _of_a_mean(rows: Floats, known: NDArray[np.bool_]) -> Influence | None:
-    """Return the mean of the known rows, and how each row (n,) moves it: by its distance, n/known times."""
-    there = rows[known]
-    if not len(there):
-        return None
-    # (n,): the rows that are left out weigh nothing, so that the others weigh more
-    moved = np.zeros(len(rows))
-    moved[known] = (there - there.mean()) * (len(rows) / len(there))
-    return Influence(float(there.mean()), moved)
 
 
 METRICS = (
