@@ -13,8 +13,9 @@ import httpx
 import pytest
 from tiny_serving import Releases, running
 
+import modelwright
 from modelwright.core.evidence.labelled_rows import LabelPolicy
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import ProjectError, RequestError
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.keys import label_policy
@@ -212,3 +213,13 @@ def test_an_operator_and_whom_the_file_names_decide_alone() -> None:
 def test_names_that_are_none_are_refused_in_the_file(setting: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=says):
         project_file.from_mapping({"function": "f(a: text) -> b: category"}, [setting], tmp_path)
+
+
+def test_the_client_reports_truths_too(server: Server) -> None:
+    with modelwright.connect(server.url, "boss") as client:
+        answer = client.measure(1.0)
+        client.feedback(answer, size="small")
+        with pytest.raises(RequestError) as error:
+            client.feedback("nobody-was-given-this", size="small")
+    assert error.value.status == 404
+    assert report(server, {"id": answer.id, "size": "large"}, key="boss").json()["corrected"] == 1

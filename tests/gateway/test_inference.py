@@ -131,6 +131,8 @@ BAD: dict[str, list[Any]] = {
     "no data": [tensor("height", "FP64", [1])],
     "ragged data": [tensor("height", "FP64", [2, 1], [[1], 2])],
     "another datatype": [tensor("height", "BYTES", [1], ["1"])],
+    "a list as a datatype": [{"name": "height", "datatype": [], "shape": [1], "data": [1]}],
+    "an object as a datatype": [{"name": "height", "datatype": {}, "shape": [1], "data": [1]}],
     "no datatype": [{"name": "height", "shape": [1], "data": [1]}],
     "rows that differ": [HEIGHTS, tensor("width", "FP64", [2], [1, 2])],
     "bytes that are not there": [tensor("height", "FP64", [1], parameters={"binary_data_size": 8})],

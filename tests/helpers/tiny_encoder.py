@@ -30,6 +30,7 @@ WORDS = [
     "please",
 ]
 MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
+CHOOSE = Signature.parse("answer(question: text) -> answer: choice")
 ROUTE = Signature("route", (Field("question", "text"),), (Field("domain", "category"),))
 MIXED = Signature(
     "judge",
@@ -52,6 +53,17 @@ def routed(rows: int) -> Examples:
         texts.append(" ".join([word, *(one for one in filler if one not in {"lost", "late", "fee"})]))
         domains.append({"lost": "cards", "late": "transfers", "fee": "prices"}[word])
     return Examples([str(row) for row in range(rows)], {"question": texts, "domain": domains})
+
+
+def chosen(rows: int) -> Examples:
+    """Return the questions of `routed`, each of which one passage answers: what its domain does."""
+    base = routed(rows)
+    texts = {"cards": "a lost card", "transfers": "a late transfer", "prices": "a fee that was charged"}
+    columns = {
+        "question": base.columns["question"],
+        "answer": [frozenset({one}) for one in base.columns["domain"]],
+    }
+    return Examples(base.ids, columns, passages=texts)
 
 
 def mixed(rows: int) -> Examples:
