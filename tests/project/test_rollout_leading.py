@@ -24,7 +24,7 @@ from modelwright.core.rollouts.strategy import Strategy
 from modelwright.gateway.server import Live, Server
 from modelwright.gateway.traffic.desired_traffic import DesiredTraffic
 from modelwright.monitors.rollout_evidence import RolloutJudge
-from modelwright.project.rollout_leading import StateReleases
+from modelwright.project.serving.rollout_leading import StateReleases
 from modelwright.storage.state.database import State
 from modelwright.storage.traffic.record import LiveRecord
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import modelwright
 from modelwright import kinds
 from modelwright.core.messages import (
     DataError,
     MachineError,
-    PackageError,
     Phrase,
     Problem,
     ProjectError,
+    StateError,
 )
 from modelwright.core.progress import Progress, Silent
 from modelwright.engine.facts import LANGUAGE, LIBRARIES
@@ -42,12 +42,13 @@ from modelwright.project.declaration import project_file
 from modelwright.project.explained import explanations
 from modelwright.project.explained.explain_report import ExplainReport
 from modelwright.project.explained.reasons import require_some
-from modelwright.project.loop import last_run, loop, version_artifacts
+from modelwright.project.loop import last_run, loop
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
-from modelwright.project.loop.stage_names import DATA, LEARN, PACKAGE, RELEASE
+from modelwright.project.loop.stage_names import DATA, LEARN, RELEASE
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.notes import stage_lines
+from modelwright.project.packaged_function import packaged
 from modelwright.project.rates import range_test
 from modelwright.project.rates.rate_report import RateReport
 from modelwright.project.results import doctor, run_notes
@@ -65,12 +66,15 @@ from modelwright.project.row_answers import answered
 from modelwright.project.tracking.run_tracking import RunTracking
 from modelwright.project.tuning.declared_space import require_space
 from modelwright.runtime import explaining
-from modelwright.runtime.function import Function, load
+from modelwright.runtime.function import Function
 from modelwright.stages.plan.ranking import sift
 from modelwright.storage import disk, file_patterns, read_only, user_cache
 from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.out_files import require_place
 from modelwright.storage.state.database import State
+
+if TYPE_CHECKING:
+    from modelwright.gateway.station import Serving
 
 
 def _now() -> datetime:
@@ -240,11 +244,25 @@ class Project:
 
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
+        from modelwright.project.serving import project_serving  # with libraries that no other command needs
+
+        one = self.serving()
+        if not self.is_released:
+            raise StateError(Problem("serve.nothing-released"))
+        project_serving.serve(one, (), host, port, self._progress.say)
+
+    @property
+    def is_released(self) -> bool:
+        """Return whether a version is, or should be, in production."""
+        return self._state.desired_release() is not None
+
+    def serving(self) -> Serving:
+        """Return how a gateway serves the function, whatever is released of it."""
         self._need_outputs()
         self._need_to_write("serve")
-        from modelwright.project import serving  # the gateway's libraries, which no other command needs
+        from modelwright.project.serving import project_serving
 
-        serving.serve(self._context(), self._store, self.root, host, port, self._progress.say)
+        return project_serving.serving_of(self._context(), self._store, self.root)
 
     def status(self) -> StatusReport:
         """Show every requirement in every place, and the traffic."""
@@ -472,23 +490,7 @@ class Project:
 
     def _packaged(self, number: int | None = None) -> tuple[int, Function]:
         self._need_outputs()
-        version = version_artifacts.answering(self._state, number)
-        # Nobody removes it while it is read; once it is loaded, its files are needed no more.
-        held = self._store.lock(PACKAGE, version.package_key, shared=True)
-        with held if read_only.is_writable(self.root) else nullcontext():
-            folder = version_artifacts.package_folder(self._store, version)
-            function = load(folder)
-        if function.digest != version.package_digest:
-            raise PackageError(
-                Problem(
-                    "versions.other-package",
-                    where=str(folder),
-                    version=version.number,
-                    judged=version.package_digest[:12],
-                    there=function.digest[:12],
-                )
-            )
-        return version.number, function
+        return packaged(self._state, self._store, number, locks=read_only.is_writable(self.root))
 
     def _context(self) -> Context:
         return Context(self.opened, self._store, self._state)

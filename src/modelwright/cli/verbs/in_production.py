@@ -13,6 +13,12 @@ from modelwright.core.exit_codes import Exit
 
 @app.command(rich_help_panel=START)
 def serve(
+    projects: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PROJECT]...", help="Projects to serve on one address [default: that of --project]"
+        ),
+    ] = None,
     host: Annotated[
         str | None, typer.Option("--host", metavar="HOST", help="The address [default: serve.host]")
     ] = None,
@@ -33,7 +39,7 @@ def serve(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the released version over HTTP, or a package alone.
+    """Serve the released version over HTTP, of one project or of several, or a package alone.
 
     POST /{function} answers; /docs, /openapi.json and /metrics describe it. Ctrl-C stops it.
     """
@@ -42,10 +48,18 @@ def serve(
         raise typer.BadParameter("give either --package or --project")
     if package is None and record is not None:
         raise typer.BadParameter("--record goes with --package; a project says serve.record")
-    if package is None:
-        opened(project, settings).serve(host, port)
+    if projects and (package is not None or project is not None):
+        raise typer.BadParameter("give either PROJECT … or --project or --package")
+    if projects and len(projects) > 1:
+        from modelwright.cli.progress_bars import shown
+        from modelwright.project.serving.many_serving import serve_projects
+
+        serve_projects(projects, settings or (), host=host, port=port, progress=shown())
         return
-    from modelwright.project.package_serving import serve_package
+    if package is None:
+        opened(projects[0] if projects else project, settings).serve(host, port)
+        return
+    from modelwright.project.serving.package_serving import serve_package
 
     serve_package(package, settings or (), host=host, port=port, record=record)
 

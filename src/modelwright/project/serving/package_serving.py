@@ -10,6 +10,7 @@ from pathlib import Path
 from modelwright.core.messages import Problem
 from modelwright.engine.store import Store
 from modelwright.gateway.server import serve as serve_gateway
+from modelwright.gateway.station import Live
 from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion
 from modelwright.package import packages
 from modelwright.project.declaration import project_file
@@ -62,7 +63,7 @@ def serve_package(
             signature.name,
             file.serve.model_copy(update=given),
             OnePackage(folder, found.digest),
-            record=None if record is None else record / RECORD,
+            live=None if record is None else Live(record / RECORD),
             started=started,
         )
 

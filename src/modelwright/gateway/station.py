@@ -1,0 +1,142 @@
+"""All that stands behind one function of a gateway: its keys, its record, its versions, and its paths."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelPolicy
+from modelwright.core.messages import ModelwrightError
+from modelwright.core.requirements.requirement import Requirement
+from modelwright.gateway.audit_log import AuditLog
+from modelwright.gateway.config import ServeConfig
+from modelwright.gateway.gateway import Gateway
+from modelwright.gateway.http.admin import Admin
+from modelwright.gateway.http.admission import Admission
+from modelwright.gateway.http.app import Application, Background
+from modelwright.gateway.http.browsers import LocalHosts
+from modelwright.gateway.http.feedback import Feedback
+from modelwright.gateway.http.predictions import Predictions
+from modelwright.gateway.keys import Keys
+from modelwright.gateway.operations import Operations
+from modelwright.gateway.telemetry import Telemetry
+from modelwright.gateway.traffic.desired_traffic import DesiredReleases
+from modelwright.gateway.traffic.lease import LeasedReleases
+from modelwright.monitors import live_requirements
+from modelwright.storage.traffic.record import LiveRecord
+
+_PRUNE_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Live:
+    """How live traffic is recorded and judged: the record's file, and the bars for the last `window_s`.
+
+    labels: whose labels count for the accuracy that feedback shows.
+    """
+
+    record: Path
+    requirements: Sequence[Requirement] = ()
+    confidence: float = 0.95
+    window_s: float = 3600.0
+    refresh_s: float = 15.0
+    labels: LabelPolicy = EVERY_LABEL
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A function to serve; live: how its traffic is recorded and judged, None: not at all.
+
+    operations: what its `/admin` acts on; None: on nothing.
+    """
+
+    function: str
+    config: ServeConfig
+    releases: DesiredReleases
+    live: Live | None = None
+    bar_s: float | None = None  # the time that an answer may take, None where none is required
+    operations: Operations | None = None
+
+
+class Station:
+    """One function of a gateway, whole: what another function's station does or suffers is not seen in it."""
+
+    def __init__(
+        self, serving: Serving, host: str, environment: Mapping[str, str], *background: Background
+    ) -> None:
+        """Open the audit log and the record; raises MachineError and StateError.
+
+        host: where the gateway listens; background: what runs beside it from the start of the server to its end.
+        """
+        function, config, releases = serving.function, serving.config, serving.releases
+        self.config = config
+        self.keys = Keys(config.keys, environment)
+        self.telemetry = Telemetry(function)
+        self._audit = AuditLog(Path(config.audit) if config.audit is not None else None)
+        self._live = serving.live if config.record.enabled else None
+        self.record: LiveRecord | None = None
+        self._leased: LeasedReleases | None = None
+        if self._live is not None:
+            try:
+                self.record = LiveRecord.open(self._live.record)
+            except BaseException:
+                self._audit.close()
+                raise
+            releases = self._leased = LeasedReleases(releases, self.record)
+            background = (*background, self._show_requirements, self._prune)
+        self.gateway = Gateway(function, config, releases, self.telemetry, serving.bar_s)
+        recorder = self.record.record if self.record else None
+        admission = Admission(self.keys, self._audit, LocalHosts([host, *config.hosts]))
+        self.application = Application(
+            self.gateway,
+            Predictions(self.gateway, config, self.telemetry, recorder, admission, self._audit),
+            self.telemetry,
+            admission,
+            Feedback(self.gateway, config, self.telemetry, self.record),
+            Admin(self.gateway, admission, serving.operations),
+            background,
+        )
+
+    def close(self) -> None:
+        """Close its files, and let another gateway lead."""
+        self._audit.close()
+        if self.record is not None:
+            self.record.close()
+        if self._leased is not None:
+            self._leased.give_back()
+
+    async def _show_requirements(self) -> None:
+        """Show the live requirements as gauges, again and again."""
+        live, record = self._live, self.record
+        assert live is not None
+        assert record is not None
+        while True:
+            route = self.gateway.route
+            with contextlib.suppress(ModelwrightError):  # the writer of the record has logged it
+                seen = {
+                    served.version: await asyncio.to_thread(
+                        live_requirements.judge_live,
+                        record,
+                        live.requirements,
+                        version=served.version,
+                        since=time.time() - live.window_s,
+                        confidence=live.confidence,
+                        policy=live.labels,
+                    )
+                    for served, _ in (route.shares if route is not None else ())
+                }
+                self.telemetry.requirements({version: one.verdicts for version, one in seen.items()})
+            await asyncio.sleep(live.refresh_s)
+
+    async def _prune(self) -> None:
+        """Remove what the record need not keep any longer."""
+        assert self.record is not None
+        while True:
+            with contextlib.suppress(ModelwrightError):
+                before = time.time() - self.config.record.days * 86_400
+                await asyncio.to_thread(self.record.prune, before)
+            await asyncio.sleep(_PRUNE_EVERY_S)

@@ -1,0 +1,1 @@
+"""Projects and packages behind a gateway."""

@@ -1,0 +1,164 @@
+"""Several functions on one address: each by itself, and what they say together."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tiny_serving import Releases, linear_body, running, sealed, text_body
+
+import modelwright
+from modelwright.core.messages import MachineError
+from modelwright.core.signature import Signature
+from modelwright.gateway.config import ServeConfig
+from modelwright.gateway.server import Live, Server, Serving
+
+KEYS = {name: name[0] * 32 for name in ("caller", "viewer")}
+
+
+def known(*names: str) -> dict[str, object]:
+    digests = {name: sha256(KEYS[name].encode()).hexdigest() for name in names}
+    return {"known": {name: {"role": name, "sha256": digest} for name, digest in digests.items()}}
+
+
+def bearer(name: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {KEYS[name]}"}
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, packages: dict[str, Path]) -> Path:
+    """Return a package of `sort(question: text) -> size: category`."""
+    body = text_body()
+    named = dataclasses.replace(body, signature=Signature.parse("sort(question: text) -> size: category"))
+    return sealed(named, tmp_path_factory.mktemp("sort") / "package")
+
+
+@pytest.fixture(scope="module")
+def url(asked: Path, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve `measure`, `sort`, and `broken`, whose package is damaged."""
+    damaged = tmp_path_factory.mktemp("broken") / "package"
+    shutil.copytree(asked, damaged)
+    (damaged / "manifest.json").chmod(0o644)
+    (damaged / "manifest.json").write_text("{")
+    second, third = Releases(asked), Releases(damaged)
+    beside = [
+        Serving("sort", ServeConfig(), second, Live(asked.parent / "live.db")),
+        Serving("broken", ServeConfig(), third),
+        Serving("unrecorded", ServeConfig(), Releases(asked), Live(asked / "manifest.json" / "live.db")),
+    ]
+    with running(Releases(packages["linear"]), beside=beside) as server:
+        assert second.changed.wait(60)
+        assert third.changed.wait(60)
+        yield server.url
+
+
+def test_each_function_answers_whatever_becomes_of_another(url: str) -> None:
+    with modelwright.connect(url, tries=1) as client:
+        assert client.measure(9.0).size == "small"
+        assert client.sort("does my plan cover dental").size
+        assert client.functions() == ("measure", "sort")
+    assert httpx.post(f"{url}/broken", json={"question": "x"}).status_code == 503
+    for path in ("/unrecorded", "/v2/models/other", "/v2/models/other/infer", "/docs?function=other"):
+        assert httpx.request("POST" if path.endswith("d") else "GET", url + path).status_code == 404
+
+
+def test_health_and_the_index_cover_all(url: str) -> None:
+    assert httpx.get(f"{url}/healthz").json() == {"live": True}
+    ready = httpx.get(f"{url}/v2/health/ready")
+    each = {"measure": True, "sort": True, "broken": False}
+    assert (ready.status_code, ready.json()) == (503, {"ready": False, "functions": each})
+    assert httpx.get(f"{url}/v2/models/sort/ready").json() == {"name": "sort", "ready": True}
+    index = httpx.post(f"{url}/v2/repository/index", json={}).json()
+    assert [(one["name"], one["state"]) for one in index] == [("measure", "READY"), ("sort", "READY")]
+    tensor = {"name": "question", "datatype": "BYTES", "shape": [1], "data": ["dental"]}
+    answer = httpx.post(f"{url}/v2/models/sort/infer", json={"inputs": [tensor]}).json()
+    assert answer["model_name"] == "sort"
+
+
+def test_metrics_are_one_exposition(url: str) -> None:
+    httpx.post(f"{url}/measure", json={"height": 9.0})
+    httpx.post(f"{url}/sort", json={"question": "x"})
+    response = httpx.get(f"{url}/metrics")
+    families = list(text_string_to_metric_families(response.text))
+    assert len({one.name for one in families}) == len(families)
+    counted = {
+        s.labels["function"]
+        for one in families
+        for s in one.samples
+        if s.name == "modelwright_requests_total"
+    }
+    assert counted == {"measure", "sort", "broken"}
+    only = httpx.get(f"{url}/metrics?function=sort").text
+    assert 'function="sort"' in only
+    assert 'function="measure"' not in only
+
+
+def test_one_description_holds_every_function(url: str) -> None:
+    described = httpx.get(f"{url}/openapi.json").json()
+    assert {"/measure", "/sort", "/metrics"} <= described["paths"].keys()
+    assert {"measure.Row", "sort.Row"} <= described["components"]["schemas"].keys()
+    text = json.dumps(described)
+    for name in {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}:
+        assert name in described["components"]["schemas"]
+
+
+def test_the_pages_lead_to_each_function(url: str) -> None:
+    page = httpx.get(f"{url}/docs")
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert 'href="docs?function=sort"' in page.text
+    assert "not ready yet" in page.text
+    assert "sort(question: text)" in httpx.get(f"{url}/docs?function=sort").text
+
+
+def test_each_function_has_its_traffic(url: str) -> None:
+    found = httpx.get(f"{url}/admin/traffic").json()["functions"]
+    assert [one["share"] for one in found["sort"]["versions"]] == [1.0]
+    assert found["broken"]["versions"] == []
+
+
+def test_a_key_opens_its_own_function_alone(asked: Path, packages: dict[str, Path]) -> None:
+    second = Releases(asked)
+    beside = [Serving("sort", ServeConfig(keys=known("viewer")), second)]
+    with running(Releases(packages["linear"]), beside=beside, keys=known("caller")) as server:
+        assert second.changed.wait(60)
+        for function, row in (("measure", {"height": 9.0}), ("sort", {"question": "x"})):
+            assert httpx.post(f"{server.url}/{function}", json=row).status_code == 401
+        asking = httpx.post(f"{server.url}/measure", json={"height": 9.0}, headers=bearer("caller"))
+        assert asking.status_code == 200
+        assert httpx.post(f"{server.url}/sort", json={}, headers=bearer("caller")).status_code == 401
+        shown = httpx.get(f"{server.url}/metrics", headers=bearer("viewer"))
+        assert 'function="sort"' in shown.text
+        assert 'function="measure"' not in shown.text
+        index = httpx.post(f"{server.url}/v2/repository/index", headers=bearer("viewer")).json()
+        assert {one["name"] for one in index} == {"sort"}
+        assert httpx.get(f"{server.url}/metrics").status_code == 401
+        assert httpx.get(f"{server.url}/admin/traffic").status_code == 401
+
+
+def test_a_public_address_needs_keys_of_every_function(asked: Path, packages: dict[str, Path]) -> None:
+    config = ServeConfig(host="0.0.0.0", port=0, keys=known("caller"))
+    beside = [Serving("sort", ServeConfig(), Releases(asked))]
+    before = threading.active_count()
+    with pytest.raises(MachineError) as error:
+        Server("measure", config, Releases(packages["linear"]), environment={}, beside=beside)
+    assert error.value.problems[0].id == "machine.public-address"
+    assert threading.active_count() == before
+
+
+def test_names_of_any_script(packages: dict[str, Path], tmp_path: Path) -> None:
+    signature = Signature.parse("größe(height: number, width: number?) -> size: category")
+    package = sealed(dataclasses.replace(linear_body(), signature=signature), tmp_path / "package")
+    second = Releases(package)
+    with running(Releases(packages["linear"]), beside=[Serving("größe", ServeConfig(), second)]) as server:
+        assert second.changed.wait(60)
+        with modelwright.connect(server.url) as client:
+            assert client["größe"](9.0) == client.measure(9.0)
+        assert "function1.Row" in httpx.get(f"{server.url}/openapi.json").json()["components"]["schemas"]
