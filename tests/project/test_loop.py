@@ -9,7 +9,7 @@ import pytest
 
 from modelwright import Project
 from modelwright.core.messages import DataError, MachineError, ProjectError, RequestError, StateError
-from modelwright.project import facade, history
+from modelwright.project import history, packaged_function
 from modelwright.project.loop import loop
 from modelwright.stages.release.stage import release
 from modelwright.storage import locks, read_only
@@ -322,7 +322,9 @@ def test_gc_waits_while_a_version_is_released_and_takes_none_that_is_loaded(fold
 
     monkeypatch.setattr(history.release_stage, "release", watched("release", release, "freeing.lock"))
     monkeypatch.setattr(loop, "release", watched("run", release, "freeing.lock"))
-    monkeypatch.setattr(facade, "load", watched("predict", facade.load, "package.*.lock"))
+    monkeypatch.setattr(
+        packaged_function, "load", watched("predict", packaged_function.load, "package.*.lock")
+    )
     project.release(1)
     list(project.predict([{"income": "20", "job": "clerk", "owner": "no"}]))
     Project(declared(), ["learn.seed=77"], folder=folder).run()
