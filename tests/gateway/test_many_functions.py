@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,10 +23,10 @@ from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import Live, Server, Serving
 
-KEYS = {name: name[0] * 32 for name in ("caller", "viewer")}
+KEYS = {name: name[0] * 32 for name in ("caller", "viewer", "feedback", "stranger")}
 
 
-def known(*names: str) -> dict[str, object]:
+def known(*names: str) -> dict[str, Any]:
     digests = {name: sha256(KEYS[name].encode()).hexdigest() for name in names}
     return {"known": {name: {"role": name, "sha256": digest} for name, digest in digests.items()}}
 
@@ -54,7 +56,8 @@ def url(asked: Path, packages: dict[str, Path], tmp_path_factory: pytest.TempPat
         Serving("broken", ServeConfig(), third),
         Serving("unrecorded", ServeConfig(), Releases(asked), Live(asked / "manifest.json" / "live.db")),
     ]
-    with running(Releases(packages["linear"]), beside=beside) as server:
+    live = Live(asked.parent / "measure.db")
+    with running(Releases(packages["linear"]), beside=beside, live=live) as server:
         assert second.changed.wait(60)
         assert third.changed.wait(60)
         yield server.url
@@ -73,8 +76,9 @@ def test_each_function_answers_whatever_becomes_of_another(url: str) -> None:
 def test_health_and_the_index_cover_all(url: str) -> None:
     assert httpx.get(f"{url}/healthz").json() == {"live": True}
     ready = httpx.get(f"{url}/v2/health/ready")
-    each = {"measure": True, "sort": True, "broken": False}
-    assert (ready.status_code, ready.json()) == (503, {"ready": False, "functions": each})
+    # what does not start is in nobody's way; and who has no key learns no name
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "functions": 3, "answering": 2})
+    assert httpx.get(f"{url}/v2/models/broken/ready").status_code != 200
     assert httpx.get(f"{url}/v2/models/sort/ready").json() == {"name": "sort", "ready": True}
     index = httpx.post(f"{url}/v2/repository/index", json={}).json()
     assert [(one["name"], one["state"]) for one in index] == [("measure", "READY"), ("sort", "READY")]
@@ -162,3 +166,78 @@ def test_names_of_any_script(packages: dict[str, Path], tmp_path: Path) -> None:
         with modelwright.connect(server.url) as client:
             assert client["größe"](9.0) == client.measure(9.0)
         assert "function1.Row" in httpx.get(f"{server.url}/openapi.json").json()["components"]["schemas"]
+
+
+def test_a_truth_goes_to_the_function_that_gave_the_answer(url: str) -> None:
+    with modelwright.connect(url) as client:
+        client.feedback(client.sort("dental"), size="large")
+        client.feedback(client.measure(9.0), size="large")
+    taken = f"{url}/metrics"
+    for function in ("measure", "sort"):
+        text = httpx.get(taken, params={"function": function}).text
+        counted = re.findall(r'feedback_rows_total\{function="(\w+)",result="(\w+)"\} [1-9]', text)
+        assert counted == [(function, "accepted")]
+    id_ = "chosen-by-the-caller"
+    for function, row in (("measure", {"height": 9.0}), ("sort", {"question": "x"})):
+        httpx.post(f"{url}/{function}", json=row, headers={"x-request-id": id_})
+    truth = {"id": id_, "size": "small"}
+    both = httpx.post(f"{url}/feedback", json=truth)
+    assert (both.status_code, both.json()["error"]["id"]) == (409, "request.which-function")
+    assert httpx.post(f"{url}/feedback?function=sort", json=truth).json()["accepted"] == 1
+    assert httpx.post(f"{url}/feedback?function=other", json=truth).status_code == 404
+    for body, status, problem in [
+        ({"id": "nobody-gave-it", "size": "small"}, 404, "feedback.unknown-id"),
+        ({"size": "small"}, 422, "feedback.no-id"),
+        ([], 200, None),
+        ("[", 400, "request.not-json"),
+    ]:
+        given = {"content": body} if isinstance(body, str) else {"json": body}
+        answer = httpx.post(f"{url}/feedback", **given, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json().get("error", {}).get("id")) == (status, problem)
+
+
+def test_a_change_must_name_its_function(url: str) -> None:
+    for path in ("rollback", "releases", "releases/1/abort"):
+        answer = httpx.post(f"{url}/admin/{path}", json={})
+        assert (answer.status_code, answer.json()["error"]["id"]) == (422, "request.which-function")
+        # of a package alone there are no operations
+        named = httpx.post(f"{url}/admin/{path}?function=sort", json={})
+        assert named.json()["error"]["id"] == "admin.no-project"
+    assert httpx.post(f"{url}/metrics").status_code == 405
+    assert httpx.post(f"{url}/nothing").status_code == 404
+
+
+def test_a_refusal_is_written_down_where_it_is_one(
+    asked: Path, packages: dict[str, Path], tmp_path: Path
+) -> None:
+    logs = {name: tmp_path / f"{name}.jsonl" for name in ("measure", "sort")}
+
+    def settings(name: str, *roles: str, per_s: float | None = None) -> dict[str, Any]:
+        keys = known(*roles)
+        keys["known"] = {role: {**one, "per_s": per_s} for role, one in keys["known"].items()}
+        return {"audit": str(logs[name]), "keys": keys}
+
+    def lines(name: str) -> list[tuple[str, int, str | None]]:
+        entries = [json.loads(line) for line in logs[name].read_text().splitlines()]
+        logs[name].write_text("")
+        return [(one["path"], one["code"], one.get("key")) for one in entries]
+
+    second = Releases(asked)
+    sort = ServeConfig(**settings("sort", "viewer", "feedback", per_s=1))
+    beside = [Serving("sort", sort, second, Live(tmp_path / "sort.db"))]
+    with running(Releases(packages["linear"]), beside=beside, **settings("measure", "caller")) as server:
+        assert second.changed.wait(60)
+        assert httpx.get(f"{server.url}/admin/traffic", headers=bearer("viewer")).status_code == 200
+        assert (lines("measure"), lines("sort")) == ([], [("/admin/traffic", 200, "viewer")])
+        assert httpx.get(f"{server.url}/admin/traffic", headers=bearer("stranger")).status_code == 401
+        refused = [("/admin/traffic", 401, None)]
+        assert (lines("measure"), lines("sort")) == (refused, refused)
+        truth = {"id": "unknown", "size": "small"}
+        # one of one request a second: to find whose answer it is uses none
+        answers = [
+            httpx.post(f"{server.url}/feedback", json=truth, headers=bearer("feedback")) for _ in range(2)
+        ]
+        assert [one.status_code for one in answers] == [404, 429]
+        big = httpx.post(f"{server.url}/feedback", content=b"x" * 3_000_000)
+        assert big.status_code == 401  # before its body is read
+        assert [path for path, _, _ in lines("measure")] == ["/feedback"]

@@ -46,6 +46,7 @@ class Gateway:
         self.config = config
         self.route: Route | None = None
         self.rows_under_way = 0
+        self.starting = True  # until it is known whether the version that should answer first starts
         self._releases = releases
         self._telemetry = telemetry
         self._loaded: dict[DesiredVersion, Served] = {}
@@ -103,6 +104,7 @@ class Gateway:
             except Exception:
                 _LOG.exception("could not look for a release")
             logged = message
+            self.starting = self.starting and bool(self._loading)
             await asyncio.sleep(POLL_S)
 
     async def follow_once(self) -> None:

@@ -96,8 +96,8 @@ class Keys:
         """Return whether requests need a key."""
         return bool(self._by_digest)
 
-    def require(self, headers: Mapping[bytes, bytes], *roles: KeyRole) -> Key | None:
-        """Return the key of a request, None where no keys are required.
+    def require(self, headers: Mapping[bytes, bytes], *roles: KeyRole, counts: bool = True) -> Key | None:
+        """Return the key of a request, None where no keys are required; counts: towards those that it has a second.
 
         Raises RequestError (401 without a key that is known, 403 for a role that is none of `roles`) and RateError.
         """
@@ -112,7 +112,8 @@ class Keys:
         if key.role not in {*roles, KeyRole.OPERATOR}:
             wanted = [role.value for role in roles]
             raise RequestError(Problem("request.forbidden", role=key.role.value, wanted=wanted), 403)
-        key.spend()
+        if counts:
+            key.spend()
         return key
 
 

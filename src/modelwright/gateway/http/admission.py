@@ -9,12 +9,14 @@ from starlette.responses import Response
 
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.audit_log import AuditLog
+from modelwright.gateway.http import aside
+from modelwright.gateway.http.aside import Aside
 from modelwright.gateway.http.browsers import LocalHosts, require_own_page
 from modelwright.gateway.http.responses import error_response
 from modelwright.gateway.keys import Key, KeyRole, Keys, RateError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-_REFUSALS = {401, 403, 429}
+REFUSALS = {401, 403, 429}
 
 
 class Admission:
@@ -31,15 +33,16 @@ class Admission:
         """Return whether requests need a key."""
         return self._keys.required
 
-    def admitted(self, headers: Mapping[bytes, bytes], *roles: KeyRole) -> Key | None:
+    def admitted(self, headers: Mapping[bytes, bytes], *roles: KeyRole, counts: bool = True) -> Key | None:
         """Return the key of a request, None where no keys are required; raises RequestError as `Keys.require` does.
 
         Without keys, a request must be for this machine; from a page of another site it is refused with and without.
+        counts: whether it is one of those that the key has a second.
         """
         require_own_page(headers)
         if not self._keys.required:
             self._hosts.require(headers)
-        return self._keys.require(headers, *roles)
+        return self._keys.require(headers, *roles, counts=counts)
 
     def open(self, endpoint: Endpoint) -> Endpoint:
         """Return an endpoint that needs no key, and answers for this machine alone where nothing needs one."""
@@ -59,17 +62,19 @@ class Admission:
 
         def guarded(endpoint: Endpoint) -> Endpoint:
             async def call(request: Request) -> Response:
-                key = None
+                key, asked = None, aside.of(request.scope)
                 try:
                     if admin:
                         _require_own_origin(request)
-                    key = self.admitted(dict(request.scope["headers"]), *roles)
+                    counts = asked is not Aside.LOOK
+                    key = self.admitted(dict(request.scope["headers"]), *roles, counts=counts)
                     request.state.key = key
                     response = await endpoint(request)
                 except RequestError as error:
                     response = refusal(error, browser=not admin)
-                if response.status_code in _REFUSALS:
-                    self._audit.refused(code=response.status_code, **_about(request))
+                if response.status_code in REFUSALS:
+                    if asked is None:
+                        self._audit.refused(code=response.status_code, **_about(request))
                 elif admin:
                     name = key.name if key is not None else None
                     self._audit.done(key=name, code=response.status_code, **_about(request))

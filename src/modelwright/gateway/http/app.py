@@ -56,6 +56,7 @@ class Application:
         background: Sequence[Background] = (),
     ) -> None:
         """Serve `gateway`; each of `background` runs from the start of the server to its end."""
+        self.gateway = gateway
         self._function = gateway.function
         self._path = f"/{gateway.function}"
         self._predictions = predictions

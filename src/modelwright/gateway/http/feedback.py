@@ -20,7 +20,8 @@ from modelwright.core.messages import Problem, RequestError, ValueProblem, did_y
 from modelwright.core.signature import Field
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
-from modelwright.gateway.http import exchange
+from modelwright.gateway.http import aside, exchange
+from modelwright.gateway.http.aside import Aside
 from modelwright.gateway.http.responses import client_left, error_response, json_response
 from modelwright.gateway.keys import NO_KEY, Allowance, Key, RateError
 from modelwright.gateway.limits import read_json, require_items
@@ -62,6 +63,8 @@ class Feedback:
     async def report(self, request: Request) -> Response:
         """Take what a client reports; raises RequestError."""
         key: Key | None = request.state.key
+        if aside.of(request.scope) is Aside.LOOK:
+            return Response(status_code=200 if await self._is_about(request) else 404)
         try:
             return await self._taken(request, NO_KEY if key is None else key.name)
         except exchange.ClientLeftError:
@@ -76,12 +79,8 @@ class Feedback:
     async def _taken(self, request: Request, key: str) -> Response:
         if self._record is None:
             raise RequestError(Problem("feedback.no-record"), 404)
-        limits, headers = self._config.limits, exchange.headers_of(request.scope)
-        exchange.require_json(headers)
-        raw = await exchange.read_body(headers, request.receive, limits.body, limits.body_timeout_s)
-        body = read_json(
-            exchange.unpacked(headers, raw, limits.body), max_depth=limits.depth, max_items=limits.rows
-        )
+        limits = self._config.limits
+        body = await self._body(request)
         items = body if isinstance(body, list) else [body]
         require_items(len(items), min(limits.rows, self._config.feedback.per_hour))
         self._spend(key, len(items))
@@ -113,6 +112,28 @@ class Feedback:
         )
         found = {"accepted": len(single), "corrected": corrected, "unknown": unknown, "shared": shared}
         return json_response(found)
+
+    async def _is_about(self, request: Request) -> bool:
+        """Tell whether an answer of this function is among those that a request reports of; nothing is written."""
+        if self._record is None:
+            return False
+        try:
+            body = await self._body(request)
+        except RequestError:
+            return False
+        items = body if isinstance(body, list) else [body]
+        ids = [one.get(ID) for one in items if isinstance(one, dict)]
+        sane = [one for one in ids if isinstance(one, str) and _ID.fullmatch(one)]
+        return bool(await asyncio.to_thread(self._known, self._record, sane, NO_KEY))
+
+    async def _body(self, request: Request) -> object:
+        """Return the JSON of a request; raises RequestError and ClientLeftError."""
+        limits, headers = self._config.limits, exchange.headers_of(request.scope)
+        exchange.require_json(headers)
+        raw = await exchange.read_body(headers, request.receive, limits.body, limits.body_timeout_s)
+        return read_json(
+            exchange.unpacked(headers, raw, limits.body), max_depth=limits.depth, max_items=limits.rows
+        )
 
     def _spend(self, key: str, rows: int) -> None:
         """Count rows of a key; raises RateError (429) where it has none left in this hour."""

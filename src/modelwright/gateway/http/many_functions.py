@@ -2,6 +2,8 @@
 
     POST /{function}, /v2/models/{function}/…       goes to that function's application
     any other path with ?function={function}        likewise
+    POST /feedback                                  goes to the function that has given the answer, by its id
+    any other change                                is refused: it must name the function
     any other path                                  goes to all; what those say that let the caller in is joined
 
 So the keys, limits, records and versions of one function hold for it alone, and a caller sees of the others nothing.
@@ -21,18 +23,17 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope, Send
 
 from modelwright.core.messages import Problem, RequestError
-from modelwright.gateway.http import exchange
+from modelwright.gateway.http import aside, exchange
+from modelwright.gateway.http.admission import REFUSALS
 from modelwright.gateway.http.app import Application
+from modelwright.gateway.http.aside import Aside
 from modelwright.gateway.http.pages import joined_pages
 
 FUNCTION = "function"  # of the query: whose path is meant
 _MODEL = re.compile(r"/v2/(?:repository/)?models/([^/]+)(?:/.*)?")
-_MOST_BODY = 2 * 2**20  # of what goes to several: each application bounds it again
-_BODY_TIMEOUT_S = 10.0
-_ELSEWHERE = {
-    404,
-    422,
-}  # a truth is about an answer of one of the functions: the others know no such id, or output
+_FEEDBACK, _INDEX = "/feedback", "/v2/repository/index"
+_READY, _ADMIN = "/v2/health/ready", "/admin/"
+_READS = {"GET", "HEAD"}
 
 
 @dataclass
@@ -77,13 +78,17 @@ class ManyFunctions:
             if function is not None:
                 await self._applications[function](scope, receive, send)
                 return
-            body = await self._body(scope, receive)
+            if scope["path"] == _FEEDBACK and scope["method"] not in _READS:
+                await self._feedback(scope, receive, send)
+                return
+            if scope["method"] not in _READS and scope["path"].startswith(_ADMIN):
+                raise RequestError(Problem("request.which-function", path=scope["path"][:80]), 422)
         except RequestError as error:
             await exchange.send_json(send, error.status, exchange.error_body(error.problems[0]))
             return
         except exchange.ClientLeftError:
             return
-        await self._together(scope, body, send)
+        await self._together(scope, send)
 
     def _named(self, scope: Scope) -> str | None:
         """Return the function that a path or the query names; raises RequestError (404) for one that is not served."""
@@ -100,31 +105,56 @@ class ManyFunctions:
             raise RequestError(Problem("request.unknown-path", path=scope["path"][:80]), 404)
         return name
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        """Return the body of a request that goes to several; raises RequestError, ClientLeftError."""
-        if scope["method"] in {"GET", "HEAD"}:
-            return b""
-        return await exchange.read_body(exchange.headers_of(scope), receive, _MOST_BODY, _BODY_TIMEOUT_S)
-
-    async def _together(self, scope: Scope, body: bytes, send: Send) -> None:
-        if scope["method"] not in {"GET", "HEAD"} and scope["path"] != "/v2/repository/index":
-            await (await self._first(scope, body)).send(send)
+    async def _feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a truth to the function that has given the answer; raises RequestError where several have."""
+        letting_in = await self._that(scope, b"", lambda status: status not in REFUSALS)
+        if not letting_in:
+            await self._together(scope, send)
             return
-        replies = {name: await _reply_of(one, scope, body) for name, one in self._applications.items()}
-        join = _JOINED.get(scope["path"]) or (_by_function if scope["path"].startswith("/admin/") else _one)
-        await join(replies).send(send)
+        limits = [one.gateway.config.limits for one in letting_in.values()]
+        most, longest_s = max(one.body for one in limits), max(one.body_timeout_s for one in limits)
+        body = await exchange.read_body(exchange.headers_of(scope), receive, most, longest_s)
+        concerned = await self._that(scope, body, lambda status: status == 200)
+        if len(concerned) > 1:  # a caller has given both the same id
+            raise RequestError(Problem("request.which-function", path=_FEEDBACK), 409)
+        # where nobody has given such an answer, one of them says so, and counts it
+        one = next(iter((concerned or letting_in).values()))
+        await (await _reply_of(one, scope, body)).send(send)
 
-    async def _first(self, scope: Scope, body: bytes) -> _Reply:
-        """Return what the first function says that is concerned, else what the first of all says."""
-        first = None
-        for one in self._applications.values():
-            reply = await _reply_of(one, scope, body)
-            if reply.status not in {*_ELSEWHERE, *_REFUSED}:
-                return reply
-            if first is None or first.status in _REFUSED:
-                first = reply
-        assert first is not None
-        return first
+    async def _that(
+        self, scope: Scope, body: bytes, says: Callable[[int], bool]
+    ) -> Mapping[str, Application]:
+        """Return the functions that answer with such a status where they are only to look at a request."""
+        asked = self._applications.items()
+        return {
+            name: one for name, one in asked if says((await _reply_of(one, scope, body, Aside.LOOK)).status)
+        }
+
+    async def _together(self, scope: Scope, send: Send) -> None:
+        """Ask every function, and join what those say that let the caller in."""
+        asked = self._applications.items()
+        replies = {name: await _reply_of(one, scope, b"", Aside.ANSWER) for name, one in asked}
+        if all(one.status in REFUSALS for one in replies.values()):
+            # now each writes down that it has refused
+            replies = {name: await _reply_of(one, scope, b"") for name, one in asked}
+        if scope["path"] == _READY:
+            reply = self._ready(_one(replies))
+        elif scope["path"].startswith(_ADMIN):
+            reply = _by_function(replies)
+        else:
+            reply = _JOINED.get(scope["path"], _one)(replies)
+        await reply.send(send)
+
+    def _ready(self, reply: _Reply) -> _Reply:
+        """Return whether this server can be sent requests: some function answers, and none is about to.
+
+        One that does not start is in nobody's way; what is named here, anyone can read.
+        """
+        gateways = [one.gateway for one in self._applications.values()]
+        answering = sum(one.ready for one in gateways)
+        ready = answering > 0 and not any(one.starting for one in gateways)
+        body = {"ready": ready, "functions": len(gateways), "answering": answering}
+        return _with(reply, 200 if ready else 503, exchange.dumped(body))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Run what each application runs beside its answers, from the start of the server to its end."""
@@ -137,11 +167,12 @@ class ManyFunctions:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-_REFUSED = {401, 403, 429}
 Replies = Mapping[str, _Reply]
 
 
-async def _reply_of(application: Callable[..., Awaitable[None]], scope: Scope, body: bytes) -> _Reply:
+async def _reply_of(
+    application: Callable[..., Awaitable[None]], scope: Scope, body: bytes, mark: Aside | None = None
+) -> _Reply:
     """Return what an application answers to an exchange whose body has come."""
     reply = _Reply()
 
@@ -149,13 +180,16 @@ async def _reply_of(application: Callable[..., Awaitable[None]], scope: Scope, b
         return {"type": "http.request", "body": body, "more_body": False}
 
     own = {key: value for key, value in scope.items() if key != "state"}
+    if mark is not None:
+        aside.mark(own, mark)
     await application(own, receive, reply.take)
     return reply
 
 
 def _one(replies: Replies) -> _Reply:
-    """Return what the first says that is content, else what the first says: all say the same here."""
-    return next((one for one in replies.values() if one.status < 400), next(iter(replies.values())))
+    """Return what the first says that is content, else the first that lets the caller in, else the first."""
+    in_order = sorted(replies.values(), key=lambda one: (one.status >= 400, one.status in REFUSALS))
+    return in_order[0]
 
 
 def _let_in(replies: Replies, also: Sequence[int] = ()) -> Replies:
@@ -168,13 +202,6 @@ def _with(reply: _Reply, status: int, body: bytes, media: bytes | None = None) -
     kept = [(name, value) for name, value in reply.headers if name.lower() not in drop]
     named = [(b"content-type", media)] if media is not None else []
     return _Reply(status, [*kept, *named, (b"content-length", str(len(body)).encode())], body)
-
-
-def _ready(replies: Replies) -> _Reply:
-    """Return that all are ready; each one's readiness stands beside it."""
-    each = {name: one.status == 200 for name, one in replies.items()}
-    body = {"ready": all(each.values()), "functions": each}
-    return _with(_one(replies), 200 if all(each.values()) else 503, exchange.dumped(body))
 
 
 def _metrics(replies: Replies) -> _Reply:
@@ -219,9 +246,8 @@ def _by_function(replies: Replies) -> _Reply:
 
 
 _JOINED: Mapping[str, Callable[[Replies], _Reply]] = {
-    "/v2/health/ready": _ready,
     "/metrics": _metrics,
     "/openapi.json": _description,
     "/docs": _pages,
-    "/v2/repository/index": _index,
+    _INDEX: _index,
 }
