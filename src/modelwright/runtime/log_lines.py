@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -14,6 +16,17 @@ WINDOW_S = 60.0
 MOST_ALIKE = 3  # lines that are written out in a window; the rest are counted
 MOST_LINES = 200  # of all sorts together, in a window
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
+_FUNCTION: ContextVar[str] = ContextVar("function", default="")  # that lines are about
+
+
+@contextmanager
+def about(function: str) -> Iterator[None]:
+    """Name a function in the lines of this task, and of those that it begins: several may share a log."""
+    token = _FUNCTION.set(function)
+    try:
+        yield
+    finally:
+        _FUNCTION.reset(token)
 
 
 class VisibleFormatter(logging.Formatter):
@@ -22,6 +35,11 @@ class VisibleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record; those after the first are indented."""
         return visible(super().format(record)).replace("\n", "\n    ")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - a name of `logging`
+        """Return the first line, with the function that it is about where there are several."""
+        record.message = _named(record.message)
+        return super().formatMessage(record)
 
 
 @dataclass
@@ -91,5 +109,10 @@ def _kind(record: logging.LogRecord) -> Hashable:
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         line = None if trace is None else (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
-        return record.name, line, record.exc_info[0].__name__
-    return record.getMessage()[:300]
+        return record.name, line, _named(record.exc_info[0].__name__)
+    return _named(record.getMessage()[:300])
+
+
+def _named(text: str) -> str:
+    function = _FUNCTION.get()
+    return f"{function}: {text}" if function else text

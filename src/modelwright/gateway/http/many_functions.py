@@ -15,7 +15,7 @@ import contextlib
 import json
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -28,6 +28,7 @@ from modelwright.gateway.http.admission import REFUSALS
 from modelwright.gateway.http.app import Application
 from modelwright.gateway.http.aside import Aside
 from modelwright.gateway.http.pages import joined_pages
+from modelwright.runtime.log_lines import about
 
 FUNCTION = "function"  # of the query: whose path is meant
 _MODEL = re.compile(r"/v2/(?:repository/)?models/([^/]+)(?:/.*)?")
@@ -71,12 +72,14 @@ class ManyFunctions:
         if found is None and not scope["path"].isascii():
             found = self._by_path.get(unicodedata.normalize("NFC", scope["path"]))  # clients may send NFD
         if found is not None:
-            await found(scope, receive, send)
+            with about(found.gateway.function):
+                await found(scope, receive, send)
             return
         try:
             function = self._named(scope)
             if function is not None:
-                await self._applications[function](scope, receive, send)
+                with about(function):
+                    await self._applications[function](scope, receive, send)
                 return
             if scope["path"] == _FEEDBACK and scope["method"] not in _READS:
                 await self._feedback(scope, receive, send)
@@ -160,8 +163,9 @@ class ManyFunctions:
         """Run what each application runs beside its answers, from the start of the server to its end."""
         await receive()
         async with contextlib.AsyncExitStack() as running:
-            for one in self._applications.values():
-                await running.enter_async_context(one.other.router.lifespan_context(one.other))
+            for name, one in self._applications.items():
+                with about(name):
+                    await running.enter_async_context(one.other.router.lifespan_context(one.other))
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
@@ -170,9 +174,7 @@ class ManyFunctions:
 Replies = Mapping[str, _Reply]
 
 
-async def _reply_of(
-    application: Callable[..., Awaitable[None]], scope: Scope, body: bytes, mark: Aside | None = None
-) -> _Reply:
+async def _reply_of(application: Application, scope: Scope, body: bytes, mark: Aside | None = None) -> _Reply:
     """Return what an application answers to an exchange whose body has come."""
     reply = _Reply()
 
@@ -182,7 +184,8 @@ async def _reply_of(
     own = {key: value for key, value in scope.items() if key != "state"}
     if mark is not None:
         aside.mark(own, mark)
-    await application(own, receive, reply.take)
+    with about(application.gateway.function):
+        await application(own, receive, reply.take)
     return reply
 
 

@@ -35,23 +35,30 @@ def serve_projects(
         by_function[one.function] = path
     if not found:
         raise ProjectError([*problems, Problem("serve.none-left")])
+    for problem in problems:
+        progress.say(str(problem))
     for path, project, one in found:
         if not project.is_released:
-            progress.say(str(Phrase("serve.nothing-yet", function=one.function, project=str(path))))
-    project_serving.serve(found[0][2], [one for _, _, one in found[1:]], host, port, progress.say)
+            progress.say(str(Problem("serve.nothing-yet", function=one.function, project=str(path))))
+
+    def started(url: str) -> None:
+        progress.say(url)
+        progress.say(str(Phrase("serve.functions", paths=[f"/{one.function}" for _, _, one in found])))
+
+    project_serving.serve(found[0][2], [one for _, _, one in found[1:]], host, port, started)
 
 
 def _opened(
     paths: Sequence[Path], settings: Sequence[str], progress: Progress
 ) -> tuple[list[tuple[Path, Project, Serving]], list[Problem]]:
-    """Return the projects that can be served, and what is wrong with the others, which is said."""
+    """Return the projects that can be served, and what is wrong with the others."""
     found, problems = [], []
     for path in paths:
         try:
             project = Project(path, settings, progress=progress)
             found.append((path, project, project.serving()))
         except UserError as error:
-            problems += list(error.problems)
-            for problem in error.problems:
-                progress.say(str(Phrase("serve.left-out", project=str(path), problem=str(problem))))
+            problems += [
+                Problem("serve.left-out", project=str(path), problem=str(one)) for one in error.problems
+            ]
     return found, problems

@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from modelwright.core.messages import Problem, StateError
 from modelwright.engine.store import Store
+from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.keys import label_policy
 from modelwright.gateway.server import serve as serve_gateway
 from modelwright.gateway.station import Live, Serving
@@ -46,7 +47,8 @@ def serving_of(context: Context, store: Store, root: Path) -> Serving:
     )
     bar_s = live_requirements.latency_bar_s(requirements)
     operations = ProjectOperations(context, store)
-    return Serving(context.opened.signature.name, file.serve, releases, live, bar_s, operations)
+    config = _placed(file.serve, context.opened.folder)
+    return Serving(context.opened.signature.name, config, releases, live, bar_s, operations)
 
 
 def serve(
@@ -70,6 +72,21 @@ def serve(
         operations=serving.operations,
         beside=beside,
         started=started,
+    )
+
+
+def _placed(config: ServeConfig, folder: Path) -> ServeConfig:
+    """Return the settings with the files that they name as the gateway finds them, wherever it is started."""
+    tls, audit = config.tls, config.audit
+    return config.model_copy(
+        update={
+            "audit": None if audit is None else str(folder / audit),
+            "tls": None
+            if tls is None
+            else tls.model_copy(
+                update={"certificate": str(folder / tls.certificate), "key": str(folder / tls.key)}
+            ),
+        }
     )
 
 
