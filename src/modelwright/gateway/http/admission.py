@@ -62,18 +62,18 @@ class Admission:
 
         def guarded(endpoint: Endpoint) -> Endpoint:
             async def call(request: Request) -> Response:
-                key, asked = None, aside.of(request.scope)
+                key, among = None, aside.of(request.scope)
                 try:
                     if admin:
                         _require_own_origin(request)
-                    counts = asked is not Aside.LOOK
+                    counts = among is not Aside.PROBE
                     key = self.admitted(dict(request.scope["headers"]), *roles, counts=counts)
                     request.state.key = key
                     response = await endpoint(request)
                 except RequestError as error:
                     response = refusal(error, browser=not admin)
                 if response.status_code in REFUSALS:
-                    if asked is None:
+                    if among is None:
                         self._audit.refused(code=response.status_code, **_about(request))
                 elif admin:
                     name = key.name if key is not None else None

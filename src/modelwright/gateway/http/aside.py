@@ -13,7 +13,7 @@ class Aside(Enum):
     """How far a function goes with such a request."""
 
     ANSWER = "answer"  # a refusal is not written down: the key may be meant for another function
-    LOOK = "look"  # neither that, nor is anything used up or kept: say only whether the request is for this function
+    PROBE = "probe"  # neither that, nor is anything used up or kept: say only whether the request is for this function
 
 
 def mark(scope: MutableMapping[str, Any], aside: Aside) -> None:

@@ -63,7 +63,7 @@ class Feedback:
     async def report(self, request: Request) -> Response:
         """Take what a client reports; raises RequestError."""
         key: Key | None = request.state.key
-        if aside.of(request.scope) is Aside.LOOK:
+        if aside.of(request.scope) is Aside.PROBE:
             return Response(status_code=200 if await self._is_about(request) else 404)
         try:
             return await self._taken(request, NO_KEY if key is None else key.name)

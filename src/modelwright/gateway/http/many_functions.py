@@ -128,18 +128,20 @@ class ManyFunctions:
         self, scope: Scope, body: bytes, says: Callable[[int], bool]
     ) -> Mapping[str, Application]:
         """Return the functions that answer with such a status where they are only to look at a request."""
-        asked = self._applications.items()
+        functions = self._applications.items()
         return {
-            name: one for name, one in asked if says((await _reply_of(one, scope, body, Aside.LOOK)).status)
+            name: one
+            for name, one in functions
+            if says((await _reply_of(one, scope, body, Aside.PROBE)).status)
         }
 
     async def _together(self, scope: Scope, send: Send) -> None:
         """Ask every function, and join what those say that let the caller in."""
-        asked = self._applications.items()
-        replies = {name: await _reply_of(one, scope, b"", Aside.ANSWER) for name, one in asked}
+        functions = self._applications.items()
+        replies = {name: await _reply_of(one, scope, b"", Aside.ANSWER) for name, one in functions}
         if all(one.status in REFUSALS for one in replies.values()):
             # now each writes down that it has refused
-            replies = {name: await _reply_of(one, scope, b"") for name, one in asked}
+            replies = {name: await _reply_of(one, scope, b"") for name, one in functions}
         if scope["path"] == _READY:
             reply = self._ready(_one(replies))
         elif scope["path"].startswith(_ADMIN):
