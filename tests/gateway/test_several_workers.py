@@ -1,0 +1,101 @@
+"""`serve.workers`: several processes answer for one version; all of them work, and no answer is lost on a reload."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from tiny_serving import Releases, running
+
+from modelwright.runtime.function import load
+
+WORKERS, CALLERS = 2, 6
+
+
+def eventually(true: Callable[[], bool], timeout_s: float = 60.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@contextmanager
+def under_load(url: str) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """Ask without a pause over several connections; yields the answers so far."""
+    seen: list[tuple[int, dict[str, Any]]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=url, timeout=60) as client:
+            while not stop.is_set():
+                answer = client.post("/measure", json=[{"height": 9.0}, {"height": 10.2}])
+                seen.append((answer.status_code, answer.json()))
+
+    callers = [threading.Thread(target=ask) for _ in range(CALLERS)]
+    for one in callers:
+        one.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for one in callers:
+            one.join(60)
+
+
+def test_no_answer_is_lost_while_versions_come_and_go_and_a_worker_dies(packages: dict[str, Path]) -> None:
+    releases = Releases(packages["linear"])
+    folders = {1: packages["linear"], 2: packages["shifted"], 3: packages["linear"]}
+    with running(releases, workers=WORKERS) as server:
+        before = [one.process.pid for one in server.gateway.current.pool.workers]
+        assert len({*before}) == WORKERS
+        with under_load(server.url) as seen:
+            for version in (2, 3):
+                count = len(seen)
+                assert eventually(lambda least=count: len(seen) > least + 20)
+                releases.ask(folders[version])
+                assert releases.changed.wait(60)
+                assert eventually(lambda wanted=version: seen[-1][1][0]["version"] == wanted)
+                died = server.gateway.current.pool.workers[version % WORKERS].process.pid
+                os.kill(died, signal.SIGKILL)
+                assert eventually(
+                    lambda pid=died: (
+                        pid not in [one.process.pid for one in server.gateway.current.pool.workers]
+                    )
+                )
+        assert eventually(
+            lambda: not any(psutil.pid_exists(pid) for pid in before)
+        )  # after their last answers
+        assert eventually(lambda: server.gateway.rows_under_way == 0)
+    right = {
+        version: [load(folder)(height).size for height in (9.0, 10.2)] for version, folder in folders.items()
+    }
+    for status, rows in seen:
+        assert status == 200
+        (version,) = {row["version"] for row in rows}
+        assert [row["outputs"]["size"]["value"] for row in rows] == right[version]
+    assert {rows[0]["version"] for _, rows in seen} == {1, 2, 3}
+
+
+def test_every_worker_takes_its_part(packages: dict[str, Path]) -> None:
+    with running(Releases(packages["slow"]), workers=WORKERS, threads=1) as server:
+        workers = [psutil.Process(one.process.pid) for one in server.gateway.current.pool.workers]
+        before = [one.cpu_times().user for one in workers]
+        with ThreadPoolExecutor(CALLERS) as callers:
+            answers = [
+                callers.submit(httpx.post, f"{server.url}/measure", json={"rounds": 100}, timeout=60)
+                for _ in range(4 * CALLERS)
+            ]
+            assert {one.result().status_code for one in answers} == {200}
+        spent = [one.cpu_times().user - used for one, used in zip(workers, before, strict=True)]
+    assert min(spent) > 0.2 * sum(spent)
