@@ -113,6 +113,7 @@ PRESENT = [
     ("diagnosis.bars-apart", shortfall(warnings=warned("package.bars-apart", "y"))),
     ("diagnosis.no-signal", with_notice(baseline("always the same"))),
     ("diagnosis.line", with_notice(baseline("linear model"))),
+    ("diagnosis.line", with_notice(baseline("words alone"))),
     ("diagnosis.left-out", shortfall(warnings=warned("data.identifier", "code"))),
     ("diagnosis.still-falling", shortfall(history={"y": FALLING})),
     ("diagnosis.cost", shortfall(unmet=(verdict("size", "<= 1 kB", Phase.PACKAGE),))),
@@ -141,6 +142,12 @@ ABSENT = [
 def test_a_cause_is_named_where_it_is(wanted, found):
     assert [one.id for one in diagnose(found)] == [wanted]
     assert str(next(diagnose(found)))
+
+
+def test_what_searches_by_words_is_no_linear_model():
+    (said,) = diagnose(with_notice(baseline("words alone")))
+    assert "learner: lexical" in str(said)
+    assert "linear" not in str(said)
 
 
 @pytest.mark.parametrize("found", ABSENT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from modelwright.core.messages import Phrase
 from modelwright.core.outcomes import Outcomes
@@ -31,8 +31,10 @@ class BaselineModels(ABC, Generic[Of]):
     """Makes the outcomes of two simple rules, learned from the training split alone.
 
     `reference` are the outcomes of the package on the test rows, whose truths and labels are taken over. Truths
-    hold no missing value.
+    hold no missing value. `sort`: what `linear` is called in a table, where it is no linear model.
     """
+
+    sort: ClassVar[str] = "linear model"
 
     @abstractmethod
     def constant(self, truths: Truths, reference: Of) -> tuple[Of, Phrase]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class RankingBaselines(BaselineModels[RankingOutcomes]):
     """The passage that is right most often; BM25, which the package holds beside what was learned."""
 
+    sort = "words alone"
+
     def constant(self, truths: Truths, reference: RankingOutcomes) -> tuple[RankingOutcomes, Phrase]:
         """Return the outcomes of always answering the passage that is right most often."""
         counts = Counter(one for value in truths.values if isinstance(value, frozenset) for one in value)

@@ -180,7 +180,10 @@ def baselines(found: Shortfall) -> Iterator[Phrase]:
             yield Phrase("diagnosis.no-signal", subject=subject, theirs=theirs, ours=ours)
         elif found.choice.learner != LINE:
             known = LINE if LINE in learners.names() else None
-            yield Phrase("diagnosis.line", learner=known, subject=subject, theirs=theirs, ours=ours)
+            sort = notice.values.get("baseline")
+            yield Phrase(
+                "diagnosis.line", baseline=sort, learner=known, subject=subject, theirs=theirs, ours=ours
+            )
 
 
 def left_out(found: Shortfall) -> Iterator[Phrase]:

@@ -35,7 +35,7 @@ def measured(
             described = Phrase(
                 "baseline.linear", model=models.linear_name(), features=features.describe(signature)
             )
-            yield _baseline("linear model", described, field, line, answered, confidence)
+            yield _baseline(models.sort, described, field, line, answered, confidence)
 
 
 def truths(field: Field, values: Sequence[Any]) -> Truths:
