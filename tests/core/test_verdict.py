@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requirement_texts import from_samples, measure, parse
 
+from modelwright.core.evidence import means
 from modelwright.core.evidence.measure import exact, from_counts
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.verdict import (
@@ -202,6 +203,21 @@ def test_needed_grows_with_the_square_of_the_distance():
     )
     assert near.needed == 800  # the lower end must come 3 times nearer: 900 rows
     assert far.needed == 125
+
+
+@pytest.mark.parametrize(("n", "bar"), [(39, 0.9), (39, 0.98), (400, 0.99)])
+def test_needed_is_the_least_that_decides_a_mean_of_rows_that_are_all_right(n, bar):
+    """Rows that do not vary never get the tighter interval that others have from some hundred rows on."""
+    requirement = parse("accuracy", f">= {bar}", ROUTE)
+
+    def judged(rows):
+        low, high = means.mean(np.ones(rows), 0.95, 1.0)
+        found = seen(requirement, 1.0, low, high, n=rows, method=means.method(rows, 0.95))
+        return judge([requirement], [found], phases={Phase.TEST})[0]
+
+    needed = judged(n).needed
+    assert judged(n + needed).outcome is Outcome.MET
+    assert judged(n + needed - 1).outcome is Outcome.INCONCLUSIVE
 
 
 def test_nothing_is_needed_where_no_number_decides():

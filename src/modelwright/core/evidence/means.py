@@ -143,6 +143,11 @@ def betting_low(values: Floats, tail: float) -> float:
     return find_root(lambda m: -excess(m), least, centre)
 
 
+def low_of_ones(n: int, tail: float) -> float:
+    """Return the lower end of a sample of ones, (n,)."""
+    return betting_low(np.ones(n), tail)
+
+
 def betting_high(values: Floats, most: float, tail: float) -> float:
     """Return an upper end for the mean of what lies in [0, most]: the lower one of what is left to `most`."""
     return most - betting_low(np.maximum(most - values, 0.0), tail)

@@ -14,6 +14,7 @@ from modelwright.core.messages import Phrase
 from modelwright.core.requirements.requirement import Bar, Requirement
 
 _MOST_ROWS = 10**8  # beyond this a needed n is forecast by the square-root law instead of searched
+_MOST_SEARCHED = 10**4  # rows of a mean: beyond, its needed n follows from a law, too
 _MOST_MORE = 10  # times the rows at hand: what takes more is not asked for
 _MOST_TIMES = 10**4  # an interval that must shrink more than this is decided by no number of rows
 
@@ -292,8 +293,8 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
     nearer = (edge - value) / (bar - value)
     if not nearer <= _MOST_TIMES:
         return None
-    if seen.method == means.BETTING and (least := means.least_rows(seen.confidence)) > seen.n:
-        return least - seen.n  # from there on the interval is a far tighter one
+    if seen.method in means.METHODS and (more := _needed_of_a_mean(seen, value, edge, nearer)) is not None:
+        return more
     total = math.ceil(seen.n * nearer**2)
     as_share = requirement.metric.as_share
     if seen.method == "mid-p" and as_share is not None and total < _MOST_ROWS:
@@ -310,6 +311,34 @@ def _needed(requirement: Requirement, seen: Measurement, value: float) -> int | 
             enough *= 2
         total = _first(seen.n, enough, decides)
     return max(total - seen.n, 1)
+
+
+def _needed_of_a_mean(seen: Measurement, value: float, edge: float, nearer: float) -> int | None:
+    """Return how many more rows would decide of a mean, None where the square-root law tells."""
+    more = _needed_of_equal_rows(seen, value, edge, nearer)
+    if more is None and seen.method == means.BETTING:
+        more = means.least_rows(seen.confidence) - seen.n  # from there on the interval is a far tighter one
+    return more if more is None or more > 0 else None
+
+
+def _needed_of_equal_rows(seen: Measurement, value: float, edge: float, nearer: float) -> int | None:
+    """Return how many more rows would decide where all so far are equal, at 0 or 1; None where they are not.
+
+    nearer: how many times as close the end must come. Bets alone tell of rows that do not vary, however many there
+    are, and their end comes nearer by about 1/n: exactly as for rows that are all 1, (n,), whatever the largest may be.
+    """
+    tail = (1 - seen.confidence) / 2
+    estimate = math.ceil(seen.n * (nearer - 1))
+    if seen.n + estimate > _MOST_SEARCHED:
+        return estimate if value == 0.0 else None
+    now = means.low_of_ones(seen.n, tail)
+    if not (value == 0.0 or (value == 1.0 and math.isclose(edge, now, rel_tol=1e-9))):
+        return None
+    goal = 1 - (1 - now) / nearer
+    enough = seen.n + 1
+    while means.low_of_ones(enough, tail) < goal:
+        enough *= 2
+    return _first(seen.n, enough, lambda rows: means.low_of_ones(rows, tail) >= goal) - seen.n
 
 
 def _needed_groups(requirement: Requirement, seen: Measurement, value: float) -> int | None:
