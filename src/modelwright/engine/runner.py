@@ -29,7 +29,7 @@ from modelwright.storage.file_digests import FileDigests
 __all__ = ["Outdated", "Runner", "Step", "StepPreview", "StepResult"]
 
 _MOST_ATTEMPTS = 3  # at a step whose files change while it reads them
-_PROVIDED = ("out", "scratch", "progress")  # what the runner gives to a function that names it
+_PROVIDED = ("out", "scratch", "cache", "progress")  # what the runner gives to a function that names it
 
 
 def _as_it_is(progress: Progress) -> Progress:
@@ -193,6 +193,8 @@ class Runner:
             given["out"] = out
         if "scratch" in parameters:
             given["scratch"] = self.store.scratch(step.name, key)
+        if "cache" in parameters:
+            given["cache"] = self.store.root / "cache" / step.name
         if "progress" in parameters:
             given["progress"] = self._wrapped.get(step.name, _as_it_is)(self._progress)
         missing = {n for n, p in parameters.items() if p.default is p.empty and n not in given}

@@ -3,6 +3,7 @@
     objects/{stage}/{key[:20]}/   a sealed artifact: the stage's files and `artifact.json`
     tmp/                          what is being made; renamed into objects/ when whole
     scratch/{stage}/{key[:20]}/   what outlives a kill, until the artifact is sealed (`held.json`: or longer)
+    cache/                        what may go at any time, for it only saves work (`gc` removes it)
     latest/{stage}.json           what each stage made last: to explain and to adopt, never to guess an input
     locks/                        one file per key
 

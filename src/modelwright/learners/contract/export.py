@@ -63,11 +63,13 @@ class Export(ABC):
         out: Path,
         threads: int,
         progress: Progress,
+        cache: Path | None = None,
     ) -> Body:
         """Return the exported body with the passages of a corpus, from which it chooses.
 
         Of a learner that answers choices. validation: columns of rows, on which is chosen how rankings are fused and
-        how sure answers are; out: a folder that is not there yet, for files of the body that are too large for memory.
+        how sure answers are; out: a folder that is not there yet, for files of the body that are too large for memory;
+        cache: a folder for what follows from its inputs alone and takes long to make, None: keep nothing.
         """
         raise NotImplementedError(f"{type(self).__name__} chooses from no corpus")
 

@@ -35,6 +35,7 @@ class LexicalExport(Export):
         out: Path,
         threads: int,
         progress: Progress,
+        cache: Path | None = None,
     ) -> Body:
         """Return the body with the passages, searched by their words."""
         return indexed_body.indexed(body, corpus, None, validation, threads)

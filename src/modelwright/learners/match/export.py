@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from modelwright import kinds
+from modelwright.core import digests
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
@@ -24,18 +27,22 @@ from modelwright.learners.indexing.indexed_body import PassageVectors
 from modelwright.learners.match.pairs import kept_vectors
 from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
 from modelwright.learners.training import learned_folder
+from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.content import Content
 from modelwright.package.graphs import open_session
+from modelwright.runtime import machine
 from modelwright.runtime.drivers.index.driver import GRAPH, VECTOR
 from modelwright.runtime.searching import clustered_index
 from modelwright.runtime.searching.clustered_index import ClusteredIndex
 from modelwright.runtime.searching.vector_index import SCALES, VECTORS, in_eight_bits
 from modelwright.storage.formats.corpus import Corpus
+from modelwright.storage.kept_blocks import KeptBlocks
 
 MANY = 200_000  # passages, from which on clusters are looked through: all take some 20 ms a question
 _BATCH = 32  # passages that are encoded at once, of like length
-_BLOCK = 64  # such batches, whose lengths are looked at together
+_BLOCK = 64  # such batches, whose lengths are looked at together, and whose vectors are kept together
+_MOST_KEPT_BYTES = 2 * 2**30  # of vectors in the cache of a project
 
 
 class _Normal(nn.Module):
@@ -79,11 +86,12 @@ class MatchExport(Export):
         out: Path,
         threads: int,
         progress: Progress,
+        cache: Path | None = None,
     ) -> Body:
         """Return the body with the passages, each with its vector, by the graph that serves."""
         read = learned_folder.read(learned)
         passages, _ = corpus.distinct()
-        vectors = _encoded(body, read.signature.inputs, read.states, passages, threads, progress)
+        vectors = _encoded(body, read.signature.inputs, read.states, passages, threads, progress, cache)
         out.mkdir(parents=True, exist_ok=True)
         how, search = kept_vectors(learned)
         clusters = None
@@ -126,31 +134,64 @@ def _encoded(
     passages: Sequence[str],
     threads: int,
     progress: Progress,
+    cache: Path | None,
 ) -> NDArray[np.float32]:
-    """Return the vectors of passages, (N, d); inputs: the question, whose arrays the graph takes, and the passage."""
+    """Return the vectors of passages, (N, d); inputs: the question, whose arrays the graph takes, and the passage.
+
+    The vectors of a block of passages follow from their arrays, the graph and what runs it: those that `cache` has are
+    taken from there, with the same bits.
+    """
     question, passage = inputs
     kind, state = kinds.arrays(passage.kind), states[passage.name]
     session = open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx")
-    wanted = {one.name for one in session.get_inputs()}
+    names = [one.name for one in session.get_inputs()]
+    runs = [content.digest(body.graphs[GRAPH]), onnxruntime.__version__, machine.instruction_set(), threads]
+    kept = None if cache is None else KeptBlocks(cache, _MOST_KEPT_BYTES)
     found: NDArray[np.float32] | None = None
     with progress.task(str(Phrase("work.encoding-passages")), len(passages)) as task:
-        for places in _batches(passages):
-            encoded = kind.encode([passages[place] for place in places.tolist()], state)
-            arrays: dict[str, Array] = {f"{question.name}.{name}": one for name, one in encoded.items()}
-            (vectors,) = session.run([VECTOR], {name: arrays[name] for name in wanted})
+        for block in _blocks(passages):
+            batches: list[dict[str, Array]] = []
+            for places in block:
+                encoded = kind.encode([passages[place] for place in places.tolist()], state)
+                arrays = {f"{question.name}.{name}": one for name, one in encoded.items()}
+                batches.append({name: arrays[name] for name in names})
+            key = _key(runs, batches)
+            rows = np.concatenate(block)
+            # (rows, d), in the order of the batches
+            vectors = None if kept is None else _kept_vectors(kept.get(key), len(rows))
+            if vectors is None:
+                vectors = np.concatenate([session.run([VECTOR], batch)[0] for batch in batches])
+                if kept is not None:
+                    kept.put(key, vectors.astype("<f4").tobytes())
             if found is None:
                 found = np.zeros((len(passages), vectors.shape[1]), dtype=np.float32)
-            found[places] = vectors
-            task.advance(len(places))
+            found[rows] = vectors
+            task.advance(len(rows))
+    if kept is not None:
+        kept.trim()
     assert found is not None, "a corpus has passages"
     return found
 
 
-def _batches(passages: Sequence[str]) -> Iterator[NDArray[np.int64]]:
-    """Yield the places of passages of like length."""
+def _key(runs: Sequence[object], batches: Sequence[Mapping[str, Array]]) -> str:
+    """Return the digest of all that the vectors of a block follow from."""
+    digest = hashlib.sha256(digests.canonical_json(list(runs)).encode())
+    for batch in batches:
+        for name, array in batch.items():
+            digest.update(digests.canonical_json([name, str(array.dtype), list(array.shape)]).encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _kept_vectors(block: bytes | None, rows: int) -> NDArray[np.float32] | None:
+    """Return kept vectors, (rows, d)."""
+    return None if block is None else np.frombuffer(block, "<f4").reshape(rows, -1)
+
+
+def _blocks(passages: Sequence[str]) -> Iterator[list[NDArray[np.int64]]]:
+    """Yield the places of passages in batches of like length, a block of passages at a time."""
     every = _BATCH * _BLOCK
     for begin in range(0, len(passages), every):
         sizes = np.array([len(one) for one in passages[begin : begin + every]])
         order = np.argsort(sizes, kind="stable") + begin
-        for at in range(0, len(order), _BATCH):
-            yield order[at : at + _BATCH]
+        yield [order[at : at + _BATCH] for at in range(0, len(order), _BATCH)]

@@ -69,6 +69,7 @@ def package(
     out: Path,
     progress: Progress,
     corpus: ArtifactPart | None = None,
+    cache: Path | None = None,
 ) -> dict[str, Any]:
     """Write the package and its report into `out`, and return a summary.
 
@@ -76,7 +77,8 @@ def package(
     PackageError where it does not. Where its outputs answer is chosen on validation (`operating`), so that another
     bar chooses again without learning again. Another form than the exact one is taken when `accept` finds nothing
     against it; of several, `form_search` says which. What is typical of inputs is packed with it, less those that are
-    private. corpus: the passages from which an output is chosen. What is timed is shown in the summary alone: nothing
+    private. corpus: the passages from which an output is chosen; cache: for what is the same whenever it is made (None:
+    nothing is kept). What is timed is shown in the summary alone: nothing
     rests on it, so that the same inputs give the same bytes.
     """
     chosen = Choice.read(choice.path)
@@ -89,7 +91,9 @@ def package(
     if corpus is not None:
         some = _spaced(columns, COMPARED_ROWS)
         passages = Corpus.read(corpus.path)
-        exported = exporter.indexed(kept, exported, passages, some, out / INDEX, chosen.threads, progress)
+        exported = exporter.indexed(
+            kept, exported, passages, some, out / INDEX, chosen.threads, progress, cache
+        )
     trial = _trial(chosen, exporter, exported, kept, columns, requirements)
     with progress.task(str(Phrase("work.packaging"))) as task:
         body, points = operating.choose(
