@@ -24,7 +24,7 @@ class TextValue(Value[str]):
     """Text in any script, in its canonical form (`shared.strings.canonical`)."""
 
     name: ClassVar[str] = "text"
-    summary: ClassVar[str] = "text in any script: a question, a review, a document; as an input, one line"
+    summary: ClassVar[str] = "text in any script: a question, a review, a document"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT, Role.OUTPUT})
     family: ClassVar[str | None] = "texts"
     synonyms: ClassVar[tuple[str, ...]] = ("string", "str", "varchar")
