@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from hashlib import sha256
@@ -24,6 +27,8 @@ from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import Live, Server, Serving
 
 KEYS = {name: name[0] * 32 for name in ("caller", "viewer", "feedback", "stranger")}
+
+OPEN = {"/", "/healthz", "/v2/health/live", "/v2/health/ready"}
 
 
 def known(*names: str) -> dict[str, Any]:
@@ -241,3 +246,49 @@ def test_a_refusal_is_written_down_where_it_is_one(
         big = httpx.post(f"{server.url}/feedback", content=b"x" * 3_000_000)
         assert big.status_code == 401  # before its body is read
         assert [path for path, _, _ in lines("measure")] == ["/feedback"]
+
+
+def test_every_path_of_a_function_is_shut_to_the_keys_of_another(
+    asked: Path, packages: dict[str, Path]
+) -> None:
+    second = Releases(asked)
+    ours, theirs = (known(name) for name in ("caller", "stranger"))
+    for one in (ours, theirs):
+        one["docs"] = "closed"
+        one["known"] = {name: {**key, "role": "operator"} for name, key in one["known"].items()}
+    beside = [Serving("sort", ServeConfig(keys=theirs), second)]
+    with running(Releases(packages["linear"]), beside=beside, keys=ours) as server:
+        assert second.changed.wait(60)
+        routes = [route.path for route in server.stations[0].application.other.routes]
+        paths = ["/measure", "/v2/models/measure/infer", *(one for one in routes if one not in OPEN)]
+        with httpx.Client(base_url=server.url) as client:
+            for path in paths:
+                real = (
+                    path.replace("{model}", "measure").replace("{version}", "1").replace("{number:int}", "1")
+                )
+                for query in ({}, {"function": "measure"}):
+                    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"):
+                        for headers in ({}, bearer("stranger"), {"authorization": "Bearer wrong"}):
+                            answer = client.request(method, real, params=query, headers=headers)
+                            where = (method, real, query, headers)
+                            if "measure" in real or query:
+                                assert answer.status_code in {401, 405}, where
+                            elif headers != bearer("stranger"):
+                                # a change that names no function does nothing, whoever asks
+                                assert answer.status_code in {401, 405, 422}, where
+                            assert "measure" not in answer.text or real == "/v2/models/measure", where
+
+
+@pytest.mark.proof
+def test_requests_that_break_the_joined_schema_are_refused(url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--seed", "7"]
+    command += ["--max-examples", "40", "--generation-database", "none", "--phases", "coverage,fuzzing"]
+    command += [
+        "--checks",
+        "not_a_server_error,status_code_conformance,response_schema_conformance",
+        "--mode",
+        "all",
+    ]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]

@@ -52,26 +52,26 @@ class Server:
             require_certificate(config.tls)
         self.audit_file = config.audit
         self._config = config
-        self._stations: list[Station] = []
+        self.stations: list[Station] = []
         first = Serving(function, config, releases, live, bar_s, operations)
         try:
-            self._stations.append(Station(first, config.host, environment, self._close_stalled))
-            self._stations += filter(None, (_opened(one, config.host, environment) for one in beside))
-            open_to_all = next((one for one in self._stations if not one.keys.required), None)
+            self.stations.append(Station(first, config.host, environment, self._close_stalled))
+            self.stations += filter(None, (_opened(one, config.host, environment) for one in beside))
+            open_to_all = next((one for one in self.stations if not one.keys.required), None)
             asking = (
                 config if open_to_all is None else config.model_copy(update={"keys": open_to_all.config.keys})
             )
             self._socket = listen(asking, has_keys=open_to_all is None)
         except BaseException:
-            for one in self._stations:
+            for one in self.stations:
                 one.close()
             raise
         self.url = url_of(self._socket, "http" if config.tls is None else "https")
-        self.gateway = self._stations[0].gateway
-        self.telemetry = self._stations[0].telemetry
-        applications = {one.gateway.function: one.application for one in self._stations}
+        self.gateway = self.stations[0].gateway
+        self.telemetry = self.stations[0].telemetry
+        applications = {one.gateway.function: one.application for one in self.stations}
         self.application = (
-            self._stations[0].application if len(applications) == 1 else ManyFunctions(applications)
+            self.stations[0].application if len(applications) == 1 else ManyFunctions(applications)
         )
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
@@ -101,7 +101,7 @@ class Server:
         finally:
             logger.removeFilter(_not_cut_off)
             self._socket.close()
-            for station in self._stations:
+            for station in self.stations:
                 station.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
