@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tiny_serving import Releases, linear_body, running, sealed, text_body
 
 import modelwright
-from modelwright.core.messages import MachineError
+from modelwright.core.messages import MachineError, ModelwrightError
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import Live, Server, Serving
@@ -292,3 +292,19 @@ def test_requests_that_break_the_joined_schema_are_refused(url: str, tmp_path: P
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_the_first_that_cannot_be_opened_stops_no_other(asked: Path, packages: dict[str, Path]) -> None:
+    second, damaged = Releases(asked), Live(asked / "manifest.json" / "live.db")
+    with running(
+        Releases(packages["linear"]),
+        wait=False,
+        live=damaged,
+        beside=[Serving("sort", ServeConfig(), second)],
+    ) as server:
+        assert second.changed.wait(60)
+        assert httpx.post(f"{server.url}/sort", json={"question": "x"}).status_code == 200
+        assert httpx.post(f"{server.url}/measure", json={"height": 9.0}).status_code == 404
+        assert httpx.get(f"{server.url}/v2/health/ready").status_code == 200
+    with pytest.raises(ModelwrightError):
+        Server("measure", ServeConfig(port=0), Releases(packages["linear"]), live=damaged, environment={})

@@ -45,8 +45,8 @@ class Server:
         """Take the address; raises MachineError where that is refused, StateError for a broken record.
 
         bar_s: the time that an answer may take, None where none is required. operations: what `/admin` acts on.
-        beside: further functions, of which one that cannot be opened is logged and left out; address, certificate and
-        the time to end are those of `config`.
+        beside: further functions: of several, one that cannot be opened is logged and left out; address, certificate
+        and the time to end are those of `config`.
         """
         if config.tls is not None:
             require_certificate(config.tls)
@@ -55,8 +55,7 @@ class Server:
         self.stations: list[Station] = []
         first = Serving(function, config, releases, live, bar_s, operations)
         try:
-            self.stations.append(Station(first, config.host, environment, self._close_stalled))
-            self.stations += filter(None, (_opened(one, config.host, environment) for one in beside))
+            self._open([first, *beside], environment)
             open_to_all = next((one for one in self.stations if not one.keys.required), None)
             asking = (
                 config if open_to_all is None else config.model_copy(update={"keys": open_to_all.config.keys})
@@ -110,17 +109,19 @@ class Server:
         """Ask the server to end, from any thread; `run` returns when it has."""
         self._uvicorn.should_exit = True
 
+    def _open(self, functions: Sequence[Serving], environment: Mapping[str, str]) -> None:
+        """Open the station of each function; one that cannot be is left out, unless it is the only one."""
+        for one in functions:
+            background = () if self.stations else (self._close_stalled,)
+            try:
+                self.stations.append(Station(one, self._config.host, environment, *background))
+            except ModelwrightError as error:
+                if one is functions[-1] and not self.stations:
+                    raise
+                _LOG.error("%s is not served: %s", one.function, error)
+
     async def _close_stalled(self) -> None:
         await close_stalled(self._uvicorn.server_state, self._config.limits.body_timeout_s)
-
-
-def _opened(serving: Serving, host: str, environment: Mapping[str, str]) -> Station | None:
-    """Return the station of a function beside others, None where it cannot be opened: the others answer."""
-    try:
-        return Station(serving, host, environment)
-    except ModelwrightError as error:
-        _LOG.error("%s is not served: %s", serving.function, error)
-        return None
 
 
 def serve(

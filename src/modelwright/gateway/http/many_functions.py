@@ -105,7 +105,8 @@ class ManyFunctions:
         name = unicodedata.normalize("NFC", given)
         if name not in self._applications:
             # Which there are, only those that have a key may know.
-            raise RequestError(Problem("request.unknown-path", path=scope["path"][:80]), 404)
+            where = scope["path"] if model is not None else f"{scope['path']}?{FUNCTION}={given[:60]}"
+            raise RequestError(Problem("request.unknown-path", path=where[:80]), 404)
         return name
 
     async def _feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
