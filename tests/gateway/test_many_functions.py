@@ -267,7 +267,7 @@ def test_every_path_of_a_function_is_shut_to_the_keys_of_another(
                     path.replace("{model}", "measure").replace("{version}", "1").replace("{number:int}", "1")
                 )
                 for query in ({}, {"function": "measure"}):
-                    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"):
+                    for method in ("GET", "POST", "DELETE"):
                         for headers in ({}, bearer("stranger"), {"authorization": "Bearer wrong"}):
                             answer = client.request(method, real, params=query, headers=headers)
                             where = (method, real, query, headers)

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 from tiny_serving import Releases, running
 
 from modelwright.runtime.function import load
@@ -53,14 +54,19 @@ def under_load(url: str) -> Iterator[list[tuple[int, dict[str, Any]]]]:
             one.join(60)
 
 
-def test_no_answer_is_lost_while_versions_come_and_go_and_a_worker_dies(packages: dict[str, Path]) -> None:
+@pytest.mark.parametrize("last", [2, pytest.param(6, marks=pytest.mark.proof)])
+def test_no_answer_is_lost_while_versions_come_and_go_and_a_worker_dies(
+    packages: dict[str, Path], last: int
+) -> None:
     releases = Releases(packages["linear"])
-    folders = {1: packages["linear"], 2: packages["shifted"], 3: packages["linear"]}
+    folders = {
+        version: packages["shifted" if version % 2 == 0 else "linear"] for version in range(1, last + 1)
+    }
     with running(releases, workers=WORKERS) as server:
         before = [one.process.pid for one in server.gateway.current.pool.workers]
         assert len({*before}) == WORKERS
         with under_load(server.url) as seen:
-            for version in (2, 3):
+            for version in range(2, last + 1):
                 count = len(seen)
                 assert eventually(lambda least=count: len(seen) > least + 20)
                 releases.ask(folders[version])
@@ -84,9 +90,10 @@ def test_no_answer_is_lost_while_versions_come_and_go_and_a_worker_dies(packages
         assert status == 200
         (version,) = {row["version"] for row in rows}
         assert [row["outputs"]["size"]["value"] for row in rows] == right[version]
-    assert {rows[0]["version"] for _, rows in seen} == {1, 2, 3}
+    assert {rows[0]["version"] for _, rows in seen} == {*folders}
 
 
+@pytest.mark.proof
 def test_every_worker_takes_its_part(packages: dict[str, Path]) -> None:
     with running(Releases(packages["slow"]), workers=WORKERS, threads=1) as server:
         workers = [psutil.Process(one.process.pid) for one in server.gateway.current.pool.workers]

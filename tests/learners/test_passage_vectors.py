@@ -17,6 +17,8 @@ from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.storage.formats.corpus import Corpus
 
+pytestmark = pytest.mark.proof  # what is kept is tested in storage/test_kept_blocks.py every time
+
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Body]:
