@@ -50,3 +50,7 @@ class BaselineModels(ABC, Generic[Of]):
     @abstractmethod
     def linear_name(self) -> Phrase:
         """Return what `linear` learns, as a noun: logistic regression."""
+
+    def describes(self, features: Phrase) -> Phrase:
+        """Return what `linear` does, in a sentence; features: what a linear model sees of the inputs."""
+        return Phrase("baseline.linear", model=self.linear_name(), features=features)

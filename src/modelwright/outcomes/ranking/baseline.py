@@ -43,6 +43,10 @@ class RankingBaselines(BaselineModels[RankingOutcomes]):
         """Return `BM25`."""
         return Phrase("baseline.bm25")
 
+    def describes(self, features: Phrase) -> Phrase:
+        """Return the same: it sees the words of the passages, whatever a linear model would see."""
+        return self.linear_name()
+
 
 def _ranked(
     reference: RankingOutcomes, hits: np.ndarray[tuple[int, int], np.dtype[np.bool_]]

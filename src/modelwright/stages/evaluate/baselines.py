@@ -32,9 +32,7 @@ def measured(
         yield _baseline("always the same", says, field, same, answered, confidence)
         line = linear(signature, field, train, answered.columns, reference, most_rows)
         if line is not None:
-            described = Phrase(
-                "baseline.linear", model=models.linear_name(), features=features.describe(signature)
-            )
+            described = models.describes(features.describe(signature))
             yield _baseline(models.sort, described, field, line, answered, confidence)
 
 
