@@ -35,12 +35,14 @@ class RankingBaselines(BaselineModels[RankingOutcomes]):
         self, truths: Truths, train: csr_matrix, test: csr_matrix, reference: RankingOutcomes
     ) -> RankingOutcomes | None:
         """Return the outcomes of the words alone, of which nothing is learned; None where the package has no more."""
+        # (n, k) each: a package that searches by words alone has these very hits, and nothing to stand beside
         if np.array_equal(reference.hits, reference.lexical):
             return None
         return _ranked(reference, reference.lexical)
 
     def linear_name(self) -> Phrase:
-        """Return `BM25`."""
+        """Return what searches by words."""
+        # Robertson and Zaragoza (2009), "The probabilistic relevance framework: BM25 and beyond", section 3
         return Phrase("baseline.bm25")
 
     def describes(self, features: Phrase) -> Phrase:
