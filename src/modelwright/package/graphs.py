@@ -15,9 +15,17 @@ from modelwright.package.ort import onnxruntime
 
 # An operator of another domain can be anything: some of ONNX Runtime's own read files that a node names.
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
-# What our exporters write: products with weights of 8 and 4 bits, and a lookup in a table of 4; none reads a file.
+# What our exporters write: products with weights of 8 and 4 bits, and a lookup in a table of 4; of decoders, attention
+# with a cache, and a sum with its norm. None reads a file.
 OTHER_OPERATORS = frozenset(
-    ("com.microsoft", name) for name in ("MatMulIntegerToFloat", "MatMulNBits", "GatherBlockQuantized")
+    ("com.microsoft", name)
+    for name in (
+        "MatMulIntegerToFloat",
+        "MatMulNBits",
+        "GatherBlockQuantized",
+        "GroupQueryAttention",
+        "SkipSimplifiedLayerNormalization",
+    )
 )
 # Of a domain that the runtime has operators in, its own comes before a function of the graph that has the same name: so
 # such a function makes nothing known. (constants.h of ONNX Runtime; `com.microsoft` has operators that read files.)

@@ -44,7 +44,7 @@ def check_parts_end_with_the_whole_answer(name: str) -> None:
     rows = set(range(len(next(iter(columns.values())))))
     parts = list(function.parts(columns))
     assert parts, "a call has at least one part"
-    assert all(part and part.keys() <= rows for part in parts)
+    assert all(part.keys() <= rows for part in parts)
     assert parts[-1].keys() == rows
     assert len(parts) == 1 or function.streams
     assert _plain([parts[-1][row] for row in sorted(rows)]) == _plain(function.answer(columns))

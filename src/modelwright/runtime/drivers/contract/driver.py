@@ -8,9 +8,9 @@ The order of calls:
     parts.close()                            # the caller has left: GeneratorExit is raised at the `yield`
 
 `run` is a generator. Every part is *the answer so far*: a later part replaces an earlier one, so that who reads
-slowly may skip parts, and text is not cut within a character. **The last part speaks of every row and is the
-answer.** A driver that computes everything at once yields that one part. `try … finally` around a `yield` frees
-what a batch holds, whether it ends, fails or is closed.
+slowly may skip parts, and text is not cut within a character; a part may speak of no row yet. **The last part speaks
+of every row and is the answer.** A driver that computes everything at once yields that one part. `try … finally`
+around a `yield` frees what a batch holds, whether it ends, fails or is closed.
 
     class Once(Running):
         def run(self, call):
@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from modelwright.core.json_types import JsonLike
+from modelwright.core.messages import Problem
 from modelwright.kinds.contract.common import Answer, Array
 from modelwright.package.body import Body
 
@@ -69,12 +70,14 @@ class Running(ABC):
     inputs: names of the arrays that it takes, `{input}.{array}`; an array that an export found to be without effect
     may be left out. outputs: names of the arrays that it gives. decoded: outputs that it gives as answers.
     streams: whether a call may have more than one part; then each request is a call of its own and shares no batch.
+    at_once: how many of such calls it is worth to have under way.
     """
 
     inputs: frozenset[str]
     outputs: frozenset[str]
     decoded: frozenset[str] = frozenset()
     streams: ClassVar[bool] = False
+    at_once: int = 8
 
     @abstractmethod
     def run(self, call: Call) -> Generator[Part, None, None]:
@@ -99,6 +102,13 @@ class Running(ABC):
         By default they stay as they are. It changes `Answer.details` alone.
         """
         return answers
+
+    def misfits(self, call: Call) -> Mapping[int, Problem]:
+        """Return by row why it cannot be answered, beyond what the kinds know; by default every row can.
+
+        Who asks for an answer nevertheless gets None for such a row.
+        """
+        return {}
 
     def interrupt(self) -> None:  # noqa: B027 - most that are not a graph cannot be stopped
         """Make the calls under way raise soon, where the body can be stopped; by default it cannot.

@@ -1,0 +1,1 @@
+"""Decoders of the Llama form as graphs of our own: from named tensors and a configuration to a body that writes."""

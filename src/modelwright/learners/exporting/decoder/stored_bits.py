@@ -1,0 +1,174 @@
+"""A decoder's weights in 8 bits, or most of them in 4: blocks along a row of a matrix, each with a scale of its own.
+
+The runtime multiplies such matrices without unpacking them (`MatMulNBits`), and rounds what it multiplies with to 8
+bits, block by block and row by row, so that an answer does not depend on its batch. Steps are symmetric: the zero of b
+bits is 2^(b-1), which the operator takes where it is told none, and which is quicker than a zero for each block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from modelwright.learners.exporting.decoder.external_weights import FILE, ExternalWeights
+from modelwright.package import content
+from modelwright.package.body import Body
+
+Bits = Literal[4, 8]
+_RUNTIME, _PRODUCT = "com.microsoft", "MatMulNBits"
+_BLOCK = 32  # weights that share a scale
+# `accuracy_level`: what is multiplied with is rounded to 8 bits; without it the runtime is 4 to 30 times slower
+_INT8 = 4
+# Of a mixed form, what stays in 8 bits: it is small, and costs the most when it is rounded (as llama.cpp mixes them).
+_FINER = ("qkv.weight", "down.weight")
+# Of a block's range, in 4 bits: the outermost weights cost the others their steps.
+_SHRUNK = (0.95, 0.9, 0.85, 0.8)
+
+
+def store(body: Body, bits: Bits) -> Body | None:
+    """Return the body with its matrices in 8 bits, or in 4 but for its table and the finer ones; None if they are.
+
+    Words and head share one table of 8 bits where they shared one before.
+    """
+    model = onnx.load_from_string(content.whole(body.graphs["model"]))
+    if any(node.op_type == _PRODUCT for node in model.graph.node):
+        return None
+    given = {one.name: one for one in model.graph.initializer}
+    file = content.view(body.files[FILE]) if FILE in body.files else b""
+    stored = _Stored(given, file)
+    nodes = [made for node in model.graph.node for made in stored.node(node, bits)]
+    used = {name for node in nodes for name in node.input}
+    for name in sorted(used & given.keys()):
+        stored.weights.add(name, stored.values(name))
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(stored.weights.tensors.values())
+    graphs = {**body.graphs, "model": model.SerializeToString(deterministic=True)}
+    return replace(body, graphs=graphs, files={**body.files, FILE: stored.weights.content})
+
+
+class _Stored:
+    """Writes nodes anew, and the weights that they then have."""
+
+    def __init__(self, given: Mapping[str, TensorProto], file: bytes | memoryview) -> None:
+        self.weights = ExternalWeights()
+        self.done: set[str] = set()
+        self._given = given
+        self._file = file
+
+    def values(self, name: str) -> NDArray[np.float32]:
+        """Return the values of a tensor, in whichever file they lie."""
+        tensor = self._given[name]
+        if tensor.data_location != TensorProto.EXTERNAL:
+            return onnx.numpy_helper.to_array(tensor)
+        place = {one.key: one.value for one in tensor.external_data}
+        begin, length = int(place["offset"]), int(place["length"])
+        dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        return np.frombuffer(self._file[begin : begin + length], dtype=dtype).reshape(tuple(tensor.dims))
+
+    def node(self, node: onnx.NodeProto, bits: Bits) -> list[onnx.NodeProto]:
+        """Return what stands for a node: itself, where it has no matrix of float32."""
+        if node.op_type == "MatMul" and self._is_matrix(node.input[1]):
+            name = node.input[1]
+            fine = bits == 8 or name.endswith(_FINER)
+            return [self._product(node, name, self.values(name).T, 8 if fine else 4)]
+        if node.op_type == "Gemm" and self._is_matrix(node.input[1]):
+            return [self._product(node, node.input[1], self.values(node.input[1]), 8)]
+        if node.op_type == "Gather" and self._is_matrix(node.input[0]):
+            return self._words(node, node.input[0])
+        return [node]
+
+    def _is_matrix(self, name: str) -> bool:
+        tensor = self._given.get(name)
+        return tensor is not None and len(tensor.dims) == 2 and tensor.data_type == TensorProto.FLOAT
+
+    def _kept(self, name: str, values: NDArray[np.float32], bits: Bits) -> tuple[str, str]:
+        """Keep a matrix (out, in) in so many bits, once; return the names of its steps and scales."""
+        steps, scales = f"{name}.steps", f"{name}.scales"
+        if name not in self.done:
+            self.done.add(name)
+            rounded, scale = _rounded(values, bits)
+            self.weights.add(steps, _pairs(rounded) if bits == 4 else rounded)
+            self.weights.add(scales, scale)
+        return steps, scales
+
+    def _product(
+        self, node: onnx.NodeProto, name: str, values: NDArray[np.float32], bits: Bits
+    ) -> onnx.NodeProto:
+        out, width = values.shape
+        steps, scales = self._kept(name, values, bits)
+        return helper.make_node(
+            _PRODUCT,
+            [node.input[0], steps, scales],
+            list(node.output),
+            name=node.name,
+            domain=_RUNTIME,
+            K=width,
+            N=out,
+            bits=bits,
+            block_size=_BLOCK,
+            accuracy_level=_INT8,
+        )
+
+    def _words(self, node: onnx.NodeProto, name: str) -> list[onnx.NodeProto]:
+        """Return the nodes that look tokens up in the table of 8 bits: (steps - 128) · scale, block by block."""
+        values = self.values(name)
+        width = values.shape[1]
+        steps, scales = self._kept(name, values, 8)
+        ids, out = node.input[1], node.output[0]
+        zero = self.weights.add("words.zero", np.array(128, dtype=np.float32))
+        last = self.weights.add("words.last", np.array([-1], dtype=np.int64))
+        flat = self.weights.add("words.flat", np.array([0, 0, -1], dtype=np.int64))
+        make = helper.make_node
+        nodes = [
+            make("Gather", [steps, ids], ["words.steps"]),  # (n, t, blocks, 32)
+            make("Cast", ["words.steps"], ["words.whole"], to=TensorProto.FLOAT),
+            make("Sub", ["words.whole", zero], ["words.centred"]),
+            make("Gather", [scales, ids], ["words.scale"]),  # (n, t, blocks)
+            make("Unsqueeze", ["words.scale", last], ["words.each"]),
+            make("Mul", ["words.centred", "words.each"], ["words.scaled"]),
+        ]
+        if width % _BLOCK == 0:
+            return [*nodes, make("Reshape", ["words.scaled", flat], [out])]
+        ends = [
+            self.weights.add(f"words.{key}", np.array([one])) for key, one in (("from", 0), ("to", width))
+        ]
+        nodes.append(make("Reshape", ["words.scaled", flat], ["words.filled"]))
+        return [*nodes, make("Slice", ["words.filled", *ends, last], [out])]
+
+
+def _rounded(values: NDArray[np.float32], bits: Bits) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return whole steps (n, blocks, 32) from 0 to 2^b - 1, and scales (n, blocks), of rows (n, k)."""
+    rows, width = values.shape
+    # (n, blocks, 32), filled up with zeros
+    blocks = np.pad(values, ((0, 0), (0, -width % _BLOCK))).reshape(rows, -1, _BLOCK).astype(np.float32)
+    zero = 1 << (bits - 1)
+    # the weight furthest from zero stands at the far end, -zero: so the whole range is used (ggml does likewise)
+    furthest = np.take_along_axis(blocks, np.abs(blocks).argmax(-1)[..., None], axis=-1)[..., 0]
+    best_steps, best_scale, best_off = _stepped(blocks, furthest, zero)
+    for shrunk in _SHRUNK if bits == 4 else ():
+        steps, scale, off = _stepped(blocks, furthest * shrunk, zero)
+        better = off < best_off  # (n, blocks)
+        best_scale[better], best_steps[better], best_off[better] = scale[better], steps[better], off[better]
+    return (best_steps + zero).astype(np.uint8), best_scale
+
+
+def _stepped(
+    blocks: NDArray[np.float32], furthest: NDArray[np.float32], zero: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return whole steps (n, blocks, 32), scales (n, blocks) that put `furthest` at -zero, and squared errors."""
+    scale = (furthest / np.float32(-zero)).astype(np.float32)
+    scale[scale == 0] = 1.0
+    steps = np.clip(np.rint(blocks / scale[..., None]), -zero, zero - 1)
+    return steps, scale, np.square(steps * scale[..., None] - blocks).sum(-1)
+
+
+def _pairs(steps: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return two steps of 4 bits a byte, the first in its lower half."""
+    return np.ascontiguousarray(steps[..., ::2] | (steps[..., 1::2] << 4))

@@ -1,0 +1,208 @@
+"""The loop that many answers share: rows join and leave at any token, and each step brings all one token further.
+
+A step reads one chunk of one prompt, those that wait in turn, and writes one token of each answer under way. Rows that
+write lie in the first slots, so that one run takes them all; a slot in between that becomes free is filled by moving
+the last. Nobody has a thread of his own: who waits for news makes the next step, unless somebody else is making it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from modelwright.runtime.drivers.decode.cached_graph import CachedGraph
+from modelwright.runtime.drivers.decode.kept_beginnings import KeptBeginnings
+from modelwright.runtime.drivers.decode.writing_row import WritingRow
+
+_KEPT_SHARE = 0.25  # of the bound, for beginnings of prompts that may come again
+
+
+class DecodingLoop:
+    """Rows in the queue, rows that are being read, and rows that write.
+
+    `submit`, `cancel` and `advance` may be called from any thread; all else happens within a step, one at a time.
+    """
+
+    def __init__(self, graph: CachedGraph, slots: int, cache_bytes: int) -> None:
+        """cache_bytes: what rows in slots and kept beginnings may take together."""
+        self._graph = graph
+        self._bytes = cache_bytes
+        self._token_bytes = graph.cache.token_bytes
+        self._kept = KeptBeginnings(graph.chunk, self._token_bytes)
+        self._slots: list[WritingRow | None] = [None] * slots
+        self._writing = 0  # the rows that write have the slots 0 … writing - 1
+        self._reading: deque[WritingRow] = deque()
+        self._queue: deque[WritingRow] = deque()
+        self._condition = threading.Condition()
+        self._come: list[WritingRow] = []
+        self._left: set[WritingRow] = set()
+        self._steps = 0
+        self._is_stepping = False
+
+    def submit(self, rows: Sequence[WritingRow]) -> int:
+        """Take rows into the queue; return the number of the last step before them."""
+        with self._condition:
+            self._come += [row for row in rows if not row.done]
+            return self._steps
+
+    def cancel(self, rows: Sequence[WritingRow]) -> None:
+        """Let rows go that nobody waits for; their slots are free before the next step."""
+        with self._condition:
+            self._left |= {row for row in rows if not row.done}
+
+    def advance(self, seen: int) -> int:
+        """Return the number of a step after `seen`, once it is made: by this thread, where no other is at it."""
+        with self._condition:
+            while self._steps == seen:
+                if not self._is_stepping:
+                    self._is_stepping = True
+                    break
+                self._condition.wait()
+            else:
+                return self._steps
+        try:
+            self._step()
+        finally:
+            with self._condition:
+                self._steps += 1
+                self._is_stepping = False
+                self._condition.notify_all()
+        return seen + 1
+
+    @property
+    def in_slots(self) -> int:
+        """Return how many rows have a slot."""
+        return sum(row is not None for row in self._slots)
+
+    def _step(self) -> None:
+        with self._condition:
+            come, self._come = self._come, []
+            left, self._left = self._left, set()
+        self._queue.extend(come)
+        if left:
+            self._queue = deque(row for row in self._queue if row not in left)
+            for row in left:
+                self._release(row)
+        self._admit()
+        try:
+            self._write()
+            self._read()
+        except Exception as error:  # the runtime's, or a tokenizer's: who waits for a row hears of it
+            for row in [one for one in self._slots if one is not None]:
+                row.error = error
+                self._release(row)
+
+    def _admit(self) -> None:
+        """Give slots to those that wait longest, as far as there are slots and bytes; nobody is overtaken."""
+        for row in self._queue:
+            row.end_in_time()
+        self._queue = deque(row for row in self._queue if not row.done)
+        while self._queue and None in self._slots:
+            wanted = self._reserved() + self._queue[0].reserved * self._token_bytes
+            if wanted > self._bytes:
+                return
+            row = self._queue.popleft()
+            # the last: the first ones are for who writes
+            slot = len(self._slots) - 1 - self._slots[::-1].index(None)
+            self._slots[slot] = row
+            self._reading.append(row)
+            self._kept.shrink(self._bytes - wanted)
+            self._reuse(row, slot)
+
+    def _reserved(self) -> int:
+        return self._token_bytes * sum(row.reserved for row in self._slots if row is not None)
+
+    def _reuse(self, row: WritingRow, slot: int) -> None:
+        """Begin where an earlier prompt was the same."""
+        for chunk in self._kept.known(self._kept.keys(row.ids[: row.to_read])):
+            end = row.read + self._graph.chunk
+            if row.places(row.read, end):
+                return  # what follows these tokens is wanted, which is not kept
+            self._graph.cache.put(slot, row.read, chunk)
+            row.read = row.kept = end
+
+    def _write(self) -> None:
+        """Write one token of each answer under way."""
+        rows = [row for row in self._slots[: self._writing] if row is not None]
+        if not rows:
+            return
+        ids = np.array([[row.ids[-1]] for row in rows], dtype=np.int64)
+        logits = self._graph.run(0, ids, [row.read + 1 for row in rows], range(len(rows)))
+        for place, row in enumerate(rows):
+            row.read += 1
+            row.take(logits[place : place + 1])
+        for row in rows:
+            if row.done:
+                self._release(row)
+
+    def _read(self) -> None:
+        """Read one chunk of the prompt whose turn it is; the first token of the answer follows the last one."""
+        if not self._reading:
+            return
+        row = self._reading.popleft()
+        row.end_in_time()
+        if row.done:
+            self._release(row)
+            return
+        begin, length = row.read, self._graph.chunk
+        end = min(begin + length, row.to_read)
+        slot = self._slots.index(row)
+        places = row.places(begin, end)
+        logits = self._graph.run(slot, np.array([row.ids[begin:end]], dtype=np.int64), [end], places)
+        row.read = end
+        if places:
+            row.take(logits)
+        if end - begin == length and end < row.to_read:
+            self._keep(row, slot, begin, end)
+        if row.done:
+            self._release(row)
+        elif end < row.to_read:
+            self._reading.append(row)
+        else:
+            self._join(row, slot)
+
+    def _keep(self, row: WritingRow, slot: int, begin: int, end: int) -> None:
+        most = min(_KEPT_SHARE * self._bytes, self._bytes - self._reserved())
+        chunk_bytes = (end - begin) * self._token_bytes
+        if chunk_bytes <= most:
+            self._kept.shrink(int(most) - chunk_bytes)
+            key = self._kept.keys(row.ids[: end + 1])[-1]
+            self._kept.keep(key, self._graph.cache.copied(slot, begin, end))
+
+    def _join(self, row: WritingRow, slot: int) -> None:
+        """Move a row that has been read to those that write."""
+        target = self._writing
+        self._writing += 1
+        other = self._slots[target]
+        if slot == target:
+            return
+        cache = self._graph.cache
+        if other is None:
+            cache.move(slot, target, row.read)
+            self._slots[slot] = None
+        else:  # it is being read in the slot that is wanted: they change places
+            kept = cache.copied(target, 0, other.read)
+            cache.move(slot, target, row.read)
+            cache.put(slot, 0, kept)
+            self._slots[slot] = other
+        self._slots[target] = row
+
+    def _release(self, row: WritingRow) -> None:
+        """Free the slot of a row, if it has one; the last of those that write takes its place among them."""
+        if row not in self._slots:
+            return
+        slot = self._slots.index(row)
+        self._slots[slot] = None
+        if row in self._reading:
+            self._reading.remove(row)
+        self._graph.cache.free(slot)
+        if slot >= self._writing:
+            return
+        self._writing -= 1
+        last = self._slots[self._writing]
+        if slot != self._writing and last is not None:
+            self._graph.cache.move(self._writing, slot, last.read)
+            self._slots[slot], self._slots[self._writing] = last, None

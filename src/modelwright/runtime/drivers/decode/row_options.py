@@ -1,0 +1,82 @@
+"""What a caller says beside the inputs (`Call.options`), checked; the body's own settings where it says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from modelwright.core.messages import Problem, RequestError
+from modelwright.kinds.shared.sealed_state import SealedState
+from modelwright.runtime.drivers.decode.decode_settings import (
+    MinP,
+    Penalty,
+    Sampling,
+    Temperature,
+    Tokens,
+    TopK,
+    TopP,
+)
+
+_MOST_STOPS, _LONGEST_STOP = 16, 1000
+_SEEDS = 1 << 64
+_Stop = Annotated[str, Field(min_length=1, max_length=_LONGEST_STOP)]
+_Seed = Annotated[int, Field(ge=-_SEEDS, lt=_SEEDS)]
+
+
+class _Options(SealedState):
+    """The options of a call, each of which may be left out (None)."""
+
+    max_tokens: Tokens | None = None
+    temperature: Temperature | None = None
+    top_k: TopK | None = None
+    top_p: TopP | None = None
+    min_p: MinP | None = None
+    repetition_penalty: Penalty | None = None
+    seed: _Seed | list[_Seed] | None = None
+    stop: _Stop | Annotated[list[_Stop], Field(max_length=_MOST_STOPS)] | None = None
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    max_time_s: Annotated[float, Field(gt=0.0)] | None = None
+
+
+@dataclass(frozen=True)
+class RowOptions:
+    """How one row is answered.
+
+    seed: of the noise; equal seeds give equal answers. stop: texts before which an answer ends. logprobs: how many
+    likely tokens are named beside each that was chosen (None: no log-probabilities at all). max_time_s: the answer
+    ends after it.
+    """
+
+    sampling: Sampling
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    logprobs: int | None = None
+    max_time_s: float | None = None
+
+
+def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> list[RowOptions]:
+    """Return the options of each row of a call; raises RequestError for values that are none.
+
+    `seed` may be a list, one for each row. What this driver does not know is left to others.
+    """
+    known = {name: options[name] for name in _Options.model_fields if options.get(name) is not None}
+    for name in ("temperature", "top_p", "min_p", "repetition_penalty", "max_time_s"):
+        if type(known.get(name)) is int:
+            known[name] = float(known[name])  # JSON knows one kind of number
+    try:
+        read = _Options.model_validate(known)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise RequestError(Problem("request.option", name=str(first["loc"][0]), error=first["msg"])) from None
+    except OverflowError:
+        raise RequestError(Problem("request.option", name="seed", error="Input is too large")) from None
+    seeds = read.seed if isinstance(read.seed, list) else [read.seed or 0] * rows
+    if len(seeds) != rows:
+        raise RequestError(Problem("request.option", name="seed", error=f"{len(seeds)} ≠ {rows}"))
+    given = {name: getattr(read, name) for name in Sampling.model_fields if getattr(read, name) is not None}
+    sampling = defaults.model_copy(update=given)
+    stop = (read.stop,) if isinstance(read.stop, str) else tuple(read.stop or ())
+    return [RowOptions(sampling, seed % _SEEDS, stop, read.logprobs, read.max_time_s) for seed in seeds]

@@ -1,0 +1,165 @@
+"""One row on its way through the loop: what is read of its prompt, what is written of its answer, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from modelwright.core.json_types import Json
+from modelwright.kinds.contract.common import Answer
+from modelwright.runtime.drivers.decode.choosing import chosen, log_shares
+from modelwright.runtime.drivers.decode.row_options import RowOptions
+from modelwright.runtime.drivers.decode.written_text import WrittenText
+
+Finish = Literal["stop", "length", "time"]
+
+
+class WritingRow:
+    """The tokens of a prompt, and those that follow.
+
+    read: positions that its slot holds; waits: whether it is still in the queue or being read; begun: time.monotonic.
+    """
+
+    def __init__(
+        self,
+        prompt: Sequence[int],
+        most: int,
+        ends: frozenset[int],
+        options: RowOptions,
+        tokenizer: Tokenizer,
+    ) -> None:
+        """most: tokens of the answer; ends: tokens after which it ends."""
+        self.ids = list(prompt)
+        self.prompt_tokens = len(prompt)
+        self.options = options
+        self.most = most
+        self.read = 0
+        self.kept = 0  # tokens of the prompt that were kept from an earlier one
+        self.finish: Finish | None = None
+        self.error: Exception | None = None
+        self.begun = time.monotonic()
+        self._ends = ends
+        self._tokenizer = tokenizer
+        self._text = WrittenText(tokenizer, options.stop)
+        self._logprobs: list[Json] = []
+        self._seen: NDArray[np.bool_] | None = None
+        if most <= 0:
+            self.finish = "length"
+
+    @property
+    def done(self) -> bool:
+        """Tell whether nothing more comes."""
+        return self.finish is not None or self.error is not None
+
+    @property
+    def to_read(self) -> int:
+        """Return how many tokens are read before the first one is written."""
+        return self.prompt_tokens
+
+    @property
+    def reserved(self) -> int:
+        """Return how many positions it may have in the end: the last token that is written is never read."""
+        return self.prompt_tokens + max(self.most, 1) - 1
+
+    @property
+    def answer(self) -> Answer:
+        """Return the answer so far."""
+        details: dict[str, Json] = {
+            "finish": self.finish,
+            "prompt_tokens": self.prompt_tokens,
+            "tokens": len(self.ids) - self.prompt_tokens,
+            "kept_tokens": self.kept,
+        }
+        if self.options.logprobs is not None:
+            details["logprobs"] = list(self._logprobs)
+        return Answer(self._text.text, details=details)
+
+    def places(self, begin: int, end: int) -> list[int]:
+        """Return after which of the tokens from begin to end, counted from begin, the logits are wanted."""
+        return [end - 1 - begin] if end == self.prompt_tokens else []
+
+    def take(self, logits: NDArray[np.float32]) -> None:
+        """Choose the next token by the logits after the last one, (1, words), unless the answer ends here."""
+        options = self.options
+        token = chosen(
+            logits[0], options.sampling, self._seen_tokens(logits.shape[1]), options.seed, len(self.ids)
+        )
+        if options.logprobs is not None:
+            self._tell(log_shares(logits[0]), token, options.logprobs)
+        self.ids.append(token)
+        if self._seen is not None:
+            self._seen[token] = True
+        if token in self._ends:
+            self._end("stop")
+            return
+        self._text.take(token)
+        if self._text.stopped:
+            self.finish = "stop"
+        elif len(self.ids) - self.prompt_tokens >= self.most:
+            self._end("length")
+        else:
+            self.end_in_time()
+
+    def end_in_time(self) -> None:
+        """End the answer where its time is over."""
+        most_s = self.options.max_time_s
+        if most_s is not None and time.monotonic() - self.begun >= most_s:
+            self._end("time")
+
+    def _end(self, finish: Finish) -> None:
+        self._text.end()
+        self.finish = finish
+
+    def _seen_tokens(self, words: int) -> NDArray[np.int64]:
+        if self.options.sampling.repetition_penalty == 1.0:
+            return np.zeros(0, dtype=np.int64)
+        if self._seen is None:
+            self._seen = np.zeros(words, dtype=np.bool_)
+            self._seen[self.ids] = True
+        return np.flatnonzero(self._seen)
+
+    def _tell(self, shares: NDArray[np.float64], token: int, likely: int) -> None:
+        """Keep the log-probability of the chosen token, and of so many likely ones, likeliest first."""
+        tops = np.argsort(-shares, kind="stable")[:likely]
+        self._logprobs.append(
+            {**self._named(shares, token), "top": [self._named(shares, int(one)) for one in tops]}
+        )
+
+    def _named(self, shares: NDArray[np.float64], token: int) -> dict[str, Json]:
+        text = self._tokenizer.decode([token], skip_special_tokens=False)
+        return {"token": text, "id": token, "logprob": float(shares[token])}
+
+
+class ScoredRow(WritingRow):
+    """A row whose answer is known: it is read like a prompt, and the log-probabilities of its tokens are added up."""
+
+    def __init__(
+        self, prompt: Sequence[int], answer: Sequence[int], options: RowOptions, tokenizer: Tokenizer
+    ) -> None:
+        """answer: its tokens, its end among them."""
+        super().__init__([*prompt, *answer], 1, frozenset(), options, tokenizer)
+        self.answer_tokens = len(answer)
+        self.log_likelihood = 0.0
+        self._answer_begin = len(prompt)
+
+    @property
+    def to_read(self) -> int:
+        """Return all tokens but the last, after which nothing is wanted."""
+        return self.prompt_tokens - 1
+
+    def places(self, begin: int, end: int) -> list[int]:
+        """Return the places before tokens of the answer."""
+        return list(range(max(self._answer_begin - 1, begin) - begin, end - begin))
+
+    def take(self, logits: NDArray[np.float32]) -> None:
+        """Add up ln p of the tokens that follow the last ones read, (k, words)."""
+        first = self.read - len(logits) + 1
+        following = self.ids[first : first + len(logits)]
+        self.log_likelihood += float(log_shares(logits)[np.arange(len(logits)), following].sum())
+        if self.read == self.to_read:
+            self.finish = "stop"

@@ -1,0 +1,166 @@
+"""A decoder of our own says what the field's library says of the same weights, in 32 bits and in fewer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_decoder as tiny
+
+from modelwright import kinds
+from modelwright.core.messages import PackageError, ProjectError
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form, Role
+from modelwright.learners.exporting.decoder import stored_bits
+from modelwright.learners.exporting.decoder.decoder_body import decoder_body
+from modelwright.learners.exporting.decoder.decoder_graph import written
+from modelwright.learners.exporting.decoder.decoder_shape import DecoderShape
+from modelwright.package.body import Body
+from modelwright.package.graphs import open_session
+from modelwright.runtime.drivers.decode.cached_graph import CachedGraph
+from modelwright.runtime.drivers.decode.decode_settings import parsed
+
+CONTEXT = 64
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500.0,
+    "factor": 4.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+
+
+def _graph(shape: DecoderShape, tensors: Any, bits: int | None = None) -> CachedGraph:
+    model, weights = written(shape, tensors, CONTEXT)
+    body = Body(
+        Signature.parse("f(a: text) -> b: text"), "decode", {"model": model}, {}, {"weights.bin": weights}
+    )
+    if bits is not None:
+        stored = stored_bits.store(body, bits)  # type: ignore[arg-type]
+        assert stored is not None
+        assert stored_bits.store(stored, bits) is None  # type: ignore[arg-type]
+        body = stored
+    settings = parsed({"context": CONTEXT, "ends": [], "prompt": [{"text": "a"}], "chunk": 8, "slots": 3})
+    return CachedGraph(open_session(body.graphs["model"], 1, "model.onnx", body.files), settings)
+
+
+def _logits(graph: CachedGraph, ids: list[int]) -> np.ndarray:
+    """Return the logits after each token, read by chunks of 8 into slot 1 and then one by one, (tokens, words)."""
+    found = []
+    cuts = [*range(0, 24, 8), *range(24, len(ids))]
+    for begin, end in zip(cuts, [*cuts[1:], len(ids)], strict=True):
+        part = np.array([ids[begin:end]], dtype=np.int64)
+        found.append(graph.run(1, part, [end], range(end - begin)).copy())
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize(
+    ("family", "more"),
+    [
+        ("llama", {"tie_word_embeddings": True, "num_key_value_heads": 1}),
+        ("llama", {"num_key_value_heads": 2, "rope_parameters": LLAMA3, "head_dim": 32}),
+        ("qwen2", {"num_key_value_heads": 1}),
+    ],
+)
+def test_logits_are_those_of_transformers(family: str, more: dict[str, Any]) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    given = {**tiny.config(100), "tie_word_embeddings": False, "max_position_embeddings": 128, **more}
+    given.pop("model_type")
+    torch.manual_seed(0)
+    peer = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **given)).eval()
+    with torch.no_grad():
+        for name, weight in peer.named_parameters():
+            weight.normal_(1.0 if "norm" in name else 0.0, 0.2)
+    ids = np.random.default_rng(0).integers(0, 100, 40).tolist()
+    with torch.no_grad():
+        expected = peer(torch.tensor([ids])).logits[0].numpy()
+    tensors = {name: value.numpy() for name, value in peer.state_dict().items()}
+    found = _logits(_graph(DecoderShape.of(peer.config.to_dict()), tensors), ids)
+    assert np.abs(found - expected).max() < 1e-4 * max(1.0, np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("bits", "most"), [(8, 0.1), (4, 0.5)])
+def test_fewer_bits_stay_near(bits: int, most: float) -> None:
+    shape, tensors = DecoderShape.of(tiny.config(100)), tiny.tensors(100)
+    ids = np.random.default_rng(1).integers(0, 100, 30).tolist()
+    exact = _logits(_graph(shape, tensors), ids)
+    off = _logits(_graph(shape, tensors, bits), ids) - exact
+    assert 0 < np.sqrt(np.square(off).mean()) < most * np.sqrt(np.square(exact).mean())
+
+
+def test_a_row_says_the_same_alone_and_among_others() -> None:
+    shape, tensors = DecoderShape.of(tiny.config(100)), tiny.tensors(100)
+    for bits in (None, 8, 4):
+        graph = _graph(shape, tensors, bits)
+        ids = np.array([[5], [17], [99]])
+        alone = [graph.run(row, ids[row : row + 1], [1], [0]).copy()[0] for row in range(3)]
+        graph.run(0, ids[::-1].copy(), [1, 1, 1], [0, 1, 2])
+        together = graph.run(0, ids, [1, 1, 1], [0, 1, 2])
+        assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model.norm.weight": None}, r"no tensor `model\.norm\.weight` \(32\)"),
+        ({"model.norm.weight": np.ones(31, np.float32)}, r"`model\.norm\.weight` .* is 31, .* says 32"),
+        ({"model.norm.weight": np.full(32, np.nan, np.float32)}, "no numbers"),
+        ({"model.layers.7.extra": np.ones(3, np.float32)}, r"1 more than .*: model\.layers\.7\.extra"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
+    tensors = {name: one for name, one in {**tiny.tensors(100), **change}.items() if one is not None}
+    with pytest.raises(ProjectError, match=message):
+        written(DecoderShape.of(tiny.config(100)), tensors, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"model_type": "gpt2"}, "model_type"),
+        ({"hidden_act": "gelu"}, "hidden_act"),
+        ({"num_key_value_heads": 3}, "num_key_value_heads"),
+        ({"head_dim": 24}, "head_dim"),
+        ({"rope_scaling": {"type": "yarn"}}, "rope_scaling"),
+        ({"sliding_window": 16}, "sliding_window"),
+        ({"num_hidden_layers": 10**12}, "num_hidden_layers"),
+        ({"num_hidden_layers": True}, "num_hidden_layers"),
+        ({"rms_norm_eps": -1.0}, "rms_norm_eps"),
+        ({"rms_norm_eps": "nan"}, "rms_norm_eps"),
+    ],
+)
+def test_configurations_of_other_forms_are_refused(change: dict[str, Any], key: str) -> None:
+    with pytest.raises(ProjectError, match=re.escape(f"`{key}`")):
+        DecoderShape.of({**tiny.config(100), **change})
+
+
+def test_the_context_is_never_more_than_the_weights_were_made_for() -> None:
+    words = tiny.tokenizer().get_vocab_size()
+    states = {
+        "a": kinds.arrays("text").fit([], form=Form.PROMPT),
+        "b": kinds.arrays("text").fit([], role=Role.OUTPUT),
+    }
+
+    def made(**more: Any) -> Body:
+        return decoder_body(
+            Signature.parse("f(a: text) -> b: text"),
+            states,
+            tiny.tensors(words),
+            tiny.config(words),
+            tiny.tokenizer().to_str().encode(),
+            [{"input": "a"}],
+            [2],
+            **more,
+        )
+
+    assert made(context=10**6).settings["context"] == 256
+    assert made(context=32).settings["context"] == 32
+    with pytest.raises(PackageError, match="slots"):
+        made(slots=0)
+    assert replace(made(), driver="decode") == made()
