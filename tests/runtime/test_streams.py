@@ -11,6 +11,7 @@ import pytest
 from tiny_serving import linear_body
 
 from modelwright.package.packages import Package
+from modelwright.runtime import drivers
 from modelwright.runtime.function import Function
 from modelwright.runtime.worker.frames import Unpacker, packed
 from modelwright.runtime.worker.inbox import Inbox
@@ -42,3 +43,40 @@ def test_streams_take_turns(spell: str) -> None:
     assert [(kind, number) for kind, number, *_ in found] == [
         ("part", 0), ("part", 1), ("part", 0), ("part", 1), ("part", 0), ("part", 1), ("end", 0), ("end", 1),
     ]  # fmt: skip
+
+
+def test_a_prompt_that_cannot_be_answered_is_refused_and_one_that_leaves_frees_its_slot() -> None:
+    function = Function(Package(drivers.samples("decode").body(), "", 1))
+    loop = function._running.loop  # type: ignore[attr-defined]
+    assert function.at_once == 2
+    gateway, theirs = socket.socketpair()
+    with gateway, theirs:
+        worker = threading.Thread(target=_work, args=(function, theirs))
+        gateway.sendall(packed(["ask", 0, [["y" * 80]], 0.0, {}]))
+        gateway.sendall(packed(["ask", 1, [["a"]], 0.0, {"top_p": 2.0}]))
+        for number in range(2, 12):  # more than there are slots: they wait
+            gateway.sendall(packed(["ask", number, [["hello"]], 0.0, {"max_tokens": 30}]))
+        worker.start()
+        found: list[Any] = []
+        unpacker = Unpacker()
+        gateway.settimeout(30)
+        while not any(message[0] == "part" for message in found):
+            found += unpacker.feed(gateway.recv(1 << 16))
+        for number in (2, 3, 4):  # two that write, and one that waits
+            gateway.sendall(packed(["leave", number]))
+        while not set(range(5, 12)) <= {number for kind, number, *_ in found if kind == "end"}:
+            found += unpacker.feed(gateway.recv(1 << 16))
+        gateway.shutdown(socket.SHUT_WR)
+        worker.join(30)
+    assert not worker.is_alive()
+    assert loop.in_slots == 0
+    refused = {number: rest[-1][0] for kind, number, *rest in found if kind == "misfit"}
+    assert sorted(refused) == [0, 1]
+    assert "request.long-prompt" in str(refused[0])
+    assert "request.option" in str(refused[1])
+    assert all(message[2] for message in found if message[0] == "part"), "a part without rows is not sent"
+
+
+def _work(function: Function, connection: socket.socket) -> None:
+    with pytest.raises(EOFError):
+        work_in_parts(function, Inbox(connection), connection)

@@ -140,10 +140,12 @@ class Function:
         """Return the answers to one row as its caller reads them."""
         return Prediction(answers, self._output_kinds, unseen)
 
-    def misfits(self, columns: Columns) -> dict[int, tuple[Problem, ...]]:
-        """Return by row, of columns of canonical values, why some of its values are none that the states can encode.
+    def misfits(
+        self, columns: Columns, options: Mapping[str, JsonLike] | None = None
+    ) -> dict[int, tuple[Problem, ...]]:
+        """Return by row, of columns of canonical values, why the states cannot encode it or the body not answer it.
 
-        Rows without any are left out.
+        options: what the caller asks beside the inputs. Rows without any are left out.
         """
         found: dict[int, tuple[Problem, ...]] = {}
         for field in self._shaped:
@@ -155,7 +157,11 @@ class Function:
                         "request.wrong-value", field=field.name, kind=field.kind, problem=misfit.message
                     )
                     found[row] = (*found.get(row, ()), problem)
-        return found
+        count = len(next(iter(columns.values())))
+        rows = [row for row in range(count) if row not in found]
+        fit = {name: [column[row] for row in rows] for name, column in columns.items()}
+        refused = self._running.misfits(Call({}, fit, options or {})) if rows else {}
+        return found | {rows[place]: (problem,) for place, problem in refused.items()}
 
     def require_fit(self, columns: Columns, places: Sequence[Place | None]) -> None:
         """Raise RequestError for every value that the states cannot encode; places: of the rows, for messages."""
@@ -192,6 +198,11 @@ class Function:
     def streams(self) -> bool:
         """Tell whether `parts` may yield more than one part."""
         return self._running.streams
+
+    @property
+    def at_once(self) -> int:
+        """Return how many calls of `parts` it is worth to have under way."""
+        return self._running.at_once
 
     def sizes(self, columns: Columns) -> list[int]:
         """Return the size of each row of canonical values, which decides what a pass over it costs."""

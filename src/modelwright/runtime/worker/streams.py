@@ -15,7 +15,6 @@ from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
 
 _LOG = logging.getLogger(__name__)
-MOST_AT_ONCE = 8  # requests; a driver holds the state of each, and more would only make each slower
 
 
 @dataclass
@@ -32,17 +31,23 @@ class _Stream:
 def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -> None:
     """Answer requests in parts; raises EOFError or ConnectionError when the gateway is gone.
 
-    Each turn takes what has come, closes what nobody waits for, and sends one part of each request under way.
+    Each turn takes what has come, closes what nobody waits for, and sends one part of each request under way. As many
+    are under way as the driver says that it is worth; the others wait.
     """
     crossing = Crossing(function.signature)
+    most = function.at_once
     under_way: dict[int, _Stream] = {}
     try:
         while True:
             if not under_way:
                 inbox.wait()
-            while len(under_way) < MOST_AT_ONCE and (more := inbox.next()) is not None:
-                under_way[more.id] = _begin(function, crossing, more)
-            if len(under_way) == MOST_AT_ONCE:
+            while len(under_way) < most and (more := inbox.next()) is not None:
+                stream = _begin(function, crossing, more)
+                if isinstance(stream, bytes):
+                    connection.sendall(stream)
+                else:
+                    under_way[more.id] = stream
+            if len(under_way) == most:
                 inbox.poll()
             for request_id in inbox.left & under_way.keys():
                 under_way.pop(request_id).parts.close()
@@ -55,9 +60,16 @@ def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -
             stream.parts.close()
 
 
-def _begin(function: Function, crossing: Crossing, request: Waiting) -> _Stream:
+def _begin(function: Function, crossing: Crossing, request: Waiting) -> _Stream | bytes:
+    """Return a stream, or what is sent where some of its rows cannot be answered."""
     rows = [tuple(row) for row in crossing.rows_in(request.rows)]
     columns = function.rows.columns(rows)
+    if refused := function.misfits(columns, request.options):
+        several = len(rows) > 1
+        wire = [
+            one.at(f"item {row}" if several else None).to_wire() for row in refused for one in refused[row]
+        ]
+        return packed(["misfit", request.id, time.monotonic() - request.sent, 0.0, len(rows), wire])
     unseen = [[row, [*names]] for row, names in function.unseen(columns).items()]
     return _Stream(request, function.parts(columns, request.options), time.monotonic(), {}, unseen)
 
@@ -67,6 +79,8 @@ def _advance(stream: _Stream, crossing: Crossing, connection: socket.socket) -> 
     request_id = stream.request.id
     try:
         part = next(stream.parts, None)
+        if part is not None and not part:
+            return True  # all its rows wait for a slot: there is nothing to send yet
         if part is not None:
             answers = crossing.answers_out([row_answer(row.values()) for row in part.values()])
             stream.rows.update(zip(part, answers, strict=True))

@@ -106,7 +106,8 @@ class Running(ABC):
     def misfits(self, call: Call) -> Mapping[int, Problem]:
         """Return by row why it cannot be answered, beyond what the kinds know; by default every row can.
 
-        Who asks for an answer nevertheless gets None for such a row.
+        The call has no arrays yet: its columns and options tell. Who asks for an answer nevertheless gets None for such
+        a row.
         """
         return {}
 
