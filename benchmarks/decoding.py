@@ -1,4 +1,4 @@
-"""Writing with a decoder: tokens a second beside ONNX Runtime GenAI, the same tokens whatever else is under way, 8 bits.
+"""Writing with a decoder: tokens a second beside ONNX Runtime GenAI, equal tokens whatever else is under way, 8 bits.
 
     python benchmarks/decoding.py FOLDER --text FILE [--genai PYTHON] [--threads 1]
 
@@ -24,11 +24,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-from decoding_peer import WRITTEN
 from onnx import TensorProto, helper
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from decoding_peer import WRITTEN
 from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form, Role
@@ -107,7 +107,7 @@ def joining_rate(running: RunningDecode, texts: Sequence[str], streams: int = 32
 
 def perplexity(running: RunningDecode, texts: Sequence[str]) -> tuple[float, int]:
     """Return e to the mean loss of a token, given those before it in its piece, and how many tokens that is."""
-    begins, rests = zip(*(text.split(" ", 1) for text in texts), strict=True)
+    begins, rests = zip(*(text.strip().split(" ", 1) for text in texts), strict=True)
     found = running.log_likelihoods(Call({}, {"text": begins}), "more", [f" {rest}" for rest in rests])
     assert found is not None
     loss, tokens = np.nansum(found, axis=0).tolist()
@@ -284,10 +284,8 @@ def main() -> None:
         beside_genai(body, options, texts, tokenizer)
         running = opened(body, options.threads)
         one, many = rate(running, texts[-1:]), joining_rate(running, texts[:96])
-        print(
-            f"32 streams that join and leave: {many:.0f} tokens a second, {many / one:.2f} times one's (bar {LEAST_JOINING})",
-            flush=True,
-        )
+        shown = f"{many:.0f} tokens a second, {many / one:.2f} times one's (bar {LEAST_JOINING})"
+        print(f"32 streams that join and leave: {shown}", flush=True)
     if options.only in (None, "same"):
         differ, of = differing(body, options.threads, texts[:8], options.tokens)
         print(f"greedy tokens that differ: {differ} of {of:,}, four ways (bar {MOST_DIFFER})", flush=True)
@@ -296,9 +294,8 @@ def main() -> None:
         before, tokens = perplexity(opened(plain, options.threads), pieces)
         after, _ = perplexity(opened(body, options.threads), pieces)
         size = sum(len(one) for one in (*body.graphs.values(), *body.files.values())) / 1e6
-        print(
-            f"perplexity in 32 bits {before:.3f}, in 8 {after:.3f}: {after / before - 1:+.2%} of {tokens:,} tokens (bar {MOST_LOST:.0%})"
-        )
+        lost = f"{after / before - 1:+.2%} of {tokens:,} tokens (bar {MOST_LOST:.0%})"
+        print(f"perplexity in 32 bits {before:.3f}, in 8 {after:.3f}: {lost}")
         print(f"size in 8 bits: {size:.1f} MB (bar {MOST_MB})")
 
 
