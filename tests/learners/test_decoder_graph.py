@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,3 +165,14 @@ def test_the_context_is_never_more_than_the_weights_were_made_for() -> None:
     with pytest.raises(PackageError, match="slots"):
         made(slots=0)
     assert replace(made(), driver="decode") == made()
+
+
+def test_the_page_makes_a_package_that_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "decoding.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    tiny.save(tmp_path / "weights")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/decoding.md", "exec"), {})  # what the page says, as it stands there
+    assert "answer" in capsys.readouterr().out
