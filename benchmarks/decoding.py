@@ -28,7 +28,7 @@ from onnx import TensorProto, helper
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from decoding_peer import WRITTEN
+from decoding_peer import CONTEXT, WRITTEN
 from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form, Role
@@ -59,6 +59,7 @@ def read_body(folder: Path) -> Body:
         (folder / "tokenizer.json").read_bytes(),
         [{"input": "text"}],
         [],
+        context=CONTEXT,
     )
 
 
@@ -195,11 +196,11 @@ def save_for_genai(body: Body, folder: Path, config: dict[str, Any], threads: in
             "bos_token_id": 1,
             "eos_token_id": 2,
             "pad_token_id": 0,
-            "context_length": 2048,
+            "context_length": CONTEXT,
             "vocab_size": config["vocab_size"],
             "decoder": decoder,
         },
-        "search": {"do_sample": False, "max_length": 2048, "past_present_share_buffer": True},
+        "search": {"do_sample": False, "max_length": CONTEXT, "past_present_share_buffer": True},
     }
     (folder / "genai_config.json").write_text(json.dumps(whole))
 
@@ -283,7 +284,8 @@ def main() -> None:
     if options.only in (None, "speed"):
         beside_genai(body, options, texts, tokenizer)
         running = opened(body, options.threads)
-        one, many = rate(running, texts[-1:]), joining_rate(running, texts[:96])
+        one = statistics.median(rate(running, texts[-turn - 1 :][:1]) for turn in range(options.turns))
+        many = joining_rate(running, texts[:96])
         shown = f"{many:.0f} tokens a second, {many / one:.2f} times one's (bar {LEAST_JOINING})"
         print(f"32 streams that join and leave: {shown}", flush=True)
     if options.only in (None, "same"):

@@ -7,6 +7,7 @@ import sys
 import time
 
 WRITTEN = 96  # tokens of an answer
+CONTEXT = 2048  # positions that the cache has room for, as ours has
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
         streams, length = ids.shape
         whole = length + WRITTEN
         params = genai.GeneratorParams(model)
-        params.set_search_options(do_sample=False, batch_size=streams, max_length=whole, min_length=whole)
+        params.set_search_options(do_sample=False, batch_size=streams, max_length=CONTEXT, min_length=whole)
         generator = genai.Generator(model, params)
         generator.append_tokens(ids)
         for _ in range(WRITTEN):
