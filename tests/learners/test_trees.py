@@ -341,16 +341,28 @@ def test_a_graph_states_no_set_of_one_code_and_no_way_for_what_is_never_missing(
 
 
 def test_what_the_options_leave_open_follows_from_the_number_of_rows_and_columns() -> None:
-    few, some, many, most = (Growth.of(TreesOptions(), rows, 8) for rows in (5_000, 20_000, 50_000, 50_001))
+    few, some, many, most = (
+        Growth.of(TreesOptions(), rows, 8, numbers=True) for rows in (5_000, 20_000, 50_000, 50_001)
+    )
     assert [one.bags for one in (few, some, many, most)] == [5, 5, 5, 1]
     assert [one.random_splits for one in (few, some, many, most)] == [True, True, False, False]
     assert [(one.leaves, one.min_rows) for one in (few, some, many)] == [(8, 5), (31, 5), (31, 20)]
     assert [one.share for one in (few, many, most)] == [0.7, 0.7, 1.0]
-    assert Growth.of(TreesOptions(), 5_000, 7).share == 1.0
+    assert Growth.of(TreesOptions(), 5_000, 7, numbers=True).share == 1.0
     assert most == Growth(1, random_splits=False, share=1.0, leaves=31, min_rows=20)
     given = TreesOptions(bags=2, random_splits=False, leaves=7, min_rows=3)
-    assert Growth.of(given, 10, 8) == Growth(2, random_splits=False, share=0.7, leaves=7, min_rows=3)
-    assert Growth.of(TreesOptions(), 9, 8).bags == 1  # a bag would leave out less than two rows
+    assert Growth.of(given, 10, 8, numbers=True) == Growth(
+        2, random_splits=False, share=0.7, leaves=7, min_rows=3
+    )
+    assert Growth.of(TreesOptions(), 9, 8, numbers=True).bags == 1  # a bag would leave out less than two rows
+
+
+def test_classes_of_more_than_a_few_rows_are_told_apart_by_exact_thresholds() -> None:
+    few, more = (Growth.of(TreesOptions(), rows, 8, numbers=False) for rows in (5_000, 5_001))
+    assert few == Growth.of(TreesOptions(), 5_000, 8, numbers=True)
+    assert more == Growth(5, random_splits=False, share=0.7, leaves=31, min_rows=20)
+    insisted = TreesOptions(random_splits=True)
+    assert Growth.of(insisted, 5_001, 8, numbers=False).random_splits
 
 
 @pytest.mark.parametrize("aim", ["mean", "median"])

@@ -56,6 +56,11 @@ class BoosterTask:
         """Return what a progress bar and the history call it: the output, and the member of a set."""
         return self.field.name if self.member is None else f"{self.field.name}[{self.member}]"
 
+    @property
+    def is_of_numbers(self) -> bool:
+        """Tell whether numbers are answered, and not chances of classes."""
+        return self.objective in (_REGRESSION, _MEDIAN)
+
 
 @dataclass(frozen=True)
 class Output:

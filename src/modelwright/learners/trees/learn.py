@@ -82,7 +82,7 @@ class TreesLearn(Learn[Rows]):
         encode_s = timing.now_s() - started
         tasks = [task for output in outputs for task in output.tasks]
         width = sum(feature.columns for feature in features)
-        growths = [Growth.of(options, len(train), width, bagged=task.ahead is None) for task in tasks]
+        growths = [_growth(options, len(train), width, task) for task in tasks]
         timed = [
             boosting.time_rounds(
                 {**_params(task, training, threads=1, seed=0), **growth.params()},
@@ -154,7 +154,7 @@ class TreesLearn(Learn[Rows]):
             for task in planned.tasks:
                 table = columns.table(task, train, encoded, states, features)
                 width = table.features.shape[1]
-                growth = Growth.of(options, len(train), width, bagged=task.ahead is None)
+                growth = _growth(options, len(train), width, task)
                 shown = columns.table(task, validation, held, states, features)
                 place = next(boosters)
                 boosted = _boosted(
@@ -376,6 +376,10 @@ def _of_folds(
         return columns.matrix_of(task, {name: array[rows] for name, array in encoded.items()}, features)
 
     return partial(columns.step_table, task, targets, encoded, features), features_of
+
+
+def _growth(options: TreesOptions, rows: int, width: int, task: BoosterTask) -> Growth:
+    return Growth.of(options, rows, width, numbers=task.is_of_numbers, bagged=task.ahead is None)
 
 
 def _threads(cores: int, rows: int) -> int:

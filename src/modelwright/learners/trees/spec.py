@@ -41,7 +41,7 @@ class TreesOptions(BaseModel):
     random_splits: bool | None = Field(
         None,
         description="whether a split tries one random threshold of each column instead of all; None: where several "
-        "boosters, or one of forecasts, learn from at most 20,000 rows",
+        "boosters, or one of forecasts, learn numbers from at most 20,000 rows, or classes from at most 5,000",
     )
     logarithm: bool | None = Field(
         None,
