@@ -543,3 +543,35 @@ def test_a_path_is_a_path(tmp_path, name):
     assert path.is_file()
     assert State.open(path).file == path
     assert [one.name for one in tmp_path.iterdir()] == [name]
+
+
+def test_operators_who_ask_at_once_are_all_heard_and_the_last_decides(tmp_path):
+    """No gateway runs: what they ask for waits in the database, and a version is not asked for twice in a row."""
+    database, failures = tmp_path / "state.db", []
+    state = State.open(database)
+    for name in "ab":
+        keys = ("package_digest", "evidence_digest", "package_key", "evidence_key")
+        state.register_version(**dict.fromkeys(keys, name), champion_digest=None)
+    together, heard = threading.Barrier(4), []
+
+    def operate(name: int) -> None:
+        own = State.open(database)
+        together.wait()
+        for turn in range(3):
+            try:
+                heard.append(own.request_release(1 + (name + turn) % 2, "direct", f"operator {name}").id)
+            except Exception as error:
+                failures.append(error)
+
+    operators = [threading.Thread(target=operate, args=(name,)) for name in range(4)]
+    for one in operators:
+        one.start()
+    for one in operators:
+        one.join()
+    assert not failures
+    assert len(heard) == 12
+    asked = sorted(state.releases(), key=lambda release: release.id)
+    assert [release.id for release in asked] == list(range(1, len(asked) + 1)) == sorted(set(heard))
+    assert all(one.version != after.version for one, after in pairwise(asked))
+    assert state.desired_release() == asked[-1]
+    assert not [entry for entry in state.audit() if entry.action == "backup.failed"]
