@@ -21,6 +21,7 @@ from modelwright import kinds
 from modelwright.core.messages import catalog
 from modelwright.core.signature import Signature
 from modelwright.gateway.http.pages.docs_page import docs
+from modelwright.gateway.http.pages.joined_pages import index
 from modelwright.gateway.server import Server
 from modelwright.kinds.contract.column import Column
 from modelwright.kinds.contract.common import Role
@@ -205,7 +206,8 @@ def test_the_page_speaks_the_language_of_the_server() -> None:
     pages = {}
     for language in ("en", "zh"):
         with catalog.speaking(language):
-            pages[language] = html.unescape(docs(signature, 1, KNOWN, key="KEY")[0])
+            both = docs(signature, 1, KNOWN, key="KEY")[0] + index({"one": True, "two": False})[0]
+            pages[language] = html.unescape(both)
             pages[language] = re.sub(r"\\u([0-9a-f]{4})", lambda one: chr(int(one[1], 16)), pages[language])
         assert f'<html lang="{language}">' in pages[language]
     for id_ in (one for one in catalog.entries("en") if one.startswith("docs.")):

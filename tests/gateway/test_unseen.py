@@ -101,8 +101,8 @@ def test_a_blank_is_missing_where_it_may_be_and_a_problem_where_not(
 def test_what_was_never_seen_is_recorded_and_judged(server: Server, live: Live) -> None:
     ask(server, [{**KNOWN, "colour": "blue"}] * 300)
     record = LiveRecord.open(live.record)
-    assert server._record is not None
-    assert server._record.flush()
+    assert server.stations[0].record is not None
+    assert server.stations[0].record.flush()
     assert record.rows(0)[-1].unseen == ("colour",)
     bars = {"unseen_rate": "<= 10 %", "unseen_rate[colour]": "<= 10 %", "unseen_rate[marks]": "<= 10 %"}
     requirements = [parse(key, bar) for key, bar in bars.items()]
@@ -140,8 +140,8 @@ def test_all_probabilities_are_given_where_they_are_wanted(
     assert listed["outputs"] == expected.as_json()
     refused = httpx.post(url, json=KNOWN, params={"probabilities": "perhaps"})
     assert (refused.status_code, refused.json()["error"]["id"]) == (422, "request.query-value")
-    assert server._record is not None
-    assert server._record.flush()
+    assert server.stations[0].record is not None
+    assert server.stations[0].record.flush()
     found = LiveRecord.open(live.record).find(one["id"])
     assert found is not None
     assert found.outputs == plain["outputs"], "the record keeps what it always kept"

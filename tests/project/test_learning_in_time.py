@@ -25,7 +25,8 @@ EPOCHS = 3
 def project(folder: Path, progress: Silent | None = None, **changes: Any) -> Project:
     file = declared(
         model={"learner": "network"},
-        learn={"epochs": EPOCHS, "batch": 32},
+        # what a plan times decides neither: two plans of a busy machine may differ, and their bits with them
+        learn={"epochs": EPOCHS, "batch": 32, "precision": "float32", "compile": False},
         requirements={"accuracy": ">= 0.1"},
     )
     return Project({**file, **changes}, folder=folder, progress=progress)

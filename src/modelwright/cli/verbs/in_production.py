@@ -39,9 +39,9 @@ def serve(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the released version over HTTP, of one project or of several, or a package alone.
+    """Serve what is released over HTTP, of one project or several.
 
-    POST /{function} answers; /docs, /openapi.json and /metrics describe it. Ctrl-C stops it.
+    Or a package alone (--package). POST /{function} answers; /docs, /openapi.json and /metrics describe it. Ctrl-C stops it.
     """
     del as_json  # every verb takes it; the gateway logs
     if package is not None and project is not None:

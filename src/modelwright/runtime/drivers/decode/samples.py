@@ -27,8 +27,8 @@ class DecodeSamples(Samples):
         """Return the body."""
         signature = Signature.parse("reply(message: text) -> answer: text")
         states = {
-            "message": kinds.arrays("text").fit([], form=Form.PROMPT),
-            "answer": kinds.arrays("text").fit([], role=Role.OUTPUT),
+            "message": kinds.arrays(signature.inputs[0].kind).fit([], form=Form.PROMPT),
+            "answer": kinds.arrays(signature.outputs[0].kind).fit([], role=Role.OUTPUT),
         }
         settings: dict[str, JsonLike] = {
             "context": _CONTEXT,
