@@ -41,7 +41,8 @@ def serve(
 ) -> None:
     """Serve what is released over HTTP, of one project or several.
 
-    Or a package alone (--package). POST /{function} answers; /docs, /openapi.json and /metrics describe it. Ctrl-C stops it.
+    Or a package alone (--package). POST /{function} answers; /docs, /openapi.json and /metrics describe it.
+    Ctrl-C stops it.
     """
     del as_json  # every verb takes it; the gateway logs
     if package is not None and project is not None:
