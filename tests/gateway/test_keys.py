@@ -253,3 +253,33 @@ def test_https(packages: dict[str, Path], tmp_path: Path):
     with pytest.raises(MachineError) as error:
         Server("measure", other, Releases(packages["linear"]), environment={})
     assert error.value.problems[0].id == "machine.certificate"
+
+
+def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
+    place = tmp_path / "key"
+    place.write_text("of the file\n")
+    keys = Keys(KeysConfig(), {"MODELWRIGHT_API_KEY_FILE": str(place)})
+    key = keys.require({b"authorization": b"Bearer of the file"})
+    assert key is not None
+    assert key.role is KeyRole.OPERATOR
+    with pytest.raises(RequestError):
+        keys.require({b"authorization": b"Bearer other"})
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "found"),
+    [
+        (None, {}, "No such file"),
+        (b" \n", {}, "is empty"),
+        (b"\xff\xfe", {}, "decode"),
+        (b"key", {"MODELWRIGHT_API_KEY": "key"}, "both MODELWRIGHT_API_KEY and MODELWRIGHT_API_KEY_FILE"),
+    ],
+)
+def test_a_file_without_a_key_never_opens_the_gateway(
+    tmp_path: Path, content: bytes | None, more: dict[str, str], found: str
+) -> None:
+    place = tmp_path / "key"
+    if content is not None:
+        place.write_bytes(content)
+    with pytest.raises(MachineError, match=found):
+        Keys(KeysConfig(), {"MODELWRIGHT_API_KEY_FILE": str(place), **more})

@@ -123,8 +123,8 @@ class KeysConfig(_Section):
     predict: str = Field(
         "MODELWRIGHT_API_KEY",
         min_length=1,
-        description="the environment variable with a key that may do everything; where it is not set, and no key is "
-        "`known`, none is required",
+        description="the environment variable with a key that may do everything (or, with `_FILE` at the end of its "
+        "name, with the path of a file that holds it); where neither is set, and no key is `known`, none is required",
     )
     docs: Literal["open", "closed"] = Field(
         "open",

@@ -10,10 +10,11 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 
 from modelwright import kinds
 from modelwright.core.evidence.labelled_rows import LabelPolicy
-from modelwright.core.messages import Problem, RequestError
+from modelwright.core.messages import MachineError, Problem, RequestError
 from modelwright.core.signature import Signature
 from modelwright.gateway.config import NAME_OF_VARIABLE, KeysConfig, ServeConfig
 
@@ -87,7 +88,7 @@ class Keys:
         self._by_digest = {
             one.sha256: Key(name, KeyRole(one.role), one.per_s, clock) for name, one in config.known.items()
         }
-        own = environment.get(config.predict, "").strip()  # as the header of a request is read
+        own = _own_key(config.predict, environment)
         if own:  # the only key of a small server opens all of it
             self._by_digest[_digest(own)] = Key(NAME_OF_VARIABLE, KeyRole.OPERATOR, None, clock)
 
@@ -129,6 +130,28 @@ def label_policy(config: ServeConfig, signature: Signature) -> LabelPolicy:
         known=frozenset({NO_KEY, NAME_OF_VARIABLE, *known}),
         alone=frozenset({NAME_OF_VARIABLE, *operators, *config.feedback.alone}),
     )
+
+
+def _own_key(variable: str, environment: Mapping[str, str]) -> str:
+    """Return the key of the variable, or of the file that `{variable}_FILE` names, as containers mount a secret.
+
+    Raises MachineError where the file has none, which would leave the gateway open, and where both are set.
+    """
+    own = environment.get(variable, "").strip()  # as the header of a request is read
+    by_file = f"{variable}_FILE"
+    path = environment.get(by_file, "")
+    if not path:
+        return own
+    if own:
+        raise MachineError(Problem("serve.key-twice", variable=variable, other=by_file))
+    error = None
+    try:
+        own = Path(path).read_text("utf-8").strip()
+    except (OSError, ValueError) as failed:  # UnicodeDecodeError, or a name with a NUL
+        error = getattr(failed, "strerror", None) or str(failed)
+    if not own:
+        raise MachineError(Problem("serve.key-file", path=path, variable=by_file, error=error))
+    return own
 
 
 def _digest(key: str) -> str:
