@@ -50,6 +50,7 @@ CONTRACT_FILES = {
     "learners": {"spec", "learn", "export", "bring"},
     "stages": {"stage", "config"},
     "gateway": {"config"},
+    "exports": {"target"},
     "runtime/drivers": {"driver", "samples"},
 }
 CONTRACT_CLASSES = {

@@ -34,6 +34,7 @@ from modelwright.project import (
     freeing,
     history,
     input_file,
+    leaving,
     live_traffic,
     release_history,
     state_history,
@@ -55,7 +56,7 @@ from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
-from modelwright.project.results.machine_results import DoctorReport, GcReport
+from modelwright.project.results.machine_results import DoctorReport, ExportReport, GcReport
 from modelwright.project.results.proofs import check_report
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
@@ -373,6 +374,12 @@ class Project:
         files = file_answers.held_files(path.parent, self.opened)
         return answered(version, function, placed, batch, files=files)
 
+    def export(self, target: str, out: Path | None = None, version: int | None = None) -> ExportReport:
+        """Write a version (by default the one in production) as another system takes it, into a new folder."""
+        self._need_outputs()
+        locks = read_only.is_writable(self.root)
+        return leaving.export(self._context(), self._store, target, out, version, locks=locks)
+
     # -- history -------------------------------------------------------------------------------------------
 
     def versions(self) -> Versions:
@@ -440,11 +447,7 @@ class Project:
 
     @property
     def _state_place(self) -> str | Path:
-        """Return where the state database is; a path is relative to the project, like every other."""
-        stated = self.opened.file.state
-        if stated is None:
-            return self.root / "state.db"
-        return stated if "://" in stated else self.opened.folder / stated
+        return state_history.stated_place(self.opened.file.state, self.opened.folder, self.root)
 
     @cached_property
     def _fingerprint(self) -> Fingerprint:

@@ -63,3 +63,21 @@ class GcReport:
     def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What `export` wrote: the files below `folder`, and the digest of the package among them."""
+
+    target: str
+    folder: str
+    version: int
+    package: str
+    files: tuple[str, ...]
+    size_bytes: int
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as JSON."""
+        return asdict(self)

@@ -23,6 +23,11 @@ def names() -> tuple[str, ...]:
     return _PLUGINS.names()
 
 
+def module(name: str) -> str:
+    """Return the package of a driver; raises KeyError for a name that `names` does not list."""
+    return _PLUGINS.module(name)
+
+
 def get(name: str) -> Driver:
     """Return a driver; raises KeyError for a name that `names` does not list."""
     return _PLUGINS.instance(name, "driver", Driver)

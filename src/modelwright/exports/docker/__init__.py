@@ -1,0 +1,1 @@
+"""An image definition for Docker and the like, with Compose."""
