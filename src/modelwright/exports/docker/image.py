@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import math
 import platform
@@ -10,7 +11,6 @@ from collections.abc import Sequence
 
 import yaml
 
-import modelwright
 from modelwright.exports.contract.target import Leaving
 
 PACKAGE, REQUIREMENTS, SECRETS = "package", "requirements.txt", "secrets"
@@ -60,7 +60,7 @@ def dockerfile(leaving: Leaving, wheel: str, options: Sequence[str]) -> str:
         "org.opencontainers.image.version": str(leaving.version),
         "modelwright.package.digest": leaving.package.digest,
         "modelwright.signature": str(signature),
-        "modelwright.version": modelwright.__version__,
+        "modelwright.version": importlib.metadata.version("modelwright"),
     }
     command = ["modelwright", "serve", "--package", f"/srv/{PACKAGE}", "--host", _EVERY_ADDRESS]
     return _DOCKERFILE.format(

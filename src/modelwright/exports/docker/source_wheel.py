@@ -9,15 +9,14 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import modelwright
-
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say: equal code gives equal bytes
+_PACKAGE = Path(__file__).parents[2]  # modelwright/, of which this is exports/docker/source_wheel.py
 _LEFT_OUT = ("__pycache__", "examples")
 
 
 def write(folder: Path) -> Path:
     """Write the wheel into `folder` and return its path (PEP 427); the examples, which serve nothing, are left out."""
-    version = modelwright.__version__
+    version = importlib.metadata.version("modelwright")
     about = f"modelwright-{version}.dist-info"
     files = {**dict(_code()), **_about(about)}
     record = f"{about}/RECORD"
@@ -34,9 +33,8 @@ def write(folder: Path) -> Path:
 
 
 def _code() -> Iterator[tuple[str, bytes]]:
-    root = Path(modelwright.__file__).parent
-    for path in sorted(root.rglob("*")):
-        parts = path.relative_to(root.parent).parts
+    for path in sorted(_PACKAGE.rglob("*")):
+        parts = path.relative_to(_PACKAGE.parent).parts
         if path.is_file() and not any(part in _LEFT_OUT or part.startswith(".") for part in parts):
             yield "/".join(parts), path.read_bytes()
 

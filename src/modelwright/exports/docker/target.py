@@ -19,6 +19,9 @@ class Docker(Target):
         """Write the context."""
         signature = leaving.package.body.signature
         shutil.copytree(leaving.folder, folder / image.PACKAGE)
+        for path in (folder / image.PACKAGE, *(folder / image.PACKAGE).rglob("*")):
+            # Modes go into the image: the user there is another one, and must read what this user's umask hides.
+            path.chmod(0o755 if path.is_dir() else 0o644)
         wheel = source_wheel.write(folder)
         pinned = pins.requirements(signature, leaving.package.body.driver)
         (folder / image.REQUIREMENTS).write_text("".join(f"{line}\n" for line in pinned), "utf-8")
