@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from modelwright.core.messages import Problem, UserError, did_you_mean
 from modelwright.core.plugins import Plugins
-from modelwright.exports.contract.target import Target
+from modelwright.exports.contract.target import ExportTarget
 
 _PLUGINS = Plugins("modelwright.exports", marker="target")
 
@@ -21,9 +21,9 @@ def names() -> tuple[str, ...]:
     return _PLUGINS.names()
 
 
-def get(name: str) -> Target:
+def get(name: str) -> ExportTarget:
     """Return a target; raises UserError for a name that `names` does not list."""
     if name not in names():
         near = did_you_mean(name, list(names()))
         raise UserError(Problem("export.unknown-target", target=name, known=list(names()), near=near))
-    return _PLUGINS.instance(name, "target", Target)
+    return _PLUGINS.instance(name, "target", ExportTarget)

@@ -1,9 +1,9 @@
 """The facet `target`: writes a package as another system takes it.
 
-class Docker(Target):
+class Docker(ExportTarget):
     def write(self, leaving, folder):
         ...                                        # files below `folder`
-        return Written(next_steps=("docker compose up",))
+        return ExportNotes(next_steps=("docker compose up",))
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ class Leaving:
 
 
 @dataclass(frozen=True)
-class Written:
+class ExportNotes:
     """What there is to say of an export: what was left out or assumed, and what a reader does next."""
 
     notes: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
 
 
-class Target(ABC):
+class ExportTarget(ABC):
     """A form in which a package leaves."""
 
     @abstractmethod
-    def write(self, leaving: Leaving, folder: Path) -> Written:
+    def write(self, leaving: Leaving, folder: Path) -> ExportNotes:
         """Write all files below `folder`, which is empty; equal packages and libraries give equal bytes.
 
         Nothing secret is written: keys are what the other system mounts. Raises UserError.

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import final
 
 from modelwright.core.messages import Phrase
-from modelwright.exports.contract.target import Leaving, Target, Written
+from modelwright.exports.contract.target import ExportNotes, ExportTarget, Leaving
 from modelwright.exports.docker import image, pins, serve_options, source_wheel
 
 
 @final
-class Docker(Target):
+class Docker(ExportTarget):
     """Writes a Dockerfile, compose.yaml, the package, the wheel of this Modelwright, and pinned requirements."""
 
-    def write(self, leaving: Leaving, folder: Path) -> Written:
+    def write(self, leaving: Leaving, folder: Path) -> ExportNotes:
         """Write the context."""
         signature = leaving.package.body.signature
         shutil.copytree(leaving.folder, folder / image.PACKAGE)
@@ -36,7 +36,7 @@ class Docker(Target):
         notes = [str(Phrase("export.alone", version=leaving.version))]
         if left_out:
             notes.append(str(Phrase("export.left-out", keys=list(left_out))))
-        return Written(
+        return ExportNotes(
             notes=tuple(notes),
             next_steps=(
                 f"mkdir -p {image.SECRETS} && openssl rand -hex 32 > {image.KEY_FILE}",
