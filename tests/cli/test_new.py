@@ -30,8 +30,10 @@ def test_an_example_is_copied_and_valid(tmp_path, example, function):
 
 def test_the_wheel_carries_the_examples():
     wheel = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    carried = wheel["force-include"]
-    assert carried == {f"examples/{name}": f"modelwright/examples/{name}" for name in examples()}
+    assert set(wheel["only-include"]) == {"src/modelwright", *(f"examples/{name}" for name in examples())}
+    assert wheel["sources"]["examples"] == "modelwright/examples"
+    # it takes what git ignores as well: the runs and the records of a checkout that was used
+    assert "force-include" not in wheel
 
 
 def test_an_unknown_example_makes_nothing(tmp_path):
