@@ -1,7 +1,8 @@
 """From the values of a row to the tokens of its prompt, piece by piece.
 
 Control tokens stand in the template's own text alone. In what users write, text that looks like one is text: it is
-encoded with every added token of the vocabulary switched off, so that nobody can open a turn of another role.
+encoded with every added token of the vocabulary switched off, so that nobody can open a turn of another role. Some
+vocabularies hold them beside (those of Unigram do): a text in which one is found all the same is encoded by letters.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ class Prompts:
         highest = max(self.own.get_vocab(with_added_tokens=True).values(), default=-1)
         if highest >= words:
             raise bad_settings(TOKENIZER, fault="tokenizer", name=f"{highest + 1} > {words}")
+        # runs of white space, which some vocabularies add, open no turn
+        added = self.own.get_added_tokens_decoder().items()
+        self._control = frozenset(one for one, token in added if token.content.strip())
         self._kinds = {field.name: kinds.value(field.kind) for field in signature.inputs}
         self._pieces = pieces
         self._fixed: dict[str, list[int]] = {}
@@ -42,7 +46,11 @@ class Prompts:
 
     def answer_ids(self, text: str) -> list[int]:
         """Return the tokens of a text that stands where an answer is written."""
-        return list(self._plain.encode(text, add_special_tokens=False).ids)
+        ids: list[int] = self._plain.encode(text, add_special_tokens=False).ids
+        if self._control.isdisjoint(ids):
+            return list(ids)
+        letters = (self._plain.encode(one, add_special_tokens=False).ids for one in text)
+        return [one for letter in letters for one in letter if one not in self._control]
 
     def _of(self, piece: Piece, row: Mapping[str, Any], turn: str | None) -> Iterator[int]:
         if piece.text is not None:
