@@ -28,6 +28,12 @@ def test_an_example_is_copied_and_valid(tmp_path, example, function):
     assert project_file.read(tmp_path / "p").signature.name == function
 
 
+def test_an_example_comes_with_its_rows(tmp_path):
+    made = make(tmp_path / "p", "chat")
+    assert made.files == ("modelwright.yaml", "rows.jsonl")
+    assert project_file.read(tmp_path / "p").signature.name == "chat"
+
+
 def test_the_wheel_carries_the_examples():
     wheel = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert set(wheel["only-include"]) == {"src/modelwright", *(f"examples/{name}" for name in examples())}

@@ -18,7 +18,7 @@ from modelwright.kinds.contract.common import Form, Role
 from modelwright.learners.exporting.decoder import stored_bits
 from modelwright.learners.exporting.decoder.decoder_body import decoder_body
 from modelwright.learners.exporting.decoder.decoder_graph import written
-from modelwright.learners.exporting.decoder.decoder_shape import DecoderShape
+from modelwright.learners.networks.decoders.decoder_shape import DecoderShape
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.decode.cached_graph import CachedGraph

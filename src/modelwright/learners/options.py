@@ -6,7 +6,7 @@ Only specifications are read, so `check` can ask without a framework.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, get_args, get_origin
+from typing import Literal, TypeGuard, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
@@ -17,7 +17,8 @@ from modelwright import learners
 from modelwright.core.messages import Problem, ValueProblem, did_you_mean
 from modelwright.core.signature import Signature
 
-COMMON_KEYS = frozenset({"learner", "pretrained"})  # of `model:`; all others are a learner's own
+PRETRAINED = "pretrained"
+COMMON_KEYS = frozenset({"learner", PRETRAINED})  # of `model:`; all others are a learner's own
 
 Path = tuple[str | int, ...]
 Found = tuple[Path, Problem]
@@ -38,7 +39,10 @@ def option_problems(model: Mapping[str, object], allowed: Sequence[str] | None =
         return problems
     named = model.get("learner")
     candidates = (named,) if isinstance(named, str) else tuple(allowed or learners.names())
-    given = {key: value for key, value in model.items() if key not in COMMON_KEYS}
+    common = COMMON_KEYS - (
+        {PRETRAINED} if _reads_weights(named) and model.get(PRETRAINED) is not None else set()
+    )
+    given = {key: value for key, value in model.items() if key not in common}
     known = sorted({key for name in candidates for key in learners.spec(name).Options.model_fields})
     problems += [(("model", key), _unknown(key, known, candidates)) for key in given if key not in known]
     for name in candidates:
@@ -58,10 +62,34 @@ def value_problems(learner: str, options: type[BaseModel], error: ValidationErro
     """Yield what pydantic found in the options of one learner."""
     for one in error.errors(include_url=False):
         if one["type"] == "extra_forbidden":
-            key = str(one["loc"][0])
+            *above, last = map(str, one["loc"])
+            key = last
+            if above:  # a key within an option
+                path = ".".join(("model", *above, last))
+                yield (
+                    ("model", *one["loc"]),
+                    Problem("project.unknown-key", path=path, known=_within(options, above)),
+                )
+                continue
             yield ("model", key), _unknown(key, sorted(options.model_fields), (learner,))
         else:
             yield ("model", *one["loc"]), _bad_value(learner, options, one)
+
+
+def _within(options: type[BaseModel], keys: Sequence[str]) -> list[str]:
+    """Return the keys of the section that stands below these keys of the options."""
+    section: type[BaseModel] = options
+    for key in keys:
+        annotation = section.model_fields[key].annotation if key in section.model_fields else None
+        found = [one for one in (annotation, *get_args(annotation)) if _is_section(one)]
+        if not found:
+            return []
+        section = found[0]
+    return sorted(section.model_fields)
+
+
+def _is_section(annotation: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _name_problems(named: object, allowed: Sequence[str] | None) -> Iterator[Found]:
@@ -81,6 +109,11 @@ def _name_problems(named: object, allowed: Sequence[str] | None) -> Iterator[Fou
         yield ("model", "learner"), problem
     elif allowed is not None and named not in allowed:
         yield ("plan", "learners"), Problem("plan.learner-not-allowed", name=named, allowed=allowed)
+
+
+def _reads_weights(named: object) -> bool:
+    """Tell whether the learner of the project reads itself what `model.pretrained` names."""
+    return isinstance(named, str) and PRETRAINED in learners.spec(named).Options.model_fields
 
 
 def _refused(name: str, given: Mapping[str, object], known: Sequence[Found]) -> Iterator[Found]:

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -249,14 +250,16 @@ class Function:
                 found[name] = [replace(answer, probabilities=row) for answer, row in pairs]
         return found
 
-    def infer(self, columns: Columns, batch: int = BATCH) -> dict[str, dict[str, Array]]:
+    def infer(
+        self, columns: Columns, batch: int = BATCH, options: Mapping[str, JsonLike] | None = None
+    ) -> dict[str, dict[str, Array]]:
         """Return the body's raw arrays (output → array → values, one row each) of canonical values.
 
         Rows are put into batches with others of about their size, so that little is computed on padding,
         and the results are put back into the order given. Of an output that the driver decodes, its answers stand
-        under `DECODED`.
+        under `DECODED`. options: as of `parts`.
         """
-        finals, back = self._finals(columns, batch)
+        finals, back = self._finals(columns, batch, options=options or {})
         found = self._joined(finals, back)
         for name in self._running.decoded:
             answers = _joined_answers([part.answers[name] for part in finals], back)
@@ -303,21 +306,25 @@ class Function:
         return {row: dict(zip(by_output, one, strict=True)) for row, one in zip(rows, answers, strict=True)}
 
     def _finals(
-        self, columns: Columns, batch: int, most_padded: float = MOST_PADDED
+        self,
+        columns: Columns,
+        batch: int,
+        most_padded: float = MOST_PADDED,
+        options: Mapping[str, JsonLike] = MappingProxyType({}),
     ) -> tuple[list[Part], NDArray[np.int64] | None]:
         """Return the last part of each batch, and how their rows go back into the order given."""
         count = len(next(iter(columns.values())))
         sizes = row_sizes([(size, columns[name]) for name, size in self._sizes], count)
         cut = batches(sizes, batch, most_padded)
         finals = [
-            self._final({name: [column[i] for i in places] for name, column in columns.items()})
+            self._final({name: [column[i] for i in places] for name, column in columns.items()}, options)
             for places in cut
         ]
         return finals, np.argsort(np.concatenate(cut)) if count > 1 else None
 
-    def _final(self, columns: Columns) -> Part:
+    def _final(self, columns: Columns, options: Mapping[str, JsonLike]) -> Part:
         last = None
-        for part in self._running.run(self._call(columns, {})):
+        for part in self._running.run(self._call(columns, options)):
             last = part
         assert last is not None, "a driver yields at least one part"
         assert last.rows is None, "the last part of a driver speaks of every row"

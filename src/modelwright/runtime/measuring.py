@@ -24,6 +24,7 @@ from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.runtime.worker.parent import die_with_parent
 
 WARM_UP_REQUESTS = 20
+STREAMS = 8  # that are written at once to measure throughput, for a full batch may take minutes
 _MARGIN_S = 120.0  # for starting Python and loading the package
 
 
@@ -101,8 +102,7 @@ def latencies(function: Function, rows: Sequence[Mapping[str, object]], plan: Pl
     Requests that arrive while others are answered wait, and are then answered together, as a worker does.
     A request that is not answered when time is up counts with the time it has waited.
     """
-    for number in range(min(WARM_UP_REQUESTS, plan.requests)):
-        function.predict([rows[number % len(rows)]])
+    _warm_up(function, rows, plan)
     arrivals = _arrivals(plan)
     waited: list[float] = []
     begun = time.perf_counter()
@@ -126,8 +126,7 @@ def latencies(function: Function, rows: Sequence[Mapping[str, object]], plan: Pl
 
 def one_at_a_time(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> list[float]:
     """Return the seconds that each request took, each sent when the last one was answered."""
-    for number in range(min(WARM_UP_REQUESTS, plan.requests)):
-        function.predict([rows[number % len(rows)]])
+    _warm_up(function, rows, plan)
     waited: list[float] = []
     deadline = time.perf_counter() + plan.seconds
     for number in range(plan.requests):
@@ -145,8 +144,9 @@ def throughputs(function: Function, rows: Sequence[Mapping[str, object]], plan: 
     """Return rows a second, for one full batch after the other."""
     samples: list[float] = []
     deadline = time.perf_counter() + plan.seconds
-    for first in range(0, plan.requests, BATCH):
-        batch = [rows[number % len(rows)] for number in range(first, first + BATCH)]
+    size = BATCH if not function.streams else STREAMS
+    for first in range(0, plan.requests, size):
+        batch = [rows[number % len(rows)] for number in range(first, first + size)]
         begun = time.perf_counter()
         function.predict(batch)
         ended = time.perf_counter()
@@ -154,6 +154,12 @@ def throughputs(function: Function, rows: Sequence[Mapping[str, object]], plan: 
         if ended > deadline:
             break
     return samples
+
+
+def _warm_up(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> None:
+    """Answer some requests that are not timed; of a body that answers token by token, one is a hundred passes."""
+    for number in range(min(WARM_UP_REQUESTS if not function.streams else 1, plan.requests)):
+        function.predict([rows[number % len(rows)]])
 
 
 def _arrivals(plan: Plan) -> list[float]:

@@ -149,7 +149,7 @@ def test_what_training_never_showed_is_measured_and_said(tmp_path):
         **{name: [None] * 6 for name in ("fragile", "sent", "note")},
         "size": ["small", "small", "large", "small", "large", "large"],
     }
-    answered = answers.answer(package, signature, rows)
+    answered = answers.answer(package, signature, rows, 0)
     wanted = [*answers.of_inputs(answered), Subject("unseen_rate", where="size == 'large'")]
     shares = {str(m.subject): (m.value, m.n) for m in answers.on_rows(wanted, answered, 0.95)}
     assert shares == {
@@ -181,7 +181,7 @@ def test_numbers_far_outside_of_training_are_said_with_its_span(tmp_path):
         "size": ["small"] * 4,
         **{name: [None] * 4 for name in ("fragile", "sent", "note", "marks")},
     }
-    answered = answers.answer(package, body.signature, rows)
+    answered = answers.answer(package, body.signature, rows, 0)
     (far,) = answers.on_rows([Subject("unseen_rate", None, "height")], answered, 0.95)
     assert (far.value, far.n) == (2 / 4, 4)
     (notice,) = findings.about_unseen(answered)

@@ -83,5 +83,6 @@ class Learn(ABC, Generic[Data_contra]):
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer in the learner's own framework, for parity after export.
 
-        learned: the folder that `learn` wrote; inputs: field name → canonical values (None: missing).
+        learned: the folder that `learn` wrote; inputs: field name → canonical values (None: missing). Of an output that
+        is written the truths stand among them: how likely each is (`LIKELIHOOD`) is compared, and nothing is written.
         """

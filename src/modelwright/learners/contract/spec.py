@@ -75,7 +75,8 @@ class Spec(ABC):
     over the training rows below which `plan` takes another; starts_as: a quicker learner from whose result this one
     goes on, so that what that one answers in a comparison stands for this one too; augments: whether it varies training
     values as `data.augment` says; moved: what was a key of `model:` → where it stands now; brings: whether it has the
-    facet `bring`, and so is weighed only where it is named; blends: whether it learns others and blends their answers,
+    facet `bring`, and so is weighed only where it is named; such a learner may have an option `pretrained`, and then
+    reads what `model.pretrained` names itself; blends: whether it learns others and blends their answers,
     and so is weighed only where it is named, too; space: keys of the project file → what `tune: auto` tries of them,
     beside the defaults; cuttable: whether its steps can end before the last one planned (`Setup.ending`);
     one_of_each: whether it takes one input and one output, and no more.

@@ -89,10 +89,13 @@ class TextSection(Section[TextOutcomes]):
         )
 
     def notices(self, output: str, findings: JsonObject) -> Iterator[Notice]:
-        """Yield that answers are often cut, and that one stands in the training rows."""
+        """Yield that answers are often cut, and of how many rows it is not known how likely the truth is."""
         found = _SEALED.validate_python(findings)
         if found.written and found.cut > _CUT_OFTEN * found.written:
             yield Notice("evaluate.answers-cut", column=output, count=found.cut, of=found.written)
+        if 0 < found.likely < found.rows:
+            unknown = found.rows - found.likely
+            yield Notice("evaluate.likelihood-unknown", column=output, count=unknown, of=found.rows)
 
 
 def _floor(pairs: Sequence[tuple[str, str]]) -> float | None:

@@ -73,7 +73,7 @@ class Context:
             bring = learners.bring(name)
             if bring is None or learners.spec(name).refuses(self.signature) is not None:
                 continue
-            options = learners.spec(name).Options.model_validate(dict(file.model.options))
+            options = learners.spec(name).Options.model_validate(file.model.options_of(learners.spec(name)))
             paths = bring.files(options, self.opened.folder)
             found |= {f"brought/{place}": path for place, path in enumerate(paths)}
         return found

@@ -97,7 +97,7 @@ def _unused(context: Context) -> Iterator[WarningRow]:
     model = context.opened.file.model
     if model.learner is not None:
         spec = learners.spec(model.learner)
-        options = spec.Options.model_validate(dict(model.options))
+        options = spec.Options.model_validate(model.options_of(spec))
         learn = context.opened.file.learn
         unused = (*spec.without_effect(context.signature, options), *idle(spec, context.signature, learn))
         for notice in unused:

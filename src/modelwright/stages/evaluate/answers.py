@@ -17,6 +17,7 @@ from modelwright.core.evidence.measure import exact, from_counts, from_samples, 
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.evidence.operation import UNSEEN_RATE
+from modelwright.core.messages import Problem
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import SlicedRows
@@ -24,6 +25,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.outputs import family
 from modelwright.kinds.slicing import slice_rows
 from modelwright.package.packages import Package
+from modelwright.runtime import written_rows
 from modelwright.runtime.function import Function
 from modelwright.runtime.measuring import Measured
 
@@ -37,6 +39,7 @@ class AnsweredRows:
     `unseen`: by input of a kind whose values can be, the rows (n,) whose value training never showed;
     `groups`: (n,), which rows belong together; None: each row is independent of the others.
     `spans`: by input of a kind that knows them, the least and the largest value of training.
+    `refused`: of a body that writes, the rows that it refuses to answer, and why.
     """
 
     signature: Signature
@@ -45,6 +48,7 @@ class AnsweredRows:
     unseen: Mapping[str, NDArray[np.bool_]] = dataclasses.field(default_factory=dict)
     spans: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
     groups: NDArray[np.int64] | None = None
+    refused: Mapping[int, Problem] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[self.signature.inputs[0].name])
@@ -58,11 +62,14 @@ class AnsweredRows:
         return found
 
 
-def answer(package: Package, signature: Signature, columns: Columns) -> AnsweredRows:
-    """Run the packaged function on rows; `columns` also hold the truths of the outputs in `signature`."""
+def answer(package: Package, signature: Signature, columns: Columns, written: int) -> AnsweredRows:
+    """Run the packaged function on rows; `columns` also hold the truths of the outputs in `signature`.
+
+    written: for how many rows an output is written that has to be.
+    """
     function = Function(package)
     inputs = {field.name: columns[field.name] for field in signature.inputs}
-    arrays = function.infer(inputs)
+    arrays = written_rows.answered(function, columns, written)
     unseen = {name: np.zeros(len(columns[name]), np.bool_) for name in function.can_be_unseen}
     for row, names in function.unseen(inputs).items():
         for name in names:
@@ -82,6 +89,9 @@ def answer(package: Package, signature: Signature, columns: Columns) -> Answered
             for field in signature.inputs
             if (span := kinds.arrays(field.kind).span(package.body.states[field.name])) is not None
         },
+        refused={row: problems[0] for row, problems in function.misfits(inputs).items()}
+        if written_rows.writes(signature)
+        else {},
     )
 
 

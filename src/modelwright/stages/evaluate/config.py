@@ -35,4 +35,10 @@ class EvaluateConfig(BaseModel):
         description="rows that are measured apart and beside all others, without a bar, as slices of requirements are "
         "written: `age < 26`, `sex == 'female'`",
     )
+    generate: int = Field(
+        100,
+        ge=0,
+        description="of an output that is written: test rows, evenly spaced, for which answers are written, which is "
+        "dear; how likely the true text is, is known of all rows",
+    )
     errors: int = Field(20, ge=0, description="wrong answers of highest confidence that the report shows")

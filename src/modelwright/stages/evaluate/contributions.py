@@ -17,6 +17,7 @@ from modelwright.core.spacing import evenly_spaced
 from modelwright.package.packages import Package
 from modelwright.runtime import explaining
 from modelwright.runtime.function import Function
+from modelwright.runtime.written_rows import writes
 from modelwright.storage.formats.evidence import Contributions
 from modelwright.storage.formats.file_values import taken
 
@@ -39,7 +40,7 @@ def contributions(
     names = [field.name for field in signature.inputs]
     each = explaining.rows_to_ask(len(names), most_exact=_MOST_EXACT, orders=_ORDERS)
     count = min(ROWS, most // each, len(columns[names[0]]))
-    if len(names) < 2 or count < LEAST_ROWS:
+    if len(names) < 2 or count < LEAST_ROWS or writes(signature):
         return {}
     places = evenly_spaced(len(columns[names[0]]), count).tolist()
     some = {name: taken(columns[name], places) for name in names}

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelwright import kinds, outcomes
 from modelwright.core.evidence.measurement import Measurement
-from modelwright.core.messages import Notice
+from modelwright.core.messages import Notice, Problem
 from modelwright.core.picture import Picture
 from modelwright.core.requirements.slices import Slice
 from modelwright.core.signature import Field, Signature
@@ -139,6 +139,16 @@ def about_cut(states: Mapping[str, Any], signature: Signature, columns: Columns)
         else:
             most, last = format_quantity(kept, cut.unit), format_quantity(longest, cut.unit)
             yield Notice("evaluate.cut-values", column=name, count=count, rows=rows, kept=most, longest=last)
+
+
+def about_refused(answered: AnsweredRows) -> Iterator[Notice]:
+    """Yield a notice for each sort of reason for which test rows are not answered, with the first such row's."""
+    first: dict[str, Problem] = {}
+    for row in sorted(answered.refused):
+        first.setdefault(answered.refused[row].id, answered.refused[row])
+    counts = Counter(problem.id for problem in answered.refused.values())
+    for name, problem in first.items():
+        yield Notice("evaluate.refused-rows", count=counts[name], of=len(answered), problem=problem)
 
 
 def about_unseen(answered: AnsweredRows) -> Iterator[Notice]:

@@ -23,6 +23,7 @@ from modelwright.kinds.outputs import family
 from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
+from modelwright.runtime.written_rows import writes
 from modelwright.storage.formats.file_values import taken
 
 ROWS = 500  # validation rows, evenly spaced, if the inputs are few
@@ -41,7 +42,7 @@ def importance(
     confidence: float,
     groups: Groups | None = None,
 ) -> Lost:
-    """Return what is lost by output and input; nothing of a function with one input, or without rows.
+    """Return what is lost by output and input; nothing of a function with one input, without rows, or that writes.
 
     `columns` are validation rows with their truths; at most `most` rows are answered in all. Where that is too few
     for every input, the first ones are tried. What is lost is of the metric that no operating point moves, where
@@ -50,7 +51,7 @@ def importance(
     """
     names = [field.name for field in signature.inputs]
     count = len(columns[names[0]])
-    if len(names) < 2 or not count or most < LEAST_ROWS:
+    if len(names) < 2 or not count or most < LEAST_ROWS or writes(signature):
         return {}
     tried = names[: most // LEAST_ROWS]
     rows = evenly_spaced(count, min(ROWS, most // len(tried))).tolist()

@@ -31,6 +31,7 @@ from modelwright.storage.formats.examples import ID, column_names, read_columns
 
 REQUESTS = 200  # enough for an interval of the 95 % quantile at a confidence of 95 %
 _MANY_REQUESTS = 600  # of the 99 % quantile
+WRITTEN = 32  # rows of an output that is written for which it is
 _SECONDS = 5.0  # of requests, whichever is reached first
 _MEASURED = Document("measured.json", made_by="tune", number=1)
 
@@ -73,7 +74,7 @@ def measure_on_validation(
         raise DataError(Problem("tune.no-validation"))
     groups = groups_of_part(validation.path, columns, group)
     del columns[ID]
-    answered = replace(answers.answer(read, signature, columns), groups=groups.codes)
+    answered = replace(answers.answer(read, signature, columns, WRITTEN), groups=groups.codes)
     wanted = [
         *(
             Subject(
@@ -91,7 +92,7 @@ def measure_on_validation(
         requests=_MANY_REQUESTS if rare else REQUESTS,
         seconds=_SECONDS,
     )
-    ran = measuring.measure(package.path, timed_rows.requests(signature, columns), plan)
+    ran = measuring.measure(package.path, timed_rows.requests(signature, columns, answered.refused), plan)
     found = ValidationMeasurements((*shown, *answers.of_running(ran, confidence)))
     found.write(out / "measured")
     return {"measurements": {str(one.subject): one.value for one in found.measurements}}

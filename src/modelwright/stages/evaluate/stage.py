@@ -95,7 +95,10 @@ def evaluate(
     rows = _read(signature, train, validation, test, group)
     at = evaluation_confidence(confidence, evaluation)
     with progress.task(str(Phrase("work.evaluating")), 5) as task:
-        answered = replace(answers.answer(read, signature, rows.test), groups=rows.tested.codes)
+        answered = replace(
+            _beside_training(answers.answer(read, signature, rows.test, config.generate), rows.train),
+            groups=rows.tested.codes,
+        )
         wanted = [
             *answers.subjects(signature, answered.outcomes),
             *answers.of_inputs(answered),
@@ -108,11 +111,11 @@ def evaluate(
             load=None if load is None else parse_quantity(load, Unit.PER_SECOND),
             requests=config.latency_requests,
         )
-        requests = timed_rows.requests(signature, rows.test)
+        requests = timed_rows.requests(signature, rows.test, answered.refused)
         ran = measuring.measure(package.path, requests, plan)
         costs = answers.of_running(ran, confidence)
         task.advance(note="timed")
-        compared, warning = _compared(champion, signature, answered, requirements, at)
+        compared, warning = _compared(champion, signature, answered, requirements, at, config.generate)
         if champion is not None and champions.asks_for_running(requirements):
             theirs = measuring.measure(champion.path, requests, plan)
             compared += champions.running_differences(costs, theirs, requirements, confidence)
@@ -145,6 +148,7 @@ def evaluate(
             *slices_beside.notices(sliced),
             *findings.unjudged((*shown, *(one.inside for one in sliced)), len(rows.ids)),
             *findings.about_groups(rows.tested),
+            *findings.about_refused(answered),
             *findings.about_cut(read.body.states, signature, rows.test),
         ),
     )
@@ -196,16 +200,23 @@ def _read(
     )
 
 
+def _beside_training(answered: AnsweredRows, train: Columns) -> AnsweredRows:
+    """Return the outcomes with what they show beside the truths of the training split."""
+    found = {name: one.beside_training(train[name]) for name, one in answered.outcomes.items()}
+    return replace(answered, outcomes=found)
+
+
 def _compared(
     champion: Champion | None,
     signature: Signature,
     answered: AnsweredRows,
     requirements: Sequence[Requirement],
     confidence: float,
+    written: int,
 ) -> tuple[list[Measurement], Notice | None]:
     if champion is None:
         return [], None
-    return champions.differences(champion, signature, answered, requirements, confidence)
+    return champions.differences(champion, signature, answered, requirements, confidence, written)
 
 
 def _details(

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from modelwright.core.messages import PackageError, Phrase, Problem
@@ -14,13 +15,16 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.learners.contract.compression import FormChoice
 from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
-from modelwright.package.content import size_bytes
+from modelwright.package.content import size_bytes, view
+from modelwright.package.graphs import contents
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
+from modelwright.runtime.written_rows import answered
 from modelwright.stages.package import accept
 from modelwright.stages.package.accept import Figures
 from modelwright.stages.package.compare import (
     BATCH_TOLERANCE,
+    FEW_TOKENS,
     PARITY_TOLERANCE,
     Answers,
     Columns,
@@ -30,6 +34,7 @@ from modelwright.stages.package.compare import (
 )
 
 _WARM, _TIMED = 3, 20  # requests
+_TIMED_STREAMS = 2  # of a body that answers token by token
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,13 @@ class Candidate:
     refused: Phrase | None = None
     chosen: Sequence[FormChoice] = ()
 
-    @property
+    @cached_property
     def graph_bytes(self) -> int:
-        """Return the size of all graphs."""
-        return sum(map(size_bytes, self.body.graphs.values()))
+        """Return the size of all graphs, with the files in which their tensors lie."""
+        graphs, files = self.body.graphs.values(), self.body.files
+        found = [contents(view(graph)).external for graph in graphs if files]
+        beside = {tensor.location for external in found for tensor in external}
+        return sum(map(size_bytes, [*graphs, *(files[name] for name in files if name in beside)]))
 
     def as_json(self) -> dict[str, Any]:
         """Return what the candidate showed as JSON."""
@@ -111,7 +119,7 @@ def try_out(
     function = Function(Package(body, "", trial.threads))
     signature = body.signature
     inputs = {field.name: trial.rows[field.name] for field in signature.inputs}
-    found = outcomes_of(body, trial.rows, function.infer(inputs))
+    found = outcomes_of(body, trial.rows, answered(function, trial.rows, 0))
     return Candidate(
         name,
         body,
@@ -127,8 +135,8 @@ def looked_at(candidate: Candidate, trial: Trial) -> Candidate:
     """Return a candidate with what is true or false of its graph: parity, and whether answers depend on their batch."""
     body = candidate.body
     function = Function(Package(body, "", trial.threads))
-    answered = function.infer({field.name: trial.facts[field.name] for field in body.signature.inputs})
-    network, graph = (outcomes_of(body, trial.facts, one) for one in (trial.network, answered))
+    given = answered(function, trial.facts, 0)
+    network, graph = (outcomes_of(body, trial.facts, one) for one in (trial.network, given))
     return replace(
         candidate,
         parity=gap(body.signature, network, graph),
@@ -140,10 +148,11 @@ def _request_s(function: Function, inputs: Columns) -> float:
     """Return the median CPU seconds of a request of one row; the first ones only warm up."""
     took = []
     count = len(next(iter(inputs.values())))
-    for number in range(_WARM + _TIMED):
-        row = number * count // (_WARM + _TIMED)
+    timed = _TIMED if not function.streams else _TIMED_STREAMS
+    for number in range(_WARM + timed):
+        row = number * count // (_WARM + timed)
         begun = time.process_time()
-        function.infer({name: [column[row]] for name, column in inputs.items()}, 1)
+        function.infer({name: [column[row]] for name, column in inputs.items()}, 1, FEW_TOKENS)
         took.append(time.process_time() - begun)
     return statistics.median(took[_WARM:])
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from modelwright import kinds, outcomes
+from modelwright.core.json_types import JsonLike
 from modelwright.core.outcomes import Outcomes
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
@@ -22,6 +24,9 @@ PARITY_TOLERANCE = 0.001
 BATCH_TOLERANCE = 0.005
 # A pair, a busy gateway's batch, and a full one; each size mixes the rows anew, so that neighbours change.
 BATCH_SIZES = (2, 7, 33)
+
+# Of a body that writes: that many show whether an answer depends on its batch, and the rest of it tells nothing more.
+FEW_TOKENS: Mapping[str, JsonLike] = MappingProxyType({"max_tokens": 24})
 
 Columns = Mapping[str, Sequence[Any]]
 Answers = Mapping[str, Mapping[str, Array]]  # output → array → values, one row each
@@ -55,7 +60,8 @@ def batch_gap(function: Function, body: Body, columns: Columns, sizes: Sequence[
 
     Rows are mixed with a fixed seed, so that short and long ones share a batch; each size mixes them anew.
     """
-    alone = outcomes_of(body, columns, function.infer(columns, 1))
+    inputs = {field.name: columns[field.name] for field in body.signature.inputs}
+    alone = outcomes_of(body, columns, function.infer(inputs, 1, FEW_TOKENS))
     count = len(next(iter(columns.values())))
     found = Gap(count, 0, 0.0, 0.0)
     for size in sizes:
@@ -71,7 +77,9 @@ def _batched(function: Function, columns: Columns, order: Array, size: int) -> d
     for begin in range(0, len(order), size):
         rows = order[begin : begin + size]
         inputs = {f.name: [columns[f.name][row] for row in rows] for f in function.signature.inputs}
-        parts.append(function.infer(inputs, size))  # no more rows than one pass takes, so their order stays
+        parts.append(
+            function.infer(inputs, size, FEW_TOKENS)
+        )  # no more rows than one pass takes, so their order stays
     back = np.argsort(order)
     return {
         output: {array: np.concatenate([part[output][array] for part in parts])[back] for array in arrays}

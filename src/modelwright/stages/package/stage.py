@@ -30,6 +30,7 @@ from modelwright.learners.contract.source import Rows
 from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.runtime.function import load
+from modelwright.runtime.written_rows import writes
 from modelwright.stages.package import accept, form_search, operating
 from modelwright.stages.package.candidate import Candidate, Trial, looked_at, require_sound, try_out
 from modelwright.stages.package.compare import BATCH_SIZES, BATCH_TOLERANCE, PARITY_TOLERANCE, Columns
@@ -51,6 +52,7 @@ CHECKED_ROWS = (
     512  # of validation, evenly spaced: parity and batches are facts of a graph, which few rows show
 )
 COMPARED_ROWS = 2048  # of validation, evenly spaced: what the compressed graph must keep is an estimate
+CHECKED_TEXTS, COMPARED_TEXTS = 8, 64  # likewise, of a body that writes: token by token, a row takes seconds
 CHOSEN_ROWS = 8192  # of validation, evenly spaced: a rare class has few rows, and its cut rests on them
 SERVES = ("numpy", "onnxruntime", "tokenizers")  # libraries whose version can change an answer
 
@@ -190,9 +192,11 @@ def _trial(
     validation: Columns,
     requirements: Sequence[Requirement],
 ) -> Trial:
-    columns = _spaced(validation, COMPARED_ROWS)
-    facts = _spaced(columns, CHECKED_ROWS)
-    inputs = {field.name: facts[field.name] for field in body.signature.inputs}
+    written = writes(body.signature)
+    columns = _spaced(validation, COMPARED_TEXTS if written else COMPARED_ROWS)
+    facts = _spaced(columns, CHECKED_TEXTS if written else CHECKED_ROWS)
+    fields = (*body.signature.inputs, *(body.signature.outputs if written else ()))
+    inputs = {field.name: facts[field.name] for field in fields}
     predicted = learners.learn(chosen.learner).predict(learned, inputs)
     network = exporter.answered(body, predicted, inputs)
     return Trial(facts, columns, network, requirements, chosen.threads)

@@ -12,7 +12,9 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.learners.contract.aim import Aim
+from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.training import TrainingKeys
+from modelwright.learners.options import PRETRAINED
 
 
 class PlanConfig(BaseModel):
@@ -43,6 +45,11 @@ class ModelConfig(BaseModel):
     def options(self) -> Mapping[str, object]:
         """Return the learner's own options as they were given."""
         return dict(self.model_extra or {})
+
+    def options_of(self, spec: Spec) -> Mapping[str, object]:
+        """Return what is given for a learner's `Options`: `pretrained` too, where it reads the weights itself."""
+        own = self.pretrained is not None and PRETRAINED in spec.Options.model_fields
+        return {**self.options, **({PRETRAINED: self.pretrained} if own else {})}
 
 
 class LearnConfig(TrainingKeys):

@@ -17,7 +17,7 @@ from modelwright.learners.contract.aim import AIM, Aim
 from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.options import option_problems
+from modelwright.learners.options import PRETRAINED, option_problems
 from modelwright.learners.readable_texts import REFUSED, Reading
 from modelwright.learners.weights.resolving import InputWeights
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, candidates
@@ -60,7 +60,7 @@ def sift(
     does not give it. Raises ProjectError for names and options that are not known, for files that a learner is to be
     given and that do not fit, and where nobody is left.
     """
-    section = {**model.options, **({"learner": model.learner} if model.learner is not None else {})}
+    section = {**model.options, PRETRAINED: model.pretrained, "learner": model.learner}
     if found := option_problems(section, config.learners):
         raise ProjectError([problem.at(".".join(map(str, path))) for path, problem in found])
     able: list[Able] = []
@@ -95,7 +95,7 @@ def sift(
 
 def _options(spec: Spec, model: ModelConfig, aim: Aim | None) -> BaseModel:
     implied = {AIM: aim} if aim is not None and AIM in spec.Options.model_fields else {}
-    return spec.Options.model_validate({**implied, **model.options})
+    return spec.Options.model_validate({**implied, **model.options_of(spec)})
 
 
 def _unfit_files(one: Able, signature: Signature, folder: Path) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ from modelwright.kinds.varying import AUTO, Declared, amounts
 from modelwright.learners import devices, readable_texts
 from modelwright.learners.contract.aim import AIM, Aim
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.options import PRETRAINED
 from modelwright.learners.readable_texts import Reading
 from modelwright.learners.weights.resolving import InputWeights, credit
 from modelwright.stages.plan import learner_scores, ranking
@@ -167,7 +168,9 @@ def _choice(
         training=ranking.training_of(chosen.spec, learn).model_dump(mode="json", exclude_none=True),
         pretrained={name: digests.of_folder(folder) for name, folder in pretrained.items()},
         credits=dict(
-            credit(model.pretrained, name, folder) for name, folder in pretrained.items() if name != BROUGHT
+            credit(model.pretrained, name, folder)
+            for name, folder in pretrained.items()
+            if name != BROUGHT or PRETRAINED in chosen.spec.Options.model_fields
         ),
         reason=reason,
         augment=augment if chosen.spec.augments else {},

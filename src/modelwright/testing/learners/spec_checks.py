@@ -16,7 +16,7 @@ from modelwright.engine.fingerprint import Fingerprint
 from modelwright.kinds.contract.common import Role
 from modelwright.learners.contract.spec import Makes
 from modelwright.learners.contract.training import TrainingKeys
-from modelwright.learners.options import COMMON_KEYS
+from modelwright.learners.options import COMMON_KEYS, PRETRAINED
 
 FRAMEWORKS = ("torch", "lightgbm", "sklearn", "transformers", "onnx", "onnxruntime", "polars")
 
@@ -37,7 +37,8 @@ def check_declares_itself(name: str) -> None:
 def check_every_key_has_a_default_and_a_description(name: str) -> None:
     """Whatever a project may set stands in the reference, with what holds when it does not."""
     spec = learners.spec(name)
-    assert not set(spec.Options.model_fields) & COMMON_KEYS, "these are keys of `model:` itself"
+    own = {PRETRAINED} if spec.brings else set()
+    assert not set(spec.Options.model_fields) & (COMMON_KEYS - own), "these are keys of `model:` itself"
     for model in (spec.Options, spec.Training):
         assert issubclass(model, BaseModel)
         assert model.model_config.get("extra") == "forbid", f"{model.__name__} takes unknown keys"

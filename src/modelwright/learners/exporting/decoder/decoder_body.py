@@ -9,13 +9,12 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.signature import Signature
 from modelwright.learners.exporting.decoder import decoder_graph
 from modelwright.learners.exporting.decoder.decoder_graph import Tensors
-from modelwright.learners.exporting.decoder.decoder_shape import DecoderShape
 from modelwright.learners.exporting.decoder.external_weights import FILE
+from modelwright.learners.networks.decoders.decoder_shape import DecoderShape
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, parsed
 from modelwright.runtime.drivers.decode.prompts import TOKENIZER
 
-_CONTEXT = 2048  # positions, where nobody says more: what most dialogues and documents need
 _CACHE_BYTES = 512 << 20
 
 
@@ -42,7 +41,7 @@ def decoder_body(
     for bad settings.
     """
     shape = DecoderShape.of(config)
-    context = min(context or _CONTEXT, shape.context)
+    context = shape.served(context)
     whole = 2 * shape.layers * shape.key_heads * shape.head_width * 4 * context
     settings: dict[str, JsonLike] = {
         "context": context,

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from modelwright.core.messages import Problem, ProjectError
-from modelwright.learners.exporting.decoder.decoder_shape import DecoderShape
 from modelwright.learners.exporting.decoder.external_weights import ExternalWeights
+from modelwright.learners.networks.decoders.decoder_shape import DecoderShape
 
 Tensors = Mapping[str, NDArray[Any]]
 """Weights by the names that transformers gives them: `model.layers.0.self_attn.q_proj.weight`, (out, in)."""

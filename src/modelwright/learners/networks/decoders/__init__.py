@@ -1,0 +1,1 @@
+"""Decoders of the Llama form: how one is built, and what it computes in torch."""

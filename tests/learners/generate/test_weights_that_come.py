@@ -1,0 +1,178 @@
+"""Folders and GGUF files are read alike; what is damaged, or does not fit together, is refused in one message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_decoder
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+
+from modelwright import learners
+from modelwright.core.messages import ProjectError
+from modelwright.learners.generate import fitting_parts, folder_files, gguf_files
+from modelwright.learners.generate.spec import GenerateOptions
+from modelwright.learners.generate.weights_folder import DecoderWeights
+
+Change = Callable[[Path], None]
+
+
+def prepared(folder: Path, name: str) -> DecoderWeights:
+    """Return what `plan` makes of the weights of that name."""
+    bring = learners.bring("generate")
+    assert bring is not None
+    out = folder / "out"
+    out.mkdir()
+    bring.prepare(GenerateOptions(pretrained=name), folder, out)
+    return DecoderWeights.read(out)
+
+
+def stated(file: str, **values: Any) -> Change:
+    """Return a change of some keys of a JSON file."""
+
+    def change(folder: Path) -> None:
+        path = folder / file
+        path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **values}), encoding="utf-8")
+
+    return change
+
+
+def written(file: str, content: bytes) -> Change:
+    return lambda folder: (folder / file).write_bytes(content) and None
+
+
+def tensors(change: Callable[[dict[str, np.ndarray]], object]) -> Change:
+    """Return a change of the tensors."""
+
+    def changed(folder: Path) -> None:
+        found = tiny_decoder.tensors(tiny_decoder.tokenizer().get_vocab_size())
+        change(found)
+        save_file(found, folder / "model.safetensors")
+
+    return changed
+
+
+def test_a_folder_is_read(tmp_path: Path) -> None:
+    found = prepared(tmp_path, tiny_decoder.save(tmp_path / "weights").name)
+    assert (found.licence, found.source, found.ends) == ("mit", "weights of weights", (2,))
+    assert found.template is not None
+    assert found.template.reply == "<|im_start|>assistant\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (written("config.json", b"["), "generate.damaged"),
+        (written("config.json", b"[]"), "generate.damaged"),
+        (written("config.json", b"[" * 100_000), "generate.damaged"),
+        (written("tokenizer_config.json", b"[1]"), "generate.damaged"),
+        (written("model.safetensors", b"\xff" * 64), "generate.damaged"),
+        (written("model.safetensors", b""), "generate.damaged"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "pretrained.incomplete"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "pretrained.incomplete"),
+        (stated("config.json", model_type="gpt2"), "decoder.shape"),
+        (stated("config.json", hidden_size=64), "decoder.tensor"),
+        (stated("config.json", num_hidden_layers=1 << 24), "decoder.tensor"),
+        (stated("config.json", num_hidden_layers=1), "decoder.tensors-left"),
+        (stated("config.json", num_hidden_layers="two"), "decoder.shape"),
+        (stated("config.json", vocab_size=301), "decoder.tensor"),
+        (stated("config.json", eos_token_id=10**9), "generate.tokenizer"),
+        (stated("config.json", tie_word_embeddings=False), "decoder.tensor"),
+        (tensors(lambda found: found.pop("model.norm.weight")), "decoder.tensor"),
+        (tensors(lambda found: found["model.norm.weight"].fill(np.nan)), "decoder.tensor"),
+        (tensors(lambda found: found.update(more=np.zeros(3, np.float32))), "decoder.tensors-left"),
+        (written("tokenizer.json", b"{}"), "generate.tokenizer"),
+        (stated("tokenizer.json", added_tokens=[1]), "generate.tokenizer"),
+        (stated("tokenizer_config.json", chat_template="{{ ''.__class__ }}"), "generate.template"),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_refused(tmp_path: Path, change: Change, message: str) -> None:
+    change(tiny_decoder.save(tmp_path / "weights"))
+    with pytest.raises(ProjectError) as raised:
+        prepared(tmp_path, "weights")
+    assert [one.id for one in raised.value.problems] == [message]
+
+
+def test_a_tokenizer_with_more_tokens_than_the_weights_know_is_refused(tmp_path: Path) -> None:
+    folder = tiny_decoder.save(tmp_path / "weights")
+    more = tiny_decoder.tokenizer()
+    more.add_tokens(["eleven", "twelve"])
+    (folder / "tokenizer.json").write_text(more.to_str(), encoding="utf-8")
+    with pytest.raises(ProjectError, match="has 302 tokens, and the weights know 300"):
+        prepared(tmp_path, "weights")
+
+
+def test_angles_that_older_files_hold_are_no_weights(tmp_path: Path) -> None:
+    tensors(
+        lambda found: found.update({"model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(8, np.float32)})
+    )(tiny_decoder.save(tmp_path / "weights"))
+    assert prepared(tmp_path, "weights").tensors
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (None, "generate.no-weights"),
+        ("rows.jsonl", "generate.no-such-form"),
+        ("../x/../..y", "pretrained.not-found"),
+    ],
+)
+def test_what_names_no_weights_is_refused(tmp_path: Path, name: str | None, message: str) -> None:
+    (tmp_path / "rows.jsonl").touch()
+    with pytest.raises(ProjectError) as raised:
+        prepared(tmp_path, name)  # type: ignore[arg-type]
+    assert raised.value.problems[0].id == message
+
+
+def test_a_gguf_file_is_read_as_the_folder_is(tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    import tiny_gguf
+
+    tiny_gguf.save(tmp_path / "tiny.gguf")
+    one = prepared(tmp_path, "tiny.gguf")
+    other = folder_files.read(tiny_decoder.save(tmp_path / "weights"), "weights")
+    assert set(one.tensors) == set(other.tensors)
+    assert all(np.array_equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+    assert (one.template, one.ends, one.licence) == (other.template, other.ends, other.licence)
+    for text in ("How much is 12 and one?", "我喜欢<|im_start|>system", "x  y\n\n"):
+        ids = [Tokenizer.from_buffer(found.tokenizer).encode(text).ids for found in (one, other)]
+        assert ids[0] == ids[1]
+
+
+def test_a_gguf_file_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    import tiny_gguf
+
+    whole = tiny_gguf.save(tmp_path / "tiny.gguf").read_bytes()
+    draw = np.random.default_rng(0)
+    path = tmp_path / "damaged.gguf"
+    for length in (0, 4, 23, 24, 100, 3000, len(whole) // 2, len(whole) - 1):  # cut short
+        path.write_bytes(whole[:length])
+        with pytest.raises(ProjectError) as raised:
+            gguf_files.read(path, "damaged.gguf")
+        assert raised.value.problems[0].id == "generate.gguf"
+    for number in range(60):  # a header that promises the sky, or bytes that are others
+        damaged = bytearray(whole)
+        at = 8 * int(draw.integers(1, (64, 400)[number % 2]))
+        damaged[at : at + 8] = int(draw.choice([2**63 - 1, 2**40, 2**31, 0])).to_bytes(8, "little")
+        path.write_bytes(damaged)
+        try:
+            fitting_parts.check(gguf_files.read(path, "damaged.gguf"), "damaged.gguf")
+        except ProjectError:
+            continue
+
+
+@pytest.mark.parametrize("how", [{"architecture": "gpt2"}, {"template": "{{ ''.__class__ }}"}])
+def test_a_gguf_file_of_another_form_is_refused(tmp_path: Path, how: dict[str, str]) -> None:
+    pytest.importorskip("gguf")
+    import tiny_gguf
+
+    tiny_gguf.save(tmp_path / "tiny.gguf", **how)
+    with pytest.raises(ProjectError) as raised:
+        prepared(tmp_path, "tiny.gguf")
+    assert raised.value.problems[0].id == ("generate.gguf" if "architecture" in how else "generate.template")
