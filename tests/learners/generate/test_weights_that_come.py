@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import numpy as np
 import pytest
 import tiny_decoder
@@ -14,7 +15,7 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 from modelwright import learners
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import MachineError, ProjectError
 from modelwright.learners.generate import fitting_parts, folder_files, gguf_files
 from modelwright.learners.generate.spec import GenerateOptions
 from modelwright.learners.generate.weights_folder import DecoderWeights
@@ -127,6 +128,16 @@ def test_what_names_no_weights_is_refused(tmp_path: Path, name: str | None, mess
     with pytest.raises(ProjectError) as raised:
         prepared(tmp_path, name)  # type: ignore[arg-type]
     assert raised.value.problems[0].id == message
+
+
+def test_a_hub_that_cannot_be_reached_offers_no_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(MachineError, match="could not be fetched") as raised:
+        prepared(tmp_path, "nobody/no-such-decoder")
+    assert raised.value.problems[0].next_step == "check the id and the network, or name a folder"
 
 
 def test_a_gguf_file_is_read_as_the_folder_is(tmp_path: Path) -> None:

