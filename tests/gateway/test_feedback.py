@@ -6,11 +6,13 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import waiting
 from tiny_serving import Releases, running
 
 import modelwright
@@ -88,13 +90,7 @@ def test_a_truth_is_taken_at_once_corrected_and_recorded(server: Server) -> None
     assert record.find(second).feedback == {"size": "large"}
 
 
-def eventually(true: Any) -> bool:
-    deadline = time.monotonic() + 10
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+eventually = partial(waiting.eventually, timeout_s=10.0)
 
 
 @pytest.mark.parametrize(

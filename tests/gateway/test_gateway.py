@@ -10,14 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 import tiny_serving
+import waiting
 from requirement_texts import parse
 from tiny_serving import Releases, linear_body, running, sealed
 
@@ -29,15 +30,7 @@ from modelwright.gateway.server import Live, Server
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.storage.traffic.record import LiveRecord
 
-
-def eventually(true: Callable[[], bool], timeout_s: float = 30.0) -> bool:
-    """Wait for a condition that another process brings about."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+eventually = partial(waiting.eventually, timeout_s=30.0)
 
 
 def worker_pid(server: Server) -> int:

@@ -236,7 +236,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_pass_ends_its_work(
         assert eventually(lambda: in_flight(server) == 12)
         for one in connections:
             one.close()
-        assert eventually(lambda: in_flight(server) == 0, 3), "all twelve would take far longer"
+        assert eventually(lambda: in_flight(server) == 0, timeout_s=3), "all twelve would take far longer"
         assert server.gateway.rows_under_way == 0
         assert eventually(lambda: not server._uvicorn.server_state.connections)
 

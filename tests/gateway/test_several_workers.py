@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,19 +15,11 @@ import httpx
 import psutil
 import pytest
 from tiny_serving import Releases, running
+from waiting import eventually
 
 from modelwright.runtime.function import load
 
 WORKERS, CALLERS = 2, 6
-
-
-def eventually(true: Callable[[], bool], timeout_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @contextmanager

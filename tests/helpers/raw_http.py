@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import httpx
+import waiting
 
 from modelwright.gateway.server import Server
 
@@ -55,14 +56,7 @@ def closed(connection: socket.socket) -> bool:
     return True
 
 
-def eventually(true: Callable[[], bool], timeout_s: float = 20.0) -> bool:
-    """Wait for a condition that another thread brings about."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+eventually = partial(waiting.eventually, timeout_s=20.0)
 
 
 def in_flight(server: Server) -> float:

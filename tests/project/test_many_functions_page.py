@@ -10,12 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from in_process import say
+from waiting import eventually
 
 PAGE = (Path(__file__).parents[2] / "docs" / "many-functions.md").read_text("utf-8")
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
@@ -43,15 +44,6 @@ def project(folder: Path, function: str) -> Path:
     )
     (folder / "rows.csv").write_text(rows(function, 200))
     return folder
-
-
-def eventually(true: Callable[[], bool], timeout_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from in_process import say
+from waiting import eventually
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "releases.md").read_text("utf-8")
@@ -103,15 +104,6 @@ def under_load(url: str, labels: Callable[[dict[str, Any], float], str] | None =
 
 def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
-
-
-def eventually(true: Callable[[], bool], timeout_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.fixture(scope="module")

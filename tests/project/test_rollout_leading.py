@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 import tiny_serving
+import waiting
 from requirement_texts import metric, parse
 from tiny_serving import linear_body, sealed
 
@@ -199,13 +201,7 @@ def gateway(state: State, folders: dict[int, Path], root: Path) -> Iterator[Serv
         yield server
 
 
-def eventually(true: Callable[[], bool], timeout_s: float = 40.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
+eventually = partial(waiting.eventually, timeout_s=40.0)
 
 
 def test_a_canary_on_real_traffic_and_back(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from modelwright import exports
-from modelwright.core.messages import MachineError, PackageError, Phrase, Problem, StateError, UserError
+from modelwright.core.messages import MachineError, Phrase, Problem, StateError, UserError
 from modelwright.engine.store import Store
 from modelwright.exports.contract.target import Leaving
 from modelwright.package import packages
@@ -40,16 +40,7 @@ def export(
     with store.lock(PACKAGE, version.package_key, shared=True) if locks else nullcontext():
         package = version_artifacts.package_folder(store, version)
         read = packages.read(package)
-        if read.digest != version.package_digest:
-            raise PackageError(
-                Problem(
-                    "versions.other-package",
-                    where=str(package),
-                    version=version.number,
-                    judged=version.package_digest[:12],
-                    there=read.digest[:12],
-                )
-            )
+        version_artifacts.require_its_package(version, package, read.digest)
         try:
             with disk.guard(fresh):
                 fresh.mkdir()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from modelwright.core.messages import PackageError, Problem
 from modelwright.engine.store import Store
 from modelwright.project.loop import version_artifacts
 from modelwright.project.loop.stage_names import PACKAGE
@@ -22,14 +21,5 @@ def packaged(state: State, store: Store, number: int | None, *, locks: bool) -> 
     with store.lock(PACKAGE, version.package_key, shared=True) if locks else nullcontext():
         folder = version_artifacts.package_folder(store, version)
         function = load(folder)
-    if function.digest != version.package_digest:
-        raise PackageError(
-            Problem(
-                "versions.other-package",
-                where=str(folder),
-                version=version.number,
-                judged=version.package_digest[:12],
-                there=function.digest[:12],
-            )
-        )
+    version_artifacts.require_its_package(version, folder, function.digest)
     return version.number, function

@@ -33,6 +33,20 @@ def package_folder(store: Store, version: Version) -> Path:
     return _find(store, PACKAGE, version.package_key).part("package").path
 
 
+def require_its_package(version: Version, folder: Path, digest: str) -> None:
+    """Raise PackageError where the package that a folder holds is not the one that the version was judged by."""
+    if digest != version.package_digest:
+        raise PackageError(
+            Problem(
+                "versions.other-package",
+                where=str(folder),
+                version=version.number,
+                judged=version.package_digest[:12],
+                there=digest[:12],
+            )
+        )
+
+
 def evidence(store: Store, version: Version) -> Evidence:
     """Return the evidence of a version; raises PackageError when it is gone or damaged."""
     return read_evidence(_find(store, EVALUATE, version.evidence_key).part("evidence").path)

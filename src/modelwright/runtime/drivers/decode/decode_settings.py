@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from modelwright.core.messages import PackageError, Problem
 from modelwright.kinds.shared.sealed_state import SealedState
 from modelwright.package.body import Body
+from modelwright.runtime.drivers.contract.settings_error import settings_error
 
 DRIVER = "decode"
+bad_settings = partial(settings_error, DRIVER)
 MOST_CONTEXT = 1 << 20  # positions
 MOST_SLOTS = 1024
 _MOST_BYTES = 1 << 50
@@ -114,19 +116,3 @@ def parsed(settings: Mapping[str, Any]) -> DecodeSettings:
         raise bad_settings(".".join(map(str, first["loc"])), error=first["msg"]) from None
     except RecursionError:
         raise bad_settings("prompt", error="it is nested too deeply") from None
-
-
-def bad_settings(
-    key: str, *, fault: str | None = None, name: str | None = None, error: str | None = None
-) -> PackageError:
-    """Return the error of settings that are none of this driver's; fault: which of the message's texts says why."""
-    return PackageError(
-        Problem(
-            "package.bad-settings",
-            driver=DRIVER,
-            key=key[:80],
-            fault=fault,
-            name=None if name is None else name[:80],
-            error=None if error is None else error[:200],
-        )
-    )

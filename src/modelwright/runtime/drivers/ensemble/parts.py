@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -23,9 +24,11 @@ from modelwright.kinds.contract.common import Dumped, Role
 from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.content import Content
+from modelwright.runtime.drivers.contract.settings_error import settings_error
 from modelwright.runtime.drivers.ensemble.mean_answers import Share
 
 DRIVER = "ensemble"
+bad_settings = partial(settings_error, DRIVER)
 
 
 class _StateEntry(BaseModel):
@@ -161,22 +164,6 @@ def parted(body: Body) -> Ensemble:
         for output, shares in settings.shares.items()
     }
     return Ensemble(parts, shares_of)
-
-
-def bad_settings(
-    key: str, *, fault: str | None = None, name: str | None = None, error: str | None = None
-) -> PackageError:
-    """Return the error of settings that are not an ensemble's; fault: which of the message's texts says why."""
-    return PackageError(
-        Problem(
-            "package.bad-settings",
-            driver=DRIVER,
-            key=key[:80],
-            fault=fault,
-            name=None if name is None else name[:80],
-            error=None if error is None else error[:200],
-        )
-    )
 
 
 def _part(body: Body, entry: _PartEntry) -> EnsemblePart:
