@@ -31,6 +31,9 @@ def one(model: dict[str, Any], allowed: list[str] | None = None) -> tuple[tuple[
         ({"learner": "finetune", "dropout": []}, ("not a number", "is 0.1")),
         ({"learner": "finetune", "freeze_words": "perhaps"}, ("not true or false", "is True")),
         ({"learner": "finetune", "weights": 3}, ("not a mapping",)),
+        ({"learner": "finetune", "lora": [1]}, ("not a mapping", "is null")),
+        ({"learner": "network", "width": 7}, ("not a multiple of 4", "is 128")),
+        ({"learner": "generate", "max_tokens": 10**9}, ("max_tokens ≤ 1048576",)),
         ({"learner": "probe", "max_length": 2}, ("3 ≤ max_length", "default of probe is null")),
     ],
 )
@@ -45,10 +48,28 @@ def test_a_value_out_of_range_is_refused_with_range_and_default(
         assert word in str(problem)
 
 
-def test_a_value_inside_a_mapping_is_named_by_its_path() -> None:
-    path, problem = one({"learner": "finetune", "weights": {"domain": "heavy"}})
-    assert path == ("model", "weights", "domain")
-    assert "`model.weights.domain` is 'heavy', not a number" in str(problem)
+@pytest.mark.parametrize(
+    ("model", "keys", "words"),
+    [
+        ({"learner": "finetune", "weights": {"domain": "heavy"}}, "weights.domain", ("'heavy'", "a number")),
+        ({"learner": "finetune", "lora": {"rnk": 3}}, "lora.rnk", ("unknown key", "did you mean `rank`?")),
+        ({"learner": "finetune", "lora": {"rank": -3}}, "lora.rank", ("-3", "≥ 1")),
+        ({"encoders": {"a": {"type": "words", "widht": 7}}}, "encoders.a.widht", ("did you mean `width`?",)),
+        ({"encoders": {"a": {"type": "wrods"}}}, "encoders.a.type", ("'wrods'", "did you mean `words`?")),
+        ({"encoders": {"a": {"width": 8}}}, "encoders.a", ("`model.encoders.a.type` is missing", "`words`")),
+        ({"encoders": {"a": {"type": "words", "width": "x"}}}, "encoders.a.width", ("a whole number",)),
+        ({"encoders": {"a": {"type": "words", "width": 10**9}}}, "encoders.a.width", ("≤ 4096",)),
+        ({"encoders": {"a": 7}}, "encoders.a", ("a mapping",)),
+    ],
+)
+def test_what_is_wrong_inside_an_option_is_named_by_its_own_path(
+    model: dict[str, Any], keys: str, words: tuple[str, ...]
+) -> None:
+    path, problem = one({"learner": "network", **model})
+    assert path == ("model", *keys.split("."))
+    assert "Input" not in str(problem)  # no words of the library that checks
+    for word in words:
+        assert word in str(problem)
 
 
 def test_values_are_checked_where_no_learner_is_named() -> None:

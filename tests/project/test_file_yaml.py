@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwright.core.messages import ProjectError
-from modelwright.project.declaration.yaml_lines import MAX_DEPTH, dotted, plain, read_document
+from modelwright.core.messages.key_problems import dotted
+from modelwright.project.declaration.yaml_lines import MAX_DEPTH, plain, read_document
 
 
 @pytest.mark.parametrize(

@@ -6,24 +6,24 @@ Only specifications are read, so `check` can ask without a framework.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeGuard, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from modelwright import learners
-from modelwright.core.messages import Problem, ValueProblem, did_you_mean
+from modelwright.core.messages import Problem, ValueProblem, did_you_mean, key_problems
 from modelwright.core.signature import Signature
 
 PRETRAINED = "pretrained"
 COMMON_KEYS = frozenset({"learner", PRETRAINED})  # of `model:`; all others are a learner's own
 
-Path = tuple[str | int, ...]
-Found = tuple[Path, Problem]
+Found = tuple[key_problems.Path, Problem]
 """A problem, and the keys that lead to it in the project file: `("model", "leaves")`."""
 
+_OF_VALUES = {"plan.bad-option", "project.bad-value", "project.missing-key", "project.unknown-key"}
 _SIGNS: Mapping[type, tuple[str, str]] = {Ge: ("ge", "≥"), Gt: ("gt", ">"), Le: ("le", "≤"), Lt: ("lt", "<")}
 
 
@@ -58,38 +58,21 @@ def unknown_outputs(signature: Signature, weights: Mapping[str, float]) -> Itera
         yield Problem("model.unknown-output", unknown=named, outputs=", ".join(sorted(known)))
 
 
-def value_problems(learner: str, options: type[BaseModel], error: ValidationError) -> Iterator[Found]:
-    """Yield what pydantic found in the options of one learner."""
+def value_problems(
+    learner: str, options: type[BaseModel], given: Mapping[str, object], error: ValidationError
+) -> Iterator[Found]:
+    """Yield what pydantic found in the options of one learner: of an option, with its range and its default."""
+    within: list[ErrorDetails] = []
     for one in error.errors(include_url=False):
-        if one["type"] == "extra_forbidden":
-            *above, last = map(str, one["loc"])
-            key = last
-            if above:  # a key within an option
-                path = ".".join(("model", *above, last))
-                yield (
-                    ("model", *one["loc"]),
-                    Problem("project.unknown-key", path=path, known=_within(options, above)),
-                )
-                continue
+        if len(one["loc"]) > 1 or one["type"].startswith("union_tag"):
+            within.append({**one, "loc": ("model", *one["loc"])})
+        elif one["type"] == "extra_forbidden":
+            key = str(one["loc"][0])
             yield ("model", key), _unknown(key, sorted(options.model_fields), (learner,))
         else:
             yield ("model", *one["loc"]), _bad_value(learner, options, one)
-
-
-def _within(options: type[BaseModel], keys: Sequence[str]) -> list[str]:
-    """Return the keys of the section that stands below these keys of the options."""
-    section: type[BaseModel] = options
-    for key in keys:
-        annotation = section.model_fields[key].annotation if key in section.model_fields else None
-        found = [one for one in (annotation, *get_args(annotation)) if _is_section(one)]
-        if not found:
-            return []
-        section = found[0]
-    return sorted(section.model_fields)
-
-
-def _is_section(annotation: object) -> TypeGuard[type[BaseModel]]:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    section = create_model("Section", model=(options, ...))
+    yield from key_problems.with_paths(within, {"model": given}, section)
 
 
 def _name_problems(named: object, allowed: Sequence[str] | None) -> Iterator[Found]:
@@ -124,13 +107,13 @@ def _refused(name: str, given: Mapping[str, object], known: Sequence[Found]) -> 
         options.model_validate(own)
     except ValidationError as error:
         paths = {path for path, _ in known}
-        yield from (one for one in value_problems(name, options, error) if one[0] not in paths)
+        yield from (one for one in value_problems(name, options, own, error) if one[0] not in paths)
 
 
 def _taken_by_another(found: Found, given: Mapping[str, object], candidates: Sequence[str]) -> bool:
     """Tell whether another candidate has the key that a problem is about, and takes its value."""
     path, problem = found
-    if problem.id != "plan.bad-option":
+    if problem.id not in _OF_VALUES:
         return False
     key = str(path[1])
     for name in candidates:
@@ -167,11 +150,12 @@ def _bad_value(learner: str, options: type[BaseModel], error: ErrorDetails) -> P
         range=limits(field, name) if kind.startswith(("greater", "less")) else None,
         choices=choices if kind.startswith("literal") else None,
         whole=wanted == "int",
-        number=wanted == "float",
+        number=wanted in {"float", "finite"},
         flag=wanted == "bool",
         text=wanted == "string",
-        mapping=wanted == "dict",
+        mapping=wanted in {"dict", "model"},
         list=wanted in {"list", "tuple"},
+        multiple=error.get("ctx", {}).get("multiple_of"),
         reason=_reason(error),
         default="null" if default is None else str(default),
     )
@@ -188,7 +172,7 @@ def limits(field: FieldInfo, name: str) -> str | None:
     low = high = ""
     for one in _constraints(field):
         attribute, sign = _SIGNS[type(one)]
-        bound = f"{getattr(one, attribute):g}"
+        bound = key_problems.plain_number(getattr(one, attribute))
         if isinstance(one, Ge | Gt):
             low = bound + {"≥": " ≤ ", ">": " < "}[sign]
         else:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
 from modelwright import kinds, learners, outcomes
-from modelwright.core.messages import Problem, ProjectError, did_you_mean
+from modelwright.core.messages import Problem, ProjectError, did_you_mean, key_problems
 from modelwright.core.requirements import requirement
 from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.requirements.requirement import Requirement
@@ -25,7 +25,6 @@ from modelwright.kinds.varying import augment_problems
 from modelwright.learners.contract.spec import Makes
 from modelwright.learners.goals import goal
 from modelwright.learners.options import option_problems
-from modelwright.project.declaration import key_problems
 from modelwright.project.declaration.cost_checks import declared_costs, unpriced
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelwright import kinds
 from modelwright.core.messages import Problem, did_you_mean
+from modelwright.core.messages.key_problems import Where
 from modelwright.core.requirements import error_costs
 from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
-from modelwright.project.declaration.key_problems import Where
 
 
 def declared_costs(

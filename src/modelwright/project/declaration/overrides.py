@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelwright.core.messages import Problem, ProjectError, shown
-from modelwright.project.declaration.yaml_lines import Path, dotted, plain, read_document
+from modelwright.core.messages.key_problems import Path, dotted
+from modelwright.project.declaration.yaml_lines import plain, read_document
 
 # A requirement's key may hold dots, spaces and `==`; its bar begins with an operator.
 _BAR = re.compile(r"(?P<key>requirements\..+?)\s*=\s*(?P<value>[\"']?\s*[<>]=?.*)", re.DOTALL)

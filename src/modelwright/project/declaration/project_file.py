@@ -10,16 +10,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from modelwright.core.messages import Problem, ProjectError, ValueProblem, shown
+from modelwright.core.messages import Problem, ProjectError, ValueProblem, key_problems, shown
+from modelwright.core.messages.key_problems import Path as KeyPath
+from modelwright.core.messages.key_problems import dotted
 from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.gateway.config import ServeConfig
-from modelwright.project.declaration import checks, key_problems, overrides
+from modelwright.project.declaration import checks, overrides
 from modelwright.project.declaration.find import FILE_NAME, find
-from modelwright.project.declaration.yaml_lines import MAX_BYTES, YamlDocument, dotted, read_document
-from modelwright.project.declaration.yaml_lines import Path as KeyPath
+from modelwright.project.declaration.yaml_lines import MAX_BYTES, YamlDocument, read_document
 from modelwright.project.tracking.tracking_config import TrackingConfig
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.evaluate.config import EvaluateConfig

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 import yaml
 
 from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.messages.key_problems import Path, dotted
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_NODES = 20_000
 MOST_SHOWN = 80  # characters of a line in a message
 MAX_DIGITS = 40  # a longer row of digits is an identifier, not a number
-
-Path = tuple[str | int, ...]
 
 _CORE = "tag:yaml.org,2002:"
 _NULL = re.compile(r"~|null|Null|NULL|")
@@ -153,14 +152,6 @@ class _Reader:
 
     def _place(self, node: yaml.Node) -> str:
         return f"{self.name}:{node.start_mark.line + 1}"
-
-
-def dotted(path: Path) -> str:
-    """Return a path as it is written: `data.columns.question`, `data.keep[0]`."""
-    shown = ""
-    for part in path:
-        shown += f"[{part}]" if isinstance(part, int) else f".{part}" if shown else part
-    return shown
 
 
 def _too_large(name: str) -> Problem:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Union, get_args, get_origin
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from modelwright.core.messages import Phrase, Problem, ValueProblem, did_you_mean, shown
-from modelwright.project.declaration.yaml_lines import Path, dotted
+from modelwright.core.messages.message import Phrase, Problem, ValueProblem
+from modelwright.core.messages.near import did_you_mean
+from modelwright.core.messages.shown import shown
+
+Path = tuple[str | int, ...]
+"""The keys and positions that lead to a value, from the root of what was read."""
 
 Where = Callable[[Path], str | None]
 
@@ -50,15 +54,31 @@ _BOUNDS = {
 _QUOTED = re.compile(r"'([^']*)'")
 
 
+def dotted(path: Path) -> str:
+    """Return a path as it is written: `data.columns.question`, `data.keep[0]`."""
+    shown = ""
+    for part in path:
+        shown += f"[{part}]" if isinstance(part, int) else f".{part}" if shown else part
+    return shown
+
+
 def problems(
     errors: Sequence[ErrorDetails], value: object, model: type[BaseModel], where: Where
 ) -> Iterator[Problem]:
     """Yield one problem for each thing that is wrong in `value`, which `model` refused with `errors`."""
+    for path, problem in with_paths(errors, value, model):
+        yield problem.at(where(path))
+
+
+def with_paths(
+    errors: Sequence[ErrorDetails], value: object, model: type[BaseModel]
+) -> Iterator[tuple[Path, Problem]]:
+    """Yield each problem of `problems` with the path whose line it belongs to: of a missing key, what lacks it."""
     by_path: dict[Path, list[ErrorDetails]] = {}
     for error in errors:
         by_path.setdefault(path_of(error, value), []).append(error)
     for path, found in by_path.items():
-        yield from _at(path, _relevant(path, found, by_path), found, model, where)
+        yield from _at(path, _relevant(path, found, by_path), found, model)
 
 
 def path_of(error: ErrorDetails, value: object) -> Path:
@@ -81,6 +101,11 @@ def _holds(value: object, part: str | int) -> bool:
     return isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)
 
 
+def plain_number(bound: float) -> str:
+    """Return a bound as a file holds it: a whole number with all its digits."""
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
 def models_of(annotation: object) -> Iterator[type[BaseModel]]:
     """Yield the pydantic models that an annotation (`str | Split | None`) lets stand there."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -88,24 +113,42 @@ def models_of(annotation: object) -> Iterator[type[BaseModel]]:
     elif get_origin(annotation) in (Union, types.UnionType):
         for branch in get_args(annotation):
             yield from models_of(branch)
+    elif get_origin(annotation) is Annotated:
+        yield from models_of(get_args(annotation)[0])
 
 
-def model_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
-    """Return the models that may stand at a path below `model`."""
-    found = [model]
+def model_at(model: type[BaseModel], path: Path, tags: Container[object] = ()) -> list[type[BaseModel]]:
+    """Return the models that may stand at a path below `model`.
+
+    tags: of unions that a key tells apart (`type: words`), the branches that were meant; all, where none is.
+    """
+    found: list[object] = [model]  # annotations
     for part in path:
-        found = [
-            inner
-            for outer in found
-            if isinstance(part, str) and part in outer.model_fields
-            for inner in models_of(outer.model_fields[part].annotation)
-        ]
-    return found
+        found = [inner for outer in found for inner in _below(outer, part)]
+    models = [one for annotation in found for one in models_of(annotation)]
+    return [one for one in models if any(tag in tags for tag in _tags_of(one))] or models
 
 
-def description(model: type[BaseModel], path: Path) -> str | None:
-    """Return the description of the field at a path, or None where there is none."""
-    for outer in model_at(model, path[:-1]) if path else ():
+def _below(annotation: object, part: str | int) -> Iterator[object]:
+    """Yield the annotations of what stands at a key or a position of a value."""
+    for one in models_of(annotation):
+        if part in one.model_fields:
+            yield one.model_fields[str(part)].annotation
+    branches = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    for branch in branches:
+        if get_origin(branch) is dict:
+            yield get_args(branch)[1]
+
+
+def _tags_of(model: type[BaseModel]) -> Iterator[object]:
+    for field in model.model_fields.values():
+        if get_origin(field.annotation) is Literal:
+            yield from get_args(field.annotation)
+
+
+def description(model: type[BaseModel], path: Path, tags: Container[object] = ()) -> str | None:
+    """Return the description of the field at a path, or None where there is none; tags: as in `model_at`."""
+    for outer in model_at(model, path[:-1], tags) if path else ():
         field = outer.model_fields.get(str(path[-1]))
         if field is not None and field.description:
             return field.description
@@ -139,29 +182,36 @@ def _at(
     errors: list[ErrorDetails],
     found: list[ErrorDetails],
     model: type[BaseModel],
-    where: Where,
-) -> Iterator[Problem]:
+) -> Iterator[tuple[Path, Problem]]:
     """Yield the problems of a path; found: what every branch of a union says, errors: those that count."""
     shapes = [_SHAPES[error["type"]] for error in errors if error["type"] in _SHAPES]
     if shapes and (renamed := _renamed(path, model)):  # a value where a section stands now
-        yield renamed.at(where(path))
+        yield path, renamed
         return
     if shapes:
-        yield _misshapen(path, shapes, errors[0]["input"], model).at(where(path))
+        yield path, _misshapen(path, shapes, errors[0]["input"], model, errors[0]["loc"])
         return
     # a key that takes words beside true and false says so too
-    others = ["true", "false"] if any(one["type"] == "bool_parsing" for one in found) else []
+    others = ["true", "false"] if any(one["type"] in {"bool_parsing", "bool_type"} for one in found) else []
     for error in errors:
         match error["type"]:
             case "extra_forbidden":
-                yield _unknown(path, model).at(where(path))
+                yield path, _unknown(path, model, error["loc"])
             case "missing":
-                yield _missing(path, model).at(where(path[:-1]))
+                yield path[:-1], _missing(path, model)
+            case "union_tag_not_found":
+                tag = (*path, *_tag_key(error))
+                yield path, _missing(tag, model, _choices_of(tag, model))
+            case "union_tag_invalid":
+                tagged = (*path, *_tag_key(error))
+                yield tagged, _refused(tagged, error, model, others)
             case _:
-                yield _refused(path, error, model, others).at(where(path))
+                yield path, _refused(path, error, model, others)
 
 
-def _misshapen(path: Path, shapes: Sequence[str], given: object, model: type[BaseModel]) -> Problem:
+def _misshapen(
+    path: Path, shapes: Sequence[str], given: object, model: type[BaseModel], tags: Container[object]
+) -> Problem:
     wanted = [Phrase("project.shape", shape=shape) for shape in dict.fromkeys(shapes)]
     return Problem(
         "project.bad-value",
@@ -169,13 +219,13 @@ def _misshapen(path: Path, shapes: Sequence[str], given: object, model: type[Bas
         given=shown(given),
         wanted=wanted[0],
         other=wanted[1] if len(wanted) > 1 else None,
-        help=_help(path, model),
+        help=_help(path, model, tags),
     )
 
 
-def _help(path: Path, model: type[BaseModel]) -> str | None:
+def _help(path: Path, model: type[BaseModel], tags: Container[object]) -> str | None:
     """Return what the reference says about a key; nothing about a section."""
-    return None if model_at(model, path) else description(model, path)
+    return None if model_at(model, path) else description(model, path, tags)
 
 
 def _renamed(path: Path, model: type[BaseModel]) -> Problem | None:
@@ -190,9 +240,14 @@ def _renamed(path: Path, model: type[BaseModel]) -> Problem | None:
     return None
 
 
-def _unknown(path: Path, model: type[BaseModel]) -> Problem:
+def _tag_key(error: ErrorDetails) -> Path:
+    """Return the key by which a union tells its branches apart."""
+    return tuple(_QUOTED.findall(str(error.get("ctx", {}).get("discriminator"))))
+
+
+def _unknown(path: Path, model: type[BaseModel], tags: Container[object]) -> Problem:
     key, above = str(path[-1]), path[:-1]
-    known = sorted({name for outer in model_at(model, above) for name in outer.model_fields})
+    known = sorted({name for outer in model_at(model, above, tags) for name in outer.model_fields})
     homes = [f"{name}.{key}" for name in model.model_fields if key in _keys(model, name) and (name,) != above]
     if renamed := _renamed(path, model):
         return renamed
@@ -211,8 +266,20 @@ def _keys(model: type[BaseModel], section: str) -> set[str]:
     }
 
 
-def _missing(path: Path, model: type[BaseModel]) -> Problem:
-    return Problem("project.missing-key", path=dotted(path), key=str(path[-1]), help=description(model, path))
+def _missing(path: Path, model: type[BaseModel], choices: Sequence[object] = ()) -> Problem:
+    return Problem(
+        "project.missing-key",
+        path=dotted(path),
+        key=str(path[-1]),
+        help=description(model, path),
+        choices=choices or None,
+    )
+
+
+def _choices_of(path: Path, model: type[BaseModel]) -> list[object]:
+    """Return the words that a key of a union's branches takes, of all branches together."""
+    fields = [one.model_fields.get(str(path[-1])) for one in model_at(model, path[:-1])]
+    return [word for one in fields if one is not None for word in get_args(one.annotation)]
 
 
 def _refused(path: Path, error: ErrorDetails, model: type[BaseModel], others: Sequence[str]) -> Problem:
@@ -228,15 +295,21 @@ def _refused(path: Path, error: ErrorDetails, model: type[BaseModel], others: Se
     values: dict[str, object] = {
         "path": dotted(path),
         "given": shown(error["input"]),
-        "help": _help(path, model),
+        "help": _help(path, model, error["loc"]),
     }
     if error["type"] in ("literal_error", "enum"):
         choices = _QUOTED.findall(str(context.get("expected", "")))
         near = did_you_mean(error["input"], choices) if isinstance(error["input"], str) else None
         values |= {"choices": [*choices, *others], "near": near}
+    elif error["type"] == "union_tag_invalid":
+        choices = _QUOTED.findall(str(context["expected_tags"]))
+        near = did_you_mean(str(context["tag"]), choices)
+        values |= {"given": shown(context["tag"]), "choices": choices, "near": near}
+    elif error["type"] == "multiple_of":
+        values |= {"multiple": context["multiple_of"]}
     elif error["type"] in _BOUNDS:
         key, sign = _BOUNDS[error["type"]]
-        values |= {"bound": f"{sign} {context[key]:g}"}
+        values |= {"bound": f"{sign} {plain_number(context[key])}"}
     elif error["type"] in ("too_short", "string_too_short"):
         values |= {"least": context.get("min_length")}
     elif error["type"] in ("too_long", "string_too_long"):
