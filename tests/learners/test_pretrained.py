@@ -68,6 +68,21 @@ def test_hub_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch: pytest.
         resolve("nobody/no-such-encoder", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("wieghts/mine", "weights/mine"), ("weights/mien", "weights/mine"), ("smolm2", "smollm2")],
+)
+def test_a_mistyped_name_is_not_taken_for_a_hub_id_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "weights" / "mine").mkdir(parents=True)
+    with pytest.raises(MachineError, match="there is no folder") as raised:
+        resolve(name, tmp_path)
+    assert f"did you mean `{meant}`?" in str(raised.value)
+
+
 def test_reads_config_without_the_machines_paths(tmp_path: Path) -> None:
     read = pretrained.read(tiny_encoder.save(tmp_path / "tiny"))
     assert str(tmp_path) not in json.dumps(read.config)

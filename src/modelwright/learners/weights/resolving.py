@@ -133,7 +133,7 @@ def resolve(name: str | None, folder: Path, default: str | None = DEFAULT) -> Pa
         return _checked(path.resolve())
     if _HUB_ID.fullmatch(name) is None or name.startswith("."):
         raise ProjectError(Problem("pretrained.not-found", name=name, path=str(path), default=default))
-    return _checked(_fetched(name, default))
+    return _checked(_fetched(name, folder, default))
 
 
 def available(name: str | None, folder: Path) -> Path | None:
@@ -226,7 +226,20 @@ def _installed(weights: NamedWeights) -> Path:
     raise MachineError(Problem("pretrained.not-installed", default=weights.name, package=weights.package))
 
 
-def _fetched(name: str, default: str | None) -> Path:
+def _near(name: str, folder: Path) -> str | None:
+    """Return what a name that leads nowhere may have meant: weights of the catalogue, or a folder of the project."""
+    parts = list[str]()
+    for part in Path(name).parts:
+        above = folder.joinpath(*parts)
+        beside = [one.name for one in above.iterdir() if one.is_dir()] if above.is_dir() else []
+        called = part if part in beside else did_you_mean(part, beside)
+        if called is None:
+            return did_you_mean(name, sorted(CATALOGUE))
+        parts.append(called)
+    return "/".join(parts)
+
+
+def _fetched(name: str, folder: Path, default: str | None) -> Path:
     import huggingface_hub  # an import of half a second, that only a hub id needs
 
     try:
@@ -245,6 +258,8 @@ def _fetched(name: str, default: str | None) -> Path:
                 name=name,
                 error=type(error).__name__,
                 reason=str(error).splitlines()[0][:160] if str(error) else None,
+                path=str(folder / name),
+                near=_near(name, folder),
                 default=default,
             )
         ) from None
