@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import shutil
+import socket
 import stat
 import subprocess
 import sys
+import tempfile
+import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from in_process import say
@@ -28,6 +35,11 @@ SERVE = {"limits": {"rows": 50}, "unseen": "refuse", "record": {"private": ("hei
 
 def leaving(package: Path, **serve: object) -> Leaving:
     return Leaving(folders.read(package), package, 3, ServeConfig(**serve))
+
+
+def words(dockerfile: str, instruction: str) -> list[str]:
+    """Return the words of an instruction in exec form; that of the health check is indented."""
+    return json.loads(re.findall(rf"^{instruction} (\[.*\])$", dockerfile, re.MULTILINE)[-1])
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +210,96 @@ def test_the_verb_exports_what_is_in_production_and_overwrites_nothing(project: 
     assert wrong.returncode == 1
     assert "did you mean `docker`" in wrong.stderr
     assert not [path for path in project.iterdir() if path.name.startswith((".docker", ".named", ".file"))]
+
+
+# -- the steps of the Dockerfile, by hand ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def everyones() -> Iterator[Path]:
+    """Return a folder that another user may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="image-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def base_image(folder: Path) -> Path:
+    """Copy the interpreter to where another user may run it, as a base image has it; returns its folder."""
+    base, version = Path(sys.base_prefix), f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (folder / "bin").mkdir(parents=True)
+    shutil.copy(base / "bin" / version, folder / "bin" / "python")
+    left = shutil.ignore_patterns("site-packages", "test", "__pycache__")
+    shutil.copytree(base / "lib" / version, folder / "lib" / version, ignore=left)
+    for library in (base / "lib").glob("libpython*.so*"):  # where the interpreter is shared
+        shutil.copy(library, folder / "lib" / library.name)
+    return folder / "bin"
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_image_built_by_hand_serves_as_another_user(context: Path, everyones: Path) -> None:
+    dockerfile = (context / "Dockerfile").read_text()
+    inside = {"/opt/modelwright": str(everyones / "venv"), "/srv/package": str(everyones / "package")}
+
+    def here(text: str) -> str:
+        for place, real in inside.items():
+            text = text.replace(place, real)
+        return text
+
+    (run,) = re.findall(r"^RUN ((?:.*\\\n)*.*)$", dockerfile, re.MULTILINE)
+    python = shlex.quote(str(base_image(everyones / "base")))
+    built = subprocess.run(
+        ["sh", "-c", f"PATH={python}:$PATH; {here(run)}"],
+        cwd=context,
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        check=False,
+    )
+    if "No matching distribution" in built.stderr:
+        pytest.skip("the package registry cannot be reached")
+    assert built.returncode == 0, built.stderr
+    shutil.copytree(context / "package", everyones / "package")
+    key = everyones / "key"
+    key.write_text("secret-of-the-test\n")
+    key.chmod(0o400)
+    os.chown(key, image.USER, image.USER)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [
+        port if word == str(image.PORT) else here(word)
+        for word in (*words(dockerfile, "ENTRYPOINT"), *words(dockerfile, "CMD"))
+    ]
+    environment = {
+        "PATH": f"{everyones / 'venv' / 'bin'}:/usr/bin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LD_LIBRARY_PATH": str(everyones / "base" / "lib"),
+    }
+    who = {"user": image.USER, "group": image.USER, "extra_groups": [], "cwd": "/"}
+    keyless = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False, **who
+    )
+    assert keyless.returncode == 1
+    assert "needs a key" in keyless.stderr
+    process = subprocess.Popen(command, env={**environment, "MODELWRIGHT_API_KEY_FILE": str(key)}, **who)
+    try:
+        check = [word.replace(f" {image.PORT},", f" {port},") for word in words(dockerfile, "  CMD")]
+        end = time.monotonic() + 60
+        while subprocess.run(check, env=environment, capture_output=True, check=False, **who).returncode:
+            assert process.poll() is None
+            assert time.monotonic() < end, "it is not healthy"
+        bearer = {"authorization": "Bearer secret-of-the-test"}
+        url = f"http://127.0.0.1:{port}/measure"
+        assert (
+            httpx.post(url, json={"height": 1}, headers=bearer).json()["outputs"]["size"]["value"] == "small"
+        )
+        assert httpx.post(url, json={"height": 1}).status_code == 401
+        many = httpx.post(url, json=[{"height": 1}] * 51, headers=bearer)
+        assert many.status_code == 413  # serve.limits.rows went along
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+    written = [path for path in everyones.rglob("*") if path.stat().st_uid == image.USER]
+    assert written == [key]
