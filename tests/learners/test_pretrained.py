@@ -70,7 +70,7 @@ def test_hub_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("wieghts/mine", "weights/mine"), ("weights/mien", "weights/mine"), ("smolm2", "smollm2")],
+    [("wieghts/mine", "weights/mine"), ("weights/mien", "weights/mine"), ("mobilenet-v3", "mobilenet-v2")],
 )
 def test_a_mistyped_name_is_not_taken_for_a_hub_id_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str

@@ -28,7 +28,7 @@ def prepared(folder: Path, name: str) -> DecoderWeights:
     bring = learners.bring("generate")
     assert bring is not None
     out = folder / "out"
-    out.mkdir()
+    out.mkdir(parents=True)
     bring.prepare(GenerateOptions(pretrained=name), folder, out)
     return DecoderWeights.read(out)
 
@@ -136,8 +136,10 @@ def test_a_hub_that_cannot_be_reached_offers_no_encoder(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     with pytest.raises(MachineError, match="could not be fetched") as raised:
-        prepared(tmp_path, "nobody/no-such-decoder")
+        prepared(tmp_path / "one", "nobody/no-such-decoder")
     assert raised.value.problems[0].next_step == "check the id and the network, or name a folder"
+    with pytest.raises(MachineError, match="did you mean `smollm2`"):
+        prepared(tmp_path / "other", "smolm2")
 
 
 def test_a_gguf_file_is_read_as_the_folder_is(tmp_path: Path) -> None:

@@ -91,4 +91,4 @@ def _found(options: BaseModel, folder: Path) -> Path:
         return path
     from modelwright.learners.weights import resolving
 
-    return resolving.resolve(source, folder, default=None)
+    return resolving.resolve(source, folder, default=None, known=NAMED)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -116,24 +116,27 @@ def of_inputs(signature: Signature, named: Named, folder: Path, *, defaults: boo
     )
 
 
-def resolve(name: str | None, folder: Path, default: str | None = DEFAULT) -> Path:
+def resolve(
+    name: str | None, folder: Path, default: str | None = DEFAULT, known: Collection[str] = tuple(CATALOGUE)
+) -> Path:
     """Return the folder that holds pretrained weights: config.json, weights and, for texts, a tokenizer.
 
     `name`: one of the catalogue (None: the default of texts), which is installed or fetched once, and whose package's
     code is not run; a folder (relative to `folder`, the project's); or a hub id, fetched once into the hub client's
-    cache. default: what is used where nothing is named, as messages say it (None: nothing is). Raises ProjectError for
+    cache. default: what is used where nothing is named, as messages say it (None: nothing is); known: names that a
+    mistyped one may have meant. Raises ProjectError for
     a name that leads nowhere and MachineError for what cannot be had here.
     """
-    known = CATALOGUE.get(name or DEFAULT)
-    if known is not None:
-        return _installed(known) if known.file is None else fetching.fetch(known)
+    ours = CATALOGUE.get(name or DEFAULT)
+    if ours is not None:
+        return _installed(ours) if ours.file is None else fetching.fetch(ours)
     assert name is not None
     path = folder / Path(name).expanduser()
     if path.is_dir():
         return _checked(path.resolve())
     if _HUB_ID.fullmatch(name) is None or name.startswith("."):
         raise ProjectError(Problem("pretrained.not-found", name=name, path=str(path), default=default))
-    return _checked(_fetched(name, folder, default))
+    return _checked(_fetched(name, folder, default, known))
 
 
 def available(name: str | None, folder: Path) -> Path | None:
@@ -226,20 +229,20 @@ def _installed(weights: NamedWeights) -> Path:
     raise MachineError(Problem("pretrained.not-installed", default=weights.name, package=weights.package))
 
 
-def _near(name: str, folder: Path) -> str | None:
-    """Return what a name that leads nowhere may have meant: weights of the catalogue, or a folder of the project."""
+def _near(name: str, folder: Path, known: Collection[str]) -> str | None:
+    """Return what a name that leads nowhere may have meant: a folder of the project, or one of the known."""
     parts = list[str]()
     for part in Path(name).parts:
         above = folder.joinpath(*parts)
         beside = [one.name for one in above.iterdir() if one.is_dir()] if above.is_dir() else []
         called = part if part in beside else did_you_mean(part, beside)
         if called is None:
-            return did_you_mean(name, sorted(CATALOGUE))
+            return did_you_mean(name, sorted(known))
         parts.append(called)
     return "/".join(parts)
 
 
-def _fetched(name: str, folder: Path, default: str | None) -> Path:
+def _fetched(name: str, folder: Path, default: str | None, known: Collection[str]) -> Path:
     import huggingface_hub  # an import of half a second, that only a hub id needs
 
     try:
@@ -259,7 +262,7 @@ def _fetched(name: str, folder: Path, default: str | None) -> Path:
                 error=type(error).__name__,
                 reason=str(error).splitlines()[0][:160] if str(error) else None,
                 path=str(folder / name),
-                near=_near(name, folder),
+                near=_near(name, folder, known),
                 default=default,
             )
         ) from None
