@@ -17,14 +17,14 @@ import real_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelwright import learners
+from modelwright import kinds, learners
 from modelwright.core import digests
 from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
-from modelwright.kinds.contract.common import ArraySpec
+from modelwright.kinds.contract.common import ArraySpec, Role
 from modelwright.kinds.timeseries.window import TimeWindow
-from modelwright.learners import time_folds
+from modelwright.learners import logarithms, time_folds
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.trees import ahead, columns
@@ -386,6 +386,20 @@ def test_skewed_amounts_are_learned_as_logarithms_and_answered_as_amounts(
     assert abs(ratio - (1.0 if aim == "median" else 1.38)) < 0.15
     plain, _ = learn(tmp_path, signature, data, setup(60, {"bags": bags, "logarithm": False}), "plain")
     assert "logarithms" not in json.loads((plain / "learned.json").read_text("utf-8"))
+
+
+def test_a_median_is_learned_on_logarithms_that_are_the_less_skewed_and_a_mean_on_such_as_are_far_less() -> None:
+    counts = np.random.default_rng(0).exponential(100, 2000)  # skewness 2; of the logarithms -1.1
+    number = Field("rentals", "number")
+    kind = kinds.arrays("number")
+    state = kind.fit(counts.tolist(), role=Role.OUTPUT)
+    truth = kind.encode_truth(counts.tolist(), {}, state)["value"]
+    found = {
+        median: logarithms.decided(number, state, truth, insists=None, median=median)
+        for median in (True, False)
+    }
+    assert found[True] is not None
+    assert found[False] is None
 
 
 def test_rows_without_truth_teach_nothing(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from modelwright.kinds.contract.common import Array, Form
 from modelwright.learners.known_truths import known
 
 _SKEWED = 1.0  # skewness from which logarithms are learned; that of an exponential distribution is 2
+_LESS_SKEWED = 2.0  # how many times less skewed logarithms are, from which a mean is learned on them
 _FEWEST_SKEWED = 20  # rows from which skewness means something
 
 
@@ -51,11 +52,13 @@ class Logarithm:
         return replace(self, smear=float(np.exp(logarithms - np.minimum(line, self.most)).mean()))
 
 
-def decided(field: Field, state: object, truth: Array, *, insists: bool | None) -> Logarithm | None:
+def decided(
+    field: Field, state: object, truth: Array, *, insists: bool | None, median: bool = False
+) -> Logarithm | None:
     """Return how an output is learned as its logarithm, None where it is not: decided on training rows alone.
 
     truth: (n,) as the kind encodes it; insists: whether the project insists on it, or forbids it; None: where all are
-    above 0 and skewed to the right.
+    above 0 and skewed to the right; median: whether answers aim at it.
     """
     kind = kinds.arrays(field.kind)
     if kind.output_form is not Form.SCALAR or insists is False:
@@ -67,8 +70,11 @@ def decided(field: Field, state: object, truth: Array, *, insists: bool | None) 
     if not len(amounts) or amounts.min() <= 0:
         return None
     logarithms = np.log(amounts)
+    # a median is one of the logarithms, too, so that these need only be the less skewed of the two; a mean is made of
+    # them by a factor that is the same for all rows, and loses more by it where they are skewed themselves
+    less = 1.0 if median else _LESS_SKEWED
     skewed = len(amounts) >= _FEWEST_SKEWED and _skewness(amounts) > max(
-        _SKEWED, 2 * abs(_skewness(logarithms))
+        _SKEWED, less * abs(_skewness(logarithms))
     )
     if not (skewed or insists):
         return None

@@ -113,7 +113,13 @@ class LinearLearn(Learn[Rows]):
         chosen: dict[str, float] = {}
         for field in signature.outputs:
             name, truth = field.name, known_truths.truths(field, data.train, states)
-            logarithm = logarithms.decided(field, states[field.name], truth, insists=options.logarithm)
+            logarithm = logarithms.decided(
+                field,
+                states[field.name],
+                truth,
+                insists=options.logarithm,
+                median=options.aim == "median",
+            )
             target = Target(train, truth, standard, known_truths.truths(field, data.held, states))
             regression = _regression(field, states, logarithm)
             strengths = regression().strengths if training.weight_decay is None else (training.weight_decay,)
@@ -290,8 +296,12 @@ def _logarithm_notices(
         return
     for field in signature.outputs:
         truth = known_truths.truths(field, train, states)
-        if logarithms.decided(field, states[field.name], truth, insists=options.logarithm) is not None:
-            yield Notice("plan.logarithm", column=field.name, median=options.aim == "median")
+        median = options.aim == "median"
+        found = logarithms.decided(
+            field, states[field.name], truth, insists=options.logarithm, median=median
+        )
+        if found is not None:
+            yield Notice("plan.logarithm", column=field.name, median=median)
 
 
 def _scale(design: object, parts: Sequence[lines.Block]) -> NDArray[np.float32]:

@@ -141,12 +141,16 @@ def outputs(
 
 
 def logarithms_of(
-    signature: Signature, states: Mapping[str, object], train: Examples, *, insists: bool | None
+    signature: Signature, states: Mapping[str, object], train: Examples, *, insists: bool | None, aim: Aim
 ) -> dict[str, Logarithm]:
     """Return how outputs are learned as their logarithm, by training rows, for those that are."""
     found = {
         field.name: logarithms.decided(
-            field, states[field.name], known_truths.truths(field, train, states), insists=insists
+            field,
+            states[field.name],
+            known_truths.truths(field, train, states),
+            insists=insists,
+            median=aim == "median",
         )
         for field in signature.outputs
     }

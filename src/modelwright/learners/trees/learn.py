@@ -76,8 +76,8 @@ class TreesLearn(Learn[Rows]):
         known_truths.require(signature, states, train)
         features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
-        by_logarithm = columns.logarithms_of(signature, states, train, insists=options.logarithm)
         aheads, aim = columns.aheads_of(signature, states, train, encoded), options.aim or "mean"
+        by_logarithm = columns.logarithms_of(signature, states, train, insists=options.logarithm, aim=aim)
         outputs = columns.outputs(signature, states, aheads, by_logarithm, aim)
         encode_s = timing.now_s() - started
         tasks = [task for output in outputs for task in output.tasks]
@@ -144,10 +144,11 @@ class TreesLearn(Learn[Rows]):
         held = columns.encode(signature, states, validation.columns)
         aheads = columns.aheads_of(signature, states, train, encoded)
         out.mkdir(parents=True, exist_ok=True)
-        by_logarithm = columns.logarithms_of(signature, states, train, insists=options.logarithm)
+        aim = options.aim or "mean"
+        by_logarithm = columns.logarithms_of(signature, states, train, insists=options.logarithm, aim=aim)
         notes, bags = _Notes(), dict[str, int]()
         boosters = itertools.count()
-        every = columns.outputs(signature, states, aheads, by_logarithm, options.aim or "mean")
+        every = columns.outputs(signature, states, aheads, by_logarithm, aim)
         count = sum(len(one.tasks) for one in every)
         for planned in every:
             output, sums = planned, []
