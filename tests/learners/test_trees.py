@@ -388,7 +388,9 @@ def test_skewed_amounts_are_learned_as_logarithms_and_answered_as_amounts(
     assert "logarithms" not in json.loads((plain / "learned.json").read_text("utf-8"))
 
 
-def test_a_median_is_learned_on_logarithms_that_are_the_less_skewed_and_a_mean_on_such_as_are_far_less() -> None:
+def test_a_median_is_learned_on_logarithms_that_are_the_less_skewed_and_a_mean_on_such_as_are_far_less() -> (
+    None
+):
     counts = np.random.default_rng(0).exponential(100, 2000)  # skewness 2; of the logarithms -1.1
     number = Field("rentals", "number")
     kind = kinds.arrays("number")

@@ -297,9 +297,7 @@ def _logarithm_notices(
     for field in signature.outputs:
         truth = known_truths.truths(field, train, states)
         median = options.aim == "median"
-        found = logarithms.decided(
-            field, states[field.name], truth, insists=options.logarithm, median=median
-        )
+        found = logarithms.decided(field, states[field.name], truth, insists=options.logarithm, median=median)
         if found is not None:
             yield Notice("plan.logarithm", column=field.name, median=median)
 
