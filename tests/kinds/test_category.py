@@ -91,6 +91,23 @@ def test_classes_are_sorted_by_code_point_and_missing_ones_are_none() -> None:
     assert state.classes == ("Z", "a", "b", "é")
 
 
+@pytest.mark.parametrize(
+    ("names", "ordered"),
+    [
+        (["10", "9", "1"], ["1", "9", "10"]),
+        (["low", "high", "10"], ["10", "high", "low"]),
+        (["nan", "2", "1"], ["1", "2", "nan"]),
+        ([], []),
+    ],
+)
+def test_codes_have_the_order_of_what_they_stand_for(names: list[str], ordered: list[str]) -> None:
+    state = ARRAYS.fit(names)
+    ranks = ARRAYS.specs(state)["index"].ranks
+    assert ranks[0] == -1
+    codes = ARRAYS.encode(ordered, state)["index"]
+    assert [ranks[code] for code in codes] == list(range(len(ordered)))
+
+
 def test_an_output_needs_two_classes_and_an_input_none() -> None:
     assert ARRAYS.fit(["a", "a"]).classes == ("a",)
     assert ARRAYS.fit([]).classes == ()

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Role
 from modelwright.kinds.timeseries.window import TimeWindow
-from modelwright.learners import logarithms, time_folds
+from modelwright.learners import kind_states, logarithms, time_folds
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.trees import ahead, columns
@@ -119,6 +120,45 @@ def test_unseen_classes_and_missing_values_are_answered_exactly(tmp_path: Path) 
         for name, values in arrays.items():
             assert np.isfinite(values).all()
             assert (found[output][name] == values).all()
+
+
+@pytest.mark.parametrize("codes", [None, "sets", "order", "both"])
+def test_classes_are_split_by_sets_and_in_their_order(tmp_path: Path, codes: str | None) -> None:
+    draw = np.random.default_rng(0)
+    hours = draw.integers(0, 24, 600)
+    signature = Signature(
+        "f", (Field("hour", "category"), Field("open", "boolean")), (Field("rentals", "number"),)
+    )
+    data = real_tables.examples(
+        {
+            "hour": [None if row % 50 == 0 else str(hour) for row, hour in enumerate(hours)],
+            "open": (hours % 2 == 0).tolist(),
+            "rentals": (hours * 10.0 + draw.normal(0, 1, 600)).tolist(),
+        }
+    )
+    learned, _ = learn(tmp_path, signature, data, setup(40, {"codes": codes}))
+    asked = {"hour": [None, "never seen", *map(str, range(24))], "open": [None, *[True] * 25]}
+    (wanted,), (found,) = (
+        one["rentals"].values() for one in (TREES.predict(learned, asked), answered(learned, asked))
+    )
+    assert (wanted == found).all()
+    features = columns.read_features(learned, signature, kind_states.read(learned)[1])
+    ways = [bool(one.ranks) for one in features if one.name.startswith("hour.")]
+    assert ways == {"sets": [False], "order": [True]}.get(str(codes), [False, True])
+    if codes in ("order", "both"):  # numbers by their size: 10 behind 9, and not behind 1
+        (one,) = (one for one in features if one.ranks)
+        assert one.ranks[0] == -1
+        assert [one.ranks[sorted(map(str, range(24))).index(str(hour)) + 1] for hour in range(24)] == list(
+            range(24)
+        )
+
+
+def test_where_classes_are_answered_those_that_are_read_are_split_by_sets_alone(tmp_path: Path) -> None:
+    signature, data = real_tables.german_credit()
+    learned, _ = learn(tmp_path, signature, data, setup(3))
+    assert not any(
+        one.ranks for one in columns.read_features(learned, signature, kind_states.read(learned)[1])
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -348,19 +388,22 @@ def test_what_the_options_leave_open_follows_from_the_number_of_rows_and_columns
     assert [one.random_splits for one in (few, some, many, most)] == [True, True, False, False]
     assert [(one.leaves, one.min_rows) for one in (few, some, many)] == [(8, 5), (31, 5), (31, 20)]
     assert [one.share for one in (few, many, most)] == [0.7, 0.7, 1.0]
+    # what tries one random threshold learns from all rows; a mean of logarithms needs answers to rows left out
+    assert [one.leaves_out for one in (few, some, many, most)] == [False, False, True, False]
+    assert Growth.of(TreesOptions(), 5_000, 8, numbers=True, smeared=True).leaves_out
     assert Growth.of(TreesOptions(), 5_000, 7, numbers=True).share == 1.0
-    assert most == Growth(1, random_splits=False, share=1.0, leaves=31, min_rows=20)
+    assert most == Growth(1, leaves_out=False, random_splits=False, share=1.0, leaves=31, min_rows=20)
     given = TreesOptions(bags=2, random_splits=False, leaves=7, min_rows=3)
     assert Growth.of(given, 10, 8, numbers=True) == Growth(
-        2, random_splits=False, share=0.7, leaves=7, min_rows=3
+        2, leaves_out=True, random_splits=False, share=0.7, leaves=7, min_rows=3
     )
     assert Growth.of(TreesOptions(), 9, 8, numbers=True).bags == 1  # a bag would leave out less than two rows
 
 
 def test_classes_of_more_than_a_few_rows_are_told_apart_by_exact_thresholds() -> None:
     few, more = (Growth.of(TreesOptions(), rows, 8, numbers=False) for rows in (5_000, 5_001))
-    assert few == Growth.of(TreesOptions(), 5_000, 8, numbers=True)
-    assert more == Growth(5, random_splits=False, share=0.7, leaves=31, min_rows=20)
+    assert few == replace(Growth.of(TreesOptions(), 5_000, 8, numbers=True), leaves_out=True)
+    assert more == Growth(5, leaves_out=True, random_splits=False, share=0.7, leaves=31, min_rows=20)
     insisted = TreesOptions(random_splits=True)
     assert Growth.of(insisted, 5_001, 8, numbers=False).random_splits
 

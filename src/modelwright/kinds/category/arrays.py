@@ -139,7 +139,8 @@ class CategoryArrays(Arrays[CategoryState, str]):
 
     def specs(self, state: CategoryState) -> dict[str, ArraySpec]:
         """Return `index`: int64 (batch,), 0 for a missing or unseen class, i + 1 for class i."""
-        return {"index": ArraySpec("int64", ("batch",), codes=len(state.classes) + 1)}
+        size = len(state.classes) + 1
+        return {"index": ArraySpec("int64", ("batch",), codes=size, ranks=_ranks(state.classes))}
 
     def encode(self, values: Sequence[str | None], state: CategoryState) -> dict[str, Array]:
         """Return the index of each value."""
@@ -313,6 +314,19 @@ def _by_confidence(logits: Array, state: CategoryState) -> list[CategoryState]:
 
 def _truth(values: Sequence[str | None], state: CategoryState) -> NDArray[np.int64]:
     return np.array([state.place(value) for value in values], dtype=np.int64)
+
+
+def _ranks(classes: Sequence[str]) -> tuple[int, ...]:
+    """Return the place of each code in the order of the classes: numbers by their size, others as they are sorted."""
+    order = list(range(len(classes)))
+    try:
+        sizes = [float(name) for name in classes]
+    except ValueError:
+        return (-1, *order)
+    if all(map(math.isfinite, sizes)):
+        order.sort(key=sizes.__getitem__)
+    places = dict(zip(order, range(len(order)), strict=True))
+    return (-1, *(places[place] for place in range(len(order))))
 
 
 def _require_two(state: CategoryState) -> None:

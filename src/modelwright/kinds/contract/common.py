@@ -119,7 +119,8 @@ class ArraySpec:
     many different values an array of codes can hold, those for missing and unseen included; mean, deviation: of each
     channel (the last axis) in the training rows, by which an encoder scales what is not scaled yet; levels: of
     quantiles (the last axis), which share of the truths lies below each; circles: of what comes round again, the
-    column (the last axis) of a sine, behind which its cosine stands, with the seconds of a turn.
+    column (the last axis) of a sine, behind which its cosine stands, with the seconds of a turn; ranks: of codes, the
+    place of each in the order of what it stands for, -1 of those for missing and unseen.
     """
 
     dtype: str
@@ -129,6 +130,7 @@ class ArraySpec:
     deviation: tuple[float, ...] | None = None
     levels: tuple[float, ...] = ()
     circles: tuple[tuple[int, float], ...] = ()
+    ranks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,15 +47,15 @@ def boost(
 ) -> list[Boosted]:
     """Return as many boosters as `growth` says, each stopped by validation.
 
-    Of several each learns from all training rows but a fold. The fold would do to stop it, too, and no better; it may
-    hold rows of the same person or hour as the others, which validation does not. advance, end: of a booster, by its
-    number.
+    Of several each learns from all training rows but a fold, where `growth` says so. The fold would do to stop it, too,
+    and no better; it may hold rows of the same person or hour as the others, which validation does not. advance, end:
+    of a booster, by its number.
     """
     found = []
     for number in range(growth.bags):
         place = checkpoint if number == 0 else checkpoint.with_suffix(f".bag-{number}.json")
         learned = train
-        if growth.bags > 1:
+        if growth.leaves_out:
             learned = _rows(train, _folds(len(train), growth.bags, seed) != number)
         found.append(
             boosting.boost(

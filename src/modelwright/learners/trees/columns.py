@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,11 @@ from modelwright.learners.trees import ahead
 from modelwright.learners.trees.ahead import Ahead
 from modelwright.learners.trees.boosting import FeatureTable
 from modelwright.learners.trees.onnx_graph import Answers, Feature, Forest, TreeDump
+from modelwright.learners.trees.spec import Codes
 from modelwright.storage.formats.examples import Examples
 
-NOTE, AHEAD, LOGARITHMS, BAGS = "learned.json", "ahead", "logarithms", "bags"
+NOTE, AHEAD, LOGARITHMS, BAGS, CODES = "learned.json", "ahead", "logarithms", "bags", "codes"
+_FEWEST_IN_ORDER = 3  # classes; of two, a set is a threshold
 _BINARY = {"objective": "binary", "metric": "binary_logloss"}
 _REGRESSION = {"objective": "regression", "metric": "rmse"}
 _LEAST_AMOUNT = 1e-6  # in deviations of the output
@@ -226,15 +228,32 @@ def _columns(shape: Sequence[str | int]) -> int:
     return columns
 
 
-def features(signature: Signature, states: Mapping[str, object]) -> list[Feature]:
-    """Return the arrays that features are made of: the inputs in the signature's order, each with its kind's arrays."""
-    found = []
+def read_features(learned: Path, signature: Signature, states: Mapping[str, object]) -> list[Feature]:
+    """Return the features of a folder of learned trees."""
+    note = json.loads((learned / NOTE).read_text("utf-8"))
+    return features(signature, states, note.get(CODES, "sets"))
+
+
+def features(signature: Signature, states: Mapping[str, object], codes: Codes) -> list[Feature]:
+    """Return the arrays that features are made of: the inputs in the signature's order, each with its kind's arrays.
+
+    Where codes are split by sets and in their order, what is in order stands behind all others.
+    """
+    found, behind = [], []
     for field in signature.inputs:
         for array, spec in kinds.arrays(field.kind).specs(states[field.name]).items():
             shape = tuple(axis for axis in spec.shape[1:] if isinstance(axis, int))
             assert len(shape) == len(spec.shape) - 1, f"an array of {spec.shape} has no fixed width"
-            found.append(Feature(f"{field.name}.{array}", spec.dtype, shape, is_code=spec.codes is not None))
-    return found
+            feature = Feature(f"{field.name}.{array}", spec.dtype, shape, is_code=spec.codes is not None)
+            in_order = replace(feature, is_code=False, ranks=spec.ranks)
+            if codes == "sets" or len(spec.ranks) <= _FEWEST_IN_ORDER:
+                found.append(feature)
+            elif codes == "order":
+                found.append(in_order)
+            else:
+                found.append(feature)
+                behind.append(in_order)
+    return [*found, *behind]
 
 
 def encode(
@@ -254,8 +273,15 @@ def matrix(encoded: Mapping[str, Array], features: Sequence[Feature]) -> NDArray
     In float64, as LightGBM compares them: in float32, ids above 2²⁴ and timestamps in ms would be one value.
     """
     rows = len(next(iter(encoded.values())))
-    parts = [encoded[feature.name].reshape(rows, feature.columns).astype(np.float64) for feature in features]
+    parts = [
+        _split(encoded[feature.name], feature).reshape(rows, feature.columns).astype(np.float64)
+        for feature in features
+    ]
     return np.concatenate([np.empty((rows, 0)), *parts], axis=1)
+
+
+def _split(array: Array, feature: Feature) -> Array:
+    return np.array(feature.ranks)[array] if feature.ranks else array
 
 
 def matrix_of(

@@ -20,7 +20,7 @@ class TreesExport(Export):
             one.output.answers([bagging.dump(texts) for texts in one.texts])
             for one in columns.read_outputs(learned, signature, states)
         ]
-        graph = onnx_graph.graph(columns.features(signature, states), answers)
+        graph = onnx_graph.graph(columns.read_features(learned, signature, states), answers)
         return Body(signature, "once", {"model": graph}, states)
 
     def compress(self, body: Body) -> Body | None:

@@ -39,7 +39,7 @@ from modelwright.learners.trees.boosting import Boosted, FeatureTable
 from modelwright.learners.trees.columns import BoosterTask, Output
 from modelwright.learners.trees.growth import Growth
 from modelwright.learners.trees.onnx_graph import Feature, TreeDump
-from modelwright.learners.trees.spec import TreesOptions, TreesSpec, TreesTraining
+from modelwright.learners.trees.spec import Codes, TreesOptions, TreesSpec, TreesTraining
 from modelwright.package.graphs import open_session
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
@@ -74,13 +74,13 @@ class TreesLearn(Learn[Rows]):
         train, started = data.train, timing.now_s()
         states = kind_states.fit(signature, train, accepted=TreesSpec.inputs)
         known_truths.require(signature, states, train)
-        features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
         aheads, aim = columns.aheads_of(signature, states, train, encoded), options.aim or "mean"
         by_logarithm = columns.logarithms_of(signature, states, train, insists=options.logarithm, aim=aim)
         outputs = columns.outputs(signature, states, aheads, by_logarithm, aim)
         encode_s = timing.now_s() - started
         tasks = [task for output in outputs for task in output.tasks]
+        features = columns.features(signature, states, _codes(options, len(train), tasks))
         width = sum(feature.columns for feature in features)
         growths = [_growth(options, len(train), width, task) for task in tasks]
         timed = [
@@ -139,7 +139,6 @@ class TreesLearn(Learn[Rows]):
         train, validation = data.train, data.held
         states = kind_states.fit(signature, train, accepted=TreesSpec.inputs)
         known_truths.require(signature, states, train)
-        features = columns.features(signature, states)
         encoded = columns.encode(signature, states, train.columns)
         held = columns.encode(signature, states, validation.columns)
         aheads = columns.aheads_of(signature, states, train, encoded)
@@ -149,7 +148,9 @@ class TreesLearn(Learn[Rows]):
         notes, bags = _Notes(), dict[str, int]()
         boosters = itertools.count()
         every = columns.outputs(signature, states, aheads, by_logarithm, aim)
-        count = sum(len(one.tasks) for one in every)
+        tasks = [task for output in every for task in output.tasks]
+        codes, count = _codes(options, len(train), tasks), len(tasks)
+        features = columns.features(signature, states, codes)
         for planned in every:
             output, sums = planned, []
             for task in planned.tasks:
@@ -203,6 +204,7 @@ class TreesLearn(Learn[Rows]):
                 else {}
             ),
             **({columns.BAGS: bags} if bags else {}),
+            **({columns.CODES: codes} if codes != "sets" else {}),
         }
         (out / columns.NOTE).write_text(json.dumps(learned, ensure_ascii=False, indent=1) + "\n", "utf-8")
         return {"history": notes.history, "rounds": notes.rounds, "logarithms": sorted(by_logarithm)}
@@ -211,7 +213,7 @@ class TreesLearn(Learn[Rows]):
         """Answer with LightGBM itself."""
         signature, states = kind_states.read(learned)
         encoded = columns.encode(signature, states, inputs)
-        features = columns.features(signature, states)
+        features = columns.read_features(learned, signature, states)
         return {
             one.output.field.name: one.output.arrays(
                 [
@@ -380,7 +382,25 @@ def _of_folds(
 
 
 def _growth(options: TreesOptions, rows: int, width: int, task: BoosterTask) -> Growth:
-    return Growth.of(options, rows, width, numbers=task.is_of_numbers, bagged=task.ahead is None)
+    return Growth.of(
+        options,
+        rows,
+        width,
+        numbers=task.is_of_numbers,
+        bagged=task.ahead is None,
+        smeared=task.logarithm is not None and options.aim != "median",
+    )
+
+
+def _codes(options: TreesOptions, rows: int, tasks: Sequence[BoosterTask]) -> Codes:
+    """Return how classes that are read are split; the boosters of all outputs read the same features."""
+    if options.codes is not None:
+        return options.codes
+    both = all(
+        task.is_of_numbers and task.ahead is None and _growth(options, rows, 0, task).random_splits
+        for task in tasks
+    )
+    return "both" if both else "sets"
 
 
 def _threads(cores: int, rows: int) -> int:

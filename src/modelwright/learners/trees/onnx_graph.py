@@ -38,18 +38,25 @@ _TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "int64": 
 class Feature:
     """One array of the inputs, (batch, *shape): one feature, or as many as a row of it has numbers.
 
-    is_code: values are codes, split by sets, and not amounts, split by thresholds.
+    is_code: values are codes, split by sets, and not amounts, split by thresholds; ranks: what is split is the place of
+    each code in an order, by thresholds.
     """
 
     name: str
     dtype: str
     shape: tuple[int, ...] = ()
     is_code: bool = False
+    ranks: tuple[int, ...] = ()
 
     @property
     def columns(self) -> int:
         """Return how many features it is."""
         return math.prod(self.shape)
+
+    @property
+    def split_dtype(self) -> str:
+        """Return the type of what is split."""
+        return "float64" if self.ranks else self.dtype
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,10 @@ def graph(features: Sequence[Feature], answers: Sequence[Answers]) -> bytes:
         helper.make_graph(
             nodes,
             "trees",
-            [helper.make_tensor_value_info(f.name, _TYPES[f.dtype], ["batch", *f.shape]) for f in features],
+            [
+                helper.make_tensor_value_info(f.name, _TYPES[f.dtype], ["batch", *f.shape])
+                for f in _once(features)
+            ],
             [helper.make_tensor_value_info(a.name, TensorProto.FLOAT, a.shape) for a in answers],
             initializer=constants,
         ),
@@ -118,6 +128,11 @@ def graph(features: Sequence[Feature], answers: Sequence[Answers]) -> bytes:
     return serialized
 
 
+def _once(features: Sequence[Feature]) -> list[Feature]:
+    """Return one feature of each input: codes may be two, split by sets and in their order."""
+    return list({feature.name: feature for feature in features}.values())
+
+
 def _constant(name: str, numbers: Sequence[int]) -> onnx.TensorProto:
     return numpy_helper.from_array(np.array(numbers, np.int64), name)
 
@@ -126,6 +141,11 @@ def _feature_constants(features: Sequence[Feature], of: str) -> list[onnx.Tensor
     """Return the shapes that `_feature_nodes` refers to."""
     found = [_constant(f"{of}features_first", [sum(feature.columns for feature in features), -1])]
     found += [_constant(f"{of}{one.name}.row", [-1, one.columns]) for one in features if len(one.shape) > 1]
+    found += [
+        numpy_helper.from_array(np.array(one.ranks, np.float64), f"{of}{one.name}.places")
+        for one in features
+        if one.ranks
+    ]
     return found
 
 
@@ -140,6 +160,13 @@ def _feature_nodes(features: Sequence[Feature], of: str) -> list[onnx.NodeProto]
     for same in _runs(features):
         flat = []
         for feature in same:
+            if feature.ranks:
+                placed = f"{of}{feature.name}.placed"
+                nodes.append(
+                    helper.make_node("Gather", [f"{of}{feature.name}.places", feature.name], [placed])
+                )
+                flat.append(placed)
+                continue
             if not feature.shape:
                 flat.append(feature.name)
                 continue
@@ -162,7 +189,7 @@ def _feature_nodes(features: Sequence[Feature], of: str) -> list[onnx.NodeProto]
 
 def _runs(features: Sequence[Feature]) -> list[list[Feature]]:
     """Return the features in the order of their columns, neighbours of one type together."""
-    return [list(same) for _, same in itertools.groupby(features, key=lambda feature: feature.dtype)]
+    return [list(same) for _, same in itertools.groupby(features, key=lambda one: one.split_dtype)]
 
 
 def _answer_nodes(answer: Answers, name: str) -> list[onnx.NodeProto]:

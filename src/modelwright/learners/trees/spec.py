@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,9 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.aim import Aim
 from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.training import Epochs, LearningRate, Patience, WeightDecay
+
+Codes = Literal["sets", "order", "both"]
+"""How classes that are read are split."""
 
 
 class TreesOptions(BaseModel):
@@ -42,6 +45,12 @@ class TreesOptions(BaseModel):
         None,
         description="whether a split tries one random threshold of each column instead of all; None: where several "
         "boosters, or one of forecasts, learn numbers from at most 20,000 rows, or classes from at most 5,000",
+    )
+    codes: Codes | None = Field(
+        None,
+        description="how classes that are read are split: by `sets` of them, in their `order` (numbers by size, "
+        "others as they are sorted), or `both`; None: both where numbers alone are answered, with random "
+        "thresholds, else sets",
     )
     logarithm: bool | None = Field(
         None,
@@ -88,5 +97,7 @@ class TreesSpec(Spec):
         "model.leaves": Between(3, 64, log=True, whole=True),
         "model.min_rows": Between(3, 60, log=True, whole=True),
         "learn.weight_decay": Between(1e-3, 30, log=True),
+        "model.codes": ("sets", "order", "both"),
+        "model.random_splits": (False, True),
     }
     rank: ClassVar[int] = 1
