@@ -14,6 +14,8 @@ from test_loop import declared, statuses, write_rows
 
 from modelwright import Project
 from modelwright.engine.store import Store
+from modelwright.project.declaration import project_file
+from modelwright.project.loop.stage_table import main_metrics
 from modelwright.storage.formats.search import Search, plan_folder
 
 
@@ -34,6 +36,34 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def searched(folder):
     return Project(tuned(GRID), folder=folder).run(to="package")
+
+
+@pytest.mark.parametrize(
+    ("requirements", "main"),
+    [
+        ({}, ("accuracy", "rmse")),
+        ({"auc": ">= 0.8", "price.mae": "<= 3"}, ("auc", "mae")),
+        (
+            {"auc": ">= 0.8", "accuracy": ">= 0.8", "price.mae": "<= 3", "latency_p95": "<= 1 s"},
+            (None, "mae"),
+        ),
+        ({"price.mae where job == 'a'": "<= 3"}, (None, None)),  # a bar on some answers says nothing of all
+    ],
+)
+def test_the_best_is_looked_for_by_the_metric_that_is_required(requirements, main):
+    function = "f(job: category) -> risk: category, price: number"
+    found, usual = (
+        main_metrics(opened.signature, opened.costs, opened.requirements)
+        for opened in (
+            project_file.from_mapping(
+                {"function": function, "requirements": wanted, "data": {"source": "x.csv"}}
+            )
+            for wanted in (requirements, {})
+        )
+    )
+    for output, name in zip(("risk", "price"), main, strict=True):
+        assert found[output][0] == name if name else found[output] == usual[output]
+    assert found["price"] == ("mae", False) or main[1] != "mae"
 
 
 def sealed(folder):

@@ -7,13 +7,14 @@ import pytest
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
 from modelwright.core.messages import Phrase, ProjectError
 from modelwright.core.progress import Silent
+from modelwright.stages.tune import blending
 from modelwright.stages.tune.axes import LEARNER, Axis, Space
 from modelwright.stages.tune.config import TuneConfig
 from modelwright.stages.tune.journal import Journal
 from modelwright.stages.tune.searching import Searching, SearchTask
 from modelwright.stages.tune.stage import tune
 from modelwright.stages.tune.trial_runs import LastTrial, TrialEnd
-from modelwright.storage.formats.search import Search, plan_folder
+from modelwright.storage.formats.search import Search, SearchTrial, plan_folder
 
 SPACE = Space(
     (Axis("learn.learning_rate", low=1e-3, high=1.0, log=True), Axis("learn.seed", values=(0, 1, 2)))
@@ -26,6 +27,8 @@ def read(settings):
 
 
 def accuracy(settings):
+    if read(settings).get(LEARNER) == '"blend"':
+        return 0.9
     return 1 - abs(float(read(settings)["learn.learning_rate"]) - 0.1) / 2
 
 
@@ -158,26 +161,103 @@ LAST = LastTrial({"learn.budget": "9 s"}, 10.0, 5.0, "blend")
 
 def test_the_best_is_learned_once_more_where_its_budget_cut_it_short(tmp_path):
     found = run(tmp_path, task(budget_s=20.0, last=LAST, trials=50), Runs(tmp_path, learn_seconds=6.0))
-    *others, last = found.trials
-    assert len(others) == 10
-    best = max(others, key=lambda one: one.value("accuracy", "risk"))
-    assert last.values == {**best.values, "learn.budget": "9 s"}
-    assert last.settings[-1] == 'learn.budget="9 s"'
+    (place,) = (one.number for one in found.trials if "learn.budget" in one.values)
+    assert place == 10
+    again, before = found.trials[place], found.trials[:place]
+    best = max(before, key=lambda one: one.value("accuracy", "risk"))
+    assert again.values == {**best.values, "learn.budget": "9 s"}
+    assert again.settings[-1] == 'learn.budget="9 s"'
+    # it took 1 s of the 10 s that were kept for it: the rest is for more trials
+    assert (len(found.trials), found.ended) == (20, "budget")
+
+
+SEVERAL = Space((*SPACE.axes, Axis("model.leaves", values=(3, 7), learners=("trees",))), ("trees", "linear"))
+FIRST = ({LEARNER: "trees", "learn.learning_rate": 0.1}, {LEARNER: "linear", "learn.learning_rate": 0.2})
+
+
+def test_what_the_best_learned_once_more_leaves_of_the_budget_is_for_a_blend(tmp_path):
+    what = task(space=SEVERAL, budget_s=40.0, last=LAST, trials=8, first=FIRST)
+    found = run(tmp_path, what, Runs(tmp_path, learn_seconds=6.0))
+    (again,) = (one for one in found.trials if one.values.get("learn.budget") == "9 s")
+    assert again.values[LEARNER] != "blend"
+    last = found.trials[-1]
+    assert last.values[LEARNER] == "blend"
+    assert last.number == again.number + 1 == 9
+    assert last.values["learn.budget"] == "31 s"  # of 40 s, nine trials took 1 s each
+    assert not any("budget" in one["learn"] for one in last.values["model.of"])
+    # a kill goes on to the same blend
+    (tmp_path / "cut").mkdir()
+    with pytest.raises(KilledError):
+        run(tmp_path / "cut", what, Runs(tmp_path / "cut", learn_seconds=6.0, most=9))
+    then = Runs(tmp_path / "cut", learn_seconds=6.0)
+    resumed = run(tmp_path / "cut", what, then)
+    assert [one.values for one in resumed.trials] == [one.values for one in found.trials]
+    assert then.started == [9]
+    # members that learned for longer than is left are not blended
+    (tmp_path / "short").mkdir()
+    short = task(space=SEVERAL, budget_s=12.0, last=LAST, trials=8, first=FIRST)
+    found = run(tmp_path / "short", short, Runs(tmp_path / "short", learn_seconds=9.0))
+    assert not any(one.values[LEARNER] == "blend" for one in found.trials)
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_without_a_space_two_draws_of_three_are_of_the_best_learner_so_far(tmp_path, parallel):
+    def answer(settings):
+        return 0.9 if read(settings)[LEARNER] == '"linear"' else 0.5
+
+    what = task(space=SEVERAL, budget_s=100.0, last=LAST, trials=24, first=FIRST, parallel=parallel)
+    found = run(tmp_path, what, Runs(tmp_path, answer=answer, learn_seconds=0.1))
+    drawn = found.trials[2 + parallel : 24]
+    assert {one.learner for one in drawn if one.number % 3} == {"linear"}
+    assert {one.learner for one in drawn if not one.number % 3} == {"linear", "trees"}
+    again = run(tmp_path, what, Runs(tmp_path, answer=answer, most=0))  # all of it from the journal
+    assert [one.values for one in again.trials] == [one.values for one in found.trials]
+
+
+def test_the_forms_of_the_best_learner_are_tried_before_its_amounts(tmp_path):
+    space = Space(
+        (*SEVERAL.axes, Axis("model.codes", values=("sets", "order"), learners=("trees",))), SEVERAL.learners
+    )
+    what = task(space=space, budget_s=100.0, last=LAST, trials=9, first=FIRST)
+    default = FIRST[0]["learn.learning_rate"]
+    found = run(
+        tmp_path,
+        what,
+        Runs(tmp_path, answer=lambda settings: accuracy((f"learn.learning_rate={default}", *settings))),
+    )
+    forms = [one.values for one in found.trials if set(one.values) == {LEARNER, "model.codes"}]
+    assert forms == [{LEARNER: "trees", "model.codes": value} for value in ("sets", "order")]
+    assert [one.number for one in found.trials if one.values in forms] == [2, 4]
+
+
+def trial(number, learner, **values):
+    named = {f"model.{key}": value for key, value in values.items()}
+    return SearchTrial(number, {LEARNER: learner, **named}, (), "done", 1.0, learner)
+
+
+def test_a_blend_has_the_forms_of_the_best_learner_and_one_trial_of_each_other():
+    order = [
+        trial(0, "trees", codes="both", leaves=5),
+        trial(1, "trees", codes="both", leaves=6),
+        trial(2, "linear"),
+        trial(3, "trees", codes="sets", leaves=5),
+        trial(4, "linear", rank=2),
+        trial(5, "trees", codes="order", random_splits=True),
+        trial(6, "trees", codes="order", random_splits=False),
+    ]
+    assert [one.number for one in blending.members(order)] == [0, 2, 3, 5]
+    # of one form, the second best stands beside other learners, and alone there is nothing to blend
+    assert [one.number for one in blending.members(order[:3])] == [0, 1, 2]
+    assert blending.members(order[:2]) == ()
+    # forms of one learner are blended without others
+    assert [one.number for one in blending.members([order[0], order[3]])] == [0, 3]
 
 
 def test_else_the_best_of_each_learner_are_blended(tmp_path):
-    space = Space(
-        (*SPACE.axes, Axis("model.leaves", values=(3, 7), learners=("trees",))), ("trees", "linear")
-    )
-
-    def answer(settings):
-        return 0.9 if "blend" in settings[0] else accuracy(settings)
-
-    first = ({LEARNER: "trees", "learn.learning_rate": 0.1}, {LEARNER: "linear", "learn.learning_rate": 0.2})
     found = run(
         tmp_path,
-        task(space=space, budget_s=20.0, last=LAST, trials=8, first=first),
-        Runs(tmp_path, answer=answer),
+        task(space=SEVERAL, budget_s=20.0, last=LAST, trials=8, first=FIRST),
+        Runs(tmp_path),
     )
     assert len(found.trials) == 9
     members = found.trials[-1].values["model.of"]

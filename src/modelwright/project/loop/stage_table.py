@@ -13,9 +13,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from modelwright import kinds, learners, outcomes
+from modelwright.core.evidence.measurement import Phase, Subject
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, StateError
 from modelwright.core.requirements.error_costs import ErrorCosts
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.facts import MACHINE
@@ -40,14 +42,26 @@ from modelwright.storage.formats.search import Search
 __all__ = ["MEASURE", "TABLE", "Context", "cut_step", "measure_step"]
 
 
-def main_metrics(signature: Signature, costs: Sequence[ErrorCosts]) -> dict[str, tuple[str, bool]]:
-    """Return output → its main metric, and whether higher is better."""
+def main_metrics(
+    signature: Signature, costs: Sequence[ErrorCosts], requirements: Sequence[Requirement]
+) -> dict[str, tuple[str, bool]]:
+    """Return output → its main metric, and whether higher is better.
+
+    It is that of its requirements, where these are on one metric of all its answers, else what stands for all of them.
+    """
     found = {}
     for output in outputs(signature):
         priced = any(one.output == output.name for one in costs)
         name = outcomes.facet(output.family, BodyGap).stands_for_all(priced=priced)
         metric = outcomes.metrics().of(name, output.family)
         assert metric is not None, f"{output.family} has no metric {name}"
+        required = {
+            one.metric.name: one.metric
+            for one in requirements
+            if one.subject == Subject(one.metric.name, output.name) and Phase.TEST in one.metric.phases
+        }
+        if len(required) == 1 and not priced:
+            ((name, metric),) = required.items()
         found[output.name] = (name, metric.better == "higher")
     return found
 
@@ -200,7 +214,7 @@ def _tune(context: Context) -> Step:
                 planned.space,
                 planned.config,
                 opened.requirements,
-                main_metrics(context.signature, opened.costs),
+                main_metrics(context.signature, opened.costs, opened.requirements),
                 planned.first,
                 planned.common,
                 planned.last,

@@ -7,22 +7,53 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from modelwright.core.evidence.measurement import Phase
 from modelwright.stages.tune.axes import LEARNER
 from modelwright.storage.formats.search import SearchTrial
 
-MOST_OF_BEST = 2  # settings of the learner whose trial is the best; of the others one each
+BUDGET = "learn.budget"
+MOST_OF_BEST = 3  # forms of the learner whose trial is the best; of the others one each
 MOST = 5
 
 
 def members(order: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
-    """Return the trials to blend, those first that would be taken first: the best of each learner."""
-    found: list[SearchTrial] = []
+    """Return the trials to blend, those first that would be taken first: the best of each learner, in its best forms.
+
+    A form is what a trial chose among names, and not how much of it: another one errs on other rows, another rate
+    hardly does. Of one form, the second best is one beside other learners alone.
+    """
+    best, found = order[0].learner, list[SearchTrial]()
     for one in order:
-        most = MOST_OF_BEST if one.learner == order[0].learner else 1
-        if sum(other.learner == one.learner for other in found) < most:
+        same = [other for other in found if other.learner == one.learner]
+        if len(same) < (MOST_OF_BEST if one.learner == best else 1) and not any(
+            _alike(one, other) for other in same
+        ):
             found.append(one)
-    learners = {one.learner for one in found}
-    return tuple(found[:MOST]) if len(learners) > 1 else ()
+    if sum(one.learner == best for one in found) == 1 < len(found):
+        found += [one for one in order[1:] if one.learner == best][:1]
+        found.sort(key=order.index)
+    return tuple(found[:MOST]) if len(found) > 1 else ()
+
+
+def _alike(one: SearchTrial, other: SearchTrial) -> bool:
+    """Tell whether two trials of a learner are of one form, or answer alike: a form may be that of the default."""
+    answers = _answers(one)
+    return _form(one) == _form(other) or (bool(answers) and answers == _answers(other))
+
+
+def _form(trial: SearchTrial) -> dict[str, JsonValue]:
+    """Return the values of a trial that are no amounts; what it learns with in the end is none of its form."""
+    return {key: value for key, value in trial.values.items() if key != BUDGET and not is_amount(value)}
+
+
+def is_amount(value: JsonValue) -> bool:
+    """Tell whether a value of a setting is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _answers(trial: SearchTrial) -> list[float | None]:
+    """Return what a trial's answers are worth on validation: of two that learned the same, all of it is the same."""
+    return [one.value for one in trial.measurements if one.phase is Phase.TEST]
 
 
 def seconds(trials: Sequence[SearchTrial]) -> float:
@@ -41,7 +72,7 @@ def _member(trial: SearchTrial) -> dict[str, JsonValue]:
     learn: dict[str, Any] = {}
     for key, value in trial.values.items():
         section, _, rest = key.partition(".")
-        if key in (LEARNER, "learn.budget") or section not in ("model", "learn"):
+        if key in (LEARNER, BUDGET) or section not in ("model", "learn"):
             continue
         *path, name = rest.split(".")
         here = member if section == "model" else learn

@@ -17,13 +17,14 @@ from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.stages.tune import blending, judging, pruning
-from modelwright.stages.tune.axes import Space, settings_of
+from modelwright.stages.tune.axes import LEARNER, Space, settings_of
 from modelwright.stages.tune.config import TRIALS, Aim, TuneConfig
 from modelwright.stages.tune.journal import Journal
 from modelwright.stages.tune.trial_runs import LastTrial, TrialEnd, TrialRuns
 from modelwright.storage.formats.search import Search, SearchTrial
 
 _MOST_MISSED = 1e6  # what a bar is missed by where nothing was measured
+_WIDE = 3  # of so many draws without a space, one is of all learners, and the others are of the best so far
 _OF_SIZE = 0.1  # how much the logarithm of the size counts beside that of the latency
 
 Values = Mapping[str, JsonValue]
@@ -50,13 +51,22 @@ class SearchTask:
     aim: Aim | None = None
 
 
+@dataclass(frozen=True)
+class _Closing:
+    """A trial that ends a search: its settings, what it takes of the budget, and whether it blends the others."""
+
+    values: Values
+    seconds: float
+    is_blend: bool = False
+
+
 class Searching:
     """A search under way."""
 
     def __init__(self, task: SearchTask, runs: TrialRuns, journal: Journal) -> None:
         self.task, self.runs, self.journal = task, runs, journal
         self.space, self.config = task.space, task.config
-        self.last = task.last
+        self.last, self.is_again = task.last, False  # whether the best was learned once more
         self.ended: Ended | None = None
         self.drawn: list[Values] = []
         self.trials: dict[int, SearchTrial] = {}
@@ -112,9 +122,11 @@ class Searching:
             ended = "exhausted" if values is None else None
         if ended is not None and (closing := self._closing()) is not None:
             if len(self.trials) < number:
-                return None  # the last trial is of the best of all others
-            self.last, self.ended = None, ended
-            return closing[0]
+                return None  # a closing trial is of the best of all others
+            self.is_again = True
+            if closing.is_blend:
+                self.last, self.ended = None, ended
+            return closing.values
         self.ended = ended
         return values
 
@@ -126,30 +138,37 @@ class Searching:
             return None
         closing = self._closing()
         # what is tried before any draw is tried first of all, whatever is to come in the end
-        kept_s = 0.0 if closing is None or number < len(self.task.first) else closing[1]
+        kept_s = 0.0 if closing is None or number < len(self.task.first) else closing.seconds
         # one more is begun where more than half of it is likely to fit
-        usual = sum(one.seconds for one in self.trials.values()) / len(self.trials)
-        over = self.seconds + usual / 2 / self.config.parallel > self.task.budget_s - kept_s
+        over = self.seconds + self._usual_s / 2 / self.config.parallel > self.task.budget_s - kept_s
         return "budget" if over else None
 
-    def _closing(self) -> tuple[Values, float] | None:
-        """Return the settings of the last trial, and what it takes of the budget; None where there is to be none.
+    def _closing(self) -> _Closing | None:
+        """Return the next of the trials that end the search; None where there is to be none.
 
-        It is the best so far where its budget may have cut its learning short, with what is left of the budget; else
-        the best of each learner, blended.
+        First the best so far is learned with half of the budget, where its own may have cut it short. What that leaves
+        is for more trials, and in the end for a blend of the best.
         """
-        if self.last is None:
-            return None
         judged = judging.judge_trials(self._found(), self.task.requirements, self.task.aim)
-        if judged is None:
+        if self.last is None or judged is None:
             return None
-        if (judged.taken.learn_seconds or 0.0) >= self.last.cut_s:
-            return {**judged.taken.values, **self.last.values}, self.last.seconds
+        if not self.is_again and (judged.taken.learn_seconds or 0.0) >= self.last.cut_s:
+            return _Closing({**judged.taken.values, **self.last.values}, self.last.seconds)
         members = blending.members(judged.order)
         if self.last.blend is None or len(members) < 2:
             return None
-        values = {**blending.settings(self.last.blend, members), **self.last.values}
-        return values, blending.seconds(members)
+        values, takes_s = blending.settings(self.last.blend, members), blending.seconds(members)
+        if not self.is_again:
+            return _Closing({**values, **self.last.values}, takes_s, is_blend=True)
+        left_s = (self.task.budget_s or math.inf) - self.seconds
+        if takes_s > left_s + self._usual_s:  # a trial may have taken more than was left to it
+            return None
+        return _Closing({**values, blending.BUDGET: f"{max(left_s, takes_s):.4g} s"}, takes_s, is_blend=True)
+
+    @property
+    def _usual_s(self) -> float:
+        """Return what a trial took in the mean."""
+        return sum(one.seconds for one in self.trials.values()) / len(self.trials)
 
     def _drawn(self, number: int) -> Values | None:
         if self.config.sampler == "grid":
@@ -159,12 +178,41 @@ class Searching:
         from modelwright.stages.tune import draws  # Optuna, which a grid does without
 
         ended = [self.trials[at] for at in range(max(0, number - self.config.parallel + 1))]
+        space = self._narrowed(number, ended)
+        if space is not self.space and (form := self._form(space)) is not None:
+            return form
         aimed = self._aimed(ended)
         known = [
             *(draws.Known(one.values, aimed.get(one.number), self._missed_by(one)) for one in ended),
             *(draws.Known(self.drawn[at], None, {}, running=True) for at in range(len(ended), number)),
         ]
-        return draws.draw(self.space, self.config.sampler, self.config.seed, number, known, self.drawn)
+        if space.learners != self.space.learners:
+            known = [one for one in known if one.values.get(LEARNER) in space.learners]
+        return draws.draw(space, self.config.sampler, self.config.seed, number, known, self.drawn)
+
+    def _narrowed(self, number: int, ended: Sequence[SearchTrial]) -> Space:
+        """Return what a trial is drawn from: of a search without a space, mostly the learner that is best so far."""
+        if self.task.last is None or number % _WIDE == 0 or len(self.space.learners) < 2:
+            return self.space
+        judged = judging.judge_trials(self._search_of(ended), self.task.requirements, self.task.aim)
+        best = None if judged is None else judged.taken.learner
+        if best not in self.space.learners:
+            return self.space
+        return Space(tuple(one for one in self.space.axes if one.beside(best)), (best,))
+
+    def _form(self, space: Space) -> Values | None:
+        """Return the next form of a learner that was not tried: one choice among names, all else as it is by default.
+
+        Defaults are good settings, and what errs on other rows is good to blend.
+        """
+        (learner,) = space.learners
+        forms = [
+            {LEARNER: learner, axis.key: value}
+            for axis in space.axes
+            for value in axis.values or ()
+            if not blending.is_amount(value)
+        ]
+        return next((one for one in forms if one not in self.drawn), None)
 
     def _aimed(self, ended: Sequence[SearchTrial]) -> dict[int, float]:
         """Return by trial what is made small: how wrong it is, or what it costs."""

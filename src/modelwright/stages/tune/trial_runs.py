@@ -39,8 +39,8 @@ class LastTrial:
     """The best of a search learned once more in the end, with what the budget has left.
 
     values: in which it differs; seconds: of the budget, that are kept for it; cut_s: of learning, below which the best
-    was not cut short by its budget, so that more of it would change nothing; then the best of each learner are blended
-    instead, by the learner `blend`, None: there is none.
+    was not cut short by its budget, so that more of it would change nothing; blend: the learner that blends the best
+    trials then, None: there is none.
     """
 
     values: Mapping[str, JsonValue]
