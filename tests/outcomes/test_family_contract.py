@@ -7,6 +7,7 @@ import pytest
 
 from modelwright import outcomes
 from modelwright.outcomes.classes.outcomes import ClassOutcomes
+from modelwright.outcomes.entities.outcomes import EntityOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
@@ -95,10 +96,23 @@ def texts(*, right: bool) -> TextOutcomes:
     )
 
 
+def entities(*, right: bool) -> EntityOutcomes:
+    truth, answers = [], []
+    for row in range(N):
+        count = RNG.integers(0, 4)
+        spans = tuple((10 * one, 10 * one + 4, str(RNG.choice(["person", "place"]))) for one in range(count))
+        truth.append(None if row == 3 and not right else spans)
+        found = [one if right or RNG.random() < 0.8 else (one[0], one[1] + 1, one[2]) for one in spans]
+        answers.append(tuple(found if right or row % 5 else found[1:]))
+    shown = [[{"start": a, "end": b, "label": c} for a, b, c in one] for one in answers]
+    return EntityOutcomes.of(("person", "place"), truth, answers, RNG.random(N), shown)
+
+
 TRIED = {
     name: TriedOutcomes(make(right=False), make(right=True))
     for name, make in {
         "classes": classes,
+        "entities": entities,
         "numbers": numbers,
         "ranking": ranking,
         "series": series,

@@ -14,6 +14,7 @@ from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.classes.section import confusion, reliability
 from modelwright.outcomes.contract.blocks import Bars, Matrix, Mistakes, Scatter
 from modelwright.outcomes.contract.section import Section, TestRows
+from modelwright.outcomes.entities.outcomes import EntityOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
@@ -111,6 +112,7 @@ def test_sets_show_every_tag_and_the_most_confident_wrong_sets():
 def test_a_section_of_no_rows_is_drawn_too(family):
     nothing = {
         "classes": ClassOutcomes(CLASSES, np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2))),
+        "entities": EntityOutcomes.of(("person",), [], [], np.zeros(0), []),
         "numbers": NumberOutcomes(np.zeros(0), np.zeros(0)),
         "ranking": RankingOutcomes(
             *[np.zeros(0, np.int64)] * 2,

@@ -60,6 +60,7 @@ class SettledEntry(BaseModel):
     dates: list[str] = []
     tag_separator: str = ";"
     gaps: list[float] = []
+    exact: bool = False
 
     @classmethod
     def of(cls, settled: SettledCells) -> SettledEntry:
@@ -72,6 +73,7 @@ class SettledEntry(BaseModel):
             dates=list(settled.dates),
             tag_separator=settled.tag_separator,
             gaps=list(settled.gaps),
+            exact=settled.exact,
         )
 
     def settled(self) -> SettledCells:
@@ -82,6 +84,7 @@ class SettledEntry(BaseModel):
             dates=tuple(self.dates),
             tag_separator=self.tag_separator,
             gaps=tuple(self.gaps),
+            exact=self.exact,
         )
 
 

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from modelwright.core.json_types import Json
 from modelwright.core.messages import Phrase, ValueProblem
-from modelwright.kinds.choice._sureness import fit_shares, shares
 from modelwright.kinds.contract.arrays import NO_INPUTS, Arrays, Columns
 from modelwright.kinds.contract.common import Answer, Array, ArraySpec, Dumped, Form, Move, Role
+from modelwright.kinds.shared.confidence import fit_shares, shares
 from modelwright.kinds.shared.cutting import cuts
 from modelwright.kinds.shared.sealed_state import SealedState, Share
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes

@@ -26,6 +26,7 @@ class CellOptions:
     gaps: numbers that stand for nothing in the steps of a series.
     length: how many members a value of this column has, of a kind whose values are all as long; None: nobody knows.
     lines: the text of a cell keeps its line breaks and its spaces, for it is to be written (an output).
+    exact: the characters of a text are kept as they are, for answers name places among them.
     explained: how many refused cells of a chunk are explained one by one for each rule; None: all.
     """
 
@@ -38,6 +39,7 @@ class CellOptions:
     gaps: tuple[float, ...] = ()
     length: int | None = None
     lines: bool = False
+    exact: bool = False
     explained: int | None = None
 
     def is_missing(self, cell: object, *, words: bool) -> bool:

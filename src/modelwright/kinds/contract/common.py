@@ -49,6 +49,8 @@ class Form(StrEnum):
     | prompt | none: the canonical values themselves     |                     |                              |
     | written |                                          | none: the driver's own | the canonical values      |
     | choice |                                           | see below           | `right` int64 (n, m), -1 none |
+    | located | none: the canonical values themselves    |                     |                              |
+    | spans  |                                           | see below           | `spans` int64 (n, m, 3), -1 none |
 
     What has no type stated is float32. Pixels are scaled within the graph. Frames follow each other in time, and `mask`
     is 1 where there is one (a missing value has none). A series is one value a step and channel, 0 where `present` is
@@ -58,7 +60,9 @@ class Form(StrEnum):
     No array carries a prompt or what is written: the learner reads canonical values, and so does its driver
     (`Call.columns`), which decodes its answers itself (`Running.decoded`). A choice is a ranking of passages by their
     places in a corpus, -1 behind its end: `places` int64 and `scores` (n, k); beside it `lexical` int64 (n, k), what
-    words alone find, and `evidence` (n, e), what speaks for the first.
+    words alone find, and `evidence` (n, e), what speaks for the first. A located text is one of which places are
+    answered: learner and driver read the text itself, as a prompt. Spans are start, end and label, in characters:
+    `spans` int64 (n, k, 3), -1 behind the last, `scores` (n, k), how likely each is, and `sure` (n,), all of them.
     """
 
     TOKENS = "tokens"
@@ -75,6 +79,8 @@ class Form(StrEnum):
     PROMPT = "prompt"
     WRITTEN = "written"
     CHOICE = "choice"
+    LOCATED = "located"
+    SPANS = "spans"
 
 
 FAR = 30.0

@@ -21,7 +21,8 @@ class SettledCells:
     """What `data` settled about the cells of one input: stated, or seen in its training rows.
 
     missing: the words that stand for nothing (None: those that the kind takes for it); numbers, dates: the forms of the
-    files, where one of them is not the plain one; gaps: numbers that stood for nothing in the steps of a series.
+    files, where one of them is not the plain one; gaps: numbers that stood for nothing in the steps of a series; exact:
+    texts are kept to the character.
     Raises ValueError for what no `data` settles.
     """
 
@@ -30,6 +31,7 @@ class SettledCells:
     dates: tuple[str, ...] = ()
     tag_separator: str = ";"
     gaps: tuple[float, ...] = ()
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if max(len(self.numbers), len(self.dates)) > MOST_FORMS:
@@ -58,11 +60,14 @@ class SettledCells:
             dates=tuple(sorted({one.date for one in every if one.date is not None})),
             tag_separator=every[0].tag_separator,
             gaps=every[0].gaps,
+            exact=every[0].exact,
         )
 
     def options(self) -> list[CellOptions]:
         """Return the options of each form in which the input was written; at least one."""
-        common = CellOptions(missing=self.missing, tag_separator=self.tag_separator, gaps=self.gaps)
+        common = CellOptions(
+            missing=self.missing, tag_separator=self.tag_separator, gaps=self.gaps, exact=self.exact
+        )
         return [
             replace(common, number=number, date=date)
             for number in self.numbers or (PLAIN,)

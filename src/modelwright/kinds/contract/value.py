@@ -48,6 +48,9 @@ class Value(ABC, Generic[V]):
     ] = ()  # other words for it (`integer`), so that a message can name this one
     ranged: ClassVar[bool] = False  # a signature may declare the range of an output of the kind
     operators: ClassVar[frozenset[str]] = EQUALITY | ORDER  # what a slice may ask of its values
+    in_text: ClassVar[bool] = (
+        False  # a value is a place in a text input, whose characters are therefore kept as they are
+    )
     steps_of: ClassVar[str | None] = None  # a value is a window over a column of this kind, one cell a step
 
     empty_cell: ClassVar[str | None] = (
@@ -166,6 +169,10 @@ class Value(ABC, Generic[V]):
     def of_corpus(self) -> bool:
         """Tell whether truths of the kind name passages of `data.corpus`, so that `passages` returns them."""
         return type(self).passages is not Value.passages
+
+    def misplaced(self, value: V, text: str | None) -> ValueProblem | None:
+        """Return why a value whose kind is `in_text` is no place in this text; None: it is one."""
+        return None
 
     def comparable(self, value: V) -> Comparable:
         """Return what a slice compares: a text, a number, a truth value, or a set of texts."""

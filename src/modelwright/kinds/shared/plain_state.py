@@ -11,12 +11,12 @@ from modelwright.kinds.shared.sealed_state import SealedState
 
 
 class _Sealed(SealedState):
-    form: Literal["prompt", "written"]
+    form: Literal["prompt", "located", "written"]
 
 
 @dataclass(frozen=True)
 class PlainState:
-    """Remembers nothing but its form, `prompt` or `written`."""
+    """Remembers nothing but its form, `prompt`, `located` or `written`."""
 
     form: Form
 
@@ -27,7 +27,7 @@ class PlainState:
     @classmethod
     def holds(cls, data: Mapping[str, Any]) -> bool:
         """Tell whether it was such a state that was dumped."""
-        return data.get("form") in (Form.PROMPT, Form.WRITTEN)
+        return data.get("form") in (Form.PROMPT, Form.LOCATED, Form.WRITTEN)
 
     @classmethod
     def load(cls, dumped: Dumped) -> PlainState:

@@ -27,6 +27,12 @@ def as_written(text: str, *, most_characters: int) -> str:
     return _bounded(text.strip(), most_characters)
 
 
+def unchanged(text: str, *, most_characters: int) -> str:
+    """Return a text as it is; raises ValueProblem as `canonical` does. Places in it are counted in its characters."""
+    _composed(text)
+    return _bounded(text, most_characters)
+
+
 def _composed(text: str) -> str:
     """Return a text in NFC; raises ValueProblem for half a character."""
     if text.isascii():

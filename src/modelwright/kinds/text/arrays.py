@@ -74,12 +74,12 @@ class TextArrays(Arrays[AnyTextState, str]):
     """`ids` and `mask`, int64 (batch, length), padded to the batch's longest.
 
     For the form `terms`: `terms` int64 and `weights` float32 (batch, length), the n-grams of a text and their
-    weights (`_terms`). As a prompt, and as an output, a text is
-    itself: no array carries it.
+    weights (`_terms`). As a prompt, as a text of which places are
+    answered, and as an output, a text is itself: no array carries it.
     """
 
     input_form: ClassVar[Form | None] = Form.TOKENS
-    further_forms: ClassVar[tuple[Form, ...]] = (Form.TERMS, Form.PROMPT)
+    further_forms: ClassVar[tuple[Form, ...]] = (Form.TERMS, Form.PROMPT, Form.LOCATED)
     output_form: ClassVar[Form | None] = Form.WRITTEN
 
     def fit(
@@ -100,8 +100,10 @@ class TextArrays(Arrays[AnyTextState, str]):
         that the encoder knows), both counted in tokens. Raises ValueProblem without a tokenizer. The form `terms`
         needs none, and takes at most `most_terms` of words and as many of characters.
         """
-        if role is Role.OUTPUT or form is Form.PROMPT:
-            return PlainState(Form.WRITTEN if role is Role.OUTPUT else Form.PROMPT)
+        if role is Role.OUTPUT:
+            return PlainState(Form.WRITTEN)
+        if form is not None and form in (Form.PROMPT, Form.LOCATED):
+            return PlainState(form)
         if form is Form.TERMS:
             return _terms.fit(values, most_terms)
         if tokenizer is None:

@@ -30,7 +30,7 @@ class TextColumn(Column[str]):
     def parse(self, cells: pl.Series, options: CellOptions = DEFAULT_OPTIONS) -> Parsed:
         """Return texts in their canonical form; plain ones are taken as they are."""
         cells = without_stated(cells, options)
-        if cells.dtype != pl.String or options.lines:
+        if cells.dtype != pl.String or options.lines or options.exact:
             return parse_by_value(self, cells, options)
         values, sure = canonical_strings(cells, most_characters=self.of.most_characters)
         return parse_rest_by_value(self, cells, values, sure, options)

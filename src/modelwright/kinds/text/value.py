@@ -10,7 +10,7 @@ from modelwright.kinds.contract.cells import DEFAULT_OPTIONS, CellOptions
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import ORDER, Comparable, Value
 from modelwright.kinds.shared.numbers import read_number
-from modelwright.kinds.shared.strings import as_written, canonical
+from modelwright.kinds.shared.strings import as_written, canonical, unchanged
 
 
 def _given(raw: object) -> str | None:
@@ -55,11 +55,24 @@ class TextValue(Value[str]):
         return None if text is None else canonical(text, most_characters=self.most_characters) or None
 
     def read_cell(self, cell: object, options: CellOptions = DEFAULT_OPTIONS) -> str | None:
-        """Return the text of a cell; of an output it keeps its lines (`options.lines`)."""
+        """Return the text of a cell; of an output it keeps its lines (`options.lines`), of places in it all of it."""
+        if options.exact and not options.is_missing(cell, words=self.takes_words):
+            return self._exact(cell)
         if not options.lines or options.is_missing(cell, words=self.takes_words):
             return super().read_cell(cell, options)
         text = _given(cell)
         return None if text is None else as_written(text, most_characters=self.most_characters) or None
+
+    def read_json(self, raw: object, options: CellOptions = DEFAULT_OPTIONS) -> str | None:
+        """Return the text of a request, to the character where places in it are answered (`options.exact`)."""
+        if options.exact and not options.is_missing(raw, words=False):
+            return self._exact(raw)
+        return super().read_json(raw, options)
+
+    def _exact(self, raw: object) -> str | None:
+        """Return a text as it stands there; raises ValueProblem for one too long or with half a character."""
+        text = _given(raw)
+        return None if text is None else unchanged(text, most_characters=self.most_characters)
 
     def size(self, value: str) -> int:
         """Return the number of characters."""

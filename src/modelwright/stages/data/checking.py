@@ -19,10 +19,11 @@ from modelwright import kinds
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
+from modelwright.kinds.outputs import in_text, located
 from modelwright.runtime.machine import cores
 from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import DataConfig
-from modelwright.stages.data.identify import Identity
+from modelwright.stages.data.identify import OUTPUTS_AFTER, Identity
 from modelwright.stages.data.layout import Layout
 from modelwright.stages.data.overlap import Overlap, fingerprints, overlap, refuse_mass
 from modelwright.stages.data.raw_rows import RawRows
@@ -171,6 +172,8 @@ def check_rows(
         if kinds.value(field.kind).holds_files
     }
     names = [field.name for field in signature.outputs]
+    text = located(signature)
+    places = in_text(signature)
     inputs = {name: layout.inputs[name] for name in (field.name for field in signature.inputs)}
     with ThreadPoolExecutor(cores()) as threads:  # what reads a column holds no lock of Python for long
         # an encoder has no truths, of which there are no chunks then
@@ -184,6 +187,9 @@ def check_rows(
                 ]
             )
             of_outputs = pl.DataFrame([spelled.of(field, given[field.name]) for field in signature.outputs])
+            if text is not None:
+                for order, field in enumerate(places, OUTPUTS_AFTER):
+                    refusals.misplaced(field, order, chunk, given[field.name], of_inputs[text.name])
             values.add(of_inputs.hstack(of_outputs) if names else of_inputs)
             here = slice(chunk.begin, chunk.end)
             alike[:, here] = fingerprints(of_inputs)

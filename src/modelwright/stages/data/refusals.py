@@ -80,6 +80,18 @@ class Refusals:
             self._collect(of, order, chunk, {place: found[place] for place in sorted(found)})
         return parsed.values.alias(of.name)
 
+    def misplaced(self, of: Field, order: int, chunk: Chunk, values: pl.Series, texts: pl.Series) -> None:
+        """Collect the values of an output (n,) that are no places in the texts beside them."""
+        kind, column = kinds.value(of.kind), kinds.facet(of.kind, Column)
+        pairs = zip(column.values(values), texts.to_list(), strict=True)
+        found = {
+            place: problem
+            for place, (value, text) in enumerate(pairs)
+            if value is not None and (problem := kind.misplaced(value, text)) is not None
+        }
+        if found:
+            self._collect(of, order, chunk, dict(found))
+
     def _collect(self, of: Field, order: int, chunk: Chunk, found: dict[int, ValueProblem | None]) -> None:
         groups: dict[str, _Group] = {}
         for place, problem in found.items():

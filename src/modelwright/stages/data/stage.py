@@ -31,6 +31,7 @@ from modelwright.core.messages import DataError, Notice, Phrase, Problem
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.column import Column
+from modelwright.kinds.outputs import in_text
 from modelwright.stages.data.checking import Checked, check_rows, spellings
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
 from modelwright.stages.data.columns.leakage import leaks
@@ -116,7 +117,7 @@ def make(
         )
     )
     with progress.task(str(Phrase("work.checking-rows"))):
-        written = Written(config, rows)
+        written = Written(config, rows, exact=bool(in_text(signature)))
         written.require_known(columns.fields)
         written.survey(signature.outputs, columns.outputs, outputs=True)
         refusals = Refusals(

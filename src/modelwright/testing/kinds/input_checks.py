@@ -33,6 +33,7 @@ _INPUTS: Shapes = {
     Form.SERIES: {"series": ("float32", 3), "present": ("float32", 3)},
     Form.FRAMES: {"frames": ("float32", 3), "mask": ("int64", 2)},
     Form.PROMPT: {},
+    Form.LOCATED: {},
 }
 
 

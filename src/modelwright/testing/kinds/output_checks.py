@@ -41,6 +41,7 @@ _ANSWERS: Shapes = {
         "lexical": ("int64", 2),
         "evidence": ("float32", 2),
     },
+    Form.SPANS: {"spans": ("int64", 3), "scores": ("float32", 2), "sure": ("float32", 1)},
     Form.WRITTEN: {},
 }
 _TRUTHS: Shapes = {
@@ -51,6 +52,7 @@ _TRUTHS: Shapes = {
     Form.VECTOR: {"values": ("float32", 2)},
     Form.SERIES: {"steps": ("float32", 2)},
     Form.CHOICE: {"right": ("int64", 2)},
+    Form.SPANS: {"spans": ("int64", 3)},
     Form.WRITTEN: {},
 }
 

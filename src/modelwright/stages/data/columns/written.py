@@ -41,11 +41,13 @@ class _Seen:
 class Written:
     """The options by which each column of each file is read; `survey` finds them, from the cells of the file.
 
-    A file has its own: one may be exported in one country, the next in another.
+    A file has its own: one may be exported in one country, the next in another. exact: the texts of inputs are kept to
+    the character.
     """
 
     config: DataConfig
     rows: RawRows
+    exact: bool = False
     _options: dict[tuple[str, str, str], CellOptions] = field(default_factory=dict)
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _doubts: dict[str, FoundDates] = field(default_factory=dict)
@@ -83,7 +85,8 @@ class Written:
             surveys: dict[str, tuple[Survey, Column[object], CellOptions]] = {}
             for one in (*fields, *kept):
                 column = kinds.facet(one.kind, Column)
-                options = replace(self.config.cell_options(one.name, columns[one.name]), lines=outputs)
+                options = self.config.cell_options(one.name, columns[one.name])
+                options = replace(options, lines=outputs, exact=self.exact and one in fields and not outputs)
                 surveys[one.name] = (
                     column.survey(_cells(table, columns[one.name]), options),
                     column,

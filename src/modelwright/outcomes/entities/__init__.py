@@ -1,0 +1,1 @@
+"""Outcomes of labelled spans of a text: entities."""
