@@ -20,6 +20,7 @@ class EntityBaselines(BaselineModels[EntityOutcomes]):
 
     def constant(self, truths: Truths, reference: EntityOutcomes) -> tuple[EntityOutcomes, Phrase]:
         """Return the outcomes of never finding a span: no other answer fits every text."""
+        # a confidence of 0: it says nothing of any place
         n = len(reference)
         found = EntityOutcomes.of(
             reference.names, reference.truth.tolist(), [()] * n, np.zeros(n), [[] for _ in range(n)]

@@ -45,10 +45,12 @@ def _f1(true: Floats, answered: Floats, right: Floats) -> tuple[Floats, Floats]:
 
 
 def _recall(true: Floats, answered: Floats, right: Floats) -> tuple[Floats, Floats]:
+    # 1 - Σ missed/Σ true
     return true - right, true
 
 
 def _precision(true: Floats, answered: Floats, right: Floats) -> tuple[Floats, Floats]:
+    # 1 - Σ false/Σ answered
     return answered - right, answered
 
 
@@ -69,6 +71,7 @@ def _one_less(
         # what a row may cost and none did yet: all that the largest has
         costs = RowCosts(wrong / mean, unseen=np.array([float(size.max()) / mean]))
         found = of_a_mean(costs, (wrong - ratio * size) / mean, confidence)
+        # the ends of what is lost change sides
         low = None if found.high is None else max(0.0, 1 - found.high)
         high = None if found.low is None else min(1.0, 1 - found.low)
         return MetricValue.of(1 - ratio, (low, high), int((size > 0).sum()), found.method)
@@ -88,6 +91,7 @@ def _one_less(
 
 def _whole(outcomes: EntityOutcomes) -> NDArray[np.bool_]:
     """Return which rows (n,) have exactly their spans."""
+    # (n, C) → (n,): as many are right as are true, and as are answered
     right = outcomes.right.sum(axis=1)
     true = outcomes.true.sum(axis=1) + outcomes.unseen
     found: NDArray[np.bool_] = (right == true) & (right == outcomes.answered.sum(axis=1)) & outcomes.known

@@ -60,6 +60,7 @@ class EntityOutcomes(Outcomes):
                     true[row, places[label]] += 1
                 else:
                     unseen[row] += 1
+            # both are sets: no two spans of a text are equal
             for *_, label in set(wanted or ()) & set(given):
                 right[row, places[label]] += 1
         texts = [json.dumps(list(one), ensure_ascii=False) for one in shown]
@@ -89,6 +90,7 @@ class EntityOutcomes(Outcomes):
         """Return these answers in the labels of `to`; a span of a label that is none of them is dropped."""
         if not isinstance(to, EntityOutcomes):
             raise ValueError("outcomes of another family")
+        # a label that only this body knows is right nowhere in the truths of the other
         known = set(to.names)
         predicted = [tuple(one for one in row if one[2] in known) for row in self.predicted.tolist()]
         shown = [json.loads(one) for one in self.shown.tolist()]

@@ -59,6 +59,7 @@ class EntitySection(Section[EntityOutcomes]):
         self, outcomes: EntityOutcomes, rows: TestRows, *, confidence: float, most_mistakes: int
     ) -> JsonObject:
         """Return the findings of n test rows."""
+        # (rows, C) each: spans of a row, by label
         known = outcomes.take(outcomes.known)
         found: JsonObject = _SEALED.dump_python(
             EntityFindings(
@@ -115,6 +116,7 @@ class EntitySection(Section[EntityOutcomes]):
 
 def _mistakes(outcomes: EntityOutcomes, rows: TestRows, most: int) -> tuple[Mistake, ...]:
     """Return the wrong answers that are given most confidently, with what of them is wrong alone."""
+    # a row is wrong where any of its spans is missed, moved, or one too many
     wrong = [
         row
         for row, (truth, answer) in enumerate(
@@ -123,6 +125,7 @@ def _mistakes(outcomes: EntityOutcomes, rows: TestRows, most: int) -> tuple[Mist
         if truth is not None and truth != answer
     ]
     sure = outcomes.probabilities
+    # the surest first: what is wrong and unsure is no surprise
     first = sorted(wrong, key=lambda row: (-sure[row], row))[:most]
     return tuple(rows.mistake(row, _shown(outcomes.predicted[row]), float(sure[row])) for row in first)
 
@@ -135,6 +138,7 @@ def _bars(found: EntityFindings, measured: Sequence[Measurement]) -> Iterator[Ba
     of, lowest = by_label(measured), lowest_first(measured, "entity_f1")
     if not lowest:
         return
+    # the table beside the bars has every label
     few = lowest[:_BARS]
     named = [name for name in _METRICS if any(name in one for one in of.values())]
     counts = zip(found.names, found.spans, found.answered, found.test_rows, found.train_rows, strict=True)
