@@ -96,7 +96,7 @@ class SpansArrays(Arrays[SpansState, TextSpans]):
     def answers(self, state: SpansState) -> dict[str, ArraySpec]:
         """Return `spans`, `scores` and `sure`."""
         return {
-            "spans": ArraySpec("int64", ("batch", MOST, 3)),
+            "spans": ArraySpec("int64", ("batch", MOST, 3), codes=len(state.labels)),
             "scores": ArraySpec("float32", ("batch", MOST)),
             "sure": ArraySpec("float32", ("batch",)),
         }

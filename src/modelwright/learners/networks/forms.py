@@ -23,5 +23,8 @@ ANSWERED = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR, 
 MATCHED = frozenset({Form.CHOICE})
 """The forms that are answered by what belongs together (`networks.contrast`)."""
 
+LOCATED = frozenset({Form.SPANS})
+"""The forms that are answered token by token (`heads.Task.of_positions`)."""
+
 MODULES = ("torch", "transformers", "safetensors", "onnx", "onnxscript")
 """What the gradient learners import."""

@@ -31,6 +31,7 @@ class Task(ABC):
 
     array: ClassVar[str]
     of_features: ClassVar[bool] = False  # the array is the features themselves, and no layer is learned
+    of_positions: ClassVar[bool] = False  # each position (a token) is answered: (n, positions, columns)
 
     def __init__(self, columns: int | None) -> None:
         self.columns = columns
@@ -283,6 +284,37 @@ class MatchTask(Task):
         return contrast.lost_ranks(answers, truths["own"], truths["right"])
 
 
+@final
+class TagTask(Task):
+    """A tag of each token: `logits` (n, l, tags), truth `tags` int64 (n, L), L ≥ l, -1 where there is none.
+
+    A row counts by its tokens, so that every token of a batch counts alike.
+    """
+
+    array: ClassVar[str] = "logits"
+    of_positions: ClassVar[bool] = True
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return which rows have a tag."""
+        return (truths["tags"] >= 0).any(dim=-1)
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the cross-entropy of the tags of each row, as a share of the mean number of tokens with one."""
+        tags = truths["tags"][:, : answers.shape[1]]
+        # (n, tags, l) and (n, l) → (n, l), 0 where there is no tag
+        each = functional.cross_entropy(
+            answers.transpose(1, 2), tags, reduction="none", ignore_index=-1, label_smoothing=smoothing
+        )
+        return each.sum(dim=-1) / (tags >= 0).sum(dim=-1).to(answers.dtype).mean()
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return which share of the tokens in a span, or answered as in one, has another tag; 0 of a row without."""
+        tags = truths["tags"][:, : answers.shape[1]]
+        found = answers.argmax(dim=-1)
+        counts = (tags >= 0) & ((tags > 0) | (found > 0))
+        return ((found != tags) & counts).sum(dim=-1) / counts.sum(dim=-1).clamp(min=1)
+
+
 _WITHOUT_COLUMNS: Mapping[Form, Callable[[None], Task]] = {
     Form.FLAG: FlagTask,
     Form.SCALAR: ScalarTask,
@@ -306,6 +338,10 @@ def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
             _, steps, _ = spec.shape
             assert isinstance(steps, int), f"an array of {spec.shape} has no fixed length"
             return SeriesTask(steps, spec.levels)
+        case Form.SPANS:
+            codes = answers["spans"].codes
+            assert codes is not None, "spans have labels"
+            return TagTask(1 + 2 * codes)
         case _:
             raise AssertionError(f"no head for {form}")
 

@@ -209,6 +209,11 @@ class Network(nn.Module):
         return found
 
     @property
+    def in_positions(self) -> bool:
+        """Tell whether its heads read every position of its one input, and not the features of a row."""
+        return any(head.task.of_positions for head in self.tasks().values())
+
+    @property
     def device(self) -> torch.device:
         """Return where its weights lie, and what it reads is taken to."""
         return next(self.parameters()).device
@@ -271,7 +276,10 @@ class Network(nn.Module):
         return Parts(features, positions)  # which parts are there is not asked while several learn together
 
     def combined(self, parts: Parts) -> Tensor:
-        """Return the combined features (batch, width) of what `read` gave."""
+        """Return the combined features (batch, width) of what `read` gave; (batch, length, width) of positions."""
+        if self.in_positions:
+            (only,) = parts.positions  # (batch, length, width)
+            return only.values
         matched = [] if self.matching is None else [self.matching(parts.positions)]
         found: Tensor = self.combiner([*parts.features, *matched])
         return found

@@ -28,13 +28,18 @@ Reader = Callable[[Mapping[str, Array]], dict[str, Array]]
 """Maps the arrays of an input to those that stand for them in a step (`frozen_features.readers`)."""
 
 
+Given = Callable[[NDArray[np.int64]], dict[str, Array]]
+"""Maps rows of an input to its arrays."""
+
+
 @dataclass(frozen=True)
 class EncodedRows:
     """Columns of canonical values, encoded batch by batch with the code that serves.
 
     readers: input → what a network reads of its arrays, the same in every step; each value is read once.
     targets: output → array → the targets of all rows, where these are no truths of the kinds; couples: (n,), of each
-    row another that is put into a batch with it, -1 for none.
+    row another that is put into a batch with it, -1 for none; given: input → what gives the arrays of some rows, where
+    these are no values of the kind (windows over a text).
     """
 
     signature: Signature
@@ -43,6 +48,7 @@ class EncodedRows:
     readers: Mapping[str, Reader] = dataclasses.field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Array]] | None = None
     couples: NDArray[np.int64] | None = None
+    given: Mapping[str, Given] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[self.signature.inputs[0].name])
@@ -61,6 +67,8 @@ class EncodedRows:
         return self._encode(field, rows)
 
     def _encode(self, of: Field, rows: NDArray[np.int64]) -> dict[str, Array]:
+        if of.name in self.given:
+            return self.given[of.name](rows)
         column = self.columns[of.name]
         # only these rows are encoded, so that tokens are padded to the longest of the batch, not of all
         return self._read(of, [column[row] for row in rows.tolist()])

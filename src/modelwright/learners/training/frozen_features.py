@@ -63,8 +63,18 @@ def by_row(of: Callable[[dict[str, Tensor]], Mapping[Key, Tensor]], rows: Encode
             for name, values in of(rows.arrays(batch)).items():
                 # (n, columns), or (n,) where the output has none
                 whole = found.setdefault(name, torch.zeros(len(rows), *values.shape[1:]))
+                if values.dim() > 2 and values.shape[1] != whole.shape[1]:
+                    # (n, positions, columns): those of a batch are as many as its longest row has
+                    most = max(values.shape[1], whole.shape[1])
+                    whole, values = _lengthened(whole, most), _lengthened(values, most)  # noqa: PLW2901
+                    found[name] = whole
                 whole[torch.from_numpy(batch)] = values.cpu()
     return found
+
+
+def _lengthened(values: Tensor, most: int) -> Tensor:
+    """Return values (n, positions, columns) with so many positions; those that are added hold 0."""
+    return torch.nn.functional.pad(values, (0, 0, 0, most - values.shape[1]))
 
 
 def readers(network: Network, signature: Signature, inputs: Collection[str]) -> dict[str, Reader]:

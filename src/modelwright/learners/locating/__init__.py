@@ -1,0 +1,1 @@
+"""What the learners share that find places in a text: rows in windows, training on them, and the body that serves."""

@@ -1,0 +1,1 @@
+"""Learns which places of a text have which label."""

@@ -1,0 +1,33 @@
+"""Tagging: what it accepts and takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from modelwright.core.json_types import Json
+from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.spec import Between, Spec
+from modelwright.learners.locating.reading_options import ReadingOptions, ReadingTraining
+from modelwright.learners.networks import forms
+
+
+class TagSpec(Spec):
+    """A pretrained encoder that gives each token of a text a tag."""
+
+    name: ClassVar[str] = "tag"
+    summary: ClassVar[str] = "labelled places in a text, by a pretrained encoder that tags every token"
+    inputs: ClassVar[frozenset[Form]] = frozenset({Form.LOCATED})
+    outputs: ClassVar[frozenset[Form]] = frozenset({Form.SPANS})
+    Options: ClassVar[type[BaseModel]] = ReadingOptions
+    Training: ClassVar[type[BaseModel]] = ReadingTraining
+    modules: ClassVar[tuple[str, ...]] = forms.MODULES
+    needs_pretrained: ClassVar[bool] = True
+    compresses: ClassVar[bool] = True
+    cuttable: ClassVar[bool] = True
+    rank: ClassVar[int] = 2
+    space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {
+        "learn.learning_rate": Between(5e-5, 5e-4, log=True),
+    }

@@ -1,0 +1,82 @@
+"""One graph over the windows of texts; places in the texts come of what it says of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+
+from modelwright.core.messages import PackageError, Problem
+from modelwright.kinds.contract.common import Array
+from modelwright.package.body import Body
+from modelwright.package.content import whole
+from modelwright.package.graphs import open_session
+from modelwright.package.ort import onnxruntime
+from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
+from modelwright.runtime.drivers.locate.locate_settings import GRAPH, TOKENIZER, LocateSettings, misread
+from modelwright.runtime.drivers.locate.locating import LOGITS, Locator
+from modelwright.runtime.drivers.locate.text_windows import WindowReader
+
+
+class RunningLocate(Running):
+    """The opened graph; ONNX Runtime lets several threads run one session."""
+
+    inputs: frozenset[str] = frozenset()
+
+    def __init__(self, body: Body, session: onnxruntime.InferenceSession) -> None:
+        settings = LocateSettings.read(body.settings)
+        reader = WindowReader(whole(body.files[TOKENIZER]), settings)
+        self._locator = Locator(body.signature, body.states, reader)
+        self._session = session
+        text = self._locator.text.name
+        self._given = {f"{text}.{array}": array for array in ("ids", "mask")}
+        self._names = {f"{one.name}.{LOGITS}": one.name for one in body.signature.outputs}
+        if {one.name for one in session.get_inputs()} - set(self._given):
+            raise misread("the graph takes other arrays than the tokens of a text")
+        if set(self._names) - {one.name for one in session.get_outputs()}:
+            raise misread("the graph says nothing of the tokens of an output")
+        self.outputs = frozenset(
+            f"{name}.{array}" for name in self._names.values() for array in ("spans", "scores", "sure")
+        )
+        self._taken = [one.name for one in session.get_inputs()]
+        self._under_way: set[onnxruntime.RunOptions] = set()
+
+    def run(self, call: Call) -> Generator[Part, None, None]:
+        """Yield the places in all texts."""
+        options = onnxruntime.RunOptions()
+        self._under_way.add(options)
+
+        def logits(arrays: Mapping[str, Array]) -> dict[str, Array]:
+            given = {name: arrays[self._given[name]] for name in self._taken}
+            values = self._session.run(list(self._names), given, options)
+            return dict(zip(self._names.values(), values, strict=True))
+
+        try:
+            found = self._locator.answers(call.columns, logits)
+        finally:
+            self._under_way.discard(options)
+        yield Part(
+            {f"{name}.{array}": one for name, arrays in found.items() for array, one in arrays.items()}
+        )
+
+    def interrupt(self) -> None:
+        """Let the runtime stop at the next node."""
+        for options in list(self._under_way):
+            options.terminate = True
+
+
+class LocateDriver(Driver):
+    """Opens the graph `model` and the tokenizer beside it."""
+
+    def open(self, body: Body, threads: int) -> Running:
+        """Open the graph; raises PackageError where graph, files or settings are others."""
+        if set(body.graphs) != {GRAPH}:
+            raise PackageError(
+                Problem(
+                    "package.wrong-graphs",
+                    driver=body.driver,
+                    wanted=GRAPH,
+                    graphs=", ".join(f"`{name}`" for name in sorted(body.graphs)) or None,
+                )
+            )
+        if set(body.files) != {TOKENIZER}:
+            raise misread(f"its one file is {TOKENIZER}")
+        return RunningLocate(body, open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx"))
