@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.shared.lists.text_spans import TextSpan
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
 from modelwright.testing.learners import tiny_encoder as tiny
@@ -31,6 +33,7 @@ WORDS = [
 ]
 MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
 CHOOSE = Signature.parse("answer(question: text) -> answer: choice")
+TAG = Signature.parse("tag(question: text) -> words: spans")
 ROUTE = Signature("route", (Field("question", "text"),), (Field("domain", "category"),))
 MIXED = Signature(
     "judge",
@@ -64,6 +67,21 @@ def chosen(rows: int) -> Examples:
         "answer": [frozenset({one}) for one in base.columns["domain"]],
     }
     return Examples(base.ids, columns, passages=texts)
+
+
+def tagged(rows: int) -> Examples:
+    """Return the questions of `routed`, with a label on each word that decides and on `the card` as a whole."""
+    questions = [f"{text} the card" for text in routed(rows).columns["question"]]
+    spans = [
+        tuple(
+            sorted(
+                TextSpan(found.start(), found.end(), "thing" if " " in found.group() else "trouble")
+                for found in re.finditer(r"the card$|\b(lost|late|fee)\b", text)
+            )
+        )
+        for text in questions
+    ]
+    return Examples([str(row) for row in range(rows)], {"question": questions, "words": spans})
 
 
 def mixed(rows: int) -> Examples:

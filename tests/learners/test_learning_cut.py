@@ -29,6 +29,7 @@ CASES = {
     "trees": {"bags": 1, "min_rows": 2},
     "pretrain": {},
     "match": {},
+    "tag": {},
     "trees drawn": {"bags": 2, "min_rows": 2},
 }
 # learns as `network` does, from a package
@@ -60,9 +61,12 @@ class Learning:
     def __init__(self, case: str, folder: Path, place: Path) -> None:
         self.case = case
         self.name, self.options = case.partition(" ")[0], CASES[case]
-        self.signature = {"trees": TABLE, "pretrain": TEXTS, "match": tiny_encoder.CHOOSE}.get(
-            self.name, tiny_encoder.MIXED
-        )
+        self.signature = {
+            "trees": TABLE,
+            "pretrain": TEXTS,
+            "match": tiny_encoder.CHOOSE,
+            "tag": tiny_encoder.TAG,
+        }.get(self.name, tiny_encoder.MIXED)
         self.pretrained, self.place = {self.signature.inputs[0].name: folder}, place
 
     def run(self, where: str, ending: Ending | None = None, progress: Silent | None = None) -> str:
@@ -76,9 +80,11 @@ class Learning:
             self.name, STEPS, BATCH, 1, "float32", "avx2", 0,
             spec.Options(**self.options), spec.Training(), self.pretrained, ending=ending or Ending(),
         )  # fmt: skip
-        make = {"pretrain": tiny_encoder.routed, "match": tiny_encoder.chosen}.get(
-            self.name, tiny_encoder.mixed
-        )
+        make = {
+            "pretrain": tiny_encoder.routed,
+            "match": tiny_encoder.chosen,
+            "tag": tiny_encoder.tagged,
+        }.get(self.name, tiny_encoder.mixed)
         rows = Rows(make(24), make(12))
         learners.learn(self.name).learn(self.signature, rows, setup, out, scratch, progress or Silent())
         return digests.of_folder(out)
