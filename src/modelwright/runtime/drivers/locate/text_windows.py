@@ -112,10 +112,10 @@ class WindowReader:
             whole = self._tokenizer.post_process(self._probe, None, True)
             own = 0
         else:
-            asked = self._tokenizer.encode(question, add_special_tokens=False)
+            beside = self._tokenizer.encode(question, add_special_tokens=False)
             # a question leaves at least half of a window to the text
-            asked.truncate(max(1, min(self.settings.question, self.settings.window // 2 - 2)))
-            whole = self._tokenizer.post_process(asked, self._probe, True)
+            beside.truncate(max(1, min(self.settings.question, self.settings.window // 2 - 2)))
+            whole = self._tokenizer.post_process(beside, self._probe, True)
             own = 1
         places = [place for place, of in enumerate(whole.sequence_ids) if of == own]
         begin, end = (places[0], places[-1] + 1) if places else (0, len(whole.ids))
