@@ -294,7 +294,7 @@ class Releases:
 @contextmanager
 def running(releases: Releases, *, wait: bool = True, **options: Any) -> Iterator[Server]:
     """Run a server in a thread until the block ends; it is ready when the block begins."""
-    keys = ("live", "environment", "beside", "operations")
+    keys = ("live", "environment", "beside", "operations", "memory_bytes")
     function = options.pop("function", "measure")
     given = {key: options.pop(key) for key in keys if key in options}
     server = Server(function, ServeConfig(port=0, **options), releases, **{"environment": {}, **given})

@@ -194,13 +194,19 @@ class ServeConfig(_Section):
         "proxy on this machine may pass its own on. Others get 403: a page of another site can let its name lead here",
     )
     threads: int | None = Field(
-        None, ge=1, le=1024, description="cores a version uses; None: as many as its package was timed with"
+        None,
+        ge=1,
+        le=1024,
+        description="threads of each worker. None: the fewest with which a row takes about as long as with all cores, "
+        "as timed when a version is loaded",
     )
-    workers: int = Field(
-        1,
+    workers: int | None = Field(
+        None,
         ge=1,
         le=256,
-        description="processes that answer for one version, each with `threads` and its own memory",
+        description="processes that answer for one version, each with `threads` and its own memory. None: as many as "
+        "there are cores for their threads, and as fit into half of the free memory and a bar on `memory`; one where a "
+        "row takes less time than the gateway",
     )
     start_timeout_s: float = Field(120.0, gt=0, description="how long a version may take until it can answer")
     unseen: Literal["answer", "refuse"] = Field(

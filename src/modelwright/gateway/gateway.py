@@ -22,6 +22,7 @@ from modelwright.gateway.traffic.desired_traffic import DesiredReleases, Desired
 from modelwright.gateway.traffic.pool import Pool, backoff_s
 from modelwright.gateway.traffic.route import Route
 from modelwright.gateway.traffic.served import Served
+from modelwright.runtime.memory import free_bytes
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import NO_OPTIONS, PartReply, Reply, Worker, WorkerStartError, start
 
@@ -39,9 +40,15 @@ class Gateway:
         releases: DesiredReleases,
         telemetry: Telemetry,
         bar_s: float | None = None,
+        memory_bytes: int | None = None,
     ) -> None:
-        """Serve `function` as `releases` say; bar_s: the time that an answer may take, None where none is required."""
+        """Serve `function` as `releases` say.
+
+        bar_s: the time that an answer may take; memory_bytes: what the workers of a version may take together, where
+        their number is not set. None: no such bar.
+        """
         self._bar_s = bar_s
+        self._memory_bytes = memory_bytes
         self.function = function
         self.config = config
         self.route: Route | None = None
@@ -256,28 +263,50 @@ class Gateway:
         return True
 
     async def _opened(self, version: DesiredVersion) -> Served:
-        """Start the workers of a version; raises PackageError."""
+        """Start the workers of a version: the first says how many suit it; raises PackageError."""
         config = self.config
+        threads = config.threads
 
         async def start_one() -> Worker:
-            return await self._worker(version)
+            nonlocal threads
+            worker = await self._worker(version, threads)
+            threads = worker.layout.threads  # whoever comes later is like the first, and times nothing
+            return worker
 
         pool = await Pool.open(
             version.number,
             start_one,
-            workers=config.workers,
+            workers=1 if threads is None else config.workers or 1,
             silent_s=config.limits.timeout_s,
             memory_bytes=config.limits.memory,
         )
         worker = pool.workers[0]
+        memory_bytes = worker.memory_bytes()
+        workers = config.workers or worker.layout.within(memory_bytes, free_bytes(), self._memory_bytes)
+        if self.route is None and config.workers is None:
+            pool.grow_meanwhile(workers)  # until now nobody answers
+        else:
+            await pool.grow(workers)
+        memory_mib = (memory_bytes or 0) / 2**20
+        _LOG.info(
+            "%s",
+            Phrase(
+                "serve.layout",
+                version=version.number,
+                workers=workers,
+                threads=worker.layout.threads,
+                memory=memory_mib,
+            ),
+        )
         return Served(version, worker.signature, RowReader(worker.signature, worker.settled), pool)
 
-    async def _worker(self, version: DesiredVersion) -> Worker:
+    async def _worker(self, version: DesiredVersion, threads: int | None) -> Worker:
         """Start a worker of the very package that was judged; raises PackageError."""
         config = self.config
         worker = await start(
             version.package,
-            threads=config.threads,
+            threads=threads,
+            sharing=config.workers or 1,
             max_batch=config.batching.rows,
             max_wait_s=config.batching.wait_ms / 1000,
             timeout_s=config.start_timeout_s,

@@ -39,12 +39,14 @@ class Server:
         live: Live | None = None,
         bar_s: float | None = None,
         operations: Operations | None = None,
+        memory_bytes: int | None = None,
         environment: Mapping[str, str] = os.environ,
         beside: Sequence[Serving] = (),
     ) -> None:
         """Take the address; raises MachineError where that is refused, StateError for a broken record.
 
-        bar_s: the time that an answer may take, None where none is required. operations: what `/admin` acts on.
+        bar_s: the time that an answer may take; memory_bytes: what the workers of a version may take together, where
+        none sets their number. None: no such bar. operations: what `/admin` acts on.
         beside: further functions: of several, one that cannot be opened is logged and left out; address, certificate
         and the time to end are those of `config`.
         """
@@ -53,7 +55,7 @@ class Server:
         self.audit_file = config.audit
         self._config = config
         self.stations: list[Station] = []
-        first = Serving(function, config, releases, live, bar_s, operations)
+        first = Serving(function, config, releases, live, bar_s, operations, memory_bytes)
         try:
             self._open([first, *beside], environment)
             open_to_all = next((one for one in self.stations if not one.keys.required), None)
@@ -132,17 +134,28 @@ def serve(
     live: Live | None = None,
     bar_s: float | None = None,
     operations: Operations | None = None,
+    memory_bytes: int | None = None,
     beside: Sequence[Serving] = (),
     started: Callable[[str], None] | None = None,
 ) -> None:
     """Serve `function`, and those `beside`, until SIGTERM or SIGINT; `started` is called with the address once taken.
 
-    live: how traffic is recorded and judged; bar_s: the time that an answer may take; operations: what `/admin` acts
-    on. Raises MachineError for an address that is taken, or that other machines reach while a function needs no key (in
-    the environment variable that `serve.keys.predict` names).
+    live: how traffic is recorded and judged; bar_s: the time that an answer may take; memory_bytes: what the workers of
+    a version may take together, where none sets their number; operations: what `/admin` acts on. Raises MachineError
+    for an address that is taken, or that other machines reach while a function needs no key (in the environment
+    variable that `serve.keys.predict` names).
     """
     _log_to_stderr()
-    server = Server(function, config, releases, live=live, bar_s=bar_s, operations=operations, beside=beside)
+    server = Server(
+        function,
+        config,
+        releases,
+        live=live,
+        bar_s=bar_s,
+        operations=operations,
+        memory_bytes=memory_bytes,
+        beside=beside,
+    )
     if started is not None:
         started(server.url)
     else:

@@ -60,6 +60,9 @@ class Serving:
     live: Live | None = None
     bar_s: float | None = None  # the time that an answer may take, None where none is required
     operations: Operations | None = None
+    memory_bytes: int | None = (
+        None  # what the workers of a version may take together, where none sets their number
+    )
 
 
 class Station:
@@ -88,7 +91,9 @@ class Station:
                 raise
             releases = self._leased = LeasedReleases(releases, self.record)
             background = (*background, self._show_requirements, self._prune)
-        self.gateway = Gateway(function, config, releases, self.telemetry, serving.bar_s)
+        self.gateway = Gateway(
+            function, config, releases, self.telemetry, serving.bar_s, serving.memory_bytes
+        )
         recorder = self.record.record if self.record else None
         admission = Admission(self.keys, self._audit, LocalHosts([host, *config.hosts]))
         self.application = Application(

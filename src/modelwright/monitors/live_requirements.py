@@ -44,6 +44,12 @@ def latency_bar_s(requirements: Sequence[Requirement]) -> float | None:
     return min(found, default=None)
 
 
+def memory_bar_bytes(requirements: Sequence[Requirement]) -> int | None:
+    """Return the memory that answering may take (the least such bar), None where there is no bar."""
+    found = [one.bar.value for one in requirements if one.metric.name == "memory" and not one.bar.champion]
+    return None if not found else int(min(found))
+
+
 def judge_live(
     record: LiveRecord,
     requirements: Sequence[Requirement],

@@ -365,6 +365,15 @@ class Function:
             for field in self.signature.inputs
         }
 
+    def longest(self) -> Columns:
+        """Return one row of values as long as the states let them be, and `example`'s where all are of one size."""
+        found = dict(self.example())
+        for name in found:
+            value = self._kinds[name].longest(self._states[name])
+            if value is not None:
+                found[name] = [value]
+        return found
+
     def require_answer(self) -> None:
         """Answer an example that the kinds make of their states; raises PackageError where that comes to nothing.
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from modelwright.core.messages import PackageError, Problem, UserError
-from modelwright.package.packages import size_bytes
+from modelwright.package.packages import read, size_bytes
 from modelwright.runtime.batching import BATCH
-from modelwright.runtime.function import Function, load
-from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.runtime.function import Function
+from modelwright.runtime.machine import cores
+from modelwright.runtime.memory import free_bytes, peak_memory_bytes
 from modelwright.runtime.worker.parent import die_with_parent
+from modelwright.runtime.worker.timed_opening import opened
 
 WARM_UP_REQUESTS = 20
 STREAMS = 8  # that are written at once to measure throughput, for a full batch may take minutes
@@ -33,13 +37,15 @@ class Plan:
     """What to measure. Bounded in count and in time, whichever is reached first.
 
     `load` is requests a second, arriving at random (Poisson) whether or not the last one is answered; None is
-    one request at a time. `seconds` bounds latency and throughput each.
+    one request at a time. `seconds` bounds latency and throughput each. threads: of a pass, None: as it is served here.
+    alone: one worker answers, however many would suit this machine.
     """
 
     load: float | None = None
     requests: int = 1000
     seconds: float = 20.0
     threads: int | None = None
+    alone: bool = False
     seed: int = 0
 
 
@@ -48,8 +54,8 @@ class Measured:
     """Raw samples in base units.
 
     latency_s: one a request, from its arrival to its answer, so that waiting behind others counts;
-    throughput: rows a second, one a pass of a full batch; memory_bytes: the most that the process ever held;
-    size_bytes: the package's files; threads: the cores that the graphs used.
+    throughput: rows a second, one a pass of a full batch, of `workers` at once; memory_bytes: the most that one worker
+    ever held; size_bytes: the package's files; threads: those of each worker.
     """
 
     plan: Plan
@@ -58,6 +64,7 @@ class Measured:
     memory_bytes: int
     size_bytes: int
     threads: int
+    workers: int
 
 
 def measure(package: Path, rows: Sequence[Mapping[str, object]], plan: Plan) -> Measured:
@@ -93,6 +100,7 @@ def measure(package: Path, rows: Sequence[Mapping[str, object]], plan: Plan) -> 
         found["memory_bytes"],
         size_bytes(package),
         found["threads"],
+        found["workers"],
     )
 
 
@@ -140,9 +148,33 @@ def one_at_a_time(function: Function, rows: Sequence[Mapping[str, object]], plan
     return waited
 
 
-def throughputs(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> list[float]:
-    """Return rows a second, for one full batch after the other."""
-    samples: list[float] = []
+def throughputs(
+    functions: Sequence[Function], rows: Sequence[Mapping[str, object]], plan: Plan
+) -> list[float]:
+    """Return rows a second of all functions together, each in a thread: a sample a pass of a full batch.
+
+    Only passes beside which all the others worked count: each stands for what all of them did meanwhile.
+    """
+    found: list[list[float]] = [[] for _ in functions]
+    ended = threading.Event()
+
+    def work(place: int) -> None:
+        try:
+            for rate in _passes(functions[place], rows, plan):
+                if ended.is_set():
+                    return
+                found[place].append(len(functions) * rate)
+        finally:
+            ended.set()
+
+    with ThreadPoolExecutor(len(functions)) as threads:
+        for one in [threads.submit(work, place) for place in range(len(functions))]:
+            one.result()
+    return [rate for one in found for rate in one]
+
+
+def _passes(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> Iterator[float]:
+    """Yield rows a second, for one full batch after the other."""
     deadline = time.perf_counter() + plan.seconds
     size = BATCH if not function.streams else STREAMS
     for first in range(0, plan.requests, size):
@@ -150,10 +182,9 @@ def throughputs(function: Function, rows: Sequence[Mapping[str, object]], plan: 
         begun = time.perf_counter()
         function.predict(batch)
         ended = time.perf_counter()
-        samples.append(len(batch) / (ended - begun))
+        yield len(batch) / (ended - begun)
         if ended > deadline:
             break
-    return samples
 
 
 def _warm_up(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> None:
@@ -178,17 +209,23 @@ def main() -> int:
     task = json.load(sys.stdin)
     plan, rows = Plan(**task["plan"]), task["rows"]
     try:
-        function = load(task["package"], threads=plan.threads)
+        package = read(Path(task["package"]))
+        function, layout = opened(package, plan.threads, cores())
         latency = (latencies if plan.load is not None else one_at_a_time)(function, rows, plan)
-        throughput = throughputs(function, rows, plan)
+        next(_passes(function, rows, plan))  # a full batch takes more memory than a row
+        memory_bytes = peak_memory_bytes()
+        workers = layout.within(memory_bytes, free_bytes(), None) if not plan.alone else 1
+        others = [Function(package, layout.threads) for _ in range(workers - 1)]
+        throughput = throughputs([function, *others], rows, plan)
     except UserError as error:
         sys.stderr.write(f"{error.problems[0]}\n")
         return 1
     found = {
         "latency_s": latency,
         "throughput": throughput,
-        "memory_bytes": peak_memory_bytes(),
-        "threads": function.threads,
+        "memory_bytes": memory_bytes,
+        "threads": layout.threads,
+        "workers": workers,
     }
     sys.stdout.write(json.dumps(found))
     return 0

@@ -1,4 +1,4 @@
-"""The memory that a process takes, and took at its peak."""
+"""The memory that a process takes, and took at its peak, and what is free."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import resource
 import sys
 from pathlib import Path
+
+from modelwright.runtime.machine import ROOT, control_groups, text
 
 
 def peak_memory_bytes() -> int:
@@ -25,3 +27,17 @@ def resident_bytes(pid: int) -> int | None:
         pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])  # proc(5): size, resident, …
         return pages * resource.getpagesize()
     return None
+
+
+def free_bytes(root: Path = ROOT) -> int | None:
+    """Return the memory that programs may still take, with the limits of a container; None where nothing tells."""
+    lines = text(root / "proc/meminfo").splitlines()
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]  # proc(5)
+    for group in control_groups(root):
+        for most, used in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            with contextlib.suppress(ValueError):  # absent, or "max"
+                found.append(max(0, int(text(group / most)) - int(text(group / used))))
+    return min(found, default=None)

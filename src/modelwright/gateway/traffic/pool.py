@@ -9,7 +9,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any, Self
 
 from modelwright.core.json_types import JsonLike
-from modelwright.core.messages import PackageError, Problem, RequestError
+from modelwright.core.messages import PackageError, Phrase, Problem, RequestError
 from modelwright.gateway.traffic import service_errors
 from modelwright.runtime.worker.channel import PartReply, Reply, Worker, WorkerLostError
 
@@ -71,21 +71,34 @@ class Pool:
         start: starts one worker. silent_s: a worker that owes an answer and says nothing for that long is replaced;
         so is one that takes more than `memory_bytes`, after it has answered what it was asked.
         """
-        starting = [asyncio.ensure_future(start()) for _ in range(workers)]
-        try:
-            started = await asyncio.gather(*starting)
-        except BaseException:
-            for one in starting:
-                one.cancel()
-            for ended in await asyncio.gather(*starting, return_exceptions=True):
-                if isinstance(ended, Worker):
-                    await ended.close()
-            raise
-        pool = cls(version, start, started, memory_bytes)
+        pool = cls(version, start, await _all_of(start, workers), memory_bytes)
         for place in pool._places:
             pool._spawn(pool._keep(place))
         pool._spawn(pool._watch(silent_s))
         return pool
+
+    async def grow(self, workers: int) -> None:
+        """Start workers until there are so many; where one does not start, there are fewer, and that is logged."""
+        try:
+            started = await _all_of(self._start, workers - len(self._places))
+        except PackageError as error:
+            _LOG.warning(
+                "%s", Phrase("serve.fewer-workers", version=self._version, workers=len(self._places))
+            )
+            _LOG.warning("version %d: %s", self._version, error)
+            return
+        if self.retired:
+            await asyncio.gather(*(worker.close() for worker in started))
+            return
+        for worker in started:
+            place = _Place(worker)
+            self._places.append(place)
+            self._spawn(self._keep(place))
+        self._announce()
+
+    def grow_meanwhile(self, workers: int) -> None:
+        """Do as `grow`, while those that are there answer."""
+        self._spawn(self.grow(workers))
 
     @property
     def alive(self) -> bool:
@@ -232,6 +245,20 @@ class Pool:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _all_of(start: Start, workers: int) -> list[Worker]:
+    """Start so many workers at once; raises PackageError when one of them does not start, and ends the others."""
+    starting = [asyncio.ensure_future(start()) for _ in range(workers)]
+    try:
+        return await asyncio.gather(*starting)
+    except BaseException:
+        for one in starting:
+            one.cancel()
+        for ended in await asyncio.gather(*starting, return_exceptions=True):
+            if isinstance(ended, Worker):
+                await ended.close()
+        raise
 
 
 async def _finish(worker: Worker) -> None:

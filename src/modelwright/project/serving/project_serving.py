@@ -46,9 +46,10 @@ def serving_of(context: Context, store: Store, root: Path) -> Serving:
         sticky=_sticky(file.release.sticky),
     )
     bar_s = live_requirements.latency_bar_s(requirements)
+    memory_bytes = live_requirements.memory_bar_bytes(requirements)
     operations = ProjectOperations(context, store)
     config = _placed(file.serve, context.opened.folder)
-    return Serving(context.opened.signature.name, config, releases, live, bar_s, operations)
+    return Serving(context.opened.signature.name, config, releases, live, bar_s, operations, memory_bytes)
 
 
 def serve(
@@ -70,6 +71,7 @@ def serve(
         live=serving.live,
         bar_s=serving.bar_s,
         operations=serving.operations,
+        memory_bytes=serving.memory_bytes,
         beside=beside,
         started=started,
     )

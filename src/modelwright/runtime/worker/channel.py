@@ -23,6 +23,7 @@ from modelwright.runtime.memory import resident_bytes
 from modelwright.runtime.worker.form import FormInput
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
+from modelwright.runtime.worker_layout import WorkerLayout
 
 NO_OPTIONS: Mapping[str, JsonLike] = MappingProxyType({})
 _LEAVE_S = 5.0  # a worker whose socket is closed ends at once; longer than this, and it is killed
@@ -141,7 +142,11 @@ class Worker:
         form: Mapping[str, FormInput],
         settled: Mapping[str, SettledCells],
         classes: Mapping[str, Sequence[str]],
+        layout: WorkerLayout,
     ) -> None:
+        self.layout = (
+            layout  # with how many threads it answers, and how many workers this machine has room for
+        )
         self.classes = (
             classes  # of each output, the names that it may be, or hold; none where its kind is open
         )
@@ -281,10 +286,12 @@ async def start(
     max_wait_s: float,
     timeout_s: float,
     bar_s: float | None = None,
+    sharing: int = 1,
 ) -> Worker:
     """Start a worker and wait until it can answer; raises PackageError with what kept it from that.
 
-    bar_s: the time that an answer may take, which its batches then keep to; None where there is no such bar.
+    threads: of each pass; None: as many as it finds best, of its share of the cores. bar_s: the time that an answer
+    may take, which its batches then keep to; None where there is no such bar. sharing: workers that share the cores.
     """
     ours, theirs = socket.socketpair()
     command = [
@@ -292,7 +299,7 @@ async def start(
         *(sys.executable, "-P", "-m", "modelwright.runtime.worker.worker"),
         *("--package", str(package), "--socket", str(theirs.fileno())),
         *("--max-batch", str(max_batch), "--max-wait-s", str(max_wait_s)),
-        *(("--threads", str(threads)) if threads else ()),
+        *(("--threads", str(threads)) if threads else ("--sharing", str(sharing))),
         *(("--bar-s", str(bar_s)) if bar_s is not None else ()),
     ]
     # A session of its own: Ctrl-C in a terminal reaches the gateway alone, which lets its workers finish.
@@ -315,7 +322,7 @@ async def start(
         process.wait()
         raise
     if hello[0] == "ready":
-        _, signature, digest, streams, confined, form, settled, classes = hello
+        _, signature, digest, streams, confined, form, settled, classes, layout = hello
         return Worker(
             process,
             transport,
@@ -327,6 +334,7 @@ async def start(
             form={name: FormInput(**one) for name, one in form.items()},
             settled={name: SettledEntry.model_validate(one).settled() for name, one in settled.items()},
             classes=classes,
+            layout=WorkerLayout(*layout),
         )
     transport.abort()
     await asyncio.to_thread(_end, process)

@@ -22,15 +22,18 @@ from typing import TypeAlias
 from modelwright.core.messages import Phrase, Problem, UserError, preferred, use
 from modelwright.package.confinement import confine, modules
 from modelwright.package.manifest import SettledEntry
+from modelwright.package.packages import read
 from modelwright.runtime.batching import MOST_PADDED
-from modelwright.runtime.function import Function, load
+from modelwright.runtime.function import Function
 from modelwright.runtime.log_lines import BoundedHandler
+from modelwright.runtime.machine import cores
 from modelwright.runtime.worker.batcher import Batcher
 from modelwright.runtime.worker.form import form_of
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.streams import work_in_parts
+from modelwright.runtime.worker.timed_opening import opened
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
 
 _LOG = logging.getLogger(__name__)
@@ -133,7 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="modelwright.runtime.worker.worker", description=main.__doc__)
     parser.add_argument("--package", type=Path, required=True)
     parser.add_argument("--socket", type=int, required=True, help="the file descriptor of a connected socket")
-    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--threads", type=int, default=None, help="of each pass; without it, as timed here")
+    parser.add_argument(
+        "--sharing", type=int, default=1, help="the workers that share the cores, where that is set"
+    )
     parser.add_argument("--max-batch", type=int, required=True)
     parser.add_argument("--max-wait-s", type=float, required=True)
     parser.add_argument("--bar-s", type=float, default=None, help="the time that an answer may take")
@@ -147,10 +153,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     use(preferred(os.environ))
     logging.getLogger("modelwright").addHandler(BoundedHandler())
     package = options.package.absolute()
+    its_cores = max(1, cores() // options.sharing)
     # From here on it reads the package and what Python needs, writes nothing, and connects to nobody.
     is_confined = confine([package, *modules()])
     try:
-        function = load(package, threads=options.threads)
+        function, layout = opened(read(package), options.threads, its_cores)
         _warm_up(function, options.max_batch)
     except UserError as error:
         connection.sendall(packed(["refused", [problem.to_wire() for problem in error.problems]]))
@@ -167,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     form_of(function),
                     {name: SettledEntry.of(one).model_dump() for name, one in function.rows.settled.items()},
                     {one.name: list(function.known(one.name)) for one in function.signature.outputs},
+                    [layout.workers, layout.threads],
                 ]
             )
         )

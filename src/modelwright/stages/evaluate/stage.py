@@ -110,6 +110,7 @@ def evaluate(
         plan = measuring.Plan(
             load=None if load is None else parse_quantity(load, Unit.PER_SECOND),
             requests=config.latency_requests,
+            alone=any(one.metric.name == "memory" for one in requirements),  # more may not fit
         )
         requests = timed_rows.requests(signature, rows.test, answered.refused)
         ran = measuring.measure(package.path, requests, plan)
@@ -252,6 +253,7 @@ def _details(
             **{f"made from: {name}": value for name, value in package.lineage.items()},
             **{f"holds {name}": f"licence: {licence}" for name, licence in package.credits.items()},
             **{f"version of {name}": value for name, value in package.versions.items()},
+            "workers": str(ran.workers),
             "threads": str(ran.threads),
         },
         kept=tuple(name for name in rows.test if name not in _names(signature)),

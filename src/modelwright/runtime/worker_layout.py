@@ -1,0 +1,32 @@
+"""How the workers of a version share the cores, and how many of them the memory holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OF_FREE_MEMORY = (
+    0.5  # that further workers may take: they grow, and another version is to be loaded beside them
+)
+
+
+@dataclass(frozen=True)
+class WorkerLayout:
+    """How many workers keep the cores of this machine busy, each with so many threads."""
+
+    workers: int
+    threads: int
+
+    def within(self, one_bytes: int | None, free_bytes: int | None, most_bytes: int | None) -> int:
+        """Return how many workers there may be, one at least.
+
+        one_bytes: what a worker takes; free_bytes: what is free beside the first; most_bytes: what all may take. None:
+        not known, or not bounded.
+        """
+        if one_bytes is None:
+            return self.workers if most_bytes is None else 1
+        found = self.workers
+        if free_bytes is not None:
+            found = min(found, 1 + int(OF_FREE_MEMORY * free_bytes // one_bytes))
+        if most_bytes is not None:
+            found = min(found, most_bytes // one_bytes)
+        return max(1, found)
