@@ -19,7 +19,7 @@ from modelwright.project.rates.rate_report import RateReport
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
-from modelwright.project.results.machine_results import DoctorReport, ExportReport, GcReport
+from modelwright.project.results.machine_results import DoctorReport, ExportReport, GcReport, MoveReport
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
 
@@ -212,6 +212,19 @@ def _(result: ExportReport, out: Console) -> None:
         version=result.version,
         package=result.package[:12],
         folder=result.folder,
+        size=tables.size(result.size_bytes),
+    )
+    lines(out, [line])
+    after(out, result.notes, result.next_steps)
+
+
+@screen.register
+def _(result: MoveReport, out: Console) -> None:
+    line = Phrase(
+        "screen.store-moved",
+        folder=result.store,
+        artifacts=result.artifacts,
+        files=result.files,
         size=tables.size(result.size_bytes),
     )
     lines(out, [line])

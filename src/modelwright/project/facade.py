@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 import modelwright
 from modelwright import kinds
@@ -36,10 +37,11 @@ from modelwright.project import (
     input_file,
     leaving,
     live_traffic,
+    moving,
     release_history,
     state_history,
 )
-from modelwright.project.declaration import project_file
+from modelwright.project.declaration import project_file, store_place
 from modelwright.project.explained import explanations
 from modelwright.project.explained.explain_report import ExplainReport
 from modelwright.project.explained.reasons import require_some
@@ -56,22 +58,19 @@ from modelwright.project.results import doctor, run_notes
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
-from modelwright.project.results.machine_results import DoctorReport, ExportReport, GcReport
+from modelwright.project.results.machine_results import DoctorReport, ExportReport, GcReport, MoveReport
 from modelwright.project.results.proofs import check_report
 from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
-from modelwright.project.results.validation_scores import validation_scores
-from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.project.row_answers import answered
 from modelwright.project.tracking.run_tracking import RunTracking
 from modelwright.project.tuning.declared_space import require_space
 from modelwright.runtime import explaining
 from modelwright.runtime.function import Function
 from modelwright.stages.plan.ranking import sift
-from modelwright.storage import disk, file_patterns, read_only, user_cache
+from modelwright.storage import disk, file_patterns, read_only, store_marks, user_cache
 from modelwright.storage.file_digests import FileDigests
-from modelwright.storage.out_files import require_place
 from modelwright.storage.state.database import State
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class Project:
             if isinstance(source, Mapping)
             else project_file.read(Path(source), self.settings)
         )
-        self.root = (self.opened.folder / self.opened.file.store).absolute()
+        self.root = store_place.of(self.opened)
         if not file_patterns.is_utf8(str(self.root)):
             raise ProjectError(Problem("files.not-utf8", name=file_patterns.readable(str(self.root))))
         self._progress = progress or Silent()
@@ -129,50 +128,8 @@ class Project:
         another instruction set) nothing is done without it, and the result says so.
         A stage that fails is a row of the result with its problems; nothing is raised for it.
         """
-        self._need_to_write("run")
-        runner = self._new_runner(tells=True)
-        # What every run rests on, whatever its stages: the file, our own code, the libraries, the language.
-        runner.record.rest_on(
-            Sources(facts=(LIBRARIES, LANGUAGE)),
-            contents=(self.opened.path,) if self.opened.path is not None else (),
-            code=(modelwright.__name__,),
-        )
-        context = self._context()
-        require_space(self.opened)
-        tracking = RunTracking(context, self.root)
-        runner.watch(LEARN, tracking.watching)
-        with tracking:
-            run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
-            untracked = tuple(tracking.finish(run))
-        warnings = (*run_notes.run_warnings(context), *untracked)
-        scores = validation_scores(context)
-        result = RunResult(
-            function=self.opened.signature.name,
-            version=run.version,
-            package=context.made["package"].part("package").digest if "package" in context.made else None,
-            stages=tuple(run.rows),
-            requirements=requirement_rows(run.verdicts, self.opened.file.release.allow_inconclusive, scores),
-            validation=scores,
-            notes=tuple(run_notes.run_notes(context, run, warnings)),
-            next_steps=tuple(run_notes.run_next_steps(context, run, to, warnings)),
-            problems=run.problems,
-            warnings=warnings,
-            signature=str(context.signature) if DATA in context.made else None,
-            leaderboard=run_notes.run_leaderboard(context),
-            search=run_notes.search_of(context, run),
-        )
-        state_history.remember(context.state, self._store)
-        run_notes.write_reports(context, run, self.root / "reports")
-        # what could not be recorded is tried again by the next run
-        if self.opened.path is not None and not result.problems and not untracked:
-            # Where it cannot be written, the next run is only slower.
-            with suppress(OSError, MachineError):
-                runner.record.stamp(
-                    last_run.place(self.opened.path),
-                    last_run.arguments(self.opened.path, to, self.settings),
-                    last_run.kept_result(result),
-                )
-        return result
+        with self._writing("run"):
+            return self._run_whole(to, start, keep, force=force, replan=replan)
 
     def check(self) -> CheckReport:
         """Validate the file and the data; say what would run, and which requirement the test set can prove.
@@ -220,18 +177,11 @@ class Project:
         dry_run: request nothing; say whether it would be held back, and how much traffic the strategy needs.
         """
         self._need_outputs()
-        if not dry_run:
-            self._need_to_write("release")
-        context, now_s = self._context(), self._clock().timestamp()
-        record = self.root / live_traffic.LIVE_RECORD
-        return history.release(
-            context,
-            self._store,
-            version,
-            strategy,
-            lambda steps: release_history.needed_traffic(context, record, steps, now_s),
-            dry_run=dry_run,
-        )
+        with nullcontext() if dry_run else self._writing("release"):
+            context, now_s = self._context(), self._clock().timestamp()
+            record = self.root / live_traffic.LIVE_RECORD
+            needed = partial(release_history.needed_traffic, context, record, now_s=now_s)
+            return history.release(context, self._store, version, strategy, needed, dry_run=dry_run)
 
     def follow_release(self, say: Callable[[str], None]) -> bool:
         """Say every decision about the newest release as it is taken; return, once it has ended, whether it serves."""
@@ -240,8 +190,8 @@ class Project:
 
     def rollback(self, to: int | None = None) -> ReleaseResult:
         """Go back to the version released before the one in production, or to `to`."""
-        self._need_to_write("rollback")
-        return history.rollback(self._context(), to)
+        with self._writing("rollback"):
+            return history.rollback(self._context(), to)
 
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
@@ -260,10 +210,13 @@ class Project:
     def serving(self) -> Serving:
         """Return how a gateway serves the function, whatever is released of it."""
         self._need_outputs()
-        self._need_to_write("serve")
         from modelwright.project.serving import project_serving
 
-        return project_serving.serving_of(self._context(), self._store, self.root)
+        held = ExitStack()
+        held.enter_context(self._writing("serve"))
+        serving = project_serving.serving_of(self._context(), self._store, self.root)
+        finalize(serving, held.close)  # the store stays where it is for as long as a gateway has it
+        return serving
 
     def status(self) -> StatusReport:
         """Show every requirement in every place, and the traffic."""
@@ -323,14 +276,8 @@ class Project:
         The row is as for `predict`. out: where the heat map of a picture is written, as PNG; orders: of the inputs,
         where these are too many for every combination.
         """
-        if out is not None:
-            require_place(out, reads=[value for value in row.values() if isinstance(value, Path)])
         number, function = self._packaged(version)
-        named = input_file.named_row(row, function.signature, self.opened)
-        values = function.rows.read(named, lenient=True)
-        function.require_fit(function.rows.columns([values]), [None])
-        by_name = dict(zip((one.name for one in function.signature.inputs), values, strict=True))
-        return explanations.explanation(function, number, by_name, out=out, orders=orders)
+        return explanations.of_row(function, number, row, self.opened, out=out, orders=orders)
 
     def answer_file(
         self,
@@ -412,8 +359,8 @@ class Project:
 
     def restore(self) -> DoctorReport:
         """Restore a state database that was lost or damaged, from its copies and from what is sealed."""
-        self._need_to_write("doctor --restore")
-        return state_history.restore(self._state_place, self._store, self._clock)
+        with self._writing("doctor --restore"):
+            return state_history.restore(self._state_place, self._store, self._clock)
 
     def gc(self, keep: int | None = None, *, dry_run: bool = False) -> GcReport:
         """Free space: remove what no version and no latest run needs.
@@ -421,11 +368,20 @@ class Project:
         keep: of the versions that were never released only so many of the newest stay; dry_run: only say what
         would go.
         """
-        self._need_to_write("gc")  # the locks, even where nothing is removed
-        if not dry_run:
-            # It can be made again, and is the room that the database needs on a full disk.
-            disk.remove(self.root / "cache")
-        return freeing.collect(self._state, self._store, keep, dry_run=dry_run)
+        with self._writing("gc"):  # the locks, even where nothing is removed
+            if not dry_run:
+                # It can be made again, and is the room that the database needs on a full disk.
+                disk.remove(self.root / "cache")
+            return freeing.collect(self._state, self._store, keep, dry_run=dry_run)
+
+    def move(self, store: str) -> MoveReport:
+        """Move the store to another folder (a path relative to the project, or `file:///…`), and say so in the file.
+
+        Everything is read again at its new place before the old one goes; the same call ends what was interrupted.
+        The project must be opened anew afterwards. Raises StateError where another process writes to the store.
+        """
+        self._need_to_write("move")
+        return moving.move(self.opened, self.root, store)
 
     def __repr__(self) -> str:
         bars = "".join(f"\n  {one}" for one in self.opened.requirements)
@@ -437,8 +393,40 @@ class Project:
 
     # -- inside --------------------------------------------------------------------------------------------
 
+    def _run_whole(
+        self, to: str, start: str | None, keep: Collection[str], *, force: bool, replan: bool
+    ) -> RunResult:
+        runner = self._new_runner(tells=True)
+        # What every run rests on, whatever its stages: the file, our own code, the libraries, the language.
+        runner.record.rest_on(
+            Sources(facts=(LIBRARIES, LANGUAGE)),
+            contents=(self.opened.path,) if self.opened.path is not None else (),
+            code=(modelwright.__name__,),
+        )
+        context = self._context()
+        require_space(self.opened)
+        tracking = RunTracking(context, self.root)
+        runner.watch(LEARN, tracking.watching)
+        with tracking:
+            run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
+            untracked = tuple(tracking.finish(run))
+        result = run_notes.result_of(context, run, to, untracked)
+        state_history.remember(context.state, self._store)
+        run_notes.write_reports(context, run, self.root / "reports")
+        # what could not be recorded is tried again by the next run
+        if self.opened.path is not None and not result.problems and not untracked:
+            # Where it cannot be written, the next run is only slower.
+            with suppress(OSError, MachineError):
+                runner.record.stamp(
+                    last_run.place(self.opened.path),
+                    last_run.arguments(self.opened.path, to, self.settings),
+                    last_run.kept_result(result),
+                )
+        return result
+
     @cached_property
     def _store(self) -> Store:
+        store_marks.require_settled(self.root)
         return Store(self.root)
 
     @cached_property
@@ -469,7 +457,8 @@ class Project:
     def _sealing(self, context: Context, runner: Runner) -> Iterator[Runner]:
         """Give the runner that can seal the data: the project's, or one in a temporary folder."""
         if read_only.is_writable(self.root) or not runner.forecast(TABLE[DATA](context)).would_run:
-            yield runner
+            with store_marks.in_use(self.root) if read_only.is_writable(self.root) else nullcontext():
+                yield runner
             return
         with TemporaryDirectory() as folder:
             yield self._new_runner(Store(Path(folder)))
@@ -485,6 +474,13 @@ class Project:
         """Raise MachineError where the project cannot be written, before anything is done in vain."""
         if not read_only.is_writable(self.root):
             raise MachineError(Problem("project.read-only", where=str(self.root), verb=verb))
+
+    @contextmanager
+    def _writing(self, verb: str) -> Iterator[None]:
+        """Keep the store where it is for the length of the block; raises MachineError where it is read-only."""
+        self._need_to_write(verb)
+        with store_marks.in_use(self.root):
+            yield
 
     def _need_outputs(self) -> None:
         """Raise ProjectError where the project makes weights, which are never a version."""

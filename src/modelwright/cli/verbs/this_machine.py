@@ -1,4 +1,4 @@
-"""Verbs for this machine: doctor, gc."""
+"""Verbs for this machine: doctor, gc, move."""
 
 from __future__ import annotations
 
@@ -55,3 +55,25 @@ def gc(
     A version that was ever released stays. With --keep, versions that never were go, but for the newest N.
     """
     finish(opened(project, settings).gc(keep, dry_run=dry_run), as_json)
+
+
+@app.command(rich_help_panel=MACHINE)
+def move(
+    store: Annotated[
+        str,
+        typer.Option(
+            "--store",
+            metavar="URL",
+            help="The new folder, as `store` of the project file names it: a path or file:///…",
+        ),
+    ],
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move all results, the state and the records of the project to another folder, and say so in its file.
+
+    Every file is read again at its new place before the old one goes. What was interrupted is ended by the same
+    command. For example: modelwright move --store /mnt/team/route. See docs/moving.md.
+    """
+    finish(opened(project, settings).move(store), as_json)

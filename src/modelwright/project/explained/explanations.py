@@ -12,6 +12,8 @@ from modelwright.core.messages import DataError, Phrase, Problem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.explain import Explain
 from modelwright.kinds.contract.show import Show
+from modelwright.project import input_file
+from modelwright.project.declaration.project_file import Opened
 from modelwright.project.explained.explain_report import (
     ExplainedOutput,
     ExplainReport,
@@ -21,8 +23,28 @@ from modelwright.project.explained.explain_report import (
 from modelwright.runtime.explaining import ORDERS, Explanation, OutputEffects, explain
 from modelwright.runtime.function import Function
 from modelwright.storage import disk
+from modelwright.storage.out_files import require_place
 
 OFF = 0.02  # of a probability: an input's parts are left out of a form that is answered otherwise than it by more
+
+
+def of_row(
+    function: Function,
+    version: int,
+    row: Mapping[str, Any],
+    opened: Opened,
+    *,
+    out: Path | None = None,
+    orders: int = ORDERS,
+) -> ExplainReport:
+    """Explain the answer to a row as a user gives it, with the names of the signature or of the project's data."""
+    if out is not None:
+        require_place(out, reads=[value for value in row.values() if isinstance(value, Path)])
+    named = input_file.named_row(row, function.signature, opened)
+    values = function.rows.read(named, lenient=True)
+    function.require_fit(function.rows.columns([values]), [None])
+    by_name = dict(zip((one.name for one in function.signature.inputs), values, strict=True))
+    return explanation(function, version, by_name, out=out, orders=orders)
 
 
 def explanation(

@@ -10,7 +10,7 @@ from modelwright.core.messages import Problem, ProjectError
 from modelwright.engine.store import Store
 from modelwright.learners.contract.spec import Makes
 from modelwright.learners.weights.resolving import Named
-from modelwright.project.declaration import project_file
+from modelwright.project.declaration import project_file, store_place
 from modelwright.project.declaration.find import FILE_NAME
 from modelwright.project.loop.stage_names import LEARN
 
@@ -46,7 +46,7 @@ def _file(name: str, folder: Path) -> Path | None:
 
 def _store(file: Path) -> Store:
     opened = project_file.read(file)
-    return Store((opened.folder / opened.file.store).absolute())
+    return Store(store_place.of(opened))
 
 
 def _weights(name: str, folder: Path) -> str:

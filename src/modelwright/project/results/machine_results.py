@@ -81,3 +81,23 @@ class ExportReport:
     def as_json(self) -> dict[str, object]:
         """Return the report as JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class MoveReport:
+    """What `move` brought to the folder `store`; `source`: where it was, None where that was gone already.
+
+    `files`, `size_bytes`: what was copied now; a move that was killed and is only ended copies nothing again.
+    """
+
+    store: str
+    source: str | None
+    artifacts: int
+    files: int
+    size_bytes: int
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as JSON."""
+        return asdict(self)

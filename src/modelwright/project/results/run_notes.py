@@ -12,12 +12,14 @@ from modelwright.project.advice import diagnosis
 from modelwright.project.advice.diagnosis import Shortfall
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.loop import Run, evidence_of, other_machine_words
-from modelwright.project.loop.stage_names import LEARN, SEALING, STAGE_NAMES
+from modelwright.project.loop.stage_names import DATA, LEARN, PACKAGE, SEALING, STAGE_NAMES
 from modelwright.project.notes.note_groups import grouped
 from modelwright.project.results import validation_scores
 from modelwright.project.results.leaderboard import choice_note, leaderboard, left_out_notes
+from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.stage_warnings import warning_row, warning_rows, worded
 from modelwright.project.results.table_rows import LeaderRow, WarningRow
+from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.project.tuning import search_results
 from modelwright.project.tuning.search_rows import SearchResult
 from modelwright.stages.plan.warnings import of_bars
@@ -26,6 +28,28 @@ from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.plan import Forecast
 
 REPORT, CARD = "report.html", "CARD.md"
+
+
+def result_of(context: Context, run: Run, to: str, untracked: Sequence[WarningRow]) -> RunResult:
+    """Return what a run up to `to` answers; untracked: what could not be recorded of it."""
+    warnings = (*run_warnings(context), *untracked)
+    scores = validation_scores.validation_scores(context)
+    file = context.opened.file
+    return RunResult(
+        function=context.opened.signature.name,
+        version=run.version,
+        package=context.made[PACKAGE].part("package").digest if PACKAGE in context.made else None,
+        stages=tuple(run.rows),
+        requirements=requirement_rows(run.verdicts, file.release.allow_inconclusive, scores),
+        validation=scores,
+        notes=tuple(run_notes(context, run, warnings)),
+        next_steps=tuple(run_next_steps(context, run, to, warnings)),
+        problems=run.problems,
+        warnings=warnings,
+        signature=str(context.signature) if DATA in context.made else None,
+        leaderboard=run_leaderboard(context),
+        search=search_of(context, run),
+    )
 
 
 def run_warnings(context: Context) -> Iterator[WarningRow]:
