@@ -18,7 +18,7 @@ def test_the_commands_of_the_page_move_a_project_that_has_run_and_bring_it_back(
     (tmp_path / "rows.csv").write_text("height,size\n" + rows)
     (tmp_path / "modelwright.yaml").write_text(
         'function: "f(height: number) -> size: category"\nrequirements: {accuracy: ">= 0.5"}\n'
-        "data: {source: rows.csv}\nmodel: {learner: linear}\nevaluate: {latency_requests: 20}\n"
+        "data: {source: rows.csv}\nmodel: {learner: linear}\nevaluate: {latency_requests: 100}\n"
     )
     assert say(tmp_path, "run").returncode == 0
     before = say(tmp_path, "versions", "--json").stdout
