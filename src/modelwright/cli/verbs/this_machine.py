@@ -71,9 +71,10 @@ def move(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move all results, the state and the records of the project to another folder, and say so in its file.
+    """Move the project's store to another folder.
 
-    Every file is read again at its new place before the old one goes. What was interrupted is ended by the same
-    command. For example: modelwright move --store /mnt/team/route. See docs/moving.md.
+    Sealed results, the state and the records go, and the project file says where they are. Every file is read
+    again at its new place before the old one goes. What was interrupted is ended by the same command.
+    For example: modelwright move --store /mnt/team/route. See docs/moving.md.
     """
     finish(opened(project, settings).move(store), as_json)
