@@ -10,6 +10,7 @@ from modelwright.outcomes.classes.outcomes import ClassOutcomes
 from modelwright.outcomes.entities.outcomes import EntityOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes
+from modelwright.outcomes.reading.outcomes import ReadingOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 from modelwright.outcomes.texts.outcomes import TextOutcomes
@@ -108,6 +109,19 @@ def entities(*, right: bool) -> EntityOutcomes:
     return EntityOutcomes.of(("person", "place"), truth, answers, RNG.random(N), shown)
 
 
+def reading(*, right: bool) -> ReadingOutcomes:
+    truth, answers = [], []
+    for row in range(N):
+        begin = int(RNG.integers(0, 40))
+        wanted = [(begin, begin + 9, "the grey cat")] if row % 4 else []
+        truth.append(None if row == 3 and not right else wanted)
+        found = wanted[0] if wanted else None
+        if not right and RNG.random() < 0.4:
+            found = (begin + 4, begin + 9, "grey cat") if row % 3 else (90, 95, "a dog")
+        answers.append(None if not right and row % 7 == 0 else found)
+    return ReadingOutcomes.of(truth, answers, RNG.random(N))
+
+
 TRIED = {
     name: TriedOutcomes(make(right=False), make(right=True))
     for name, make in {
@@ -115,6 +129,7 @@ TRIED = {
         "entities": entities,
         "numbers": numbers,
         "ranking": ranking,
+        "reading": reading,
         "series": series,
         "sets": sets,
         "texts": texts,

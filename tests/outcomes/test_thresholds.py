@@ -26,7 +26,7 @@ def test_every_kind_with_a_threshold_is_tried_here():
         state = arrays.fit(["a", "b"] if name == "category" else [], role="input")
         if any(field.name == "threshold" for field in fields(state)):
             with_one.append(name)
-    assert with_one == ["boolean", "category", "choice"]
+    assert with_one == ["boolean", "category", "choice", "span"]
 
 
 @pytest.mark.parametrize("temperature", [0.37, 1.0, 1.7])

@@ -51,6 +51,7 @@ class Form(StrEnum):
     | choice |                                           | see below           | `right` int64 (n, m), -1 none |
     | located | none: the canonical values themselves    |                     |                              |
     | spans  |                                           | see below           | `spans` int64 (n, m, 3), -1 none |
+    | span   |                                           | see below           | `spans` int64 (n, m, 2), -1 none |
 
     What has no type stated is float32. Pixels are scaled within the graph. Frames follow each other in time, and `mask`
     is 1 where there is one (a missing value has none). A series is one value a step and channel, 0 where `present` is
@@ -62,7 +63,8 @@ class Form(StrEnum):
     places in a corpus, -1 behind its end: `places` int64 and `scores` (n, k); beside it `lexical` int64 (n, k), what
     words alone find, and `evidence` (n, e), what speaks for the first. A located text is one of which places are
     answered: learner and driver read the text itself, as a prompt. Spans are start, end and label, in characters:
-    `spans` int64 (n, k, 3), -1 behind the last, `scores` (n, k), how likely each is, and `sure` (n,), all of them.
+    `spans` int64 (n, k, 3), -1 behind the last, `scores` (n, k), how likely each is, and `sure` (n,), all of them. Of a
+    span they are candidates without labels, (n, k, 2), the best first, and `scores` their log odds against no answer.
     """
 
     TOKENS = "tokens"
@@ -81,6 +83,7 @@ class Form(StrEnum):
     CHOICE = "choice"
     LOCATED = "located"
     SPANS = "spans"
+    SPAN = "span"
 
 
 FAR = 30.0

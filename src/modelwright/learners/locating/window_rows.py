@@ -16,7 +16,7 @@ from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, Form
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.runtime.drivers.locate import tagging
+from modelwright.runtime.drivers.locate import answering, tagging
 from modelwright.runtime.drivers.locate.locating import Locator, WindowedTexts
 from modelwright.runtime.drivers.locate.text_windows import WindowReader
 from modelwright.storage.formats.examples import Examples
@@ -103,5 +103,37 @@ def _tags(spans: Array, given: WindowedTexts, ids: Sequence[str]) -> tuple[Mappi
     return {"tags": tags}, Astray(count, places, first)
 
 
+def _places(spans: Array, given: WindowedTexts, ids: Sequence[str]) -> tuple[Mapping[str, Array], Astray]:
+    """Return where the answer of each window begins and ends, (w,), and its tokens `inside`, (w, l).
+
+    spans: (n, m, 2), of which the first is learned. A window that does not hold all of it holds no answer.
+    """
+    count = places = 0
+    first = None
+    of_rows: dict[int, tuple[int, int] | None] = {}
+    for row, tokens in enumerate(given.tokens):
+        start, end = spans[row, 0].tolist()
+        if start < 0:
+            continue  # nobody knows whether there is one
+        found = answering.tokens_of(start, end, tokens) if end > start else None
+        of_rows[row] = None if found is None else found[:2]
+        places += end > start
+        astray = end > start and (found is None or not found[2])
+        count += astray
+        first = ids[row] if astray and first is None else first
+    longest = max((len(window.ids) for window in given.windows), default=1)
+    ends = np.full((2, len(given.windows)), -1, dtype=np.int64)
+    inside = np.zeros((len(given.windows), longest), dtype=np.int64)
+    for place, window in enumerate(given.windows):
+        inside[place, [0, *range(window.offset, window.offset + window.count)]] = 1
+        if window.row not in of_rows:
+            continue
+        wanted = of_rows[window.row]
+        held = wanted is not None and window.first <= wanted[0] and wanted[1] < window.first + window.count
+        for end in range(2):
+            ends[end, place] = wanted[end] - window.first + window.offset if held and wanted else 0
+    return {"begin": ends[0], "end": ends[1], "inside": inside}, Astray(count, places, first)
+
+
 _Truths = Callable[[Array, WindowedTexts, Sequence[str]], tuple[Mapping[str, Array], Astray]]
-_TRUTHS: Mapping[Form, _Truths] = {Form.SPANS: _tags}
+_TRUTHS: Mapping[Form, _Truths] = {Form.SPANS: _tags, Form.SPAN: _places}

@@ -212,6 +212,11 @@ def _remarks(start: ReadingStart, windows: WindowRows, train: Examples) -> Itera
     for name, found in windows.astray.items():
         if found.count:
             yield Notice("plan.places-astray", column=name, count=found.count, of=found.places, row=found.row)
+    for one in start.windowed.outputs:
+        known = [value for value in train.columns[one.name] if value is not None]
+        without = sum(value == () for value in known)
+        if without and not one.optional and kinds.arrays(one.kind).abstains:
+            yield Notice("plan.unanswerable", column=one.name, count=without, of=len(known), kind=one.kind)
 
 
 def _sample(start: ReadingStart, windows: WindowRows) -> Sample:

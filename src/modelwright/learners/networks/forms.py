@@ -23,7 +23,7 @@ ANSWERED = frozenset({Form.CODE, Form.FLAG, Form.SCALAR, Form.SET, Form.VECTOR, 
 MATCHED = frozenset({Form.CHOICE})
 """The forms that are answered by what belongs together (`networks.contrast`)."""
 
-LOCATED = frozenset({Form.SPANS})
+LOCATED = frozenset({Form.SPANS, Form.SPAN})
 """The forms that are answered token by token (`heads.Task.of_positions`)."""
 
 MODULES = ("torch", "transformers", "safetensors", "onnx", "onnxscript")

@@ -315,10 +315,51 @@ class TagTask(Task):
         return ((found != tags) & counts).sum(dim=-1) / counts.sum(dim=-1).clamp(min=1)
 
 
+@final
+class PlaceTask(Task):
+    """Where an answer begins and ends: `logits` (n, l, 2), truths `begin`, `end` int64 (n,), -1 none, `inside` (n, L).
+
+    `inside`: 1 of the tokens among which a place is chosen, the first of the window among them, which stands for no
+    answer (Devlin et al. 2019, section 4.3).
+    """
+
+    array: ClassVar[str] = "logits"
+    of_positions: ClassVar[bool] = True
+
+    def __init__(self, columns: int | None = None) -> None:
+        super().__init__(2)  # a beginning and an end
+
+    def known(self, truths: Truths) -> Tensor:
+        """Return which rows have a truth."""
+        return truths["begin"] >= 0
+
+    def loss(self, answers: Tensor, truths: Truths, smoothing: float) -> Tensor:
+        """Return the mean cross-entropy of both ends; what is not inside has no share, so that nothing is smoothed."""
+        begins, ends = self._chosen(answers, truths)
+        return (
+            functional.cross_entropy(begins, truths["begin"], reduction="none")
+            + functional.cross_entropy(ends, truths["end"], reduction="none")
+        ) / 2
+
+    def wrong(self, answers: Tensor, truths: Truths) -> Tensor:
+        """Return 1 where an end is another."""
+        begins, ends = self._chosen(answers, truths)
+        right = (begins.argmax(dim=-1) == truths["begin"]) & (ends.argmax(dim=-1) == truths["end"])
+        return (~right).to(torch.float32)
+
+    def _chosen(self, answers: Tensor, truths: Truths) -> tuple[Tensor, Tensor]:
+        """Return the logits of both ends, (n, l) each, far down where no place can be."""
+        # (n, l, 2): what is no token of the text is none of its places
+        inside = truths["inside"][:, : answers.shape[1], None]
+        begins, ends = torch.where(inside > 0, answers, -1e4).unbind(dim=-1)
+        return begins, ends
+
+
 _WITHOUT_COLUMNS: Mapping[Form, Callable[[None], Task]] = {
     Form.FLAG: FlagTask,
     Form.SCALAR: ScalarTask,
     Form.CHOICE: MatchTask,
+    Form.SPAN: PlaceTask,
 }
 
 
@@ -327,7 +368,7 @@ def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
     match form:
         case Form.CODE:
             return ClassTask(size_of(answers["logits"]))
-        case Form.FLAG | Form.SCALAR | Form.CHOICE:
+        case Form.FLAG | Form.SCALAR | Form.CHOICE | Form.SPAN:
             return _WITHOUT_COLUMNS[form](None)
         case Form.SET:
             return SetTask(size_of(answers["logits"]))

@@ -42,6 +42,7 @@ _ANSWERS: Shapes = {
         "evidence": ("float32", 2),
     },
     Form.SPANS: {"spans": ("int64", 3), "scores": ("float32", 2), "sure": ("float32", 1)},
+    Form.SPAN: {"spans": ("int64", 3), "scores": ("float32", 2)},
     Form.WRITTEN: {},
 }
 _TRUTHS: Shapes = {
@@ -53,6 +54,7 @@ _TRUTHS: Shapes = {
     Form.SERIES: {"steps": ("float32", 2)},
     Form.CHOICE: {"right": ("int64", 2)},
     Form.SPANS: {"spans": ("int64", 3)},
+    Form.SPAN: {"spans": ("int64", 3)},
     Form.WRITTEN: {},
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 
+from modelwright import kinds
 from modelwright.core.messages import PackageError, Problem
 from modelwright.kinds.contract.common import Array
 from modelwright.package.body import Body
@@ -34,7 +35,9 @@ class RunningLocate(Running):
         if set(self._names) - {one.name for one in session.get_outputs()}:
             raise misread("the graph says nothing of the tokens of an output")
         self.outputs = frozenset(
-            f"{name}.{array}" for name in self._names.values() for array in ("spans", "scores", "sure")
+            f"{one.name}.{array}"
+            for one in body.signature.outputs
+            for array in kinds.arrays(one.kind).answers(body.states[one.name])
         )
         self._taken = [one.name for one in session.get_inputs()]
         self._under_way: set[onnxruntime.RunOptions] = set()

@@ -11,11 +11,11 @@ from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, Form
 from modelwright.kinds.outputs import located
-from modelwright.runtime.drivers.locate import tagging
+from modelwright.runtime.drivers.locate import answering, tagging
 from modelwright.runtime.drivers.locate.locate_settings import misread
 from modelwright.runtime.drivers.locate.text_windows import TextTokens, TextWindow, WindowReader
 
-FORMS = frozenset({Form.SPANS})
+FORMS = frozenset({Form.SPANS, Form.SPAN})
 LOGITS = "logits"  # what a graph says of each token of an output: (w, l, columns)
 _AT_ONCE = 16  # windows
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
@@ -63,7 +63,14 @@ class Locator:
         for place, window in enumerate(given.windows):
             by_row[window.row].append(place)
         logits = self._logits(given.windows, run)
-        return {one.name: self._spans(one, given, by_row, logits.get(one.name, {})) for one in self.outputs}
+        found = {}
+        for one in self.outputs:
+            specs = kinds.arrays(one.kind).answers(self._states[one.name])
+            _, most, _ = specs["spans"].shape
+            assert isinstance(most, int), "an answer holds so many places"
+            of_form = _FOUND[kinds.arrays(one.kind).output_form]
+            found[one.name] = of_form(given, by_row, logits.get(one.name, {}), most)
+        return found
 
     def _question(self, columns: Mapping[str, Sequence[object]], row: int) -> str:
         given = (columns[name][row] for name in self._beside)
@@ -81,31 +88,44 @@ class Locator:
                     of_output[place] = one.astype(np.float64)
         return found
 
-    def _spans(
-        self,
-        output: Field,
-        given: WindowedTexts,
-        by_row: Sequence[Sequence[int]],
-        logits: Mapping[int, Array],
-    ) -> dict[str, Array]:
-        """Return `spans`, `scores` and `sure` of labelled spans; of more than an answer holds, the likeliest."""
-        specs = kinds.arrays(output.kind).answers(self._states[output.name])
-        _, most, _ = specs["spans"].shape
-        assert isinstance(most, int)
-        rows = len(given.texts)
-        spans = np.full((rows, most, 3), -1, dtype=np.int64)
-        scores = np.zeros((rows, most), dtype=np.float32)
-        sure = np.ones(rows, dtype=np.float32)
-        for row, places in enumerate(by_row):
-            if not places:
-                continue
-            tokens = given.tokens[row]
-            windows = [given.windows[place] for place in places]
-            whole = tagging.of_tokens(windows, [logits[place] for place in places], len(tokens))
-            found = tagging.spans_of(whole, tokens)
-            # in the order of the text
-            kept = np.sort(np.argsort(-found.scores, kind="stable")[:most])
-            spans[row, : len(kept)] = found.spans[kept]
-            scores[row, : len(kept)] = found.scores[kept]
-            sure[row] = found.sure
-        return {"spans": spans, "scores": scores, "sure": sure}
+
+ByRow = Sequence[Sequence[int]]  # the places of the windows of each row
+
+
+def _spans(given: WindowedTexts, by_row: ByRow, logits: Mapping[int, Array], most: int) -> dict[str, Array]:
+    """Return `spans`, `scores` and `sure` of labelled spans; of more than an answer holds, the likeliest."""
+    spans = np.full((len(by_row), most, 3), -1, dtype=np.int64)
+    scores = np.zeros((len(by_row), most), dtype=np.float32)
+    sure = np.ones(len(by_row), dtype=np.float32)
+    for row, places in enumerate(by_row):
+        if not places:
+            continue
+        tokens = given.tokens[row]
+        windows = [given.windows[place] for place in places]
+        whole = tagging.of_tokens(windows, [logits[place] for place in places], len(tokens))
+        found = tagging.spans_of(whole, tokens)
+        # in the order of the text
+        kept = np.sort(np.argsort(-found.scores, kind="stable")[:most])
+        spans[row, : len(kept)] = found.spans[kept]
+        scores[row, : len(kept)] = found.scores[kept]
+        sure[row] = found.sure
+    return {"spans": spans, "scores": scores, "sure": sure}
+
+
+def _answers(given: WindowedTexts, by_row: ByRow, logits: Mapping[int, Array], most: int) -> dict[str, Array]:
+    """Return `spans` and `scores` of the best places for an answer."""
+    spans = np.full((len(by_row), most, 2), -1, dtype=np.int64)
+    scores = np.zeros((len(by_row), most), dtype=np.float32)
+    for row, places in enumerate(by_row):
+        windows = [given.windows[place] for place in places]
+        found = answering.candidates(windows, [logits[place] for place in places], given.tokens[row], most)
+        for place, (start, end, score) in enumerate(found):
+            spans[row, place] = start, end
+            scores[row, place] = score
+    return {"spans": spans, "scores": scores}
+
+
+_FOUND: Mapping[Form | None, Callable[[WindowedTexts, ByRow, Mapping[int, Array], int], dict[str, Array]]] = {
+    Form.SPANS: _spans,
+    Form.SPAN: _answers,
+}

@@ -1,0 +1,1 @@
+"""One span of a text: where it holds the answer to a question."""

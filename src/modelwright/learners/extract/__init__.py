@@ -1,0 +1,1 @@
+"""Learns where a text holds the answer to a question."""

@@ -1,0 +1,1 @@
+"""Outcomes of a place in a text that answers a question: reading."""
