@@ -33,6 +33,7 @@ WORDS = [
 ]
 MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
 CHOOSE = Signature.parse("answer(question: text) -> answer: choice")
+EXTRACT = Signature.parse("answer(question: text, context: text) -> answer: span?")
 TAG = Signature.parse("tag(question: text) -> words: spans")
 ROUTE = Signature("route", (Field("question", "text"),), (Field("domain", "category"),))
 MIXED = Signature(
@@ -82,6 +83,20 @@ def tagged(rows: int) -> Examples:
         for text in questions
     ]
     return Examples([str(row) for row in range(rows)], {"question": questions, "words": spans})
+
+
+def extracted(rows: int) -> Examples:
+    """Return a question after each word of `tagged`, and whether its text holds it: one in four does not."""
+    base = tagged(rows).columns
+    wanted = ["where is my card" if row % 2 else "why" for row in range(rows)]
+    answers = []
+    for row, spans in enumerate(base["words"]):
+        of_label = [one for one in spans if (one.label == "thing") == bool(row % 2)]
+        answers.append(() if row % 4 == 3 else tuple(TextSpan(one.start, one.end) for one in of_label[:1]))
+    return Examples(
+        [str(row) for row in range(rows)],
+        {"question": wanted, "context": base["question"], "answer": answers},
+    )
 
 
 def mixed(rows: int) -> Examples:

@@ -30,6 +30,7 @@ CASES = {
     "pretrain": {},
     "match": {},
     "tag": {},
+    "extract": {},
     "trees drawn": {"bags": 2, "min_rows": 2},
 }
 # learns as `network` does, from a package
@@ -66,8 +67,10 @@ class Learning:
             "pretrain": TEXTS,
             "match": tiny_encoder.CHOOSE,
             "tag": tiny_encoder.TAG,
+            "extract": tiny_encoder.EXTRACT,
         }.get(self.name, tiny_encoder.MIXED)
-        self.pretrained, self.place = {self.signature.inputs[0].name: folder}, place
+        texts = [one.name for one in self.signature.inputs if one.kind == "text"]
+        self.pretrained, self.place = dict.fromkeys(texts, folder), place
 
     def run(self, where: str, ending: Ending | None = None, progress: Silent | None = None) -> str:
         """Learn in a scratch folder of that name, and return the digest of what was learned."""
@@ -84,6 +87,7 @@ class Learning:
             "pretrain": tiny_encoder.routed,
             "match": tiny_encoder.chosen,
             "tag": tiny_encoder.tagged,
+            "extract": tiny_encoder.extracted,
         }.get(self.name, tiny_encoder.mixed)
         rows = Rows(make(24), make(12))
         learners.learn(self.name).learn(self.signature, rows, setup, out, scratch, progress or Silent())

@@ -49,6 +49,7 @@ def _mean_overlap(among: Callable[[ReadingOutcomes], Mask]) -> Ways:
         return MetricValue.of(float(found.mean()), ends, len(found), means.method(len(found), confidence))
 
     def influence(outcomes: ReadingOutcomes, of: str | None) -> Influence | None:
+        # (n,): rows that are left out move nothing
         counts = among(outcomes)
         # figures lie in [0, 1], so one more row is at most 1 away from the others
         return influence_of_mean(outcomes.overlap[counts], counts, most=1.0)
@@ -66,6 +67,7 @@ def _abstained(outcomes: ReadingOutcomes) -> tuple[Mask, Mask]:
 
 
 def _nothing_found(outcomes: ReadingOutcomes) -> tuple[Mask, Mask]:
+    # a text of which nobody knows whether it holds an answer is none of these
     without = outcomes.known & ~outcomes.answerable
     return without & ~outcomes.answered, without
 

@@ -113,6 +113,7 @@ def _overlap(truth: Sequence[Found] | None, answer: Found | None) -> float:
     """Return the F1 of an answer with the right one that is most like it; NaN without a truth."""
     if truth is None:
         return float("nan")
+    # no words to share: right where neither is there
     if not truth or answer is None:
         return float(not truth and answer is None)
     return max(_f1(one, answer) for one in truth)
@@ -123,6 +124,7 @@ def _f1(truth: Found, answer: Found) -> float:
     if truth[:2] == answer[:2]:
         return 1.0
     if truth[2] is None or answer[2] is None:
+        # characters that lie in both
         both = max(0, min(truth[1], answer[1]) - max(truth[0], answer[0]))
         return 2 * both / (truth[1] - truth[0] + answer[1] - answer[0])
     wanted, given = Counter(words(truth[2])), Counter(words(answer[2]))

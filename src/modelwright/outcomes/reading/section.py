@@ -43,6 +43,7 @@ class ReadingSection(Section[ReadingOutcomes]):
         self, outcomes: ReadingOutcomes, rows: TestRows, *, confidence: float, most_mistakes: int
     ) -> JsonObject:
         """Return the findings of n test rows."""
+        # (n,) each: who has an answer, and who got one
         known = outcomes.take(outcomes.known)
         found: JsonObject = _SEALED.dump_python(
             ReadingFindings(

@@ -80,8 +80,11 @@ def _of_texts(context: Context) -> Iterator[WarningRow]:
     """
     model, signature = context.opened.file.model, context.signature
     names = learners.accepting(signature, candidates(context.opened.file.plan, model))
-    if not any(learners.spec(name).needs_pretrained for name in names):
+    specs = [spec for spec in map(learners.spec, names) if spec.needs_pretrained]
+    if not specs:
         return
+    # who finds places in a text reads all of it, in several windows where it is long
+    whole = all(Form.LOCATED in spec.inputs for spec in specs)
     weights = context.pretrained.folders
     fields = fields_of(signature.inputs, Form.TOKENS)
     columns = read_columns(context.part(DATA, "train").path, [field.name for field in fields], fields)
@@ -89,6 +92,8 @@ def _of_texts(context: Context) -> Iterator[WarningRow]:
     most = max_length if isinstance(max_length, int) else None
     for found in readable_texts.of_weights(signature, columns, weights, most):
         for notice in found.notices():
+            if whole and notice.id == "plan.cut-texts":
+                continue
             yield warning_row("check", notice)
 
 
