@@ -108,6 +108,15 @@ def test_a_broken_requirement_aborts_at_once_in_every_status():
         assert decide(begun(status=status, step=1), RolloutEvidence(True, 1, (UNMET,)), 1e9) is None
 
 
+def test_a_clock_that_was_set_back_ends_a_step_and_one_that_was_put_right_does_not():
+    at = replace(begun(status=Status.CANARY), entered_s=3000.0)
+    decision = decide(at, RolloutEvidence(True, 500, (MET,)), 2000.0)
+    assert decision.status is Status.ABORTED
+    assert "set back to 16 min 40 s before" in str(decision.why)
+    assert decide(at, RolloutEvidence(True, 500, (MET,)), 2950.0) is None
+    assert decide(at, RolloutEvidence(True, 500, (UNMET,)), 2950.0).status is Status.ABORTED
+
+
 def test_a_step_waits_for_its_requests_and_its_time():
     at = begun(status=Status.CANARY)
     assert decide(at, RolloutEvidence(True, 99, (MET,)), 3000.0) is None

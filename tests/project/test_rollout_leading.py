@@ -165,6 +165,41 @@ def test_going_back_is_done_within_one_turn(world: World) -> None:
     assert world.state.production().number == 1
 
 
+def test_the_clock_set_back_during_a_canary_leaves_no_version_unjudged(world: World) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(60)
+    assert world.turn() == {1: 0.9, 2: 0.1}
+    world.now -= 3600
+    world.turn()
+    assert world.turn() == {1: 1.0}
+    assert world.state.releases()[-1].status == "rolled back"
+    assert "clock was set back" in str(world.state.decisions(world.state.releases()[-1].id)[-2].why)
+
+
+def test_what_breaks_just_after_the_clock_was_put_right_is_taken_back_at_once(world: World) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(60)
+    assert world.turn() == {1: 0.9, 2: 0.1}
+    world.now -= 20  # what was judged a moment ago, by the clock that was ahead, counts no longer
+    world.shows = RolloutEvidence(True, 600, (verdict(Outcome.UNMET),))
+    world.turn()
+    assert world.turn() == {1: 1.0}
+
+
+@pytest.mark.parametrize("seconds", [30, 120, 300])
+def test_going_back_while_no_gateway_runs_is_done_by_the_next_one(world: World, seconds: int) -> None:
+    """Whether the release was under way, or had ended: 300 s are enough for all its steps."""
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(seconds)
+    world.state.request_release(1, "direct", "rollback")  # nobody is there to move anything
+    world.releases, world.done = world.restarted(), None
+    assert world.turn() == {1: 1.0}
+    assert world.state.production().number == 1
+    assert world.state.releases()[-1].status == "serving"
+    world.turns(600)
+    assert world.turn() == {1: 1.0}
+
+
 def test_who_only_follows_decides_nothing(world: World) -> None:
     world.state.request_release(2, "canary", "alice", CANARY)
     for _ in range(4):

@@ -221,6 +221,13 @@ def test_a_lease_is_held_renewed_expired_and_given_back(record: LiveRecord, cloc
     assert record.lease("other", "b", 10).term == 1
 
 
+def test_a_lease_outlives_no_clock_that_is_set_back(record: LiveRecord, clock: Clock) -> None:
+    record.lease("gateway", "a", 10)
+    clock.now -= 3600
+    assert record.lease("gateway", "b", 10).holder == "b"  # else nobody could lead for an hour
+    assert record.lease("gateway", "a", 10).holder == "b"
+
+
 def take_lease(path: Path, name: str, gate: Any, answers: Any) -> None:
     gate.wait()
     answers.put((name, LiveRecord.open(path, lambda: 5.0).lease("gateway", name, 10).holder))

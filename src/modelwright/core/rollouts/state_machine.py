@@ -37,6 +37,10 @@ class Status(StrEnum):
 UNDER_WAY = frozenset({Status.REQUESTED, Status.WARMING, Status.SHADOW, Status.CANARY})
 DEAD = frozenset({Status.ABORTED, Status.ROLLED_BACK, Status.FAILED})
 
+# What comes in is found by its time. Where the clock says less than when the step began, the requests of the step would
+# not be judged until it has caught up; so far it may go back, as clocks do that are set by a network.
+CLOCK_TOLERANCE_S = 60.0
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -144,12 +148,14 @@ def _entered(rollout: Rollout, step: int, why: Phrase) -> Decision:
 
 
 def _against(rollout: Rollout, evidence: RolloutEvidence, now_s: float) -> Phrase | None:
-    """Return what ends the rollout now: a worker that does not start, a broken requirement, the deadline."""
+    """Return what ends the rollout now: a worker that does not start, a broken requirement, the clock, the deadline."""
     unmet = _texts(one for one in (*evidence.needed, *evidence.optional) if one.outcome is Outcome.UNMET)
     if evidence.loaded is False:
         return Phrase("rollout.not-loaded", version=rollout.version)
     if unmet:
         return Phrase("rollout.unmet", requirements=unmet)
+    if now_s < rollout.entered_s - CLOCK_TOLERANCE_S:
+        return Phrase("rollout.clock", time=format_duration(round(rollout.entered_s - now_s)))
     if now_s - rollout.requested_s < rollout.strategy.deadline_s:
         return None
     at_last = rollout.current is not None and rollout.step == len(rollout.strategy.steps) - 1

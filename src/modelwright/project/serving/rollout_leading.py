@@ -56,7 +56,7 @@ class StateReleases:
         # the release, and versions that are loaded
         self._loaded: tuple[int, frozenset[int]] = (0, frozenset())
         self._judged: tuple[tuple[int, Status, int], RolloutEvidence] | None = None
-        self._judge_at = 0.0
+        self._judged_from = self._judge_at = 0.0  # between these times, what was judged last still holds
 
     def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
         """Return the traffic that should be; leads: this gateway may take a rollout further."""
@@ -117,7 +117,7 @@ class StateReleases:
             ready = release.status is Status.WARMING and id_ == release.id and release.version in versions
             return RolloutEvidence(loaded=True if ready else None)
         at = (release.id, release.status, release.step)
-        if self._judged is not None and self._judged[0] == at and now < self._judge_at:
+        if self._judged is not None and self._judged[0] == at and self._judged_from <= now < self._judge_at:
             return self._judged[1]
         begun = time.perf_counter()
         evidence = RolloutEvidence(loaded=True)
@@ -127,6 +127,8 @@ class StateReleases:
             except ModelwrightError as error:  # nothing is proven by it; going back must stay possible
                 _LOG.error("the traffic of release %d cannot be judged: %s", release.id, error)
         self._judged = at, evidence
+        # from now on, and not before: a clock that is set back would keep it for as long
+        self._judged_from = now
         self._judge_at = now + max(JUDGE_EVERY_S, 20 * (time.perf_counter() - begun))
         return evidence
 

@@ -254,11 +254,14 @@ class LiveRecord:
     # -- leases --------------------------------------------------------------------------------------------
 
     def lease(self, name: str, holder: str, ttl_s: float) -> Lease:
-        """Take or renew a lease for `ttl_s` seconds if nobody else holds it; return whoever holds it now."""
+        """Take or renew a lease for `ttl_s` seconds if nobody else holds it; return whoever holds it now.
+
+        One that would hold for longer than that was taken before the clock was set back, perhaps by who is gone.
+        """
         with self._reading() as connection, live_schema.transaction(connection):
             now = self._clock()
             held = _lease(connection, name)
-            if held is not None and held.holder != holder and held.until > now:
+            if held is not None and held.holder != holder and now < held.until <= now + ttl_s:
                 return held
             same = held is not None and held.holder == holder
             term = held.term + (not same) if held is not None else 1
