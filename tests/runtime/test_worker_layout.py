@@ -94,3 +94,10 @@ def test_threads_that_are_set_are_taken(packages: dict[str, Path]) -> None:
     function, layout = timed_opening.opened(read(packages["text"]), 3, 8)
     assert (function.threads, layout) == (3, WorkerLayout(2, 3))
     assert timed_opening.opened(read(packages["text"]), 3, 2)[1] == WorkerLayout(1, 3)
+
+
+@pytest.mark.parametrize(("workers", "threads", "rows"), [(1, 1, 16), (1, 4, 16), (2, 1, 8), (2, 4, 32)])
+def test_a_pass_has_rows_for_each_thread_where_workers_share_the_cores(
+    workers: int, threads: int, rows: int
+) -> None:
+    assert WorkerLayout(workers, threads).rows == rows

@@ -74,7 +74,12 @@ class LimitsConfig(_Section):
 class BatchingConfig(_Section):
     """How requests that arrive together share a pass."""
 
-    rows: int = Field(16, ge=1, description="rows that are answered in one pass")
+    rows: int | None = Field(
+        None,
+        ge=1,
+        description="rows that are answered in one pass. None: 8 for each thread where several workers share the "
+        "cores, else 16",
+    )
     wait_ms: float = Field(
         2.0, ge=0, le=1000, description="how long at most a request waits for others to share its pass"
     )

@@ -1,4 +1,4 @@
-"""The workers of one version: a request goes to the one with the least to do, and one that is gone is replaced."""
+"""The workers of one version: a request goes to one with little to do, and one that is gone is replaced."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from typing import Any, Self
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Phrase, Problem, RequestError
 from modelwright.gateway.traffic import service_errors
+from modelwright.runtime.batching import ROW_SIZE
 from modelwright.runtime.worker.channel import PartReply, Reply, Worker, WorkerLostError
 
 _FIRST_BACKOFF_S, _MAX_BACKOFF_S = 0.25, 15.0
 _MOST_BETWEEN_S = 1.0  # looks at the workers' memory and silence
 # The weight of one answer among those before it: a pass that the machine held up refuses nobody for long.
 _LEARNING_UP, _LEARNING_DOWN = 0.02, 0.2
+# A worker may have so many requests like this one more to do than the least busy one has, and still get it where it
+# answers its like: they share passes with less padding. With two workers and 32 connections (MiniLM, questions of
+# Banking77), 741 to 756 answers a second came of 2 to 4, and 669 of none.
+_MORE_TO_DO = 4
+_LEARNING_SIZE = 0.1  # the weight of one request in the size of those that a worker answers
 _LOG = logging.getLogger(__name__)
 
 Start = Callable[[], Awaitable[Worker]]
@@ -34,17 +40,22 @@ class _Place:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.rows = 0  # under way
+        self.work = 0  # of these, in the unit of their size
+        self.row_size = 0.0  # of the rows that it answers, as far as the last ones tell
         self.failures = 0  # starts in a row that came to nothing
         self.proven = False  # whether this worker has answered
         self.renewing = False  # another worker is being started, to take its place
 
     @contextmanager
-    def busy(self, rows: int) -> Iterator[None]:
+    def busy(self, rows: int, work: int) -> Iterator[None]:
         self.rows += rows
+        self.work += work
+        self.row_size += _LEARNING_SIZE * (work / max(rows, 1) - self.row_size)
         try:
             yield
         finally:
             self.rows -= rows
+            self.work -= work
 
 
 class Pool:
@@ -117,9 +128,10 @@ class Pool:
 
     async def answer(self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]) -> Reply:
         """Return a worker's reply, asked of another one where the first is lost; raises ServiceError, RequestError."""
+        work = _work(rows)
         for _ in range(2):
-            place = await self._free()
-            with place.busy(len(rows)):
+            place = await self._free(len(rows), work)
+            with place.busy(len(rows), work):
                 try:
                     reply = await place.worker.ask(rows, options)
                 except WorkerLostError:
@@ -136,10 +148,11 @@ class Pool:
 
         Asked of another worker where the first is lost before its first part. Raises as `answer`, and TimeoutError.
         """
+        work = _work(rows)
         for _ in range(2):
-            place = await self._free()
+            place = await self._free(len(rows), work)
             begun = False
-            with place.busy(len(rows)):
+            with place.busy(len(rows), work):
                 try:
                     async with aclosing(place.worker.parts(rows, options, timeout_s=timeout_s)) as parts:
                         async for part in parts:
@@ -171,12 +184,12 @@ class Pool:
             learning = _LEARNING_UP if seen > self._row_s else _LEARNING_DOWN
             self._row_s += learning * (seen - self._row_s) if self._row_s else seen
 
-    async def _free(self) -> _Place:
-        """Return the place with the least to do; raises ServiceError where no worker may come soon."""
+    async def _free(self, rows: int, work: int) -> _Place:
+        """Return the place that answers rows of so much work; raises ServiceError where no worker may come soon."""
         while True:
             alive = [place for place in self._places if place.worker.alive]
             if alive:
-                return min(alive, key=lambda place: place.rows) if len(alive) > 1 else alive[0]
+                return _chosen(alive, rows, work)
             # the first restart is worth waiting for; after that a client should come back
             if self.retired or all(place.failures > 1 for place in self._places):
                 raise service_errors.unavailable()
@@ -267,6 +280,22 @@ async def _finish(worker: Worker) -> None:
         await worker.drain(None)
     finally:
         await worker.close()
+
+
+def _chosen(places: Sequence[_Place], rows: int, work: int) -> _Place:
+    """Return an idle place, else of those with little to do the one whose rows are most like these in size."""
+    if len(places) == 1:
+        return places[0]
+    most = min(place.work for place in places) + _MORE_TO_DO * work
+    size = work / max(rows, 1)
+    little = [place for place in places if place.work <= most]
+    return min(little, key=lambda place: (place.rows > 0, abs(place.row_size - size)))
+
+
+def _work(rows: Sequence[Sequence[object]]) -> int:
+    """Return roughly what rows cost: the characters of their texts, and what each row costs beside these."""
+    texts = (len(value) for row in rows for value in row if isinstance(value, str))
+    return ROW_SIZE * len(rows) + sum(texts)
 
 
 def _require_answers(place: _Place, reply: Reply) -> None:

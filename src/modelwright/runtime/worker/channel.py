@@ -282,7 +282,7 @@ async def start(
     package: Path,
     *,
     threads: int | None,
-    max_batch: int,
+    max_batch: int | None,
     max_wait_s: float,
     timeout_s: float,
     bar_s: float | None = None,
@@ -290,7 +290,8 @@ async def start(
 ) -> Worker:
     """Start a worker and wait until it can answer; raises PackageError with what kept it from that.
 
-    threads: of each pass; None: as many as it finds best, of its share of the cores. bar_s: the time that an answer
+    threads: of each pass; None: as many as it finds best, of its share of the cores. max_batch: rows of a pass; None:
+    as many as suit these threads. bar_s: the time that an answer
     may take, which its batches then keep to; None where there is no such bar. sharing: workers that share the cores.
     """
     ours, theirs = socket.socketpair()
@@ -298,7 +299,8 @@ async def start(
         # -P: no module of the working folder
         *(sys.executable, "-P", "-m", "modelwright.runtime.worker.worker"),
         *("--package", str(package), "--socket", str(theirs.fileno())),
-        *("--max-batch", str(max_batch), "--max-wait-s", str(max_wait_s)),
+        *("--max-wait-s", str(max_wait_s)),
+        *(("--max-batch", str(max_batch)) if max_batch else ()),
         *(("--threads", str(threads)) if threads else ("--sharing", str(sharing))),
         *(("--bar-s", str(bar_s)) if bar_s is not None else ()),
     ]

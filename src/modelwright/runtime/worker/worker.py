@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sharing", type=int, default=1, help="the workers that share the cores, where that is set"
     )
-    parser.add_argument("--max-batch", type=int, required=True)
+    parser.add_argument("--max-batch", type=int, default=None, help="without it, as suits the threads")
     parser.add_argument("--max-wait-s", type=float, required=True)
     parser.add_argument("--bar-s", type=float, default=None, help="the time that an answer may take")
     options = parser.parse_args(arguments)
@@ -158,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_confined = confine([package, *modules()])
     try:
         function, layout = opened(read(package), options.threads, its_cores)
-        _warm_up(function, options.max_batch)
+        max_batch = options.max_batch or layout.rows
+        _warm_up(function, max_batch)
     except UserError as error:
         connection.sendall(packed(["refused", [problem.to_wire() for problem in error.problems]]))
         return 1
@@ -182,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             work_in_parts(function, Inbox(connection), connection)
         else:
             inbox = Inbox(connection)
-            work(function, inbox, connection, options.max_batch, options.max_wait_s, options.bar_s)
+            work(function, inbox, connection, max_batch, options.max_wait_s, options.bar_s)
     except (EOFError, ConnectionError):
         pass  # the gateway is gone, or needs this version no longer
     return 0
