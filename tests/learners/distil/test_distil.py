@@ -11,6 +11,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import load_file
 
 from modelwright import learners
 from modelwright.core import digests
@@ -20,16 +21,18 @@ from modelwright.core.signature import Signature
 from modelwright.learners.compressing import four_bits
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.distil import further_rows, teacher
+from modelwright.learners.distil import further_rows, layers, teacher
 from modelwright.learners.distil.taught import TEACHER, TaughtTask, truths_of
 from modelwright.learners.exporting import int8
 from modelwright.learners.networks.heads import ClassTask, FlagTask, ScalarTask, SetTask, Task
+from modelwright.learners.training import learned_folder
 from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import BROUGHT, Machine
+from modelwright.testing.learners import tiny_encoder
 
 GRADE = Signature.parse("grade(size: number, colour: category?) -> grade: category, price: number")
 OTHER = Signature.parse("grade(size: number) -> grade: category, price: number")
@@ -292,3 +295,96 @@ def test_a_teacher_that_leaves_no_time_to_learn_is_said(package: Path, tmp_path:
     found = forecast(package, tmp_path, dict(TRAIN.columns), 1e-3)
     assert found["distil.slow-teacher"].values["share"] > 0.4
     assert "budget" in str(found["distil.slow-teacher"])
+
+
+READ = Signature.parse("f(text: text) -> y: category")
+WORDS = ["good", "fine", "bad", "poor", "the", "day", "was", "a"]
+
+
+def remarks(count: int, seed: int) -> Examples:
+    draw = np.random.default_rng(seed)
+    texts = [" ".join(draw.choice(WORDS, 5).tolist()) for _ in range(count)]
+    return Examples(
+        [str(row) for row in range(count)],
+        {"text": texts, "y": ["up" if "good" in one or "fine" in one else "down" for one in texts]},
+    )
+
+
+SAID, ASKED = remarks(120, 0), remarks(60, 1)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return the package of a teacher of texts, and pretrained weights of four layers."""
+    root = tmp_path_factory.mktemp("reader")
+    spec = learners.spec("linear")
+    setup = Setup("linear", 30, 120, 1, "float32", "avx2", 0, spec.Options(), spec.Training(), {})
+    for name in ("learned", "scratch"):
+        (root / name).mkdir()
+    learners.learn("linear").learn(
+        READ, Rows(SAID, ASKED), setup, root / "learned", root / "scratch", Silent()
+    )
+    package = written(learners.export("linear").export(root / "learned"), root / "package")
+    return package, tiny_encoder.save(root / "weights", WORDS, layers=4)
+
+
+def reading(reader: tuple[Path, Path], place: Path, steps: int, **options: object) -> Path:
+    package, weights = reader
+    bring, spec = learners.bring("distil"), learners.spec("distil")
+    assert bring is not None
+    given = spec.Options.model_validate({"from": str(package), "pretrained": str(weights), **options})
+    files = place / "brought"
+    files.mkdir(parents=True)
+    assert not list(bring.problems(READ, given, place))
+    assert any(weights in file.parents for file in bring.files(given, place))
+    bring.prepare(given, place, files)
+    setup = Setup("distil", steps, 32, 1, "float32", "avx2", 0, given, spec.Training(), {BROUGHT: files})
+    for name in ("out", "scratch"):
+        (place / name).mkdir()
+    learners.learn("distil").learn(READ, Rows(SAID, ASKED), setup, place / "out", place / "scratch", Silent())
+    return place / "out"
+
+
+def test_a_student_begins_with_layers_of_a_pretrained_encoder(
+    reader: tuple[Path, Path], tmp_path: Path
+) -> None:
+    learned = learned_folder.read(reading(reader, tmp_path / "one", 1, layers=2, variants=0)).network
+    ours = {name: weight.detach() for name, weight in learned.encoder(0).named_parameters()}
+    theirs = load_file(reader[1] / "model.safetensors")
+    assert len(learned.encoder(0).layers()) == 2
+    words = "embeddings.word_embeddings.weight"
+    assert torch.equal(ours[f"transformer.{words}"], theirs[words])  # word vectors stay as they were
+    for place, stay in enumerate((1, 3)):
+        name = "attention.self.query.weight"
+        gap = ours[f"transformer.encoder.layer.{place}.{name}"] - theirs[f"encoder.layer.{stay}.{name}"]
+        assert float(gap.abs().max()) < 0.01  # one step away
+    package = function(reading(reader, tmp_path / "two", 150, layers=2))
+    said = [one["y"].value for one in package.answer({"text": ASKED.columns["text"]})]
+    assert np.mean([one == other for one, other in zip(said, ASKED.columns["y"], strict=True)]) > 0.9
+
+
+def test_a_pretrained_student_has_the_same_bytes_again(reader: tuple[Path, Path], tmp_path: Path) -> None:
+    first = reading(reader, tmp_path / "one", 12, layers=1)
+    assert digests.of_folder(first) == digests.of_folder(reading(reader, tmp_path / "two", 12, layers=1))
+
+
+@pytest.mark.parametrize("asked", [5, 2])
+def test_layers_that_are_not_there_are_refused(reader: tuple[Path, Path], tmp_path: Path, asked: int) -> None:
+    options: dict[str, object] = {"from": str(reader[0]), "layers": asked}
+    if asked == 2:  # of no encoder at all
+        assert problems(READ, tmp_path, **options) == "distil.layers-of-none"
+        return
+    with pytest.raises(ProjectError) as error:
+        reading(reader, tmp_path / "one", 1, layers=asked)
+    assert [one.id for one in error.value.problems] == ["distil.bad-layers"]
+
+
+def test_weights_that_read_no_input_are_refused(
+    package: Path, reader: tuple[Path, Path], tmp_path: Path
+) -> None:
+    given = {"from": str(package), "pretrained": str(reader[1])}
+    assert problems(GRADE, tmp_path, **given) == "pretrained.reads-no-input"
+
+
+def test_layers_are_spread_evenly() -> None:
+    assert [layers.spread(6, count) for count in (1, 2, 3, 6)] == [[3], [1, 4], [1, 3, 5], [*range(6)]]

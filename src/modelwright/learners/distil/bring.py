@@ -12,9 +12,11 @@ from modelwright.core.messages import PackageError, Problem, ProjectError
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.bring import Bring
 from modelwright.learners.distil.spec import TEACHER, DistilOptions
+from modelwright.learners.weights import resolving
 from modelwright.package import packages
 
-PACKAGE, ROWS = "teacher", "unlabelled"
+PACKAGE, ROWS, ENCODER = "teacher", "unlabelled", "encoder"
+_LICENCE = "README.md"  # where the weights state it, and where credits are read
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
@@ -22,11 +24,13 @@ class DistilBring(Bring):
     """Reads the teacher strictly: what is not a whole package is refused before anything is learned."""
 
     def files(self, options: BaseModel, folder: Path) -> tuple[Path, ...]:
-        """Return all files of the package, and the file of rows without labels."""
+        """Return all files of the package, the file of rows without labels, and those of pretrained weights."""
         assert isinstance(options, DistilOptions)
         package, rows = _package(options, folder), _rows(options, folder)
         found = sorted(one for one in package.rglob("*") if one.is_file())
-        return (*found, *(() if rows is None else (rows,)))
+        weights = _weights(options, folder)
+        theirs = () if weights is None else sorted(one for one in weights.iterdir() if one.is_file())
+        return (*found, *(() if rows is None else (rows,)), *theirs)
 
     def problems(self, signature: Signature, options: BaseModel, folder: Path) -> Iterator[Problem]:
         """Yield why the package cannot teach this function: it is damaged, or answers another one."""
@@ -41,13 +45,28 @@ class DistilBring(Bring):
             yield Problem("distil.other-signature", teacher=str(found), project=str(signature)).at(
                 f"model.{TEACHER}"
             )
+        if options.pretrained is None and options.layers is not None:
+            yield Problem("distil.layers-of-none", layers=options.layers).at("model.layers")
+        try:
+            # raises where the weights read no input
+            resolving.of_inputs(signature, options.pretrained, folder, defaults=False)
+        except ProjectError as error:
+            yield from error.problems
 
     def prepare(self, options: BaseModel, folder: Path, out: Path) -> None:
-        """Copy the package and the rows."""
+        """Copy the package, the rows and the pretrained weights."""
         assert isinstance(options, DistilOptions)
         shutil.copytree(_package(options, folder), out / PACKAGE)
         if (rows := _rows(options, folder)) is not None:
             shutil.copyfile(rows, out / f"{ROWS}{rows.suffix}")
+        if (weights := _weights(options, folder)) is not None:
+            shutil.copytree(weights, out / ENCODER)
+            if (licence := weights / _LICENCE).is_file():
+                shutil.copyfile(licence, out / _LICENCE)
+
+
+def _weights(options: DistilOptions, folder: Path) -> Path | None:
+    return None if options.pretrained is None else resolving.resolve(options.pretrained, folder)
 
 
 def _package(options: DistilOptions, folder: Path) -> Path:

@@ -24,7 +24,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import compiling, trainer
 from modelwright.learners.descent.recipe import Recipe
-from modelwright.learners.distil import further_rows, teacher
+from modelwright.learners.distil import further_rows, layers, teacher
 from modelwright.learners.distil.spec import DistilOptions, DistilTraining
 from modelwright.learners.distil.taught import TaughtTask, truths_of
 from modelwright.learners.distil.teacher import Teacher
@@ -182,16 +182,17 @@ def _begin(signature: Signature, train: Examples, options: DistilOptions, teachi
     if problems := list(unknown_outputs(signature, options.weights)):
         raise ProjectError(problems)
     several = len(signature.inputs) > 1
+    weights = layers.weights_of(signature, teaching.folder)
     encoders: dict[str, Mapping[str, object]] = {
         one.name: {"type": "words", "width": _WORDS_WIDTH}
         for one in signature.inputs
-        if kinds.arrays(one.kind).input_form is Form.TOKENS
+        if kinds.arrays(one.kind).input_form is Form.TOKENS and one.name not in weights
     }
     encoders |= {name: one.model_dump(mode="json") for name, one in options.encoders.items()}
     begin = starting_point(
         signature,
         train,
-        {},
+        weights,
         options.model_dump(mode="json", include={"max_length", "pixels"}),
         Scratch(
             types=SCRATCH_TYPES,
@@ -205,7 +206,14 @@ def _begin(signature: Signature, train: Examples, options: DistilOptions, teachi
             scaled=True,
         ),
     )
-    return _as_the_teacher(signature, begin, options, teaching)
+    if options.layers is not None:
+        begin = layers.cut(signature, begin, options.layers)
+    found = _as_the_teacher(signature, begin, options, teaching)
+    for name in weights:
+        # rows that are few beside the words of a language would move some of them, and leave the others behind
+        if (words := found.network.encoder_of(name).words()) is not None:
+            words.requires_grad_(requires_grad=False)
+    return found
 
 
 def _as_the_teacher(
@@ -226,7 +234,9 @@ def _as_the_teacher(
         found = teacher.word_vectors(teaching, one.name, tokens) if options.words else None
         if found is not None:
             vectors[place] = found
-    network = Network(signature, states, replace(plan, encoders=tuple(planned)))
+    # what is pretrained keeps its encoder; all else is drawn for the teacher's words and classes
+    kept = {place: begin.network.encoder(place) for place in layers.pretrained_places(plan)}
+    network = Network(signature, states, replace(plan, encoders=tuple(planned)), kept)
     for place, found in vectors.items():
         table = getattr(network.encoder(place), "table", None)
         if isinstance(table, nn.Embedding):
@@ -356,8 +366,9 @@ def _unknown(signature: Signature, data: Rows, teaching: Teacher) -> list[Notice
 
 def _recipe(options: DistilOptions, training: DistilTraining) -> Recipe:
     return Recipe(
-        learning_rate=training.learning_rate,
+        learning_rate=training.learning_rate if options.pretrained is None else options.pretrained_rate,
         head_rate=training.learning_rate,
+        heads_stated=options.pretrained is not None,
         layer_decay=1.0,
         weight_decay=training.weight_decay,
         label_smoothing=training.label_smoothing,

@@ -71,6 +71,17 @@ class DistilOptions(_Teacher):
         True,
         description="whether a text's word vectors begin as the teacher's, reduced to the student's width",
     )
+    pretrained: str | None = Field(
+        None,
+        description="pretrained weights that the student's inputs of their form begin with, as `finetune` takes them; "
+        "None: it begins with none",
+    )
+    layers: int | None = Field(
+        None,
+        ge=1,
+        description="layers of the pretrained encoder that the student has, evenly spaced; None: all",
+    )
+    pretrained_rate: float = Field(4e-4, gt=0, description="peak learning rate of what is pretrained")
     encoders: dict[str, EncoderOptions] = Field(
         {}, description="input → its encoder, `type` and options; without it, the default of the input's form"
     )

@@ -170,7 +170,8 @@ def _choice(
         credits=dict(
             credit(model.pretrained, name, folder)
             for name, folder in pretrained.items()
-            if name != BROUGHT or PRETRAINED in chosen.spec.Options.model_fields
+            if name != BROUGHT
+            or (model.pretrained is not None and PRETRAINED in chosen.spec.Options.model_fields)
         ),
         reason=reason,
         augment=augment if chosen.spec.augments else {},
