@@ -21,7 +21,7 @@ from modelwright.core.signature import Signature
 from modelwright.learners.compressing import four_bits
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.distil import further_rows, layers, teacher
+from modelwright.learners.distil import further_rows, pretrained_layers, teacher
 from modelwright.learners.distil.taught import TEACHER, TaughtTask, truths_of
 from modelwright.learners.exporting import int8
 from modelwright.learners.networks.heads import ClassTask, FlagTask, ScalarTask, SetTask, Task
@@ -386,4 +386,9 @@ def test_weights_that_read_no_input_are_refused(
 
 
 def test_layers_are_spread_evenly() -> None:
-    assert [layers.spread(6, count) for count in (1, 2, 3, 6)] == [[3], [1, 4], [1, 3, 5], [*range(6)]]
+    assert [pretrained_layers.spread(6, count) for count in (1, 2, 3, 6)] == [
+        [3],
+        [1, 4],
+        [1, 3, 5],
+        [*range(6)],
+    ]

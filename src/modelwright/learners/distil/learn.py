@@ -24,7 +24,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import compiling, trainer
 from modelwright.learners.descent.recipe import Recipe
-from modelwright.learners.distil import further_rows, layers, teacher
+from modelwright.learners.distil import further_rows, pretrained_layers, teacher
 from modelwright.learners.distil.spec import DistilOptions, DistilTraining
 from modelwright.learners.distil.taught import TaughtTask, truths_of
 from modelwright.learners.distil.teacher import Teacher
@@ -182,7 +182,7 @@ def _begin(signature: Signature, train: Examples, options: DistilOptions, teachi
     if problems := list(unknown_outputs(signature, options.weights)):
         raise ProjectError(problems)
     several = len(signature.inputs) > 1
-    weights = layers.weights_of(signature, teaching.folder)
+    weights = pretrained_layers.weights_of(signature, teaching.folder)
     encoders: dict[str, Mapping[str, object]] = {
         one.name: {"type": "words", "width": _WORDS_WIDTH}
         for one in signature.inputs
@@ -207,7 +207,7 @@ def _begin(signature: Signature, train: Examples, options: DistilOptions, teachi
         ),
     )
     if options.layers is not None:
-        begin = layers.cut(signature, begin, options.layers)
+        begin = pretrained_layers.cut(signature, begin, options.layers)
     found = _as_the_teacher(signature, begin, options, teaching)
     for name in weights:
         # rows that are few beside the words of a language would move some of them, and leave the others behind
@@ -235,7 +235,7 @@ def _as_the_teacher(
         if found is not None:
             vectors[place] = found
     # what is pretrained keeps its encoder; all else is drawn for the teacher's words and classes
-    kept = {place: begin.network.encoder(place) for place in layers.pretrained_places(plan)}
+    kept = {place: begin.network.encoder(place) for place in pretrained_layers.places(plan)}
     network = Network(signature, states, replace(plan, encoders=tuple(planned)), kept)
     for place, found in vectors.items():
         table = getattr(network.encoder(place), "table", None)

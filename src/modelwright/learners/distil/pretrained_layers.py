@@ -33,7 +33,7 @@ def weights_of(signature: Signature, brought: Path) -> dict[str, Path]:
     return {one.name: folder for one in signature.inputs if kinds.arrays(one.kind).input_form is form}
 
 
-def pretrained_places(plan: NetworkPlan) -> list[int]:
+def places(plan: NetworkPlan) -> list[int]:
     """Return the places of the encoders that are pretrained."""
     names = {one.name for one in PRETRAINED}
     return [place for place, one in enumerate(plan.encoders) if one.type in names]
@@ -42,7 +42,7 @@ def pretrained_places(plan: NetworkPlan) -> list[int]:
 def cut(signature: Signature, begin: StartingPoint, count: int) -> StartingPoint:
     """Return the network with so many layers of its pretrained encoders; raises ProjectError where it cannot."""
     planned, kept = list(begin.network.plan.encoders), {}
-    for place in pretrained_places(begin.network.plan):
+    for place in places(begin.network.plan):
         encoder = begin.network.encoder(place)
         planned[place] = _planned(planned[place], len(encoder.layers()), count)
         stacks = [one for one in encoder.modules() if isinstance(one, nn.ModuleList)]
