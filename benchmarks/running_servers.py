@@ -94,7 +94,8 @@ def free_port() -> int:
 
 
 def our_command(package: Path, port: int) -> list[str]:
-    """Return the command that serves a package."""
+    """Return the command that serves a package; no answer is kept: what is measured is how it answers."""
     command = Path(sys.executable).with_name("modelwright")
     start = [str(command)] if command.exists() else [sys.executable, "-m", "modelwright"]
-    return [*start, "serve", "--package", str(package), "--port", str(port)]
+    alone = ["--set", "serve.cache.size=null"]
+    return [*start, "serve", "--package", str(package), "--port", str(port), *alone]

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from tiny_serving import Releases, running
 
+from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import Server
 from modelwright.gateway.traffic.cache import Cache
 from modelwright.runtime.function import load
@@ -93,6 +94,28 @@ def test_nothing_is_kept_of_private_inputs_unless_that_is_said(packages: dict[st
             for _ in range(2):
                 assert httpx.post(f"{server.url}/measure", json={"height": 9.5}).is_success
             assert hits(server) == expected
+
+
+def test_answers_are_kept_unless_an_input_is_private_or_versions_are_compared(packages: dict[str, Path]):
+    releases = Releases(packages["linear"])
+    with running(releases, cache={}) as server, httpx.Client(base_url=server.url) as client:
+
+        def ask() -> int:
+            before = hits(server)
+            assert client.post("/measure", json={"height": 9.5}).is_success
+            return int(hits(server) - before)
+
+        assert [ask(), ask()] == [0, 1]
+        releases.ask(packages["shifted"])
+        releases.share({1: 0.5, 2: 0.5})
+        assert releases.changed.wait(60)
+        # an answer that is kept takes no time, and a new version has none: it would look slow
+        assert [ask() for _ in range(6)] == [0] * 6
+    with running(Releases(packages["linear"]), cache={}, record={"private": ["height"]}) as server:
+        for _ in range(2):
+            assert httpx.post(f"{server.url}/measure", json={"height": 9.5}).is_success
+        assert hits(server) == 0
+    assert ServeConfig().cache.size == 64 << 20
 
 
 def test_it_keeps_what_was_used_last_within_its_bytes():

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,9 @@ import httpx
 import pytest
 from tiny_serving import Releases, linear_body, running, sealed
 
+from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.server import Live, Server
+from modelwright.gateway.traffic.passes import in_passes
 from modelwright.runtime.worker.channel import Reply, start
 from modelwright.storage.traffic.record import LiveRecord
 
@@ -172,6 +174,53 @@ def test_a_function_that_answers_once_has_an_end_as_well(linear: Server) -> None
     plain = httpx.post(f"{linear.url}/measure", json={"height": 9}).json()
     assert end[0] == "end"
     assert end[1]["outputs"] == plain["outputs"]
+
+
+def test_a_list_of_a_function_that_answers_once_comes_pass_by_pass(packages: dict[str, Path]) -> None:
+    rows = [{"height": one} for one in range(10)]
+    with running(Releases(packages["linear"]), batching={"rows": 4}) as server:
+        for query in ("", "?probabilities=true"):
+            url = f"{server.url}/measure{query}"
+            plain = httpx.post(url, json=rows).json()
+            with httpx.stream(
+                "POST", url, json=rows, headers=EVENTS | {"x-request-id": "x"}, timeout=60
+            ) as response:
+                found = list(events(response))
+            assert [name for name, _ in found] == ["part"] * 10 + ["end"]
+            outputs = [one["outputs"] for one in plain]
+            assert [data["outputs"] for _, data in found[:-1]] == outputs
+            assert [one["outputs"] for one in found[-1][1]] == outputs
+            assert [data["id"] for _, data in found[:-1]] == [f"x.{place}" for place in range(10)]
+            assert ("probabilities" in outputs[0]["size"]) == bool(query)
+        assert _settled(server)
+
+
+def test_passes_come_in_order_and_say_which_row_is_wrong() -> None:
+    """The rows of a later pass have their place in the whole list, whether asked alone or with others."""
+
+    async def ask(rows: Sequence[Sequence[object]]) -> Reply:
+        wrong = [place for place, (one,) in enumerate(rows) if one == "wrong"]
+        if wrong:
+            where = f"item {wrong[0]}" if len(rows) > 1 else None
+            raise RequestError([Problem("request.unseen-value", where=where, names=["a"])], 422)
+        unseen = [[place, ["a"]] for place, (one,) in enumerate(rows) if one == "new"]
+        return Reply([[[one, 0.5]] for (one,) in rows], 1.0, 1.0, len(rows), unseen)
+
+    async def taken(*values: str) -> list[Any]:
+        return [one async for one in in_passes(ask, [[one] for one in values], 2)]
+
+    *parts, whole = asyncio.run(taken("a", "b", "c", "new", "e"))
+    assert [sorted(one) for one in parts] == [
+        [0, 1],
+        [2],
+        [4],
+    ]  # what training never showed is marked in the end
+    assert [row[0][0] for row in whole.answers] == ["a", "b", "c", "new", "e"]
+    assert (whole.unseen, whole.batch_rows, whole.inference_s) == ([[3, ["a"]]], 2, 3.0)
+    for values, place in ((("a", "b", "c", "wrong"), 3), (("a", "b", "wrong"), 2)):
+        with pytest.raises(RequestError) as raised:
+            asyncio.run(taken(*values))
+        assert [one.where for one in raised.value.problems] == [f"item {place}"]
 
 
 def test_what_is_refused_is_no_stream(linear: Server) -> None:

@@ -293,10 +293,14 @@ class Releases:
 
 @contextmanager
 def running(releases: Releases, *, wait: bool = True, **options: Any) -> Iterator[Server]:
-    """Run a server in a thread until the block ends; it is ready when the block begins."""
+    """Run a server in a thread until the block ends; it is ready when the block begins.
+
+    It keeps no answers unless `cache` is given: a worker is asked whatever is sent.
+    """
     keys = ("live", "environment", "beside", "operations", "memory_bytes")
     function = options.pop("function", "measure")
     given = {key: options.pop(key) for key in keys if key in options}
+    options.setdefault("cache", {"size": None})
     server = Server(function, ServeConfig(port=0, **options), releases, **{"environment": {}, **given})
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -19,6 +19,7 @@ from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import service_errors
 from modelwright.gateway.traffic.desired_traffic import DesiredReleases, DesiredTraffic, DesiredVersion
+from modelwright.gateway.traffic.passes import in_passes
 from modelwright.gateway.traffic.pool import Pool, backoff_s
 from modelwright.gateway.traffic.route import Route
 from modelwright.gateway.traffic.served import Served
@@ -157,12 +158,22 @@ class Gateway:
     ) -> AsyncGenerator[PartReply | Reply, None]:
         """Yield the answers so far as a worker makes them, and the whole reply in the end; raises as `answer`.
 
-        Close the generator when the client leaves: the worker then ends its work. The time limit holds for each part.
+        Close the generator when the client leaves: the worker then ends its work. The time limit holds for each part;
+        where the function answers once, a part is what one pass answers.
         """
         timeout_s = self._timeout_s(within_s)
+
+        async def ask(some: Sequence[Sequence[object]]) -> Reply:
+            async with asyncio.timeout(timeout_s):
+                return await served.pool.answer(some, options)
+
         with self._admitted(served, len(rows), within_s):
             try:
-                async with aclosing(served.pool.stream(rows, options, timeout_s)) as parts:
+                async with aclosing(
+                    served.pool.stream(rows, options, timeout_s)
+                    if served.worker.streams
+                    else in_passes(ask, rows, self.config.batching.rows)
+                ) as parts:
                     async for part in parts:
                         yield part
             except TimeoutError:

@@ -235,8 +235,11 @@ class Predictions:
     ) -> Reply:
         if not rows:
             return Reply([], 0.0, 0.0, 0)
-        # An answer in parts takes its time, and those who want one want to see it.
-        cache = self._cache if events is None and not served.worker.streams else None
+        # An answer in parts takes its time, and those who want one want to see it. While versions are compared, none has
+        # the advantage of answers that are kept.
+        route = self._gateway.route
+        is_kept = events is None and not served.worker.streams and route is not None and route.is_one
+        cache = self._cache if is_kept else None
         key = cache.key(served, rows, request.options) if cache is not None else b""
         found = cache.get(key) if cache is not None else None
         if found is not None:
@@ -258,12 +261,14 @@ class Predictions:
     ) -> Reply:
         """Send each part as an event when it comes, and return the whole reply."""
         ids = request.ids
-        async with aclosing(self._gateway.stream(served, rows, {}, request.left_s)) as parts:
+        async with aclosing(self._gateway.stream(served, rows, request.options, request.left_s)) as parts:
             async for part in parts:
                 if isinstance(part, Reply):
                     return part
                 for place, answer in part.items():
                     body = served.answer_json(ids[place], answer)
+                    if request.options:
+                        body = served.with_probabilities(body, answer)
                     await events.event("part", exchange.dumped(body))
         raise AssertionError("a stream ends with the whole reply")
 

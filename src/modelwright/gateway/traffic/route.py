@@ -57,6 +57,11 @@ class Route:
         """Return the version with the largest share."""
         return max(self.shares, key=lambda one: one[1])[0]
 
+    @property
+    def is_one(self) -> bool:
+        """Return whether one version answers, and no other is compared with it."""
+        return len(self.shares) == 1 and self.shadow is None
+
     def named(self, headers: Mapping[bytes, bytes]) -> Served | None:
         """Return the version that a tester names in a header, None without one; raises RequestError (422)."""
         given = headers.get(VERSION_HEADER)
