@@ -13,11 +13,41 @@ from every_kind import every_kind
 from file_bodies import picture_body
 from tiny_serving import Releases, linear_body, running, sealed, text_body
 
+from modelwright.core.messages import Problem, StateError
+from modelwright.gateway.operations import Found
+from modelwright.gateway.server import Live
+
 BODIES = {"numbers": linear_body, "text": text_body, "every kind": every_kind, "picture": picture_body}
 # A function answers 422 to what no schema can say (a date that is none), so that only what breaks it must be refused.
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 REFUSED = "negative_data_rejection"
 FORMS = {"picture"}  # a function with files takes forms, too: there a number is a text like any other
+
+
+class History:
+    """The history of a function with one release; what is no request of it is refused."""
+
+    def versions(self) -> Found:
+        return {"versions": [{"number": 1}]}
+
+    def releases(self) -> Found:
+        return {"releases": [{"number": 1}]}
+
+    def release(self, number: int) -> Found:
+        if number != 1:
+            raise StateError(Problem("release.unknown", number=number, known=[1]))
+        return {"number": number}
+
+    def request(self, version: int | None, strategy: str | None, by: str) -> Found:
+        if strategy not in {None, "direct"}:
+            raise StateError(Problem("versions.unknown", version=version, known=[1]))
+        return {"version": version or 1, "by": by}
+
+    def roll_back(self, to: int | None, by: str) -> Found:
+        return {"version": to or 1, "by": by}
+
+    def abort(self, number: int, by: str) -> Found:
+        return {**self.release(number), "by": by}
 
 
 # `every kind` has the inputs of those that run with `make proof`, where each gets more examples, too.
@@ -31,7 +61,14 @@ FORMS = {"picture"}  # a function with files takes forms, too: there a number is
 )
 def test_no_request_that_breaks_the_schema_is_taken(name: str, examples: int, tmp_path: Path) -> None:
     checks = CHECKS if name in FORMS else f"{CHECKS},{REFUSED}"
-    with running(Releases(sealed(BODIES[name](), tmp_path / "package"))) as server:
+    package = sealed(BODIES[name](), tmp_path / "package")
+    # The operator's key, a record and a history, so that what is behind `/feedback` and `/admin` is asked, too.
+    with running(
+        Releases(package),
+        live=Live(tmp_path / "live.db"),
+        operations=History(),
+        environment={"MODELWRIGHT_API_KEY": "boss"},
+    ) as server:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
             *(
@@ -45,6 +82,7 @@ def test_no_request_that_breaks_the_schema_is_taken(name: str, examples: int, tm
                 "none",
             ),
             *("--phases", "coverage,fuzzing", "--mode", "all"),
+            *("--header", "Authorization: Bearer boss"),
         ]
         environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
         done = subprocess.run(

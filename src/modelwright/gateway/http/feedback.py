@@ -30,7 +30,8 @@ from modelwright.gateway.traffic.service_errors import ServiceError, not_ready, 
 from modelwright.storage.traffic.record import KnownId, LiveRecord
 
 ID = "id"
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,160}")  # as `x-request-id` may be, and behind it the place in a list
+ANSWER_ID = "^[A-Za-z0-9._:-]{1,160}$"
+_ID = re.compile(ANSWER_ID)  # as `x-request-id` may be, and behind it the place in a list
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 
 

@@ -235,8 +235,8 @@ class Predictions:
     ) -> Reply:
         if not rows:
             return Reply([], 0.0, 0.0, 0)
-        # An answer in parts takes its time, and those who want one want to see it. While versions are compared, none has
-        # the advantage of answers that are kept.
+        # An answer in parts takes its time, and those who want one want to see it. While versions are compared,
+        # none has the advantage of answers that are kept.
         route = self._gateway.route
         is_kept = events is None and not served.worker.streams and route is not None and route.is_one
         cache = self._cache if is_kept else None
@@ -265,6 +265,8 @@ class Predictions:
             async for part in parts:
                 if isinstance(part, Reply):
                     return part
+                if not (request.several or served.worker.streams):
+                    continue  # it is the end at once
                 for place, answer in part.items():
                     body = served.answer_json(ids[place], answer)
                     if request.options:

@@ -10,6 +10,15 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
 from modelwright.gateway.http import form_data
 from modelwright.gateway.http.events import EVENT_STREAM
+from modelwright.gateway.http.feedback import ANSWER_ID
+from modelwright.gateway.http.pages import side_paths
+from modelwright.gateway.http.pages.openapi_parts import (
+    content,
+    object_of,
+    one_or_many,
+    plain,
+    refusals,
+)
 from modelwright.kinds.contract.settled_cells import SettledCells
 
 _NOTHING: Mapping[str, SettledCells] = MappingProxyType({})
@@ -23,18 +32,18 @@ def openapi(
 
     settled: how inputs were written in the training data, where that is not as usual.
     """
-    row = _object(
+    row = object_of(
         {f.name: _as_settled(_given(f, max_text), settled.get(f.name)) for f in signature.inputs},
         [f.name for f in signature.inputs if not f.optional],
     )
-    answer = _object(
+    answer = object_of(
         {
             "id": {
                 "type": "string",
                 "description": "the x-request-id, with the item's place behind it in a list",
             },
             "version": {"type": "integer"},
-            "outputs": _object({field.name: _answer(field) for field in signature.outputs}),
+            "outputs": object_of({field.name: _answer(field) for field in signature.outputs}),
             "unseen": {
                 "type": "array",
                 "items": {"enum": [field.name for field in signature.inputs]},
@@ -43,8 +52,21 @@ def openapi(
         },
         ["id", "version", "outputs"],
     )
-    error = _object({"error": _object({key: {"type": "string"} for key in ("id", "rule", "found", "next")})})
-    refusals = {
+    # of several outputs, those that are known
+    truth = {
+        **object_of(
+            {
+                "id": {"type": "string", "pattern": ANSWER_ID},
+                **{f.name: _given(f, max_text) for f in signature.outputs},
+            },
+            ["id"],
+        ),
+        "minProperties": 2,
+    }
+    error = object_of(
+        {"error": object_of({key: {"type": "string"} for key in ("id", "rule", "found", "next")})}
+    )
+    refused = {
         "400": "The body is not JSON, or no form",
         "401": "The key is missing",
         "413": "The request is too large",
@@ -57,13 +79,11 @@ def openapi(
             "description": "The answer; as events where the header `accept` asks for them: `part` is an answer so "
             "far, `end` the whole, `error` what went wrong after the first part",
             "content": {
-                **_content(_one_or_many("Answer")),
+                **content(one_or_many("Answer")),
                 EVENT_STREAM.decode(): {"schema": {"type": "string"}},
             },
         },
-        **{
-            code: {"description": text, "content": _content(_ref("Error"))} for code, text in refusals.items()
-        },
+        **refusals(refused),
     }
     ask: JsonObject = {
         "summary": str(signature),
@@ -79,7 +99,7 @@ def openapi(
         "requestBody": {
             "required": True,
             "content": {
-                **_content(_one_or_many("Row")),
+                **content(one_or_many("Row")),
                 form_data.FORM.decode(): {"schema": _form(signature, max_text)},
             },
         },
@@ -90,9 +110,11 @@ def openapi(
         "info": {"title": signature.name, "version": str(version), "description": str(signature)},
         "paths": {
             f"/{signature.name}": {"post": ask},
-            **{path: {"get": _plain(text)} for path, text in _OTHER_PATHS.items()},
+            **side_paths.feedback(),
+            **side_paths.admin(),
+            **{path: {"get": plain(text)} for path, text in _OTHER_PATHS.items()},
         },
-        "components": {"schemas": {"Row": row, "Answer": answer, "Error": error}},
+        "components": {"schemas": {"Row": row, "Answer": answer, "Truth": truth, "Error": error}},
     }
 
 
@@ -113,7 +135,7 @@ def _form(signature: Signature, max_text: int) -> JsonObject:
                 schema = {**schema, "items": {key: each for key, each in items.items() if key != "minLength"}}
             # a word for nothing is missing, too, and `null` is the text of one
             properties[one.name] = {"anyOf": [schema, {"type": "null"}]} if one.optional else schema
-    return _object(properties, [one.name for one in signature.inputs if not one.optional])
+    return object_of(properties, [one.name for one in signature.inputs if not one.optional])
 
 
 NOT_BLANK = "[^\\s\\u001c-\\u001f\\u0085]"  # these are white space to Python, and not to ECMA-262
@@ -170,7 +192,7 @@ def _answer(field: Field) -> JsonObject:
         "description": "How many steps of the history had no number, and were filled as the data was.",
     }
     ends: JsonObject = {"low": end, "high": end, "share": share, "filled": filled}
-    interval = _object(ends, ["low", "high", "share"])
+    interval = object_of(ends, ["low", "high", "share"])
     fields: JsonObject = {
         "value": _schema(field),
         "confidence": confidence,
@@ -178,29 +200,4 @@ def _answer(field: Field) -> JsonObject:
         "interval": interval,
         "details": {"type": "object"},
     }
-    return _object(fields, ["value", "confidence"])
-
-
-def _object(properties: JsonObject, required: list[str] | None = None) -> JsonObject:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [*(properties if required is None else required)],
-        "additionalProperties": False,
-    }
-
-
-def _one_or_many(schema: str) -> JsonObject:
-    return {"anyOf": [_ref(schema), {"type": "array", "items": _ref(schema)}]}
-
-
-def _ref(schema: str) -> JsonObject:
-    return {"$ref": f"#/components/schemas/{schema}"}
-
-
-def _content(schema: JsonObject) -> JsonObject:
-    return {"application/json": {"schema": schema}}
-
-
-def _plain(text: str) -> JsonObject:
-    return {"summary": text, "responses": {"200": {"description": text}}}
+    return object_of(fields, ["value", "confidence"])
