@@ -40,7 +40,7 @@ class History:
 
     def request(self, version: int | None, strategy: str | None, by: str) -> Found:
         if strategy not in {None, "direct"}:
-            raise StateError(Problem("versions.unknown", version=version, known=[1]))
+            raise StateError(Problem("versions.unknown", version=version or 0, known=[1]))
         return {"version": version or 1, "by": by}
 
     def roll_back(self, to: int | None, by: str) -> Found:

@@ -36,7 +36,7 @@ _METHODS = (
     "OPTIONS",
     "TRACE",
 )  # all of them are checked before they are refused
-_MOST_BYTES, _MOST_DEPTH = 10_000, 4
+_MOST_BYTES, _MOST_DEPTH = 10_000, 4  # which bounds the items as well
 _UNKNOWN = {"release.unknown", "versions.unknown"}
 
 Get = Callable[[Operations, Request], Found]
@@ -145,7 +145,7 @@ async def _given(request: Request) -> Mapping[str, Any]:
     headers = exchange.headers_of(request.scope)
     exchange.require_json(headers)  # a page of another site cannot send that without asking first
     raw = await exchange.read_body(headers, request.receive, _MOST_BYTES, 10.0)
-    body = read_json(raw or b"{}", max_depth=_MOST_DEPTH, max_items=1)
+    body = read_json(raw or b"{}", max_depth=_MOST_DEPTH, max_items=_MOST_BYTES)
     if not isinstance(body, dict):
         raise RequestError(Problem("admin.body", keys=None, wrong=None), 422)
     return body
