@@ -56,19 +56,18 @@ def admin() -> JsonObject:
             "post": _act("Request a release", request),
         },
         "/admin/releases/{number}": {
-            "parameters": [_number(number)],
-            "get": _read("A release with its decisions and their evidence"),
+            "get": {**_read("A release with its decisions and their evidence"), **_named(number)},
         },
         "/admin/releases/{number}/abort": {
-            "parameters": [_number(number)],
-            "post": _act("End a rollout that is under way", object_of({})),
+            "post": {**_act("End a rollout that is under way", object_of({})), **_named(number)},
         },
         "/admin/rollback": {"post": _act("Go back to an earlier version", object_of({"to": number}, []))},
     }
 
 
-def _number(schema: JsonObject) -> JsonObject:
-    return {"name": "number", "in": "path", "required": True, "schema": schema}
+def _named(number: JsonObject) -> JsonObject:
+    """Return the parameters of an operation whose path names a release."""
+    return {"parameters": [{"name": "number", "in": "path", "required": True, "schema": number}]}
 
 
 def _read(summary: str) -> JsonObject:
