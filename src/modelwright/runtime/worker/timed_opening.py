@@ -15,12 +15,12 @@ from modelwright.package.packages import Package
 from modelwright.runtime.function import Columns, Function
 from modelwright.runtime.worker_layout import WorkerLayout
 
-ENOUGH = 1.25  # times as long as on the best number of threads: fewer threads gain more than that, as above
+ENOUGH = 1.4  # times as long as on the best number of threads: fewer threads gain more than that, as above
 BRIEF_S = (
     0.0005  # of a short row on one thread: less than the gateway's own work, so one worker keeps up with it
 )
 LONG_S = 0.05  # of the longest row on one thread: it surely gains from all cores, and the body may be large
-_TRIES = 5  # in turns; the quickest counts, for the machine may do something else meanwhile
+_TRIES = 7  # in turns; the quickest counts, for the machine may do something else meanwhile
 
 
 def opened(package: Package, threads: int | None, cores: int) -> tuple[Function, WorkerLayout]:
