@@ -212,6 +212,35 @@ def test_the_verb_exports_what_is_in_production_and_overwrites_nothing(project: 
     assert not [path for path in project.iterdir() if path.name.startswith((".docker", ".named", ".file"))]
 
 
+def test_the_page_names_what_is_written_and_its_commands_go_with_it(project: Path) -> None:
+    """The commands that need no Docker are run; of the others, what they name is there."""
+    say(project, "release")
+    shutil.rmtree(project / "docker-v1", ignore_errors=True)
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
+    export, enter, make_key, own_key, compose_up, ask = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[
+        0
+    ].splitlines()
+    done = say(project, *shlex.split(export)[1:])
+    assert done.returncode == 0, done.stderr
+    folder = project / enter.removeprefix("cd ")
+    named = {cell.strip("`/") for cell in re.findall(r"^\| (`[^`]+`) \|", page, re.MULTILINE)}
+    written = {re.sub(r"^modelwright-.*whl$", "modelwright-….whl", one.name) for one in folder.iterdir()}
+    assert named == written
+    if shutil.which("openssl"):
+        subprocess.run(["sh", "-c", make_key], cwd=folder, check=True, timeout=60)
+        assert len((folder / "secrets" / "api-key").read_text().strip()) == 64
+    compose = yaml.safe_load((folder / "compose.yaml").read_text())
+    (secret,) = compose["secrets"].values()
+    key = secret["file"].removeprefix("./")
+    assert f"sudo chown {image.USER} {key} && sudo chmod 400 {key}" == own_key
+    assert compose_up == "docker compose up --build --detach --wait"
+    (service,) = compose["services"].values()
+    assert "build" in service
+    assert "HEALTHCHECK" in (folder / "Dockerfile").read_text()  # what `--wait` waits for
+    assert f"http://127.0.0.1:{image.PORT}/" in ask
+    assert f"sudo cat {key}" in ask
+
+
 # -- the steps of the Dockerfile, by hand ----------------------------------------------------------------------
 
 
