@@ -18,6 +18,7 @@ from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.heads import ClassTask, FlagTask, ScalarTask, SetTask, Task, VectorTask
 from modelwright.learners.networks.losses import Losses, settled
+from modelwright.learners.networks.network_plan import LogarithmPlan
 from modelwright.learners.training import frozen_features
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
@@ -60,6 +61,20 @@ def test_losses_of_numbers_have_their_values(how: Losses, wanted: list[float]) -
     assert measured(ScalarTask(None), how, [3.0, 0.5, 0.0, -2.0], value=[0.0] * 4) == wanted
     pairs = measured(VectorTask(2), how, [[3.0, 0.5], [0.0, -2.0]], values=[[0.0, 0.0]] * 2)
     assert pairs == [round(wanted[0] + wanted[1], 4), round(wanted[2] + wanted[3], 4)]
+
+
+def test_a_number_whose_logarithm_a_head_gives_is_compared_as_a_number() -> None:
+    task = ScalarTask(None, LogarithmPlan(centre=1.0, deviation=0.5, most=3.0, zero=-0.2))
+    given = torch.tensor([[-2.0], [0.0], [2.0], [50.0]], requires_grad=True)
+    numbers = task.shaped(given)
+    wanted = np.exp([0.0, 1.0, 2.0, 3.0]) - 0.2  # the last is held at the largest that there may be
+    np.testing.assert_allclose(numbers.detach().numpy(), wanted, rtol=1e-6)
+    assert task.shaped(given.to(torch.bfloat16)).dtype == torch.float32
+    # the gradient of a squared error of the number: 2 · gap · deviation · exp(logarithm)
+    task.loss(numbers, {"value": torch.zeros(4)}, 0.0).sum().backward()
+    assert given.grad is not None
+    slopes = 2 * wanted * 0.5 * (wanted + 0.2)
+    np.testing.assert_allclose(given.grad[:, 0].numpy(), [*slopes[:3], 0.0], rtol=1e-5)
 
 
 def test_balanced_weights_have_a_mean_of_one_and_make_classes_count_alike() -> None:

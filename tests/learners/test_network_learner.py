@@ -22,6 +22,7 @@ from modelwright.learners.contract.steps import AveragingKeys
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.training_run import TrainingRun
+from modelwright.learners.network import learn as network_learn
 from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.network_plan import NetworkPlan
 from modelwright.learners.training.encoded_rows import EncodedRows
@@ -81,6 +82,45 @@ def test_chinese_is_learned_without_a_download(encoder: dict[str, object], tmp_p
         answers = [row["c"].value for row in function.answer({"a": held["a"]})]
     right = sum(answer == truth for answer, truth in zip(answers, held["c"], strict=True))
     assert right >= 27
+
+
+@pytest.mark.parametrize("aim", ["mean", "median"])
+def test_skewed_amounts_are_learned_by_their_logarithm_and_answered_as_amounts(
+    tmp_path: Path, aim: str
+) -> None:
+    draw = np.random.default_rng(0)
+    size = draw.uniform(0, 3, 1200)
+    # of a log-normal amount the mean is exp(0.8² / 2) = 1.38 times the median
+    prices = np.exp(size + draw.normal(0, 0.8, 1200))
+    signature = Signature.parse("f(size: number) -> price: number")
+    data = _rows(signature, size=size.tolist(), price=prices.tolist())
+    some = _rows(signature, size=size[:200].tolist(), price=prices[:200].tolist())
+    learned = _learn(signature, data, some, tmp_path, 400, aim=aim)
+    (how,) = NetworkPlan.from_json(
+        json.loads((learned / "learned.json").read_text("utf-8"))["network"]
+    ).logarithms.values()
+    assert how.most > how.centre
+    function = Function(Package(learners.export("network").export(learned), "", threads=1))
+    asked = [0.5, 1.5, 2.5]
+    found = np.array([one.price for one in function.predict([{"size": one} for one in asked])])
+    ratio = float((found / np.exp(asked)).mean())
+    assert abs(ratio - (1.0 if aim == "median" else 1.38)) < 0.17
+    wanted = learners.learn("network").predict(learned, {"size": asked})["price"]["value"]
+    np.testing.assert_allclose(function.infer({"size": asked})["price"]["value"], wanted, rtol=1e-5)
+
+
+def test_a_module_and_stacked_networks_learn_no_logarithm(tmp_path: Path) -> None:
+    signature = Signature.parse("f(a: number, b: text) -> price: number")
+    data = _rows(
+        signature,
+        a=[float(row) for row in range(60)],
+        b=[("x", "y")[row % 2] for row in range(60)],
+        price=[float(np.exp(row / 10)) for row in range(60)],
+    )
+    for combiner, learns in (("concatenate", True), ("stacking", False)):
+        options = learners.spec("network").Options(combiner=combiner, logarithm=True)
+        begin = network_learn._begin(signature, data, options, {})
+        assert bool(begin.network.plan.logarithms) == learns
 
 
 @pytest.mark.proof  # the contract test exports both forms as well, each with its default encoder

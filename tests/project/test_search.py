@@ -15,7 +15,7 @@ from test_loop import declared, statuses, write_rows
 from modelwright import Project
 from modelwright.engine.store import Store
 from modelwright.project.declaration import project_file
-from modelwright.project.loop.stage_table import main_metrics
+from modelwright.project.loop.main_metrics import main_metrics
 from modelwright.storage.formats.search import Search, plan_folder
 
 

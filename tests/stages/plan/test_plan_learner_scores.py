@@ -10,7 +10,7 @@ import numpy as np
 import polars
 import pytest
 
-from modelwright import learners
+from modelwright import learners, outcomes
 from modelwright.core.messages import Phrase
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
@@ -67,6 +67,7 @@ def planned(folder: Path, as_part: Any, **given: Any) -> tuple[Choice, Forecast]
         pretrained=InputWeights(),
         out=folder / "out",
         progress=Silent(),
+        required=given.get("required"),
     )
     return Choice.read(folder / "out" / "choice"), Forecast.read(folder / "out" / "forecast")
 
@@ -88,6 +89,17 @@ def test_the_learner_is_taken_that_answers_validation_best(
     assert choice.reason is not None
     assert choice.reason.id == "choice.compared"
     assert best in choice.reason.found
+
+
+def test_they_are_compared_by_the_metric_that_is_required(tmp_path: Path, as_part: Any) -> None:
+    required = {"y": outcomes.metrics().of("r2", "numbers")}
+    choice, forecast = planned(sealed(tmp_path, "line"), as_part, required=required)
+    assert choice.learner == "linear"
+    compared = forecast.comparison
+    assert compared is not None
+    assert {score.metric for one in compared.learners for score in one.scores} == {"r2"}
+    assert compared.learners[0].standard_error is None
+    assert compared.learners[1].standard_error is not None
 
 
 def test_the_cost_comes_out_of_the_budget(tmp_path: Path, as_part: Any) -> None:

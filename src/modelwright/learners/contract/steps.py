@@ -188,7 +188,10 @@ class LossKeys(_Section):
         description="of classes and truth values: balanced weighs a class by the inverse of its share of the rows; "
         "or class → weight, 1 where none is given",
     )
-    numbers: OfNumbers = Field("squared", description="of numbers and vectors")
+    numbers: OfNumbers | None = Field(
+        None,
+        description="of numbers and vectors; None: squared, and absolute where answers aim at the median",
+    )
     delta: float = Field(
         1.0,
         gt=0,

@@ -19,6 +19,7 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.rate_sweep import RateSweep
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.steps import LossKeys
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.descent import compiling, out_of_fold, rising_rate, trainer
 from modelwright.learners.descent.out_of_fold import Stacked
@@ -129,6 +130,11 @@ class NetworkLearn(Learn[Rows]):
                 *unread(begin, signature, data.train),
                 *_unvaried(data.augment, still),
                 *costs.notices,
+                *(
+                    Notice("plan.logarithm", column=name, median=options.aim == "median")
+                    for name in begin.network.plan.logarithms
+                    if options.logarithm is None
+                ),
                 *([Notice("learn.one-process", what="stacking")] if training.processes > shared else []),
             ),
             precision=costs.precision,
@@ -289,6 +295,8 @@ def _begin(
             activation=options.activation,
             own_layers=_own_layers(signature, combiner, options),
             own=None if options.module is None else OwnCode(options.module, options.code),
+            logarithm=False if stacked else options.logarithm,
+            median=options.aim == "median",
         ),
     )
     for name in _still(options, pretrained, begin):
@@ -349,7 +357,7 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
         label_smoothing=training.label_smoothing,
         optimiser=training.optimiser,
         schedule=schedule_of(training.schedule, "one-cycle"),
-        loss=training.loss,
+        loss=_loss(options, training),
         regularisation=training.regularisation,
         # a module of the project drops out where it wants to; its features are its answers
         dropout=options.dropout if options.module is None else 0.0,
@@ -364,6 +372,13 @@ def _recipe(signature: Signature, options: NetworkOptions, training: NetworkTrai
         left_out=options.left_out,
         omitted=options.omitted if any(field.optional for field in signature.inputs) else 0.0,
     )
+
+
+def _loss(options: NetworkOptions, training: NetworkTraining) -> LossKeys:
+    """Return what is made small: of numbers that aim at the median, the absolute error, where nothing else is said."""
+    if training.loss.numbers is not None or options.aim != "median":
+        return training.loss
+    return training.loss.model_copy(update={"numbers": "absolute"})
 
 
 def _columns_width(signature: Signature) -> int:

@@ -11,6 +11,7 @@ from modelwright.core.json_types import Json
 from modelwright.core.messages import Notice
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.aim import Aim
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.steps import (
@@ -108,6 +109,16 @@ class NetworkOptions(BaseModel):
     weighing: Literal["fixed", "uncertainty"] = Field(
         "fixed",
         description="of several outputs: weights as given, or learned beside them from their uncertainty",
+    )
+    logarithm: bool | None = Field(
+        None,
+        description="whether numbers are learned as their logarithm; None: those above 0 that are skewed to the "
+        "right in training; of networks that are stacked, and of a module of the project, none is",
+    )
+    aim: Aim | None = Field(
+        None,
+        description="what an answered number aims at where `learn.loss.numbers` does not say it: the mean or the "
+        "median; None: the median where the requirements of numbers are on mae alone, else the mean",
     )
     pretrained_rate: float = Field(
         2e-4,

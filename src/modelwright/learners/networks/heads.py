@@ -17,6 +17,7 @@ from modelwright.kinds.contract.common import ArraySpec, Form
 from modelwright.learners.networks import contrast
 from modelwright.learners.networks.encoders.contract import size_of
 from modelwright.learners.networks.losses import Losses
+from modelwright.learners.networks.network_plan import LogarithmPlan
 
 Truths = Mapping[str, Tensor]
 """The truths of one output by array, (n, …), as the kind's `encode_truth` gives them."""
@@ -144,9 +145,26 @@ class FlagTask(Task):
 
 @final
 class ScalarTask(Task):
-    """A number: `value` (n,), standardised, truth `value` (n,)."""
+    """A number: `value` (n,), standardised, truth `value` (n,).
+
+    logarithm: what a head gives is one, and its loss that of the number: a mean or a median stays what it is, which the
+    mean of logarithms would not.
+    """
 
     array: ClassVar[str] = "value"
+
+    def __init__(self, columns: int | None, logarithm: LogarithmPlan | None = None) -> None:
+        super().__init__(columns)
+        self.logarithm = logarithm
+
+    def shaped(self, answers: Tensor) -> Tensor:
+        """Return numbers (n,) of what a linear layer gives, (n, 1)."""
+        given = super().shaped(answers)
+        if (how := self.logarithm) is None:
+            return given
+        # in float32: an exponential of bfloat16 is 0.4 % off, and more of large amounts
+        logarithms = given.float() * how.deviation + how.centre
+        return logarithms.clamp(max=how.most).exp() + how.zero
 
     def known(self, truths: Truths) -> Tensor:
         """Return where a number stands; NaN is none."""
@@ -357,19 +375,18 @@ class PlaceTask(Task):
 
 _WITHOUT_COLUMNS: Mapping[Form, Callable[[None], Task]] = {
     Form.FLAG: FlagTask,
-    Form.SCALAR: ScalarTask,
     Form.CHOICE: MatchTask,
     Form.SPAN: PlaceTask,
 }
 
 
-def task(form: Form, answers: Mapping[str, ArraySpec]) -> Task:
-    """Return the task of an output whose answers have these specs."""
+def task(form: Form, answers: Mapping[str, ArraySpec], logarithm: LogarithmPlan | None = None) -> Task:
+    """Return the task of an output whose answers have these specs; logarithm: of a number that is learned as its."""
     match form:
         case Form.CODE:
             return ClassTask(size_of(answers["logits"]))
         case Form.FLAG | Form.SCALAR | Form.CHOICE | Form.SPAN:
-            return _WITHOUT_COLUMNS[form](None)
+            return ScalarTask(None, logarithm) if form is Form.SCALAR else _WITHOUT_COLUMNS[form](None)
         case Form.SET:
             return SetTask(size_of(answers["logits"]))
         case Form.VECTOR:

@@ -67,4 +67,4 @@ def settled(keys: LossKeys, counts: Tensor | None, labels: Sequence[str] = ()) -
     elif isinstance(keys.class_weights, Mapping) and counts is not None:
         weights = torch.tensor([keys.class_weights.get(label, 1.0) for label in labels])
     gamma = keys.gamma if keys.classes == "focal" else 0.0
-    return Losses(gamma, weights, keys.numbers, keys.delta, keys.level)
+    return Losses(gamma, weights, keys.numbers or "squared", keys.delta, keys.level)

@@ -89,7 +89,7 @@ class Network(nn.Module):
             for number, place in enumerate(self._places)
             if grouped and plan.encoders[place].type in registry.COLUMNS
         ]
-        tasks = {field.name: _task(field, states[field.name]) for field in signature.outputs}
+        tasks = {field.name: _task(field, states[field.name], plan) for field in signature.outputs}
         self.own: OwnModule | None = None
         if plan.own is not None:
             code = OwnCode.from_json(plan.own)
@@ -375,8 +375,8 @@ def _arrays(field: Field) -> tuple[str, ...]:
     return tuple(f"{field.name}.{array}" for array in ARRAYS[form])
 
 
-def _task(field: Field, state: object) -> heads.Task:
+def _task(field: Field, state: object, plan: NetworkPlan) -> heads.Task:
     """Return the task of an output."""
     kind = kinds.arrays(field.kind)
     assert kind.output_form is not None, "a learner refuses what has no form"
-    return heads.task(kind.output_form, kind.answers(state))
+    return heads.task(kind.output_form, kind.answers(state), plan.logarithms.get(field.name))

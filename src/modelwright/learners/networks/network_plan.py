@@ -19,6 +19,20 @@ class EncoderPlan:
 
 
 @dataclass(frozen=True)
+class LogarithmPlan:
+    """How what a head gives becomes a number: exp(min(given · deviation + centre, most)) + zero.
+
+    centre, deviation: of the logarithms in training, so that a head begins near them; most: more than the largest of
+    them; zero: where 0 lies among standardised numbers.
+    """
+
+    centre: float
+    deviation: float
+    most: float
+    zero: float
+
+
+@dataclass(frozen=True)
 class NetworkPlan:
     """The encoders of a network, and which of them reads each input; inputs may share one.
 
@@ -29,7 +43,8 @@ class NetworkPlan:
     how inputs are compared position by position, which is a part more, None where they are not; alone: whether each
     part has heads of its own, which answer the rows that have no other part; scaled: whether what pretrained encoders
     give is standardised by what they give in training; own_layers: of the layer that each output has of its own, None
-    where its head reads the shared features alone; activation: of all layers that are not pretrained.
+    where its head reads the shared features alone; activation: of all layers that are not pretrained; logarithms: of
+    outputs whose heads give the logarithm of a number.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -44,6 +59,7 @@ class NetworkPlan:
     scaled: bool = False
     own_layers: JsonObject | None = None
     activation: Activation = "relu"
+    logarithms: Mapping[str, LogarithmPlan] = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -70,4 +86,8 @@ class NetworkPlan:
             bool(content.get("scaled", False)),
             cast("JsonObject | None", content.get("own_layers")),
             cast("Activation", content.get("activation", "relu")),
+            {
+                name: LogarithmPlan(**one)
+                for name, one in cast("Mapping[str, dict[str, float]]", content.get("logarithms", {})).items()
+            },
         )

@@ -13,14 +13,14 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Problem, ProjectError
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners import kind_states, readable_texts, timing
+from modelwright.learners import kind_states, known_truths, logarithms, readable_texts, timing
 from modelwright.learners.contract.pixels import pixel_options
 from modelwright.learners.contract.steps import Activation
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import Loaded, ScratchType
 from modelwright.learners.networks.network import Network
-from modelwright.learners.networks.network_plan import EncoderPlan, NetworkPlan
+from modelwright.learners.networks.network_plan import EncoderPlan, LogarithmPlan, NetworkPlan
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.storage.formats.examples import Examples
@@ -57,7 +57,8 @@ class Scratch:
 
     types: form → the type of its encoders; encoders: input → the options of its own, `type` among them; matching: of
     `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone, scaled,
-    own_layers, activation: of `NetworkPlan`.
+    own_layers, activation: of `NetworkPlan`; logarithm: whether numbers are learned as theirs, False: none is, else as
+    `logarithms.decided` has it; median: whether numbers aim at it.
     """
 
     types: Mapping[Form, str] = field(default_factory=dict)
@@ -71,6 +72,8 @@ class Scratch:
     scaled: bool = False
     own_layers: JsonObject | None = None
     activation: Activation = "relu"
+    logarithm: bool | None = False
+    median: bool = False
 
 
 @dataclass
@@ -166,6 +169,7 @@ def _begun(
         scaled=design.scaled,
         own_layers=design.own_layers,
         activation=design.activation,
+        logarithms=_logarithms(signature, states, train, design),
     )
     if design.own is not None:
         plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())
@@ -179,6 +183,28 @@ def _begun(
     network = Network(signature, states, plan, {place: one.encoder for place, one in enumerate(given.loaded)})
     longest = {name: most for name in given.places if (most := given.of(name).most) is not None}
     return StartingPoint(states, network, longest)
+
+
+def _logarithms(
+    signature: Signature, states: Mapping[str, object], train: Examples, design: Scratch
+) -> dict[str, LogarithmPlan]:
+    """Return how outputs are learned as their logarithm, by training rows, for those that are."""
+    found: dict[str, LogarithmPlan] = {}
+    if design.logarithm is False:
+        return found
+    for one in signature.outputs:
+        if kinds.arrays(one.kind).output_form is not Form.SCALAR:
+            continue
+        truth = known_truths.truths(one, train, states)
+        decided = logarithms.decided(
+            one, states[one.name], truth, insists=design.logarithm, median=design.median
+        )
+        if decided is not None:
+            there = decided.of(truth[known_truths.known(truth)])  # (n,)
+            apart = float(there.std()) or 1.0
+            # beyond the largest by a deviation of them: the largest are learned, too, and noise grows no further
+            found[one.name] = LogarithmPlan(float(there.mean()), apart, decided.most + apart, decided.zero)
+    return found
 
 
 def unread(begin: StartingPoint, signature: Signature, train: Examples) -> Iterator[Notice]:

@@ -13,21 +13,19 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from modelwright import kinds, learners, outcomes
-from modelwright.core.evidence.measurement import Phase, Subject
+from modelwright.core.evidence.metric import Metric
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, StateError
-from modelwright.core.requirements.error_costs import ErrorCosts
-from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.facts import MACHINE
 from modelwright.engine.step import Outdated, Step
 from modelwright.engine.step_sources import Sources, joined
 from modelwright.kinds.outputs import outputs
-from modelwright.outcomes.contract.gap import BodyGap
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop import places, weights_of_projects
 from modelwright.project.loop.context import Context, counts_part
+from modelwright.project.loop.main_metrics import main_metrics, required_metrics
 from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN, TUNE
 from modelwright.stages.data.windows.window_fields import AT_MOMENT
 from modelwright.stages.plan.config import best_at_for_numbers
@@ -40,30 +38,6 @@ from modelwright.storage.formats.plan import Choice, Forecast
 from modelwright.storage.formats.search import Search
 
 __all__ = ["MEASURE", "TABLE", "Context", "cut_step", "measure_step"]
-
-
-def main_metrics(
-    signature: Signature, costs: Sequence[ErrorCosts], requirements: Sequence[Requirement]
-) -> dict[str, tuple[str, bool]]:
-    """Return output → its main metric, and whether higher is better.
-
-    It is that of its requirements, where these are on one metric of all its answers, else what stands for all of them.
-    """
-    found = {}
-    for output in outputs(signature):
-        priced = any(one.output == output.name for one in costs)
-        name = outcomes.facet(output.family, BodyGap).stands_for_all(priced=priced)
-        metric = outcomes.metrics().of(name, output.family)
-        assert metric is not None, f"{output.family} has no metric {name}"
-        required = {
-            one.metric.name: one.metric
-            for one in requirements
-            if one.subject == Subject(one.metric.name, output.name) and Phase.TEST in one.metric.phases
-        }
-        if len(required) == 1 and not priced:
-            ((name, metric),) = required.items()
-        found[output.name] = (name, metric.better == "higher")
-    return found
 
 
 def _section(model: BaseModel) -> JsonObject:
@@ -166,6 +140,7 @@ def _plan(context: Context) -> Step:
             "augment": file.data.augment,
             "aim": best_at_for_numbers(context.opened.requirements),
             "costs": context.opened.costs,
+            "required": _required(context),
         },
         readable=_readable_plan,
     )
@@ -275,8 +250,13 @@ def _measuring(context: Context) -> JsonObject:
     }
 
 
+def _required(context: Context) -> dict[str, Metric]:
+    return required_metrics(context.signature, context.opened.costs, context.opened.requirements)
+
+
 def _planning(context: Context) -> JsonObject:
-    """Return the sections that decide a plan, as they enter a key."""
+    """Return what decides a plan, as it enters a key."""
+    required: JsonObject = {name: metric.name for name, metric in _required(context).items()}
     file, aim = context.opened.file, best_at_for_numbers(context.opened.requirements)
     return {
         "model": _section(context.model),
@@ -284,6 +264,7 @@ def _planning(context: Context) -> JsonObject:
         "plan": _section(file.plan),
         "augment": _section(file.data)["augment"],
         **({"aim": aim} if aim is not None else {}),
+        **({"required": required} if required else {}),
         **_priced(context),
     }
 

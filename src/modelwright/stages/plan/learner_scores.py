@@ -76,12 +76,13 @@ def compare(
     progress: Progress,
     aim: Aim | None = None,
     costs: Sequence[ErrorCosts] = (),
+    required: Mapping[str, Metric] | None = None,
 ) -> tuple[Comparison | None, Phrase]:
     """Return what the fitting learners answer on validation, None where that cannot be, and why one is taken.
 
     found: in the order of `ranking.preferred`; seconds: what all of it may take, by the forecasts; aim: what the
     requirements ask of numbers, which are then compared by it; costs: of errors, by which answers then follow and are
-    compared.
+    compared; required: output → the metric that its requirements are on, by which it is compared.
     """
     by_name = {one.spec.name: one for one in found if one.lack is None}
     groups = _groups(list(by_name))
@@ -100,7 +101,16 @@ def compare(
             begun = (timing.now_s(), time.perf_counter())
             try:
                 scores, influences = _scores(
-                    by_name[name], signature, train, held, learn, machine, pretrained, aim, costs
+                    by_name[name],
+                    signature,
+                    train,
+                    held,
+                    learn,
+                    machine,
+                    pretrained,
+                    aim,
+                    costs,
+                    required or {},
                 )
             except DataError:  # fewer rows show fewer classes, and may leave nothing to tell apart
                 return None, Phrase("choice.too-few-rows", rows=len(train))
@@ -179,6 +189,7 @@ def _scores(
     pretrained: InputWeights,
     aim: Aim | None,
     costs: Sequence[ErrorCosts],
+    required: Mapping[str, Metric],
 ) -> tuple[tuple[ValidationScore, ...], tuple[Influence | None, ...]]:
     """Let one learner learn from the training rows; return what it answers on the held ones, and how these move it."""
     estimate, learner = one.estimate, learners.learn(one.spec.name)
@@ -215,7 +226,15 @@ def _scores(
         answered = learner.predict(out, inputs)
     prices = {one.output: one for one in costs}
     found = [
-        _score(field, answered[field.name], states[field.name], held, aim, prices.get(field.name))
+        _score(
+            field,
+            answered[field.name],
+            states[field.name],
+            held,
+            aim,
+            prices.get(field.name),
+            required.get(field.name),
+        )
         for field in signature.outputs
     ]
     return tuple(score for score, _ in found), tuple(influence for _, influence in found)
@@ -228,12 +247,15 @@ def _score(
     held: Examples,
     aim: Aim | None,
     costs: ErrorCosts | None,
+    required: Metric | None,
 ) -> tuple[ValidationScore, Influence | None]:
     compare_by = outcomes.facet(family(field), BodyGap)
     kind, name = kinds.arrays(field.kind), compare_by.stands_for_all(priced=costs is not None)
     if costs is not None:  # as a package would answer
         state = kind.by_costs(kind.priced(state, costs))
-    metric = _best_at(aim, family(field)) or outcomes.metrics().of(name, family(field))
+    # what is not compared row by row has no standard error, and decides nothing
+    named = required if required is not None and required.influence is not None else None
+    metric = _best_at(aim, family(field)) or named or outcomes.metrics().of(name, family(field))
     assert metric is not None, f"{family(field)} has no metric {name}"
     assert metric.influence is not None, f"{metric.name} is not compared row by row"
     found = kind.outcomes(held.columns[field.name], arrays, state, held.columns)

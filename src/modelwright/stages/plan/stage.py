@@ -16,6 +16,7 @@ from pathlib import Path
 
 from modelwright import kinds
 from modelwright.core import digests
+from modelwright.core.evidence.metric import Metric
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
@@ -54,6 +55,7 @@ def plan(
     folder: Path = Path(),
     aim: Aim | None = None,
     costs: Sequence[ErrorCosts] = (),
+    required: Mapping[str, Metric] | None = None,
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
@@ -61,9 +63,9 @@ def plan(
     `pretrained` says which input starts from which folder of weights, for learners that take some; `folder` is the
     project's, for learners that are given a file of it, which is sealed with the choice; `augment` is what
     `data.augment` declares; `aim`: what the requirements ask of numbers (`config.best_at_for_numbers`);
-    `costs`: of errors, by which learners are then compared. Raises
-    ProjectError where no learner takes the signature, an option is wrong or a device is not there, and DataError where
-    nothing can be learned from the rows.
+    `costs`: of errors, by which learners are then compared; `required`: output → the metric by which they are, where
+    the requirements are on one. Raises ProjectError where no learner takes the signature, an option is wrong or a
+    device is not there, and DataError where nothing can be learned from the rows.
     """
     devices.execution(
         learn.device, machine, learn.processes
@@ -89,7 +91,17 @@ def plan(
     if reserved_s and reason is None:
         held = read_examples(validation.path, signature)
         compared, reason = learner_scores.compare(
-            found, signature, Rows(examples, held), learn, here, pretrained, reserved_s, progress, aim, costs
+            found,
+            signature,
+            Rows(examples, held),
+            learn,
+            here,
+            pretrained,
+            reserved_s,
+            progress,
+            aim,
+            costs,
+            required or {},
         )
         found = learner_scores.ordered(found, compared)
     of_inputs = [
