@@ -8,6 +8,7 @@ import polars as pl
 
 from modelwright.kinds.contract.column import Column
 from modelwright.kinds.shared.lists import text_spans
+from modelwright.kinds.shared.lists.span_columns import spans_dtype
 from modelwright.kinds.shared.lists.text_spans import TextSpans
 from modelwright.kinds.span.value import SpanValue
 
@@ -19,7 +20,7 @@ class SpanColumn(Column[TextSpans]):
 
     def dtype(self) -> pl.DataType:
         """Return the type of the column in rows.parquet."""
-        return text_spans.spans_dtype()
+        return spans_dtype()
 
     def store(self, value: TextSpans) -> object:
         """Return the spans as objects."""

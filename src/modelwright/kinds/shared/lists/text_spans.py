@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import polars as pl
-
 from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.shared.strings import canonical
@@ -125,12 +123,6 @@ def misplaced(spans: Sequence[TextSpan], text: str | None) -> ValueProblem | Non
                 "value.other-span", start=span.start, end=span.end, given=shown(span.text), there=shown(there)
             )
     return None
-
-
-def spans_dtype() -> pl.DataType:
-    """Return the type of a column of spans in rows.parquet."""
-    places = {"start": pl.Int64, "end": pl.Int64}
-    return pl.List(pl.Struct({**places, "label": pl.String, "text": pl.String}))
 
 
 def stored(spans: TextSpans) -> list[dict[str, object]]:
