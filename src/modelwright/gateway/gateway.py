@@ -172,7 +172,7 @@ class Gateway:
                 async with aclosing(
                     served.pool.stream(rows, options, timeout_s)
                     if served.worker.streams
-                    else in_passes(ask, rows, self.config.batching.rows)
+                    else in_passes(ask, rows, self.config.batching.rows or served.worker.layout.rows)
                 ) as parts:
                     async for part in parts:
                         yield part
