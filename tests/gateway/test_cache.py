@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from pathlib import Path
 
 import httpx
-from tiny_serving import Releases, running
+from tiny_serving import Releases, linear_body, running, sealed
 
+from modelwright.core.signature import Signature
 from modelwright.gateway.config import ServeConfig
-from modelwright.gateway.server import Server
+from modelwright.gateway.server import Server, Serving
 from modelwright.gateway.traffic.cache import Cache
 from modelwright.runtime.function import load
 from modelwright.runtime.worker.channel import Reply
@@ -49,6 +51,30 @@ def test_an_answer_is_given_again_and_never_that_of_another_version(packages: di
         ids = [client.post("/measure", json={"height": 9.5}).json()["id"] for _ in range(2)]
         assert ids[0] != ids[1]
         assert hits(server) == 3
+
+
+def test_what_one_function_keeps_no_other_gives(packages: dict[str, Path], tmp_path: Path) -> None:
+    """Two functions of one gateway with the same inputs and version numbers, asked the same in turns."""
+    signature = Signature.parse("weigh(height: number, width: number?) -> size: category")
+    other = sealed(dataclasses.replace(linear_body(3.0), signature=signature), tmp_path / "weigh")
+    second, row = Releases(other), {"height": 9.5}
+    beside = [Serving("weigh", ServeConfig(**SIZE), second)]
+    expected = {
+        "measure": load(packages["linear"])(9.5).as_json()["size"],
+        "weigh": load(other)(9.5).as_json()["size"],
+    }
+    assert expected["measure"] != expected["weigh"]
+    with running(Releases(packages["linear"]), beside=beside, **SIZE) as server:
+        assert second.changed.wait(60)
+        tensor = {"name": "height", "datatype": "FP64", "shape": [1], "data": [9.5]}
+        for _ in range(2):
+            for name, size in expected.items():
+                answer = httpx.post(f"{server.url}/{name}", json=row).json()
+                assert answer["outputs"]["size"] == size
+                infer = f"{server.url}/v2/models/{name}/infer"
+                outputs = httpx.post(infer, json={"inputs": [tensor]}).json()["outputs"]
+                assert outputs[0]["data"] == [size["value"]]
+        assert hits(server) == 3  # of the four that `measure` was asked
 
 
 def test_what_one_path_keeps_another_gives_in_its_own_form(packages: dict[str, Path]):

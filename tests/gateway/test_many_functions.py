@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from test_keys import ALLOWED, method_of
 from tiny_serving import Releases, linear_body, running, sealed, text_body
 
 import modelwright
@@ -277,6 +279,32 @@ def test_every_path_of_a_function_is_shut_to_the_keys_of_another(
                                 # a change that names no function does nothing, whoever asks
                                 assert answer.status_code in {401, 405, 422}, where
                             assert "measure" not in answer.text or real == "/v2/models/measure", where
+
+
+def test_every_path_of_a_function_is_shut_to_a_key_of_the_wrong_role(
+    asked: Path, packages: dict[str, Path]
+) -> None:
+    """As with one function: what a caller may not there, a caller may not here, on any path that there is."""
+    ours, second = {**known("caller", "viewer", "feedback"), "docs": "closed"}, Releases(asked)
+    beside = [Serving("sort", ServeConfig(keys=ours), second)]
+    with running(Releases(packages["linear"]), beside=beside, keys=ours) as server:
+        assert second.changed.wait(60)
+        routes = [route.path for route in server.stations[0].application.other.routes]
+        paths = ["/measure", "/v2/models/measure/infer", *(one for one in routes if one not in OPEN)]
+        assert set(paths) <= set(ALLOWED), "a path that the table of roles does not have"
+        with httpx.Client(base_url=server.url) as client:
+            for path, role in itertools.product(paths, ("caller", "viewer", "feedback")):
+                if role in ALLOWED[path]:
+                    continue
+                real = (
+                    path.replace("{model}", "measure").replace("{version}", "1").replace("{number:int}", "1")
+                )
+                for method in ("GET", "POST", "PUT", "DELETE"):
+                    answer = client.request(
+                        method, real, params={"function": "measure"}, headers=bearer(role)
+                    )
+                    assert answer.status_code in {403, 405}, (method, real, role)
+                    assert method != method_of(path) or answer.status_code == 403, (method, real, role)
 
 
 @pytest.mark.proof
