@@ -9,6 +9,12 @@ import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from modelwright import learners
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.dialogue.value import DialogueTurn
+from modelwright.learners.generate.spec import GenerateOptions
+from modelwright.storage.formats.examples import Examples
+
 WIDTH, HEADS, KEY_HEADS, LAYERS, HIDDEN = 32, 2, 1, 2, 32
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CHATML = (
@@ -18,6 +24,24 @@ CHATML = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 TEXTS = ("user assistant system You help.", "How much is one and one?", "It is two.", "我喜欢苹果。")
+
+ASK = Signature("ask", (Field("messages", "dialogue"),), (Field("reply", "text"),))
+
+
+def asked(rows: int, answer: str = "It is {}.") -> Examples:
+    """Return dialogues of one turn, and what is answered to them."""
+    questions = [(DialogueTurn("user", f"How much is {n} and {n}?"),) for n in range(rows)]
+    columns = {"messages": questions, "reply": [answer.format(2 * n) for n in range(rows)]}
+    return Examples([f"row-{n}" for n in range(rows)], columns)
+
+
+def brought(folder: Path) -> Path:
+    """Write the weights, and return the folder that `plan` makes of them."""
+    bring, out = learners.bring("generate"), save(folder).parent / "brought"
+    assert bring is not None
+    out.mkdir()
+    bring.prepare(GenerateOptions(pretrained=folder.name), folder.parent, out)
+    return out
 
 
 def tokenizer() -> Tokenizer:

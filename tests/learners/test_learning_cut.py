@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tiny_decoder
 import tiny_encoder
 from cutting import CutError, Cutting
 
@@ -19,6 +20,7 @@ from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import trainer
 from modelwright.learners.trees import boosting
+from modelwright.storage.formats.plan import BROUGHT
 
 STEPS, BATCH = 8, 8
 LastSteps = dict[str, tuple[int, int]]
@@ -32,9 +34,12 @@ CASES = {
     "tag": {},
     "extract": {},
     "trees drawn": {"bags": 2, "min_rows": 2},
+    "generate": {"train": "full"},
+    "generate lora": {"train": "lora"},
 }
 # learns as `network` does, from a package
 AS_ANOTHER = {"distil"}
+ASK = tiny_decoder.ASK
 TEXTS = replace(tiny_encoder.ROUTE, outputs=())
 TABLE = replace(tiny_encoder.MIXED, inputs=tiny_encoder.MIXED.inputs[1:])  # without the text
 
@@ -71,6 +76,8 @@ class Learning:
         }.get(self.name, tiny_encoder.MIXED)
         texts = [one.name for one in self.signature.inputs if one.kind == "text"]
         self.pretrained, self.place = dict.fromkeys(texts, folder), place
+        if self.name == "generate":
+            self.signature, self.pretrained = ASK, {BROUGHT: tiny_decoder.brought(place / "weights")}
 
     def run(self, where: str, ending: Ending | None = None, progress: Silent | None = None) -> str:
         """Learn in a scratch folder of that name, and return the digest of what was learned."""
@@ -88,6 +95,7 @@ class Learning:
             "match": tiny_encoder.chosen,
             "tag": tiny_encoder.tagged,
             "extract": tiny_encoder.extracted,
+            "generate": tiny_decoder.asked,
         }.get(self.name, tiny_encoder.mixed)
         rows = Rows(make(24), make(12))
         learners.learn(self.name).learn(self.signature, rows, setup, out, scratch, progress or Silent())

@@ -114,3 +114,19 @@ def test_rows_that_cannot_be_answered_are_counted(project: Path, ran: dict[str, 
     refused = [count for name, count in found if name == "evaluate.refused-rows"]
     assert len(refused) == 2
     assert dict(found)["evaluate.likelihood-unknown"] == sum(refused)
+
+
+def test_the_project_learns_as_the_page_has_it(project: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(
+        project, tmp_path / "learning", ignore=shutil.ignore_patterns(".modelwright", "served")
+    )
+    _, _, text = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (line,) = re.findall(r"\n(  train: \w+)", text)
+    file = folder / "modelwright.yaml"
+    text = file.read_text("utf-8").replace("  learner: generate\n", f"  learner: generate\n{line}\n")
+    file.write_text(f"{text}learn: {{epochs: 1, learning_rate: 0.01}}\n", encoding="utf-8")
+    done = say(folder, "run", "--to", "evaluate", "--json")
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
+    (kept,) = (folder / ".modelwright" / "objects" / "learn").glob("*/artifact.json")
+    history = json.loads(kept.read_text("utf-8"))["summary"]["history"]
+    assert history[-1]["loss"] > 0

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,9 @@ from modelwright.learners.training import checkpoint, gpus
 from modelwright.learners.training.encoded_rows import EncodedRows
 
 SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is written changes no bit
+_SAVE_SHARE = (
+    0.05  # of the time, that writing checkpoints takes at most: those of a large model are gigabytes
+)
 MOST_EVALUATIONS = 10
 _EPOCHS_OF_A_BATCH = 2**32  # more than are ever taken
 _SHOWN = 20  # classes that a message names
@@ -113,7 +116,12 @@ def train(
     return Trained(run.history, tuple(run.notices()))
 
 
-class Steps(Protocol):
+Held_contra = TypeVar(
+    "Held_contra", contravariant=True
+)  # validation, in the form in which a training reads it
+
+
+class Steps(Protocol[Held_contra]):
     """A training under way, as the loop sees it: what it has come to, and what its checkpoint holds."""
 
     step: int
@@ -128,7 +136,7 @@ class Steps(Protocol):
     def norm(self) -> float:
         """Return the norm of the last step's gradient."""
 
-    def evaluate(self, validation: EncodedRows, /) -> bool:
+    def evaluate(self, validation: Held_contra, /) -> bool:
         """Score the averaged weights; tell whether they are the best so far."""
 
     def ended(self) -> bool:
@@ -145,10 +153,10 @@ class Steps(Protocol):
 
 
 def take_steps(
-    run: Steps,
+    run: Steps[Held_contra],
     batches: Iterable[NDArray[np.int64]],
     learn: Callable[[NDArray[np.int64]], float],
-    validation: EncodedRows,
+    validation: Held_contra,
     evaluated: Iterable[int],
     *,
     steps: int,
@@ -172,7 +180,7 @@ def take_steps(
         assert run.step <= last, "the state of a longer training is nobody else's"
     evaluations = {*evaluated, last}
     written = step_of(best)
-    saved = time.monotonic()
+    saved, every_s = time.monotonic(), SAVE_EVERY_S
     with progress.task(str(Phrase("work.learning")), steps) as task:
         task.advance(run.step)
         watch = TrainingWatch(task, steps, errors=errors)
@@ -205,9 +213,12 @@ def take_steps(
             # not while the best weights on the disk are those of a later step than this, from before a kill
             same = written == (kept_score(run.history).step if run.history else None)
             due = not run.ended() and same and ending.is_due(run.step)
-            if due or run.ended() or time.monotonic() - saved >= SAVE_EVERY_S:
+            if due or run.ended() or time.monotonic() - saved >= every_s:
+                begun = time.monotonic()
                 run.save(state, watch.to_json())
                 saved = time.monotonic()
+                if SAVE_EVERY_S:
+                    every_s = max(SAVE_EVERY_S, (saved - begun) / _SAVE_SHARE)
             if due:
                 ending.cut(run.step, steps)
         watch.end(run.step, kept_score(run.history))

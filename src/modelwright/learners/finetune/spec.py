@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.core.json_types import Json
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.lora import LoraKeys
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.steps import (
@@ -33,15 +34,6 @@ from modelwright.learners.contract.training import (
 )
 from modelwright.learners.networks import forms
 from modelwright.learners.weights.families import FORMS
-
-
-class LoraKeys(BaseModel):
-    """Adapters of a low rank beside the layers of the encoder, which themselves stay as they were."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rank: int = Field(8, ge=1, le=1024, description="rank of an adapter")
-    alpha: float = Field(16.0, gt=0, description="an adapter counts by alpha / rank")
 
 
 class FinetuneOptions(BaseModel):

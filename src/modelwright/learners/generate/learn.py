@@ -1,10 +1,10 @@
-"""Takes the weights of a decoder as they come."""
+"""Takes the weights of a decoder as they come, or trains them on the answers of the rows."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel
 
 from modelwright.core.messages import Notice, Phrase, RequestError
+from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Array
@@ -19,8 +20,8 @@ from modelwright.learners import kind_states
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.generate import prompt_pieces, weights_folder
-from modelwright.learners.generate.spec import GenerateOptions, GenerateSpec
+from modelwright.learners.generate import instructing, prompt_pieces, weights_folder
+from modelwright.learners.generate.spec import GenerateOptions, GenerateSpec, GenerateTraining
 from modelwright.learners.generate.weights_folder import OPTIONS, TENSORS, DecoderWeights
 from modelwright.learners.networks.decoders import llama
 from modelwright.runtime.drivers.decode.decode_settings import parsed
@@ -44,8 +45,12 @@ class GenerateLearn(Learn[Rows]):
         machine: Machine,
         budget_s: float,
     ) -> Estimate:
-        """Let the decoder read some tokens, and say what an answer takes."""
+        """Time a part of a step; where nothing is learned, let the decoder read some tokens."""
+        assert isinstance(options, GenerateOptions)
+        assert isinstance(training, GenerateTraining)
         folder = pretrained[BROUGHT]
+        if options.train != "none":
+            return instructing.forecast(signature, data, options, training, folder, machine, budget_s)
         weights = DecoderWeights.read(folder)
         decoder = llama.built(weights.config, weights.tensors)
         prompt_pieces.pieces(signature, weights.template)
@@ -54,7 +59,7 @@ class GenerateLearn(Learn[Rows]):
             decoder(torch.zeros((1, _TIMED), dtype=torch.int64))
         token_s = (time.perf_counter() - started) / _TIMED
         size = (folder / TENSORS).stat().st_size
-        most = int(options.model_dump()["max_tokens"])
+        most = options.max_tokens
         return Estimate(
             steps=1,
             batch=1,
@@ -63,7 +68,7 @@ class GenerateLearn(Learn[Rows]):
             memory_bytes=peak_memory_bytes(),
             package_bytes=size,
             latency_s=token_s * most,
-            warnings=() if weights.ends else (Notice("generate.no-end", most=most),),
+            warnings=(*_idle(options, training), *instructing.endless(weights, options)),
             why=Phrase(
                 "generate.why", parameters=sum(one.numel() for one in decoder.parameters()), most=most
             ),
@@ -72,12 +77,19 @@ class GenerateLearn(Learn[Rows]):
     def learn(
         self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
     ) -> dict[str, object]:
-        """Keep the weights as they come."""
-        weights_folder.copied(setup.pretrained[BROUGHT], out)
+        """Keep the weights as they come, or train them on the answers of the rows."""
+        assert isinstance(setup.options, GenerateOptions)
+        summary: dict[str, object] = {"history": []}
+        folder = setup.pretrained[BROUGHT]
+        if setup.options.train == "none":
+            weights_folder.copied(folder, out)
+        else:
+            learned, summary = instructing.learn(signature, data, setup, folder, scratch, progress)
+            learned.write(out)
         (out / OPTIONS).write_text(setup.options.model_dump_json(indent=1) + "\n", encoding="utf-8")
         states = kind_states.fit(signature, data.train, accepted=GenerateSpec.inputs)
         kind_states.write(out, signature, states)
-        return {"history": []}
+        return summary
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Return how likely the truths are, where `inputs` holds them beside the inputs; nothing is written."""
@@ -101,6 +113,24 @@ class GenerateLearn(Learn[Rows]):
                     likely[row] = _likelihood(decoder, prompts.ids(given), answer, context)
         nothing: Array = np.full(count, None, dtype=object)
         return {output: {DECODED: nothing, LIKELIHOOD: likely}}
+
+
+def _idle(options: GenerateOptions, training: GenerateTraining) -> Iterator[Notice]:
+    """Yield which keys are given in vain where nothing is learned."""
+    for section, given, plain in (
+        ("model", options, GenerateOptions()),
+        ("learn", training, GenerateTraining()),
+    ):
+        for key in (
+            ("lora", "freeze_words", "most_epochs") if section == "model" else sorted(plain.model_dump())
+        ):
+            if getattr(given, key) != getattr(plain, key):
+                yield Notice(
+                    "generate.vain-key",
+                    where=None,
+                    key=f"{section}.{key}",
+                    line=setting("model.train", "lora"),
+                )
 
 
 def _options(learned: Path) -> GenerateOptions:

@@ -26,7 +26,7 @@ def pieces(signature: Signature, template: ChatTemplate | None) -> list[JsonLike
     A dialogue has its turns; texts beside it stand before the last answer, as a turn of the user each line of which
     names its input. Raises ProjectError for more than one dialogue.
     """
-    dialogues = [field for field in signature.inputs if _is_dialogue(field)]
+    dialogues = [field for field in signature.inputs if is_dialogue(field)]
     texts = [field for field in signature.inputs if field not in dialogues]
     if len(dialogues) > 1:
         raise ProjectError(Problem("generate.dialogues", names=[field.name for field in dialogues]))
@@ -52,7 +52,7 @@ def pieces(signature: Signature, template: ChatTemplate | None) -> list[JsonLike
     return [*found, *_literal(taken.reply)]
 
 
-def _is_dialogue(field: Field) -> bool:
+def is_dialogue(field: Field) -> bool:
     """Tell whether the values of an input are turns: objects with a role."""
     items: Any = kinds.value(field.kind).schema().get("items")
     return isinstance(items, Mapping) and "role" in items.get("properties", {})

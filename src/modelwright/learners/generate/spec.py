@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
+from modelwright.learners.contract.lora import LoraKeys
 from modelwright.learners.contract.spec import Spec
+from modelwright.learners.contract.steps import AveragingKeys, ScheduleKeys
+from modelwright.learners.contract.training import (
+    Batch,
+    Device,
+    Epochs,
+    LearningRate,
+    Precision,
+    WeightDecay,
+)
 
 
 class TurnTexts(BaseModel):
@@ -45,6 +55,16 @@ class GenerateOptions(BaseModel):
     template: ChatTemplate | None = Field(
         None, description="how turns become one text; null: as the weights' own template has it"
     )
+    train: Literal["none", "lora", "full"] = Field(
+        "none",
+        description="what learns from your rows: none, the weights are taken as they come; lora, adapters of a low "
+        "rank beside the layers (PEFT), which are added to them in the end; full, all weights",
+    )
+    lora: LoraKeys = Field(LoraKeys(rank=16, alpha=32.0), description="the adapters of `train: lora`")
+    freeze_words: bool = Field(
+        True, description="of `train: full`: leave the vectors of tokens as they were pretrained"
+    )
+    most_epochs: int = Field(3, ge=1, description="most passes that a budget is turned into")
     context: int | None = Field(
         None,
         ge=16,
@@ -66,16 +86,37 @@ class GenerateOptions(BaseModel):
 
 
 class GenerateTraining(BaseModel):
-    """The keys of `learn:` that the learner takes: none yet, for the weights are taken as they come."""
+    """The keys of `learn:` that the learner takes; none has an effect where the weights are taken as they come."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    epochs: Epochs | None = Field(
+        None, description="passes over the training split; without it, the budget decides"
+    )
+    batch: Batch = Field(8, description="rows a step")
+    learning_rate: LearningRate | None = Field(
+        None, description="peak learning rate; None: 0.00005, of adapters 0.0005"
+    )
+    weight_decay: WeightDecay = Field(0.0, description="decoupled weight decay of AdamW")
+    precision: Precision | None = Field(
+        None,
+        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
+    )
+    device: Device = "auto"
+    schedule: ScheduleKeys = Field(
+        ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
+    )
+    averaging: AveragingKeys = Field(
+        AveragingKeys(name="none"), description="which average of the weights is kept; by default the last"
+    )
+
 
 class GenerateSpec(Spec):
-    """Weights of a decoder, taken as they come."""
+    """Weights of a decoder, taken as they come or trained further on the project's rows."""
 
     name: ClassVar[str] = "generate"
     summary: ClassVar[str] = "a causal language model that writes texts, on weights that the project names"
+    cuttable: ClassVar[bool] = True
     inputs: ClassVar[frozenset[Form]] = frozenset({Form.PROMPT})
     outputs: ClassVar[frozenset[Form]] = frozenset({Form.WRITTEN})
     Options: ClassVar[type[BaseModel]] = GenerateOptions

@@ -6,6 +6,7 @@ what is exported is a network like any other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from peft import LoraConfig, inject_adapter_in_model
@@ -24,20 +25,27 @@ def insert(network: Network, rank: int, alpha: float, from_layer: int = 0) -> in
     count = 0
     for place in range(len(network.encoders)):
         encoder = network.encoder(place)
-        names = {module: name for name, module in encoder.named_modules()}
-        layers = encoder.layers()[from_layer:]
-        linear = [names[one] for layer in layers for one in layer.modules() if isinstance(one, nn.Linear)]
-        if linear:
-            # B begins at 0, so that the first answers are those of the pretrained weights
-            config = LoraConfig(r=rank, lora_alpha=cast("int", alpha), target_modules=linear)
-            inject_adapter_in_model(config, encoder)
-        count += len(linear)
+        count += insert_into(encoder, encoder.layers()[from_layer:], rank, alpha)
     return count
 
 
-def merge(network: Network) -> None:
+def insert_into(model: nn.Module, layers: Iterable[nn.Module], rank: int, alpha: float) -> int:
+    """Put adapters beside all linear layers within some layers of a model, and return how many.
+
+    Of the model, only its adapters learn from then on, where there are any.
+    """
+    names = {module: name for name, module in model.named_modules()}
+    linear = [names[one] for layer in layers for one in layer.modules() if isinstance(one, nn.Linear)]
+    if linear:
+        # B begins at 0, so that the first answers are those of the pretrained weights
+        config = LoraConfig(r=rank, lora_alpha=cast("int", alpha), target_modules=linear)
+        inject_adapter_in_model(config, model)
+    return len(linear)
+
+
+def merge(model: nn.Module) -> None:
     """Add the adapters to the weights beside which they stand, and take them out."""
-    for module in list(network.modules()):
+    for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, LoraLayer):
                 child.merge()

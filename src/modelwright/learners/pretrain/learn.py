@@ -26,14 +26,14 @@ from modelwright.learners.budget import LEAST_MOST_STEPS, TrainingCosts
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.descent import trainer
+from modelwright.learners.descent import plain_run, trainer
+from modelwright.learners.descent.plain_run import PlainRecipe, PlainRun
 from modelwright.learners.networks.encoder_options import WordsOptions
 from modelwright.learners.networks.encoders import own_weights
 from modelwright.learners.networks.encoders.contract import Loaded
 from modelwright.learners.networks.encoders.words import MOST_TOKENS
 from modelwright.learners.pretrain import first_vectors, pretraining
 from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
-from modelwright.learners.pretrain.pretraining import PretrainRun
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
 from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training import gpus
@@ -148,7 +148,7 @@ class PretrainLearn(Learn[Rows]):
             held = EncodedRows(signature, begin.point.states, data.held.columns)
             pretext = _pretext(begin, signature, options, setup.augment).to(device)
             run = _run(pretext, rows, options, training, setup.pretrained, setup.steps, setup.seed)
-            history = pretraining.pretrain(
+            history = plain_run.take_all(
                 run,
                 rows,
                 held,
@@ -257,15 +257,12 @@ def _run(
     pretrained: Mapping[str, Path],
     steps: int,
     seed: int,
-) -> PretrainRun:
+) -> PlainRun:
     from_scratch = _RATE_OF_TEXTS if pretext.form is Form.TOKENS else _RATE
-    return PretrainRun(
-        pretext,
-        rows,
+    recipe = PlainRecipe(
         rate=training.learning_rate or (_RATE_OF_PRETRAINED if pretrained else from_scratch),
         decay=training.weight_decay,
         average=training.averaging,
         schedule=schedule_of(training.schedule, "one-cycle"),
-        steps=steps,
-        seed=seed,
     )
+    return pretraining.run_of(pretext, rows, recipe, steps, seed)

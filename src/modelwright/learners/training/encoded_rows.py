@@ -18,10 +18,11 @@ from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, ArraySpec, Form
 from modelwright.learners.contract.spec import fields_of
+from modelwright.learners.training.length_batches import POOL, by_length
 
 _CHUNK = 1024  # rows tokenized at once for their lengths
 _DECODED = 64  # rows encoded at once that are kept; more would hold the files of as many
-_POOL = 16  # batches whose rows are sorted by length together
+
 MOST_KEPT_BYTES = 512 * 2**20  # of encoded arrays that are kept in memory over the epochs
 
 Reader = Callable[[Mapping[str, Array]], dict[str, Array]]
@@ -232,14 +233,7 @@ class EncodedRows:
             order = generator.choice(len(self), len(self), p=self.balance)
         if self.couples is not None:
             return self._coupled(order, batch, generator)
-        batches = []
-        for begin in range(0, len(order), batch * _POOL):
-            # (16 · batch,) rows at random, then by length: batches hold like lengths, and other rows every epoch
-            pool = order[begin : begin + batch * _POOL]
-            pool = pool[np.argsort(self.lengths[pool], kind="stable")]
-            batches += [pool[place : place + batch] for place in range(0, len(pool), batch)]
-        # short batches would come before long ones in every pool; a gradient should not follow length
-        return [batches[place] for place in generator.permutation(len(batches))]
+        return by_length(order, self.lengths, batch, generator)
 
     def _coupled(
         self, order: NDArray[np.int64], batch: int, generator: np.random.Generator
@@ -259,7 +253,7 @@ class EncodedRows:
             taken[unit] = True
             units.append(unit)
         pooled: list[int] = []
-        every = max(1, batch * _POOL // 2)
+        every = max(1, batch * POOL // 2)
         for begin in range(0, len(units), every):
             pool = sorted(units[begin : begin + every], key=lambda unit: int(self.lengths[unit].max()))
             pooled += [row for unit in pool for row in unit]

@@ -40,8 +40,17 @@ class SelfAttention(nn.Module):
         self.v_proj = nn.Linear(shape.width, shared, bias=biased)
         self.o_proj = nn.Linear(inner, shape.width, bias=False)
 
-    def forward(self, states: torch.Tensor, turned: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        """Return (n, t, width) of states (n, t, width); turned: cosines and sines (t, d)."""
+    def forward(
+        self,
+        states: torch.Tensor,
+        turned: tuple[torch.Tensor, torch.Tensor],
+        seen: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return (n, t, width) of states (n, t, width).
+
+        turned: cosines and sines, (t, d), or (n, 1, t, d) where rows differ; seen: which places each reads,
+        (n, 1, t, t), None: all before it and itself.
+        """
         n, t, _ = states.shape
         # (n, t, heads·d) → (n, heads, t, d)
         query, key, value = (
@@ -49,7 +58,9 @@ class SelfAttention(nn.Module):
             for of in (self.q_proj, self.k_proj, self.v_proj)
         )
         query, key = (_turn(one, *turned) for one in (query, key))
-        found = functional.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+        found = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=seen, is_causal=seen is None, enable_gqa=True
+        )
         answer: torch.Tensor = self.o_proj(found.transpose(1, 2).reshape(n, t, -1))
         return answer
 
@@ -79,9 +90,14 @@ class DecoderLayer(nn.Module):
         self.post_attention_layernorm = RootMeanSquare(shape.width, shape.epsilon)
         self.mlp = GatedLayers(shape)
 
-    def forward(self, states: torch.Tensor, turned: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    def forward(
+        self,
+        states: torch.Tensor,
+        turned: tuple[torch.Tensor, torch.Tensor],
+        seen: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return states (n, t, width) after the layer."""
-        states = states + self.self_attn(self.input_layernorm(states), turned)
+        states = states + self.self_attn(self.input_layernorm(states), turned, seen)
         found: torch.Tensor = states + self.mlp(self.post_attention_layernorm(states))
         return found
 
@@ -96,15 +112,27 @@ class DecoderStack(nn.Module):
         self.norm = RootMeanSquare(shape.width, shape.epsilon)
         self.angles = torch.tensor(shape.angles, dtype=torch.float64)  # no parameter, and never rounded
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Return the last states."""
-        # (t, d/2): the angle of each position and pair; both halves of a head turn by the same
-        angles = torch.outer(torch.arange(ids.shape[1], dtype=torch.float64), self.angles)
+    def forward(self, ids: torch.Tensor, begins: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the last states.
+
+        begins: where several documents stand in a row, at which place that of each token begins, (n, t): none is read
+        from another, and positions count from there.
+        """
+        places = torch.arange(ids.shape[1], device=ids.device)  # (t,)
+        seen = None
+        positions = places
+        if begins is not None:
+            positions = places - begins  # (n, t)
+            before = places[:, None] >= places  # (t, t): no token reads what follows it
+            seen = (before & (begins[:, :, None] == begins[:, None, :])).unsqueeze(1)  # (n, 1, t, t)
+        # (t, d/2) or (n, t, d/2): the angle of each position and pair; both halves of a head turn by the same
+        angles = positions[..., None].double() * self.angles.to(ids.device)
         both = torch.cat([angles, angles], dim=-1)
+        both = both if begins is None else both.unsqueeze(1)
         turned = both.cos().float(), both.sin().float()
         states = self.embed_tokens(ids)
         for layer in self.layers:
-            states = layer(states, turned)
+            states = layer(states, turned, seen)
         found: torch.Tensor = self.norm(states)
         return found
 
@@ -126,7 +154,11 @@ class Decoder(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Return logits (n, t, words) of tokens (n, t)."""
-        return functional.linear(self.model(ids), self.head)
+        return self.logits(self.model(ids))
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """Return logits (…, words) of last states (…, width)."""
+        return functional.linear(states, self.head)
 
 
 def decoder(shape: DecoderShape, tensors: Mapping[str, NDArray[Any]]) -> Decoder:

@@ -1,0 +1,69 @@
+"""The loss of a language model on the tokens that are learned, read in parts of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from modelwright.learners.causal.token_rows import TokenRows
+from modelwright.learners.networks.decoders.llama import Decoder
+from modelwright.learners.training import precision
+
+PART_TOKENS, GPU_PART_TOKENS = 512, 16_384  # that are read at once; a longer row is read by itself
+
+
+class CausalObjective:
+    """-ln p of the learned tokens, their mean; numbers: the type in which products are computed."""
+
+    def __init__(self, decoder: Decoder, numbers: str, device: str) -> None:
+        self._decoder, self._precision, self._device = decoder, numbers, device
+        self._most = PART_TOKENS if device == "cpu" else GPU_PART_TOKENS
+
+    @property
+    def module(self) -> Decoder:
+        """Return the decoder."""
+        return self._decoder
+
+    def loss(self, rows: TokenRows, batch: NDArray[np.int64], seed: int, step: int) -> Tensor:
+        """Return the mean loss of the tokens of a batch that are learned, ()."""
+        ids, learned, begins = (None if one is None else one.to(self._device) for one in rows.arrays(batch))
+        assert ids is not None
+        assert learned is not None
+        with precision.computing_in(self._precision, self._device.partition(":")[0]):
+            # what stands at t foresees the token t + 1, so the last token is not read
+            states = self._decoder.model(ids[:, :-1], None if begins is None else begins[:, :-1])
+            # (k,): the head of a small decoder is a third of its arithmetic, and most tokens are not learned
+            places = learned[:, 1:].flatten().nonzero()[:, 0]
+            logits = self._decoder.logits(states.flatten(0, 1).index_select(0, places))  # (k, words)
+        wanted = ids[:, 1:].flatten().index_select(0, places)
+        return functional.cross_entropy(logits.float(), wanted)
+
+    def read(self, rows: TokenRows, batch: NDArray[np.int64]) -> None:
+        """Read a batch forwards and backwards, and take no step."""
+        self.loss(rows, batch, 0, 0).backward()  # type: ignore[no-untyped-call]
+
+    def parts(self, rows: TokenRows, batch: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], float]]:
+        """Yield the parts of a batch, each with its share of the learned tokens."""
+        whole = int(rows.learned[batch].sum())
+        for part in self._cut(rows, batch):
+            yield part, float(rows.learned[part].sum()) / whole
+
+    def held(self, rows: TokenRows) -> Iterator[tuple[NDArray[np.int64], float]]:
+        """Yield held-out rows by length, each part with its learned tokens."""
+        for part in self._cut(rows, np.argsort(rows.lengths, kind="stable")):
+            yield part, float(rows.learned[part].sum())
+
+    def _cut(self, rows: TokenRows, order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Yield rows in their order, as many at once as have few enough tokens when they are filled up."""
+        begin, longest = 0, 0
+        for place, row in enumerate(order.tolist()):
+            longest = max(longest, int(rows.lengths[row]))
+            if place > begin and longest * (place - begin + 1) > self._most:
+                yield order[begin:place]
+                begin, longest = place, int(rows.lengths[row])
+        if begin < len(order):
+            yield order[begin:]

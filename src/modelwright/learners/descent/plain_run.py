@@ -1,0 +1,235 @@
+"""A training of a module by one objective: steps of AdamW, a checkpoint from which it goes on to the same bits.
+
+For what has no heads and no outputs to score, such as an encoder that learns from inputs alone, or a language model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.messages.setting import setting
+from modelwright.core.progress import Progress
+from modelwright.learners.contract.ending import TrainingEnd
+from modelwright.learners.contract.steps import AveragingKeys
+from modelwright.learners.descent import trainer
+from modelwright.learners.descent.recipe import Score
+from modelwright.learners.descent.training_run import put
+from modelwright.learners.steps import averaging
+from modelwright.learners.steps.optimiser import remember, remembered
+from modelwright.learners.steps.schedule import RateSchedule
+from modelwright.learners.training import checkpoint
+
+HELD = 2**40  # beyond every step: what is drawn for validation is drawn for no step
+_LOWER = 10.0  # a rate so many times lower is proposed where one was too high
+_CLIP = 1.0  # of the norm of a step's gradient
+_EPSILON = 1e-6
+_REMEMBERED = "optimiser."  # in a checkpoint, before the name of what the optimiser remembers of a weight
+
+Batch = NDArray[np.int64]
+Rows_contra = TypeVar("Rows_contra", contravariant=True)
+
+
+class Objective(Protocol[Rows_contra]):
+    """What a module is to make small; `Rows_contra` is what it reads."""
+
+    @property
+    def module(self) -> nn.Module:
+        """Return what learns."""
+
+    def loss(self, rows: Rows_contra, batch: Batch, seed: int, step: int) -> Tensor:
+        """Return the mean loss of a batch, (); what is drawn follows from seed and step alone."""
+
+    def parts(self, rows: Rows_contra, batch: Batch) -> Iterable[tuple[Batch, float]]:
+        """Yield the parts of a batch that are read one after another, each with its share of the loss."""
+
+    def held(self, rows: Rows_contra) -> Iterable[tuple[Batch, float]]:
+        """Yield the batches in which held-out rows are read, each with its weight in their loss."""
+
+
+@dataclass(frozen=True)
+class PlainRecipe:
+    """How it is trained: the peak rate, the decay of matrices, AdamW's two averages, average and schedule."""
+
+    rate: float
+    decay: float
+    average: AveragingKeys
+    schedule: RateSchedule
+    betas: tuple[float, float] = (0.9, 0.98)
+
+
+class PlainRun:
+    """A training under way: weights, their average, what the optimiser remembers, and the scores so far."""
+
+    def __init__(
+        self, objective: Objective[Any], rows: Any, recipe: PlainRecipe, *, steps: int, seed: int
+    ) -> None:
+        module = objective.module
+        self._objective, self._rows, self._recipe = objective, rows, recipe
+        self._steps, self._seed = steps, seed
+        self.last = steps  # that is taken, fewer than planned where the clock ended it
+        self.step = 0
+        self.norm, self.rate = 0.0, 0.0
+        self.history: list[Score] = []
+        self._weights = {name: one for name, one in module.named_parameters() if one.requires_grad}
+        self._buffers = dict(module.named_buffers())
+        floats = {name: one for name, one in self._buffers.items() if one.is_floating_point()}
+        self._averaged: dict[str, Tensor] = {**self._weights, **floats}
+        # an average that is the last weights is no copy of them: of a large model each copy counts
+        self._copied = recipe.average.name != "none"
+        self.average = (
+            {name: one.detach().clone() for name, one in self._averaged.items()}
+            if self._copied
+            else self._averaged
+        )
+        # gains and biases (one axis) are not decayed: they are few, and to shrink them changes what a layer gives
+        groups = [
+            {"params": [one for one in self._weights.values() if one.ndim > 1], "weight_decay": recipe.decay},
+            {"params": [one for one in self._weights.values() if one.ndim <= 1], "weight_decay": 0.0},
+        ]
+        given = [one for one in groups if one["params"]]
+        self._optimiser = torch.optim.AdamW(
+            given, lr=recipe.rate, betas=recipe.betas, eps=_EPSILON, fused=True
+        )
+
+    def learn(self, batch: Batch) -> float:
+        """Take one step and return its loss; raises ProjectError where that is no finite number."""
+        torch.manual_seed((self._seed * 1_000_003 + self.step) % 2**63)  # of dropout
+        self._objective.module.train()
+        # Σ share · mean loss of a part is the mean loss of the batch, and so is its gradient
+        value = sum(self._add_gradient(part, share) for part, share in self._parts(batch))
+        self.rate = self._recipe.rate * self._recipe.schedule.share(
+            self.step, self._steps, [one.rank for one in self.history]
+        )
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.rate
+        self.norm = float(nn.utils.clip_grad_norm_(list(self._weights.values()), _CLIP))
+        self._optimiser.step()
+        self._optimiser.zero_grad()
+        self.step += 1
+        if self._copied:
+            weight_of_new = averaging.share(self._recipe.average, self.step, self._steps)
+            with torch.no_grad():
+                for name, weight in self._averaged.items():
+                    self.average[name].lerp_(weight, weight_of_new)
+        return value
+
+    def _parts(self, batch: Batch) -> Iterable[tuple[Batch, float]]:
+        return self._objective.parts(self._rows, batch)
+
+    def _add_gradient(self, part: Batch, share: float) -> float:
+        loss = self._objective.loss(self._rows, part, self._seed, self.step) * share
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            rate = self._recipe.rate
+            line = setting("learn.learning_rate", float(f"{rate / _LOWER:.1g}"))
+            raise ProjectError(Problem("learn.rate-too-high", step=self.step + 1, rate=rate, line=line))
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    def evaluate(self, held: Any) -> bool:
+        """Score the averaged weights on rows that nothing is learned from; tell whether they are the best so far."""
+        kept: Mapping[str, Tensor] = {}
+        if self._copied:
+            kept = {name: one.detach().clone() for name, one in self._averaged.items()}
+            put(self._averaged, self.average)
+        self._objective.module.eval()
+        losses, weights = [], []
+        with torch.no_grad():
+            for number, (batch, weight) in enumerate(self._objective.held(held)):
+                # the same draws at every evaluation, so that losses can be compared
+                losses.append(float(self._objective.loss(held, batch, self._seed, HELD + number)))
+                weights.append(weight)
+        put({name: self._averaged[name] for name in kept}, kept)
+        # without validation rows the newest weights are kept
+        loss = float(np.average(losses, weights=weights)) if losses else float(-self.step)
+        before = min((one.rank for one in self.history), default=None)
+        self.history.append(Score(self.step, loss, loss))
+        return before is None or self.history[-1].rank < before
+
+    def save(self, path: Path, shown: Mapping[str, Any]) -> None:
+        """Write the checkpoint."""
+        tensors: dict[str, Tensor] = {f"weight.{name}": one for name, one in self._weights.items()}
+        tensors |= {f"buffer.{name}": one for name, one in self._buffers.items()}
+        if self._copied:
+            tensors |= {f"average.{name}": one for name, one in self.average.items()}
+        memory = remembered([self._optimiser], self._weights)
+        tensors |= {f"{_REMEMBERED}{name}": one for name, one in memory}
+        note: dict[str, Any] = {"step": self.step, "shown": dict(shown)}
+        note["history"] = [asdict(one) for one in self.history]
+        checkpoint.write(path, tensors, note)
+
+    def restore(self, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:
+        """Go on where a checkpoint was written."""
+        self.step = note["step"]
+        self.history = [Score.of(one) for one in note["history"]]
+        put(self._weights, {name: tensors[f"weight.{name}"] for name in self._weights})
+        put(self._buffers, {name: tensors[f"buffer.{name}"] for name in self._buffers})
+        if self._copied:
+            put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
+        remember([self._optimiser], self._weights, checkpoint.named(tensors, _REMEMBERED))
+
+    def ended(self) -> bool:
+        """Tell whether all steps are taken."""
+        return self.step >= self.last
+
+    def keep(self, best: Mapping[str, Tensor]) -> None:
+        """Put weights that `average` had into the module."""
+        put(self._averaged, best)
+        self._objective.module.eval()
+
+
+class DrawnRows(Protocol):
+    """Rows that are drawn in batches, as an objective reads them."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def shuffled(self, batch: int, seed: int, epoch: int) -> list[Batch]:
+        """Return all rows in the batches of an epoch."""
+
+
+def take_all(
+    run: PlainRun, rows: DrawnRows, held: DrawnRows, *, steps: int, batch: int, seed: int, scratch: Path,
+    progress: Progress, end: TrainingEnd,
+) -> list[Score]:  # fmt: skip
+    """Take all steps, put the averaged weights with the least loss on validation into the module, return the scores.
+
+    Resumes from the checkpoint in `scratch`, where there is one, to the same bits. end: where it ends before its last
+    step; the steps before are the same.
+    """
+    run.last = end.last(steps)
+    per_epoch = trainer.epoch_steps(len(rows), batch)
+    trainer.take_steps(
+        run,
+        _batches(rows, run, batch, seed, per_epoch),
+        run.learn,
+        held,
+        trainer.evaluation_steps(steps, per_epoch),
+        steps=steps,
+        scratch=scratch,
+        progress=progress,
+        ending=end,
+        errors=False,
+    )
+    return run.history
+
+
+def _batches(rows: DrawnRows, run: PlainRun, batch: int, seed: int, per_epoch: int) -> Iterator[Batch]:
+    """Yield the batches from the run's step on, until its last step is taken."""
+    while not run.ended():
+        # a resumed run draws its epoch again, and leaves out what was learned of it
+        epoch, done = divmod(run.step, per_epoch)
+        for chosen in rows.shuffled(batch, seed, epoch)[done:]:
+            if run.ended():
+                return
+            yield chosen

@@ -1,0 +1,108 @@
+"""The rows of a project as a language model learns them: prompts as they are served, and the true answers behind them.
+
+What cannot be learned from is left out and counted by its reason: an answer or a prompt that is missing, a dialogue
+whose turns do not alternate, a role that the template has no texts for, more tokens than the context holds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from modelwright import kinds
+from modelwright.core.messages import Notice, Phrase, RequestError
+from modelwright.core.messages.setting import setting
+from modelwright.core.signature import Field, Signature
+from modelwright.learners.causal.token_rows import TokenRow, TokenRows, answered
+from modelwright.learners.generate import prompt_pieces
+from modelwright.learners.generate.weights_folder import DecoderWeights
+from modelwright.runtime.drivers.decode.decode_settings import parsed
+from modelwright.runtime.drivers.decode.prompts import Prompts
+from modelwright.storage.formats.examples import Examples
+
+_TOO_LONG = "too-long"
+_NAMED = 5  # rows that a message names
+_SPEAKERS = frozenset({"user", "assistant"})  # whose turns alternate
+
+
+@dataclass(frozen=True)
+class AnswerRows:
+    """Rows of tokens, and the ids of those that are left out, by the reason's message."""
+
+    rows: TokenRows
+    left_out: Mapping[str, Sequence[str]]
+    longest: int  # tokens of the longest that is left out for its length
+
+    def notices(self, context: int, most: int) -> Iterator[Notice]:
+        """Yield for each reason how many rows are left out, and which come first.
+
+        context: tokens that a row may have; most: that it could have at best, by the weights.
+        """
+        for reason, ids in sorted(self.left_out.items()):
+            yield Notice(
+                "generate.left-out",
+                where=None,
+                count=len(ids),
+                rows=len(ids) + len(self.rows),
+                reason=Phrase(f"generate.row-{reason}", context=context, longest=self.longest),
+                ids=ids[:_NAMED],
+                line=setting("model.context", self.longest)
+                if reason == _TOO_LONG and self.longest <= most
+                else None,
+            )
+
+
+class AnswerReader:
+    """Reads rows as tokens; context: how many a row may have."""
+
+    def __init__(self, signature: Signature, weights: DecoderWeights, words: int, context: int) -> None:
+        settings = parsed(
+            {"context": 1, "ends": [], "prompt": prompt_pieces.pieces(signature, weights.template)}
+        )
+        self._prompts = Prompts(signature, settings.prompt, weights.tokenizer, words)
+        self._signature, self._ends, self._context = signature, weights.ends[:1], context
+
+    def read(self, examples: Examples) -> AnswerRows:
+        """Return the rows that can be learned from."""
+        found: list[TokenRow] = []
+        left_out: dict[str, list[str]] = defaultdict(list)
+        longest = 0
+        for place, name in enumerate(examples.ids):
+            row = self._row(examples, place)
+            if isinstance(row, str):
+                left_out[row].append(name)
+            elif len(row.ids) > self._context:
+                left_out[_TOO_LONG].append(name)
+                longest = max(longest, len(row.ids))
+            else:
+                found.append(row)
+        return AnswerRows(TokenRows(found), left_out, longest)
+
+    def _row(self, examples: Examples, place: int) -> TokenRow | str:
+        """Return a row, or the reason why there is none."""
+        truth = examples.columns[self._signature.outputs[0].name][place]
+        if truth is None:
+            return "without-answer"
+        given = {field.name: examples.columns[field.name][place] for field in self._signature.inputs}
+        if not all(self._alternates(field, given[field.name]) for field in self._signature.inputs):
+            return "with-odd-turns"
+        try:
+            prompt = self._prompts.ids(given)
+        except RequestError:
+            return "with-unknown-role"
+        answer = [*self._prompts.answer_ids(str(truth)), *self._ends]
+        if not prompt and len(answer) < 2:
+            return "without-answer"
+        return answered(prompt, answer)
+
+    def _alternates(self, field: Field, value: object) -> bool:
+        """Tell whether user and assistant take turns in a dialogue, and the user has the last word."""
+        if value is None or not prompt_pieces.is_dialogue(field):
+            return True
+        turns = kinds.value(field.kind).to_json(value)
+        assert isinstance(turns, list)
+        speakers = [str(one["role"]) for one in turns if isinstance(one, dict)]
+        twice = any(one == other and one in _SPEAKERS for one, other in pairwise(speakers))
+        return not twice and speakers[-1] != "assistant"

@@ -1,0 +1,280 @@
+"""Instruction tuning: a decoder trained further on the answers of a project's rows."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Signature
+from modelwright.learners import devices, timing
+from modelwright.learners.budget import TrainingCosts
+from modelwright.learners.causal.causal_objective import CausalObjective
+from modelwright.learners.causal.token_rows import TokenRows
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.training import Precision
+from modelwright.learners.descent import plain_run, trainer
+from modelwright.learners.descent.plain_run import Batch, PlainRecipe, PlainRun
+from modelwright.learners.generate.answer_rows import AnswerReader, AnswerRows
+from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
+from modelwright.learners.generate.weights_folder import DecoderWeights
+from modelwright.learners.networks.decoders import llama
+from modelwright.learners.steps.schedule import schedule_of
+from modelwright.learners.training import gpus, precision
+from modelwright.learners.training.determinism import deterministic
+from modelwright.learners.training.sample import STARTUP_S
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import Machine
+
+_RATES = {"full": 5e-5, "lora": 5e-4}
+_HELD = 128  # rows of validation, evenly spaced, whose answers' loss decides which weights are kept
+_MANY_STEPS = 10**6  # of the schedule while steps are timed
+
+
+@dataclass(frozen=True)
+class _Begin:
+    """A decoder before its first step, and the rows that it learns from."""
+
+    weights: DecoderWeights
+    decoder: llama.Decoder
+    read: AnswerRows
+    reader: AnswerReader
+    context: int
+
+    @property
+    def rows(self) -> TokenRows:
+        return self.read.rows
+
+    def notices(self) -> Iterator[Notice]:
+        return self.read.notices(self.context, self.decoder.shape.context)
+
+    def held(self, examples: Examples) -> TokenRows:
+        """Return the rows of validation that are answered."""
+        return self.reader.read(examples.spaced(_HELD)).rows
+
+
+def forecast(
+    signature: Signature,
+    data: Rows,
+    options: GenerateOptions,
+    training: GenerateTraining,
+    folder: Path,
+    machine: Machine,
+    budget_s: float,
+) -> Estimate:
+    """Time a part of a step, and turn the budget into steps."""
+    with deterministic(1, seed=0):
+        begun = timing.now_s()
+        begin = _begin(signature, data.train, options, folder)
+        begin_s = timing.now_s() - begun
+        _adapt(begin.decoder, options)
+        rows = begin.rows
+        batch = min(training.batch, len(rows))
+        execution = devices.execution(training.device, machine)
+        begin.decoder.to(execution.device)
+        typical = _typical(rows, batch)
+        timed = partial(
+            _timed, begin, typical, options, training, threads=machine.cores, device=execution.device
+        )
+        found: dict[str, tuple[float, float]] = {}
+
+        def step_s(tried: Precision) -> float:
+            found[tried] = timed(tried)
+            return found[tried][0]
+
+        computed_in, _ = precision.quickest(training.precision, step_s, execution.device)
+        part_s, update_s = found[computed_in]
+    epoch = trainer.epoch_steps(len(rows), batch)
+    parts = _parts_of_an_epoch(begin, batch, typical, execution.device)
+    held = min(_HELD, data.expected_validation)
+    costs = TrainingCosts(
+        before_s=STARTUP_S + begin_s * (1 + held / len(rows)),
+        step_s=part_s * parts / epoch + update_s,
+        row_s=part_s * parts / len(rows) / 3,  # without gradients, which take twice what the answer takes
+        epoch=epoch,
+        validation=held,
+        precision=computed_in,
+        execution=execution,
+    )
+    most = epoch * options.most_epochs
+    steps = epoch * training.epochs if training.epochs else costs.affordable(budget_s, most)
+    learned = sum(one.numel() for one in begin.decoder.parameters() if one.requires_grad)
+    size = sum(one.nbytes for one in begin.weights.tensors.values())
+    return Estimate(
+        steps=steps,
+        batch=batch,
+        epochs=steps / epoch,
+        seconds=costs.seconds(steps),
+        # the weights that are read beside those that learn, until the decoder has them
+        memory_bytes=peak_memory_bytes(),
+        package_bytes=size,
+        latency_s=_token_s(part_s, rows, typical) * options.max_tokens,
+        why=Phrase(
+            "generate.why-trained",
+            learned=learned,
+            batch=batch,
+            step_s=costs.step_s,
+            steps=steps,
+            epochs=steps / epoch,
+            rows=len(rows),
+            tokens=float(rows.lengths.mean()),
+            held=held,
+        ),
+        warnings=(*begin.notices(), *endless(begin.weights, options)),
+        precision=computed_in,
+        execution=execution,
+    )
+
+
+def learn(
+    signature: Signature, data: Rows, setup: Setup, folder: Path, scratch: Path, progress: Progress
+) -> tuple[DecoderWeights, dict[str, object]]:
+    """Train, and return the weights whose answers validation foresees best, with what is said of it."""
+    options, training = setup.options, setup.training
+    assert isinstance(options, GenerateOptions)
+    assert isinstance(training, GenerateTraining)
+    device = setup.execution.device
+    with deterministic(setup.threads, setup.seed, device):
+        begin = _begin(signature, data.train, options, folder)
+        held = begin.held(data.held)
+        merge = _adapt(begin.decoder, options)
+        decoder = begin.decoder.to(device)
+        objective = CausalObjective(decoder, setup.precision, device)
+        run = PlainRun(objective, begin.rows, _recipe(options, training), steps=setup.steps, seed=setup.seed)
+        history = plain_run.take_all(
+            run,
+            begin.rows,
+            held,
+            steps=setup.steps,
+            batch=setup.batch,
+            seed=setup.seed,
+            scratch=scratch,
+            progress=progress,
+            end=setup.ending.of(),
+        )
+        merge()
+    tensors = {name: one.detach().cpu().numpy() for name, one in decoder.state_dict().items()}
+    chosen = trainer.kept_score(history)
+    summary: dict[str, object] = {
+        "history": [asdict(one) for one in history],
+        "chosen": asdict(chosen),
+        "warnings": [one.to_wire() for one in begin.notices()],
+    }
+    return replace(begin.weights, tensors=tensors), summary
+
+
+def _begin(signature: Signature, train: Examples, options: GenerateOptions, folder: Path) -> _Begin:
+    """Return where training begins; raises ProjectError where no row can be learned from."""
+    weights = DecoderWeights.read(folder)
+    decoder = llama.built(weights.config, weights.tensors)
+    shape = decoder.shape
+    context = shape.served(options.context)
+    reader = AnswerReader(signature, weights, shape.words, context)
+    read = reader.read(train)
+    if not len(read.rows):
+        reasons = [str(one.values["reason"]) for one in read.notices(context, shape.context)]
+        raise ProjectError(Problem("generate.no-rows", rows=len(train), reasons=reasons))
+    return _Begin(weights, decoder, read, reader, context)
+
+
+class _Merge:
+    """Adds adapters to the weights beside which they stand; does nothing where there are none."""
+
+    def __init__(self, decoder: llama.Decoder, *, adapted: bool) -> None:
+        self._decoder, self._adapted = decoder, adapted
+
+    def __call__(self) -> None:
+        if self._adapted:
+            from modelwright.learners.networks import adapters  # PEFT
+
+            adapters.merge(self._decoder)
+
+
+def _adapt(decoder: llama.Decoder, options: GenerateOptions) -> _Merge:
+    """Settle what of a decoder learns, and return what takes adapters out again.
+
+    Raises ProjectError where the library of adapters is not there.
+    """
+    adapted = options.train == "lora"
+    if adapted:
+        if importlib.util.find_spec("peft") is None:
+            raise ProjectError(Problem("finetune.no-peft"))
+        from modelwright.learners.networks import adapters  # PEFT
+
+        adapters.insert_into(decoder, decoder.model.layers, options.lora.rank, options.lora.alpha)
+    elif options.freeze_words:
+        decoder.model.embed_tokens.requires_grad_(requires_grad=False)
+    return _Merge(decoder, adapted=adapted)
+
+
+def _recipe(options: GenerateOptions, training: GenerateTraining) -> PlainRecipe:
+    return PlainRecipe(
+        rate=training.learning_rate or _RATES[options.train],
+        decay=training.weight_decay,
+        average=training.averaging,
+        schedule=schedule_of(training.schedule, "linear"),
+    )
+
+
+def _typical(rows: TokenRows, batch: int) -> Batch:
+    """Return the rows whose length lies in the middle, as many as a step reads at most."""
+    order = np.argsort(rows.lengths, kind="stable")
+    begin = max(0, (len(order) - batch) // 2)
+    return order[begin : begin + batch]
+
+
+def _timed(
+    begin: _Begin,
+    typical: Batch,
+    options: GenerateOptions,
+    training: GenerateTraining,
+    tried: Precision,
+    *,
+    threads: int,
+    device: str,
+) -> tuple[float, float]:
+    """Return the seconds of a part of a step, forwards and backwards, and those of the optimiser's update."""
+    objective = CausalObjective(begin.decoder, tried, device)
+    # a rate of 0 takes as long, and leaves the weights as they are
+    still = replace(_recipe(options, training), rate=0.0)
+    run = PlainRun(objective, begin.rows, still, steps=_MANY_STEPS, seed=0)
+    part, _ = next(iter(objective.parts(begin.rows, typical)))
+    with gpus.using(threads):
+        run.learn(part)  # the first step allocates the moments
+        read_s = gpus.seconds_in_use([partial(objective.read, begin.rows, part)], torch.device(device))
+        whole_s = gpus.seconds_in_use([partial(run.learn, part)], torch.device(device))
+    begin.decoder.zero_grad()
+    return read_s, max(0.0, whole_s - read_s)
+
+
+def _parts_of_an_epoch(begin: _Begin, batch: int, typical: Batch, device: str) -> float:
+    """Return how many times the tokens of the part that was timed an epoch reads, filled up as it is read."""
+    objective, rows = CausalObjective(begin.decoder, "float32", device), begin.rows
+    timed, _ = next(iter(objective.parts(rows, typical)))
+
+    def tokens(part: Batch) -> int:
+        return int(rows.lengths[part].max()) * len(part)
+
+    drawn = rows.shuffled(batch, 0, 0)
+    read = sum(tokens(part) for one in drawn for part, _ in objective.parts(rows, one))
+    return read / tokens(timed)
+
+
+def _token_s(part_s: float, rows: TokenRows, typical: Batch) -> float:
+    """Return about the seconds of a token that is written; written by itself, it takes longer than among others."""
+    return part_s / max(1, int(rows.lengths[typical].max()))
+
+
+def endless(weights: DecoderWeights, options: GenerateOptions) -> Iterator[Notice]:
+    """Yield that no token ends an answer, where the weights name none."""
+    if not weights.ends:
+        yield Notice("generate.no-end", most=options.max_tokens)
