@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from modelwright.runtime.drivers.locate import tagging
+from modelwright.runtime.drivers.locate import answering, tagging
 from modelwright.runtime.drivers.locate.locate_settings import LocateSettings
 from modelwright.runtime.drivers.locate.text_windows import WindowReader
 
@@ -98,3 +98,38 @@ def test_a_question_stands_before_the_text_and_leaves_it_half_of_the_window():
     assert sorted({window.first + place for window in windows for place in range(window.count)}) == [
         *range(8)
     ]
+
+
+def test_an_answer_is_the_place_that_is_likeliest_against_none():
+    one = reader(window=8, stride=4)
+    text = " ".join(f"w{place}" for place in range(11))
+    (tokens,) = one.tokens([text])
+    first, second = one.windows(0, tokens, "q")
+    logits = [np.zeros((len(window.ids), 2)) for window in (first, second)]
+    # the first window says more of its own place, and as much of there being none
+    logits[0][0] = 20.0
+    logits[0][first.offset + 1, 0] = logits[0][first.offset + 2, 1] = 21.0
+    logits[1][second.offset + 1, 0] = logits[1][second.offset + 2, 1] = 3.0
+    best = answering.candidates([first, second], logits, tokens, 5)
+    begin = second.first + 1
+    wanted = text.index(f"w{begin}"), text.index(f"w{begin + 1}") + len(f"w{begin + 1}")
+    assert best[0] == (*wanted, 6.0)
+    assert [score for *_, score in best] == sorted((score for *_, score in best), reverse=True)
+
+
+def test_no_answer_ends_before_it_begins_or_is_white_space():
+    one = reader(window=8)
+    (tokens,) = one.tokens(["a b"])
+    (window,) = one.windows(0, tokens, "")
+    logits = np.zeros((len(window.ids), 2))
+    logits[window.offset + 1, 0] = logits[window.offset, 1] = 9.0
+    places = [pair[:2] for pair in answering.candidates([window], [logits], tokens, 5)]
+    assert set(places) == {(0, 1), (2, 3), (0, 3)}
+    assert answering.candidates([], [], tokens, 5) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "found"), [(0, 1, (0, 0, True)), (1, 2, None), (0, 5, (0, 2, False))]
+)
+def test_characters_have_their_tokens(start, end, found):
+    assert answering.tokens_of(start, end, tokens_of("a b cd")) == found

@@ -1,0 +1,127 @@
+"""docs/reading-texts.md: its project is one and its commands work, to the character; what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_encoder
+from in_process import say
+
+from modelwright.project import Project
+from modelwright.storage.formats.evidence import read_evidence
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reading-texts.md").read_text("utf-8")
+PEOPLE, PLACES = ("Anna", "Bo", "Meier"), ("Bern", "Rome")
+WORDS = ["lives", "in", "who", "where", *(one.lower() for one in (*PEOPLE, *PLACES))]
+QUICK = """
+model: {pretrained: tiny, head_rate: 0.05, dropout: 0}
+learn: {epochs: 12, learning_rate: 0.005}
+evaluate: {latency_requests: 100, importance_rows: 4}
+"""
+
+
+def span(text: str, word: str, **more: str) -> dict[str, Any]:
+    begin = text.index(word)
+    return {"start": begin, "end": begin + len(word), "text": word, **more}
+
+
+def sentence(number: int) -> tuple[str, str, str]:
+    person, place = PEOPLE[number % 3], PLACES[number % 2]
+    # spaces and signs that a canonical text would lose
+    return f"{' ' * (number % 3)}{person}  lives in\n{place} \U0001f600 {number}", person, place
+
+
+def written(folder: Path, file: str, rows: list[dict[str, Any]]) -> Project:
+    folder.mkdir(exist_ok=True)
+    tiny_encoder.save(folder / "tiny", words=WORDS)
+    (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+    (folder / "modelwright.yaml").write_text(file, "utf-8")
+    return Project(folder)
+
+
+def tagged_rows(count: int) -> list[dict[str, Any]]:
+    rows = []
+    for number in range(count):
+        text, person, place = sentence(number)
+        places = [span(text, person, label="person"), span(text, place, label="place")]
+        rows.append({"text": text, "entities": places})
+    return rows
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return the project of the page, after the page's commands."""
+    folder = tmp_path_factory.mktemp("reading") / "p"
+    (project,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    found = written(folder, project + QUICK, tagged_rows(240))
+    (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines():
+        done = say(folder, *shlex.split(line)[1:])
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return found
+
+
+def test_places_are_those_of_the_text_as_it_was_given(ran: Project) -> None:
+    text = " \U0001f600  Bo lives\r\n in  Rome"
+    (row,) = ran.predict([{"text": text}])
+    found = row.as_json()["outputs"]["entities"]
+    assert found["value"] == [span(text, "Bo", label="person"), span(text, "Rome", label="place")]
+    assert 0 < found["confidence"] <= 1
+
+
+def test_every_metric_of_places_is_measured(ran: Project) -> None:
+    (folder,) = (ran.opened.folder / ".modelwright/objects").glob("evaluate/*/evidence")
+    found = {str(one.subject): one.value for one in read_evidence(folder).measurements}
+    assert {"entity_f1", "recall[person]"} <= {one.partition(" ")[0] for one in found}
+
+
+@pytest.mark.parametrize(
+    ("places", "problem"),
+    [
+        ([{"start": 0, "end": 400, "label": "person"}], "value.span-beyond"),
+        ([{"start": 0, "end": 3, "text": "Bob", "label": "person"}], "value.other-span"),
+        ([[0, 3, "person"], [2, 5, "place"]], "value.overlapping-spans"),
+        ([[3, 3, "person"]], "value.empty-span"),
+    ],
+)
+def test_rows_with_places_that_are_none_are_refused_and_counted(
+    tmp_path: Path, places: list[Any], problem: str
+) -> None:
+    rows = [*tagged_rows(60), {"text": "Anna lives in Bern", "entities": places}]
+    head = 'function: "entities(text: text) -> entities: spans"\n'
+    refused = written(tmp_path / "p", f"{head}data: {{source: rows.jsonl}}\n", rows).run(to="data").problems
+    assert [one.id for one in refused] == ["data.invalid-value"]
+    assert refused[0].values["problem"].id == problem
+    dropped = written(tmp_path / "q", f"{head}data: {{source: rows.jsonl, invalid: drop}}\n", rows)
+    assert not dropped.run(to="data").problems
+
+
+@pytest.mark.proof
+def test_a_text_answers_or_holds_no_answer(tmp_path: Path) -> None:
+    rows = []
+    for number in range(240):
+        text, person, place = sentence(number)
+        question = ("who", "where")[number % 2]
+        word = (person, place)[number % 2]
+        if number % 4 == 3:
+            text = text.replace(word, "in")
+        # SQuAD's form, and none
+        answer = {"text": [word], "answer_start": [text.index(word)]} if number % 4 != 3 else []
+        rows.append({"question": question, "context": text, "answer": answer})
+    head = 'function: "answer(question: text, context: text) -> answer: span?"\n'
+    bars = "requirements: {token_f1: '>= 0.3', abstention_rate: '<= 0.9', no_answer_recall: '>= 0.1'}\n"
+    release = "release: {allow_inconclusive: true}\n"
+    project = written(tmp_path / "p", f"{head}{bars}{release}data: {{source: rows.jsonl}}\n{QUICK}", rows)
+    assert not project.run().problems
+    text = "  Anna  lives in \U0001f600 Bern"
+    (row,) = project.predict([{"question": "who", "context": text}])
+    found = row.as_json()["outputs"]["answer"]
+    assert found["details"]["choices"]
+    assert all(text[one["start"] : one["end"]] == one["text"] for one in found["details"]["choices"])
+    (silent,) = project.predict([{"question": "who", "context": " "}])
+    assert silent.as_json()["outputs"]["answer"]["value"] is None
