@@ -33,7 +33,7 @@ def span(text: str, word: str, **more: str) -> dict[str, Any]:
 def sentence(number: int) -> tuple[str, str, str]:
     person, place = PEOPLE[number % 3], PLACES[number % 2]
     # spaces and signs that a canonical text would lose
-    return f"{' ' * (number % 3)}{person}  lives in\n{place} \U0001f600 {number}", person, place
+    return f"{' ' * (number % 3)}\U0001f600 {person}  lives in\r\n{place} {number}", person, place
 
 
 def written(folder: Path, file: str, rows: list[dict[str, Any]]) -> Project:
@@ -67,7 +67,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_places_are_those_of_the_text_as_it_was_given(ran: Project) -> None:
-    text = " \U0001f600  Bo lives\r\n in  Rome"
+    text = "\n  \U0001f600  Bo  lives in\r\n\tRome 7"
     (row,) = ran.predict([{"text": text}])
     found = row.as_json()["outputs"]["entities"]
     assert found["value"] == [span(text, "Bo", label="person"), span(text, "Rome", label="place")]
