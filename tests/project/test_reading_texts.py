@@ -66,6 +66,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return found
 
 
+@pytest.mark.proof  # learns: half a minute
 def test_places_are_those_of_the_text_as_it_was_given(ran: Project) -> None:
     text = "\n  \U0001f600  Bo  lives in\r\n\tRome 7"
     (row,) = ran.predict([{"text": text}])
@@ -74,6 +75,7 @@ def test_places_are_those_of_the_text_as_it_was_given(ran: Project) -> None:
     assert 0 < found["confidence"] <= 1
 
 
+@pytest.mark.proof  # learns: half a minute
 def test_every_metric_of_places_is_measured(ran: Project) -> None:
     (folder,) = (ran.opened.folder / ".modelwright/objects").glob("evaluate/*/evidence")
     found = {str(one.subject): one.value for one in read_evidence(folder).measurements}
