@@ -38,7 +38,8 @@ def sentence(number: int) -> tuple[str, str, str]:
 
 def written(folder: Path, file: str, rows: list[dict[str, Any]]) -> Project:
     folder.mkdir(exist_ok=True)
-    tiny_encoder.save(folder / "tiny", words=WORDS)
+    if "pretrained: tiny" in file:
+        tiny_encoder.save(folder / "tiny", words=WORDS)
     (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
     (folder / "modelwright.yaml").write_text(file, "utf-8")
     return Project(folder)
