@@ -167,7 +167,6 @@ def learn(
     summary: dict[str, object] = {
         "history": [asdict(one) for one in history],
         "chosen": asdict(chosen),
-        "warnings": [one.to_wire() for one in begin.notices()],
     }
     return replace(begin.weights, tensors=tensors), summary
 
