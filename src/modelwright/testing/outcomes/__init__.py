@@ -158,7 +158,8 @@ def check_influences_are_those_of_a_row_left_out(family: str, tried: TriedOutcom
             assert np.allclose(moved, 0)
             continue
         # Not equal to the last digit: an influence is the first term, and groups (calibration) change with a row.
-        assert np.corrcoef(moved, expected)[0, 1] > 0.9, metric.name
+        if np.ptp(expected) > 0:  # rows that all move it alike tell nothing of the order
+            assert np.corrcoef(moved, expected)[0, 1] > 0.9, metric.name
         off, usual = np.median(np.abs(moved - expected)), np.median(np.abs(expected))
         assert off <= 0.5 * usual + 0.02 * scale / n, metric.name
 
