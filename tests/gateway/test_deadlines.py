@@ -57,5 +57,5 @@ def test_a_full_queue_is_refused_before_the_body_is_read(packages: dict[str, Pat
         waiting = pool.submit(timed, server, 3000, 60_000)
         assert eventually(lambda: server.gateway.rows_under_way == 1)
         refused = httpx.post(f"{server.url}/measure", content=b"no JSON at all" * rows)
-        assert error(refused) == (503, "serve.overloaded")
+        assert error(refused) == (429, "serve.overloaded")
         assert waiting.result().status_code == 200

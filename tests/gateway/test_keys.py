@@ -18,6 +18,7 @@ from tiny_serving import Releases, running
 from modelwright.core.messages import MachineError, RequestError
 from modelwright.gateway.audit_log import MOST_REFUSALS, AuditLog
 from modelwright.gateway.config import KeysConfig, ServeConfig
+from modelwright.gateway.http.openai.fitting import PATHS
 from modelwright.gateway.keys import KeyRole, Keys, RateError
 from modelwright.gateway.server import Server
 
@@ -41,6 +42,11 @@ ALLOWED = {  # path → roles beside the operator; a path that is not here fails
     "/v2/models/{model}/ready": {"caller", "viewer"},
     "/v2/models/{model}/versions/{version}": {"caller", "viewer"},
     "/v2/models/{model}/versions/{version}/ready": {"caller", "viewer"},
+    "/v1/models": {"caller", "viewer"},
+    "/v1/models/{model}": {"caller", "viewer"},
+    "/v1/chat/completions": {"caller"},
+    "/v1/completions": {"caller"},
+    "/v1/embeddings": {"caller"},
     "/v2/repository/index": {"caller", "viewer"},
     "/v2/repository/models/{model}/load": set(),
     "/v2/repository/models/{model}/unload": set(),
@@ -74,12 +80,12 @@ def paths(server: Server) -> list[str]:
     """Return every path that the server has."""
     routes = server.application.other.routes
     assert all(hasattr(route, "endpoint") for route in routes), "a mounted application is walked, too"
-    return ["/measure", INFER, *(route.path for route in routes)]
+    return ["/measure", INFER, *PATHS, *(route.path for route in routes)]
 
 
 def method_of(path: str) -> str:
     """Return the method that a path is for."""
-    posts = path in {"/measure", "/feedback", "/admin/rollback", INFER} or path.endswith("/abort")
+    posts = path in {"/measure", "/feedback", "/admin/rollback", INFER, *PATHS} or path.endswith("/abort")
     return "POST" if posts or "repository" in path else "GET"
 
 
@@ -109,14 +115,14 @@ def test_every_path_is_shut_without_the_right_key(server: Server):
                         assert answer.status_code == 401
                         assert "no key, or a wrong one" in words(answer)
             for role in ROLES:
-                body = HEIGHT if path == INFER else {"height": 9}
+                body = HEIGHT if path == INFER else {"model": "measure"} if path in PATHS else {"height": 9}
                 real = (
                     path.replace("{model}", "measure").replace("{version}", "1").replace("{number:int}", "1")
                 )
                 answer = client.request(method_of(path), real, headers=bearer(role), json=body)
                 may = role == "operator" or role in ALLOWED[path]
                 # a request loads nothing, whoever sends it; and here is no record and no project
-                missing = path == "/feedback" or ("/admin/" in path and path != "/admin/traffic")
+                missing = path in {"/feedback", *PATHS} or ("/admin/" in path and path != "/admin/traffic")
                 allowed = 400 if path.endswith("load") else 404 if missing else 200
                 assert answer.status_code == (allowed if may else 403), (path, role)
                 assert may or "the key is for" in words(answer)

@@ -33,7 +33,7 @@ class LimitsConfig(_Section):
         20_000, ge=1, description="characters of one text; more get 422, as all that breaks the schema"
     )
     depth: int = Field(32, ge=2, description="how deeply the JSON of a request may nest; deeper gets 400")
-    queue: int = Field(1024, ge=1, description="rows that may be under way; more are refused with 503")
+    queue: int = Field(1024, ge=1, description="rows that may be under way; more are refused with 429")
     queue_s: float | None = Field(
         None,
         gt=0,

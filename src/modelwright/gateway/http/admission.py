@@ -16,6 +16,7 @@ from modelwright.gateway.http.responses import error_response
 from modelwright.gateway.keys import Key, KeyRole, Keys, RateError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+ErrorForm = Callable[[RequestError, dict[str, str]], Response]
 REFUSALS = {401, 403, 429}
 
 
@@ -57,8 +58,13 @@ class Admission:
 
         return call
 
-    def by(self, *roles: KeyRole, admin: bool = False) -> Callable[[Endpoint], Endpoint]:
-        """Return a decorator of endpoints for `roles`; admin: not for pages of other sites, and written down."""
+    def by(
+        self, *roles: KeyRole, admin: bool = False, form: ErrorForm | None = None
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Return a decorator of endpoints for `roles`; admin: not for pages of other sites, and written down.
+
+        form: of refusals, where it is not our own.
+        """
 
         def guarded(endpoint: Endpoint) -> Endpoint:
             async def call(request: Request) -> Response:
@@ -71,7 +77,7 @@ class Admission:
                     request.state.key = key
                     response = await endpoint(request)
                 except RequestError as error:
-                    response = refusal(error, browser=not admin)
+                    response = refusal(error, form, browser=not admin)
                 if response.status_code in REFUSALS:
                     if among is None:
                         self._audit.refused(code=response.status_code, **_about(request))
@@ -85,7 +91,7 @@ class Admission:
         return guarded
 
 
-def refusal(error: RequestError, *, browser: bool = False) -> Response:
+def refusal(error: RequestError, form: ErrorForm | None = None, *, browser: bool = False) -> Response:
     """Return the answer to what was refused; browser: let a browser ask its user for the key."""
     headers = {}
     if isinstance(error, RateError):
@@ -94,7 +100,7 @@ def refusal(error: RequestError, *, browser: bool = False) -> Response:
         headers["www-authenticate"] = (
             'Basic realm="key as password", charset="UTF-8"' if browser else "Bearer"
         )
-    return error_response(error.problems[0], error.status, headers)
+    return error_response(error.problems[0], error.status, headers) if form is None else form(error, headers)
 
 
 def _require_own_origin(request: Request) -> None:

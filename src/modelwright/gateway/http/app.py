@@ -6,6 +6,7 @@ GET  /                       to /docs
 GET  /healthz, /v2/health/live   whether this process answers at all
 GET  /v2/health/ready        whether a prediction would be answered now
 GET  /metrics                Prometheus
+     /v1/…                   the OpenAI protocol, see `openai`
      /v2/…                   the Open Inference Protocol, see `inference`
      /admin/…                versions and releases, see `admin`
 GET  /openapi.json, /docs    from the signature
@@ -16,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,11 +26,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from modelwright.core.messages import Problem
+from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http.admin import Admin
 from modelwright.gateway.http.admission import Admission
+from modelwright.gateway.http.dialect import Dialect
 from modelwright.gateway.http.feedback import Feedback
+from modelwright.gateway.http.openai import listing
+from modelwright.gateway.http.openai.embeddings import EmbeddingsDialect
+from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, EMBEDDINGS, MODELS, PATHS, fitting
+from modelwright.gateway.http.openai.openai_errors import openai_error
+from modelwright.gateway.http.openai.text_dialects import ChatDialect, CompletionsDialect
 from modelwright.gateway.http.pages import docs_page
 from modelwright.gateway.http.pages.openapi import openapi
 from modelwright.gateway.http.predictions import Predictions
@@ -60,6 +67,12 @@ class Application:
         self._function = gateway.function
         self._path = f"/{gateway.function}"
         self._predictions = predictions
+        self._admission = admission
+        self._openai: Mapping[str, Dialect] = {
+            CHAT: ChatDialect(gateway.function),
+            COMPLETIONS: CompletionsDialect(gateway.function),
+            EMBEDDINGS: EmbeddingsDialect(gateway.function),
+        }
         self.other = _routes(gateway, telemetry, admission, feedback, admin, (gateway.run, *background))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,8 +85,18 @@ class Application:
             and (dialect := TensorDialect.of(self._function, scope["path"])) is not None
         ):
             await self._predictions(scope, receive, send, dialect)
+        elif scope["type"] == "http" and (spoken := self._openai.get(scope["path"])) is not None:
+            await self._predictions(scope, receive, send, spoken)
         else:
             await self.other(scope, receive, send)
+
+    def lets_in(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Return whether a request brings a key of a caller, which is not counted."""
+        try:
+            self._admission.admitted(headers, KeyRole.CALLER, counts=False)
+        except RequestError:
+            return False
+        return True
 
     def _is_function(self, path: str) -> bool:
         return path == self._path or (
@@ -105,9 +128,9 @@ def _routes(
         served = gateway.current
         if served is None:
             return _not_ready()
-        return json_response(
-            openapi(served.signature, served.version, gateway.config.limits.text, served.rows.settled)
-        )
+        spoken = [p for p in PATHS if fitting(served.signature, p, streams=served.worker.streams) is not None]
+        limits, settled = gateway.config.limits, served.rows.settled
+        return json_response(openapi(served.signature, served.version, limits.text, settled, spoken))
 
     async def docs(_: Request) -> Response:
         served = gateway.current
@@ -136,6 +159,10 @@ def _routes(
 
     is_open = gateway.config.keys.docs == "open"
     readers = admission.open if is_open else admission.by(KeyRole.CALLER, KeyRole.VIEWER)
+    listed, list_for = (
+        listing.Listing(gateway),
+        admission.by(KeyRole.CALLER, KeyRole.VIEWER, form=listing.refused),
+    )
     asking, models = admission.by(KeyRole.CALLER, KeyRole.VIEWER), Models(gateway)
     application = Starlette(
         routes=[
@@ -159,6 +186,8 @@ def _routes(
                 )
                 for verb in ("load", "unload")
             ),
+            Route(MODELS, list_for(listed.models)),
+            Route(f"{MODELS}/{{model}}", list_for(listed.model)),
             Route("/feedback", admission.by(KeyRole.FEEDBACK)(feedback.report), methods=["POST"]),
             *admin.routes(),
         ],
@@ -176,6 +205,9 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
         problem = Problem("request.wrong-method", method=request.method[:20], allowed=allowed)
     else:
         problem = Problem("request.unknown-path", path=request.scope["path"][:80])
+    if request.scope["path"].startswith("/v1/"):
+        status, body = openai_error(problem, error.status_code)
+        return Response(body, status, dict(error.headers or {}), media_type="application/json")
     return error_response(problem, error.status_code, dict(error.headers or {}))
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from starlette.types import Receive
+from starlette.types import Receive, Send
 
-from modelwright.core.messages import Problem
+from modelwright.core.json_types import Json, JsonLike
+from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
-from modelwright.gateway.http import exchange, form_data
+from modelwright.gateway.http import events, exchange, form_data
 from modelwright.gateway.limits import read_json
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import not_ready
 
 Headers = list[tuple[bytes, bytes]]
+STREAM = "stream"  # beside the inputs of a row: whether the answer comes in parts
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,32 @@ class Given:
     """What a body holds: a row, or a list of them. lenient: its texts are read as on the command line (a form).
 
     wanted: what else it asks for, which its own dialect understands; id: the id that it brings for the request.
+    options: what the worker is asked beside the rows; in_parts: whether the answer is to come as it is made.
     """
 
     value: object
     lenient: bool = False
     wanted: object = None
     id: str | None = None
+    options: Mapping[str, JsonLike] = field(default_factory=dict)
+    in_parts: bool = False
+
+
+class PartSender(Protocol):
+    """Sends the parts of an answer as they come; the first one begins the response."""
+
+    @property
+    def begun(self) -> bool:
+        """Return whether something was sent."""
+
+    async def part(self, place: int, answer: AnswerJson) -> None:
+        """Send the answer so far to the row at a place."""
+
+    async def end(self, answers: Sequence[AnswerJson], body: bytes) -> None:
+        """Send the end: the whole answers, and the body that a request without parts would get."""
+
+    async def error(self, body: bytes) -> None:
+        """Send what went wrong in the middle; nothing follows."""
 
 
 class Dialect(Protocol):
@@ -38,9 +60,8 @@ class Dialect(Protocol):
     def version(self) -> int | None:
         """Return the version that the path names."""
 
-    @property
-    def streams(self) -> bool:
-        """Return whether answers may come as events."""
+    def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
+        """Return what sends an answer in parts, to a request that wants it so."""
 
     async def given(
         self, headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
@@ -50,15 +71,14 @@ class Dialect(Protocol):
     def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
         """Return the body of the answer, and its headers beside the length."""
 
-    def error(self, problem: Problem) -> bytes:
-        """Return the body of an error."""
+    def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
+        """Return the status and the body of an error; status: what it is in our own dialect."""
 
 
 class RowsDialect:
     """Our own: an object or a list of objects, or a form."""
 
     version: int | None = None
-    streams = True
 
     async def given(
         self, headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
@@ -68,18 +88,36 @@ class RowsDialect:
             if served is None:
                 raise not_ready()
             row = await form_data.read(headers, receive, served.signature, served.files, limits)
-            return Given(row, lenient=True)
-        exchange.require_json(headers)
-        most = limits.of_json(len(served.files)) if served is not None else limits.body
-        raw = await exchange.read_body(headers, receive, most, limits.body_timeout_s)
-        if b"content-encoding" in headers:
-            raw = exchange.unpacked(headers, raw, most)
-        return Given(read_json(raw, max_depth=limits.depth, max_items=limits.rows))
+            return Given(row, lenient=True, in_parts=events.wanted(headers))
+        value = await json_of(headers, receive, served, limits)
+        in_parts = events.wanted(headers)
+        if isinstance(value, dict) and STREAM in value and served is not None and served.may_stream(STREAM):
+            given = value.pop(STREAM)
+            if not isinstance(given, bool):
+                raise RequestError(Problem("request.option", name=STREAM, error="true, false"))
+            in_parts = in_parts or given
+        return Given(value, in_parts=in_parts)
+
+    def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
+        """Return what sends an answer as named events."""
+        return events.EventSender(send, *headers)
 
     def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
         """Return the answers, as many as were asked."""
         return exchange.dumped(answers if isinstance(given.value, list) else answers[0]), []
 
-    def error(self, problem: Problem) -> bytes:
+    def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
         """Return an error with its parts."""
-        return exchange.error_body(problem)
+        return status, exchange.error_body(problem)
+
+
+async def json_of(
+    headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
+) -> Json:
+    """Return the JSON of a body that says that it is JSON; raises RequestError."""
+    exchange.require_json(headers)
+    most = limits.of_json(len(served.files)) if served is not None else limits.body
+    raw = await exchange.read_body(headers, receive, most, limits.body_timeout_s)
+    if b"content-encoding" in headers:
+        raw = exchange.unpacked(headers, raw, most)
+    return read_json(raw, max_depth=limits.depth, max_items=limits.rows)

@@ -7,9 +7,12 @@ event: error     data: an error, as every path answers it; the last event, where
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.types import Send
+
+from modelwright.gateway.http import exchange
+from modelwright.gateway.traffic.served import AnswerJson
 
 EVENT_STREAM = b"text/event-stream"
 
@@ -21,15 +24,42 @@ def wanted(headers: Mapping[bytes, bytes]) -> bool:
 
 
 class EventSender:
-    """Sends events; the first one begins the response."""
+    """Sends events, each with its name."""
+
+    def __init__(self, send: Send, *headers: tuple[bytes, bytes]) -> None:
+        self._stream = EventStream(send, *headers)
+
+    @property
+    def begun(self) -> bool:
+        """Return whether something was sent."""
+        return self._stream.begun
+
+    async def part(self, place: int, answer: AnswerJson) -> None:
+        """Send the answer so far to a row."""
+        await self._event("part", exchange.dumped(answer))
+
+    async def end(self, answers: Sequence[AnswerJson], body: bytes) -> None:
+        """Send the whole."""
+        await self._event("end", body, last=True)
+
+    async def error(self, body: bytes) -> None:
+        """Send what went wrong."""
+        await self._event("error", body, last=True)
+
+    async def _event(self, name: str, data: bytes, *, last: bool = False) -> None:
+        await self._stream.send(b"event: " + name.encode() + b"\n", data, last=last)
+
+
+class EventStream:
+    """A response of events; the first one begins it."""
 
     def __init__(self, send: Send, *headers: tuple[bytes, bytes]) -> None:
         self.begun = False
         self._send = send
         self._headers = headers
 
-    async def event(self, name: str, data: bytes, *, last: bool = False) -> None:
-        """Send one event. `data` is JSON of one line."""
+    async def send(self, head: bytes, data: bytes, *, last: bool = False) -> None:
+        """Send one event: the lines before its data, and these, of one line."""
         if not self.begun:
             self.begun = True
             headers = [
@@ -38,5 +68,5 @@ class EventSender:
                 *self._headers,
             ]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        body = b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+        body = head + b"data: " + data + b"\n\n"
         await self._send({"type": "http.response.body", "body": body, "more_body": not last})

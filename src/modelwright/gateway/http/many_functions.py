@@ -2,6 +2,7 @@
 
     POST /{function}, /v2/models/{function}/…       goes to that function's application
     any other path with ?function={function}        likewise
+    POST /v1/chat/completions, …                    goes to the function that the body's `model` names
     POST /feedback                                  goes to the function that has given the answer, by its id
     any other change                                is refused: it must name the function
     any other path                                  goes to all; what those say that let the caller in is joined
@@ -20,18 +21,23 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.http import aside, exchange
 from modelwright.gateway.http.admission import REFUSALS
 from modelwright.gateway.http.app import Application
 from modelwright.gateway.http.aside import Aside
+from modelwright.gateway.http.openai.fitting import MODELS, PATHS
+from modelwright.gateway.http.openai.openai_errors import openai_error
 from modelwright.gateway.http.pages import joined_pages
+from modelwright.gateway.limits import read_json
+from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
+from modelwright.gateway.traffic.service_errors import ServiceError
 from modelwright.runtime.log_lines import about
 
 FUNCTION = "function"  # of the query: whose path is meant
-_MODEL = re.compile(r"/v2/(?:repository/)?models/([^/]+)(?:/.*)?")
+_MODEL = re.compile(r"/(?:v2/(?:repository/)?|v1/)models/([^/]+)(?:/.*)?")
 _FEEDBACK, _INDEX = "/feedback", "/v2/repository/index"
 _READY, _ADMIN = "/v2/health/ready", "/admin/"
 _READS = {"GET", "HEAD"}
@@ -61,6 +67,8 @@ class ManyFunctions:
 
     def __init__(self, applications: Mapping[str, Application]) -> None:
         self._applications = applications
+        bounds = [one.gateway.config.limits.under_way for one in applications.values()]
+        self._under_way = BytesUnderWay(max(bounds))  # of requests whose function is not known yet
         self._by_path = {f"/{function}": one for function, one in applications.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,22 +84,32 @@ class ManyFunctions:
                 await found(scope, receive, send)
             return
         try:
-            function = self._named(scope)
-            if function is not None:
-                with about(function):
-                    await self._applications[function](scope, receive, send)
-                return
-            if scope["path"] == _FEEDBACK and scope["method"] not in _READS:
-                await self._feedback(scope, receive, send)
-                return
-            if scope["method"] not in _READS and scope["path"].startswith(_ADMIN):
-                raise RequestError(Problem("request.which-function", path=scope["path"][:80]), 422)
+            await self._sent(scope, receive, send)
         except RequestError as error:
-            await exchange.send_json(send, error.status, exchange.error_body(error.problems[0]))
-            return
+            if scope["path"].startswith("/v1/"):
+                await exchange.send_json(send, *openai_error(error.problems[0], error.status))
+            else:
+                await exchange.send_json(send, error.status, exchange.error_body(error.problems[0]))
+        except ServiceError as error:
+            headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
+            await exchange.send_json(send, *openai_error(error.problem, error.status), *headers)
         except exchange.ClientLeftError:
-            return
-        await self._together(scope, send)
+            pass
+
+    async def _sent(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send an exchange to whom it is for; raises RequestError, ServiceError and ClientLeftError."""
+        function, reads = self._named(scope), scope["method"] in _READS
+        if function is not None:
+            with about(function):
+                await self._applications[function](scope, receive, send)
+        elif scope["path"] in PATHS:
+            await self._by_model(scope, receive, send)
+        elif scope["path"] == _FEEDBACK and not reads:
+            await self._feedback(scope, receive, send)
+        elif not reads and scope["path"].startswith(_ADMIN):
+            raise RequestError(Problem("request.which-function", path=scope["path"][:80]), 422)
+        else:
+            await self._together(scope, send)
 
     def _named(self, scope: Scope) -> str | None:
         """Return the function that a path or the query names; raises RequestError (404) for one that is not served."""
@@ -104,10 +122,47 @@ class ManyFunctions:
             return None
         name = unicodedata.normalize("NFC", given)
         if name not in self._applications:
+            if scope["path"].startswith(f"{MODELS}/"):
+                raise RequestError(Problem("request.no-such-model", model=name[:60]), 404)
             # Which there are, only those that have a key may know.
             where = scope["path"] if model is not None else f"{scope['path']}?{FUNCTION}={given[:60]}"
             raise RequestError(Problem("request.unknown-path", path=where[:80]), 404)
         return name
+
+    async def _by_model(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request of the OpenAI protocol to the function that it names; raises RequestError, ServiceError.
+
+        Whose key opens none of them is refused before the body is read.
+        """
+        headers = exchange.headers_of(scope)
+        first = next(iter(self._applications.values()))
+        open_ones = [one for one in self._applications.values() if one.lets_in(headers)]
+        if not open_ones or scope["method"] != "POST":
+            await first(scope, receive, send)  # which says so
+            return
+        limits = [one.gateway.config.limits for one in open_ones]
+        most, longest_s = max(one.body for one in limits), max(one.body_timeout_s for one in limits)
+        with self._under_way.counted(receive) as counted:
+            raw = await exchange.read_body(headers, counted, most, longest_s)
+            plain = exchange.unpacked(headers, raw, most)
+            deepest, longest = max(one.depth for one in limits), max(one.rows for one in limits)
+            given = read_json(plain, max_depth=deepest, max_items=longest)
+            name = given.get("model") if isinstance(given, dict) else None
+            found = next((one for one in open_ones if one.gateway.function == name), None)
+            if isinstance(name, str) and found is None:
+                raise RequestError(Problem("request.no-such-model", model=name[:60]), 404)
+            is_read = False
+
+            async def again() -> Message:
+                nonlocal is_read
+                if is_read:
+                    return await receive()
+                is_read = True
+                return {"type": "http.request", "body": raw, "more_body": False}
+
+            chosen = found or first
+            with about(chosen.gateway.function):
+                await chosen(scope, again, send)
 
     async def _feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a truth to the function that has given the answer; raises RequestError where several have."""
@@ -243,6 +298,14 @@ def _index(replies: Replies) -> _Reply:
     return _with(_one(replies), 200, exchange.dumped(states))
 
 
+def _models(replies: Replies) -> _Reply:
+    found = _let_in(replies)
+    if not found:
+        return _one(replies)
+    models = [model for one in found.values() for model in json.loads(one.body)["data"]]
+    return _with(_one(replies), 200, exchange.dumped({"object": "list", "data": models}))
+
+
 def _by_function(replies: Replies) -> _Reply:
     found = _let_in(replies)
     if not found:
@@ -256,4 +319,5 @@ _JOINED: Mapping[str, Callable[[Replies], _Reply]] = {
     "/openapi.json": _description,
     "/docs": _pages,
     _INDEX: _index,
+    MODELS: _models,
 }

@@ -20,8 +20,7 @@ from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange, form_data
 from modelwright.gateway.http.admission import Admission
-from modelwright.gateway.http.dialect import Dialect, Given, Headers, RowsDialect
-from modelwright.gateway.http.events import EventSender, wanted
+from modelwright.gateway.http.dialect import Dialect, Given, Headers, PartSender, RowsDialect
 from modelwright.gateway.http.responses import CLIENT_LEFT
 from modelwright.gateway.keys import Key, KeyRole, RateError
 from modelwright.gateway.limits import require_items
@@ -41,6 +40,7 @@ TIMEOUT_HEADER = b"x-timeout-ms"
 _OWN = RowsDialect()
 SPARE_KEYS = 64  # of a row beyond its inputs; fewer are named one by one
 _READERS = 2  # files that are read at once: a picture of 50 megapixels takes 150 MB while it is
+NO_ROOM = 503  # in the record
 _LOG = logging.getLogger(__name__)
 
 
@@ -54,10 +54,13 @@ class _Request:
     several: bool = False
     options: Mapping[str, JsonLike] = field(default_factory=dict)
     served: Served | None = None  # the version that answers it, as soon as that is settled
+    is_ours: bool = False  # it failed on our side, whatever its status
     is_test: bool = False  # it names its version itself, and so says nothing about the traffic
 
     key: Key | None = None  # with which it came
     deadline_s: float | None = None  # how long its client waits, from its arrival on
+    sender: PartSender | None = None  # where the answer comes in parts
+    answers: Sequence[AnswerJson] = ()
 
     @property
     def left_s(self) -> float | None:
@@ -107,48 +110,49 @@ class Predictions:
         headers = exchange.headers_of(scope)
         request = _Request(exchange.request_id(headers), begun)
         extra: Headers = []
-        events = (
-            EventSender(send, (b"x-request-id", request.id.encode()))
-            if dialect.streams and wanted(headers)
-            else None
-        )
+        own_id = (b"x-request-id", request.id.encode())
         self._telemetry.in_flight.inc()
         code, body = 500, b""
         try:
             with self._under_way.counted(receive) as counted:
-                body, more = await self._answer(scope, headers, counted, request, events, dialect)
+                body, more = await self._answer(scope, headers, counted, send, request, dialect)
             extra += more
             code = 200
         except exchange.ClientLeftError:
             code = CLIENT_LEFT
             return
         except RequestError as error:
-            code, body = error.status, dialect.error(self._refused(error.problems[0]))
+            problem = self._refused(error.problems[0])
+            code, body = dialect.error(problem, error.status)
             extra += _headers_of_refusal(error)
             if code in {401, 403, 429}:
                 client = scope["client"][0] if scope.get("client") else ""
                 self._audit.refused(method=scope["method"], path=scope["path"], code=code, client=client)
         except ServiceError as error:
-            code, body = error.status, dialect.error(self._refused(error.problem))
+            code, body = dialect.error(self._refused(error.problem), error.status)
+            request.is_ours = True
             extra += [(name.encode(), value.encode()) for name, value in error.headers.items()]
         except Exception:
             _LOG.exception("request %s", request.id)
-            body = dialect.error(Problem("serve.fault"))
+            code, body = dialect.error(Problem("serve.fault"), 500)
         finally:
             self._telemetry.in_flight.dec()
             self._count(request, code)
-        if events is not None and (code == 200 or events.begun):
-            await events.event("end" if code == 200 else "error", body, last=True)
+        sender = request.sender
+        if sender is not None and code == 200:
+            await sender.end(request.answers, body)
+        elif sender is not None and sender.begun:
+            await sender.error(body)
         else:
-            await exchange.send_json(send, code, body, (b"x-request-id", request.id.encode()), *extra)
+            await exchange.send_json(send, code, body, own_id, *extra)
 
     async def _answer(
         self,
         scope: Scope,
         headers: Mapping[bytes, bytes],
         receive: Receive,
+        send: Send,
         request: _Request,
-        events: EventSender | None,
         dialect: Dialect,
     ) -> tuple[bytes, Headers]:
         if scope["method"] != "POST":
@@ -162,8 +166,10 @@ class Predictions:
         if dialect.version is not None:
             headers = {**headers, VERSION_HEADER: str(dialect.version).encode()}
         given = await dialect.given(headers, receive, self._gateway.current, self._config.limits)
+        own_id = (b"x-request-id", request.id.encode())
         request.several = isinstance(given.value, list)
         request.id = given.id or request.id
+        request.options = {**request.options, **given.options} if given.options else request.options
         # Chosen only now: nothing is awaited from here to the worker, so it cannot be retired meanwhile.
         served = self._chosen(headers, given, request)
         if served.files:
@@ -172,17 +178,20 @@ class Predictions:
             rows = self._read(served, given)
         request.rows = len(rows)
         self._mirror_to_shadow(given, request)
+        if given.in_parts:
+            request.sender = dialect.sender(send, served, given, own_id)
         departure = exchange.Departure(receive)
         # A cancellation that reaches this point is either the client's leaving or the server's end.
         try:
-            reply = await self._reply(served, rows, request, events)
+            reply = await self._reply(served, rows, request)
         except BaseException:
             if departure.left:
                 raise exchange.ClientLeftError from None
             raise
         finally:
             departure.stop()
-        return dialect.body(served, self._answers(served, rows, reply, request), given)
+        request.answers = self._answers(served, rows, reply, request)
+        return dialect.body(served, request.answers, given)
 
     def _chosen(self, headers: Mapping[bytes, bytes], given: Given, request: _Request) -> Served:
         """Return the version that answers: the one that a tester names, or the one that the shares give."""
@@ -231,24 +240,23 @@ class Predictions:
         served: Served,
         rows: Sequence[tuple[object, ...]],
         request: _Request,
-        events: EventSender | None,
     ) -> Reply:
         if not rows:
             return Reply([], 0.0, 0.0, 0)
         # An answer in parts takes its time, and those who want one want to see it. While versions are compared,
         # none has the advantage of answers that are kept.
-        route = self._gateway.route
-        is_kept = events is None and not served.worker.streams and route is not None and route.is_one
+        route, sender = self._gateway.route, request.sender
+        is_kept = sender is None and not served.worker.streams and route is not None and route.is_one
         cache = self._cache if is_kept else None
         key = cache.key(served, rows, request.options) if cache is not None else b""
         found = cache.get(key) if cache is not None else None
         if found is not None:
             self._telemetry.cache_hits.inc()
             return found
-        if events is None:
+        if sender is None:
             reply = await self._gateway.answer(served, rows, request.options, request.left_s)
         else:
-            reply = await self._in_parts(served, rows, request, events)
+            reply = await self._in_parts(served, rows, request, sender)
         if cache is not None:
             cache.put(key, reply)
         self._telemetry.queue_s.observe(reply.queue_s)
@@ -257,7 +265,7 @@ class Predictions:
         return reply
 
     async def _in_parts(
-        self, served: Served, rows: Sequence[tuple[object, ...]], request: _Request, events: EventSender
+        self, served: Served, rows: Sequence[tuple[object, ...]], request: _Request, sender: PartSender
     ) -> Reply:
         """Send each part as an event when it comes, and return the whole reply."""
         ids = request.ids
@@ -269,9 +277,9 @@ class Predictions:
                     continue  # it is the end at once
                 for place, answer in part.items():
                     body = served.answer_json(ids[place], answer)
-                    if request.options:
+                    if request.options.get(PROBABILITIES):
                         body = served.with_probabilities(body, answer)
-                    await events.event("part", exchange.dumped(body))
+                    await sender.part(place, body)
         raise AssertionError("a stream ends with the whole reply")
 
     def _answers(
@@ -287,7 +295,7 @@ class Predictions:
         if self._recorder is not None and bodies and not request.is_test:
             private = self._config.record.private
             self._recorder(recording.answered(served, rows, reply.answers, bodies, private, request.seconds))
-        if request.options:
+        if request.options.get(PROBABILITIES):
             pairs = zip(bodies, reply.answers, strict=True)
             bodies = [served.with_probabilities(body, answer) for body, answer in pairs]
         return bodies
@@ -307,8 +315,16 @@ class Predictions:
         served, seconds = request.served or self._gateway.current, request.seconds
         self._telemetry.answered(str(served.version) if served else "none", code)
         self._telemetry.request_s.observe(seconds)
-        if code >= 500 and self._recorder is not None and served is not None and not request.is_test:
-            self._recorder(recording.failed(served, request.ids, code, seconds))
+        if (
+            (code >= 500 or request.is_ours)
+            and self._recorder is not None
+            and served is not None
+            and not request.is_test
+        ):
+            recorded = (
+                code if code >= 500 else NO_ROOM
+            )  # a refusal for want of room, whatever a client is told
+            self._recorder(recording.failed(served, request.ids, recorded, seconds))
 
     def _read(self, served: Served, given: Given) -> list[tuple[object, ...]]:
         """Return rows of canonical values; raises RequestError."""

@@ -55,6 +55,10 @@ class Served:
         """Return the inputs whose kinds hold files."""
         return frozenset(one.name for one in self.signature.inputs if kinds.value(one.kind).holds_files)
 
+    def may_stream(self, name: str) -> bool:
+        """Return whether it writes its answers in parts, and has no input of that name."""
+        return self.worker.streams and all(one.name != name for one in self.signature.inputs)
+
     def file_sizes(self, row: Sequence[object]) -> Iterator[tuple[str, int]]:
         """Yield the bytes of each file of a row of canonical values, by input."""
         for one, value in zip(self.signature.inputs, row, strict=True):

@@ -1,4 +1,4 @@
-"""Why the gateway cannot answer now: HTTP statuses from 500 on."""
+"""Why the gateway cannot answer now: HTTP statuses from 500 on, and 429 where too many ask at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _RETRY_AFTER_S = 1
 
 
 class ServiceError(Exception):
-    """The gateway cannot answer now: an HTTP status from 500 on, and when to try again."""
+    """The gateway cannot answer now: an HTTP status, and when to try again."""
 
     def __init__(self, problem: Problem, status: int, retry_after_s: int | None = None) -> None:
         super().__init__(str(problem))
@@ -29,7 +29,7 @@ def not_ready() -> ServiceError:
 
 def overloaded(queue: int) -> ServiceError:
     """Return the error of a gateway that has `queue` rows under way."""
-    return ServiceError(Problem("serve.overloaded", most=queue), 503, _RETRY_AFTER_S)
+    return ServiceError(Problem("serve.overloaded", most=queue), 429, _RETRY_AFTER_S)
 
 
 def waits_too_long(waits_s: float, most_s: float) -> ServiceError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from modelwright import kinds
@@ -26,11 +26,16 @@ _MOST_WORDS = 20  # for nothing, of one input
 
 
 def openapi(
-    signature: Signature, version: int, max_text: int, settled: Mapping[str, SettledCells] = _NOTHING
+    signature: Signature,
+    version: int,
+    max_text: int,
+    settled: Mapping[str, SettledCells] = _NOTHING,
+    spoken: Sequence[str] = (),
 ) -> JsonObject:
     """Return the OpenAPI 3.1 description of the server that serves `signature`, and texts up to `max_text`.
 
-    settled: how inputs were written in the training data, where that is not as usual.
+    settled: how inputs were written in the training data, where that is not as usual. spoken: paths of the OpenAI
+    protocol that the function answers.
     """
     row = object_of(
         {f.name: _as_settled(_given(f, max_text), settled.get(f.name)) for f in signature.inputs},
@@ -72,6 +77,7 @@ def openapi(
         "413": "The request is too large",
         "415": "The content-type is neither application/json nor multipart/form-data",
         "422": "An input is missing, unknown or of the wrong type, or never seen in training where that is refused",
+        "429": "Too many requests at once, or of this key; try again",
         "503": "Overloaded, or no version is ready; try again",
     }
     responses: JsonObject = {
@@ -110,11 +116,37 @@ def openapi(
         "info": {"title": signature.name, "version": str(version), "description": str(signature)},
         "paths": {
             f"/{signature.name}": {"post": ask},
+            **{path: {"post": _openai(path, signature.name)} for path in spoken},
             **side_paths.feedback(),
             **side_paths.admin(),
             **{path: {"get": plain(text)} for path, text in _OTHER_PATHS.items()},
         },
         "components": {"schemas": {"Row": row, "Answer": answer, "Truth": truth, "Error": error}},
+    }
+
+
+def _openai(path: str, function: str) -> JsonObject:
+    """Return a path of the OpenAI protocol, whose own description says the rest."""
+    body: JsonObject = {
+        "type": "object",
+        "properties": {"model": {"const": function}},
+        "required": ["model"],
+        "externalDocs": {"url": "https://platform.openai.com/docs/api-reference"},
+    }
+    codes = ("400", "401", "404", "413", "415", "429", "503")
+    error: JsonObject = {"type": "object", "properties": {"error": {"type": "object"}}}
+    answers: JsonObject = {
+        **content({"type": "object"}),
+        EVENT_STREAM.decode(): {"schema": {"type": "string"}},
+    }
+    return {
+        "summary": f"{function} by the OpenAI protocol",
+        "operationId": path.removeprefix("/v1/").replace("/", "_"),
+        "requestBody": {"required": True, "content": content(body)},
+        "responses": {
+            "200": {"description": "The answer, or its parts", "content": answers},
+            **{code: {"description": "An error", "content": content(error)} for code in codes},
+        },
     }
 
 
@@ -140,6 +172,7 @@ def _form(signature: Signature, max_text: int) -> JsonObject:
 
 NOT_BLANK = "[^\\s\\u001c-\\u001f\\u0085]"  # these are white space to Python, and not to ECMA-262
 _OTHER_PATHS = {
+    "/v1/models": "The function as a model of the OpenAI protocol",
     "/healthz": "Whether the server answers at all",
     "/v2/health/live": "Whether the server answers at all",
     "/v2/health/ready": "Whether a prediction would be answered now (200 or 503)",

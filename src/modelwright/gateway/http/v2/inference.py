@@ -15,13 +15,13 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive
+from starlette.types import Receive, Send
 
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange
-from modelwright.gateway.http.dialect import Given, Headers
+from modelwright.gateway.http.dialect import Given, Headers, PartSender
 from modelwright.gateway.http.responses import json_response
 from modelwright.gateway.http.v2 import tensors
 from modelwright.gateway.limits import read_json
@@ -46,8 +46,6 @@ class _Wanted:
 
 class TensorDialect:
     """The dialect of one path: a model by its name, and perhaps a version."""
-
-    streams = False
 
     def __init__(self, function: str, model: str, version: str | None) -> None:
         self.version = None if version is None else int(version)
@@ -115,9 +113,13 @@ class TensorDialect:
         size = str(len(text)).encode()
         return b"".join([text, *blobs]), [(JSON_BYTES, size), (b"content-type", _OCTETS)]
 
-    def error(self, problem: Problem) -> bytes:
+    def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
+        """Never called: no request of this protocol wants parts."""
+        raise NotImplementedError
+
+    def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
         """Return an error as one text, as this protocol has it."""
-        return _error_body(problem)
+        return status, _error_body(problem)
 
 
 class Models:

@@ -1,0 +1,1 @@
+"""The OpenAI protocol, for the clients that speak it."""

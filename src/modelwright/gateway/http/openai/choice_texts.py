@@ -1,0 +1,83 @@
+"""Answers of a function that writes, as the protocol has them: choices, log-probabilities, usage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelwright.gateway.traffic.served import AnswerJson
+
+_FINISHES = {"time": "length"}  # the protocol knows no other word for an answer that had no more time
+
+
+@dataclass(frozen=True)
+class ChoiceText:
+    """An answer so far: its text, what the driver says of it, and how it ended (None: not yet, or not known)."""
+
+    text: str
+    details: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, answer: AnswerJson) -> ChoiceText:
+        """Return what a function with one output has written."""
+        (output,) = answer["outputs"].values()
+        value, details = output["value"], output.get("details")
+        text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+        return cls(text, details if isinstance(details, dict) else {})
+
+    @property
+    def finish(self) -> str | None:
+        """Return the protocol's word for how it ended."""
+        found = self.details.get("finish")
+        return _FINISHES.get(found, found) if isinstance(found, str) else None
+
+    @property
+    def tokens(self) -> Sequence[Mapping[str, Any]]:
+        """Return what is known of each token."""
+        return self.details.get("logprobs") or ()
+
+
+def usage(answers: Sequence[ChoiceText], choices: int) -> dict[str, Any]:
+    """Return the tokens of a request; a prompt is counted once, however many choices it has."""
+    read = sum(int(one.details.get("prompt_tokens", 0)) for one in answers[::choices])
+    wrote = sum(int(one.details.get("tokens", 0)) for one in answers)
+    kept = sum(int(one.details.get("kept_tokens", 0)) for one in answers[::choices])
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": wrote,
+        "total_tokens": read + wrote,
+        "prompt_tokens_details": {"cached_tokens": kept},
+    }
+
+
+def chat_logprobs(tokens: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return log-probabilities as chat has them."""
+    return {
+        "content": [
+            {**_token(one), "top_logprobs": [_token(top) for top in one.get("top", ())]} for one in tokens
+        ],
+        "refusal": None,
+    }
+
+
+def text_logprobs(tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
+    """Return log-probabilities as completions have them; begin: characters before the first token."""
+    offsets = []
+    for one in tokens:
+        offsets.append(begin)
+        begin += len(one["token"])
+    return {
+        "tokens": [one["token"] for one in tokens],
+        "token_logprobs": [one["logprob"] for one in tokens],
+        "top_logprobs": [{top["token"]: top["logprob"] for top in one.get("top", ())} for one in tokens],
+        "text_offset": offsets,
+    }
+
+
+def _token(one: Mapping[str, Any]) -> dict[str, Any]:
+    text = one["token"]
+    # a token that is part of a character has no text of its own
+    data = None if "\N{REPLACEMENT CHARACTER}" in text else list(text.encode())
+    return {"token": text, "logprob": one["logprob"], "bytes": data}

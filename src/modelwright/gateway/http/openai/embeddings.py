@@ -1,0 +1,83 @@
+"""`POST /v1/embeddings`, of a function that makes a vector of a text.
+
+https://platform.openai.com/docs/api-reference/embeddings
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from starlette.types import Receive, Send
+
+from modelwright.core.messages import Problem, RequestError
+from modelwright.gateway.config import LimitsConfig
+from modelwright.gateway.http import exchange
+from modelwright.gateway.http.dialect import Given, Headers, PartSender, json_of
+from modelwright.gateway.http.openai.asking import object_of, require_model, wrong
+from modelwright.gateway.http.openai.fitting import EMBEDDINGS, fitting
+from modelwright.gateway.http.openai.openai_errors import openai_error
+from modelwright.gateway.http.openai.text_dialects import wrong_form
+from modelwright.gateway.limits import require_items
+from modelwright.gateway.traffic.served import AnswerJson, Served
+from modelwright.gateway.traffic.service_errors import not_ready
+
+_KEYS = {"model", "input", "encoding_format", "user"}
+
+
+class EmbeddingsDialect:
+    """Texts, and the vector of each. Its usage is not told: a body that answers at once counts no tokens."""
+
+    version: int | None = None
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+
+    async def given(
+        self, headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
+    ) -> Given:
+        """Return the rows that a request asks for; raises RequestError."""
+        if served is None:
+            raise not_ready()
+        body = object_of(await json_of(headers, receive, served, limits))
+        require_model(body, self._function)
+        found = fitting(served.signature, EMBEDDINGS, streams=served.worker.streams)
+        if found is None:
+            raise wrong_form(served, EMBEDDINGS)
+        for key, value in body.items():
+            if key not in _KEYS and value is not None:
+                raise RequestError(Problem("request.unsupported", name=key[:60], is_known=False), 400)
+        given = body.get("input")
+        texts = given if isinstance(given, list) else [given]
+        if not texts or not all(isinstance(one, str) for one in texts):
+            raise wrong("input", "a text, a list of texts")
+        require_items(len(texts), limits.rows)
+        form = body.get("encoding_format") or "float"
+        if form not in {"float", "base64"}:
+            raise wrong("encoding_format", "float, base64")
+        return Given([{found.input.name: one} for one in texts], wanted=form)
+
+    def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
+        """Return the vectors, as numbers or as the base64 of 32 bit floats."""
+        vectors = [next(iter(one["outputs"].values()))["value"] for one in answers]
+        data = [
+            {"object": "embedding", "index": place, "embedding": self._shown(vector, given)}
+            for place, vector in enumerate(vectors)
+        ]
+        return exchange.dumped({"object": "list", "data": data, "model": self._function}), []
+
+    def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
+        """Never called: vectors do not come in parts."""
+        raise NotImplementedError
+
+    def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
+        """Return an error in the protocol's form."""
+        return openai_error(problem, status)
+
+    @staticmethod
+    def _shown(vector: Any, given: Given) -> object:
+        if given.wanted == "float" or vector is None:
+            return vector
+        return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()

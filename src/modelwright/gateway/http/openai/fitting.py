@@ -1,0 +1,45 @@
+"""Which of the protocol's paths a function answers, as its signature tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelwright import kinds
+from modelwright.core.json_types import JsonObject
+from modelwright.core.signature import Field, Signature
+
+CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
+MODELS = "/v1/models"
+PATHS = (CHAT, COMPLETIONS, EMBEDDINGS)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The one input that is asked, the one output, and whether the input is a list of turns."""
+
+    input: Field
+    output: Field
+    is_dialogue: bool
+
+
+def fitting(signature: Signature, path: str, *, streams: bool) -> Fitting | None:
+    """Return how a function is asked by a path, None where it is not; streams: whether it writes its answers."""
+    needed = [one for one in signature.inputs if not one.optional] or list(signature.inputs[:1])
+    if len(needed) != 1 or len(signature.outputs) != 1:
+        return None
+    given, output = needed[0], signature.outputs[0]
+    is_dialogue = _is_dialogue(kinds.value(given.kind).schema())
+    if not is_dialogue and kinds.value(given.kind).schema().get("type") != "string":
+        return None
+    if path == EMBEDDINGS:
+        is_vector = kinds.value(output.kind).schema().get("items") == {"type": "number"}
+        return Fitting(given, output, is_dialogue) if is_vector and not is_dialogue else None
+    if not streams or (path == COMPLETIONS and is_dialogue):
+        return None
+    return Fitting(given, output, is_dialogue)
+
+
+def _is_dialogue(schema: JsonObject) -> bool:
+    items = schema.get("items")
+    properties = items.get("properties") if isinstance(items, dict) else None
+    return isinstance(properties, dict) and {"role", "content"} <= properties.keys()

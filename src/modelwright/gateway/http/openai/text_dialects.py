@@ -1,0 +1,298 @@
+"""`POST /v1/chat/completions` and `POST /v1/completions`.
+
+https://platform.openai.com/docs/api-reference/chat and …/completions.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from starlette.types import Receive, Send
+
+from modelwright.core.json_types import JsonLike
+from modelwright.core.messages import Problem, RequestError
+from modelwright.gateway.config import LimitsConfig
+from modelwright.gateway.http import exchange
+from modelwright.gateway.http.dialect import Given, Headers, PartSender, json_of
+from modelwright.gateway.http.events import EventStream
+from modelwright.gateway.http.openai import choice_texts
+from modelwright.gateway.http.openai.asking import (
+    Asking,
+    asking,
+    flag,
+    object_of,
+    require_model,
+    whole,
+    wrong,
+)
+from modelwright.gateway.http.openai.choice_texts import ChoiceText
+from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, Fitting, fitting
+from modelwright.gateway.http.openai.openai_errors import openai_error
+from modelwright.gateway.traffic.served import AnswerJson, Served
+from modelwright.gateway.traffic.service_errors import not_ready
+
+MOST_PROMPTS = 128
+MOST_TOPS = 20
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    asking: Asking
+    has_logprobs: bool
+
+
+class WritingDialect(ABC):
+    """What chat and completions have in common."""
+
+    version: int | None = None
+    path: ClassVar[str]
+    own: ClassVar[frozenset[str]]  # keys of this path alone
+    whole: ClassVar[str]  # what an answer is called
+    part: ClassVar[str]  # what a part of one is called
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+
+    async def given(
+        self, headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
+    ) -> Given:
+        """Return the rows that a request asks for; raises RequestError."""
+        if served is None:
+            raise not_ready()
+        body = object_of(await json_of(headers, receive, served, limits))
+        require_model(body, self._function)
+        found = fitting(served.signature, self.path, streams=served.worker.streams)
+        if found is None:
+            raise wrong_form(served, self.path)
+        asking_for = asking(body, self.own)
+        prompts = self.prompts(body, found)
+        rows = [{found.input.name: one} for one in prompts for _ in range(asking_for.choices)]
+        likely = self.likely(body)
+        more: dict[str, JsonLike] = {} if likely is None else {"logprobs": likely}
+        options = {**asking_for.seeded(len(rows)), **more}
+        wanted = _Wanted(asking_for, likely is not None)
+        # a single answer has the id of the request, by which feedback names it
+        value = rows if len(rows) > 1 else rows[0]
+        return Given(value, wanted=wanted, options=options, in_parts=asking_for.in_parts)
+
+    def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
+        """Return the answers as choices."""
+        wanted = given.wanted
+        assert isinstance(wanted, _Wanted)
+        found = [ChoiceText.of(one) for one in answers]
+        choices = [
+            {
+                "index": place,
+                **self.choice(one.text),
+                "logprobs": self.logprobs(one.tokens, 0) if wanted.has_logprobs else None,
+                "finish_reason": one.finish or "stop",
+            }
+            for place, one in enumerate(found)
+        ]
+        whole_answer = {
+            # the rows of a list have their places behind the id of the request
+            **self.head(served, answers[0]["id"].removesuffix(".0" if len(answers) > 1 else ""), self.whole),
+            "choices": choices,
+            "usage": choice_texts.usage(found, wanted.asking.choices),
+        }
+        return exchange.dumped(whole_answer), wanted.asking.headers
+
+    def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
+        """Return what sends an answer as chunks."""
+        wanted = given.wanted
+        assert isinstance(wanted, _Wanted)
+        (_, own_id) = headers[0]
+        head = self.head(served, own_id.decode(), self.part)
+        return _Chunks(self, EventStream(send, *headers, *wanted.asking.headers), head, wanted)
+
+    def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
+        """Return an error in the protocol's form."""
+        return openai_error(problem, status)
+
+    def head(self, served: Served, own_id: str, what: str) -> dict[str, Any]:
+        """Return what every answer and every part says first."""
+        return {
+            "id": own_id,
+            "object": what,
+            "created": int(time.time()),
+            "model": self._function,
+            "system_fingerprint": f"version-{served.version}",
+        }
+
+    @abstractmethod
+    def prompts(self, body: Mapping[str, Any], found: Fitting) -> Sequence[object]:
+        """Return what the input is given, one for each prompt; raises RequestError."""
+
+    @abstractmethod
+    def likely(self, body: Mapping[str, Any]) -> int | None:
+        """Return how many likely tokens are wanted beside each; None: no log-probabilities."""
+
+    @abstractmethod
+    def choice(self, text: str) -> dict[str, Any]:
+        """Return a whole text in its place in a choice."""
+
+    @abstractmethod
+    def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
+        """Return a further piece of a text in its place in a choice."""
+
+    @abstractmethod
+    def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
+        """Return the log-probabilities of tokens, before which there are so many characters."""
+
+
+class _Chunks:
+    """Sends what is new of each choice."""
+
+    def __init__(
+        self, dialect: WritingDialect, stream: EventStream, head: dict[str, Any], wanted: _Wanted
+    ) -> None:
+        self._dialect = dialect
+        self._stream = stream
+        self._head = head | ({"usage": None} if wanted.asking.has_usage else {})
+        self._wanted = wanted
+        self._sent: dict[int, ChoiceText] = {}
+        self._ended: set[int] = set()
+
+    @property
+    def begun(self) -> bool:
+        return self._stream.begun
+
+    async def part(self, place: int, answer: AnswerJson) -> None:
+        now, before = ChoiceText.of(answer), self._sent.get(place)
+        if before is None:
+            await self._choice(place, self._dialect.piece("", is_first=True), [], 0, None)
+            before = ChoiceText("", {})
+        # what was shown of a text stays: a driver holds back what may yet change
+        text, tokens = now.text[len(before.text) :], now.tokens[len(before.tokens) :]
+        self._sent[place] = now
+        if text or tokens:
+            piece = self._dialect.piece(text, is_first=False)
+            await self._choice(place, piece, tokens, sum(len(one["token"]) for one in before.tokens), None)
+        if now.finish is not None and place not in self._ended:
+            self._ended.add(place)
+            await self._choice(place, self._dialect.piece("", is_first=False), [], 0, now.finish)
+
+    async def end(self, answers: Sequence[AnswerJson], body: bytes) -> None:
+        for place, answer in enumerate(answers):
+            await self.part(place, answer)
+            if place not in self._ended:
+                await self._choice(place, self._dialect.piece("", is_first=False), [], 0, "stop")
+        if self._wanted.asking.has_usage:
+            found = [ChoiceText.of(one) for one in answers]
+            counts = choice_texts.usage(found, self._wanted.asking.choices)
+            await self._send({**self._head, "choices": [], "usage": counts})
+        await self._stream.send(b"", b"[DONE]", last=True)
+
+    async def error(self, body: bytes) -> None:
+        await self._stream.send(b"", body, last=True)
+
+    async def _choice(
+        self,
+        place: int,
+        piece: dict[str, Any],
+        tokens: Sequence[Mapping[str, Any]],
+        begin: int,
+        finish: str | None,
+    ) -> None:
+        logprobs = self._dialect.logprobs(tokens, begin) if tokens else None
+        choice = {"index": place, **piece, "logprobs": logprobs, "finish_reason": finish}
+        await self._send({**self._head, "choices": [choice]})
+
+    async def _send(self, chunk: dict[str, Any]) -> None:
+        await self._stream.send(b"", exchange.dumped(chunk))
+
+
+class ChatDialect(WritingDialect):
+    """Turns, and the turn that follows."""
+
+    path = CHAT
+    own = frozenset({"messages", "logprobs", "top_logprobs"})
+    whole, part = "chat.completion", "chat.completion.chunk"
+
+    def prompts(self, body: Mapping[str, Any], found: Fitting) -> Sequence[object]:
+        """Return the turns; a function of one text takes a single turn of a user."""
+        turns = body.get("messages")
+        if not isinstance(turns, list) or not turns or not all(isinstance(one, dict) for one in turns):
+            raise wrong("messages", "a list of turns")
+        for place, turn in enumerate(turns):
+            for key, value in turn.items():
+                if key not in {"role", "content", "name"} and value:
+                    name = f"messages.{place}.{key}"[:60]
+                    raise RequestError(Problem("request.unsupported", name=name, is_known=False), 400)
+        if found.is_dialogue:
+            return [turns]
+        if len(turns) != 1 or turns[0].get("role") != "user":
+            raise RequestError(Problem("request.one-turn", field="messages", count=len(turns)), 400)
+        content = turns[0].get("content")
+        if isinstance(content, list):
+            parts = [one.get("text") if isinstance(one, dict) else None for one in content]
+            if not all(isinstance(one, str) for one in parts):
+                raise wrong("messages.0.content", "text")
+            content = "\n".join(map(str, parts))
+        return [content]
+
+    def likely(self, body: Mapping[str, Any]) -> int | None:
+        """Return `top_logprobs`, where `logprobs` is true."""
+        tops = whole(body, "top_logprobs", 0, MOST_TOPS)
+        if flag(body, "logprobs"):
+            return tops or 0
+        if tops is not None:
+            raise wrong("top_logprobs", "null, without logprobs")
+        return None
+
+    def choice(self, text: str) -> dict[str, Any]:
+        """Return a message."""
+        return {"message": {"role": "assistant", "content": text, "refusal": None}}
+
+    def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
+        """Return a delta."""
+        if is_first:
+            return {"delta": {"role": "assistant", "content": ""}}
+        return {"delta": {"content": text} if text else {}}
+
+    def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
+        """Return them as chat has them."""
+        return choice_texts.chat_logprobs(tokens)
+
+
+class CompletionsDialect(WritingDialect):
+    """A prompt, or a list of them, and the text that answers it."""
+
+    path = COMPLETIONS
+    own = frozenset({"prompt", "logprobs"})
+    whole = part = "text_completion"
+
+    def prompts(self, body: Mapping[str, Any], found: Fitting) -> Sequence[object]:
+        """Return the prompts."""
+        given = body.get("prompt")
+        prompts = given if isinstance(given, list) else [given]
+        if not prompts or len(prompts) > MOST_PROMPTS or not all(isinstance(one, str) for one in prompts):
+            raise wrong("prompt", f"a text, 1 … {MOST_PROMPTS} texts")
+        return prompts
+
+    def likely(self, body: Mapping[str, Any]) -> int | None:
+        """Return `logprobs`."""
+        return whole(body, "logprobs", 0, MOST_TOPS)
+
+    def choice(self, text: str) -> dict[str, Any]:
+        """Return a text."""
+        return {"text": text}
+
+    def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
+        """Return a text."""
+        return {"text": text}
+
+    def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
+        """Return them as completions have them."""
+        return choice_texts.text_logprobs(tokens, begin)
+
+
+def wrong_form(served: Served, path: str) -> RequestError:
+    """Return the error (404) of a path that asks nothing of this function."""
+    signature = served.signature
+    problem = Problem("request.not-asked-so", path=path, function=signature.name, signature=str(signature))
+    return RequestError(problem, 404)

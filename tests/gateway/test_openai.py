@@ -1,0 +1,267 @@
+"""The OpenAI protocol over the wire, in its own words; `test_openai_clients` asks by clients of a registry."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import tiny_writing
+from tiny_serving import Releases, linear_body, running, sealed
+
+from modelwright.gateway.config import ServeConfig
+from modelwright.gateway.server import Server, Serving
+
+TURNS = [{"role": "user", "content": "How much is one and one?"}]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a function of a dialogue, one of a text, and one that classifies, at one address."""
+    base = tmp_path_factory.mktemp("openai")
+    chat = Releases(tiny_writing.chat(base / "chat" / "package"))
+    beside = {
+        "reply": Releases(tiny_writing.reply(base / "reply" / "package")),
+        "measure": Releases(sealed(linear_body(), base / "measure" / "package")),
+    }
+    more = [Serving(name, ServeConfig(port=0), one) for name, one in beside.items()]
+    with running(chat, function="chat", beside=more, limits={"queue": 200}) as server:
+        for one in beside.values():
+            assert one.changed.wait(60)
+        yield server
+
+
+def ask(server: Server, path: str = "chat/completions", **body: Any) -> httpx.Response:
+    """Ask by one path; `chat` is asked for TURNS where nothing else is said."""
+    given = {"model": "chat", **({"messages": TURNS} if path == "chat/completions" else {}), **body}
+    sent = {name: value for name, value in given.items() if value is not ...}
+    return httpx.post(f"{server.url}/v1/{path}", json=sent, timeout=60)
+
+
+def chunks(response: httpx.Response) -> list[dict[str, Any]]:
+    """Return the chunks of a stream, which is whole."""
+    assert response.headers["content-type"].startswith("text/event-stream")
+    *lines, last = [line for line in response.text.split("\n\n") if line]
+    assert last == "data: [DONE]"
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+def text_of(parts: list[dict[str, Any]], place: int = 0) -> str:
+    """Return what a stream has written for one choice."""
+    choices = [one for part in parts for one in part["choices"] if one["index"] == place]
+    return "".join(one["delta"].get("content", "") for one in choices)
+
+
+def test_an_answer_has_the_form_of_a_chat_completion(server: Server) -> None:
+    found = ask(server, max_tokens=6).json()
+    (choice,) = found["choices"]
+    assert found["object"] == "chat.completion"
+    assert (found["model"], found["system_fingerprint"]) == ("chat", "version-1")
+    assert choice["message"]["role"] == "assistant"
+    assert choice["finish_reason"] == "length"
+    usage = found["usage"]
+    assert usage["completion_tokens"] == 6
+    assert usage["total_tokens"] == usage["prompt_tokens"] + 6
+    own = httpx.post(f"{server.url}/chat", json={"messages": TURNS}, timeout=60).json()
+    assert own["outputs"]["reply"]["value"].startswith(choice["message"]["content"])
+
+
+def test_a_stream_writes_what_the_whole_answer_is(server: Server) -> None:
+    whole = ask(server, temperature=1.5, seed=3, n=2, logprobs=True, top_logprobs=2).json()
+    response = ask(
+        server,
+        temperature=1.5,
+        seed=3,
+        n=2,
+        logprobs=True,
+        top_logprobs=2,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    parts = chunks(response)
+    for place, choice in enumerate(whole["choices"]):
+        assert text_of(parts, place) == choice["message"]["content"]
+        streamed = [
+            token
+            for part in parts
+            for one in part["choices"]
+            if one["index"] == place and one["logprobs"]
+            for token in one["logprobs"]["content"]
+        ]
+        assert streamed == choice["logprobs"]["content"]
+        assert all(len(one["top_logprobs"]) == 2 for one in streamed)
+        ends = [one["finish_reason"] for part in parts for one in part["choices"] if one["index"] == place]
+        assert [one for one in ends if one] == [choice["finish_reason"]]
+    assert whole["choices"][0]["message"] != whole["choices"][1]["message"], "each choice has its noise"
+    assert (parts[-1]["choices"], parts[-1]["usage"]["completion_tokens"]) == (
+        [],
+        whole["usage"]["completion_tokens"],
+    )
+    assert {part["id"] for part in parts} == {response.headers["x-request-id"]}
+    assert all(part["usage"] is None for part in parts[:-1])
+
+
+def test_a_seed_gives_the_same_text_and_none_gives_another(server: Server) -> None:
+    def written(**more: Any) -> str:
+        return str(ask(server, temperature=3.0, **more).json()["choices"][0]["message"]["content"])
+
+    assert written(seed=7) == written(seed=7)
+    assert len({written() for _ in range(4)}) > 1
+
+
+def test_a_stop_text_ends_the_answer_before_it(server: Server) -> None:
+    text = ask(server).json()["choices"][0]["message"]["content"]
+    stop = next(one for one in text[1:] if one.isascii() and one.isprintable())
+    choice = ask(server, stop=[stop]).json()["choices"][0]
+    assert (choice["message"]["content"], choice["finish_reason"]) == (text[: text.index(stop)], "stop")
+
+
+def test_prompts_of_completions_are_answered_in_turn(server: Server) -> None:
+    found = ask(server, "completions", model="reply", prompt=["One?", "Two?"], n=2, logprobs=1).json()
+    assert [one["index"] for one in found["choices"]] == [0, 1, 2, 3]
+    first = found["choices"][0]
+    assert first["text"] == found["choices"][1]["text"], "the likeliest tokens have no noise"
+    told = first["logprobs"]
+    assert len(told["tokens"]) == len(told["token_logprobs"]) == len(told["text_offset"])
+    assert found["usage"]["total_tokens"] > 0
+    streamed = ask(server, "completions", model="reply", prompt="One?", stream=True)
+    assert "".join(c["text"] for part in chunks(streamed) for c in part["choices"]) == first["text"]
+
+
+def test_a_function_of_one_text_takes_one_turn(server: Server) -> None:
+    parts = [{"type": "text", "text": "One?"}]
+    turn = ask(server, model="reply", messages=[{"role": "user", "content": parts}])
+    assert turn.json()["choices"][0]["message"]["content"]
+    two = ask(server, model="reply", messages=[{"role": "system", "content": "Be kind."}, *TURNS])
+    assert (two.status_code, two.json()["error"]["code"]) == (400, "request.one-turn")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "param"),
+    [
+        ({"model": "other"}, 404, "model_not_found", None),
+        ({"model": ...}, 400, "request.option", "model"),
+        ({"messages": []}, 400, "request.option", "messages"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, 400, "request.wrong-value", "messages"),
+        ({"messages": [{"role": "user", "content": "one " * 400}]}, 400, "context_length_exceeded", None),
+        ({"temperature": -1}, 400, "request.option", "temperature"),
+        ({"n": 0}, 400, "request.option", "n"),
+        ({"n": 10**9}, 400, "request.option", "n"),
+        ({"stop": [""]}, 400, "request.option", "stop"),
+        ({"max_tokens": 1, "max_completion_tokens": 2}, 400, "request.option", "max_tokens"),
+        ({"max_tokens": -1}, 400, "request.option", "max_tokens"),
+        ({"top_logprobs": 2}, 400, "request.option", "top_logprobs"),
+        ({"stream_options": {"include_usage": True}}, 400, "request.option", "stream_options"),
+        ({"stream": "yes"}, 400, "request.option", "stream"),
+        ({"presence_penalty": 1}, 400, "request.unsupported", "presence_penalty"),
+        ({"tools": [{"type": "function"}]}, 400, "request.unsupported", "tools"),
+        ({"response_format": {"type": "json_object"}}, 400, "request.unsupported", "response_format"),
+        ({"max_tokns": 3}, 400, "request.unsupported", "max_tokns"),
+        ({"model": "measure"}, 404, "request.not-asked-so", None),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_refused_is_said_in_its_form(
+    server: Server, body: dict[str, Any], status: int, code: str, param: str | None, stream: bool
+) -> None:
+    response = ask(server, **{"stream": True, **body} if stream and "stream_options" not in body else body)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (status, code, param)
+    assert error["type"] == "invalid_request_error"
+    assert error["message"]
+
+
+def test_what_is_harmless_is_ignored_and_named(server: Server) -> None:
+    response = ask(server, user="me", metadata={"a": "b"}, presence_penalty=0, max_tokens=1, stop=None)
+    assert response.is_success
+    assert response.headers["x-ignored-options"] == "user, metadata, presence_penalty"
+
+
+@pytest.mark.parametrize("most", [0, 10**9])
+def test_any_bound_of_tokens_ends(server: Server, most: int) -> None:
+    found = ask(server, max_completion_tokens=most).json()
+    assert found["choices"][0]["finish_reason"] in ({"length"} if most == 0 else {"length", "stop"})
+    assert found["usage"]["completion_tokens"] <= 240
+
+
+def test_models_are_the_functions(server: Server) -> None:
+    models = httpx.get(f"{server.url}/v1/models").json()
+    assert {one["id"] for one in models["data"]} == {"chat", "reply", "measure"}
+    assert httpx.get(f"{server.url}/v1/models/reply").json()["object"] == "model"
+    unknown = httpx.get(f"{server.url}/v1/models/none")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "model_not_found")
+    nowhere = httpx.get(f"{server.url}/v1/nowhere")
+    assert (nowhere.status_code, nowhere.json()["error"]["type"]) == (404, "invalid_request_error")
+    paths = httpx.get(f"{server.url}/openapi.json").json()["paths"]
+    assert {"/v1/models", "/v1/chat/completions", "/v1/completions"} <= paths.keys()
+    assert "/v1/embeddings" not in paths
+
+
+def test_what_gives_no_vectors_has_no_embeddings(server: Server) -> None:
+    response = ask(server, "embeddings", input="One?")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "request.not-asked-so")
+
+
+def test_our_own_path_streams_where_the_body_says_so(server: Server) -> None:
+    response = httpx.post(f"{server.url}/chat", json={"messages": TURNS, "stream": True}, timeout=60)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    *_, end = response.text.strip().split("\n\n")
+    assert end.startswith("event: end\n")
+    plain = httpx.post(f"{server.url}/chat", json={"messages": TURNS, "stream": False}, timeout=60)
+    assert json.loads(end.partition("data: ")[2])["outputs"] == plain.json()["outputs"]
+    odd = httpx.post(f"{server.url}/chat", json={"messages": TURNS, "stream": 1})
+    assert (odd.status_code, odd.json()["error"]["id"]) == (422, "request.option")
+
+
+LONG: dict[str, Any] = {"n": 128, "max_tokens": 200, "temperature": 2.0, "stream": True}
+
+
+@contextmanager
+def streaming(server: Server) -> Iterator[Iterator[str]]:
+    """Ask for much, and yield the lines of the answer, which has begun."""
+    body = {"model": "chat", "messages": TURNS, **LONG}
+    with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body, timeout=60) as response:
+        lines = (line for line in response.iter_lines() if line)
+        assert json.loads(next(lines).removeprefix("data: "))["choices"]
+        yield lines
+
+
+def test_beyond_its_queue_it_answers_429(server: Server) -> None:
+    with streaming(server):
+        refused = ask(server, **LONG)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.json()["error"]["type"] == "rate_limit_error"
+        beside = httpx.post(f"{server.url}/reply", json={"message": "One?"}, timeout=60)
+        assert beside.is_success, "another function has a queue of its own"
+
+
+def test_a_client_that_leaves_frees_its_place(server: Server) -> None:
+    with streaming(server):
+        assert server.gateway.rows_under_way == 128
+    begun = time.monotonic()
+    while server.gateway.rows_under_way and time.monotonic() < begun + 30:
+        time.sleep(0.005)
+    assert not server.gateway.rows_under_way
+    answer = ask(server, max_tokens=1)
+    assert answer.is_success
+    # what was left would have taken thousands of steps; each request of the loop waits for all before it
+    assert answer.json()["usage"]["completion_tokens"] == 1
+
+
+def test_a_worker_that_dies_ends_its_streams_with_an_error(server: Server) -> None:
+    with streaming(server) as lines:
+        served = server.gateway.current
+        assert served is not None
+        served.worker.process.kill()
+        *_, last = lines
+    error = json.loads(last.removeprefix("data: "))["error"]
+    assert (error["type"], error["code"]) == ("server_error", "serve.unavailable")
+    deadline = time.monotonic() + 60
+    while (again := ask(server, max_tokens=1)).status_code == 503 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert again.is_success

@@ -1,0 +1,128 @@
+"""Clients of a registry ask this server as they would ask any other of the OpenAI protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import tiny_writing
+from onnx import TensorProto, helper
+from tiny_serving import Releases, running, sealed, text_body
+
+from modelwright import kinds
+from modelwright.core.signature import Signature
+from modelwright.gateway.config import ServeConfig
+from modelwright.gateway.server import Server, Serving
+from modelwright.kinds.contract.common import Role
+from modelwright.package.body import Body
+
+PAGE = Path(__file__).parents[2] / "docs" / "openai.md"
+KEYS = {"known": {"me": {"role": "caller", "sha256": hashlib.sha256(b"secret").hexdigest()}}}
+TURNS: Any = [{"role": "user", "content": "How much is one and one?"}]
+
+
+def embedding_body() -> Body:
+    """Return `embed(question: text) -> place: vector`: the text body's scores, as a vector of three."""
+    text = text_body()
+    state = kinds.arrays("vector").fit([np.zeros(3, np.float32), np.ones(3, np.float32)], role=Role.OUTPUT)
+    model = onnx.load_from_string(text.graphs["model"])
+    model.graph.node[-1].output[0] = "place.values"
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info("place.values", TensorProto.FLOAT, ["batch", 3]))
+    return Body(
+        Signature.parse("embed(question: text) -> place: vector"),
+        "once",
+        {"model": model.SerializeToString(deterministic=True)},
+        {"question": text.states["question"], "place": state},
+    )
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a function that writes and one that gives vectors, with a key."""
+    base = tmp_path_factory.mktemp("clients")
+    chat = Releases(tiny_writing.chat(base / "chat" / "package"))
+    embed = Releases(sealed(embedding_body(), base / "embed" / "package"))
+    beside = Serving("embed", ServeConfig(port=0, keys=KEYS), embed)
+    with running(chat, function="chat", beside=[beside], keys=KEYS) as server:
+        assert embed.changed.wait(60)
+        yield server
+
+
+def test_the_official_client_chats_streams_and_hears_of_errors(server: Server) -> None:
+    openai = pytest.importorskip("openai")
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        assert {one.id for one in client.models.list()} == {"chat", "embed"}
+        whole = client.chat.completions.create(
+            model="chat", messages=TURNS, n=2, seed=1, logprobs=True, top_logprobs=1, max_completion_tokens=5
+        )
+        assert len(whole.choices) == 2
+        assert whole.usage.completion_tokens == 10
+        assert whole.choices[0].logprobs.content[0].top_logprobs[0].logprob <= 0
+        stream = client.chat.completions.create(
+            model="chat",
+            messages=TURNS,
+            max_tokens=5,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        parts = list(stream)
+        written = "".join(one.choices[0].delta.content or "" for one in parts if one.choices)
+        assert written == whole.choices[0].message.content
+        assert parts[-1].usage.completion_tokens == 5
+        with pytest.raises(openai.NotFoundError) as unknown:
+            client.chat.completions.create(model="gpt", messages=TURNS)
+        assert unknown.value.code == "model_not_found"
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(model="chat", messages=TURNS, temperature=-1)
+        assert refused.value.param == "temperature"
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="wrong", max_retries=0) as client:
+        for call in (
+            client.models.list,
+            lambda: client.chat.completions.create(model="chat", messages=TURNS),
+        ):
+            with pytest.raises(openai.AuthenticationError) as shut:
+                call()
+            assert shut.value.code == "invalid_api_key"
+
+
+def test_the_official_client_gets_vectors(server: Server) -> None:
+    openai = pytest.importorskip("openai")
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        as_numbers = client.embeddings.create(
+            model="embed", input=["new car", "dental plan"], encoding_format="float"
+        )
+        packed = client.embeddings.create(model="embed", input=["new car", "dental plan"])  # base64
+        assert len(packed.data) == 2
+        for one, other in zip(as_numbers.data, packed.data, strict=True):
+            np.testing.assert_allclose(one.embedding, other.embedding, rtol=1e-6)
+        assert as_numbers.data[0].embedding != as_numbers.data[1].embedding
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.embeddings.create(model="embed", input="x", dimensions=2)
+        assert refused.value.param == "dimensions"
+        with pytest.raises(openai.NotFoundError):
+            client.embeddings.create(model="chat", input="x")
+
+
+def test_the_program_of_the_page_writes(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("openai")
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    for said, here in {"http://127.0.0.1:8080": server.url, '"none"': '"secret"'}.items():
+        assert program.count(said) == 1
+        program = program.replace(said, here)
+    exec(compile(program, PAGE.name, "exec"), {})  # what the page says, as it stands there
+    assert capsys.readouterr().out.strip()
+
+
+def test_langchain_chats_and_streams(server: Server) -> None:
+    langchain = pytest.importorskip("langchain_openai")
+    model = langchain.ChatOpenAI(model="chat", base_url=f"{server.url}/v1", api_key="secret", max_tokens=5)
+    whole = model.invoke("How much is one and one?")
+    assert whole.usage_metadata["output_tokens"] == 5
+    assert "".join(str(one.content) for one in model.stream("How much is one and one?")) == whole.content
