@@ -110,7 +110,6 @@ class Predictions:
         headers = exchange.headers_of(scope)
         request = _Request(exchange.request_id(headers), begun)
         extra: Headers = []
-        own_id = (b"x-request-id", request.id.encode())
         self._telemetry.in_flight.inc()
         code, body = 500, b""
         try:
@@ -144,6 +143,8 @@ class Predictions:
         elif sender is not None and sender.begun:
             await sender.error(body)
         else:
+            # only now: a body may bring an id of its own
+            own_id = (b"x-request-id", request.id.encode())
             await exchange.send_json(send, code, body, own_id, *extra)
 
     async def _answer(
