@@ -251,6 +251,9 @@ def _measuring(context: Context) -> JsonObject:
 
 
 def _required(context: Context) -> dict[str, Metric]:
+    """Return output → the metric by which learners are compared; none where one is named, and a plan asks for none."""
+    if context.model.learner is not None:
+        return {}
     return required_metrics(context.signature, context.opened.costs, context.opened.requirements)
 
 
