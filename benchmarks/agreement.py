@@ -80,7 +80,7 @@ def start_server(project: Path) -> tuple[subprocess.Popen, int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     # an answer that is kept would agree with itself
-    words = command(project, "serve", "--port", str(port), "--set", "serve.cache.size=null")
+    words = command(project, "serve", "--port", str(port), "--set", "serve.cache.size=0")
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     for _ in range(600):
         try:

@@ -97,5 +97,5 @@ def our_command(package: Path, port: int) -> list[str]:
     """Return the command that serves a package; no answer is kept: what is measured is how it answers."""
     command = Path(sys.executable).with_name("modelwright")
     start = [str(command)] if command.exists() else [sys.executable, "-m", "modelwright"]
-    alone = ["--set", "serve.cache.size=null"]
+    alone = ["--set", "serve.cache.size=0"]
     return [*start, "serve", "--package", str(package), "--port", str(port), *alone]

@@ -137,10 +137,11 @@ def test_answers_are_kept_unless_an_input_is_private_or_versions_are_compared(pa
         assert releases.changed.wait(60)
         # an answer that is kept takes no time, and a new version has none: it would look slow
         assert [ask() for _ in range(6)] == [0] * 6
-    with running(Releases(packages["linear"]), cache={}, record={"private": ["height"]}) as server:
-        for _ in range(2):
-            assert httpx.post(f"{server.url}/measure", json={"height": 9.5}).is_success
-        assert hits(server) == 0
+    for changed in ({"cache": {}, "record": {"private": ["height"]}}, {"cache": {"size": 0}}):
+        with running(Releases(packages["linear"]), **changed) as server:
+            for _ in range(2):
+                assert httpx.post(f"{server.url}/measure", json={"height": 9.5}).is_success
+            assert hits(server) == 0
     assert ServeConfig().cache.size == 64 << 20
 
 

@@ -89,7 +89,7 @@ class CacheConfig(_Section):
     """Whether an answer that was given before is given again without a worker."""
 
     size: ByteCount | None = Field(
-        64 << 20, ge=1, description="bytes of answers that are kept, such as `64 MiB`. None: none are"
+        64 << 20, ge=0, description="bytes of answers that are kept, such as `64 MiB`. 0 or None: none are"
     )
     private: bool = Field(
         default=False,

@@ -97,8 +97,8 @@ class Predictions:
         self._recorder = recorder
         self._admission = admission
         self._under_way = BytesUnderWay(config.limits.under_way)
-        is_kept = config.cache.size is not None and (config.cache.private or not config.record.private)
-        self._cache = Cache(config.cache.size) if is_kept and config.cache.size is not None else None
+        is_kept = config.cache.private or not config.record.private
+        self._cache = Cache(config.cache.size) if is_kept and config.cache.size else None
         self._readers = ThreadPoolExecutor(_READERS, "files")  # started with the first file
         self._mirror = (
             Mirror(recorder, telemetry, config.record.private, config.limits.timeout_s) if recorder else None
