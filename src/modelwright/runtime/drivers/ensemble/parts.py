@@ -19,11 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from modelwright import kinds
 from modelwright.core.json_types import JsonLike
-from modelwright.core.messages import PackageError, Problem, ValueProblem
+from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Dumped, Role
 from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.content import Content
+from modelwright.runtime.drivers.contract.body_graphs import require_graphs
 from modelwright.runtime.drivers.contract.settings_error import settings_error
 from modelwright.runtime.drivers.ensemble.mean_answers import Share
 
@@ -149,15 +150,7 @@ def parted(body: Body) -> Ensemble:
         if abs(sum(one.weight for one in shares.values()) - 1.0) > 1e-6:
             raise bad_settings(f"shares.{output}", fault="weights")
     used = [graph for one in settings.parts for graph in one.graphs.values()]
-    if sorted(used) != sorted(body.graphs):
-        raise PackageError(
-            Problem(
-                "package.wrong-graphs",
-                driver=DRIVER,
-                wanted=", ".join(sorted(used)),
-                graphs=", ".join(f"`{name}`" for name in sorted(body.graphs)) or None,
-            )
-        )
+    require_graphs(body, used)
     parts = [_part(body, entry) for entry in settings.parts]
     shares_of = {
         output: {name: Share(one.weight, one.temperature) for name, one in shares.items()}

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from modelwright import kinds
 from modelwright.core.json_types import Json
-from modelwright.core.messages import PackageError, Problem
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Answer, Array, Form
 from modelwright.package.body import Body
 from modelwright.package.content import view
 from modelwright.package.graphs import open_session
 from modelwright.package.ort import onnxruntime
+from modelwright.runtime.drivers.contract.body_graphs import require_graphs
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
+from modelwright.runtime.drivers.contract.graph_passes import GraphPasses
 from modelwright.runtime.drivers.index.index_settings import IndexSettings, damaged
 from modelwright.runtime.searching.clustered_index import CLUSTER_FILES, ClusteredIndex
 from modelwright.runtime.searching.lexical_index import FILES, DamagedIndexError, LexicalIndex
@@ -96,7 +97,7 @@ class RunningIndex(Running):
         self.outputs = frozenset(
             f"{self._output}.{array}" for array in ("places", "scores", "lexical", "evidence")
         )
-        self._under_way: set[onnxruntime.RunOptions] = set()
+        self._passes = GraphPasses()
 
     def run(self, call: Call) -> Generator[Part, None, None]:
         """Yield the rankings of all rows."""
@@ -135,13 +136,9 @@ class RunningIndex(Running):
     def encoded(self, arrays: Mapping[str, Array]) -> NDArray[np.float32]:
         """Return the vectors (n, d) of encoded questions."""
         assert self._session is not None
-        options = onnxruntime.RunOptions()
-        self._under_way.add(options)
-        try:
-            given = {name: arrays[name] for name in self.inputs}
+        given = {name: arrays[name] for name in self.inputs}
+        with self._passes.one() as options:
             (found,) = self._session.run([VECTOR], given, options)
-        finally:
-            self._under_way.discard(options)
         return cast("NDArray[np.float32]", found)
 
     def detailed(
@@ -161,8 +158,7 @@ class RunningIndex(Running):
 
     def interrupt(self) -> None:
         """Let the runtime stop at the next node."""
-        for options in list(self._under_way):
-            options.terminate = True
+        self._passes.interrupt()
 
 
 class IndexDriver(Driver):
@@ -171,16 +167,7 @@ class IndexDriver(Driver):
     def open(self, body: Body, threads: int) -> Running:
         """Open the index; raises PackageError where files, settings and graphs are not of one index."""
         settings = IndexSettings.read(body.settings)
-        wanted = set() if settings.width is None else {GRAPH}
-        if set(body.graphs) != wanted:
-            raise PackageError(
-                Problem(
-                    "package.wrong-graphs",
-                    driver=body.driver,
-                    wanted=", ".join(sorted(wanted)) or None,
-                    graphs=", ".join(f"`{name}`" for name in sorted(body.graphs)) or None,
-                )
-            )
+        require_graphs(body, [] if settings.width is None else [GRAPH])
         question, output = _fields(body)
         state = body.states[output.name]
         if len(kinds.arrays(output.kind).known(state)) < settings.passages:

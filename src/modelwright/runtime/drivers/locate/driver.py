@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 
 from modelwright import kinds
-from modelwright.core.messages import PackageError, Problem
 from modelwright.kinds.contract.common import Array
 from modelwright.package.body import Body
 from modelwright.package.content import whole
 from modelwright.package.graphs import open_session
 from modelwright.package.ort import onnxruntime
+from modelwright.runtime.drivers.contract.body_graphs import require_graphs
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
+from modelwright.runtime.drivers.contract.graph_passes import GraphPasses
 from modelwright.runtime.drivers.locate.locate_settings import GRAPH, TOKENIZER, LocateSettings, misread
 from modelwright.runtime.drivers.locate.locating import LOGITS, Locator
 from modelwright.runtime.drivers.locate.text_windows import WindowReader
@@ -40,30 +41,25 @@ class RunningLocate(Running):
             for array in kinds.arrays(one.kind).answers(body.states[one.name])
         )
         self._taken = [one.name for one in session.get_inputs()]
-        self._under_way: set[onnxruntime.RunOptions] = set()
+        self._passes = GraphPasses()
 
     def run(self, call: Call) -> Generator[Part, None, None]:
         """Yield the places in all texts."""
-        options = onnxruntime.RunOptions()
-        self._under_way.add(options)
+        with self._passes.one() as options:
 
-        def logits(arrays: Mapping[str, Array]) -> dict[str, Array]:
-            given = {name: arrays[self._given[name]] for name in self._taken}
-            values = self._session.run(list(self._names), given, options)
-            return dict(zip(self._names.values(), values, strict=True))
+            def logits(arrays: Mapping[str, Array]) -> dict[str, Array]:
+                given = {name: arrays[self._given[name]] for name in self._taken}
+                values = self._session.run(list(self._names), given, options)
+                return dict(zip(self._names.values(), values, strict=True))
 
-        try:
             found = self._locator.answers(call.columns, logits)
-        finally:
-            self._under_way.discard(options)
         yield Part(
             {f"{name}.{array}": one for name, arrays in found.items() for array, one in arrays.items()}
         )
 
     def interrupt(self) -> None:
         """Let the runtime stop at the next node."""
-        for options in list(self._under_way):
-            options.terminate = True
+        self._passes.interrupt()
 
 
 class LocateDriver(Driver):
@@ -71,15 +67,7 @@ class LocateDriver(Driver):
 
     def open(self, body: Body, threads: int) -> Running:
         """Open the graph; raises PackageError where graph, files or settings are others."""
-        if set(body.graphs) != {GRAPH}:
-            raise PackageError(
-                Problem(
-                    "package.wrong-graphs",
-                    driver=body.driver,
-                    wanted=GRAPH,
-                    graphs=", ".join(f"`{name}`" for name in sorted(body.graphs)) or None,
-                )
-            )
+        require_graphs(body, [GRAPH])
         if set(body.files) != {TOKENIZER}:
             raise misread(f"its one file is {TOKENIZER}")
         return RunningLocate(body, open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx"))
