@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +13,10 @@ from modelwright.core.evidence.metric import NOTHING, Influence, MetricValue, St
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+Outcomes = TypeVar("Outcomes")
+Ways = tuple[Callable[..., MetricValue], Callable[..., Influence | None]]
+"""How a metric is measured, and how each row moves it, as `Metric` takes both."""
 
 MID_P = "mid-p"
 SADDLEPOINT = "saddlepoint"
@@ -36,6 +43,18 @@ def share_influence(right: Mask, among: Mask) -> Influence | None:
     value = float((right & among).sum()) / rows
     strata = Strata(right, np.where(among, 0, -1))
     return Influence(value, among * (right - value) * (n / rows), n / rows, strata)
+
+
+def ways_of_share(among: Callable[[Outcomes], tuple[Mask, Mask]]) -> Ways:
+    """Return how a share of rows is measured, and how each row moves it; among: which rows are hits, and of which."""
+
+    def measure(outcomes: Outcomes, of: Any, confidence: float) -> MetricValue:
+        return share_of(*among(outcomes), confidence)
+
+    def influence(outcomes: Outcomes, of: Any) -> Influence | None:
+        return share_influence(*among(outcomes))
+
+    return measure, influence
 
 
 def f1_of(truth: Mask, answered: Mask, confidence: float) -> MetricValue:

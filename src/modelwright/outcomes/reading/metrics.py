@@ -12,52 +12,25 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, share
-from modelwright.core.evidence.row_means import influence_of_mean
-from modelwright.core.evidence.shares import share_influence, share_of
+from modelwright.core.evidence.metric import Metric, share
+from modelwright.core.evidence.row_means import ways_of_mean
+from modelwright.core.evidence.shares import Ways, ways_of_share
 from modelwright.core.units import Unit
 from modelwright.outcomes.reading.outcomes import ReadingOutcomes
 
 Mask = NDArray[np.bool_]
-Among = Callable[[ReadingOutcomes], tuple[Mask, Mask]]  # which rows (n,) are hits, and among which
-Ways = tuple[Callable[..., MetricValue], Callable[..., Influence | None]]
+Floats = NDArray[np.float64]
 
 
-def _share(among: Among) -> Ways:
-    """Return how a share of rows is measured, and how each row moves it."""
-
-    def measure(outcomes: ReadingOutcomes, of: str | None, confidence: float) -> MetricValue:
-        return share_of(*among(outcomes), confidence)
-
-    def influence(outcomes: ReadingOutcomes, of: str | None) -> Influence | None:
-        return share_influence(*among(outcomes))
-
-    return measure, influence
-
-
-def _mean_overlap(among: Callable[[ReadingOutcomes], Mask]) -> Ways:
-    """Return how the mean overlap of some rows is measured: figures in [0, 1]."""
-
-    def measure(outcomes: ReadingOutcomes, of: str | None, confidence: float) -> MetricValue:
-        found = outcomes.overlap[among(outcomes)]
-        if not len(found):
-            return NOTHING
-        # of a known range, 0 to 1, within which an interval holds for every n
-        ends = means.mean(found, confidence, 1.0)
-        return MetricValue.of(float(found.mean()), ends, len(found), means.method(len(found), confidence))
-
-    def influence(outcomes: ReadingOutcomes, of: str | None) -> Influence | None:
-        # (n,): rows that are left out move nothing
-        counts = among(outcomes)
-        # figures lie in [0, 1], so one more row is at most 1 away from the others
-        return influence_of_mean(outcomes.overlap[counts], counts, most=1.0)
-
-    return measure, influence
+def _overlap(among: Callable[[ReadingOutcomes], Mask]) -> Callable[[ReadingOutcomes], Floats]:
+    """Return the overlap of the rows that count, NaN of the others."""
+    # (n,): NaN takes a row out of a mean
+    return lambda outcomes: np.where(among(outcomes), outcomes.overlap, np.nan)
 
 
 def _exact(outcomes: ReadingOutcomes) -> tuple[Mask, Mask]:
+    # (n,): whether nothing is right where nothing is there is settled in `outcomes`
     return outcomes.right & outcomes.known, outcomes.known
 
 
@@ -105,25 +78,25 @@ METRICS = (
     _metric(
         "token_f1",
         "mean F1 of the words of the answer and of the right one most like it; 1 where neither is there",
-        _mean_overlap(lambda outcomes: outcomes.known),
+        ways_of_mean(_overlap(lambda outcomes: outcomes.known)),
         _OF_A_MEAN,
     ),
     _metric(
         "exact_match",
         "share of rows answered with the words of a right answer, or with none where there is none",
-        _share(_exact),
+        ways_of_share(_exact),
         _OF_A_SHARE,
     ),
     _metric(
         "answerable_f1",
         "mean F1 of the words, of the rows whose text holds an answer; 0 where none is given",
-        _mean_overlap(lambda outcomes: outcomes.answerable),
+        ways_of_mean(_overlap(lambda outcomes: outcomes.answerable)),
         _OF_A_MEAN,
     ),
     _metric(
         "abstention_rate",
         "share of rows that are not answered",
-        _share(_abstained),
+        ways_of_share(_abstained),
         _OF_A_SHARE,
         better="lower",
         optional_only=True,
@@ -131,7 +104,7 @@ METRICS = (
     _metric(
         "no_answer_recall",
         "share of the rows whose text holds no answer that are not answered",
-        _share(_nothing_found),
+        ways_of_share(_nothing_found),
         _OF_A_SHARE,
         optional_only=True,
     ),

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, share
-from modelwright.core.evidence.row_means import influence_of_mean, spread_out
-from modelwright.core.evidence.shares import share_influence, share_of
+from modelwright.core.evidence.row_means import spread_out, ways_of_mean
+from modelwright.core.evidence.shares import Ways, ways_of_share
 from modelwright.core.units import Unit
 from modelwright.outcomes.texts import similarity
 from modelwright.outcomes.texts.outcomes import TextOutcomes
@@ -25,7 +25,6 @@ Mask = NDArray[np.bool_]
 COPIED_WORDS = 20  # in a row, that stand in a training row too: more than chance and turns of phrase give
 
 Rows = Callable[[TextOutcomes], Floats]  # (n,), NaN of a row that the metric says nothing of
-Among = Callable[[TextOutcomes], tuple[Mask, Mask]]  # which rows are hits, and among which
 Costs = Callable[[TextOutcomes], tuple[Floats, Floats]]  # (known,): nats, and what they are spread over
 
 
@@ -51,32 +50,12 @@ def _repetition(outcomes: TextOutcomes) -> Floats:
     return rows
 
 
-def _mean(rows: Rows) -> tuple[Callable[..., MetricValue], Callable[..., Influence | None]]:
-    """Return how a mean of figures in [0, 1] is measured, and how each row moves it."""
-
-    def measure(outcomes: TextOutcomes, of: str | None, confidence: float) -> MetricValue:
-        found = rows(outcomes)
-        there = found[~np.isnan(found)]
-        if not len(there):
-            return NOTHING
-        # of a known range, 0 to 1, within which an interval holds for every n
-        ends = means.mean(there, confidence, 1.0)
-        return MetricValue.of(float(there.mean()), ends, len(there), means.method(len(there), confidence))
-
-    def influence(outcomes: TextOutcomes, of: str | None) -> Influence | None:
-        found = rows(outcomes)
-        known = ~np.isnan(found)
-        # figures lie in [0, 1], so one more row is at most 1 away from the others
-        return influence_of_mean(found[known], known, most=1.0)
-
-    return measure, influence
-
-
 # -- shares of rows --------------------------------------------------------------------------------------
 
 
 def _exact(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
     found = np.zeros(len(outcomes), dtype=np.bool_)
+    # (n,): a row that is not judged is no hit, and none among which hits are counted
     found[outcomes.judged] = [bool(similarity.exact_match(*pair)) for pair in outcomes.pairs()]
     return found, outcomes.judged
 
@@ -93,16 +72,6 @@ def _cut(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
 def _copied(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
     looked_at = ~np.isnan(outcomes.copied)
     return np.where(looked_at, outcomes.copied >= COPIED_WORDS, False), looked_at
-
-
-def _share(among: Among) -> tuple[Callable[..., MetricValue], Callable[..., Influence | None]]:
-    def measure(outcomes: TextOutcomes, of: str | None, confidence: float) -> MetricValue:
-        return share_of(*among(outcomes), confidence)
-
-    def influence(outcomes: TextOutcomes, of: str | None) -> Influence | None:
-        return share_influence(*among(outcomes))
-
-    return measure, influence
 
 
 # -- ratios of nats --------------------------------------------------------------------------------------
@@ -123,9 +92,7 @@ def _by_byte(outcomes: TextOutcomes) -> tuple[Floats, Floats]:
     return _nats(outcomes) / np.log(2), np.array(sizes, dtype=np.float64)
 
 
-def _ratio(
-    costs: Costs, to: Callable[[float], float], slope: Callable[[float], float]
-) -> tuple[Callable[..., MetricValue], Callable[..., Influence | None]]:
+def _ratio(costs: Costs, to: Callable[[float], float], slope: Callable[[float], float]) -> Ways:
     """Return how `to` of a ratio r = Σ above/Σ below is measured; slope: the derivative of `to`."""
 
     def measure(outcomes: TextOutcomes, of: str | None, confidence: float) -> MetricValue:
@@ -160,7 +127,7 @@ _OF_A_RATIO = "that of a ratio of two means over rows (Fieller, tilted; `core.ev
 def _metric(
     name: str,
     summary: str,
-    how: tuple[Callable[..., MetricValue], Callable[..., Influence | None]],
+    how: Ways,
     interval: str,
     *,
     better: Literal["higher", "lower"] = "higher",
@@ -185,25 +152,25 @@ METRICS = (
     _metric(
         "chrf",
         "mean chrF2 of answer and truth: n-grams of 1 to 6 characters, in any script; unrelated texts score above 0",
-        _mean(_compared(similarity.chrf)),
+        ways_of_mean(_compared(similarity.chrf)),
         _OF_A_MEAN,
     ),
     _metric(
         "rouge_l",
         "mean ROUGE-L (F1): the longest sequence of words that answer and truth share, in any script",
-        _mean(_compared(similarity.rouge_l)),
+        ways_of_mean(_compared(similarity.rouge_l)),
         _OF_A_MEAN,
     ),
     _metric(
         "token_f1",
         "mean F1 of the words of answer and truth, whatever their order",
-        _mean(_compared(similarity.token_f1)),
+        ways_of_mean(_compared(similarity.token_f1)),
         _OF_A_MEAN,
     ),
     _metric(
         "exact_match",
         "share of answers that are the truth to the letter, but for white space",
-        _share(_exact),
+        ways_of_share(_exact),
         _OF_A_SHARE,
     ),
     _metric(
@@ -225,22 +192,24 @@ METRICS = (
     _metric(
         "repetition",
         "mean share of an answer's runs of four words that stood in it before",
-        _mean(_repetition),
+        ways_of_mean(_repetition),
         _OF_A_MEAN,
         better="lower",
     ),
-    _metric("empty_rate", "share of answers that are empty", _share(_empty), _OF_A_SHARE, better="lower"),
+    _metric(
+        "empty_rate", "share of answers that are empty", ways_of_share(_empty), _OF_A_SHARE, better="lower"
+    ),
     _metric(
         "cut_rate",
         "share of answers that end because they were as long as they may be, and not by themselves",
-        _share(_cut),
+        ways_of_share(_cut),
         _OF_A_SHARE,
         better="lower",
     ),
     _metric(
         "copied_rate",
         f"share of answers with {COPIED_WORDS} words in a row that stand in a training answer",
-        _share(_copied),
+        ways_of_share(_copied),
         _OF_A_SHARE,
         better="lower",
     ),
