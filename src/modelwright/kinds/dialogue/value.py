@@ -10,7 +10,7 @@ from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import ORDER, Comparable, Value
-from modelwright.kinds.shared.numbers import read_number
+from modelwright.kinds.shared.numbers import compared_number
 from modelwright.kinds.shared.strings import as_written
 
 SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
@@ -128,10 +128,7 @@ class DialogueValue(Value[Dialogue]):
 
     def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - the contract's
         """Return a number of turns; raises ValueProblem for anything else."""
-        number = read_number(written) if isinstance(written, str) else written
-        if isinstance(number, bool) or number is None:
-            raise ValueProblem("value.not-a-number", shown=shown(written))
-        return float(number)
+        return compared_number(written)
 
 
 def _of_text(text: str) -> object:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
+from modelwright.core.messages import ValueProblem, shown
+
 # Narrower than float(): no "nan", no "infinity", no "1_000", no digits of other scripts.
 _EXPONENT: Final = "([eE][+-]?[0-9]+)?"
 # One sign with exactly three digits behind it and no more: "1,234" is a thousand to one reader, a fraction to
@@ -88,6 +90,14 @@ def read_number(text: str, form: NumberForm = PLAIN) -> float | None:
 
 
 @cache
+def compared_number(written: str | float | bool) -> float:  # noqa: FBT001 - as a slice has it
+    """Return the number that values are compared with in a slice; raises ValueProblem for anything else."""
+    number = read_number(written) if isinstance(written, str) else written
+    if isinstance(number, bool) or number is None:
+        raise ValueProblem("value.not-a-number", shown=shown(written))
+    return float(number)
+
+
 def _pattern(form: NumberForm) -> str:
     point = re.escape(form.decimal)
     whole = "[0-9]+"

@@ -11,7 +11,7 @@ from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import EQUALITY, ORDER, Comparable, Value
 from modelwright.kinds.shared.lists import text_spans
 from modelwright.kinds.shared.lists.text_spans import TextSpans
-from modelwright.kinds.shared.numbers import read_number
+from modelwright.kinds.shared.numbers import compared_number
 
 MOST_SPANS = 100  # that are right for one question
 
@@ -70,10 +70,7 @@ class SpanValue(Value[TextSpans]):
 
     def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - the contract's
         """Return a number of spans; raises ValueProblem for anything else."""
-        number = read_number(written) if isinstance(written, str) else written
-        if isinstance(number, bool) or number is None:
-            raise ValueProblem("value.not-a-number", shown=shown(written))
-        return float(number)
+        return compared_number(written)
 
 
 def _of_squad(raw: Mapping[object, object]) -> object:

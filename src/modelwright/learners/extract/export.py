@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from modelwright.learners.contract.export import Export
-from modelwright.learners.exporting import int8
-from modelwright.learners.locating.located_body import located_body
-from modelwright.package.body import Body
+from modelwright.learners.locating.windowed_export import WindowedExport
 
 
-class ExtractExport(Export):
+class ExtractExport(WindowedExport):
     """Makes one graph of the encoder and its heads."""
-
-    def export(self, learned: Path) -> Body:
-        """Return the body of the driver `locate`."""
-        return located_body(learned)
-
-    def compress(self, body: Body) -> Body | None:
-        """Return the body with the weights of its graph in 8 bits."""
-        return int8.compress(body)

@@ -222,9 +222,7 @@ def _remarks(start: ReadingStart, windows: WindowRows, train: Examples) -> Itera
 def _sample(start: ReadingStart, windows: WindowRows) -> Sample:
     """Return evenly spaced windows on which a forecast times steps."""
     rows = windows.rows(start.windowed, start.begin.states, windows.spaced(_TIMED))
-    began = timing.now_s()
-    assert rows.lengths is not None  # counted now, and kept
-    return Sample(rows, len(windows), 0.0, (timing.now_s() - began) / max(1, len(rows)))
+    return Sample.of_rows(rows, len(windows))
 
 
 def _recipe(options: ReadingOptions, training: ReadingTraining) -> Recipe:

@@ -16,7 +16,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, Role
-from modelwright.learners import budget, devices, timing
+from modelwright.learners import budget, devices
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -203,10 +203,7 @@ def _unread(begin: StartingPoint, paired: Signature, pairs: Pairs, options: Matc
 
 def _sample(paired: Signature, begin: StartingPoint, pairs: Pairs) -> Sample:
     """Return evenly spaced pairs on which a forecast times steps."""
-    rows = pairs.spaced(_TIMED).rows(paired, begin.states)
-    began = timing.now_s()
-    assert rows.lengths is not None  # counted now, and kept
-    return Sample(rows, len(pairs), 0.0, (timing.now_s() - began) / max(1, len(rows)))
+    return Sample.of_rows(pairs.spaced(_TIMED).rows(paired, begin.states), len(pairs))
 
 
 def _recipe(options: MatchOptions, training: MatchTraining) -> Recipe:

@@ -71,6 +71,13 @@ class Sample:
         length_s = (timing.now_s() - began) / max(1, len(rows))
         return cls(rows, len(train), took_s * _distinct(readers, train.columns, columns), length_s)
 
+    @classmethod
+    def of_rows(cls, rows: EncodedRows, of: int) -> Sample:
+        """Return a sample of texts, which are encoded with every batch; of: rows in all."""
+        began = timing.now_s()
+        assert rows.lengths is not None  # counted now, and kept
+        return cls(rows, of, 0.0, (timing.now_s() - began) / max(1, len(rows)))
+
     def kept_bytes(self, rows: int) -> int:
         """Return the bytes of the arrays of so many rows that are kept over the epochs."""
         return min(int(self.rows.kept_bytes / max(1, len(self.rows)) * rows), MOST_KEPT_BYTES)

@@ -15,37 +15,24 @@ from starlette.types import Receive, Send
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.http import exchange
-from modelwright.gateway.http.dialect import Given, Headers, PartSender, json_of
-from modelwright.gateway.http.openai.asking import object_of, require_model, wrong
-from modelwright.gateway.http.openai.fitting import EMBEDDINGS, fitting
-from modelwright.gateway.http.openai.openai_errors import openai_error
-from modelwright.gateway.http.openai.text_dialects import wrong_form
+from modelwright.gateway.http.dialect import Given, Headers, PartSender
+from modelwright.gateway.http.openai.asking import wrong
+from modelwright.gateway.http.openai.fitting import EMBEDDINGS
+from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.limits import require_items
 from modelwright.gateway.traffic.served import AnswerJson, Served
-from modelwright.gateway.traffic.service_errors import not_ready
 
 _KEYS = {"model", "input", "encoding_format", "user"}
 
 
-class EmbeddingsDialect:
+class EmbeddingsDialect(ProtocolDialect):
     """Texts, and the vector of each. Its usage is not told: a body that answers at once counts no tokens."""
-
-    version: int | None = None
-
-    def __init__(self, function: str) -> None:
-        self._function = function
 
     async def given(
         self, headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
     ) -> Given:
         """Return the rows that a request asks for; raises RequestError."""
-        if served is None:
-            raise not_ready()
-        body = object_of(await json_of(headers, receive, served, limits))
-        require_model(body, self._function)
-        found = fitting(served.signature, EMBEDDINGS, streams=served.worker.streams)
-        if found is None:
-            raise wrong_form(served, EMBEDDINGS)
+        _, body, found = await self.read_request(headers, receive, served, limits, EMBEDDINGS)
         for key, value in body.items():
             if key not in _KEYS and value is not None:
                 raise RequestError(Problem("request.unsupported", name=key[:60], is_known=False), 400)
@@ -71,10 +58,6 @@ class EmbeddingsDialect:
     def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
         """Never called: vectors do not come in parts."""
         raise NotImplementedError
-
-    def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
-        """Return an error in the protocol's form."""
-        return openai_error(problem, status)
 
     @staticmethod
     def _shown(vector: Any, given: Given) -> object:

@@ -17,23 +17,20 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.http import exchange
-from modelwright.gateway.http.dialect import Given, Headers, PartSender, json_of
+from modelwright.gateway.http.dialect import Given, Headers, PartSender
 from modelwright.gateway.http.events import EventStream
 from modelwright.gateway.http.openai import choice_texts
 from modelwright.gateway.http.openai.asking import (
     Asking,
     asking,
     flag,
-    object_of,
-    require_model,
     whole,
     wrong,
 )
 from modelwright.gateway.http.openai.choice_texts import ChoiceText
-from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, Fitting, fitting
-from modelwright.gateway.http.openai.openai_errors import openai_error
+from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, Fitting
+from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.traffic.served import AnswerJson, Served
-from modelwright.gateway.traffic.service_errors import not_ready
 
 MOST_PROMPTS = 128
 MOST_TOPS = 20
@@ -45,29 +42,19 @@ class _Wanted:
     has_logprobs: bool
 
 
-class WritingDialect(ABC):
+class WritingDialect(ProtocolDialect, ABC):
     """What chat and completions have in common."""
 
-    version: int | None = None
     path: ClassVar[str]
     own: ClassVar[frozenset[str]]  # keys of this path alone
     whole: ClassVar[str]  # what an answer is called
     part: ClassVar[str]  # what a part of one is called
 
-    def __init__(self, function: str) -> None:
-        self._function = function
-
     async def given(
         self, headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
     ) -> Given:
         """Return the rows that a request asks for; raises RequestError."""
-        if served is None:
-            raise not_ready()
-        body = object_of(await json_of(headers, receive, served, limits))
-        require_model(body, self._function)
-        found = fitting(served.signature, self.path, streams=served.worker.streams)
-        if found is None:
-            raise wrong_form(served, self.path)
+        served, body, found = await self.read_request(headers, receive, served, limits, self.path)
         asking_for = asking(body, self.own)
         prompts = self.prompts(body, found)
         rows = [{found.input.name: one} for one in prompts for _ in range(asking_for.choices)]
@@ -108,10 +95,6 @@ class WritingDialect(ABC):
         (_, own_id) = headers[0]
         head = self.head(served, own_id.decode(), self.part)
         return _Chunks(self, EventStream(send, *headers, *wanted.asking.headers), head, wanted)
-
-    def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
-        """Return an error in the protocol's form."""
-        return openai_error(problem, status)
 
     def head(self, served: Served, own_id: str, what: str) -> dict[str, Any]:
         """Return what every answer and every part says first."""
@@ -289,10 +272,3 @@ class CompletionsDialect(WritingDialect):
     def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
         """Return them as completions have them."""
         return choice_texts.text_logprobs(tokens, begin)
-
-
-def wrong_form(served: Served, path: str) -> RequestError:
-    """Return the error (404) of a path that asks nothing of this function."""
-    signature = served.signature
-    problem = Problem("request.not-asked-so", path=path, function=signature.name, signature=str(signature))
-    return RequestError(problem, 404)
