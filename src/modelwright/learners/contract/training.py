@@ -43,6 +43,35 @@ Device = Annotated[
 ]
 
 
+class StepsTraining(BaseModel):
+    """The keys of `learn:` of learners that take steps along gradients; each has its own defaults of the first five."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Epochs | None = Field(
+        None, description="passes over the training split; without it, the budget decides"
+    )
+    batch: Batch | None = Field(None, description="rows a step")
+    learning_rate: LearningRate | None = Field(None, description="peak learning rate")
+    weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay of AdamW")
+    label_smoothing: LabelSmoothing = Field(0.0, description="share of the target spread evenly")
+    patience: Patience | None = Field(
+        None, description="evaluations without gain before learning stops; None: all steps are taken"
+    )
+    precision: Precision | None = Field(
+        None,
+        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
+    )
+    device: Device = "auto"
+    compile: Compile = "auto"
+    processes: Processes = 1
+    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
+    schedule: ScheduleKeys = Field(
+        ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
+    )
+    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
+
+
 class TrainingKeys(BaseModel):
     """How to train: every key that learners share. None leaves the choice to the learner."""
 

@@ -10,22 +10,16 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.steps import (
-    AveragingKeys,
     LossKeys,
-    OptimiserKeys,
     RegularisationKeys,
     ScheduleKeys,
 )
 from modelwright.learners.contract.training import (
     Batch,
-    Compile,
-    Device,
     Epochs,
     LabelSmoothing,
     LearningRate,
-    Patience,
-    Precision,
-    Processes,
+    StepsTraining,
     WeightDecay,
 )
 from modelwright.learners.networks import forms
@@ -110,10 +104,8 @@ class DistilOptions(_Teacher):
         return None if found is None else str(found)
 
 
-class DistilTraining(BaseModel):
+class DistilTraining(StepsTraining):
     """The keys of `learn:` that a student takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: Epochs | None = Field(
         None, description="passes over the rows that the teacher answers; without it, the budget decides"
@@ -125,22 +117,10 @@ class DistilTraining(BaseModel):
         0.0,
         description="share of the truths' targets spread evenly; the teacher's answers are soft as they are",
     )
-    patience: Patience | None = Field(
-        None, description="evaluations without gain before learning stops; None: all steps are taken"
-    )
-    precision: Precision | None = Field(
-        None,
-        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
-    )
-    device: Device = "auto"
-    compile: Compile = "auto"
-    processes: Processes = 1
-    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(
         ScheduleKeys(), description="how the learning rate changes; by default one-cycle, of which 10 % rise"
     )
     loss: LossKeys = Field(LossKeys(), description="what of the truths is made small while learning")
-    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
     regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
 
 

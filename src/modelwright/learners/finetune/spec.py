@@ -13,24 +13,15 @@ from modelwright.learners.contract.lora import LoraKeys
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.steps import (
-    AveragingKeys,
     GrowthKeys,
     LossKeys,
-    OptimiserKeys,
     RegularisationKeys,
-    ScheduleKeys,
 )
 from modelwright.learners.contract.training import (
     Batch,
-    Compile,
-    Device,
-    Epochs,
     LabelSmoothing,
     LearningRate,
-    Patience,
-    Precision,
-    Processes,
-    WeightDecay,
+    StepsTraining,
 )
 from modelwright.learners.networks import forms
 from modelwright.learners.weights.families import FORMS
@@ -86,43 +77,22 @@ class FinetuneOptions(BaseModel):
     weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
 
 
-class FinetuneTraining(BaseModel):
+class FinetuneTraining(StepsTraining):
     """The keys of `learn:` that fine-tuning takes.
 
     The defaults were chosen on validation of Banking77 (MiniLM, 3 epochs); docs of the learner give the figures.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: Epochs | None = Field(
-        None, description="passes over the training split; without it, the budget decides"
-    )
     batch: Batch = Field(32, description="rows a step")
     learning_rate: LearningRate | None = Field(
         None,
         description="peak learning rate of the encoder's last layer; None: 0.0002, of pictures and sounds alone 0.0004",
     )
-    weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay of AdamW")
     label_smoothing: LabelSmoothing = Field(0.1, description="share of the target spread evenly")
-    patience: Patience | None = Field(
-        None, description="evaluations without gain before learning stops; None: all steps are taken"
-    )
-    precision: Precision | None = Field(
-        None,
-        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
-    )
-    device: Device = "auto"
-    compile: Compile = "auto"
-    processes: Processes = 1
-    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
-    schedule: ScheduleKeys = Field(
-        ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
-    )
     loss: LossKeys = Field(LossKeys(), description="what is made small while learning")
     regularisation: RegularisationKeys = Field(
         RegularisationKeys(), description="penalties of the weights, and rows that are mixed"
     )
-    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
     growth: GrowthKeys = Field(GrowthKeys(), description="how the batch grows while learning")
     stop_at: str | None = Field(None, description="a bar on validation at which learning ends early")
 

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelwright.learners.contract.steps import AveragingKeys, OptimiserKeys, ScheduleKeys
 from modelwright.learners.contract.training import (
     Batch,
-    Compile,
-    Device,
     Epochs,
-    LabelSmoothing,
     LearningRate,
-    Patience,
-    Precision,
-    Processes,
-    WeightDecay,
+    StepsTraining,
 )
 
 
@@ -48,30 +41,11 @@ class ReadingOptions(BaseModel):
     most_epochs: int = Field(10, ge=1, description="most passes that a budget is turned into")
 
 
-class ReadingTraining(BaseModel):
+class ReadingTraining(StepsTraining):
     """The keys of `learn:` for reading texts in windows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: Epochs | None = Field(
         None, description="passes over the windows of the training texts; without it, the budget decides"
     )
     batch: Batch = Field(16, description="windows a step")
     learning_rate: LearningRate = Field(2e-4, description="peak learning rate of the encoder's last layer")
-    weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay of AdamW")
-    label_smoothing: LabelSmoothing = Field(0.0, description="share of the target spread evenly")
-    patience: Patience | None = Field(
-        None, description="evaluations without gain before learning stops; None: all steps are taken"
-    )
-    precision: Precision | None = Field(
-        None,
-        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
-    )
-    device: Device = "auto"
-    compile: Compile = "auto"
-    processes: Processes = 1
-    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
-    schedule: ScheduleKeys = Field(
-        ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
-    )
-    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")

@@ -10,18 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelwright.core.json_types import Json
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.spec import Between, Spec
-from modelwright.learners.contract.steps import AveragingKeys, OptimiserKeys, ScheduleKeys
 from modelwright.learners.contract.training import (
     Batch,
-    Compile,
-    Device,
     Epochs,
-    LabelSmoothing,
     LearningRate,
-    Patience,
-    Precision,
-    Processes,
-    WeightDecay,
+    StepsTraining,
 )
 from modelwright.learners.networks import forms
 
@@ -68,33 +61,14 @@ class MatchOptions(BaseModel):
     most_epochs: int = Field(5, ge=1, description="most passes that a budget is turned into")
 
 
-class MatchTraining(BaseModel):
+class MatchTraining(StepsTraining):
     """The keys of `learn:` that matching takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: Epochs | None = Field(
         None, description="passes over the pairs of questions and passages; without it, the budget decides"
     )
     batch: Batch = Field(32, description="pairs a step: each is told from all others of its step")
     learning_rate: LearningRate = Field(1e-4, description="peak learning rate of the encoder's last layer")
-    weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay of AdamW")
-    label_smoothing: LabelSmoothing = Field(0.0, description="share of the target spread evenly")
-    patience: Patience | None = Field(
-        None, description="evaluations without gain before learning stops; None: all steps are taken"
-    )
-    precision: Precision | None = Field(
-        None,
-        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
-    )
-    device: Device = "auto"
-    compile: Compile = "auto"
-    processes: Processes = 1
-    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
-    schedule: ScheduleKeys = Field(
-        ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
-    )
-    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
 
 
 class MatchSpec(Spec):

@@ -16,24 +16,17 @@ from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.steps import (
     Activation,
-    AveragingKeys,
     GrowthKeys,
     Initialisation,
     LossKeys,
-    OptimiserKeys,
     RegularisationKeys,
     ScheduleKeys,
 )
 from modelwright.learners.contract.training import (
     Batch,
-    Compile,
-    Device,
-    Epochs,
     LabelSmoothing,
     LearningRate,
-    Patience,
-    Precision,
-    Processes,
+    StepsTraining,
     WeightDecay,
 )
 from modelwright.learners.network import unused
@@ -164,14 +157,9 @@ class NetworkOptions(BaseModel):
     )
 
 
-class NetworkTraining(BaseModel):
+class NetworkTraining(StepsTraining):
     """The keys of `learn:` that a network takes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: Epochs | None = Field(
-        None, description="passes over the training split; without it, the budget decides"
-    )
     batch: Batch | None = Field(
         None, description="rows a step; None: 64, or as few as 16 where the budget holds few steps"
     )
@@ -180,17 +168,6 @@ class NetworkTraining(BaseModel):
     )
     weight_decay: WeightDecay = Field(0.02, description="decoupled weight decay of AdamW")
     label_smoothing: LabelSmoothing = Field(0.05, description="share of the target spread evenly")
-    patience: Patience | None = Field(
-        None, description="evaluations without gain before learning stops; None: all steps are taken"
-    )
-    precision: Precision | None = Field(
-        None,
-        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
-    )
-    device: Device = "auto"
-    compile: Compile = "auto"
-    processes: Processes = 1
-    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(
         ScheduleKeys(), description="how the learning rate changes; by default one-cycle, of which 10 % rise"
     )
@@ -198,7 +175,6 @@ class NetworkTraining(BaseModel):
     regularisation: RegularisationKeys = Field(
         RegularisationKeys(), description="penalties of the weights, and rows that are mixed"
     )
-    averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
     growth: GrowthKeys = Field(GrowthKeys(), description="how the batch grows while learning")
     stop_at: str | None = Field(None, description="a bar on validation at which learning ends early")
 
