@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from modelwright.core.messages import DataError, Problem
+from modelwright.storage.user_paths import expanded
 
 Row = Mapping[str, str | Path]
 AT = "@"  # before the path of a file
@@ -42,7 +43,7 @@ def with_files(row: Row, files: Callable[[], Collection[str]]) -> Row:
         return row
     held = files()
     return {
-        name: Path(value.removeprefix(AT)).expanduser()
+        name: expanded(value.removeprefix(AT))
         if name in held and isinstance(value, str) and value.startswith(AT)
         else value
         for name, value in row.items()

@@ -14,6 +14,7 @@ from modelwright.learners.contract.bring import Bring
 from modelwright.learners.distil.spec import TEACHER, DistilOptions
 from modelwright.learners.weights import resolving
 from modelwright.package import packages
+from modelwright.storage.user_paths import expanded
 
 PACKAGE, ROWS, ENCODER = "teacher", "unlabelled", "encoder"
 _LICENCE = "README.md"  # where the weights state it, and where credits are read
@@ -72,7 +73,7 @@ def _weights(options: DistilOptions, folder: Path) -> Path | None:
 def _package(options: DistilOptions, folder: Path) -> Path:
     if options.teacher is None:
         raise ProjectError(Problem("distil.no-teacher").at("model"))
-    path = folder / Path(options.teacher).expanduser()
+    path = folder / expanded(options.teacher)
     if not path.is_dir():
         raise ProjectError(Problem("distil.no-package", path=options.teacher).at(f"model.{TEACHER}"))
     return path
@@ -81,7 +82,7 @@ def _package(options: DistilOptions, folder: Path) -> Path:
 def _rows(options: DistilOptions, folder: Path) -> Path | None:
     if options.unlabelled is None:
         return None
-    path = folder / Path(options.unlabelled).expanduser()
+    path = folder / expanded(options.unlabelled)
     if not path.is_file() or path.suffix not in SUFFIXES:
         raise ProjectError(
             Problem(

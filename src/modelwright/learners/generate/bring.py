@@ -12,6 +12,7 @@ from modelwright.core.messages import Problem, ProjectError
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.bring import Bring
 from modelwright.learners.generate.spec import GenerateOptions
+from modelwright.storage.user_paths import expanded
 from modelwright.tables.files.wheel_files import WHEEL, wheel_file
 
 GGUF = ".gguf"
@@ -84,7 +85,7 @@ def _found(options: BaseModel, folder: Path) -> Path:
     source = NAMED.get(named, named)
     if source.startswith(WHEEL):
         return wheel_file(source)[1]
-    path = folder / Path(source).expanduser()
+    path = folder / expanded(source)
     if path.is_file() and path.suffix != GGUF:
         raise ProjectError(Problem("generate.no-such-form", path=source).at("model.pretrained"))
     if path.exists():

@@ -13,6 +13,7 @@ from modelwright.core.signature import Signature
 from modelwright.learners.contract.bring import Bring
 from modelwright.learners.given import brought, converting
 from modelwright.learners.given.spec import GivenOptions
+from modelwright.storage.user_paths import expanded
 
 
 class GivenBring(Bring):
@@ -70,7 +71,7 @@ class GivenBring(Bring):
 def _found(options: GivenOptions, folder: Path) -> Path:
     if options.path is None:
         raise ProjectError(Problem("given.no-path").at("model"))
-    path = folder / Path(options.path).expanduser()
+    path = folder / expanded(options.path)
     if not path.exists():
         beside = sorted(one.name for one in path.parent.glob("*") if one.suffix in converting.SUFFIXES)
         raise ProjectError(
@@ -84,7 +85,7 @@ def _tokenizers(options: GivenOptions, folder: Path) -> dict[str, Path]:
     for name, one in options.inputs.items():
         if one.tokenizer is None:
             continue
-        path = folder / Path(one.tokenizer).expanduser()
+        path = folder / expanded(one.tokenizer)
         if not path.is_file():
             key = f"model.inputs.{name}.tokenizer"
             raise ProjectError(Problem("given.no-file", path=one.tokenizer, beside=None).at(key))

@@ -20,6 +20,7 @@ from modelwright.learners.weights import fetching
 from modelwright.learners.weights.catalogue import CATALOGUE, DEFAULTS, MINILM, NamedWeights
 from modelwright.learners.weights.families import FORMS, Family, family_of
 from modelwright.storage.formats.plan import BROUGHT
+from modelwright.storage.user_paths import expanded
 
 Named = str | Mapping[str, str | None] | None
 """What `model.pretrained` says: a name for the function, or one for each input (None: from scratch)."""
@@ -131,7 +132,7 @@ def resolve(
     if ours is not None:
         return _installed(ours) if ours.file is None else fetching.fetch(ours)
     assert name is not None
-    path = folder / Path(name).expanduser()
+    path = folder / expanded(name)
     if path.is_dir():
         return _checked(path.resolve())
     if _HUB_ID.fullmatch(name) is None or name.startswith("."):
@@ -148,7 +149,7 @@ def places(named: Named, folder: Path, found: Mapping[str, Path]) -> list[Path]:
     """Return the paths that decided which folders were found: a link as such, and what a hub's name leads to."""
     names = [named] if isinstance(named, str) else [one for one in (named or {}).values() if one is not None]
     # a folder that is called like a hub's model is taken before it
-    tried = [folder / Path(name).expanduser() for name in names if name not in CATALOGUE]
+    tried = [folder / expanded(name) for name in names if name not in CATALOGUE]
     hub = (path for path in dict.fromkeys(found.values()) if path.parent.name == "snapshots")
     return tried + [
         path.parent.parent / "refs" for path in hub

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from modelwright.core.messages import Problem, ProjectError
 from modelwright.project.declaration.project_file import Opened, ProjectFile
 from modelwright.project.declaration.yaml_lines import read_document
+from modelwright.storage.user_paths import expanded
 
 KEY = "store"
 _LINE = re.compile(r"""^(store|"store"|'store')\s*:""")
@@ -23,7 +24,7 @@ def folder_of(stated: str, folder: Path, place: str | None = None) -> Path:
     place: where it was stated, for the message.
     """
     if "://" not in stated:
-        return (folder / stated).absolute()
+        return (folder / expanded(stated)).absolute()
     parts = urlsplit(stated)
     if parts.scheme != "file" or parts.netloc not in _HERE or parts.query or parts.fragment or not parts.path:
         raise ProjectError(Problem("store.no-folder", where=place, stated=stated))

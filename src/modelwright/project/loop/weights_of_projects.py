@@ -13,6 +13,7 @@ from modelwright.learners.weights.resolving import Named
 from modelwright.project.declaration import project_file, store_place
 from modelwright.project.declaration.find import FILE_NAME
 from modelwright.project.loop.stage_names import LEARN
+from modelwright.storage.user_paths import expanded
 
 
 def named_folders(named: Named, folder: Path) -> Named:
@@ -39,7 +40,7 @@ def places(named: Named, folder: Path) -> Iterator[Path]:
 
 def _file(name: str, folder: Path) -> Path | None:
     """Return the project file that a name leads to, None where it leads to no project."""
-    path = folder / Path(name).expanduser()
+    path = folder / expanded(name)
     file = path if path.name == FILE_NAME else path / FILE_NAME
     return file if file.is_file() else None
 

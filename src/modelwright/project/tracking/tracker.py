@@ -25,6 +25,7 @@ from modelwright.core.progress import LearningPoint, Progress, ProgressTask
 from modelwright.project.tracking import recorder
 from modelwright.project.tracking.tracking_config import TrackingConfig
 from modelwright.storage import disk
+from modelwright.storage.user_paths import expanded
 
 PYTHON = sys.executable
 LIBRARIES = {"mlflow": "mlflow", "tensorboard": "tensorboard"}  # what is written → the module that writes it
@@ -58,7 +59,7 @@ class RecordTarget:
             uri = config.mlflow if isinstance(config.mlflow, str) else os.environ.get("MLFLOW_TRACKING_URI")
             if not uri:
                 uri, artifacts = f"sqlite:///{root / 'mlflow.db'}", (root / "mlflow").as_uri()
-        board = None if config.tensorboard is None else folder / Path(config.tensorboard).expanduser()
+        board = None if config.tensorboard is None else folder / expanded(config.tensorboard)
         return cls(config.experiment or function, uri, artifacts, board)
 
     def lacking(self, config: TrackingConfig) -> Iterator[str]:
