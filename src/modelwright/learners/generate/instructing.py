@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -185,34 +185,21 @@ def _begin(signature: Signature, train: Examples, options: GenerateOptions, fold
     return _Begin(weights, decoder, read, reader, context)
 
 
-class _Merge:
-    """Adds adapters to the weights beside which they stand; does nothing where there are none."""
-
-    def __init__(self, decoder: llama.Decoder, *, adapted: bool) -> None:
-        self._decoder, self._adapted = decoder, adapted
-
-    def __call__(self) -> None:
-        if self._adapted:
-            from modelwright.learners.networks import adapters  # PEFT
-
-            adapters.merge(self._decoder)
-
-
-def _adapt(decoder: llama.Decoder, options: GenerateOptions) -> _Merge:
-    """Settle what of a decoder learns, and return what takes adapters out again.
+def _adapt(decoder: llama.Decoder, options: GenerateOptions) -> Callable[[], object]:
+    """Settle what of a decoder learns, and return what adds adapters to the weights beside which they stand.
 
     Raises ProjectError where the library of adapters is not there.
     """
-    adapted = options.train == "lora"
-    if adapted:
+    if options.train == "lora":
         if importlib.util.find_spec("peft") is None:
             raise ProjectError(Problem("finetune.no-peft"))
         from modelwright.learners.networks import adapters  # PEFT
 
         adapters.insert_into(decoder, decoder.model.layers, options.lora.rank, options.lora.alpha)
-    elif options.freeze_words:
+        return partial(adapters.merge, decoder)
+    if options.freeze_words:
         decoder.model.embed_tokens.requires_grad_(requires_grad=False)
-    return _Merge(decoder, adapted=adapted)
+    return lambda: None  # nothing stands beside the weights
 
 
 def _recipe(options: GenerateOptions, training: GenerateTraining) -> PlainRecipe:
