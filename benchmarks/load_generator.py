@@ -29,16 +29,17 @@ from numpy.typing import NDArray
 READ_BYTES = 1 << 16
 LOOK_EVERY_S = 0.5  # for requests that were never answered
 LOST = 0  # in place of a status: the connection ended, or nothing came in time
+NOTHING = -1  # in place of the number of a text: the answer held none of those expected
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Where to ask and what: bodies of requests, and for each a text that a right answer holds."""
+    """Where to ask and what: bodies of requests, and for each the texts of which a right answer holds one."""
 
     port: int
     path: str
     bodies: Sequence[str]
-    expected: Sequence[str]
+    expected: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,22 @@ class Load:
 @dataclass(frozen=True)
 class Answered:
     """What came of each request, (requests,): when it was due, sent and answered (seconds from the start), its status,
-    and whether a 200 held the right answer. seconds: from the start to the last answer; cpu_s: the generator's own."""
+    and which of the expected texts a 200 held (NOTHING: none of them). begun: when it started, by `time.monotonic`;
+    seconds: from the start to the last answer; cpu_s: the generator's own."""
 
     due_s: NDArray[np.float64]
     sent_s: NDArray[np.float64]
     done_s: NDArray[np.float64]
     status: NDArray[np.int64]
-    right: NDArray[np.bool_]
+    which: NDArray[np.int64]
+    begun: float
     seconds: float
     cpu_s: float
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Return which requests got a right answer."""
+        return self.which != NOTHING
 
     @property
     def lost(self) -> int:
@@ -93,9 +101,14 @@ class Answered:
     @classmethod
     def of(cls, parts: Sequence[Answered]) -> Answered:
         """Return several loads as one; their times start anew in each."""
-        columns = ("due_s", "sent_s", "done_s", "status", "right")
+        columns = ("due_s", "sent_s", "done_s", "status", "which")
         joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
-        return cls(**joined, seconds=sum(one.seconds for one in parts), cpu_s=sum(one.cpu_s for one in parts))
+        return cls(
+            **joined,
+            begun=parts[0].begun,
+            seconds=sum(one.seconds for one in parts),
+            cpu_s=sum(one.cpu_s for one in parts),
+        )
 
 
 class _Connection:
@@ -138,11 +151,11 @@ class _Generator:
             f"content-length: {len(body.encode())}\r\n\r\n{body}".encode()
             for body in asked.bodies
         ]
-        self._expected = [text.encode() for text in asked.expected]
+        self._expected = [[text.encode() for text in texts] for texts in asked.expected]
         self._selector = selectors.DefaultSelector()
         self._free: deque[_Connection] = deque()
         self._busy: set[_Connection] = set()
-        self._found: list[tuple[float, float, float, int, bool]] = []
+        self._found: list[tuple[float, float, float, int, int]] = []
         self._numbers = iter(range(sys.maxsize))
         self._begun = 0.0
 
@@ -152,7 +165,7 @@ class _Generator:
         for _ in range(load.connections):
             self._connect()
         draw = random.Random(load.seed)
-        self._begun = time.perf_counter()
+        self._begun = time.monotonic()
         due: deque[float] = deque()  # when requests were due that wait for a free connection
         next_s = 0.0 if load.per_s is not None else float("inf")
         look_s = LOOK_EVERY_S
@@ -178,11 +191,11 @@ class _Generator:
         return self._answered(time.process_time() - cpu_s)
 
     def _answered(self, cpu_s: float) -> Answered:
-        due_s, sent_s, done_s, status, right = (np.array(column) for column in zip(*self._found, strict=True))
-        return Answered(due_s, sent_s, done_s, status, right, float(done_s.max()), cpu_s)
+        due_s, sent_s, done_s, status, which = (np.array(column) for column in zip(*self._found, strict=True))
+        return Answered(due_s, sent_s, done_s, status, which, self._begun, float(done_s.max()), cpu_s)
 
     def _now(self) -> float:
-        return time.perf_counter() - self._begun
+        return time.monotonic() - self._begun
 
     def _connect(self) -> None:
         one = _Connection(self._port)
@@ -213,9 +226,11 @@ class _Generator:
             return
         status, body, closes = found
         assert one.number is not None
-        is_right = status == 200 and self._expected[one.number % len(self._expected)] in body
+        texts = self._expected[one.number % len(self._expected)]
+        held = (place for place, text in enumerate(texts) if text in body)
+        which = next(held, NOTHING) if status == 200 else NOTHING
         self._busy.discard(one)
-        self._found.append((one.due_s, one.sent_s, self._now(), status, is_right))
+        self._found.append((one.due_s, one.sent_s, self._now(), status, which))
         one.number = None
         if closes:
             self._replace(one)
@@ -226,7 +241,7 @@ class _Generator:
         """Note that a request got no answer; a connection that ended while it was free cost none."""
         if one.number is not None:
             self._busy.discard(one)
-            self._found.append((one.due_s, one.sent_s, self._now(), LOST, False))
+            self._found.append((one.due_s, one.sent_s, self._now(), LOST, NOTHING))
         else:
             self._free.remove(one)
         self._replace(one)
@@ -246,7 +261,7 @@ def load(asked: Asked, how: Load) -> Answered:
         subprocess.run(command, input=given, text=True, check=True)
         with np.load(out) as found:
             columns = {name: found[name] for name in found.files}
-    return Answered(**{**columns, "seconds": float(columns["seconds"]), "cpu_s": float(columns["cpu_s"])})
+    return Answered(**{**columns, **{name: float(columns[name]) for name in ("begun", "seconds", "cpu_s")}})
 
 
 def main() -> None:

@@ -167,7 +167,7 @@ class Questions:
 
     def asked(self, port: int, path: str, bodies: Sequence[str]) -> Asked:
         """Return them as requests."""
-        return Asked(port, path, bodies, [f'"{label}"' for label in self.labels])
+        return Asked(port, path, bodies, [[f'"{label}"'] for label in self.labels])
 
 
 class Comparison:

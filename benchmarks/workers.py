@@ -41,7 +41,7 @@ def main() -> None:
     function = load_function(given.package)
     (asked_for,), (answered,) = function.signature.inputs, function.signature.outputs
     answers = function.predict([{asked_for.name: text} for text in texts])
-    expected = [f'"{getattr(one, answered.name)}"' for one in answers]
+    expected = [[f'"{getattr(one, answered.name)}"'] for one in answers]
     bodies = [json.dumps({asked_for.name: text}) for text in texts]
     settings = {(1, cores), (cores, 1), (cores, cores)}
     with contextlib.ExitStack() as stack:
