@@ -27,7 +27,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from load_generator import Answered, Asked, Load, load
 from running_servers import Running, free_port, served
@@ -101,10 +100,11 @@ class Faults:
             sys.exit(f"an aborted canary moved the traffic: {before} → {self.operator.shares()}")
 
     def _go_back(self) -> None:
+        before = self._serves()
         self._reload()
         left = self._serves()
         self.went_back.append((time.monotonic(), left))
-        self.operator.ends(self.operator.go_back(), "serving")
+        self.operator.ends(self.operator.go_back(before), "serving")
 
 
 def gone_after_s(answers: Answered, went_back: list[tuple[float, int]], within_s: float = 5.0) -> list[float]:
