@@ -210,7 +210,8 @@ class Gateway:
                 raise service_errors.waits_too_long(waits_s, most_s)
         self.rows_under_way += rows
         try:
-            yield
+            with served.pool.under_way():
+                yield
         finally:
             self.rows_under_way -= rows
 
@@ -297,7 +298,11 @@ class Gateway:
         if self.route is None and config.workers is None:
             pool.grow_meanwhile(workers)  # until now nobody answers
         else:
-            await pool.grow(workers)
+            try:
+                await pool.grow(workers)
+            except asyncio.CancelledError:  # the version is not wanted any more
+                await pool.close(0.0)
+                raise
         memory_mib = (memory_bytes or 0) / 2**20
         _LOG.info(
             "%s",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any, Self
 
 from modelwright.core.json_types import JsonLike
@@ -64,7 +64,9 @@ class Pool:
     def __init__(
         self, version: int, start: Start, workers: Sequence[Worker], memory_bytes: int | None
     ) -> None:
-        self.retired = False
+        self.retired = False  # nothing new should come; what is under way is still answered
+        self._closed = False  # nothing is answered any more
+        self._requests = 0  # under way, also between two passes, and while they wait for a worker
         self._version = version
         self._start = start
         self._memory_bytes = memory_bytes
@@ -126,20 +128,32 @@ class Pool:
         alive = [place.rows for place in self._places if place.worker.alive]
         return min(alive) * self._row_s if alive else 0.0
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Hold the workers while a request is under way: one that asks several times needs them until its end."""
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            if self.retired and not self._requests:
+                self._announce()
+
     async def answer(self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]) -> Reply:
         """Return a worker's reply, asked of another one where the first is lost; raises ServiceError, RequestError."""
         work = _work(rows)
-        for _ in range(2):
-            place = await self._free(len(rows), work)
-            with place.busy(len(rows), work):
-                try:
-                    reply = await place.worker.ask(rows, options)
-                except WorkerLostError:
-                    continue
-            self._learn(reply)
-            _require_answers(place, reply)
-            return reply
-        raise service_errors.unavailable()
+        with self.under_way():
+            for _ in range(2):
+                place = await self._free(len(rows), work)
+                with place.busy(len(rows), work):
+                    try:
+                        reply = await place.worker.ask(rows, options)
+                    except WorkerLostError:
+                        continue
+                self._learn(reply)
+                _require_answers(place, reply)
+                return reply
+            raise service_errors.unavailable()
 
     async def stream(
         self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike], timeout_s: float
@@ -170,9 +184,14 @@ class Pool:
     async def close(self, drain_s: float) -> None:
         """Let what is under way finish, but no longer than `drain_s`, and end the workers."""
         self.retired = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                # not what each worker owes now: a request may be asked again of another one, or has passes to come
+                while self._requests:
+                    await self._changed.wait()
+        self._closed = True
         self._announce()
         workers = self.workers
-        await asyncio.gather(*(worker.drain(drain_s) for worker in workers))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -191,7 +210,7 @@ class Pool:
             if alive:
                 return _chosen(alive, rows, work)
             # the first restart is worth waiting for; after that a client should come back
-            if self.retired or all(place.failures > 1 for place in self._places):
+            if self._closed or all(place.failures > 1 for place in self._places):
                 raise service_errors.unavailable()
             await self._changed.wait()
 
@@ -202,7 +221,7 @@ class Pool:
             await worker.gone()
             if place.worker is not worker:  # replaced before it went
                 continue
-            if self.retired:
+            if self.retired and not self._requests:
                 return
             place.failures += not place.proven
             place.proven = False
