@@ -156,6 +156,8 @@ def test_every_screen(name, gold):
         (2, Heartbeat("here", 1.0, True), True, "route: version 2 in production"),
         (2, Heartbeat("here", 10_810.0, False), False,
          "route: version 2 released, not serving: the last gateway was seen 3 h ago"),
+        (2, Heartbeat("here", None, False), False,
+         "route: version 2 released, not serving: the last gateway, here, was seen before the clock was set back"),
         (2, None, False, "route: version 2 released, not serving: no gateway ever ran"),
         (2, None, None, "route: version 2 released; whether a gateway serves it is not recorded"),
         (None, Heartbeat("here", 1.0, True), False, "route: nothing released yet"),

@@ -216,6 +216,10 @@ def test_status_says_what_holds_a_version_back_and_whether_a_gateway_runs(folder
     assert not later.heartbeat.alive
     assert later.heartbeat.age_s > 3500
     assert later.serving is False
+    # one that is gone is not taken for alive until the clock has caught up
+    earlier = Project(folder, clock=lambda: datetime.now(UTC) - timedelta(hours=1)).status()
+    assert (earlier.heartbeat.alive, earlier.heartbeat.age_s, earlier.serving) == (False, None, False)
+    assert any("before the clock was set back" in note for note in earlier.notes)
     shutil.rmtree(folder / ".modelwright" / "backups")
     deleted(folder)
     Project(folder).restore()

@@ -205,18 +205,18 @@ def test_pruning_removes_what_is_old_and_gives_space_back(
 
 
 def test_a_lease_is_held_renewed_expired_and_given_back(record: LiveRecord, clock: Clock) -> None:
-    assert record.holder("gateway") is None
+    assert record.last_holder("gateway") is None
     assert record.lease("gateway", "a", 10) == Lease("gateway", "a", 1010.0, 1)
     assert record.lease("gateway", "b", 10).holder == "a"
     clock.now = 1009.0
     assert record.lease("gateway", "a", 10) == Lease("gateway", "a", 1019.0, 1)
     clock.now = 1019.0
-    assert record.holder("gateway") is None
+    assert not record.last_holder("gateway").holds(clock.now, 10)
     assert record.lease("gateway", "b", 10) == Lease("gateway", "b", 1029.0, 2)
     record.give_back("gateway", "a")
-    assert record.holder("gateway").holder == "b"
+    assert record.last_holder("gateway").holds(clock.now, 10)
     record.give_back("gateway", "b")
-    assert record.holder("gateway") is None
+    assert not record.last_holder("gateway").holds(clock.now, 10)
     assert record.lease("gateway", "a", 10).term == 3
     assert record.lease("other", "b", 10).term == 1
 
@@ -224,6 +224,7 @@ def test_a_lease_is_held_renewed_expired_and_given_back(record: LiveRecord, cloc
 def test_a_lease_outlives_no_clock_that_is_set_back(record: LiveRecord, clock: Clock) -> None:
     record.lease("gateway", "a", 10)
     clock.now -= 3600
+    assert not record.last_holder("gateway").holds(clock.now, 10)
     assert record.lease("gateway", "b", 10).holder == "b"  # else nobody could lead for an hour
     assert record.lease("gateway", "a", 10).holder == "b"
 

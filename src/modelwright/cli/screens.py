@@ -93,13 +93,17 @@ def _(result: ReleaseResult, out: Console) -> None:
 
 @screen.register
 def _(result: StatusReport, out: Console) -> None:
+    heartbeat = result.heartbeat
     line = Phrase(
         "screen.production",
         function=result.function,
         version=result.version,
         serving=bool(result.serving),
         unknown=result.serving is None,
-        age=tables.seconds(result.heartbeat.age_s) if result.heartbeat is not None else None,
+        gateway=heartbeat.gateway if heartbeat is not None else None,
+        age=tables.seconds(heartbeat.age_s)
+        if heartbeat is not None and heartbeat.age_s is not None
+        else None,
     )
     lines(out, [line])
     tables.status(out, result)

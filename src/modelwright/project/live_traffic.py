@@ -142,9 +142,10 @@ def _heartbeat(record: Path, now_s: float) -> Heartbeat | None:
     if held is None:
         return None
     host, pid, _ = held.holder.rsplit(":", 2)
-    return Heartbeat(
-        f"{host}, process {pid}", max(now_s - (held.until - lease.TTL_S), 0.0), held.until > now_s
-    )
+    alive, age_s = held.holds(now_s, lease.TTL_S), now_s - (held.until - lease.TTL_S)
+    # below 0 the clock was set back since, and nobody knows for how long the gateway has been silent
+    known_s = max(age_s, 0.0) if alive or age_s >= 0 else None
+    return Heartbeat(f"{host}, process {pid}", known_s, alive)
 
 
 def _notes(
@@ -163,7 +164,8 @@ def _notes(
         yield str(Phrase("status.nothing-released"))
     if version is not None and recorded:
         named = None if heartbeat is None else heartbeat.gateway
-        age = None if heartbeat is None else format_duration(round(heartbeat.age_s))
+        age_s = None if heartbeat is None else heartbeat.age_s
+        age = None if age_s is None else format_duration(round(age_s))
         yield str(
             Phrase("status.gateway", gateway=named, age=age, alive=heartbeat is not None and heartbeat.alive)
         )

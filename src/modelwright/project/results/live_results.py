@@ -37,10 +37,13 @@ class StatusRow:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The gateway that renewed its lease last: host and process, how long ago, and whether it still runs."""
+    """The gateway that renewed its lease last: host and process, how long ago, and whether it still runs.
+
+    age_s: None where the clock was set back since.
+    """
 
     gateway: str
-    age_s: float
+    age_s: float | None
     alive: bool
 
 

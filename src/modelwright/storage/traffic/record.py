@@ -99,6 +99,13 @@ class Lease:
     until: float
     term: int
 
+    def holds(self, now_s: float, ttl_s: float) -> bool:
+        """Tell whether it holds at a Unix time, of leases that are taken for `ttl_s` seconds.
+
+        One that would hold for longer than that was taken before the clock was set back, perhaps by who is gone.
+        """
+        return now_s < self.until <= now_s + ttl_s
+
 
 class LiveRecord:
     """The record at a path. Clock: seconds since the epoch."""
@@ -254,14 +261,11 @@ class LiveRecord:
     # -- leases --------------------------------------------------------------------------------------------
 
     def lease(self, name: str, holder: str, ttl_s: float) -> Lease:
-        """Take or renew a lease for `ttl_s` seconds if nobody else holds it; return whoever holds it now.
-
-        One that would hold for longer than that was taken before the clock was set back, perhaps by who is gone.
-        """
+        """Take or renew a lease for `ttl_s` seconds if nobody else holds it; return whoever holds it now."""
         with self._reading() as connection, live_schema.transaction(connection):
             now = self._clock()
             held = _lease(connection, name)
-            if held is not None and held.holder != holder and now < held.until <= now + ttl_s:
+            if held is not None and held.holder != holder and held.holds(now, ttl_s):
                 return held
             same = held is not None and held.holder == holder
             term = held.term + (not same) if held is not None else 1
@@ -278,12 +282,6 @@ class LiveRecord:
             connection.execute(
                 "UPDATE leases SET until = ? WHERE name = ? AND holder = ?", (self._clock(), name, holder)
             )
-
-    def holder(self, name: str) -> Lease | None:
-        """Return the lease that holds now, or None."""
-        with self._reading() as connection:
-            held = _lease(connection, name)
-        return held if held is not None and held.until > self._clock() else None
 
     def last_holder(self, name: str) -> Lease | None:
         """Return the lease that was taken last, whether or not it still holds; None where nobody ever had it."""
