@@ -265,3 +265,24 @@ def test_a_worker_that_dies_ends_its_streams_with_an_error(server: Server) -> No
     while (again := ask(server, max_tokens=1)).status_code == 503 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert again.is_success
+
+
+def test_tokens_are_counted_and_timed(server: Server) -> None:
+    def figures() -> dict[str, float]:
+        lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if 'function="chat"' in line and "_bucket" not in line)
+        return {name.partition("{")[0].removeprefix("modelwright_"): float(value) for name, value in pairs}
+
+    before = figures()
+    usage = ask(server, max_tokens=7).json()["usage"]
+    after = figures()
+    rise = {name: after[name] - before.get(name, 0.0) for name in after}
+    assert rise["written_tokens_total"] == 7
+    assert rise["prompt_tokens_total"] == usage["prompt_tokens"]
+    assert rise["kept_prompt_tokens_total"] == usage["prompt_tokens_details"]["cached_tokens"]
+    assert rise["time_to_first_token_seconds_count"] == 1
+    assert rise["time_between_tokens_seconds_count"] == 6
+    assert 0 < rise["time_to_first_token_seconds_sum"] < 60
+    assert (after["answers_waiting"], after["answers_writing"]) == (0, 0)
+    whole = httpx.get(f"{server.url}/metrics").text
+    assert 'time_between_tokens_seconds_count{function="measure"}' not in whole, "it writes nothing"

@@ -12,6 +12,7 @@ from tiny_serving import linear_body
 
 from modelwright.package.packages import Package
 from modelwright.runtime import drivers
+from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.function import Function
 from modelwright.runtime.worker.frames import Unpacker, packed
 from modelwright.runtime.worker.inbox import Inbox
@@ -75,6 +76,43 @@ def test_a_prompt_that_cannot_be_answered_is_refused_and_one_that_leaves_frees_i
     assert "request.long-prompt" in str(refused[0])
     assert "request.option" in str(refused[1])
     assert all(message[2] for message in found if message[0] == "part"), "a part without rows is not sent"
+
+
+def test_who_leaves_frees_its_slot_before_the_next_token_and_the_counts_say_so() -> None:
+    body = drivers.samples("decode").body()
+    function = Function(
+        Package(replace(body, settings={**body.settings, "sampling": {"max_tokens": 50}}), "", 1)
+    )
+    gateway, theirs = socket.socketpair()
+    with gateway, theirs:
+        worker = threading.Thread(target=_work, args=(function, theirs))
+        gateway.sendall(packed(["ask", 0, [["hello"]], 0.0, {"max_tokens": 2}]))
+        worker.start()
+        found: list[Any] = []
+        unpacker = Unpacker()
+        gateway.settimeout(30)
+        while not any(message[0] == "end" for message in found):
+            found += unpacker.feed(gateway.recv(1 << 16))
+        (end,) = [message for message in found if message[0] == "end"]
+        ((first_ms, *gaps_ms),) = end[-1]
+        assert len(gaps_ms) == 1
+        assert first_ms > 0
+        assert gaps_ms[0] > 0
+        before = [Load(*message[2]) for message in found if message[0] == "load"][-1]
+        assert (before.waiting, before.writing, before.written_tokens) == (0, 0, 2)
+        assert before.prompt_tokens == len("> hello\n")
+        gateway.sendall(packed(["ask", 1, [["hello"]], 0.0, {}]))
+        while not any(message[:2] == ["part", 1] for message in found):
+            found += unpacker.feed(gateway.recv(1 << 16))
+        gateway.sendall(packed(["leave", 1]))
+        while found[-1][0] != "load" or Load(*found[-1][2]).writing:
+            found += unpacker.feed(gateway.recv(1 << 16))
+        gateway.shutdown(socket.SHUT_WR)
+        worker.join(30)
+    after = Load(*found[-1][2])
+    parts = sum(message[:2] == ["part", 1] for message in found)
+    assert after.written_tokens - before.written_tokens == parts < 50
+    assert function.load() == after, "nothing is written for who has left"
 
 
 def _work(function: Function, connection: socket.socket) -> None:

@@ -332,6 +332,8 @@ class Gateway:
         if problem is not None:
             await worker.close()
             raise PackageError(problem)
+        if worker.streams:
+            worker.watch_load(self._telemetry.writing.load)
         return worker
 
     def _misfit(self, version: DesiredVersion, worker: Worker) -> Problem | None:

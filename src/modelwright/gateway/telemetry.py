@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import visible
+from modelwright.gateway.writing_telemetry import WritingTelemetry
 
 _SECONDS = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05),
@@ -39,6 +40,7 @@ class Telemetry:
         self._feedback = self._counter(
             "feedback_rows", "Answers whose truth was reported, by what became of that", "result"
         )
+        self.writing = WritingTelemetry(function, self.registry)
         self._unseen = self._counter("unseen_values", "Values that training never showed", "input")
         self.request_s = self._histogram("request_duration_seconds", "From a request to its answer", _SECONDS)
         self.queue_s = self._histogram("queue_duration_seconds", "Waiting for a batch", _SECONDS)

@@ -24,7 +24,7 @@ from modelwright.package.packages import Package, read
 from modelwright.runtime import drivers
 from modelwright.runtime.batching import BATCH, MOST_PADDED, batches, row_sizes
 from modelwright.runtime.data_frames import is_frame, named, rows_of
-from modelwright.runtime.drivers.contract.driver import Call, Part
+from modelwright.runtime.drivers.contract.driver import Call, Load, Part
 from modelwright.runtime.in_time import in_time
 from modelwright.runtime.prediction import Prediction
 from modelwright.runtime.row_reader import RowReader
@@ -204,6 +204,10 @@ class Function:
     def at_once(self) -> int:
         """Return how many calls of `parts` it is worth to have under way."""
         return self._running.at_once
+
+    def load(self) -> Load | None:
+        """Return what a body that writes has to do and has done; None of others."""
+        return self._running.load()
 
     def sizes(self, columns: Columns) -> list[int]:
         """Return the size of each row of canonical values, which decides what a pass over it costs."""

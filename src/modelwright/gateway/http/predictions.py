@@ -263,6 +263,7 @@ class Predictions:
         self._telemetry.queue_s.observe(reply.queue_s)
         self._telemetry.inference_s.observe(reply.inference_s)
         self._telemetry.batch_rows.observe(reply.batch_rows)
+        self._telemetry.writing.written(reply.written())
         return reply
 
     async def _in_parts(

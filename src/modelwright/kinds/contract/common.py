@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -105,12 +105,27 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class WritingTimes:
+    """When the tokens of a text came: seconds from the question to the first one, and from each to the next."""
+
+    first_s: float
+    gaps_s: tuple[float, ...]
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Return how fast it was written after its first token; None of a text of one token."""
+        whole_s = sum(self.gaps_s)
+        return len(self.gaps_s) / whole_s if whole_s > 0 else None
+
+
+@dataclass(frozen=True)
 class Answer:
     """One decoded output: its value (None: abstained) and, where there is one, its confidence in [0, 1].
 
     `probabilities`: of every label, where they were wanted and the kind has them. `interval`: of a kind whose answers
     have one, its ends `low` and `high`, and `share`: how often the truth is to lie within, as JSON. `details`: how the
-    answer came about, of a driver that decodes it itself, as JSON (`finish`, `tokens`).
+    answer came about, of a driver that decodes it itself, as JSON (`finish`, `tokens`). `times`: of a text that was
+    written token by token, once it is whole; they differ from one time to the next, and are no part of the answer.
     """
 
     value: Any
@@ -118,6 +133,7 @@ class Answer:
     probabilities: Mapping[str, float] | None = None
     interval: Mapping[str, Json] | None = None
     details: Mapping[str, Json] | None = None
+    times: WritingTimes | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

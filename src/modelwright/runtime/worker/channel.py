@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import Any
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import WritingTimes
 from modelwright.kinds.contract.settled_cells import SettledCells
 from modelwright.package.manifest import SettledEntry
+from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.memory import resident_bytes
 from modelwright.runtime.worker.form import FormInput
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
@@ -41,6 +43,7 @@ class WorkerStartError(PackageError):
 class Reply:
     """The end of an answer: what each row was answered, and what it took.
 
+    times: as they were sent, for `written`.
     Without answers, `problems` say what is wrong with the rows; without these either, the body failed.
     """
 
@@ -49,8 +52,16 @@ class Reply:
     inference_s: float
     batch_rows: int
     unseen: Unseen = ()
+    times: Sequence[Sequence[float]] = ()
     problems: Sequence[Problem] = ()
 
+    def written(self) -> Sequence[WritingTimes | None]:
+        """Return of each row when its tokens came, counted from when it was sent; nothing where none was written so."""
+        seconds = ([ms / 1e3 for ms in one] for one in self.times)
+        return [WritingTimes(one[0], tuple(one[1:])) if one else None for one in seconds]
+
+
+OnLoad = Callable[[Load, Load], None]
 
 PartReply = Mapping[int, RowAnswer]
 """The answers so far of some rows, by their place in the request; newer ones replace older ones."""
@@ -85,6 +96,8 @@ class _Connection(asyncio.Protocol):
         self.hello: asyncio.Future[Message] = loop.create_future()
         self.lost: asyncio.Future[None] = loop.create_future()
         self.waiting: dict[int, _Pending] = {}
+        self.load = Load()
+        self.on_load: OnLoad | None = None
         self.heard = time.monotonic()
         self.pinged: float | None = None  # when a question was sent that is not answered yet
         self._unpacker = Unpacker()
@@ -97,10 +110,22 @@ class _Connection(asyncio.Protocol):
                     self.hello.set_result([kind, *rest])
             elif kind == "part":
                 self._part(*rest)
+            elif kind == "load":
+                self._load(Load(*rest[1]))
             elif kind == "pong":
                 self.pinged = None
             else:
                 self._end(kind, *rest)
+
+    def watch(self, on_load: OnLoad) -> None:
+        """Tell every change of the load from now on, and the one so far."""
+        self.on_load = on_load
+        on_load(Load(), self.load)
+
+    def _load(self, load: Load) -> None:
+        before, self.load = self.load, load
+        if self.on_load is not None:
+            self.on_load(before, load)
 
     def _part(self, request_id: int, places: Sequence[int], answers: Sequence[RowAnswer]) -> None:
         pending = self.waiting.get(request_id)
@@ -119,6 +144,7 @@ class _Connection(asyncio.Protocol):
             self.hello.set_result(["lost"])
         if not self.lost.done():
             self.lost.set_result(None)
+        self._load(replace(self.load, waiting=0, writing=0, cache_bytes=0))
         for pending in self.waiting.values():
             if not pending.end.done():
                 pending.end.set_exception(WorkerLostError())
@@ -251,6 +277,10 @@ class Worker:
         answers = self._crossing.answers_in(reply.answers)
         return reply if answers is reply.answers else replace(reply, answers=answers)
 
+    def watch_load(self, on_load: OnLoad) -> None:
+        """Call `on_load(before, now)` whenever the worker tells what it has to do; once it is gone, that is nothing."""
+        self._connection.watch(on_load)
+
     async def gone(self) -> None:
         """Wait until the worker is gone."""
         await asyncio.shield(self._connection.lost)
@@ -349,7 +379,8 @@ def _reply(kind: str, *rest: Any) -> Reply:
             return Reply(*rest)
         case "misfit":
             queue_s, inference_s, rows, problems = rest
-            return Reply(None, queue_s, inference_s, rows, (), [Problem.from_wire(one) for one in problems])
+            found = [Problem.from_wire(one) for one in problems]
+            return Reply(None, queue_s, inference_s, rows, problems=found)
         case _:
             return Reply(None, *rest)
 

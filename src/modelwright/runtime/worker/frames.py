@@ -6,11 +6,13 @@
     worker → gateway   ["ready", signature, digest, streams, confined, form, settled, classes, layout]
                        ["refused", [problem, …]]                              instead of the line above
                        ["part", id, [place, …], [row answer, …]]              the answers so far of some rows
-                       ["end", id, [row answer, …], queue_s, inference_s, batch_rows, [[place, [input, …]], …]]
+                       ["end", id, [row answer, …], queue_s, inference_s, batch_rows, [[place, [input, …]], …], times]
                        ["failed", id, queue_s, inference_s, batch_rows]       the body cannot answer these
+                       ["load", 0, load]                                      what there is to do, and was done
                        ["pong", 0]                                            yes: sent between two passes
 
-The end names the rows with inputs that training never showed, each with these inputs.
+The end names the rows with inputs that training never showed, each with these inputs. `times`, which may be left out:
+of each row that was written token by token the ms from `sent` to its first token, and then from each to the next.
 
 A row is a list of values in the order of the signature's inputs, as `Value.to_wire` gives them; `sent` is when it was
 sent (the monotonic clock is one for a whole machine); a row answer has a value and a confidence for each output, and

@@ -56,7 +56,7 @@ class Inbox:
         while not self._waiting:
             self._read(None)
         deadline = time.monotonic() + batcher.wait_s(self._waiting)
-        while self._rows() < batcher.wanted_rows and (left := deadline - time.monotonic()) > 0:
+        while self.waiting_rows < batcher.wanted_rows and (left := deadline - time.monotonic()) > 0:
             self._read(left)
         if not self._waiting:  # all of them were dropped meanwhile
             return self.take(batcher)
@@ -75,12 +75,14 @@ class Inbox:
         self._read(0.0)
         return self._waiting.pop(0) if self._waiting else None
 
+    @property
+    def waiting_rows(self) -> int:
+        """Return how many rows wait here."""
+        return sum(len(request.rows) for request in self._waiting)
+
     def poll(self) -> None:
         """Read what has been sent, without waiting; raises EOFError when the gateway is gone."""
         self._read(0.0)
-
-    def _rows(self) -> int:
-        return sum(len(request.rows) for request in self._waiting)
 
     def _read(self, timeout_s: float | None) -> None:
         """Read all that has been sent; wait up to `timeout_s` (None: for ever) for the first of it."""

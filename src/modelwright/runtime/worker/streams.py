@@ -5,27 +5,80 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import astuple, dataclass, field, replace
 
 from modelwright.core.messages import Phrase
+from modelwright.kinds.contract.common import WritingTimes
+from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.function import Answers, Function
 from modelwright.runtime.worker.frames import packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
 
+_LOAD_EVERY_S = 0.25  # of what there is to do, while nothing begins or ends
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass
 class _Stream:
-    """A request that is being answered: what was sent of it, by row, and when it began (time.monotonic)."""
+    """A request that is being answered: what was sent of it, by row, and when it began (time.monotonic).
+
+    times: of rows that are whole, when their tokens came.
+    """
 
     request: Waiting
     parts: Generator[dict[int, Answers], None, None]
     begun: float
     rows: dict[int, RowAnswer]
     unseen: Unseen
+    times: dict[int, WritingTimes] = field(default_factory=dict)
+
+    def note_times(self, part: Mapping[int, Answers]) -> None:
+        """Keep the times of rows that are whole."""
+        for row, answers in part.items():
+            for answer in answers.values():
+                if answer.times is not None:
+                    self.times[row] = answer.times
+
+    def sent_times(self) -> list[list[float]]:
+        """Return of each row, in ms from when the gateway sent it, when its first token came, and the gaps after it.
+
+        None at all where none was written token by token; nothing of a row without a token.
+        """
+        if not self.times:
+            return []
+        queue_s = self.begun - self.request.sent
+        found = [self.times.get(row) for row in range(len(self.request.rows))]
+        return [
+            [] if one is None else [round(1e3 * s, 3) for s in (queue_s + one.first_s, *one.gaps_s)]
+            for one in found
+        ]
+
+
+class _LoadSender:
+    """Sends the gateway what there is to do and what was done, where something begins or ends and from time to time."""
+
+    def __init__(self, function: Function, inbox: Inbox, connection: socket.socket) -> None:
+        self._function = function
+        self._inbox = inbox
+        self._connection = connection
+        self._sent = Load()
+        self._sent_at = 0.0
+
+    def send(self, *, at_once: bool) -> None:
+        """Send what has changed; at_once: whether something began or ended."""
+        now_s = time.monotonic()
+        if not at_once and now_s - self._sent_at < _LOAD_EVERY_S:
+            return
+        load = self._function.load()
+        if load is None:
+            return
+        load = replace(load, waiting=load.waiting + self._inbox.waiting_rows)
+        self._sent_at = now_s
+        if load != self._sent:
+            self._sent = load
+            self._connection.sendall(packed(["load", 0, astuple(load)]))
 
 
 def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -> None:
@@ -35,14 +88,17 @@ def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -
     are under way as the driver says that it is worth; the others wait.
     """
     crossing = Crossing(function.signature)
+    loads = _LoadSender(function, inbox, connection)
     most = function.at_once
     under_way: dict[int, _Stream] = {}
     try:
         while True:
             if not under_way:
                 inbox.wait()
+            has_news = False
             while len(under_way) < most and (more := inbox.next()) is not None:
                 stream = _begin(function, crossing, more)
+                has_news = True
                 if isinstance(stream, bytes):
                     connection.sendall(stream)
                 else:
@@ -51,10 +107,15 @@ def work_in_parts(function: Function, inbox: Inbox, connection: socket.socket) -
                 inbox.poll()
             for request_id in inbox.left & under_way.keys():
                 under_way.pop(request_id).parts.close()
+                has_news = True
             inbox.left.clear()
             for stream in list(under_way.values()):
-                if not _advance(stream, crossing, connection):
+                frame, has_more = _advance(stream, crossing)
+                if not has_more:
                     del under_way[stream.request.id]
+                    loads.send(at_once=True)  # before the end: who has an answer finds it counted
+                connection.sendall(frame)
+            loads.send(at_once=has_news)
     finally:
         for stream in under_way.values():
             stream.parts.close()
@@ -74,26 +135,26 @@ def _begin(function: Function, crossing: Crossing, request: Waiting) -> _Stream 
     return _Stream(request, function.parts(columns, request.options), time.monotonic(), {}, unseen)
 
 
-def _advance(stream: _Stream, crossing: Crossing, connection: socket.socket) -> bool:
-    """Send the next part of a stream, or its end; return whether there may be more."""
+def _advance(stream: _Stream, crossing: Crossing) -> tuple[bytes, bool]:
+    """Return the frame of the next part of a stream, or of its end, and whether there may be more."""
     request_id = stream.request.id
     try:
         part = next(stream.parts, None)
         if part is not None and not part:
-            return True  # all its rows wait for a slot: there is nothing to send yet
+            return b"", True  # all its rows wait for a slot: there is nothing to send yet
         if part is not None:
             answers = crossing.answers_out([row_answer(row.values()) for row in part.values()])
             stream.rows.update(zip(part, answers, strict=True))
+            stream.note_times(part)
             frame = packed(["part", request_id, list(part), answers])
         else:
             whole = [stream.rows[place] for place in range(len(stream.request.rows))]
-            frame = packed(["end", request_id, whole, *_times(stream), stream.unseen])
+            frame = packed(["end", request_id, whole, *_times(stream), stream.unseen, stream.sent_times()])
     except Exception:
         _LOG.exception("%s", Phrase("serve.body-raised"))
         stream.parts.close()
         part, frame = None, packed(["failed", request_id, *_times(stream)])
-    connection.sendall(frame)
-    return part is not None
+    return frame, part is not None
 
 
 def _times(stream: _Stream) -> tuple[float, float, int]:

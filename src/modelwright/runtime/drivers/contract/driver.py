@@ -64,6 +64,23 @@ class Part:
     rows: Sequence[int] | None = None
 
 
+@dataclass(frozen=True)
+class Load:
+    """What a body that writes has to do now, and what it has done since it was opened.
+
+    waiting, writing: rows that have no place yet, and those that have one; cache_bytes: keys and values that are held,
+    kept beginnings of prompts among them. prompt_tokens, of which kept_tokens were known from an earlier prompt, and
+    written_tokens: since it was opened, whoever left meanwhile.
+    """
+
+    waiting: int = 0
+    writing: int = 0
+    cache_bytes: int = 0
+    prompt_tokens: int = 0
+    kept_tokens: int = 0
+    written_tokens: int = 0
+
+
 class Running(ABC):
     """A body that was opened. Safe to use from several threads at once, each with calls of its own.
 
@@ -110,6 +127,10 @@ class Running(ABC):
         a row.
         """
         return {}
+
+    def load(self) -> Load | None:
+        """Return what it has to do and has done; None, the default, of a body that keeps no rows between parts."""
+        return None
 
     def interrupt(self) -> None:  # noqa: B027 - most that are not a graph cannot be stopped
         """Make the calls under way raise soon, where the body can be stopped; by default it cannot.

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.drivers.decode.cached_graph import CachedGraph
 from modelwright.runtime.drivers.decode.kept_beginnings import KeptBeginnings
 from modelwright.runtime.drivers.decode.writing_row import WritingRow
@@ -41,6 +42,7 @@ class DecodingLoop:
         self._left: set[WritingRow] = set()
         self._steps = 0
         self._is_stepping = False
+        self._prompt_tokens = self._kept_tokens = self._written_tokens = 0
 
     def submit(self, rows: Sequence[WritingRow]) -> int:
         """Take rows into the queue; return the number of the last step before them."""
@@ -52,6 +54,8 @@ class DecodingLoop:
         """Let rows go that nobody waits for; their slots are free before the next step."""
         with self._condition:
             self._left |= {row for row in rows if not row.done}
+            if not self._is_stepping:  # there may be no next step for long
+                self._take_news()
 
     def advance(self, seen: int) -> int:
         """Return the number of a step after `seen`, once it is made: by this thread, where no other is at it."""
@@ -77,15 +81,22 @@ class DecodingLoop:
         """Return how many rows have a slot."""
         return sum(row is not None for row in self._slots)
 
+    @property
+    def load(self) -> Load:
+        """Return what there is to do, and what was done; between two steps it is exact."""
+        slots = [row for row in self._slots if row is not None]
+        return Load(
+            waiting=len(self._queue) + len(self._come),
+            writing=len(slots),
+            cache_bytes=self._token_bytes * sum(row.read for row in slots) + self._kept.size,
+            prompt_tokens=self._prompt_tokens,
+            kept_tokens=self._kept_tokens,
+            written_tokens=self._written_tokens,
+        )
+
     def _step(self) -> None:
         with self._condition:
-            come, self._come = self._come, []
-            left, self._left = self._left, set()
-        self._queue.extend(come)
-        if left:
-            self._queue = deque(row for row in self._queue if row not in left)
-            for row in left:
-                self._release(row)
+            self._take_news()
         self._admit()
         try:
             self._write()
@@ -94,6 +105,16 @@ class DecodingLoop:
             for row in [one for one in self._slots if one is not None]:
                 row.error = error
                 self._release(row)
+
+    def _take_news(self) -> None:
+        """Queue who has come, and free the slots of who has left."""
+        self._queue.extend(self._come)
+        self._come.clear()
+        if self._left:
+            self._queue = deque(row for row in self._queue if row not in self._left)
+            for row in self._left:
+                self._release(row)
+            self._left.clear()
 
     def _admit(self) -> None:
         """Give slots to those that wait longest, as far as there are slots and bytes; nobody is overtaken."""
@@ -120,9 +141,11 @@ class DecodingLoop:
         for chunk in self._kept.known(self._kept.keys(row.ids[: row.to_read])):
             end = row.read + self._graph.chunk
             if row.places(row.read, end):
-                return  # what follows these tokens is wanted, which is not kept
+                break  # what follows these tokens is wanted, which is not kept
             self._graph.cache.put(slot, row.read, chunk)
             row.read = row.kept = end
+        self._prompt_tokens += row.kept
+        self._kept_tokens += row.kept
 
     def _write(self) -> None:
         """Write one token of each answer under way."""
@@ -134,6 +157,7 @@ class DecodingLoop:
         for place, row in enumerate(rows):
             row.read += 1
             row.take(logits[place : place + 1])
+        self._written_tokens += len(rows)
         for row in rows:
             if row.done:
                 self._release(row)
@@ -153,8 +177,11 @@ class DecodingLoop:
         places = row.places(begin, end)
         logits = self._graph.run(slot, np.array([row.ids[begin:end]], dtype=np.int64), [end], places)
         row.read = end
+        self._prompt_tokens += end - begin
         if places:
+            before = len(row.ids)
             row.take(logits)
+            self._written_tokens += len(row.ids) - before
         if end - begin == length and end < row.to_read:
             self._keep(row, slot, begin, end)
         if row.done:

@@ -11,7 +11,7 @@ from modelwright.core.messages import PackageError, Problem, RequestError
 from modelwright.kinds.contract.common import Answer, Array
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
-from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
+from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
 from modelwright.runtime.drivers.decode.cached_graph import GRAPH, CachedGraph
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSettings, bad_settings
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
@@ -102,6 +102,10 @@ class RunningDecode(Running):
                 raise row.error
             found[place] = row.log_likelihood, row.answer_tokens
         return found
+
+    def load(self) -> Load:
+        """Return what the loop has to do, and has done."""
+        return self.loop.load
 
     def interrupt(self) -> None:
         """Make the step under way fail."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from modelwright.core.json_types import Json
-from modelwright.kinds.contract.common import Answer
+from modelwright.kinds.contract.common import Answer, WritingTimes
 from modelwright.runtime.drivers.decode.choosing import chosen, log_shares
 from modelwright.runtime.drivers.decode.row_options import RowOptions
 from modelwright.runtime.drivers.decode.written_text import WrittenText
@@ -48,6 +49,7 @@ class WritingRow:
         self._text = WrittenText(tokenizer, options.stop)
         self._logprobs: list[Json] = []
         self._seen: NDArray[np.bool_] | None = None
+        self._came: list[float] = []  # when each token was chosen
         if most <= 0:
             self.finish = "length"
 
@@ -77,7 +79,7 @@ class WritingRow:
         }
         if self.options.logprobs is not None:
             details["logprobs"] = list(self._logprobs)
-        return Answer(self._text.text, details=details)
+        return Answer(self._text.text, details=details, times=self._times() if self.done else None)
 
     def places(self, begin: int, end: int) -> list[int]:
         """Return after which of the tokens from begin to end, counted from begin, the logits are wanted."""
@@ -92,6 +94,7 @@ class WritingRow:
         if options.logprobs is not None:
             self._tell(log_shares(logits[0]), token, options.logprobs)
         self.ids.append(token)
+        self._came.append(time.monotonic())
         if self._seen is not None:
             self._seen[token] = True
         if token in self._ends:
@@ -110,6 +113,12 @@ class WritingRow:
         most_s = self.options.max_time_s
         if most_s is not None and time.monotonic() - self.begun >= most_s:
             self._end("time")
+
+    def _times(self) -> WritingTimes | None:
+        if not self._came:
+            return None
+        gaps = (after - before for before, after in pairwise(self._came))
+        return WritingTimes(self._came[0] - self.begun, tuple(gaps))
 
     def _end(self, finish: Finish) -> None:
         self._text.end()
