@@ -27,6 +27,8 @@ from modelwright.storage import disk
 
 CHECKPOINT_S = 5.0  # a kill loses at most the rounds of so many seconds
 _ROWS_ALONE = 100_000
+# Of the least loss on validation, so much more is about the same: the last fifth of the rounds often gains less.
+_ABOUT_LEAST = 0.001
 # Of a small table so many rounds that their median is steady; of a large one as many as a second holds.
 _TIMED_S, _FEWEST_TIMED, _MOST_TIMED = 1.0, 3, 200
 
@@ -78,7 +80,7 @@ def boost(
     draws: bool = False,
     end: TrainingEnd | None = None,
 ) -> Boosted:
-    """Boost up to `rounds` rounds and keep those up to the least loss on validation.
+    """Boost up to `rounds` rounds and keep the fewest whose loss on validation is about the least.
 
     Stops after `patience` rounds without a lesser loss, or when no split is left to make. Without validation
     rows all rounds are kept. Finds and leaves its state in the file `checkpoint`; draws: whether anything is drawn at
@@ -101,10 +103,19 @@ def boost(
         _write(checkpoint, history, booster)
     assert booster is not None
     assert left >= 0, "the state of a longer boosting is nobody else's"
-    kept = history.index(min(history)) + 1 if history else booster.current_iteration()
+    kept = fewest_of_about_least(history) if history else booster.current_iteration()
     # read once more: a tree of one leaf is written otherwise by a booster that was read, as one of a checkpoint is
     read = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=kept))
     return Boosted(_stripped(read.model_to_string(num_iteration=-1)), kept, history)
+
+
+def fewest_of_about_least(history: Sequence[float]) -> int:
+    """Return the fewest rounds whose loss on validation is the least, or 0.1 % above it.
+
+    history: the loss after each round. A package has as many trees as rounds are kept.
+    """
+    enough = min(history) + _ABOUT_LEAST * abs(min(history))
+    return next(number for number, loss in enumerate(history, 1) if loss <= enough)
 
 
 def time_rounds(params: Params, train: FeatureTable) -> Timed:
