@@ -150,3 +150,35 @@ def test_model_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "t5", "is_encoder_decoder": True}))
     with pytest.raises(ProjectError, match="not an encoder of text"):
         pretrained.read(folder)
+
+
+def test_the_second_of_two_texts_is_another_segment(tmp_path: Path) -> None:
+    folder = tiny_encoder.save(tmp_path / "tiny")
+    alone, pairs = (pretrained.Transformer().load(folder, {"segments": each}) for each in (False, True))
+    assert "separator" not in alone.config
+    assert pairs.config["separator"] == 3
+    built = pretrained.Transformer().build(pairs.config).eval()
+    built.load_state_dict(pairs.encoder.state_dict())
+    # [CLS] one [SEP] two, padded [SEP] of another row
+    ids, mask = torch.tensor([[2, 5, 3, 6, 7, 3], [2, 6, 3, 0, 0, 0]]), torch.ones(2, 6, dtype=torch.long)
+    mask[1, 3:] = 0
+    segments = torch.tensor([[0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1]])
+    assert pretrained.segments_of(ids, 3).tolist() == segments.tolist()
+    wanted = alone.encoder.transformer(input_ids=ids, attention_mask=mask, token_type_ids=segments)[0]
+    _, found = built.in_positions(ids, mask)
+    torch.testing.assert_close(found.values, wanted)
+    # of one text alone all is the first segment
+    torch.testing.assert_close(built(ids[1:], mask[1:]), alone.encoder.eval()(ids[1:], mask[1:]))
+
+
+def test_an_encoder_of_one_segment_is_given_none(tmp_path: Path) -> None:
+    folder = tiny_encoder.save(tmp_path / "tiny")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "type_vocab_size": 1}))
+    weights = load_file(folder / "model.safetensors")
+    weights["embeddings.token_type_embeddings.weight"] = weights["embeddings.token_type_embeddings.weight"][
+        :1
+    ].clone()
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    loaded = pretrained.Transformer().load(folder, {"segments": True})
+    assert "separator" not in loaded.config

@@ -64,7 +64,11 @@ def starting(
     columns = {one.name: train.columns[one.name] for one in (text, *signature.outputs)}
     some = Examples(train.ids, columns)
     begin = starting_point(
-        windowed, some, {text.name: pretrained[text.name]}, limits={text.name: options.window}
+        windowed,
+        some,
+        {text.name: pretrained[text.name]},
+        {"segments": len(signature.inputs) > 1},
+        limits={text.name: options.window},
     )
     whole: dict[str, object] = {
         one.name: kinds.arrays(one.kind).fit([], form=Form.LOCATED) for one in signature.inputs

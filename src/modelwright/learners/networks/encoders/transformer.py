@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast, final
 
 import torch
 import transformers
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
@@ -29,15 +30,19 @@ class TextEncoder(Encoder):
     """A pretrained transformer and how its tokens become one vector; inputs of tokens may share it.
 
     `pooling`: `mean` of the tokens that are there (Reimers and Gurevych 2019, Sentence-BERT, section 3), or
-    `first`, the vector of the first token.
+    `first`, the vector of the first token. `separator`: the token behind the first of two texts in one sequence, of
+    which the second is another segment; None where all is one segment, or the transformer knows none.
     """
 
-    def __init__(self, transformer: nn.Module, width: int, pooling: str) -> None:
+    def __init__(
+        self, transformer: nn.Module, width: int, pooling: str, separator: int | None = None
+    ) -> None:
         super().__init__()
         assert pooling in {"mean", "first"}
         self.transformer = transformer
         self.width = width
         self.pooling = pooling
+        self.separator = separator
 
     def words(self) -> nn.Module:
         """Return the table of word vectors."""
@@ -57,7 +62,10 @@ class TextEncoder(Encoder):
         """Return the features, and the vector of each token."""
         ids, mask = arrays
         # (batch, length, width)
-        tokens: Tensor = self.transformer(input_ids=ids, attention_mask=mask, return_dict=False)[0]
+        segments = {} if self.separator is None else {"token_type_ids": segments_of(ids, self.separator)}
+        tokens: Tensor = self.transformer(input_ids=ids, attention_mask=mask, **segments, return_dict=False)[
+            0
+        ]
         there = mask.to(tokens.dtype)
         positions = Positions(tokens, there)
         if self.pooling == "first":
@@ -74,21 +82,25 @@ class Transformer(PretrainedType):
     name: ClassVar[str] = "transformer"
 
     def load(self, folder: Path, options: Mapping[str, object]) -> Loaded:
-        """Return the encoder; options: `pooling` and `max_length`."""
+        """Return the encoder; options: `pooling`, `max_length`, and `segments`: whether it reads texts in pairs."""
         pooling, max_length = options.get("pooling"), options.get("max_length")
         assert pooling is None or isinstance(pooling, str)
         found = read(folder, pooling)
         limit = min(found.positions, MOST_TOKENS) if max_length is None else found.positions
+        separator = found.separator() if options.get("segments") else None
+        config: JsonObject = {"transformer": cast("JsonObject", found.config), "pooling": found.pooling}
         return Loaded(
-            encoder=found.encoder(),
-            config={"transformer": cast("JsonObject", found.config), "pooling": found.pooling},
+            encoder=text_encoder(found.transformer, found.pooling, separator),
+            config=config if separator is None else config | {"separator": separator},
             fit={"tokenizer": found.tokenizer, "max_length": max_length, "limit": limit},
             most=found.positions,
         )
 
     def build(self, config: JsonObject) -> Encoder:
         """Return the encoder with weights yet to be loaded."""
-        return text_encoder(build(cast("dict[str, object]", config["transformer"])), str(config["pooling"]))
+        transformer = build(cast("dict[str, object]", config["transformer"]))
+        separator = cast("int | None", config.get("separator"))
+        return text_encoder(transformer, str(config["pooling"]), separator)
 
 
 @dataclass(frozen=True)
@@ -101,15 +113,35 @@ class Pretrained:
     pooling: str
     positions: int
 
-    def encoder(self) -> TextEncoder:
-        """Return the text encoder."""
-        return text_encoder(self.transformer, self.pooling)
+    def separator(self) -> int | None:
+        """Return the token behind the first of two texts; None where the second is no segment of its own."""
+        known = self.config.get("type_vocab_size")
+        if not isinstance(known, int) or known < 2:
+            return None
+        tokenizer = Tokenizer.from_str(self.tokenizer.decode())
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        pair = tokenizer.encode("a", "a")
+        behind = pair.sequence_ids.index(0) + pair.sequence_ids.count(0)
+        if pair.sequence_ids[behind] is not None or 1 not in pair.type_ids:
+            return None
+        return pair.ids[behind]
 
 
-def text_encoder(transformer: nn.Module, pooling: str) -> TextEncoder:
+def text_encoder(transformer: nn.Module, pooling: str, separator: int | None = None) -> TextEncoder:
     """Return the text encoder of a transformer; its width stands in its configuration."""
     config: Any = transformer.config
-    return TextEncoder(transformer, int(config.hidden_size), pooling)
+    return TextEncoder(transformer, int(config.hidden_size), pooling, separator)
+
+
+def segments_of(ids: Tensor, separator: int) -> Tensor:
+    """Return 0 of each token up to the first separator and 1 behind it, of ids, both int64 (batch, length).
+
+    As BERT was pretrained on pairs (Devlin et al. 2019, section 3); it is told by the ids, so that graphs take no
+    array more.
+    """
+    ends = (ids == separator).to(ids.dtype)
+    return (ends.cumsum(dim=1) - ends).clamp(max=1)
 
 
 def read(folder: Path, pooling: str | None = None) -> Pretrained:
