@@ -9,6 +9,7 @@ import typer
 
 from modelwright.cli.typer_app import SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
 from modelwright.core.exit_codes import Exit
+from modelwright.runtime.worker.worker_process import start_ahead
 
 
 @app.command(rich_help_panel=START)
@@ -51,6 +52,7 @@ def serve(
         raise typer.BadParameter("--record goes with --package; a project says serve.record")
     if projects and (package is not None or project is not None):
         raise typer.BadParameter("give either PROJECT … or --project or --package")
+    start_ahead()
     if projects and len(projects) > 1:
         from modelwright.cli.progress_bars import shown
         from modelwright.project.serving.many_serving import serve_projects

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +20,7 @@ from modelwright.kinds.contract.settled_cells import SettledCells
 from modelwright.package.manifest import SettledEntry
 from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.memory import resident_bytes
+from modelwright.runtime.worker import worker_process
 from modelwright.runtime.worker.form import FormInput
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
@@ -324,26 +323,20 @@ async def start(
     as many as suit these threads. bar_s: the time that an answer
     may take, which its batches then keep to; None where there is no such bar. sharing: workers that share the cores.
     """
-    ours, theirs = socket.socketpair()
-    command = [
-        # -P: no module of the working folder
-        *(sys.executable, "-P", "-m", "modelwright.runtime.worker.worker"),
-        *("--package", str(package), "--socket", str(theirs.fileno())),
-        *("--max-wait-s", str(max_wait_s)),
-        *(("--max-batch", str(max_batch)) if max_batch else ()),
-        *(("--threads", str(threads)) if threads else ("--sharing", str(sharing))),
-        *(("--bar-s", str(bar_s)) if bar_s is not None else ()),
-    ]
-    # A session of its own: Ctrl-C in a terminal reaches the gateway alone, which lets its workers finish.
-    process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module
-        command,
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
+    found = worker_process.started()
+    process = found.process
+    transport, connection = await asyncio.get_running_loop().create_unix_connection(
+        _Connection, sock=found.connection
     )
-    theirs.close()
-    transport, connection = await asyncio.get_running_loop().create_unix_connection(_Connection, sock=ours)
+    order = {
+        "package": str(package),
+        "threads": threads,
+        "sharing": sharing,
+        "max_batch": max_batch,
+        "max_wait_s": max_wait_s,
+        "bar_s": bar_s,
+    }
+    transport.write(packed(["open", order]))
     try:
         hello = await asyncio.wait_for(asyncio.shield(connection.hello), timeout_s)
     except TimeoutError:

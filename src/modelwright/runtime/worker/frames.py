@@ -1,6 +1,7 @@
 """How the gateway and a worker talk: messages of JSON and bytes, each behind its length, over a socket pair.
 
-    gateway → worker   ["ask", id, [row, …], sent, options]                   answer these rows
+    gateway → worker   ["open", order]                                        load this package, and say so
+                       ["ask", id, [row, …], sent, options]                   answer these rows
                        ["leave", id]                                          nobody waits for these any more
                        ["ping", 0]                                            do you still work?
     worker → gateway   ["ready", signature, digest, streams, confined, form, settled, classes, layout]

@@ -17,7 +17,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict, cast
 
 from modelwright.core.messages import Phrase, Problem, UserError, preferred, use
 from modelwright.package.confinement import confine, modules
@@ -29,7 +29,7 @@ from modelwright.runtime.log_lines import BoundedHandler
 from modelwright.runtime.machine import cores
 from modelwright.runtime.worker.batcher import Batcher
 from modelwright.runtime.worker.form import form_of
-from modelwright.runtime.worker.frames import packed
+from modelwright.runtime.worker.frames import Unpacker, packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.streams import work_in_parts
@@ -131,18 +131,31 @@ def _warm_up(function: Function, max_batch: int) -> None:
         function.answer(function.example(rows), max_batch)  # a body need not answer what is missing
 
 
+class _Order(TypedDict):
+    """What a worker opens, and how: as `channel.start` has it."""
+
+    package: str
+    threads: int | None  # of each pass; None: as timed here
+    sharing: int  # the workers that share the cores, where threads are timed
+    max_batch: int | None  # None: as suits the threads
+    max_wait_s: float
+    bar_s: float | None  # the time that an answer may take
+
+
+def _ordered(connection: socket.socket) -> _Order:
+    """Wait for what is to be opened; raises EOFError when the gateway is gone."""
+    unpacker = Unpacker()
+    while data := connection.recv(1 << 16):
+        # the gateway says nothing else before it has heard that the worker is ready
+        for _, order in unpacker.feed(data):
+            return cast("_Order", order)
+    raise EOFError
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Load the package, say so, and answer until the gateway closes the socket."""
+    """Load the package that the gateway names, say so, and answer until it closes the socket."""
     parser = argparse.ArgumentParser(prog="modelwright.runtime.worker.worker", description=main.__doc__)
-    parser.add_argument("--package", type=Path, required=True)
     parser.add_argument("--socket", type=int, required=True, help="the file descriptor of a connected socket")
-    parser.add_argument("--threads", type=int, default=None, help="of each pass; without it, as timed here")
-    parser.add_argument(
-        "--sharing", type=int, default=1, help="the workers that share the cores, where that is set"
-    )
-    parser.add_argument("--max-batch", type=int, default=None, help="without it, as suits the threads")
-    parser.add_argument("--max-wait-s", type=float, required=True)
-    parser.add_argument("--bar-s", type=float, default=None, help="the time that an answer may take")
     options = parser.parse_args(arguments)
 
     if not sys.warnoptions:
@@ -152,13 +165,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     die_with_parent()
     use(preferred(os.environ))
     logging.getLogger("modelwright").addHandler(BoundedHandler())
-    package = options.package.absolute()
-    its_cores = max(1, cores() // options.sharing)
+    try:
+        order = _ordered(connection)
+    except (EOFError, ConnectionError):
+        return 0  # it was started ahead, and nothing was to be served
+    package = Path(order["package"]).absolute()
+    its_cores = max(1, cores() // order["sharing"])
     # From here on it reads the package and what Python needs, writes nothing, and connects to nobody.
     is_confined = confine([package, *modules()])
     try:
-        function, layout = opened(read(package), options.threads, its_cores)
-        max_batch = options.max_batch or layout.rows
+        function, layout = opened(read(package), order["threads"], its_cores)
+        max_batch = order["max_batch"] or layout.rows
         _warm_up(function, max_batch)
     except UserError as error:
         connection.sendall(packed(["refused", [problem.to_wire() for problem in error.problems]]))
@@ -183,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             work_in_parts(function, Inbox(connection), connection)
         else:
             inbox = Inbox(connection)
-            work(function, inbox, connection, max_batch, options.max_wait_s, options.bar_s)
+            work(function, inbox, connection, max_batch, order["max_wait_s"], order["bar_s"])
     except (EOFError, ConnectionError):
         pass  # the gateway is gone, or needs this version no longer
     return 0

@@ -1,0 +1,75 @@
+"""A worker's process may be there before it is known what it opens; it is used once, and ends with who started it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from tiny_serving import linear_body, sealed
+
+from modelwright.runtime.worker import worker_process
+from modelwright.runtime.worker.channel import start
+
+WAIT_S = 30
+
+
+@pytest.fixture
+def ahead():
+    """Return the process that was started ahead; nothing of it is left behind."""
+    worker_process.start_ahead()
+    [found] = worker_process._ahead
+    yield found
+    worker_process._ahead.clear()
+    found.connection.close()
+    found.process.kill()
+    found.process.wait()
+
+
+def answering(package):
+    async def asked():
+        worker = await start(package, threads=1, max_batch=4, max_wait_s=0.0, timeout_s=WAIT_S)
+        reply = await worker.ask([[40.0, 2.0]])
+        pid = worker.process.pid
+        await worker.close()
+        return pid, reply.answers
+
+    return asyncio.run(asked())
+
+
+def test_the_process_started_ahead_is_the_first_worker_and_no_other_one(ahead, tmp_path):
+    package = sealed(linear_body(), tmp_path / "linear")
+    worker_process.start_ahead()  # one is enough
+    pid, answers = answering(package)
+    assert pid == ahead.process.pid
+    assert answers
+    assert not worker_process._ahead
+
+
+def test_one_that_has_died_meanwhile_is_replaced(ahead, tmp_path):
+    os.kill(ahead.process.pid, signal.SIGKILL)
+    ahead.process.wait()
+    pid, answers = answering(sealed(linear_body(), tmp_path / "linear"))
+    assert pid != ahead.process.pid
+    assert answers
+
+
+def test_it_ends_when_nothing_is_to_be_served(ahead):
+    ahead.connection.close()
+    assert ahead.process.wait(WAIT_S) == 0
+
+
+def test_it_ends_with_a_command_that_could_not_serve(tmp_path):
+    code = (
+        "from modelwright.cli import main\n"
+        "from modelwright.runtime.worker import worker_process\n"
+        f"code = main.answer(['serve', '--package', {str(tmp_path / 'none')!r}])\n"
+        "print(code, len(worker_process._ahead))"
+    )
+    # the worker holds the standard error of this command open, which is read to its end
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=WAIT_S)
+    assert ended.stdout.split() == ["1", "1"]
