@@ -15,9 +15,10 @@ from modelwright.core.messages import ProjectError
 from modelwright.core.progress import Silent
 from modelwright.kinds.dialogue.value import DialogueTurn
 from modelwright.learners.causal.causal_objective import CausalObjective
-from modelwright.learners.causal.token_rows import TokenRow, TokenRows, answered
+from modelwright.learners.causal.token_rows import TokenRow, TokenRows
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.generate.answer_rows import AnswerReader
 from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.learners.networks.decoders import llama
@@ -37,6 +38,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def decoder(weights: Path) -> llama.Decoder:
     read = DecoderWeights.read(weights)
     return llama.built(read.config, read.tensors)
+
+
+def answered(prompt: list[int], answer: list[int]) -> TokenRow:
+    return TokenRow.of([*prompt, *answer], [False] * len(prompt) + [True] * len(answer))
 
 
 def learned(
@@ -107,6 +112,18 @@ def test_documents_in_one_row_read_nothing_of_each_other(decoder: llama.Decoder)
     wanted = objective.loss(apart, np.array([0, 1]), 0, 0)
     found = objective.loss(TokenRows([together]), np.array([0]), 0, 0)
     assert found.item() == pytest.approx(wanted.item(), abs=1e-5)
+
+
+def test_of_a_dialogue_every_answer_is_learned_with_the_token_that_ends_it(weights: Path) -> None:
+    read = DecoderWeights.read(weights)
+    words = llama.built(read.config, read.tensors).shape.words
+    user, assistant = DialogueTurn("user", "One?"), DialogueTurn("assistant", "It is one.")
+    columns = {"messages": [(user, assistant, user)], "reply": ["It is two."]}
+    reader = AnswerReader(tiny_decoder.ASK, read, words, 200)
+    ids, learned, _ = reader.read(Examples(["row"], columns)).rows.arrays(np.array([0]))
+    tokenizer = tiny_decoder.tokenizer()
+    answers = [ids[0][place].item() for place in learned[0].nonzero()[:, 0]]
+    assert tokenizer.decode(answers, skip_special_tokens=False) == "It is one.<|im_end|>It is two.<|im_end|>"
 
 
 def test_rows_that_nothing_can_be_learned_from_are_counted_by_their_reason(weights: Path) -> None:

@@ -25,12 +25,13 @@ class TokenRow:
     learned: NDArray[np.bool_]
     begins: NDArray[np.int32] | None = None
 
-
-def answered(prompt: Sequence[int], answer: Sequence[int]) -> TokenRow:
-    """Return the row of an answer behind its prompt: of the answer alone something is learned."""
-    ids = np.array([*prompt, *answer], dtype=np.int32)
-    # nothing stands before the first token, so nothing foresees it
-    return TokenRow(ids, np.arange(len(ids)) >= max(1, len(prompt)))
+    @classmethod
+    def of(cls, ids: Sequence[int], learned: Sequence[bool]) -> TokenRow:
+        """Return a row of some tokens, each with whether it is learned."""
+        found = np.array(learned, np.bool_)
+        # nothing stands before the first token, so nothing foresees it
+        found[:1] = False
+        return cls(np.array(ids, np.int32), found)
 
 
 class TokenRows:

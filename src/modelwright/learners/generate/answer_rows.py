@@ -1,5 +1,7 @@
 """The rows of a project as a language model learns them: prompts as they are served, and the true answers behind them.
 
+Of a dialogue with several answers each is learned: what the assistant wrote, and the token that ended it.
+
 What cannot be learned from is left out and counted by its reason: an answer or a prompt that is missing, a dialogue
 whose turns do not alternate, a role that the template has no texts for, more tokens than the context holds.
 """
@@ -15,11 +17,11 @@ from modelwright import kinds
 from modelwright.core.messages import Notice, Phrase, RequestError
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
-from modelwright.learners.causal.token_rows import TokenRow, TokenRows, answered
+from modelwright.learners.causal.token_rows import TokenRow, TokenRows
 from modelwright.learners.generate import prompt_pieces
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.runtime.drivers.decode.decode_settings import parsed
-from modelwright.runtime.drivers.decode.prompts import Prompts
+from modelwright.runtime.drivers.decode.prompts import Prompts, Stretch
 from modelwright.storage.formats.examples import Examples
 
 _TOO_LONG = "too-long"
@@ -62,7 +64,7 @@ class AnswerReader:
             {"context": 1, "ends": [], "prompt": prompt_pieces.pieces(signature, weights.template)}
         )
         self._prompts = Prompts(signature, settings.prompt, weights.tokenizer, words)
-        self._signature, self._ends, self._context = signature, weights.ends[:1], context
+        self._signature, self._ends, self._context = signature, weights.ends, context
 
     def read(self, examples: Examples) -> AnswerRows:
         """Return the rows that can be learned from."""
@@ -89,13 +91,30 @@ class AnswerReader:
         if not all(self._alternates(field, given[field.name]) for field in self._signature.inputs):
             return "with-odd-turns"
         try:
-            prompt = self._prompts.ids(given)
+            prompt = list(self._prompts.stretches(given))
         except RequestError:
             return "with-unknown-role"
-        answer = [*self._prompts.answer_ids(str(truth)), *self._ends]
-        if not prompt and len(answer) < 2:
+        answer = [*self._prompts.answer_ids(str(truth)), *self._ends[:1]]
+        if len(answer) < 2 and not any(stretch.ids for stretch in prompt):
             return "without-answer"
-        return answered(prompt, answer)
+        return self._learned([*prompt, Stretch(answer, spoken=True)])
+
+    def _learned(self, stretches: Sequence[Stretch]) -> TokenRow:
+        """Return the row of some stretches, of which those that are spoken are learned, each with what ends it."""
+        ids: list[int] = []
+        learned: list[bool] = []
+        after_answer = False
+        for stretch in stretches:
+            ids += stretch.ids
+            # the template's own text behind an answer: up to the token at which writing would end
+            ended = self._until_end(stretch.ids) if after_answer and not stretch.spoken else 0
+            learned += [stretch.spoken or place < ended for place in range(len(stretch.ids))]
+            after_answer = stretch.spoken
+        return TokenRow.of(ids, learned)
+
+    def _until_end(self, ids: Sequence[int]) -> int:
+        """Return how many tokens there are up to the first that ends an answer, 0 where none does."""
+        return next((place for place, one in enumerate(ids, 1) if one in self._ends), 0)
 
     def _alternates(self, field: Field, value: object) -> bool:
         """Tell whether user and assistant take turns in a dialogue, and the user has the last word."""

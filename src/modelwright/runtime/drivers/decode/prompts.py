@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from tokenizers import Tokenizer
 
@@ -21,7 +21,14 @@ from modelwright.package.content import Content
 from modelwright.runtime.drivers.decode.decode_settings import Piece, bad_settings
 
 TOKENIZER = "tokenizer.json"
-SYSTEM = "system"
+SYSTEM, ASSISTANT = "system", "assistant"
+
+
+class Stretch(NamedTuple):
+    """Tokens of a prompt that follow each other; spoken: whether the assistant wrote them in a turn of the dialogue."""
+
+    ids: list[int]
+    spoken: bool = False
 
 
 class Prompts:
@@ -42,7 +49,12 @@ class Prompts:
 
     def ids(self, row: Mapping[str, Any]) -> list[int]:
         """Return the tokens of a row of canonical values; raises RequestError for a role that the template has not."""
-        return [one for piece in self._pieces for one in self._of(piece, row, None)]
+        return [one for stretch in self.stretches(row) for one in stretch.ids]
+
+    def stretches(self, row: Mapping[str, Any]) -> Iterator[Stretch]:
+        """Yield the tokens of a row in stretches; raises RequestError as `ids` does."""
+        for piece in self._pieces:
+            yield from self._of(piece, row, None)
 
     def answer_ids(self, text: str) -> list[int]:
         """Return the tokens of a text that stands where an answer is written."""
@@ -52,15 +64,16 @@ class Prompts:
         letters = (self._plain.encode(one, add_special_tokens=False).ids for one in text)
         return [one for letter in letters for one in letter if one not in self._control]
 
-    def _of(self, piece: Piece, row: Mapping[str, Any], turn: str | None) -> Iterator[int]:
+    def _of(self, piece: Piece, row: Mapping[str, Any], turn: Mapping[str, str] | None) -> Iterator[Stretch]:
         if piece.text is not None:
             if piece.text not in self._fixed:
                 self._fixed[piece.text] = self.own.encode(piece.text, add_special_tokens=False).ids
-            yield from self._fixed[piece.text]
+            yield Stretch(self._fixed[piece.text])
         elif piece.content:
-            yield from self._users(turn or "", piece)
+            turn = turn or {"role": "", "content": ""}
+            yield Stretch(self._users(turn["content"], piece), spoken=turn["role"] == ASSISTANT)
         elif piece.input is not None:
-            yield from self._users(self._text(piece.input, row[piece.input]), piece)
+            yield Stretch(self._users(self._text(piece.input, row[piece.input]), piece))
         elif piece.given is not None:
             if row[piece.given] is not None:
                 for inner in piece.pieces:
@@ -68,7 +81,7 @@ class Prompts:
         elif piece.turns is not None:
             yield from self._turns(piece, row, piece.turns)
 
-    def _turns(self, piece: Piece, row: Mapping[str, Any], name: str) -> Iterator[int]:
+    def _turns(self, piece: Piece, row: Mapping[str, Any], name: str) -> Iterator[Stretch]:
         value = row[name]
         # a dialogue is a list of turns, {"role", "content"}, as its kind has them in JSON
         turns: list[dict[str, str]] = [] if value is None else cast("Any", self._kinds[name].to_json(value))
@@ -83,7 +96,7 @@ class Prompts:
                     Problem("request.unknown-role", field=name, role=turn["role"][:40], known=known)
                 )
             for inner in pieces:
-                yield from self._of(inner, row, turn["content"])
+                yield from self._of(inner, row, turn)
 
     def _users(self, text: str, piece: Piece) -> list[int]:
         return self.answer_ids(text.strip() if piece.trim else text)
