@@ -102,7 +102,7 @@ def test_broken_quotes_are_named_by_row(tmp_path: Path, content: bytes, where: s
         ("a.csv", b"a,b\n\x81\x8d\x90\xff,\xfe\n", "data.encoding"),
         ("a.csv.gz", b"not gzip", "data.unreadable-file"),
         ("a.csv.gz", gzip.compress(b"a,b\n" * 99, mtime=0)[:-9], "data.unreadable-file"),
-        ("a.txt", b"a", "data.unknown-format"),
+        ("a.doc", b"a", "data.unknown-format"),
         ("a.parquet", b"PAR1 no", "data.parquet"),
         ("a.parquet.gz", b"", "data.unknown-format"),
         ("a.json", b"", "data.json"),

@@ -20,7 +20,9 @@ from modelwright.tables.arrays.npz_files import NpzFile
 from modelwright.tables.bounds import too_many_columns
 from modelwright.tables.delimited import DelimitedRows, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
+from modelwright.tables.files import text_pieces
 from modelwright.tables.files.file_sets import FILE, FileSet
+from modelwright.tables.files.text_pieces import COLUMN, PIECE, TEXT
 from modelwright.tables.parquet import read_parquet
 from modelwright.tables.quick import read_blocks
 from modelwright.tables.series import series
@@ -47,13 +49,15 @@ def read(
     encoding: str | None = None,
     separator: str | None = None,
     skip: int | None = None,
+    piece: int = PIECE,
     limits: Limits | None = None,
 ) -> Table:
     """Return the rows of one file; raises DataError for one that is empty, broken or of no known ending.
 
     `scratch`: a folder of the table's own, for what does not fit into memory. `encoding`, `separator` and `skip` (lines
-    above the header) None: detected. Cells of delimited text are text; those of JSON and Parquet have the types that
-    they were written with. The cells do not depend on `limits`.
+    above the header) None: detected; `piece`: characters that a row of a plain text has at most. Cells of delimited
+    text are text; those of JSON and Parquet have the types that they were written with. The cells do not depend on
+    `limits`.
     """
     cells = Spool(scratch, limits or Limits())
     if file.files is not None:
@@ -72,7 +76,7 @@ def read(
         table = _parquet(file, cells)
     else:
         with _readable(file):
-            table = _text(file, ending, cells, encoding=encoding, separator=separator, skip=skip)
+            table = _text(file, ending, cells, encoding=encoding, separator=separator, skip=skip, piece=piece)
     return _with_rows(table)
 
 
@@ -137,6 +141,7 @@ def _text(
     encoding: str | None,
     separator: str | None,
     skip: int | None,
+    piece: int,
 ) -> Table:
     found = find_encoding(lambda: blocks(file), name=file.name, stated=encoding)
     foreign = foreign_words(found.start, SHOWN_WORDS)
@@ -151,6 +156,10 @@ def _text(
             return Table(
                 file.name, names, cells, found.name, foreign, rows.separator, notices=notices, source=file
             )
+        if ending == TEXT:
+            rows_of_text = ({COLUMN: one} for one in text_pieces.pieces(text, piece))
+            columns = _add_objects(rows_of_text, cells, file.name)
+            return Table(file.name, columns, cells, found.name, foreign, source=file)
         if ending == ".json":
             content, made = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
             columns = _add_objects(iter(content), cells, file.name)
@@ -225,9 +234,9 @@ def _of_lines(rows: DelimitedRows, start: Start, *, stated: bool) -> tuple[Notic
 def _ending(file: SourceFile) -> str:
     name = PurePosixPath(file.path.name.lower())
     ending = PurePosixPath(name.stem).suffix if name.suffix == ".gz" else name.suffix
-    if ending not in TABLES or (name.suffix == ".gz" and ending in PARQUET):
+    if ending not in (*TABLES, TEXT) or (name.suffix == ".gz" and ending in PARQUET):
         raise DataError(
-            Problem("data.unknown-format", where=file.name, file=file.path.name, endings=[*TABLES, NPZ])
+            Problem("data.unknown-format", where=file.name, file=file.path.name, endings=[*TABLES, NPZ, TEXT])
         )
     return ending
 

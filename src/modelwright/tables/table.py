@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from modelwright.core.messages import Notice
+from modelwright.core.messages import Notice, ValueProblem
 from modelwright.tables.sources import SourceFile
 from modelwright.tables.spool import Spool
 
@@ -19,7 +19,7 @@ class Table:
     `name` is what messages call the source. A text file has an `encoding` and `foreign`, its first words beyond
     ASCII; a delimited one has a `separator`.
     `made` are columns that no one wrote: the keys of a JSON object of objects. `notices` are for the summary.
-    `source` is the file that was read.
+    `source` is the file that was read. `refused`: by column, the places of rows that cannot be read, and why.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Table:
     made: frozenset[str] = frozenset()
     notices: tuple[Notice, ...] = ()
     source: SourceFile | None = None
+    refused: Mapping[str, Mapping[int, ValueProblem]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:

@@ -25,7 +25,10 @@ SYNONYMS: Mapping[str, str] = {
     "model": ASSISTANT,
     "chatgpt": ASSISTANT,
     "developer": SYSTEM,
+    "function_call": ASSISTANT,
+    "tool_call": ASSISTANT,
     "function": TOOL,
+    "tool_response": TOOL,
     "observation": TOOL,
 }
 _LISTS = ("messages", "conversations", "conversation")  # under which a list of turns may lie

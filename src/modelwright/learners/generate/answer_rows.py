@@ -17,6 +17,7 @@ from modelwright import kinds
 from modelwright.core.messages import Notice, Phrase, RequestError
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.turns import is_dialogue
 from modelwright.learners.causal.token_rows import TokenRow, TokenRows
 from modelwright.learners.generate import prompt_pieces
 from modelwright.learners.generate.weights_folder import DecoderWeights
@@ -118,7 +119,7 @@ class AnswerReader:
 
     def _alternates(self, field: Field, value: object) -> bool:
         """Tell whether user and assistant take turns in a dialogue, and the user has the last word."""
-        if value is None or not prompt_pieces.is_dialogue(field):
+        if value is None or not is_dialogue(field):
             return True
         turns = kinds.value(field.kind).to_json(value)
         assert isinstance(turns, list)

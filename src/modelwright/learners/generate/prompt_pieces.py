@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from modelwright import kinds
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Problem, ProjectError
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.turns import is_dialogue
 from modelwright.learners.generate.spec import ChatTemplate, TurnTexts
 
 # Of weights that bring no template, as many have been trained: one turn a line.
@@ -50,12 +47,6 @@ def pieces(signature: Signature, template: ChatTemplate | None) -> list[JsonLike
             *_literal(taken.user.after),
         ]
     return [*found, *_literal(taken.reply)]
-
-
-def is_dialogue(field: Field) -> bool:
-    """Tell whether the values of an input are turns: objects with a role."""
-    items: Any = kinds.value(field.kind).schema().get("items")
-    return isinstance(items, Mapping) and "role" in items.get("properties", {})
 
 
 def _turn(texts: TurnTexts) -> list[JsonLike]:

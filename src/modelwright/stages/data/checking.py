@@ -192,7 +192,7 @@ def check_rows(
                     refusals.misplaced(field, order, chunk, given[field.name], of_inputs[text.name])
             values.add(of_inputs.hstack(of_outputs) if names else of_inputs)
             here = slice(chunk.begin, chunk.end)
-            alike[:, here] = fingerprints(of_inputs)
+            alike[:, here] = fingerprints(of_outputs if layout.by_answer else of_inputs)
             for name, of_field in sizes.items():
                 of_field[here] = _sizes(of_inputs[name])
             for name in names:

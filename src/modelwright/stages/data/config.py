@@ -13,7 +13,9 @@ from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.shared.dates import FORMS, is_form
 from modelwright.kinds.shared.numbers import candidates
 from modelwright.stages.data.files.settings import FilesConfig
+from modelwright.stages.data.forms.row_forms import RowForm
 from modelwright.tables.bounds import MOST_COLUMNS
+from modelwright.tables.files.text_pieces import PIECE
 
 T = TypeVar("T")
 SHARES = ("train", "validation", "test")
@@ -170,6 +172,19 @@ class DataConfig(BaseModel):
         None, description="sources of the validation rows; else 10 % of `train`, by the hash of `split`"
     )
     test: Sources | None = Field(None, description="sources of the test rows")
+    form: RowForm | None = Field(
+        None,
+        description="how rows of a language model are written: `alpaca` (instruction, input, output), `sharegpt` "
+        "(conversations), `openai` (messages), `preference` (chosen, rejected), `text` (documents), `columns` (as the "
+        "signature names them); by default recognised where a table lacks a column of the function; see writing.md",
+    )
+    piece: int = Field(
+        PIECE,
+        ge=16,
+        le=100_000,
+        description="characters that a row of a plain text file (`.txt`) has at most; it ends at a blank line where "
+        "there is one, else at the end of a line",
+    )
     corpus: Annotated[CorpusConfig | None, BeforeValidator(_as_corpus)] = Field(
         None,
         description="the passages from which an output of the kind `choice` is chosen: a source, or "

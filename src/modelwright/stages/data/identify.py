@@ -115,7 +115,7 @@ def identify(
         for raw in rows.chunks():
             opened = rows.open(raw)
             chunk = opened.named(layout.fields)
-            inputs = row_texts(chunk.cells.select(*layout.inputs))
+            inputs = row_texts(chunk.cells.select(*(layout.outputs if layout.by_answer else layout.inputs)))
             of_ids = row_texts(raw.cells.select(layout.identity)) if layout.identity else inputs
             digests = _digests(hasher, of_ids, places_of_rows.hashed(raw, inputs), config.shares.key)
             of_chunk = _truths(signature, chunk, refusals, labels)

@@ -41,6 +41,7 @@ class Layout:
 
     `wildcard` are inputs whose kind the data decides, but for those whose kind is stated (`kinds`: input → kind);
     `notices` are for the summary. `identity`: columns of the data that tell a row apart; none: its inputs do.
+    `by_answer`: whether its outputs do, as of texts that nothing asks for.
     """
 
     inputs: Mapping[str, str]
@@ -50,6 +51,7 @@ class Layout:
     notices: tuple[Notice, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     identity: tuple[str, ...] = ()
+    by_answer: bool = False
 
     def without(self, names: Collection[str]) -> Layout:
         """Return the layout without some inputs of the wildcard."""
@@ -62,11 +64,13 @@ class Layout:
         return {**self.inputs, **self.outputs}
 
 
-def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeader]) -> Layout:
+def layout(
+    signature: Signature, config: DataConfig, tables: Sequence[TableHeader], *, by_answer: bool = False
+) -> Layout:
     """Return the column of each field; raises DataError for every name that has none, and for clashes.
 
     `tables` begin with one that trains. A signature without inputs (`inputs: "*"`) takes its columns, all
-    that are neither an output nor kept.
+    that are neither an output nor kept. by_answer: see `Layout`.
     """
     outputs = {one.name: config.columns.get(one.name, one.name) for one in signature.outputs}
     notices: tuple[Notice, ...] = ()
@@ -81,7 +85,8 @@ def layout(signature: Signature, config: DataConfig, tables: Sequence[TableHeade
     keep = config.keep
     if config.group in tables[0].columns:
         keep = _with_group(config, {*inputs, *outputs}, {*inputs.values(), *outputs.values()})
-    found = Layout(inputs, outputs, keep, tuple(inputs) if wildcard else (), notices, stated)
+    wild = tuple(inputs) if wildcard else ()
+    found = Layout(inputs, outputs, keep, wild, notices, stated, by_answer=by_answer)
     problems = [
         *_clashes(found),
         *_unknown_names(found, config),

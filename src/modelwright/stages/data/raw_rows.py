@@ -93,7 +93,7 @@ class RawRows:
         for place, (given, table) in enumerate(self.tables):
             number = 1
             for cells in self._cells(place, wanted):
-                chunk = Chunk(table, given, begin, number, cells)
+                chunk = Chunk(table, given, begin, number, cells, _refused(table, number - 1, cells.height))
                 begin, number = chunk.end, number + cells.height
                 if opened:
                     chunk = self.open(chunk)
@@ -104,7 +104,8 @@ class RawRows:
         if self.files is None:
             return chunk
         cells, refused = self.files.opened(chunk.table, chunk.cells)
-        return replace(chunk, cells=cells, refused=refused, paths={one: chunk.cells[one] for one in refused})
+        paths = {one: chunk.cells[one] for one in refused}
+        return replace(chunk, cells=cells, refused={**chunk.refused, **refused}, paths=paths)
 
     def _cells(self, place: int, wanted: tuple[str, ...] | None) -> Iterator[pl.DataFrame]:
         """Yield the stored chunks of a table, cut to the heights."""
@@ -119,3 +120,12 @@ class RawRows:
                 height = next(heights)
                 yield stored.slice(at, height)
                 at += height
+
+
+def _refused(table: Table, begin: int, height: int) -> Mapping[str, Mapping[int, ValueProblem]]:
+    """Return which rows of a chunk cannot be read, by column and place in the chunk."""
+    return {
+        name: here
+        for name, of_column in table.refused.items()
+        if (here := {at - begin: why for at, why in of_column.items() if begin <= at < begin + height})
+    }

@@ -43,6 +43,7 @@ from modelwright.stages.data.config import GROUP, DataConfig
 from modelwright.stages.data.corpus_rows import named, read_corpus
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.files.file_columns import file_columns
+from modelwright.stages.data.forms.formed_tables import formed
 from modelwright.stages.data.identify import Identity, identify
 from modelwright.stages.data.kept import KeptReader, written_fields
 from modelwright.stages.data.layout import Layout, layout
@@ -92,19 +93,19 @@ def make(
     limits: Limits,
 ) -> JsonObject:
     """Do what `data` does, with a folder for what is only needed meanwhile. What is written depends on no limit."""
-    rows = RawRows(_tables(config, folder, progress, scratch, limits))
-    of_rows = config
+    in_form = formed(signature, config, _tables(config, folder, progress, scratch, limits), scratch)
+    rows = RawRows(in_form.tables)
+    of_rows = config = in_form.config
     cut = None if config.window is None else windowed(signature, config, rows, scratch, limits)
     if cut is not None:
         rows, config = cut.rows, cut.config
     corpus, of_corpus = read_corpus(config, folder, scratch, limits, progress)
     # The files that train name the columns of "*".
     by_purpose = sorted(rows.tables, key=lambda named: named[0] in {TEST, VALIDATION})
-    columns = layout(signature, config, [table for _, table in by_purpose])
-    remarks = list(columns.notices)
+    columns = layout(signature, config, [table for _, table in by_purpose], by_answer=in_form.by_answer)
+    remarks = [*in_form.notices, *columns.notices, *(() if cut is None else cut.notices)]
     if cut is not None:
         columns = replace(columns, identity=cut.identity)
-        remarks += cut.notices
     open_inputs = not signature.inputs
     rows = rows.holding(
         file_columns(
@@ -252,6 +253,7 @@ def _tables(
                     encoding=config.encoding,
                     separator=config.separator,
                     skip=config.skip_lines,
+                    piece=config.piece,
                     limits=replace(limits, columns=config.most_columns),
                 )
             except DataError as error:

@@ -18,6 +18,7 @@ from modelwright.storage.formats.window_form import WindowForm, window_form
 
 ROWS_FILE = "rows.parquet"
 ID = "id"
+LESS_LIKED = "rejected"  # the column of answers that were liked less than the truths
 HELD_BYTES = 256 << 20  # of a part whose columns are all held in memory
 PART_BYTES = 64 << 20  # of a larger one that are read at once
 
@@ -26,13 +27,15 @@ PART_BYTES = 64 << 20  # of a larger one that are read at once
 class Examples:
     """Columns of canonical values by field name (None: missing), all of one length, and the rows' ids.
 
-    windows: of rows that are windows, how they were cut; passages: those of a corpus that the rows name, by id.
+    windows: of rows that are windows, how they were cut; passages: those of a corpus that the rows name, by id;
+    less_liked: of preferences, for each row an answer that was liked less than its truth.
     """
 
     ids: Sequence[str]
     columns: Mapping[str, Sequence[Any]]
     windows: WindowForm | None = None
     passages: Mapping[str, str] = field(default_factory=dict)
+    less_liked: Sequence[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -40,7 +43,8 @@ class Examples:
     def take(self, rows: Sequence[int]) -> Self:
         """Return some rows, in their order, without reading what lies on the disk."""
         columns = {name: taken(column, rows) for name, column in self.columns.items()}
-        return replace(self, ids=[self.ids[row] for row in rows], columns=columns)
+        less_liked = None if self.less_liked is None else taken(self.less_liked, rows)
+        return replace(self, ids=[self.ids[row] for row in rows], columns=columns, less_liked=less_liked)
 
     def spaced(self, most: int) -> Self:
         """Return at most so many rows, evenly spaced, the first among them."""
@@ -51,9 +55,16 @@ class Examples:
 def read_examples(folder: Path, signature: Signature) -> Examples:
     """Return ids and canonical values of the signature's fields from a part (`train/`, `test/`)."""
     fields = (*signature.inputs, *signature.outputs)
-    columns = read_columns(folder, [ID, *(field.name for field in fields)], fields)
-    ids = columns.pop(ID)
-    return Examples(ids=ids, columns=columns, windows=window_form(folder), passages=named_passages(folder))
+    names = [field.name for field in fields]
+    beside = [LESS_LIKED] if LESS_LIKED in column_names(folder) and LESS_LIKED not in names else []
+    columns = read_columns(folder, [ID, *names, *beside], fields)
+    return Examples(
+        ids=columns.pop(ID),
+        less_liked=columns.pop(LESS_LIKED) if beside else None,
+        columns=columns,
+        windows=window_form(folder),
+        passages=named_passages(folder),
+    )
 
 
 def read_columns(

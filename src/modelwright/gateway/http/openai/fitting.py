@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelwright import kinds
-from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds import turns
 
 CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 MODELS = "/v1/models"
@@ -28,7 +28,7 @@ def fitting(signature: Signature, path: str, *, streams: bool) -> Fitting | None
     if len(needed) != 1 or len(signature.outputs) != 1:
         return None
     given, output = needed[0], signature.outputs[0]
-    is_dialogue = _is_dialogue(kinds.value(given.kind).schema())
+    is_dialogue = turns.is_dialogue(given)
     if not is_dialogue and kinds.value(given.kind).schema().get("type") != "string":
         return None
     if path == EMBEDDINGS:
@@ -37,9 +37,3 @@ def fitting(signature: Signature, path: str, *, streams: bool) -> Fitting | None
     if not streams or (path == COMPLETIONS and is_dialogue):
         return None
     return Fitting(given, output, is_dialogue)
-
-
-def _is_dialogue(schema: JsonObject) -> bool:
-    items = schema.get("items")
-    properties = items.get("properties") if isinstance(items, dict) else None
-    return isinstance(properties, dict) and {"role", "content"} <= properties.keys()

@@ -1,0 +1,181 @@
+"""A row of a known form → the turns before an answer, and the answer. What is not read of a row is named."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from modelwright.core.messages import ValueProblem, shown
+from modelwright.kinds.turns import ASSISTANT, SYSTEM, USER, role
+
+Row = Mapping[str, object]
+Turn = dict[str, str]
+_TAKE_TURNS = (USER, ASSISTANT)
+_WHO, _WHAT = ("role", "from"), ("content", "value")
+_READ_PARTS = ("text", "tool_call")  # of a content in parts; a call is JSON already
+_PROMPTS = ("prompt", "question", "instruction")  # a text before two answers
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What a row says: the turns before the answer, the answer, and the one that was liked less.
+
+    answer: None where it is empty. dropped: names of what the row holds and is not read.
+    """
+
+    turns: Sequence[Turn]
+    answer: str | None
+    rejected: str | None = None
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass
+class _Turns:
+    """Turns that were read, and what of them was not."""
+
+    turns: list[Turn] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+    def add(self, raw: object) -> None:
+        """Read one turn; raises ValueProblem for one without a role that is known, or without a text."""
+        place = len(self.turns) + 1
+        if not isinstance(raw, Mapping):
+            raise ValueProblem("value.not-a-turn", place=place, shown=shown(raw))
+        who = role(_first(raw, _WHO), place)
+        text = "\n".join([*self._parts(_first(raw, _WHAT)), *_calls(raw.get("tool_calls"))]).strip()
+        if not text:
+            raise ValueProblem("value.turn-without-text", place=place, role=who)
+        self.turns.append({"role": who, "content": text})
+
+    def _parts(self, content: object) -> Iterator[str]:
+        """Yield the texts of a content, which may have parts; other parts (reasoning, pictures) are named."""
+        for part in content if isinstance(content, list) else [content]:
+            if isinstance(part, str):
+                yield part
+            elif isinstance(part, Mapping):
+                text = next((part[one] for one in ("text", "value") if isinstance(part.get(one), str)), None)
+                if part.get("type", "text") in _READ_PARTS and isinstance(text, str):
+                    yield text
+                else:
+                    self.dropped.append(str(part.get("type")))
+
+
+def of_alpaca(row: Row) -> Conversation:
+    """Read an instruction, an input and an output; `system` and `history`, pairs of what was asked and answered."""
+    found = _Turns()
+    _begin(found, row)
+    for pair in _listed(row.get("history")):
+        both = pair if isinstance(pair, list) and len(pair) == len(_TAKE_TURNS) else (pair, None)
+        for who, text in zip(_TAKE_TURNS, both, strict=True):
+            found.add({"role": who, "content": text})
+    texts = [one.strip() for name in ("instruction", "input") if isinstance(one := row.get(name), str)]
+    found.add({"role": USER, "content": "\n".join(filter(None, texts))})
+    return _whole(found, _text(row.get("output")), None, row)
+
+
+def of_turns(row: Row, column: str) -> Conversation:
+    """Read a list of turns whose last one is the answer, as ShareGPT and OpenAI's messages have it."""
+    if row.get("label") is False:  # as rows of single verdicts have it
+        raise ValueProblem("value.disliked-answer")
+    found = _Turns()
+    _begin(found, row)
+    for raw in _listed(row.get(column)):
+        found.add(raw)
+    return _whole(found, _last(found), None, row)
+
+
+def of_preference(row: Row) -> Conversation:
+    """Read two answers to one prompt; each may be a text, a turn, or all turns with the answer as the last."""
+    chosen, rejected = (_answer(row, name) for name in ("chosen", "rejected"))
+    stated = next((row[one] for one in ("conversations", "messages") if row.get(one) is not None), None)
+    prompt = next((row[one] for one in _PROMPTS if row.get(one) is not None), None)
+    found = _Turns(dropped=[*chosen.dropped, *rejected.dropped])
+    _begin(found, row)
+    for raw in _listed(prompt if isinstance(prompt, list) else stated):
+        found.add(raw)
+    if not found.turns or found.turns[-1]["role"] == SYSTEM:
+        if isinstance(prompt, str):
+            texts = [prompt.strip(), one.strip() if isinstance(one := row.get("input"), str) else ""]
+            found.add({"role": USER, "content": "\n".join(filter(None, texts))})
+        else:
+            found.turns += chosen.turns
+    return _whole(found, chosen.answer, rejected.answer, row)
+
+
+def _answer(row: Row, name: str) -> Conversation:
+    """Return an answer, and the turns before it where they stand with it."""
+    raw = row.get(name) if row.get(name) is not None else row.get(f"{name}_messages")
+    if isinstance(raw, str) or raw is None:
+        return Conversation([], _text(raw))
+    found = _Turns()
+    for one in raw if isinstance(raw, list) else [raw]:
+        found.add(one)
+    answer = _last(found)
+    return Conversation(found.turns, answer, dropped=tuple(found.dropped))
+
+
+def _begin(found: _Turns, row: Row) -> None:
+    """Read what stands in a column `system`."""
+    if isinstance(system := row.get("system"), str) and system.strip():
+        found.add({"role": SYSTEM, "content": system})
+
+
+def _last(found: _Turns) -> str:
+    """Take the answer away from the end of the turns; raises ValueProblem where there is none."""
+    if not found.turns:
+        raise ValueProblem("value.no-turns")
+    if found.turns[-1]["role"] != ASSISTANT:
+        raise ValueProblem("value.no-last-answer", role=found.turns[-1]["role"])
+    return found.turns.pop()["content"]
+
+
+def _whole(found: _Turns, answer: str | None, rejected: str | None, row: Row) -> Conversation:
+    """Return what was read; raises ValueProblem where user and assistant do not take turns."""
+    before = [one["role"] for one in found.turns]
+    for place, (one, after) in enumerate(pairwise([*before, ASSISTANT]), 1):
+        if (one == after and one in _TAKE_TURNS) or (after == ASSISTANT and one == SYSTEM):
+            raise ValueProblem("value.no-turn-taking", place=place + 1, before=one, role=after)
+    if not before:
+        raise ValueProblem("value.no-turn-taking", place=1, before=None, role=ASSISTANT)
+    dropped = [*found.dropped, *(["tools"] if row.get("tools") not in (None, "", "[]", []) else [])]
+    return Conversation(found.turns, answer, rejected, tuple(dropped))
+
+
+def _calls(raw: object) -> Iterator[str]:
+    """Yield the calls of tools in a turn, each as a line of JSON: that is what the assistant writes then."""
+    for call in raw if isinstance(raw, list) else ():
+        function = call.get("function", call) if isinstance(call, Mapping) else {}
+        given = function.get("arguments")
+        if isinstance(given, str):
+            with contextlib.suppress(ValueError):  # what is no JSON stays a text
+                given = json.loads(given)
+        yield json.dumps({"name": function.get("name"), "arguments": given}, ensure_ascii=False)
+
+
+def _listed(raw: object) -> Sequence[object]:
+    """Return a list, which a cell of text may hold as JSON; nothing of what is missing."""
+    if isinstance(raw, str) and raw.lstrip()[:1] in ("[", "{"):
+        try:
+            raw = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise ValueProblem("value.not-a-dialogue", shown=shown(raw)) from None
+    if isinstance(raw, Mapping):
+        raw = [raw]
+    if raw is None or raw == "":
+        return ()
+    if not isinstance(raw, list):
+        raise ValueProblem("value.not-a-dialogue", shown=shown(raw))
+    return raw
+
+
+def _text(raw: object) -> str | None:
+    if raw is None or isinstance(raw, str):
+        return raw or None
+    raise ValueProblem("value.not-a-text", shown=shown(raw))
+
+
+def _first(raw: Mapping[str, object], names: Sequence[str]) -> object:
+    return next((raw[name] for name in names if raw.get(name) is not None), None)

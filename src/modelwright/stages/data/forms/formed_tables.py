@@ -1,0 +1,216 @@
+"""Tables in a form of rows become tables with the columns of the function: what is asked, and the answer."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from modelwright import kinds
+from modelwright.core.messages import DataError, Notice, Problem, ValueProblem
+from modelwright.core.messages.setting import setting
+from modelwright.core.signature import Field, Signature
+from modelwright.kinds.contract.common import Form
+from modelwright.kinds.turns import SYSTEM, USER, is_dialogue
+from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.forms.conversations import (
+    Conversation,
+    Row,
+    of_alpaca,
+    of_preference,
+    of_turns,
+)
+from modelwright.stages.data.forms.row_forms import RowForm, columns_of, examples_of, recognised
+from modelwright.storage.formats.examples import LESS_LIKED
+from modelwright.tables.series import series
+from modelwright.tables.spool import Spool
+from modelwright.tables.table import Table
+
+_RECOGNISED = "data.row-form"
+_MOST_SHOWN = 1_000  # characters of a row that is refused
+
+
+@dataclass(frozen=True)
+class FormedTables:
+    """Tables as the function takes them.
+
+    config: the section, which keeps the answers that were liked less, where rows have such; by_answer: whether rows are
+    told apart by their answers, as texts that nothing asks for.
+    """
+
+    tables: list[tuple[str, Table]]
+    config: DataConfig
+    by_answer: bool = False
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass
+class _Cells:
+    """The columns of the function, row by row, and what was not read."""
+
+    inputs: list[object] = field(default_factory=list)
+    answers: list[object] = field(default_factory=list)
+    rejected: list[object] = field(default_factory=list)
+    refused: dict[int, ValueProblem] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def formed(
+    signature: Signature, config: DataConfig, tables: list[tuple[str, Table]], scratch: Path
+) -> FormedTables:
+    """Return the tables with the columns of the function.
+
+    A form is recognised where a table lacks a column of the function and has those of the form; `data.form` names it.
+    Raises DataError for a table that is not of the form that is named, and for a function that it does not fit.
+    """
+    found: list[tuple[str, Table]] = []
+    notices: list[Notice] = []
+    forms: set[RowForm] = set()
+    for number, (split, table) in enumerate(tables):
+        form = _form(signature, config, table)
+        if form is None:
+            found.append((split, table))
+            continue
+        forms.add(form)
+        given, answer = _fields(signature, form, table)
+        names = [config.columns.get(one.name, one.name) for one in (given, answer)]
+        made, of_table = _formed(form, table, given, names, scratch / f"formed-{number}")
+        found.append((split, made))
+        notices += [one for one in of_table if config.form is None or one.id != _RECOGNISED]
+    if RowForm.PREFERENCE in forms:
+        config = config.model_copy(update={"keep": {**config.keep, LESS_LIKED: LESS_LIKED}})
+    return FormedTables(found, config, forms == {RowForm.TEXT}, tuple(notices))
+
+
+def _form(signature: Signature, config: DataConfig, table: Table) -> RowForm | None:
+    """Return in which form a table is, None where it has the columns of the function; raises DataError."""
+    if config.form == RowForm.COLUMNS or not signature.inputs:
+        return None
+    if config.form is not None:
+        if columns_of(config.form, table.columns) is None:
+            raise DataError(
+                Problem(
+                    "data.not-of-form",
+                    where=table.name,
+                    form=config.form.value,
+                    columns=examples_of(config.form),
+                    found=list(table.columns[:8]),
+                )
+            )
+        return config.form
+    fields = [one.name for one in (*signature.inputs, *signature.outputs)]
+    there = all(config.columns.get(one, one) in table.columns for one in fields)
+    form = None if there else recognised(table.columns)
+    return form if form is not None and _fits(signature, form) else None
+
+
+def _fits(signature: Signature, form: RowForm) -> bool:
+    """Tell whether a function reads one text or dialogue and writes one text; nothing asks for plain texts."""
+    if len(signature.inputs) != 1 or len(signature.outputs) != 1:
+        return False
+    given, answer = signature.inputs[0], signature.outputs[0]
+    is_written = kinds.arrays(answer.kind).output_form is Form.WRITTEN
+    is_text = kinds.value(given.kind).schema().get("type") == "string"
+    if not is_written or not (is_text or is_dialogue(given)):
+        return False
+    return form is not RowForm.TEXT or given.optional
+
+
+def _fields(signature: Signature, form: RowForm, table: Table) -> tuple[Field, Field]:
+    """Return the input and the output; raises DataError for a function that rows of the form do not fit."""
+    if not _fits(signature, form):
+        raise DataError(
+            Problem("data.form-fits-not", where=table.name, form=form.value, signature=str(signature))
+        )
+    return signature.inputs[0], signature.outputs[0]
+
+
+def _formed(
+    form: RowForm, table: Table, given: Field, names: list[str], scratch: Path
+) -> tuple[Table, list[Notice]]:
+    columns = columns_of(form, table.columns)
+    assert columns is not None
+    spool = Spool(scratch, table.cells.limits)
+    taken = _reader(form, columns, given)
+    is_text = not is_dialogue(given)
+    others = [name for name in table.columns if name not in (*names, LESS_LIKED)]
+    refused: dict[int, ValueProblem] = {}
+    dropped: Counter[str] = Counter()
+    for chunk in table.chunks():
+        cells = _Cells()
+        columns_of_cells = [chunk[name].to_list() for name in table.columns]
+        for place, values in enumerate(zip(*columns_of_cells, strict=True), spool.rows):
+            _add(cells, taken, dict(zip(table.columns, values, strict=True)), place, is_text=is_text)
+        refused |= cells.refused
+        dropped += cells.dropped
+        made = [series(names[0], cells.inputs), series(names[1], cells.answers)]
+        if form is RowForm.PREFERENCE:
+            made.append(series(LESS_LIKED, cells.rejected))
+        spool.add(pl.DataFrame([*(chunk[name] for name in others), *made]))
+    own = (LESS_LIKED,) if form is RowForm.PREFERENCE else ()
+    found = replace(table, columns=(*others, *names, *own), cells=spool, refused={names[0]: refused})
+    return found, [*_of_form(form, table, columns), *_dropped(dropped, table)]
+
+
+def _add(cells: _Cells, taken: Callable[[Row], Conversation], row: Row, place: int, *, is_text: bool) -> None:
+    """Add a row; of one that is refused the cells show what it holds."""
+    try:
+        one = taken(row)
+    except ValueProblem as problem:
+        cells.refused[place] = problem
+        raw = json.dumps(row, ensure_ascii=False, default=str)[:_MOST_SHOWN]
+        one = Conversation([{"role": USER, "content": raw}], raw)
+    value: object = list(one.turns) or None
+    cells.inputs.append(one.turns[0]["content"] if is_text and one.turns else value)
+    cells.answers.append(one.answer)
+    cells.rejected.append(one.rejected)
+    cells.dropped.update(set(one.dropped))
+
+
+def _reader(form: RowForm, columns: tuple[str, ...], given: Field) -> Callable[[Row], Conversation]:
+    """Return what reads a row of a form."""
+    readers: Mapping[RowForm, Callable[[Row], Conversation]] = {
+        RowForm.ALPACA: of_alpaca,
+        RowForm.SHAREGPT: lambda row: of_turns(row, columns[0]),
+        RowForm.OPENAI: lambda row: of_turns(row, columns[0]),
+        RowForm.PREFERENCE: of_preference,
+        RowForm.TEXT: lambda row: Conversation([], _plain(row[columns[0]])),
+    }
+    taken = readers[form]
+    if is_dialogue(given) or form is RowForm.TEXT:
+        return taken
+    return lambda row: _as_text(taken(row))
+
+
+def _as_text(one: Conversation) -> Conversation:
+    """Return a row whose one turn is a text; raises ValueProblem for several. A turn of the system is named."""
+    spoken = [turn for turn in one.turns if turn["role"] != SYSTEM]
+    if len(spoken) != 1 or spoken[0]["role"] != USER:
+        raise ValueProblem("value.several-turns", count=len(spoken))
+    dropped = (*one.dropped, *([SYSTEM] if len(spoken) < len(one.turns) else []))
+    return replace(one, turns=[spoken[0]], dropped=dropped)
+
+
+def _plain(raw: object) -> str | None:
+    return raw if isinstance(raw, str) else None
+
+
+def _of_form(form: RowForm, table: Table, columns: tuple[str, ...]) -> Iterator[Notice]:
+    """Yield in which form a table is read."""
+    yield Notice(
+        _RECOGNISED,
+        file=table.name,
+        form=form.value,
+        columns=list(columns),
+        line=setting("data.form", form.value),
+    )
+
+
+def _dropped(dropped: Counter[str], table: Table) -> Iterator[Notice]:
+    """Yield what rows hold and no column takes."""
+    for name, count in sorted(dropped.items()):
+        yield Notice("data.form-dropped", file=table.name, name=name, count=count)

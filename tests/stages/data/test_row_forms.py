@@ -1,0 +1,169 @@
+"""Rows in the forms that people have: what is asked, what is answered, and by their places those that do not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from modelwright.core.messages import DataError, Notice
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.split import SPLITS
+from modelwright.stages.data.stage import data
+
+CHAT = "chat(messages: dialogue) -> reply: text"
+REPLY = "answer(question: text) -> reply: text"
+WRITE = "write(start: text?) -> text: text"
+ROWS = 40
+
+Row = dict[str, Any]
+
+
+def read(
+    folder: Path, rows: list[Row], function: str = CHAT, **config: Any
+) -> tuple[list[Row], dict[str, Notice]]:
+    """Return the rows that are used, of all splits, and the notices by id."""
+    (folder / "rows.jsonl").write_text(
+        "\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8"
+    )
+    return of_file(folder, "rows.jsonl", function, **config)
+
+
+def of_file(folder: Path, name: str, function: str, **config: Any) -> tuple[list[Row], dict[str, Notice]]:
+    given = DataConfig.model_validate({"source": name, **config})
+    summary = data(Signature.parse(function), given, folder, folder / "out", Silent())
+    frames = [pl.read_parquet(folder / f"out/{split}/rows.parquet") for split in SPLITS]
+    notices = [Notice.from_wire(one) for one in summary["warnings"]]  # type: ignore[arg-type, union-attr]
+    return pl.concat(frames).to_dicts(), {one.id: one for one in notices}
+
+
+def turns(*texts: str) -> list[Row]:
+    return [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(texts)]
+
+
+def shared(*texts: str) -> list[Row]:
+    return [{"from": ("human", "gpt")[at % 2], "value": text} for at, text in enumerate(texts)]
+
+
+def of_answer(rows: list[Row], answer: str) -> Row:
+    return next(row for row in rows if row["reply"] == answer)
+
+
+FORMED: dict[str, tuple[Any, list[str]]] = {
+    "alpaca": (
+        lambda n: {"instruction": f"把 {n} 翻倍", "input": f"{n}", "output": f"是 {2 * n}"},
+        ["把 3 翻倍\n3"],
+    ),
+    "sharegpt": (
+        lambda n: {"conversations": shared("你好", "在", f"{n}?", f"是 {2 * n}")},
+        ["你好", "在", "3?"],
+    ),
+    "openai": (
+        lambda n: {"messages": turns("Hello", "Yes?", f"{n}?", f"是 {2 * n}")},
+        ["Hello", "Yes?", "3?"],
+    ),
+    "preference": (
+        lambda n: {"prompt": f"{n}?", "chosen": f"是 {2 * n}", "rejected": [{"from": "gpt", "value": "No"}]},
+        ["3?"],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMED)
+def test_a_form_is_recognised_and_said_and_can_be_named(tmp_path: Path, form: str) -> None:
+    make, wanted = FORMED[form]
+    rows, notices = read(tmp_path, [make(n) for n in range(ROWS)])
+    assert notices["data.row-form"].values["form"] == form
+    assert len(rows) == ROWS
+    found = of_answer(rows, "是 6")
+    assert found["messages"] == turns(*wanted)
+    assert found.get("rejected") == ("No" if form == "preference" else None)
+    named, said = read(tmp_path, [make(n) for n in range(ROWS)], form=form)
+    assert named == rows
+    assert "data.row-form" not in said
+
+
+def test_calls_of_tools_are_what_the_assistant_writes_and_what_is_not_read_is_counted(tmp_path: Path) -> None:
+    parts = [{"type": "reasoning", "value": "hm"}, {"type": "text"}]
+    call = {"function": {"name": "add", "arguments": '{"a": 1}'}}
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"{n}?"},
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "content": "2"},
+                {"role": "assistant", "content": [parts[0], {**parts[1], "text": f"A {n}"}]},
+            ],
+            "tools": "[{}]",
+        }
+        for n in range(ROWS)
+    ]  # fmt: skip
+    found, notices = read(tmp_path, rows)
+    spoken = of_answer(found, "A 3")["messages"]
+    assert [one["role"] for one in spoken] == ["user", "assistant", "tool"]
+    assert json.loads(spoken[1]["content"]) == {"name": "add", "arguments": {"a": 1}}
+    assert notices["data.form-dropped"].values["count"] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"conversations": shared("a", "b", "c")}, "last turn is of the role `user`"),
+        ({"conversations": [*shared("a"), *shared("b"), {"from": "gpt", "value": "c"}]}, "follows one of `user`"),
+        ({"conversations": [{"from": "gpt", "value": "c"}]}, "nothing stands before the answer"),
+        ({"conversations": [{"from": "judge", "value": "c"}]}, "as the role of turn 1"),
+        ({"conversations": shared("", "c")}, "without a text in turn 1"),
+        ({"conversations": []}, "without a turn"),
+        ({"conversations": "hello"}, "a list of turns"),
+        ({"conversations": [3]}, "as turn 1"),
+        ({"conversations": shared("a", "b"), "label": False}, "labelled as a bad one"),
+    ],
+)  # fmt: skip
+def test_rows_that_do_not_fit_are_named_by_their_place_or_set_aside(
+    tmp_path: Path, odd: Row, why: str
+) -> None:
+    good = [{"conversations": shared(f"{n}?", f"A {n}")} for n in range(ROWS)]
+    with pytest.raises(DataError, match="row 6") as error:
+        read(tmp_path, [*good[:5], odd, *good[5:]])
+    assert why in str(error.value)
+    found, _ = read(tmp_path, [*good[:5], odd, *good[5:]], invalid="drop")
+    assert len(found) == ROWS
+
+
+def test_a_function_of_a_text_takes_one_turn_and_empty_answers_are_named(tmp_path: Path) -> None:
+    rows: list[Row] = [{"instruction": f"Double {n}", "output": f"A {n}"} for n in range(ROWS)]
+    found, _ = read(tmp_path, rows, REPLY)
+    assert of_answer(found, "A 3")["question"] == "Double 3"
+    with pytest.raises(DataError, match="3 turns before the answer in row 1"):
+        read(tmp_path, [{"conversations": shared("a", "b", "c", "d")}, *rows], REPLY, form="sharegpt")
+    with pytest.raises(DataError, match="`reply` has no value in row 2"):
+        read(tmp_path, [rows[0], {"instruction": "x", "output": ""}, *rows[1:]], REPLY)
+
+
+def test_a_form_that_is_not_there_or_does_not_fit_the_function_is_refused(tmp_path: Path) -> None:
+    rows = [{"text": f"Once {n}"} for n in range(ROWS)]
+    with pytest.raises(DataError, match="not of the form `alpaca`"):
+        read(tmp_path, rows, form="alpaca")
+    with pytest.raises(DataError, match="do not fit"):
+        read(tmp_path, rows, form="text")
+    with pytest.raises(DataError, match="messages"):
+        read(tmp_path, rows, form="columns")
+
+
+def test_texts_are_told_apart_by_themselves_and_a_file_is_cut_at_its_blank_lines(tmp_path: Path) -> None:
+    documents = [f"Speech {n}.\nIt goes on." for n in range(ROWS)]
+    (tmp_path / "all.txt").write_text("\n\n".join(documents) + "\n", encoding="utf-8")
+    rows, notices = of_file(tmp_path, "all.txt", WRITE, piece=30)
+    assert sorted(row["text"] for row in rows) == sorted(documents)
+    assert {row["start"] for row in rows} == {None}
+    assert notices.keys() == {"data.row-form"}
+    sizes = [pl.read_parquet(tmp_path / f"out/{split}/rows.parquet").height for split in SPLITS]
+    assert min(sizes) > 0
+    short, _ = of_file(tmp_path, "all.txt", WRITE, piece=16)
+    assert max(len(row["text"]) for row in short) <= 16
+    assert {row["text"] for row in short} >= {"It goes on.", "Speech 3."}
