@@ -129,6 +129,18 @@ def test_a_step_waits_for_its_requests_and_its_time():
     assert decide(last, RolloutEvidence(True, 100, (MET,)), 3601.0).status is Status.SERVING
 
 
+def test_a_version_is_compared_while_the_champion_still_answers():
+    """After the switch no request of the champion's is left to compare with: who switches first never serves."""
+    compared = parse("failure_rate", "<= champion + 1 %", SIGNATURE)
+    open_, met = (Verdict(compared, Phase.LIVE, None, one) for one in (Outcome.INCONCLUSIVE, Outcome.MET))
+    for strategy in (replace(CANARY, name="blue-green"), replace(CANARY, shares=(0.1, 1.0))):
+        status = Status.SHADOW if strategy.steps[0].is_shadow else Status.CANARY
+        at = begun(strategy, status)
+        assert decide(at, RolloutEvidence(True, 500, (MET, open_)), 60.0) is None
+        assert decide(at, RolloutEvidence(True, 500, (OPEN, met)), 60.0).step == 1
+        assert decide(at, RolloutEvidence(True, 500, (MET, open_)), 3600.0).status is Status.ABORTED
+
+
 events = st.tuples(
     st.floats(0, 900),
     st.sampled_from([None, True, True, True, False]),

@@ -81,6 +81,28 @@ def test_the_share_of_a_version_that_is_not_loaded_goes_to_the_others():
     assert route({2: 1.0}, loaded=(1,)) is None
 
 
+@pytest.mark.parametrize(
+    ("shares", "loaded", "expected"),
+    [
+        ({1: 0.9, 2: 0.1}, (1, 2), {1: 0.9, 2: 0.1}),
+        ({1: 0.9, 2: 0.1}, (1,), {1: 1.0}),
+        (
+            {1: 0.9, 2: 0.1},
+            (2,),
+            None,
+        ),  # a gateway that starts anew: the champion's share is not for the canary
+        ({1: 0.0, 2: 1.0}, (1,), {1: 1.0}),  # switched: until it is loaded again, the champion answers
+        ({1: 0.0, 2: 1.0}, (2,), {2: 1.0}),
+    ],
+)
+def test_what_is_to_be_proven_never_answers_more_than_its_share(
+    shares: dict[int, float], loaded: tuple[int, ...], expected: dict[int, float] | None
+):
+    desired = DesiredTraffic(1, (), shares, champion=1)
+    found = Route.of(desired, {number: SimpleNamespace(version=number) for number in loaded})
+    assert (found and {one.version: pytest.approx(share) for one, share in found.shares}) == expected
+
+
 @pytest.mark.parametrize("given", [b"4", b"", b"-1", b"1.0", b"x" * 5000, b"9" * 5000, "²".encode(), b"\xff"])
 def test_a_version_that_is_not_loaded_cannot_be_named(given: bytes):
     found = route({1: 1.0})

@@ -130,6 +130,10 @@ def _stepped(rollout: Rollout, evidence: RolloutEvidence, now_s: float) -> Decis
     enough = evidence.rows >= max(strategy.least_rows, 1) and waited_s >= strategy.least_s
     if not enough or (last and not _is_proven(evidence.needed)):
         return None
+    # Where the champion answers nothing from the next step on, no traffic would show any more how they compare.
+    beside = [one for one in evidence.needed if one.requirement.bar.champion]
+    if not last and strategy.steps[rollout.step + 1].share >= 1 and beside and not _is_proven(beside):
+        return None
     rows, time = evidence.rows, format_duration(round(waited_s))
     why = (
         Phrase("rollout.proven", rows=rows, time=time)

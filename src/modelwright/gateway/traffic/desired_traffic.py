@@ -33,7 +33,8 @@ class DesiredTraffic:
 
     shares: by a version's number, parts of the traffic that sum to 1; a version that has none is loaded and answers
     nothing (it warms up, or is kept to go back to). shadow: the number of a version that gets a copy of each request,
-    and whose answers go into the record alone.
+    and whose answers go into the record alone. champion: the number of the one that also answers for those that are not
+    loaded, where the others are still to be proven: while it is loading itself, nobody answers.
 
         DesiredTraffic(7, (old, new), {old.number: 0.95, new.number: 0.05}, sticky=Sticky("header", "x-user"))
     """
@@ -43,6 +44,7 @@ class DesiredTraffic:
     shares: Mapping[int, float]
     shadow: int | None = None
     sticky: Sticky | None = None
+    champion: int | None = None
 
     @classmethod
     def all_to(cls, release_id: int, version: DesiredVersion) -> DesiredTraffic:
@@ -54,7 +56,8 @@ class DesiredReleases(Protocol):
     """Where releases are requested and reported; called from a thread of its own, one call at a time.
 
     The gateway asks several times a second, loads what is missing, gives the share of a version that is not loaded
-    (yet) to the others, and unloads a version that is not named any more after its last answer.
+    (yet) to the champion, or to the others where there is none, and unloads a version that is not named any more after
+    its last answer.
     """
 
     def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:

@@ -39,13 +39,15 @@ class Route:
     def of(cls, desired: DesiredTraffic, loaded: Mapping[int, Served]) -> Route | None:
         """Return the route among the versions that are loaded, or None where none of them has a share.
 
-        The share of one that is not loaded goes to the others.
+        The share of one that is not loaded goes to the champion, or to the others where there is none.
         """
-        shares = [
-            (loaded[number], share)
-            for number, share in desired.shares.items()
-            if share > 0 and number in loaded
-        ]
+        given = {number: share for number, share in desired.shares.items() if number in loaded}
+        champion = desired.champion
+        if champion is not None and champion in loaded:
+            given[champion] = 1 - sum(share for number, share in given.items() if number != champion)
+        elif champion is not None and desired.shares.get(champion, 0) > 0:
+            return None  # what is to be proven answers nobody else's share
+        shares = [(loaded[number], share) for number, share in given.items() if share > 0]
         whole = sum(share for _, share in shares)
         if not shares:
             return None

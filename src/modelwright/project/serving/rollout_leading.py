@@ -69,7 +69,9 @@ class StateReleases:
         if rolling is None or rollout is None:
             return self._settled(standing)
         versions = tuple(self._version(standing.versions[number]) for number in rollout.shares)
-        return DesiredTraffic(rolling.id, versions, rollout.shares, rollout.shadow, self._sticky)
+        return DesiredTraffic(
+            rolling.id, versions, rollout.shares, rollout.shadow, self._sticky, rollout.champion
+        )
 
     def moved(self, traffic: DesiredTraffic) -> None:
         """Write that the traffic has moved: a direct release serves, an aborted one is rolled back."""
