@@ -36,6 +36,7 @@ import numpy as np
 from modelwright import outcomes
 from modelwright.core.evidence.labelled_rows import LabelledRows
 from modelwright.core.evidence.measurement import Subject
+from modelwright.core.evidence.metric import RequestTimes
 from modelwright.core.requirements.requirement import Bar, Requirement
 from modelwright.core.rollouts import traffic_checks
 from modelwright.core.rollouts.state_machine import (
@@ -120,7 +121,7 @@ def shown(minutes: list[Rows]) -> ShownTraffic:
 
 def ours(kind: Kind, rng: Rng) -> Ended:
     """Release by confidence sequences, as the gateway does."""
-    before = minute_of(CHAMPION, -1, PER_MINUTE, rng)[1]
+    before = RequestTimes(minute_of(CHAMPION, -1, PER_MINUTE, rng)[1])
     rollout = Rollout(2, 1, STRATEGY, Status.CANARY, 0, requested_s=0.0, entered_s=0.0)
     mine: list[Rows] = []
     theirs: list[Rows] = []
@@ -226,7 +227,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     begun = time.process_time()
-    before = minute_of(CHAMPION, -1, PER_MINUTE, np.random.default_rng(args.seed))[1]
+    before = RequestTimes(minute_of(CHAMPION, -1, PER_MINUTE, np.random.default_rng(args.seed))[1])
     planned = traffic_checks.rows_needed(
         REQUIREMENTS, STRATEGY, before, {"failure_rate": 0.0, "labelled_accuracy": ACCURACY}, METRIC
     )

@@ -7,6 +7,7 @@ import pytest
 from requirement_texts import metric, parse
 
 from modelwright.core.evidence.labelled_rows import Label, LabelledRows, LabelPolicy
+from modelwright.core.evidence.metric import RequestTimes
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.rollouts.strategy import Strategy
 from modelwright.core.rollouts.traffic_checks import ShownTraffic, judge_rollout
@@ -61,7 +62,7 @@ def verdict(
             labels += [Label(n, "domain", "liar", (n - 1000) / 7, lies[version]) for n in range(1000, 3000)]
         rows = LabelledRows.of(labels, LabelPolicy(alone=alone))
         shown[version] = ShownTraffic(*(np.zeros(0),) * 2, np.zeros(0, np.int64), rows)
-    _, (found,) = judge_rollout([], STRATEGY, shown[2], shown[1], np.zeros(0), metric)
+    _, (found,) = judge_rollout([], STRATEGY, shown[2], shown[1], RequestTimes(), metric)
     return found
 
 
@@ -92,6 +93,6 @@ def test_honest_keys_decide_together_and_one_alone_does_not() -> None:
     empty = np.zeros(0)
     shown = ShownTraffic(empty, empty, empty.astype(np.int64), rows)
     bar = parse("labelled_accuracy", ">= 0.8")
-    (_, found) = judge_rollout([bar], Strategy("canary"), shown, shown, empty, metric)
+    (_, found) = judge_rollout([bar], Strategy("canary"), shown, shown, RequestTimes(), metric)
     assert found[0].outcome is Outcome.INCONCLUSIVE
     assert "without a key" in str(found[0].note)

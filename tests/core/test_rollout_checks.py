@@ -9,6 +9,7 @@ import pytest
 from requirement_texts import metric, parse
 
 from modelwright.core.evidence.labelled_rows import LabelledRows
+from modelwright.core.evidence.metric import RequestTimes
 from modelwright.core.evidence.verdict import Outcome, overall
 from modelwright.core.rollouts import traffic_checks
 from modelwright.core.rollouts.strategy import Strategy
@@ -19,7 +20,12 @@ STRATEGY = Strategy(
     tolerances=(("failure_rate", 0.01), ("latency_p95", 0.2), ("labelled_accuracy", 0.05)),
 )
 NONE = np.zeros(0)
-BEFORE = np.random.default_rng(0).lognormal(-5, 0.3, 2000)
+BEFORE = RequestTimes(
+    np.random.default_rng(0).lognormal(-5, 0.3, 2000),
+    np.random.default_rng(1).lognormal(np.log(0.1), 0.3, 2000),
+    np.random.default_rng(2).lognormal(np.log(50), 0.2, 2000),
+)
+NOTHING = RequestTimes()
 MET, UNMET, OPEN, PENDING = Outcome.MET, Outcome.UNMET, Outcome.INCONCLUSIVE, Outcome.PENDING
 
 
@@ -85,6 +91,33 @@ def test_bars_of_the_file_are_checked_by_themselves():
     assert stated["latency_p95"].outcome is MET
 
 
+def written(seed: int, n: int, *, first: float = 0.1, speed: float = 50.0) -> ShownTraffic:
+    """Return traffic of a function that writes; one answer in ten has a single token."""
+    generator = np.random.default_rng(seed)
+    per_s = np.where(generator.random(n) < 0.1, np.nan, speed * generator.lognormal(0, 0.2, n))
+    return replace(traffic(seed, n), first_s=first * generator.lognormal(0, 0.3, n), tokens_per_second=per_s)
+
+
+def test_how_fast_a_version_writes_is_checked_by_itself_and_beside_the_champion():
+    champion = written(20, 4000)
+    quick, slow = written(21, 3000), written(22, 3000, first=0.2, speed=30)
+    bars = {"ttft_p95": "<= 300 ms", "tokens_per_second": ">= 40"}
+    relative = {"ttft_p95": "<= champion + 20 ms", "tokens_per_second": ">= champion - 5"}
+    for given in (bars, relative):
+        good, bad = (judged(one, champion, **given)[0] for one in (quick, slow))
+        assert {good[name].outcome for name in given} == {MET}, given
+        assert {bad[name].outcome for name in given} == {UNMET}, given
+        for one in (good[name].measurement for name in given):
+            assert one.low <= one.value <= one.high
+    speed = judged(quick, champion, **bars)[0]["tokens_per_second"].measurement
+    assert 2600 < speed.n < 2800, "an answer of one token has no speed"
+    assert 48 < speed.low < 50 < speed.high < 52
+    beside = judged(slow, champion, **relative)[0]["tokens_per_second"].measurement
+    assert beside.value == pytest.approx(-20, abs=2)
+    silent, _, _ = judged(traffic(23, 3000), champion, **bars)
+    assert {silent[name].outcome for name in bars} == {PENDING}, "no token is no success"
+
+
 def test_no_traffic_is_no_success_and_nan_is_none_either():
     empty = ShownTraffic(NONE, NONE, NONE.astype(np.int64))
     found, needed, _ = judged(empty, CHAMPION, failure_rate="<= 1 %", latency_p95="<= 20 ms")
@@ -104,12 +137,12 @@ def test_a_few_requests_leave_everything_open_and_say_how_many_more():
 
 
 def test_without_traffic_before_the_champions_first_rows_are_the_level():
-    needed, _ = judge_rollout([], STRATEGY, traffic(7, 4000), CHAMPION, NONE, metric)
+    needed, _ = judge_rollout([], STRATEGY, traffic(7, 4000), CHAMPION, NOTHING, metric)
     latency = needed[1]
     assert latency.outcome is MET
     assert latency.requirement.bar.value == pytest.approx(0.2 * np.exp(-5 + 0.3 * 1.645), rel=0.2)
     few = traffic(8, traffic_checks.LEVEL_ROWS - 1)
-    needed, _ = judge_rollout([], STRATEGY, traffic(7, 4000), few, NONE, metric)
+    needed, _ = judge_rollout([], STRATEGY, traffic(7, 4000), few, NOTHING, metric)
     assert [one.outcome for one in needed] == [OPEN, PENDING]
 
 
@@ -134,7 +167,7 @@ def test_the_rows_that_a_release_needs_are_forecast():
         traffic(10, max(rows.values())), CHAMPION, failure_rate="<= 1 %", latency_p95="<= 20 ms"
     )
     assert overall([*needed, found["labelled_accuracy"]]) is MET
-    assert traffic_checks.rows_needed(bars, STRATEGY, NONE, {}, metric) == {}
+    assert traffic_checks.rows_needed(bars, STRATEGY, NOTHING, {}, metric) == {}
 
 
 def test_quality_without_labels():

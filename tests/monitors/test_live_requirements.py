@@ -8,7 +8,9 @@ import pytest
 from requirement_texts import parse
 
 from modelwright.core.evidence.verdict import Outcome
+from modelwright.core.messages import ProjectError
 from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.signature import Signature
 from modelwright.gateway.traffic.recording import Traffic
 from modelwright.monitors.live_requirements import LiveVerdicts, judge_live
 from modelwright.storage.traffic.record import LiveRecord
@@ -69,3 +71,38 @@ def test_without_traffic_everything_is_pending(tmp_path: Path) -> None:
 def test_a_version_and_a_time_are_picked_out(tmp_path: Path, given: dict, requests: int) -> None:
     rows = [(1, 0.01, 200)] * 5 + [(2, 0.01, 200)] * 3
     assert judged(tmp_path, rows, **given).requests == requests
+
+
+def test_how_fast_answers_are_written_is_judged_where_they_are(tmp_path: Path) -> None:
+    signature = Signature.parse("reply(message: text) -> answer: text")
+    bars = [
+        parse(key, bar, signature)
+        for key, bar in {"ttft_p95": "<= 300 ms", "tokens_per_second": ">= 40"}.items()
+    ]
+    record = LiveRecord.open(tmp_path / "live.db")
+    record.record([Traffic(f"r{i}", 1000.0 + i, 1, {}, None, 2.0, 200) for i in range(5)])
+    assert record.flush()
+    before = judge_live(record, bars, version=1, since=0.0)
+    assert outcomes(before) == dict.fromkeys(("ttft_p95", "tokens_per_second"), Outcome.PENDING)
+    written = [
+        Traffic(
+            f"w{i}", 2000.0 + i, 1, {}, None, 2.0, 200, first_s=0.1, tokens_per_second=[30.0, None][i % 2]
+        )
+        for i in range(200)
+    ]
+    record.record(written)
+    assert record.flush()
+    seen = judge_live(record, bars, version=1, since=0.0)
+    record.close()
+    assert outcomes(seen) == {"ttft_p95": Outcome.MET, "tokens_per_second": Outcome.UNMET}
+    found = {one.subject.metric: (one.value, one.n) for one in seen.measurements}
+    assert found["ttft_p50"] == (0.1, 200)
+    assert found["tokens_per_second"] == (30.0, 100)
+
+
+def test_only_a_function_that_writes_has_a_first_token() -> None:
+    with pytest.raises(ProjectError) as found:
+        parse("ttft_p95", "<= 300 ms", Signature.parse("route(question: text) -> domain: category"))
+    assert found.value.problems[0].id == "requirement.kind"
+    with pytest.raises(ProjectError):
+        parse("tokens_per_second", ">= 40 /s")

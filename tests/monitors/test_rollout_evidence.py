@@ -13,7 +13,7 @@ from modelwright.core.evidence.verdict import Outcome
 from modelwright.core.rollouts.state_machine import Rollout, Status, decide
 from modelwright.core.rollouts.strategy import Strategy
 from modelwright.gateway.traffic.recording import Traffic
-from modelwright.monitors.rollout_evidence import RolloutJudge, latencies_before
+from modelwright.monitors.rollout_evidence import RolloutJudge, times_before
 from modelwright.storage.traffic.record import LiveRecord
 
 STRATEGY = Strategy(
@@ -60,7 +60,7 @@ def test_only_what_came_so_far_counts(record: LiveRecord) -> None:
     assert early.rows == 20
     assert Outcome.MET not in {one.outcome for one in early.needed}
     assert decide(ROLLOUT, early, 5_110.0) is None
-    assert len(latencies_before(record, 1, 5_000.0)) == 600
+    assert len(times_before(record, 1, 5_000.0).latency_s) == 600
 
 
 def test_feedback_can_stop_a_version_and_does_not_hold_it_up(record: LiveRecord) -> None:

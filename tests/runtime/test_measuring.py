@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from modelwright.core.messages import PackageError
-from modelwright.package.packages import size_bytes
-from modelwright.runtime import measuring
-from modelwright.runtime.function import load
+from modelwright.package.packages import Package, size_bytes
+from modelwright.runtime import drivers, measuring
+from modelwright.runtime.function import Function, load
+from modelwright.runtime.measured_writing import at_load, one_by_one
 from modelwright.runtime.measuring import Plan, latencies, measure, one_at_a_time
 
 
@@ -115,3 +116,21 @@ def test_a_package_that_is_damaged_is_not_measured(packages: dict[str, Path], tm
     (folder / "model.onnx").write_bytes(b"x")
     with pytest.raises(PackageError, match=r"model\.onnx"):
         measure(folder, [{"height": 1.0}], Plan(requests=1))
+
+
+def test_how_soon_and_how_fast_a_function_writes() -> None:
+    function = Function(Package(drivers.samples("decode").body(), "", 1))
+    rows = [{"message": "hello"}, {"message": "how are you?"}]
+    alone = one_by_one(function, rows, requests=9, seconds=0.0)
+    assert (len(alone.latency_s), len(alone.tokens_per_second)) == (1, 1)
+    assert len(alone.first_s) == 2, "as long again for first tokens alone"
+    assert 0 < alone.first_s[0] < alone.latency_s[0]
+    assert alone.tokens_per_second[0] > 11 / alone.latency_s[0]
+    load = function.load()
+    assert load is not None
+    assert (load.writing, load.written_tokens) == (0, 13), "who has its first token leaves"
+    found = at_load(function, rows, [0.0] * 7, seconds=60)
+    assert len(found.latency_s) == len(found.first_s) == len(found.tokens_per_second) == 7
+    assert max(found.first_s) > min(found.latency_s), "two are written at once, and the others wait"
+    late = at_load(function, rows, [0.0] * 7, seconds=0.0)
+    assert len(late.latency_s) == len(late.first_s) == 7, "what is not answered counts as long as it waited"

@@ -36,6 +36,8 @@ class Traffic:
     code: int = 200
     unseen: tuple[str, ...] = ()
     mirrored: bool = False
+    first_s: float | None = None
+    tokens_per_second: float | None = None
 
 
 class Clock:
@@ -386,8 +388,10 @@ def test_a_record_of_any_earlier_schema_is_brought_up_to_date(tmp_path: Path, sc
             "INSERT INTO requests (id, time, version, inputs, outputs, latency_s, code)"
             """ VALUES ('r1', 5.0, 1, '{}', '{"domain": {"value": "cards"}}', 0.1, 200)"""
         )
+        keyed = (", key", ", ''") if schema >= 4 else ("", "")
         connection.execute(
-            "INSERT INTO feedback (request_id, output, value, time) VALUES ('r1', 'domain', '\"cards\"', 6.0)"
+            f"INSERT INTO feedback (request_id, output, value, time{keyed[0]})"
+            f" VALUES ('r1', 'domain', '\"cards\"', 6.0{keyed[1]})"
         )
         connection.execute(f"PRAGMA user_version = {schema}")
         connection.commit()

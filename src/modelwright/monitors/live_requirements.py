@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from modelwright.core.evidence import intervals, measure, operation
 from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelledRows, LabelPolicy
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
+from modelwright.core.evidence.metric import RequestTimes
 from modelwright.core.evidence.verdict import Verdict, judge
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.storage.traffic.record import LiveRecord, Window
@@ -81,14 +82,17 @@ def judge_live(
 def measured(window: Window, confidence: float, inputs: Sequence[str] = ()) -> list[Measurement]:
     """Return the quantiles of latency, the rate of failures, and how often a value was never seen in training.
 
+    Of answers that were written token by token also how soon they began, and how fast they were written.
     `inputs` are those of which the last is wanted, beside the rows as a whole.
     """
-    seconds = answered_s(window)
+    times = RequestTimes(answered_s(window), window.first_s, window.tokens_per_second)
+    is_written = bool(np.isfinite(window.first_s).any())
+    quantiles = (*operation.LATENCIES, *(operation.WRITING if is_written else ()))
     rate = measure.from_counts(
         Subject("failure_rate"), _failures(window), len(window), confidence, Phase.LIVE
     )
     return [
-        *(measure.from_samples(metric, seconds, confidence, Phase.LIVE) for metric in operation.LATENCIES),
+        *(measure.from_samples(one, times.of(one), confidence, Phase.LIVE) for one in quantiles),
         rate,
         *_unseen_rates(window, confidence, inputs),
     ]

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelledRows, LabelPolicy
-from modelwright.core.evidence.metric import Metric
+from modelwright.core.evidence.metric import Metric, RequestTimes
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.rollouts.state_machine import Rollout, RolloutEvidence
 from modelwright.core.rollouts.traffic_checks import ShownTraffic, judge_rollout
@@ -40,7 +39,7 @@ class RolloutJudge:
             rollout.strategy,
             ours,
             champions,
-            latencies_before(self.record, rollout.champion, rollout.requested_s),
+            times_before(self.record, rollout.champion, rollout.requested_s),
             self.metrics,
             figures=figures,
         )
@@ -62,12 +61,14 @@ def shown(
         LabelledRows.of(record.labels(version, since, until), policy),
         any_input | {name: sum(name in one for one in window.unseen.values()) for name in names},
         window.confidence,
+        first_s=window.first_s,
+        tokens_per_second=window.tokens_per_second,
     )
 
 
-def latencies_before(record: LiveRecord, version: int, until: float) -> NDArray[np.float64]:
-    """Return the newest latencies of a version before a Unix time, (m,)."""
+def times_before(record: LiveRecord, version: int, until: float) -> RequestTimes:
+    """Return what the newest requests to a version took before a Unix time."""
     window = record.window(until - BEFORE_S, version, until)
     rows = ShownTraffic(window.time, window.latency_s, window.code)
-    kept = window.latency_s[rows.timed & np.isfinite(window.latency_s)]
-    return kept[-BEFORE_ROWS:]
+    kept = np.flatnonzero(rows.timed & np.isfinite(window.latency_s))[-BEFORE_ROWS:]
+    return RequestTimes(window.latency_s[kept], window.first_s[kept], window.tokens_per_second[kept])

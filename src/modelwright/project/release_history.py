@@ -16,7 +16,7 @@ from modelwright.core.rollouts.state_machine import Status
 from modelwright.core.rollouts.strategy import Strategy
 from modelwright.core.units import Unit, format_duration, format_quantity
 from modelwright.gateway.keys import label_policy
-from modelwright.monitors.rollout_evidence import BEFORE_S, latencies_before
+from modelwright.monitors.rollout_evidence import BEFORE_S, times_before
 from modelwright.project.loop.context import Context
 from modelwright.project.results.show_report import ShowReport
 from modelwright.storage.state.database import State
@@ -92,7 +92,7 @@ def needed_traffic(context: Context, record: Path, strategy: Strategy, now_s: fl
     window = live.window(now_s - BEFORE_S, production.number, now_s) if record.exists() else None
     if window is None or not len(window):
         return (str(Phrase("release.no-traffic-yet", version=production.number)),)
-    before = latencies_before(live, production.number, now_s)
+    before = times_before(live, production.number, now_s)
     shares: Mapping[str, float] = {"failure_rate": float((window.code >= traffic_checks.FAILED_FROM).mean())}
     policy = label_policy(context.opened.file.serve, context.opened.signature)
     labels = LabelledRows.of(live.labels(production.number, now_s - BEFORE_S, now_s), policy)

@@ -23,6 +23,7 @@ from modelwright.package.packages import read, size_bytes
 from modelwright.runtime.batching import BATCH
 from modelwright.runtime.function import Function
 from modelwright.runtime.machine import cores
+from modelwright.runtime.measured_writing import WrittenRequests, at_load, one_by_one
 from modelwright.runtime.memory import free_bytes, peak_memory_bytes
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.timed_opening import opened
@@ -53,7 +54,8 @@ class Plan:
 class Measured:
     """Raw samples in base units.
 
-    latency_s: one a request, from its arrival to its answer, so that waiting behind others counts;
+    latency_s: one a request, from its arrival to its answer, so that waiting behind others counts; first_s: to the
+    first token of an answer that is written token by token; tokens_per_second: one an answer of at least two tokens;
     throughput: rows a second, one a pass of a full batch, of `workers` at once; memory_bytes: the most that one worker
     ever held; size_bytes: the package's files; threads: those of each worker.
     """
@@ -65,6 +67,8 @@ class Measured:
     size_bytes: int
     threads: int
     workers: int
+    first_s: tuple[float, ...] = ()
+    tokens_per_second: tuple[float, ...] = ()
 
 
 def measure(package: Path, rows: Sequence[Mapping[str, object]], plan: Plan) -> Measured:
@@ -101,6 +105,8 @@ def measure(package: Path, rows: Sequence[Mapping[str, object]], plan: Plan) -> 
         size_bytes(package),
         found["threads"],
         found["workers"],
+        tuple(found["first_s"]),
+        tuple(found["tokens_per_second"]),
     )
 
 
@@ -146,6 +152,17 @@ def one_at_a_time(function: Function, rows: Sequence[Mapping[str, object]], plan
         if ended > deadline:
             break
     return waited
+
+
+def _requests(function: Function, rows: Sequence[Mapping[str, object]], plan: Plan) -> WrittenRequests:
+    """Return what requests took, at the load that is planned."""
+    if function.streams:
+        _warm_up(function, rows, plan)
+        if plan.load is not None:
+            return at_load(function, rows, _arrivals(plan), plan.seconds)
+        return one_by_one(function, rows, plan.requests, plan.seconds)
+    timed = latencies if plan.load is not None else one_at_a_time
+    return WrittenRequests(timed(function, rows, plan))
 
 
 def throughputs(
@@ -211,7 +228,7 @@ def main() -> int:
     try:
         package = read(Path(task["package"]))
         function, layout = opened(package, plan.threads, cores())
-        latency = (latencies if plan.load is not None else one_at_a_time)(function, rows, plan)
+        ran = _requests(function, rows, plan)
         next(_passes(function, rows, plan))  # a full batch takes more memory than a row
         memory_bytes = peak_memory_bytes()
         workers = layout.within(memory_bytes, free_bytes(), None) if not plan.alone else 1
@@ -221,7 +238,7 @@ def main() -> int:
         sys.stderr.write(f"{error.problems[0]}\n")
         return 1
     found = {
-        "latency_s": latency,
+        **asdict(ran),
         "throughput": throughput,
         "memory_bytes": memory_bytes,
         "threads": layout.threads,

@@ -28,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "smollm2 ": "weights ",
         "<= 60": "<= 100000",
         ": 48": ": 8",
-        ": 20": ": 2\n  latency_requests: 100",
+        "generate: 20": "generate: 2\n  latency_requests: 100",
     }
     for said, here in changed.items():
         assert text.count(said) == 1
@@ -60,7 +60,8 @@ def ran(project: Path) -> dict[str, str]:
 def test_the_project_and_the_commands_of_the_page_work(project: Path, ran: dict[str, str]) -> None:
     assert list(ran) == ["check", "run", "predict", "show"]
     evidence = next((project / ".modelwright").rglob("evidence/evidence.json")).read_text("utf-8")
-    assert {"perplexity", "chrf", "cut_rate"} <= set(re.findall(r'"metric": "(?:reply\.)?(\w+)"', evidence))
+    wanted = {"perplexity", "chrf", "cut_rate", "ttft_p95", "tokens_per_second"}
+    assert wanted <= set(re.findall(r'"metric": "(?:reply\.)?(\w+)"', evidence))
     assert "mit" in next((project / ".modelwright").rglob("CARD.md")).read_text("utf-8")
 
 
@@ -120,7 +121,7 @@ def test_the_project_learns_as_the_page_has_it(project: Path, tmp_path: Path) ->
     folder = shutil.copytree(
         project, tmp_path / "learning", ignore=shutil.ignore_patterns(".modelwright", "served")
     )
-    _, _, text = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (*_, text) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (line,) = re.findall(r"\n(  train: \w+)", text)
     file = folder / "modelwright.yaml"
     text = file.read_text("utf-8").replace("  learner: generate\n", f"  learner: generate\n{line}\n")

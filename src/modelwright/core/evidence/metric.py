@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -82,12 +82,13 @@ class Metric:
     latency). A name may stand in several families (f1 of classes, f1 of sets), with one unit and one direction.
     per_class: takes a label in brackets. interval: how the interval is made, for the report; summary: what is
     measured. measure(outcomes, label, confidence) and influence(outcomes, label) exist where `family` does;
-    `quantile` is the one that a latency stands for. `as_share` exists where the metric (with a label, if it
-    takes one) is a share of rows or rises with one, and returns the share behind a value, so that one can say
-    before measuring what n rows can prove. optional_only: says nothing of an output that always answers;
-    priced_only: nor of one whose errors have no declared costs; of_confidence: speaks of the confidence of answers, not
-    of which are given.
-    ranged: a declared range of the output bounds it.
+    `quantile` is the one that a metric of requests stands for, and `sample` what it is taken of. `as_share` exists
+    where the metric (with a label, if it takes one) is a share of rows or rises with one, and returns the share behind
+    a value, so that one can say before measuring what n rows can prove. optional_only: says nothing of an output that
+    always answers; priced_only: nor of one whose errors have no declared costs; of_confidence: speaks of the
+    confidence of answers, not of which are given.
+    ranged: a declared range of the output bounds it. beside: families of outcomes, one of which an output must have:
+    of other functions it says nothing.
     per_input: takes an input in brackets, and without one speaks of whole rows. best_at: of errors of numbers, whether
     an answer does best at the mean of what the truth may be, or at its median.
     """
@@ -103,6 +104,7 @@ class Metric:
     measure: Callable[[Any, str | None, float], MetricValue] | None = None
     influence: Callable[[Any, str | None], Influence | None] | None = None
     quantile: float | None = None
+    sample: Literal["latency_s", "first_s", "tokens_per_second"] = "latency_s"
     as_share: Callable[[float], float] | None = None
     optional_only: bool = False
     priced_only: bool = False
@@ -110,6 +112,28 @@ class Metric:
     ranged: bool = False
     per_input: bool = False
     best_at: Literal["mean", "median"] | None = None
+    beside: frozenset[str] | None = None
+
+
+_NONE = np.zeros(0)
+
+
+@dataclass(frozen=True)
+class RequestTimes:
+    """Holds what requests took: (n,) each, or (0,) where it is not known of any.
+
+    latency_s: from request to answer; first_s: to the first token of an answer that is written token by token;
+    tokens_per_second: of one such answer, after its first token. NaN: not written so, or no second token.
+    """
+
+    latency_s: NDArray[np.float64] = field(default_factory=_NONE.copy)
+    first_s: NDArray[np.float64] = field(default_factory=_NONE.copy)
+    tokens_per_second: NDArray[np.float64] = field(default_factory=_NONE.copy)
+
+    def of(self, metric: Metric) -> NDArray[np.float64]:
+        """Return the samples that a metric is a quantile of, (m,); a latency that is no number is among them."""
+        values: NDArray[np.float64] = getattr(self, metric.sample)
+        return values if metric.sample == "latency_s" else values[np.isfinite(values)]
 
 
 class Metrics:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from modelwright.core.evidence.measurement import Phase
@@ -35,6 +36,34 @@ LATENCIES = (
     _latency("latency_p50", 0.5, "half"),
     _latency("latency_p95", 0.95, "95 %"),
     _latency("latency_p99", 0.99, "99 %"),
+)
+
+
+# of outputs that may be written token by token
+_WRITES = frozenset({"texts"})
+
+
+def _first_token(name: str, quantile: float, words: str) -> Metric:
+    return replace(
+        _latency(name, quantile, words),
+        summary=f"time from request to the first token of a written answer that {words} of requests stay below",
+        sample="first_s",
+        beside=_WRITES,
+    )
+
+
+WRITING = (
+    _first_token("ttft_p50", 0.5, "half"),
+    _first_token("ttft_p95", 0.95, "95 %"),
+    _first_token("ttft_p99", 0.99, "99 %"),
+    replace(
+        _latency("tokens_per_second", 0.5, "half"),
+        better="higher",
+        unit=Unit.NUMBER,
+        summary="tokens a second, after the first one, that half of the written answers reach",
+        sample="tokens_per_second",
+        beside=_WRITES,
+    ),
 )
 
 
@@ -77,6 +106,7 @@ METRICS = (
     _of_package("size", Unit.BYTES, "bytes of the package's files"),
     _of_package("memory", Unit.BYTES, "most memory held while answering"),
     *LATENCIES,
+    *WRITING,
     _of_package("throughput", Unit.PER_SECOND, "requests answered a second at the stated load", "higher"),
     _share_of_requests(
         FAILURE_RATE,

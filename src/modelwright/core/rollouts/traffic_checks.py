@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from modelwright.core.evidence import operation, sequential
 from modelwright.core.evidence.labelled_rows import LabelledRows
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
-from modelwright.core.evidence.metric import Metric
+from modelwright.core.evidence.metric import Metric, RequestTimes
 from modelwright.core.evidence.sequential import BoundedSample, Ends
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import Phrase
@@ -35,6 +35,7 @@ class ShownTraffic:
     time_s, latency_s: (n,) seconds; code: (n,) HTTP statuses. labels: the rows whose truth is known. unseen: rows with
     a value that training never showed, by input; "" stands for any input. confidence: (n,) the lowest of a row's
     outputs, NaN where there is none. compared: requests that both versions answered, and how many of them differently.
+    first_s, tokens_per_second: (n,) of answers written token by token, NaN of others; (0,) where there are none.
     """
 
     time_s: Floats
@@ -44,6 +45,8 @@ class ShownTraffic:
     unseen: Mapping[str, int] = field(default_factory=dict)
     confidence: Floats = field(default_factory=lambda: np.zeros(0))
     compared: tuple[int, int] = (0, 0)
+    first_s: Floats = field(default_factory=lambda: np.zeros(0))
+    tokens_per_second: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def failed(self) -> NDArray[np.bool_]:
@@ -114,17 +117,18 @@ def judge_rollout(
     strategy: Strategy,
     ours: ShownTraffic,
     champions: ShownTraffic,
-    before: Floats,
+    before: RequestTimes,
     metrics: Callable[[str], Metric],
     *,
     figures: bool = True,
 ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
     """Return the verdicts that must all be met, and those that can only stop the version.
 
-    before: (m,) latencies of the champion before the rollout; with fewer than LEVEL_ROWS, its first ones since then are
-    taken instead. metrics: a metric by its name. figures: whether values and ends are wanted, which take longer.
+    before: of requests to the champion before the rollout; with fewer than LEVEL_ROWS latencies, its first rows since
+    then are taken instead. metrics: a metric by its name. figures: whether values and ends are wanted, which take
+    longer.
     """
-    if len(before) < LEVEL_ROWS:
+    if len(before.latency_s) < LEVEL_ROWS:
         before, champions = _first_rows(champions)
     bars = [*requirements, *not_worse(strategy, requirements, before, metrics)]
     checks = [one for bar in bars if (one := _check(bar, ours, champions, before)) is not None]
@@ -165,7 +169,7 @@ def _without_any_key(
 def not_worse(
     strategy: Strategy,
     requirements: Iterable[Requirement],
-    before: Floats,
+    before: RequestTimes,
     metrics: Callable[[str], Metric],
 ) -> Iterator[Requirement]:
     """Yield the bars beside the champion that the strategy adds to those of the project file."""
@@ -176,7 +180,7 @@ def not_worse(
             continue
         if metric.quantile is not None:
             # of a latency the tolerance is a share; without any row before, nothing can be compared yet
-            level = _quantile(before, metric.quantile) if len(before) else float("nan")
+            level = _level(metric, metric.quantile, before)
             bar_value = float(f"{tolerance * level:.3g}")  # three digits, as it is shown
         higher = metric.better == "higher"
         bar = Bar(-bar_value if higher else bar_value, champion=True)
@@ -184,14 +188,14 @@ def not_worse(
 
 
 def _check(
-    requirement: Requirement, ours: ShownTraffic, champions: ShownTraffic, before: Floats
+    requirement: Requirement, ours: ShownTraffic, champions: ShownTraffic, before: RequestTimes
 ) -> _Check | None:
     """Return the check of a requirement, None for one that traffic cannot show."""
     metric = requirement.metric
     if Phase.LIVE not in metric.phases:
         return None
     if metric.quantile is not None:
-        return _latency(requirement, metric.quantile, ours, champions, before)
+        return _of_quantile(requirement, metric.quantile, ours, champions, before)
     match metric.name:
         case operation.UNSEEN_RATE:
             answered = int((ours.code < FAILED_FROM).sum())
@@ -259,14 +263,27 @@ def _of_sample(requirement: Requirement, sample: BoundedSample) -> _Check:
     )
 
 
-def _latency(
-    requirement: Requirement, quantile: float, ours: ShownTraffic, champions: ShownTraffic, before: Floats
+def _of_quantile(
+    requirement: Requirement,
+    quantile: float,
+    ours: ShownTraffic,
+    champions: ShownTraffic,
+    before: RequestTimes,
 ) -> _Check:
-    """Return the check of a quantile q of latency: rows above its bar must be rarer than 1 - q, or the champion's."""
-    kept = ours.timed
-    time_s, seconds = ours.time_s[kept], ours.latency_s[kept]
+    """Return the check of a quantile q of a time: rows above its bar must be rarer than 1 - q, or the champion's.
+
+    Of a figure that should be high (tokens a second) all is done with its negative, for which low is better.
+    """
+    metric = requirement.metric
+    sign = _sign(metric)
+    time_s, seconds = _sampled(metric, ours)
     broken = bool(len(seconds)) and not bool(np.isfinite(seconds).all())
-    bar = requirement.bar.value
+    bar = sign * requirement.bar.value
+
+    def turned(ends: Ends) -> Ends:
+        low, high = ends if sign > 0 else ends[::-1]
+        return None if low is None else sign * low, None if high is None else sign * high
+
     if not requirement.bar.champion:
         ordered = np.sort(seconds)
         n = len(ordered)
@@ -276,40 +293,67 @@ def _latency(
         def ends(error_low: float, error_high: float) -> Ends:
             places = sequential.positions(n, quantile, error_low, error_high)
             low, high = (None if one is None else float(ordered[one]) for one in places)
-            return low, high
+            return turned((low, high))
 
-        value = _quantile(ordered, quantile) if n else None
+        value = sign * _quantile(ordered, quantile) if n else None
         return _Check(requirement, sample, 1 - quantile, value, ends, n, broken=broken)
-    # pairs whose champion's row has no latency that counts say nothing
-    theirs_kept = champions.timed & np.isfinite(champions.latency_s)
-    mine, theirs = sequential.pair(time_s, champions.time_s[theirs_kept])
-    first, second = seconds[mine], champions.latency_s[theirs_kept][theirs]
-    level = _quantile(before, quantile) if len(before) else float("nan")
+    # pairs whose champion's row has no figure that counts say nothing
+    theirs_s, theirs_seconds = _sampled(metric, champions)
+    known = np.isfinite(theirs_seconds)
+    mine, theirs = sequential.pair(time_s, theirs_s[known])
+    first, second = seconds[mine], theirs_seconds[known][theirs]
+    level = sign * _level(metric, quantile, before)
     n = len(first) if np.isfinite(level) else 0
     a, b = first > level + bar, second > level
     sample = BoundedSample.of_pairs(float((a & ~b).sum()), float((~a & b).sum()), float(n))
     # the shift at which ours exceed as often as the champion's exceed the level: it lies within its own ends
-    value = _quantile(first, 1 - float(b.mean())) - level if n else None
+    value = sign * (_quantile(first, 1 - float(b.mean())) - level) if n else None
     return _Check(
         requirement,
         sample,
         0.0,
         value,
-        lambda low, high: sequential.shift_ends(first, second, level, low, high),
+        lambda low, high: turned(sequential.shift_ends(first, second, level, low, high)),
         n,
         broken=broken,
     )
 
 
-def _first_rows(champions: ShownTraffic) -> tuple[Floats, ShownTraffic]:
-    """Return the latencies of the champion's first rows, and its traffic without them; none where there are too few."""
+def _sign(metric: Metric) -> float:
+    return 1.0 if metric.better == "lower" else -1.0
+
+
+def _sampled(metric: Metric, traffic: ShownTraffic) -> tuple[Floats, Floats]:
+    """Return times and figures (k,) of the rows that count for a metric; figures of which low is better."""
+    values: Floats = getattr(traffic, metric.sample)
+    if metric.sample == "latency_s":
+        kept = traffic.timed
+    elif not len(values):
+        return np.zeros(0), np.zeros(0)
+    else:
+        kept = np.isfinite(values)
+    return traffic.time_s[kept], _sign(metric) * values[kept]
+
+
+def _level(metric: Metric, quantile: float, before: RequestTimes) -> float:
+    """Return the quantile of what requests took before, NaN where there were none."""
+    values = before.of(metric)
+    sign = _sign(metric)
+    return sign * _quantile(sign * values, quantile) if len(values) else float("nan")
+
+
+def _first_rows(champions: ShownTraffic) -> tuple[RequestTimes, ShownTraffic]:
+    """Return what the champion's first rows took, and its traffic without them; none where there are too few."""
     counted = np.flatnonzero(champions.timed & np.isfinite(champions.latency_s))
-    if len(counted) < LEVEL_ROWS:
-        return np.zeros(0), replace(champions, latency_s=np.full(len(champions.latency_s), np.nan))
-    first = counted[:LEVEL_ROWS]
-    blank = champions.latency_s.copy()
-    blank[: first[-1] + 1] = np.nan  # in no pair of latencies; whether they failed still counts
-    return champions.latency_s[first], replace(champions, latency_s=blank)
+    is_enough = len(counted) >= LEVEL_ROWS
+    first = counted[:LEVEL_ROWS] if is_enough else counted[:0]
+    names = ("latency_s", "first_s", "tokens_per_second")
+    found = {name: values[first] for name in names if len(values := getattr(champions, name))}
+    blank = {name: getattr(champions, name).copy() for name in found}
+    for values in blank.values():
+        # in no pair of figures; whether they failed still counts
+        values[: first[-1] + 1 if is_enough else None] = np.nan
+    return RequestTimes(**found), replace(champions, **blank)
 
 
 def _quantile(seconds: Floats, quantile: float) -> float:
@@ -320,23 +364,24 @@ def _quantile(seconds: Floats, quantile: float) -> float:
 def rows_needed(
     requirements: Sequence[Requirement],
     strategy: Strategy,
-    before: Floats,
+    before: RequestTimes,
     shares: Mapping[str, float],
     metrics: Callable[[str], Metric],
 ) -> dict[str, int | None]:
     """Return by requirement how many rows of a version like the champion prove it; None: no number of them would.
 
-    before: (m,) latencies of the champion; shares: by metric, its failure_rate and labelled_accuracy as far as they are
-    known. What nothing is known of is left out.
+    before: what requests to the champion took; shares: by metric, its failure_rate and labelled_accuracy as far as they
+    are known. What nothing is known of is left out.
     """
     found: dict[str, int | None] = {}
     for one in [*requirements, *not_worse(strategy, requirements, before, metrics)]:
         quantile, bar = one.metric.quantile, one.bar.value
-        if quantile is not None and len(before):
-            level = _quantile(before, quantile)
-            beyond = float((before > (level + bar if one.bar.champion else bar)).mean())
+        values = _sign(one.metric) * before.of(one.metric)  # of which low is better
+        if quantile is not None and len(values):
+            level, bar = _quantile(values, quantile), _sign(one.metric) * bar
+            beyond = float((values > (level + bar if one.bar.champion else bar)).mean())
             bar = 0.0 if one.bar.champion else 1 - quantile
-            sample = _expected(beyond, float((before > level).mean()) if one.bar.champion else None)
+            sample = _expected(beyond, float((values > level).mean()) if one.bar.champion else None)
         elif one.metric.name in shares:
             share = shares[one.metric.name]
             sample = _expected(share, share if one.bar.champion else None)

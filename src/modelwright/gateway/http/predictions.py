@@ -296,7 +296,11 @@ class Predictions:
         self._mark_unseen(reply, bodies)
         if self._recorder is not None and bodies and not request.is_test:
             private = self._config.record.private
-            self._recorder(recording.answered(served, rows, reply.answers, bodies, private, request.seconds))
+            self._recorder(
+                recording.answered(
+                    served, rows, reply.answers, bodies, private, request.seconds, written=reply.written()
+                )
+            )
         if request.options.get(PROBABILITIES):
             pairs = zip(bodies, reply.answers, strict=True)
             bodies = [served.with_probabilities(body, answer) for body, answer in pairs]

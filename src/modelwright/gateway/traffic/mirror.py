@@ -65,7 +65,16 @@ class Mirror:
                 bodies[place]["unseen"] = names
             seconds = time.perf_counter() - begun
             self._recorder(
-                recording.answered(shadow, rows, reply.answers, bodies, self._private, seconds, mirrored=True)
+                recording.answered(
+                    shadow,
+                    rows,
+                    reply.answers,
+                    bodies,
+                    self._private,
+                    seconds,
+                    written=reply.written(),
+                    mirrored=True,
+                )
             )
             return
         finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from modelwright.gateway.traffic.served import AnswerJson, Served
+from modelwright.kinds.contract.common import WritingTimes
 from modelwright.runtime.worker.values import RowAnswer
 
 OutputsJson = Mapping[str, Mapping[str, object]]
@@ -19,7 +20,8 @@ class Traffic:
 
     `time` is seconds since the epoch, `latency_s` from the request's arrival to its (whole) answer. `inputs` lacks
     those that are private. Values are JSON; of one that is bytes (an image) there are `{"sha256", "bytes"}`.
-    `unseen` names the inputs whose value training never showed. mirrored: a copy, whose answer nobody got.
+    `unseen` names the inputs whose value training never showed. mirrored: a copy, whose answer nobody got. `first_s`,
+    `tokens_per_second`: of an answer that was written token by token.
     """
 
     id: str
@@ -31,6 +33,8 @@ class Traffic:
     code: int
     unseen: Sequence[str] = ()
     mirrored: bool = False
+    first_s: float | None = None
+    tokens_per_second: float | None = None
 
 
 class Recorder(Protocol):
@@ -47,10 +51,15 @@ def answered(
     private: Collection[str],
     latency_s: float,
     *,
+    written: Sequence[WritingTimes | None] = (),
     mirrored: bool = False,
 ) -> list[Traffic]:
-    """Return the record of rows that were answered; `bodies` is what was sent, or would have been."""
+    """Return the record of rows that were answered; `bodies` is what was sent, or would have been.
+
+    written: of each row when its tokens came, where it was written token by token.
+    """
     now = time.time()
+    times = written or [None] * len(rows)
     return [
         Traffic(
             body["id"],
@@ -62,8 +71,10 @@ def answered(
             200,
             body.get("unseen", ()),
             mirrored,
+            one.first_s if one is not None else None,
+            one.tokens_per_second if one is not None else None,
         )
-        for row, answer, body in zip(rows, answers, bodies, strict=True)
+        for row, answer, body, one in zip(rows, answers, bodies, times, strict=True)
     ]
 
 

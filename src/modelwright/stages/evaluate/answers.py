@@ -15,7 +15,7 @@ from modelwright.core.evidence import operation
 from modelwright.core.evidence.intervals import quantile_positions
 from modelwright.core.evidence.measure import exact, from_counts, from_samples, measure, share_in_groups
 from modelwright.core.evidence.measurement import Measurement, Phase, Subject
-from modelwright.core.evidence.metric import Metric
+from modelwright.core.evidence.metric import Metric, RequestTimes
 from modelwright.core.evidence.operation import UNSEEN_RATE
 from modelwright.core.messages import Problem
 from modelwright.core.outcomes import Outcomes
@@ -194,13 +194,19 @@ def of_requirements(requirements: Sequence[Requirement]) -> list[Subject]:
 
 
 def of_running(measured: Measured, confidence: float) -> list[Measurement]:
-    """Return latencies, throughput, memory and size as measurements of the package.
+    """Return latencies, throughput, memory and size as measurements of the package; of one that writes, how fast.
 
     Throughput is the median over full batches, with the interval of order statistics.
     """
-    seconds = np.array(measured.latency_s, dtype=np.float64)
+    times = RequestTimes(
+        *(
+            np.array(one, dtype=np.float64)
+            for one in (measured.latency_s, measured.first_s, measured.tokens_per_second)
+        )
+    )
+    metrics = (*operation.LATENCIES, *(operation.WRITING if measured.first_s else ()))
     return [
-        *(from_samples(one, seconds, confidence, Phase.PACKAGE) for one in operation.LATENCIES),
+        *(from_samples(one, times.of(one), confidence, Phase.PACKAGE) for one in metrics),
         _throughput(np.sort(np.array(measured.throughput, dtype=np.float64)), confidence),
         exact(Subject("memory"), measured.memory_bytes, Phase.PACKAGE),
         exact(Subject("size"), measured.size_bytes, Phase.PACKAGE),

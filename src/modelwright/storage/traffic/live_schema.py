@@ -79,6 +79,11 @@ _STEPS = (
         "INSERT INTO feedback SELECT request_id, output, '', value, time FROM feedback_without_key",
         "DROP TABLE feedback_without_key",
     ),
+    (
+        # of an answer that was written token by token: until its first token, and how fast it was written after it
+        "ALTER TABLE requests ADD COLUMN first_s REAL",
+        "ALTER TABLE requests ADD COLUMN tokens_per_second REAL",
+    ),
 )
 
 

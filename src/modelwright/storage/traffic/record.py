@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -35,7 +35,9 @@ _ROWS = (
     " WHERE request_id = requests.id GROUP BY output))"
     " FROM requests"
 )
-_FIGURES = "SELECT time, version, latency_s, confidence, code, unseen FROM requests"
+_FIGURES = (
+    "SELECT time, version, latency_s, confidence, code, unseen, first_s, tokens_per_second FROM requests"
+)
 # Of all versions: what was answered. Of one: also the copies that it got while it was only watched.
 _WITHIN = "WHERE time >= ? AND time < ? AND CASE WHEN ? IS NULL THEN NOT mirrored ELSE version = ? END"
 _PRUNED_AT_ONCE = 5_000  # rows a transaction, so that the writer waits a few ms at most
@@ -69,7 +71,8 @@ class Window:
 
     time and latency_s: (n,) float64 seconds; version and code: (n,) int64; confidence: (n,) float64, NaN
     where there is none; unseen: by the place of a row, which of its inputs training never showed, where there
-    are any; dropped: rows of that time (of every version) that the record had no room for.
+    are any; dropped: rows of that time (of every version) that the record had no room for. first_s, tokens_per_second:
+    (n,) of answers that were written token by token, else NaN.
     """
 
     time: NDArray[np.float64]
@@ -78,7 +81,9 @@ class Window:
     confidence: NDArray[np.float64]
     code: NDArray[np.int64]
     dropped: int
-    unseen: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    unseen: Mapping[int, Sequence[str]]
+    first_s: NDArray[np.float64]
+    tokens_per_second: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.time)
@@ -161,7 +166,7 @@ class LiveRecord:
             dropped = connection.execute(
                 "SELECT coalesce(sum(rows), 0) FROM dropped WHERE time >= ? AND time < ?", (since, until)
             ).fetchone()[0]
-        columns: Sequence[Sequence[Any]] = list(zip(*found, strict=True)) if found else [()] * 6
+        columns: Sequence[Sequence[Any]] = list(zip(*found, strict=True)) if found else [()] * 8
         return Window(
             time=np.array(columns[0], np.float64),
             version=np.array(columns[1], np.int64),
@@ -170,6 +175,8 @@ class LiveRecord:
             code=np.array(columns[4], np.int64),
             dropped=int(dropped),
             unseen={row: json.loads(names) for row, names in enumerate(columns[5]) if names is not None},
+            first_s=np.array(columns[6], np.float64),
+            tokens_per_second=np.array(columns[7], np.float64),
         )
 
     def rows(

@@ -45,6 +45,10 @@ class Answered(Protocol):
     def unseen(self) -> Sequence[str]: ...
     @property
     def mirrored(self) -> bool: ...
+    @property
+    def first_s(self) -> float | None: ...
+    @property
+    def tokens_per_second(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,7 @@ class Writer:
         with live_schema.transaction(connection):
             connection.executemany(
                 "INSERT INTO requests (id, time, version, inputs, outputs, confidence, latency_s, code, unseen,"
-                " mirrored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " mirrored, first_s, tokens_per_second) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             connection.executemany(
@@ -234,6 +238,8 @@ def _row(row: Answered) -> tuple[SqlValue, ...]:
         row.code,
         _json(list(row.unseen)) if row.unseen else None,
         int(row.mirrored),
+        row.first_s,
+        row.tokens_per_second,
     )
 
 
