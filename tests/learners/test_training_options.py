@@ -32,7 +32,7 @@ from modelwright.learners.contract.steps import (
     ScheduleKeys,
 )
 from modelwright.learners.descent import divergence, trainer
-from modelwright.learners.descent.batch_loss import BatchLoss
+from modelwright.learners.descent.batch_loss import BatchLoss, Moment
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun
 from modelwright.learners.goals import goal
@@ -332,6 +332,28 @@ def test_layers_thaw_from_the_top_at_their_steps(tmp_path: Path) -> None:
     moved = [name for name in first if not torch.equal(run.weights[name], before[name])]
     assert set(moved) >= {names[top], names[low]}
     assert thawing.first_steps(begin.network, run.weights, RECIPE, 40) == {}
+
+
+def test_a_share_of_the_tokens_is_left_out_the_same_whenever_a_step_is_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    tiny_encoder.save(folder)
+    columns: dict[str, list[object]] = {"text": ["red car " * 9, "blue"] * 200, "c": ["a", "b"] * 200}
+    begin = starting_point(TEXT, Examples(list(map(str, range(400))), columns), {"text": folder}, {})
+    rows, every = EncodedRows(TEXT, begin.states, columns), np.arange(400)
+    whole = rows.arrays(every)["text.mask"]
+
+    def left(share: float, moment: Moment) -> torch.Tensor:
+        loss = BatchLoss(begin.network, replace(RECIPE, token_dropout=share), None)
+        return loss._arrays(rows, every, moment)["text.mask"]
+
+    found = left(0.25, Moment(1, 7))
+    assert torch.equal(left(0.25, Moment(1, 7)), found)
+    assert not torch.equal(left(0.25, Moment(1, 8)), found)
+    assert torch.equal(left(0.0, Moment(1, 7)), whole)
+    assert torch.all(found <= whole)  # padding stays padding
+    assert torch.all(found[:, 0] == 1)
+    kept = float(found[:, 1:].sum() / whole[:, 1:].sum())
+    assert kept == pytest.approx(0.75, abs=0.03)
 
 
 def test_frozen_layers_do_not_move_and_more_than_there_are_is_refused(tmp_path: Path) -> None:

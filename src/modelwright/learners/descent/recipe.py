@@ -29,7 +29,8 @@ class Recipe:
     of `learn:` say. `heads_stated`: whether `learn.learning_rate` states `head_rate`. `stop_at`: the bar on validation
     at which learning ends. `unfreeze`: share of the steps over which pretrained layers begin to learn, from the top.
     `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
-    that all classes of the first output that has some are as frequent. `omitted`: share of the values of optional
+    that all classes of the first output that has some are as frequent. `token_dropout`: share of the tokens of a text
+    that a step leaves out. `omitted`: share of the values of optional
     inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
     is of rows from which the others are left out. `auxiliary`: weight of the losses of what each part answers by
     itself, where several are combined. `precision`: of the numbers that a step computes in; weights, averages and
@@ -57,6 +58,7 @@ class Recipe:
     heads_stated: bool = False
     noisy: bool = False
     balanced: bool = False
+    token_dropout: float = 0.0
     omitted: float = 0.0
     left_out: float = 0.0
     auxiliary: float = 0.0

@@ -73,6 +73,9 @@ class FinetuneOptions(BaseModel):
         0.9, gt=0, le=1, description="learning rate of a layer as a share of the rate of the one above it"
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
+    token_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of the tokens of a text that a step leaves out; never its first"
+    )
     most_epochs: int = Field(10, ge=1, description="most passes that a budget is turned into")
     weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
 
