@@ -13,6 +13,7 @@ from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form, Role
 from modelwright.learners.exporting.decoder.decoder_body import decoder_body
+from modelwright.package.body import Body
 
 TURN = {
     role: [{"text": f"<|im_start|>{role}\n"}, {"content": True}, {"text": "<|im_end|>\n"}]
@@ -24,18 +25,21 @@ ANSWER = {"text": "<|im_start|>assistant\n"}
 def chat(folder: Path, **settings: Any) -> Path:
     """Write a package of `chat(messages: dialogue) -> reply: text`."""
     prompt = [{"turns": "messages", "roles": TURN, "opening": []}, ANSWER]
-    return _written(folder, "chat", "messages", "dialogue", prompt, settings)
+    return sealed(_body("chat", "messages", "dialogue", prompt, settings), folder)
 
 
 def reply(folder: Path, **settings: Any) -> Path:
     """Write a package of `reply(message: text) -> answer: text`."""
+    return sealed(reply_body(**settings), folder)
+
+
+def reply_body(**settings: Any) -> Body:
+    """Return the body of `reply(message: text) -> answer: text`."""
     prompt = [{"text": "<|im_start|>user\n"}, {"input": "message"}, {"text": "<|im_end|>\n"}, ANSWER]
-    return _written(folder, "reply", "message", "text", prompt, settings)
+    return _body("reply", "message", "text", prompt, settings)
 
 
-def _written(
-    folder: Path, name: str, given: str, kind: str, prompt: list[dict[str, Any]], settings: dict[str, Any]
-) -> Path:
+def _body(name: str, given: str, kind: str, prompt: list[dict[str, Any]], settings: dict[str, Any]) -> Body:
     built = tiny_decoder.tokenizer()
     words = built.get_vocab_size()
     output = "reply" if name != "reply" else "answer"
@@ -54,4 +58,4 @@ def _written(
         slots=8,
         sampling={"max_tokens": 16},
     )
-    return sealed(replace(body, settings={**body.settings, "chunk": 16, **settings}), folder)
+    return replace(body, settings={**body.settings, "chunk": 16, **settings})

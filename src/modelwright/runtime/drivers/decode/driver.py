@@ -12,6 +12,7 @@ from modelwright.kinds.contract.common import Answer, Array
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
+from modelwright.runtime.drivers.decode.answer_masks import AnswerMasks
 from modelwright.runtime.drivers.decode.cached_graph import GRAPH, CachedGraph
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSettings, bad_settings
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
@@ -35,6 +36,7 @@ class RunningDecode(Running):
         self._prompts = prompts
         self._graph = graph
         self._ends = frozenset(settings.ends)
+        self._masks = AnswerMasks(prompts.own, graph.words, settings.ends)
         self.loop = DecodingLoop(graph, settings.slots, settings.cache_bytes)
 
     def run(self, call: Call) -> Generator[Part, None, None]:
@@ -76,7 +78,9 @@ class RunningDecode(Running):
             except RequestError as error:
                 found[place] = error.problems[0]
         try:
-            row_options(call.options, self._settings.sampling, len(next(iter(call.columns.values()))))
+            rows = len(next(iter(call.columns.values())))
+            for one in row_options(call.options, self._settings.sampling, rows)[:1]:
+                self._masks.of(one.schema)
         except RequestError as error:
             found[0] = error.problems[0]
         return found
@@ -128,7 +132,8 @@ class RunningDecode(Running):
         except RequestError:
             return None
         most = min(options.sampling.max_tokens, self._settings.context - len(ids))
-        return WritingRow(ids, most, self._ends, options, self._prompts.own)
+        mask = self._masks.of(options.schema)
+        return WritingRow(ids, most, self._ends, options, self._prompts.own, mask)
 
     def _scored(self, row: Mapping[str, Any], value: object) -> ScoredRow | None:
         if value is None:

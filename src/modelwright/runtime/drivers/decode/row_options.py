@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from modelwright.runtime.drivers.decode.decode_settings import (
     TopP,
 )
 
+SCHEMA = "schema"
 _MOST_STOPS, _LONGEST_STOP = 16, 1000
 _SEEDS = 1 << 64
 _Stop = Annotated[str, Field(min_length=1, max_length=_LONGEST_STOP)]
@@ -39,6 +41,7 @@ class _Options(SealedState):
     stop: _Stop | Annotated[list[_Stop], Field(max_length=_MOST_STOPS)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     max_time_s: Annotated[float, Field(gt=0.0)] | None = None
+    held_to: dict[str, Any] | None = Field(None, alias=SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class RowOptions:
 
     seed: of the noise; equal seeds give equal answers. stop: texts before which an answer ends. logprobs: how many
     likely tokens are named beside each that was chosen (None: no log-probabilities at all). max_time_s: the answer
-    ends after it.
+    ends after it. schema: a JSON schema that the answer fits, as text.
     """
 
     sampling: Sampling
@@ -55,6 +58,7 @@ class RowOptions:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     max_time_s: float | None = None
+    schema: str | None = None
 
 
 def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> list[RowOptions]:
@@ -62,7 +66,8 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
 
     `seed` may be a list, one for each row. What this driver does not know is left to others.
     """
-    known = {name: options[name] for name in _Options.model_fields if options.get(name) is not None}
+    names = (field.alias or name for name, field in _Options.model_fields.items())
+    known = {name: options[name] for name in names if options.get(name) is not None}
     for name in ("temperature", "top_p", "min_p", "repetition_penalty", "max_time_s"):
         if type(known.get(name)) is int:
             known[name] = float(known[name])  # JSON knows one kind of number
@@ -79,4 +84,9 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
     given = {name: getattr(read, name) for name in Sampling.model_fields if getattr(read, name) is not None}
     sampling = defaults.model_copy(update=given)
     stop = (read.stop,) if isinstance(read.stop, str) else tuple(read.stop or ())
-    return [RowOptions(sampling, seed % _SEEDS, stop, read.logprobs, read.max_time_s) for seed in seeds]
+    if stop and read.held_to is not None:  # it would end an answer in the middle of an object
+        raise RequestError(Problem("request.option", name="stop", error=f"`{SCHEMA}`"))
+    schema = None if read.held_to is None else json.dumps(read.held_to)
+    return [
+        RowOptions(sampling, seed % _SEEDS, stop, read.logprobs, read.max_time_s, schema) for seed in seeds
+    ]

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from modelwright.core.json_types import Json
+from modelwright.core.messages import Problem, RequestError
 from modelwright.kinds.contract.common import Answer, WritingTimes
+from modelwright.runtime.drivers.decode.answer_masks import AnswerMask
 from modelwright.runtime.drivers.decode.choosing import chosen, log_shares
 from modelwright.runtime.drivers.decode.row_options import RowOptions
 from modelwright.runtime.drivers.decode.written_text import WrittenText
@@ -33,8 +35,9 @@ class WritingRow:
         ends: frozenset[int],
         options: RowOptions,
         tokenizer: Tokenizer,
+        mask: AnswerMask | None = None,
     ) -> None:
-        """most: tokens of the answer; ends: tokens after which it ends."""
+        """most: tokens of the answer; ends: tokens after which it ends; mask: which tokens it may have where."""
         self.ids = list(prompt)
         self.prompt_tokens = len(prompt)
         self.options = options
@@ -46,6 +49,7 @@ class WritingRow:
         self.begun = time.monotonic()
         self._ends = ends
         self._tokenizer = tokenizer
+        self._mask = mask
         self._text = WrittenText(tokenizer, options.stop)
         self._logprobs: list[Json] = []
         self._seen: NDArray[np.bool_] | None = None
@@ -88,8 +92,15 @@ class WritingRow:
     def take(self, logits: NDArray[np.float32]) -> None:
         """Choose the next token by the logits after the last one, (1, words), unless the answer ends here."""
         options = self.options
+        allowed = logits[0]
+        if self._mask is not None:
+            may_come = self._mask.may_come()  # (words,)
+            if not may_come.any():
+                self.error = RequestError(Problem("schema.dead-end", error=self._mask.error))
+                return
+            allowed = np.where(may_come, allowed, -np.inf).astype(np.float32, copy=False)
         token = chosen(
-            logits[0], options.sampling, self._seen_tokens(logits.shape[1]), options.seed, len(self.ids)
+            allowed, options.sampling, self._seen_tokens(logits.shape[1]), options.seed, len(self.ids)
         )
         if options.logprobs is not None:
             self._tell(log_shares(logits[0]), token, options.logprobs)
@@ -101,6 +112,9 @@ class WritingRow:
             self._end("stop")
             return
         self._text.take(token)
+        if self._mask is not None and self._mask.take(token):
+            self._end("stop")
+            return
         if self._text.stopped:
             self.finish = "stop"
         elif len(self.ids) - self.prompt_tokens >= self.most:

@@ -1,0 +1,108 @@
+"""Whether answers can be held to a JSON schema: what it says, and what the library that holds them to it enforces.
+
+A schema is read as draft 2020-12. Nothing of it is passed over: a keyword that is not enforced is refused by name, and
+so is a reference to anything but a part of the schema itself: nothing is ever fetched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import jsonschema_rs
+from llguidance import LLMatcher
+
+from modelwright.core.messages import Problem
+from modelwright.core.messages.near import did_you_mean
+from modelwright.kinds.shared.schemas.schema_parts import ANNOTATIONS, ENFORCED, MOST_DEPTH, SchemaPart, parts
+from modelwright.kinds.shared.schemas.unending import unending
+
+_MOST_BYTES = 100_000
+# One way to write each value, so that no answer is lost in white space: as `json.dumps` writes it.
+_FORM: Mapping[str, Any] = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "coerce_one_of": False,
+    "lenient": False,
+}
+
+
+def grammar_of(schema: Mapping[str, Any]) -> str:
+    """Return the grammar of answers that fit a schema of which `schema_problem` finds nothing."""
+    return LLMatcher.grammar_from_json_schema(_plain(schema), overrides=cast("Any", _FORM))
+
+
+def schema_problem(schema: object, name: str) -> Problem | None:
+    """Return why answers cannot be held to a schema, None where they can; name: of what holds the schema."""
+    if not isinstance(schema, Mapping):
+        return Problem("schema.invalid", name=name, place="#", error=f"{schema!r:.60}")
+    try:
+        length = len(json.dumps(schema, allow_nan=False))
+    except (ValueError, TypeError, RecursionError) as error:
+        return Problem("schema.invalid", name=name, place="#", error=str(error)[:200])
+    if length > _MOST_BYTES:
+        return Problem("schema.large", name=name, length=length, most=_MOST_BYTES)
+    plain = _plain(schema)
+    try:
+        jsonschema_rs.meta.validate(plain)
+    except jsonschema_rs.ValidationError as error:
+        place = "/".join(["#", *map(str, error.instance_path)])
+        return Problem("schema.invalid", name=name, place=place[:200], error=error.message[:200])
+    except (ValueError, RecursionError) as error:
+        return Problem("schema.invalid", name=name, place="#", error=str(error)[:200])
+    return _unenforced(plain, name) or _refused(plain, name) or _unending(plain, name)
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema without the names of its own and of its draft, which are read by nobody."""
+    return {key: value for key, value in schema.items() if key not in {"$schema", "$id"}}
+
+
+def _unenforced(schema: dict[str, Any], name: str) -> Problem | None:
+    for part in parts(schema):
+        if part.depth > MOST_DEPTH:
+            return Problem("schema.deep", name=name, most=MOST_DEPTH)
+        if isinstance(part.schema, bool):
+            continue
+        reference = part.schema.get("$ref")
+        if isinstance(reference, str) and reference != "#" and not reference.startswith("#/"):
+            return Problem("schema.elsewhere", name=name, place=part.place, reference=reference[:120])
+        for keyword in part.schema:
+            if keyword not in ENFORCED | ANNOTATIONS and (
+                not keyword.startswith("x-") or keyword == "x-guidance"
+            ):
+                return _not_held(name, part, keyword)
+        if _is_beside_the_point(part.schema):
+            return _not_held(name, part, "format")
+        # further names may come twice, and two that are equal are one: then there are too few
+        least = part.schema.get("minProperties", 0)
+        if least > max(1, len(part.schema.get("required", ()))):
+            return _not_held(name, part, "minProperties")
+    return None
+
+
+def _is_beside_the_point(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a format stands where no text does."""
+    types = schema.get("type", "string")
+    return "format" in schema and "string" not in ([types] if isinstance(types, str) else types)
+
+
+def _not_held(name: str, part: SchemaPart, keyword: str) -> Problem:
+    near = did_you_mean(keyword, sorted(ENFORCED))
+    return Problem("schema.keyword", name=name, place=part.place, keyword=keyword[:60], near=near)
+
+
+def _unending(schema: dict[str, Any], name: str) -> Problem | None:
+    return Problem("schema.endless", name=name) if unending(schema) else None
+
+
+def _refused(schema: dict[str, Any], name: str) -> Problem | None:
+    """Return what the library says of it: what can be fulfilled by nothing, or cannot be enforced."""
+    grammar = LLMatcher.grammar_from_json_schema(schema, overrides=cast("Any", _FORM))
+    is_wrong, words = LLMatcher.validate_grammar_with_warnings(grammar)
+    if not is_wrong and not words:
+        return None
+    error = " ".join(words[0].split())[:200]
+    return Problem("schema.refused", name=name, error=error, is_empty=error.startswith("Unsatisfiable"))

@@ -1,0 +1,98 @@
+"""Which tokens may come next, so that an answer fits a JSON schema: masks by llguidance.
+
+A mask is a function of the tokens so far alone, so that a row whose answer is held to a schema writes the same in any
+company, and rows beside it are not touched.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from modelwright.core.messages import Problem, RequestError
+from modelwright.kinds.shared.schemas.answer_schema import grammar_of, schema_problem
+from modelwright.runtime.drivers.decode.row_options import SCHEMA
+
+_MOST_KEPT = 64  # schemas that are known again
+
+
+class AnswerMask:
+    """Where one answer stands in its schema."""
+
+    def __init__(self, matcher: LLMatcher, words: int) -> None:
+        """words: tokens that the graph knows."""
+        self._matcher = matcher
+        self._words = words
+
+    def may_come(self) -> NDArray[np.bool_]:
+        """Return which tokens may come next, (words,); the end where the answer may end; none where it cannot go on."""
+        if self._matcher.is_error():
+            return np.zeros(self._words, dtype=np.bool_)
+        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        # 32 tokens a word, the first in the lowest bit; the last word is filled up
+        return np.unpackbits(bits, bitorder="little")[: self._words].view(np.bool_)
+
+    def take(self, token: int) -> bool:
+        """Take the token that came; return whether the answer is whole and nothing more may come."""
+        return self._matcher.consume_token(token) and self._matcher.is_stopped()
+
+    @property
+    def error(self) -> str:
+        """Return why it cannot go on, as far as that is known."""
+        return _first(self._matcher.get_error())
+
+
+class AnswerMasks:
+    """Masks of one body; a schema is read once. May be asked from any thread."""
+
+    def __init__(self, tokenizer: Tokenizer, words: int, ends: Sequence[int]) -> None:
+        """ends: tokens after which an answer ends."""
+        self._tokenizer = tokenizer
+        self._words = words
+        self._ends = list(ends)
+        self._opened: LLTokenizer | None = None
+        self._known: OrderedDict[str, LLMatcher | Problem] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, schema: str | None) -> AnswerMask | None:
+        """Return the mask at the beginning of an answer; raises RequestError where answers cannot be held to it."""
+        if schema is None:
+            return None
+        with self._lock:
+            if schema not in self._known:
+                self._known[schema] = self._read(schema)
+            self._known.move_to_end(schema)
+            if len(self._known) > _MOST_KEPT:
+                self._known.popitem(last=False)
+            found = self._known[schema]
+            if isinstance(found, Problem):
+                raise RequestError(found)
+            return AnswerMask(found.deep_copy(), self._words)
+
+    def _read(self, schema: str) -> LLMatcher | Problem:
+        stated = json.loads(schema)
+        problem = schema_problem(stated, SCHEMA)
+        if problem is not None:
+            return problem
+        if self._opened is None:
+            try:
+                self._opened = LLTokenizer(
+                    self._tokenizer.to_str(), n_vocab=self._words, eos_token=self._ends or None
+                )
+            except Exception as error:  # the library raises what its tokenizers raise
+                return Problem("schema.tokenizer", error=_first(str(error)))
+        found = LLMatcher(self._opened, grammar_of(stated), log_level=0)
+        if found.is_error():
+            return Problem("schema.refused", name=SCHEMA, error=_first(found.get_error()), is_empty=False)
+        return found
+
+
+def _first(error: str) -> str:
+    return (error.splitlines() or [""])[0][:200]
