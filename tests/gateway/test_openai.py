@@ -19,6 +19,11 @@ from modelwright.gateway.server import Server, Serving
 TURNS = [{"role": "user", "content": "How much is one and one?"}]
 
 
+def held_to(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the `response_format` of a schema."""
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a function of a dialogue, one of a text, and one that classifies, at one address."""
@@ -120,6 +125,34 @@ def test_a_stop_text_ends_the_answer_before_it(server: Server) -> None:
     assert (choice["message"]["content"], choice["finish_reason"]) == (text[: text.index(stop)], "stop")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_fits_its_response_format(server: Server, stream: bool) -> None:
+    digits = {"type": "string", "pattern": "^[0-9]{4}$"}
+    form = held_to({"type": "object", "properties": {"pin": digits}, "required": ["pin"]})
+
+    def asked(**more: Any) -> list[tuple[str, str]]:
+        response = ask(server, temperature=2.0, seed=5, n=3, stream=stream, **more)
+        if not stream:
+            return [(one["message"]["content"], one["finish_reason"]) for one in response.json()["choices"]]
+        parts = chunks(response)
+        ends = {
+            one["index"]: one["finish_reason"]
+            for part in parts
+            for one in part["choices"]
+            if one["finish_reason"]
+        }
+        return [(text_of(parts, place), ends[place]) for place in range(3)]
+
+    whole = asked(response_format=form, max_tokens=100)
+    assert [end for _, end in whole] == ["stop"] * 3
+    assert all(len(json.loads(text)["pin"]) == 4 for text, _ in whole)
+    assert len(set(whole)) == 3
+    assert [end for _, end in asked(response_format=form, max_tokens=3)] == ["length"] * 3
+    any_object = asked(response_format={"type": "json_object"}, max_tokens=2)
+    assert all(text.startswith("{") for text, _ in any_object)
+    assert asked(response_format={"type": "text"}) == asked()
+
+
 def test_prompts_of_completions_are_answered_in_turn(server: Server) -> None:
     found = ask(server, "completions", model="reply", prompt=["One?", "Two?"], n=2, logprobs=1).json()
     assert [one["index"] for one in found["choices"]] == [0, 1, 2, 3]
@@ -159,7 +192,14 @@ def test_a_function_of_one_text_takes_one_turn(server: Server) -> None:
         ({"stream": "yes"}, 400, "request.option", "stream"),
         ({"presence_penalty": 1}, 400, "request.unsupported", "presence_penalty"),
         ({"tools": [{"type": "function"}]}, 400, "request.unsupported", "tools"),
-        ({"response_format": {"type": "json_object"}}, 400, "request.unsupported", "response_format"),
+        ({"response_format": {"type": "xml"}}, 400, "request.option", "response_format"),
+        ({"response_format": {"type": "json_schema"}}, 400, "request.option", "response_format"),
+        ({"response_format": held_to({"type": "nothing"})}, 400, "schema.invalid", "response_format"),
+        ({"response_format": held_to({"not": {}})}, 400, "schema.keyword", "response_format"),
+        ({"response_format": held_to({"$ref": "file:///a"})}, 400, "schema.elsewhere", "response_format"),
+        ({"response_format": held_to({"$ref": "#"})}, 400, "schema.endless", "response_format"),
+        ({"response_format": held_to({"enum": []})}, 400, "schema.refused", "response_format"),
+        ({"response_format": {"type": "json_object"}, "stop": "}"}, 400, "request.option", "stop"),
         ({"max_tokns": 3}, 400, "request.unsupported", "max_tokns"),
         ({"model": "measure"}, 404, "request.not-asked-so", None),
     ],

@@ -6,10 +6,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import onnx
+import pydantic
 import pytest
 import tiny_writing
 from onnx import TensorProto, helper
@@ -90,6 +91,29 @@ def test_the_official_client_chats_streams_and_hears_of_errors(server: Server) -
             with pytest.raises(openai.AuthenticationError) as shut:
                 call()
             assert shut.value.code == "invalid_api_key"
+
+
+class Pin(pydantic.BaseModel):
+    """What the client's `parse` asks for."""
+
+    digits: Annotated[str, pydantic.Field(pattern="^[0-9]{4}$")]
+    owner: Literal["me", "you"] | None
+
+
+def test_the_official_client_parses_what_fits_a_schema(server: Server) -> None:
+    openai = pytest.importorskip("openai")
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        asked = {"model": "chat", "messages": TURNS, "response_format": Pin, "temperature": 1.5, "seed": 2}
+        parsed = client.chat.completions.parse(**asked, max_tokens=120).choices[0].message.parsed
+        assert len(parsed.digits) == 4
+        with client.chat.completions.stream(**asked, max_tokens=120) as stream:
+            assert stream.get_final_completion().choices[0].message.parsed == parsed
+        with pytest.raises(openai.LengthFinishReasonError):
+            client.chat.completions.parse(**asked, max_tokens=3)
+        form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "https://a.b/c"}}}
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(model="chat", messages=TURNS, response_format=form)
+        assert (refused.value.param, refused.value.code) == ("response_format", "schema.elsewhere")
 
 
 def test_the_official_client_gets_vectors(server: Server) -> None:

@@ -26,7 +26,6 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
     "logit_bias": ({},),
-    "response_format": ({"type": "text"},),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
     "parallel_tool_calls": (True, False),
@@ -37,6 +36,7 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "echo": (False,),
     "suffix": ("",),
 }
+FORMAT = "response_format"
 IGNORED_HEADER = b"x-ignored-options"
 
 
@@ -91,6 +91,7 @@ def asking(body: Mapping[str, Any], own: Collection[str]) -> Asking:
         "stream_options",
         "max_tokens",
         "max_completion_tokens",
+        FORMAT,
         *own,
         *_DRIVERS,
     }
@@ -110,6 +111,8 @@ def asking(body: Mapping[str, Any], own: Collection[str]) -> Asking:
         if most[0] != most[-1]:
             raise wrong("max_tokens", "the same as max_completion_tokens")
         options["max_tokens"] = most[0]
+    if (schema := answer_schema(given.get(FORMAT))) is not None:
+        options["schema"] = schema
     return Asking(
         choices,
         options,
@@ -117,6 +120,29 @@ def asking(body: Mapping[str, Any], own: Collection[str]) -> Asking:
         in_parts,
         _has_usage(given, in_parts=in_parts),
         _seed(given),
+    )
+
+
+def answer_schema(given: object) -> dict[str, JsonLike] | None:
+    """Return the JSON schema that a `response_format` holds an answer to, None for a text; raises RequestError (400).
+
+    https://platform.openai.com/docs/guides/structured-outputs; `strict` or not, answers are held to it.
+    """
+    match given:
+        case None:
+            return None
+        case {"type": "text", **more} if not more:
+            return None
+        case {"type": "json_object", **more} if not more:
+            return {"type": "object"}
+        case {
+            "type": "json_schema",
+            "json_schema": {"name": str(), "schema": dict(schema), **named},
+            **more,
+        } if not more and named.keys() <= {"strict", "description"}:
+            return schema
+    raise wrong(
+        FORMAT, '{"type": "text" | "json_object"}, {"type": "json_schema", "json_schema": {name, schema}}'
     )
 
 

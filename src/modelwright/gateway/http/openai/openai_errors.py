@@ -21,6 +21,7 @@ _TYPES: Mapping[int, str] = {
     429: "rate_limit_error",
 }
 _NAMES = ("name", "field")  # values of a message that name what was sent
+_PARAMS = {"schema": "response_format"}  # options that the protocol has under another name
 
 
 def openai_error(problem: Problem, status: int) -> tuple[int, bytes]:
@@ -28,6 +29,7 @@ def openai_error(problem: Problem, status: int) -> tuple[int, bytes]:
     status = 400 if status == 422 else status
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     param = next((problem.values[one] for one in _NAMES if isinstance(problem.values.get(one), str)), None)
+    param = _PARAMS.get(param, param) if isinstance(param, str) else None
     error = {
         "message": str(problem),
         "type": kind,
