@@ -356,6 +356,29 @@ def test_a_share_of_the_tokens_is_left_out_the_same_whenever_a_step_is_taken(tmp
     assert kept == pytest.approx(0.75, abs=0.03)
 
 
+def test_pretrained_layers_drop_out_while_they_learn_and_never_while_they_answer(tmp_path: Path) -> None:
+    tiny_encoder.save(tmp_path / "encoder")
+    columns: dict[str, list[object]] = {"text": ["red car", "blue"] * 4, "c": ["a", "b"] * 4}
+    given = Examples(list(map(str, range(8))), columns)
+    begin = starting_point(TEXT, given, {"text": tmp_path / "encoder"}, {})
+    network, arrays = begin.network, EncodedRows(TEXT, begin.states, columns).arrays(np.arange(8))
+
+    def read(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            return network.read(arrays).features[0]
+
+    network.eval()
+    answered = read(0)
+    network.learning(noisy=False)
+    assert torch.equal(read(1), answered)
+    network.learning(noisy=False, layer_dropout=0.5)
+    assert torch.equal(read(1), read(1))
+    assert not torch.equal(read(1), read(2))
+    network.eval()
+    assert torch.equal(read(1), answered)
+
+
 def test_frozen_layers_do_not_move_and_more_than_there_are_is_refused(tmp_path: Path) -> None:
     learned, _ = _texts(tmp_path, {"frozen_layers": 1})
     begin = starting_point(

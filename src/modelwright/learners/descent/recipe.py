@@ -29,13 +29,14 @@ class Recipe:
     of `learn:` say. `heads_stated`: whether `learn.learning_rate` states `head_rate`. `stop_at`: the bar on validation
     at which learning ends. `unfreeze`: share of the steps over which pretrained layers begin to learn, from the top.
     `noisy`: whether layers drop out and normalise by the batch while they learn. `balanced`: whether rows are drawn so
-    that all classes of the first output that has some are as frequent. `token_dropout`: share of the tokens of a text
-    that a step leaves out. `omitted`: share of the values of optional
-    inputs that a step takes for missing, where no learned vector can stand for them; `left_out`: share of the loss that
-    is of rows from which the others are left out. `auxiliary`: weight of the losses of what each part answers by
-    itself, where several are combined. `precision`: of the numbers that a step computes in; weights, averages and
-    losses are float32. `compiled`: whether layers are compiled. `whole`: whether gradients of word vectors hold all
-    rows, as those that several processes exchange, also where one process reads a step at once.
+    that all classes of the first output that has some are as frequent. `token_dropout`: share of the tokens of a
+    text that a step leaves out; `layer_dropout`: share of what pretrained layers give. `omitted`: share of the
+    values of optional inputs that a step takes for missing, where no learned vector can stand for them; `left_out`:
+    share of the loss that is of rows from which the others are left out. `auxiliary`: weight of the losses of what
+    each part answers by itself, where several are combined. `precision`: of the numbers that a step computes in;
+    weights, averages and losses are float32. `compiled`: whether layers are compiled. `whole`: whether gradients of
+    word vectors hold all rows, as those that several processes exchange, also where one process reads a step at
+    once.
     """
 
     learning_rate: float
@@ -59,6 +60,7 @@ class Recipe:
     noisy: bool = False
     balanced: bool = False
     token_dropout: float = 0.0
+    layer_dropout: float = 0.0
     omitted: float = 0.0
     left_out: float = 0.0
     auxiliary: float = 0.0

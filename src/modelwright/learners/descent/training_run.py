@@ -197,7 +197,8 @@ class TrainingRun:
         # so that a resumed run drops out what an unbroken one would, and another process what this one would
         torch.manual_seed(self.moment(number).seed)
         # one row has no deviation to normalise by
-        self.network.learning(noisy=self.recipe.noisy and len(part) > 1)
+        noisy = self.recipe.noisy and len(part) > 1
+        self.network.learning(noisy=noisy, layer_dropout=self.recipe.layer_dropout)
         # each part counts by its rows, so that the gradient is that of the whole batch
         loss = self.batch_loss.of(rows, part, self.moment(number)) * (len(part) / len(batch))
         value = float(loss.detach())

@@ -226,6 +226,7 @@ def _recipe(options: FinetuneOptions, training: FinetuneTraining, rows: EncodedR
         loss=training.loss,
         regularisation=training.regularisation,
         dropout=options.dropout,
+        layer_dropout=options.layer_dropout,
         token_dropout=options.token_dropout,
         averaging=training.averaging,
         growth=training.growth,

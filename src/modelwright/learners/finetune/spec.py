@@ -73,6 +73,13 @@ class FinetuneOptions(BaseModel):
         0.9, gt=0, le=1, description="learning rate of a layer as a share of the rate of the one above it"
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
+    layer_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of what the layers of a pretrained encoder give that a step leaves out, "
+        "of those that were pretrained so",
+    )
     token_dropout: float = Field(
         0.0, ge=0, lt=1, description="share of the tokens of a text that a step leaves out; never its first"
     )

@@ -150,17 +150,22 @@ class Network(nn.Module):
         for module in self.from_scratch() if plan.activation != "relu" else ():
             activate(module, plan.activation)
 
-    def learning(self, *, noisy: bool) -> None:
+    def learning(self, *, noisy: bool, layer_dropout: float = 0.0) -> None:
         """Set all layers to learn (dropout, statistics of a batch) or to answer; pretrained ones always answer.
 
-        The statistics of a pretrained normalisation are of far more examples than a batch has.
+        The statistics of a pretrained normalisation are of far more examples than a batch has. layer_dropout: share
+        that pretrained layers drop out all the same, where they were pretrained with dropout.
         """
         self.train(noisy)
         for one, encoder in zip(self.plan.encoders, self.encoders, strict=True):
             if registry.is_pretrained(one.type):
                 encoder.eval()
+                for layer in encoder.modules() if layer_dropout else ():
+                    if isinstance(layer, nn.Dropout):
+                        layer.p = layer_dropout
+                        layer.train()
         for place in range(len(self.parts)):
-            self.part(place).learning(noisy=noisy)
+            self.part(place).learning(noisy=noisy, layer_dropout=layer_dropout)
 
     def from_scratch(self) -> list[nn.Module]:
         """Return the modules that begin without pretrained weights; a module of the project sees to itself."""
