@@ -94,6 +94,8 @@ def texts(*, right: bool) -> TextOutcomes:
         -RNG.gamma(4.0, 5.0, N),
         RNG.integers(8, 20, N).astype(np.float64),
         np.where(RNG.random(N) < (0.0 if right else 0.1), 25.0, 0.0),
+        (RNG.random(N) < (0.0 if right else 0.2)),
+        np.where(RNG.random(N) < 0.9, 1.0, np.nan) * (1.0 if right else RNG.integers(0, 3, N) / 2),
     )
 
 

@@ -130,7 +130,13 @@ def test_a_section_of_no_rows_is_drawn_too(family):
         "sets": SetOutcomes(
             ("a",), *[np.zeros((0, 1), np.int8)] * 2, np.zeros((0, 1)), np.zeros(0, np.int64)
         ),
-        "texts": TextOutcomes(*[np.zeros(0, object)] * 2, *[np.zeros(0, np.bool_)] * 2, *[np.zeros(0)] * 3),
+        "texts": TextOutcomes(
+            *[np.zeros(0, object)] * 2,
+            *[np.zeros(0, np.bool_)] * 2,
+            *[np.zeros(0)] * 3,
+            np.zeros(0, np.bool_),
+            np.zeros(0),
+        ),
         "vectors": VectorOutcomes(*[np.zeros((0, 3))] * 2),
     }
     section, findings = sealed(family, nothing[family], rows([]))

@@ -8,9 +8,12 @@ import numpy as np
 
 from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Answer, Array
 from modelwright.outcomes.texts.outcomes import TextOutcomes
+from modelwright.outcomes.texts.text_words import sentences, stands_in, words
 
 CUT = ("length", "time")
 """Why an answer ended, where it did not end by itself (`Answer.details`, `finish`)."""
+ANSWERED = "answer"
+"""What was done with a message (`Answer.details`, `act`), where it was not refused, asked back or handed over."""
 
 
 def outcomes(values: Sequence[str | None], arrays: Mapping[str, Array]) -> TextOutcomes:
@@ -31,11 +34,29 @@ def outcomes(values: Sequence[str | None], arrays: Mapping[str, Array]) -> TextO
         log_likelihood=(unknown if likely is None else likely)[:, 0].astype(np.float64),
         tokens=(unknown if likely is None else likely)[:, 1].astype(np.float64),
         copied=np.full(n, np.nan),
+        refused=np.array([_is_refused(one) for one in answers], dtype=np.bool_),
+        supported=np.array([_supported(one) for one in answers], dtype=np.float64),
     )
 
 
 def _is_cut(answer: Answer | None) -> bool:
     return answer is not None and (answer.details or {}).get("finish") in CUT
+
+
+def _is_refused(answer: Answer | None) -> bool:
+    """Tell whether an answer says that there is none: what its function did was something else than to answer."""
+    return answer is not None and (answer.details or {}).get("act", ANSWERED) != ANSWERED
+
+
+def _supported(answer: Answer | None) -> float:
+    """Return the share of an answer's sentences that stand, word by word, in a passage which it cites; NaN without."""
+    sources = () if answer is None else (answer.details or {}).get("sources", ())
+    if answer is None or not isinstance(sources, list | tuple) or not sources:
+        return float("nan")
+    cited = [words(str(one.get("passage", ""))) for one in sources if isinstance(one, Mapping)]
+    said = [found for one in sentences(str(answer.value or "")) if (found := words(one))]
+    held = [any(stands_in(one, passage) for passage in cited) for one in said]
+    return float(np.mean(held)) if held else float("nan")
 
 
 def _texts(values: Sequence[str | None]) -> Array:

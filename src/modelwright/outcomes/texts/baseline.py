@@ -42,6 +42,8 @@ class TextBaselines(BaselineModels[TextOutcomes]):
             log_likelihood=unknown,
             tokens=unknown,
             copied=unknown,
+            refused=np.zeros(n, dtype=np.bool_),
+            supported=unknown,
         )
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
         return found, Phrase("baseline.commonest-text", answer=" ".join(shown.split()))

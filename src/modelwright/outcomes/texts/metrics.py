@@ -42,6 +42,10 @@ def _compared(score: Callable[[str, str], float]) -> Rows:
     return rows
 
 
+def _supported(outcomes: TextOutcomes) -> Floats:
+    return outcomes.supported
+
+
 def _repetition(outcomes: TextOutcomes) -> Floats:
     rows = np.full(len(outcomes), np.nan)
     for row in np.flatnonzero(outcomes.written).tolist():
@@ -72,6 +76,17 @@ def _cut(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
 def _copied(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
     looked_at = ~np.isnan(outcomes.copied)
     return np.where(looked_at, outcomes.copied >= COPIED_WORDS, False), looked_at
+
+
+def _refused(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
+    return outcomes.refused & outcomes.written, outcomes.written
+
+
+def _answered_rightly(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
+    found = np.zeros(len(outcomes), dtype=np.bool_)
+    # (n,): what is refused is no hit, whatever the words of the refusal
+    found[outcomes.judged] = [similarity.says_the_same(*pair) for pair in outcomes.pairs()]
+    return found & ~outcomes.refused, outcomes.judged
 
 
 # -- ratios of nats --------------------------------------------------------------------------------------
@@ -165,6 +180,26 @@ METRICS = (
         "token_f1",
         "mean F1 of the words of answer and truth, whatever their order",
         ways_of_mean(_compared(similarity.token_f1)),
+        _OF_A_MEAN,
+    ),
+    _metric(
+        "answered_rightly",
+        "share of answers that say what the truth says, word by word: the truth stands in the answer, or every "
+        "sentence of the answer in the truth; one that is refused is none",
+        ways_of_share(_answered_rightly),
+        _OF_A_SHARE,
+    ),
+    _metric(
+        "refusal_rate",
+        "share of messages that are not answered: nothing was found, it was asked back, or a person takes over",
+        ways_of_share(_refused),
+        _OF_A_SHARE,
+        better="lower",
+    ),
+    _metric(
+        "supported",
+        "mean share of an answer's sentences that stand, word by word, in a passage which it cites",
+        ways_of_mean(_supported),
         _OF_A_MEAN,
     ),
     _metric(

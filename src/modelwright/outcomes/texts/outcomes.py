@@ -25,7 +25,9 @@ class TextOutcomes(Outcomes):
     truth, predicted: (n,) texts, None where there is none; written: (n,) for which rows an answer was; cut: (n,)
     which answers end because they were as long as they may be; log_likelihood: (n,) ln p that the body gives to the
     truth, its end among it, and tokens: (n,) of the truth, NaN where that is not known; copied: (n,) words of the
-    longest run that stands in an answer and in a training row, NaN where nobody has looked.
+    longest run that stands in an answer and in a training row, NaN where nobody has looked; refused: (n,) which answers
+    say that there is none; supported: (n,) share of an answer's sentences that stand in a passage which it cites, NaN
+    of one that cites none.
     """
 
     truth: Texts
@@ -35,6 +37,8 @@ class TextOutcomes(Outcomes):
     log_likelihood: Floats
     tokens: Floats
     copied: Floats
+    refused: Mask
+    supported: Floats
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -80,4 +84,6 @@ class TextOutcomes(Outcomes):
             "log_likelihood": self.log_likelihood,
             "tokens": self.tokens,
             "copied": self.copied,
+            "refused": self.refused,
+            "supported": self.supported,
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelwright.outcomes.texts.text_words import words
+from modelwright.outcomes.texts.text_words import sentences, stands_in, words
 
 CHARACTERS = 6  # n-grams of 1 to so many
 RECALL_WEIGHT = 2.0  # β of chrF: recall counts β² = 4 times as much as precision
@@ -17,6 +17,17 @@ RECALL_WEIGHT = 2.0  # β of chrF: recall counts β² = 4 times as much as preci
 def exact_match(truth: str, answer: str) -> float:
     """Return 1 where both are the same text; white space counts as one space."""
     return float(" ".join(truth.split()) == " ".join(answer.split()))
+
+
+def says_the_same(truth: str, answer: str) -> bool:
+    """Tell whether the truth stands in the answer word by word, or every sentence of the answer in the truth.
+
+    So a quotation is right where the truth is the whole passage, and a passage where the truth is a sentence of it.
+    """
+    wanted, given = words(truth), words(answer)
+    if not wanted or not given:
+        return False
+    return stands_in(wanted, given) or all(stands_in(words(one), wanted) for one in sentences(answer))
 
 
 def token_f1(truth: str, answer: str) -> float:

@@ -1,0 +1,1 @@
+"""The driver `session`: calls other functions: finds passages, decides, and replies with its sources."""

@@ -1,0 +1,203 @@
+"""Answers a message with what other functions say: find passages, decide what to do, and quote with the source."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+from modelwright import kinds
+from modelwright.core.json_types import Json
+from modelwright.core.messages import Problem, ValueProblem
+from modelwright.core.signature import Field
+from modelwright.kinds.contract.common import Answer, Form
+from modelwright.package.body import Body
+from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
+from modelwright.runtime.drivers.session import roles
+from modelwright.runtime.drivers.session.nested_functions import parted
+from modelwright.runtime.drivers.session.quoting import quoted
+from modelwright.runtime.drivers.session.roles import ANSWER, ASK, FIND, HAND_OVER, POLICY, REFUSE
+from modelwright.runtime.drivers.session.session_settings import SessionSettings, bad_settings
+from modelwright.runtime.function import Function
+
+_USER, _ASSISTANT = "user", "assistant"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What one row asks: its question, how often the function has asked back before, and the dialogue as JSON."""
+
+    question: str
+    times_asked: int
+    messages: Json
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The passages for a question, the best first, and how likely the first is right."""
+
+    choices: Sequence[Mapping[str, Json]]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """What is done, the sentences that are said, and what is told of them."""
+
+    act: str
+    sentences: Sequence[str]
+    sources: Sequence[Mapping[str, Json]]
+    confidence: float
+
+    def answer(self, most: int | None = None) -> Answer:
+        """Return the answer, or its first sentences where `most` is below all of them."""
+        ended = most is None or most >= len(self.sentences)
+        details: dict[str, Json] = {"act": self.act, "sources": [dict(one) for one in self.sources]}
+        text = " ".join(self.sentences[:most])
+        return Answer(text, self.confidence, details={**details, **({"finish": "stop"} if ended else {})})
+
+
+class RunningSession(Running):
+    """The opened functions, which calls share."""
+
+    streams: ClassVar[bool] = True
+
+    def __init__(
+        self, message: Field, output: Field, settings: SessionSettings, functions: Mapping[str, Function]
+    ) -> None:
+        self.inputs = self.outputs = frozenset()
+        self.decoded = frozenset({output.name})
+        self._message, self._output = message, output.name
+        self._settings = settings
+        self._find, self._policy = functions[FIND], functions.get(POLICY)
+        self._question = kinds.value(self._find.signature.inputs[0].kind)
+
+    def run(self, call: Call) -> Generator[Part, None, None]:
+        """Yield the replies sentence by sentence. A row that `misfits` refuses is not answered (None)."""
+        asked = [self._asked(value) for value in call.columns[self._message.name]]
+        rows = [row for row, one in enumerate(asked) if isinstance(one, _Asked)]
+        replies = dict(zip(rows, self._replies([cast("_Asked", asked[row]) for row in rows]), strict=True))
+        longest = max((len(one.sentences) for one in replies.values()), default=0)
+        for most in range(1, longest):
+            yield Part(answers={self._output: self._answers(len(asked), replies, most)})
+        yield Part(answers={self._output: self._answers(len(asked), replies, None)})
+
+    def misfits(self, call: Call) -> Mapping[int, Problem]:
+        """Return which rows ask nothing, or more than is searched for."""
+        found = enumerate(map(self._asked, call.columns[self._message.name]))
+        return {row: one for row, one in found if isinstance(one, Problem)}
+
+    def _answers(self, rows: int, replies: Mapping[int, _Reply], most: int | None) -> list[Answer]:
+        return [replies[row].answer(most) if row in replies else Answer(None) for row in range(rows)]
+
+    def _asked(self, value: object) -> _Asked | Problem:
+        """Return what a message asks, or why it asks nothing that can be searched for.
+
+        An answer to what the function has asked back is read together with the question that it was asked about.
+        """
+        plain = None if value is None else cast("Any", kinds.value(self._message.kind)).to_json(value)
+        turns: list[dict[str, str]] = (
+            [{"role": _USER, "content": plain}] if isinstance(plain, str) else list(plain or ())
+        )
+        if not turns or turns[-1]["role"] != _USER:
+            return Problem("session.no-question", name=self._message.name)
+        said = [one for one in turns if one["role"] in (_USER, _ASSISTANT)]
+        question, times = [said[-1]["content"]], 0
+        place = len(said) - 2
+        while place > 0 and said[place] == {"role": _ASSISTANT, "content": self._settings.texts.ask}:
+            question.insert(0, said[place - 1]["content"])
+            times, place = times + 1, place - 2
+        try:
+            found = self._question.parse(" ".join(question))
+        except ValueProblem as problem:
+            return problem.message
+        return _Asked(str(found), times, cast("Json", turns))
+
+    def _replies(self, asked: Sequence[_Asked]) -> list[_Reply]:
+        if not asked:
+            return []
+        (question,), (choice,) = self._find.signature.inputs, self._find.signature.outputs
+        answers = self._find.answer({question.name: [one.question for one in asked]})
+        found = [_found(row[choice.name]) for row in answers]
+        acts = self._acts(asked, found)
+        return [self._reply(*one) for one in zip(asked, found, acts, strict=True)]
+
+    def _acts(self, asked: Sequence[_Asked], found: Sequence[_Found]) -> list[str]:
+        """Return what to do about each question; nothing is answered where nothing was found."""
+        if self._policy is None:
+            least = self._settings.answer_from
+            acts = [ANSWER if one.confidence >= least else REFUSE for one in found]
+        else:
+            rows = [
+                {
+                    "question": one.question,
+                    "passage": str(here.choices[0]["passage"]) if here.choices else None,
+                    "confidence": here.confidence,
+                    "asked": one.times_asked,
+                    "messages": one.messages,
+                }
+                for one, here in zip(asked, found, strict=True)
+            ]
+            columns: dict[str, list[object]] = {}
+            for field in self._policy.signature.inputs:
+                value = kinds.value(field.kind)
+                columns[field.name] = [
+                    None if row[field.name] is None else value.parse(row[field.name]) for row in rows
+                ]
+            (act,) = self._policy.signature.outputs
+            # a policy that abstains leaves it to a person
+            acts = [str(one[act.name].value or HAND_OVER) for one in self._policy.answer(columns)]
+        return [
+            REFUSE if act == ANSWER and not here.choices else act
+            for act, here in zip(acts, found, strict=True)
+        ]
+
+    def _reply(self, asked: _Asked, found: _Found, act: str) -> _Reply:
+        if act != ANSWER:
+            said = {REFUSE: self._settings.texts.refuse, ASK: self._settings.texts.ask}
+            return _Reply(act, [said.get(act, self._settings.texts.hand_over)], (), found.confidence)
+        passages = [str(one["passage"]) for one in found.choices]
+        sentences = quoted(asked.question, passages, self._settings.sentences)
+        return _Reply(act, sentences, found.choices[:1], found.confidence)
+
+    def interrupt(self) -> None:
+        """Do nothing: a search ends soon by itself."""
+
+
+def _found(answer: Answer) -> _Found:
+    choices = cast("Sequence[Mapping[str, Json]]", (answer.details or {}).get("choices", ()))
+    # what abstains has found nothing that it stands for
+    sure = 0.0 if answer.value is None else answer.confidence
+    return _Found(choices, 1.0 if sure is None else sure)
+
+
+class SessionDriver(Driver):
+    """Opens every function with its own driver."""
+
+    def open(self, body: Body, threads: int) -> Running:
+        """Open the functions; raises PackageError where one is not there, or cannot do what it is called for."""
+        settings = SessionSettings.read(body.settings)
+        if not {FIND} <= settings.functions.keys() <= set(roles.ROLES):
+            raise bad_settings("functions", error=f"{sorted(settings.functions)} are not {list(roles.ROLES)}")
+        message, output = _fields(body)
+        functions = {
+            role: Function(package, threads) for role, package in parted(body, settings.functions).items()
+        }
+        for role, function in functions.items():
+            if roles.unfit(role, function.signature):
+                raise bad_settings(f"functions.{role}", error=f"{function.signature} is no `{role}`")
+        if (policy := functions.get(POLICY)) is not None:
+            (act,) = policy.signature.outputs
+            if unknown := roles.unknown_acts(act, policy.state(act.name)):
+                raise bad_settings(f"functions.{POLICY}", error=f"it decides {unknown}")
+        return RunningSession(message, output, settings, functions)
+
+
+def _fields(body: Body) -> tuple[Field, Field]:
+    """Return the message and the reply; raises PackageError for another signature."""
+    inputs, outputs = body.signature.inputs, body.signature.outputs
+    prompts = [one for one in inputs if Form.PROMPT in kinds.arrays(one.kind).input_forms]
+    written = [one for one in outputs if kinds.arrays(one.kind).output_form is Form.WRITTEN]
+    if not len(inputs) == len(prompts) == len(outputs) == len(written) == 1:
+        raise bad_settings("signature", error=f"{body.signature} is not one message and one reply")
+    return inputs[0], outputs[0]
