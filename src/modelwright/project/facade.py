@@ -435,7 +435,7 @@ class Project:
 
     @property
     def _state_place(self) -> str | Path:
-        return state_history.stated_place(self.opened.file.state, self.opened.folder, self.root)
+        return store_place.state_place(self.opened.file.state, self.opened.folder, self.root)
 
     @cached_property
     def _fingerprint(self) -> Fingerprint:

@@ -31,13 +31,6 @@ _SIDE_FILES = ("", "-wal", "-shm")
 Clock = Callable[[], datetime]
 
 
-def stated_place(stated: str | None, folder: Path, root: Path) -> str | Path:
-    """Return where a project's state database is; a path is relative to the project, like every other."""
-    if stated is None:
-        return root / "state.db"
-    return stated if "://" in stated else folder / stated
-
-
 def open_state(place: str | Path, store: Store, clock: Clock) -> State:
     """Open the state database; raises StateError where it had a history and has none now."""
     state = State.open(place, clock)

@@ -54,8 +54,8 @@ def _supported(answer: Answer | None) -> float:
     if answer is None or not isinstance(sources, list | tuple) or not sources:
         return float("nan")
     cited = [words(str(one.get("passage", ""))) for one in sources if isinstance(one, Mapping)]
-    said = [found for one in sentences(str(answer.value or "")) if (found := words(one))]
-    held = [any(stands_in(one, passage) for passage in cited) for one in said]
+    spoken = [found for one in sentences(str(answer.value or "")) if (found := words(one))]
+    held = [any(stands_in(one, passage) for passage in cited) for one in spoken]
     return float(np.mean(held)) if held else float("nan")
 
 

@@ -23,9 +23,12 @@ from modelwright.kinds.outputs import outputs
 from modelwright.kinds.slicing import slice_problems
 from modelwright.kinds.varying import augment_problems
 from modelwright.learners.contract.spec import Makes
+from modelwright.learners.contract.used_function import USE
 from modelwright.learners.goals import goal
 from modelwright.learners.options import option_problems
 from modelwright.project.declaration.cost_checks import declared_costs, unpriced
+from modelwright.runtime.drivers.session.roles import ROLES
+from modelwright.runtime.drivers.session.session_settings import DRIVER
 
 
 def declared(
@@ -56,6 +59,7 @@ def declared(
     problems += _measured_slice_problems(value, sound, where)
     problems += _allowed_problems(value, requirements, where) if not problems else ()
     problems += _model_problems(value, where)
+    problems += _use_problems(value, where)
     return signature, requirements, costs, problems
 
 
@@ -336,3 +340,21 @@ def _model_problems(value: Mapping[str, object], where: key_problems.Where) -> I
         allowed = None  # the model has already named it
     for path, problem in option_problems(model if isinstance(model, Mapping) else {}, allowed):
         yield problem.at(where(path))
+
+
+def _use_problems(value: Mapping[str, object], where: key_problems.Where) -> Iterator[Problem]:
+    """Yield roles that no function can have, and functions that the learner does not call."""
+    use, model = value.get(USE), value.get("model")
+    if not isinstance(use, Mapping) or not use:
+        return
+    named = model.get("learner") if isinstance(model, Mapping) else None
+    if named != DRIVER:
+        yield Problem("use.other-learner", learner=named if isinstance(named, str) else None).at(
+            where((USE,))
+        )
+    for role in use:
+        if role not in ROLES:
+            near = did_you_mean(str(role), ROLES)
+            yield Problem("use.unknown-role", role=str(role), near=near, known=list(ROLES)).at(
+                where((USE, role))
+            )

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -106,6 +106,11 @@ class ProjectFile(BaseModel):
         "`{bad: {good: 5}}`; `*`: any other class, `null`: no answer, where the output may abstain",
     )
     confidence: float = Field(0.95, gt=0.5, le=0.9999, description="the confidence of every interval")
+    use: Mapping[str, Annotated[str, Field(min_length=1)]] = Field(
+        {},
+        description="role → the project (or package) of another function that this one calls, with `@2` for a version: "
+        "`{find: ../find, policy: ../policy@2}`; see answering.md",
+    )
     data: DataConfig = Field(DataConfig(), description="what the function learns from and is proved on")
     model: ModelConfig = Field(ModelConfig(), description="the learner, and its own options")
     learn: LearnConfig = Field(LearnConfig(), description="how to train")

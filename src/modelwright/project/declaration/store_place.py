@@ -36,6 +36,13 @@ def of(opened: Opened) -> Path:
     return folder_of(opened.file.store, opened.folder, opened.where((KEY,)))
 
 
+def state_place(stated: str | None, folder: Path, root: Path) -> str | Path:
+    """Return where a project's state database is; a path is relative to the project, like every other."""
+    if stated is None:
+        return root / "state.db"
+    return stated if "://" in stated else folder / stated
+
+
 def stated_in(path: Path) -> object:
     """Return what a project file says of its store, whatever `--set` says."""
     document = read_document(path.read_bytes().decode("utf-8-sig"), path.name)

@@ -15,7 +15,7 @@ from modelwright.learners import devices, own_code
 from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.loop import weights_of_projects
+from modelwright.project.loop import used_functions, weights_of_projects
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
 from modelwright.project.tuning.own_processes import OwnProcesses
 from modelwright.project.tuning.search_plan import SearchPlan, search_plan, trial_bounds
@@ -73,18 +73,21 @@ class Context:
             bring = learners.bring(name)
             if bring is None or learners.spec(name).refuses(self.signature) is not None:
                 continue
-            options = learners.spec(name).Options.model_validate(file.model.options_of(learners.spec(name)))
+            options = learners.spec(name).Options.model_validate(self.model.options_of(learners.spec(name)))
             paths = bring.files(options, self.opened.folder)
             found |= {f"brought/{place}": path for place, path in enumerate(paths)}
         return found
 
     @cached_property
     def model(self) -> ModelConfig:
-        """Return the section `model`, with the text of the code that it names; nothing of that is run.
+        """Return the section `model`, with the text of the code that it names, of which nothing is run, and with the
+        functions that the section `use` names.
 
-        Raises ProjectError for code that is not there.
+        Raises ProjectError for code and functions that are not there.
         """
         model = self.opened.file.model
+        if self.opened.file.use:
+            model = model.model_copy(update=used_functions.as_options(used_functions.found(self.opened)))
         factory = model.options.get("module")
         if not isinstance(factory, str):
             return model

@@ -23,7 +23,7 @@ from modelwright.engine.step import Outdated, Step
 from modelwright.engine.step_sources import Sources, joined
 from modelwright.kinds.outputs import outputs
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.loop import places, weights_of_projects
+from modelwright.project.loop import places, used_functions, weights_of_projects
 from modelwright.project.loop.context import Context, counts_part
 from modelwright.project.loop.main_metrics import main_metrics, required_metrics
 from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN, TUNE
@@ -292,7 +292,9 @@ def _planning_sources(context: Context, variants: Sequence[Opened] = ()) -> Sour
                     *weights.places,
                     *weights_of_projects.places(opened.file.model.pretrained, opened.folder),
                     *own.places,
+                    *used_functions.places(opened),
                 ),
+                databases=tuple(used_functions.databases(opened)),
                 patterns=own.patterns,
                 # Another machine makes no other plan by itself: the sealed choice says which one it is for (see `run`).
                 facts=(MACHINE,),

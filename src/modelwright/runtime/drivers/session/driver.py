@@ -24,11 +24,11 @@ _USER, _ASSISTANT = "user", "assistant"
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Query:
     """What one row asks: its question, how often the function has asked back before, and the dialogue as JSON."""
 
     question: str
-    times_asked: int
+    follow_ups: int
     messages: Json
 
 
@@ -42,7 +42,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Reply:
-    """What is done, the sentences that are said, and what is told of them."""
+    """What is done, the sentences that are said, and what is known of them."""
 
     act: str
     sentences: Sequence[str]
@@ -74,23 +74,23 @@ class RunningSession(Running):
 
     def run(self, call: Call) -> Generator[Part, None, None]:
         """Yield the replies sentence by sentence. A row that `misfits` refuses is not answered (None)."""
-        asked = [self._asked(value) for value in call.columns[self._message.name]]
-        rows = [row for row, one in enumerate(asked) if isinstance(one, _Asked)]
-        replies = dict(zip(rows, self._replies([cast("_Asked", asked[row]) for row in rows]), strict=True))
+        queries = [self._query(value) for value in call.columns[self._message.name]]
+        rows = [row for row, one in enumerate(queries) if isinstance(one, _Query)]
+        replies = dict(zip(rows, self._replies([cast("_Query", queries[row]) for row in rows]), strict=True))
         longest = max((len(one.sentences) for one in replies.values()), default=0)
         for most in range(1, longest):
-            yield Part(answers={self._output: self._answers(len(asked), replies, most)})
-        yield Part(answers={self._output: self._answers(len(asked), replies, None)})
+            yield Part(answers={self._output: self._answers(len(queries), replies, most)})
+        yield Part(answers={self._output: self._answers(len(queries), replies, None)})
 
     def misfits(self, call: Call) -> Mapping[int, Problem]:
         """Return which rows ask nothing, or more than is searched for."""
-        found = enumerate(map(self._asked, call.columns[self._message.name]))
+        found = enumerate(map(self._query, call.columns[self._message.name]))
         return {row: one for row, one in found if isinstance(one, Problem)}
 
     def _answers(self, rows: int, replies: Mapping[int, _Reply], most: int | None) -> list[Answer]:
         return [replies[row].answer(most) if row in replies else Answer(None) for row in range(rows)]
 
-    def _asked(self, value: object) -> _Asked | Problem:
+    def _query(self, value: object) -> _Query | Problem:
         """Return what a message asks, or why it asks nothing that can be searched for.
 
         An answer to what the function has asked back is read together with the question that it was asked about.
@@ -101,28 +101,28 @@ class RunningSession(Running):
         )
         if not turns or turns[-1]["role"] != _USER:
             return Problem("session.no-question", name=self._message.name)
-        said = [one for one in turns if one["role"] in (_USER, _ASSISTANT)]
-        question, times = [said[-1]["content"]], 0
-        place = len(said) - 2
-        while place > 0 and said[place] == {"role": _ASSISTANT, "content": self._settings.texts.ask}:
-            question.insert(0, said[place - 1]["content"])
+        spoken = [one for one in turns if one["role"] in (_USER, _ASSISTANT)]
+        question, times = [spoken[-1]["content"]], 0
+        place = len(spoken) - 2
+        while place > 0 and spoken[place] == {"role": _ASSISTANT, "content": self._settings.texts.ask}:
+            question.insert(0, spoken[place - 1]["content"])
             times, place = times + 1, place - 2
         try:
             found = self._question.parse(" ".join(question))
         except ValueProblem as problem:
             return problem.message
-        return _Asked(str(found), times, cast("Json", turns))
+        return _Query(str(found), times, cast("Json", turns))
 
-    def _replies(self, asked: Sequence[_Asked]) -> list[_Reply]:
-        if not asked:
+    def _replies(self, queries: Sequence[_Query]) -> list[_Reply]:
+        if not queries:
             return []
         (question,), (choice,) = self._find.signature.inputs, self._find.signature.outputs
-        answers = self._find.answer({question.name: [one.question for one in asked]})
+        answers = self._find.answer({question.name: [one.question for one in queries]})
         found = [_found(row[choice.name]) for row in answers]
-        acts = self._acts(asked, found)
-        return [self._reply(*one) for one in zip(asked, found, acts, strict=True)]
+        acts = self._acts(queries, found)
+        return [self._reply(*one) for one in zip(queries, found, acts, strict=True)]
 
-    def _acts(self, asked: Sequence[_Asked], found: Sequence[_Found]) -> list[str]:
+    def _acts(self, queries: Sequence[_Query], found: Sequence[_Found]) -> list[str]:
         """Return what to do about each question; nothing is answered where nothing was found."""
         if self._policy is None:
             least = self._settings.answer_from
@@ -133,10 +133,10 @@ class RunningSession(Running):
                     "question": one.question,
                     "passage": str(here.choices[0]["passage"]) if here.choices else None,
                     "confidence": here.confidence,
-                    "asked": one.times_asked,
+                    "follow_ups": one.follow_ups,
                     "messages": one.messages,
                 }
-                for one, here in zip(asked, found, strict=True)
+                for one, here in zip(queries, found, strict=True)
             ]
             columns: dict[str, list[object]] = {}
             for field in self._policy.signature.inputs:
@@ -152,12 +152,12 @@ class RunningSession(Running):
             for act, here in zip(acts, found, strict=True)
         ]
 
-    def _reply(self, asked: _Asked, found: _Found, act: str) -> _Reply:
+    def _reply(self, query: _Query, found: _Found, act: str) -> _Reply:
         if act != ANSWER:
-            said = {REFUSE: self._settings.texts.refuse, ASK: self._settings.texts.ask}
-            return _Reply(act, [said.get(act, self._settings.texts.hand_over)], (), found.confidence)
+            texts = {REFUSE: self._settings.texts.refuse, ASK: self._settings.texts.ask}
+            return _Reply(act, [texts.get(act, self._settings.texts.hand_over)], (), found.confidence)
         passages = [str(one["passage"]) for one in found.choices]
-        sentences = quoted(asked.question, passages, self._settings.sentences)
+        sentences = quoted(query.question, passages, self._settings.sentences)
         return _Reply(act, sentences, found.choices[:1], found.confidence)
 
     def interrupt(self) -> None:

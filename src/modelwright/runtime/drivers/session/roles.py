@@ -21,7 +21,7 @@ GIVEN: Mapping[str, Any] = {
     "question": "a question",
     "passage": "a passage",
     "confidence": 0.5,
-    "asked": 0,
+    "follow_ups": 0,
     "messages": ({"role": "user", "content": "a question"},),
 }
 """What a policy may take, by the name of its input, each with an example: the question; the best passage; how sure it

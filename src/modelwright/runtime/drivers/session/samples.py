@@ -49,8 +49,8 @@ class SessionSamples(Samples):
         )
         roles = ("user", "assistant", "user")
         dialogues: list[object] = [
-            parse([{"role": role, "content": text} for role, text in zip(roles, said, strict=False)])
-            for said in turns
+            parse([{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)])
+            for texts in turns
         ]
         return {"messages": [*dialogues, None]}
 

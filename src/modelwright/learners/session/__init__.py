@@ -1,0 +1,1 @@
+"""Puts functions of other projects together; nothing is learned."""

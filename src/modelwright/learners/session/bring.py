@@ -1,0 +1,76 @@
+"""Reads the packages of the functions that a session calls; they are inputs of `plan` as any data."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from modelwright.core.messages import PackageError, Phrase, Problem, ProjectError
+from modelwright.core.signature import Signature
+from modelwright.learners.contract.bring import Bring
+from modelwright.learners.contract.used_function import USE
+from modelwright.learners.session.spec import SessionOptions
+from modelwright.package import packages
+from modelwright.package.packages import Package
+from modelwright.runtime.drivers.session import roles
+from modelwright.runtime.drivers.session.nested_functions import joined
+from modelwright.runtime.drivers.session.session_settings import DRIVER
+
+
+class SessionBring(Bring):
+    """Reads every package strictly, and says which cannot do what it is called for."""
+
+    def files(self, options: BaseModel, folder: Path) -> tuple[Path, ...]:
+        """Return all files of the packages."""
+        return tuple(
+            one
+            for package in _folders(options).values()
+            for one in sorted(package.rglob("*"))
+            if one.is_file()
+        )
+
+    def problems(self, signature: Signature, options: BaseModel, folder: Path) -> Iterator[Problem]:
+        """Yield which packages are damaged, which cannot do what they are called for, and which do not go together."""
+        found: dict[str, Package] = {}
+        for role, place in _folders(options).items():
+            try:
+                found[role] = packages.read(place)
+            except PackageError as error:
+                yield from error.problems
+                continue
+            yield from _unfit(role, found[role])
+        try:
+            joined(found)
+        except ValueError as error:
+            yield Problem("use.same-files", path=str(error)).at(USE)
+
+    def prepare(self, options: BaseModel, folder: Path, out: Path) -> None:
+        """Copy the packages, each into a folder of its role."""
+        for role, place in _folders(options).items():
+            shutil.copytree(place, out / role)
+
+
+def _folders(options: BaseModel) -> Mapping[str, Path]:
+    assert isinstance(options, SessionOptions)
+    if roles.FIND not in options.use:
+        raise ProjectError(Problem("use.no-find", line=f"{USE}: {{{roles.FIND}: ../find}}").at("model"))
+    found = {role: one.folder for role, one in options.use.items()}
+    assert all(found.values()), "a function that was found lies somewhere"
+    return {role: place for role, place in found.items() if place is not None}
+
+
+def _unfit(role: str, package: Package) -> Iterator[Problem]:
+    """Yield why a function cannot do what a role does."""
+    place, body = f"{USE}.{role}", package.body
+    if body.driver == DRIVER:
+        yield Problem("use.session", role=role, signature=str(body.signature)).at(place)
+    elif roles.unfit(role, body.signature):
+        wanted = Phrase("use.wanted", role=role, given=list(roles.GIVEN))
+        yield Problem("use.unfit", role=role, signature=str(body.signature), wanted=wanted).at(place)
+    elif role == roles.POLICY:
+        (act,) = body.signature.outputs
+        if unknown := roles.unknown_acts(act, body.states[act.name]):
+            yield Problem("use.unknown-acts", acts=unknown, known=list(roles.ACTS)).at(place)

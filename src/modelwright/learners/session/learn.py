@@ -1,0 +1,102 @@
+"""Keeps the packages of the functions that a session calls, beside the states of its own kinds."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel
+
+from modelwright.core.messages import Phrase
+from modelwright.core.progress import Progress
+from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import DECODED, Array
+from modelwright.learners import kind_states
+from modelwright.learners.contract.learn import Learn, Predicted
+from modelwright.learners.contract.setup import Estimate, Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.session import session_body
+from modelwright.learners.session.spec import SessionOptions, SessionSpec
+from modelwright.package import packages
+from modelwright.package.packages import Package
+from modelwright.runtime.function import Function
+from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import BROUGHT, Machine
+
+_TIMED = 10  # messages
+
+
+class SessionLearn(Learn[Rows]):
+    """Puts the packages together."""
+
+    def forecast(
+        self,
+        signature: Signature,
+        data: Rows,
+        options: BaseModel,
+        training: BaseModel,
+        pretrained: Mapping[str, Path],
+        machine: Machine,
+        budget_s: float,
+    ) -> Estimate:
+        """Answer some training rows, and say what is called."""
+        assert isinstance(options, SessionOptions)
+        folder = pretrained[BROUGHT]
+        states = _states(signature, data.train)
+        body = session_body.body(signature, states, session_body.functions_in(folder), options)
+        function = Function(Package(body, "", machine.cores))
+        (message,) = signature.inputs
+        rows = data.train.columns[message.name][:_TIMED]
+        began = time.process_time()
+        for row in rows:
+            function.answer({message.name: [row]})
+        took_s = time.process_time() - began
+        return Estimate(
+            steps=1,
+            batch=1,
+            epochs=None,
+            seconds=1e-3 + packages.size_bytes(folder) / 1e9,
+            memory_bytes=peak_memory_bytes(),
+            package_bytes=packages.size_bytes(folder),
+            latency_s=took_s / max(1, len(rows)),
+            why=Phrase(
+                "session.why",
+                functions=[
+                    Phrase(
+                        "session.calls",
+                        role=role,
+                        named=one.named,
+                        version=one.version,
+                        digest=one.package[:12],
+                    )
+                    for role, one in sorted(options.use.items())
+                ],
+            ),
+        )
+
+    def learn(
+        self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
+    ) -> dict[str, object]:
+        """Keep the packages and the options."""
+        assert isinstance(setup.options, SessionOptions)
+        shutil.copytree(setup.pretrained[BROUGHT], out / session_body.FUNCTIONS)
+        (out / session_body.OPTIONS).write_text(
+            setup.options.model_dump_json(indent=1) + "\n", encoding="utf-8"
+        )
+        kind_states.write(out, signature, _states(signature, data.train))
+        return {"history": [], "warnings": []}
+
+    def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
+        """Return that nothing is written: what is said follows from the functions that are called."""
+        signature, _ = kind_states.read(learned)
+        (message,), (reply,) = signature.inputs, signature.outputs
+        nothing: Array = np.full(len(inputs[message.name]), None, dtype=object)
+        return {reply.name: {DECODED: nothing}}
+
+
+def _states(signature: Signature, train: Examples) -> dict[str, object]:
+    return kind_states.fit(signature, train, accepted=SessionSpec.inputs)

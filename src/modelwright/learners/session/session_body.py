@@ -1,0 +1,38 @@
+"""Makes a body of the driver `session` of the packages that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelwright.core.signature import Signature
+from modelwright.learners.session.spec import SessionOptions
+from modelwright.package import packages
+from modelwright.package.body import Body
+from modelwright.package.packages import Package
+from modelwright.runtime.drivers.session.nested_functions import joined
+from modelwright.runtime.drivers.session.session_settings import DRIVER, SessionSettings, SessionTexts
+
+FUNCTIONS, OPTIONS = "functions", "options.json"
+
+
+def functions_in(folder: Path) -> dict[str, Package]:
+    """Return the packages in a folder, by their roles; raises PackageError."""
+    return {one.name: packages.read(one) for one in sorted(folder.iterdir())}
+
+
+def body(
+    signature: Signature,
+    states: Mapping[str, object],
+    functions: Mapping[str, Package],
+    options: SessionOptions,
+) -> Body:
+    """Return the body; states: of the kinds of its own signature."""
+    entries, graphs, files = joined(functions)
+    settings = SessionSettings(
+        functions=entries,
+        answer_from=options.answer_from,
+        sentences=options.sentences,
+        texts=SessionTexts(refuse=options.refuse, ask=options.ask, hand_over=options.hand_over),
+    )
+    return Body(signature, DRIVER, graphs, states, files, settings.model_dump(mode="json"))

@@ -1,0 +1,157 @@
+"""A project that calls functions of others: what it names, what is found, and what it then answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import modelwright
+from modelwright.core.messages import ProjectError
+from modelwright.project import Project
+
+PASSAGES = {
+    "fee": "There is no fee for cash at our machines. Other banks take two euros.",
+    "card": "A lost card is blocked at once when you call us. A new one comes within five days.",
+    "transfer": "A transfer takes one day. Transfers abroad take three days.",
+}
+QUESTIONS = {
+    "what is the fee for cash": "fee",
+    "is cash free at other banks": "fee",
+    "I lost my card": "card",
+    "when does the new card come": "card",
+    "how long does a transfer take": "transfer",
+    "do transfers abroad take long": "transfer",
+}
+FIND = {
+    "function": "answer(question: text) -> answer: choice",
+    "data": {"source": "questions.csv", "corpus": "passages.csv"},
+    "model": {"learner": "lexical"},
+}
+POLICY = {
+    "function": "decide(confidence: number, follow_ups: number) -> act: category",
+    "data": {"source": "acts.csv"},
+    "model": {"learner": "trees"},
+}
+ASSIST = {
+    "function": "assist(messages: dialogue) -> reply: text",
+    "requirements": {"answered_rightly": ">= 0.5", "supported": ">= 0.5", "refusal_rate": "<= 0.5"},
+    "data": {"source": "rows.jsonl"},
+    "model": {"learner": "session", "answer_from": 0.05},
+}
+
+
+def write_project(folder: Path, content: dict) -> Path:
+    (folder / "modelwright.yaml").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with the projects `find`, which has released a version, and `assist`."""
+    folder = tmp_path_factory.mktemp("projects")
+    for name in ("find", "assist"):
+        (folder / name).mkdir()
+    rows = [
+        (f"{text} {n}", one) for text, one in QUESTIONS.items() for n in ("please", "now", "thanks", "today")
+    ]
+    passages = "".join(f'{one},"{text}"\n' for one, text in PASSAGES.items())
+    (folder / "find" / "passages.csv").write_text(f"id,passage\n{passages}", encoding="utf-8")
+    table = "".join(f"{text},{one}\n" for text, one in rows)
+    (folder / "find" / "questions.csv").write_text(f"question,answer\n{table}", encoding="utf-8")
+    lines = [{"messages": [{"role": "user", "content": text}], "reply": PASSAGES[one]} for text, one in rows]
+    (folder / "assist" / "rows.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in lines))
+    assert Project(write_project(folder / "find", FIND)).run().version == 1
+    write_project(folder / "assist", {**ASSIST, "use": {"find": "../find"}})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packaged(place) -> Path:
+    result = Project(place / "assist").run(to="package")
+    assert not result.problems
+    (package,) = (place / "assist" / ".modelwright" / "objects" / "package").glob("*/package")
+    return package
+
+
+def test_what_was_released_is_called_and_named(packaged, place):
+    settings = json.loads((packaged / "manifest.json").read_text())["settings"]
+    used = Project(place / "find").versions()
+    assert settings["functions"]["find"]["package"] == used.versions[0].package
+
+
+def test_the_package_answers_alone(packaged, tmp_path):
+    alone = shutil.copytree(packaged, tmp_path / "alone")
+    assist = modelwright.load(alone)
+    found = assist(messages=[{"role": "user", "content": "I lost my card"}])
+    assert found.reply == PASSAGES["card"]
+
+
+def test_nothing_runs_again_where_nothing_changed(packaged, place):
+    again = Project(place / "assist").run(to="package")
+    assert {one.status for one in again.stages} == {"cached"}
+
+
+def project(place: Path, **changes: object) -> Project:
+    return Project({**ASSIST, "use": {"find": "find"}, **changes}, folder=place)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"use": {"find": "nowhere"}}, "use.no-place"),
+        ({"use": {"find": "find@9"}}, "use.no-version"),
+        ({"use": {"find": "find@0123456789ab"}}, "use.no-version"),
+        ({"use": {"fnd": "find"}}, "use.unknown-role"),
+        ({"use": {"find": ""}}, "project.bad-value"),
+        ({"model": {"learner": "generate"}}, "use.other-learner"),
+        ({"use": {}}, "use.no-find"),
+        ({"use": {"find": "assist"}}, "use.not-released"),
+        ({"use": {"find": "find", "policy": "find"}}, "use.unfit"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_what_cannot_be_called(place, changes, problem):
+    rows = {"data": {"source": "assist/rows.jsonl"}}
+    with pytest.raises(ProjectError) as caught:
+        project(place, **{**rows, **changes}).check()
+    assert problem in {one.id for one in caught.value.problems}
+
+
+def test_a_version_and_a_digest_name_what_is_called(place):
+    rows = {"data": {"source": "assist/rows.jsonl"}}
+    digest = Project(place / "find").versions().versions[0].package
+    for name in ("find@1", f"find@{digest[:12]}"):
+        project(place, **rows, use={"find": name}).check()
+
+
+def test_functions_that_call_each_other_are_refused(place, tmp_path):
+    for name, other in (("one", "two"), ("two", "one")):
+        (tmp_path / name).mkdir()
+        write_project(tmp_path / name, {**ASSIST, "use": {"find": f"../{other}"}})
+    shutil.copy(place / "assist" / "rows.jsonl", tmp_path / "one")
+    with pytest.raises(ProjectError, match="circle") as caught:
+        Project(tmp_path / "one").check()
+    assert "one → two → one" in str(caught.value)
+
+
+def test_a_policy_decides(place, tmp_path):
+    rows = [(0.9, 0, "answer"), (0.1, 0, "ask"), (0.1, 1, "hand_over")]
+    acts = "".join(f"{sure + n / 1000},{times},{act}\n" for n in range(30) for sure, times, act in rows)
+    (tmp_path / "acts.csv").write_text(f"confidence,follow_ups,act\n{acts}", encoding="utf-8")
+    policy = Project(write_project(tmp_path, POLICY), settings=["learn.budget=1 s"])
+    assert not policy.run(to="package").problems
+    (package,) = (tmp_path / ".modelwright" / "objects" / "package").glob("*/package")
+    assist = project(
+        place / "assist", use={"find": "../find", "policy": str(package)}, store=str(tmp_path / "store")
+    )
+    assert not assist.run(to="package").problems
+    (made,) = (tmp_path / "store" / "objects" / "package").glob("*/package")
+    function = modelwright.load(made)
+    turns = [{"role": "user", "content": "zzz"}]
+    ask = function(messages=turns).reply
+    assert ask == "Could you say a little more about what you would like to know?"
+    turns += [{"role": "assistant", "content": ask}, {"role": "user", "content": "zzz"}]
+    assert function(messages=turns).reply == "A colleague will answer you."
