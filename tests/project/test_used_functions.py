@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from in_process import say
 
 import modelwright
 from modelwright.core.messages import ProjectError
+from modelwright.package import packages
 from modelwright.project import Project
 
 PASSAGES = {
@@ -25,21 +30,13 @@ QUESTIONS = {
     "how long does a transfer take": "transfer",
     "do transfers abroad take long": "transfer",
 }
-FIND = {
-    "function": "answer(question: text) -> answer: choice",
-    "data": {"source": "questions.csv", "corpus": "passages.csv"},
-    "model": {"learner": "lexical"},
-}
+PAGE = (Path(__file__).parents[2] / "docs" / "answering.md").read_text("utf-8")
+FIND, ASSIST, _ = (yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
+(SHELL,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 POLICY = {
     "function": "decide(confidence: number, follow_ups: number) -> act: category",
     "data": {"source": "acts.csv"},
     "model": {"learner": "trees"},
-}
-ASSIST = {
-    "function": "assist(messages: dialogue) -> reply: text",
-    "requirements": {"answered_rightly": ">= 0.5", "supported": ">= 0.5", "refusal_rate": "<= 0.5"},
-    "data": {"source": "rows.jsonl"},
-    "model": {"learner": "session", "answer_from": 0.05},
 }
 
 
@@ -63,17 +60,36 @@ def place(tmp_path_factory) -> Path:
     (folder / "find" / "questions.csv").write_text(f"question,answer\n{table}", encoding="utf-8")
     lines = [{"messages": [{"role": "user", "content": text}], "reply": PASSAGES[one]} for text, one in rows]
     (folder / "assist" / "rows.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in lines))
-    assert Project(write_project(folder / "find", FIND)).run().version == 1
-    write_project(folder / "assist", {**ASSIST, "use": {"find": "../find"}})
+    write_project(folder / "find", FIND)
+    write_project(folder / "assist", ASSIST)
+    (folder / "fresh").mkdir()
+    write_project(folder / "fresh", FIND)
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def outputs(place) -> dict[str, str]:
+    """What the commands of the page print."""
+    found = {}
+    for line in SHELL.splitlines():
+        done = say(place / "assist", *shlex.split(line)[1:])
+        assert done.returncode == 0, done.stdout + done.stderr
+        found[line] = done.stdout
+    return found
+
+
 @pytest.fixture(scope="module")
-def packaged(place) -> Path:
-    result = Project(place / "assist").run(to="package")
-    assert not result.problems
+def packaged(outputs, place) -> Path:
     (package,) = (place / "assist" / ".modelwright" / "objects" / "package").glob("*/package")
     return package
+
+
+def test_the_page_answers_with_a_source(outputs):
+    (found,) = [json.loads(text) for line, text in outputs.items() if "--json" in line]
+    reply = found[0]["outputs"]["reply"] if isinstance(found, list) else found["outputs"]["reply"]
+    assert reply["value"] == PASSAGES["card"]
+    (source,) = reply["details"]["sources"]
+    assert (source["id"], reply["details"]["act"]) == ("card", "answer")
 
 
 def test_what_was_released_is_called_and_named(packaged, place):
@@ -108,7 +124,8 @@ def project(place: Path, **changes: object) -> Project:
         ({"use": {"find": ""}}, "project.bad-value"),
         ({"model": {"learner": "generate"}}, "use.other-learner"),
         ({"use": {}}, "use.no-find"),
-        ({"use": {"find": "assist"}}, "use.not-released"),
+        ({"use": {"find": "assist"}}, "use.session"),
+        ({"use": {"find": "fresh"}}, "use.not-released"),
         ({"use": {"find": "find", "policy": "find"}}, "use.unfit"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
@@ -155,3 +172,17 @@ def test_a_policy_decides(place, tmp_path):
     assert ask == "Could you say a little more about what you would like to know?"
     turns += [{"role": "assistant", "content": ask}, {"role": "user", "content": "zzz"}]
     assert function(messages=turns).reply == "A colleague will answer you."
+
+
+def test_status_says_what_would_be_called_now(place):
+    assert "calls another" not in say(place / "assist", "status").stdout
+    said = say(place / "assist", "status", "--set", f"use.find={_packaged_again(place)}")
+    assert "version 1 calls another `find` than" in said.stdout
+
+
+def _packaged_again(place: Path) -> Path:
+    settings = ["model.shown=2"]
+    assert not Project(place / "find", settings).run(to="package").problems
+    digest = Project(place / "find").versions().versions[0].package
+    folders = (place / "find" / ".modelwright" / "objects" / "package").glob("*/package")
+    return next(one for one in folders if packages.digest(one) != digest)

@@ -16,7 +16,7 @@ from modelwright.gateway.keys import label_policy
 from modelwright.gateway.traffic import lease
 from modelwright.monitors.live_requirements import LiveVerdicts
 from modelwright.monitors.rollout_evidence import RolloutJudge
-from modelwright.project.loop import loop, version_artifacts
+from modelwright.project.loop import loop, used_functions, version_artifacts
 from modelwright.project.loop.stage_table import Context
 from modelwright.project.results.live_results import (
     Heartbeat,
@@ -107,6 +107,7 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         ),
         notes=(
             *_under_way(rolling),
+            *used_functions.changed(context.opened, store, judged),
             *(
                 _notes(version, live, judged.number if judged else None, held, heartbeat)
                 if context.opened.file.serve.record.enabled

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from modelwright.core.messages import PackageError, Phrase, Problem, ProjectError
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.bring import Bring
-from modelwright.learners.contract.used_function import USE
 from modelwright.learners.session.spec import SessionOptions
+from modelwright.learners.session.used_function import USE
 from modelwright.package import packages
 from modelwright.package.packages import Package
 from modelwright.runtime.drivers.session import roles

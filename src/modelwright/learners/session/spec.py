@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.contract.used_function import UsedFunction
+from modelwright.learners.session.used_function import UsedFunction
 
 
 class SessionOptions(BaseModel):

@@ -23,9 +23,9 @@ from modelwright.kinds.outputs import outputs
 from modelwright.kinds.slicing import slice_problems
 from modelwright.kinds.varying import augment_problems
 from modelwright.learners.contract.spec import Makes
-from modelwright.learners.contract.used_function import USE
 from modelwright.learners.goals import goal
 from modelwright.learners.options import option_problems
+from modelwright.learners.session.used_function import USE
 from modelwright.project.declaration.cost_checks import declared_costs, unpriced
 from modelwright.runtime.drivers.session.roles import ROLES
 from modelwright.runtime.drivers.session.session_settings import DRIVER

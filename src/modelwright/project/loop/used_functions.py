@@ -7,13 +7,14 @@ that calls it: a release of the other project changes nothing until this one is 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from modelwright.core.messages import ModelwrightError, Problem, ProjectError
+from modelwright.core.messages import ModelwrightError, Phrase, Problem, ProjectError
 from modelwright.engine.store import Store
-from modelwright.learners.contract.used_function import USE, UsedFunction
+from modelwright.learners.session.used_function import USE, UsedFunction
 from modelwright.package import packages
 from modelwright.package.manifest import MANIFEST
 from modelwright.project.declaration import project_file, store_place
@@ -43,6 +44,30 @@ def found(opened: Opened) -> dict[str, UsedFunction]:
     if problems:
         raise ProjectError(problems)
     return functions
+
+
+def changed(opened: Opened, store: Store, version: Version | None) -> Iterator[str]:
+    """Yield what a version calls that its project file names otherwise now, and what of that is not there."""
+    if version is None or not opened.file.use:
+        return
+    try:
+        now = found(opened)
+    except ProjectError as error:
+        yield from (problem.found for problem in error.problems)
+        return
+    manifest = json.loads((package_folder(store, version) / MANIFEST).read_bytes())
+    called = manifest["settings"].get("functions", {})
+    for role, one in now.items():
+        if called.get(role, {}).get("package") != one.package:
+            yield str(
+                Phrase(
+                    "status.other-function",
+                    role=role,
+                    named=one.named,
+                    version=one.version,
+                    judged=version.number,
+                )
+            )
 
 
 def places(opened: Opened) -> Iterator[Path]:
