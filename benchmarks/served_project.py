@@ -110,6 +110,10 @@ class Questions:
         return cls([json.dumps(one) for one in drawn], list(zip(*found, strict=True)))
 
 
+class UnexpectedError(Exception):
+    """A gateway did not do what it was asked."""
+
+
 class Operator:
     """Asks for releases, as the verbs do, and reads what becomes of them from the gateway."""
 
@@ -141,7 +145,7 @@ class Operator:
         return int(self.newest()["id"])
 
     def ends(self, number: int, *statuses: str) -> str:
-        """Wait until a release has one of these statuses; return it."""
+        """Wait until a release has one of these statuses; return it. Raises UnexpectedError where it gets none."""
         seen: list[str] = []
 
         def there() -> bool:
@@ -149,7 +153,9 @@ class Operator:
             return seen[-1] in statuses
 
         if not wait(there):
-            sys.exit(f"release {number} is {seen[-1]} after {WAIT_S:.0f} s, and not {' or '.join(statuses)}")
+            raise UnexpectedError(
+                f"release {number} is {seen[-1]} after {WAIT_S:.0f} s, and not {' or '.join(statuses)}"
+            )
         return seen[-1]
 
 

@@ -2,21 +2,24 @@
 
     python benchmarks/serving_load.py [--minutes 20] [--share 0.8] [--connections 32]
 
-`served_project.py` makes a project whose versions answer differently on every question. Its capacity is measured in a
-closed loop. Then questions come at random moments (a Poisson process) at a share of that rate, while every 10 s the
-other sound version is released (its workers start, the others end), every 30 s one whose package is damaged (it fails,
-and the old one goes on), every 20 s a worker is killed with SIGKILL, and every 60 s a canary is released whose live
-traffic breaks a requirement (it is aborted), and a release is taken back. Each answer is compared with what the version
-that it names answers in process. Shown are requests that were lost, wrong or refused; how long after an operator asked
-to go back the other version still answered; and the gateway's memory, with its slope over the second half.
+`served_project.py` makes a project whose versions answer differently on every question. Questions come at random
+moments (a Poisson process), while every 10 s the other sound version is released (its workers start, the others end),
+every 30 s one whose package is damaged (it fails, and the old one goes on), every 20 s a worker is killed with SIGKILL,
+and every 60 s a canary is released whose live traffic breaks a requirement (it is aborted), and a release is taken
+back. Each answer is compared with what the version that it names answers in process. Shown are requests that were
+lost, wrong or refused; how long after an operator asked to go back the other version still answered; and the memory of
+the gateway and of its workers, with its slope over the second half.
 
-Capacity is that of the moment: on a machine with other work, 80 % of it may be too much or little a minute later.
+The rate is a share of the capacity: what is answered a second in a closed loop, first while nothing else happens, then
+while all of the above does, which takes its part of the machine. The share is of the second. Capacity is that of the
+moment: on a machine with other work, 80 % of it may be too much or little a minute later.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import random
 import sys
 import tempfile
@@ -27,16 +30,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from load_generator import Answered, Asked, Load, load
 from running_servers import Running, free_port, served
-from served_project import DAMAGED, SOUND, UNSEEN, Operator, Questions, command, make
+from served_project import DAMAGED, SOUND, UNSEEN, Operator, Questions, UnexpectedError, command, make
 
 MEBIBYTE = 2**20
 VERSIONS = (*SOUND, UNSEEN)  # that may answer
 EVERY_S = {"reload": 10.0, "kill": 20.0, "failed reload": 30.0, "aborted canary": 60.0, "rollback": 60.0}
 FIRST_S = {"reload": 4.0, "kill": 7.0, "failed reload": 9.0, "aborted canary": 11.0, "rollback": 26.0}
 SAMPLE_S = 1.0
+CAPACITY_S = 60.0  # at most, and a tenth of the whole
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the processes hold at a moment: MiB of the gateway, its open files, its workers and MiB of each."""
+
+    seconds: float
+    gateway: float
+    files: int
+    workers: int
+    each: float
 
 
 @dataclass
@@ -48,7 +64,8 @@ class Faults:
     speed: float = 1.0  # times as often
     done: collections.Counter[str] = field(default_factory=collections.Counter)
     went_back: list[tuple[float, int]] = field(default_factory=list)  # asked at (monotonic), the version left
-    memory: list[tuple[float, float, int]] = field(default_factory=list)  # seconds, MiB, open files
+    held: list[Held] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
 
     def run(self, seconds: float) -> None:
         """Go on for some time."""
@@ -65,18 +82,31 @@ class Faults:
         while (now := time.monotonic() - begun) < seconds:
             if now >= sample_s:
                 sample_s = now + SAMPLE_S
-                process = self.running.process
-                self.memory.append((now, process.memory_info().rss / MEBIBYTE, process.num_fds()))
+                self.held.append(self._held(now))
             name = min(due, key=lambda one: due[one])
             if due[name] <= now:
                 due[name] += EVERY_S[name] / self.speed
-                acts[name]()
+                try:
+                    acts[name]()
+                except UnexpectedError as error:
+                    self.unexpected.append(f"{name} after {now:.0f} s: {error}")
                 self.done[name] += 1
             time.sleep(0.02)
 
+    def _held(self, seconds: float) -> Held:
+        process, each = self.running.process, []
+        for one in process.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if (size := one.memory_info().rss) > 0:  # one that has ended holds nothing
+                    each.append(size / MEBIBYTE)
+        gateway = process.memory_info().rss / MEBIBYTE
+        return Held(seconds, gateway, process.num_fds(), len(each), sum(each) / max(len(each), 1))
+
     def _serves(self) -> int:
-        (version,) = self.operator.shares()
-        return version
+        shares = self.operator.shares()
+        if len(shares) != 1:
+            raise UnexpectedError(f"the shares are {shares}")
+        return next(iter(shares))
 
     def _reload(self) -> None:
         other = SOUND[self._serves() == SOUND[0]]
@@ -91,13 +121,13 @@ class Faults:
         before = self.operator.shares()
         self.operator.ends(self.operator.release(DAMAGED, "direct"), "failed")
         if self.operator.shares() != before:
-            sys.exit(f"a failed reload moved the traffic: {before} → {self.operator.shares()}")
+            raise UnexpectedError(f"it moved the traffic: {before} → {self.operator.shares()}")
 
     def _abort(self) -> None:
         before = self.operator.shares()
         self.operator.ends(self.operator.release(UNSEEN, "canary"), "rolled back")
         if self.operator.shares() != before:
-            sys.exit(f"an aborted canary moved the traffic: {before} → {self.operator.shares()}")
+            raise UnexpectedError(f"it moved the traffic: {before} → {self.operator.shares()}")
 
     def _go_back(self) -> None:
         before = self._serves()
@@ -117,10 +147,10 @@ def gone_after_s(answers: Answered, went_back: list[tuple[float, int]], within_s
     return found
 
 
-def slope(memory: list[tuple[float, float, int]]) -> float:
-    """Return MiB an hour over the second half, (samples, 3) of seconds, MiB and files."""
-    half = np.array(memory[len(memory) // 2 :])
-    return float(np.polyfit(half[:, 0], half[:, 1], 1)[0] * 3600)
+def slope(held: list[Held], size: Callable[[Held], float]) -> float:
+    """Return by how many MiB an hour something grew over the second half, by least squares."""
+    half = held[len(held) // 2 :]
+    return float(np.polyfit([one.seconds for one in half], [size(one) for one in half], 1)[0] * 3600)
 
 
 @dataclass(frozen=True)
@@ -129,7 +159,8 @@ class Found:
 
     answers: Answered
     faults: Faults
-    capacity: float
+    capacity: float  # while nothing else happened
+    with_faults: float
 
     @property
     def went_back_s(self) -> list[float]:
@@ -145,15 +176,17 @@ class Found:
         ]
         refused = collections.Counter(answers.status[(answers.status > 0) & (answers.status != 200)].tolist())
         found += [f"{count} answered {code}" for code, count in refused.items()]
+        found += self.faults.unexpected
         return found + [f"going back took {one:.2f} s" for one in self.went_back_s if one > 1.0]
 
     def show(self) -> None:
         """Print it."""
-        latency, memory = self.answers.latency_ms(), self.faults.memory
+        latency, held = self.answers.latency_ms(), self.faults.held
         p50, p99 = np.quantile(latency, [0.5, 0.99])
         which = collections.Counter(self.answers.which.tolist())
         print(
-            f"capacity {self.capacity:.0f} /s; asked {len(self.answers.status) / self.answers.seconds:.0f} /s"
+            f"capacity {self.capacity:.0f} /s, with the faults {self.with_faults:.0f} /s; asked "
+            f"{len(self.answers.status) / self.answers.seconds:.0f} /s"
         )
         print(
             f"{len(self.answers.status)} requests in {self.answers.seconds:.0f} s; answered by version: ",
@@ -163,9 +196,17 @@ class Found:
         print("; ".join(f"{name}: {count}" for name, count in sorted(self.faults.done.items())))
         print(f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {latency.max():.0f} ms")
         print("went back after: " + ", ".join(f"{one:.2f} s" for one in self.went_back_s))
+        for label, some in (("first", held[: len(held) // 10]), ("last", held[-len(held) // 10 :])):
+            gateway, files, workers, each = np.mean(
+                [(one.gateway, one.files, one.workers, one.each) for one in some], axis=0
+            )
+            print(
+                f"in the {label} tenth: gateway {gateway:.1f} MiB, {files:.0f} files; {workers:.1f} workers of "
+                f"{each:.1f} MiB each"
+            )
         print(
-            f"gateway: {memory[0][1]:.0f} MiB and {memory[0][2]} files at the start, {memory[-1][1]:.0f} MiB and "
-            f"{memory[-1][2]} files at the end; {slope(memory):+.1f} MiB an hour over the second half"
+            f"slope over the second half: gateway {slope(held, lambda one: one.gateway):+.1f} MiB an hour, "
+            f"a worker {slope(held, lambda one: one.each):+.1f} MiB an hour"
         )
         print("failures: " + ("; ".join(self.failures) or "none"), flush=True)
 
@@ -177,16 +218,24 @@ def measure(folder: Path, seconds: float, share: float, connections: int, speed:
     with served("gateway", command(folder, port), asked, "/v2/health/ready") as running:
         load(asked, Load(connections, min(2.0, seconds / 4)))  # warm
         capacity = load(asked, Load(connections, min(5.0, seconds / 4))).per_s
-        faults = Faults(running, Operator(folder, port), speed)
-        answers: list[Answered] = []
-        how = Load(4 * connections, seconds, per_s=share * capacity)
-        asking = threading.Thread(target=lambda: answers.append(load(asked, how)))
-        asking.start()
-        try:
-            faults.run(seconds)
-        finally:
-            asking.join()
-    return Found(answers[0], faults, capacity)
+        operator, tenth_s = Operator(folder, port), min(CAPACITY_S, seconds / 10)
+        # some 20 s of faults at their own speed hold one of each kind but one
+        busy, _ = _beside(asked, Load(connections, tenth_s), Faults(running, operator, speed * 20 / tenth_s))
+        how = Load(4 * connections, seconds, per_s=share * busy.per_s)
+        answers, faults = _beside(asked, how, Faults(running, operator, speed))
+    return Found(answers, faults, capacity, busy.per_s)
+
+
+def _beside(asked: Asked, how: Load, faults: Faults) -> tuple[Answered, Faults]:
+    """Ask while faults are done; return what came of both."""
+    answers: list[Answered] = []
+    asking = threading.Thread(target=lambda: answers.append(load(asked, how)))
+    asking.start()
+    try:
+        faults.run(how.seconds)
+    finally:
+        asking.join()
+    return answers[0], faults
 
 
 def main() -> None:

@@ -205,9 +205,13 @@ class Gateway:
         if self.rows_under_way and self.rows_under_way + rows > limits.queue:
             raise service_errors.overloaded(limits.queue)
         waits_s = served.pool.waits_s()
-        for most_s in (limits.queue_s or self._bar_s, within_s):
+        for most_s in (limits.queue_s, within_s):
             if most_s is not None and waits_s > most_s:
                 raise service_errors.waits_too_long(waits_s, most_s)
+        # who sets how long a request may wait decides it whatever the bar
+        late_s = served.pool.late_s() if limits.queue_s is None else None
+        if late_s is not None and self._bar_s is not None:
+            raise service_errors.waits_too_long(late_s, self._bar_s)
         self.rows_under_way += rows
         try:
             with served.pool.under_way():
@@ -291,6 +295,7 @@ class Gateway:
             workers=1 if threads is None else config.workers or 1,
             silent_s=config.limits.timeout_s,
             memory_bytes=config.limits.memory,
+            bar_s=self._bar_s,
         )
         worker = pool.workers[0]
         memory_bytes = worker.memory_bytes()

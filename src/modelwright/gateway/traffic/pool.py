@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any, Self
@@ -11,6 +12,7 @@ from typing import Any, Self
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Phrase, Problem, RequestError
 from modelwright.gateway.traffic import service_errors
+from modelwright.gateway.traffic.punctuality import Punctuality
 from modelwright.runtime.batching import ROW_SIZE
 from modelwright.runtime.worker.channel import PartReply, Reply, Worker, WorkerLostError
 
@@ -62,7 +64,12 @@ class Pool:
     """The workers of one version. Made by `open`, ended by `close`."""
 
     def __init__(
-        self, version: int, start: Start, workers: Sequence[Worker], memory_bytes: int | None
+        self,
+        version: int,
+        start: Start,
+        workers: Sequence[Worker],
+        memory_bytes: int | None,
+        bar_s: float | None = None,
     ) -> None:
         self.retired = False  # nothing new should come; what is under way is still answered
         self._closed = False  # nothing is answered any more
@@ -70,6 +77,7 @@ class Pool:
         self._version = version
         self._start = start
         self._memory_bytes = memory_bytes
+        self._punctuality = None if bar_s is None else Punctuality(bar_s)
         self._places = [_Place(worker) for worker in workers]
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,14 +85,22 @@ class Pool:
 
     @classmethod
     async def open(
-        cls, version: int, start: Start, *, workers: int, silent_s: float, memory_bytes: int | None = None
+        cls,
+        version: int,
+        start: Start,
+        *,
+        workers: int,
+        silent_s: float,
+        memory_bytes: int | None = None,
+        bar_s: float | None = None,
     ) -> Self:
         """Start the workers of a version, all at once; raises PackageError when one of them does not start.
 
         start: starts one worker. silent_s: a worker that owes an answer and says nothing for that long is replaced;
-        so is one that takes more than `memory_bytes`, after it has answered what it was asked.
+        so is one that takes more than `memory_bytes`, after it has answered what it was asked. bar_s: the time that
+        nearly all answers must stay below.
         """
-        pool = cls(version, start, await _all_of(start, workers), memory_bytes)
+        pool = cls(version, start, await _all_of(start, workers), memory_bytes, bar_s)
         for place in pool._places:
             pool._spawn(pool._keep(place))
         pool._spawn(pool._watch(silent_s))
@@ -125,8 +141,19 @@ class Pool:
 
     def waits_s(self) -> float:
         """Return how long a request would wait that came now, as far as the last passes tell."""
-        alive = [place.rows for place in self._places if place.worker.alive]
-        return min(alive) * self._row_s if alive else 0.0
+        return self._least_rows() * self._row_s
+
+    def late_s(self) -> float | None:
+        """Return how long the answer to a row that came now would take, where nearly all must be faster; else None.
+
+        What an idle worker takes is never late: sooner it cannot be asked. A list is judged as one row, or it would
+        find no moment that suits it.
+        """
+        ahead, punctuality = self._least_rows(), self._punctuality
+        expected_s = (ahead + 1) * self._row_s
+        if punctuality is None or not ahead or punctuality.admits(expected_s):
+            return None
+        return punctuality.time_s(expected_s)
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -141,7 +168,7 @@ class Pool:
 
     async def answer(self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]) -> Reply:
         """Return a worker's reply, asked of another one where the first is lost; raises ServiceError, RequestError."""
-        work = _work(rows)
+        work, begun = _work(rows), time.monotonic()
         with self.under_way():
             for _ in range(2):
                 place = await self._free(len(rows), work)
@@ -151,6 +178,8 @@ class Pool:
                     except WorkerLostError:
                         continue
                 self._learn(reply)
+                if self._punctuality is not None:
+                    self._punctuality.learn(time.monotonic() - begun, len(rows) * self._row_s)
                 _require_answers(place, reply)
                 return reply
             raise service_errors.unavailable()
@@ -196,6 +225,10 @@ class Pool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(worker.close() for worker in {*workers, *self.workers}))
+
+    def _least_rows(self) -> int:
+        """Return the rows under way at the worker that has the fewest."""
+        return min((place.rows for place in self._places if place.worker.alive), default=0)
 
     def _learn(self, reply: Reply) -> None:
         if reply.batch_rows:
