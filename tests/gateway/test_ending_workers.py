@@ -17,7 +17,7 @@ from modelwright.gateway.traffic.pool import Pool
 from modelwright.runtime.worker.channel import Worker, start
 
 
-async def until(there: object, seconds: float = 30.0) -> None:
+async def until(there: object, seconds: float = 60.0) -> None:
     """Wait until a function returns something true."""
     async with asyncio.timeout(seconds):
         while not there():  # type: ignore[operator]
@@ -66,7 +66,7 @@ def test_a_version_that_is_superseded_while_its_workers_start_leaves_none(packag
         releases.ask(packages["shifted"])
         try:
             await until(lambda: gateway.current is not None and gateway.current.version == 2)
-            await until(lambda: not processes(packages["linear"]), 10.0)
+            await until(lambda: not processes(packages["linear"]))
             return processes(packages["linear"])
         finally:
             following.cancel()
