@@ -17,7 +17,7 @@ from modelwright.gateway.traffic.pool import Pool
 from modelwright.runtime.worker.channel import Worker, start
 
 
-async def until(there: object, seconds: float = 60.0) -> None:
+async def until(there: object, seconds: float = 150.0) -> None:
     """Wait until a function returns something true."""
     async with asyncio.timeout(seconds):
         while not there():  # type: ignore[operator]
