@@ -196,7 +196,8 @@ class Found:
         print("; ".join(f"{name}: {count}" for name, count in sorted(self.faults.done.items())))
         print(f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {latency.max():.0f} ms")
         print("went back after: " + ", ".join(f"{one:.2f} s" for one in self.went_back_s))
-        for label, some in (("first", held[: len(held) // 10]), ("last", held[-len(held) // 10 :])):
+        tenth = len(held) // 10 + 1
+        for label, some in (("first", held[:tenth]), ("last", held[-tenth:])):
             gateway, files, workers, each = np.mean(
                 [(one.gateway, one.files, one.workers, one.each) for one in some], axis=0
             )

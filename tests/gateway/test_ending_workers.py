@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -17,17 +18,21 @@ from modelwright.gateway.traffic.pool import Pool
 from modelwright.runtime.worker.channel import Worker, start
 
 
-async def until(there: object, seconds: float = 150.0) -> None:
+async def until(there: object, seconds: float = 60.0) -> None:
     """Wait until a function returns something true."""
     async with asyncio.timeout(seconds):
         while not there():  # type: ignore[operator]
             await asyncio.sleep(0.01)
 
 
-def processes(package: Path) -> list[int]:
-    """Return the children of this process that answer for a package."""
-    found = psutil.Process().children()
-    return [one.pid for one in found if one.is_running() and str(package) in " ".join(one.cmdline())]
+def workers() -> set[int]:
+    """Return the processes of workers that this one has started, and that run."""
+    found = set()
+    for one in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if "modelwright.runtime.worker.worker" in one.cmdline():  # of one that has ended, nothing is left
+                found.add(one.pid)
+    return found
 
 
 def test_a_request_between_two_passes_keeps_its_workers_and_one_that_dies_is_replaced(
@@ -35,7 +40,9 @@ def test_a_request_between_two_passes_keeps_its_workers_and_one_that_dies_is_rep
 ) -> None:
     """A list that is answered in passes asks again and again; meanwhile its version has gone out of the traffic."""
 
-    async def answered() -> tuple[list[bool], int]:
+    before = workers()
+
+    async def answered() -> tuple[list[bool], set[int]]:
         async def start_one() -> Worker:
             return await start(packages["linear"], threads=1, max_batch=4, max_wait_s=0.0, timeout_s=60)
 
@@ -49,27 +56,28 @@ def test_a_request_between_two_passes_keeps_its_workers_and_one_that_dies_is_rep
             await first.gone()
             replies.append(await pool.answer([[9.0, None]], {}))
         await closing
-        return [one.answers is not None for one in replies], len(processes(packages["linear"]))
+        return [one.answers is not None for one in replies], workers() - before
 
-    assert asyncio.run(answered()) == ([True, True], 0)
+    assert asyncio.run(answered()) == ([True, True], set())
 
 
 def test_a_version_that_is_superseded_while_its_workers_start_leaves_none(packages: dict[str, Path]) -> None:
     releases = Releases(packages["linear"])
     gateway = Gateway("measure", ServeConfig(port=0, workers=2), releases, Telemetry("measure"))
 
-    async def superseded() -> list[int]:
+    before = workers()
+
+    async def superseded() -> set[int]:
         following = asyncio.create_task(gateway.run())
-        await until(
-            lambda: len(processes(packages["linear"])) == 2
-        )  # the first answers, the second is to join
+        await until(lambda: len(workers() - before) == 2)  # the first answers, the second is to join
+        left = workers() - before
         releases.ask(packages["shifted"])
         try:
             await until(lambda: gateway.current is not None and gateway.current.version == 2)
-            await until(lambda: not processes(packages["linear"]))
-            return processes(packages["linear"])
+            await until(lambda: not left & workers())
+            return left & workers()
         finally:
             following.cancel()
             await gateway.stop()
 
-    assert asyncio.run(superseded()) == []
+    assert asyncio.run(superseded()) == set()
