@@ -89,6 +89,7 @@ def test_german_credit_is_exact_and_better_than_its_mean(tmp_path: Path) -> None
     assert gap(learned, signature, data) == 0.0
     # few rows have several boosters, each with a history of its own
     assert set(summary["history"]) == {f"bad ({number})" for number in range(1, 6)}
+    assert summary["settled"] is all(len(one) < 400 for one in summary["history"].values())
     for name, of_one in summary["history"].items():
         assert of_one[summary["rounds"][name] - 1] <= 1.001 * min(of_one)
     history = summary["history"]["bad (1)"]
@@ -308,6 +309,7 @@ def test_what_had_ended_before_a_kill_is_kept_to_the_byte(tmp_path: Path, bags: 
 def test_early_stopping_keeps_the_fewest_rounds_of_about_the_least_loss(tmp_path: Path) -> None:
     signature, data = real_tables.patients()
     _, summary = learn(tmp_path, signature, data, setup(500, learning_rate=0.3, patience=7))
+    assert summary["settled"]
     for name, losses in summary["history"].items():
         kept = summary["rounds"][name]
         assert len(losses) == losses.index(min(losses)) + 1 + 7

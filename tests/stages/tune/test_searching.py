@@ -39,12 +39,23 @@ class KilledError(Exception):
 class Runs:
     """Runs trials by a function of their settings, and lets them end in an order of its own."""
 
-    def __init__(self, folder, *, answer=accuracy, shuffled=None, seconds=1.0, most=None, learn_seconds=1.0):
+    def __init__(
+        self,
+        folder,
+        *,
+        answer=accuracy,
+        shuffled=None,
+        seconds=1.0,
+        most=None,
+        learn_seconds=1.0,
+        settled=False,
+    ):
         self.plan = folder / "plan"
         for part in ("choice", "forecast"):
             (self.plan / part).mkdir(parents=True, exist_ok=True)
             (self.plan / part / "file.json").write_text("{}")
         self.answer, self.seconds, self.most, self.learn_seconds = answer, seconds, most, learn_seconds
+        self.settled = settled
         self.order = random.Random(shuffled) if shuffled is not None else None
         self.running, self.started, self.at_once = [], [], 0
 
@@ -77,7 +88,14 @@ class Runs:
         )
         learner = read(settings).get(LEARNER, '"trees"').strip('"')
         end = TrialEnd(
-            "done", self.seconds, learner, shown, self.learn_seconds, package=str(number), plan=self.plan
+            "done",
+            self.seconds,
+            learner,
+            shown,
+            self.learn_seconds,
+            self.settled,
+            package=str(number),
+            plan=self.plan,
         )
         return number, end
 
@@ -168,6 +186,15 @@ def test_the_best_is_learned_once_more_where_its_budget_cut_it_short(tmp_path):
     assert again.values == {**best.values, "learn.budget": "9 s"}
     assert again.settings[-1] == 'learn.budget="9 s"'
     # it took 1 s of the 10 s that were kept for it: the rest is for more trials
+    assert (len(found.trials), found.ended) == (20, "budget")
+
+
+def test_what_ended_by_itself_is_not_learned_once_more(tmp_path):
+    # a larger budget would give the same, and half of the budget be kept for it
+    found = run(
+        tmp_path, task(budget_s=20.0, last=LAST, trials=50), Runs(tmp_path, learn_seconds=6.0, settled=True)
+    )
+    assert not any("learn.budget" in one.values for one in found.trials)
     assert (len(found.trials), found.ended) == (20, "budget")
 
 

@@ -26,6 +26,9 @@ _LEAST_PART = 0.25  # of the steps of one training of several
 TRAINING = "training"
 """The name of the training of a learning that has one."""
 
+SETTLED = "settled"
+"""In what `learn` returns: whether it ended by itself before its last step, so that more steps would change nothing."""
+
 
 class LearningCut(Exception):  # noqa: N818 - a signal: whoever runs the learning seals a plan that ends here
     """The clock has run out in a training, whose state of this step lies in the scratch folder."""

@@ -105,7 +105,8 @@ class Score:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training showed: every score, and what there is to say of how it went."""
+    """What a training showed: every score, what there is to say of how it went, and whether it ended by itself."""
 
     history: list[Score]
     notices: tuple[Notice, ...] = ()
+    settled: bool = False

@@ -19,7 +19,7 @@ from modelwright.core.messages import MachineError, Phrase, Problem, ProjectErro
 from modelwright.core.progress import Progress
 from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
-from modelwright.learners.contract.ending import TrainingEnd
+from modelwright.learners.contract.ending import SETTLED, TrainingEnd
 from modelwright.learners.contract.ranks import RankEnded, Ranks
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.descent import compiling, divergence
@@ -113,7 +113,7 @@ def train(
             progress=progress,
             ending=ending,
         )
-    return Trained(run.history, tuple(run.notices()))
+    return Trained(run.history, tuple(run.notices()), settled=run.step < ending.last(steps))
 
 
 Held_contra = TypeVar(
@@ -276,6 +276,7 @@ def summary(trained: Trained) -> dict[str, object]:
         "history": [asdict(score) for score in trained.history],
         "chosen": asdict(kept_score(trained.history)),
         "warnings": [one.to_wire() for one in trained.notices],
+        SETTLED: trained.settled,
     }
 
 

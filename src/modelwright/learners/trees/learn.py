@@ -29,7 +29,7 @@ from modelwright.core.progress import VALIDATION_LOSS, LearningPoint, Progress, 
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Array
 from modelwright.learners import kind_states, known_truths, time_folds, timing
-from modelwright.learners.contract.ending import TrainingEnd
+from modelwright.learners.contract.ending import SETTLED, TrainingEnd
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -207,7 +207,13 @@ class TreesLearn(Learn[Rows]):
             **({columns.CODES: codes} if codes != "sets" else {}),
         }
         (out / columns.NOTE).write_text(json.dumps(learned, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        return {"history": notes.history, "rounds": notes.rounds, "logarithms": sorted(by_logarithm)}
+        return {
+            "history": notes.history,
+            "rounds": notes.rounds,
+            "logarithms": sorted(by_logarithm),
+            SETTLED: not setup.ending.last_steps
+            and all(0 < len(losses) < setup.steps for losses in notes.history.values()),
+        }
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with LightGBM itself."""

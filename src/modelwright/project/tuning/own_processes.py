@@ -177,6 +177,7 @@ def _end_of(message: Mapping[str, Any], scores: Sequence[tuple[int, float]]) -> 
         learner=message.get("learner"),
         measurements=MEASUREMENTS.validate_python(tuple(message.get("measurements", ()))),
         learn_seconds=message.get("learn_seconds"),
+        settled=bool(message.get("settled")),
         why=None if why is None else Phrase.from_wire(why),
         cause=message.get("cause"),
         scores=tuple(scores),

@@ -21,6 +21,7 @@ from modelwright.core.progress import Progress, Silent
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
 from modelwright.engine.store import Store
+from modelwright.learners.contract.ending import SETTLED
 from modelwright.project.declaration import project_file
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.lanes import Lane, run_lanes
@@ -97,6 +98,7 @@ def _lane(
         "learner": taken,
         "measurements": json.loads(MEASUREMENTS.dump_json(found.measurements)),
         "learn_seconds": result.made[LEARN].summary.get("seconds"),
+        "settled": result.made[LEARN].summary.get(SETTLED),
         "package": result.made[PACKAGE].part("package").digest,
         "plan": str(result.made[PLAN].path),
     }

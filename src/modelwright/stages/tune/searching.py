@@ -152,7 +152,8 @@ class Searching:
         judged = judging.judge_trials(self._found(), self.task.requirements, self.task.aim)
         if self.last is None or judged is None:
             return None
-        if not self.is_again and (judged.taken.learn_seconds or 0.0) >= self.last.cut_s:
+        was_cut = not judged.taken.settled and (judged.taken.learn_seconds or 0.0) >= self.last.cut_s
+        if not self.is_again and was_cut:
             return _Closing({**judged.taken.values, **self.last.values}, self.last.seconds)
         members = blending.members(judged.order)
         if self.last.blend is None or len(members) < 2:
@@ -255,6 +256,7 @@ class Searching:
             learner=end.learner,
             measurements=end.measurements,
             learn_seconds=end.learn_seconds,
+            settled=end.settled,
             why=end.why,
             cause=end.cause,
             scores=end.scores,

@@ -27,6 +27,7 @@ class TrialEnd:
     learner: str | None = None
     measurements: tuple[Measurement, ...] = ()
     learn_seconds: float | None = None
+    settled: bool = False
     why: Phrase | None = None
     cause: Cause | None = None
     scores: tuple[tuple[int, float], ...] = ()

@@ -32,7 +32,8 @@ class SearchTrial:
 
     values: key of the space → what was drawn; settings: all in which it differs from the project file (`--set` texts);
     learner: None where it failed before one was taken; measurements: of the package, on validation rows and of running
-    it; seconds: what it took of the budget; learn_seconds: of these, learning; why, cause: of one that failed or was
+    it; seconds: what it took of the budget; learn_seconds: of these, learning; settled: whether that ended before
+    its last step, so that a larger budget changes nothing; why, cause: of one that failed or was
     pruned; scores: what it had reported while learning, by step: the share of answers that were wrong, or a loss;
     package: its digest.
     """
@@ -45,6 +46,7 @@ class SearchTrial:
     learner: str | None = None
     measurements: tuple[Measurement, ...] = ()
     learn_seconds: float | None = None
+    settled: bool = False
     why: SealedPhrase | None = None
     cause: Cause | None = None
     scores: tuple[tuple[int, float], ...] = ()
