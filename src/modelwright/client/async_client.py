@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from modelwright.client.talk import RemoteServer, Send, Talking
+from modelwright.client.talk import AS_USUAL, CallSettings, RemoteServer, Send, Talking
 from modelwright.core.signature import Signature
 from modelwright.runtime.prediction import Prediction
 
@@ -87,7 +87,7 @@ class AsyncRemoteFunction:
     name: str
     _server: RemoteServer
     _client: AsyncClient
-    _within_s: float | None = None
+    _call: CallSettings = AS_USUAL
 
     async def signature(self) -> Signature:
         """Return the signature, as the server says it."""
@@ -95,21 +95,25 @@ class AsyncRemoteFunction:
 
     def within(self, seconds: float) -> AsyncRemoteFunction:
         """Return the function with a deadline of its own for each call, tries included."""
-        return replace(self, _within_s=seconds)
+        return replace(self, _call=replace(self._call, within_s=seconds))
+
+    def asking(self, **options: object) -> AsyncRemoteFunction:
+        """Return the function with options for each call, of one that writes: `max_tokens`, `temperature`, `stop` …"""
+        return replace(self, _call=replace(self._call, options={**self._call.options, **options}))
 
     async def __call__(self, *values: object, **named: object) -> Prediction:
         """Answer one row: inputs in the signature's order, by name, or both."""
-        return await self._client._hold(self._server.one(self.name, values, named, self._within_s))
+        return await self._client._hold(self._server.one(self.name, values, named, self._call))
 
     async def predict(self, rows: Any, *, probabilities: bool = False) -> list[Prediction]:
         """Answer rows (mappings by input, or a data frame) in the order given; many are several requests."""
         return await self._client._hold(
-            self._server.many(self.name, rows, self._within_s, probabilities=probabilities)
+            self._server.many(self.name, rows, self._call, probabilities=probabilities)
         )
 
     async def stream(self, rows: Any) -> AsyncIterator[tuple[int, Prediction]]:
         """Yield the place and the answer of each row as it comes; of a function that writes, again as it goes on."""
-        stream = await self._client._hold(self._server.opened_stream(self.name, rows, self._within_s))
+        stream = await self._client._hold(self._server.opened_stream(self.name, rows, self._call))
         try:
             async for data in stream.response.aiter_raw():
                 for one in stream.took(data):

@@ -52,6 +52,17 @@ Talking = Generator[Send | Wait, httpx.Response, T]
 
 
 @dataclass(frozen=True)
+class CallSettings:
+    """What holds for each call of a function: its deadline (None: the client's own), and what is asked beside rows."""
+
+    within_s: float | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+AS_USUAL = CallSettings()
+
+
+@dataclass(frozen=True)
 class RemoteServer:
     """A gateway somewhere: its address, the key that it wants, and how long and how often it is tried."""
 
@@ -87,37 +98,38 @@ class RemoteServer:
         function: str,
         values: Sequence[object],
         by_name: Mapping[str, object],
-        within_s: float | None,
+        call: CallSettings,
     ) -> Talking[Prediction]:
         """Return the answer to one row."""
-        by_s = self._by(within_s)
+        by_s = self._by(call.within_s)
         signature = yield from self.signature(function, by_s)
         rows = [wire_rows.row_of(signature, values, by_name)]
-        (text,) = wire_rows.row_texts(signature, rows)
+        (text,) = wire_rows.row_texts(signature, rows, call.options)
         answer = yield from self._json(self._post(f"/{function}", text), by_s)
         with self.of_a_gateway():
             return wire_rows.prediction_of(signature, answer)
 
     def many(
-        self, function: str, rows: Any, within_s: float | None, *, probabilities: bool
+        self, function: str, rows: Any, call: CallSettings, *, probabilities: bool
     ) -> Talking[list[Prediction]]:
         """Return the answers to rows in their order; many rows are several requests, one after another."""
         found: list[Prediction] = []
-        signature = yield from self.signature(function, self._by(within_s))
+        signature = yield from self.signature(function, self._by(call.within_s))
         query = {"probabilities": "true"} if probabilities else {}
-        for portion in wire_rows.portions(wire_rows.row_texts(signature, rows), self.rows):
+        texts = wire_rows.row_texts(signature, rows, call.options)
+        for portion in wire_rows.portions(texts, self.rows):
             answers = yield from self._json(
-                self._post(f"/{function}", _list(portion), query), self._by(within_s)
+                self._post(f"/{function}", _list(portion), query), self._by(call.within_s)
             )
             with self.of_a_gateway():
                 found += [wire_rows.prediction_of(signature, one) for one in answers]
         return found
 
-    def opened_stream(self, function: str, rows: Any, within_s: float | None) -> Talking[Stream]:
+    def opened_stream(self, function: str, rows: Any, call: CallSettings) -> Talking[Stream]:
         """Return the answers to rows as they come; the response in it is open."""
-        by_s = self._by(within_s)
+        by_s = self._by(call.within_s)
         signature = yield from self.signature(function, by_s)
-        texts = wire_rows.row_texts(signature, rows)
+        texts = wire_rows.row_texts(signature, rows, call.options)
         request = self._post(f"/{function}", _list(texts))
         request.headers["accept"] = "text/event-stream"
         response = yield from self._answered(request, by_s, is_stream=True)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from modelwright import kinds
@@ -18,6 +19,7 @@ from modelwright.kinds.contract.value import AnyValue
 from modelwright.runtime.data_frames import is_frame, named, rows_of
 from modelwright.runtime.prediction import Prediction
 
+NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 _MOST_BYTES = 2**20  # of the rows of one request: half of what a gateway takes by default
 _AS_THEY_ARE = (str, bool, int, float, list, dict, tuple, type(None))
 
@@ -41,8 +43,10 @@ def row_of(
     return {**dict(zip(names, values, strict=False)), **by_name}
 
 
-def row_texts(signature: Signature, rows: Any) -> list[bytes]:
+def row_texts(signature: Signature, rows: Any, options: Mapping[str, object] = NO_OPTIONS) -> list[bytes]:
     """Return each row as JSON; rows: mappings by input, or a data frame, whose other columns are left out.
+
+    options: what is asked beside the inputs, of each row.
 
     What JSON has no form for is written as its kind writes it (a date, the bytes of a picture); the server judges the
     rest, so that one place alone says what a row may be. Raises RequestError.
@@ -52,7 +56,9 @@ def row_texts(signature: Signature, rows: Any) -> list[bytes]:
         rows = named(rows_of(rows), {}, names, drop=True)
     of_kind = {field.name: field.kind for field in signature.inputs}
     return [
-        json.dumps({name: _plain(name, value, of_kind.get(name)) for name, value in row.items()}).encode()
+        json.dumps(
+            {name: _plain(name, value, of_kind.get(name)) for name, value in {**options, **row}.items()}
+        ).encode()
         for row in rows
     ]
 
@@ -89,6 +95,7 @@ def _answer(kind: str | None, output: Mapping[str, Any]) -> Answer:
         output["confidence"],
         output.get("probabilities"),
         output.get("interval"),
+        output.get("details"),
     )
 
 

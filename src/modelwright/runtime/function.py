@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright import kinds
-from modelwright.core.json_types import JsonLike
+from modelwright.core.json_types import JsonLike, JsonObject
 from modelwright.core.messages import PackageError, Phrase, Place, Problem, RequestError
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.arrays import Arrays
@@ -204,6 +204,11 @@ class Function:
     def at_once(self) -> int:
         """Return how many calls of `parts` it is worth to have under way."""
         return self._running.at_once
+
+    @property
+    def options(self) -> Mapping[str, JsonObject]:
+        """Return what a caller may ask beside the inputs, each with the JSON schema of its values."""
+        return self._running.options
 
     def load(self) -> Load | None:
         """Return what a body that writes has to do and has done; None of others."""

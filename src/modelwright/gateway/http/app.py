@@ -130,7 +130,9 @@ def _routes(
             return _not_ready()
         spoken = [p for p in PATHS if fitting(served.signature, p, streams=served.worker.streams) is not None]
         limits, settled = gateway.config.limits, served.rows.settled
-        return json_response(openapi(served.signature, served.version, limits.text, settled, spoken))
+        return json_response(
+            openapi(served.signature, served.version, limits.text, settled, spoken, served.options)
+        )
 
     async def docs(_: Request) -> Response:
         served = gateway.current

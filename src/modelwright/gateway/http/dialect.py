@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import not_ready
 
 Headers = list[tuple[bytes, bytes]]
+SEED = "seed"
 STREAM = "stream"  # beside the inputs of a row: whether the answer comes in parts
 
 
@@ -91,12 +92,14 @@ class RowsDialect:
             return Given(row, lenient=True, in_parts=events.wanted(headers))
         value = await json_of(headers, receive, served, limits)
         in_parts = events.wanted(headers)
-        if isinstance(value, dict) and STREAM in value and served is not None and served.may_stream(STREAM):
+        if served is None:
+            return Given(value, in_parts=in_parts)
+        if isinstance(value, dict) and STREAM in value and served.may_stream(STREAM):
             given = value.pop(STREAM)
             if not isinstance(given, bool):
                 raise RequestError(Problem("request.option", name=STREAM, error="true, false"))
             in_parts = in_parts or given
-        return Given(value, in_parts=in_parts)
+        return Given(value, in_parts=in_parts, options=_options_beside(value, served.options))
 
     def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
         """Return what sends an answer as named events."""
@@ -109,6 +112,34 @@ class RowsDialect:
     def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
         """Return an error with its parts."""
         return status, exchange.error_body(problem)
+
+
+def _options_beside(value: Json, known: Collection[str]) -> dict[str, JsonLike]:
+    """Take what is asked beside the inputs out of the rows; the rows of a list ask the same, but for their seeds.
+
+    Whether a value is one, who answers tells. Raises RequestError (422).
+    """
+    if not known:
+        return {}
+    if isinstance(value, dict):
+        return _taken(value, known)
+    rows = value if isinstance(value, list) else []
+    options = [_taken(row, known) if isinstance(row, dict) else {} for row in rows]
+    if not any(options):
+        return {}
+    seeds = [one.pop(SEED, None) for one in options]
+    for place, one in enumerate(options):
+        names = [name for name in {**options[0], **one} if one.get(name) != options[0].get(name)]
+        if names:
+            raise RequestError(Problem("request.options-differ", where=f"item {place}", name=names[0]))
+    # a row that names no seed has the one that a request without it has
+    drawn: dict[str, JsonLike] = {SEED: [0 if one is None else one for one in seeds]}
+    return {**options[0], **(drawn if any(one is not None for one in seeds) else {})}
+
+
+def _taken(row: dict[str, Json], known: Collection[str]) -> dict[str, JsonLike]:
+    given = {name: row.pop(name) for name in known if name in row}
+    return {name: one for name, one in given.items() if one is not None}
 
 
 async def json_of(

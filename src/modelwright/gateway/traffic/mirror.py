@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
+from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import RequestError
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import recording
@@ -35,23 +36,35 @@ class Mirror:
         self._rows = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def copy(self, shadow: Served, read: Callable[[], Awaitable[Rows]], ids: Sequence[str]) -> None:
+    def copy(
+        self,
+        shadow: Served,
+        read: Callable[[], Awaitable[Rows]],
+        ids: Sequence[str],
+        options: Mapping[str, JsonLike] = NO_OPTIONS,
+    ) -> None:
         """Ask `shadow` what it would answer, without waiting; `read` returns the rows as that version reads them."""
         if self._rows and self._rows + len(ids) > MOST_ROWS:
             self._telemetry.not_mirrored(len(ids))
             return
         self._rows += len(ids)
-        task = asyncio.get_running_loop().create_task(self._ask(shadow, read, ids))
+        task = asyncio.get_running_loop().create_task(self._ask(shadow, read, ids, options))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _ask(self, shadow: Served, read: Callable[[], Awaitable[Rows]], ids: Sequence[str]) -> None:
+    async def _ask(
+        self,
+        shadow: Served,
+        read: Callable[[], Awaitable[Rows]],
+        ids: Sequence[str],
+        options: Mapping[str, JsonLike],
+    ) -> None:
         begun = time.perf_counter()
         code = 500
         try:
             rows = await read()
             async with asyncio.timeout(self._timeout_s):
-                reply = await shadow.pool.answer(rows, NO_OPTIONS)
+                reply = await shadow.pool.answer(rows, options)
         except TimeoutError:
             code = _TIMED_OUT
         except (RequestError, ServiceError) as error:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NotRequired, TypedDict
 
 from modelwright import kinds
+from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Signature
 from modelwright.gateway.traffic.desired_traffic import DesiredVersion
 from modelwright.gateway.traffic.pool import Pool
@@ -54,6 +55,12 @@ class Served:
     def files(self) -> frozenset[str]:
         """Return the inputs whose kinds hold files."""
         return frozenset(one.name for one in self.signature.inputs if kinds.value(one.kind).holds_files)
+
+    @cached_property
+    def options(self) -> Mapping[str, JsonObject]:
+        """Return what may be asked beside the inputs, with the JSON schema of each; a name of an input is none."""
+        names = {one.name for one in self.signature.inputs}
+        return {name: schema for name, schema in self.worker.options.items() if name not in names}
 
     def may_stream(self, name: str) -> bool:
         """Return whether it writes its answers in parts, and has no input of that name."""

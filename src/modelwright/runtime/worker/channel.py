@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from modelwright.core.json_types import JsonLike
+from modelwright.core.json_types import JsonLike, JsonObject
 from modelwright.core.messages import PackageError, Problem
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import WritingTimes
@@ -168,7 +168,9 @@ class Worker:
         settled: Mapping[str, SettledCells],
         classes: Mapping[str, Sequence[str]],
         layout: WorkerLayout,
+        options: Mapping[str, JsonObject],
     ) -> None:
+        self.options = options  # what may be asked beside the inputs, with the JSON schema of each
         self.layout = (
             layout  # with how many threads it answers, and how many workers this machine has room for
         )
@@ -347,7 +349,7 @@ async def start(
         process.wait()
         raise
     if hello[0] == "ready":
-        _, signature, digest, streams, confined, form, settled, classes, layout = hello
+        _, signature, digest, streams, confined, form, settled, classes, layout, options = hello
         return Worker(
             process,
             transport,
@@ -360,6 +362,7 @@ async def start(
             settled={name: SettledEntry.model_validate(one).settled() for name, one in settled.items()},
             classes=classes,
             layout=WorkerLayout(*layout),
+            options=options,
         )
     transport.abort()
     await asyncio.to_thread(_end, process)

@@ -4,7 +4,7 @@
                        ["ask", id, [row, …], sent, options]                   answer these rows
                        ["leave", id]                                          nobody waits for these any more
                        ["ping", 0]                                            do you still work?
-    worker → gateway   ["ready", signature, digest, streams, confined, form, settled, classes, layout]
+    worker → gateway   ["ready", signature, digest, streams, confined, form, settled, classes, layout, options]
                        ["refused", [problem, …]]                              instead of the line above
                        ["part", id, [place, …], [row answer, …]]              the answers so far of some rows
                        ["end", id, [row answer, …], queue_s, inference_s, batch_rows, [[place, [input, …]], …], times]

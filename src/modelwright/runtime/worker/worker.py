@@ -193,6 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     {name: SettledEntry.of(one).model_dump() for name, one in function.rows.settled.items()},
                     {one.name: list(function.known(one.name)) for one in function.signature.outputs},
                     [layout.workers, layout.threads],
+                    dict(function.options),
                 ]
             )
         )

@@ -31,14 +31,18 @@ def openapi(
     max_text: int,
     settled: Mapping[str, SettledCells] = _NOTHING,
     spoken: Sequence[str] = (),
+    options: Mapping[str, JsonObject] = MappingProxyType({}),
 ) -> JsonObject:
     """Return the OpenAPI 3.1 description of the server that serves `signature`, and texts up to `max_text`.
 
     settled: how inputs were written in the training data, where that is not as usual. spoken: paths of the OpenAI
-    protocol that the function answers.
+    protocol that the function answers. options: what may be asked beside the inputs.
     """
     row = object_of(
-        {f.name: _as_settled(_given(f, max_text), settled.get(f.name)) for f in signature.inputs},
+        {
+            **options,
+            **{f.name: _as_settled(_given(f, max_text), settled.get(f.name)) for f in signature.inputs},
+        },
         [f.name for f in signature.inputs if not f.optional],
     )
     answer = object_of(

@@ -28,9 +28,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar
 
-from modelwright.core.json_types import JsonLike
+from modelwright.core.json_types import JsonLike, JsonObject
 from modelwright.core.messages import Problem
 from modelwright.kinds.contract.common import Answer, Array
 from modelwright.package.body import Body
@@ -87,7 +88,8 @@ class Running(ABC):
     inputs: names of the arrays that it takes, `{input}.{array}`; an array that an export found to be without effect
     may be left out. outputs: names of the arrays that it gives. decoded: outputs that it gives as answers.
     streams: whether a call may have more than one part; then each request is a call of its own and shares no batch.
-    at_once: how many of such calls it is worth to have under way.
+    at_once: how many of such calls it is worth to have under way. options: what a caller may ask beside the inputs
+    (`Call.options`), each with the JSON schema of its values; `misfits` refuses what is none.
     """
 
     inputs: frozenset[str]
@@ -95,6 +97,7 @@ class Running(ABC):
     decoded: frozenset[str] = frozenset()
     streams: ClassVar[bool] = False
     at_once: int = 8
+    options: ClassVar[Mapping[str, JsonObject]] = MappingProxyType({})
 
     @abstractmethod
     def run(self, call: Call) -> Generator[Part, None, None]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import PackageError, Problem, RequestError
 from modelwright.kinds.contract.common import Answer, Array
 from modelwright.package.body import Body
@@ -17,7 +18,7 @@ from modelwright.runtime.drivers.decode.cached_graph import GRAPH, CachedGraph
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSettings, bad_settings
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
 from modelwright.runtime.drivers.decode.prompts import TOKENIZER, Prompts
-from modelwright.runtime.drivers.decode.row_options import RowOptions, row_options
+from modelwright.runtime.drivers.decode.row_options import RowOptions, row_options, schemas
 from modelwright.runtime.drivers.decode.writing_row import ScoredRow, WritingRow
 from modelwright.runtime.in_time import in_time
 
@@ -26,6 +27,7 @@ class RunningDecode(Running):
     """An opened decoder; calls of several threads, and rows of one call, share its loop."""
 
     streams: ClassVar[bool] = True
+    options: ClassVar[Mapping[str, JsonObject]] = schemas()
 
     def __init__(self, output: str, settings: DecodeSettings, prompts: Prompts, graph: CachedGraph) -> None:
         self.inputs = self.outputs = frozenset()

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, RequestError
 from modelwright.kinds.shared.sealed_state import SealedState
 from modelwright.runtime.drivers.decode.decode_settings import (
@@ -42,6 +43,16 @@ class _Options(SealedState):
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     max_time_s: Annotated[float, Field(gt=0.0)] | None = None
     held_to: dict[str, Any] | None = Field(None, alias=SCHEMA)
+
+
+def schemas() -> dict[str, JsonObject]:
+    """Return the JSON schema of each option of one row."""
+    found = {
+        name: {key: value for key, value in schema.items() if key not in {"default", "title"}}
+        for name, schema in _Options.model_json_schema()["properties"].items()
+    }
+    whole = {"type": "integer", "minimum": -_SEEDS, "exclusiveMaximum": _SEEDS}
+    return {**found, "seed": {"anyOf": [whole, {"type": "null"}]}}
 
 
 @dataclass(frozen=True)
