@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -46,9 +47,13 @@ def under_load(url: str) -> Iterator[list[tuple[int, dict[str, Any]]]]:
 
 
 @pytest.mark.parametrize("last", [2, pytest.param(6, marks=pytest.mark.proof)])
-def test_no_answer_is_lost_while_versions_come_and_go_and_a_worker_dies(
-    packages: dict[str, Path], last: int
+def test_no_answer_is_lost_while_versions_come_and_go_one_does_not_start_and_a_worker_dies(
+    packages: dict[str, Path], tmp_path: Path, last: int
 ) -> None:
+    """The quick form of `benchmarks/serving_load.py`."""
+    damaged = Path(shutil.copytree(packages["shifted"], tmp_path / "damaged"))
+    with (damaged / "model.onnx").open("ab") as file:
+        file.write(b"x")
     releases = Releases(packages["linear"])
     folders = {
         version: packages["shifted" if version % 2 == 0 else "linear"] for version in range(1, last + 1)
@@ -70,6 +75,12 @@ def test_no_answer_is_lost_while_versions_come_and_go_and_a_worker_dies(
                         pid not in [one.process.pid for one in server.gateway.current.pool.workers]
                     )
                 )
+            releases.ask(damaged)
+            assert releases.changed.wait(60)
+            assert releases.statuses()[-1] == "failed"
+            count = len(seen)
+            assert eventually(lambda: len(seen) > count + 20)
+            assert seen[-1][1][0]["version"] == last
         assert eventually(
             lambda: not any(psutil.pid_exists(pid) for pid in before)
         )  # after their last answers
