@@ -44,6 +44,7 @@ class World:
 
     path: Path
     now: float = 1_000_000.0
+    set_by: float = 0.0  # by which the clock was set back since the start
     shows: RolloutEvidence = field(
         default_factory=lambda: RolloutEvidence(True, 500, (verdict(Outcome.MET),))
     )
@@ -69,7 +70,7 @@ class World:
     def restarted(self) -> StateReleases:
         return StateReleases(
             self.state, lambda version: self.path.parent / str(version.number), self.judge, keep_s=600,
-            clock=lambda: self.now,
+            clock=lambda: self.now, elapsed=lambda: self.now + self.set_by,
         )  # fmt: skip
 
     def judge(self, rollout: Rollout, now_s: float) -> RolloutEvidence:
@@ -184,6 +185,18 @@ def test_what_breaks_just_after_the_clock_was_put_right_is_taken_back_at_once(wo
     world.shows = RolloutEvidence(True, 600, (verdict(Outcome.UNMET),))
     world.turn()
     assert world.turn() == {1: 1.0}
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_is_set_changes_nothing_of_how_long_a_version_is_kept_to_go_back_to(
+    world: World, hours: int
+) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(300)
+    world.now, world.set_by = world.now - 3600 * hours, 3600.0 * hours
+    assert world.turn() == {2: 1.0, 1: 0.0}
+    world.turns(600, 300)
+    assert world.turn() == {2: 1.0}
 
 
 @pytest.mark.parametrize("seconds", [30, 120, 300])

@@ -33,8 +33,9 @@ class StateReleases:
     """Tells the gateway which versions serve what share, moves rollouts on, and writes back what became of releases.
 
     packages: the folder of a version's package. judge: the evidence of a rollout at one of its steps, at a Unix time
-    (None: no traffic is recorded). keep_s: how long the version before stays loaded. clock: Unix time. What is kept
-    here is worth no more than a second of work: a gateway that starts anew goes on from what the state database holds.
+    (None: no traffic is recorded). keep_s: how long the version before stays loaded. clock: Unix time; elapsed: seconds
+    that go on evenly, however the clock is set. What is kept here is worth no more than a second of work: a gateway
+    that starts anew goes on from what the state database holds.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class StateReleases:
         keep_s: float = 0.0,
         sticky: Sticky | None = None,
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
         self._packages = packages
@@ -53,6 +55,9 @@ class StateReleases:
         self._keep_s = keep_s
         self._sticky = sticky
         self._clock = clock
+        self._elapsed = elapsed
+        # a settled release as it was seen last, and since when
+        self._seen: tuple[tuple[int, Status] | None, float] = (None, 0.0)
         # the release, and versions that are loaded
         self._loaded: tuple[int, frozenset[int]] = (0, frozenset())
         self._judged: tuple[tuple[int, Status, int], RolloutEvidence] | None = None
@@ -148,8 +153,10 @@ class StateReleases:
 
     def _kept(self, release: Release, standing: Standing) -> list[DesiredVersion]:
         """Return the versions that are loaded beside a young release, to go back to."""
-        moved_at = release.moved_at
-        if moved_at is not None and self._clock() - moved_at.timestamp() >= self._keep_s:
+        at = (release.id, release.status)
+        if self._seen[0] != at:
+            self._seen = at, self._elapsed()
+        if release.moved_at is not None and self._elapsed() - self._seen[1] >= self._keep_s:
             return []
         found = []
         for number in sorted(self._loaded[1] - {release.version}):
