@@ -93,6 +93,10 @@ def test_a_window_is_arrays(record: LiveRecord) -> None:
     assert window.codes == {200: 3, 500: 1}
     assert [array.dtype for array in (window.time, window.code)] == [np.float64, np.int64]
     assert len(record.window(since=2)) == 9
+    newest = record.window(since=2, version=1, until=9, most=2)
+    assert newest.time.tolist() == window.time[-2:].tolist()
+    assert newest.latency_s.tolist() == window.latency_s[-2:].tolist()
+    assert len(record.window(since=2, most=100)) == 9
     assert np.isnan(record.window(since=9.5).confidence).tolist() == [True]
     assert [row.id for row in record.rows(since=0, limit=2)] == ["r9", "bare"]
 

@@ -30,6 +30,9 @@ from modelwright.monitors import live_requirements
 from modelwright.storage.traffic.record import LiveRecord
 
 _PRUNE_EVERY_S = 3600.0
+_MOST_ROWS = (
+    100_000  # that the gauges rest on, the newest: they are computed beside the requests, again and again
+)
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ class Station:
                         since=time.time() - live.window_s,
                         confidence=live.confidence,
                         policy=live.labels,
+                        most=_MOST_ROWS,
                     )
                     for served, _ in (route.shares if route is not None else ())
                 }

@@ -60,12 +60,13 @@ def judge_live(
     until: float | None = None,
     confidence: float = 0.95,
     policy: LabelPolicy = EVERY_LABEL,
+    most: int | None = None,
 ) -> LiveVerdicts:
     """Judge the live requirements on the traffic of a version (None: of all) between two Unix times.
 
-    policy: whose labels count for the accuracy that feedback shows.
+    policy: whose labels count for the accuracy that feedback shows; most: so many of the newest rows (None: all).
     """
-    window = record.window(since, version, until)
+    window = record.window(since, version, until, most)
     named = [one.subject.of for one in requirements if one.metric.per_input and one.subject.of is not None]
     labels = LabelledRows.of(record.labels(version, since, until) if version is not None else (), policy)
     found = (

@@ -68,7 +68,7 @@ def shown(
 
 def times_before(record: LiveRecord, version: int, until: float) -> RequestTimes:
     """Return what the newest requests to a version took before a Unix time."""
-    window = record.window(until - BEFORE_S, version, until)
+    window = record.window(until - BEFORE_S, version, until, most=2 * BEFORE_ROWS)  # some have failed
     rows = ShownTraffic(window.time, window.latency_s, window.code)
     kept = np.flatnonzero(rows.timed & np.isfinite(window.latency_s))[-BEFORE_ROWS:]
     return RequestTimes(window.latency_s[kept], window.first_s[kept], window.tokens_per_second[kept])
