@@ -55,21 +55,21 @@ class CausalObjective:
     def parts(self, rows: TokenRows, batch: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], float]]:
         """Yield the parts of a batch, each with its share of the learned tokens."""
         whole = int(rows.learned[batch].sum())
-        for part in self._cut(rows, batch):
+        for part in self.cut(rows.lengths, batch):
             yield part, float(rows.learned[part].sum()) / whole
 
     def held(self, rows: TokenRows) -> Iterator[tuple[NDArray[np.int64], float]]:
         """Yield held-out rows by length, each part with its learned tokens."""
-        for part in self._cut(rows, np.argsort(rows.lengths, kind="stable")):
+        for part in self.cut(rows.lengths, np.argsort(rows.lengths, kind="stable")):
             yield part, float(rows.learned[part].sum())
 
-    def _cut(self, rows: TokenRows, order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    def cut(self, lengths: NDArray[np.int64], order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Yield rows in their order, as many at once as have few enough tokens when they are filled up."""
         begin, longest = 0, 0
         for place, row in enumerate(order.tolist()):
-            longest = max(longest, int(rows.lengths[row]))
+            longest = max(longest, int(lengths[row]))
             if place > begin and longest * (place - begin + 1) > self._most:
                 yield order[begin:place]
-                begin, longest = place, int(rows.lengths[row])
+                begin, longest = place, int(lengths[row])
         if begin < len(order):
             yield order[begin:]

@@ -79,7 +79,8 @@ class Spec(ABC):
     reads what `model.pretrained` names itself; blends: whether it learns others and blends their answers,
     and so is weighed only where it is named, too; space: keys of the project file → what `tune: auto` tries of them,
     beside the defaults; cuttable: whether its steps can end before the last one planned (`Setup.ending`);
-    one_of_each: whether it takes one input and one output, and no more.
+    one_of_each: whether it takes one input and one output, and no more; goes_on: of one that brings, whether what it
+    learned is a folder that `pretrained` of another project may name, whose same learner starts from it.
     """
 
     name: ClassVar[str]
@@ -106,6 +107,7 @@ class Spec(ABC):
     blends: ClassVar[bool] = False
     cuttable: ClassVar[bool] = False
     one_of_each: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = False
     space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {}
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from modelwright import kinds
@@ -19,6 +19,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.turns import is_dialogue
 from modelwright.learners.causal.packing import cut, is_document, packed
+from modelwright.learners.causal.preference_objective import PairRows
 from modelwright.learners.causal.token_rows import TokenRow, TokenRows
 from modelwright.learners.generate import prompt_pieces
 from modelwright.learners.generate.weights_folder import DecoderWeights
@@ -35,7 +36,7 @@ _SPEAKERS = frozenset({"user", "assistant"})  # whose turns alternate
 class AnswerRows:
     """Rows of tokens, and the ids of those that are left out, by the reason's message."""
 
-    rows: TokenRows
+    rows: TokenRows | PairRows
     count: int  # of the rows that they were read from
     left_out: Mapping[str, Sequence[str]]
     longest: int  # tokens of the longest that is left out for its length
@@ -59,6 +60,29 @@ class AnswerRows:
             )
 
 
+@dataclass
+class _Kept:
+    """Rows that can be learned from so far, one or two together, and the ids of the others by their reason."""
+
+    context: int
+    rows: list[list[TokenRow]] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    longest: int = 0
+
+    def add(self, name: str, found: Sequence[TokenRow | str]) -> None:
+        """Take in what was read of a row: tokens, or why there are none."""
+        rows = [one for one in found if not isinstance(one, str)]
+        reasons = [one for one in found if isinstance(one, str)]
+        long = [len(one.ids) for one in rows if len(one.ids) > self.context and not is_document(one)]
+        if reasons:
+            self.left_out[reasons[0]].append(name)
+        elif long:
+            self.left_out[_TOO_LONG].append(name)
+            self.longest = max(self.longest, *long)
+        else:
+            self.rows.append(rows)
+
+
 class AnswerReader:
     """Reads rows as tokens; context: how many a row may have."""
 
@@ -74,25 +98,33 @@ class AnswerReader:
 
         packs: documents stand together in rows as long as the context.
         """
-        found: list[TokenRow] = []
-        left_out: dict[str, list[str]] = defaultdict(list)
-        longest = 0
+        kept = _Kept(self._context)
         for place, name in enumerate(examples.ids):
-            row = self._row(examples, place)
-            if isinstance(row, str):
-                left_out[row].append(name)
-            elif len(row.ids) > self._context and not is_document(row):
-                left_out[_TOO_LONG].append(name)
-                longest = max(longest, len(row.ids))
-            else:
-                found.append(row)
+            truth = examples.columns[self._signature.outputs[0].name][place]
+            kept.add(name, [self._row(examples, place, truth)])
+        found = [row for (row,) in kept.rows]
         if found and all(map(is_document, found)):
             found = packed(found, self._context) if packs else list(cut(found, self._context))
-        return AnswerRows(TokenRows(found), len(examples), left_out, longest)
+        return AnswerRows(TokenRows(found), len(examples), kept.left_out, kept.longest)
 
-    def _row(self, examples: Examples, place: int) -> TokenRow | str:
-        """Return a row, or the reason why there is none."""
-        truth = examples.columns[self._signature.outputs[0].name][place]
+    def read_pairs(self, examples: Examples) -> AnswerRows:
+        """Return the pairs that can be learned from: the true answers, and those that were liked less."""
+        kept = _Kept(self._context)
+        rejected = examples.less_liked or [None] * len(examples)
+        for place, name in enumerate(examples.ids):
+            truth, other = examples.columns[self._signature.outputs[0].name][place], rejected[place]
+            if other is None:
+                kept.left_out["without-rejected"].append(name)
+            elif str(truth).strip() == str(other).strip():
+                kept.left_out["with-equal-answers"].append(name)
+            else:
+                kept.add(name, [self._row(examples, place, one, last=True) for one in (truth, other)])
+        chosen, worse = (TokenRows([pair[side] for pair in kept.rows]) for side in range(2))
+        pairs = PairRows(chosen, worse)
+        return AnswerRows(pairs, len(examples), kept.left_out, kept.longest)
+
+    def _row(self, examples: Examples, place: int, truth: object, *, last: bool = False) -> TokenRow | str:
+        """Return a row, or the reason why there is none; last: of the last answer alone something is learned."""
         if truth is None:
             return "without-answer"
         given = {field.name: examples.columns[field.name][place] for field in self._signature.inputs}
@@ -105,6 +137,8 @@ class AnswerReader:
         answer = [*self._prompts.answer_ids(str(truth)), *self._ends[:1]]
         if len(answer) < 2 and not any(stretch.ids for stretch in prompt):
             return "without-answer"
+        if last:
+            prompt = [Stretch(one.ids) for one in prompt]
         return self._learned([*prompt, Stretch(answer, spoken=True)])
 
     def _learned(self, stretches: Sequence[Stretch]) -> TokenRow:

@@ -68,8 +68,10 @@ class GenerateBring(Bring):
         found, shown = _found(options, folder), _shown(options)
         if found.is_dir():
             from modelwright.learners.generate import folder_files
+            from modelwright.learners.generate.weights_folder import PROMPT, DecoderWeights
 
-            weights = folder_files.read(found, shown)
+            own = (found / PROMPT).is_file()  # of another project
+            weights = DecoderWeights.read(found) if own else folder_files.read(found, shown)
         else:
             from modelwright.learners.generate import gguf_files
 

@@ -7,23 +7,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
+from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.learners import devices, timing
 from modelwright.learners.budget import TrainingCosts
 from modelwright.learners.causal.causal_objective import CausalObjective
+from modelwright.learners.causal.preference_objective import PairRows, PreferenceObjective
 from modelwright.learners.causal.token_rows import TokenRows
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
 from modelwright.learners.descent import plain_run, trainer
 from modelwright.learners.descent.plain_run import Batch, PlainRecipe, PlainRun
-from modelwright.learners.generate import from_scratch
+from modelwright.learners.generate import from_scratch, preferring
 from modelwright.learners.generate.answer_rows import AnswerReader, AnswerRows
 from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
 from modelwright.learners.generate.weights_folder import DecoderWeights
@@ -37,6 +40,7 @@ from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Machine
 
 _RATES = {"full": 5e-5, "lora": 5e-4}
+_PREFER_RATES = {"full": 5e-6, "lora": 1e-4}
 _RATE_FROM_NOTHING = 3e-3
 _EPOCHS, _EPOCHS_FROM_NOTHING = 3, 100  # most passes that a budget is turned into
 _HELD = 128  # rows of validation, evenly spaced, whose answers' loss decides which weights are kept
@@ -53,16 +57,26 @@ class _Begin:
     reader: AnswerReader
     context: int
 
+    options: GenerateOptions
+
     @property
-    def rows(self) -> TokenRows:
+    def rows(self) -> TokenRows | PairRows:
         return self.read.rows
+
+    def objective(self, numbers: str, device: str) -> CausalObjective | PreferenceObjective:
+        """Return what is made small; numbers: the type in which products are computed."""
+        prefer = self.options.prefer
+        if prefer is None:
+            return CausalObjective(self.decoder, numbers, device)
+        return PreferenceObjective(self.decoder, prefer.beta, prefer.kept, numbers, device)
 
     def notices(self) -> Iterator[Notice]:
         return self.read.notices(self.context, self.decoder.shape.context)
 
-    def held(self, examples: Examples) -> TokenRows:
+    def held(self, examples: Examples) -> TokenRows | PairRows:
         """Return the rows of validation that are answered."""
-        return self.reader.read(examples.spaced(_HELD)).rows
+        some = examples.spaced(_HELD)
+        return (self.reader.read(some) if self.options.prefer is None else self.reader.read_pairs(some)).rows
 
 
 def forecast(
@@ -99,10 +113,13 @@ def forecast(
     epoch = trainer.epoch_steps(len(rows), batch)
     parts = _parts_of_an_epoch(begin, batch, typical, execution.device)
     held = min(_HELD, data.expected_validation)
+    row_s = part_s * parts / len(rows) / 3  # without gradients, which take twice what the answer takes
+    # of preferences, what the decoder gives to both answers before it learns, and at most 128 of them afterwards
+    known_s = row_s * (len(rows) + held + 2 * _HELD) if options.prefer is not None else 0.0
     costs = TrainingCosts(
-        before_s=STARTUP_S + begin_s * (1 + held / len(rows)),
+        before_s=STARTUP_S + begin_s * (1 + held / len(rows)) + known_s,
         step_s=part_s * parts / epoch + update_s,
-        row_s=part_s * parts / len(rows) / 3,  # without gradients, which take twice what the answer takes
+        row_s=row_s,
         epoch=epoch,
         validation=held,
         precision=computed_in,
@@ -132,7 +149,7 @@ def forecast(
             tokens=float(rows.lengths.mean()),
             held=held,
         ),
-        warnings=(*begin.notices(), *endless(begin.weights, options)),
+        warnings=(*begin.notices(), *_unread(data.train, options), *endless(begin.weights, options)),
         precision=computed_in,
         execution=execution,
     )
@@ -151,11 +168,17 @@ def learn(
         held = begin.held(data.held)
         merge = _adapt(begin.decoder, options)
         decoder = begin.decoder.to(device)
-        objective = CausalObjective(decoder, setup.precision, device)
-        run = PlainRun(objective, begin.rows, _recipe(options, training), steps=setup.steps, seed=setup.seed)
+        objective = begin.objective(setup.precision, device)
+        rows = begin.rows
+        if isinstance(objective, PreferenceObjective):
+            assert isinstance(rows, PairRows)
+            assert isinstance(held, PairRows)
+            rows = preferring.with_reference(objective, rows, scratch / "reference-train.safetensors")
+            held = preferring.with_reference(objective, held, scratch / "reference-held.safetensors")
+        run = PlainRun(objective, rows, _recipe(options, training), steps=setup.steps, seed=setup.seed)
         history = plain_run.take_all(
             run,
-            begin.rows,
+            rows,
             held,
             steps=setup.steps,
             batch=setup.batch,
@@ -164,14 +187,30 @@ def learn(
             progress=progress,
             end=setup.ending.of(),
         )
+        found = _preferred(objective, options, rows, held)
         merge()
     tensors = {name: one.detach().cpu().numpy() for name, one in decoder.state_dict().items()}
     chosen = trainer.kept_score(history)
     summary: dict[str, object] = {
         "history": [asdict(one) for one in history],
         "chosen": asdict(chosen),
+        **found,
     }
     return replace(begin.weights, tensors=tensors), summary
+
+
+def _preferred(
+    objective: CausalObjective | PreferenceObjective, options: GenerateOptions, rows: Any, held: Any
+) -> dict[str, object]:
+    """Return what a summary says of preferences, nothing where none were learned."""
+    if options.prefer is None or not isinstance(objective, PreferenceObjective):
+        return {}
+    of = {"train": rows, "validation": held}
+    found = {name: preferring.measured(objective, one, options.prefer.beta) for name, one in of.items()}
+    return {
+        "preferred": {name: None if one is None else asdict(one) for name, one in found.items()},
+        "warnings": [one.to_wire() for one in preferring.notices(found["train"], found["validation"])],
+    }
 
 
 def _begin(signature: Signature, train: Examples, options: GenerateOptions, folder: Path) -> _Begin:
@@ -185,11 +224,13 @@ def _begin(signature: Signature, train: Examples, options: GenerateOptions, fold
     shape = decoder.shape
     context = shape.served(options.context)
     reader = AnswerReader(signature, weights, shape.words, context)
-    read = reader.read(train, packs=True)
+    if options.prefer is not None and train.less_liked is None:
+        raise ProjectError(Problem("generate.no-preferences").at("model.prefer"))
+    read = reader.read(train, packs=True) if options.prefer is None else reader.read_pairs(train)
     if not len(read.rows):
         reasons = [str(one.values["reason"]) for one in read.notices(context, shape.context)]
         raise ProjectError(Problem("generate.no-rows", rows=len(train), reasons=reasons))
-    return _Begin(weights, decoder, read, reader, context)
+    return _Begin(weights, decoder, read, reader, context, options)
 
 
 def _adapt(decoder: llama.Decoder, options: GenerateOptions) -> Callable[[], object]:
@@ -219,7 +260,7 @@ def _recipe(options: GenerateOptions, training: GenerateTraining) -> PlainRecipe
     )
 
 
-def _typical(rows: TokenRows, batch: int) -> Batch:
+def _typical(rows: TokenRows | PairRows, batch: int) -> Batch:
     """Return the rows whose length lies in the middle, as many as a step reads at most."""
     order = np.argsort(rows.lengths, kind="stable")
     begin = max(0, (len(order) - batch) // 2)
@@ -237,7 +278,7 @@ def _timed(
     device: str,
 ) -> tuple[float, float]:
     """Return the seconds of a part of a step, forwards and backwards, and those of the optimiser's update."""
-    objective = CausalObjective(begin.decoder, tried, device)
+    objective: Any = begin.objective(tried, device)
     # a rate of 0 takes as long, and leaves the weights as they are
     still = replace(_recipe(options, training), rate=0.0)
     run = PlainRun(objective, begin.rows, still, steps=_MANY_STEPS, seed=0)
@@ -252,7 +293,8 @@ def _timed(
 
 def _parts_of_an_epoch(begin: _Begin, batch: int, typical: Batch, device: str) -> float:
     """Return how many times the tokens of the part that was timed an epoch reads, filled up as it is read."""
-    objective, rows = CausalObjective(begin.decoder, "float32", device), begin.rows
+    objective: Any = begin.objective("float32", device)
+    rows = begin.rows
     timed, _ = next(iter(objective.parts(rows, typical)))
 
     def tokens(part: Batch) -> int:
@@ -263,9 +305,15 @@ def _parts_of_an_epoch(begin: _Begin, batch: int, typical: Batch, device: str) -
     return read / tokens(timed)
 
 
-def _token_s(part_s: float, rows: TokenRows, typical: Batch) -> float:
+def _token_s(part_s: float, rows: TokenRows | PairRows, typical: Batch) -> float:
     """Return about the seconds of a token that is written; written by itself, it takes longer than among others."""
     return part_s / max(1, int(rows.lengths[typical].max()))
+
+
+def _unread(train: Examples, options: GenerateOptions) -> Iterator[Notice]:
+    """Yield that rejected answers are not read, where rows have some."""
+    if options.prefer is None and train.less_liked is not None:
+        yield Notice("generate.preferences-unread", line=setting("model.prefer", {"beta": 0.1}))
 
 
 def endless(weights: DecoderWeights, options: GenerateOptions) -> Iterator[Notice]:

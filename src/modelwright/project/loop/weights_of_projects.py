@@ -8,7 +8,7 @@ from pathlib import Path
 from modelwright import learners
 from modelwright.core.messages import Problem, ProjectError
 from modelwright.engine.store import Store
-from modelwright.learners.contract.spec import Makes
+from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.weights.resolving import Named
 from modelwright.project.declaration import project_file, store_place
 from modelwright.project.declaration.find import FILE_NAME
@@ -26,6 +26,16 @@ def named_folders(named: Named, folder: Path) -> Named:
     if named is None:
         return None
     return {name: None if one is None else _weights(one, folder) for name, one in named.items()}
+
+
+def gone_on_from(named: Named, folder: Path, spec: Spec) -> Path | None:
+    """Return the folder of what another project's learner has learned, for the same learner to go on from.
+
+    None where no project is named. Raises ProjectError for one of another learner, or that has not learned yet.
+    """
+    if not spec.goes_on or not isinstance(named, str) or _file(named, folder) is None:
+        return None
+    return Path(_weights(named, folder, spec.name))
 
 
 def places(named: Named, folder: Path) -> Iterator[Path]:
@@ -50,7 +60,8 @@ def _store(file: Path) -> Store:
     return Store(store_place.of(opened))
 
 
-def _weights(name: str, folder: Path) -> str:
+def _weights(name: str, folder: Path, same: str | None = None) -> str:
+    """Return the folder that a name leads to; same: a learner that goes on from what it has learned itself."""
     file = _file(name, folder)
     if file is None:
         return name
@@ -60,6 +71,7 @@ def _weights(name: str, folder: Path) -> str:
     if learned is None:
         raise ProjectError(Problem("pretrained.not-learned", name=name))
     learner = str(learned.summary.get("learner"))
-    if learner not in learners.names() or learners.spec(learner).makes is not Makes.WEIGHTS:
+    makes_weights = learner in learners.names() and learners.spec(learner).makes is Makes.WEIGHTS
+    if learner != same if same is not None else not makes_weights:
         raise ProjectError(Problem("pretrained.no-weights", name=name, learner=learner))
     return str(learned.part("learned").path)

@@ -83,7 +83,7 @@ def sift(
             able.append(Able(spec, _options(spec, model, aim)))
         except ValidationError as error:  # another candidate takes the value
             refused[name] = Phrase("learner.refuses-value", reason=str(error.errors()[0]["msg"]))
-    if problems := [problem for one in able for problem in _unfit_files(one, signature, folder)]:
+    if problems := [problem for one in able for problem in _unfit_files(one, signature, pretrained, folder)]:
         raise ProjectError(problems)
     if not able:
         reasons = Phrase("list.semicolon").found.join(
@@ -98,11 +98,20 @@ def _options(spec: Spec, model: ModelConfig, aim: Aim | None) -> BaseModel:
     return spec.Options.model_validate({**implied, **model.options_of(spec)})
 
 
-def _unfit_files(one: Able, signature: Signature, folder: Path) -> Iterator[Problem]:
+def _unfit_files(
+    one: Able, signature: Signature, pretrained: InputWeights, folder: Path
+) -> Iterator[Problem]:
     """Yield why files that the project brings do not fit; nothing of them is run."""
     bring = learners.bring(one.spec.name)
     if bring is not None:
-        yield from bring.problems(signature, one.options, folder)
+        yield from bring.problems(signature, _reading(one, pretrained), folder)
+
+
+def _reading(one: Able, pretrained: InputWeights) -> BaseModel:
+    """Return the options by which files are found: with the folder of a project's weights in the place of its name."""
+    if pretrained.of_project is None or not one.spec.goes_on:
+        return one.options
+    return one.options.model_copy(update={PRETRAINED: str(pretrained.of_project)})
 
 
 def bring(able: Sequence[Able], pretrained: InputWeights, folder: Path, out: Path) -> InputWeights:
@@ -111,7 +120,7 @@ def bring(able: Sequence[Able], pretrained: InputWeights, folder: Path, out: Pat
         found = learners.bring(one.spec.name)
         if found is not None:
             out.mkdir(parents=True)
-            found.prepare(one.options, folder, out)
+            found.prepare(_reading(one, pretrained), folder, out)
             return replace(pretrained, brought=out)
     return pretrained
 

@@ -1,0 +1,109 @@
+"""The loss of preferences: of two answers to a prompt, the chosen one is to become likelier than the rejected one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from modelwright.learners.causal.causal_objective import CausalObjective
+from modelwright.learners.causal.token_rows import TokenRows
+from modelwright.learners.networks.decoders.llama import Decoder
+from modelwright.learners.training import precision
+from modelwright.learners.training.length_batches import by_length
+
+Batch = NDArray[np.int64]
+Floats = NDArray[np.float64]
+_NO_REFERENCE: Floats = np.zeros((0, 2))
+
+
+@dataclass(frozen=True)
+class PairRows:
+    """n pairs of rows that differ in their answers alone, of which something is learned.
+
+    reference: ln p of the chosen and the rejected answer before anything was learned, (n, 2); without rows: 0 each.
+    """
+
+    chosen: TokenRows
+    rejected: TokenRows
+    reference: Floats = field(default_factory=lambda: _NO_REFERENCE)
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    @property
+    def lengths(self) -> Batch:
+        """Return the tokens of each pair, (n,), the shorter row filled up."""
+        return 2 * np.maximum(self.chosen.lengths, self.rejected.lengths)
+
+    def shuffled(self, batch: int, seed: int, epoch: int) -> list[Batch]:
+        """Return all pairs in the batches of an epoch: at random, yet of like length within a batch."""
+        generator = np.random.default_rng([seed, epoch])
+        return by_length(generator.permutation(len(self)), self.lengths, batch, generator)
+
+    def references(self, batch: Batch) -> Tensor:
+        """Return what is known of the answers of a batch before learning, (n, 2)."""
+        known = self.reference[batch] if len(self.reference) else np.zeros((len(batch), 2))
+        return torch.from_numpy(known).float()
+
+
+class PreferenceObjective:
+    """-ln σ(margin), the margin β · ((chosen - its reference) - (rejected - its reference)) of ln p.
+
+    Rafailov et al. 2023, equation 7.
+
+    kept: what the mean -ln p of a chosen answer's tokens counts beside it, so that it does not become less likely, too
+    (Pang et al. 2024); numbers: the type in which products are computed.
+    """
+
+    def __init__(self, decoder: Decoder, beta: float, kept: float, numbers: str, device: str) -> None:
+        self._decoder, self._beta, self._kept = decoder, beta, kept
+        self._precision, self._device = numbers, device
+        self._cutting = CausalObjective(decoder, numbers, device)
+
+    @property
+    def module(self) -> Decoder:
+        """Return the decoder."""
+        return self._decoder
+
+    def loss(self, rows: PairRows, batch: Batch, seed: int, step: int) -> Tensor:
+        """Return the mean loss of the pairs of a batch, ()."""
+        chosen, rejected = (self.likelihood(one, batch) for one in (rows.chosen, rows.rejected))
+        known = rows.references(batch).to(self._device)  # (n, 2)
+        margin = self._beta * ((chosen - known[:, 0]) - (rejected - known[:, 1]))  # (n,)
+        tokens = torch.from_numpy(rows.chosen.learned[batch]).to(self._device)
+        return (-functional.logsigmoid(margin) - self._kept * chosen / tokens).mean()
+
+    def likelihood(self, rows: TokenRows, batch: Batch) -> Tensor:
+        """Return ln p of what is learned of each row of a batch, (n,)."""
+        ids, learned, begins = (None if one is None else one.to(self._device) for one in rows.arrays(batch))
+        assert ids is not None
+        assert learned is not None
+        with precision.computing_in(self._precision, self._device.partition(":")[0]):
+            states = self._decoder.model(ids[:, :-1], None if begins is None else begins[:, :-1])
+            # (k,): as in the objective of answers, the head reads what is learned alone
+            places = learned[:, 1:].flatten().nonzero()[:, 0]
+            logits = self._decoder.logits(states.flatten(0, 1).index_select(0, places))
+        wanted = ids[:, 1:].flatten().index_select(0, places)
+        each = -functional.cross_entropy(logits.float(), wanted, reduction="none")  # (k,), row by row
+        of_rows = torch.split(each, learned[:, 1:].sum(-1).tolist())
+        return torch.stack([one.sum() for one in of_rows])
+
+    def read(self, rows: PairRows, batch: Batch) -> None:
+        """Read a batch forwards and backwards, and take no step."""
+        self.loss(rows, batch, 0, 0).backward()  # type: ignore[no-untyped-call]
+
+    def parts(self, rows: PairRows, batch: Batch) -> Iterator[tuple[Batch, float]]:
+        """Yield the parts of a batch, each with its share of the pairs."""
+        for part in self._cutting.cut(rows.lengths, batch):
+            yield part, len(part) / len(batch)
+
+    def held(self, rows: PairRows) -> Iterator[tuple[Batch, float]]:
+        """Yield held-out pairs by length, each part with how many they are."""
+        for part in self._cutting.cut(rows.lengths, np.argsort(rows.lengths, kind="stable")):
+            yield part, float(len(part))

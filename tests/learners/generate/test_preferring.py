@@ -1,0 +1,120 @@
+"""Chosen answers become likelier than rejected ones; what cannot be preferred is counted, a kill changes no bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_decoder
+import torch
+from cutting import CutError, Cutting
+from pydantic import ValidationError
+
+from modelwright import learners
+from modelwright.core.messages import Notice, ProjectError
+from modelwright.core.progress import Silent
+from modelwright.learners.causal.preference_objective import PairRows, PreferenceObjective
+from modelwright.learners.causal.token_rows import TokenRow, TokenRows
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.generate import preferring
+from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
+from modelwright.learners.generate.weights_folder import DecoderWeights
+from modelwright.learners.networks.decoders import llama
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import BROUGHT, Machine
+
+LEARN = learners.learn("generate")
+MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
+PREFER = {"beta": 0.1}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_decoder.brought(tmp_path_factory.mktemp("preferring") / "weights")
+
+
+def preferred(rows: int) -> Examples:
+    return replace(tiny_decoder.asked(rows), less_liked=["No, I do not know."] * rows)
+
+
+def learned(weights: Path, place: Path, progress: Silent, **options: object) -> dict[str, object]:
+    out = place / "out"
+    out.mkdir(parents=True, exist_ok=True)
+    setup = Setup(
+        "generate", 12, 4, 1, "float32", "avx2", 0, GenerateOptions(prefer=PREFER, **options),  # type: ignore[arg-type]
+        GenerateTraining(learning_rate=0.01), {BROUGHT: weights},
+    )  # fmt: skip
+    return LEARN.learn(
+        tiny_decoder.ASK, Rows(preferred(12), preferred(6)), setup, out, place / "scratch", progress
+    )
+
+
+def forecast(weights: Path, rows: Examples, **options: object) -> list[Notice]:
+    given = GenerateOptions(train="full", **options)  # type: ignore[arg-type]
+    found = LEARN.forecast(
+        tiny_decoder.ASK, Rows(rows), given, GenerateTraining(), {BROUGHT: weights}, MACHINE, 60.0
+    )
+    assert 0 < found.seconds <= 60
+    return list(found.warnings)
+
+
+def test_the_loss_is_of_what_changed_since_before_learning(weights: Path) -> None:
+    read = DecoderWeights.read(weights)
+    decoder = llama.built(read.config, read.tensors)
+    chosen, rejected = (
+        TokenRow.of([5, 6, *answer], [False, False, *[True] * len(answer)]) for answer in ([7, 8], [9])
+    )
+    rows = PairRows(TokenRows([chosen]), TokenRows([rejected]))
+    objective = PreferenceObjective(decoder, 0.5, 0.0, "float32", "cpu")
+    known = preferring.with_reference(objective, rows)
+    likely = decoder(torch.tensor([[5, 6, 7, 8]])).log_softmax(-1)[0]
+    assert known.reference[0, 0] == pytest.approx((likely[1, 7] + likely[2, 8]).item(), abs=1e-5)
+    # nothing has changed yet: the margin is 0
+    assert objective.loss(known, np.array([0]), 0, 0).item() == pytest.approx(np.log(2), abs=1e-6)
+    shifted = replace(known, reference=known.reference - [[1.0, -2.0]])
+    margin = 0.5 * 3.0
+    assert objective.loss(shifted, np.array([0]), 0, 0).item() == pytest.approx(
+        np.log1p(np.exp(-margin)), abs=1e-5
+    )
+    keeping = PreferenceObjective(decoder, 0.5, 2.0, "float32", "cpu")
+    own = -known.reference[0, 0] / 2
+    assert keeping.loss(known, np.array([0]), 0, 0).item() == pytest.approx(np.log(2) + 2 * own, abs=1e-5)
+
+
+@pytest.mark.parametrize("train", ["full", "lora"])
+def test_chosen_answers_are_preferred_and_a_kill_changes_no_bit(
+    weights: Path, tmp_path: Path, train: str
+) -> None:
+    if train == "lora":
+        pytest.importorskip("peft")
+    summary = learned(weights, tmp_path / "one", Silent(), train=train)
+    for split in ("train", "validation"):
+        found = summary["preferred"][split]  # type: ignore[index]
+        assert found["margin"] > 0
+        assert found["right"] == 1
+    notices = [Notice.from_wire(one) for one in summary["warnings"]]  # type: ignore[attr-defined]
+    assert {one.id for one in notices} >= {"generate.preferred"}
+    with pytest.raises(CutError):
+        learned(weights, tmp_path / "other", Cutting(5), train=train)
+    assert learned(weights, tmp_path / "other", Silent(), train=train) == summary
+    one, other = ((tmp_path / name / "out" / "model.safetensors").read_bytes() for name in ("one", "other"))
+    assert one == other
+
+
+def test_pairs_that_say_nothing_are_counted_and_rejected_answers_are_not_passed_over(weights: Path) -> None:
+    rows = preferred(12)
+    worse = list(rows.less_liked or ())
+    worse[2], worse[3] = f" {rows.columns['reply'][2]}", None
+    warnings = forecast(weights, replace(rows, less_liked=worse), prefer=PREFER)
+    found = {
+        str(one.values["reason"]): one.values["ids"] for one in warnings if one.id == "generate.left-out"
+    }
+    assert sorted(found.values()) == [["row-2"], ["row-3"]]
+    assert "generate.preferences-unread" in {one.id for one in forecast(weights, rows)}
+    with pytest.raises(ProjectError, match="the rows have none"):
+        forecast(weights, tiny_decoder.asked(12), prefer=PREFER)
+    with pytest.raises(ValidationError):
+        GenerateOptions(prefer=PREFER)  # type: ignore[arg-type]
