@@ -83,6 +83,16 @@ def test_a_mistyped_name_is_not_taken_for_a_hub_id_alone(
     assert f"did you mean `{meant}`?" in str(raised.value)
 
 
+@pytest.mark.parametrize("form", ["file://{}", "file:{}", "{}/%2e%2e/tiny", "{}/%252e%252e/tiny", "hub:{}", "tiny%2f"])
+def test_a_name_is_read_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    folder = tiny_encoder.save(tmp_path / "tiny")
+    assert resolve(str(folder), tmp_path) == folder.resolve()
+    with pytest.raises((ProjectError, MachineError), match="there is no folder"):
+        resolve(form.format(folder), tmp_path)
+
+
 def test_reads_config_without_the_machines_paths(tmp_path: Path) -> None:
     read = pretrained.read(tiny_encoder.save(tmp_path / "tiny"))
     assert str(tmp_path) not in json.dumps(read.config)
