@@ -83,7 +83,9 @@ def test_a_mistyped_name_is_not_taken_for_a_hub_id_alone(
     assert f"did you mean `{meant}`?" in str(raised.value)
 
 
-@pytest.mark.parametrize("form", ["file://{}", "file:{}", "{}/%2e%2e/tiny", "{}/%252e%252e/tiny", "hub:{}", "tiny%2f"])
+@pytest.mark.parametrize(
+    "form", ["file://{}", "file:{}", "{}/%2e%2e/tiny", "{}/%252e%252e/tiny", "hub:{}", "tiny%2f"]
+)
 def test_a_name_is_read_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
