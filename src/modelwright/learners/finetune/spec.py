@@ -38,6 +38,11 @@ class FinetuneOptions(BaseModel):
     max_length: int | None = Field(
         None, ge=3, description="most tokens of a text; None: 99 % of the training texts are kept whole"
     )
+    together: bool | None = Field(
+        None,
+        description="read texts in one sequence, each token of one beside those of the others (a cross-encoder), and "
+        "not each by itself; None: where a function has two texts that start from the same weights",
+    )
     pixels: PixelOptions = Field(PixelOptions(), description="how pictures become pixels; see images.md")
     start: Literal["probe", "random"] = Field(
         "probe", description="where the heads start: fitted on the untrained encoder's features, or at random"

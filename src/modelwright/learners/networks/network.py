@@ -17,6 +17,7 @@ from modelwright.learners.networks import combiner, heads, stacking
 from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS, READ, Encoder, Positions
+from modelwright.learners.networks.encoders.joined_texts import joined
 from modelwright.learners.networks.encoders.layers import Standard, mlp
 from modelwright.learners.networks.initial_layers import activate
 from modelwright.learners.networks.network_plan import NetworkPlan
@@ -82,6 +83,12 @@ class Network(nn.Module):
                 if plan.scaled and registry.is_pretrained(plan.encoders[place].type)
             }
         )
+        # texts that are read in one sequence, as the part of the first of them
+        self._joined = [
+            number
+            for number, field in enumerate(signature.inputs)
+            if plan.joined is not None and field.name in plan.joined.inputs
+        ]
         # inputs that are read together as columns; the others are a part each
         grouped = plan.columns is not None
         self._columns = [
@@ -107,9 +114,10 @@ class Network(nn.Module):
         )
         if plan.parts:
             widths = [stacking.width(tasks.values(), len(plan.parts), len(self.doubted))]
-        of_parts = [width for number, width in enumerate(widths) if number not in self._columns]
+        within = {*self._columns, *self._joined[1:]}
+        of_parts = [width for number, width in enumerate(widths) if number not in within]
         # input → its place among the parts that are combined; all columns together are the first part
-        places = [number for number in range(len(self._places)) if number not in self._columns]
+        places = [number for number in range(len(self._places)) if number not in within]
         self._part_of = {number: place + bool(self._columns) for place, number in enumerate(places)}
         self.columns: nn.Module | None = None
         if plan.columns is not None and self._columns:
@@ -119,11 +127,7 @@ class Network(nn.Module):
             of_parts.insert(0, together + cast("int", plan.columns["width"]))
         # of what is combined: the features of a part, (batch, width)
         self.part_widths = tuple(of_parts)
-        of_columns = tuple(signature.inputs[number].name for number in self._columns)
-        each: list[tuple[str, ...]] = [(signature.inputs[number].name,) for number in self._part_of]
-        if self.own is not None or plan.parts:  # what is combined is read of all inputs together
-            each = [tuple(field.name for field in signature.inputs)]
-        self.part_inputs: tuple[tuple[str, ...], ...] = (*((of_columns,) if of_columns else ()), *each)
+        self.part_inputs = self._part_inputs(signature)
         # optional inputs, each a part of its own, for which a learned vector can stand
         self.spared = {
             field.name: self._part_of[number]
@@ -238,12 +242,14 @@ class Network(nn.Module):
             answers = [self.part(place).evidence(arrays) for place in range(len(self.parts))]
             missing = {place: self.part(place).missing(arrays) for place in self.doubted}
             return Parts([stacking.beside(answers, missing)])
-        each, positions, known = [], [], dict[int, Tensor]()
+        each, positions, known = dict[int, Tensor](), [], dict[int, Tensor]()
         for number, (place, names) in enumerate(zip(self._places, self._inputs, strict=True)):
+            if number in self._joined[1:]:
+                continue  # read with the first of them
             # (batch, width of this encoder), and its positions; one that does not learn may have read all rows before
             read = arrays.get(self._read[number])
             if read is None:
-                found, of_input = self.encoder(place).in_positions(*(arrays[name] for name in names))
+                found, of_input = self.encoder(place).in_positions(*self._given(number, names, arrays))
             else:
                 found, of_input = read, Positions.of_one(read)
             # (batch,), bool; None where the encoder is all that knows which rows have the input
@@ -254,7 +260,7 @@ class Network(nn.Module):
                 known[number] = there
                 found = torch.where(there.unsqueeze(-1), found, self.absent[str(number)])
                 of_input = _only(of_input, there.unsqueeze(-1))
-            each.append(found)
+            each[number] = found
             if number not in self._columns:
                 positions.append(of_input)
         parts = [each[number] for number in self._part_of]
@@ -267,6 +273,24 @@ class Network(nn.Module):
         # all columns together are there, whatever their values are
         of_parts = [always] * bool(self._columns) + [known.get(number, always) for number in self._part_of]
         return Parts(parts, positions, of_parts)
+
+    def _given(self, number: int, names: Sequence[str], arrays: Mapping[str, Tensor]) -> Sequence[Tensor]:
+        """Return what an encoder is given of an input, or of the texts that are joined, of which it is the first."""
+        if number not in self._joined:
+            return [arrays[name] for name in names]
+        assert self.plan.joined is not None
+        texts = [(arrays[ids], arrays[mask]) for ids, mask in (self._inputs[one] for one in self._joined)]
+        return joined(texts, self.plan.joined.leading)
+
+    def _part_inputs(self, signature: Signature) -> tuple[tuple[str, ...], ...]:
+        """Return the inputs of each part that is combined."""
+        names = [field.name for field in signature.inputs]
+        if self.own is not None or self.parts:  # what is combined is read of all inputs together
+            return (tuple(names),)
+        # all columns, then texts that are joined, and every other input by itself
+        parts = [self._joined if number in self._joined else [number] for number in self._part_of]
+        every = [self._columns, *parts] if self._columns else parts
+        return tuple(tuple(names[number] for number in part) for part in every)
 
     def without(self, parts: Parts, out: Mapping[str, Tensor]) -> Parts:
         """Return what `read` gave, as if inputs were missing; out: one of `spared` → where it is, bool (batch,)."""

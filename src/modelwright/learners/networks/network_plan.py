@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from modelwright.core.json_types import JsonObject
 from modelwright.learners.contract.steps import Activation
@@ -33,6 +33,14 @@ class LogarithmPlan:
 
 
 @dataclass(frozen=True)
+class JoinedPlan:
+    """Texts that one encoder reads in one sequence: inputs, in order, and the tokens that stand before each text."""
+
+    inputs: tuple[str, ...]
+    leading: int
+
+
+@dataclass(frozen=True)
 class NetworkPlan:
     """The encoders of a network, and which of them reads each input; inputs may share one.
 
@@ -44,7 +52,8 @@ class NetworkPlan:
     part has heads of its own, which answer the rows that have no other part; scaled: whether what pretrained encoders
     give is standardised by what they give in training; own_layers: of the layer that each output has of its own, None
     where its head reads the shared features alone; activation: of all layers that are not pretrained; logarithms: of
-    outputs whose heads give the logarithm of a number.
+    outputs whose heads give the logarithm of a number; joined: texts that are read in one sequence, None where each is
+    read by itself.
     """
 
     encoders: tuple[EncoderPlan, ...]
@@ -60,6 +69,7 @@ class NetworkPlan:
     own_layers: JsonObject | None = None
     activation: Activation = "relu"
     logarithms: Mapping[str, LogarithmPlan] = field(default_factory=dict)
+    joined: JoinedPlan | None = None
 
     def to_json(self) -> JsonObject:
         """Return the plan as JSON."""
@@ -73,6 +83,7 @@ class NetworkPlan:
     def from_json(cls, content: JsonObject) -> Self:
         """Return the plan of what `to_json` gave."""
         encoders = cast("list[JsonObject]", content["encoders"])
+        joined = cast("Mapping[str, Any] | None", content.get("joined"))
         return cls(
             tuple(EncoderPlan(str(one["type"]), cast("JsonObject", one["config"])) for one in encoders),
             cast("Mapping[str, int]", content["inputs"]),
@@ -90,4 +101,5 @@ class NetworkPlan:
                 name: LogarithmPlan(**one)
                 for name, one in cast("Mapping[str, dict[str, float]]", content.get("logarithms", {})).items()
             },
+            None if joined is None else JoinedPlan(tuple(joined["inputs"]), joined["leading"]),
         )

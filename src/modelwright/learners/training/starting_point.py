@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -15,14 +16,16 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners import kind_states, known_truths, logarithms, readable_texts, timing
 from modelwright.learners.contract.pixels import pixel_options
+from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.contract.steps import Activation
 from modelwright.learners.networks import forms
-from modelwright.learners.networks.encoders import registry
+from modelwright.learners.networks.encoders import joined_texts, registry
 from modelwright.learners.networks.encoders.contract import Loaded, ScratchType
 from modelwright.learners.networks.network import Network
-from modelwright.learners.networks.network_plan import EncoderPlan, LogarithmPlan, NetworkPlan
+from modelwright.learners.networks.network_plan import EncoderPlan, JoinedPlan, LogarithmPlan, NetworkPlan
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.learners.weights.families import TRANSFORMER, family_of
 from modelwright.storage.formats.examples import Examples
 
 _TRIED = 3  # rows on which a module of the project is tried before it learns
@@ -129,7 +132,14 @@ def _begun(
     design: Scratch,
     limits: Mapping[str, int],
 ) -> StartingPoint:
-    given = _load(weights, options)
+    together = _together(signature, weights, options)
+    given = _load(weights, {**options, "segments": bool(together) or options.get("segments", False)})
+    longest = {name: most for name in given.places if (most := given.of(name).most) is not None}
+    if together and together[0] in longest:  # an encoder has room for all of them at once
+        most = longest[together[0]] // len(together)
+        longest |= dict.fromkeys(together, most)
+        usual = cast("int", given.of(together[0]).fit["limit"])
+        limits = {**limits, **dict.fromkeys(together, min(most, usual))}
     of_pixels = pixel_options(options)
     pixels: dict[str, Mapping[str, object]] = {
         one.name: of_pixels for one in signature.inputs if kinds.arrays(one.kind).input_form is Form.PIXELS
@@ -170,6 +180,7 @@ def _begun(
         own_layers=design.own_layers,
         activation=design.activation,
         logarithms=_logarithms(signature, states, train, design),
+        joined=_joined(together, given),
     )
     if design.own is not None:
         plan = NetworkPlan((), {}, weighing=design.weighing, own=design.own.to_json())
@@ -181,8 +192,31 @@ def _begun(
         network.own.check(some.arrays(np.arange(len(some))))
         return StartingPoint(states, network, {})
     network = Network(signature, states, plan, {place: one.encoder for place, one in enumerate(given.loaded)})
-    longest = {name: most for name in given.places if (most := given.of(name).most) is not None}
     return StartingPoint(states, network, longest)
+
+
+def _together(
+    signature: Signature, weights: Mapping[str, Path], options: Mapping[str, object]
+) -> tuple[str, ...]:
+    """Return the texts that are read in one sequence: those that start from the weights of the first, where several do.
+
+    options: `together`, True or False; None: where the function has two texts, and no more.
+    """
+    wanted = options.get("together", False)
+    texts = [one.name for one in fields_of(signature.inputs, Form.TOKENS) if one.name in weights]
+    if wanted is False or len(texts) < 2 or (wanted is None and len(texts) > 2):
+        return ()
+    folder = weights[texts[0]]
+    alike = tuple(name for name in texts if weights[name] == folder)
+    return alike if len(alike) > 1 and family_of(folder) is TRANSFORMER else ()
+
+
+def _joined(together: Sequence[str], given: _Pretrained) -> JoinedPlan | None:
+    if not together:
+        return None
+    tokenizer = given.of(together[0]).fit["tokenizer"]
+    assert isinstance(tokenizer, bytes)
+    return JoinedPlan(tuple(together), joined_texts.leading_tokens(tokenizer))
 
 
 def _logarithms(
