@@ -16,6 +16,7 @@ from modelwright.project import Project
 from modelwright.storage.formats.evidence import read_evidence
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reading-texts.md").read_text("utf-8")
+PROJECT, OF_TOKENS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 PEOPLE, PLACES = ("Anna", "Bo", "Meier"), ("Bern", "Rome")
 WORDS = ["lives", "in", "who", "where", *(one.lower() for one in (*PEOPLE, *PLACES))]
 QUICK = """
@@ -58,8 +59,7 @@ def tagged_rows(count: int) -> list[dict[str, Any]]:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return the project of the page, after the page's commands."""
     folder = tmp_path_factory.mktemp("reading") / "p"
-    (project,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    found = written(folder, project + QUICK, tagged_rows(240))
+    found = written(folder, PROJECT + QUICK, tagged_rows(240))
     (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     for line in block.splitlines():
         done = say(folder, *shlex.split(line)[1:])
@@ -102,6 +102,22 @@ def test_rows_with_places_that_are_none_are_refused_and_counted(
     assert refused[0].values["problem"].id == problem
     dropped = written(tmp_path / "q", f"{head}data: {{source: rows.jsonl, invalid: drop}}\n", rows)
     assert not dropped.run(to="data").problems
+
+
+def test_a_file_with_a_token_a_line_is_read_as_the_page_says(tmp_path: Path) -> None:
+    lines = []
+    for number in range(60):
+        lines += ["-DOCSTART- O", ""] if number % 3 == 0 else []
+        lines += [
+            f"{PEOPLE[number % 3]}{number} B-person",
+            "lives O",
+            "in O",
+            f"{PLACES[number % 2]} B-place",
+            "",
+        ]
+    project = written(tmp_path / "p", OF_TOKENS, [])
+    (tmp_path / "p" / "train.conll").write_text("\n".join(lines), "utf-8")
+    assert not project.run(to="data").problems
 
 
 @pytest.mark.proof

@@ -20,9 +20,10 @@ from modelwright.tables.arrays.npz_files import NpzFile
 from modelwright.tables.bounds import too_many_columns
 from modelwright.tables.delimited import DelimitedRows, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
-from modelwright.tables.files import text_pieces
+from modelwright.tables.files import text_pieces, token_lines
 from modelwright.tables.files.file_sets import FILE, FileSet
 from modelwright.tables.files.text_pieces import COLUMN, PIECE, TEXT
+from modelwright.tables.files.token_lines import TOKEN_LINES
 from modelwright.tables.parquet import read_parquet
 from modelwright.tables.quick import read_blocks
 from modelwright.tables.series import series
@@ -160,6 +161,10 @@ def _text(
             rows_of_text = ({COLUMN: one} for one in text_pieces.pieces(text, piece))
             columns = _add_objects(rows_of_text, cells, file.name)
             return Table(file.name, columns, cells, found.name, foreign, source=file)
+        if ending in TOKEN_LINES:
+            tagged = token_lines.texts(objects.bounded_lines(text, name=file.name), file.name)
+            columns = _add_objects(map(dict, tagged), cells, file.name)
+            return Table(file.name, columns, cells, found.name, foreign, source=file)
         if ending == ".json":
             content, made = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
             columns = _add_objects(iter(content), cells, file.name)
@@ -234,10 +239,9 @@ def _of_lines(rows: DelimitedRows, start: Start, *, stated: bool) -> tuple[Notic
 def _ending(file: SourceFile) -> str:
     name = PurePosixPath(file.path.name.lower())
     ending = PurePosixPath(name.stem).suffix if name.suffix == ".gz" else name.suffix
-    if ending not in (*TABLES, TEXT) or (name.suffix == ".gz" and ending in PARQUET):
-        raise DataError(
-            Problem("data.unknown-format", where=file.name, file=file.path.name, endings=[*TABLES, NPZ, TEXT])
-        )
+    if ending not in (*TABLES, TEXT, *TOKEN_LINES) or (name.suffix == ".gz" and ending in PARQUET):
+        known = [*TABLES, NPZ, TEXT, *TOKEN_LINES]
+        raise DataError(Problem("data.unknown-format", where=file.name, file=file.path.name, endings=known))
     return ending
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -52,15 +52,20 @@ def count_classes(signature: Signature, truths: Callable[[str, str], pl.Series])
 
 
 def class_problems(
-    counts: ClassCounts, *, untested: Sequence[str], nearest: Callable[[str], float | None]
+    counts: ClassCounts,
+    *,
+    untested: Sequence[str],
+    nearest: Callable[[str], float | None],
+    placed: Collection[str] = (),
 ) -> Iterator[Problem]:
     """Yield what makes learning or proving impossible: a single class, a class without test rows.
 
-    `nearest`: the least position in [0, 1) of the rows of a class of the first output, when the split is ours.
+    `nearest`: the least position in [0, 1) of the rows of a class of the first output, when the split is ours;
+    `placed`: outputs whose labels stand at places in a text, where one label is enough.
     """
     for output, classes in counts.items():
         trained = [name for name, of_class in classes.items() if of_class[TRAIN]]
-        if len(trained) < 2:
+        if len(trained) < (1 if output in placed else 2):
             yield Problem("data.single-class", output=output, name=next(iter(trained), None))
         missing = [name for name, of_class in classes.items() if not of_class[TEST] and name not in untested]
         if missing and EVERY not in untested:

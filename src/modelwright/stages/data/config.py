@@ -174,9 +174,10 @@ class DataConfig(BaseModel):
     test: Sources | None = Field(None, description="sources of the test rows")
     form: RowForm | None = Field(
         None,
-        description="how rows of a language model are written: `alpaca` (instruction, input, output), `sharegpt` "
-        "(conversations), `openai` (messages), `preference` (chosen, rejected), `text` (documents), `columns` (as the "
-        "signature names them); by default recognised where a table lacks a column of the function; see writing.md",
+        description="how rows of texts are written: `alpaca` (instruction, input, output), `sharegpt` "
+        "(conversations), `openai` (messages), `preference` (chosen, rejected), `text` (documents), `iob` (tokens, "
+        "tags), `columns` (as the signature names them); by default recognised where a table lacks a column of the "
+        "function; see writing.md and reading-texts.md",
     )
     piece: int = Field(
         PIECE,

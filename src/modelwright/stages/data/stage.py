@@ -307,7 +307,8 @@ def _require(checked: Checked, config: DataConfig, classes: ClassCounts) -> None
                 return None
             return _nearest(checked, first, label)
 
-        problems += class_problems(classes, untested=config.untested, nearest=nearest)
+        placed = {one.name for one in checked.signature.outputs if kinds.value(one.kind).in_text}
+        problems += class_problems(classes, untested=config.untested, nearest=nearest, placed=placed)
     if problems:
         raise DataError(problems)
 

@@ -23,13 +23,16 @@ _PROMPTS = ("prompt", "question", "instruction")  # a text before two answers
 class Conversation:
     """What a row says: the turns before the answer, the answer, and the one that was liked less.
 
-    answer: None where it is empty. dropped: names of what the row holds and is not read.
+    answer: None where it is empty; places: of an answer that is labelled places, these. dropped: names of what the row
+    holds and is not read; astray: tags that go on with a place which has not begun.
     """
 
     turns: Sequence[Turn]
     answer: str | None
     rejected: str | None = None
     dropped: tuple[str, ...] = ()
+    places: Sequence[Mapping[str, object]] | None = None
+    astray: int = 0
 
 
 @dataclass

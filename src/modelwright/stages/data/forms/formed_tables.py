@@ -25,6 +25,7 @@ from modelwright.stages.data.forms.conversations import (
     of_turns,
 )
 from modelwright.stages.data.forms.row_forms import RowForm, columns_of, examples_of, recognised
+from modelwright.stages.data.forms.tagged_tokens import of_tagged
 from modelwright.storage.formats.examples import LESS_LIKED
 from modelwright.tables.series import series
 from modelwright.tables.spool import Spool
@@ -57,6 +58,7 @@ class _Cells:
     rejected: list[object] = field(default_factory=list)
     refused: dict[int, ValueProblem] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
+    astray: int = 0
 
 
 def formed(
@@ -109,12 +111,17 @@ def _form(signature: Signature, config: DataConfig, table: Table) -> RowForm | N
 
 
 def _fits(signature: Signature, form: RowForm) -> bool:
-    """Tell whether a function reads one text or dialogue and writes one text; nothing asks for plain texts."""
+    """Tell whether a function reads one text or dialogue and writes one text; nothing asks for plain texts.
+
+    Tagged tokens are for one that names places in a text.
+    """
     if len(signature.inputs) != 1 or len(signature.outputs) != 1:
         return False
     given, answer = signature.inputs[0], signature.outputs[0]
     is_written = kinds.arrays(answer.kind).output_form is Form.WRITTEN
     is_text = kinds.value(given.kind).schema().get("type") == "string"
+    if form is RowForm.IOB:
+        return is_text and kinds.arrays(answer.kind).output_form is Form.SPANS
     if not is_written or not (is_text or is_dialogue(given)):
         return False
     return form is not RowForm.TEXT or given.optional
@@ -140,6 +147,7 @@ def _formed(
     others = [name for name in table.columns if name not in (*names, LESS_LIKED)]
     refused: dict[int, ValueProblem] = {}
     dropped: Counter[str] = Counter()
+    astray = 0
     for chunk in table.chunks():
         cells = _Cells()
         columns_of_cells = [chunk[name].to_list() for name in table.columns]
@@ -147,13 +155,14 @@ def _formed(
             _add(cells, taken, dict(zip(table.columns, values, strict=True)), place, is_text=is_text)
         refused |= cells.refused
         dropped += cells.dropped
+        astray += cells.astray
         made = [series(names[0], cells.inputs), series(names[1], cells.answers)]
         if form is RowForm.PREFERENCE:
             made.append(series(LESS_LIKED, cells.rejected))
         spool.add(pl.DataFrame([*(chunk[name] for name in others), *made]))
     own = (LESS_LIKED,) if form is RowForm.PREFERENCE else ()
     found = replace(table, columns=(*others, *names, *own), cells=spool, refused={names[0]: refused})
-    return found, [*_of_form(form, table, columns), *_dropped(dropped, table)]
+    return found, [*_of_form(form, table, columns), *_dropped(dropped, table), *_astray(astray, table)]
 
 
 def _add(cells: _Cells, taken: Callable[[Row], Conversation], row: Row, place: int, *, is_text: bool) -> None:
@@ -166,9 +175,10 @@ def _add(cells: _Cells, taken: Callable[[Row], Conversation], row: Row, place: i
         one = Conversation([{"role": USER, "content": raw}], raw)
     value: object = list(one.turns) or None
     cells.inputs.append(one.turns[0]["content"] if is_text and one.turns else value)
-    cells.answers.append(one.answer)
+    cells.answers.append(one.answer if one.places is None else one.places)
     cells.rejected.append(one.rejected)
     cells.dropped.update(set(one.dropped))
+    cells.astray += one.astray
 
 
 def _reader(form: RowForm, columns: tuple[str, ...], given: Field) -> Callable[[Row], Conversation]:
@@ -178,10 +188,11 @@ def _reader(form: RowForm, columns: tuple[str, ...], given: Field) -> Callable[[
         RowForm.SHAREGPT: lambda row: of_turns(row, columns[0]),
         RowForm.OPENAI: lambda row: of_turns(row, columns[0]),
         RowForm.PREFERENCE: of_preference,
+        RowForm.IOB: lambda row: _of_tagged(row, *columns),
         RowForm.TEXT: lambda row: Conversation([], _plain(row[columns[0]])),
     }
     taken = readers[form]
-    if is_dialogue(given) or form is RowForm.TEXT:
+    if is_dialogue(given) or form in (RowForm.IOB, RowForm.TEXT):
         return taken
     return lambda row: _as_text(taken(row))
 
@@ -193,6 +204,13 @@ def _as_text(one: Conversation) -> Conversation:
         raise ValueProblem("value.several-turns", count=len(spoken))
     dropped = (*one.dropped, *([SYSTEM] if len(spoken) < len(one.turns) else []))
     return replace(one, turns=[spoken[0]], dropped=dropped)
+
+
+def _of_tagged(row: Row, tokens: str, tags: str) -> Conversation:
+    """Return the text of tagged tokens as what is asked, and its places as the answer."""
+    found = of_tagged(row[tokens], row[tags])
+    turns = [{"role": USER, "content": found.text}]
+    return Conversation(turns, None, places=found.places, astray=found.astray)
 
 
 def _plain(raw: object) -> str | None:
@@ -208,6 +226,12 @@ def _of_form(form: RowForm, table: Table, columns: tuple[str, ...]) -> Iterator[
         columns=list(columns),
         line=setting("data.form", form.value),
     )
+
+
+def _astray(count: int, table: Table) -> Iterator[Notice]:
+    """Yield how many tags go on with a place that has not begun."""
+    if count:
+        yield Notice("data.tags-astray", file=table.name, count=count)
 
 
 def _dropped(dropped: Counter[str], table: Table) -> Iterator[Notice]:

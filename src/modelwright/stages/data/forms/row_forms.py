@@ -7,13 +7,14 @@ from enum import StrEnum
 
 
 class RowForm(StrEnum):
-    """Names how rows of language models are written."""
+    """Names how rows of texts are written."""
 
     COLUMNS = "columns"
     ALPACA = "alpaca"
     SHAREGPT = "sharegpt"
     OPENAI = "openai"
     PREFERENCE = "preference"
+    IOB = "iob"
     TEXT = "text"
 
 
@@ -23,6 +24,9 @@ _NEEDED: Mapping[RowForm, tuple[tuple[str, ...], ...]] = {
     RowForm.ALPACA: (("instruction", "output"),),
     RowForm.SHAREGPT: (("conversations",), ("conversation",)),
     RowForm.OPENAI: (("messages",),),
+    RowForm.IOB: tuple(
+        (tokens, tags) for tokens in ("tokens", "words") for tags in ("ner_tags", "tags", "labels", "ner")
+    ),
     RowForm.TEXT: (("text",), ("content",)),
 }
 FORMS = tuple(_NEEDED)
