@@ -19,7 +19,19 @@ from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.table_rows import RequirementRow, StageRow, WarningRow
 
 VERBS = ["new", "check", "run", "serve", "data", "plan", "learn", "package", "evaluate", "release", "predict"]
-VERBS += ["explain", "status", "monitor", "versions", "show", "diff", "rollback", "doctor", "gc", "move"]
+VERBS += [
+    "chat",
+    "explain",
+    "status",
+    "monitor",
+    "versions",
+    "show",
+    "diff",
+    "rollback",
+    "doctor",
+    "gc",
+    "move",
+]
 PROBLEM = Problem("project.yaml-tag", where="modelwright.yaml:3", tag="!!set")
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import tiny_writing
+from in_process import say
 from tiny_serving import Releases, running
 
 import modelwright
@@ -137,3 +142,18 @@ def test_the_python_client_asks_with_options(server: Server) -> None:
             return int(found.outputs["answer"].details["tokens"])
 
     assert asyncio.run(ask_async()) == 4
+
+
+def test_it_is_talked_with_in_the_terminal(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["chat", "--url", server.url, "--option", "max_tokens=5"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ASKED}\n{ASKED}\n"))
+    done = say(tmp_path, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["answer"] for one in found] == [answer(server, max_tokens=5)["value"]] * 2, "each by itself"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{ASKED}\n"))
+    wrong = say(tmp_path, *words, "--option", "top_p=2")
+    assert (wrong.returncode, "`top_p`" in wrong.stderr) == (1, True)
+    assert "did you mean `reply`" in say(tmp_path, *words, "--function", "replys").stderr

@@ -22,10 +22,10 @@ TURN = {
 ANSWER = {"text": "<|im_start|>assistant\n"}
 
 
-def chat(folder: Path, **settings: Any) -> Path:
+def chat(folder: Path, context: int = 240, **settings: Any) -> Path:
     """Write a package of `chat(messages: dialogue) -> reply: text`."""
     prompt = [{"turns": "messages", "roles": TURN, "opening": []}, ANSWER]
-    return sealed(_body("chat", "messages", "dialogue", prompt, settings), folder)
+    return sealed(_body("chat", "messages", "dialogue", prompt, settings, context), folder)
 
 
 def reply(folder: Path, **settings: Any) -> Path:
@@ -39,7 +39,14 @@ def reply_body(**settings: Any) -> Body:
     return _body("reply", "message", "text", prompt, settings)
 
 
-def _body(name: str, given: str, kind: str, prompt: list[dict[str, Any]], settings: dict[str, Any]) -> Body:
+def _body(
+    name: str,
+    given: str,
+    kind: str,
+    prompt: list[dict[str, Any]],
+    settings: dict[str, Any],
+    context: int = 240,
+) -> Body:
     built = tiny_decoder.tokenizer()
     words = built.get_vocab_size()
     output = "reply" if name != "reply" else "answer"
@@ -50,11 +57,11 @@ def _body(name: str, given: str, kind: str, prompt: list[dict[str, Any]], settin
             output: kinds.arrays("text").fit([], role=Role.OUTPUT),
         },
         tiny_decoder.tensors(words),
-        tiny_decoder.config(words),
+        {**tiny_decoder.config(words), "max_position_embeddings": max(context, 256)},
         built.to_str().encode(),
         prompt,
         [2],
-        context=240,
+        context=context,
         slots=8,
         sampling={"max_tokens": 16},
     )

@@ -263,6 +263,10 @@ class Project:
         require_some(reasons)
         return answered(number, function, by_input, batch, probabilities=probabilities, reasons=reasons)
 
+    def function(self, version: int | None = None) -> Function:
+        """Return the packaged function, opened here: of the version in production, of the newest, or of `version`."""
+        return self._packaged(version)[1]
+
     def explain(
         self,
         row: Mapping[str, Any],

@@ -1,7 +1,9 @@
-"""Verbs for a version at work: serve, predict, explain, status, monitor."""
+"""Verbs for a version at work: serve, predict, chat, explain, status, monitor."""
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -148,6 +150,71 @@ def predict(
     answer_files.write(answers, out, tally)
     answer_files.report(tally)
     if tally.failed:
+        raise typer.Exit(Exit.FIXABLE)
+
+
+@app.command(rich_help_panel=SERVE)
+def chat(
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", metavar="URL", help="Talk with a function of this gateway [default: the project's]"
+        ),
+    ] = None,
+    function: Annotated[
+        str | None, typer.Option("--function", metavar="NAME", help="Of a gateway that has several")
+    ] = None,
+    package: Annotated[
+        Path | None, typer.Option("--package", metavar="FOLDER", help="Talk with this package: no project")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", metavar="TEXT", help="A first turn of the role system")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="How answers are written: max_tokens=100, temperature=0.7 (repeat)",
+        ),
+    ] = None,
+    version: Annotated[
+        int | None,
+        typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
+    ] = None,
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Talk with a function that writes, in the terminal.
+
+    Or with lines of a pipe. With the version in production here, a package, or a served function (--url; its key is
+    MODELWRIGHT_API_KEY). /reset begins anew, /quit or Ctrl-D leaves, Ctrl-C stops an answer. See docs/chat.md.
+    """
+    if (url is not None) + (package is not None) + (project is not None) > 1:
+        raise typer.BadParameter("give one of --url, --package and --project")
+    if url is None and function is not None:
+        raise typer.BadParameter("--function goes with --url")
+    if version is not None and (url is not None or package is not None):
+        raise typer.BadParameter("--version goes with a project")
+    from modelwright.cli.chatting.chat_partners import PartnerHere, PartnerThere, options_of
+    from modelwright.cli.chatting.chat_screen import Talk
+
+    options = options_of(option or ())
+    if url is not None:
+        partner: PartnerHere | PartnerThere = PartnerThere.at(
+            url, os.environ.get("MODELWRIGHT_API_KEY"), function
+        )
+    elif package is not None:
+        from modelwright.runtime.function import load
+
+        partner = PartnerHere(load(package))
+    else:
+        partner = PartnerHere(opened(project, settings).function(version))
+    with closing(partner):
+        talk = Talk(partner, options, system, as_json=as_json)
+        talk.hold()
+    if talk.failed:
         raise typer.Exit(Exit.FIXABLE)
 
 

@@ -1,0 +1,1 @@
+"""`chat`: who is talked with, and how it is shown."""
