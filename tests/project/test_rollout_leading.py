@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ class World:
     )
     starts: set[int] = field(default_factory=lambda: {1, 2, 3})  # versions whose workers start
     damaged: bool = False
+    takes: threading.Event | None = None  # judging ends once it is set
 
     def __post_init__(self) -> None:
         self.state = State.open(self.path, lambda: datetime.fromtimestamp(self.now, UTC))
@@ -74,6 +76,9 @@ class World:
         )  # fmt: skip
 
     def judge(self, rollout: Rollout, now_s: float) -> RolloutEvidence:
+        if self.takes is not None:
+            time.sleep(0.3)
+            assert self.takes.wait(60)
         if self.damaged:
             raise StateError(Problem("live.unusable", where="live.db", error="damaged"))
         return self.shows
@@ -164,6 +169,32 @@ def test_going_back_is_done_within_one_turn(world: World) -> None:
     world.state.request_release(1, "direct", "rollback")
     assert world.turn() == {1: 1.0, 2: 0.0}  # it was still loaded: nothing has to start
     assert world.state.production().number == 1
+
+
+def test_going_back_waits_for_no_judgement_however_long_it_takes(world: World) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.takes = threading.Event()
+    world.takes.set()
+    world.turns(60)  # the first one tells how long it takes
+    world.takes.clear()
+    world.shows = RolloutEvidence(True, 600, (verdict(Outcome.UNMET),))
+    world.turns(30)
+    assert world.turn() == {1: 0.9, 2: 0.1}  # it is judged still
+    world.state.request_release(1, "direct", "rollback")
+    assert world.turn() == {1: 1.0, 2: 0.0}
+    world.takes.set()
+    assert world.state.releases()[-1].status == "serving"
+
+
+def test_what_took_long_to_judge_decides_as_what_did_not(world: World) -> None:
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.takes = threading.Event()
+    world.takes.set()
+    world.turns(60)
+    world.shows = RolloutEvidence(True, 600, (verdict(Outcome.UNMET),))
+    world.now += 30
+    assert eventually(lambda: world.turn() == {1: 1.0})
+    assert world.state.releases()[-1].status == "rolled back"
 
 
 def test_the_clock_set_back_during_a_canary_leaves_no_version_unjudged(world: World) -> None:

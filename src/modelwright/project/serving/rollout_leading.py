@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,10 +24,14 @@ from modelwright.storage.state.releases import Release
 from modelwright.storage.state.versions import Version
 
 JUDGE_EVERY_S = 1.0  # at least; and so that judging takes a twentieth of the time at most
+# Judging takes longer with each request of a release. What took longer than this is done beside the traffic from then
+# on: going back waits for nothing.
+_AT_ONCE_S = 0.2
 _MOST_MOVES = 4  # of one call: taken up, loaded, a step, proven
 _LOG = logging.getLogger(__name__)
 
 Judge = Callable[[Rollout, float], RolloutEvidence]
+_At = tuple[int, Status, int]  # a release, its status and its step
 
 
 class StateReleases:
@@ -60,8 +65,11 @@ class StateReleases:
         self._seen: tuple[tuple[int, Status] | None, float] = (None, 0.0)
         # the release, and versions that are loaded
         self._loaded: tuple[int, frozenset[int]] = (0, frozenset())
-        self._judged: tuple[tuple[int, Status, int], RolloutEvidence] | None = None
+        self._judged: tuple[_At, RolloutEvidence] | None = None
         self._judged_from = self._judge_at = 0.0  # between these times, what was judged last still holds
+        self._took_s = 0.0  # by what was judged last
+        self._judging: tuple[_At, float, Future[tuple[RolloutEvidence, float]]] | None = None
+        self._judges = ThreadPoolExecutor(1, "judge")  # started when it is needed first
 
     def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
         """Return the traffic that should be; leads: this gateway may take a rollout further."""
@@ -126,18 +134,33 @@ class StateReleases:
         at = (release.id, release.status, release.step)
         if self._judged is not None and self._judged[0] == at and self._judged_from <= now < self._judge_at:
             return self._judged[1]
-        begun = time.perf_counter()
-        evidence = RolloutEvidence(loaded=True)
+        begun_at = now
+        if self._took_s <= _AT_ONCE_S:
+            evidence, self._took_s = self._judgement(release.id, rollout, now)
+        else:
+            if self._judging is None or self._judging[0] != at:
+                self._judging = at, now, self._judges.submit(self._judgement, release.id, rollout, now)
+            _, begun_at, judging = self._judging
+            if not judging.done():
+                judged = self._judged
+                return judged[1] if judged is not None and judged[0] == at else RolloutEvidence(loaded=True)
+            evidence, self._took_s = judging.result()
+            self._judging = None
+        self._judged = at, evidence
+        # from then on, and not before: a clock that is set back would keep it for as long
+        self._judged_from = min(begun_at, now)
+        self._judge_at = now + max(JUDGE_EVERY_S, 20 * self._took_s)
+        return evidence
+
+    def _judgement(self, release_id: int, rollout: Rollout, now: float) -> tuple[RolloutEvidence, float]:
+        """Return the evidence of a rollout, and how many seconds it took to judge it."""
+        begun, evidence = time.perf_counter(), RolloutEvidence(loaded=True)
         if self._judge is not None:
             try:
                 evidence = self._judge(rollout, now)
             except ModelwrightError as error:  # nothing is proven by it; going back must stay possible
-                _LOG.error("the traffic of release %d cannot be judged: %s", release.id, error)
-        self._judged = at, evidence
-        # from now on, and not before: a clock that is set back would keep it for as long
-        self._judged_from = now
-        self._judge_at = now + max(JUDGE_EVERY_S, 20 * (time.perf_counter() - begun))
-        return evidence
+                _LOG.error("the traffic of release %d cannot be judged: %s", release_id, error)
+        return evidence, time.perf_counter() - begun
 
     # -- what is settled -----------------------------------------------------------------------------------
 
