@@ -68,7 +68,7 @@ class StateReleases:
         self._judged: tuple[_At, RolloutEvidence] | None = None
         self._judged_from = self._judge_at = 0.0  # between these times, what was judged last still holds
         self._took_s = 0.0  # by what was judged last
-        self._judging: tuple[_At, float, Future[tuple[RolloutEvidence, float]]] | None = None
+        self._under_way: tuple[_At, float, Future[tuple[RolloutEvidence, float]]] | None = None
         self._judges = ThreadPoolExecutor(1, "judge")  # started when it is needed first
 
     def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
@@ -138,14 +138,14 @@ class StateReleases:
         if self._took_s <= _AT_ONCE_S:
             evidence, self._took_s = self._judgement(release.id, rollout, now)
         else:
-            if self._judging is None or self._judging[0] != at:
-                self._judging = at, now, self._judges.submit(self._judgement, release.id, rollout, now)
-            _, begun_at, judging = self._judging
-            if not judging.done():
+            if self._under_way is None or self._under_way[0] != at:
+                self._under_way = at, now, self._judges.submit(self._judgement, release.id, rollout, now)
+            _, begun_at, judged_later = self._under_way
+            if not judged_later.done():
                 judged = self._judged
                 return judged[1] if judged is not None and judged[0] == at else RolloutEvidence(loaded=True)
-            evidence, self._took_s = judging.result()
-            self._judging = None
+            evidence, self._took_s = judged_later.result()
+            self._under_way = None
         self._judged = at, evidence
         # from then on, and not before: a clock that is set back would keep it for as long
         self._judged_from = min(begun_at, now)
