@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from modelwright.outcomes.entities.outcomes import EntityOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes
 from modelwright.outcomes.reading.outcomes import ReadingOutcomes
+from modelwright.outcomes.records.outcomes import RecordOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 from modelwright.outcomes.texts.outcomes import TextOutcomes
@@ -124,6 +127,21 @@ def reading(*, right: bool) -> ReadingOutcomes:
     return ReadingOutcomes.of(truth, answers, RNG.random(N))
 
 
+def records(*, right: bool) -> RecordOutcomes:
+    truth: list[str | None] = [json.dumps({"count": row % 9, "name": f"item {row}"}) for row in range(N)]
+    answers = list(truth)
+    if not right:
+        wrong = RNG.random(N) < 0.4
+        answers = [
+            json.dumps({"count": row, "name": f"item {row}", "z": [1]}) if wrong[row] else one
+            for row, one in enumerate(answers)
+        ]
+        answers[5], truth[7] = None, None
+    likely = np.stack([-RNG.gamma(4.0, 5.0, N), RNG.integers(8, 20, N).astype(np.float64)], axis=1)
+    cut = RNG.random(N) < (0.0 if right else 0.2)
+    return RecordOutcomes.of(truth, answers, written=RNG.random(N) < 0.9, cut=cut, likely=likely)
+
+
 TRIED = {
     name: TriedOutcomes(make(right=False), make(right=True))
     for name, make in {
@@ -132,6 +150,7 @@ TRIED = {
         "numbers": numbers,
         "ranking": ranking,
         "reading": reading,
+        "records": records,
         "series": series,
         "sets": sets,
         "texts": texts,

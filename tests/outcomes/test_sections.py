@@ -18,6 +18,7 @@ from modelwright.outcomes.entities.outcomes import EntityOutcomes
 from modelwright.outcomes.numbers.outcomes import NumberOutcomes
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes
 from modelwright.outcomes.reading.outcomes import ReadingOutcomes
+from modelwright.outcomes.records.outcomes import RecordOutcomes
 from modelwright.outcomes.series.outcomes import SeriesOutcomes
 from modelwright.outcomes.sets.outcomes import SetOutcomes
 from modelwright.outcomes.texts.outcomes import TextOutcomes
@@ -124,6 +125,9 @@ def test_a_section_of_no_rows_is_drawn_too(family):
             (),
         ),
         "reading": ReadingOutcomes.of([], [], np.zeros(0)),
+        "records": RecordOutcomes.of(
+            [], [], written=np.zeros(0, np.bool_), cut=np.zeros(0, np.bool_), likely=np.zeros((0, 2))
+        ),
         "series": SeriesOutcomes(
             *[np.zeros((0, 4))] * 2, np.zeros((0, 4, 3)), np.zeros((0, 4)), (0.1, 0.5, 0.9)
         ),

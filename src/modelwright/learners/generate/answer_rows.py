@@ -3,7 +3,8 @@
 Of a dialogue with several answers each is learned: what the assistant wrote, and the token that ended it.
 
 What cannot be learned from is left out and counted by its reason: an answer or a prompt that is missing, a dialogue
-whose turns do not alternate, a role that the template has no texts for, more tokens than the context holds.
+whose turns do not alternate, a role that the template has no texts for, an object that does not fit the schema, more
+tokens than the context holds.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from modelwright import kinds
 from modelwright.core.messages import Notice, Phrase, RequestError
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
+from modelwright.kinds.shared.schemas.written_order import answer_text
 from modelwright.kinds.turns import is_dialogue
 from modelwright.learners.causal.packing import cut, is_document, packed
 from modelwright.learners.causal.preference_objective import PairRows
 from modelwright.learners.causal.token_rows import TokenRow, TokenRows
-from modelwright.learners.generate import prompt_pieces
+from modelwright.learners.generate import answer_schemas, prompt_pieces
 from modelwright.learners.generate.weights_folder import DecoderWeights
+from modelwright.runtime.drivers.decode.answer_masks import AnswerMasks
 from modelwright.runtime.drivers.decode.decode_settings import parsed
 from modelwright.runtime.drivers.decode.prompts import Prompts, Stretch
 from modelwright.storage.formats.examples import Examples
@@ -92,6 +95,8 @@ class AnswerReader:
         )
         self._prompts = Prompts(signature, settings.prompt, weights.tokenizer, words)
         self._signature, self._ends, self._context = signature, weights.ends, context
+        self._schema = answer_schemas.held_to(signature, weights)
+        self._masks = AnswerMasks(self._prompts.own, words, weights.ends)
 
     def read(self, examples: Examples, *, packs: bool = False) -> AnswerRows:
         """Return the rows that can be learned from; of documents, all of which is learned, too long ones are cut.
@@ -134,7 +139,10 @@ class AnswerReader:
             prompt = list(self._prompts.stretches(given))
         except RequestError:
             return "with-unknown-role"
-        answer = [*self._prompts.answer_ids(str(truth)), *self._ends[:1]]
+        written = self._prompts.answer_ids(answer_text(str(truth), self._schema))
+        if self._schema is not None and not self._masks.fits(written, self._schema):
+            return "beside-schema"
+        answer = [*written, *self._ends[:1]]
         if len(answer) < 2 and not any(stretch.ids for stretch in prompt):
             return "without-answer"
         if last:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from modelwright.core.messages import Problem, ProjectError
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.bring import Bring
+from modelwright.learners.generate import answer_schemas
 from modelwright.learners.generate.spec import GenerateOptions
 from modelwright.storage.user_paths import expanded
 from modelwright.tables.files.wheel_files import WHEEL, wheel_file
@@ -29,17 +30,25 @@ class GenerateBring(Bring):
 
     def files(self, options: BaseModel, folder: Path) -> tuple[Path, ...]:
         """Return the file, or the files of the folder that are read; none where learning begins from nothing."""
-        if _from_nothing(options):
-            return ()
+        assert isinstance(options, GenerateOptions)
+        schema = options.answer_schema
+        held = () if schema is None else (answer_schemas.file_of(schema, folder),)
+        if options.from_nothing:
+            return held
         found = _found(options, folder)
         if found.is_file():
-            return (found,)
+            return (found, *held)
         names = ("*.json", "*.safetensors", "*.jinja", README)
-        return tuple(sorted(path for name in names for path in found.glob(name)))
+        return (*sorted(path for name in names for path in found.glob(name)), *held)
 
     def problems(self, signature: Signature, options: BaseModel, folder: Path) -> Iterator[Problem]:
         """Yield what is wrong as far as names show it; a template and tensors are read by `prepare`."""
-        if _from_nothing(options):
+        assert isinstance(options, GenerateOptions)
+        if options.answer_schema is not None:
+            yield from answer_schemas.problems(signature, options.answer_schema, folder)
+        if options.from_nothing:
+            if options.answer_schema is not None:
+                yield Problem("generate.schema-of-nothing").at(answer_schemas.KEY)
             yield from _outputs(signature)
             return
         try:
@@ -78,13 +87,12 @@ class GenerateBring(Bring):
             weights = gguf_files.read(found, shown)
         if options.template is not None:
             weights = replace(weights, template=options.template)
+        held = options.answer_schema
+        schema = None if held is None else answer_schemas.text(held, folder)
+        weights = replace(weights, answer_schema=schema)
         fitting_parts.check(weights, shown)
+        answer_schemas.require_writable(weights, int(weights.config["vocab_size"]))
         weights.write(out)
-
-
-def _from_nothing(options: BaseModel) -> bool:
-    assert isinstance(options, GenerateOptions)
-    return options.from_nothing
 
 
 def _outputs(signature: Signature) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from modelwright.learners import kind_states
 from modelwright.learners.contract.export import Export
 from modelwright.learners.exporting.decoder import decoder_body, stored_bits
-from modelwright.learners.generate import prompt_pieces
+from modelwright.learners.generate import answer_schemas, prompt_pieces
 from modelwright.learners.generate.spec import GenerateOptions
 from modelwright.learners.generate.weights_folder import OPTIONS, DecoderWeights
 from modelwright.package.body import Body
@@ -37,6 +37,7 @@ class GenerateExport(Export):
                 "top_p": options.top_p,
                 "repetition_penalty": options.repetition_penalty,
             },
+            answer_schema=answer_schemas.held_to(signature, weights),
         )
 
     def compress(self, body: Body) -> Body | None:

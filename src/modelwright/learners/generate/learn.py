@@ -16,11 +16,12 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Array
+from modelwright.kinds.shared.schemas.written_order import answer_text
 from modelwright.learners import kind_states
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.generate import instructing, prompt_pieces, weights_folder
+from modelwright.learners.generate import answer_schemas, instructing, prompt_pieces, weights_folder
 from modelwright.learners.generate.spec import GenerateOptions, GenerateSpec, GenerateTraining
 from modelwright.learners.generate.weights_folder import OPTIONS, TENSORS, DecoderWeights
 from modelwright.learners.networks.decoders import llama
@@ -101,6 +102,7 @@ class GenerateLearn(Learn[Rows]):
         )
         prompts = Prompts(signature, pieces.prompt, weights.tokenizer, decoder.shape.words)
         output, context = signature.outputs[0].name, decoder.shape.served(_options(learned).context)
+        schema = answer_schemas.held_to(signature, weights)
         count = len(inputs[signature.inputs[0].name])
         likely = np.full((count, 2), np.nan)
         for row in range(count):
@@ -109,7 +111,7 @@ class GenerateLearn(Learn[Rows]):
             # a role that the template has not; the driver answers nothing
             with contextlib.suppress(RequestError):
                 if truth is not None:
-                    answer = [*prompts.answer_ids(str(truth)), *weights.ends[:1]]
+                    answer = [*prompts.answer_ids(answer_text(str(truth), schema)), *weights.ends[:1]]
                     likely[row] = _likelihood(decoder, prompts.ids(given), answer, context)
         nothing: Array = np.full(count, None, dtype=object)
         return {output: {DECODED: nothing, LIKELIHOOD: likely}}

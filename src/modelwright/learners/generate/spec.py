@@ -106,6 +106,11 @@ class GenerateOptions(BaseModel):
     template: ChatTemplate | None = Field(
         None, description="how turns become one text; null: as the weights' own template has it"
     )
+    answer_schema: str | None = Field(
+        None,
+        description="of an output that is an object: the file of the JSON schema that every answer fits; null: any "
+        "object",
+    )
     train: Literal["none", "lora", "full"] = Field(
         "none",
         description="what learns from your rows: none, the weights are taken as they come; lora, adapters of a low "

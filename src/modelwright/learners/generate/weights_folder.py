@@ -37,7 +37,8 @@ class DecoderWeights:
     """A decoder that was read.
 
     config: as transformers has it; tokenizer: the bytes of tokenizer.json; template: None where the weights bring none;
-    ends: tokens after which an answer ends; licence, source: as they are stated.
+    ends: tokens after which an answer ends; licence, source: as they are stated; answer_schema: the text of the JSON
+    schema that answers fit, None: of any object, where they are objects.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -47,6 +48,7 @@ class DecoderWeights:
     ends: tuple[int, ...]
     licence: str
     source: str
+    answer_schema: str | None = None
 
     def write(self, folder: Path) -> None:
         """Write the folder; equal weights give equal bytes."""
@@ -57,7 +59,8 @@ class DecoderWeights:
         _write_json(folder / CONFIG, dict(self.config))
         (folder / TOKENIZER).write_bytes(self.tokenizer)
         template = None if self.template is None else self.template.model_dump(mode="json")
-        _write_json(folder / PROMPT, {"template": template, "ends": list(self.ends)})
+        held = {} if self.answer_schema is None else {"answer_schema": self.answer_schema}
+        _write_json(folder / PROMPT, {"template": template, "ends": list(self.ends), **held})
         text = f"---\nlicense: {self.licence}\n---\n{self.source}\n"
         (folder / README).write_text(text, encoding="utf-8")
 
@@ -74,6 +77,7 @@ class DecoderWeights:
             tuple(prompt["ends"]),
             readme[1].removeprefix("license: "),
             readme[3],
+            prompt.get("answer_schema"),
         )
 
 

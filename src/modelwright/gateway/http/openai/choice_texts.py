@@ -24,8 +24,10 @@ class ChoiceText:
         """Return what a function with one output has written."""
         (output,) = answer["outputs"].values()
         value, details = output["value"], output.get("details")
+        known = details if isinstance(details, dict) else {}
         text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-        return cls(text, details if isinstance(details, dict) else {})
+        # of an object that is being written, or was cut, only the text is known
+        return cls(str(known.get("text", text)), known)
 
     @property
     def finish(self) -> str | None:

@@ -43,6 +43,10 @@ class AnswerMask:
         """Take the token that came; return whether the answer is whole and nothing more may come."""
         return self._matcher.consume_token(token) and self._matcher.is_stopped()
 
+    def takes_all(self, tokens: Sequence[int]) -> bool:
+        """Take tokens; return whether all of them may come, and the answer may end behind them."""
+        return self._matcher.try_consume_tokens(list(tokens)) == len(tokens) and self._matcher.is_accepting()
+
     @property
     def error(self) -> str:
         """Return why it cannot go on, as far as that is known."""
@@ -75,6 +79,11 @@ class AnswerMasks:
             if isinstance(found, Problem):
                 raise RequestError(found)
             return AnswerMask(found.deep_copy(), self._words)
+
+    def fits(self, tokens: Sequence[int], schema: str) -> bool:
+        """Tell whether an answer of these tokens, its end not among them, can be written; raises as `of` does."""
+        mask = self.of(schema)
+        return mask is not None and mask.takes_all(tokens)
 
     def _read(self, schema: str) -> LLMatcher | Problem:
         stated = json.loads(schema)

@@ -84,7 +84,8 @@ class DecodeSettings(SealedState):
     context: tokens that a prompt and its answer have together, at most. ends: tokens after which an answer ends.
     prompt: what is read, piece by piece. chunk: tokens of a prompt that are read between two tokens of other answers.
     slots: answers that are written at once. cache_bytes: what their caches may take together, those of beginnings that
-    are kept for the next request included.
+    are kept for the next request included. answer_schema: the text of a JSON schema, of objects, that
+    every answer fits; the order of its fields is that of answers.
     """
 
     context: Annotated[int, Field(ge=1, le=MOST_CONTEXT)]
@@ -94,6 +95,7 @@ class DecodeSettings(SealedState):
     chunk: Annotated[int, Field(ge=1, le=4096)] = 32
     slots: Annotated[int, Field(ge=1, le=MOST_SLOTS)] = 32
     cache_bytes: Annotated[int, Field(ge=1, le=_MOST_BYTES)] = 512 << 20
+    answer_schema: Annotated[str, Field(max_length=1 << 20)] | None = None
 
     @classmethod
     def of(cls, body: Body) -> DecodeSettings:

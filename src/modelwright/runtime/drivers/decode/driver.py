@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from modelwright import kinds
 from modelwright.core.json_types import JsonObject
-from modelwright.core.messages import PackageError, Problem, RequestError
+from modelwright.core.messages import PackageError, Problem, RequestError, ValueProblem
+from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Answer, Array
+from modelwright.kinds.shared.schemas.answer_schema import schema_problem
+from modelwright.kinds.shared.schemas.written_order import answer_text
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
@@ -29,11 +35,13 @@ class RunningDecode(Running):
     streams: ClassVar[bool] = True
     options: ClassVar[Mapping[str, JsonObject]] = schemas()
 
-    def __init__(self, output: str, settings: DecodeSettings, prompts: Prompts, graph: CachedGraph) -> None:
+    def __init__(self, output: Field, settings: DecodeSettings, prompts: Prompts, graph: CachedGraph) -> None:
         self.inputs = self.outputs = frozenset()
-        self.decoded = frozenset({output})
+        self.decoded = frozenset({output.name})
         self.at_once = settings.slots
-        self._output = output
+        self._output = output.name
+        self._kind = kinds.value(output.kind)
+        self._schema = settings.answer_schema
         self._settings = settings
         self._prompts = prompts
         self._graph = graph
@@ -48,7 +56,7 @@ class RunningDecode(Running):
         """
         names = list(call.columns)
         rows = [dict(zip(names, values, strict=True)) for values in zip(*call.columns.values(), strict=True)]
-        options = row_options(call.options, self._settings.sampling, len(rows))
+        options = self._options(call, len(rows))
         written = [self._row(row, one) for row, one in zip(rows, options, strict=True)]
         under_way = {place: row for place, row in enumerate(written) if row is not None and not row.done}
         seen = self.loop.submit(list(under_way.values()))
@@ -65,8 +73,10 @@ class RunningDecode(Running):
                     if row.done:
                         del under_way[place]
                 if under_way:
-                    yield Part(answers={self._output: [_answer(written[place]) for place in news]}, rows=news)
-            yield Part(answers={self._output: [_answer(row) for row in written]})
+                    yield Part(
+                        answers={self._output: [self._answer(written[place]) for place in news]}, rows=news
+                    )
+            yield Part(answers={self._output: [self._answer(row) for row in written]})
         finally:
             self.loop.cancel(list(under_way.values()))
 
@@ -80,8 +90,7 @@ class RunningDecode(Running):
             except RequestError as error:
                 found[place] = error.problems[0]
         try:
-            rows = len(next(iter(call.columns.values())))
-            for one in row_options(call.options, self._settings.sampling, rows)[:1]:
+            for one in self._options(call, len(next(iter(call.columns.values()))))[:1]:
                 self._masks.of(one.schema)
         except RequestError as error:
             found[0] = error.problems[0]
@@ -117,6 +126,16 @@ class RunningDecode(Running):
         """Make the step under way fail."""
         self._graph.interrupt()
 
+    def _options(self, call: Call, rows: int) -> list[RowOptions]:
+        """Return the options of each row; raises RequestError for what is none, or is against the body's own schema."""
+        found = row_options(call.options, self._settings.sampling, rows)
+        if self._schema is None:
+            return found
+        for name, given in (("schema", found[0].schema), ("stop", found[0].stop)) if found else ():
+            if given:
+                raise RequestError(Problem("schema.own", name=name))
+        return [replace(one, schema=self._schema) for one in found]
+
     def _ids(self, row: Mapping[str, Any]) -> list[int]:
         """Return the tokens of a row's prompt; raises RequestError where they leave no room for an answer."""
         ids = self._prompts.ids(row)
@@ -144,14 +163,26 @@ class RunningDecode(Running):
             prompt = self._ids(row)
         except RequestError:
             return None
-        answer = [*self._prompts.answer_ids(str(value)), *self._settings.ends[:1]]
+        answer = [*self._prompts.answer_ids(answer_text(str(value), self._schema)), *self._settings.ends[:1]]
         if not answer or len(prompt) + len(answer) > self._settings.context:
             return None
         return ScoredRow(prompt, answer, RowOptions(self._settings.sampling), self._prompts.own)
 
+    def _answer(self, row: WritingRow | None) -> Answer:
+        """Return an answer so far; an object once it is whole, with its text among the details."""
+        if row is None:
+            return Answer(None)
+        if self._schema is None:
+            return row.answer
+        text = str(row.answer.value)
+        details = {**(row.answer.details or {}), "text": text}
+        return replace(row.answer, value=self._value(text) if row.finish == "stop" else None, details=details)
 
-def _answer(row: WritingRow | None) -> Answer:
-    return Answer(None) if row is None else row.answer
+    def _value(self, text: str) -> object:
+        try:
+            return cast("object", self._kind.parse(json.loads(text)))
+        except (ValueError, ValueProblem):  # a number beyond all floats; else what fits the schema parses
+            return None
 
 
 class DecodeDriver(Driver):
@@ -171,11 +202,23 @@ class DecodeDriver(Driver):
         whole = settings.context * graph.cache.token_bytes
         if whole > settings.cache_bytes:
             raise bad_settings("cache_bytes", error=f"{settings.cache_bytes} < {whole}")
+        if settings.answer_schema is not None:
+            _require_schema(settings.answer_schema)
         prompts = Prompts(body.signature, settings.prompt, body.files[TOKENIZER], graph.words)
-        running = RunningDecode(body.signature.outputs[0].name, settings, prompts, graph)
+        running = RunningDecode(body.signature.outputs[0], settings, prompts, graph)
         with in_time(running.interrupt):
             _try(graph, settings)
         return running
+
+
+def _require_schema(text: str) -> None:
+    """Raise PackageError for a sealed schema to which answers cannot be held."""
+    try:
+        problem = schema_problem(json.loads(text), "answer_schema")
+    except (ValueError, RecursionError) as error:
+        raise bad_settings("answer_schema", error=str(error)[:200]) from None
+    if problem is not None:
+        raise PackageError(problem)
 
 
 def _try(graph: CachedGraph, settings: DecodeSettings) -> None:

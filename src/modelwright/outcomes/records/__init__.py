@@ -1,0 +1,1 @@
+"""What became of outputs that are records: JSON objects, field by field."""

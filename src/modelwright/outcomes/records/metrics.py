@@ -1,0 +1,136 @@
+"""Metrics of the family `records`: JSON objects that are written.
+
+Conventions. A row that was not written for, or without a truth, is left out of what is compared. An answer that was
+cut, or does not parse, is no record: it has no field right. How likely truths are is known of all rows at little cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwright.core.evidence.measurement import Phase
+from modelwright.core.evidence.metric import Influence, Metric, MetricValue, share
+from modelwright.core.evidence.row_means import ways_of_mean
+from modelwright.core.evidence.shares import Ways, ways_of_share
+from modelwright.core.units import Unit
+from modelwright.outcomes.records import fields
+from modelwright.outcomes.records.outcomes import RecordOutcomes
+from modelwright.outcomes.texts import metrics
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+# What is said of any answer that is written, and of its truth.
+_SHARED = frozenset({"perplexity", "bits_per_byte", "cut_rate"})
+
+
+def _compared(score: Callable[[str, str | None], float]) -> Callable[[RecordOutcomes], Floats]:
+    """Return what scores the judged rows (n,), NaN elsewhere."""
+
+    def rows(outcomes: RecordOutcomes) -> Floats:
+        # (n,): NaN takes a row out of a mean
+        found = np.full(len(outcomes), np.nan)
+        for row in np.flatnonzero(outcomes.judged).tolist():
+            found[row] = score(outcomes.truth[row], outcomes.predicted[row])
+        return found
+
+    return rows
+
+
+def _share_right(truth: str, answer: str | None) -> float:
+    right = fields.shares_right(truth, answer)
+    # of two empty objects all is right
+    return float(np.mean(list(right.values()))) if right else 1.0
+
+
+def _by_field() -> Ways:
+    """Return how the share of right fields is measured: of a row's fields, or of one field over rows that have it."""
+
+    def of(name: str | None) -> Ways:
+        if name is None:
+            return ways_of_mean(_compared(_share_right))
+        # NaN of a row that has the field neither in its truth nor in its answer
+        return ways_of_mean(
+            _compared(lambda truth, answer: fields.shares_right(truth, answer).get(name, np.nan))
+        )
+
+    def measure(outcomes: RecordOutcomes, name: str | None, confidence: float) -> MetricValue:
+        return of(name)[0](outcomes, None, confidence)
+
+    def influence(outcomes: RecordOutcomes, name: str | None) -> Influence | None:
+        return of(name)[1](outcomes, None)
+
+    return measure, influence
+
+
+def _exact(outcomes: RecordOutcomes) -> tuple[Mask, Mask]:
+    # (n,): records are texts with sorted keys, so that equal objects are equal
+    return np.asarray(outcomes.truth == outcomes.predicted, dtype=np.bool_) & outcomes.judged, outcomes.judged
+
+
+def _whole(outcomes: RecordOutcomes) -> tuple[Mask, Mask]:
+    # (n,): a row that was written for and has no record was cut, or does not parse
+    there = np.array([one is not None for one in outcomes.predicted.tolist()], dtype=np.bool_)
+    return there & outcomes.written, outcomes.written
+
+
+_OF_A_MEAN = "that of a mean within a known range, 0 to 1 (`core.evidence.means`)"
+_OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
+
+
+def _metric(
+    name: str,
+    summary: str,
+    how: Ways,
+    interval: str,
+    *,
+    better: Literal["higher", "lower"] = "higher",
+    per_class: bool = False,
+) -> Metric:
+    return Metric(
+        name=name,
+        better=better,
+        unit=Unit.FRACTION,
+        phases=frozenset({Phase.TEST}),
+        family="records",
+        per_class=per_class,
+        interval=interval,
+        summary=summary,
+        measure=how[0],
+        influence=how[1],
+        as_share=share if interval == _OF_A_SHARE else None,
+    )
+
+
+METRICS = (
+    _metric(
+        "field_f1",
+        "mean F1 of the values of the record and of the truth, each with its place; items of a list in any order",
+        ways_of_mean(_compared(fields.field_f1)),
+        _OF_A_MEAN,
+    ),
+    _metric(
+        "field_match",
+        "mean share of a record's fields that are the truth's; of one field, the share of rows in which it is",
+        _by_field(),
+        _OF_A_MEAN,
+        per_class=True,
+    ),
+    _metric(
+        "exact_match",
+        "share of records that are the truth in every field",
+        ways_of_share(_exact),
+        _OF_A_SHARE,
+    ),
+    _metric(
+        "valid_rate",
+        "share of answers that are a whole record: not cut, and of its schema",
+        ways_of_share(_whole),
+        _OF_A_SHARE,
+    ),
+    *(replace(one, family="records") for one in metrics.METRICS if one.name in _SHARED),
+)
