@@ -19,7 +19,7 @@ from tiny_serving import Releases, linear_body, running, sealed
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.server import Live, Server
 from modelwright.gateway.traffic.passes import in_passes
-from modelwright.runtime.worker.channel import Reply, start
+from modelwright.runtime.worker.channel import Reply, Worker, start
 from modelwright.storage.traffic.record import LiveRecord
 
 EVENTS = {"accept": "text/event-stream"}
@@ -69,7 +69,21 @@ def eventually(capture: pytest.CaptureFixture[str], said: str) -> bool:
     return said in heard
 
 
-def test_a_worker_sends_each_part_before_the_next_is_made(spelling: Path, gate: Path) -> None:
+def test_a_worker_sends_each_part_before_the_next_is_made_and_keeps_none_for_who_reads_slowly(
+    spelling: Path, gate: Path
+) -> None:
+    async def read_slowly(worker: Worker) -> None:
+        (gate / "1").unlink()
+        parts = worker.parts([[9.0, None]], timeout_s=60)
+        first = await anext(parts)
+        assert not isinstance(first, Reply)
+        (gate / "1").touch()
+        await worker.drain(60)  # the answer is whole, and no more of it was read
+        second = await anext(parts)
+        assert not isinstance(second, Reply)
+        assert [value_of(first[0]), value_of(second[0])] == ["small", "large"], "the newest stands for all"
+        assert isinstance(await anext(parts), Reply)
+
     async def ask() -> tuple[list[str], Reply]:
         worker = await start(spelling, threads=None, max_batch=4, max_wait_s=0.0, timeout_s=60)
         assert worker.streams
@@ -77,6 +91,7 @@ def test_a_worker_sends_each_part_before_the_next_is_made(spelling: Path, gate: 
         try:
             async for part in worker.parts([[9.0, None]], timeout_s=60):
                 if isinstance(part, Reply):
+                    await read_slowly(worker)
                     return seen, part
                 seen.append(value_of(part[0]))
                 (gate / str(len(seen))).touch()  # only now can the next one be made

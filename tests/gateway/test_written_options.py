@@ -26,7 +26,9 @@ ASKED = "How much is one and one?"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("options")
-    with running(Releases(tiny_writing.reply(folder / "package")), function="reply") as server:
+    with running(
+        Releases(tiny_writing.reply(folder / "package")), function="reply", limits={"queue": 20}
+    ) as server:
         yield server
 
 
@@ -157,3 +159,26 @@ def test_it_is_talked_with_in_the_terminal(
     wrong = say(tmp_path, *words, "--option", "top_p=2")
     assert (wrong.returncode, "`top_p`" in wrong.stderr) == (1, True)
     assert "did you mean `reply`" in say(tmp_path, *words, "--function", "replys").stderr
+
+
+def test_of_many_streams_at_once_those_that_find_room_are_answered_and_the_others_refused(
+    server: Server,
+) -> None:
+    async def stream(client: httpx.AsyncClient, seed: int) -> tuple[int, str]:
+        body = {"model": "reply", "prompt": ASKED, "stream": True, "max_tokens": 8, "seed": seed}
+        response = await client.post(f"{server.url}/v1/completions", json=body)
+        *_, last = (line for line in response.text.splitlines() if line)
+        return response.status_code, last
+
+    async def all_at_once() -> list[tuple[int, str]]:
+        async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=60)) as client:
+            return await asyncio.gather(*(stream(client, seed) for seed in range(60)))
+
+    found = asyncio.run(all_at_once())
+    answered = [last for status, last in found if status == 200]
+    assert len(answered) >= 20, "the room is for 20"
+    assert set(answered) == {"data: [DONE]"}
+    refused = [json.loads(last)["error"]["code"] for status, last in found if status == 429]
+    assert len(answered) + len(refused) == 60
+    assert set(refused) == {"rate_limit_exceeded"}
+    assert server.gateway.rows_under_way == 0
