@@ -18,7 +18,7 @@ from modelwright.learners.finetune.spec import FinetuneOptions
 from modelwright.learners.networks.encoders.joined_texts import joined, leading_tokens
 from modelwright.learners.training import learned_folder
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.starting_point import starting_point
+from modelwright.learners.training.starting_point import COMPARED, starting_point
 from modelwright.storage.formats.examples import Examples
 
 SAME = Signature.parse("same(a: text, b: text) -> same: boolean")
@@ -47,7 +47,7 @@ def rows() -> Examples:
 
 def begun(folder: Path, **options: object):
     weights = {"a": folder, "b": folder}
-    begin = starting_point(SAME, rows(), weights, FinetuneOptions(**options).model_dump())
+    begin = starting_point(SAME, rows(), weights, FinetuneOptions(**options).model_dump(), COMPARED)
     return begin, EncodedRows(SAME, begin.states, rows().columns)
 
 
@@ -76,15 +76,20 @@ def test_a_pair_reads_alone_as_among_others_and_each_text_changes_what_is_read_o
 
 
 def test_each_text_by_itself_where_that_is_asked_for_or_more_than_two_are_there(folder):
-    begin, _ = begun(folder, together=False)
-    assert begin.network.plan.joined is None
-    assert begin.network.combiner.width == 32
+    begin, encoded = begun(folder, together=False)
+    network = begin.network.eval()
+    assert network.plan.joined is None
+    arrays = encoded.arrays(np.array([0, 1]))
+    one, other = network.read(arrays).features
+    # side by side, how far they are apart, and what they share
+    wanted = torch.cat([one, other, (one - other).abs(), one * other], dim=-1)
+    torch.testing.assert_close(network.features(arrays), wanted)
     three = Signature.parse("same(a: text, b: text, c: text) -> same: boolean")
     examples = Examples(rows().ids, {**rows().columns, "c": ["fee"] * 4})
     weights = dict.fromkeys("abc", folder)
     for together, parts in ((None, 3), (True, 1)):
         options = FinetuneOptions(together=together).model_dump()
-        assert len(starting_point(three, examples, weights, options).network.part_widths) == parts
+        assert len(starting_point(three, examples, weights, options, COMPARED).network.part_widths) == parts
 
 
 def test_an_encoder_has_room_for_all_texts_at_once(folder):
@@ -97,8 +102,9 @@ def test_an_encoder_has_room_for_all_texts_at_once(folder):
         starting_point(SAME, long, {"a": folder, "b": folder}, FinetuneOptions(max_length=20).model_dump())
 
 
-def test_the_graph_joins_texts_as_torch_does(folder, tmp_path):
-    begin, encoded = begun(folder)
+@pytest.mark.parametrize("together", [True, False])
+def test_the_graph_reads_two_texts_as_torch_does(folder, tmp_path, together):
+    begin, encoded = begun(folder, together=together)
     learned_folder.write(tmp_path / "learned", "finetune", SAME, begin.states, begin.network)
     body = network_graph.export(tmp_path / "learned")
     session = onnxruntime.InferenceSession(body.graphs["model"])

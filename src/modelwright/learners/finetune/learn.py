@@ -32,7 +32,7 @@ from modelwright.learners.training import frozen_features, head_fits, learned_fo
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
-from modelwright.learners.training.starting_point import starting_point, unread
+from modelwright.learners.training.starting_point import COMPARED, starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.plan import Machine
 
@@ -63,7 +63,7 @@ class FinetuneLearn(Learn[Rows]):
         rows = len(data.train)
         batch = min(training.batch, max(1, rows))
         with deterministic(1, seed=0):
-            begin = starting_point(signature, data.train, pretrained, options.model_dump())
+            begin = starting_point(signature, data.train, pretrained, options.model_dump(), COMPARED)
             _freeze(begin.network, options)
             some = Sample.of_examples(signature, begin.states, data.train)
             latency_s = some.request_s(begin.network)
@@ -127,7 +127,7 @@ class FinetuneLearn(Learn[Rows]):
         _require_outputs(signature, options)
         device = setup.execution.device
         with deterministic(setup.threads, setup.seed, device):
-            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
+            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump(), COMPARED)
             network = begin.network.to(device)
             rows = EncodedRows(signature, begin.states, data.train.columns)
             held = EncodedRows(signature, begin.states, data.held.columns)
@@ -171,7 +171,7 @@ class FinetuneLearn(Learn[Rows]):
         _require_outputs(signature, options)
         device = setup.execution.device
         with deterministic(setup.threads, setup.seed, device), TemporaryDirectory() as scratch:
-            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
+            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump(), COMPARED)
             begin.network.to(device)
             shown = rising_rate.some(data.train, setup.batch, setup.seed)
             rows = EncodedRows(signature, begin.states, shown.columns)

@@ -38,6 +38,25 @@ class Concatenate(Combiner):
         return beside if self.hidden is None else torch.cat([beside, self.hidden(beside)], dim=-1)
 
 
+@final
+class Compare(Combiner):
+    """Puts the features side by side, and beside them how far two parts are apart and what they share.
+
+    A line over |u - v| and u · v tells texts that mean the same from others, and one over u and v does not (Conneau et
+    al. 2017, section 3.1).
+    """
+
+    def __init__(self, widths: Sequence[int], compared: tuple[int, int]) -> None:
+        super().__init__()
+        self.compared = compared
+        self.width = sum(widths) + 2 * widths[compared[0]]
+
+    def forward(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return (batch, width) of parts (batch, width of the part), of which the compared ones are equally wide."""
+        one, other = (parts[place] for place in self.compared)
+        return torch.cat([*parts, (one - other).abs(), one * other], dim=-1)
+
+
 class _Lifted(Combiner):
     """Brings every part to one width. Abstract."""
 
@@ -104,6 +123,9 @@ def build(config: JsonObject, widths: Sequence[int]) -> Combiner:
     match config["type"]:
         case "concatenate":
             return Concatenate(widths, width, dropout)
+        case "compare":
+            one, other = cast("Sequence[int]", config["compared"])
+            return Compare(widths, (one, other))
         case "attention":
             return Attend(widths, width, dropout)
         case "gating":

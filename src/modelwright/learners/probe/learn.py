@@ -19,7 +19,7 @@ from modelwright.learners.training import frozen_features, head_fits, learned_fo
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
-from modelwright.learners.training.starting_point import starting_point, unread
+from modelwright.learners.training.starting_point import COMPARED, starting_point, unread
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.plan import Machine
 
@@ -44,7 +44,7 @@ class ProbeLearn(Learn[Rows]):
         assert isinstance(training, ProbeTraining)
         rows = len(data.train)
         with deterministic(1, seed=0):
-            begin = starting_point(signature, data.train, pretrained, options.model_dump())
+            begin = starting_point(signature, data.train, pretrained, options.model_dump(), COMPARED)
             some = Sample.of_examples(signature, begin.states, data.train)
             latency_s = some.request_s(begin.network)
             execution = devices.execution(training.device, machine)
@@ -81,7 +81,7 @@ class ProbeLearn(Learn[Rows]):
         assert isinstance(training, ProbeTraining)
         device = setup.execution.device
         with deterministic(setup.threads, setup.seed, device):
-            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump())
+            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump(), COMPARED)
             begin.network.to(device)
             fitted = head_fits.fit(
                 begin.network,

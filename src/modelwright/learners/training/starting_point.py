@@ -61,7 +61,8 @@ class Scratch:
     types: form → the type of its encoders; encoders: input → the options of its own, `type` among them; matching: of
     `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone, scaled,
     own_layers, activation: of `NetworkPlan`; logarithm: whether numbers are learned as theirs, False: none is, else as
-    `logarithms.decided` has it; median: whether numbers aim at it.
+    `logarithms.decided` has it; median: whether numbers aim at it; compared: whether the features of two texts that
+    start from the same weights are compared.
     """
 
     types: Mapping[Form, str] = field(default_factory=dict)
@@ -77,6 +78,11 @@ class Scratch:
     activation: Activation = "relu"
     logarithm: bool | None = False
     median: bool = False
+    compared: bool = False
+
+
+COMPARED = Scratch(compared=True)
+"""How learners combine their inputs that put heads on pretrained encoders."""
 
 
 @dataclass
@@ -133,6 +139,7 @@ def _begun(
     limits: Mapping[str, int],
 ) -> StartingPoint:
     together = _together(signature, weights, options)
+    alike = _of_one_folder(signature, weights)
     given = _load(weights, {**options, "segments": bool(together) or options.get("segments", False)})
     longest = {name: most for name in given.places if (most := given.of(name).most) is not None}
     if together and together[0] in longest:  # an encoder has room for all of them at once
@@ -171,7 +178,7 @@ def _begun(
     plan = NetworkPlan(
         tuple(encoders),
         inputs,
-        design.combiner,
+        design.combiner if together or not design.compared else _comparing(signature, alike),
         design.columns,
         design.weighing,
         matching=design.matching,
@@ -203,12 +210,26 @@ def _together(
     options: `together`, True or False; None: where the function has two texts, and no more.
     """
     wanted = options.get("together", False)
-    texts = [one.name for one in fields_of(signature.inputs, Form.TOKENS) if one.name in weights]
-    if wanted is False or len(texts) < 2 or (wanted is None and len(texts) > 2):
+    alike = _of_one_folder(signature, weights)
+    if wanted is False or len(alike) < 2 or (wanted is None and len(alike) > 2):
         return ()
-    folder = weights[texts[0]]
-    alike = tuple(name for name in texts if weights[name] == folder)
-    return alike if len(alike) > 1 and family_of(folder) is TRANSFORMER else ()
+    return alike if family_of(weights[alike[0]]) is TRANSFORMER else ()
+
+
+def _of_one_folder(signature: Signature, weights: Mapping[str, Path]) -> tuple[str, ...]:
+    """Return the texts that start from the weights of the first that starts from some."""
+    texts = [one.name for one in fields_of(signature.inputs, Form.TOKENS) if one.name in weights]
+    return tuple(name for name in texts if weights[name] == weights[texts[0]])
+
+
+def _comparing(signature: Signature, alike: Sequence[str]) -> JsonObject:
+    """Return the combiner of parts that are an input each, which compares two texts where there are two."""
+    if len(alike) != 2:
+        return {"type": "concatenate"}
+    return {
+        "type": "compare",
+        "compared": [place for place, one in enumerate(signature.inputs) if one.name in alike],
+    }
 
 
 def _joined(together: Sequence[str], given: _Pretrained) -> JoinedPlan | None:
