@@ -13,9 +13,11 @@ import yaml
 from in_process import say
 
 import modelwright
+from modelwright import learners
 from modelwright.core.messages import ProjectError
 from modelwright.package import packages
 from modelwright.project import Project
+from modelwright.runtime.drivers.index.samples import IndexSamples
 
 PASSAGES = {
     "fee": "There is no fee for cash at our machines. Other banks take two euros.",
@@ -93,9 +95,10 @@ def test_the_page_answers_with_a_source(outputs):
 
 
 def test_what_was_released_is_called_and_named(packaged, place):
-    settings = json.loads((packaged / "manifest.json").read_text())["settings"]
-    used = Project(place / "find").versions()
-    assert settings["functions"]["find"]["package"] == used.versions[0].package
+    manifest = json.loads((packaged / "manifest.json").read_text())
+    digest = Project(place / "find").versions().versions[0].package
+    assert manifest["settings"]["functions"]["find"]["package"] == digest
+    assert manifest["lineage"]["use.find"] == digest
 
 
 def test_the_package_answers_alone(packaged, tmp_path):
@@ -186,3 +189,10 @@ def _packaged_again(place: Path) -> Path:
     digest = Project(place / "find").versions().versions[0].package
     folders = (place / "find" / ".modelwright" / "objects" / "package").glob("*/package")
     return next(one for one in folders if packages.digest(one) != digest)
+
+
+def test_works_of_others_in_what_is_called_are_credited(tmp_path):
+    body = IndexSamples().body()
+    made_of = {"minilm": "Apache-2.0"}
+    packages.write(body, tmp_path / "find", lineage={}, versions={}, threads=1, credits=made_of)
+    assert learners.bring("session").credits(tmp_path) == made_of

@@ -8,7 +8,7 @@ and `learn` find its folder under `BROUGHT` (`storage.formats.plan`) among the p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -37,3 +37,7 @@ class Bring(ABC):
 
         Raises ProjectError and MachineError.
         """
+
+    def credits(self, brought: Path) -> Mapping[str, str]:
+        """Return works of others in what `prepare` wrote into a folder, each with its licence; by default none."""
+        return {}

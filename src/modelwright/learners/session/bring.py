@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from modelwright.core.messages import PackageError, Phrase, Problem, ProjectError
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.bring import Bring
+from modelwright.learners.session import session_body
 from modelwright.learners.session.spec import SessionOptions
 from modelwright.learners.session.used_function import USE
 from modelwright.package import packages
@@ -51,6 +52,13 @@ class SessionBring(Bring):
         """Copy the packages, each into a folder of its role."""
         for role, place in _folders(options).items():
             shutil.copytree(place, out / role)
+
+    def credits(self, brought: Path) -> Mapping[str, str]:
+        """Return what the packages hold of others: it is in the package that calls them, too."""
+        found: dict[str, str] = {}
+        for one in session_body.functions_in(brought).values():
+            found |= one.credits
+        return found
 
 
 def _folders(options: BaseModel) -> Mapping[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,3 +22,14 @@ class UsedFunction(BaseModel):
     )
     package: str = Field(description="the digest of its package")
     folder: Path | None = Field(None, exclude=True, description="where its package lies")
+
+
+def used_packages(options: Mapping[str, object]) -> dict[str, str]:
+    """Return the digest of the package of each function that a sealed choice calls, as a lineage names it."""
+    used = options.get(USE)
+    functions = (
+        {role: UsedFunction.model_validate(one) for role, one in used.items()}
+        if isinstance(used, dict)
+        else {}
+    )
+    return {f"{USE}.{role}": one.package for role, one in functions.items()}

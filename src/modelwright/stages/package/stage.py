@@ -27,6 +27,7 @@ from modelwright.core.units import Unit, format_quantity
 from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.export import Export, ServingLimits
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.session.used_function import used_packages
 from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.runtime.function import load
@@ -114,6 +115,7 @@ def package(
             lineage={
                 "learner": chosen.learner,
                 **_origins(chosen.pretrained),
+                **used_packages(chosen.options),
                 **{
                     part.name: part.digest
                     for part in (train, validation, profile, choice, learned, corpus)

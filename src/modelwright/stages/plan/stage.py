@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modelwright import kinds
+from modelwright import kinds, learners
 from modelwright.core import digests
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.messages import Notice, Phrase
@@ -27,6 +27,7 @@ from modelwright.kinds.varying import AUTO, Declared, amounts
 from modelwright.learners import devices, readable_texts
 from modelwright.learners.contract.aim import AIM, Aim
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.spec import Spec
 from modelwright.learners.options import PRETRAINED
 from modelwright.learners.readable_texts import Reading
 from modelwright.learners.weights.resolving import NOTHING, InputWeights, credit
@@ -179,16 +180,27 @@ def _choice(
         options=chosen.options.model_dump(mode="json"),
         training=ranking.training_of(chosen.spec, learn).model_dump(mode="json", exclude_none=True),
         pretrained={name: digests.of_folder(folder) for name, folder in pretrained.items()},
-        credits=dict(
-            credit(model.pretrained, name, folder)
-            for name, folder in pretrained.items()
-            if name != BROUGHT
-            or (model.pretrained not in (None, NOTHING) and PRETRAINED in chosen.spec.Options.model_fields)
-        ),
+        credits=_credits(chosen.spec, model, pretrained),
         reason=reason,
         augment=augment if chosen.spec.augments else {},
         members=chosen.estimate.members,
         execution=chosen.estimate.execution,
+    )
+
+
+def _credits(spec: Spec, model: ModelConfig, pretrained: Mapping[str, Path]) -> dict[str, str]:
+    """Return works of others that what is learned begins from, each with its licence."""
+    found = dict(
+        credit(model.pretrained, name, folder)
+        for name, folder in pretrained.items()
+        if name != BROUGHT
+        or (model.pretrained not in (None, NOTHING) and PRETRAINED in spec.Options.model_fields)
+    )
+    bring = learners.bring(spec.name)
+    return (
+        found
+        if bring is None or BROUGHT not in pretrained
+        else found | dict(bring.credits(pretrained[BROUGHT]))
     )
 
 
