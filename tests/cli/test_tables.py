@@ -170,6 +170,15 @@ def test_the_headline_says_in_production_only_where_a_gateway_serves(version, he
     assert ("in production" in shown(report)) == line.endswith("in production")
 
 
+def test_the_traffic_of_a_function_that_writes_says_how_soon_and_how_fast():
+    rows = (TrafficRow(2, 0.9, 120, 0.5, 1, 2.1, 0.31, 48.2), TrafficRow(3, 0.1, 4, 0.1, 0))
+    said = shown(StatusReport("reply", 2, (), rows))
+    assert "first token p95" in said
+    assert "310.0 ms" in said
+    assert "48.2" in said
+    assert "first token" not in shown(StatusReport("reply", 2, (), rows[1:]))
+
+
 def test_a_narrow_terminal_shows_records_that_fit(gold):
     text = shown(RUN, width=50)
     table, _, _ = text.partition("\nroute:")

@@ -254,14 +254,23 @@ def plain(out: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) 
 
 
 def _traffic(out: Console, rows: Sequence[TrafficRow]) -> None:
-    table = _table("version", "share", "requests", "rate", "failures", "p95")
+    writes = any(row.ttft_p95_s is not None for row in rows)
+    more = ("first token p95", "tokens/s") if writes else ()
+    table = _table("version", "share", "requests", "rate", "failures", "p95", *more)
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
-        p95 = f"{row.p95_s * 1e3:.1f} ms" if row.p95_s is not None else "–"
+        p95, first = ("–" if one is None else f"{one * 1e3:.1f} ms" for one in (row.p95_s, row.ttft_p95_s))
+        speed = "–" if row.tokens_per_second is None else f"{row.tokens_per_second:,.1f}"
         rate = f"{row.rate_per_s:.3g} /s"
         table.add_row(
-            str(row.version), f"{row.share:.0%}", f"{row.requests:,}", rate, f"{row.failures:,}", p95
+            str(row.version),
+            f"{row.share:.0%}",
+            f"{row.requests:,}",
+            rate,
+            f"{row.failures:,}",
+            p95,
+            *((first, speed) if writes else ()),
         )
     out.print(table)
 

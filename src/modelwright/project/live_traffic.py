@@ -236,6 +236,9 @@ def _traffic(
         seen = live if number == version else _judged_live(context, root, now_s, number)
         if not seen.requests:
             continue
-        p95 = next((m.value for m in seen.measurements if m.subject.metric == "latency_p95"), None)
+        values = {one.subject.metric: one.value for one in seen.measurements}
         rate = seen.requests / context.opened.file.monitor.window_s
-        yield TrafficRow(number, share, seen.requests, rate, seen.failures, p95)
+        names = ("latency_p95", "ttft_p95", "tokens_per_second")
+        yield TrafficRow(
+            number, share, seen.requests, rate, seen.failures, *(values.get(name) for name in names)
+        )

@@ -12,7 +12,10 @@ from modelwright.project.results.table_rows import RequirementRow
 
 @dataclass(frozen=True)
 class TrafficRow:
-    """The live traffic of one version in the window: its share, requests, rate and failures."""
+    """The live traffic of one version in the window: its share, requests, rate, failures and p95 of latency.
+
+    ttft_p95_s, tokens_per_second: of answers that are written token by token, where there are any.
+    """
 
     version: int
     share: float
@@ -20,6 +23,8 @@ class TrafficRow:
     rate_per_s: float
     failures: int
     p95_s: float | None = None
+    ttft_p95_s: float | None = None
+    tokens_per_second: float | None = None
 
 
 @dataclass(frozen=True)
