@@ -12,6 +12,7 @@ import tiny_writing
 
 from modelwright.core.messages import RequestError
 from modelwright.kinds.contract.common import Answer
+from modelwright.kinds.shared.schemas import answer_schema
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.contract.driver import Call
 from modelwright.runtime.drivers.decode.driver import DecodeDriver, RunningDecode
@@ -192,6 +193,20 @@ def test_what_answers_cannot_be_held_to_is_refused(running: RunningDecode, case:
     with pytest.raises(RequestError):
         list(running.run(call))
     assert running.loop.in_slots == 0
+
+
+def test_without_its_libraries_a_schema_is_refused_and_the_rest_is_answered(
+    running: RunningDecode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_schema, "_LIBRARIES", ("json", "no_such_library"))
+    call = Call({}, {"message": ["One?"]}, {"schema": {"const": "of this test alone"}})
+    (problem,) = running.misfits(call).values()
+    assert problem.id == "machine.missing-library"
+    assert "modelwright[record]" in str(problem)
+    with pytest.raises(RequestError):
+        list(running.run(call))
+    (free,) = _answers(running, ["One?"])
+    assert free.details["finish"] in {"stop", "length"}
 
 
 def test_a_stop_text_would_cut_an_object(running: RunningDecode) -> None:

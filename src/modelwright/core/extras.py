@@ -7,7 +7,7 @@ import importlib.metadata
 import re
 
 SERVE, LEARN, TRACKING = "serve", "learn", "tracking"
-_ALL = ("client", SERVE, "image", "audio", LEARN, "given", TRACKING)  # smallest first
+_ALL = ("client", SERVE, "image", "audio", "record", LEARN, "given", TRACKING)  # smallest first
 _REQUIRES = re.compile(r"\s*(?P<name>[\w.-]+)[^;]*;.*\bextra\s*==\s*['\"](?P<extra>[\w-]+)['\"]")
 _MODULES = {
     "pillow": "PIL",

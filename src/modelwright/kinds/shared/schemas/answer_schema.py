@@ -6,18 +6,19 @@ so is a reference to anything but a part of the schema itself: nothing is ever f
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Mapping
 from typing import Any, cast
-
-import jsonschema_rs
-from llguidance import LLMatcher
 
 from modelwright.core.messages import Problem
 from modelwright.core.messages.near import did_you_mean
 from modelwright.kinds.shared.schemas.schema_parts import ANNOTATIONS, ENFORCED, MOST_DEPTH, SchemaPart, parts
 from modelwright.kinds.shared.schemas.unending import unending
 
+EXTRA = "record"
+# Of that extra. They are large and few functions need them, so they are imported where they are used.
+_LIBRARIES = ("jsonschema_rs", "llguidance")
 _MOST_BYTES = 100_000
 # One way to write each value, so that no answer is lost in white space: as `json.dumps` writes it.
 _FORM: Mapping[str, Any] = {
@@ -31,11 +32,22 @@ _FORM: Mapping[str, Any] = {
 
 def grammar_of(schema: Mapping[str, Any]) -> str:
     """Return the grammar of answers that fit a schema of which `schema_problem` finds nothing."""
+    from llguidance import LLMatcher
+
     return LLMatcher.grammar_from_json_schema(_plain(schema), overrides=cast("Any", _FORM))
 
 
 def schema_problem(schema: object, name: str) -> Problem | None:
     """Return why answers cannot be held to a schema, None where they can; name: of what holds the schema."""
+    return _missing() or _invalid(schema, name)
+
+
+def _missing() -> Problem | None:
+    missing = next((one for one in _LIBRARIES if importlib.util.find_spec(one) is None), None)
+    return None if missing is None else Problem("machine.missing-library", module=missing, extra=EXTRA)
+
+
+def _invalid(schema: object, name: str) -> Problem | None:
     if not isinstance(schema, Mapping):
         return Problem("schema.invalid", name=name, place="#", error=f"{schema!r:.60}")
     try:
@@ -44,6 +56,8 @@ def schema_problem(schema: object, name: str) -> Problem | None:
         return Problem("schema.invalid", name=name, place="#", error=str(error)[:200])
     if length > _MOST_BYTES:
         return Problem("schema.large", name=name, length=length, most=_MOST_BYTES)
+    import jsonschema_rs
+
     plain = _plain(schema)
     try:
         jsonschema_rs.meta.validate(plain)
@@ -100,6 +114,8 @@ def _unending(schema: dict[str, Any], name: str) -> Problem | None:
 
 def _refused(schema: dict[str, Any], name: str) -> Problem | None:
     """Return what the library says of it: what can be fulfilled by nothing, or cannot be enforced."""
+    from llguidance import LLMatcher
+
     grammar = LLMatcher.grammar_from_json_schema(schema, overrides=cast("Any", _FORM))
     is_wrong, words = LLMatcher.validate_grammar_with_warnings(grammar)
     if not is_wrong and not words:

@@ -10,15 +10,18 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from llguidance import LLMatcher, LLTokenizer
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from modelwright.core.messages import Problem, RequestError
 from modelwright.kinds.shared.schemas.answer_schema import grammar_of, schema_problem
 from modelwright.runtime.drivers.decode.row_options import SCHEMA
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher, LLTokenizer
 
 _MOST_KEPT = 64  # schemas that are known again
 
@@ -90,6 +93,8 @@ class AnswerMasks:
         problem = schema_problem(stated, SCHEMA)
         if problem is not None:
             return problem
+        from llguidance import LLMatcher, LLTokenizer
+
         if self._opened is None:
             try:
                 self._opened = LLTokenizer(
