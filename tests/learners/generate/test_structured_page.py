@@ -110,6 +110,9 @@ def test_rows_beside_the_schema_are_counted_and_named(
         if number % 4 == 0:
             row["order"] = {"article": "pen", "count": 1000, "gift": False}
     write(folder, rows)
+    done = say(folder, "run", "--to", "plan", "--json")
+    warned = {one["id"]: one["count"] for one in json.loads(done.stdout.splitlines()[-1])["warnings"]}
+    assert 5 <= warned["generate.beside-schema"] <= 15
     file = folder / "modelwright.yaml"
     text = file.read_text("utf-8").replace("  learner: generate\n", "  learner: generate\n  train: full\n")
     file.write_text(f"{text}learn: {{epochs: 1}}\n", encoding="utf-8")

@@ -112,6 +112,21 @@ class AnswerReader:
             found = packed(found, self._context) if packs else list(cut(found, self._context))
         return AnswerRows(TokenRows(found), len(examples), kept.left_out, kept.longest)
 
+    def beside_schema(self, examples: Examples) -> Iterator[Notice]:
+        """Yield how many answers do not fit the schema, where answers are held to one, and which rows come first."""
+        truths = zip(examples.ids, examples.columns[self._signature.outputs[0].name], strict=True)
+        ids = [name for name, truth in truths if truth is not None and self._written(truth) is None]
+        if ids:
+            yield Notice(
+                "generate.beside-schema", where=None, count=len(ids), rows=len(examples), ids=ids[:_NAMED]
+            )
+
+    def _written(self, truth: object) -> list[int] | None:
+        """Return the tokens by which an answer is written, None where no answer of the schema is this one."""
+        found = self._prompts.answer_ids(answer_text(str(truth), self._schema))
+        fits = self._schema is None or self._masks.fits(found, self._schema)
+        return found if fits else None
+
     def read_pairs(self, examples: Examples) -> AnswerRows:
         """Return the pairs that can be learned from: the true answers, and those that were liked less."""
         kept = _Kept(self._context)
@@ -139,8 +154,8 @@ class AnswerReader:
             prompt = list(self._prompts.stretches(given))
         except RequestError:
             return "with-unknown-role"
-        written = self._prompts.answer_ids(answer_text(str(truth), self._schema))
-        if self._schema is not None and not self._masks.fits(written, self._schema):
+        written = self._written(truth)
+        if written is None:
             return "beside-schema"
         answer = [*written, *self._ends[:1]]
         if len(answer) < 2 and not any(stretch.ids for stretch in prompt):

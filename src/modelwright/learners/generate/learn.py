@@ -22,6 +22,7 @@ from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.generate import answer_schemas, instructing, prompt_pieces, weights_folder
+from modelwright.learners.generate.answer_rows import AnswerReader
 from modelwright.learners.generate.spec import GenerateOptions, GenerateSpec, GenerateTraining
 from modelwright.learners.generate.weights_folder import OPTIONS, TENSORS, DecoderWeights
 from modelwright.learners.networks.decoders import llama
@@ -69,7 +70,11 @@ class GenerateLearn(Learn[Rows]):
             memory_bytes=peak_memory_bytes(),
             package_bytes=size,
             latency_s=token_s * most,
-            warnings=(*_idle(options, training), *instructing.endless(weights, options)),
+            warnings=(
+                *_idle(options, training),
+                *instructing.endless(weights, options),
+                *AnswerReader(signature, weights, decoder.shape.words, 1).beside_schema(data.train),
+            ),
             why=Phrase(
                 "generate.why", parameters=sum(one.numel() for one in decoder.parameters()), most=most
             ),
