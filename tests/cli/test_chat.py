@@ -108,6 +108,14 @@ def test_what_is_not_answered_is_said_and_is_no_turn(pipe: Pipe) -> None:
     assert json.loads(line)["prompt_tokens"] < 100
 
 
+def test_a_line_that_is_no_text_is_named_and_left_out(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = io.TextIOWrapper(io.BytesIO(b"a\n\xff\xfe b\nc\n"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", lines)
+    done = say(package.parent, "chat", "--package", str(package), "--json", "--option", "max_tokens=1")
+    assert (done.returncode, done.stdout.count("\n")) == (1, 2)
+    assert "line 2 is no text" in done.stderr
+
+
 def test_only_functions_that_write_are_talked_with(pipe: Pipe, tmp_path: Path) -> None:
     sizes = sealed(linear_body(), tmp_path / "sizes")
     done = pipe("", "--package", str(sizes))

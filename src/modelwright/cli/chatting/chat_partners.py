@@ -53,8 +53,11 @@ class Partner(ABC):
         self.fitting = found
 
     @abstractmethod
-    def answers(self, given: object, options: Mapping[str, Json]) -> Generator[Answer, None, None]:
-        """Yield the answer so far as it is written; given: the turns, or the text. Raises ModelwrightError."""
+    def answers(self, given: object, options: Mapping[str, Json]) -> Generator[Answer | None, None, None]:
+        """Yield the answer so far as it is written; None: nothing of it yet. Raises ModelwrightError.
+
+        given: the turns, or the text.
+        """
 
     def close(self) -> None:  # noqa: B027 - what is opened here goes with the process
         """End what connects to the partner."""
@@ -69,7 +72,7 @@ class PartnerHere(Partner):
         super().__init__(function.signature, streams=function.streams)
         self._function = function
 
-    def answers(self, given: object, options: Mapping[str, Json]) -> Generator[Answer, None, None]:
+    def answers(self, given: object, options: Mapping[str, Json]) -> Generator[Answer | None, None, None]:
         """Yield the answer so far."""
         function = self._function
         unknown = sorted(options.keys() - function.options.keys())
@@ -82,7 +85,8 @@ class PartnerHere(Partner):
             raise RequestError(refused[0])
         with closing(function.parts(columns, options)) as parts:
             for part in parts:
-                yield from (answers[self.fitting.output.name] for answers in part.values())
+                found = [answers[self.fitting.output.name] for answers in part.values()]
+                yield found[0] if found else None
 
 
 class PartnerThere(Partner):
@@ -114,7 +118,7 @@ class PartnerThere(Partner):
         """Close the connections."""
         self._client.close()
 
-    def answers(self, given: object, options: Mapping[str, Json]) -> Generator[Answer, None, None]:
+    def answers(self, given: object, options: Mapping[str, Json]) -> Generator[Answer | None, None, None]:
         """Yield the answer so far."""
         row = {self.fitting.input.name: given}
         for _, prediction in self._function.asking(**options).stream([row]):

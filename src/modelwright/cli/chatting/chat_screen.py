@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -49,8 +50,15 @@ class Talk:
                     turns=self._partner.fitting.is_dialogue,
                 )
             )
-        for line in _typed() if is_terminal else _piped():
-            if line == _QUIT:
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(
+                errors="surrogateescape"
+            )  # bytes that are no text are found below, by their line
+        for number, line in enumerate(_typed() if is_terminal else _piped(), 1):
+            if _has_other_bytes(line):
+                report([Problem("chat.not-utf8", line=number)], as_json=False)
+                self.failed = True
+            elif line == _QUIT:
                 return
             if line == _RESET:
                 self._turns = list(self._first)
@@ -70,9 +78,10 @@ class Talk:
         shown = 0
         try:
             with self._interruptible(), closing(self._partner.answers(given, self._options)) as answers:
-                for last in answers:
-                    if not self._as_json:
-                        shown += _write(str(last.value or "")[shown:])
+                for answer in answers:
+                    last = answer or last
+                    if answer is not None and not self._as_json:
+                        shown += _write(str(answer.value or "")[shown:])
                     if self._is_stopped:
                         break
         except KeyboardInterrupt:
@@ -137,6 +146,11 @@ def _typed() -> Iterator[str]:
 def _piped() -> Iterator[str]:
     for line in sys.stdin:
         yield line.rstrip("\r\n")
+
+
+def _has_other_bytes(line: str) -> bool:
+    """Tell whether a line holds bytes that are no character of its encoding."""
+    return any("\udc80" <= one <= "\udcff" for one in line)
 
 
 def _write(text: str) -> int:
