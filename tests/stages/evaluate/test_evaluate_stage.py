@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
+from modelwright.runtime import measuring
+from modelwright.stages.evaluate.answers import of_running
+from modelwright.stages.evaluate.champions import running_differences
 from modelwright.stages.evaluate.config import EvaluateConfig
 from modelwright.stages.evaluate.stage import evaluate
 from modelwright.storage.formats.evidence import read_details, read_evidence
@@ -481,3 +484,19 @@ def test_latency_is_measured_at_the_stated_load(package, splits, tmp_path):
     assert details.load == "200 /s"
     assert len(details.latencies_s) == 100
     assert json.loads((tmp_path / "evidence" / "evidence.json").read_text())["format"] == 2
+
+
+def test_how_fast_a_function_writes_beside_a_champion_that_wrote_nothing_proves_nothing():
+    writes = Signature.parse("reply(message: text) -> answer: text")
+    bars = [
+        parse("ttft_p95", "<= champion + 1 s", writes),
+        parse("tokens_per_second", ">= champion - 1", writes),
+    ]
+    plan = measuring.Plan()
+    ours = measuring.Measured(plan, (0.2,) * 200, (9.0,), 1, 1, 1, 1, (0.1,) * 200, (50.0,) * 200)
+    silent = replace(ours, first_s=(), tokens_per_second=())
+    slow = replace(ours, first_s=(0.3,) * 200, tokens_per_second=(40.0,) * 200)
+    for theirs, outcome in ((silent, Outcome.INCONCLUSIVE), (slow, Outcome.MET)):
+        found = running_differences(of_running(ours, 0.95), theirs, bars, 0.95)
+        verdicts = judge(bars, (), found, phases={Phase.PACKAGE})
+        assert [one.outcome for one in verdicts] == [outcome] * 2

@@ -86,12 +86,18 @@ def _rows(subject: Subject, ours: AnsweredRows) -> int:
 def running_differences(
     ours: Sequence[Measurement], theirs: Measured, requirements: Sequence[Requirement], confidence: float
 ) -> Iterator[Measurement]:
-    """Yield the differences in latency, memory and size that relative bars ask for."""
+    """Yield the differences in latency, memory and size that relative bars ask for.
+
+    Of what the champion has not shown (it wrote no token) there is no difference, and nothing to judge.
+    """
     relative = {
         one.subject for one in requirements if one.bar.champion and Phase.PACKAGE in one.metric.phases
     }
     by_subject = {m.subject: m for m in answers.of_running(theirs, confidence)}
-    yield from (difference(m, by_subject[m.subject]) for m in ours if m.subject in relative)
+    for mine in ours:
+        if mine.subject in relative:
+            unknown = replace(mine, value=None, low=None, high=None, n=0)
+            yield difference(mine, by_subject.get(mine.subject, unknown))
 
 
 def asks_for_running(requirements: Sequence[Requirement]) -> bool:
