@@ -23,6 +23,7 @@ from modelwright.learners.generate import preferring
 from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.learners.networks.decoders import llama
+from modelwright.learners.options import option_problems
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import BROUGHT, Machine
 
@@ -118,3 +119,5 @@ def test_pairs_that_say_nothing_are_counted_and_rejected_answers_are_not_passed_
         forecast(weights, tiny_decoder.asked(12), prefer=PREFER)
     with pytest.raises(ValidationError):
         GenerateOptions(prefer=PREFER)  # type: ignore[arg-type]
+    given = {"learner": "generate", "pretrained": "weights", "prefer": PREFER}
+    assert [path for path, _ in option_problems(given)] == [("model", "prefer")]

@@ -28,7 +28,7 @@ from modelwright.learners.descent import plain_run, trainer
 from modelwright.learners.descent.plain_run import Batch, PlainRecipe, PlainRun
 from modelwright.learners.generate import from_scratch, preferring
 from modelwright.learners.generate.answer_rows import AnswerReader, AnswerRows
-from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
+from modelwright.learners.generate.spec import MOST_CONTEXT, GenerateOptions, GenerateTraining
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.learners.networks.decoders import llama
 from modelwright.learners.steps.schedule import schedule_of
@@ -71,7 +71,8 @@ class _Begin:
         return PreferenceObjective(self.decoder, prefer.beta, prefer.kept, numbers, device)
 
     def notices(self) -> Iterator[Notice]:
-        return self.read.notices(self.context, self.decoder.shape.context)
+        most = MOST_CONTEXT if self.options.from_nothing else self.decoder.shape.context
+        return self.read.notices(self.context, most)
 
     def held(self, examples: Examples) -> TokenRows | PairRows:
         """Return the rows of validation that are answered."""

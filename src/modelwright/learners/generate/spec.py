@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Form
@@ -20,6 +20,8 @@ from modelwright.learners.contract.training import (
     WeightDecay,
 )
 from modelwright.learners.weights.resolving import NOTHING
+
+MOST_CONTEXT = 1 << 20  # tokens
 
 
 class TurnTexts(BaseModel):
@@ -131,7 +133,7 @@ class GenerateOptions(BaseModel):
     context: int | None = Field(
         None,
         ge=16,
-        le=1 << 20,
+        le=MOST_CONTEXT,
         description="tokens that prompt and answer have together; null: at most 2,048, from nothing 512",
     )
     max_tokens: int = Field(
@@ -157,13 +159,20 @@ class GenerateOptions(BaseModel):
         """Tell whether anything learns from the rows."""
         return self.train != "none" or self.from_nothing
 
-    @model_validator(mode="after")
-    def _nothing_to_adapt(self) -> Self:
-        if self.from_nothing and self.train == "lora":
+    @field_validator("train")
+    @classmethod
+    def _not_nothing_to_adapt(cls, train: str, given: ValidationInfo) -> str:
+        if train == "lora" and given.data.get("pretrained") == NOTHING:
             raise ValueProblem("generate.nothing-to-adapt")
-        if self.prefer is not None and self.train == "none":
+        return train
+
+    @field_validator("prefer")
+    @classmethod
+    def _preferred_by_what_learns(cls, prefer: PreferKeys | None, given: ValidationInfo) -> PreferKeys | None:
+        learns = given.data.get("train") != "none" or given.data.get("pretrained") == NOTHING
+        if prefer is not None and not learns:
             raise ValueProblem("generate.prefer-without-train")
-        return self
+        return prefer
 
 
 class GenerateTraining(BaseModel):
