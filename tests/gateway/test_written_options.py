@@ -182,3 +182,34 @@ def test_of_many_streams_at_once_those_that_find_room_are_answered_and_the_other
     assert len(answered) + len(refused) == 60
     assert set(refused) == {"rate_limit_exceeded"}
     assert server.gateway.rows_under_way == 0
+
+
+def test_every_stream_of_a_worker_that_is_killed_ends_with_an_error_and_none_hangs(server: Server) -> None:
+    shared = {"max_tokens": 200, "temperature": 2.0}
+    protocol = {**shared, "model": "reply", "prompt": ASKED, "stream": True, "n": 5}
+    rows = [{**shared, "message": ASKED, "seed": seed} for seed in range(5)]
+
+    async def last_line(client: httpx.AsyncClient, path: str, body: Any, begun: asyncio.Semaphore) -> str:
+        headers = {"accept": "text/event-stream"}
+        async with client.stream("POST", f"{server.url}{path}", json=body, headers=headers) as response:
+            line = ""
+            async for one in response.aiter_lines():
+                if not line:
+                    begun.release()
+                line = one or line
+            return line
+
+    async def killed() -> list[str]:
+        begun = asyncio.Semaphore(0)
+        asked = [("/v1/completions", protocol), ("/reply", rows)] * 2
+        async with httpx.AsyncClient(timeout=60) as client, asyncio.TaskGroup() as group:
+            tasks = [group.create_task(last_line(client, *one, begun)) for one in asked]
+            for _ in tasks:
+                await begun.acquire()
+            assert server.gateway.current is not None
+            server.gateway.current.worker.process.kill()
+        return [task.result() for task in tasks]
+
+    errors = [json.loads(line.removeprefix("data: "))["error"] for line in asyncio.run(killed())]
+    assert [one.get("code") or one["id"] for one in errors] == ["serve.unavailable"] * 4
+    assert server.gateway.rows_under_way == 0
