@@ -131,8 +131,8 @@ class Faults:
 
     def _go_back(self) -> None:
         before = self._serves()
-        self._reload()
-        left = self._serves()
+        left = SOUND[before == SOUND[0]]
+        self.operator.ends(self.operator.release(left, "direct"), "serving")
         self.went_back.append((time.monotonic(), left))
         self.operator.ends(self.operator.go_back(before), "serving")
 
