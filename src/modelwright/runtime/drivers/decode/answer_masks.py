@@ -98,7 +98,10 @@ class AnswerMasks:
         if self._opened is None:
             try:
                 self._opened = LLTokenizer(
-                    self._tokenizer.to_str(), n_vocab=self._words, eos_token=self._ends or None
+                    self._tokenizer.to_str(),
+                    n_vocab=self._words,
+                    eos_token=self._ends or None,
+                    slices=LLTokenizer.json_slices(),  # tokens that may stand within a text are tried as one
                 )
             except Exception as error:  # the library raises what its tokenizers raise
                 return Problem("schema.tokenizer", error=_first(str(error)))
