@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-credit test checks tests proof mutants bench reference format clean
+.PHONY: help demo demo-credit demo-assistant test checks tests proof mutants bench reference format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -25,6 +25,9 @@ demo: $(READY)  ## the whole loop on real questions: learn, prove, release, serv
 
 demo-credit: $(READY)  ## the same where errors have costs: credits, with reasons, slices and a model card
 	@$(PYTHON) examples/credit-risk/demo.py
+
+demo-assistant: $(READY)  ## functions that call functions: questions answered from a help page, with sources
+	@$(PYTHON) examples/assistant/demo.py
 
 test: $(READY)  ## what CI runs: format, lint, types, layers, reference pages, tests
 	$(VENV)/bin/ruff format --check src tests benchmarks examples

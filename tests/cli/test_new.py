@@ -34,6 +34,15 @@ def test_an_example_comes_with_its_rows(tmp_path):
     assert project_file.read(tmp_path / "p").signature.name == "chat"
 
 
+def test_an_example_comes_with_the_script_that_writes_its_rows(tmp_path):
+    made = make(tmp_path / "p", "assistant")
+    assert made.files == ("find/modelwright.yaml", "make_rows.py", "modelwright.yaml")
+    assert made.next_steps[0].endswith("python make_rows.py")
+    assert made.next_steps[1:] == ("modelwright run --project find", "modelwright run")
+    assert project_file.read(tmp_path / "p").file.use == {"find": "find"}
+    assert project_file.read(tmp_path / "p" / "find").signature.name == "answer"
+
+
 def test_the_wheel_carries_the_examples():
     wheel = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert set(wheel["only-include"]) == {"src/modelwright", *(f"examples/{name}" for name in examples())}

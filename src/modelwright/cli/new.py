@@ -14,6 +14,8 @@ from modelwright.project.declaration.find import FILE_NAME
 from modelwright.storage import disk
 
 MOST_SHOWN = 200  # characters of a path in a message
+ROWS = "make_rows.py"  # of an example whose rows are written by a script
+_DEMO = "demo.py"
 SCHEMA = Path(".modelwright") / "modelwright.schema.json"
 
 TEMPLATE = """\
@@ -97,7 +99,12 @@ def _made(folder: Path, example: str | None) -> Made:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     names = tuple(path.relative_to(source).as_posix() for path in files)
-    return Made(str(folder), names, (f"cd {folder} && modelwright check", "modelwright run"))
+    if ROWS not in names:
+        return Made(str(folder), names, (f"cd {folder} && modelwright check", "modelwright run"))
+    others = [
+        f"modelwright run --project {one.parent}" for one in map(Path, names) if one.match(f"*/{FILE_NAME}")
+    ]
+    return Made(str(folder), names, (f"cd {folder} && python {ROWS}", *others, "modelwright run"))
 
 
 def examples() -> dict[str, Path]:
@@ -133,7 +140,7 @@ def _refuse(folder: Path) -> None:
 
 def _belongs(path: Path, source: Path) -> bool:
     parts = path.relative_to(source).parts
-    return path.suffix not in (".py", ".pyc") and not any(part.startswith((".", "__")) for part in parts)
+    return path.name != _DEMO and not any(part.startswith((".", "__")) for part in parts)
 
 
 def _template() -> str:
