@@ -63,6 +63,7 @@ class Faults:
     operator: Operator
     speed: float = 1.0  # times as often
     done: collections.Counter[str] = field(default_factory=collections.Counter)
+    asked: list[float] = field(default_factory=list)  # when anything was done (monotonic)
     went_back: list[tuple[float, int]] = field(default_factory=list)  # asked at (monotonic), the version left
     held: list[Held] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -86,6 +87,7 @@ class Faults:
             name = min(due, key=lambda one: due[one])
             if due[name] <= now:
                 due[name] += EVERY_S[name] / self.speed
+                self.asked.append(time.monotonic())
                 try:
                     acts[name]()
                 except UnexpectedError as error:
@@ -137,12 +139,16 @@ class Faults:
         self.operator.ends(self.operator.go_back(before), "serving")
 
 
-def gone_after_s(answers: Answered, went_back: list[tuple[float, int]], within_s: float = 5.0) -> list[float]:
-    """Return for each time of going back how long the version that was left still answered, in seconds."""
+def gone_after_s(answers: Answered, went_back: list[tuple[float, int]], asked: list[float]) -> list[float]:
+    """Return for each time of going back how long the version that was left still answered, in seconds.
+
+    asked: when anything was asked of the gateway; the next release may bring that version back.
+    """
     done_s = answers.begun + answers.done_s
     found = []
     for at, version in went_back:
-        theirs = (answers.which == VERSIONS.index(version)) & (done_s > at) & (done_s < at + within_s)
+        until = min([one for one in asked if one > at] + [float("inf")])
+        theirs = (answers.which == VERSIONS.index(version)) & (done_s > at) & (done_s < until)
         found.append(float((done_s[theirs] - at).max(initial=0.0)))
     return found
 
@@ -165,7 +171,7 @@ class Found:
     @property
     def went_back_s(self) -> list[float]:
         """Return how long versions still answered that were left."""
-        return gone_after_s(self.answers, self.faults.went_back)
+        return gone_after_s(self.answers, self.faults.went_back, self.faults.asked)
 
     @property
     def failures(self) -> list[str]:
