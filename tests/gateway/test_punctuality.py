@@ -21,7 +21,7 @@ def test_at_most_one_answer_in_twenty_is_late_however_wrong_the_expectation_is(s
         while kept.admits((rows + 1) * ROW_S):
             rows += 1
         seconds = rows * ROW_S * slower * draw.uniform(0.6, 1.4)
-        kept.learn(seconds, ROW_S)
+        kept.learn(seconds, ROW_S, waited=True)
         late.append(seconds > IN_TIME * BAR_S)
         longest.append(rows)
     assert sum(late[1000:]) / 5000 < 1.5 * MOST_LATE
@@ -33,5 +33,6 @@ def test_at_most_one_answer_in_twenty_is_late_however_wrong_the_expectation_is(s
 def test_what_an_idle_worker_answers_too_late_refuses_nobody() -> None:
     kept = Punctuality(BAR_S)
     for _ in range(100):
-        kept.learn(2.0, 500 * ROW_S)  # a list
+        kept.learn(2.0, 500 * ROW_S, waited=True)  # a list
+        kept.learn(2.0, ROW_S, waited=False)  # the machine did something else
     assert kept.factor == 1.0

@@ -168,7 +168,7 @@ class Pool:
 
     async def answer(self, rows: Sequence[Sequence[object]], options: Mapping[str, JsonLike]) -> Reply:
         """Return a worker's reply, asked of another one where the first is lost; raises ServiceError, RequestError."""
-        work, begun = _work(rows), time.monotonic()
+        work, begun, waited = _work(rows), time.monotonic(), self._least_rows() > 0
         with self.under_way():
             for _ in range(2):
                 place = await self._free(len(rows), work)
@@ -179,7 +179,8 @@ class Pool:
                         continue
                 self._learn(reply)
                 if self._punctuality is not None:
-                    self._punctuality.learn(time.monotonic() - begun, len(rows) * self._row_s)
+                    alone_s = len(rows) * self._row_s
+                    self._punctuality.learn(time.monotonic() - begun, alone_s, waited=waited)
                 _require_answers(place, reply)
                 return reply
             raise service_errors.unavailable()

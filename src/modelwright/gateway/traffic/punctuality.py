@@ -32,12 +32,13 @@ class Punctuality:
         """Tell whether an answer that is expected in so many seconds is in time."""
         return self.time_s(expected_s) <= IN_TIME * self.bar_s
 
-    def learn(self, seconds: float, alone_s: float) -> None:
-        """Learn from an answer that took so long; alone_s: what its own rows take.
+    def learn(self, seconds: float, alone_s: float, *, waited: bool) -> None:
+        """Learn from an answer that took so long; alone_s: what its own rows take; waited: others were before it.
 
-        What an idle worker answers too late (a long list) says nothing of how long one has to wait.
+        What an idle worker answers too late (a long list, a machine with other work) says nothing of how long one has
+        to wait: it refuses nobody.
         """
-        if alone_s > IN_TIME * self.bar_s:
+        if alone_s > IN_TIME * self.bar_s or (not waited and seconds > IN_TIME * self.bar_s):
             return
         late = seconds > IN_TIME * self.bar_s
         step = _LEARNING if late else -_LEARNING * MOST_LATE / (1 - MOST_LATE)
