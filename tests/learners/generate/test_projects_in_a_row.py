@@ -75,9 +75,11 @@ def test_the_commands_of_the_page_work(projects: Path) -> None:
 @pytest.mark.proof
 def test_the_project_of_the_page_that_begins_from_nothing_works(tmp_path: Path) -> None:
     text = next(one for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "pretrained: none" in one)
-    (tmp_path / "modelwright.yaml").write_text(
-        text.replace("5 min", "10 s").replace("<= 4", "<= 8"), encoding="utf-8"
-    )
+    evaluate = ("{generate: 5}", "{generate: 1, latency_requests: 100}")
+    for shown, here in (("5 min", "8 s"), ("<= 4", "<= 20"), ("piece: 500", "piece: 60"), evaluate):
+        assert text.count(shown) == 1
+        text = text.replace(shown, here)
+    (tmp_path / "modelwright.yaml").write_text(text, encoding="utf-8")
     poems = [f"Roses of {n} are red,\nviolets of {2 * n} are blue,\nand {n} is true." for n in range(300)]
     (tmp_path / "poems.txt").write_text("\n\n".join(poems), encoding="utf-8")
     done = say(tmp_path, "run")
