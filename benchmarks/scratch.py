@@ -6,9 +6,8 @@ The play is cut at its blank lines into rows of at most 500 characters, split 70
 with characters as tokens, what `learn.budget` holds; then the package is evaluated on the test rows, each read from its
 own beginning. Peer: the recipe that nanoGPT gives for a processor (4 layers, 4 heads, width 128, blocks of 64
 characters, 12 a step, AdamW with a rate of 0.001 that falls to 0.0001 along a cosine after 100 steps), written here in
-plain torch. It learns from the same rows one behind the other for the CPU seconds of the same budget, and is measured
-as it measures itself: on whole blocks of 64 of the test rows, one behind the other. On a machine that others use, CPU
-seconds are those that a quiet one takes, and more for what its neighbours slow down, for both alike.
+plain torch. It learns from the same rows one behind the other for the same time, and is measured as it measures itself:
+on whole blocks of 64 of the test rows, one behind the other. Both end by the clock, so the machine must be quiet.
 
 Bars, of a budget of two cores: 2.65 bits a character in 2 minutes, 2.4 in 5, and below the peer.
 """
@@ -77,7 +76,7 @@ class Peer(nn.Module):
 
 
 def peer_bits(train: str, test: str, budget_s: float) -> tuple[float, int]:
-    """Return bits a character of the peer on test after so many CPU seconds, and its steps."""
+    """Return bits a character of the peer on test after so many seconds, and its steps."""
     torch.manual_seed(0)
     letters = {letter: at for at, letter in enumerate(sorted({*train, *test}))}
     learned, held = (torch.tensor([letters[one] for one in text]) for text in (train, test))
@@ -88,8 +87,8 @@ def peer_bits(train: str, test: str, budget_s: float) -> tuple[float, int]:
         {"params": [one for one in weights if one.ndim < 2], "weight_decay": 0.0},
     ]
     optimiser = torch.optim.AdamW(groups, lr=PEAK, betas=BETAS, fused=True)
-    begun, step = time.process_time(), 0
-    while (used := (time.process_time() - begun) / budget_s) < 1:
+    begun, step = time.perf_counter(), 0
+    while (used := (time.perf_counter() - begun) / budget_s) < 1:
         # along the share of the budget that is used, in the place of its 2,000 steps
         falling = LEAST + (PEAK - LEAST) * 0.5 * (1 + math.cos(math.pi * used))
         for group in optimiser.param_groups:
@@ -145,7 +144,7 @@ def main() -> None:
             "\n\n".join(pl.read_parquet(made / split / "rows.parquet")["text"]) for split in ("train", "test")
         )
     bits = ours.values["bits_per_character"]
-    theirs, steps = peer_bits(train, test, budget_s * arguments.threads)
+    theirs, steps = peer_bits(train, test, budget_s)
     print(
         f"{arguments.minutes:g} min, {arguments.threads} threads; all stages of ours took {ours.cpu_s:.0f} CPU s"
     )
