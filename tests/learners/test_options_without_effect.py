@@ -85,3 +85,19 @@ def test_a_key_of_learning_without_effect_is_named(
     )
     named = {one.values.get("key", "learn.regularisation.cutmix").rpartition(".")[2] for one in found}
     assert named == idle
+
+
+@pytest.mark.parametrize(
+    ("function", "together", "count"),
+    [
+        ("f(a: text, b: number) -> up: boolean", True, 1),
+        (PHOTO, False, 0),
+        ("f(a: text, b: text) -> up: boolean", True, None),
+        ("f(a: text) -> up: boolean", None, None),
+    ],
+)
+def test_one_text_is_not_joined(function: str, together: bool | None, count: int | None) -> None:
+    spec = learners.spec("finetune")
+    options = spec.Options.model_validate({"together": together})
+    found = list(spec.without_effect(Signature.parse(function), options))
+    assert [one.values["count"] for one in found] == ([] if count is None else [count])

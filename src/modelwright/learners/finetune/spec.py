@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelwright.core.json_types import Json
+from modelwright.core.messages import Notice
+from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.lora import LoraKeys
 from modelwright.learners.contract.pixels import PixelOptions
-from modelwright.learners.contract.spec import Between, Spec
+from modelwright.learners.contract.spec import Between, Spec, fields_of
 from modelwright.learners.contract.steps import (
     GrowthKeys,
     LossKeys,
@@ -138,3 +140,10 @@ class FinetuneSpec(Spec):
         "warmup": "learn.schedule.warmup",
         "average": "learn.averaging.decay",
     }
+
+    def without_effect(self, signature: Signature, options: BaseModel) -> Iterator[Notice]:
+        """Yield a warning where texts shall be joined, and there are not two of them."""
+        assert isinstance(options, FinetuneOptions)
+        texts = fields_of(signature.inputs, Form.TOKENS)
+        if options.together is not None and len(texts) < 2:
+            yield Notice("finetune.few-texts", count=len(texts))

@@ -220,7 +220,7 @@ def _plain(raw: object) -> str | None:
 def _of_form(form: RowForm, table: Table, columns: tuple[str, ...]) -> Iterator[Notice]:
     """Yield in which form a table is read."""
     yield Notice(
-        _RECOGNISED,
+        "data.row-form",
         file=table.name,
         form=form.value,
         columns=list(columns),
