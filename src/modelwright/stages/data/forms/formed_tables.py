@@ -31,7 +31,6 @@ from modelwright.tables.series import series
 from modelwright.tables.spool import Spool
 from modelwright.tables.table import Table
 
-_RECOGNISED = "data.row-form"
 _MOST_SHOWN = 1_000  # characters of a row that is refused
 
 
@@ -82,7 +81,7 @@ def formed(
         names = [config.columns.get(one.name, one.name) for one in (given, answer)]
         made, of_table = _formed(form, table, given, names, scratch / f"formed-{number}")
         found.append((split, made))
-        notices += [one for one in of_table if config.form is None or one.id != _RECOGNISED]
+        notices += [one for one in of_table if config.form is None or one.id != "data.row-form"]
     if RowForm.PREFERENCE in forms:
         config = config.model_copy(update={"keep": {**config.keep, LESS_LIKED: LESS_LIKED}})
     return FormedTables(found, config, forms == {RowForm.TEXT}, tuple(notices))
