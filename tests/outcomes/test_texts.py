@@ -12,8 +12,8 @@ from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Subject
 from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Answer, Form
 from modelwright.kinds.shared.plain_state import PlainState
+from modelwright.outcomes.text_words import words
 from modelwright.outcomes.texts import copying, similarity
-from modelwright.outcomes.texts.text_words import words
 
 WRITTEN = PlainState(Form.WRITTEN)
 

@@ -9,7 +9,7 @@ import pytest
 from modelwright import kinds
 from modelwright.core.messages import PackageError
 from modelwright.kinds.contract.common import Role
-from modelwright.outcomes.texts.text_words import sentences, stands_in
+from modelwright.outcomes.text_words import sentences, stands_in
 from modelwright.package.packages import Package
 from modelwright.runtime.drivers.index.samples import IndexSamples
 from modelwright.runtime.drivers.once.samples import OnceSamples

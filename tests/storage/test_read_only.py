@@ -10,9 +10,10 @@ from contextlib import closing
 import pytest
 
 from modelwright.core.messages import StateError
+from modelwright.gateway.traffic.recording import Traffic
 from modelwright.storage import read_only
 from modelwright.storage.state.database import State
-from modelwright.storage.traffic.record import LiveRecord, Row
+from modelwright.storage.traffic.record import LiveRecord
 
 READS = """
 import sys
@@ -52,7 +53,7 @@ def folder(tmp_path):
     for left in tmp_path.glob("source.db*"):
         left.unlink()
     live = LiveRecord.open(tmp_path / "live.db")
-    live.record([Row("1", 5.0, 1, {}, {}, None, 0.1, 200, {})])
+    live.record([Traffic("1", 5.0, 1, {}, {}, 0.1, 200)])
     live.flush()
     live.close()
     return tmp_path

@@ -8,9 +8,25 @@ from typing import Any
 from modelwright import kinds
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.core.signature import Field
-from modelwright.kinds.dialogue.value import ASSISTANT, ROLES, SYNONYMS, SYSTEM, TOOL, USER
 
-__all__ = ["ASSISTANT", "SYSTEM", "TOOL", "USER", "is_dialogue", "role"]
+SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
+ROLES = (SYSTEM, USER, ASSISTANT, TOOL)
+# What else data sets call them: ShareGPT has `human` and `gpt`, Gemma `model`, OpenAI `developer` for newer models.
+SYNONYMS: Mapping[str, str] = {
+    **{role: role for role in ROLES},
+    "human": USER,
+    "prompter": USER,
+    "gpt": ASSISTANT,
+    "bot": ASSISTANT,
+    "model": ASSISTANT,
+    "chatgpt": ASSISTANT,
+    "developer": SYSTEM,
+    "function_call": ASSISTANT,
+    "tool_call": ASSISTANT,
+    "function": TOOL,
+    "tool_response": TOOL,
+    "observation": TOOL,
+}
 
 
 def is_dialogue(field: Field) -> bool:

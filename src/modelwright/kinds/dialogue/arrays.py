@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from modelwright.kinds.contract.arrays import Arrays
 from modelwright.kinds.contract.common import Array, ArraySpec, Dumped, Form
-from modelwright.kinds.dialogue.value import USER, Dialogue, DialogueTurn
+from modelwright.kinds.dialogue.value import Dialogue, DialogueTurn
 from modelwright.kinds.shared.plain_state import PlainState
+from modelwright.kinds.turns import USER
 
 
 class DialogueArrays(Arrays[PlainState, Dialogue]):

@@ -12,25 +12,8 @@ from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import ORDER, Comparable, Value
 from modelwright.kinds.shared.numbers import compared_number
 from modelwright.kinds.shared.strings import as_written
+from modelwright.kinds.turns import ROLES, SYNONYMS, USER
 
-SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
-ROLES = (SYSTEM, USER, ASSISTANT, TOOL)
-# What else data sets call them: ShareGPT has `human` and `gpt`, Gemma `model`, OpenAI `developer` for newer models.
-SYNONYMS: Mapping[str, str] = {
-    **{role: role for role in ROLES},
-    "human": USER,
-    "prompter": USER,
-    "gpt": ASSISTANT,
-    "bot": ASSISTANT,
-    "model": ASSISTANT,
-    "chatgpt": ASSISTANT,
-    "developer": SYSTEM,
-    "function_call": ASSISTANT,
-    "tool_call": ASSISTANT,
-    "function": TOOL,
-    "tool_response": TOOL,
-    "observation": TOOL,
-}
 _LISTS = ("messages", "conversations", "conversation")  # under which a list of turns may lie
 _WHO, _WHAT = ("role", "from"), ("content", "value")
 MOST_TURNS = 1_000

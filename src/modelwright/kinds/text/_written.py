@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Answer, Array
+from modelwright.outcomes.text_words import sentences, stands_in, words
 from modelwright.outcomes.texts.outcomes import TextOutcomes
-from modelwright.outcomes.texts.text_words import sentences, stands_in, words
 
 CUT = ("length", "time")
 """Why an answer ended, where it did not end by itself (`Answer.details`, `finish`)."""

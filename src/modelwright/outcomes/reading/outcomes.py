@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from modelwright.core.json_types import JsonObject
 from modelwright.core.outcomes import Outcomes, RowChoice
-from modelwright.outcomes.texts.text_words import words
+from modelwright.outcomes.text_words import words
 
 Found = tuple[int, int, str | None]  # start, end, and the characters where they are known
 Places = tuple[tuple[int, int], ...]

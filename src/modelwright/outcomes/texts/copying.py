@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.spacing import evenly_spaced
-from modelwright.outcomes.texts.text_words import words
+from modelwright.outcomes.text_words import words
 
 LEAST_WORDS = 8  # a shorter run is a turn of phrase
 MOST_SOURCES = 100_000  # training rows, evenly spaced, that are looked into

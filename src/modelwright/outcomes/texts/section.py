@@ -15,9 +15,9 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
 from modelwright.outcomes.contract.blocks import Block, TextPair, TextPairs
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows
+from modelwright.outcomes.text_words import split
 from modelwright.outcomes.texts import similarity
 from modelwright.outcomes.texts.outcomes import TextOutcomes
-from modelwright.outcomes.texts.text_words import split
 
 SHOWN_CHARACTERS = 2_000  # of a text
 COMPARED_PIECES = 800  # of a text: comparing takes the square of it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelwright.outcomes.texts.text_words import sentences, stands_in, words
+from modelwright.outcomes.text_words import sentences, stands_in, words
 
 CHARACTERS = 6  # n-grams of 1 to so many
 RECALL_WEIGHT = 2.0  # β of chrF: recall counts β² = 4 times as much as precision

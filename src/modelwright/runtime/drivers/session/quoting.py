@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from modelwright.outcomes.texts.text_words import sentences
+from modelwright.outcomes.text_words import sentences
 from modelwright.runtime.searching.search_terms import terms
 
 # Of the first sentence, as a share of what a sentence with every term of the question would have: an answer mostly

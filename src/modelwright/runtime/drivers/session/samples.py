@@ -40,7 +40,7 @@ class SessionSamples(Samples):
 
     def columns(self) -> Mapping[str, Sequence[object]]:
         """Return dialogues: a question with an answer, one without, one that was asked back about, and none."""
-        parse = kinds.value("dialogue").parse
+        parse = kinds.value(self.body().signature.inputs[0].kind).parse
         turns = (
             ("lost card", _TEXTS.ask, "it was stolen"),
             ("How long does a transfer take?",),
@@ -59,7 +59,10 @@ class SessionSamples(Samples):
         body = self.body()
         settings = dict(body.settings)
         other = Signature.parse("assist(messages: dialogue) -> label: category")
-        states = {**body.states, "label": kinds.arrays("category").fit(["a", "b"], role=Role.OUTPUT)}
+        states = {
+            **body.states,
+            "label": kinds.arrays(other.outputs[0].kind).fit(["a", "b"], role=Role.OUTPUT),
+        }
         nested, graphs, files = joined({FIND: Package(body, "", 1)})
         entries = {FIND: nested[FIND].model_dump(mode="json")}
         return [
