@@ -139,9 +139,14 @@ class Terminal:
         self.main, other = pty.openpty()
         environment = {**os.environ, "TERM": "dumb", "MODELWRIGHT_LANG": "en", "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "modelwright", "chat", *words]
-        self.process = subprocess.Popen(
-            command, stdin=other, stdout=other, stderr=other, env=environment, start_new_session=True
-        )
+        # Where tests run in the background, their processes ignore Ctrl-C; one in a terminal does not.
+        ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=other, stdout=other, stderr=other, env=environment, start_new_session=True
+            )
+        finally:
+            signal.signal(signal.SIGINT, ignored)
         os.close(other)
         self.seen = ""
 
