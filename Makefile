@@ -41,7 +41,7 @@ checks: $(READY)
 	$(PYTHON) -m modelwright.cli.reference --check
 
 tests: $(READY)
-	$(PYTHON) -m pytest -m 'not proof' --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest -m 'not proof' --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 proof: $(READY) mutants  ## the tests that take longer, and mutation testing
 	$(PYTHON) -m pytest -m proof --timeout 3600

@@ -21,6 +21,8 @@ BRIEF_S = (
 )
 LONG_S = 0.05  # of the longest row on one thread: it surely gains from all cores, and the body may be large
 _TRIES = 7  # in turns; the quickest counts, for the machine may do something else meanwhile
+# Of long rows fewer: what disturbs them is a smaller part of them, and who has started a server waits for it.
+_FEWEST_TRIES, _TRIED_S = 3, 0.05
 
 
 def opened(package: Package, threads: int | None, cores: int) -> tuple[Function, WorkerLayout]:
@@ -66,7 +68,10 @@ def _counts(cores: int) -> Iterator[int]:
 def _least_s(functions: Sequence[Function], row: Columns) -> list[float]:
     """Return the least seconds that each function took for a row, (functions,)."""
     least_s = [float("inf")] * len(functions)
-    for _ in range(_TRIES):
+    first = time.perf_counter()
+    for tries in range(_TRIES):
+        if tries >= _FEWEST_TRIES and time.perf_counter() - first > _TRIED_S:
+            break
         for place, function in enumerate(functions):
             begun = time.perf_counter()
             function.answer(row)
