@@ -70,6 +70,7 @@ def test_it_ends_with_a_command_that_could_not_serve(tmp_path):
         "print(code, len(worker_process._ahead))"
     )
     # the worker holds the standard error of this command open, which is read to its end
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-X", "dev", "-c", code]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=WAIT_S)
     assert ended.stdout.split() == ["1", "1"]
+    assert "ResourceWarning" not in ended.stderr

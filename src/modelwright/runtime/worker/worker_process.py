@@ -6,6 +6,7 @@ time until a version answers, then run on another core. Nothing is imported here
 
 from __future__ import annotations
 
+import atexit
 import socket
 import subprocess
 import sys
@@ -27,6 +28,16 @@ def start_ahead() -> None:
     """Start the process that the next `started` returns; called in the main thread, with whose end it ends."""
     if not _ahead:
         _ahead.append(_begun())
+        atexit.register(_give_up)
+
+
+def _give_up() -> None:
+    """End the process that nobody took: nothing was to be served."""
+    while _ahead:
+        found = _ahead.pop()
+        found.connection.close()
+        found.process.kill()
+        found.process.wait()
 
 
 def started() -> WorkerProcess:
