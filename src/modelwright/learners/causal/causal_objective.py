@@ -36,6 +36,13 @@ class CausalObjective:
 
     def loss(self, rows: TokenRows, batch: NDArray[np.int64], seed: int, step: int) -> Tensor:
         """Return the mean loss of the tokens of a batch that are learned, ()."""
+        logits, wanted, _ = self.foreseen(rows, batch)
+        return functional.cross_entropy(logits, wanted)
+
+    def foreseen(self, rows: TokenRows, batch: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the decoder says of the learned tokens of a batch, row by row: logits (k, words), these tokens
+        (k,), and how many each row has, (n,).
+        """
         ids, learned, begins = (None if one is None else one.to(self._device) for one in rows.arrays(batch))
         assert ids is not None
         assert learned is not None
@@ -46,7 +53,7 @@ class CausalObjective:
             places = learned[:, 1:].flatten().nonzero()[:, 0]
             logits = self._decoder.logits(states.flatten(0, 1).index_select(0, places))  # (k, words)
         wanted = ids[:, 1:].flatten().index_select(0, places)
-        return functional.cross_entropy(logits.float(), wanted)
+        return logits.float(), wanted, learned[:, 1:].sum(-1)
 
     def read(self, rows: TokenRows, batch: NDArray[np.int64]) -> None:
         """Read a batch forwards and backwards, and take no step."""

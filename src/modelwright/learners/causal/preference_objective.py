@@ -14,7 +14,6 @@ from torch.nn import functional
 from modelwright.learners.causal.causal_objective import CausalObjective
 from modelwright.learners.causal.token_rows import TokenRows
 from modelwright.learners.networks.decoders.llama import Decoder
-from modelwright.learners.training import precision
 from modelwright.learners.training.length_batches import by_length
 
 Batch = NDArray[np.int64]
@@ -62,14 +61,13 @@ class PreferenceObjective:
     """
 
     def __init__(self, decoder: Decoder, beta: float, kept: float, numbers: str, device: str) -> None:
-        self._decoder, self._beta, self._kept = decoder, beta, kept
-        self._precision, self._device = numbers, device
-        self._cutting = CausalObjective(decoder, numbers, device)
+        self._beta, self._kept, self._device = beta, kept, device
+        self._causal = CausalObjective(decoder, numbers, device)
 
     @property
     def module(self) -> Decoder:
         """Return the decoder."""
-        return self._decoder
+        return self._causal.module
 
     def loss(self, rows: PairRows, batch: Batch, seed: int, step: int) -> Tensor:
         """Return the mean loss of the pairs of a batch, ()."""
@@ -81,17 +79,9 @@ class PreferenceObjective:
 
     def likelihood(self, rows: TokenRows, batch: Batch) -> Tensor:
         """Return ln p of what is learned of each row of a batch, (n,)."""
-        ids, learned, begins = (None if one is None else one.to(self._device) for one in rows.arrays(batch))
-        assert ids is not None
-        assert learned is not None
-        with precision.computing_in(self._precision, self._device.partition(":")[0]):
-            states = self._decoder.model(ids[:, :-1], None if begins is None else begins[:, :-1])
-            # (k,): as in the objective of answers, the head reads what is learned alone
-            places = learned[:, 1:].flatten().nonzero()[:, 0]
-            logits = self._decoder.logits(states.flatten(0, 1).index_select(0, places))
-        wanted = ids[:, 1:].flatten().index_select(0, places)
-        each = -functional.cross_entropy(logits.float(), wanted, reduction="none")  # (k,), row by row
-        of_rows = torch.split(each, learned[:, 1:].sum(-1).tolist())
+        logits, wanted, counts = self._causal.foreseen(rows, batch)
+        each = -functional.cross_entropy(logits, wanted, reduction="none")  # (k,), row by row
+        of_rows = torch.split(each, counts.tolist())
         return torch.stack([one.sum() for one in of_rows])
 
     def read(self, rows: PairRows, batch: Batch) -> None:
@@ -100,10 +90,10 @@ class PreferenceObjective:
 
     def parts(self, rows: PairRows, batch: Batch) -> Iterator[tuple[Batch, float]]:
         """Yield the parts of a batch, each with its share of the pairs."""
-        for part in self._cutting.cut(rows.lengths, batch):
+        for part in self._causal.cut(rows.lengths, batch):
             yield part, len(part) / len(batch)
 
     def held(self, rows: PairRows) -> Iterator[tuple[Batch, float]]:
         """Yield held-out pairs by length, each part with how many they are."""
-        for part in self._cutting.cut(rows.lengths, np.argsort(rows.lengths, kind="stable")):
+        for part in self._causal.cut(rows.lengths, np.argsort(rows.lengths, kind="stable")):
             yield part, float(len(part))
