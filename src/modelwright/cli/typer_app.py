@@ -53,6 +53,10 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="Change the project file for this run: --set learn.seed=1 (repeat)"
     ),
 ]
+Version = Annotated[
+    int | None,
+    typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs")]
 
 

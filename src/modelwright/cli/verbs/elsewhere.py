@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelwright.cli.typer_app import SERVE, AsJson, ProjectPath, Settings, app, finish, opened
+from modelwright.cli.typer_app import SERVE, AsJson, ProjectPath, Settings, Version, app, finish, opened
 
 
 @app.command(rich_help_panel=SERVE)
@@ -19,10 +19,7 @@ def export(
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="A folder that is new or empty [default: TARGET-vN]"),
     ] = None,
-    version: Annotated[
-        int | None,
-        typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
-    ] = None,
+    version: Version = None,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,

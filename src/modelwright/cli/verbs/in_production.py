@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from modelwright.cli.typer_app import SERVE, START, AsJson, ProjectPath, Settings, app, finish, opened
+from modelwright.cli.typer_app import (
+    SERVE,
+    START,
+    AsJson,
+    ProjectPath,
+    Settings,
+    Version,
+    app,
+    finish,
+    opened,
+)
 from modelwright.core.exit_codes import Exit
 from modelwright.runtime.worker.worker_process import start_ahead
 
@@ -108,10 +118,7 @@ def predict(
             help="Also give the N inputs that speak most for each answer (see explain)",
         ),
     ] = None,
-    version: Annotated[
-        int | None,
-        typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
-    ] = None,
+    version: Version = None,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
@@ -178,10 +185,7 @@ def chat(
             help="How answers are written: max_tokens=100, temperature=0.7 (repeat)",
         ),
     ] = None,
-    version: Annotated[
-        int | None,
-        typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
-    ] = None,
+    version: Version = None,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
@@ -234,10 +238,7 @@ def explain(
     orders: Annotated[
         int, typer.Option("--orders", metavar="N", help="Random orders of the inputs, of more than 8 inputs")
     ] = 100,
-    version: Annotated[
-        int | None,
-        typer.Option("--version", metavar="N", help="The version [default: the one in production]"),
-    ] = None,
+    version: Version = None,
     project: ProjectPath = None,
     settings: Settings = None,
     as_json: AsJson = False,
