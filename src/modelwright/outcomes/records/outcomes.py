@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self, final
+from typing import Self, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.outcomes import Outcomes, RowChoice
+from modelwright.core.outcomes import Outcomes
+from modelwright.outcomes.contract import written_answers
 from modelwright.outcomes.records import fields
 
 _MOST_NAMES = 100  # fields with figures of their own; of an open record there may be any number
@@ -17,22 +18,13 @@ _MOST_NAMES = 100  # fields with figures of their own; of an open record there m
 
 @final
 @dataclass(frozen=True)
-class RecordOutcomes(Outcomes):
-    """Outcomes of n records. Writing is dear, so that it need not be done for every row.
+class RecordOutcomes(written_answers.WrittenOutcomes):
+    """Outcomes of n records: texts of JSON objects. What was cut, or does not parse, is no answer.
 
-    names: fields of the truths, sorted; truth, predicted: (n,) texts of JSON objects, None where there is none: what
-    was cut, or does not parse, is no answer; written: (n,) for which rows an answer was; cut: (n,) which answers end
-    because they were as long as they may be; log_likelihood: (n,) ln p that the body gives to the truth, its end among
-    it, and tokens: (n,) of the truth, NaN where that is not known.
+    names: fields of the truths, sorted.
     """
 
     names: tuple[str, ...]
-    truth: NDArray[np.object_]
-    predicted: NDArray[np.object_]
-    written: NDArray[np.bool_]
-    cut: NDArray[np.bool_]
-    log_likelihood: NDArray[np.float64]
-    tokens: NDArray[np.float64]
 
     @classmethod
     def of(
@@ -48,47 +40,19 @@ class RecordOutcomes(Outcomes):
         # names of all truths: a field that no truth has is wrong wherever it is answered
         names = sorted({name for one in truth for name in fields.top(one)})[:_MOST_NAMES]
         return cls(
-            tuple(names), _objects(truth), _objects(predicted), written, cut, likely[:, 0], likely[:, 1]
+            _objects(truth), _objects(predicted), written, cut, likely[:, 0], likely[:, 1], tuple(names)
         )
-
-    def __len__(self) -> int:
-        return len(self.truth)
-
-    def take(self, rows: RowChoice) -> Self:
-        """Return the outcomes of some rows: a mask or an array of positions."""
-        return replace(self, **{name: values[rows] for name, values in vars(self).items() if name != "names"})
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Return the fields, each of which has figures of its own."""
         return self.names
 
-    @property
-    def judged(self) -> NDArray[np.bool_]:
-        """Return which rows (n,) have a truth, and were written for."""
-        return np.asarray(self.written & (self.truth != None), dtype=np.bool_)  # noqa: E711 - of each element
-
-    @property
-    def likely(self) -> NDArray[np.bool_]:
-        """Return which rows (n,) have a truth of which it is known how likely it is."""
-        there = np.asarray(self.truth != None, dtype=np.bool_)  # noqa: E711 - of each element
-        return there & np.isfinite(self.log_likelihood) & (self.tokens > 0)
-
     def aligned(self, to: Outcomes) -> Self:
         """Return these answers beside the truths of `to`; raises ValueError where `to` is of another family."""
         if not isinstance(to, RecordOutcomes):
             raise ValueError("outcomes of another family")
         return replace(self, truth=to.truth, names=to.names)
-
-    def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:
-        """Return the answers, and what is known of how likely each truth is."""
-        return {
-            "answer": self.predicted.tolist(),
-            "written": self.written,
-            "cut": self.cut,
-            "log_likelihood": self.log_likelihood,
-            "tokens": self.tokens,
-        }
 
 
 def _objects(values: Sequence[object]) -> NDArray[np.object_]:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
-import numpy as np
-
-from modelwright.outcomes.contract.gap import BodyGap, Gap
+from modelwright.outcomes.contract.written_answers import WrittenGap
 from modelwright.outcomes.texts.outcomes import TextOutcomes
 
 
 @final
-class TextGap(BodyGap[TextOutcomes]):
-    """Rows with another answer, and the largest difference of ln p a token. Perplexity may grow by two percent."""
-
-    main: ClassVar[str] = "perplexity"
-    most_lost: ClassVar[float] = 0.02
-    relative: ClassVar[bool] = True
-
-    def between(self, left: TextOutcomes, right: TextOutcomes) -> Gap:
-        """Return the gap, of the rows that both wrote for, or of whose truths both say how likely they are."""
-        written = left.written & right.written
-        likely = left.likely & right.likely
-        # (likely,): nats a token, so that a long truth is no farther off than a short one
-        apart = np.abs(left.log_likelihood - right.log_likelihood)[likely] / left.tokens[likely]
-        most = float(apart.max()) if len(apart) else 0.0
-        return Gap(len(left), int((left.predicted != right.predicted)[written].sum()), most, most)
+class TextGap(WrittenGap[TextOutcomes]):
+    """The gap of texts."""
