@@ -7,6 +7,7 @@ from typing import Literal
 
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.metric import Metric, share
+from modelwright.core.evidence.shares import OF_A_SHARE
 from modelwright.core.units import Unit
 
 _PACKAGE = frozenset({Phase.PACKAGE})
@@ -95,7 +96,7 @@ def _share_of_requests(
         phases=phases,
         family=None,
         per_class=False,
-        interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
+        interval=OF_A_SHARE,
         summary=summary,
         as_share=share,
         per_input=per_input,

@@ -18,6 +18,7 @@ from modelwright.core.evidence.shares import Ways
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Outcomes = TypeVar("Outcomes")
+OF_A_MEAN = "that of a mean within a known range, 0 to 1 (`core.evidence.means`)"
 
 
 def spread_out(counts: Mask, moved: Floats) -> Floats:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import intervals
-from modelwright.core.evidence.metric import NOTHING, Influence, MetricValue, Strata
+from modelwright.core.evidence.measurement import Phase
+from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, Strata, share
+from modelwright.core.units import Unit
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -18,6 +20,7 @@ Outcomes = TypeVar("Outcomes")
 Ways = tuple[Callable[..., MetricValue], Callable[..., Influence | None]]
 """How a metric is measured, and how each row moves it, as `Metric` takes both."""
 
+OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
 MID_P = "mid-p"
 SADDLEPOINT = "saddlepoint"
 
@@ -55,6 +58,37 @@ def ways_of_share(among: Callable[[Outcomes], tuple[Mask, Mask]]) -> Ways:
         return share_influence(*among(outcomes))
 
     return measure, influence
+
+
+def row_metric(
+    family: str,
+    name: str,
+    summary: str,
+    ways: Ways,
+    interval: str,
+    *,
+    better: Literal["higher", "lower"] = "higher",
+    unit: Unit = Unit.FRACTION,
+    per_class: bool = False,
+    optional_only: bool = False,
+) -> Metric:
+    """Return a metric of test rows; interval: OF_A_SHARE, or how else it is made."""
+    measure, influence = ways
+    return Metric(
+        name=name,
+        better=better,
+        unit=unit,
+        phases=frozenset({Phase.TEST}),
+        family=family,
+        per_class=per_class,
+        interval=interval,
+        summary=summary,
+        measure=measure,
+        influence=influence,
+        # what n rows can prove is known of a share before it is measured
+        as_share=share if interval == OF_A_SHARE else None,
+        optional_only=optional_only,
+    )
 
 
 def f1_of(truth: Mask, answered: Mask, confidence: float) -> MetricValue:

@@ -25,6 +25,7 @@ from modelwright.core.evidence.metric import (
     share_of_f1,
 )
 from modelwright.core.evidence.shares import (
+    OF_A_SHARE,
     average,
     f1_influence,
     f1_of,
@@ -189,7 +190,6 @@ def _f1_influence(outcomes: ClassOutcomes, of: str | None) -> Influence | None:
 # -- the list --------------------------------------------------------------------------------------------
 
 _TEST = frozenset({Phase.TEST})
-_OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
 _OF_AN_AVERAGE = (
     "mid-P of a class; of the average: saddlepoint tails under the most likely rates of the classes"
 )
@@ -230,7 +230,7 @@ METRICS = (
         "share of rows answered rightly; an abstention is no right answer",
         _accuracy,
         _accuracy_influence,
-        interval=_OF_A_SHARE,
+        interval=OF_A_SHARE,
     ),
     _fraction(
         "balanced_accuracy",
@@ -266,7 +266,7 @@ METRICS = (
         "share of rows that are answered at all, where the output may abstain",
         _coverage,
         _coverage_influence,
-        interval=_OF_A_SHARE,
+        interval=OF_A_SHARE,
         optional_only=True,
     ),
     _fraction(
@@ -274,7 +274,7 @@ METRICS = (
         "share of the answered rows that are answered rightly, where the output may abstain",
         _selective_accuracy,
         _selective_accuracy_influence,
-        interval=_OF_A_SHARE,
+        interval=OF_A_SHARE,
         optional_only=True,
     ),
     AUC,

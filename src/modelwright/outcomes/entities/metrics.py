@@ -12,12 +12,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, share
+from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
 from modelwright.core.evidence.row_costs import RowCosts, of_a_mean
 from modelwright.core.evidence.row_means import spread_out
-from modelwright.core.evidence.shares import share_influence, share_of
-from modelwright.core.units import Unit
+from modelwright.core.evidence.shares import OF_A_SHARE, row_metric, share_influence, share_of
 from modelwright.outcomes.entities.outcomes import EntityOutcomes
 
 Floats = NDArray[np.float64]
@@ -110,23 +108,10 @@ _OF_A_RATIO = (
     "that of a ratio of two means over texts (compound Poisson by saddlepoint where few are wrong, else a t interval "
     "corrected for skew)"
 )
-_OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
 
 
 def _metric(name: str, summary: str, lost: Lost) -> Metric:
-    measure, influence = _one_less(lost)
-    return Metric(
-        name=name,
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=frozenset({Phase.TEST}),
-        family="entities",
-        per_class=True,
-        interval=_OF_A_RATIO,
-        summary=summary,
-        measure=measure,
-        influence=influence,
-    )
+    return row_metric("entities", name, summary, _one_less(lost), _OF_A_RATIO, per_class=True)
 
 
 METRICS = (
@@ -143,17 +128,11 @@ METRICS = (
         "share of the answered spans of a label that are right; without a label: of all spans",
         _precision,
     ),
-    Metric(
-        name="exact_match",
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=frozenset({Phase.TEST}),
-        family="entities",
-        per_class=False,
-        interval=_OF_A_SHARE,
-        summary="share of texts whose spans are all right, and none more",
-        measure=_exact,
-        influence=_exact_influence,
-        as_share=share,
+    row_metric(
+        "entities",
+        "exact_match",
+        "share of texts whose spans are all right, and none more",
+        (_exact, _exact_influence),
+        OF_A_SHARE,
     ),
 )

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence import means
 from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, share
-from modelwright.core.evidence.row_means import influence_of_mean
-from modelwright.core.evidence.shares import share_influence, share_of
-from modelwright.core.units import Unit
+from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue
+from modelwright.core.evidence.row_means import OF_A_MEAN, influence_of_mean
+from modelwright.core.evidence.shares import OF_A_SHARE, row_metric, share_influence, share_of
 from modelwright.outcomes.ranking.outcomes import RankingOutcomes, first_ranks
 
 Floats = NDArray[np.float64]
@@ -93,34 +92,11 @@ def _mean_moves(of: Rows) -> Callable[..., Influence | None]:
 
 
 def _of_shares(name: str, summary: str, of: Callable[[RankingOutcomes], Mask]) -> Metric:
-    return Metric(
-        name=name,
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="ranking",
-        per_class=False,
-        interval="mid-P (exact; each end misses with probability at most 1 - confidence)",
-        summary=summary,
-        measure=_share(of),
-        influence=_share_moves(of),
-        as_share=share,
-    )
+    return row_metric("ranking", name, summary, (_share(of), _share_moves(of)), OF_A_SHARE)
 
 
 def _of_means(name: str, summary: str, of: Rows) -> Metric:
-    return Metric(
-        name=name,
-        better="higher",
-        unit=Unit.FRACTION,
-        phases=_TEST,
-        family="ranking",
-        per_class=False,
-        interval="that of a mean within a known range, 0 to 1 (`core.evidence.means`)",
-        summary=summary,
-        measure=_mean(of),
-        influence=_mean_moves(of),
-    )
+    return row_metric("ranking", name, summary, (_mean(of), _mean_moves(of)), OF_A_MEAN)
 
 
 METRICS = (

@@ -7,16 +7,13 @@ wrong (Rajpurkar et al. 2018, section 5).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import Metric, share
-from modelwright.core.evidence.row_means import ways_of_mean
-from modelwright.core.evidence.shares import Ways, ways_of_share
-from modelwright.core.units import Unit
+from modelwright.core.evidence.row_means import OF_A_MEAN, ways_of_mean
+from modelwright.core.evidence.shares import OF_A_SHARE, row_metric, ways_of_share
 from modelwright.outcomes.reading.outcomes import ReadingOutcomes
 
 Mask = NDArray[np.bool_]
@@ -45,59 +42,32 @@ def _nothing_found(outcomes: ReadingOutcomes) -> tuple[Mask, Mask]:
     return without & ~outcomes.answered, without
 
 
-_OF_A_MEAN = "that of a mean within a known range, 0 to 1 (`core.evidence.means`)"
-_OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
-
-
-def _metric(
-    name: str,
-    summary: str,
-    how: Ways,
-    interval: str,
-    *,
-    better: Literal["higher", "lower"] = "higher",
-    optional_only: bool = False,
-) -> Metric:
-    return Metric(
-        name=name,
-        better=better,
-        unit=Unit.FRACTION,
-        phases=frozenset({Phase.TEST}),
-        family="reading",
-        per_class=False,
-        interval=interval,
-        summary=summary,
-        measure=how[0],
-        influence=how[1],
-        as_share=share if interval == _OF_A_SHARE else None,
-        optional_only=optional_only,
-    )
-
+_metric = partial(row_metric, "reading")
 
 METRICS = (
     _metric(
         "token_f1",
         "mean F1 of the words of the answer and of the right one most like it; 1 where neither is there",
         ways_of_mean(_overlap(lambda outcomes: outcomes.known)),
-        _OF_A_MEAN,
+        OF_A_MEAN,
     ),
     _metric(
         "exact_match",
         "share of rows answered with the words of a right answer, or with none where there is none",
         ways_of_share(_exact),
-        _OF_A_SHARE,
+        OF_A_SHARE,
     ),
     _metric(
         "answerable_f1",
         "mean F1 of the words, of the rows whose text holds an answer; 0 where none is given",
         ways_of_mean(_overlap(lambda outcomes: outcomes.answerable)),
-        _OF_A_MEAN,
+        OF_A_MEAN,
     ),
     _metric(
         "abstention_rate",
         "share of rows that are not answered",
         ways_of_share(_abstained),
-        _OF_A_SHARE,
+        OF_A_SHARE,
         better="lower",
         optional_only=True,
     ),
@@ -105,7 +75,7 @@ METRICS = (
         "no_answer_recall",
         "share of the rows whose text holds no answer that are not answered",
         ways_of_share(_nothing_found),
-        _OF_A_SHARE,
+        OF_A_SHARE,
         optional_only=True,
     ),
 )

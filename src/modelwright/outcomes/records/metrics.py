@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import Influence, Metric, MetricValue, share
-from modelwright.core.evidence.row_means import ways_of_mean
-from modelwright.core.evidence.shares import Ways, ways_of_share
-from modelwright.core.units import Unit
+from modelwright.core.evidence.metric import Influence, MetricValue
+from modelwright.core.evidence.row_means import OF_A_MEAN, ways_of_mean
+from modelwright.core.evidence.shares import OF_A_SHARE, Ways, row_metric, ways_of_share
 from modelwright.outcomes.records import fields
 from modelwright.outcomes.records.outcomes import RecordOutcomes
 from modelwright.outcomes.texts import metrics
@@ -78,59 +76,33 @@ def _whole(outcomes: RecordOutcomes) -> tuple[Mask, Mask]:
     return there & outcomes.written, outcomes.written
 
 
-_OF_A_MEAN = "that of a mean within a known range, 0 to 1 (`core.evidence.means`)"
-_OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
-
-
-def _metric(
-    name: str,
-    summary: str,
-    how: Ways,
-    interval: str,
-    *,
-    better: Literal["higher", "lower"] = "higher",
-    per_class: bool = False,
-) -> Metric:
-    return Metric(
-        name=name,
-        better=better,
-        unit=Unit.FRACTION,
-        phases=frozenset({Phase.TEST}),
-        family="records",
-        per_class=per_class,
-        interval=interval,
-        summary=summary,
-        measure=how[0],
-        influence=how[1],
-        as_share=share if interval == _OF_A_SHARE else None,
-    )
-
+_metric = partial(row_metric, "records")
 
 METRICS = (
     _metric(
         "field_f1",
         "mean F1 of the values of the record and of the truth, each with its place; items of a list in any order",
         ways_of_mean(_compared(fields.field_f1)),
-        _OF_A_MEAN,
+        OF_A_MEAN,
     ),
     _metric(
         "field_match",
         "mean share of a record's fields that are the truth's; of one field, the share of rows in which it is",
         _by_field(),
-        _OF_A_MEAN,
+        OF_A_MEAN,
         per_class=True,
     ),
     _metric(
         "exact_match",
         "share of records that are the truth in every field",
         ways_of_share(_exact),
-        _OF_A_SHARE,
+        OF_A_SHARE,
     ),
     _metric(
         "valid_rate",
         "share of answers that are a whole record: not cut, and of its schema",
         ways_of_share(_whole),
-        _OF_A_SHARE,
+        OF_A_SHARE,
     ),
     *(replace(one, family="records") for one in metrics.METRICS if one.name in _SHARED),
 )

@@ -25,6 +25,7 @@ from modelwright.core.evidence.metric import (
 from modelwright.core.evidence.row_costs import RowCosts, of_a_mean
 from modelwright.core.evidence.row_means import spread_out
 from modelwright.core.evidence.shares import (
+    OF_A_SHARE,
     f1_influence,
     f1_of,
     mean_influence,
@@ -263,13 +264,12 @@ def _flip(outcomes: SetOutcomes, cost: float) -> float:
 # -- the list --------------------------------------------------------------------------------------------
 
 _TEST = frozenset({Phase.TEST})
-_OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
 _OF_COSTS = (
     "saddlepoint tails of a sum of what wrong rows cost, where these are few; else Student's t over rows with "
     "the skewness removed (Hall 1992)"
 )
 
-_OF_A_TAG = f"of a tag: {_OF_A_SHARE}; of the mean: {_OF_COSTS}"
+_OF_A_TAG = f"of a tag: {OF_A_SHARE}; of the mean: {_OF_COSTS}"
 
 
 def _fraction(
@@ -317,7 +317,7 @@ METRICS = (
         "share of rows that are answered with exactly their set",
         _subset_accuracy,
         _subset_accuracy_influence,
-        interval=_OF_A_SHARE,
+        interval=OF_A_SHARE,
         as_share=share,
     ),
     _fraction(

@@ -6,16 +6,15 @@ How likely the truths are is known of all rows at little cost; what is written, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence import means
-from modelwright.core.evidence.measurement import Phase
-from modelwright.core.evidence.metric import NOTHING, Influence, Metric, MetricValue, share
-from modelwright.core.evidence.row_means import spread_out, ways_of_mean
-from modelwright.core.evidence.shares import Ways, ways_of_share
+from modelwright.core.evidence.metric import NOTHING, Influence, MetricValue
+from modelwright.core.evidence.row_means import OF_A_MEAN, spread_out, ways_of_mean
+from modelwright.core.evidence.shares import OF_A_SHARE, Ways, row_metric, ways_of_share
 from modelwright.core.units import Unit
 from modelwright.outcomes.texts import similarity
 from modelwright.outcomes.texts.outcomes import TextOutcomes
@@ -145,79 +144,55 @@ def _ratio(costs: Costs, to: Callable[[float], float], slope: Callable[[float], 
 
 # -- the list --------------------------------------------------------------------------------------------
 
-_OF_A_MEAN = "that of a mean within a known range, 0 to 1 (`core.evidence.means`)"
-_OF_A_SHARE = "mid-P (exact; each end misses with probability at most 1 - confidence)"
 _OF_A_RATIO = "that of a ratio of two means over rows (Fieller, tilted; `core.evidence.means`)"
 
 
-def _metric(
-    name: str,
-    summary: str,
-    how: Ways,
-    interval: str,
-    *,
-    better: Literal["higher", "lower"] = "higher",
-    unit: Unit = Unit.FRACTION,
-) -> Metric:
-    return Metric(
-        name=name,
-        better=better,
-        unit=unit,
-        phases=frozenset({Phase.TEST}),
-        family="texts",
-        per_class=False,
-        interval=interval,
-        summary=summary,
-        measure=how[0],
-        influence=how[1],
-        as_share=share if interval == _OF_A_SHARE else None,
-    )
-
+_metric = partial(row_metric, "texts")
 
 METRICS = (
     _metric(
         "chrf",
         "mean chrF2 of answer and truth: n-grams of 1 to 6 characters, in any script; unrelated texts score above 0",
         ways_of_mean(_compared(similarity.chrf)),
-        _OF_A_MEAN,
+        OF_A_MEAN,
     ),
     _metric(
         "rouge_l",
         "mean ROUGE-L (F1): the longest sequence of words that answer and truth share, in any script",
         ways_of_mean(_compared(similarity.rouge_l)),
-        _OF_A_MEAN,
+        OF_A_MEAN,
     ),
     _metric(
         "token_f1",
         "mean F1 of the words of answer and truth, whatever their order",
         ways_of_mean(_compared(similarity.token_f1)),
-        _OF_A_MEAN,
+        OF_A_MEAN,
     ),
     _metric(
         "answered_rightly",
         "share of answers that say what the truth says, word by word: the truth stands in the answer, or every "
         "sentence of the answer in the truth; one that is refused is none",
         ways_of_share(_answered_rightly),
-        _OF_A_SHARE,
+        OF_A_SHARE,
     ),
     _metric(
         "refusal_rate",
         "share of messages that are not answered: nothing was found, it was asked back, or a person takes over",
         ways_of_share(_refused),
-        _OF_A_SHARE,
+        OF_A_SHARE,
         better="lower",
     ),
     _metric(
         "supported",
         "mean share of an answer's sentences that stand, word by word, in a passage which it cites",
         ways_of_mean(_supported),
-        _OF_A_MEAN,
+        OF_A_MEAN,
     ),
     _metric(
         "exact_match",
         "share of answers that are the truth to the letter, but for white space",
         ways_of_share(_exact),
-        _OF_A_SHARE,
+        OF_A_SHARE,
     ),
     _metric(
         "perplexity",
@@ -247,24 +222,24 @@ METRICS = (
         "repetition",
         "mean share of an answer's runs of four words that stood in it before",
         ways_of_mean(_repetition),
-        _OF_A_MEAN,
+        OF_A_MEAN,
         better="lower",
     ),
     _metric(
-        "empty_rate", "share of answers that are empty", ways_of_share(_empty), _OF_A_SHARE, better="lower"
+        "empty_rate", "share of answers that are empty", ways_of_share(_empty), OF_A_SHARE, better="lower"
     ),
     _metric(
         "cut_rate",
         "share of answers that end because they were as long as they may be, and not by themselves",
         ways_of_share(_cut),
-        _OF_A_SHARE,
+        OF_A_SHARE,
         better="lower",
     ),
     _metric(
         "copied_rate",
         f"share of answers with {COPIED_WORDS} words in a row that stand in a training answer",
         ways_of_share(_copied),
-        _OF_A_SHARE,
+        OF_A_SHARE,
         better="lower",
     ),
 )
