@@ -106,3 +106,4 @@ def test_only_a_function_that_writes_has_a_first_token() -> None:
     assert found.value.problems[0].id == "requirement.kind"
     with pytest.raises(ProjectError):
         parse("tokens_per_second", ">= 40 /s")
+    parse("ttft_p95", "<= 300 ms", Signature.parse("order(mail: text) -> order: record"))

@@ -71,7 +71,15 @@ def test_the_commands_of_the_page_work(project: Path, ran: dict[str, str]) -> No
     assert list(ran) == ["check", "run", "predict", "show"]
     evidence = next((project / ".modelwright").rglob("evidence/evidence.json")).read_text("utf-8")
     found = set(re.findall(r'"metric": "(?:order\.)?([\w\[\]]+)"', evidence))
-    assert {"valid_rate", "exact_match", "field_match", "field_f1", "cut_rate", "perplexity"} <= found
+    assert {
+        "valid_rate",
+        "ttft_p95",
+        "exact_match",
+        "field_match",
+        "field_f1",
+        "cut_rate",
+        "perplexity",
+    } <= found
     assert {"article", "count", "gift"} <= set(re.findall(r'"of": "(\w+)"', evidence))
 
 

@@ -112,7 +112,7 @@ class Metric:
     ranged: bool = False
     per_input: bool = False
     best_at: Literal["mean", "median"] | None = None
-    beside: frozenset[str] | None = None
+    beside: tuple[str, ...] | None = None
 
 
 _NONE = np.zeros(0)

@@ -41,7 +41,7 @@ LATENCIES = (
 
 
 # of outputs that may be written token by token
-_WRITES = frozenset({"texts"})
+_WRITES = ("texts", "records")
 
 
 def _first_token(name: str, quantile: float, words: str) -> Metric:

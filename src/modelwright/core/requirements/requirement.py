@@ -225,7 +225,7 @@ def _output(
     families = {metric.family for metric in metrics}
     if families == {None}:
         beside = metrics[0].beside
-        if beside is not None and outputs is not None and not beside & {one.family for one in outputs}:
+        if beside is not None and outputs is not None and not set(beside) & {one.family for one in outputs}:
             problems.append(_unfit(metrics[0], None, outputs, key, known))
         if named is not None:
             problems.append(_output_problem(key, metrics[0].name))
