@@ -540,7 +540,7 @@ def test_the_forecast_size_is_that_of_the_graph(tmp_path: Path) -> None:
         signature, Rows(train), TreesOptions(), TreesTraining(epochs=120), None, machine, budget_s=60.0
     )
     learned, summary = learn(tmp_path, signature, data, setup(120, patience=120, learning_rate=0.001))
-    assert set(summary["rounds"].values()) == {120}
+    assert all(100 < kept <= 120 for kept in summary["rounds"].values())  # the fewest of about the least loss
     real = len(learners.export("trees").export(learned).graphs["model"])
     assert 0.7 < forecast.package_bytes / real < 1.4
 
