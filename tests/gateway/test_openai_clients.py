@@ -22,6 +22,7 @@ from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import Server, Serving
 from modelwright.kinds.contract.common import Role
 from modelwright.package.body import Body
+from modelwright.runtime.drivers.session.samples import SessionSamples
 
 PAGE = Path(__file__).parents[2] / "docs" / "openai.md"
 KEYS = {"known": {"me": {"role": "caller", "sha256": hashlib.sha256(b"secret").hexdigest()}}}
@@ -46,20 +47,22 @@ def embedding_body() -> Body:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run a function that writes and one that gives vectors, with a key."""
+    """Run a function that writes, one that gives vectors and one that names its sources, with a key."""
     base = tmp_path_factory.mktemp("clients")
     chat = Releases(tiny_writing.chat(base / "chat" / "package"))
     embed = Releases(sealed(embedding_body(), base / "embed" / "package"))
-    beside = Serving("embed", ServeConfig(port=0, keys=KEYS), embed)
-    with running(chat, function="chat", beside=[beside], keys=KEYS) as server:
-        assert embed.changed.wait(60)
+    assist = Releases(sealed(SessionSamples().body(), base / "assist" / "package"))
+    named = {"embed": embed, "assist": assist}
+    beside = [Serving(name, ServeConfig(port=0, keys=KEYS), one) for name, one in named.items()]
+    with running(chat, function="chat", beside=beside, keys=KEYS) as server:
+        assert all(one.changed.wait(60) for one in named.values())
         yield server
 
 
 def test_the_official_client_chats_streams_and_hears_of_errors(server: Server) -> None:
     openai = pytest.importorskip("openai")
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
-        assert {one.id for one in client.models.list()} == {"chat", "embed"}
+        assert {one.id for one in client.models.list()} == {"chat", "embed", "assist"}
         whole = client.chat.completions.create(
             model="chat", messages=TURNS, n=2, seed=1, logprobs=True, top_logprobs=1, max_completion_tokens=5
         )
@@ -136,12 +139,36 @@ def test_the_official_client_gets_vectors(server: Server) -> None:
 
 def test_the_program_of_the_page_writes(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("openai")
-    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    program, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     for said, here in {"http://127.0.0.1:8080": server.url, '"none"': '"secret"'}.items():
         assert program.count(said) == 1
         program = program.replace(said, here)
     exec(compile(program, PAGE.name, "exec"), {})  # what the page says, as it stands there
     assert capsys.readouterr().out.strip()
+
+
+def test_the_official_client_keeps_the_sources(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    openai = pytest.importorskip("openai")
+    asked: Any = {"model": "assist", "messages": [{"role": "user", "content": "lost card"}]}
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        message = client.chat.completions.create(**asked).choices[0].message
+        (source,) = message.model_extra["sources"]
+        assert message.content in source["passage"]
+        assert (source["id"], message.model_extra["act"]) == ("a", "answer")
+        parts = list(client.chat.completions.create(**asked, stream=True))
+        told = [one.choices[0] for one in parts if "sources" in one.choices[0].delta.model_extra]
+        assert [(one.finish_reason, one.delta.model_extra["sources"]) for one in told] == [("stop", [source])]
+        with client.chat.completions.stream(**asked) as stream:
+            final = stream.get_final_completion().choices[0].message
+        assert (final.content, final.model_extra["sources"]) == (message.content, [source])
+        asked["messages"][0]["content"] = "zzz"
+        refused = client.chat.completions.create(**asked).choices[0].message
+        assert refused.model_extra == {"act": "refuse", "sources": []}
+        _, program = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        exec(
+            compile(program, PAGE.name, "exec"), {"client": client}
+        )  # what the page says, as it stands there
+    assert capsys.readouterr().out.splitlines() == [message.content, f"a {source['passage']}"]
 
 
 def test_langchain_chats_and_streams(server: Server) -> None:
@@ -150,3 +177,7 @@ def test_langchain_chats_and_streams(server: Server) -> None:
     whole = model.invoke("How much is one and one?")
     assert whole.usage_metadata["output_tokens"] == 5
     assert "".join(str(one.content) for one in model.stream("How much is one and one?")) == whole.content
+    assist = langchain.ChatOpenAI(model="assist", base_url=f"{server.url}/v1", api_key="secret")
+    assert (
+        "".join(str(one.content) for one in assist.stream("lost card")) == assist.invoke("lost card").content
+    )

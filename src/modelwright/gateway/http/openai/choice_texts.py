@@ -10,6 +10,8 @@ from typing import Any
 from modelwright.gateway.traffic.served import AnswerJson
 
 _FINISHES = {"time": "length"}  # the protocol knows no other word for an answer that had no more time
+# The protocol has a place for pages with an address alone (`url_citation`). Clients keep what they do not know.
+_BESIDE = ("act", "sources")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class ChoiceText:
         """Return the protocol's word for how it ended."""
         found = self.details.get("finish")
         return _FINISHES.get(found, found) if isinstance(found, str) else None
+
+    @property
+    def beside(self) -> Mapping[str, Any]:
+        """Return what stands beside the text under names of our own: what was done, and what the answer rests on."""
+        return {name: self.details[name] for name in _BESIDE if name in self.details}
 
     @property
     def tokens(self) -> Sequence[Mapping[str, Any]]:

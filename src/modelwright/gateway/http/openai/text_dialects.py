@@ -74,7 +74,7 @@ class WritingDialect(ProtocolDialect, ABC):
         choices = [
             {
                 "index": place,
-                **self.choice(one.text),
+                **self.choice(one),
                 "logprobs": self.logprobs(one.tokens, 0) if wanted.has_logprobs else None,
                 "finish_reason": one.finish or "stop",
             }
@@ -115,12 +115,16 @@ class WritingDialect(ProtocolDialect, ABC):
         """Return how many likely tokens are wanted beside each; None: no log-probabilities."""
 
     @abstractmethod
-    def choice(self, text: str) -> dict[str, Any]:
-        """Return a whole text in its place in a choice."""
+    def choice(self, written: ChoiceText) -> dict[str, Any]:
+        """Return a whole text in its place in a choice, and what stands beside it."""
 
     @abstractmethod
     def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
         """Return a further piece of a text in its place in a choice."""
+
+    @abstractmethod
+    def ended(self, written: ChoiceText) -> dict[str, Any]:
+        """Return what stands beside a text in the place of its last piece, which is empty."""
 
     @abstractmethod
     def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
@@ -157,13 +161,13 @@ class _Chunks:
             await self._choice(place, piece, tokens, sum(len(one["token"]) for one in before.tokens), None)
         if now.finish is not None and place not in self._ended:
             self._ended.add(place)
-            await self._choice(place, self._dialect.piece("", is_first=False), [], 0, now.finish)
+            await self._choice(place, self._dialect.ended(now), [], 0, now.finish)
 
     async def end(self, answers: Sequence[AnswerJson], body: bytes) -> None:
         for place, answer in enumerate(answers):
             await self.part(place, answer)
             if place not in self._ended:
-                await self._choice(place, self._dialect.piece("", is_first=False), [], 0, "stop")
+                await self._choice(place, self._dialect.ended(self._sent[place]), [], 0, "stop")
         if self._wanted.asking.has_usage:
             found = [ChoiceText.of(one) for one in answers]
             counts = choice_texts.usage(found, self._wanted.asking.choices)
@@ -227,15 +231,20 @@ class ChatDialect(WritingDialect):
             raise wrong("top_logprobs", "null, without logprobs")
         return None
 
-    def choice(self, text: str) -> dict[str, Any]:
+    def choice(self, written: ChoiceText) -> dict[str, Any]:
         """Return a message."""
-        return {"message": {"role": "assistant", "content": text, "refusal": None}}
+        message = {"role": "assistant", "content": written.text, "refusal": None, **written.beside}
+        return {"message": message}
 
     def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
         """Return a delta."""
         if is_first:
             return {"delta": {"role": "assistant", "content": ""}}
         return {"delta": {"content": text} if text else {}}
+
+    def ended(self, written: ChoiceText) -> dict[str, Any]:
+        """Return a delta."""
+        return {"delta": dict(written.beside)}
 
     def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
         """Return them as chat has them."""
@@ -261,13 +270,17 @@ class CompletionsDialect(WritingDialect):
         """Return `logprobs`."""
         return whole(body, "logprobs", 0, MOST_TOPS)
 
-    def choice(self, text: str) -> dict[str, Any]:
+    def choice(self, written: ChoiceText) -> dict[str, Any]:
         """Return a text."""
-        return {"text": text}
+        return {"text": written.text, **written.beside}
 
     def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
         """Return a text."""
         return {"text": text}
+
+    def ended(self, written: ChoiceText) -> dict[str, Any]:
+        """Return no more text."""
+        return {"text": "", **written.beside}
 
     def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
         """Return them as completions have them."""
