@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Self
 
 import pytest
+from pydantic import BaseModel, ValidationError, model_validator
 
-from modelwright.core.messages import Problem
-from modelwright.learners.options import option_problems
+from modelwright.core.messages import Problem, ValueProblem
+from modelwright.learners.options import option_problems, refusal, value_problems
 
 
 def one(model: dict[str, Any], allowed: list[str] | None = None) -> tuple[tuple[str | int, ...], Problem]:
@@ -76,6 +77,48 @@ def test_values_are_checked_where_no_learner_is_named() -> None:
     assert one({"leaves": 0})[0] == ("model", "leaves")
     # probe and finetune both have it, and both refuse the value: it is said once
     assert one({"pooling": "last"})[0] == ("model", "pooling")
+
+
+def test_a_value_that_another_option_rules_out_is_named_once_in_its_own_words() -> None:
+    path, problem = one({"learner": "generate", "pretrained": "none", "train": "lora"})
+    assert path == ("model", "train")
+    assert problem.next_step == "leave `model.train` out: from nothing all weights learn"
+    assert "Value error" not in str(problem)
+    assert "the default" not in str(problem)
+    assert option_problems({"learner": "generate", "pretrained": "none", "train": "full"}) == []
+
+
+def test_where_no_learner_is_named_an_option_is_judged_beside_the_others() -> None:
+    both = ["generate", "finetune"]  # finetune has no `train`, and nobody else takes it beside these
+    assert one({"train": "none", "prefer": {}}, both)[0] == ("model", "prefer")
+
+
+class _Pair(BaseModel):
+    low: int = 1
+    high: int = 2
+    own: bool = True
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.low > self.high:
+            raise (
+                ValueProblem("tune.range-order", low=self.low, high=self.high)
+                if self.own
+                else ValueError("no")
+            )
+        return self
+
+
+@pytest.mark.parametrize(("own", "words"), [(True, "the range from 3 to 2 is empty"), (False, "`model`: no")])
+def test_a_rule_of_several_options_is_said_of_the_section(own: bool, words: str) -> None:
+    given = {"low": 3, "own": own}
+    with pytest.raises(ValidationError) as refused:
+        _Pair.model_validate(given)
+    ((path, problem),) = value_problems("pairs", _Pair, given, refused.value)
+    assert path == ("model",)
+    assert words in str(problem)
+    assert "Value error" not in str(problem)
+    assert "Value error" not in refusal(refused.value.errors()[0])
 
 
 def test_unknown_names_come_with_the_near_one() -> None:

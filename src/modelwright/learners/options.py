@@ -61,10 +61,14 @@ def unknown_outputs(signature: Signature, weights: Mapping[str, float]) -> Itera
 def value_problems(
     learner: str, options: type[BaseModel], given: Mapping[str, object], error: ValidationError
 ) -> Iterator[Found]:
-    """Yield what pydantic found in the options of one learner: of an option, with its range and its default."""
+    """Yield what pydantic found in the options of one learner: of an option, with its range and its default.
+
+    A rule of the learner's own is said in its own words, at its option; one that looks at several, at `model`.
+    """
     within: list[ErrorDetails] = []
     for one in error.errors(include_url=False):
-        if len(one["loc"]) > 1 or one["type"].startswith("union_tag"):
+        own = isinstance(one.get("ctx", {}).get("error"), ValueProblem)
+        if own or len(one["loc"]) != 1 or one["type"].startswith("union_tag"):
             within.append({**one, "loc": ("model", *one["loc"])})
         elif one["type"] == "extra_forbidden":
             key = str(one["loc"][0])
@@ -115,12 +119,14 @@ def _taken_by_another(found: Found, given: Mapping[str, object], candidates: Seq
     path, problem = found
     if problem.id not in _OF_VALUES:
         return False
-    key = str(path[1])
+    keys = (
+        {str(path[1])} if len(path) > 1 else set(given)
+    )  # a rule of several options is about all that are given
     for name in candidates:
-        options = learners.spec(name).Options
-        if key in options.model_fields and not any(
-            other[1] == key for other, _ in _refused(name, {key: given[key]}, ())
-        ):
+        # beside all others: whether one option is taken can depend on another
+        paths = [other for other, _ in _refused(name, given, ())]
+        known = keys <= set(learners.spec(name).Options.model_fields)
+        if known and not any(len(other) == 1 or other[1] in keys for other in paths):
             return True
     return False
 
@@ -156,15 +162,15 @@ def _bad_value(learner: str, options: type[BaseModel], error: ErrorDetails) -> P
         mapping=wanted in {"dict", "model"},
         list=wanted in {"list", "tuple"},
         multiple=error.get("ctx", {}).get("multiple_of"),
-        reason=_reason(error),
-        default="null" if default is None else str(default),
+        reason=refusal(error),
+        default="{}" if isinstance(default, BaseModel) else "null" if default is None else str(default),
     )
 
 
-def _reason(error: ErrorDetails) -> str | Problem:
+def refusal(error: ErrorDetails) -> str:
     """Return why a value was refused: in the words of the section itself, where it has a rule of its own."""
     own = error.get("ctx", {}).get("error")
-    return own.message if isinstance(own, ValueProblem) else error["msg"].removeprefix("Value error, ")
+    return own.found if isinstance(own, ValueProblem) else str(own or error["msg"])
 
 
 def limits(field: FieldInfo, name: str) -> str | None:

@@ -52,13 +52,12 @@ class MemberKeys(BaseModel):
                 section.model_validate(keys)
             except ValidationError as error:
                 first = error.errors()[0]
-                key = ".".join(map(str, first["loc"]))
                 own = first.get("ctx", {}).get("error")
                 reason = own.message if isinstance(own, ValueProblem) else None
                 raise ValueProblem(
                     "blend.refused-key",
                     learner=self.learner,
-                    key=f"{of}.{key}",
+                    key=".".join(map(str, (of, *first["loc"]))),
                     reason=reason,
                     error=None if reason else first["msg"],
                     step=reason.next_step or None if reason else None,

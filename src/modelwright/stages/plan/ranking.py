@@ -17,7 +17,7 @@ from modelwright.learners.contract.aim import AIM, Aim
 from modelwright.learners.contract.setup import Estimate
 from modelwright.learners.contract.source import Rows, Source
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.options import PRETRAINED, option_problems
+from modelwright.learners.options import PRETRAINED, option_problems, refusal
 from modelwright.learners.readable_texts import REFUSED, Reading
 from modelwright.learners.weights.resolving import InputWeights
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig, candidates
@@ -82,7 +82,7 @@ def sift(
         try:
             able.append(Able(spec, _options(spec, model, aim)))
         except ValidationError as error:  # another candidate takes the value
-            refused[name] = Phrase("learner.refuses-value", reason=str(error.errors()[0]["msg"]))
+            refused[name] = Phrase("learner.refuses-value", reason=refusal(error.errors()[0]))
     if problems := [problem for one in able for problem in _unfit_files(one, signature, pretrained, folder)]:
         raise ProjectError(problems)
     if not able:
