@@ -213,6 +213,11 @@ class ServeConfig(_Section):
         "there are cores for their threads, and as fit into half of the free memory and a bar on `memory`; one where a "
         "row takes less time than the gateway",
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="where graphs run. `auto`: on an NVIDIA GPU where there is one, the installed ONNX Runtime has "
+        "CUDA, and it answers as the CPU does and sooner. `cuda`: where it is slower, too; without one nothing serves",
+    )
     start_timeout_s: float = Field(120.0, gt=0, description="how long a version may take until it can answer")
     unseen: Literal["answer", "refuse"] = Field(
         "answer",

@@ -84,7 +84,7 @@ class Gateway:
             yield from served.worker.classes.get(output, ())
 
     def versions(self) -> list[dict[str, object]]:
-        """Return the versions that are loaded: the share of each, whether it is only watched, and its workers."""
+        """Return the versions that are loaded: their shares, whether one is only watched, workers, and their device."""
         shares = dict(self.route.shares) if self.route is not None else {}
         shadow = self.route.shadow if self.route is not None else None
         return [
@@ -93,6 +93,7 @@ class Gateway:
                 "share": shares.get(served, 0.0),
                 "shadow": served is shadow,
                 "workers": len(served.pool.workers),
+                "device": served.worker.layout.device,
                 "ready": served.pool.alive,
             }
             for served in sorted(self._loaded.values(), key=lambda one: one.version)
@@ -317,6 +318,7 @@ class Gateway:
                 workers=workers,
                 threads=worker.layout.threads,
                 memory=memory_mib,
+                device=worker.layout.device,
             ),
         )
         return Served(version, worker.signature, RowReader(worker.signature, worker.settled), pool)
@@ -332,6 +334,7 @@ class Gateway:
             max_wait_s=config.batching.wait_ms / 1000,
             timeout_s=config.start_timeout_s,
             bar_s=self._bar_s,
+            device=config.device,
         )
         problem = self._misfit(version, worker)
         if problem is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelPolicy
-from modelwright.core.messages import ModelwrightError
+from modelwright.core.messages import MachineError, ModelwrightError, Problem
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.gateway.audit_log import AuditLog
 from modelwright.gateway.config import ServeConfig
@@ -27,6 +27,7 @@ from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.desired_traffic import DesiredReleases
 from modelwright.gateway.traffic.lease import LeasedReleases
 from modelwright.monitors import live_requirements
+from modelwright.package import gpu
 from modelwright.storage.traffic.record import LiveRecord
 
 _PRUNE_EVERY_S = 3600.0
@@ -68,6 +69,15 @@ class Serving:
     )
 
 
+def _require_gpu() -> None:
+    """Raise MachineError where graphs cannot be run on a GPU."""
+    from modelwright.package.ort import onnxruntime  # a tenth of a second, which no other gateway need spend
+
+    lacks = gpu.lack(onnxruntime.get_available_providers())
+    if lacks is not None:
+        raise MachineError(Problem("serve.no-gpu", lacks=lacks))
+
+
 class Station:
     """One function of a gateway, whole: what another function's station does or suffers is not seen in it."""
 
@@ -79,6 +89,8 @@ class Station:
         host: where the gateway listens; background: what runs beside it from the start of the server to its end.
         """
         function, config, releases = serving.function, serving.config, serving.releases
+        if config.device == "cuda":
+            _require_gpu()
         self.config = config
         self.keys = Keys(config.keys, environment)
         self.telemetry = Telemetry(function)

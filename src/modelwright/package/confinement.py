@@ -20,6 +20,8 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
+from modelwright.package import gpu
+
 T = TypeVar("T")
 
 _MACHINES = {"x86_64", "aarch64"}  # where the numbers of the three calls are known: the same on both
@@ -30,6 +32,7 @@ _NO_NEW_PRIVILEGES = (
 )
 _CLONE_FS = 0x200  # unshare: a working folder of its own
 _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+_IOCTL_DEVICE = 1 << 15  # from version 5 on; before, it was not restricted
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # by version, how many rights there are; 16 from version 5 on
 _NEWEST_FILE_RIGHTS = 16
 _TCP_RIGHTS = 0b11  # bind, connect; from version 4 on
@@ -65,24 +68,25 @@ def version() -> int | None:
     return int(found) if found > 0 else None
 
 
-def confine(readable: Iterable[Path] = ()) -> bool:
+def confine(readable: Iterable[Path] = (), *, on_gpu: bool = False) -> bool:
     """Let this thread read nothing but these places and libraries; return whether the kernel sees to it.
 
     Nothing can be written or run, no TCP connection made. The working folder is empty afterwards, on any Linux.
+    on_gpu: the device files of a GPU can be used as well, and nothing else.
     """
-    places = [*libraries(), *readable]
+    places = [*libraries(), *readable, *(gpu.FACTS if on_gpu else ())]
     _leave_working_folder()
-    return _restrict(places)
+    return _restrict(places, gpu.device_files() if on_gpu else ())
 
 
-def confined(work: Callable[[], T]) -> T:
-    """Return what `work` returns, done by a thread of its own that can read libraries alone."""
+def confined(work: Callable[[], T], *, on_gpu: bool = False) -> T:
+    """Return what `work` returns, done by a thread of its own that can read libraries alone, and use a GPU if asked."""
     results: list[T] = []
     errors: list[BaseException] = []
 
     def done() -> None:
         try:
-            confine()
+            confine(on_gpu=on_gpu)
             results.append(work())
         except BaseException as error:
             errors.append(error)
@@ -131,7 +135,7 @@ def _leave_working_folder() -> None:
         os.chdir(_HARMLESS)  # nothing can be written anywhere
 
 
-def _restrict(places: Iterable[Path]) -> bool:
+def _restrict(places: Iterable[Path], devices: Iterable[Path] = ()) -> bool:
     has = version()
     if has is None:
         return False
@@ -146,6 +150,8 @@ def _restrict(places: Iterable[Path]) -> bool:
         for place in places:
             _allow(ruleset, place, _READ_FILE | _READ_DIR)
         _allow(ruleset, _WRITABLE, _READ_FILE | _WRITE_FILE)
+        for device in devices:
+            _allow(ruleset, device, rights & (_READ_FILE | _WRITE_FILE | _IOCTL_DEVICE))
         if _libc().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
             return False
         return bool(call(_RESTRICT_SELF, ruleset, ctypes.c_uint32(0)) == 0)

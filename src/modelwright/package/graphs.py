@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelwright.core.messages import PackageError, Problem
-from modelwright.package import content
+from modelwright.package import content, gpu
 from modelwright.package.confinement import confined
 from modelwright.package.content import Content
 from modelwright.package.graph_encoding import GraphPart, parts
@@ -63,10 +63,16 @@ class GraphContents:
 
 
 def open_session(
-    graph: Content, threads: int, where: str, files: Mapping[str, Content] | None = None
+    graph: Content,
+    threads: int,
+    where: str,
+    files: Mapping[str, Content] | None = None,
+    *,
+    on_gpu: bool = False,
 ) -> onnxruntime.InferenceSession:
-    """Open a graph on the CPU with a fixed number of threads; raises PackageError where it cannot run.
+    """Open a graph with a fixed number of threads of the CPU; raises PackageError where it cannot run.
 
+    on_gpu: what the GPU has kernels for runs there, the rest on the CPU.
     `files` holds the external data by the locations that the graph names. The runtime takes it from the mapped
     bytes and follows no path; it checks that each tensor's offset and length lie within its file.
     """
@@ -86,13 +92,18 @@ def open_session(
             list(files), views, [len(one) for one in views]
         )
     data = content.whole(graph)
+    providers = [*([(gpu.PROVIDER, gpu.OPTIONS)] if on_gpu else []), "CPUExecutionProvider"]
 
     def opened() -> onnxruntime.InferenceSession:
         # what it needs of the views it has copied when this returns
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(data, options, providers=providers)
+        # the runtime goes on with the CPU alone where the GPU cannot be used, and who asked for it would not know
+        if on_gpu and gpu.PROVIDER not in session.get_providers():
+            raise RuntimeError(f"{gpu.PROVIDER} could not be opened")
+        return session
 
     try:
-        return confined(opened)
+        return confined(opened, on_gpu=on_gpu)
     except Exception as error:  # onnxruntime raises classes of its own that share no other base
         reason = str(error).splitlines()[0][:200]
         raise PackageError(Problem("package.graph-refused", where=where, error=reason)) from None

@@ -42,8 +42,11 @@ class Function:
     Safe to call from several threads. Raises RequestError for inputs that the signature does not take.
     """
 
-    def __init__(self, package: Package, threads: int | None = None) -> None:
-        """Open the package's graphs with `threads` (None: as many as the package was timed with)."""
+    def __init__(self, package: Package, threads: int | None = None, *, on_gpu: bool = False) -> None:
+        """Open the package's graphs with `threads` (None: as many as the package was timed with).
+
+        on_gpu: on a GPU, unless the driver stays on the CPU; `on_gpu` says which. Raises PackageError.
+        """
         body = package.body
         self.signature: Signature = body.signature
         self.digest = package.digest
@@ -66,7 +69,9 @@ class Function:
             if kinds.value(field.kind).closed
             or self._kinds[field.name].span(self._states[field.name]) is not None
         ]
-        self._running = drivers.open_body(body, self.threads)
+        running = drivers.open_on_gpu(body, self.threads) if on_gpu else None
+        self.on_gpu = running is not None
+        self._running = running or drivers.open_body(body, self.threads)
         self._sizes = [
             (f.name, kinds.value(f.kind).size) for f in self.signature.inputs if self._is_padded(f.name)
         ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Device = Literal["cpu", "cuda"]
 
 _ROWS = 16  # of a pass of a worker that has all cores
 # Of a pass, for each thread, where workers share the cores: a thread gains nothing from more (MiniLM took 1.56 ms a row
@@ -14,10 +17,16 @@ OF_FREE_MEMORY = 0.5
 
 @dataclass(frozen=True)
 class WorkerLayout:
-    """How many workers keep the cores of this machine busy, each with so many threads."""
+    """How many workers keep the cores of this machine busy, each with so many threads; on_gpu: graphs run on a GPU."""
 
     workers: int
     threads: int
+    on_gpu: bool = False
+
+    @property
+    def device(self) -> Device:
+        """Return where graphs run."""
+        return "cuda" if self.on_gpu else "cpu"
 
     @property
     def rows(self) -> int:

@@ -40,6 +40,15 @@ def samples(name: str) -> Samples:
 
 def open_body(body: Body, threads: int) -> Running:
     """Open a body with the driver that it names; raises PackageError."""
+    return _of(body).open(body, threads)
+
+
+def open_on_gpu(body: Body, threads: int) -> Running | None:
+    """Open a body with its graphs on a GPU, None where its driver stays on the CPU; raises PackageError."""
+    return _of(body).open_on_gpu(body, threads)
+
+
+def _of(body: Body) -> Driver:
     if body.driver not in names():
         raise PackageError(Problem("package.unknown-driver", driver=body.driver, known=", ".join(names())))
-    return get(body.driver).open(body, threads)
+    return get(body.driver)

@@ -318,12 +318,13 @@ async def start(
     timeout_s: float,
     bar_s: float | None = None,
     sharing: int = 1,
+    device: str = "cpu",
 ) -> Worker:
     """Start a worker and wait until it can answer; raises PackageError with what kept it from that.
 
     threads: of each pass; None: as many as it finds best, of its share of the cores. max_batch: rows of a pass; None:
-    as many as suit these threads. bar_s: the time that an answer
-    may take, which its batches then keep to; None where there is no such bar. sharing: workers that share the cores.
+    as many as suit these threads. bar_s: the time that an answer may take, which its batches then keep to; None where
+    there is no such bar. sharing: workers that share the cores. device: `auto`, `cpu` or `cuda`, of `serve.device`.
     """
     found = worker_process.started()
     process = found.process
@@ -337,6 +338,7 @@ async def start(
         "max_batch": max_batch,
         "max_wait_s": max_wait_s,
         "bar_s": bar_s,
+        "device": device,
     }
     transport.write(packed(["open", order]))
     try:

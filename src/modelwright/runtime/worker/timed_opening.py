@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Columns, Function
+from modelwright.runtime.worker.gpu_opening import opened_on_gpu
 from modelwright.runtime.worker_layout import WorkerLayout
 
 ENOUGH = 1.4  # times as long as on the best number of threads: fewer threads gain more than that, as above
@@ -25,11 +27,17 @@ _TRIES = 7  # in turns; the quickest counts, for the machine may do something el
 _FEWEST_TRIES, _TRIED_S = 3, 0.05
 
 
-def opened(package: Package, threads: int | None, cores: int) -> tuple[Function, WorkerLayout]:
+def opened(
+    package: Package, threads: int | None, cores: int, device: Literal["auto", "cpu", "cuda"] = "cpu"
+) -> tuple[Function, WorkerLayout]:
     """Open a package with so many threads (None: as timed here, `cores` at most), and try it; raises PackageError.
 
-    cores: those that its workers share.
+    cores: those that its workers share; device: other than `cpu` where there is a GPU, which is then tried.
     """
+    if device != "cpu":
+        on_gpu = opened_on_gpu(package, threads or cores, must=device == "cuda")
+        if on_gpu is not None:  # one worker: others would wait for the same GPU
+            return on_gpu, WorkerLayout(1, threads or cores, on_gpu=True)
     if threads is not None:
         return _tried(package, threads), WorkerLayout(max(1, cores // threads), threads)
     function = _tried(package, 1)

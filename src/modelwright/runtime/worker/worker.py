@@ -17,11 +17,13 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias, TypedDict, cast
+from typing import Literal, TypeAlias, TypedDict, cast
 
-from modelwright.core.messages import Phrase, Problem, UserError, preferred, use
+from modelwright.core.messages import PackageError, Phrase, Problem, UserError, preferred, use
+from modelwright.package import gpu
 from modelwright.package.confinement import confine, modules
 from modelwright.package.manifest import SettledEntry
+from modelwright.package.ort import onnxruntime
 from modelwright.package.packages import read
 from modelwright.runtime.batching import MOST_PADDED
 from modelwright.runtime.function import Function
@@ -140,6 +142,7 @@ class _Order(TypedDict):
     max_batch: int | None  # None: as suits the threads
     max_wait_s: float
     bar_s: float | None  # the time that an answer may take
+    device: Literal["auto", "cpu", "cuda"]
 
 
 def _ordered(connection: socket.socket) -> _Order:
@@ -171,10 +174,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0  # it was started ahead, and nothing was to be served
     package = Path(order["package"]).absolute()
     its_cores = max(1, cores() // order["sharing"])
+    device = order["device"]
+    lacks = gpu.lack(onnxruntime.get_available_providers()) if device != "cpu" else None
+    uses_gpu = device != "cpu" and lacks is None
+    if device == "auto" and lacks == "runtime" and gpu.device_files():
+        _LOG.warning("%s", Phrase("serve.cpu-runtime"))
     # From here on it reads the package and what Python needs, writes nothing, and connects to nobody.
-    is_confined = confine([package, *modules()])
+    is_confined = confine([package, *modules()], on_gpu=uses_gpu)
     try:
-        function, layout = opened(read(package), order["threads"], its_cores)
+        if device == "cuda" and lacks is not None:
+            raise PackageError(Problem("serve.no-gpu", lacks=lacks))
+        function, layout = opened(read(package), order["threads"], its_cores, device if uses_gpu else "cpu")
         max_batch = order["max_batch"] or layout.rows
         _warm_up(function, max_batch)
     except UserError as error:
@@ -192,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     form_of(function),
                     {name: SettledEntry.of(one).model_dump() for name, one in function.rows.settled.items()},
                     {one.name: list(function.known(one.name)) for one in function.signature.outputs},
-                    [layout.workers, layout.threads],
+                    [layout.workers, layout.threads, layout.on_gpu],
                     dict(function.options),
                 ]
             )

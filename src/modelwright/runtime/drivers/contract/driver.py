@@ -152,3 +152,10 @@ class Driver(ABC):
         `body.files` are mapped: read from their buffers (`numpy.frombuffer`) what is needed, when it is needed.
         Raises PackageError where graphs, files or settings are not what the driver runs.
         """
+
+    def open_on_gpu(self, body: Body, threads: int) -> Running | None:
+        """Open a body as `open` does, with its graphs on a GPU (`open_session(…, on_gpu=True)`); raises as `open`.
+
+        None, the default, of a driver that stays on the CPU.
+        """
+        return None

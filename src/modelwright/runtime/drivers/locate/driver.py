@@ -67,7 +67,16 @@ class LocateDriver(Driver):
 
     def open(self, body: Body, threads: int) -> Running:
         """Open the graph; raises PackageError where graph, files or settings are others."""
-        require_graphs(body, [GRAPH])
-        if set(body.files) != {TOKENIZER}:
-            raise misread(f"its one file is {TOKENIZER}")
-        return RunningLocate(body, open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx"))
+        return _opened(body, threads, on_gpu=False)
+
+    def open_on_gpu(self, body: Body, threads: int) -> Running:
+        """Open the graph on a GPU; raises as `open`."""
+        return _opened(body, threads, on_gpu=True)
+
+
+def _opened(body: Body, threads: int, *, on_gpu: bool) -> Running:
+    require_graphs(body, [GRAPH])
+    if set(body.files) != {TOKENIZER}:
+        raise misread(f"its one file is {TOKENIZER}")
+    session = open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx", on_gpu=on_gpu)
+    return RunningLocate(body, session)

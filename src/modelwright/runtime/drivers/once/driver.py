@@ -41,5 +41,14 @@ class OnceDriver(Driver):
 
     def open(self, body: Body, threads: int) -> Running:
         """Open the graph; raises PackageError where the graphs are others."""
-        require_graphs(body, [GRAPH])
-        return RunningOnce(open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx", body.files))
+        return _opened(body, threads, on_gpu=False)
+
+    def open_on_gpu(self, body: Body, threads: int) -> Running:
+        """Open the graph on a GPU; raises as `open`."""
+        return _opened(body, threads, on_gpu=True)
+
+
+def _opened(body: Body, threads: int, *, on_gpu: bool) -> Running:
+    require_graphs(body, [GRAPH])
+    session = open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx", body.files, on_gpu=on_gpu)
+    return RunningOnce(session)
