@@ -10,7 +10,8 @@ from modelwright.core.messages import ValueProblem, shown
 from modelwright.core.signature import Field
 
 SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
-ROLES = (SYSTEM, USER, ASSISTANT, TOOL)
+TOOLS = "tools"  # whose turn is the first, and holds what the assistant may call, as JSON
+ROLES = (TOOLS, SYSTEM, USER, ASSISTANT, TOOL)
 # What else data sets call them: ShareGPT has `human` and `gpt`, Gemma `model`, OpenAI `developer` for newer models.
 SYNONYMS: Mapping[str, str] = {
     **{role: role for role in ROLES},

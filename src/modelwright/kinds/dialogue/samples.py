@@ -15,6 +15,27 @@ _LONGER = (
     DialogueTurn("user", "A\n  b"),
 )
 
+_TOOLS = [{"type": "function", "function": {"name": "weather", "description": "It", "strict": True}}]
+_OFFERED = (
+    DialogueTurn(
+        "tools",
+        '[{"type": "function", "function": {"name": "weather", "description": "It", '
+        '"parameters": {"type": "object", "properties": {}}}}]',
+    ),
+    *_QUESTION,
+    DialogueTurn(
+        "assistant",
+        'I see.\n<tool_call>\n{"name": "weather", "arguments": {"at": "Rome"}}\n</tool_call>'
+        '\n<tool_call>\n{"name": "weather", "arguments": {}}\n</tool_call>',
+    ),
+    DialogueTurn("tool", "mild"),
+    DialogueTurn("tool", ""),
+)
+
+
+def _call(own_id: str, arguments: object) -> dict[str, object]:
+    return {"id": own_id, "type": "function", "function": {"name": "weather", "arguments": arguments}}
+
 
 class DialogueSamples(Samples[Dialogue]):
     """Dialogues in the forms of OpenAI and ShareGPT."""
@@ -26,6 +47,28 @@ class DialogueSamples(Samples[Dialogue]):
             ([{"from": "human", "value": "What is it?"}], _QUESTION),
             ([{"role": "user", "content": [{"type": "text", "text": "What is it?"}]}], _QUESTION),
             ([{"role": turn.role, "content": turn.content, "name": None} for turn in _LONGER], _LONGER),
+            (
+                [
+                    {"role": "tools", "content": _TOOLS},
+                    {"role": "user", "content": "What is it?"},
+                    {
+                        "role": "assistant",
+                        "content": "I see.",
+                        "tool_calls": [_call("a", '{"at":"Rome"}'), _call("b", {})],
+                    },
+                    {"role": "tool", "tool_call_id": "b", "content": ""},
+                    {"role": "tool", "tool_call_id": "a", "content": "mild"},
+                ],
+                _OFFERED,
+            ),
+            (
+                [{"role": "assistant", "content": None, "tool_calls": [_call("a", {})]}],
+                (
+                    DialogueTurn(
+                        "assistant", '<tool_call>\n{"name": "weather", "arguments": {}}\n</tool_call>'
+                    ),
+                ),
+            ),
         ]
 
     def lenient(self) -> Sequence[tuple[object, Dialogue | None]]:
@@ -51,7 +94,43 @@ class DialogueSamples(Samples[Dialogue]):
             None,
         ]
         odd: list[object] = [3, True, [], {}, {"messages": []}, b"x", "[]", "[1]"]
-        return [*odd, *([one] for one in turns), [{"role": "user", "content": "x"}] * 1_001]
+        call = {"role": "assistant", "content": None}
+        more: list[object] = [
+            [*_QUESTION, {"role": "tools", "content": _TOOLS}],
+            [{"role": "tools", "content": _TOOLS}],
+            *([{"role": "tools", "content": one}, *_QUESTION] for one in self._no_tools()),
+            *([{**call, "tool_calls": one}] for one in ("x", [3], [{"name": ""}], [_call("a", "[]")])),
+            [{**call, "tool_calls": [_call("a", "{")]}],
+            [{**call, "tool_calls": [_call("a", {})]}, {"role": "tool", "tool_call_id": "b", "content": "x"}],
+        ]
+        return [*odd, *([one] for one in turns), *more, [{"role": "user", "content": "x"}] * 1_001]
+
+    def _no_tools(self) -> Sequence[object]:
+        """Return what is no list of tools."""
+        functions: list[dict[str, object]] = [
+            {},
+            {"name": "a b"},
+            {"name": "a" * 65},
+            {"name": "a", "description": 3},
+            {"name": "a", "parameters": "x"},
+            {"name": "a", "parameters": {"type": "string"}},
+            {"name": "a", "parameters": {"title": "x" * 100_000}},
+            {"name": "a", "returns": {}},
+        ]
+        odd = [[{"type": "function", "function": one}] for one in functions]
+        many = [{"type": "function", "function": {"name": f"f{one}"}} for one in range(129)]
+        return [
+            None,
+            "[",
+            "{}",
+            [],
+            [3],
+            [{"type": "function"}],
+            [{"function": {"name": "a"}}],
+            *odd,
+            many,
+            _TOOLS * 2,
+        ]
 
     def refused_strictly(self) -> Sequence[object]:
         """Return texts, and an object around the list."""

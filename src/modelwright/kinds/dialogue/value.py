@@ -10,9 +10,11 @@ from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.common import Role
 from modelwright.kinds.contract.value import ORDER, Comparable, Value
+from modelwright.kinds.dialogue.called_tools import calls_of, in_order_of_calls
+from modelwright.kinds.shared.calling import offered_tools, tool_calls
 from modelwright.kinds.shared.numbers import compared_number
 from modelwright.kinds.shared.strings import as_written
-from modelwright.kinds.turns import ROLES, SYNONYMS, USER
+from modelwright.kinds.turns import ASSISTANT, ROLES, SYNONYMS, TOOL, TOOLS, USER
 
 _LISTS = ("messages", "conversations", "conversation")  # under which a list of turns may lie
 _WHO, _WHAT = ("role", "from"), ("content", "value")
@@ -20,7 +22,11 @@ MOST_TURNS = 1_000
 
 
 class DialogueTurn(NamedTuple):
-    """What one side text: its role, one of ROLES, and a text with its line breaks."""
+    """What one side says: its role, one of ROLES, and a text with its line breaks.
+
+    Calls of the assistant stand behind what it says, as `tool_calls` writes them; a turn of the role `tools` is the
+    first, and holds them as JSON.
+    """
 
     role: str
     content: str
@@ -33,7 +39,7 @@ class DialogueValue(Value[Dialogue]):
     """Turns in order, at least one: a tuple of (role, content)."""
 
     name: ClassVar[str] = "dialogue"
-    summary: ClassVar[str] = "turns with roles: what a user, an assistant and the system text"
+    summary: ClassVar[str] = "turns with roles: what a user, an assistant, the system and tools say"
     roles: ClassVar[frozenset[Role]] = frozenset({Role.INPUT})
     synonyms: ClassVar[tuple[str, ...]] = ("messages", "chat", "conversation", "conversations")
     operators: ClassVar[frozenset[str]] = ORDER
@@ -53,7 +59,8 @@ class DialogueValue(Value[Dialogue]):
                 },
                 "required": ["role", "content"],
             },
-            "description": "What was text so far, as `{role, content}` in order.",
+            "description": "What was said so far, as `{role, content}` in order; "
+            "of an assistant `tool_calls` are read, too.",
         }
 
     def parse(self, raw: object, *, lenient: bool = False) -> Dialogue | None:
@@ -76,7 +83,11 @@ class DialogueValue(Value[Dialogue]):
             raise ValueProblem("value.no-turns")
         if len(raw) > MOST_TURNS:
             raise ValueProblem("value.too-many-turns", count=len(raw), most=MOST_TURNS)
-        turns = tuple(self._turn(one, place) for place, one in enumerate(raw, 1))
+        read = [self._turn(one, place) for place, one in enumerate(raw, 1)]
+        if len(read) == 1 and read[0].role == TOOLS:
+            raise ValueProblem("value.tools-behind", place=1)
+        order = in_order_of_calls([turn.role for turn in read], raw)
+        turns = tuple(read[place] for place in order)
         if (length := sum(len(one.content) for one in turns)) > self.most_characters:
             raise ValueProblem("value.too-long", most=self.most_characters, length=length)
         return turns
@@ -90,13 +101,20 @@ class DialogueValue(Value[Dialogue]):
         role = SYNONYMS.get(who.strip().lower()) if isinstance(who, str) else None
         if role is None:
             raise ValueProblem("value.unknown-role", place=place, shown=shown(who), known=[*ROLES])
+        if role == TOOLS:
+            if place > 1:
+                raise ValueProblem("value.tools-behind", place=place)
+            return DialogueTurn(role, offered_tools.text_of(offered_tools.tools_of(text)))
+        calls = calls_of(raw.get("tool_calls"), place) if role == ASSISTANT else ()
+        if calls and text is None:
+            text = ""
         if isinstance(text, list):  # OpenAI's form of a content in parts, of which texts are read
             parts = [one.get("text") if isinstance(one, Mapping) else None for one in text]
             text = "\n".join(one for one in parts if isinstance(one, str)) if all(parts) else None
         if not isinstance(text, str):
             raise ValueProblem("value.turn-without-text", place=place, role=role)
-        content = as_written(text, most_characters=self.most_characters)
-        if not content:
+        content = as_written(tool_calls.with_calls(text.strip(), calls), most_characters=self.most_characters)
+        if not content and role != TOOL:  # what a tool answers may be empty
             raise ValueProblem("value.turn-without-text", place=place, role=role)
         return DialogueTurn(role, content)
 

@@ -1,0 +1,1 @@
+"""Tools that an assistant may call, and its calls, as texts."""
