@@ -21,6 +21,7 @@ from modelwright.project.results.table_rows import RequirementRow, StageRow, War
 VERBS = ["new", "check", "run", "serve", "data", "plan", "learn", "package", "evaluate", "release", "predict"]
 VERBS += [
     "chat",
+    "judge",
     "explain",
     "status",
     "monitor",

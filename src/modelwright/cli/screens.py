@@ -15,6 +15,7 @@ from modelwright.cli.run_screen import after, lines, show_run
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.explained.explain_report import ExplainReport
+from modelwright.project.judging.judge_report import JudgeReport
 from modelwright.project.rates.rate_report import RateReport
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
@@ -187,6 +188,22 @@ def _(result: RowAnswer, out: Console) -> None:
 @screen.register
 def _(result: ExplainReport, out: Console) -> None:
     show_explanation(result, out)
+
+
+@screen.register
+def _(result: JudgeReport, out: Console) -> None:
+    line = Phrase(
+        "screen.judged",
+        version=result.version,
+        against=result.against,
+        judge=result.judge,
+        judged=result.judged,
+        skipped=result.skipped,
+        left=result.left or None,
+    )
+    others = [f"{name}: {count}" for name, count in result.by_judge.items() if name != result.judge]
+    lines(out, [line, *([Phrase("screen.other-judges", judges=others)] if others else [])])
+    after(out, result.notes, result.next_steps)
 
 
 @screen.register

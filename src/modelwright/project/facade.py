@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-import modelwright
 from modelwright import kinds
 from modelwright.core.messages import (
     DataError,
@@ -23,10 +22,8 @@ from modelwright.core.messages import (
     StateError,
 )
 from modelwright.core.progress import Progress, Silent
-from modelwright.engine.facts import LANGUAGE, LIBRARIES
 from modelwright.engine.fingerprint import Fingerprint
 from modelwright.engine.runner import Runner
-from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
 from modelwright.learners import devices
 from modelwright.project import (
@@ -40,21 +37,22 @@ from modelwright.project import (
     moving,
     release_history,
     state_history,
+    whole_run,
 )
 from modelwright.project.declaration import project_file, store_place
 from modelwright.project.explained import explanations
 from modelwright.project.explained.explain_report import ExplainReport
 from modelwright.project.explained.reasons import require_some
-from modelwright.project.loop import last_run, loop
+from modelwright.project.loop import loop, opponents
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
-from modelwright.project.loop.stage_names import DATA, LEARN, RELEASE
+from modelwright.project.loop.stage_names import DATA, RELEASE
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.notes import stage_lines
 from modelwright.project.packaged_function import packaged
 from modelwright.project.rates import range_test
 from modelwright.project.rates.rate_report import RateReport
-from modelwright.project.results import doctor, run_notes
+from modelwright.project.results import doctor
 from modelwright.project.results.check_report import CheckReport
 from modelwright.project.results.history_results import DiffReport, ReleaseResult, Versions
 from modelwright.project.results.live_results import MonitorReport, RowAnswer, StatusReport
@@ -64,17 +62,19 @@ from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.row_answers import answered
-from modelwright.project.tracking.run_tracking import RunTracking
 from modelwright.project.tuning.declared_space import require_space
+from modelwright.project.whole_run import RunRequest
 from modelwright.runtime import explaining
 from modelwright.runtime.function import Function
 from modelwright.stages.plan.ranking import sift
 from modelwright.storage import disk, file_patterns, read_only, store_marks, user_cache
 from modelwright.storage.file_digests import FileDigests
+from modelwright.storage.formats import judgements
 from modelwright.storage.state.database import State
 
 if TYPE_CHECKING:
     from modelwright.gateway.station import Serving
+    from modelwright.project.judging.blind_comparison import BlindComparison
 
 
 def _now() -> datetime:
@@ -129,7 +129,10 @@ class Project:
         A stage that fails is a row of the result with its problems; nothing is raised for it.
         """
         with self._writing("run"):
-            return self._run_whole(to, start, keep, force=force, replan=replan)
+            wanted = RunRequest(to, start, keep, force=force, replan=replan)
+            return whole_run.run(
+                self._context(), self._new_runner(tells=True), self.root, self.settings, wanted
+            )
 
     def check(self) -> CheckReport:
         """Validate the file and the data; say what would run, and which requirement the test set can prove.
@@ -331,6 +334,30 @@ class Project:
         locks = read_only.is_writable(self.root)
         return leaving.export(self._context(), self._store, target, out, version, locks=locks)
 
+    @contextmanager
+    def blind_comparison(
+        self,
+        against: str | None = None,
+        *,
+        judge: str,
+        version: int | None = None,
+        rows: int | None = None,
+        seed: int = 0,
+    ) -> Iterator[BlindComparison]:
+        """Give a judge's way through the answers of a version (by default the newest), pair by pair and blind.
+
+        against: `champion` (the default), the number of a version, or a column of the test rows; judge: a name; rows:
+        how many of those that the seed draws. Raises StateError and ProjectError where there is nothing to compare.
+        """
+        from modelwright.project.judging.answer_pairs import AnswerPairs
+        from modelwright.project.judging.blind_comparison import BlindComparison
+
+        with self._writing("judge"):
+            pairs = AnswerPairs(self._context(), self._store, version, against or opponents.CHAMPION, seed)
+            file = self.opened.folder / judgements.FILE_NAME
+            lock = self.root / "locks" / "judgements.lock"
+            yield BlindComparison(pairs, file, lock, judge, seed, rows, self._clock)
+
     # -- history -------------------------------------------------------------------------------------------
 
     def versions(self) -> Versions:
@@ -396,37 +423,6 @@ class Project:
         return f"<b><code>{html.escape(str(self.opened.signature))}</code></b><ul>{rows}</ul>"
 
     # -- inside --------------------------------------------------------------------------------------------
-
-    def _run_whole(
-        self, to: str, start: str | None, keep: Collection[str], *, force: bool, replan: bool
-    ) -> RunResult:
-        runner = self._new_runner(tells=True)
-        # What every run rests on, whatever its stages: the file, our own code, the libraries, the language.
-        runner.record.rest_on(
-            Sources(facts=(LIBRARIES, LANGUAGE)),
-            contents=(self.opened.path,) if self.opened.path is not None else (),
-            code=(modelwright.__name__,),
-        )
-        context = self._context()
-        require_space(self.opened)
-        tracking = RunTracking(context, self.root)
-        runner.watch(LEARN, tracking.watching)
-        with tracking:
-            run = loop.run_stages(context, runner, to=to, start=start, keep=keep, force=force, replan=replan)
-            untracked = tuple(tracking.finish(run))
-        result = run_notes.result_of(context, run, to, untracked)
-        state_history.remember(context.state, self._store)
-        run_notes.write_reports(context, run, self.root / "reports")
-        # what could not be recorded is tried again by the next run
-        if self.opened.path is not None and not result.problems and not untracked:
-            # Where it cannot be written, the next run is only slower.
-            with suppress(OSError, MachineError):
-                runner.record.stamp(
-                    last_run.place(self.opened.path),
-                    last_run.arguments(self.opened.path, to, self.settings),
-                    last_run.kept_result(result),
-                )
-        return result
 
     @cached_property
     def _store(self) -> Store:

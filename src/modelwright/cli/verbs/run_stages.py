@@ -1,7 +1,9 @@
-"""Verbs that take the project round the loop: run, and one verb per stage."""
+"""Verbs that take the project round the loop: run, one verb per stage, and judge, which people have a part in."""
 
 from __future__ import annotations
 
+import getpass
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -170,3 +172,45 @@ def release(
     finish(here.release(version=version, strategy=strategy, dry_run=dry_run), as_json)
     if follow and not here.follow_release(lambda line: typer.echo(line, err=as_json)):
         raise typer.Exit(Exit.GATE)
+
+
+@app.command(rich_help_panel=LOOP)
+def judge(
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="NAME",
+            help="`champion` (the version in production), a version's number, or a column of the test rows, such as "
+            "the output itself: its truths [default: champion]",
+        ),
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option("--rows", metavar="N", min=1, help="Of the drawn rows, the first N [default: all]"),
+    ] = None,
+    judge_name: Annotated[
+        str | None, typer.Option("--judge", metavar="NAME", help="Who judges [default: the user's name]")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws the rows, and the sides")] = 0,
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", help="The version [default: the newest]")
+    ] = None,
+    project: ProjectPath = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let people say which of two answers is better, blind.
+
+    On test rows, which nobody is told whose answers they are. Every verdict is kept at once in judgements.jsonl beside
+    the project file; the same command goes on where it was left. l, r, t and s answer, q leaves. See docs/judging.md.
+    """
+    from modelwright.cli.judging.judge_screen import judge_all
+
+    found = opened(project, settings).blind_comparison(
+        against, version=version, judge=judge_name or getpass.getuser(), rows=rows, seed=seed
+    )
+    with found as comparison:
+        judge_all(comparison, sys.stderr if as_json else sys.stdout)
+        report = comparison.report()
+    finish(report, as_json)

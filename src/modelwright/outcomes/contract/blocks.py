@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.picture import Picture
+from modelwright.outcomes.text_words import Pieces
 
 Cell = str | int | Measurement | None
 
@@ -150,10 +151,6 @@ class Curves:
     title: str
     rows: tuple[SeriesCurve, ...]
     note: str
-
-
-Pieces = tuple[tuple[str, bool], ...]
-"""A text in pieces, each with whether it stands in the text beside it, too."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from pydantic import TypeAdapter
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
-from modelwright.outcomes.contract.blocks import Block, Pieces, TextPair, TextPairs
+from modelwright.outcomes.contract.blocks import Block, TextPair, TextPairs
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows
 from modelwright.outcomes.records import fields
 from modelwright.outcomes.records.outcomes import RecordOutcomes
+from modelwright.outcomes.text_words import Pieces
 
 SHOWN_CHARACTERS = 2_000  # of a record
 _CUT_OFTEN = 0.1  # of the answers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import final
 
 import numpy as np
@@ -15,12 +14,11 @@ from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Notice, Phrase
 from modelwright.outcomes.contract.blocks import Block, TextPair, TextPairs
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows
-from modelwright.outcomes.text_words import split
+from modelwright.outcomes.text_words import marked
 from modelwright.outcomes.texts import similarity
 from modelwright.outcomes.texts.outcomes import TextOutcomes
 
 SHOWN_CHARACTERS = 2_000  # of a text
-COMPARED_PIECES = 800  # of a text: comparing takes the square of it
 _CUT_OFTEN = 0.1  # of the answers
 
 
@@ -108,20 +106,5 @@ def _floor(pairs: Sequence[tuple[str, str]]) -> float | None:
 
 def _pair(rows: TestRows, row: int, texts: tuple[str, str], score: float) -> TextPair:
     truth, answer = texts
-    wanted, given = _marked(truth[:SHOWN_CHARACTERS], answer[:SHOWN_CHARACTERS])
+    wanted, given = marked(truth[:SHOWN_CHARACTERS], answer[:SHOWN_CHARACTERS])
     return TextPair(rows.ids[row], rows.inputs(row), wanted, given, score, rows.pictures(row))
-
-
-def _marked(truth: str, answer: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tuple[str, bool], ...]]:
-    """Return both texts in pieces, each with whether it stands in the other one too, in the same order."""
-    wanted, given = split(truth), split(answer)
-    sides: tuple[list[tuple[str, bool]], list[tuple[str, bool]]] = ([], [])
-    matcher = SequenceMatcher(None, wanted[:COMPARED_PIECES], given[:COMPARED_PIECES], autojunk=False)
-    for sort, begin, end, from_, to in matcher.get_opcodes():
-        for side, pieces in zip(sides, (wanted[begin:end], given[from_:to]), strict=True):
-            if pieces:
-                side.append(("".join(pieces), sort == "equal"))
-    for side, rest in zip(sides, (wanted, given), strict=True):
-        if rest[COMPARED_PIECES:]:
-            side.append(("".join(rest[COMPARED_PIECES:]), True))
-    return tuple(sides[0]), tuple(sides[1])

@@ -49,7 +49,12 @@ def require_its_package(version: Version, folder: Path, digest: str) -> None:
 
 def evidence(store: Store, version: Version) -> Evidence:
     """Return the evidence of a version; raises PackageError when it is gone or damaged."""
-    return read_evidence(_find(store, EVALUATE, version.evidence_key).part("evidence").path)
+    return read_evidence(evidence_folder(store, version))
+
+
+def evidence_folder(store: Store, version: Version) -> Path:
+    """Return the folder with the evidence of a version; raises PackageError when it is gone or damaged."""
+    return _find(store, EVALUATE, version.evidence_key).part("evidence").path
 
 
 def _find(store: Store, stage: str, key: str) -> Artifact:

@@ -1,0 +1,1 @@
+"""What `judge` shows in the terminal, and what it reads there."""

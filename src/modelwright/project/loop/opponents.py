@@ -1,0 +1,96 @@
+"""Whom a package's answers are held against, pair by pair: the version in production, another one, or texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelwright import kinds
+from modelwright.core import digests
+from modelwright.core.messages import Problem, ProjectError, did_you_mean
+from modelwright.core.signature import Field, Signature
+from modelwright.engine.artifact_manifest import ArtifactPart
+from modelwright.engine.store import Store
+from modelwright.kinds.contract.common import Form
+from modelwright.project.loop import version_artifacts
+from modelwright.storage.formats.examples import ID, column_names, read_columns
+from modelwright.storage.state.database import State
+from modelwright.storage.state.versions import Version
+
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """What answers are held against. It is a version with a package, or texts by the id of a test row.
+
+    digest: of the package, or of the name and the texts.
+    """
+
+    named: str
+    digest: str
+    version: Version | None = None
+    texts: Mapping[str, str | None] | None = None
+
+    def folder(self, store: Store) -> Path | None:
+        """Return the folder of its package, None of texts; raises PackageError where it is gone."""
+        return None if self.version is None else version_artifacts.package_folder(store, self.version)
+
+
+def judged_output(signature: Signature) -> Field | None:
+    """Return the output whose answers are compared by people: the first that is written as a text."""
+    return next((one for one in signature.outputs if _is_written_text(one)), None)
+
+
+def _is_written_text(output: Field) -> bool:
+    is_text = kinds.value(output.kind).schema().get("type") == "string"
+    return is_text and kinds.arrays(output.kind).output_form is Form.WRITTEN
+
+
+def opponent(
+    named: str, state: State, package: str, signature: Signature, test: ArtifactPart
+) -> Opponent | None:
+    """Return whom a package is held against, None where it is the version in production and there is no other.
+
+    named: `champion`, the number of a version, or a column of the test rows: an output, whose truths these are, or one
+    that is kept. Raises ProjectError for what is none of these, and StateError for a version that there is not.
+    """
+    if named == CHAMPION:
+        version = champion(state, package)
+        return None if version is None else _of_version(CHAMPION, version)
+    if named.removeprefix("v").isdecimal():
+        return _of_version(named, state.version(int(named.removeprefix("v"))))
+    inputs = {ID, *(field.name for field in signature.inputs)}
+    columns = [one for one in column_names(test.path) if one not in inputs]
+    if named not in columns:
+        near = did_you_mean(named, [CHAMPION, *columns])
+        raise ProjectError(Problem("judge.no-opponent", name=named, columns=columns, near=near))
+    return _of_column(named, signature, test)
+
+
+def champion(state: State, package: str) -> Version | None:
+    """Return the version in production; of one that is itself there, the version that it was judged against."""
+    production = state.production()
+    if production is not None and production.package_digest == package:
+        before = production.champion_digest
+        return next((one for one in state.versions() if one.package_digest == before), None)
+    return production
+
+
+def _of_version(named: str, version: Version) -> Opponent:
+    return Opponent(named, version.package_digest, version=version)
+
+
+def _of_column(named: str, signature: Signature, test: ArtifactPart) -> Opponent:
+    fields = [field for field in signature.outputs if field.name == named]
+    columns = read_columns(test.path, [ID, named], fields)
+    texts = {
+        row: None if value is None else _text(fields, value)
+        for row, value in zip(columns[ID], columns[named], strict=True)
+    }
+    return Opponent(named, digests.of_json({"column": named, "texts": texts}), texts=texts)
+
+
+def _text(fields: list[Field], value: object) -> str:
+    return str(kinds.value(fields[0].kind).to_json(value)) if fields else str(value)

@@ -1,0 +1,286 @@
+"""People judge pairs of answers: in the terminal, again after a kill, several at once, and what cannot be judged."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from in_process import Said, say
+
+from modelwright.core.messages import DataError
+from modelwright.project import Project
+from modelwright.storage.formats import judgements
+from modelwright.storage.formats.judgements import Judgement
+
+PASSAGES = {
+    "fee": "There is no fee for cash at our machines. Other banks take two euros.",
+    "card": "A lost card is blocked at once when you call us. A new one comes within five days.",
+    "transfer": "A transfer takes one day. Transfers abroad take three days.",
+}
+QUESTIONS = {
+    "what is the fee for cash": "fee",
+    "is cash free at other banks": "fee",
+    "I lost my card": "card",
+    "when does the new card come": "card",
+    "how long does a transfer take": "transfer",
+    "do transfers abroad take long": "transfer",
+}
+FIND = {
+    "function": "answer(question: text) -> answer: choice",
+    "data": {"source": "questions.csv", "corpus": "passages.csv"},
+    "model": {"learner": "lexical"},
+    "release": {"allow_inconclusive": True},
+}
+ASSIST = {
+    "function": "assist(messages: dialogue) -> reply: text",
+    "use": {"find": "../find"},
+    "data": {
+        "source": "rows.jsonl",
+        "keep": {"clerk": "clerk"},
+        "split": {"train": 20, "validation": 20, "test": 60},
+    },
+    "model": {"learner": "session", "sentences": 1},
+    "evaluate": {"latency_requests": 100},
+    "release": {"allow_inconclusive": True},
+}
+SECOND = {**ASSIST, "model": {"learner": "session", "sentences": 2}}
+
+
+def write(folder: Path, content: dict) -> None:
+    (folder / "modelwright.yaml").write_text(json.dumps(content), encoding="utf-8")
+
+
+def ran(folder: Path, *words: str) -> Said:
+    done = say(folder, "run", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose version 1 replies with one sentence and serves, and whose version 2 replies with two."""
+    place = tmp_path_factory.mktemp("judge")
+    for name in ("find", "assist"):
+        (place / name).mkdir()
+    rows = [
+        (f"{text} {n}", one) for text, one in QUESTIONS.items() for n in ("please", "now", "thanks", "today")
+    ]
+    passages = "".join(f'{one},"{text}"\n' for one, text in PASSAGES.items())
+    (place / "find" / "passages.csv").write_text(f"id,passage\n{passages}", encoding="utf-8")
+    table = "".join(f"{text},{one}\n" for text, one in rows)
+    (place / "find" / "questions.csv").write_text(f"question,answer\n{table}", encoding="utf-8")
+    lines = [
+        {"messages": [{"role": "user", "content": text}], "reply": PASSAGES[one], "clerk": f"See {one}."}
+        for text, one in rows
+    ]
+    (place / "assist" / "rows.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in lines))
+    write(place / "find", FIND)
+    ran(place / "find")
+    write(place / "assist", ASSIST)
+    ran(place / "assist")
+    write(place / "assist", SECOND)
+    ran(place / "assist", "--to", "evaluate")
+    return place
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """A copy of the project, which no other test has judged."""
+    shutil.copytree(made / "find", tmp_path / "find")
+    return shutil.copytree(made / "assist", tmp_path / "assist")
+
+
+@pytest.fixture
+def judge(project: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return what answers `judge` with lines of a pipe."""
+
+    def answered(lines: str, *words: str) -> Said:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        return say(project, "judge", *words)
+
+    return answered
+
+
+def kept(project: Path) -> list[dict]:
+    return [json.loads(one) for one in (project / "judgements.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_what_is_said_is_kept_at_once_and_the_same_command_goes_on(judge, project: Path) -> None:
+    first = judge("l\nr\n", "--judge", "anna", "--json")  # the pipe ends, and so does the judge
+    assert first.returncode == 0, first.stderr
+    report = json.loads(first.stdout)
+    assert (report["version"], report["against"], report["judged"]) == (2, "champion", 2)
+    assert report["left"] == report["rows"] - 2 > 0
+    asked = first.stderr.count("Which is better?")
+    assert asked == 3
+    again = judge("t\n" * 100, "--judge", "anna", "--json")
+    assert json.loads(again.stdout)["left"] == 0
+    lines = kept(project)
+    assert len({one["row"] for one in lines}) == len(lines) == report["rows"]
+    assert {one["judge"] for one in lines} == {"anna"}
+    assert len({(one["package"], one["against"]) for one in lines}) == 1
+    done = judge("", "--judge", "anna")
+    assert done.returncode == 0
+    assert "none is left" in done.stdout
+    assert "Which" not in done.stdout
+
+
+def test_it_is_blind_and_a_side_is_no_version(judge, project: Path) -> None:
+    done = judge("l\n" * 100, "--judge", "anna")
+    shown = done.stdout.split("version 2 against")[0]
+    assert not any(word in shown for word in ("champion", "version", "candidate", "reply"))
+    verdicts = [(one["first"], one["verdict"]) for one in kept(project)]
+    # left won every time: on whichever side the version stood, which the seed draws
+    assert {*verdicts} == {("answer", "better"), ("other", "worse")}
+
+
+def test_two_judges_see_the_same_rows_and_other_sides(judge, project: Path) -> None:
+    for name in ("anna", "ben"):
+        judge("l\n" * 3, "--judge", name, "--rows", "3")
+    lines = kept(project)
+    rows = {name: [one["row"] for one in lines if one["judge"] == name] for name in ("anna", "ben")}
+    assert rows["anna"] == rows["ben"]
+    assert len(rows["anna"]) == 3
+    assert "others have judged: ben: 3" in judge("", "--judge", "anna", "--rows", "3").stdout
+
+
+def test_skipped_rows_are_not_asked_again_and_other_words_are(judge, project: Path) -> None:
+    done = judge("what\ns\n", "--judge", "anna", "--json", "--rows", "1")
+    assert "`what` is none of" in done.stderr
+    report = json.loads(done.stdout)
+    assert (report["judged"], report["skipped"], report["left"]) == (0, 1, 0)
+
+
+def test_answers_are_judged_against_a_column_and_equal_ones_are_ties(judge, project: Path) -> None:
+    done = judge("", "--judge", "anna", "--against", "reply", "--json")
+    report = json.loads(done.stdout)  # two sentences of a passage of two are the passage
+    assert (report["judged"], report["left"]) == (0, 0)
+    assert report["equal"] == report["rows"]
+    assert f"{report['rows']} rows have two equal answers" in report["notes"][0]
+    assert {(one["verdict"], one["first"]) for one in kept(project)} == {("tie", None)}
+    other = judge("l\n", "--judge", "anna", "--against", "clerk", "--rows", "1")
+    assert "See " in other.stdout
+
+
+def test_another_version_is_asked_where_its_answers_are_not_recorded(judge, project: Path) -> None:
+    done = judge("l\n", "--judge", "anna", "--version", "1", "--against", "2", "--rows", "1")
+    assert "version 1 against 2" in done.stdout
+    with Project(project).blind_comparison(judge="anna") as comparison:
+        shown = comparison.upcoming()
+        assert shown is not None
+        assert comparison.pairs.ask(shown.pair.row) == shown.pair.other
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--against", "2"), "version 2 is held against itself"),
+        (("--against", "clerc"), "write `clerk`"),
+        (("--against", "9"), "version 9"),
+        (("--version", "1"), "no other version in production"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_with_one_message(judge, words, said: str) -> None:
+    done = judge("", *words)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("next:") == 1
+
+
+def test_rows_of_another_test_set_and_rows_without_answers_are_refused(judge, project: Path) -> None:
+    write(project, {**SECOND, "evaluate": {"latency_requests": 100, "generate": 0}})
+    ran(project, "--to", "evaluate")
+    assert "no answer was written to a test row" in judge("", "--judge", "anna").stderr
+    rows = (project / "rows.jsonl").read_text("utf-8")
+    (project / "rows.jsonl").write_text(rows.replace("please", "kindly"), encoding="utf-8")
+    ran(project, "--to", "data")
+    done = judge("", "--judge", "anna")
+    assert done.returncode == 1
+    assert "are not those of the data by now" in done.stderr
+
+
+def test_a_function_that_writes_nothing_is_refused(project: Path) -> None:
+    done = say(project.parent / "find", "judge")
+    assert done.returncode == 1
+    assert "does not answer by writing a text" in done.stderr
+
+
+# -- the file --------------------------------------------------------------------------------------------
+
+
+def line(row: str = "r1", judge: str = "anna", **changed: object) -> Judgement:
+    given = {"package": "p", "against": "a", "answer": "x", "other": "y", "verdict": "tie", "at": "now"}
+    return Judgement(**{"row": row, "judge": judge, **given, **changed})  # type: ignore[arg-type]
+
+
+def test_a_line_that_is_no_verdict_is_named(judge, project: Path) -> None:
+    file = project / "judgements.jsonl"
+    judge("l\nl\n", "--judge", "anna")
+    good = file.read_text("utf-8").splitlines()
+    changed = good[0].replace("better", "best").replace("worse", "best")
+    file.write_text("\n".join([good[0], changed, "", "{", good[1].replace('"row"', '"raw"'), ""]), "utf-8")
+    done = judge("", "--judge", "anna")
+    assert done.returncode == 1
+    assert [f"judgements.jsonl:{n}" in done.stderr for n in range(1, 6)] == [False, True, False, True, True]
+    assert "`verdict`" in done.stderr
+    file.write_text("\n".join(good), "utf-8")  # no end of the last line: it is one all the same
+    assert judge("l\n", "--judge", "ben").returncode == 0
+    assert len(kept(project)) == 3
+
+
+def test_what_a_kill_left_of_a_line_is_removed_by_the_next(tmp_path: Path) -> None:
+    file, lock = tmp_path / "judgements.jsonl", tmp_path / "lock"
+    judgements.append(file, lock, line("r1"))
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[:40])
+    assert [one.row for one in judgements.read(file)] == ["r1"]
+    judgements.append(file, lock, line("r2"))
+    assert [one.row for one in judgements.read(file)] == ["r1", "r2"]
+    file.write_bytes(whole + whole[:40] + b"\n")
+    with pytest.raises(DataError) as caught:
+        judgements.read(file)
+    assert [one.id for one in caught.value.problems] == ["judge.not-a-verdict"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from modelwright.storage.formats.judgements import Judgement, append
+folder, name = Path(sys.argv[1]), sys.argv[2]
+for n in range(40):
+    append(folder / "judgements.jsonl", folder / "lock",
+           Judgement(str(n), "p", "a", "x" * 2000, "y", "tie", name, "now"))
+    print(n, flush=True)
+"""
+
+
+def test_two_judges_at_once_lose_nothing_and_a_kill_no_row_that_was_said(tmp_path: Path) -> None:
+    start = [sys.executable, "-c", WRITER, str(tmp_path)]
+    processes = [
+        subprocess.Popen([*start, name], stdout=subprocess.PIPE, text=True, env={**os.environ})
+        for name in ("anna", "ben", "killed")
+    ]
+    streams = [one.stdout for one in processes]
+    assert all(stream is not None for stream in streams)
+    for _ in range(5):
+        streams[2].readline()
+    processes[2].kill()
+    said = 5 + len(streams[2].read().splitlines())
+    for one in processes:
+        one.communicate()
+    found = judgements.read(tmp_path / "judgements.jsonl")
+    counts = {name: sum(one.judge == name for one in found) for name in ("anna", "ben", "killed")}
+    assert counts["anna"] == counts["ben"] == 40
+    assert counts["killed"] in {said, said + 1}
+
+
+def test_of_one_judge_and_row_the_last_counts() -> None:
+    every = [line(verdict="better"), line(verdict="worse"), line(judge="ben"), line(package="q")]
+    found = judgements.of_pair(every, "p", "a")
+    assert [(one.judge, one.points) for one in found] == [("anna", 0.0), ("ben", 0.5)]
