@@ -41,12 +41,14 @@ def preferred(rows: int) -> Examples:
     return replace(tiny_decoder.asked(rows), less_liked=["No, I do not know."] * rows)
 
 
-def learned(weights: Path, place: Path, progress: Silent, **options: object) -> dict[str, object]:
+def learned(
+    weights: Path, place: Path, progress: Silent, rate: float | None = 0.01, **options: object
+) -> dict[str, object]:
     out = place / "out"
     out.mkdir(parents=True, exist_ok=True)
     setup = Setup(
         "generate", 12, 4, 1, "float32", "avx2", 0, GenerateOptions(prefer=PREFER, **options),  # type: ignore[arg-type]
-        GenerateTraining(learning_rate=0.01), {BROUGHT: weights},
+        GenerateTraining(learning_rate=rate), {BROUGHT: weights},
     )  # fmt: skip
     return LEARN.learn(
         tiny_decoder.ASK, Rows(preferred(12), preferred(6)), setup, out, place / "scratch", progress
@@ -103,6 +105,14 @@ def test_chosen_answers_are_preferred_and_a_kill_changes_no_bit(
     assert learned(weights, tmp_path / "other", Silent(), train=train) == summary
     one, other = ((tmp_path / name / "out" / "model.safetensors").read_bytes() for name in ("one", "other"))
     assert one == other
+
+
+def test_without_a_stated_rate_preferences_have_one_of_their_own(weights: Path, tmp_path: Path) -> None:
+    found = [
+        learned(weights, tmp_path / str(rate), Silent(), rate, train="full")["preferred"]
+        for rate in (None, 5e-6)
+    ]
+    assert found[0] == found[1]
 
 
 def test_pairs_that_say_nothing_are_counted_and_rejected_answers_are_not_passed_over(weights: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -253,12 +253,24 @@ def _adapt(decoder: llama.Decoder, options: GenerateOptions) -> Callable[[], obj
 
 def _recipe(options: GenerateOptions, training: GenerateTraining) -> PlainRecipe:
     return PlainRecipe(
-        rate=training.learning_rate
-        or (_RATE_FROM_NOTHING if options.from_nothing else _RATES[options.train]),
+        rate=training.learning_rate or _rate(options),
         decay=training.weight_decay,
         average=training.averaging,
         schedule=schedule_of(training.schedule, "linear"),
     )
+
+
+def _rate(options: GenerateOptions) -> float:
+    """Return the peak rate where none is stated; of what begins from nothing, preferences take that of all weights."""
+    prefers = options.prefer is not None
+    if options.from_nothing and not prefers:
+        return _RATE_FROM_NOTHING
+    return rate_of("lora" if options.train == "lora" else "full", prefers=prefers)
+
+
+def rate_of(train: Literal["lora", "full"], *, prefers: bool) -> float:
+    """Return the peak rate of adapters or of all weights, of answers or of preferences."""
+    return (_PREFER_RATES if prefers else _RATES)[train]
 
 
 def _typical(rows: TokenRows | PairRows, batch: int) -> Batch:

@@ -1,0 +1,228 @@
+"""Ours and TRL's learning of the same rows, for `instruct.py`: CPU seconds of each step, and what the weights give."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+
+from modelwright import learners
+from modelwright.core.progress import Silent
+from modelwright.core.signature import Signature
+from modelwright.kinds.dialogue.value import DialogueTurn
+from modelwright.learners.causal.causal_objective import CausalObjective
+from modelwright.learners.causal.preference_objective import PairRows, PreferenceObjective
+from modelwright.learners.causal.token_rows import TokenRows
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.generate import preferring
+from modelwright.learners.generate.answer_rows import AnswerReader
+from modelwright.learners.generate.spec import ChatTemplate, GenerateOptions, GenerateTraining, TurnTexts
+from modelwright.learners.generate.weights_folder import TENSORS, DecoderWeights
+from modelwright.learners.networks.decoders import llama
+from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import BROUGHT
+
+CHAT = Signature.parse("chat(messages: dialogue) -> reply: text")
+CONTEXT = 512
+MOST_CHARACTERS = 1_200  # of prompt and answers: rows that surely fit the context
+BATCH = {"full": 8, "lora": 8, "preferences": 4}
+BETA = 0.1
+RANK, ALPHA = 16, 32
+TURN = {"after": "<|im_end|>\n"}
+TEMPLATE = ChatTemplate(
+    user=TurnTexts(before="<|im_start|>user\n", **TURN),
+    assistant=TurnTexts(before="<|im_start|>assistant\n", **TURN),
+    reply="<|im_start|>assistant\n",
+)
+JINJA = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a learning took and gave: CPU seconds at the end of each step; the weights, where they were asked for."""
+
+    ends: Sequence[float]
+    tensors: dict[str, Any]
+
+    def rate(self, batch: int) -> float:
+        """Return rows a CPU second after the first step, which also allocates."""
+        return batch * (len(self.ends) - 1) / (self.ends[-1] - self.ends[0])
+
+
+class _Watched(Silent):
+    """Takes down when steps end."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None) -> Iterator[_Watched]:
+        """Report to this one."""
+        yield self
+
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        """Take down when a step ended."""
+        self.ends.append(time.process_time())
+
+
+def rows_of(data: Path, way: str) -> list[Row]:
+    """Return rows with prompt and chosen, of preferences rejected too."""
+    folder = data / "llamafactory_demo"
+    name = "dpo_en_demo.json" if way == "preferences" else "alpaca_en_demo.json"
+    found: list[Row] = []
+    for row in json.loads((folder / name).read_text("utf-8")):
+        if way != "preferences":
+            one = {"prompt": f"{row['instruction']}\n{row['input']}".strip(), "chosen": row["output"]}
+        else:
+            if len(row["conversations"]) > 1:
+                continue
+            one = {name: row[name]["value"] for name in ("chosen", "rejected")}
+            one["prompt"] = row["conversations"][0]["value"]
+        if all(one.values()) and sum(map(len, one.values())) < MOST_CHARACTERS:
+            found.append(one)
+    return found
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both sides, as the command line names them."""
+
+    peer: str
+    weights: Path
+    threads: int
+    precision: str
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> Sides:
+        """Return them of a command line."""
+        return cls(arguments.peer, arguments.weights, arguments.threads, arguments.precision)
+
+    def ours(
+        self, way: str, rows: list[Row], steps: int, seed: int = 0, rate: float | None = None
+    ) -> Learned:
+        """Return what the learner `generate` makes of rows; no row is held, so the last weights are kept."""
+        prefer = {"beta": BETA} if way == "preferences" else None
+        train = "lora" if way == "lora" else "full"
+        given = {"pretrained": str(self.weights), "template": TEMPLATE, "context": CONTEXT, "prefer": prefer}
+        adapters = {"rank": RANK, "alpha": ALPHA}
+        options = GenerateOptions.model_validate({**given, "train": train, "lora": adapters})
+        examples = _examples(rows)
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+            out = Path(temporary) / "out"
+            out.mkdir()
+            brought = self._brought(options, Path(temporary))
+            setup = Setup(
+                "generate", steps, BATCH[way], self.threads, self.precision, "", seed, options,
+                GenerateTraining(learning_rate=rate), {BROUGHT: brought},
+            )  # fmt: skip
+            watched = _Watched()
+            data = Rows(examples, examples.take([]))
+            learners.learn("generate").learn(CHAT, data, setup, out, Path(temporary) / "scratch", watched)
+            return Learned(watched.ends[1:], load_file(out / TENSORS))  # the first is said before a step
+
+    def theirs(
+        self, way: str, rows: list[Row], steps: int, settings: dict[str, Any], seed: int = 0
+    ) -> Learned:
+        """Return what TRL makes of rows."""
+        given = [
+            {
+                "prompt": _turn("user", one["prompt"]),
+                **(
+                    {name: _turn("assistant", one[name]) for name in ("chosen", "rejected")}
+                    if way == "preferences"
+                    else {"completion": _turn("assistant", one["chosen"])}
+                ),
+            }
+            for one in rows
+        ]
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            # TRL makes its model of references from what the configuration names
+            copy, out = Path(folder) / "weights", Path(folder) / "learned.safetensors"
+            copy.mkdir()
+            for name in (TENSORS, "tokenizer.json"):
+                (copy / name).symlink_to((self.weights / name).resolve())
+            config = json.loads((self.weights / "config.json").read_text("utf-8"))
+            named = json.dumps({**config, "architectures": ["LlamaForCausalLM"]})
+            (copy / "config.json").write_text(named, "utf-8")
+            asked = {
+                "way": way, "rows": given, "weights": str(copy), "steps": steps, "threads": self.threads,
+                "folder": folder, "settings": {"seed": seed, **settings}, "template": JINJA, "batch": BATCH[way],
+                "context": CONTEXT, "rank": RANK, "alpha": ALPHA, "out": str(out),
+            }  # fmt: skip
+            done = subprocess.run(
+                [self.peer, str(Path(__file__).with_name("instruct_peer.py"))],
+                input=json.dumps(asked), capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                raise SystemExit(done.stderr[-2000:])
+            return Learned(json.loads(done.stdout.splitlines()[-1])["ends"], load_file(out))
+
+    def loss(self, tensors: dict[str, Any], rows: list[Row]) -> float:
+        """Return the mean -ln p of the tokens of answers."""
+        read, objective = self._read(tensors, rows)
+        assert isinstance(read, TokenRows)
+        with torch.no_grad():
+            found = [(float(objective.loss(read, part, 0, 0)), count) for part, count in objective.held(read)]
+        losses, counts = zip(*found, strict=True)
+        return float(np.average(losses, weights=counts))
+
+    def likelihoods(self, tensors: dict[str, Any], rows: list[Row]) -> np.ndarray[Any, Any]:
+        """Return ln p of the chosen and the rejected answers, (n, 2)."""
+        read, objective = self._read(tensors, rows)
+        assert isinstance(read, PairRows)
+        whole = PreferenceObjective(objective.module, BETA, 0.0, self.precision, "cpu")
+        return preferring.with_reference(whole, read).reference
+
+    def start(self) -> dict[str, Any]:
+        """Return the weights before anything is learned."""
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+            given = {"pretrained": str(self.weights), "template": TEMPLATE}
+            return load_file(self._brought(GenerateOptions.model_validate(given), Path(temporary)) / TENSORS)
+
+    def _read(self, tensors: dict[str, Any], rows: list[Row]) -> tuple[TokenRows | PairRows, CausalObjective]:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+            given = {"pretrained": str(self.weights), "template": TEMPLATE}
+            folder = self._brought(GenerateOptions.model_validate(given), Path(temporary))
+            weights = DecoderWeights.read(folder)
+        decoder = llama.built(weights.config, tensors)
+        reader, examples = AnswerReader(CHAT, weights, decoder.shape.words, CONTEXT), _examples(rows)
+        read = reader.read(examples) if examples.less_liked is None else reader.read_pairs(examples)
+        assert len(read.rows) == len(rows)
+        return read.rows, CausalObjective(decoder, self.precision, "cpu")
+
+    def _brought(self, options: GenerateOptions, folder: Path) -> Path:
+        brought = folder / "brought"
+        brought.mkdir()
+        bring = learners.bring("generate")
+        assert bring is not None
+        bring.prepare(options, self.weights.parent, brought)
+        return brought
+
+
+def _examples(rows: list[Row]) -> Examples:
+    messages = [(DialogueTurn("user", one["prompt"]),) for one in rows]
+    return Examples(
+        [str(at) for at in range(len(rows))],
+        {"messages": messages, "reply": [one["chosen"] for one in rows]},
+        less_liked=[one["rejected"] for one in rows] if "rejected" in rows[0] else None,
+    )
+
+
+def _turn(role: str, text: str) -> list[dict[str, str]]:
+    return [{"role": role, "content": text}]
