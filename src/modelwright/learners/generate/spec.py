@@ -186,8 +186,8 @@ class GenerateTraining(BaseModel):
     batch: Batch = Field(8, description="rows a step")
     learning_rate: LearningRate | None = Field(
         None,
-        description="peak learning rate; None: 0.00005, of adapters 0.0005, from nothing 0.003; of preferences 0.000005, of "
-        "adapters 0.0001",
+        description="peak learning rate; None: 0.00005, of adapters 0.0005, from nothing 0.003; of preferences "
+        "0.000005, of adapters 0.0001",
     )
     weight_decay: WeightDecay = Field(0.0, description="decoupled weight decay of AdamW")
     precision: Precision | None = Field(
