@@ -23,6 +23,7 @@ from modelwright.runtime.drivers.contract.driver import Call
 from modelwright.runtime.drivers.decode.choosing import candidates, noise, penalised
 from modelwright.runtime.drivers.decode.decode_settings import Sampling
 from modelwright.runtime.drivers.decode.driver import DecodeDriver, RunningDecode
+from modelwright.runtime.drivers.decode.reading_pace import ReadingPace
 from modelwright.runtime.drivers.decode.written_text import WrittenText
 
 CHATML = [
@@ -101,6 +102,55 @@ def test_greedy_tokens_do_not_depend_on_anything_else(body: Body, bits: Any) -> 
     assert max(kept) >= 64, "long prompts are kept, and were known this time"  # type: ignore[type-var,operator]
     assert max(one.details["kept_tokens"] for one in together) == 0  # type: ignore[type-var]
     assert _ids(_answers(_opened(stored), ASKED[::-1]))[::-1] == _ids(together)
+
+
+@pytest.mark.parametrize("most", [4, 5, 16, 128])
+def test_prompts_are_read_alike_in_any_pieces(body: Body, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    pieces = _opened(body)
+    if not pieces._graph.reads_alike:
+        pytest.skip("this machine's products of several rows have other bits than those of fewer")
+    chunked = _opened(body)
+    chunked._graph.reads_alike = False
+    texts = [text[: min(3 * most, 60)] for text in ("How much is one and one? " * 4, "我喜欢" * 30)]
+    asked = [*ASKED, *texts, *(text[:-1] for text in texts), ASKED[1] + "!"]
+    expected = _ids(_answers(chunked, asked))
+    monkeypatch.setattr(pieces.loop._pace, "tokens", lambda *_, **__: most)
+    lengths: list[tuple[int, int]] = []
+    run = pieces._graph.run
+
+    def watched(slot: int, ids: Any, *others: Any) -> Any:
+        lengths.append(ids.shape)
+        return run(slot, ids, *others)
+
+    monkeypatch.setattr(pieces._graph, "run", watched)
+    assert _ids(_answers(pieces, asked)) == expected
+    assert _ids(_answers(pieces, asked[::-1]))[::-1] == expected, "beginnings that were kept"
+    found = pieces.log_likelihoods(Call({}, {"message": ASKED}), "answer", ["It is two. " * 4] * len(ASKED))
+    known = chunked.log_likelihoods(Call({}, {"message": ASKED}), "answer", ["It is two. " * 4] * len(ASKED))
+    assert found is not None
+    assert known is not None
+    np.testing.assert_array_equal(found, known)
+    read = [shape for shape in lengths if shape[1] > 1]
+    assert max(rows for rows, _ in read) > 1, "prompts of like length are read together"
+    assert max(length for _, length in read) <= most
+
+
+def test_a_piece_takes_no_longer_than_those_who_write_would_notice() -> None:
+    pace = ReadingPace()
+    assert pace.tokens(32, someone_writes=False) == 128
+    assert pace.tokens(32, someone_writes=True) == 32  # nothing is known yet
+    for _ in range(50):
+        pace.has_read(32, 0.44)  # 10 ms a token, and the weights
+        pace.has_written(0.1)
+    assert pace.tokens(32, someone_writes=True) == 8  # in two steps: 200 ms
+    for _ in range(50):
+        pace.has_written(0.001)
+    assert pace.tokens(32, someone_writes=True) == 4
+    for _ in range(50):
+        pace.has_written(10.0)
+    assert pace.tokens(32, someone_writes=True) == 128
+    assert pace.is_quicker(1, 20, 22)
+    assert not pace.is_quicker(3, 20, 60)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ class CachedGraph:
         self.words = int(logits.shape[1])
         self.cache = CacheMemory(layers, settings.slots, key_heads, context, head_width)
         self._names = [f"{layer}.{one}" for layer in range(layers) for one in ("key", "value")]
-        self._logits = np.zeros((max(settings.slots, settings.chunk), self.words), dtype=np.float32)
+        self.most_places = max(settings.slots, settings.chunk)  # of one run
+        self.reads_alike = False  # to the bit, in any pieces, alone or beside others
+        self._logits = np.zeros((self.most_places, self.words), dtype=np.float32)
         self._bound: dict[tuple[int, int, int, int], _Bound] = {}
         self._options = onnxruntime.RunOptions()
 
@@ -56,8 +58,8 @@ class CachedGraph:
         bound = self._bound.get(key)
         if bound is None:
             bound = self._bind(*key)
-            # what comes again and again; the last piece of a prompt has any length
-            if length in (1, self.chunk):
+            # what comes again and again; pieces of prompts have any length
+            if length == 1:
                 self._bound[key] = bound
         bound.ids[:] = ids
         bound.lengths[:] = np.asarray(lengths) - 1

@@ -1,6 +1,6 @@
 """The loop that many answers share: rows join and leave at any token, and each step brings all one token further.
 
-A step reads one chunk of one prompt, those that wait in turn, and writes one token of each answer under way. Rows that
+A step writes one token of each answer under way, and reads a piece of a prompt, those that wait in turn. Rows that
 write lie in the first slots, so that one run takes them all; a slot in between that becomes free is filled by moving
 the last. Nobody has a thread of his own: who waits for news makes the next step, unless somebody else is making it.
 """
@@ -8,14 +8,17 @@ the last. Nobody has a thread of his own: who waits for news makes the next step
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.drivers.decode.cached_graph import CachedGraph
 from modelwright.runtime.drivers.decode.kept_beginnings import KeptBeginnings
+from modelwright.runtime.drivers.decode.reading_pace import ReadingPace
 from modelwright.runtime.drivers.decode.writing_row import WritingRow
 
 _KEPT_SHARE = 0.25  # of the bound, for beginnings of prompts that may come again
@@ -40,6 +43,7 @@ class DecodingLoop:
         self._condition = threading.Condition()
         self._come: list[WritingRow] = []
         self._left: set[WritingRow] = set()
+        self._pace = ReadingPace()
         self._steps = 0
         self._is_stepping = False
         self._prompt_tokens = self._kept_tokens = self._written_tokens = 0
@@ -152,6 +156,7 @@ class DecodingLoop:
         rows = [row for row in self._slots[: self._writing] if row is not None]
         if not rows:
             return
+        begun = time.monotonic()
         ids = np.array([[row.ids[-1]] for row in rows], dtype=np.int64)
         logits = self._graph.run(0, ids, [row.read + 1 for row in rows], range(len(rows)))
         for place, row in enumerate(rows):
@@ -161,43 +166,111 @@ class DecodingLoop:
         for row in rows:
             if row.done:
                 self._release(row)
+        self._pace.has_written(time.monotonic() - begun)
 
     def _read(self) -> None:
-        """Read one chunk of the prompt whose turn it is; the first token of the answer follows the last one."""
+        """Read a piece of the prompt whose turn it is, and of others beside it; answers follow those that end."""
+        for row in list(self._reading):
+            row.end_in_time()
+            if row.done:
+                self._release(row)
         if not self._reading:
             return
-        row = self._reading.popleft()
-        row.end_in_time()
-        if row.done:
-            self._release(row)
-            return
-        begin, length = row.read, self._graph.chunk
-        end = min(begin + length, row.to_read)
-        slot = self._slots.index(row)
-        places = row.places(begin, end)
-        logits = self._graph.run(slot, np.array([row.ids[begin:end]], dtype=np.int64), [end], places)
-        row.read = end
+        begun = time.monotonic()
+        ends = self._pieces()
+        rows = list(ends)
+        slot, length = self._side_by_side(rows), max(end - row.read for row, end in ends.items())
+        ids = np.zeros((len(rows), length), dtype=np.int64)
+        places: list[range] = []
+        for number, (row, end) in enumerate(ends.items()):
+            ids[number, : end - row.read] = row.ids[row.read : end]
+            wanted = row.places(row.read, end)
+            places.append(range(number * length + wanted.start, number * length + wanted.stop))
+        logits = self._graph.run(slot, ids, list(ends.values()), [one for some in places for one in some])
+        first = 0
+        for (row, end), some in zip(ends.items(), places, strict=True):
+            self._has_read(row, end, logits[first : first + len(some)])
+            first += len(some)
+        self._pace.has_read(ids.size, time.monotonic() - begun)
+
+    def _pieces(self) -> dict[WritingRow, int]:
+        """Return the rows that are read now, and up to where.
+
+        The one whose turn it is; and where nothing of it is read yet, others like it, as far as that is quicker than
+        one after the other.
+        """
+        first = self._reading[0]
+        if not self._graph.reads_alike:
+            return {first: self._end(first, self._graph.chunk)}
+        most = self._pace.tokens(self._graph.chunk, someone_writes=self._writing > 0)
+        found = {first: self._end(first, most)}
+        if first.read:
+            return found
+        longest, wanted = found[first], len(first.places(0, found[first]))
+        new = [row for row in self._reading if row is not first and row.read == 0]
+        for row in sorted(new, key=lambda one: abs(one.to_read - first.to_read)):
+            end = self._end(row, most)
+            wanted += len(row.places(0, end))
+            longest_then = max(longest, end)
+            too_many = self._writing > 0 and (len(found) + 1) * longest_then > most
+            if too_many or wanted > self._graph.most_places:
+                break
+            if not self._pace.is_quicker(len(found), longest, end):
+                break
+            found[row], longest = end, longest_then
+        return dict(list(found.items())[: self._room()])
+
+    def _end(self, row: WritingRow, most: int) -> int:
+        """Return up to where a row is read; one token is never left over: alone it is read to other bits."""
+        end = min(row.read + most, row.to_read)
+        while len(row.places(row.read, end)) > self._graph.most_places:
+            end -= 1
+        return end - 1 if row.to_read - end == 1 and end - row.read > 2 else end
+
+    def _room(self) -> int:
+        """Return how many slots behind those of who writes hold nothing that was read."""
+        held = (place for place, row in enumerate(self._slots) if row is not None and row.read)
+        return max(1, next((one for one in held if one >= self._writing), len(self._slots)) - self._writing)
+
+    def _side_by_side(self, rows: Sequence[WritingRow]) -> int:
+        """Return the first slot of rows; of several nothing is read yet: they get the first that are free to them."""
+        if len(rows) == 1:
+            return self._slots.index(rows[0])
+        begin, end = self._writing, self._writing + len(rows)
+        others = [row for row in self._slots[begin:end] if row is not None and row not in rows]
+        self._slots[begin:] = [None if row in rows or row in others else row for row in self._slots[begin:]]
+        self._slots[begin:end] = rows
+        for row in others:
+            self._slots[len(self._slots) - 1 - self._slots[::-1].index(None)] = row
+        return begin
+
+    def _has_read(self, row: WritingRow, end: int, logits: NDArray[np.float32]) -> None:
+        """Go on with a row that is read up to `end`; logits: after the places where it wants them, (k, words)."""
+        begin, row.read = row.read, end
         self._prompt_tokens += end - begin
-        if places:
+        if len(logits):
             before = len(row.ids)
             row.take(logits)
             self._written_tokens += len(row.ids) - before
-        if end - begin == length and end < row.to_read:
-            self._keep(row, slot, begin, end)
+        self._keep(row, begin)
+        self._reading.remove(row)
         if row.done:
             self._release(row)
         elif end < row.to_read:
             self._reading.append(row)
         else:
-            self._join(row, slot)
+            self._join(row, self._slots.index(row))
 
-    def _keep(self, row: WritingRow, slot: int, begin: int, end: int) -> None:
-        most = min(_KEPT_SHARE * self._bytes, self._bytes - self._reserved())
-        chunk_bytes = (end - begin) * self._token_bytes
-        if chunk_bytes <= most:
-            self._kept.shrink(int(most) - chunk_bytes)
-            key = self._kept.keys(row.ids[: end + 1])[-1]
-            self._kept.keep(key, self._graph.cache.copied(slot, begin, end))
+    def _keep(self, row: WritingRow, begin: int) -> None:
+        """Keep what a row has read since `begin`, in whole chunks."""
+        keys = self._kept.keys(row.ids[: row.to_read])
+        chunk = self._graph.chunk
+        most = int(min(_KEPT_SHARE * self._bytes, self._bytes - self._reserved()))
+        for number in range(begin // chunk, min(row.read // chunk, len(keys))):
+            if chunk * self._token_bytes <= most:
+                self._kept.shrink(most - chunk * self._token_bytes)
+                held = self._graph.cache.copied(self._slots.index(row), number * chunk, (number + 1) * chunk)
+                self._kept.keep(keys[number], held)
 
     def _join(self, row: WritingRow, slot: int) -> None:
         """Move a row that has been read to those that write."""

@@ -28,6 +28,9 @@ from modelwright.runtime.drivers.decode.row_options import RowOptions, row_optio
 from modelwright.runtime.drivers.decode.writing_row import ScoredRow, WritingRow
 from modelwright.runtime.in_time import in_time
 
+_TRIED_TOKENS = 40  # of a prompt that is read in several ways
+_FEWEST_TRIED = 8
+
 
 class RunningDecode(Running):
     """An opened decoder; calls of several threads, and rows of one call, share its loop."""
@@ -208,6 +211,7 @@ class DecodeDriver(Driver):
         running = RunningDecode(body.signature.outputs[0], settings, prompts, graph)
         with in_time(running.interrupt):
             _try(graph, settings)
+            graph.reads_alike = _reads_alike(graph, settings)
         return running
 
 
@@ -231,3 +235,26 @@ def _try(graph: CachedGraph, settings: DecodeSettings) -> None:
         reason = (str(error).splitlines() or [""])[0][:200]
         raise PackageError(Problem("package.cannot-answer", error=reason)) from None
     graph.cache.free(0)
+
+
+def _reads_alike(graph: CachedGraph, settings: DecodeSettings) -> bool:
+    """Tell whether what follows a prompt is the same to the bit in whatever pieces it is read, and beside another one.
+
+    That is so where the runtime sums each row of a product in the same order however many there are; a token that is
+    read alone is another matter, and happens to no prompt of several.
+    """
+    length = min(_TRIED_TOKENS, settings.context - 1)
+    if length < _FEWEST_TRIED:
+        return False
+    ids = np.arange(3, length + 3)[np.newaxis] % graph.words
+    whole = graph.run(0, ids, [length], [length - 1]).copy()
+    alike = True
+    for cut in (2, length // 3, length - 2):
+        graph.run(0, ids[:, :cut], [cut], [])
+        alike = alike and np.array_equal(graph.run(0, ids[:, cut:], [length], [length - cut - 1]), whole)
+    if settings.slots > 1:
+        beside = graph.run(0, np.vstack([ids, ids]), [length, length - 3], [length - 1])
+        alike = alike and np.array_equal(beside, whole)
+        graph.cache.free(1)
+    graph.cache.free(0)
+    return alike

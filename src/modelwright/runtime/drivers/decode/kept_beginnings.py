@@ -1,7 +1,7 @@
 """Keys and values of beginnings that prompts had, chunk by chunk, for the next prompt that begins alike.
 
-A chunk is known by all tokens up to its end, and was read from the same position in the same number of tokens as it
-would be again: so what follows is the same to the bit, whether it was kept or is read anew.
+A chunk is known by all tokens up to its end, and was read to the same bits as it would be again: so what follows is the
+same, whether it was kept or is read anew.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ class KeptBeginnings:
         return len(self._chunks) * self._chunk_bytes
 
     def keys(self, ids: Sequence[int]) -> list[bytes]:
-        """Return the key of each whole chunk of a prompt after which at least one token is left to read."""
+        """Return the key of each whole chunk of a prompt after which two tokens or more are left to read.
+
+        One alone would be read as answers are, to other bits.
+        """
         found, hasher = [], hashlib.sha256()
-        for end in range(self._length, len(ids), self._length):
+        for end in range(self._length, len(ids) - 1, self._length):
             hasher.update(np.array(ids[end - self._length : end], dtype="<i8").tobytes())
             found.append(hasher.digest())
         return found

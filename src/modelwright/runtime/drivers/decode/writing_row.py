@@ -85,9 +85,9 @@ class WritingRow:
             details["logprobs"] = list(self._logprobs)
         return Answer(self._text.text, details=details, times=self._times() if self.done else None)
 
-    def places(self, begin: int, end: int) -> list[int]:
+    def places(self, begin: int, end: int) -> range:
         """Return after which of the tokens from begin to end, counted from begin, the logits are wanted."""
-        return [end - 1 - begin] if end == self.prompt_tokens else []
+        return range(end - 1 - begin, end - begin) if end == self.prompt_tokens else range(0)
 
     def take(self, logits: NDArray[np.float32]) -> None:
         """Choose the next token by the logits after the last one, (1, words), unless the answer ends here."""
@@ -175,14 +175,15 @@ class ScoredRow(WritingRow):
         """Return all tokens but the last, after which nothing is wanted."""
         return self.prompt_tokens - 1
 
-    def places(self, begin: int, end: int) -> list[int]:
+    def places(self, begin: int, end: int) -> range:
         """Return the places before tokens of the answer."""
-        return list(range(max(self._answer_begin - 1, begin) - begin, end - begin))
+        return range(max(self._answer_begin - 1, begin) - begin, max(end - begin, 0))
 
     def take(self, logits: NDArray[np.float32]) -> None:
         """Add up ln p of the tokens that follow the last ones read, (k, words)."""
         first = self.read - len(logits) + 1
         following = self.ids[first : first + len(logits)]
-        self.log_likelihood += float(log_shares(logits)[np.arange(len(logits)), following].sum())
+        for one in log_shares(logits)[np.arange(len(logits)), following].tolist():
+            self.log_likelihood += one  # one by one: the same sum in whatever pieces they come
         if self.read == self.to_read:
             self.finish = "stop"
