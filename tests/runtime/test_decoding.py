@@ -111,7 +111,7 @@ def test_prompts_are_read_alike_in_any_pieces(body: Body, monkeypatch: pytest.Mo
         pytest.skip("this machine's products of several rows have other bits than those of fewer")
     chunked = _opened(body)
     chunked._graph.reads_alike = False
-    texts = [text[: min(3 * most, 60)] for text in ("How much is one and one? " * 4, "我喜欢" * 30)]
+    texts = [text[: min(3 * most, 30)] for text in ("How much is one and one? " * 4, "我喜欢" * 30)]
     asked = [*ASKED, *texts, *(text[:-1] for text in texts), ASKED[1] + "!"]
     expected = _ids(_answers(chunked, asked))
     monkeypatch.setattr(pieces.loop._pace, "tokens", lambda *_, **__: most)
