@@ -82,7 +82,7 @@ class DecodeSettings(SealedState):
     """How a body reads prompts and writes answers.
 
     context: tokens that a prompt and its answer have together, at most. ends: tokens after which an answer ends.
-    prompt: what is read, piece by piece. chunk: tokens in which beginnings are kept, and in which prompts are read where
+    prompt: what is read, piece by piece. chunk: tokens in which beginnings are kept, and prompts are read where
     other lengths come to other bits. slots: answers that are written at once. cache_bytes: what their caches may take
     together, those of beginnings that are kept for the next request included. answer_schema: the text of a JSON schema,
     of objects, that every answer fits; the order of its fields is that of answers.
