@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_OVERHEAD_TOKENS = 12
+_OVERHEAD_TOKENS = 6
 """What reading takes beside its tokens, in tokens: the weights are read once (SmolLM2-135M in 8 bits, two cores)."""
 _OF_A_STEP = 2.0  # times what writing one token of each answer takes
 _NOTICED_S = 0.05  # a shorter pause between two tokens is not noticed
