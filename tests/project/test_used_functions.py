@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tiny_writing
 import yaml
 from in_process import say
 
@@ -33,8 +34,10 @@ QUESTIONS = {
     "do transfers abroad take long": "transfer",
 }
 PAGE = (Path(__file__).parents[2] / "docs" / "answering.md").read_text("utf-8")
-FIND, ASSIST, _ = (yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
-(SHELL,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+FIND, ASSIST, _, WRITE, WRITTEN = (
+    yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+)
+SHELL, WRITING = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 POLICY = {
     "function": "decide(confidence: number, follow_ups: number) -> act: category",
     "data": {"source": "acts.csv"},
@@ -130,6 +133,9 @@ def project(place: Path, **changes: object) -> Project:
         ({"use": {"find": "assist"}}, "use.session"),
         ({"use": {"find": "fresh"}}, "use.not-released"),
         ({"use": {"find": "find", "policy": "find"}}, "use.unfit"),
+        ({"use": {"find": "find", "reply": "find"}}, "use.unfit"),
+        ({"use": {"find": "find", "entails": "find"}}, "use.unfit"),
+        ({"use": {"find": "find", "entails": "find"}}, "use.no-reply"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
@@ -175,6 +181,26 @@ def test_a_policy_decides(place, tmp_path):
     assert ask == "Could you say a little more about what you would like to know?"
     turns += [{"role": "assistant", "content": ask}, {"role": "user", "content": "zzz"}]
     assert function(messages=turns).reply == "A colleague will answer you."
+
+
+def test_a_reply_is_written_where_the_page_says_so(place, tmp_path):
+    for name in ("find", "assist"):
+        (tmp_path / name).symlink_to(place / name)
+    # in the place of the pretrained weights of the page: the same function, of a tiny decoder
+    assert WRITE["function"] == "reply(messages: dialogue) -> reply: text"
+    package = tiny_writing.chat(tmp_path / "write", context=185)
+    stated = {**ASSIST, "model": WRITTEN["model"], "requirements": {"supported": ">= 0"}}
+    content = {**stated, "use": {"find": "../find", "reply": str(package)}, "store": str(tmp_path / "store")}
+    written = Project(content, folder=tmp_path / "assist")
+    result = written.run()
+    assert not result.problems
+    assert "session.passages-cut" in {one.id for one in result.warnings}
+    (made,) = (tmp_path / "store" / "objects" / "package").glob("*/package")
+    found = modelwright.load(made)(messages=[{"role": "user", "content": "I lost my card at the station"}])
+    details = found.outputs["reply"].details
+    assert (details["act"], details["sources"][0]["id"]) == ("answer", "card")
+    assert details["passages_cut"] >= 1
+    assert {"modelwright", "run", "--project", "../write"} <= set(shlex.split(WRITING))
 
 
 def test_status_says_what_would_be_called_now(place):

@@ -219,6 +219,14 @@ class Function:
         """Return what a body that writes has to do and has done; None of others."""
         return self._running.load()
 
+    def prompt_tokens(self, columns: Columns) -> Sequence[int] | None:
+        """Return how many tokens the prompt of each row of canonical values has; None of a body that reads none."""
+        return self._running.prompt_tokens(Call({}, columns))
+
+    def interrupt(self) -> None:
+        """Make what is under way raise soon, where the body can be stopped."""
+        self._running.interrupt()
+
     def sizes(self, columns: Columns) -> list[int]:
         """Return the size of each row of canonical values, which decides what a pass over it costs."""
         count = len(next(iter(columns.values())))

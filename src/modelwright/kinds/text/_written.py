@@ -49,12 +49,18 @@ def _is_refused(answer: Answer | None) -> bool:
 
 
 def _supported(answer: Answer | None) -> float:
-    """Return the share of an answer's sentences that stand, word by word, in a passage which it cites; NaN without."""
+    """Return the share of an answer's sentences that stand in a passage which it cites, NaN without a source.
+
+    A quotation stands there word by word; of what was written the function itself has judged it (`unsupported`).
+    """
     sources = () if answer is None else (answer.details or {}).get("sources", ())
     if answer is None or not isinstance(sources, list | tuple) or not sources:
         return float("nan")
     cited = [words(str(one.get("passage", ""))) for one in sources if isinstance(one, Mapping)]
     spoken = [found for one in sentences(str(answer.value or "")) if (found := words(one))]
+    unsupported = (answer.details or {}).get("unsupported")
+    if isinstance(unsupported, list | tuple):
+        return 1 - len(unsupported) / len(spoken) if spoken else float("nan")
     held = [any(stands_in(one, passage) for passage in cited) for one in spoken]
     return float(np.mean(held)) if held else float("nan")
 

@@ -43,6 +43,9 @@ class SessionBring(Bring):
                 yield from error.problems
                 continue
             yield from _unfit(role, found[role])
+        if roles.ENTAILS in found and roles.REPLY not in _folders(options):
+            line = f"{USE}: {{{roles.REPLY}: ../reply}}"
+            yield Problem("use.no-reply", line=line).at(f"{USE}.{roles.ENTAILS}")
         try:
             joined(found)
         except ValueError as error:
@@ -75,7 +78,7 @@ def _unfit(role: str, package: Package) -> Iterator[Problem]:
     place, body = f"{USE}.{role}", package.body
     if body.driver == DRIVER:
         yield Problem("use.session", role=role, signature=str(body.signature)).at(place)
-    elif roles.unfit(role, body.signature):
+    elif roles.unfit(role, body.signature, body.driver):
         wanted = Phrase("use.wanted", role=role, given=list(roles.GIVEN))
         yield Problem("use.unfit", role=role, signature=str(body.signature), wanted=wanted).at(place)
     elif role == roles.POLICY:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel
 
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import DECODED, Array
@@ -28,6 +28,8 @@ from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import BROUGHT, Machine
 
 _TIMED = 10  # messages
+_MOST_S = 5.0  # a function that writes takes seconds for a reply: two or three of them tell
+_LOOKED_AT = 200  # messages whose passages are put into a prompt, of which nothing is written
 
 
 class SessionLearn(Learn[Rows]):
@@ -50,10 +52,12 @@ class SessionLearn(Learn[Rows]):
         body = session_body.body(signature, states, session_body.functions_in(folder), options)
         function = Function(Package(body, "", machine.cores))
         (message,) = signature.inputs
-        rows = data.train.columns[message.name][:_TIMED]
-        began = time.process_time()
-        for row in rows:
+        timed, began = 0, time.process_time()
+        for row in data.train.columns[message.name][:_TIMED]:
             function.answer({message.name: [row]})
+            timed += 1
+            if time.process_time() - began > _MOST_S:
+                break
         took_s = time.process_time() - began
         return Estimate(
             steps=1,
@@ -62,7 +66,8 @@ class SessionLearn(Learn[Rows]):
             seconds=1e-3 + packages.size_bytes(folder) / 1e9,
             memory_bytes=peak_memory_bytes(),
             package_bytes=packages.size_bytes(folder),
-            latency_s=took_s / max(1, len(rows)),
+            latency_s=took_s / max(1, timed),
+            warnings=tuple(_cut(function, data.train.columns[message.name][:_LOOKED_AT])),
             why=Phrase(
                 "session.why",
                 functions=[
@@ -96,6 +101,17 @@ class SessionLearn(Learn[Rows]):
         (message,), (reply,) = signature.inputs, signature.outputs
         nothing: Array = np.full(len(inputs[message.name]), None, dtype=object)
         return {reply.name: {DECODED: nothing}}
+
+
+def _cut(function: Function, messages: Sequence[object]) -> Iterator[Notice]:
+    """Yield that passages do not fit into the context of the function that writes, where that is so."""
+    if not function.streams or "max_tokens" not in function.options:
+        return
+    (message,), (output,) = function.signature.inputs, function.signature.outputs
+    answers = function.infer({message.name: messages}, options={"max_tokens": 0})[output.name][DECODED]
+    count = sum("passages_cut" in (one.details or {}) for one in answers.tolist())
+    if count:
+        yield Notice("session.passages-cut", count=count, of=len(messages), line="model.passages")
 
 
 def _states(signature: Signature, train: Examples) -> dict[str, object]:

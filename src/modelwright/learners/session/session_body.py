@@ -33,6 +33,8 @@ def body(
         functions=entries,
         answer_from=options.answer_from,
         sentences=options.sentences,
+        passages=options.passages,
+        instruct=options.instruct,
         texts=SessionTexts(refuse=options.refuse, ask=options.ask, hand_over=options.hand_over),
     )
     return Body(signature, DRIVER, graphs, states, files, settings.model_dump(mode="json"))

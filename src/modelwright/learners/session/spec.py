@@ -27,6 +27,19 @@ class SessionOptions(BaseModel):
         "nothing. Where `use` names a policy, that one decides",
     )
     sentences: int = Field(3, ge=1, le=1_000, description="most sentences of a passage that a reply quotes")
+    passages: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="most passages that a function `reply` is shown; those that do not fit into its context are left "
+        "out, and counted",
+    )
+    instruct: str = Field(
+        "Answer the question below in one to three sentences, with what these passages say and nothing else.",
+        min_length=1,
+        max_length=10_000,
+        description="what a function `reply` is asked to do, above the passages and the question",
+    )
     refuse: str = Field(
         "I have found nothing that answers this.",
         min_length=1,
@@ -58,8 +71,8 @@ class SessionSpec(Spec):
 
     name: ClassVar[str] = "session"
     summary: ClassVar[str] = (
-        "replies with sentences of the passage that another function finds, and names it; functions that `use` names "
-        "find and decide, and nothing is learned"
+        "replies with sentences of the passage that another function finds, or as a language model writes on what it "
+        "finds, and names the source; functions that `use` names find, decide and write, and nothing is learned"
     )
     inputs: ClassVar[frozenset[Form]] = frozenset({Form.PROMPT})
     outputs: ClassVar[frozenset[Form]] = frozenset({Form.WRITTEN})

@@ -184,7 +184,8 @@ METRICS = (
     ),
     _metric(
         "supported",
-        "mean share of an answer's sentences that stand, word by word, in a passage which it cites",
+        "mean share of an answer's sentences that stand in a passage which it cites: word by word where they are "
+        "quoted; where they are written, by their telling words, or as the function `entails` says",
         ways_of_mean(_supported),
         OF_A_MEAN,
     ),

@@ -97,7 +97,7 @@ class Running(ABC):
     decoded: frozenset[str] = frozenset()
     streams: ClassVar[bool] = False
     at_once: int = 8
-    options: ClassVar[Mapping[str, JsonObject]] = MappingProxyType({})
+    options: Mapping[str, JsonObject] = MappingProxyType({})
 
     @abstractmethod
     def run(self, call: Call) -> Generator[Part, None, None]:
@@ -130,6 +130,13 @@ class Running(ABC):
         a row.
         """
         return {}
+
+    def prompt_tokens(self, call: Call) -> Sequence[int] | None:
+        """Return how many tokens the prompt of each row has, fit or not; None, the default, of a body without prompts.
+
+        The call has no arrays. Raises RequestError for a role that the template has not.
+        """
+        return None
 
     def load(self) -> Load | None:
         """Return what it has to do and has done; None, the default, of a body that keeps no rows between parts."""

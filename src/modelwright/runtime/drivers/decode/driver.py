@@ -36,7 +36,7 @@ class RunningDecode(Running):
     """An opened decoder; calls of several threads, and rows of one call, share its loop."""
 
     streams: ClassVar[bool] = True
-    options: ClassVar[Mapping[str, JsonObject]] = schemas()
+    options: Mapping[str, JsonObject] = schemas()
 
     def __init__(self, output: Field, settings: DecodeSettings, prompts: Prompts, graph: CachedGraph) -> None:
         self.inputs = self.outputs = frozenset()
@@ -120,6 +120,12 @@ class RunningDecode(Running):
                 raise row.error
             found[place] = row.log_likelihood, row.answer_tokens
         return found
+
+    def prompt_tokens(self, call: Call) -> Sequence[int]:
+        """Return the tokens of each prompt; raises RequestError for a role that the template has not."""
+        names = list(call.columns)
+        rows = zip(*call.columns.values(), strict=True)
+        return [len(self._prompts.ids(dict(zip(names, row, strict=True)))) for row in rows]
 
     def load(self) -> Load:
         """Return what the loop has to do, and has done."""

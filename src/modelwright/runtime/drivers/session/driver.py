@@ -1,4 +1,4 @@
-"""Answers a message with what other functions say: find passages, decide what to do, and quote with the source."""
+"""Answers a message with what other functions say: find, decide what to do, and quote or write with the source."""
 
 from __future__ import annotations
 
@@ -8,16 +8,27 @@ from typing import Any, ClassVar, cast
 
 from modelwright import kinds
 from modelwright.core.json_types import Json
-from modelwright.core.messages import Problem, ValueProblem
+from modelwright.core.messages import Problem, RequestError, ValueProblem
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Answer, Form
 from modelwright.package.body import Body
-from modelwright.runtime.drivers.contract.driver import Call, Driver, Part, Running
+from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
 from modelwright.runtime.drivers.session import roles
+from modelwright.runtime.drivers.session.grounded_prompt import GroundedPrompts
 from modelwright.runtime.drivers.session.nested_functions import parted
 from modelwright.runtime.drivers.session.quoting import quoted
-from modelwright.runtime.drivers.session.roles import ANSWER, ASK, FIND, HAND_OVER, POLICY, REFUSE
+from modelwright.runtime.drivers.session.roles import (
+    ANSWER,
+    ASK,
+    ENTAILS,
+    FIND,
+    HAND_OVER,
+    POLICY,
+    REFUSE,
+    REPLY,
+)
 from modelwright.runtime.drivers.session.session_settings import SessionSettings, bad_settings
+from modelwright.runtime.drivers.session.written_replies import WritingReply, WrittenReplies
 from modelwright.runtime.function import Function
 
 _USER, _ASSISTANT = "user", "assistant"
@@ -63,29 +74,70 @@ class RunningSession(Running):
     streams: ClassVar[bool] = True
 
     def __init__(
-        self, message: Field, output: Field, settings: SessionSettings, functions: Mapping[str, Function]
+        self,
+        message: Field,
+        output: Field,
+        settings: SessionSettings,
+        functions: Mapping[str, Function],
+        writing: WrittenReplies | None,
     ) -> None:
+        """Keep the functions; writing: of the one that writes, where there is one."""
         self.inputs = self.outputs = frozenset()
         self.decoded = frozenset({output.name})
         self._message, self._output = message, output.name
         self._settings = settings
         self._find, self._policy = functions[FIND], functions.get(POLICY)
         self._question = kinds.value(self._find.signature.inputs[0].kind)
+        self._writing = writing
+        if writing is not None:
+            self.options, self.at_once = writing.function.options, writing.function.at_once
 
     def run(self, call: Call) -> Generator[Part, None, None]:
-        """Yield the replies sentence by sentence. A row that `misfits` refuses is not answered (None)."""
+        """Yield the replies: quotations sentence by sentence, and what is written as it is written.
+
+        A row that `misfits` refuses is not answered (None).
+        """
         queries = [self._query(value) for value in call.columns[self._message.name]]
         rows = [row for row, one in enumerate(queries) if isinstance(one, _Query)]
         replies = dict(zip(rows, self._replies([cast("_Query", queries[row]) for row in rows]), strict=True))
-        longest = max((len(one.sentences) for one in replies.values()), default=0)
+        said = {row: one for row, one in replies.items() if isinstance(one, _Reply)}
+        written = {row: one for row, one in replies.items() if isinstance(one, WritingReply)}
+        if written:
+            yield from self._in_parts(call, self._answers(len(queries), said, None), written)
+            return
+        longest = max((len(one.sentences) for one in said.values()), default=0)
         for most in range(1, longest):
-            yield Part(answers={self._output: self._answers(len(queries), replies, most)})
-        yield Part(answers={self._output: self._answers(len(queries), replies, None)})
+            yield Part(answers={self._output: self._answers(len(queries), said, most)})
+        yield Part(answers={self._output: self._answers(len(queries), said, None)})
 
     def misfits(self, call: Call) -> Mapping[int, Problem]:
-        """Return which rows ask nothing, or more than is searched for."""
-        found = enumerate(map(self._query, call.columns[self._message.name]))
-        return {row: one for row, one in found if isinstance(one, Problem)}
+        """Return which rows ask nothing, or more than is searched for, or cannot be written about."""
+        queries = list(map(self._query, call.columns[self._message.name]))
+        found = {row: one for row, one in enumerate(queries) if isinstance(one, Problem)}
+        asked = {row: one for row, one in enumerate(queries) if isinstance(one, _Query)}
+        if self._writing is not None and asked:
+            given = {row: (one.question, one.messages) for row, one in asked.items()}
+            found |= self._writing.misfits(given, call.options)
+        return found
+
+    def load(self) -> Load | None:
+        """Return what the function that writes has to do; None without one."""
+        return None if self._writing is None else self._writing.function.load()
+
+    def _in_parts(
+        self, call: Call, answers: list[Answer], written: Mapping[int, WritingReply]
+    ) -> Generator[Part, None, None]:
+        """Yield what is written of some rows; answers: of all rows, of which the others are whole at once."""
+        assert self._writing is not None, "what is written is written by a function"
+        said = [row for row in range(len(answers)) if row not in written]
+        if said:
+            yield Part(answers={self._output: [answers[row] for row in said]}, rows=said)
+        for part in self._writing.parts(written, call.options):
+            for row, answer in part.items():
+                answers[row] = answer
+            rows = sorted(part)
+            yield Part(answers={self._output: [answers[row] for row in rows]}, rows=rows)
+        yield Part(answers={self._output: answers})
 
     def _answers(self, rows: int, replies: Mapping[int, _Reply], most: int | None) -> list[Answer]:
         return [replies[row].answer(most) if row in replies else Answer(None) for row in range(rows)]
@@ -113,7 +165,7 @@ class RunningSession(Running):
             return problem.message
         return _Query(str(found), times, cast("Json", turns))
 
-    def _replies(self, queries: Sequence[_Query]) -> list[_Reply]:
+    def _replies(self, queries: Sequence[_Query]) -> list[_Reply | WritingReply | None]:
         if not queries:
             return []
         (question,), (choice,) = self._find.signature.inputs, self._find.signature.outputs
@@ -152,16 +204,25 @@ class RunningSession(Running):
             for act, here in zip(acts, found, strict=True)
         ]
 
-    def _reply(self, query: _Query, found: _Found, act: str) -> _Reply:
+    def _reply(self, query: _Query, found: _Found, act: str) -> _Reply | WritingReply | None:
+        """Return what is said, or what is to be written; None where the template lacks a role of the dialogue."""
         if act != ANSWER:
             texts = {REFUSE: self._settings.texts.refuse, ASK: self._settings.texts.ask}
             return _Reply(act, [texts.get(act, self._settings.texts.hand_over)], (), found.confidence)
+        if self._writing is not None:
+            try:
+                prompt = self._writing.prompts.of(query.question, query.messages, found.choices)
+            except RequestError:
+                return None
+            return WritingReply(prompt, found.confidence)
         passages = [str(one["passage"]) for one in found.choices]
         sentences = quoted(query.question, passages, self._settings.sentences)
         return _Reply(act, sentences, found.choices[:1], found.confidence)
 
     def interrupt(self) -> None:
-        """Do nothing: a search ends soon by itself."""
+        """Stop what is written; a search ends soon by itself."""
+        if self._writing is not None:
+            self._writing.function.interrupt()
 
 
 def _found(answer: Answer) -> _Found:
@@ -180,17 +241,20 @@ class SessionDriver(Driver):
         if not {FIND} <= settings.functions.keys() <= set(roles.ROLES):
             raise bad_settings("functions", error=f"{sorted(settings.functions)} are not {list(roles.ROLES)}")
         message, output = _fields(body)
-        functions = {
-            role: Function(package, threads) for role, package in parted(body, settings.functions).items()
-        }
+        packages = parted(body, settings.functions)
+        functions = {role: Function(package, threads) for role, package in packages.items()}
         for role, function in functions.items():
-            if roles.unfit(role, function.signature):
+            if roles.unfit(role, function.signature, packages[role].body.driver):
                 raise bad_settings(f"functions.{role}", error=f"{function.signature} is no `{role}`")
         if (policy := functions.get(POLICY)) is not None:
             (act,) = policy.signature.outputs
             if unknown := roles.unknown_acts(act, policy.state(act.name)):
                 raise bad_settings(f"functions.{POLICY}", error=f"it decides {unknown}")
-        return RunningSession(message, output, settings, functions)
+        writing = None
+        if (reply := functions.get(REPLY)) is not None:
+            prompts = GroundedPrompts(packages[REPLY], reply, settings.instruct, settings.passages)
+            writing = WrittenReplies(reply, prompts, functions.get(ENTAILS))
+        return RunningSession(message, output, settings, functions, writing)
 
 
 def _fields(body: Body) -> tuple[Field, Field]:

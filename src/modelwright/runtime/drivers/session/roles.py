@@ -9,10 +9,15 @@ from modelwright import kinds
 from modelwright.core.messages import ValueProblem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
+from modelwright.runtime.drivers.decode.decode_settings import DRIVER as DECODE
 
-FIND, POLICY = "find", "policy"
-ROLES = (FIND, POLICY)
-"""find: the passages that speak of a question; policy: what to do next, one of ACTS."""
+FIND, POLICY, REPLY, ENTAILS = "find", "policy", "reply", "entails"
+ROLES = (FIND, POLICY, REPLY, ENTAILS)
+"""find: the passages that speak of a question; policy: what to do next, one of ACTS; reply: writes what is said, shown
+the passages; entails: whether a passage says what a sentence says."""
+
+PASSAGE, SENTENCE = "passage", "sentence"
+"""The inputs of `entails`."""
 
 ANSWER, ASK, HAND_OVER, REFUSE = "answer", "ask", "hand_over", "refuse"
 ACTS = (ANSWER, ASK, HAND_OVER, REFUSE)
@@ -28,15 +33,26 @@ GIVEN: Mapping[str, Any] = {
 is that this answers; how often the function has asked back; the dialogue."""
 
 
-def unfit(role: str, signature: Signature) -> bool:
-    """Tell whether a function of this signature cannot do what a role does."""
+def unfit(role: str, signature: Signature, driver: str) -> bool:
+    """Tell whether a function of this signature, whose body this driver runs, cannot do what a role does."""
     if len(signature.outputs) != 1:
         return True
     (output,) = signature.outputs
+    (first, *further) = signature.inputs
     if role == FIND:
-        (question, *further) = signature.inputs
-        reads = Form.TOKENS in kinds.arrays(question.kind).input_forms
+        reads = Form.TOKENS in kinds.arrays(first.kind).input_forms
         return bool(further) or not reads or not kinds.value(output.kind).of_corpus
+    if role == REPLY:
+        writes = kinds.arrays(output.kind).output_form is Form.WRITTEN and takes(output, "a reply")
+        return (
+            driver != DECODE
+            or bool(further)
+            or not writes
+            or not (takes_turns(first) or takes(first, "a question"))
+        )
+    if role == ENTAILS:
+        texts = {one.name: takes(one, "a text") for one in signature.inputs}
+        return texts != {PASSAGE: True, SENTENCE: True} or not takes(output, True)
     chooses = kinds.arrays(output.kind).output_form is Form.CODE
     return not chooses or not all(map(_is_given, signature.inputs))
 
@@ -46,10 +62,18 @@ def unknown_acts(output: Field, state: object) -> list[str]:
     return sorted(set(kinds.arrays(output.kind).known(state)) - set(ACTS))
 
 
-def _is_given(field: Field) -> bool:
-    if field.name not in GIVEN:
-        return False
+def takes_turns(field: Field) -> bool:
+    """Tell whether a field is a dialogue."""
+    return takes(field, list(GIVEN["messages"]))
+
+
+def takes(field: Field, value: object) -> bool:
+    """Tell whether a value in JSON is one of a field."""
     try:
-        return kinds.value(field.kind).parse(GIVEN[field.name]) is not None
+        return kinds.value(field.kind).parse(value) is not None
     except ValueProblem:
         return False
+
+
+def _is_given(field: Field) -> bool:
+    return field.name in GIVEN and takes(field, GIVEN[field.name])

@@ -54,13 +54,16 @@ class SessionTexts(_Strict):
 class SessionSettings(_Strict):
     """functions: by role; answer_from: the confidence from which a passage answers, where no policy decides.
 
-    sentences: most of a passage that a reply quotes.
+    sentences: most of a passage that a reply quotes. passages: most that a function which writes the reply is shown,
+    below what `instruct` asks of it.
     """
 
     functions: dict[str, NestedEntry]
     answer_from: Annotated[float, Field(ge=0.0, le=1.0)]
     sentences: Annotated[int, Field(ge=1, le=1_000)]
     texts: SessionTexts
+    passages: Annotated[int, Field(ge=1, le=100)] = 3
+    instruct: Annotated[str, Field(max_length=10_000)] = ""
 
     @classmethod
     def read(cls, settings: Mapping[str, JsonLike]) -> SessionSettings:
