@@ -100,23 +100,23 @@ class RunningSession(Running):
         queries = [self._query(value) for value in call.columns[self._message.name]]
         rows = [row for row, one in enumerate(queries) if isinstance(one, _Query)]
         replies = dict(zip(rows, self._replies([cast("_Query", queries[row]) for row in rows]), strict=True))
-        said = {row: one for row, one in replies.items() if isinstance(one, _Reply)}
+        ready = {row: one for row, one in replies.items() if isinstance(one, _Reply)}
         written = {row: one for row, one in replies.items() if isinstance(one, WritingReply)}
         if written:
-            yield from self._in_parts(call, self._answers(len(queries), said, None), written)
+            yield from self._in_parts(call, self._answers(len(queries), ready, None), written)
             return
-        longest = max((len(one.sentences) for one in said.values()), default=0)
+        longest = max((len(one.sentences) for one in ready.values()), default=0)
         for most in range(1, longest):
-            yield Part(answers={self._output: self._answers(len(queries), said, most)})
-        yield Part(answers={self._output: self._answers(len(queries), said, None)})
+            yield Part(answers={self._output: self._answers(len(queries), ready, most)})
+        yield Part(answers={self._output: self._answers(len(queries), ready, None)})
 
     def misfits(self, call: Call) -> Mapping[int, Problem]:
         """Return which rows ask nothing, or more than is searched for, or cannot be written about."""
         queries = list(map(self._query, call.columns[self._message.name]))
         found = {row: one for row, one in enumerate(queries) if isinstance(one, Problem)}
-        asked = {row: one for row, one in enumerate(queries) if isinstance(one, _Query)}
-        if self._writing is not None and asked:
-            given = {row: (one.question, one.messages) for row, one in asked.items()}
+        questions = {row: one for row, one in enumerate(queries) if isinstance(one, _Query)}
+        if self._writing is not None and questions:
+            given = {row: (one.question, one.messages) for row, one in questions.items()}
             found |= self._writing.misfits(given, call.options)
         return found
 
@@ -129,9 +129,9 @@ class RunningSession(Running):
     ) -> Generator[Part, None, None]:
         """Yield what is written of some rows; answers: of all rows, of which the others are whole at once."""
         assert self._writing is not None, "what is written is written by a function"
-        said = [row for row in range(len(answers)) if row not in written]
-        if said:
-            yield Part(answers={self._output: [answers[row] for row in said]}, rows=said)
+        ready = [row for row in range(len(answers)) if row not in written]
+        if ready:
+            yield Part(answers={self._output: [answers[row] for row in ready]}, rows=ready)
         for part in self._writing.parts(written, call.options):
             for row, answer in part.items():
                 answers[row] = answer

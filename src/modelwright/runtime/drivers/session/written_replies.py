@@ -41,14 +41,14 @@ class WrittenReplies:
         self.function, self.prompts, self._entails = function, prompts, entails
 
     def misfits(
-        self, asked: Mapping[int, tuple[str, Json]], options: Mapping[str, JsonLike]
+        self, given: Mapping[int, tuple[str, Json]], options: Mapping[str, JsonLike]
     ) -> dict[int, Problem]:
-        """Return by row why nothing can be written about it; asked: question and turns.
+        """Return by row why nothing can be written about it; given: question and turns.
 
         Its passages are not looked at: those are cut to what fits.
         """
-        values = [self.prompts.value(question, turns, ()) for question, turns in asked.values()]
-        rows = list(asked)
+        values = [self.prompts.value(question, turns, ()) for question, turns in given.values()]
+        rows = list(given)
         refused = self.function.misfits({self.prompts.name: values}, _of_rows(options, rows))
         return {rows[place]: problems[0] for place, problems in refused.items()}
 
