@@ -9,7 +9,7 @@ from modelwright import kinds
 from modelwright.core.messages import ValueProblem
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.runtime.drivers.decode.decode_settings import DRIVER as DECODE
+from modelwright.runtime.drivers.decode.decode_settings import DRIVER as DECODE_DRIVER
 
 FIND, POLICY, REPLY, ENTAILS = "find", "policy", "reply", "entails"
 ROLES = (FIND, POLICY, REPLY, ENTAILS)
@@ -45,7 +45,7 @@ def unfit(role: str, signature: Signature, driver: str) -> bool:
     if role == REPLY:
         writes = kinds.arrays(output.kind).output_form is Form.WRITTEN and takes(output, "a reply")
         return (
-            driver != DECODE
+            driver != DECODE_DRIVER
             or bool(further)
             or not writes
             or not (takes_turns(first) or takes(first, "a question"))
