@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from modelwright.core.rollouts.state_machine import Rollout, Status, decide
 from modelwright.core.rollouts.strategy import Strategy
 from modelwright.gateway.traffic.recording import Traffic
 from modelwright.monitors.rollout_evidence import RolloutJudge, times_before
+from modelwright.storage.traffic import live_schema
 from modelwright.storage.traffic.record import LiveRecord
 
 STRATEGY = Strategy(
@@ -110,3 +114,141 @@ def test_copies_are_compared_request_by_request(record: LiveRecord) -> None:
     assert differing.measurement.value == pytest.approx(84 / 250)
     assert (differing.outcome, estimated.outcome) == (Outcome.UNMET, Outcome.MET)
     assert decide(shadow, evidence, 9_500.0).status is Status.ABORTED
+
+
+# -- judged again and again ------------------------------------------------------------------------------------
+
+BARS = [
+    parse(subject, bar)
+    for subject, bar in (
+        ("latency_p95", "<= 40 ms"),
+        ("failure_rate", "<= 5 %"),
+        ("unseen_rate[team]", "<= 5 %"),
+        ("estimated_accuracy", ">= 0.3"),
+        ("disagreement", "<= 20 %"),
+        ("labelled_accuracy", ">= 0.3"),
+    )
+]
+COMPARED = (("failure_rate", 0.02), ("latency_p95", 0.5), ("labelled_accuracy", 0.05))
+
+
+def _stream(draw: random.Random, begin: int, now: float) -> Iterator[Traffic]:
+    """Yield rows as several gateways may write them: not quite in order, ids used twice, copies, some from before."""
+    for n in range(begin, begin + draw.randrange(60)):
+        version, at = draw.choice((1, 1, 2, 3)), now - draw.uniform(-2, 12)
+        if draw.random() < 0.05:
+            at, version = draw.uniform(4_000, 5_000), 1
+        name = f"r{n if draw.random() < 0.95 else draw.randrange(n + 1)}"
+        for number in (version, 2) if version == 1 and draw.random() < 0.3 else (version,):
+            failed = draw.random() < 0.05
+            answer = {
+                "team": {"value": draw.choice("xyz"), "confidence": draw.choice((0.2, 0.75, 0.9, None))}
+            }
+            yield Traffic(
+                name,
+                at,
+                number,
+                {},
+                None if failed else answer,
+                draw.uniform(0.01, 0.045),
+                draw.choice((500, 503, 504)) if failed else 200,
+                ("team",) if draw.random() < 0.05 else (),
+                mirrored=number != version,
+            )
+
+
+@pytest.mark.parametrize("strategy", ["canary", "shadow"])
+@pytest.mark.parametrize("seed", range(2))
+def test_increments_show_what_the_whole_shows(tmp_path: Path, seed: int, strategy: str) -> None:
+    draw = random.Random(seed)
+    name = "shadow" if strategy == "shadow" else "canary"
+    rollout = Rollout(
+        2,
+        1,
+        Strategy(name, (0.5,), least_rows=10, least_s=0, tolerances=COMPARED),
+        Status.SHADOW if name == "shadow" else Status.CANARY,
+        0,
+        requested_s=5_000.0,
+        entered_s=5_010.0,
+    )
+    with closing(LiveRecord.open(tmp_path / "live.db")) as record:
+        # enough for the champion's level, which those that come late then move
+        record.record(
+            [Traffic(f"b{n}", 4_000.0 + n, 1, {}, None, draw.uniform(0.01, 0.03), 200) for n in range(210)]
+        )
+        goes_on = RolloutJudge(record, BARS, metric)
+        begin, seen = 0, set()
+        for round_ in range(18):
+            now = 5_000.0 + 10 * round_
+            rows = list(_stream(draw, begin, now))
+            begin += len(rows)
+            record.record(rows)
+            for _ in range(draw.randrange(12)):  # also of ids that are to come, and again of those that were
+                label = draw.choice(("x", "y", "z"))
+                record.feedback(
+                    f"r{draw.randrange(begin + 20)}", "team", label, draw.choice(("desk", "branch"))
+                )
+            assert record.flush()
+            if round_ == 9:  # the gateway is started again
+                goes_on = RolloutJudge(record, BARS, metric)
+            if round_ == 13:  # all that there was is removed, and rows get the numbers of those
+                with closing(live_schema.connect(tmp_path / "live.db")) as connection:
+                    connection.execute("DELETE FROM requests")
+            asked = now - 25 if round_ == 6 else now  # a clock that was set back
+            whole = RolloutJudge(record, BARS, metric)(rollout, asked)
+            assert repr(goes_on(rollout, asked)) == repr(whole)
+            held, again = goes_on._reads[0].traffic, record
+            for version in (1, 2):
+                labels = sorted(map(repr, again.labels(version, 5_000.0, asked)))
+                assert sorted(map(repr, held.labels(version, asked))) == labels
+                window = again.window(5_000.0, version, asked)
+                assert held.window(version, asked).time.tolist() == window.time.tolist()
+                assert dict(held.window(version, asked).unseen) == dict(window.unseen)
+            if strategy == "shadow":
+                assert held.compared(asked) == again.compared(2, 1, 5_000.0, asked)
+            seen |= {one.outcome for one in (*whole.needed, *whole.optional)}
+        assert len(seen) > 1
+
+
+def test_a_reading_that_fails_halfway_is_made_up_for(
+    record: LiveRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = RolloutJudge(record, BARS, metric)
+    judge(ROLLOUT, 5_300.0)
+    record.record([Traffic("new", 5_301.0, 2, {}, {"team": {"value": "x"}}, 0.5, 200)])
+    assert record.flush()
+    with monkeypatch.context() as broken:
+        broken.setattr("modelwright.storage.traffic.truths.ambiguous", lambda *_: 1 / 0)
+        record.feedback("d1", "team", "x")
+        assert record.flush()
+        broken.setattr("modelwright.storage.traffic.truths.timed_labels", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            judge(ROLLOUT, 5_600.0)
+    assert repr(judge(ROLLOUT, 5_600.0)) == repr(RolloutJudge(record, BARS, metric)(ROLLOUT, 5_600.0))
+
+
+def test_a_second_reading_fetches_the_new_rows_alone(record: LiveRecord) -> None:
+    statements: list[str] = []
+    reading = record._reading
+
+    @contextmanager
+    def traced() -> Iterator[sqlite3.Connection]:
+        with reading() as connection:
+            connection.set_trace_callback(statements.append)
+            yield connection
+
+    record._reading = traced  # type: ignore[method-assign]
+    judge = RolloutJudge(record, BARS, metric)
+    judge(ROLLOUT, 5_600.0)
+    statements.clear()
+    judge(ROLLOUT, 5_600.0)
+    plans = []
+    with reading() as connection:
+        for one in statements:
+            if one.startswith("SELECT"):
+                plans += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {one}")]
+    scans = [
+        one for one in plans if one.startswith("SCAN") and "json_each" not in one and "CONSTANT" not in one
+    ]
+    # the newest row, by its number
+    assert scans == ["SCAN requests"]

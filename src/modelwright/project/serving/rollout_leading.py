@@ -24,8 +24,8 @@ from modelwright.storage.state.releases import Release
 from modelwright.storage.state.versions import Version
 
 JUDGE_EVERY_S = 1.0  # at least; and so that judging takes a twentieth of the time at most
-# Judging takes longer with each request of a release. What took longer than this is done beside the traffic from then
-# on: going back waits for nothing.
+# Judging takes longer with each request of a release, most of all the first time. What took longer than this is done
+# beside the traffic from then on: going back waits for nothing.
 _AT_ONCE_S = 0.2
 _MOST_MOVES = 4  # of one call: taken up, loaded, a step, proven
 _LOG = logging.getLogger(__name__)

@@ -84,6 +84,24 @@ _STEPS = (
         "ALTER TABLE requests ADD COLUMN first_s REAL",
         "ALTER TABLE requests ADD COLUMN tokens_per_second REAL",
     ),
+    (
+        # Reports are numbered, and never twice by the same number, so that one may read on from where one has read.
+        "ALTER TABLE feedback RENAME TO feedback_without_number",
+        """
+        CREATE TABLE feedback (
+            n INTEGER PRIMARY KEY AUTOINCREMENT,
+            request_id TEXT NOT NULL,
+            output TEXT NOT NULL,
+            key TEXT NOT NULL,          -- the name of the key that reported it
+            value TEXT NOT NULL,        -- JSON: the truth; of one key, the latest
+            time REAL NOT NULL,
+            UNIQUE (request_id, output, key)
+        )
+        """,
+        "INSERT INTO feedback (request_id, output, key, value, time)"
+        " SELECT request_id, output, key, value, time FROM feedback_without_number ORDER BY time",
+        "DROP TABLE feedback_without_number",
+    ),
 )
 
 

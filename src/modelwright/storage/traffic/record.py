@@ -12,16 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from modelwright.core.evidence.labelled_rows import Label
 from modelwright.core.json_types import Json
 from modelwright.storage.traffic import live_schema, truths
+from modelwright.storage.traffic.followed_traffic import FollowedTraffic
+from modelwright.storage.traffic.traffic_window import FIGURES, Window
 from modelwright.storage.traffic.truths import KnownId
 from modelwright.storage.traffic.writer import Answered, Writer
 
@@ -35,9 +33,7 @@ _ROWS = (
     " WHERE request_id = requests.id GROUP BY output))"
     " FROM requests"
 )
-_FIGURES = (
-    "SELECT time, version, latency_s, confidence, code, unseen, first_s, tokens_per_second FROM requests"
-)
+_FIGURES = f"SELECT {FIGURES} FROM requests"  # noqa: S608 - a constant
 # Of all versions: what was answered. Of one: also the copies that it got while it was only watched.
 _WITHIN = "WHERE time >= ? AND time < ? AND CASE WHEN ? IS NULL THEN NOT mirrored ELSE version = ? END"
 _PRUNED_AT_ONCE = 5_000  # rows a transaction, so that the writer waits a few ms at most
@@ -63,36 +59,6 @@ class Row:
     feedback: Mapping[str, Json]
     unseen: tuple[str, ...] = ()
     mirrored: bool = False
-
-
-@dataclass(frozen=True)
-class Window:
-    """The figures of the traffic of some time, one entry per row, in the order of arrival.
-
-    time and latency_s: (n,) float64 seconds; version and code: (n,) int64; confidence: (n,) float64, NaN
-    where there is none; unseen: by the place of a row, which of its inputs training never showed, where there
-    are any; dropped: rows of that time (of every version) that the record had no room for. first_s, tokens_per_second:
-    (n,) of answers that were written token by token, else NaN.
-    """
-
-    time: NDArray[np.float64]
-    version: NDArray[np.int64]
-    latency_s: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-    code: NDArray[np.int64]
-    dropped: int
-    unseen: Mapping[int, Sequence[str]]
-    first_s: NDArray[np.float64]
-    tokens_per_second: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.time)
-
-    @cached_property
-    def codes(self) -> dict[int, int]:
-        """Return HTTP status → rows."""
-        found, counts = np.unique(self.code, return_counts=True)
-        return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -177,18 +143,7 @@ class LiveRecord:
             dropped = connection.execute(
                 "SELECT coalesce(sum(rows), 0) FROM dropped WHERE time >= ? AND time < ?", (since, until)
             ).fetchone()[0]
-        columns: Sequence[Sequence[Any]] = list(zip(*found, strict=True)) if found else [()] * 8
-        return Window(
-            time=np.array(columns[0], np.float64),
-            version=np.array(columns[1], np.int64),
-            latency_s=np.array(columns[2], np.float64),
-            confidence=np.array(columns[3], np.float64),  # None becomes NaN
-            code=np.array(columns[4], np.int64),
-            dropped=int(dropped),
-            unseen={row: json.loads(names) for row, names in enumerate(columns[5]) if names is not None},
-            first_s=np.array(columns[6], np.float64),
-            tokens_per_second=np.array(columns[7], np.float64),
-        )
+        return Window.of(found, int(dropped))
 
     def rows(
         self,
@@ -213,7 +168,8 @@ class LiveRecord:
         """
         until = until if until is not None else float("inf")
         with self._reading() as connection:
-            return truths.labels(connection, version, since, until)
+            found = truths.timed_labels(connection, version, since)
+            return [label for label, row_s in found if row_s < until]
 
     def known(self, ids: Sequence[str], since: float, key: str) -> dict[str, KnownId]:
         """Return of each id that was answered from `since` on how often, and what `key` reported of it before."""
@@ -227,19 +183,13 @@ class LiveRecord:
         """
         until = until if until is not None else float("inf")
         with self._reading() as connection:
-            pairs = connection.execute(
-                "SELECT ours.outputs, others.outputs FROM requests ours JOIN requests others ON others.id = ours.id"
-                " WHERE ours.time >= ? AND ours.time < ? AND ours.version = ? AND others.version = ?"
-                " AND ours.outputs IS NOT NULL AND others.outputs IS NOT NULL",
-                (since, until, version, other),
-            ).fetchall()
-        differing = 0
-        for first, second in pairs:
-            mine, theirs = json.loads(first), json.loads(second)
-            differing += any(
-                mine[name]["value"] != theirs[name]["value"] for name in mine.keys() & theirs.keys()
-            )
-        return len(pairs), differing
+            found = truths.compared(connection, version, other, since)
+        differing = [differs for time_s, differs in found if time_s < until]
+        return len(differing), sum(differing)
+
+    def follow(self, version: int, champion: int, since: float, *, compares: bool = False) -> FollowedTraffic:
+        """Return the rows of two versions from a Unix time on, read as they come; compares: also `compared`."""
+        return FollowedTraffic(self._reading, version, champion, since, compares=compares)
 
     def find(self, request_id: str) -> Row | None:
         """Return the newest row of a request id, once it is written."""

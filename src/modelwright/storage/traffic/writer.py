@@ -194,8 +194,8 @@ class Writer:
                 rows,
             )
             connection.executemany(
-                "INSERT INTO feedback (request_id, output, value, time, key) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET value = excluded.value, time = excluded.time",
+                # what a key reports again gets a new number: who reads on from a number finds it
+                "INSERT OR REPLACE INTO feedback (request_id, output, value, time, key) VALUES (?, ?, ?, ?, ?)",
                 truths,
             )
             if dropped:
