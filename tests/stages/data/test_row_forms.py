@@ -88,6 +88,50 @@ def test_a_form_is_recognised_and_said_and_can_be_named(tmp_path: Path, form: st
     assert "data.row-form" not in said
 
 
+VERDICTS: dict[str, Any] = {
+    "openai": lambda n: {"messages": turns(f"{n}?", f"A {n}"), "label": n % 3 > 0},
+    "sharegpt": lambda n: {"conversations": shared(f"{n}?", f"A {n}"), "kto_tag": n % 3 > 0},
+    "alpaca": lambda n: {"instruction": f"{n}?", "input": "", "output": f"A {n}", "label": str(n % 3 > 0)},
+    "trl": lambda n: {
+        "prompt": turns(f"{n}?"),
+        "completion": turns("", f"A {n}")[1:],
+        "label": int(n % 3 > 0),
+    },
+}
+
+
+@pytest.mark.parametrize("form", VERDICTS)
+def test_an_answer_that_was_not_liked_is_no_truth_of_its_row(tmp_path: Path, form: str) -> None:
+    rows, notices = read(tmp_path, [VERDICTS[form](n) for n in range(ROWS)])
+    assert notices["data.row-form"].values["form"] == "verdict"
+    assert len(rows) == ROWS
+    for row in rows:
+        n = int(row["messages"][0]["content"].rstrip("?"))
+        assert (row["reply"], row["rejected"]) == ((f"A {n}", None) if n % 3 else (None, f"A {n}"))
+
+
+def test_a_label_that_is_no_verdict_is_a_column_like_any_other(tmp_path: Path) -> None:
+    rows, notices = read(tmp_path, [{**FORMED["alpaca"][0](n), "label": "maths"} for n in range(ROWS)])
+    assert notices["data.row-form"].values["form"] == "alpaca"
+    assert "rejected" not in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"prompt": "a", "completion": "b", "label": None}, "in the column `label`"),
+        ({"prompt": "a", "completion": "b", "label": "perhaps"}, "in the column `label`"),
+        ({"prompt": "a", "completion": " ", "label": False}, "an empty answer in the column `completion`"),
+        ({"prompt": "a", "completion": None, "label": True}, "an empty answer in the column `completion`"),
+    ],
+)
+def test_rows_without_a_verdict_or_an_answer_are_named(tmp_path: Path, odd: Row, why: str) -> None:
+    good = [{"prompt": f"{n}?", "completion": f"A {n}", "label": bool(n % 2)} for n in range(ROWS)]
+    with pytest.raises(DataError, match="row 6") as error:
+        read(tmp_path, [*good[:5], odd, *good[5:]])
+    assert why in str(error.value)
+
+
 def test_calls_of_tools_are_what_the_assistant_writes_and_what_is_not_read_is_counted(tmp_path: Path) -> None:
     parts = [{"type": "reasoning", "value": "hm"}, {"type": "text"}]
     call = {"function": {"name": "add", "arguments": '{"a": 1}'}}

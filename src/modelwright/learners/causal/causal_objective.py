@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -54,6 +55,13 @@ class CausalObjective:
             logits = self._decoder.logits(states.flatten(0, 1).index_select(0, places))  # (k, words)
         wanted = ids[:, 1:].flatten().index_select(0, places)
         return logits.float(), wanted, learned[:, 1:].sum(-1)
+
+    def likelihood(self, rows: TokenRows, batch: NDArray[np.int64]) -> Tensor:
+        """Return ln p of what is learned of each row of a batch, (n,)."""
+        logits, wanted, counts = self.foreseen(rows, batch)
+        each = -functional.cross_entropy(logits, wanted, reduction="none")  # (k,), row by row
+        of_rows = torch.split(each, counts.tolist())
+        return torch.stack([one.sum() for one in of_rows])
 
     def read(self, rows: TokenRows, batch: NDArray[np.int64]) -> None:
         """Read a batch forwards and backwards, and take no step."""

@@ -12,12 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from modelwright.learners.causal.causal_objective import CausalObjective
-from modelwright.learners.causal.token_rows import TokenRows
+from modelwright.learners.causal.token_rows import Floats, TokenRows
 from modelwright.learners.networks.decoders.llama import Decoder
-from modelwright.learners.training.length_batches import by_length
+from modelwright.learners.training.length_batches import shuffled
 
 Batch = NDArray[np.int64]
-Floats = NDArray[np.float64]
 _NO_REFERENCE: Floats = np.zeros((0, 2))
 
 
@@ -36,16 +35,20 @@ class PairRows:
         return len(self.chosen)
 
     @property
+    def sides(self) -> tuple[TokenRows, TokenRows]:
+        """Return what `reference` is of."""
+        return self.chosen, self.rejected
+
+    @property
     def lengths(self) -> Batch:
         """Return the tokens of each pair, (n,), the shorter row filled up."""
         return 2 * np.maximum(self.chosen.lengths, self.rejected.lengths)
 
     def shuffled(self, batch: int, seed: int, epoch: int) -> list[Batch]:
         """Return all pairs in the batches of an epoch: at random, yet of like length within a batch."""
-        generator = np.random.default_rng([seed, epoch])
-        return by_length(generator.permutation(len(self)), self.lengths, batch, generator)
+        return shuffled(self.lengths, batch, seed, epoch)
 
-    def references(self, batch: Batch) -> Tensor:
+    def known(self, batch: Batch) -> Tensor:
         """Return what is known of the answers of a batch before learning, (n, 2)."""
         known = self.reference[batch] if len(self.reference) else np.zeros((len(batch), 2))
         return torch.from_numpy(known).float()
@@ -72,17 +75,14 @@ class PreferenceObjective:
     def loss(self, rows: PairRows, batch: Batch, seed: int, step: int) -> Tensor:
         """Return the mean loss of the pairs of a batch, ()."""
         chosen, rejected = (self.likelihood(one, batch) for one in (rows.chosen, rows.rejected))
-        known = rows.references(batch).to(self._device)  # (n, 2)
+        known = rows.known(batch).to(self._device)  # (n, 2)
         margin = self._beta * ((chosen - known[:, 0]) - (rejected - known[:, 1]))  # (n,)
         tokens = torch.from_numpy(rows.chosen.learned[batch]).to(self._device)
         return (-functional.logsigmoid(margin) - self._kept * chosen / tokens).mean()
 
     def likelihood(self, rows: TokenRows, batch: Batch) -> Tensor:
         """Return ln p of what is learned of each row of a batch, (n,)."""
-        logits, wanted, counts = self._causal.foreseen(rows, batch)
-        each = -functional.cross_entropy(logits, wanted, reduction="none")  # (k,), row by row
-        of_rows = torch.split(each, counts.tolist())
-        return torch.stack([one.sum() for one in of_rows])
+        return self._causal.likelihood(rows, batch)
 
     def read(self, rows: PairRows, batch: Batch) -> None:
         """Read a batch forwards and backwards, and take no step."""

@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modelwright.learners.training.length_batches import by_length
+from modelwright.learners.training.length_batches import shuffled
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,4 @@ class TokenRows:
 
     def shuffled(self, batch: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
         """Return all rows in the batches of an epoch: at random, yet of like length within a batch."""
-        # of (seed, epoch) rather than of one stream: any epoch can be drawn without those before it
-        generator = np.random.default_rng([seed, epoch])
-        return by_length(generator.permutation(len(self)), self.lengths, batch, generator)
+        return shuffled(self.lengths, batch, seed, epoch)

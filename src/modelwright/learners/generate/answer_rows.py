@@ -23,6 +23,7 @@ from modelwright.kinds.turns import is_dialogue
 from modelwright.learners.causal.packing import cut, is_document, packed
 from modelwright.learners.causal.preference_objective import PairRows
 from modelwright.learners.causal.token_rows import TokenRow, TokenRows
+from modelwright.learners.causal.verdict_objective import VerdictRows
 from modelwright.learners.generate import answer_schemas, prompt_pieces
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMasks
@@ -39,7 +40,7 @@ _SPEAKERS = frozenset({"user", "assistant"})  # whose turns alternate
 class AnswerRows:
     """Rows of tokens, and the ids of those that are left out, by the reason's message."""
 
-    rows: TokenRows | PairRows
+    rows: TokenRows | PairRows | VerdictRows
     count: int  # of the rows that they were read from
     left_out: Mapping[str, Sequence[str]]
     longest: int  # tokens of the longest that is left out for its length
@@ -72,8 +73,8 @@ class _Kept:
     left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     longest: int = 0
 
-    def add(self, name: str, found: Sequence[TokenRow | str]) -> None:
-        """Take in what was read of a row: tokens, or why there are none."""
+    def add(self, name: str, found: Sequence[TokenRow | str]) -> bool:
+        """Take in what was read of a row: tokens, or why there are none; tell whether it can be learned from."""
         rows = [one for one in found if not isinstance(one, str)]
         reasons = [one for one in found if isinstance(one, str)]
         long = [len(one.ids) for one in rows if len(one.ids) > self.context and not is_document(one)]
@@ -84,6 +85,8 @@ class _Kept:
             self.longest = max(self.longest, *long)
         else:
             self.rows.append(rows)
+            return True
+        return False
 
 
 class AnswerReader:
@@ -142,6 +145,25 @@ class AnswerReader:
         chosen, worse = (TokenRows([pair[side] for pair in kept.rows]) for side in range(2))
         pairs = PairRows(chosen, worse)
         return AnswerRows(pairs, len(examples), kept.left_out, kept.longest)
+
+    def read_verdicts(self, examples: Examples) -> AnswerRows:
+        """Return the answers that can be learned from, each with whether it was liked: then it is its row's truth."""
+        kept, liked = _Kept(self._context), list[bool]()
+        rejected = examples.less_liked or [None] * len(examples)
+        found: dict[str, tuple[TokenRow | str, bool]] = {}
+        said: dict[bytes, set[bool]] = defaultdict(set)
+        for place, name in enumerate(examples.ids):
+            truth = examples.columns[self._signature.outputs[0].name][place]
+            row = self._row(examples, place, rejected[place] if truth is None else truth, last=True)
+            found[name] = row, truth is not None
+            if isinstance(row, TokenRow):
+                said[row.ids.tobytes()].add(truth is not None)
+        for name, (row, good) in found.items():
+            twice = isinstance(row, TokenRow) and len(said[row.ids.tobytes()]) > 1
+            if kept.add(name, ["with-both-verdicts" if twice else row]):
+                liked.append(good)
+        rows = VerdictRows.of([row for (row,) in kept.rows], liked, self._context)
+        return AnswerRows(rows, len(examples), kept.left_out, kept.longest)
 
     def _row(self, examples: Examples, place: int, truth: object, *, last: bool = False) -> TokenRow | str:
         """Return a row, or the reason why there is none; last: of the last answer alone something is learned."""

@@ -21,6 +21,7 @@ from modelwright.learners.budget import TrainingCosts
 from modelwright.learners.causal.causal_objective import CausalObjective
 from modelwright.learners.causal.preference_objective import PairRows, PreferenceObjective
 from modelwright.learners.causal.token_rows import TokenRows
+from modelwright.learners.causal.verdict_objective import VerdictObjective, VerdictRows
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
@@ -60,24 +61,38 @@ class _Begin:
     options: GenerateOptions
 
     @property
-    def rows(self) -> TokenRows | PairRows:
+    def rows(self) -> TokenRows | PairRows | VerdictRows:
         return self.read.rows
 
-    def objective(self, numbers: str, device: str) -> CausalObjective | PreferenceObjective:
+    @property
+    def forward_share(self) -> float:
+        """Return which share of a step's time it takes to read its rows once: backwards takes twice as long."""
+        # of verdicts answers astray are read forwards alone: 2 of 4
+        return 1 / 2 if isinstance(self.rows, VerdictRows) else 1 / 3
+
+    def objective(
+        self, numbers: str, device: str
+    ) -> CausalObjective | PreferenceObjective | VerdictObjective:
         """Return what is made small; numbers: the type in which products are computed."""
-        prefer = self.options.prefer
+        prefer, rows = self.options.prefer, self.rows
         if prefer is None:
             return CausalObjective(self.decoder, numbers, device)
+        if isinstance(rows, VerdictRows):
+            shares = rows.shares(prefer.liked)
+            return VerdictObjective(self.decoder, prefer.beta, prefer.kept, shares, numbers, device)
         return PreferenceObjective(self.decoder, prefer.beta, prefer.kept, numbers, device)
 
     def notices(self) -> Iterator[Notice]:
         most = MOST_CONTEXT if self.options.from_nothing else self.decoder.shape.context
         return self.read.notices(self.context, most)
 
-    def held(self, examples: Examples) -> TokenRows | PairRows:
+    def held(self, examples: Examples) -> TokenRows | PairRows | VerdictRows:
         """Return the rows of validation that are answered."""
         some = examples.spaced(_HELD)
-        return (self.reader.read(some) if self.options.prefer is None else self.reader.read_pairs(some)).rows
+        if self.options.prefer is None:
+            return self.reader.read(some).rows
+        verdicts = isinstance(self.rows, VerdictRows)
+        return (self.reader.read_verdicts(some) if verdicts else self.reader.read_pairs(some)).rows
 
 
 def forecast(
@@ -114,8 +129,8 @@ def forecast(
     epoch = trainer.epoch_steps(len(rows), batch)
     parts = _parts_of_an_epoch(begin, batch, typical, execution.device)
     held = min(_HELD, data.expected_validation)
-    row_s = part_s * parts / len(rows) / 3  # without gradients, which take twice what the answer takes
-    # of preferences, what the decoder gives to both answers before it learns, and at most 128 of them afterwards
+    row_s = part_s * parts / len(rows) * begin.forward_share  # without gradients
+    # of preferences, what the decoder gives to the answers before it learns, and at most 128 of them afterwards
     known_s = row_s * (len(rows) + held + 2 * _HELD) if options.prefer is not None else 0.0
     costs = TrainingCosts(
         before_s=STARTUP_S + begin_s * (1 + held / len(rows)) + known_s,
@@ -171,9 +186,9 @@ def learn(
         decoder = begin.decoder.to(device)
         objective = begin.objective(setup.precision, device)
         rows = begin.rows
-        if isinstance(objective, PreferenceObjective):
-            assert isinstance(rows, PairRows)
-            assert isinstance(held, PairRows)
+        if not isinstance(objective, CausalObjective):
+            assert not isinstance(rows, TokenRows)
+            assert not isinstance(held, TokenRows)
             rows = preferring.with_reference(objective, rows, scratch / "reference-train.safetensors")
             held = preferring.with_reference(objective, held, scratch / "reference-held.safetensors")
         run = PlainRun(objective, rows, _recipe(options, training), steps=setup.steps, seed=setup.seed)
@@ -201,10 +216,13 @@ def learn(
 
 
 def _preferred(
-    objective: CausalObjective | PreferenceObjective, options: GenerateOptions, rows: Any, held: Any
+    objective: CausalObjective | PreferenceObjective | VerdictObjective,
+    options: GenerateOptions,
+    rows: Any,
+    held: Any,
 ) -> dict[str, object]:
     """Return what a summary says of preferences, nothing where none were learned."""
-    if options.prefer is None or not isinstance(objective, PreferenceObjective):
+    if options.prefer is None or isinstance(objective, CausalObjective):
         return {}
     of = {"train": rows, "validation": held}
     found = {name: preferring.measured(objective, one, options.prefer.beta) for name, one in of.items()}
@@ -227,11 +245,27 @@ def _begin(signature: Signature, train: Examples, options: GenerateOptions, fold
     reader = AnswerReader(signature, weights, shape.words, context)
     if options.prefer is not None and train.less_liked is None:
         raise ProjectError(Problem("generate.no-preferences").at("model.prefer"))
-    read = reader.read(train, packs=True) if options.prefer is None else reader.read_pairs(train)
+    if options.prefer is None:
+        read = reader.read(train, packs=True)
+    else:
+        read = (reader.read_verdicts if _has_verdicts(signature, train) else reader.read_pairs)(train)
     if not len(read.rows):
         reasons = [str(one.values["reason"]) for one in read.notices(context, shape.context)]
         raise ProjectError(Problem("generate.no-rows", rows=len(train), reasons=reasons))
+    if isinstance(read.rows, VerdictRows) and (good := read.rows.liked).all() | ~good.any():
+        count = len(read.rows)
+        raise ProjectError(
+            Problem("generate.one-verdict", rows=count, liked=bool(good.all())).at("model.prefer")
+        )
     return _Begin(weights, decoder, read, reader, context, options)
+
+
+def _has_verdicts(signature: Signature, train: Examples) -> bool:
+    """Tell whether rows have one answer each, a truth or one that was not liked, and no row has both."""
+    truths = train.columns[signature.outputs[0].name]
+    return all(
+        one is None or other is None for one, other in zip(truths, train.less_liked or (), strict=True)
+    )
 
 
 def _adapt(decoder: llama.Decoder, options: GenerateOptions) -> Callable[[], object]:
@@ -273,7 +307,7 @@ def rate_of(train: Literal["lora", "full"], *, prefers: bool) -> float:
     return (_PREFER_RATES if prefers else _RATES)[train]
 
 
-def _typical(rows: TokenRows | PairRows, batch: int) -> Batch:
+def _typical(rows: TokenRows | PairRows | VerdictRows, batch: int) -> Batch:
     """Return the rows whose length lies in the middle, as many as a step reads at most."""
     order = np.argsort(rows.lengths, kind="stable")
     begin = max(0, (len(order) - batch) // 2)
@@ -318,14 +352,14 @@ def _parts_of_an_epoch(begin: _Begin, batch: int, typical: Batch, device: str) -
     return read / tokens(timed)
 
 
-def _token_s(part_s: float, rows: TokenRows | PairRows, typical: Batch) -> float:
+def _token_s(part_s: float, rows: TokenRows | PairRows | VerdictRows, typical: Batch) -> float:
     """Return about the seconds of a token that is written; written by itself, it takes longer than among others."""
     return part_s / max(1, int(rows.lengths[typical].max()))
 
 
 def _unread(train: Examples, options: GenerateOptions) -> Iterator[Notice]:
     """Yield that rejected answers are not read, where rows have some."""
-    if options.prefer is None and train.less_liked is not None:
+    if options.prefer is None and any(one is not None for one in train.less_liked or ()):
         yield Notice("generate.preferences-unread", line=setting("model.prefer", {"beta": 0.1}))
 
 

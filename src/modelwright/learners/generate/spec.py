@@ -76,7 +76,7 @@ class ScratchKeys(BaseModel):
 
 
 class PreferKeys(BaseModel):
-    """How answers that were chosen are preferred to those that were rejected (DPO)."""
+    """How answers that were chosen are preferred to those that were rejected (DPO), or liked to others (KTO)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -88,6 +88,13 @@ class PreferKeys(BaseModel):
         ge=0,
         le=100,
         description="what the chosen answers' own loss counts beside it, so that they do not become less likely, too",
+    )
+    liked: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="of rows with one answer and a verdict: what a liked answer counts beside one that was not; null: "
+        "as much as lets both count the same together, however many there are of each",
     )
 
 
@@ -120,8 +127,8 @@ class GenerateOptions(BaseModel):
     )
     prefer: PreferKeys | None = Field(
         None,
-        description="learn from preferences, rows with an answer that was rejected (`data.form: preference`); null: "
-        "the answers are learned",
+        description="learn from preferences, rows with an answer that was rejected (`data.form: preference`), or with "
+        "one answer and whether it was liked (`data.form: verdict`); null: the answers are learned",
     )
     lora: LoraKeys = Field(LoraKeys(rank=16, alpha=32.0), description="the adapters of `train: lora`")
     freeze_words: bool = Field(

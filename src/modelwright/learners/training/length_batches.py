@@ -8,6 +8,13 @@ from numpy.typing import NDArray
 POOL = 16  # batches, from whose rows one is drawn
 
 
+def shuffled(lengths: NDArray[np.int64], batch: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """Return all rows in the batches of an epoch: at random, yet of like length within a batch."""
+    # of (seed, epoch) rather than of one stream: any epoch can be drawn without those before it
+    generator = np.random.default_rng([seed, epoch])
+    return by_length(generator.permutation(len(lengths)), lengths, batch, generator)
+
+
 def by_length(
     order: NDArray[np.int64], lengths: NDArray[np.int64], batch: int, generator: np.random.Generator
 ) -> list[NDArray[np.int64]]:

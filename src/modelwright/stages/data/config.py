@@ -175,9 +175,9 @@ class DataConfig(BaseModel):
     form: RowForm | None = Field(
         None,
         description="how rows of texts are written: `alpaca` (instruction, input, output), `sharegpt` "
-        "(conversations), `openai` (messages), `preference` (chosen, rejected), `text` (documents), `iob` (tokens, "
-        "tags), `columns` (as the signature names them); by default recognised where a table lacks a column of the "
-        "function; see writing.md and reading-texts.md",
+        "(conversations), `openai` (messages), `preference` (chosen, rejected), `verdict` (an answer and its label), "
+        "`text` (documents), `iob` (tokens, tags), `columns` (as the signature names them); by default recognised "
+        "where a table lacks a column of the function; see writing.md and reading-texts.md",
     )
     piece: int = Field(
         PIECE,

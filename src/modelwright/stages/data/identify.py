@@ -118,7 +118,7 @@ def identify(
             inputs = row_texts(chunk.cells.select(*(layout.outputs if layout.by_answer else layout.inputs)))
             of_ids = row_texts(raw.cells.select(layout.identity)) if layout.identity else inputs
             digests = _digests(hasher, of_ids, places_of_rows.hashed(raw, inputs), config.shares.key)
-            of_chunk = _truths(signature, chunk, refusals, labels)
+            of_chunk = _truths(signature, chunk, refusals, labels, required=not layout.unanswered)
             truths.add(of_chunk)
             if printed.fields:
                 printed.add(chunk.cells)
@@ -167,10 +167,12 @@ def _digests(
     return lambda: tuple(one.result()[0] for one in pending)
 
 
-def _truths(signature: Signature, chunk: Chunk, refusals: Refusals, labels: Labels) -> pl.DataFrame:
+def _truths(
+    signature: Signature, chunk: Chunk, refusals: Refusals, labels: Labels, *, required: bool
+) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            labels.renamed(field, refusals.parse(field, OUTPUTS_AFTER + order, chunk, required=True))
+            labels.renamed(field, refusals.parse(field, OUTPUTS_AFTER + order, chunk, required=required))
             for order, field in enumerate(signature.outputs)
         ]
     )

@@ -41,7 +41,8 @@ class Layout:
 
     `wildcard` are inputs whose kind the data decides, but for those whose kind is stated (`kinds`: input → kind);
     `notices` are for the summary. `identity`: columns of the data that tell a row apart; none: its inputs do.
-    `by_answer`: whether its outputs do, as of texts that nothing asks for.
+    `by_answer`: whether its outputs do, as of texts that nothing asks for. `unanswered`: whether rows may have no
+    truth.
     """
 
     inputs: Mapping[str, str]
@@ -52,6 +53,7 @@ class Layout:
     kinds: Mapping[str, str] = field(default_factory=dict)
     identity: tuple[str, ...] = ()
     by_answer: bool = False
+    unanswered: bool = False
 
     def without(self, names: Collection[str]) -> Layout:
         """Return the layout without some inputs of the wildcard."""
@@ -65,12 +67,17 @@ class Layout:
 
 
 def layout(
-    signature: Signature, config: DataConfig, tables: Sequence[TableHeader], *, by_answer: bool = False
+    signature: Signature,
+    config: DataConfig,
+    tables: Sequence[TableHeader],
+    *,
+    by_answer: bool = False,
+    unanswered: bool = False,
 ) -> Layout:
     """Return the column of each field; raises DataError for every name that has none, and for clashes.
 
     `tables` begin with one that trains. A signature without inputs (`inputs: "*"`) takes its columns, all
-    that are neither an output nor kept. by_answer: see `Layout`.
+    that are neither an output nor kept. by_answer, unanswered: see `Layout`.
     """
     outputs = {one.name: config.columns.get(one.name, one.name) for one in signature.outputs}
     notices: tuple[Notice, ...] = ()
@@ -86,7 +93,7 @@ def layout(
     if config.group in tables[0].columns:
         keep = _with_group(config, {*inputs, *outputs}, {*inputs.values(), *outputs.values()})
     wild = tuple(inputs) if wildcard else ()
-    found = Layout(inputs, outputs, keep, wild, notices, stated, by_answer=by_answer)
+    found = Layout(inputs, outputs, keep, wild, notices, stated, by_answer=by_answer, unanswered=unanswered)
     problems = [
         *_clashes(found),
         *_unknown_names(found, config),

@@ -102,7 +102,13 @@ def make(
     corpus, of_corpus = read_corpus(config, folder, scratch, limits, progress)
     # The files that train name the columns of "*".
     by_purpose = sorted(rows.tables, key=lambda named: named[0] in {TEST, VALIDATION})
-    columns = layout(signature, config, [table for _, table in by_purpose], by_answer=in_form.by_answer)
+    columns = layout(
+        signature,
+        config,
+        [table for _, table in by_purpose],
+        by_answer=in_form.by_answer,
+        unanswered=in_form.unanswered,
+    )
     remarks = [*in_form.notices, *columns.notices, *(() if cut is None else cut.notices)]
     if cut is not None:
         columns = replace(columns, identity=cut.identity)

@@ -16,15 +16,16 @@ Turn = dict[str, str]
 _TAKE_TURNS = (USER, ASSISTANT)
 _WHO, _WHAT = ("role", "from"), ("content", "value")
 _READ_PARTS = ("text", "tool_call")  # of a content in parts; a call is JSON already
-_PROMPTS = ("prompt", "question", "instruction")  # a text before two answers
+_PROMPTS = ("prompt", "question", "instruction")  # a text before an answer of its own column
+_VERDICTS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
 @dataclass(frozen=True)
 class Conversation:
     """What a row says: the turns before the answer, the answer, and the one that was liked less.
 
-    answer: None where it is empty; places: of an answer that is labelled places, these. dropped: names of what the row
-    holds and is not read; astray: tags that go on with a place which has not begun.
+    answer: None where it is empty, or was not liked; places: of an answer that is labelled places, these. dropped:
+    names of what the row holds and is not read; astray: tags that go on with a place which has not begun.
     """
 
     turns: Sequence[Turn]
@@ -93,9 +94,44 @@ def of_turns(row: Row, column: str) -> Conversation:
 def of_preference(row: Row) -> Conversation:
     """Read two answers to one prompt; each may be a text, a turn, or all turns with the answer as the last."""
     chosen, rejected = (_answer(row, name) for name in ("chosen", "rejected"))
+    found = _asked(row, chosen, rejected)
+    return _whole(found, chosen.answer, rejected.answer, row)
+
+
+def of_verdict(row: Row, columns: Sequence[str]) -> Conversation:
+    """Read an answer that was liked or not: its row's only truth, or only an answer to be avoided.
+
+    columns: where the answer stands, as the last of its turns or behind a prompt, and last the verdict. Raises
+    ValueProblem for a row without a verdict, or without an answer.
+    """
+    *_, place, mark = columns
+    liked = verdict(row.get(mark))
+    if liked is None:
+        raise ValueProblem("value.no-verdict", column=mark, shown=shown(row.get(mark)))
+    if len(columns) == len((place, mark)):
+        found = _Turns()
+        _begin(found, row)
+        for raw in _listed(row.get(place)):
+            found.add(raw)
+        answer: str | None = _last(found)
+    else:
+        stated = _answer(row, place)
+        answer, found = stated.answer, _asked(row, stated)
+    if answer is None or not answer.strip():
+        raise ValueProblem("value.verdict-without-answer", column=place)
+    return _whole(found, answer if liked else None, None if liked else answer, row)
+
+
+def verdict(raw: object) -> bool | None:
+    """Return what a cell says of an answer, None where it is no verdict."""
+    return _VERDICTS.get(str(raw).strip().lower())
+
+
+def _asked(row: Row, *answers: Conversation) -> _Turns:
+    """Return the turns before answers that stand in columns of their own; where no column has them, with the first."""
     stated = next((row[one] for one in ("conversations", "messages") if row.get(one) is not None), None)
     prompt = next((row[one] for one in _PROMPTS if row.get(one) is not None), None)
-    found = _Turns(dropped=[*chosen.dropped, *rejected.dropped])
+    found = _Turns(dropped=[name for one in answers for name in one.dropped])
     _begin(found, row)
     for raw in _listed(prompt if isinstance(prompt, list) else stated):
         found.add(raw)
@@ -104,8 +140,8 @@ def of_preference(row: Row) -> Conversation:
             texts = [prompt.strip(), one.strip() if isinstance(one := row.get("input"), str) else ""]
             found.add({"role": USER, "content": "\n".join(filter(None, texts))})
         else:
-            found.turns += chosen.turns
-    return _whole(found, chosen.answer, rejected.answer, row)
+            found.turns += answers[0].turns
+    return found
 
 
 def _answer(row: Row, name: str) -> Conversation:

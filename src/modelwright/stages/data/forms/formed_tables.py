@@ -23,8 +23,10 @@ from modelwright.stages.data.forms.conversations import (
     of_alpaca,
     of_preference,
     of_turns,
+    of_verdict,
+    verdict,
 )
-from modelwright.stages.data.forms.row_forms import RowForm, columns_of, examples_of, recognised
+from modelwright.stages.data.forms.row_forms import MARKS, RowForm, columns_of, examples_of, recognised
 from modelwright.stages.data.forms.tagged_tokens import of_tagged
 from modelwright.storage.formats.examples import LESS_LIKED
 from modelwright.tables.series import series
@@ -32,6 +34,7 @@ from modelwright.tables.spool import Spool
 from modelwright.tables.table import Table
 
 _MOST_SHOWN = 1_000  # characters of a row that is refused
+_WITH_LESS_LIKED = frozenset({RowForm.PREFERENCE, RowForm.VERDICT})
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,14 @@ class FormedTables:
     """Tables as the function takes them.
 
     config: the section, which keeps the answers that were liked less, where rows have such; by_answer: whether rows are
-    told apart by their answers, as texts that nothing asks for.
+    told apart by their answers, as texts that nothing asks for; unanswered: whether rows may have no truth, as those
+    whose answer was not liked.
     """
 
     tables: list[tuple[str, Table]]
     config: DataConfig
     by_answer: bool = False
+    unanswered: bool = False
     notices: tuple[Notice, ...] = ()
 
 
@@ -82,9 +87,11 @@ def formed(
         made, of_table = _formed(form, table, given, names, scratch / f"formed-{number}")
         found.append((split, made))
         notices += [one for one in of_table if config.form is None or one.id != "data.row-form"]
-    if RowForm.PREFERENCE in forms:
+    if _WITH_LESS_LIKED & forms:
         config = config.model_copy(update={"keep": {**config.keep, LESS_LIKED: LESS_LIKED}})
-    return FormedTables(found, config, forms == {RowForm.TEXT}, tuple(notices))
+    return FormedTables(
+        found, config, forms == {RowForm.TEXT}, RowForm.VERDICT in forms, notices=tuple(notices)
+    )
 
 
 def _form(signature: Signature, config: DataConfig, table: Table) -> RowForm | None:
@@ -105,8 +112,21 @@ def _form(signature: Signature, config: DataConfig, table: Table) -> RowForm | N
         return config.form
     fields = [one.name for one in (*signature.inputs, *signature.outputs)]
     there = all(config.columns.get(one, one) in table.columns for one in fields)
-    form = None if there else recognised(table.columns)
+    form = None if there else _recognised(table)
     return form if form is not None and _fits(signature, form) else None
+
+
+def _recognised(table: Table) -> RowForm | None:
+    """Return the form of a table by its columns; of marks of answers most must read as such."""
+    form = recognised(table.columns)
+    if form is not RowForm.VERDICT:
+        return form
+    (mark,) = (columns_of(form, table.columns) or ())[-1:]
+    first = next(iter(table.chunks()), None)
+    read = [] if first is None else [verdict(one) is not None for one in first[mark].to_list()]
+    if 2 * sum(read) > len(read):
+        return form
+    return recognised([name for name in table.columns if name not in MARKS])
 
 
 def _fits(signature: Signature, form: RowForm) -> bool:
@@ -156,10 +176,10 @@ def _formed(
         dropped += cells.dropped
         astray += cells.astray
         made = [series(names[0], cells.inputs), series(names[1], cells.answers)]
-        if form is RowForm.PREFERENCE:
+        if form in _WITH_LESS_LIKED:
             made.append(series(LESS_LIKED, cells.rejected))
         spool.add(pl.DataFrame([*(chunk[name] for name in others), *made]))
-    own = (LESS_LIKED,) if form is RowForm.PREFERENCE else ()
+    own = (LESS_LIKED,) if form in _WITH_LESS_LIKED else ()
     found = replace(table, columns=(*others, *names, *own), cells=spool, refused={names[0]: refused})
     return found, [*_of_form(form, table, columns), *_dropped(dropped, table), *_astray(astray, table)]
 
@@ -187,6 +207,7 @@ def _reader(form: RowForm, columns: tuple[str, ...], given: Field) -> Callable[[
         RowForm.SHAREGPT: lambda row: of_turns(row, columns[0]),
         RowForm.OPENAI: lambda row: of_turns(row, columns[0]),
         RowForm.PREFERENCE: of_preference,
+        RowForm.VERDICT: lambda row: of_verdict(row, columns),
         RowForm.IOB: lambda row: _of_tagged(row, *columns),
         RowForm.TEXT: lambda row: Conversation([], _plain(row[columns[0]])),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from itertools import product
 
 
 class RowForm(StrEnum):
@@ -14,13 +15,25 @@ class RowForm(StrEnum):
     SHAREGPT = "sharegpt"
     OPENAI = "openai"
     PREFERENCE = "preference"
+    VERDICT = "verdict"
     IOB = "iob"
     TEXT = "text"
 
 
+MARKS = ("label", "kto_tag")  # whether the answer of a row was liked
 # Form → alternatives, each the columns that must be there; an earlier form goes first.
 _NEEDED: Mapping[RowForm, tuple[tuple[str, ...], ...]] = {
     RowForm.PREFERENCE: (("chosen", "rejected"), ("chosen_messages", "rejected_messages")),
+    RowForm.VERDICT: tuple(
+        (*given, mark)
+        for mark in MARKS
+        for given in (
+            ("messages",),
+            ("conversations",),
+            ("instruction", "output"),
+            *product(("prompt", "question"), ("completion", "answer", "response")),
+        )
+    ),
     RowForm.ALPACA: (("instruction", "output"),),
     RowForm.SHAREGPT: (("conversations",), ("conversation",)),
     RowForm.OPENAI: (("messages",),),
