@@ -113,7 +113,7 @@ class VerdictObjective:
         return self._causal.module
 
     def loss(self, rows: VerdictRows, batch: Batch, seed: int, step: int) -> Tensor:
-        """Return the mean loss of the rows of a batch, ()."""
+        """Return the mean loss of the rows of a batch, (), with the drift of that of which `parts` has yielded it."""
         if not np.isin(batch, self._whole).all():
             self._begin(batch)
         if self._drift is None:
