@@ -1,15 +1,16 @@
 """Instruction and preference tuning of SmolLM2-135M beside TRL: how fast, and how well in equal time.
 
-    python benchmarks/instruct.py --peer PYTHON --weights FOLDER [--data FOLDER] [--steps 6] [--minutes 5]
+    python benchmarks/instruct.py --peer PYTHON --weights FOLDER [--data FOLDER] [--steps 4] [--minutes 5]
         [--seeds 0 1 2] [--ways full lora preferences] [--threads 2] [--keep FILE --most N]
 
 peer: the interpreter of an environment with `trl` and `peft`; weights: a folder of SmolLM2-135M-Instruct (config.json,
 safetensors, tokenizer.json), which both start from. Rows: alpaca_en and dpo_en, those of at most 1,200 characters, 8
 rows and 4 pairs a step, loss on answers alone; every tenth is held out.
 
-`--steps` steps give the rates: rows (pairs) a CPU second, since others may use the machine, without the first step,
-which also allocates. TRL at its defaults, and tuned: no checkpointing of activations, rows grouped by length,
-references of pairs computed once, before the steps that are counted, as ours are.
+Rates are rows (pairs) a CPU second, since others may use the machine, in the second pass over as many rows as
+`--steps` steps have, evenly spaced: all sides read the same rows, whatever the order. TRL at its defaults, and tuned:
+no checkpointing of activations, rows grouped by length, references of pairs computed once, before the steps that are
+counted, as ours are.
 
 `--minutes` minutes of all threads (0: none) give what is learned: each side takes as many steps as its own rate holds
 in that time, TRL tuned and at our learning rates, falling along a line after a rise of 10 %, and the weights of both
@@ -78,11 +79,13 @@ class Benchmark:
         return self._sides.loss(tensors, held)
 
     def _rate(self, _: str, way: str, side: str, steps: int) -> float:
-        return self._learned(way, side, steps, 0, our_rates=False).rate(BATCH[way])
+        rows, _ = self._rows(way)
+        some = [rows[at * len(rows) // (steps * BATCH[way])] for at in range(steps * BATCH[way])]
+        return self._learned(way, side, some, 2 * steps, our_rates=False).rate(BATCH[way], steps)
 
     def _after(self, _: str, way: str, side: str, seed: int, steps: int) -> dict[str, Any]:
-        learned = self._learned(way, side, steps, seed, our_rates=True)
         train, held = self._rows(way)
+        learned = self._learned(way, side, train, steps, seed, our_rates=True)
         found = {"steps": steps, "rows": len(train), "cpu_s": learned.ends[-1] - learned.ends[0]}
         if way != "preferences":
             return {**found, "loss": self._sides.loss(learned.tensors, held)}
@@ -94,8 +97,9 @@ class Benchmark:
             "held": self._sides.likelihoods(learned.tensors, held).tolist(),
         }
 
-    def _learned(self, way: str, side: str, steps: int, seed: int, *, our_rates: bool) -> Learned:
-        train, _ = self._rows(way)
+    def _learned(
+        self, way: str, side: str, train: list[Row], steps: int, seed: int = 0, *, our_rates: bool
+    ) -> Learned:
         if side == "ours":
             return self._sides.ours(way, train, steps, seed)
         settings = TUNED[way] if side == "tuned" else {}
@@ -130,7 +134,7 @@ def main() -> None:
     parser.add_argument("--peer", required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=default_data())
-    parser.add_argument("--steps", type=int, default=6, help="of which rates are taken, at least 2")
+    parser.add_argument("--steps", type=int, default=4, help="of which rates are taken")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=2)

@@ -60,9 +60,9 @@ class Learned:
     ends: Sequence[float]
     tensors: dict[str, Any]
 
-    def rate(self, batch: int) -> float:
-        """Return rows a CPU second after the first step, which also allocates."""
-        return batch * (len(self.ends) - 1) / (self.ends[-1] - self.ends[0])
+    def rate(self, batch: int, steps: int) -> float:
+        """Return rows a CPU second in the last so many steps."""
+        return batch * steps / (self.ends[-1] - self.ends[-1 - steps])
 
 
 class _Watched(Silent):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import tiny_decoder
 import torch
 from cutting import CutError, Cutting
+from in_process import say
 
 from modelwright import learners
 from modelwright.core.messages import Notice, ProjectError
@@ -27,6 +31,7 @@ from modelwright.learners.networks.decoders import llama
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import BROUGHT, Machine
 
+PAGE = (Path(__file__).parents[3] / "docs" / "writing.md").read_text("utf-8")
 LEARN = learners.learn("generate")
 MACHINE = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
 PREFER = {"beta": 0.1}
@@ -137,6 +142,38 @@ def test_liked_answers_become_likelier_and_a_kill_changes_no_bit(weights: Path, 
     assert learned(weights, tmp_path / "other", Silent()) == summary
     one, other = ((tmp_path / name / "out" / "model.safetensors").read_bytes() for name in ("one", "other"))
     assert one == other
+
+
+@pytest.mark.proof
+def test_the_project_of_the_page_learns_from_verdicts(tmp_path: Path) -> None:
+    text = next(one for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "form: verdict" in one)
+    (row,) = (json.loads(one) for one in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL) if "label" in one)
+    changed = {
+        "smollm2": "weights", "train: lora": "train: full", "<= 60": "<= 100000", "budget: 5 min": "epochs: 1",
+        "{generate: 5}": "{generate: 2, latency_requests: 100}",
+    }  # fmt: skip
+    for said, here in changed.items():
+        assert text.count(said) == 1
+        text = text.replace(said, here)
+    (tmp_path / "modelwright.yaml").write_text(text, encoding="utf-8")
+    tiny_decoder.save(tmp_path / "weights")
+    rows = [
+        {**row, "prompt": f"{n}?", "completion": f"It is {2 * n}." if n % 2 else BAD, "label": bool(n % 2)}
+        for n in range(80)
+    ]
+    (tmp_path / "verdicts.jsonl").write_text(
+        "".join(f"{json.dumps(one)}\n" for one in rows), encoding="utf-8"
+    )
+    done = say(tmp_path, "run", "--to", "evaluate", "--json")
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [one["text"] for one in found["warnings"] if one["id"] == "generate.judged"]
+    assert len(said) == 2
+    # half of the test rows have a truth
+    (perplexity,) = found["requirements"]
+    (test,) = (tmp_path / ".modelwright/objects/data").glob("*/test/rows.parquet")
+    truths = pl.read_parquet(test)["reply"]
+    assert 0 < perplexity["n"] == len(truths) - truths.null_count() < len(truths)
 
 
 def test_verdicts_that_say_nothing_are_counted_or_refused(weights: Path) -> None:
