@@ -37,7 +37,7 @@ class Preferred:
 
 
 @dataclass(frozen=True)
-class Judged:
+class PreferredByVerdict:
     """What learning made of answers with a verdict.
 
     liked, disliked: how many answers; rose: the share of those liked that became likelier, and fell: of the others that
@@ -68,7 +68,9 @@ def with_reference(objective: Objective, rows: Referred, kept: Path | None = Non
     return replace(rows, reference=found)
 
 
-def measured(objective: Objective, rows: PairRows | VerdictRows, beta: float) -> Preferred | Judged | None:
+def measured(
+    objective: Objective, rows: PairRows | VerdictRows, beta: float
+) -> Preferred | PreferredByVerdict | None:
     """Return what learning made of at most 128 of the rows; None of none."""
     if not len(rows):
         return None
@@ -80,11 +82,11 @@ def measured(objective: Objective, rows: PairRows | VerdictRows, beta: float) ->
     return Preferred(len(some), float(margin.mean()), float(change[:, 0].mean()), float((margin > 0).mean()))
 
 
-def _judged(objective: Objective, rows: VerdictRows, some: Places, beta: float) -> Judged:
+def _judged(objective: Objective, rows: VerdictRows, some: Places, beta: float) -> PreferredByVerdict:
     # (k,): of ln p of a row's own answer; what stands astray is nobody's
     change = _likelihoods(objective, rows, some)[:, 0] - rows.reference[some, 0]
     good, bad = change[rows.liked[some]], change[~rows.liked[some]]
-    return Judged(
+    return PreferredByVerdict(
         len(good),
         len(bad),
         _mean(good > 0),
@@ -98,10 +100,12 @@ def _mean(values: np.ndarray[Any, Any]) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def notices(trained: Preferred | Judged | None, held: Preferred | Judged | None) -> Iterator[Notice]:
+def notices(
+    trained: Preferred | PreferredByVerdict | None, held: Preferred | PreferredByVerdict | None
+) -> Iterator[Notice]:
     """Yield what learning made of the rows, and that chosen answers became much less likely."""
     for name, found in (("train", trained), ("validation", held)):
-        if isinstance(found, Judged):
+        if isinstance(found, PreferredByVerdict):
             yield Notice("generate.judged", split=name, **asdict(found))
         elif found is not None:
             yield Notice(
