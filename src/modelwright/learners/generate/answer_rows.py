@@ -151,15 +151,15 @@ class AnswerReader:
         kept, liked = _Kept(self._context), list[bool]()
         rejected = examples.less_liked or [None] * len(examples)
         found: dict[str, tuple[TokenRow | str, bool]] = {}
-        said: dict[bytes, set[bool]] = defaultdict(set)
+        verdicts: dict[bytes, set[bool]] = defaultdict(set)
         for place, name in enumerate(examples.ids):
             truth = examples.columns[self._signature.outputs[0].name][place]
             row = self._row(examples, place, rejected[place] if truth is None else truth, last=True)
             found[name] = row, truth is not None
             if isinstance(row, TokenRow):
-                said[row.ids.tobytes()].add(truth is not None)
+                verdicts[row.ids.tobytes()].add(truth is not None)
         for name, (row, good) in found.items():
-            twice = isinstance(row, TokenRow) and len(said[row.ids.tobytes()]) > 1
+            twice = isinstance(row, TokenRow) and len(verdicts[row.ids.tobytes()]) > 1
             if kept.add(name, ["with-both-verdicts" if twice else row]):
                 liked.append(good)
         rows = VerdictRows.of([row for (row,) in kept.rows], liked, self._context)

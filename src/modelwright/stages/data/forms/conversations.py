@@ -94,7 +94,7 @@ def of_turns(row: Row, column: str) -> Conversation:
 def of_preference(row: Row) -> Conversation:
     """Read two answers to one prompt; each may be a text, a turn, or all turns with the answer as the last."""
     chosen, rejected = (_answer(row, name) for name in ("chosen", "rejected"))
-    found = _asked(row, chosen, rejected)
+    found = _turns_before(row, chosen, rejected)
     return _whole(found, chosen.answer, rejected.answer, row)
 
 
@@ -116,7 +116,7 @@ def of_verdict(row: Row, columns: Sequence[str]) -> Conversation:
         answer: str | None = _last(found)
     else:
         stated = _answer(row, place)
-        answer, found = stated.answer, _asked(row, stated)
+        answer, found = stated.answer, _turns_before(row, stated)
     if answer is None or not answer.strip():
         raise ValueProblem("value.verdict-without-answer", column=place)
     return _whole(found, answer if liked else None, None if liked else answer, row)
@@ -127,7 +127,7 @@ def verdict(raw: object) -> bool | None:
     return _VERDICTS.get(str(raw).strip().lower())
 
 
-def _asked(row: Row, *answers: Conversation) -> _Turns:
+def _turns_before(row: Row, *answers: Conversation) -> _Turns:
     """Return the turns before answers that stand in columns of their own; where no column has them, with the first."""
     stated = next((row[one] for one in ("conversations", "messages") if row.get(one) is not None), None)
     prompt = next((row[one] for one in _PROMPTS if row.get(one) is not None), None)
