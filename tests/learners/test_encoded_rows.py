@@ -46,6 +46,19 @@ def test_epochs_and_seeds_differ() -> None:
     assert len(orders) == 4
 
 
+def test_many_rows_are_drawn_from_large_pools_and_pass_by_pass_from_others() -> None:
+    # as texts have them: most are short, and some far longer
+    lengths = np.random.default_rng(0).lognormal(2.7, 0.5, 10_000).astype(np.int64) + 2
+    rows = _make(lengths.tolist())
+    batches, others = rows.shuffled(32, 0, 0), rows.shuffled(32, 0, 1)
+    assert sum(len(one) * lengths[one].max() for one in batches) < 1.07 * lengths.sum()
+    assert len(batches) == 313
+    # two rows that share a batch seldom share one again
+    place = {row: number for number, batch in enumerate(others) for row in batch.tolist()}
+    again = [place[int(one[0])] == place[int(one[1])] for one in batches]
+    assert np.mean(again) < 0.15
+
+
 def test_batches_hold_rows_of_like_length() -> None:
     lengths = [1 + row % 50 for row in range(320)]
     rows = _make(lengths)

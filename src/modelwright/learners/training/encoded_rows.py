@@ -18,7 +18,7 @@ from modelwright import kinds
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array, ArraySpec, Form
 from modelwright.learners.contract.spec import fields_of
-from modelwright.learners.training.length_batches import POOL, by_length
+from modelwright.learners.training.length_batches import by_length, pool
 
 _CHUNK = 1024  # rows tokenized at once for their lengths
 _DECODED = 64  # rows encoded at once that are kept; more would hold the files of as many
@@ -222,9 +222,9 @@ class EncodedRows:
     ) -> list[NDArray[np.int64]]:
         """Return all rows in the batches of an epoch: at random, yet of like length within a batch.
 
-        A batch is drawn from a pool of 16 batches' rows sorted by length. The order follows from seed and epoch
-        alone, so that a run which resumes in the middle need not replay what came before. balanced: rows are drawn
-        with replacement, all classes as often.
+        A batch is drawn from a pool of rows sorted by length. The order follows from seed and epoch alone, so that a
+        run which resumes in the middle need not replay what came before. balanced: rows are drawn with replacement,
+        all classes as often.
         """
         # of (seed, epoch) rather than of one stream: any epoch can be drawn without those before it
         generator = np.random.default_rng([seed, epoch])
@@ -253,10 +253,10 @@ class EncodedRows:
             taken[unit] = True
             units.append(unit)
         pooled: list[int] = []
-        every = max(1, batch * POOL // 2)
+        every = max(1, pool(len(self), batch) // 2)
         for begin in range(0, len(units), every):
-            pool = sorted(units[begin : begin + every], key=lambda unit: int(self.lengths[unit].max()))
-            pooled += [row for unit in pool for row in unit]
+            drawn = sorted(units[begin : begin + every], key=lambda unit: int(self.lengths[unit].max()))
+            pooled += [row for unit in drawn for row in unit]
         rows = np.array(pooled, dtype=np.int64)
         batches = [rows[begin : begin + batch] for begin in range(0, len(rows), batch)]
         return [batches[place] for place in generator.permutation(len(batches))]
