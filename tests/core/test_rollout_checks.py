@@ -146,6 +146,19 @@ def test_without_traffic_before_the_champions_first_rows_are_the_level():
     assert [one.outcome for one in needed] == [OPEN, PENDING]
 
 
+def test_a_champion_that_has_become_quick_is_compared_at_what_it_takes_now():
+    slow = RequestTimes(5 * BEFORE.latency_s)  # of the day before, which it never takes any more
+    for ours, expected in ((traffic(7, 4000), MET), (traffic(7, 4000, slower=1.5), UNMET)):
+        needed, _ = judge_rollout([], STRATEGY, ours, CHAMPION, slow, metric)
+        assert needed[1].outcome is expected
+        assert needed[1].requirement.bar.value == pytest.approx(0.2 * np.exp(-5 + 0.3 * 1.645), rel=0.2)
+    # one that has become slow exceeds it the oftener, which proves as much
+    quick = RequestTimes(BEFORE.latency_s / 1.5)
+    needed, _ = judge_rollout([], STRATEGY, traffic(7, 6000), traffic(1, 9000), quick, metric)
+    assert needed[1].requirement.bar.value == pytest.approx(0.2 * np.exp(-5 + 0.3 * 1.645) / 1.5, rel=0.2)
+    assert needed[1].outcome is MET
+
+
 def test_what_has_no_latency_slows_nobody_down_and_what_waited_in_vain_does():
     ours = traffic(9, 4000)
     refused, late = (replace(ours, code=np.where(np.arange(4000) < 500, code, 200)) for code in (503, 504))

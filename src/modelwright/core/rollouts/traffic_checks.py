@@ -25,7 +25,10 @@ from modelwright.core.rollouts.strategy import Strategy
 
 Floats = NDArray[np.float64]
 FAILED_FROM, TIMED_OUT = 500, 504
-LEVEL_ROWS = 200  # of the champion, from which its quantile of latency is taken; they are in no pair
+# Of the champion since the rollout began, from which its quantile of latency is taken; they are in no pair. That of the
+# time before counts where it is lower: a champion that has become quick since then (a warm cache, a quiet night) hardly
+# ever exceeds what it took before, and of two that exceed nothing none is proven to be as quick.
+LEVEL_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -124,14 +127,14 @@ def judge_rollout(
 ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
     """Return the verdicts that must all be met, and those that can only stop the version.
 
-    before: of requests to the champion before the rollout; with fewer than LEVEL_ROWS latencies, its first rows since
-    then are taken instead. metrics: a metric by its name. figures: whether values and ends are wanted, which take
-    longer.
+    before: of requests to the champion before the rollout. Its latency is that of these or of its first LEVEL_ROWS rows
+    since then, whichever is lower; fewer than LEVEL_ROWS show nothing. metrics: a metric by its name. figures: whether
+    values and ends are wanted, which take longer.
     """
-    if len(before.latency_s) < LEVEL_ROWS:
-        before, champions = _first_rows(champions)
-    bars = [*requirements, *not_worse(strategy, requirements, before, metrics)]
-    checks = [one for bar in bars if (one := _check(bar, ours, champions, before)) is not None]
+    first, champions = _first_rows(champions)
+    earlier = [one for one in (before, first) if len(one.latency_s) >= LEVEL_ROWS]
+    bars = [*requirements, *not_worse(strategy, requirements, earlier, metrics)]
+    checks = [one for bar in bars if (one := _check(bar, ours, champions, earlier)) is not None]
     unmet_error = strategy.error / max(len(checks), 1)
     needed: list[Verdict] = []
     optional: list[Verdict] = []
@@ -169,7 +172,7 @@ def _without_any_key(
 def not_worse(
     strategy: Strategy,
     requirements: Iterable[Requirement],
-    before: RequestTimes,
+    earlier: Sequence[RequestTimes],
     metrics: Callable[[str], Metric],
 ) -> Iterator[Requirement]:
     """Yield the bars beside the champion that the strategy adds to those of the project file."""
@@ -180,7 +183,7 @@ def not_worse(
             continue
         if metric.quantile is not None:
             # of a latency the tolerance is a share; without any row before, nothing can be compared yet
-            level = _level(metric, metric.quantile, before)
+            level = _level(metric, metric.quantile, earlier)
             bar_value = float(f"{tolerance * level:.3g}")  # three digits, as it is shown
         higher = metric.better == "higher"
         bar = Bar(-bar_value if higher else bar_value, champion=True)
@@ -188,14 +191,14 @@ def not_worse(
 
 
 def _check(
-    requirement: Requirement, ours: ShownTraffic, champions: ShownTraffic, before: RequestTimes
+    requirement: Requirement, ours: ShownTraffic, champions: ShownTraffic, earlier: Sequence[RequestTimes]
 ) -> _Check | None:
     """Return the check of a requirement, None for one that traffic cannot show."""
     metric = requirement.metric
     if Phase.LIVE not in metric.phases:
         return None
     if metric.quantile is not None:
-        return _of_quantile(requirement, metric.quantile, ours, champions, before)
+        return _of_quantile(requirement, metric.quantile, ours, champions, earlier)
     match metric.name:
         case operation.UNSEEN_RATE:
             answered = int((ours.code < FAILED_FROM).sum())
@@ -268,7 +271,7 @@ def _of_quantile(
     quantile: float,
     ours: ShownTraffic,
     champions: ShownTraffic,
-    before: RequestTimes,
+    earlier: Sequence[RequestTimes],
 ) -> _Check:
     """Return the check of a quantile q of a time: rows above its bar must be rarer than 1 - q, or the champion's.
 
@@ -302,7 +305,7 @@ def _of_quantile(
     known = np.isfinite(theirs_seconds)
     mine, theirs = sequential.pair(time_s, theirs_s[known])
     first, second = seconds[mine], theirs_seconds[known][theirs]
-    level = sign * _level(metric, quantile, before)
+    level = sign * _level(metric, quantile, earlier)
     n = len(first) if np.isfinite(level) else 0
     a, b = first > level + bar, second > level
     sample = BoundedSample.of_pairs(float((a & ~b).sum()), float((~a & b).sum()), float(n))
@@ -335,11 +338,11 @@ def _sampled(metric: Metric, traffic: ShownTraffic) -> tuple[Floats, Floats]:
     return traffic.time_s[kept], _sign(metric) * values[kept]
 
 
-def _level(metric: Metric, quantile: float, before: RequestTimes) -> float:
-    """Return the quantile of what requests took before, NaN where there were none."""
-    values = before.of(metric)
+def _level(metric: Metric, quantile: float, earlier: Sequence[RequestTimes]) -> float:
+    """Return the best of the quantiles of what requests took at several times before, NaN where there were none."""
     sign = _sign(metric)
-    return sign * _quantile(sign * values, quantile) if len(values) else float("nan")
+    found = [_quantile(sign * values, quantile) for one in earlier if len(values := one.of(metric))]
+    return sign * min(found) if found else float("nan")
 
 
 def _first_rows(champions: ShownTraffic) -> tuple[RequestTimes, ShownTraffic]:
@@ -374,7 +377,7 @@ def rows_needed(
     are known. What nothing is known of is left out.
     """
     found: dict[str, int | None] = {}
-    for one in [*requirements, *not_worse(strategy, requirements, before, metrics)]:
+    for one in [*requirements, *not_worse(strategy, requirements, [before], metrics)]:
         quantile, bar = one.metric.quantile, one.bar.value
         values = _sign(one.metric) * before.of(one.metric)  # of which low is better
         if quantile is not None and len(values):
