@@ -22,7 +22,8 @@ from modelwright.package.body import Body
 
 Bits = Literal[4, 8]
 _RUNTIME, _PRODUCT = "com.microsoft", "MatMulNBits"
-_BLOCK, _LONGER_BLOCK = 32, 64  # weights that share a scale; a longer one is a twentieth less to read, in 8 bits
+_BLOCK = 32  # weights that share a scale
+_LONGER_BLOCK = 64  # in 8 bits, where it fills a row: a twentieth less to read
 # `accuracy_level`: what is multiplied with is rounded to 8 bits; without it the runtime is 4 to 30 times slower
 _INT8 = 4
 # Of a mixed form, what stays in 8 bits: it is small, and costs the most when it is rounded (as llama.cpp mixes them).
