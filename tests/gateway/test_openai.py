@@ -191,7 +191,7 @@ def test_a_function_of_one_text_takes_one_turn(server: Server) -> None:
         ({"stream_options": {"include_usage": True}}, 400, "request.option", "stream_options"),
         ({"stream": "yes"}, 400, "request.option", "stream"),
         ({"presence_penalty": 1}, 400, "request.unsupported", "presence_penalty"),
-        ({"tools": [{"type": "function"}]}, 400, "request.unsupported", "tools"),
+        ({"tools": [{"type": "function"}]}, 400, "value.not-a-tool", "tools.0"),
         ({"response_format": {"type": "xml"}}, 400, "request.option", "response_format"),
         ({"response_format": {"type": "json_schema"}}, 400, "request.option", "response_format"),
         ({"response_format": held_to({"type": "nothing"})}, 400, "schema.invalid", "response_format"),

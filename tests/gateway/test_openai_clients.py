@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import onnx
 import pydantic
 import pytest
+import tiny_tools
 import tiny_writing
 from onnx import TensorProto, helper
 from tiny_serving import Releases, running, sealed, text_body
@@ -52,7 +54,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     chat = Releases(tiny_writing.chat(base / "chat" / "package"))
     embed = Releases(sealed(embedding_body(), base / "embed" / "package"))
     assist = Releases(sealed(SessionSamples().body(), base / "assist" / "package"))
-    named = {"embed": embed, "assist": assist}
+    tools = tiny_writing.chat(base / "call" / "package", name="call", context=1000, tools=tiny_tools.HERMES)
+    named = {"embed": embed, "assist": assist, "call": Releases(tools)}
     beside = [Serving(name, ServeConfig(port=0, keys=KEYS), one) for name, one in named.items()]
     with running(chat, function="chat", beside=beside, keys=KEYS) as server:
         assert all(one.changed.wait(60) for one in named.values())
@@ -62,7 +65,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_the_official_client_chats_streams_and_hears_of_errors(server: Server) -> None:
     openai = pytest.importorskip("openai")
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
-        assert {one.id for one in client.models.list()} == {"chat", "embed", "assist"}
+        assert {one.id for one in client.models.list()} == {"chat", "embed", "assist", "call"}
         whole = client.chat.completions.create(
             model="chat", messages=TURNS, n=2, seed=1, logprobs=True, top_logprobs=1, max_completion_tokens=5
         )
@@ -117,6 +120,40 @@ def test_the_official_client_parses_what_fits_a_schema(server: Server) -> None:
         with pytest.raises(openai.BadRequestError) as refused:
             client.chat.completions.create(model="chat", messages=TURNS, response_format=form)
         assert (refused.value.param, refused.value.code) == ("response_format", "schema.elsewhere")
+
+
+@pytest.mark.parametrize("choice", ["required", tiny_tools.named("weather")])
+def test_the_official_client_calls_tools_in_whole_and_streamed(server: Server, choice: Any) -> None:
+    openai = pytest.importorskip("openai")
+    asked: Any = {
+        "model": "call",
+        "messages": TURNS,
+        "tools": tiny_tools.TOOLS,
+        "tool_choice": choice,
+        "temperature": 1.0,
+        "seed": 3,
+        "max_tokens": 200,
+    }
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        whole = client.chat.completions.create(**asked).choices[0]
+        (call,) = whole.message.tool_calls
+        assert (whole.finish_reason, whole.message.content) == ("tool_calls", None)
+        assert json.loads(call.function.arguments) is not None
+        parts = list(client.chat.completions.create(**asked, stream=True))
+        deltas = [one for part in parts for one in part.choices[0].delta.tool_calls or ()]
+        assert (deltas[0].id, deltas[0].function.name) == (deltas[0].id, call.function.name)
+        assert "".join(one.function.arguments for one in deltas) == call.function.arguments
+        assert len(deltas) > 1, "arguments come as they are written"
+        assert parts[-1].choices[0].finish_reason == "tool_calls"
+        with client.chat.completions.stream(**asked) as stream:
+            final = stream.get_final_completion().choices[0]
+        assert final.message.tool_calls[0].function.arguments == call.function.arguments
+        result = {"role": "tool", "tool_call_id": call.id, "content": "mild"}
+        asked |= {"messages": [*TURNS, whole.message, result], "tool_choice": "auto", "max_tokens": 5}
+        assert client.chat.completions.create(**asked).choices[0].finish_reason == "length"
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(model="chat", messages=TURNS, tools=tiny_tools.TOOLS)
+        assert (refused.value.param, refused.value.code) == ("tools", "request.no-tools")
 
 
 def test_the_official_client_gets_vectors(server: Server) -> None:
@@ -181,3 +218,29 @@ def test_langchain_chats_and_streams(server: Server) -> None:
     assert (
         "".join(str(one.content) for one in assist.stream("lost card")) == assist.invoke("lost card").content
     )
+
+
+def test_langchain_binds_tools(server: Server) -> None:
+    langchain = pytest.importorskip("langchain_openai")
+    core = pytest.importorskip("langchain_core")
+
+    class Weather(pydantic.BaseModel):
+        """Tells the weather."""
+
+        city: Literal["Rome", "Oslo"]
+        days: Annotated[int, pydantic.Field(ge=0, le=9)]
+
+    model = langchain.ChatOpenAI(
+        model="call", base_url=f"{server.url}/v1", api_key="secret", max_tokens=200, temperature=1.0, seed=3
+    )
+    bound = model.bind_tools([Weather], tool_choice="Weather")
+    whole = bound.invoke("How is it in Rome?")
+    ((name, arguments, own_id),) = [(one["name"], one["args"], one["id"]) for one in whole.tool_calls]
+    assert (name, Weather(**arguments).city) == ("Weather", arguments["city"])
+    streamed = core.messages.AIMessageChunk(content="")
+    for part in bound.stream("How is it in Rome?"):
+        streamed += part
+    assert [(one["name"], one["args"]) for one in streamed.tool_calls] == [(name, arguments)]
+    result = core.messages.ToolMessage("mild", tool_call_id=own_id)
+    turns = [core.messages.HumanMessage("How is it in Rome?"), whole, result]
+    assert model.bind_tools([Weather]).invoke(turns).content is not None

@@ -22,10 +22,10 @@ TURN = {
 ANSWER = {"text": "<|im_start|>assistant\n"}
 
 
-def chat(folder: Path, context: int = 240, **settings: Any) -> Path:
+def chat(folder: Path, context: int = 240, name: str = "chat", **settings: Any) -> Path:
     """Write a package of `chat(messages: dialogue) -> reply: text`."""
     prompt = [{"turns": "messages", "roles": TURN, "opening": []}, ANSWER]
-    return sealed(_body("chat", "messages", "dialogue", prompt, settings, context), folder)
+    return sealed(_body(name, "messages", "dialogue", prompt, settings, context), folder)
 
 
 def reply(folder: Path, **settings: Any) -> Path:

@@ -94,9 +94,14 @@ class AnswerReader:
 
     def __init__(self, signature: Signature, weights: DecoderWeights, words: int, context: int) -> None:
         settings = parsed(
-            {"context": 1, "ends": [], "prompt": prompt_pieces.pieces(signature, weights.template)}
+            {
+                "context": 1,
+                "ends": [],
+                "prompt": prompt_pieces.pieces(signature, weights.template),
+                "tools": prompt_pieces.tools(signature, weights.template),
+            }
         )
-        self._prompts = Prompts(signature, settings.prompt, weights.tokenizer, words)
+        self._prompts = Prompts(signature, settings.prompt, weights.tokenizer, words, settings.tools)
         self._signature, self._ends, self._context = signature, weights.ends, context
         self._schema = answer_schemas.held_to(signature, weights)
         self._masks = AnswerMasks(self._prompts.own, words, weights.ends)
@@ -126,7 +131,7 @@ class AnswerReader:
 
     def _written(self, truth: object) -> list[int] | None:
         """Return the tokens by which an answer is written, None where no answer of the schema is this one."""
-        found = self._prompts.answer_ids(answer_text(str(truth), self._schema))
+        found = self._prompts.written_ids(answer_text(str(truth), self._schema))
         fits = self._schema is None or self._masks.fits(found, self._schema)
         return found if fits else None
 

@@ -38,6 +38,7 @@ class GenerateExport(Export):
                 "repetition_penalty": options.repetition_penalty,
             },
             answer_schema=answer_schemas.held_to(signature, weights),
+            tools=prompt_pieces.tools(signature, weights.template),
         )
 
     def compress(self, body: Body) -> Body | None:

@@ -49,6 +49,13 @@ def pieces(signature: Signature, template: ChatTemplate | None) -> list[JsonLike
     return [*found, *_literal(taken.reply)]
 
 
+def tools(signature: Signature, template: ChatTemplate | None) -> dict[str, JsonLike] | None:
+    """Return the texts around tools, which a dialogue brings; None where there are none."""
+    if template is None or template.tools is None or not any(map(is_dialogue, signature.inputs)):
+        return None
+    return template.tools.model_dump(mode="json")
+
+
 def _turn(texts: TurnTexts) -> list[JsonLike]:
     return [*_literal(texts.before), {"content": True, "trim": texts.trim}, *_literal(texts.after)]
 

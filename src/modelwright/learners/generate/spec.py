@@ -20,6 +20,7 @@ from modelwright.learners.contract.training import (
     WeightDecay,
 )
 from modelwright.learners.weights.resolving import NOTHING
+from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 
 MOST_CONTEXT = 1 << 20  # tokens
 
@@ -49,6 +50,7 @@ class ChatTemplate(BaseModel):
         description="whether a function of one text goes on with it as it stands, behind the opening, instead of "
         "taking it for a turn of the user",
     )
+    tools: ToolTexts | None = Field(None, description="the texts around tools and their calls; null: none")
 
 
 class ScratchKeys(BaseModel):

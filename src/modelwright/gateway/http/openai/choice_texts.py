@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ class ChoiceText:
 
     text: str
     details: Mapping[str, Any]
+    own_id: str = ""
 
     @classmethod
     def of(cls, answer: AnswerJson) -> ChoiceText:
@@ -29,18 +31,35 @@ class ChoiceText:
         known = details if isinstance(details, dict) else {}
         text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
         # of an object that is being written, or was cut, only the text is known
-        return cls(str(known.get("text", text)), known)
+        return cls(str(known.get("text", text)), known, str(answer["id"]))
 
     @property
     def finish(self) -> str | None:
         """Return the protocol's word for how it ended."""
         found = self.details.get("finish")
+        if found == "stop" and self.calls:
+            return "tool_calls"
         return _FINISHES.get(found, found) if isinstance(found, str) else None
 
     @property
     def beside(self) -> Mapping[str, Any]:
         """Return what stands beside the text under names of our own: what was done, and what the answer rests on."""
         return {name: self.details[name] for name in _BESIDE if name in self.details}
+
+    @property
+    def calls(self) -> Sequence[Mapping[str, Any]]:
+        """Return the calls of tools, the arguments of the last as far as they are written."""
+        return self.details.get("calls") or ()
+
+    def call(self, place: int) -> dict[str, Any]:
+        """Return a call as the protocol has it."""
+        call = self.calls[place]
+        digest = hashlib.sha256(f"{self.own_id} {place}".encode()).hexdigest()[:24]
+        return {
+            "id": f"call_{digest}",
+            "type": "function",
+            "function": {"name": call["name"], "arguments": call["arguments"]},
+        }
 
     @property
     def tokens(self) -> Sequence[Mapping[str, Any]]:

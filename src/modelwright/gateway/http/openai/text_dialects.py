@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,11 +29,13 @@ from modelwright.gateway.http.openai.asking import (
 )
 from modelwright.gateway.http.openai.choice_texts import ChoiceText
 from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, Fitting
+from modelwright.gateway.http.openai.offering import KEYS, Offer, offer
 from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.traffic.served import AnswerJson, Served
 
 MOST_PROMPTS = 128
 MOST_TOPS = 20
+_TURN_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,12 @@ class WritingDialect(ProtocolDialect, ABC):
         """Return the rows that a request asks for; raises RequestError."""
         served, body, found = await self.read_request(headers, receive, served, limits, self.path)
         asking_for = asking(body, self.own)
-        prompts = self.prompts(body, found)
+        offered = self.offered(body, found, served)
+        prompts = self.prompts(body, found, offered)
         rows = [{found.input.name: one} for one in prompts for _ in range(asking_for.choices)]
         likely = self.likely(body)
         more: dict[str, JsonLike] = {} if likely is None else {"logprobs": likely}
-        options = {**asking_for.seeded(len(rows)), **more}
+        options = {**asking_for.seeded(len(rows)), **more, **offered.options}
         wanted = _Wanted(asking_for, likely is not None)
         # a single answer has the id of the request, by which feedback names it
         value = rows if len(rows) > 1 else rows[0]
@@ -107,8 +110,12 @@ class WritingDialect(ProtocolDialect, ABC):
         }
 
     @abstractmethod
-    def prompts(self, body: Mapping[str, Any], found: Fitting) -> Sequence[object]:
+    def prompts(self, body: Mapping[str, Any], found: Fitting, offered: Offer) -> Sequence[object]:
         """Return what the input is given, one for each prompt; raises RequestError."""
+
+    @abstractmethod
+    def offered(self, body: Mapping[str, Any], found: Fitting, served: Served) -> Offer:
+        """Return the tools that may be called; raises RequestError."""
 
     @abstractmethod
     def likely(self, body: Mapping[str, Any]) -> int | None:
@@ -121,6 +128,10 @@ class WritingDialect(ProtocolDialect, ABC):
     @abstractmethod
     def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
         """Return a further piece of a text in its place in a choice."""
+
+    @abstractmethod
+    def call_pieces(self, now: ChoiceText, before: ChoiceText) -> Iterator[dict[str, Any]]:
+        """Yield what is new of the calls of tools in its place in a choice."""
 
     @abstractmethod
     def ended(self, written: ChoiceText) -> dict[str, Any]:
@@ -152,13 +163,15 @@ class _Chunks:
         now, before = ChoiceText.of(answer), self._sent.get(place)
         if before is None:
             await self._choice(place, self._dialect.piece("", is_first=True), [], 0, None)
-            before = ChoiceText("", {})
+            before = ChoiceText("", {}, now.own_id)
         # what was shown of a text stays: a driver holds back what may yet change
         text, tokens = now.text[len(before.text) :], now.tokens[len(before.tokens) :]
         self._sent[place] = now
         if text or tokens:
             piece = self._dialect.piece(text, is_first=False)
             await self._choice(place, piece, tokens, sum(len(one["token"]) for one in before.tokens), None)
+        for called in self._dialect.call_pieces(now, before):
+            await self._choice(place, called, [], 0, None)
         if now.finish is not None and place not in self._ended:
             self._ended.add(place)
             await self._choice(place, self._dialect.ended(now), [], 0, now.finish)
@@ -197,21 +210,21 @@ class ChatDialect(WritingDialect):
     """Turns, and the turn that follows."""
 
     path = CHAT
-    own = frozenset({"messages", "logprobs", "top_logprobs"})
+    own = frozenset({"messages", "logprobs", "top_logprobs", *KEYS})
     whole, part = "chat.completion", "chat.completion.chunk"
 
-    def prompts(self, body: Mapping[str, Any], found: Fitting) -> Sequence[object]:
+    def prompts(self, body: Mapping[str, Any], found: Fitting, offered: Offer) -> Sequence[object]:
         """Return the turns; a function of one text takes a single turn of a user."""
         turns = body.get("messages")
         if not isinstance(turns, list) or not turns or not all(isinstance(one, dict) for one in turns):
             raise wrong("messages", "a list of turns")
         for place, turn in enumerate(turns):
             for key, value in turn.items():
-                if key not in {"role", "content", "name"} and value:
+                if key not in _TURN_KEYS and value:
                     name = f"messages.{place}.{key}"[:60]
                     raise RequestError(Problem("request.unsupported", name=name, is_known=False), 400)
         if found.is_dialogue:
-            return [turns]
+            return [[*offered.turns, *turns]]
         if len(turns) != 1 or turns[0].get("role") != "user":
             raise RequestError(Problem("request.one-turn", field="messages", count=len(turns)), 400)
         content = turns[0].get("content")
@@ -221,6 +234,10 @@ class ChatDialect(WritingDialect):
                 raise wrong("messages.0.content", "text")
             content = "\n".join(map(str, parts))
         return [content]
+
+    def offered(self, body: Mapping[str, Any], found: Fitting, served: Served) -> Offer:
+        """Return `tools`, and what is asked of them."""
+        return offer(body, served.options, is_dialogue=found.is_dialogue)
 
     def likely(self, body: Mapping[str, Any]) -> int | None:
         """Return `top_logprobs`, where `logprobs` is true."""
@@ -233,7 +250,10 @@ class ChatDialect(WritingDialect):
 
     def choice(self, written: ChoiceText) -> dict[str, Any]:
         """Return a message."""
+        calls = [written.call(place) for place in range(len(written.calls))]
         message = {"role": "assistant", "content": written.text, "refusal": None, **written.beside}
+        if calls:
+            message |= {"content": written.text or None, "tool_calls": calls}
         return {"message": message}
 
     def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
@@ -241,6 +261,17 @@ class ChatDialect(WritingDialect):
         if is_first:
             return {"delta": {"role": "assistant", "content": ""}}
         return {"delta": {"content": text} if text else {}}
+
+    def call_pieces(self, now: ChoiceText, before: ChoiceText) -> Iterator[dict[str, Any]]:
+        """Yield deltas: of a call that begins all that is known, of one under way more of its arguments."""
+        for place in range(max(len(before.calls) - 1, 0), len(now.calls)):
+            call = {"index": place, **now.call(place)}
+            if place < len(before.calls):
+                more = call["function"]["arguments"][len(before.calls[place]["arguments"]) :]
+                if not more:
+                    continue
+                call = {"index": place, "function": {"arguments": more}}
+            yield {"delta": {"tool_calls": [call]}}
 
     def ended(self, written: ChoiceText) -> dict[str, Any]:
         """Return a delta."""
@@ -258,13 +289,17 @@ class CompletionsDialect(WritingDialect):
     own = frozenset({"prompt", "logprobs"})
     whole = part = "text_completion"
 
-    def prompts(self, body: Mapping[str, Any], found: Fitting) -> Sequence[object]:
+    def prompts(self, body: Mapping[str, Any], found: Fitting, offered: Offer) -> Sequence[object]:
         """Return the prompts."""
         given = body.get("prompt")
         prompts = given if isinstance(given, list) else [given]
         if not prompts or len(prompts) > MOST_PROMPTS or not all(isinstance(one, str) for one in prompts):
             raise wrong("prompt", f"a text, 1 … {MOST_PROMPTS} texts")
         return prompts
+
+    def offered(self, body: Mapping[str, Any], found: Fitting, served: Served) -> Offer:
+        """Return none."""
+        return Offer()
 
     def likely(self, body: Mapping[str, Any]) -> int | None:
         """Return `logprobs`."""
@@ -277,6 +312,10 @@ class CompletionsDialect(WritingDialect):
     def piece(self, text: str, *, is_first: bool) -> dict[str, Any]:
         """Return a text."""
         return {"text": text}
+
+    def call_pieces(self, now: ChoiceText, before: ChoiceText) -> Iterator[dict[str, Any]]:
+        """Yield none."""
+        yield from ()
 
     def ended(self, written: ChoiceText) -> dict[str, Any]:
         """Return no more text."""

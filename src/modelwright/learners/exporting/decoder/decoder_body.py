@@ -32,14 +32,15 @@ def decoder_body(
     cache_bytes: int | None = None,
     slots: int | None = None,
     answer_schema: str | None = None,
+    tools: Mapping[str, JsonLike] | None = None,
 ) -> Body:
     """Return a body in float32; `stored_bits.store` makes smaller ones of it.
 
     tensors, config: by the names of transformers, as in `model.safetensors` and `config.json`; tokenizer: the bytes
-    of `tokenizer.json`; prompt, ends, sampling, slots, cache_bytes, answer_schema: see `DecodeSettings`; context: at
-    most what the weights have been made for (None: that, but no more than 2,048). cache_bytes None: 512 MiB, or one
-    whole context where that is more. Raises ProjectError where tensors and configuration are no decoder of this form,
-    PackageError for bad settings.
+    of `tokenizer.json`; prompt, ends, sampling, slots, cache_bytes, answer_schema, tools: see `DecodeSettings`.
+    context: at most what the weights have been made for (None: that, but no more than 2,048). cache_bytes None: 512
+    MiB, or one whole context where that is more. Raises ProjectError where tensors and configuration are no decoder
+    of this form, PackageError for bad settings.
     """
     shape = DecoderShape.of(config)
     context = shape.served(context)
@@ -52,6 +53,7 @@ def decoder_body(
         **({} if sampling is None else {"sampling": dict(sampling)}),
         **({} if slots is None else {"slots": slots}),
         **({} if answer_schema is None else {"answer_schema": answer_schema}),
+        **({} if tools is None else {"tools": dict(tools)}),
     }
     parsed(settings)
     graph, weights = decoder_graph.written(shape, tensors, context)

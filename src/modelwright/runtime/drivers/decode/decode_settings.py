@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from modelwright.kinds.shared.sealed_state import SealedState
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.contract.settings_error import settings_error
+from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 
 DRIVER = "decode"
 bad_settings = partial(settings_error, DRIVER)
@@ -85,7 +86,8 @@ class DecodeSettings(SealedState):
     prompt: what is read, piece by piece. chunk: tokens in which beginnings are kept, and prompts are read where
     other lengths come to other bits. slots: answers that are written at once. cache_bytes: what their caches may take
     together, those of beginnings that are kept for the next request included. answer_schema: the text of a JSON schema,
-    of objects, that every answer fits; the order of its fields is that of answers.
+    of objects, that every answer fits; the order of its fields is that of answers. tools: the texts around
+    tools and their calls, None: there are none.
     """
 
     context: Annotated[int, Field(ge=1, le=MOST_CONTEXT)]
@@ -96,6 +98,7 @@ class DecodeSettings(SealedState):
     slots: Annotated[int, Field(ge=1, le=MOST_SLOTS)] = 32
     cache_bytes: Annotated[int, Field(ge=1, le=_MOST_BYTES)] = 512 << 20
     answer_schema: Annotated[str, Field(max_length=1 << 20)] | None = None
+    tools: ToolTexts | None = None
 
     @classmethod
     def of(cls, body: Body) -> DecodeSettings:

@@ -10,10 +10,11 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from modelwright import kinds
-from modelwright.core.json_types import JsonObject
+from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import PackageError, Problem, RequestError, ValueProblem
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Answer, Array
+from modelwright.kinds.shared.calling.tool_calls import with_calls
 from modelwright.kinds.shared.schemas.answer_schema import schema_problem
 from modelwright.kinds.shared.schemas.written_order import answer_text
 from modelwright.package.body import Body
@@ -21,10 +22,12 @@ from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMasks
 from modelwright.runtime.drivers.decode.cached_graph import GRAPH, CachedGraph
+from modelwright.runtime.drivers.decode.calling.call_reading import CalledText
+from modelwright.runtime.drivers.decode.calling.row_tools import RowTools, refused_schema, row_tools
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSettings, bad_settings
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
 from modelwright.runtime.drivers.decode.prompts import TOKENIZER, Prompts
-from modelwright.runtime.drivers.decode.row_options import RowOptions, row_options, schemas
+from modelwright.runtime.drivers.decode.row_options import NONE, RowOptions, row_options, schemas
 from modelwright.runtime.drivers.decode.writing_row import ScoredRow, WritingRow
 from modelwright.runtime.in_time import in_time
 
@@ -50,6 +53,7 @@ class RunningDecode(Running):
         self._graph = graph
         self._ends = frozenset(settings.ends)
         self._masks = AnswerMasks(prompts.own, graph.words, settings.ends)
+        self._marks = {} if settings.tools is None else prompts.marks(settings.tools)
         self.loop = DecodingLoop(graph, settings.slots, settings.cache_bytes)
 
     def run(self, call: Call) -> Generator[Part, None, None]:
@@ -87,16 +91,16 @@ class RunningDecode(Running):
         """Return why rows cannot be answered: options that are none, an unknown role, a prompt beyond the context."""
         names = list(call.columns)
         found: dict[int, Problem] = {}
-        for place, values in enumerate(zip(*call.columns.values(), strict=True)):
+        rows = [dict(zip(names, values, strict=True)) for values in zip(*call.columns.values(), strict=True)]
+        try:
+            options = self._options(call, len(rows))
+        except RequestError as error:
+            return {0: error.problems[0]}
+        for place, (row, one) in enumerate(zip(rows, options, strict=True)):
             try:
-                self._ids(dict(zip(names, values, strict=True)))
+                self._require_writable(row, self._ids(row, one)[1])
             except RequestError as error:
                 found[place] = error.problems[0]
-        try:
-            for one in self._options(call, len(next(iter(call.columns.values()))))[:1]:
-                self._masks.of(one.schema)
-        except RequestError as error:
-            found[0] = error.problems[0]
         return found
 
     def log_likelihoods(self, call: Call, output: str, values: Sequence[object]) -> Array | None:
@@ -145,34 +149,54 @@ class RunningDecode(Running):
                 raise RequestError(Problem("schema.own", name=name))
         return [replace(one, schema=self._schema) for one in found]
 
-    def _ids(self, row: Mapping[str, Any]) -> list[int]:
-        """Return the tokens of a row's prompt; raises RequestError where they leave no room for an answer."""
-        ids = self._prompts.ids(row)
+    def _ids(self, row: Mapping[str, Any], options: RowOptions) -> tuple[list[int], RowTools]:
+        """Return the tokens of a row's prompt, and what its tools make of it.
+
+        Raises RequestError where they leave no room for an answer, or where the tools cannot be called.
+        """
+        if options.choice == NONE:
+            row = self._prompts.without_tools(row)
+        offered = self._prompts.offered(row)
+        if offered and self._schema is not None:
+            raise RequestError(Problem("schema.own", name="tools"))
+        tools = row_tools(options, offered, self._settings.tools)
+        ids = [*self._prompts.ids(row), *(self._prompts.control_ids(tools.begins) if tools.begins else ())]
         if not ids:
             raise RequestError(Problem("request.empty-prompt"))
         if len(ids) >= self._settings.context:
             raise RequestError(
                 Problem("request.long-prompt", tokens=len(ids), most=self._settings.context - 1)
             )
-        return ids
+        return ids, tools
+
+    def _require_writable(self, row: Mapping[str, Any], tools: RowTools) -> None:
+        """Raise RequestError where an answer cannot be held to its schema, that of a tool by its place."""
+        try:
+            self._masks.of(tools.options.schema)
+        except RequestError as error:
+            if tools.reader is None or error.problems[0].id == "machine.missing-library":
+                raise
+            raise RequestError(refused_schema(self._prompts.offered(row), error.problems[0])) from None
 
     def _row(self, row: Mapping[str, Any], options: RowOptions) -> WritingRow | None:
         try:
-            ids = self._ids(row)
+            ids, tools = self._ids(row, options)
         except RequestError:
             return None
+        options = tools.options
         most = min(options.sampling.max_tokens, self._settings.context - len(ids))
         mask = self._masks.of(options.schema)
-        return WritingRow(ids, most, self._ends, options, self._prompts.own, mask)
+        marks = self._marks if tools.reader is not None else None
+        return WritingRow(ids, most, self._ends, options, self._prompts.own, mask, tools.reader, marks)
 
     def _scored(self, row: Mapping[str, Any], value: object) -> ScoredRow | None:
         if value is None:
             return None
         try:
-            prompt = self._ids(row)
+            prompt, _ = self._ids(row, RowOptions(self._settings.sampling))
         except RequestError:
             return None
-        answer = [*self._prompts.answer_ids(answer_text(str(value), self._schema)), *self._settings.ends[:1]]
+        answer = [*self._prompts.written_ids(answer_text(str(value), self._schema)), *self._settings.ends[:1]]
         if not answer or len(prompt) + len(answer) > self._settings.context:
             return None
         return ScoredRow(prompt, answer, RowOptions(self._settings.sampling), self._prompts.own)
@@ -181,11 +205,20 @@ class RunningDecode(Running):
         """Return an answer so far; an object once it is whole, with its text among the details."""
         if row is None:
             return Answer(None)
+        if row.reader is not None:
+            return self._called(row.answer, row.reader.read(str(row.answer.value), done=row.done))
         if self._schema is None:
             return row.answer
         text = str(row.answer.value)
         details = {**(row.answer.details or {}), "text": text}
         return replace(row.answer, value=self._value(text) if row.finish == "stop" else None, details=details)
+
+    def _called(self, answer: Answer, read: CalledText) -> Answer:
+        """Return an answer whose calls are told apart from what is said; those alone that are whole are its value."""
+        whole = read.calls if read.is_whole else read.calls[:-1]
+        calls: list[Json] = [{"name": call.name, "arguments": call.arguments} for call in read.calls]
+        details = {**(answer.details or {}), "text": read.content, "calls": calls}
+        return replace(answer, value=with_calls(read.content, whole), details=details)
 
     def _value(self, text: str) -> object:
         try:
@@ -213,7 +246,7 @@ class DecodeDriver(Driver):
             raise bad_settings("cache_bytes", error=f"{settings.cache_bytes} < {whole}")
         if settings.answer_schema is not None:
             _require_schema(settings.answer_schema)
-        prompts = Prompts(body.signature, settings.prompt, body.files[TOKENIZER], graph.words)
+        prompts = Prompts(body.signature, settings.prompt, body.files[TOKENIZER], graph.words, settings.tools)
         running = RunningDecode(body.signature.outputs[0], settings, prompts, graph)
         with in_time(running.interrupt):
             _try(graph, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -23,10 +23,22 @@ from modelwright.runtime.drivers.decode.decode_settings import (
 )
 
 SCHEMA = "schema"
+CHOICE, NONE, AUTO, REQUIRED = "tool_choice", "none", "auto", "required"
 _MOST_STOPS, _LONGEST_STOP = 16, 1000
 _SEEDS = 1 << 64
 _Stop = Annotated[str, Field(min_length=1, max_length=_LONGEST_STOP)]
 _Seed = Annotated[int, Field(ge=-_SEEDS, lt=_SEEDS)]
+
+
+class _NamedFunction(SealedState):
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class _NamedTool(SealedState):
+    """One tool that is to be called, as the OpenAI protocol names it."""
+
+    type: Literal["function"]
+    function: _NamedFunction
 
 
 class _Options(SealedState):
@@ -43,6 +55,8 @@ class _Options(SealedState):
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     max_time_s: Annotated[float, Field(gt=0.0)] | None = None
     held_to: dict[str, Any] | None = Field(None, alias=SCHEMA)
+    tool_choice: Literal["none", "auto", "required"] | _NamedTool | None = None
+    parallel_tool_calls: bool | None = None
 
 
 def schemas() -> dict[str, JsonObject]:
@@ -51,6 +65,14 @@ def schemas() -> dict[str, JsonObject]:
         name: {key: value for key, value in schema.items() if key not in {"default", "title"}}
         for name, schema in _Options.model_json_schema()["properties"].items()
     }
+    function = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    tool = {
+        "type": "object",
+        "properties": {"type": {"const": "function"}, "function": function},
+        "required": ["type", "function"],
+    }
+    choices = {"enum": [NONE, AUTO, REQUIRED, None]}
+    found[CHOICE] = {"anyOf": [choices, tool]}
     whole = {"type": "integer", "minimum": -_SEEDS, "exclusiveMaximum": _SEEDS}
     return {**found, "seed": {"anyOf": [whole, {"type": "null"}]}}
 
@@ -61,7 +83,8 @@ class RowOptions:
 
     seed: of the noise; equal seeds give equal answers. stop: texts before which an answer ends. logprobs: how many
     likely tokens are named beside each that was chosen (None: no log-probabilities at all). max_time_s: the answer
-    ends after it. schema: a JSON schema that the answer fits, as text.
+    ends after it. schema: a JSON schema that the answer fits, as text. choice: whether tools are called: none, auto,
+    required, or the name of one behind `=`. one_call: whether at most one is.
     """
 
     sampling: Sampling
@@ -70,6 +93,8 @@ class RowOptions:
     logprobs: int | None = None
     max_time_s: float | None = None
     schema: str | None = None
+    choice: str = AUTO
+    one_call: bool = False
 
 
 def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> list[RowOptions]:
@@ -99,5 +124,26 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
         raise RequestError(Problem("request.option", name="stop", error=f"`{SCHEMA}`"))
     schema = None if read.held_to is None else json.dumps(read.held_to)
     return [
-        RowOptions(sampling, seed % _SEEDS, stop, read.logprobs, read.max_time_s, schema) for seed in seeds
+        RowOptions(
+            sampling,
+            seed % _SEEDS,
+            stop,
+            read.logprobs,
+            read.max_time_s,
+            schema,
+            _choice(read),
+            read.parallel_tool_calls is False,
+        )
+        for seed in seeds
     ]
+
+
+def _choice(read: _Options) -> str:
+    """Return which tools are called; raises RequestError where an answer is held to a schema of another kind."""
+    choice = read.tool_choice
+    found = f"={choice.function.name}" if isinstance(choice, _NamedTool) else choice or AUTO
+    if found not in (NONE, AUTO):
+        for name, given in ((SCHEMA, read.held_to), ("stop", read.stop)):
+            if given:
+                raise RequestError(Problem("request.option", name=CHOICE, error=f"`{name}`"))
+    return found

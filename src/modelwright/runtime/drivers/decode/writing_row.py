@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -15,6 +15,7 @@ from modelwright.core.json_types import Json
 from modelwright.core.messages import Problem, RequestError
 from modelwright.kinds.contract.common import Answer, WritingTimes
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMask
+from modelwright.runtime.drivers.decode.calling.call_reading import CallReader
 from modelwright.runtime.drivers.decode.choosing import chosen, log_shares
 from modelwright.runtime.drivers.decode.row_options import RowOptions
 from modelwright.runtime.drivers.decode.written_text import WrittenText
@@ -36,12 +37,18 @@ class WritingRow:
         options: RowOptions,
         tokenizer: Tokenizer,
         mask: AnswerMask | None = None,
+        reader: CallReader | None = None,
+        marks: Mapping[int, str] | None = None,
     ) -> None:
-        """most: tokens of the answer; ends: tokens after which it ends; mask: which tokens it may have where."""
+        """most: tokens of the answer; ends: tokens after which it ends; mask: which tokens it may have where.
+
+        reader: of calls in it; marks: control tokens that begin one, with their texts.
+        """
         self.ids = list(prompt)
         self.prompt_tokens = len(prompt)
         self.options = options
         self.most = most
+        self.reader = reader
         self.read = 0
         self.kept = 0  # tokens of the prompt that were kept from an earlier one
         self.finish: Finish | None = None
@@ -50,7 +57,7 @@ class WritingRow:
         self._ends = ends
         self._tokenizer = tokenizer
         self._mask = mask
-        self._text = WrittenText(tokenizer, options.stop)
+        self._text = WrittenText(tokenizer, options.stop, marks)
         self._logprobs: list[Json] = []
         self._seen: NDArray[np.bool_] | None = None
         self._came: list[float] = []  # when each token was chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
@@ -11,10 +11,14 @@ from tokenizers.decoders import DecodeStream
 class WrittenText:
     """Takes tokens one by one; `text` is what can be shown of them."""
 
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, stops: Sequence[str], marks: Mapping[int, str] | None = None
+    ) -> None:
+        """marks: control tokens that have a text all the same."""
         self.stopped = False
         self._tokenizer = tokenizer
         self._stops = stops
+        self._marks = marks or {}
         self._stream = DecodeStream(skip_special_tokens=True)
         self._whole = ""  # all whole characters so far
         self._shown = 0  # of them, how many can be shown
@@ -26,7 +30,7 @@ class WrittenText:
 
     def take(self, token: int) -> None:
         """Take the next token; `stopped` tells whether the text has reached a stop, before which it then ends."""
-        more = self._stream.step(self._tokenizer, token)
+        more = self._stream.step(self._tokenizer, token) or self._marks.get(token)
         if not more:
             return  # a character needs several tokens, or a control token has no text
         searched = max(0, len(self._whole) - max(map(len, self._stops), default=1) + 1)

@@ -1,0 +1,1 @@
+"""How a body writes calls of tools, and reads them in what it has written."""

@@ -1,0 +1,147 @@
+"""Tools by the OpenAI protocol: what may be called, calls that fit their schemas, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+import tiny_tools
+import tiny_writing
+from tiny_serving import Releases, running
+
+from modelwright.gateway.config import ServeConfig
+from modelwright.gateway.server import Server, Serving
+
+TURNS: Any = [{"role": "user", "content": "How is it in Rome?"}]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a function whose template has tools, one whose template has none, and one of a text."""
+    base = tmp_path_factory.mktemp("tools")
+    chat = Releases(tiny_writing.chat(base / "chat" / "package", context=1000, tools=tiny_tools.HERMES))
+    beside = {
+        "plain": Releases(tiny_writing.chat(base / "plain" / "package", name="plain")),
+        "reply": Releases(tiny_writing.reply(base / "reply" / "package")),
+    }
+    more = [Serving(name, ServeConfig(port=0), one) for name, one in beside.items()]
+    with running(chat, function="chat", beside=more) as server:
+        for one in beside.values():
+            assert one.changed.wait(60)
+        yield server
+
+
+def ask(server: Server, **body: Any) -> httpx.Response:
+    given = {
+        "model": "chat",
+        "messages": TURNS,
+        "tools": tiny_tools.TOOLS,
+        "temperature": 1.0,
+        "seed": 1,
+        **body,
+    }
+    return httpx.post(f"{server.url}/v1/chat/completions", json=given, timeout=60)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("choice", ["required", tiny_tools.named("weather"), tiny_tools.named("now")])
+def test_what_must_be_called_is_called_as_its_schema_says(server: Server, choice: Any, seed: int) -> None:
+    answer = ask(server, tool_choice=choice, seed=seed, max_tokens=200).json()
+    (found,) = answer["choices"]
+    assert (found["finish_reason"], found["message"]["content"]) == ("tool_calls", None)
+    (call,) = found["message"]["tool_calls"]
+    name = call["function"]["name"]
+    assert name == "now" or choice != tiny_tools.named("now")
+    jsonschema_rs.validate(tiny_tools.PARAMETERS[name], json.loads(call["function"]["arguments"]))
+    assert call["id"].startswith("call_")
+    assert answer["usage"]["completion_tokens"] > 0
+
+
+def test_a_call_that_is_cut_says_so(server: Server) -> None:
+    (found,) = ask(server, tool_choice=tiny_tools.named("weather"), max_tokens=25).json()["choices"]
+    assert found["finish_reason"] == "length"
+
+
+def test_where_nothing_is_called_tools_change_nothing(server: Server) -> None:
+    def written(**more: Any) -> Any:
+        return ask(server, max_tokens=8, **more).json()["choices"][0]["message"]
+
+    without = written(tools=None)
+    assert written(tool_choice="none") == written(tools=[]) == without
+    assert written(model="plain", tool_choice="none")["content"]
+    assert written()["content"] != without["content"], "the prompt names the tools"
+    assert "tool_calls" not in written()
+
+
+def test_a_dialogue_goes_on_behind_a_call(server: Server) -> None:
+    message = ask(server, tool_choice="required", max_tokens=200).json()["choices"][0]["message"]
+    own_id = message["tool_calls"][0]["id"]
+    result = {"role": "tool", "tool_call_id": own_id, "content": "mild"}
+    (found,) = ask(server, messages=[*TURNS, message, result], max_tokens=5).json()["choices"]
+    assert found["finish_reason"] == "length"
+    lost = ask(server, messages=[*TURNS, message, {**result, "tool_call_id": "other"}])
+    assert lost.status_code == 400
+    assert "`tool_call_id` of turn 4" in lost.json()["error"]["message"]
+
+
+ODD = {
+    "type": "function",
+    "function": {"name": "odd", "parameters": {"type": "object", "properties": {"a": {"not": {}}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        ({"tools": "x"}, "request.option", "tools"),
+        ({"tools": [3]}, "value.not-a-tool", "tools.0"),
+        ({"tools": [tiny_tools.tool("a b")]}, "value.tool-name", "tools.0.function.name"),
+        (
+            {"tools": [tiny_tools.tool("a", {"type": "array"})]},
+            "value.tool-schema",
+            "tools.0.function.parameters",
+        ),
+        (
+            {"tools": [tiny_tools.tool("a", {"title": "x" * 100_000})]},
+            "value.long-tool",
+            "tools.0.function.parameters",
+        ),
+        ({"tools": [tiny_tools.tool("a")] * 2}, "value.tool-twice", "tools.1.function.name"),
+        ({"tools": [tiny_tools.tool(f"f{one}") for one in range(129)]}, "value.too-many-tools", None),
+        ({"tool_choice": tiny_tools.named("other")}, "request.unknown-tool", "tool_choice"),
+        ({"tool_choice": "any"}, "request.option", "tool_choice"),
+        ({"tool_choice": "required", "tools": None}, "request.no-tool-to-call", "tool_choice"),
+        ({"tool_choice": "required", "stop": "x"}, "request.option", "tool_choice"),
+        ({"parallel_tool_calls": 3}, "request.option", "parallel_tool_calls"),
+        ({"response_format": {"type": "json_object"}}, "request.option", "response_format"),
+        (
+            {"tools": [tiny_tools.tool("a"), ODD], "tool_choice": "required"},
+            "schema.keyword",
+            "tools.1.function.parameters",
+        ),
+        ({"model": "plain"}, "request.no-tools", "tools"),
+        ({"model": "plain", "tool_choice": "required"}, "request.no-tools", "tools"),
+        ({"model": "reply"}, "request.no-tools", "tools"),
+        ({"functions": [{"name": "a"}]}, "request.unsupported", "functions"),
+    ],
+)
+def test_bad_tools_are_refused_in_the_form_of_the_protocol(
+    server: Server, body: dict[str, Any], code: str, param: str | None
+) -> None:
+    response = ask(server, **body)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (400, code, param)
+
+
+def test_the_plain_route_calls_too(server: Server) -> None:
+    turns = [{"role": "tools", "content": tiny_tools.TOOLS}, *TURNS]
+    body = {"messages": turns, "tool_choice": "required", "temperature": 1.0, "seed": 1, "max_tokens": 200}
+    found = httpx.post(f"{server.url}/chat", json=body, timeout=60).json()["outputs"]["reply"]
+    ((call,),) = (found["details"]["calls"],)
+    by_protocol = ask(server, tool_choice="required", max_tokens=200).json()
+    assert by_protocol["choices"][0]["message"]["tool_calls"][0]["function"] == call
+    assert found["value"].startswith("<tool_call>")
