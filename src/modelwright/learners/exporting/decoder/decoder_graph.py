@@ -158,8 +158,11 @@ def _layer(writer: _Writer, layer: int, state: str, normed: str) -> tuple[str, s
     )
     added = writer.product(mixed, [(f"{at}.self_attn.o_proj", shape.width)], rows, f"{own}.mixed")
     normed, state = _skip(writer, added, state, f"{at}.post_attention_layernorm.weight", f"{own}.middle")
-    gate = writer.product(normed, [(f"{at}.mlp.gate_proj", shape.hidden)], shape.width, f"{own}.gate")
-    up = writer.product(normed, [(f"{at}.mlp.up_proj", shape.hidden)], shape.width, f"{own}.up")
+    # gate and up at once: what they read is rounded once, and the runtime's threads meet once
+    parts = [(f"{at}.mlp.{part}_proj", shape.hidden) for part in ("gate", "up")]
+    both = writer.product(normed, parts, shape.width, f"{own}.both")
+    gate, up = f"{own}.gate", f"{own}.up"
+    writer.node("Split", [both], gate, up, axis=-1, num_outputs=2)
     share = writer.node("Sigmoid", [gate], f"{own}.share")
     open_gate = writer.node("Mul", [gate, share], f"{own}.open")
     inner = writer.node("Mul", [open_gate, up], f"{own}.inner")
