@@ -41,6 +41,13 @@ class Outcomes(ABC):
         """Return the outcomes with what they show beside the truths of the training split, by default nothing."""
         return self
 
+    def preferred(self, points: NDArray[np.float64]) -> Self:
+        """Return the outcomes with what people said of them, by default nothing.
+
+        points: (n,) 1 of an answer that was better than the other's, 0 of one that was worse, NaN where nobody said.
+        """
+        return self
+
     @abstractmethod
     def aligned(self, to: Outcomes) -> Self:
         """Return these answers in the labels and beside the truths of other outcomes of the same rows.

@@ -43,7 +43,7 @@ from modelwright.project.declaration import project_file, store_place
 from modelwright.project.explained import explanations
 from modelwright.project.explained.explain_report import ExplainReport
 from modelwright.project.explained.reasons import require_some
-from modelwright.project.loop import loop, opponents
+from modelwright.project.loop import loop
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
 from modelwright.project.loop.stage_names import DATA, RELEASE
@@ -346,14 +346,14 @@ class Project:
     ) -> Iterator[BlindComparison]:
         """Give a judge's way through the answers of a version (by default the newest), pair by pair and blind.
 
-        against: `champion` (the default), the number of a version, or a column of the test rows; judge: a name; rows:
-        how many of those that the seed draws. Raises StateError and ProjectError where there is nothing to compare.
+        against: as `evaluate.against`, the default; judge: a name; rows: how many of those that the seed draws. Raises
+        StateError and ProjectError where there is nothing to compare.
         """
         from modelwright.project.judging.answer_pairs import AnswerPairs
         from modelwright.project.judging.blind_comparison import BlindComparison
 
         with self._writing("judge"):
-            pairs = AnswerPairs(self._context(), self._store, version, against or opponents.CHAMPION, seed)
+            pairs = AnswerPairs(self._context(), self._store, version, against, seed)
             file = self.opened.folder / judgements.FILE_NAME
             lock = self.root / "locks" / "judgements.lock"
             yield BlindComparison(pairs, file, lock, judge, seed, rows, self._clock)

@@ -50,7 +50,14 @@ def _rows(block: Mistakes | TextPairs) -> dict[str, object]:
     """Return a table of single rows."""
     if isinstance(block, TextPairs):
         pairs = [_text_pair(one) for one in block.rows]
-        return {"sort": "texts", "title": block.title, "rows": pairs, "note": block.note}
+        return {
+            "sort": "texts",
+            "title": block.title,
+            "rows": pairs,
+            "note": block.note,
+            "other": block.other,
+            "score": block.score,
+        }
     rows = [_mistake(one) for one in block.rows]
     return {"sort": "mistakes", "title": block.title, "rows": rows, "sure": block.sure}
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from modelwright import outcomes
 from modelwright.core.evidence.measurement import Measurement, Phase
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit
-from modelwright.outcomes.contract.blocks import Cell, Grid
+from modelwright.outcomes.contract.blocks import Block, Cell, Grid, TextPairs
 from modelwright.outcomes.contract.section import Drawn, Section, headings
 from modelwright.reports import bar_charts, wording
 from modelwright.reports.drawing import drawn_block
-from modelwright.storage.formats.evidence import Baseline, Evidence, OutputDetails
+from modelwright.storage.formats.evidence import Baseline, Evidence, JudgedAnswers, OutputDetails
 
 SHORT_DIGEST = 12
 FEW_LABELS = 2
@@ -67,7 +67,10 @@ def section(evidence: Evidence, details: OutputDetails, inputs: Sequence[str]) -
         **_importance(details),
         **_contributions(details),
         "blocks": _beside(
-            [drawn_block(block, details.output) for block in (*slice_grids(details), *drawn.blocks)]
+            [
+                drawn_block(block, details.output)
+                for block in (*slice_grids(details), *judged_blocks(details.judged), *drawn.blocks)
+            ]
         ),
         "inputs": _by_weight(details, inputs),
     }
@@ -92,6 +95,52 @@ def slice_grids(details: OutputDetails, *, counted: bool = True) -> tuple[Grid, 
     named = named if counted else tuple(one for one in named if one != "n")
     title, note = Phrase("section.slices"), Phrase("section.slices-note", count=len(rows))
     return (Grid(str(title), named, tuple(rows), str(note)),)
+
+
+def judged_blocks(found: JudgedAnswers | None) -> tuple[Block, ...]:
+    """Return what people said of answers: how often which was preferred, how far judges agree, and the texts."""
+    if found is None:
+        return ()
+    counted = Phrase(
+        "section.judged-counts",
+        better=found.better,
+        tied=found.tied,
+        worse=found.worse,
+        equal=found.equal or None,
+        skipped=found.skipped or None,
+        judges=[f"{name}: {count}" for name, count in found.judges.items()] or None,
+    )
+    title = str(Phrase("section.judged", against=found.against))
+    other, score = Phrase("section.judged-other", against=found.against), Phrase("section.judged-score")
+    return (
+        *_agreements(found),
+        TextPairs(
+            title,
+            found.pairs,
+            f"{counted} {Phrase('section.texts-note', floor=None)}",
+            str(other),
+            str(score),
+        ),
+    )
+
+
+def _agreements(found: JudgedAnswers) -> Iterator[Grid]:
+    """Yield a table of how far each two judges agree, where two have judged the same rows."""
+    rows: list[tuple[Cell, ...]] = []
+    for one in found.agreements:
+        of = one.found
+        kappa = _of_three(of.kappa, of.kappa_low, of.kappa_high)
+        rows.append((*one.judges, of.n, _of_three(of.share, of.low, of.high), kappa))
+    if rows:
+        named = headings("judge", "judge", "rows", "the same", "kappa")
+        note = str(Phrase("section.agreement-note"))
+        yield Grid(str(Phrase("section.agreement")), named, tuple(rows), note)
+
+
+def _of_three(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None or low is None or high is None:
+        return wording.DASH
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _beside(blocks: Sequence[dict[str, object]]) -> list[dict[str, object]]:

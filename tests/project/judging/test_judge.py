@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from in_process import Said, say
 
 from modelwright.core.messages import DataError
@@ -284,3 +287,119 @@ def test_of_one_judge_and_row_the_last_counts() -> None:
     every = [line(verdict="better"), line(verdict="worse"), line(judge="ben"), line(package="q")]
     found = judgements.of_pair(every, "p", "a")
     assert [(one.judge, one.points) for one in found] == [("anna", 0.0), ("ben", 0.5)]
+
+
+def test_the_commands_of_the_page_work(judge, project: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "judging.md").read_text("utf-8")
+    (shell,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    (yaml_text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    write(project, {**SECOND, **yaml.safe_load(yaml_text)})
+    verbs = []
+    for line in shell.splitlines():
+        command, verb, *words = line.split()
+        assert command == "modelwright"
+        done = judge("t\n" * 100, *words) if verb == "judge" else say(project, verb, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        verbs.append(verb)
+    assert verbs == ["run", "judge", "run"]
+    assert "0.500" in done.stdout  # ties alone
+
+
+# -- win_rate --------------------------------------------------------------------------------------------
+
+
+BARRED = {**SECOND, "requirements": {"win_rate": ">= 0.5"}, "release": {}}
+
+
+def result_of(*words: str, folder: Path) -> tuple[dict, dict]:
+    """Return what a run answers, and its requirement on the win rate."""
+    done = say(folder, "run", *words, "--json")
+    result = json.loads(done.stdout)
+    (found,) = [one for one in result["requirements"] if "win_rate" in one["requirement"]]
+    return {**result, "code": done.returncode}, found
+
+
+def judged(project: Path) -> dict:
+    """Return what the last evaluation sealed of what people said."""
+    newest = max(
+        (project / ".modelwright").glob("objects/evaluate/*/report"), key=lambda one: one.stat().st_mtime
+    )
+    (output,) = json.loads((newest / "details.json").read_text("utf-8"))["outputs"]
+    return {**output["judged"], "page": (newest / "report.html").read_text("utf-8")}
+
+
+def say_all(project: Path, judge: str, better: Callable[[int], str]) -> None:
+    """Judge every row; better: the place of a row → `answer`, `other` or `tie`."""
+    with Project(project).blind_comparison(judge=judge) as comparison:
+        place = 0
+        while (shown := comparison.upcoming()) is not None:
+            preferred = better(place)
+            side = "tie" if preferred == "tie" else "left" if shown.first == preferred else "right"
+            comparison.take(shown, side)
+            place += 1
+
+
+def test_win_rate_is_measured_from_verdicts_on_exactly_these_two(project: Path) -> None:
+    write(project, BARRED)
+    result, found = result_of(folder=project)
+    assert result["code"] == 3  # nothing to measure on is never met, and holds a release back
+    assert (found["verdict"], found["n"]) == ("inconclusive", 0)
+    assert [one["id"] for one in result["warnings"]] == ["evaluate.no-verdicts"]
+
+    say_all(project, "anna", lambda place: "answer" if place % 2 else "tie")
+    say_all(project, "ben", lambda place: "answer" if place % 2 else "other")
+    lines = kept(project)
+    extra = [
+        {**lines[0], "judge": "cy", "row": "gone"},
+        {**lines[1], "judge": "cy", "answer": "what no package wrote"},
+        {**lines[2], "judge": "cy", "verdict": "skip"},
+        {**lines[3], "judge": "cy", "package": "another"},
+    ]
+    file = project / "judgements.jsonl"
+    file.write_text("".join(f"{json.dumps(one)}\n" for one in [*lines, *extra]), "utf-8")
+    result, found = result_of(folder=project)
+    rows = len(lines) // 2
+    won, tied = rows // 2, rows - rows // 2
+    assert found["n"] == rows
+    assert found["value"] == pytest.approx((won + 0.25 * tied) / rows)
+    assert found["low"] < found["value"] < found["high"]
+    counts = {one["id"]: one["count"] for one in result["warnings"]}
+    assert counts == {"evaluate.verdicts-gone": 1, "evaluate.verdicts-changed": 1}
+    seen = judged(project)
+    assert (seen["better"], seen["tied"], seen["worse"], seen["skipped"]) == (won, 0, tied, 1)
+    assert seen["judges"] == {"anna": rows, "ben": rows}
+    (both,) = seen["agreements"]
+    assert both["judges"] == ["anna", "ben"]
+    assert both["found"]["share"] == pytest.approx(won / rows)
+    assert "Judged by people against champion" in seen["page"]
+    assert "<mark>" in seen["page"]
+    assert "How far judges agree" in seen["page"]
+
+
+def test_a_bar_that_verdicts_meet_releases_and_stays_met(project: Path) -> None:
+    write(project, BARRED)
+    result_of("--to", "evaluate", folder=project)
+    say_all(project, "anna", lambda place: "answer")
+    result, found = result_of(folder=project)
+    assert (result["code"], found["verdict"], found["value"]) == (0, "met", 1.0)
+    again, found = result_of(folder=project)  # it serves now, and is held against what served before
+    assert (again["code"], found["verdict"]) == (0, "met")
+    assert {one["status"] for one in again["stages"]} == {"cached"}
+    assert json.loads(say(project, "judge", "--judge", "anna", "--json").stdout)["left"] == 0
+
+
+def test_what_win_rate_is_against_is_said_in_the_file(judge, project: Path) -> None:
+    done = judge("l\n", "--judge", "anna", "--against", "clerk", "--rows", "1", "--json")
+    assert "set evaluate.against to clerk" in json.loads(done.stdout)["next_steps"][0]
+    against = {**BARRED, "evaluate": {"latency_requests": 100, "against": "clerk"}}
+    write(project, against)
+    _, found = result_of(folder=project)
+    assert found["n"] == 1
+    write(project, {**against, "evaluate": {"against": "clerc"}})
+    refused = say(project, "check")
+    assert refused.returncode == 1
+    assert "`clerc` is no version and no column" in refused.stderr
+    assert "modelwright.yaml:1" in refused.stderr
+    write(project, against)
+    (project / "judgements.jsonl").write_text("{\n")
+    assert "[judge.not-a-verdict]" in say(project, "run").stderr

@@ -159,6 +159,7 @@ def run(package, splits, out, **changed):
         "signature": SIGNATURE, "requirements": REQUIREMENTS, "config": CONFIG, "confidence": 0.95, "evaluation": 1,
         "champion": None, "load": None, "purpose": "把问题分派给 <团队>.",
         "group": None,
+        "versus": None,
     }  # fmt: skip
     return evaluate(package, **splits, **{**arguments, **changed}, out=out, progress=Silent())
 

@@ -182,7 +182,7 @@ def judge(
             "--against",
             metavar="NAME",
             help="`champion` (the version in production), a version's number, or a column of the test rows, such as "
-            "the output itself: its truths [default: champion]",
+            "the output itself: its truths [default: evaluate.against]",
         ),
     ] = None,
     rows: Annotated[

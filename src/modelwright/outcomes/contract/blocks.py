@@ -167,11 +167,16 @@ class TextPair:
 
 @dataclass(frozen=True)
 class TextPairs:
-    """Texts side by side with their differences marked, the least alike first."""
+    """Texts side by side with their differences marked, the least alike first.
+
+    other, score: what stands in place of the truth, and what a pair is scored by, where it is not how alike they are.
+    """
 
     title: str
     rows: tuple[TextPair, ...]
     note: str
+    other: str | None = None
+    score: str = "chrf"
 
 
 Block = Grid | Bars | Matrix | Curve | LineChart | Scatter | Mistakes | Curves | TextPairs

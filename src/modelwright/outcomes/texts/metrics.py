@@ -45,6 +45,10 @@ def _supported(outcomes: TextOutcomes) -> Floats:
     return outcomes.supported
 
 
+def _points(outcomes: TextOutcomes) -> Floats:
+    return np.full(len(outcomes), np.nan) if outcomes.points is None else outcomes.points
+
+
 def _repetition(outcomes: TextOutcomes) -> Floats:
     rows = np.full(len(outcomes), np.nan)
     for row in np.flatnonzero(outcomes.written).tolist():
@@ -187,6 +191,13 @@ METRICS = (
         "mean share of an answer's sentences that stand in a passage which it cites: word by word where they are "
         "quoted; where they are written, by their telling words, or as the function `entails` says",
         ways_of_mean(_supported),
+        OF_A_MEAN,
+    ),
+    _metric(
+        "win_rate",
+        "mean share of rows on which people prefer the answer to that of `evaluate.against`; a tie is half of one, and "
+        "of several judges of a row the mean counts",
+        ways_of_mean(_points),
         OF_A_MEAN,
     ),
     _metric(

@@ -40,10 +40,13 @@ class Pair:
 class AnswerPairs:
     """The pairs of a version, in an order that the seed draws.
 
-    rows: the ids of the test rows in this order; without: how many of those with an answer have no other text.
+    rows: the ids of the test rows in this order; measured: what `win_rate` is against; without: how many of those with
+    an answer have no other text.
     """
 
-    def __init__(self, context: Context, store: Store, number: int | None, named: str, seed: int) -> None:
+    def __init__(
+        self, context: Context, store: Store, number: int | None, named: str | None, seed: int
+    ) -> None:
         """Raise StateError and ProjectError where there is nothing to compare. number: by default the newest."""
         state = context.state
         self.version = version_artifacts.newest(state) if number is None else state.version(number)
@@ -52,7 +55,9 @@ class AnswerPairs:
         if output is None:
             raise StateError(Problem("judge.no-texts", signature=str(signature)))
         self._store, self.signature, self.output = store, signature, output
-        self.against = self._opponent(named, context, test)
+        measured = context.opened.file.evaluate.against
+        self.against = self._opponent(named or measured, context, test)
+        self.measured = measured
         self._columns = read_columns(
             test.path, [ID, *(one.name for one in signature.inputs)], signature.inputs
         )
@@ -66,7 +71,7 @@ class AnswerPairs:
         kept = [row for row in written if texts is None or texts.get(row) is not None]
         self.without = len(written) - len(kept)
         if not kept:
-            raise StateError(Problem("judge.no-other-texts", name=named, rows=len(written)))
+            raise StateError(Problem("judge.no-other-texts", name=self.against.named, rows=len(written)))
         self.rows: Sequence[str] = sorted(kept, key=lambda row: digests.of_bytes(f"{seed} {row}".encode()))
 
     def __contains__(self, row: str) -> bool:

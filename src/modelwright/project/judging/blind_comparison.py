@@ -102,9 +102,13 @@ class BlindComparison:
             *([Phrase("judge.without-other", count=without)] if without else []),
             *([Phrase("judge.rows-gone", count=gone)] if gone else []),
         ]
+        measured, against = self.pairs.measured, self.pairs.against.named
+        next_step = (
+            Phrase("judge.measured") if measured == against else Phrase("judge.set-against", against=against)
+        )
         return JudgeReport(
             version=self.pairs.version.number,
-            against=self.pairs.against.named,
+            against=against,
             judge=self._judge,
             rows=len(self._rows),
             judged=sum(one.counts and one.first is not None for one in mine),
@@ -116,6 +120,7 @@ class BlindComparison:
             gone=gone,
             file=str(self._file),
             notes=tuple(map(str, notes)),
+            next_steps=(str(next_step),) if by_judge or equal else (),
         )
 
     def _every(self) -> tuple[Judgement, ...]:

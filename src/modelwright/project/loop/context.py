@@ -16,14 +16,16 @@ from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.options import PRETRAINED
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.loop import used_functions, weights_of_projects
+from modelwright.project.loop import opponents, used_functions, weights_of_projects
 from modelwright.project.loop.stage_names import DATA, PACKAGE, PLAN
 from modelwright.project.tuning.own_processes import OwnProcesses
 from modelwright.project.tuning.search_plan import SearchPlan, search_plan, trial_bounds
 from modelwright.stages.plan.config import ModelConfig, blended, candidates
 from modelwright.stages.plan.resources import machine as this_machine
 from modelwright.stages.tune.trial_runs import TrialRuns
+from modelwright.storage.formats import judgements
 from modelwright.storage.formats.data import Counts, read_signature
+from modelwright.storage.formats.judgements import Judgement, Versus
 from modelwright.storage.formats.plan import Choice, Machine
 from modelwright.storage.state.database import State
 
@@ -142,21 +144,46 @@ class Context:
             self.__dict__.pop(name, None)
 
     def champion(self, package: str) -> ArtifactPart | None:
-        """Return the package in production that a candidate is compared with, when a bar refers to it.
+        """Return the package in production that a candidate is compared with, when a bar or a verdict refers to it.
 
         A candidate that is itself in production keeps the champion that it was judged against.
         """
-        if not any(one.bar.champion for one in self.opened.requirements):
+        judged = self.opened.file.evaluate.against == opponents.CHAMPION and self.is_judged(package)
+        if not any(one.bar.champion for one in self.opened.requirements) and not judged:
             return None
-        production = self.state.production()
-        if production is not None and production.package_digest == package:
-            before = production.champion_digest
-            versions = self.state.versions()
-            production = next((one for one in versions if one.package_digest == before), None)
+        production = opponents.champion(self.state, package)
         if production is None:
             return None
         found = self.store.find(PACKAGE, production.package_key)
         return found.part("package") if found is not None else None
+
+    @cached_property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """Return what people said of answers, of whatever versions; raises DataError for a file with other lines."""
+        return judgements.read(self.judgements_file)
+
+    @property
+    def judgements_file(self) -> Path:
+        """Return where that stands, whether there is one or not."""
+        return self.opened.folder / judgements.FILE_NAME
+
+    def is_judged(self, package: str) -> bool:
+        """Tell whether answers of a package are held against others: a bar asks for it, or somebody has done it."""
+        required = any(one.metric.name == opponents.WIN_RATE for one in self.opened.requirements)
+        return required or any(one.package == package for one in self.judgements)
+
+    def versus(self, package: str) -> Versus | None:
+        """Return what the answers of a package are held against, None where nothing is."""
+        output = opponents.judged_output(self.signature)
+        if output is None or not self.is_judged(package):
+            return None
+        named, test = self.opened.file.evaluate.against, self.part(DATA, "test")
+        found = opponents.opponent(named, self.state, package, self.signature, test)
+        if found is None or found.digest == package:
+            return None
+        of_both = judgements.of_pair(self.judgements, package, found.digest)
+        required = any(one.metric.name == opponents.WIN_RATE for one in self.opened.requirements)
+        return Versus(output.name, named, found.digest, of_both, required)
 
     @property
     def signature(self) -> Signature:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from modelwright.storage.state.database import State
 from modelwright.storage.state.versions import Version
 
 CHAMPION = "champion"
+WIN_RATE = "win_rate"
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,24 @@ def opponent(
     if named == CHAMPION:
         version = champion(state, package)
         return None if version is None else _of_version(CHAMPION, version)
-    if named.removeprefix("v").isdecimal():
-        return _of_version(named, state.version(int(named.removeprefix("v"))))
-    inputs = {ID, *(field.name for field in signature.inputs)}
-    columns = [one for one in column_names(test.path) if one not in inputs]
-    if named not in columns:
-        near = did_you_mean(named, [CHAMPION, *columns])
-        raise ProjectError(Problem("judge.no-opponent", name=named, columns=columns, near=near))
+    if (number := _number(named)) is not None:
+        return _of_version(named, state.version(number))
+    require_column(named, signature, column_names(test.path))
     return _of_column(named, signature, test)
+
+
+def _number(named: str) -> int | None:
+    digits = named.removeprefix("v")
+    return int(digits) if digits.isdecimal() else None
+
+
+def require_column(named: str, signature: Signature, columns: Sequence[str]) -> None:
+    """Raise ProjectError for a name that is neither `champion` nor a number nor one of the rows' columns."""
+    inputs = {ID, *(field.name for field in signature.inputs)}
+    others = [one for one in columns if one not in inputs]
+    if named != CHAMPION and _number(named) is None and named not in others:
+        near = did_you_mean(named, [CHAMPION, *others])
+        raise ProjectError(Problem("judge.no-opponent", name=named, columns=others, near=near))
 
 
 def champion(state: State, package: str) -> Version | None:

@@ -12,7 +12,9 @@ from modelwright.kinds.slicing import unshown_values
 from modelwright.project.declaration.checks import input_problem
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop.context import Context
+from modelwright.project.loop.opponents import require_column
 from modelwright.project.loop.stage_names import DATA, EVALUATE
+from modelwright.storage.formats.examples import column_names
 
 _OF_KEYS = frozenset({"plan.no-device", "plan.too-few-gpus"})  # whose value `key` is the place of a key
 MOST_SHOWN = 10  # classes in a message
@@ -33,6 +35,12 @@ def unknown_names(context: Context) -> Iterator[Problem]:
             yield problem.at(where)
         if one.subject.where is not None:
             yield from (problem.at(where) for problem in _slice_problems(context, one.subject.where))
+    try:
+        require_column(
+            opened.file.evaluate.against, context.signature, column_names(context.part(DATA, "test").path)
+        )
+    except ProjectError as error:
+        yield from (problem.at(opened.where((EVALUATE, "against"))) for problem in error.problems)
     for place, text in enumerate(opened.file.evaluate.slices):
         where = opened.where((EVALUATE, "slices", place))
         yield from (problem.at(where) for problem in _slice_problems(context, str(Slice.parse(text))))

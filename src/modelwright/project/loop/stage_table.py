@@ -7,12 +7,13 @@ named here, not imported, so that a stage whose result is sealed loads none of i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from modelwright import kinds, learners, outcomes
+from modelwright.core import digests
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, StateError
@@ -34,6 +35,7 @@ from modelwright.stages.tune.searching import SearchTask
 from modelwright.storage.formats.cut_mark import CutMark
 from modelwright.storage.formats.data import Counts, DataProfile, read_signature
 from modelwright.storage.formats.evidence import read_details, read_evidence
+from modelwright.storage.formats.judgements import Versus
 from modelwright.storage.formats.plan import Choice, Forecast
 from modelwright.storage.formats.search import Search
 
@@ -402,7 +404,7 @@ def _evaluate(context: Context) -> Step:
     package, test = context.part(PACKAGE, "package"), context.part(DATA, "test")
     sketch = context.counts.test_sketch
     number = context.state.evaluation_number(test.digest, package.digest, sketch)
-    champion = context.champion(package.digest)
+    champion, versus = context.champion(package.digest), context.versus(package.digest)
     subjects = sorted(str(one.subject) for one in context.opened.requirements)
     group = _group_of_rows(context)
 
@@ -423,6 +425,7 @@ def _evaluate(context: Context) -> Step:
             "group": group,
             "evaluation of the test set": number,
             "champion": champion.digest if champion else None,
+            **_judged(versus),
         },
         inputs={
             "package": package,
@@ -430,7 +433,7 @@ def _evaluate(context: Context) -> Step:
             "validation": context.part(DATA, "validation"),
             "test": test,
         },
-        sources=places.of_state(context.state),
+        sources=joined([places.of_state(context.state), Sources(places=(context.judgements_file,))]),
         code=(
             *_kinds(context.signature, "value", "column", "arrays", "show"),
             *_families(context.signature, "baseline", "gap", "section"),
@@ -445,10 +448,19 @@ def _evaluate(context: Context) -> Step:
             "load": file.scenario.load,
             "purpose": file.purpose,
             "group": group,
+            "versus": versus,
         },
         before=count,
         readable=lambda evaluated: _readable_evidence(evaluated, package, test),
     )
+
+
+def _judged(versus: Versus | None) -> JsonObject:
+    """Return what people said of the package's answers as it enters a key, nothing where they say nothing of it."""
+    if versus is None:
+        return {}
+    verdicts = digests.of_json([asdict(one) for one in versus.judgements])
+    return {"judged": {"against": versus.digest, "verdicts": verdicts, "required": versus.wanted}}
 
 
 def _group_of_rows(context: Context) -> str | None:

@@ -41,4 +41,10 @@ class EvaluateConfig(BaseModel):
         description="of an output that is written: test rows, evenly spaced, for which answers are written, which is "
         "dear; how likely the true text is, is known of all rows",
     )
+    against: str = Field(
+        "champion",
+        min_length=1,
+        description="what people hold answers against (`modelwright judge`), and what `win_rate` is against: "
+        "`champion`, the number of a version, or a column of the test rows, such as the output itself: its truths",
+    )
     errors: int = Field(20, ge=0, description="wrong answers of highest confidence that the report shows")

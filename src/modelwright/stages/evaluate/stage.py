@@ -32,7 +32,15 @@ from modelwright.package.packages import Package
 from modelwright.reports.card import render_card
 from modelwright.reports.page import render_report
 from modelwright.runtime import measuring
-from modelwright.stages.evaluate import answers, baselines, champions, findings, slices_beside, timed_rows
+from modelwright.stages.evaluate import (
+    answers,
+    baselines,
+    champions,
+    findings,
+    slices_beside,
+    timed_rows,
+    win_rates,
+)
 from modelwright.stages.evaluate.answers import AnsweredRows, Columns
 from modelwright.stages.evaluate.champions import Champion
 from modelwright.stages.evaluate.config import EvaluateConfig
@@ -49,6 +57,7 @@ from modelwright.storage.formats.evidence import (
     write_evidence,
 )
 from modelwright.storage.formats.examples import ID, column_names, read_columns
+from modelwright.storage.formats.judgements import Versus
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ def evaluate(
     load: str | None,
     purpose: str | None,
     group: str | None,
+    versus: Versus | None,
     out: Path,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -88,7 +98,8 @@ def evaluate(
 
     Of the requirements only what they measure matters, not their bars. `evaluation` counts the packages that
     were evaluated on this test set, this one included; `load` is the rate at which latency is measured (`50 /s`);
-    `group`: the column of the rows by which they belong together, beside the near twins that their part names.
+    `group`: the column of the rows by which they belong together, beside the near twins that their part names;
+    `versus`: what people said of this package's answers, and beside what.
     """
     read = packages.read(package.path)
     _require_signature(read, signature)
@@ -99,6 +110,9 @@ def evaluate(
             _beside_training(answers.answer(read, signature, rows.test, config.generate), rows.train),
             groups=rows.tested.codes,
         )
+        verdicts = None if versus is None else win_rates.row_verdicts(versus, rows.ids, answered)
+        if versus is not None and verdicts is not None:
+            answered = win_rates.beside_verdicts(answered, versus, verdicts)
         wanted = [
             *answers.subjects(signature, answered.outcomes),
             *answers.of_inputs(answered),
@@ -133,6 +147,8 @@ def evaluate(
         moved = contributions(read, signature, rows.validation, config.importance_rows // 4)
         task.advance(note="inputs weighed")
     details = _details(read, signature, rows, answered, ran, load, config, confidence, lost, moved, sliced)
+    if versus is not None and verdicts is not None:
+        details = win_rates.with_judged(details, versus, verdicts, answered, rows.ids, at, config.errors)
     evidence = Evidence(
         signature=str(signature),
         purpose=purpose,
@@ -151,6 +167,7 @@ def evaluate(
             *findings.about_groups(rows.tested),
             *findings.about_refused(answered),
             *findings.about_cut(read.body.states, signature, rows.test),
+            *win_rates.notices(versus, details.outputs),
         ),
     )
     _write(out, evidence, details, rows, answered)

@@ -17,9 +17,11 @@ from typing import Annotated, Any, cast
 
 from pydantic import PlainSerializer, PlainValidator
 
+from modelwright.core.evidence.agreement import Agreement
 from modelwright.core.evidence.measurement import Measurement
 from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import Notice, Phrase
+from modelwright.outcomes.contract.blocks import TextPair
 from modelwright.storage.formats.document import Document
 
 EVIDENCE = "evidence.json"
@@ -92,12 +94,44 @@ class SliceBeside:
 
 
 @dataclass(frozen=True)
+class JudgesBeside:
+    """How far two judges of the same answers agree."""
+
+    judges: tuple[str, str]
+    found: Agreement
+
+
+@dataclass(frozen=True)
+class JudgedAnswers:
+    """What people said of answers beside those of `against`.
+
+    judges: by name, of how many rows; better, tied, worse: rows, by the mean of their judges; equal: rows among those
+    tied whose two answers are the same text; skipped: rows that somebody said nothing of; gone: rows with verdicts that
+    are no test rows any more; changed: verdicts on another text than this package's; pairs: both answers of rows that
+    were lost, then of those that were won.
+    """
+
+    against: str
+    judges: Mapping[str, int]
+    better: int
+    tied: int
+    worse: int
+    equal: int
+    skipped: int
+    gone: int
+    changed: int
+    agreements: tuple[JudgesBeside, ...] = ()
+    pairs: tuple[TextPair, ...] = ()
+
+
+@dataclass(frozen=True)
 class OutputDetails:
     """What the report draws of one output: `findings` are those of the facet `section` of its family.
 
     `point`: where it answers other than with what is likeliest; `importance`: by input, what is lost on validation
     rows when its values are dealt to other rows, the most first; `contributions`: how far each input moves the
-    answers; `slices`: some rows beside the others. Earlier versions sealed none of these.
+    answers; `slices`: some rows beside the others; `judged`: what people said of the answers. Earlier
+    versions sealed none of these.
     """
 
     output: str
@@ -107,6 +141,7 @@ class OutputDetails:
     importance: Mapping[str, Measurement] = field(default_factory=dict)
     contributions: Contributions | None = None
     slices: tuple[SliceBeside, ...] = ()
+    judged: JudgedAnswers | None = None
 
 
 @dataclass(frozen=True)

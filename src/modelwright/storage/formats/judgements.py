@@ -57,6 +57,20 @@ class Judgement:
         return {"better": 1.0, "worse": 0.0}.get(self.verdict, 0.5)
 
 
+@dataclass(frozen=True)
+class Versus:
+    """What the answers of an output are held against, and all that people said of exactly these two.
+
+    wanted: whether a requirement asks for it.
+    """
+
+    output: str
+    named: str
+    digest: str
+    judgements: tuple[Judgement, ...]
+    wanted: bool
+
+
 _LINE = TypeAdapter(Judgement)
 
 
