@@ -1,16 +1,17 @@
 """Instruction and preference tuning of SmolLM2-135M beside TRL: how fast, and how well in equal time.
 
     python benchmarks/instruct.py --peer PYTHON --weights FOLDER [--data FOLDER] [--steps 4] [--minutes 5]
-        [--seeds 0 1 2] [--ways full lora preferences] [--threads 2] [--keep FILE --most N]
+        [--seeds 0 1 2] [--ways full lora preferences] [--threads 1] [--keep FILE --most N]
 
 peer: the interpreter of an environment with `trl` and `peft`; weights: a folder of SmolLM2-135M-Instruct (config.json,
 safetensors, tokenizer.json), which both start from. Rows: alpaca_en and dpo_en, those of at most 1,200 characters, 8
 rows and 4 pairs a step, loss on answers alone; every tenth is held out.
 
 Rates are rows (pairs) a CPU second, since others may use the machine, in the second pass over as many rows as
-`--steps` steps have, evenly spaced: all sides read the same rows, whatever the order. TRL at its defaults, and tuned:
-no checkpointing of activations, rows grouped by length, references of pairs computed once, before the steps that are
-counted, as ours are.
+`--steps` steps have, evenly spaced: all sides read the same rows, whatever the order. Evaluations and checkpoints do
+not count. Threads that wait for each other spend CPU time, so a shared machine is measured with one. TRL at its
+defaults, and tuned: no checkpointing of activations, rows grouped by length, references of pairs computed once, before
+the steps that are counted, as ours are.
 
 `--minutes` minutes of all threads (0: none) give what is learned: each side takes as many steps as its own rate holds
 in that time, TRL tuned and at our learning rates, falling along a line after a rise of 10 %, and the weights of both
@@ -86,7 +87,7 @@ class Benchmark:
     def _after(self, _: str, way: str, side: str, seed: int, steps: int) -> dict[str, Any]:
         train, held = self._rows(way)
         learned = self._learned(way, side, train, steps, seed, our_rates=True)
-        found = {"steps": steps, "rows": len(train), "cpu_s": learned.ends[-1] - learned.ends[0]}
+        found = {"steps": steps, "rows": len(train), "cpu_s": sum(learned.seconds)}
         if way != "preferences":
             return {**found, "loss": self._sides.loss(learned.tensors, held)}
         before = self._sides.likelihoods(self._sides.start(), train)
@@ -137,7 +138,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4, help="of which rates are taken")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--ways", nargs="+", default=list(BATCH), choices=list(BATCH))
     Kept.arguments(parser)

@@ -18,13 +18,17 @@ def main() -> None:
 
     asked = json.loads(sys.stdin.read())
     torch.set_num_threads(asked["threads"])
-    ends: list[float] = []
+    begun, seconds = 0.0, list[float]()
 
     class Watch(TrainerCallback):
-        """Takes down when steps end."""
+        """Takes down what steps take."""
+
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            nonlocal begun
+            begun = time.process_time()
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
-            ends.append(time.process_time())
+            seconds.append(time.process_time() - begun)
 
     end = "<|im_end|>"
     tokenizer = PreTrainedTokenizerFast(
@@ -65,7 +69,7 @@ def main() -> None:
     tensors = {name: one.detach().float().contiguous() for name, one in learned.state_dict().items()}
     tensors.pop("lm_head.weight", None)  # the vectors of tokens
     save_file(tensors, asked["out"])
-    print(json.dumps({"version": trl.__version__, "ends": ends}))
+    print(json.dumps({"version": trl.__version__, "seconds": seconds}))
 
 
 if __name__ == "__main__":

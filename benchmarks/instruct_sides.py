@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from modelwright.learners.causal.preference_objective import PairRows, Preferenc
 from modelwright.learners.causal.token_rows import TokenRows
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent.plain_run import Batch, PlainRun
 from modelwright.learners.generate import preferring
 from modelwright.learners.generate.answer_rows import AnswerReader
 from modelwright.learners.generate.spec import ChatTemplate, GenerateOptions, GenerateTraining, TurnTexts
@@ -55,30 +57,29 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Learned:
-    """What a learning took and gave: CPU seconds at the end of each step; the weights, where they were asked for."""
+    """What a learning took and gave: CPU seconds of each step, without evaluations and checkpoints; the weights."""
 
-    ends: Sequence[float]
+    seconds: Sequence[float]
     tensors: dict[str, Any]
 
     def rate(self, batch: int, steps: int) -> float:
         """Return rows a CPU second in the last so many steps."""
-        return batch * steps / (self.ends[-1] - self.ends[-1 - steps])
+        return batch * steps / sum(self.seconds[-steps:])
 
 
-class _Watched(Silent):
-    """Takes down when steps end."""
+@contextmanager
+def _timed(seconds: list[float]) -> Iterator[None]:
+    """Note the CPU seconds of each step that is taken within the block."""
+    take = PlainRun.learn
 
-    def __init__(self) -> None:
-        self.ends: list[float] = []
+    def timed(run: PlainRun, batch: Batch) -> float:
+        begun = time.process_time()
+        loss = take(run, batch)
+        seconds.append(time.process_time() - begun)
+        return loss
 
-    @contextmanager
-    def task(self, title: str, total: int | None = None) -> Iterator[_Watched]:
-        """Report to this one."""
-        yield self
-
-    def advance(self, steps: int = 1, note: str | None = None) -> None:
-        """Take down when a step ended."""
-        self.ends.append(time.process_time())
+    with patch.object(PlainRun, "learn", timed):
+        yield
 
 
 def rows_of(data: Path, way: str) -> list[Row]:
@@ -131,10 +132,13 @@ class Sides:
                 "generate", steps, BATCH[way], self.threads, self.precision, "", seed, options,
                 GenerateTraining(learning_rate=rate), {BROUGHT: brought},
             )  # fmt: skip
-            watched = _Watched()
+            seconds: list[float] = []
             data = Rows(examples, examples.take([]))
-            learners.learn("generate").learn(CHAT, data, setup, out, Path(temporary) / "scratch", watched)
-            return Learned(watched.ends[1:], load_file(out / TENSORS))  # the first is said before a step
+            with _timed(seconds):
+                learners.learn("generate").learn(
+                    CHAT, data, setup, out, Path(temporary) / "scratch", Silent()
+                )
+            return Learned(seconds, load_file(out / TENSORS))
 
     def theirs(
         self, way: str, rows: list[Row], steps: int, settings: dict[str, Any], seed: int = 0
@@ -171,7 +175,7 @@ class Sides:
             )  # fmt: skip
             if done.returncode:
                 raise SystemExit(done.stderr[-2000:])
-            return Learned(json.loads(done.stdout.splitlines()[-1])["ends"], load_file(out))
+            return Learned(json.loads(done.stdout.splitlines()[-1])["seconds"], load_file(out))
 
     def loss(self, tensors: dict[str, Any], rows: list[Row]) -> float:
         """Return the mean -ln p of the tokens of answers."""
