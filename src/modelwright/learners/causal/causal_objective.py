@@ -14,11 +14,11 @@ from modelwright.learners.causal.token_rows import TokenRows
 from modelwright.learners.networks.decoders.llama import Decoder
 from modelwright.learners.training import precision
 
-PART_TOKENS, GPU_PART_TOKENS = 512, 16_384  # that are read at once; a longer row is read by itself
+PART_TOKENS, GPU_PART_TOKENS = 1_024, 16_384  # that are read at once; a longer row is read by itself
 _WEIGHTS = (
     1 << 25
 )  # of a decoder that reads so many; a smaller one spends longer on beginning a part than on its numbers
-_MOST_PARTS = 8
+_MOST_PARTS = 4
 
 
 class CausalObjective:

@@ -55,6 +55,10 @@ class TokenRows:
         """Return the tokens of each row that are learned, (n,)."""
         return np.array([int(row.learned.sum()) for row in self._rows], dtype=np.int64)
 
+    def followed_by(self, others: TokenRows) -> TokenRows:
+        """Return these rows and others behind them."""
+        return TokenRows([*self._rows, *others._rows])
+
     def arrays(self, batch: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return ids (n, t), what is learned (n, t) and begins (n, t) of some rows, filled up at their ends.
 
