@@ -6,7 +6,7 @@ import pytest
 from tiny_decoder import CHATML
 
 from modelwright.core.messages import ProjectError
-from modelwright.learners.generate import template_reading
+from modelwright.learners.generate.templates import rendering, template_reading
 
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 MISTRAL = (
@@ -54,7 +54,7 @@ def test_what_cannot_be_taken_apart_is_refused_in_one_message(template):
 
 
 def test_a_template_without_end_is_stopped(monkeypatch):
-    monkeypatch.setattr(template_reading, "MOST_S", 1.0)
+    monkeypatch.setattr(rendering, "MOST_S", 1.0)
     loops = "".join(f"{{% for {name} in range(9999) %}}" for name in "abc")
     nested = loops + "{% endfor %}" * 3
     with pytest.raises(ProjectError, match="more than 1 s"):

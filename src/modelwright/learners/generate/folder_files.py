@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from modelwright.core.messages import Problem, ProjectError
-from modelwright.learners.generate import template_reading
 from modelwright.learners.generate.spec import ChatTemplate
+from modelwright.learners.generate.templates import template_reading
 from modelwright.learners.generate.weights_folder import CONFIG, TOKENIZER, DecoderWeights
 
 _LICENCE = re.compile(r"^license:[ \t]*(\S[^\n]{0,80})$", re.MULTILINE)

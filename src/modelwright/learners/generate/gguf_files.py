@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from modelwright.core.messages import MachineError, Problem, ProjectError
-from modelwright.learners.generate import template_reading
+from modelwright.learners.generate.templates import template_reading
 from modelwright.learners.generate.weights_folder import DecoderWeights
 
 _CONTROL, _DEFINED = 3, 4  # types of tokens

@@ -188,9 +188,13 @@ class Prompts:
     ) -> Iterator[Stretch]:
         """Yield a turn with calls; called: how many there were before."""
         assert self._tools is not None
-        for inner in pieces[: _content_place(pieces)]:
+        content, calls = self._calls(turn)
+        begin = None if content else self._tools.calls_begin
+        if begin is not None:
+            yield Stretch(self.control_ids(begin))
+        for inner in pieces[: _content_place(pieces)] if begin is None else ():
             yield from self._of(inner, row, turn)
-        yield from map(self._stretch, self._tools.called(*self._calls(turn), called))
+        yield from map(self._stretch, self._tools.called(content, calls, called))
         yield Stretch(self.control_ids(self._tools.calls_after))
 
     def _content_on(self, pieces: Sequence[Piece], row: Mapping[str, Any], turn: _Turn) -> Iterator[Stretch]:

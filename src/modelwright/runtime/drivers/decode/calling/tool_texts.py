@@ -70,6 +70,9 @@ class ToolTexts(SealedState):
     call: str = Field(
         description='a call, with `{name}` and `{arguments}`: `{"name": "{name}", "arguments": {arguments}}`'
     )
+    calls_begin: str | None = Field(
+        None, description="before a turn that begins with calls; null: as before any turn of the assistant"
+    )
     calls_before: str = Field("", description="before the calls of a turn")
     calls_joint: str | None = Field("\n", description="between two calls; null: there is one alone")
     calls_after: str = Field("", description="after the calls of a turn")

@@ -1,0 +1,1 @@
+"""Chat templates (Jinja) as the texts around turns, tools and calls."""
