@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_decoder
+import tiny_tools
 import torch
 
 from modelwright import learners
@@ -22,6 +24,7 @@ from modelwright.learners.generate.answer_rows import AnswerReader
 from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.learners.networks.decoders import llama
+from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import BROUGHT, Machine
 
@@ -124,6 +127,33 @@ def test_of_a_dialogue_every_answer_is_learned_with_the_token_that_ends_it(weigh
     tokenizer = tiny_decoder.tokenizer()
     answers = [ids[0][place].item() for place in learned[0].nonzero()[:, 0]]
     assert tokenizer.decode(answers, skip_special_tokens=False) == "It is one.<|im_end|>It is two.<|im_end|>"
+
+
+def test_calls_are_learned_as_the_template_writes_them_and_results_are_not(weights: Path) -> None:
+    read = DecoderWeights.read(weights)
+    texts = ToolTexts.model_validate(tiny_tools.HERMES)
+    assert read.template is not None
+    calling = replace(read, template=read.template.model_copy(update={"tools": texts}))
+    words = llama.built(read.config, read.tensors).shape.words
+    call = '<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>'
+    turns = [
+        DialogueTurn("tools", json.dumps(tiny_tools.TOOLS)),
+        DialogueTurn("user", "One?"),
+        DialogueTurn("assistant", f"It is.\n{call}"),
+        DialogueTurn("tool", "two"),
+    ]
+    rows = Examples(["row", "other"], {"messages": [tuple(turns)] * 2, "reply": ["It is two.", call]})
+    reader = AnswerReader(tiny_decoder.ASK, calling, words, 2000)
+    tokenizer = tiny_decoder.tokenizer()
+    ids, learned, _ = reader.read(rows).rows.arrays(np.array([0, 1]))
+    for place, last in enumerate(["It is two.", call]):
+        answers = [ids[place][one].item() for one in learned[place].nonzero()[:, 0]]
+        text = tokenizer.decode(answers, skip_special_tokens=False)
+        assert text == f"It is.\n{call}<|im_end|>{last}<|im_end|>"
+        assert "<tool_response>\ntwo\n" in tokenizer.decode(ids[place].tolist(), skip_special_tokens=False)
+    without = AnswerReader(tiny_decoder.ASK, read, words, 2000).read(rows)
+    (notice,) = without.notices(2000, 2000)
+    assert (notice.values["count"], notice.values["line"]) == (2, "data.tools: false")
 
 
 def test_rows_that_nothing_can_be_learned_from_are_counted_by_their_reason(weights: Path) -> None:

@@ -132,6 +132,30 @@ def test_rows_without_a_verdict_or_an_answer_are_named(tmp_path: Path, odd: Row,
     assert why in str(error.value)
 
 
+def test_the_tools_of_a_row_come_first_and_are_set_aside_by_a_line(tmp_path: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
+    call = {"function": {"name": "add", "arguments": {"a": 1}}}
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"{n}?"},
+                {"role": "assistant", "content": "", "tool_calls": [call]},
+            ],
+            "tools": json.dumps(tools),
+        }
+        for n in range(ROWS)
+    ]
+    found, notices = read(tmp_path, rows)
+    assert "data.form-dropped" not in notices
+    answer = '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
+    turns = of_answer(found, answer)["messages"]
+    assert [one["role"] for one in turns] == ["tools", "user"]
+    assert json.loads(turns[0]["content"]) == tools
+    found, notices = read(tmp_path, rows, tools=False)
+    assert [one["role"] for one in of_answer(found, answer)["messages"]] == ["user"]
+    assert notices["data.form-dropped"].values["count"] == ROWS
+
+
 def test_calls_of_tools_are_what_the_assistant_writes_and_what_is_not_read_is_counted(tmp_path: Path) -> None:
     parts = [{"type": "reasoning", "value": "hm"}, {"type": "text"}]
     call = {"function": {"name": "add", "arguments": '{"a": 1}'}}
@@ -150,7 +174,7 @@ def test_calls_of_tools_are_what_the_assistant_writes_and_what_is_not_read_is_co
     found, notices = read(tmp_path, rows)
     spoken = of_answer(found, "A 3")["messages"]
     assert [one["role"] for one in spoken] == ["user", "assistant", "tool"]
-    assert json.loads(spoken[1]["content"]) == {"name": "add", "arguments": {"a": 1}}
+    assert spoken[1]["content"] == '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
     assert notices["data.form-dropped"].values["count"] == ROWS
 
 

@@ -27,11 +27,14 @@ from modelwright.learners.causal.verdict_objective import VerdictRows
 from modelwright.learners.generate import answer_schemas, prompt_pieces
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMasks
-from modelwright.runtime.drivers.decode.decode_settings import parsed
 from modelwright.runtime.drivers.decode.prompts import Prompts, Stretch
 from modelwright.storage.formats.examples import Examples
 
 _TOO_LONG = "too-long"
+_WITH_TOOLS = "with-tools"
+_REFUSED = dict.fromkeys(
+    ("request.no-tools", "request.no-system-with-tools", "request.no-user-for-tools"), _WITH_TOOLS
+)
 _NAMED = 5  # rows that a message names
 _SPEAKERS = frozenset({"user", "assistant"})  # whose turns alternate
 
@@ -58,10 +61,16 @@ class AnswerRows:
                 rows=self.count,
                 reason=Phrase(f"generate.row-{reason}", context=context, longest=self.longest),
                 ids=ids[:_NAMED],
-                line=setting("model.context", self.longest)
-                if reason == _TOO_LONG and self.longest <= most
-                else None,
+                line=self._line(reason, most),
             )
+
+    def _line(self, reason: str, most: int) -> str | None:
+        """Return the line of the project file that takes rows in, None where there is none."""
+        if reason == _WITH_TOOLS:
+            return setting("data.tools", False)
+        return (
+            setting("model.context", self.longest) if reason == _TOO_LONG and self.longest <= most else None
+        )
 
 
 @dataclass
@@ -93,14 +102,7 @@ class AnswerReader:
     """Reads rows as tokens; context: how many a row may have."""
 
     def __init__(self, signature: Signature, weights: DecoderWeights, words: int, context: int) -> None:
-        settings = parsed(
-            {
-                "context": 1,
-                "ends": [],
-                "prompt": prompt_pieces.pieces(signature, weights.template),
-                "tools": prompt_pieces.tools(signature, weights.template),
-            }
-        )
+        settings = prompt_pieces.settings(signature, weights.template)
         self._prompts = Prompts(signature, settings.prompt, weights.tokenizer, words, settings.tools)
         self._signature, self._ends, self._context = signature, weights.ends, context
         self._schema = answer_schemas.held_to(signature, weights)
@@ -179,8 +181,8 @@ class AnswerReader:
             return "with-odd-turns"
         try:
             prompt = list(self._prompts.stretches(given))
-        except RequestError:
-            return "with-unknown-role"
+        except RequestError as error:
+            return _REFUSED.get(error.problems[0].id, "with-unknown-role")
         written = self._written(truth)
         if written is None:
             return "beside-schema"

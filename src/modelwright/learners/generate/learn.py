@@ -26,7 +26,6 @@ from modelwright.learners.generate.answer_rows import AnswerReader
 from modelwright.learners.generate.spec import GenerateOptions, GenerateSpec, GenerateTraining
 from modelwright.learners.generate.weights_folder import OPTIONS, TENSORS, DecoderWeights
 from modelwright.learners.networks.decoders import llama
-from modelwright.runtime.drivers.decode.decode_settings import parsed
 from modelwright.runtime.drivers.decode.prompts import Prompts
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.plan import BROUGHT, Machine
@@ -102,10 +101,8 @@ class GenerateLearn(Learn[Rows]):
         signature, _ = kind_states.read(learned)
         weights = DecoderWeights.read(learned)
         decoder = llama.built(weights.config, weights.tensors)
-        pieces = parsed(
-            {"context": 1, "ends": [], "prompt": prompt_pieces.pieces(signature, weights.template)}
-        )
-        prompts = Prompts(signature, pieces.prompt, weights.tokenizer, decoder.shape.words)
+        made = prompt_pieces.settings(signature, weights.template)
+        prompts = Prompts(signature, made.prompt, weights.tokenizer, decoder.shape.words, made.tools)
         output, context = signature.outputs[0].name, decoder.shape.served(_options(learned).context)
         schema = answer_schemas.held_to(signature, weights)
         count = len(inputs[signature.inputs[0].name])
@@ -116,7 +113,7 @@ class GenerateLearn(Learn[Rows]):
             # a role that the template has not; the driver answers nothing
             with contextlib.suppress(RequestError):
                 if truth is not None:
-                    answer = [*prompts.answer_ids(answer_text(str(truth), schema)), *weights.ends[:1]]
+                    answer = [*prompts.written_ids(answer_text(str(truth), schema)), *weights.ends[:1]]
                     likely[row] = _likelihood(decoder, prompts.ids(given), answer, context)
         nothing: Array = np.full(count, None, dtype=object)
         return {output: {DECODED: nothing, LIKELIHOOD: likely}}

@@ -7,6 +7,7 @@ from modelwright.core.messages import Problem, ProjectError
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.turns import is_dialogue
 from modelwright.learners.generate.spec import ChatTemplate, TurnTexts
+from modelwright.runtime.drivers.decode.decode_settings import DecodeSettings, parsed
 
 # Of weights that bring no template, as many have been trained: one turn a line.
 PLAIN = ChatTemplate(
@@ -47,6 +48,12 @@ def pieces(signature: Signature, template: ChatTemplate | None) -> list[JsonLike
             *_literal(taken.user.after),
         ]
     return [*found, *_literal(taken.reply)]
+
+
+def settings(signature: Signature, template: ChatTemplate | None) -> DecodeSettings:
+    """Return what a prompt is put together from; raises ProjectError as `pieces` does."""
+    found = {"prompt": pieces(signature, template), "tools": tools(signature, template)}
+    return parsed({"context": 1, "ends": [], **found})
 
 
 def tools(signature: Signature, template: ChatTemplate | None) -> dict[str, JsonLike] | None:

@@ -179,6 +179,11 @@ class DataConfig(BaseModel):
         "`text` (documents), `iob` (tokens, tags), `columns` (as the signature names them); by default recognised "
         "where a table lacks a column of the function; see writing.md and reading-texts.md",
     )
+    tools: bool = Field(
+        True,
+        description="whether the tools that a row of dialogues offers are kept, for chat templates that have tools; "
+        "false: they are set aside and counted",
+    )
     piece: int = Field(
         PIECE,
         ge=16,

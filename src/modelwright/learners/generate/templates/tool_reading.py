@@ -21,7 +21,6 @@ from modelwright.learners.generate import prompt_pieces
 from modelwright.learners.generate.spec import ChatTemplate
 from modelwright.learners.generate.templates.rendering import dialogue
 from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts, own_id
-from modelwright.runtime.drivers.decode.decode_settings import parsed
 from modelwright.runtime.drivers.decode.prompts import Prompts
 
 _Turn = Mapping[str, Any]
@@ -67,7 +66,7 @@ _USER, _USER2, _ANSWER, _SYSTEM = (
 )
 _ONE, _TWO = [_tool(_NAMES[0])], [_tool(one) for one in _NAMES]
 _FIRST, _BOTH = _calls((_NAMES[0], _ARGUMENTS[0])), _calls(*zip(_NAMES, _ARGUMENTS, strict=True))
-_SAID = _calls((_NAMES[0], _ARGUMENTS[0]), content=_A)
+_SPOKEN = _calls((_NAMES[0], _ARGUMENTS[0]), content=_A)
 _LEARNED: Sequence[tuple[Sequence[_Turn], Sequence[object]]] = (
     ([_USER], _ONE),
     ([_USER], _TWO),
@@ -75,7 +74,7 @@ _LEARNED: Sequence[tuple[Sequence[_Turn], Sequence[object]]] = (
     ([_USER, _ANSWER, _USER2], _ONE),
     ([_USER, _FIRST], _ONE),
     ([_USER, _BOTH], _ONE),
-    ([_USER, _SAID], _ONE),
+    ([_USER, _SPOKEN], _ONE),
     ([_USER, _FIRST, _result(_R)], _ONE),
     ([_USER, _BOTH, _result(_R), _result(_R2, 1, _NAMES[1])], _ONE),
     ([_USER, _FIRST, _result(_QUOTED)], _ONE),
@@ -196,9 +195,9 @@ def _called(template: ChatTemplate, first: str, both: str | None, content: str |
     call = f"{_ids(head)}{{name}}{middle}{{arguments}}{_ids(tail)}"
     beside = None
     if content is not None and content.count(_A) == 1:
-        said = content.partition(_A)[2]
-        start = _ids(said).find(before + call.partition("{name}")[0])
-        beside = _ids(said)[:start] if start >= 0 else None
+        behind = _ids(content.partition(_A)[2])
+        start = behind.find(before + call.partition("{name}")[0])
+        beside = behind[:start] if start >= 0 else None
     return {
         "call": call,
         "calls_begin": begin,
@@ -246,11 +245,7 @@ def _put_together(
     field = Field("messages", kind)
     signature = Signature("ask", (field,), ())
     whole = template if reply else template.model_copy(update={"reply": ""})
-    pieces = {
-        "prompt": prompt_pieces.pieces(signature, whole),
-        "tools": prompt_pieces.tools(signature, whole),
-    }
-    settings = parsed({"context": 1, "ends": [], **pieces})
+    settings = prompt_pieces.settings(signature, whole)
     given = [{"role": TOOLS, "content": offered}, *turns]
     letters = sorted(
         set(json.dumps([template.model_dump(), given], ensure_ascii=False)) | set('\n\t\r"\\call0123456789')

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from modelwright.core.messages import ValueProblem, shown
-from modelwright.kinds.turns import ASSISTANT, SYSTEM, USER, role
+from modelwright.kinds.shared.calling.offered_tools import text_of, tools_of
+from modelwright.kinds.shared.calling.tool_calls import ToolCall, arguments_of, with_calls
+from modelwright.kinds.turns import ASSISTANT, SYSTEM, TOOL, TOOLS, USER, role
 
 Row = Mapping[str, object]
 Turn = dict[str, str]
@@ -49,8 +50,9 @@ class _Turns:
         if not isinstance(raw, Mapping):
             raise ValueProblem("value.not-a-turn", place=place, shown=shown(raw))
         who = role(_first(raw, _WHO), place)
-        text = "\n".join([*self._parts(_first(raw, _WHAT)), *_calls(raw.get("tool_calls"))]).strip()
-        if not text:
+        content = "\n".join(self._parts(_first(raw, _WHAT))).strip()
+        text = with_calls(content, list(_calls(raw.get("tool_calls"), place)))
+        if not text and who != TOOL:  # what a tool answers may be empty
             raise ValueProblem("value.turn-without-text", place=place, role=who)
         self.turns.append({"role": who, "content": text})
 
@@ -179,19 +181,30 @@ def _whole(found: _Turns, answer: str | None, rejected: str | None, row: Row) ->
             raise ValueProblem("value.no-turn-taking", place=place + 1, before=one, role=after)
     if not before:
         raise ValueProblem("value.no-turn-taking", place=1, before=None, role=ASSISTANT)
-    dropped = [*found.dropped, *(["tools"] if row.get("tools") not in (None, "", "[]", []) else [])]
-    return Conversation(found.turns, answer, rejected, tuple(dropped))
+    offered, unread = _offered(row)
+    dropped = [*found.dropped, *unread]
+    return Conversation([*offered, *found.turns], answer, rejected, tuple(dropped))
 
 
-def _calls(raw: object) -> Iterator[str]:
-    """Yield the calls of tools in a turn, each as a line of JSON: that is what the assistant writes then."""
+def _calls(raw: object, place: int) -> Iterator[ToolCall]:
+    """Yield the calls of tools in a turn; raises ValueProblem for what is none."""
     for call in raw if isinstance(raw, list) else ():
         function = call.get("function", call) if isinstance(call, Mapping) else {}
-        given = function.get("arguments")
-        if isinstance(given, str):
-            with contextlib.suppress(ValueError):  # what is no JSON stays a text
-                given = json.loads(given)
-        yield json.dumps({"name": function.get("name"), "arguments": given}, ensure_ascii=False)
+        name, arguments = function.get("name"), arguments_of(function.get("arguments"))
+        if not isinstance(name, str) or not name or arguments is None:
+            raise ValueProblem("value.not-a-call", place=place, shown=shown(call))
+        yield ToolCall(name, arguments)
+
+
+def _offered(row: Row) -> tuple[list[Turn], list[str]]:
+    """Return the turn that holds a row's tools, and the name of what of them is not read."""
+    stated = row.get("tools")
+    if stated in (None, "", "[]", []):
+        return [], []
+    try:
+        return [{"role": TOOLS, "content": text_of(tools_of(stated))}], []
+    except ValueProblem:
+        return [], ["tools"]
 
 
 def _listed(raw: object) -> Sequence[object]:

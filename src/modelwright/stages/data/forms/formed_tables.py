@@ -15,7 +15,7 @@ from modelwright.core.messages import DataError, Notice, Problem, ValueProblem
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.kinds.turns import SYSTEM, USER, is_dialogue
+from modelwright.kinds.turns import SYSTEM, TOOLS, USER, is_dialogue
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.forms.conversations import (
     Conversation,
@@ -84,7 +84,9 @@ def formed(
         forms.add(form)
         given, answer = _fields(signature, form, table)
         names = [config.columns.get(one.name, one.name) for one in (given, answer)]
-        made, of_table = _formed(form, table, given, names, scratch / f"formed-{number}")
+        made, of_table = _formed(
+            form, table, given, names, scratch / f"formed-{number}", keeps_tools=config.tools
+        )
         found.append((split, made))
         notices += [one for one in of_table if config.form is None or one.id != "data.row-form"]
     if _WITH_LESS_LIKED & forms:
@@ -156,12 +158,12 @@ def _fields(signature: Signature, form: RowForm, table: Table) -> tuple[Field, F
 
 
 def _formed(
-    form: RowForm, table: Table, given: Field, names: list[str], scratch: Path
+    form: RowForm, table: Table, given: Field, names: list[str], scratch: Path, *, keeps_tools: bool
 ) -> tuple[Table, list[Notice]]:
     columns = columns_of(form, table.columns)
     assert columns is not None
     spool = Spool(scratch, table.cells.limits)
-    taken = _reader(form, columns, given)
+    taken = _reader(form, columns, given, keeps_tools=keeps_tools)
     is_text = not is_dialogue(given)
     others = [name for name in table.columns if name not in (*names, LESS_LIKED)]
     refused: dict[int, ValueProblem] = {}
@@ -200,8 +202,10 @@ def _add(cells: _Cells, taken: Callable[[Row], Conversation], row: Row, place: i
     cells.astray += one.astray
 
 
-def _reader(form: RowForm, columns: tuple[str, ...], given: Field) -> Callable[[Row], Conversation]:
-    """Return what reads a row of a form."""
+def _reader(
+    form: RowForm, columns: tuple[str, ...], given: Field, *, keeps_tools: bool
+) -> Callable[[Row], Conversation]:
+    """Return what reads a row of a form; a text, whose one turn is read, has no tools."""
     readers: Mapping[RowForm, Callable[[Row], Conversation]] = {
         RowForm.ALPACA: of_alpaca,
         RowForm.SHAREGPT: lambda row: of_turns(row, columns[0]),
@@ -212,9 +216,18 @@ def _reader(form: RowForm, columns: tuple[str, ...], given: Field) -> Callable[[
         RowForm.TEXT: lambda row: Conversation([], _plain(row[columns[0]])),
     }
     taken = readers[form]
-    if is_dialogue(given) or form in (RowForm.IOB, RowForm.TEXT):
+    if form in (RowForm.IOB, RowForm.TEXT):
         return taken
-    return lambda row: _as_text(taken(row))
+    if is_dialogue(given):
+        return taken if keeps_tools else lambda row: _without_tools(taken(row))
+    return lambda row: _as_text(_without_tools(taken(row)))
+
+
+def _without_tools(one: Conversation) -> Conversation:
+    """Return a row without the tools that it offers, which are named."""
+    turns = [turn for turn in one.turns if turn["role"] != TOOLS]
+    dropped = (*one.dropped, *([TOOLS] if len(turns) < len(one.turns) else []))
+    return replace(one, turns=turns, dropped=dropped)
 
 
 def _as_text(one: Conversation) -> Conversation:
