@@ -34,7 +34,7 @@ QUESTIONS = {
     "do transfers abroad take long": "transfer",
 }
 PAGE = (Path(__file__).parents[2] / "docs" / "answering.md").read_text("utf-8")
-FIND, ASSIST, _, WRITE, WRITTEN = (
+FIND, ASSIST, _, _, WRITE, WRITTEN = (
     yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 )
 SHELL, WRITING = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -161,6 +161,33 @@ def test_functions_that_call_each_other_are_refused(place, tmp_path):
     with pytest.raises(ProjectError, match="circle") as caught:
         Project(tmp_path / "one").check()
     assert "one → two → one" in str(caught.value)
+
+
+def test_messages_without_a_reply_show_when_to_refuse(place, tmp_path):
+    lines = (place / "assist" / "rows.jsonl").read_text("utf-8").splitlines()
+    asked = [f"when does the {what} {n}" for n in range(15) for what in ("museum", "shop", "pool", "zoo")]
+    empty = [{"messages": [{"role": "user", "content": text}], "reply": None} for text in asked]
+    rows = [*lines, *map(json.dumps, empty)]
+    splits = {"train": rows[::3], "validation": rows[1::3], "test": rows[2::3]}
+    for split, own in splits.items():
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(own), encoding="utf-8")
+    stated = {"answered_rightly": ">= 0.1", "refused_rightly": ">= 0.1", "refused_wrongly": "<= 0.9"}
+    content = {
+        **ASSIST,
+        "function": "assist(messages: dialogue) -> reply: text?",
+        "requirements": stated,
+        "use": {"find": str(place / "find")},
+        "data": {split: f"{split}.jsonl" for split in splits},
+        "model": {"learner": "session"},
+    }
+    result = Project(content, folder=tmp_path).run()
+    assert not result.problems
+    (note,) = [one for one in result.warnings if one.id == "session.refusal-learned"]
+    assert note.count >= 5
+    values = {row.requirement.split()[0]: row for row in result.requirements}
+    assert values["refused_rightly"].n > 0
+    assert values["refused_rightly"].value == 1.0
+    assert values["refused_wrongly"].n > 0
 
 
 def test_a_policy_decides(place, tmp_path):

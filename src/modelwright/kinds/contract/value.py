@@ -56,6 +56,7 @@ class Value(ABC, Generic[V]):
     empty_cell: ClassVar[str | None] = (
         None  # how a cell says "there is nothing", where a blank says "it is not known" (`[]`)
     )
+    unanswered: ClassVar[bool] = False  # a row of an optional output may have no value: nothing answers it
     takes_words: ClassVar[bool] = (
         False  # `NA`, `-` and the like are no values of the kind, so they are missing
     )

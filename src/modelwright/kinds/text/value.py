@@ -29,6 +29,7 @@ class TextValue(Value[str]):
     family: ClassVar[str | None] = "texts"
     synonyms: ClassVar[tuple[str, ...]] = ("string", "str", "varchar")
     most_characters: ClassVar[int] = 100_000
+    unanswered: ClassVar[bool] = True
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of a text."""

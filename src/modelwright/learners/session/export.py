@@ -7,6 +7,7 @@ from pathlib import Path
 from modelwright.learners import kind_states
 from modelwright.learners.contract.export import Export
 from modelwright.learners.session import session_body
+from modelwright.learners.session.refusal import Refusal
 from modelwright.learners.session.spec import SessionOptions
 from modelwright.package.body import Body
 
@@ -20,7 +21,9 @@ class SessionExport(Export):
         text = (learned / session_body.OPTIONS).read_text(encoding="utf-8")
         options = SessionOptions.model_validate_json(text)
         functions = session_body.functions_in(learned / session_body.FUNCTIONS)
-        return session_body.body(signature, states, functions, options)
+        settled = (learned / session_body.REFUSAL).read_text(encoding="utf-8")
+        refusal = Refusal.model_validate_json(settled)
+        return session_body.body(signature, states, functions, options, refusal)
 
     def compress(self, body: Body) -> Body | None:
         """Return None: each function is called as it was released."""

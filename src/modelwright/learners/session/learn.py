@@ -13,15 +13,19 @@ from pydantic import BaseModel
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
+from modelwright.core.spacing import evenly_spaced
 from modelwright.kinds.contract.common import DECODED, Array
 from modelwright.learners import kind_states
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.session import session_body
+from modelwright.learners.session.refusal import UNLEARNED, Refusal, settled
 from modelwright.learners.session.spec import SessionOptions, SessionSpec
 from modelwright.package import packages
 from modelwright.package.packages import Package
+from modelwright.runtime import drivers
+from modelwright.runtime.drivers.session.driver import RunningSession
 from modelwright.runtime.function import Function
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
@@ -29,6 +33,7 @@ from modelwright.storage.formats.plan import BROUGHT, Machine
 
 _TIMED = 10  # messages
 _MOST_S = 5.0  # a function that writes takes seconds for a reply: two or three of them tell
+_LOOKED_AT_MOST = 2_000  # validation messages that show when nothing is answered
 _LOOKED_AT = 200  # messages whose passages are put into a prompt, of which nothing is written
 
 
@@ -49,7 +54,8 @@ class SessionLearn(Learn[Rows]):
         assert isinstance(options, SessionOptions)
         folder = pretrained[BROUGHT]
         states = _states(signature, data.train)
-        body = session_body.body(signature, states, session_body.functions_in(folder), options)
+        functions = session_body.functions_in(folder)
+        body = session_body.body(signature, states, functions, options, Refusal())
         function = Function(Package(body, "", machine.cores))
         (message,) = signature.inputs
         timed, began = 0, time.process_time()
@@ -86,14 +92,17 @@ class SessionLearn(Learn[Rows]):
     def learn(
         self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
     ) -> dict[str, object]:
-        """Keep the packages and the options."""
+        """Keep the packages and the options, and let validation say when nothing is answered."""
         assert isinstance(setup.options, SessionOptions)
         shutil.copytree(setup.pretrained[BROUGHT], out / session_body.FUNCTIONS)
         (out / session_body.OPTIONS).write_text(
             setup.options.model_dump_json(indent=1) + "\n", encoding="utf-8"
         )
-        kind_states.write(out, signature, _states(signature, data.train))
-        return {"history": [], "warnings": []}
+        states = _states(signature, data.train)
+        kind_states.write(out, signature, states)
+        refusal, notes = _refusal(signature, data, states, setup)
+        (out / session_body.REFUSAL).write_text(refusal.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        return {"history": [], "warnings": [one.to_wire() for one in notes]}
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Return that nothing is written: what is said follows from the functions that are called."""
@@ -112,6 +121,26 @@ def _cut(function: Function, messages: Sequence[object]) -> Iterator[Notice]:
     count = sum("passages_cut" in (one.details or {}) for one in answers.tolist())
     if count:
         yield Notice("session.passages-cut", count=count, of=len(messages), line="model.passages")
+
+
+def _refusal(
+    signature: Signature, data: Rows, states: Mapping[str, object], setup: Setup
+) -> tuple[Refusal, list[Notice]]:
+    options = setup.options
+    assert isinstance(options, SessionOptions)
+    (message,), (reply,) = signature.inputs, signature.outputs
+    places = evenly_spaced(len(data.held), _LOOKED_AT_MOST).tolist()
+    replies = [data.held.columns[reply.name][place] for place in places]
+    unlearned = Refusal(answer_from=UNLEARNED if options.answer_from is None else options.answer_from)
+    if all(one is not None for one in replies):
+        return unlearned, []
+    functions = session_body.functions_in(setup.pretrained[BROUGHT])
+    running = drivers.open_body(
+        session_body.body(signature, states, functions, options, unlearned), setup.threads
+    )
+    assert isinstance(running, RunningSession), "the body of a session"
+    evidence = running.evidence([data.held.columns[message.name][place] for place in places])
+    return settled(evidence, replies, options.answer_from, options.refused_at_most)
 
 
 def _states(signature: Signature, train: Examples) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelwright.core.signature import Signature
+from modelwright.learners.session.refusal import Refusal
 from modelwright.learners.session.spec import SessionOptions
 from modelwright.package import packages
 from modelwright.package.body import Body
@@ -13,7 +14,7 @@ from modelwright.package.packages import Package
 from modelwright.runtime.drivers.session.nested_functions import joined
 from modelwright.runtime.drivers.session.session_settings import DRIVER, SessionSettings, SessionTexts
 
-FUNCTIONS, OPTIONS = "functions", "options.json"
+FUNCTIONS, OPTIONS, REFUSAL = "functions", "options.json", "refusal.json"
 
 
 def functions_in(folder: Path) -> dict[str, Package]:
@@ -26,12 +27,14 @@ def body(
     states: Mapping[str, object],
     functions: Mapping[str, Package],
     options: SessionOptions,
+    refusal: Refusal,
 ) -> Body:
     """Return the body; states: of the kinds of its own signature."""
     entries, graphs, files = joined(functions)
     settings = SessionSettings(
         functions=entries,
-        answer_from=options.answer_from,
+        answer_from=refusal.answer_from,
+        sureness=refusal.sureness,
         sentences=options.sentences,
         passages=options.passages,
         instruct=options.instruct,

@@ -19,12 +19,20 @@ class SessionOptions(BaseModel):
     use: dict[str, UsedFunction] = Field(
         {}, description="role → the function that is called; the section `use` of the project file fills it"
     )
-    answer_from: float = Field(
-        0.3,
+    answer_from: float | None = Field(
+        None,
         ge=0,
         le=1,
         description="the confidence of the best passage from which it answers; below it, it says that it has found "
-        "nothing. Where `use` names a policy, that one decides",
+        "nothing. None: what validation messages without a reply show, 0.3 where there are none. Where `use` names a "
+        "policy, that one decides",
+    )
+    refused_at_most: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="the share of validation messages with a reply that may stay without one, where `answer_from` "
+        "follows from those that have none",
     )
     sentences: int = Field(3, ge=1, le=1_000, description="most sentences of a passage that a reply quotes")
     passages: int = Field(

@@ -85,6 +85,15 @@ def _refused(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
     return outcomes.refused & outcomes.written, outcomes.written
 
 
+def _without_reply(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
+    # (n,): what was written for, and has no truth
+    return outcomes.refused, outcomes.written & ~outcomes.judged
+
+
+def _with_reply(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
+    return outcomes.refused & outcomes.judged, outcomes.judged
+
+
 def _answered_rightly(outcomes: TextOutcomes) -> tuple[Mask, Mask]:
     found = np.zeros(len(outcomes), dtype=np.bool_)
     # (n,): what is refused is no hit, whatever the words of the refusal
@@ -183,6 +192,19 @@ METRICS = (
         "refusal_rate",
         "share of messages that are not answered: nothing was found, it was asked back, or a person takes over",
         ways_of_share(_refused),
+        OF_A_SHARE,
+        better="lower",
+    ),
+    _metric(
+        "refused_rightly",
+        "share of the messages without a reply, whose rows say that there is none, that are not answered",
+        ways_of_share(_without_reply),
+        OF_A_SHARE,
+    ),
+    _metric(
+        "refused_wrongly",
+        "share of the messages with a reply that are not answered",
+        ways_of_share(_with_reply),
         OF_A_SHARE,
         better="lower",
     ),

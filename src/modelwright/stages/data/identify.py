@@ -172,10 +172,20 @@ def _truths(
 ) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            labels.renamed(field, refusals.parse(field, OUTPUTS_AFTER + order, chunk, required=required))
+            labels.renamed(
+                field,
+                refusals.parse(
+                    field, OUTPUTS_AFTER + order, chunk, required=required and not _may_be_none(field)
+                ),
+            )
             for order, field in enumerate(signature.outputs)
         ]
     )
+
+
+def _may_be_none(field: Field) -> bool:
+    """Tell whether a row may have no value of an output: that nothing answers it is its truth."""
+    return field.optional and kinds.value(field.kind).unanswered
 
 
 OUTPUTS_AFTER = 1 << 20  # orders outputs after the inputs, however many of these the data turns out to have

@@ -171,10 +171,22 @@ def _bars_of(field: Field, requirements: Sequence[Requirement]) -> list[Requirem
     ]
 
 
+def _replies(field: Field) -> bool:
+    """Tell whether an answer says by itself that there is none, so that `?` speaks of rows and not of answers."""
+    return kinds.value(field.kind).unanswered
+
+
 def _untouched(field: Field, rows: int) -> Operating:
     main = outcomes.facet(family(field), BodyGap).main
     return Operating(
-        field.name, (), {}, (main, None, None), met=True, rows=rows, never=True, able=_able(field)
+        field.name,
+        (),
+        {},
+        (main, None, None),
+        met=True,
+        rows=rows,
+        never=not _replies(field),
+        able=_able(field),
     )
 
 

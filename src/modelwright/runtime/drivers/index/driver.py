@@ -32,6 +32,8 @@ from modelwright.runtime.searching.ranked_places import NOWHERE, Places, Scores,
 from modelwright.runtime.searching.vector_index import SCALES, VECTORS, VectorIndex
 
 GRAPH, VECTOR = "model", "vector"
+EVIDENCE = ("cosine", "lead", "words")
+"""What speaks for the first passage, under these names in the details of an answer: see `FoundPlaces.evidence`."""
 
 
 @dataclass(frozen=True)
@@ -144,17 +146,19 @@ class RunningIndex(Running):
     def detailed(
         self, output: str, answers: Sequence[Answer], arrays: Mapping[str, Array]
     ) -> Sequence[Answer]:
-        """Return the answers with the text of each passage that they name."""
-        return [self._with_texts(one, places) for one, places in zip(answers, arrays["places"], strict=True)]
+        """Return the answers with the text of each passage that they name, and what speaks for the first of them."""
+        rows = zip(answers, arrays["places"], arrays["evidence"].tolist(), strict=True)
+        return [self._with_texts(one, places, evidence) for one, places, evidence in rows]
 
-    def _with_texts(self, answer: Answer, places: Places) -> Answer:
+    def _with_texts(self, answer: Answer, places: Places, evidence: Sequence[float]) -> Answer:
         choices = cast("Sequence[Mapping[str, str | float]]", (answer.details or {}).get("choices", ()))
         # the choices are the first places, in their order
         whole: list[Json] = [
             {**choice, "passage": self._texts[place]}
             for choice, place in zip(choices, places.tolist(), strict=False)
         ]
-        return replace(answer, details={**(answer.details or {}), "choices": whole})
+        spoken: dict[str, Json] = {name: round(one, 6) for name, one in zip(EVIDENCE, evidence, strict=True)}
+        return replace(answer, details={**(answer.details or {}), "choices": whole, "evidence": spoken})
 
     def interrupt(self) -> None:
         """Let the runtime stop at the next node."""

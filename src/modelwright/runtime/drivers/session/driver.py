@@ -6,13 +6,18 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modelwright import kinds
 from modelwright.core.json_types import Json
 from modelwright.core.messages import Problem, RequestError, ValueProblem
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Answer, Form
+from modelwright.kinds.shared.confidence import shares
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
+from modelwright.runtime.drivers.index.driver import EVIDENCE
 from modelwright.runtime.drivers.session import roles
 from modelwright.runtime.drivers.session.grounded_prompt import GroundedPrompts
 from modelwright.runtime.drivers.session.nested_functions import parted
@@ -27,9 +32,9 @@ from modelwright.runtime.drivers.session.roles import (
     REFUSE,
     REPLY,
 )
-from modelwright.runtime.drivers.session.session_settings import SessionSettings, bad_settings
+from modelwright.runtime.drivers.session.session_settings import SURENESS, SessionSettings, bad_settings
 from modelwright.runtime.drivers.session.written_replies import WritingReply, WrittenReplies
-from modelwright.runtime.function import Function
+from modelwright.runtime.function import Answers, Function
 
 _USER, _ASSISTANT = "user", "assistant"
 
@@ -168,11 +173,26 @@ class RunningSession(Running):
     def _replies(self, queries: Sequence[_Query]) -> list[_Reply | WritingReply | None]:
         if not queries:
             return []
-        (question,), (choice,) = self._find.signature.inputs, self._find.signature.outputs
-        answers = self._find.answer({question.name: [one.question for one in queries]})
-        found = [_found(row[choice.name]) for row in answers]
+        (choice,) = self._find.signature.outputs
+        answers = self._answered(queries)
+        found = [_found(row[choice.name], self._settings.sureness) for row in answers]
         acts = self._acts(queries, found)
         return [self._reply(*one) for one in zip(queries, found, acts, strict=True)]
+
+    def _answered(self, queries: Sequence[_Query]) -> list[Answers]:
+        (question,) = self._find.signature.inputs
+        return self._find.answer({question.name: [one.question for one in queries]})
+
+    def evidence(self, messages: Sequence[object]) -> NDArray[np.float64]:
+        """Return what speaks for the best passage of each message, (n, 3); NaN of one that asks nothing."""
+        queries = list(map(self._query, messages))
+        rows = [row for row, one in enumerate(queries) if isinstance(one, _Query)]
+        found = np.full((len(queries), SURENESS - 1), np.nan)
+        if rows:
+            (choice,) = self._find.signature.outputs
+            answers = self._answered([cast("_Query", queries[row]) for row in rows])
+            found[rows] = [_evidence(one[choice.name]) for one in answers]
+        return found
 
     def _acts(self, queries: Sequence[_Query], found: Sequence[_Found]) -> list[str]:
         """Return what to do about each question; nothing is answered where nothing was found."""
@@ -225,11 +245,20 @@ class RunningSession(Running):
             self._writing.function.interrupt()
 
 
-def _found(answer: Answer) -> _Found:
+def _found(answer: Answer, sureness: Sequence[float] | None) -> _Found:
     choices = cast("Sequence[Mapping[str, Json]]", (answer.details or {}).get("choices", ()))
-    # what abstains has found nothing that it stands for
-    sure = 0.0 if answer.value is None else answer.confidence
-    return _Found(choices, 1.0 if sure is None else sure)
+    if answer.value is None:  # what abstains has found nothing that it stands for
+        return _Found(choices, 0.0)
+    if sureness is None:
+        return _Found(choices, 1.0 if answer.confidence is None else answer.confidence)
+    # (1, 3) → (1,)
+    (sure,) = shares(np.array([_evidence(answer)]), np.array(sureness))
+    return _Found(choices, float(sure))
+
+
+def _evidence(answer: Answer) -> list[float]:
+    known = cast("Mapping[str, float]", (answer.details or {}).get("evidence", {}))
+    return [float(known.get(name, 0.0)) for name in EVIDENCE]
 
 
 class SessionDriver(Driver):

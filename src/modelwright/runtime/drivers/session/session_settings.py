@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from modelwright.core.json_types import JsonLike
 from modelwright.runtime.drivers.contract.settings_error import settings_error
+from modelwright.runtime.drivers.index.driver import EVIDENCE
 
 DRIVER = "session"
+SURENESS = 1 + len(EVIDENCE)
 bad_settings = partial(settings_error, DRIVER)
 
 Sentence = Annotated[str, Field(min_length=1, max_length=2_000)]
@@ -55,7 +57,8 @@ class SessionSettings(_Strict):
     """functions: by role; answer_from: the confidence from which a passage answers, where no policy decides.
 
     sentences: most of a passage that a reply quotes. passages: most that a function which writes the reply is shown,
-    below what `instruct` asks of it.
+    below what `instruct` asks of it. sureness: the weights of a logistic regression (constant first) by which evidence
+    for the best passage says how likely a question is answered at all; None: the confidence of `find` says it.
     """
 
     functions: dict[str, NestedEntry]
@@ -64,6 +67,7 @@ class SessionSettings(_Strict):
     texts: SessionTexts
     passages: Annotated[int, Field(ge=1, le=100)] = 3
     instruct: Annotated[str, Field(max_length=10_000)] = ""
+    sureness: Annotated[list[float], Field(min_length=SURENESS, max_length=SURENESS)] | None = None
 
     @classmethod
     def read(cls, settings: Mapping[str, JsonLike]) -> SessionSettings:
