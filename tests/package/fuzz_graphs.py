@@ -13,8 +13,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["modelwright.package"]):
+    from modelwright.package.graph_contents import contents
     from modelwright.package.graph_encoding import GraphEncodingError
-    from modelwright.package.graphs import contents
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "helpers"))
 from hostile_graphs import RUNNABLE, along, external, mutated, tensors_of, ways_to_a_tensor

@@ -18,9 +18,9 @@ from hostile_graphs import (
 )
 from onnx import ModelProto, TensorProto, helper, numpy_helper, onnx_ml_pb2
 
+from modelwright.package.graph_contents import contents
 from modelwright.package.graph_encoding import GraphEncodingError, parts
 from modelwright.package.graph_schema import ENUMERATIONS, MESSAGES
-from modelwright.package.graphs import contents
 
 SECRET = "secret.bin"
 

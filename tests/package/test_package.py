@@ -19,7 +19,7 @@ from modelwright.core.messages import PackageError
 from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.package.checksums import SUMS
-from modelwright.package.graphs import ExternalTensor, contents
+from modelwright.package.graph_contents import ExternalTensor, contents
 from modelwright.runtime.function import Function, load
 
 

@@ -74,3 +74,45 @@ def test_it_ends_with_a_command_that_could_not_serve(tmp_path):
     ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=WAIT_S)
     assert ended.stdout.split() == ["1", "1"]
     assert "ResourceWarning" not in ended.stderr
+
+
+def test_it_reads_a_package_before_it_is_told_how_to_open_it(ahead, tmp_path):
+    package = sealed(linear_body(), tmp_path / "linear")
+    worker_process.read_ahead(package)
+    worker_process.read_ahead(tmp_path / "another")  # one is enough
+    pid, answers = answering(package)
+    assert pid == ahead.process.pid
+    assert answers
+
+
+def test_one_that_reads_another_package_is_not_taken(ahead, tmp_path):
+    worker_process.read_ahead(sealed(linear_body(3.0), tmp_path / "another"))
+    pid, answers = answering(sealed(linear_body(), tmp_path / "linear"))
+    assert pid != ahead.process.pid
+    assert answers
+    assert ahead.process.poll() is not None
+
+
+def test_one_that_reads_what_is_no_package_ends_and_says_nothing(ahead, tmp_path, capfd):
+    worker_process.read_ahead(tmp_path / "none")
+    assert ahead.process.wait(WAIT_S) == 1
+    assert capfd.readouterr().err == ""
+    _, answers = answering(sealed(linear_body(), tmp_path / "linear"))
+    assert answers
+
+
+def test_a_gateway_imports_neither_the_runtime_nor_learners(tmp_path):
+    """They take a fifth of the time until it listens."""
+    package = sealed(linear_body(), tmp_path / "linear")
+    code = (
+        "import sys\n"
+        "from modelwright.gateway.server import Server\n"
+        "from modelwright.cli import main\n"
+        "Server.run = lambda server: None\n"
+        f"code = main.answer(['serve', '--package', {str(package)!r}, '--port', '0'])\n"
+        "found = ('onnxruntime', 'modelwright.learners', 'modelwright.stages', 'modelwright.runtime.function')\n"
+        "print(code, *[one for one in found if one in sys.modules])"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=WAIT_S)
+    assert ended.stdout.split() == ["0"]

@@ -12,6 +12,7 @@ from modelwright.cli.problem_texts import report
 from modelwright.core import messages
 from modelwright.core.exit_codes import Exit
 from modelwright.core.messages import GateError, ModelwrightError
+from modelwright.runtime.worker.worker_process import start_ahead
 
 
 def main() -> None:
@@ -52,6 +53,8 @@ def answer(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     """Parse the command line in full and run its verb."""
+    if arguments[:1] == ["serve"]:
+        start_ahead()  # even reading the command line takes as long as a worker's first imports
     from modelwright.cli.verbs import app
 
     try:

@@ -32,9 +32,9 @@ from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.checksums import SUMS, contents, listed, listing, stays_inside
 from modelwright.package.content import Content
+from modelwright.package.graph_contents import contents as graph_contents
+from modelwright.package.graph_contents import is_location
 from modelwright.package.graph_encoding import GraphEncodingError
-from modelwright.package.graphs import contents as graph_contents
-from modelwright.package.graphs import is_location
 from modelwright.package.manifest import (
     FORMAT,
     MANIFEST,

@@ -21,7 +21,7 @@ from modelwright.cli.typer_app import (
     opened,
 )
 from modelwright.core.exit_codes import Exit
-from modelwright.runtime.worker.worker_process import start_ahead
+from modelwright.runtime.worker.worker_process import read_ahead, start_ahead
 
 
 @app.command(rich_help_panel=START)
@@ -74,6 +74,8 @@ def serve(
     if package is None:
         opened(projects[0] if projects else project, settings).serve(host, port)
         return
+    if not settings:  # by a setting the worker may be told otherwise
+        read_ahead(package.absolute())
     from modelwright.project.serving.package_serving import serve_package
 
     serve_package(package, settings or (), host=host, port=port, record=record)

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from onnx import TensorProto, external_data_helper
 
 from modelwright.core.messages import Problem, ProjectError
-from modelwright.package.graphs import OTHER_OPERATORS, STANDARD_DOMAINS, is_location
+from modelwright.package.graph_contents import OTHER_OPERATORS, STANDARD_DOMAINS, is_location
 
 MOST_BYTES = 2**31 - 2**20  # protocol buffers hold no message of 2 GiB
 FEWEST_OPSET = 9  # what is put around the graph needs it

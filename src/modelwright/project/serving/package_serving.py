@@ -9,11 +9,11 @@ from pathlib import Path
 
 from modelwright.core.messages import Problem
 from modelwright.engine.store import Store
+from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import serve as serve_gateway
 from modelwright.gateway.station import Live
 from modelwright.gateway.traffic.desired_traffic import DesiredTraffic, DesiredVersion
 from modelwright.package import packages
-from modelwright.project.declaration import project_file
 from modelwright.storage import read_only
 
 RECORD = "live.db"
@@ -55,17 +55,26 @@ def serve_package(
     with _kept(folder):
         found = packages.read(folder)
         signature = found.body.signature
-        file = project_file.from_mapping({"function": str(signature)}, settings, folder).file
         given: Mapping[str, object] = {
             name: value for name, value in (("host", host), ("port", port)) if value is not None
         }
         serve_gateway(
             signature.name,
-            file.serve.model_copy(update=given),
+            _config(str(signature), settings, folder).model_copy(update=given),
             OnePackage(folder, found.digest),
             live=None if record is None else Live(record / RECORD),
             started=started,
         )
+
+
+def _config(signature: str, settings: Sequence[str], folder: Path) -> ServeConfig:
+    """Return how a package is served; raises ProjectError for settings that no project file could have."""
+    if not settings:
+        return ServeConfig()
+    # all that a project file can say, the options of every learner too: who sets nothing starts a fifth sooner
+    from modelwright.project.declaration import project_file
+
+    return project_file.from_mapping({"function": signature}, settings, folder).file.serve
 
 
 def _kept(folder: Path) -> AbstractContextManager[None]:

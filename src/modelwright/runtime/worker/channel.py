@@ -326,7 +326,7 @@ async def start(
     as many as suit these threads. bar_s: the time that an answer may take, which its batches then keep to; None where
     there is no such bar. sharing: workers that share the cores. device: `auto`, `cpu` or `cuda`, of `serve.device`.
     """
-    found = worker_process.started()
+    found = worker_process.started(package)
     process = found.process
     transport, connection = await asyncio.get_running_loop().create_unix_connection(
         _Connection, sock=found.connection

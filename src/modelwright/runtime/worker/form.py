@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from modelwright.core.json_types import Json
-from modelwright.runtime.function import Function
+
+if TYPE_CHECKING:  # the gateway reads what is known, and needs no function for it
+    from modelwright.runtime.function import Function
 
 MOST_KNOWN = 500  # names to pick from; a page with more is slow, and nobody reads it
 LONGEST_KNOWN = 200  # characters of one

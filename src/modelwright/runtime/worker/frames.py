@@ -1,6 +1,7 @@
 """How the gateway and a worker talk: messages of JSON and bytes, each behind its length, over a socket pair.
 
-    gateway → worker   ["open", order]                                        load this package, and say so
+    gateway → worker   ["read", package]                                      before the next: it is likely to be loaded
+                       ["open", order]                                        load this package, and say so
                        ["ask", id, [row, …], sent, options]                   answer these rows
                        ["leave", id]                                          nobody waits for these any more
                        ["ping", 0]                                            do you still work?

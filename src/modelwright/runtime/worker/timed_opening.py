@@ -28,11 +28,16 @@ _FEWEST_TRIES, _TRIED_S = 3, 0.05
 
 
 def opened(
-    package: Package, threads: int | None, cores: int, device: Literal["auto", "cpu", "cuda"] = "cpu"
+    package: Package,
+    threads: int | None,
+    cores: int,
+    device: Literal["auto", "cpu", "cuda"] = "cpu",
+    first: Function | None = None,
 ) -> tuple[Function, WorkerLayout]:
     """Open a package with so many threads (None: as timed here, `cores` at most), and try it; raises PackageError.
 
-    cores: those that its workers share; device: other than `cpu` where there is a GPU, which is then tried.
+    cores: those that its workers share; device: other than `cpu` where there is a GPU, which is then tried. first: what
+    `opened_ahead` returned of the same package.
     """
     if device != "cpu":
         on_gpu = opened_on_gpu(package, threads or cores, must=device == "cuda")
@@ -40,7 +45,7 @@ def opened(
             return on_gpu, WorkerLayout(1, threads or cores, on_gpu=True)
     if threads is not None:
         return _tried(package, threads), WorkerLayout(max(1, cores // threads), threads)
-    function = _tried(package, 1)
+    function = first or opened_ahead(package)
     rows = (function.example(), function.longest())
     if cores == 1 or function.streams:
         brief_s = long_s = None
@@ -56,6 +61,11 @@ def opened(
     taken_s = [sum(one) for one in zip(*(_least_s(functions, row) for row in rows), strict=True)]
     place = next(place for place, one in enumerate(taken_s) if one <= ENOUGH * min(taken_s))
     return functions[place], WorkerLayout(max(1, cores // counts[place]), counts[place])
+
+
+def opened_ahead(package: Package) -> Function:
+    """Open a package with one thread, as it is tried first, and try it; raises PackageError."""
+    return _tried(package, 1)
 
 
 def _tried(package: Package, threads: int) -> Function:

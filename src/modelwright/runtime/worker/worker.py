@@ -15,7 +15,8 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict, cast
 
@@ -31,16 +32,18 @@ from modelwright.runtime.log_lines import BoundedHandler
 from modelwright.runtime.machine import cores
 from modelwright.runtime.worker.batcher import Batcher
 from modelwright.runtime.worker.form import form_of
-from modelwright.runtime.worker.frames import Unpacker, packed
+from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.streams import work_in_parts
-from modelwright.runtime.worker.timed_opening import opened
+from modelwright.runtime.worker.timed_opening import opened, opened_ahead
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
 
 _LOG = logging.getLogger(__name__)
+_GONE: Message = [None, None]
 _WARM_UP_ROWS = (1, 1)  # and a full batch
 _Answered: TypeAlias = tuple[Sequence[RowAnswer], Unseen]
+_Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 _Refused: TypeAlias = list[Problem]  # what is wrong with the rows, which the worker alone can tell
 
 
@@ -142,17 +145,24 @@ class _Order(TypedDict):
     max_batch: int | None  # None: as suits the threads
     max_wait_s: float
     bar_s: float | None  # the time that an answer may take
-    device: Literal["auto", "cpu", "cuda"]
+    device: _Device
 
 
-def _ordered(connection: socket.socket) -> _Order:
-    """Wait for what is to be opened; raises EOFError when the gateway is gone."""
+def _usable(device: _Device, lacks: gpu.Lack | None) -> _Device:
+    """Return the device as it can be had: the CPU where there is no GPU; raises PackageError where it must be one."""
+    if device == "cuda" and lacks is not None:
+        raise PackageError(Problem("serve.no-gpu", lacks=lacks))
+    if device == "auto" and lacks == "runtime" and gpu.device_files():
+        _LOG.warning("%s", Phrase("serve.cpu-runtime"))
+    return device if lacks is None else "cpu"
+
+
+def _orders(connection: socket.socket) -> Iterator[Message]:
+    """Yield what the gateway says before it has heard that the worker is ready, until it is gone."""
     unpacker = Unpacker()
-    while data := connection.recv(1 << 16):
-        # the gateway says nothing else before it has heard that the worker is ready
-        for _, order in unpacker.feed(data):
-            return cast("_Order", order)
-    raise EOFError
+    with suppress(ConnectionError):
+        while data := connection.recv(1 << 16):
+            yield from unpacker.feed(data)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -168,27 +178,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     die_with_parent()
     use(preferred(os.environ))
     logging.getLogger("modelwright").addHandler(BoundedHandler())
-    try:
-        order = _ordered(connection)
-    except (EOFError, ConnectionError):
+    orders = _orders(connection)
+    kind, what = next(orders, _GONE)
+    if kind is None:
         return 0  # it was started ahead, and nothing was to be served
-    package = Path(order["package"]).absolute()
-    its_cores = max(1, cores() // order["sharing"])
-    device = order["device"]
+    package = Path(what if kind == "read" else what["package"]).absolute()
+    device = "auto" if kind == "read" else cast("_Order", what)["device"]
     lacks = gpu.lack(onnxruntime.get_available_providers()) if device != "cpu" else None
-    uses_gpu = device != "cpu" and lacks is None
-    if device == "auto" and lacks == "runtime" and gpu.device_files():
-        _LOG.warning("%s", Phrase("serve.cpu-runtime"))
     # From here on it reads the package and what Python needs, writes nothing, and connects to nobody.
-    is_confined = confine([package, *modules()], on_gpu=uses_gpu)
+    is_confined = confine([package, *modules()], on_gpu=device != "cpu" and lacks is None)
     try:
-        if device == "cuda" and lacks is not None:
-            raise PackageError(Problem("serve.no-gpu", lacks=lacks))
-        function, layout = opened(read(package), order["threads"], its_cores, device if uses_gpu else "cpu")
+        whole = read(package)
+        first = None
+        if kind == "read":
+            first = opened_ahead(whole)
+            kind, what = next(orders, _GONE)
+        if kind is None:
+            return 0
+        order = cast("_Order", what)
+        function, layout = opened(
+            whole,
+            order["threads"],
+            max(1, cores() // order["sharing"]),
+            _usable(order["device"], lacks),
+            first,
+        )
         max_batch = order["max_batch"] or layout.rows
         _warm_up(function, max_batch)
     except UserError as error:
-        connection.sendall(packed(["refused", [problem.to_wire() for problem in error.problems]]))
+        with suppress(ConnectionError):
+            connection.sendall(packed(["refused", [problem.to_wire() for problem in error.problems]]))
         return 1
     try:
         connection.sendall(

@@ -10,7 +10,11 @@ import atexit
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelwright.runtime.worker.frames import packed
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class WorkerProcess:
 
     process: subprocess.Popen[bytes]
     connection: socket.socket
+    reads: Path | None = None  # the package that it reads before it is told how to open it
 
 
 _ahead: list[WorkerProcess] = []  # one at most
@@ -31,6 +36,14 @@ def start_ahead() -> None:
         atexit.register(_give_up)
 
 
+def read_ahead(package: Path) -> None:
+    """Let the process that was started ahead read a package (an absolute path) that is likely to be opened."""
+    if _ahead and _ahead[0].reads is None:
+        with suppress(OSError):  # it is gone already, and another one takes its place
+            _ahead[0].connection.sendall(packed(["read", str(package)]))
+            _ahead[0] = replace(_ahead[0], reads=package)
+
+
 def _give_up() -> None:
     """End the process that nobody took: nothing was to be served."""
     while _ahead:
@@ -40,13 +53,15 @@ def _give_up() -> None:
         found.process.wait()
 
 
-def started() -> WorkerProcess:
-    """Return a process that is to be told what to open: the one started ahead, or a new one."""
+def started(package: Path) -> WorkerProcess:
+    """Return a process that is to be told to open a package: the one started ahead, or a new one."""
     if _ahead:
         found = _ahead.pop()
-        if found.process.poll() is None:
+        if found.process.poll() is None and found.reads in (None, package):
             return found
         found.connection.close()
+        found.process.kill()
+        found.process.wait()
     return _begun()
 
 

@@ -16,7 +16,7 @@ from modelwright.learners.contract.compression import FormChoice
 from modelwright.outcomes.contract.gap import Gap
 from modelwright.package.body import Body
 from modelwright.package.content import size_bytes, view
-from modelwright.package.graphs import contents
+from modelwright.package.graph_contents import contents
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.runtime.written_rows import answered

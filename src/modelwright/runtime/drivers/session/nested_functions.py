@@ -16,7 +16,7 @@ from modelwright.kinds.contract.common import Dumped, Role
 from modelwright.package import content
 from modelwright.package.body import Body
 from modelwright.package.content import Content
-from modelwright.package.graphs import contents
+from modelwright.package.graph_contents import contents
 from modelwright.package.packages import Package
 from modelwright.runtime.drivers.contract.body_graphs import require_graphs
 from modelwright.runtime.drivers.session.session_settings import DRIVER, FieldState, NestedEntry, bad_settings
