@@ -297,7 +297,7 @@ def test_an_evaluation_that_was_killed_is_counted_once(folder, monkeypatch):
 def test_an_evaluation_of_another_package_meanwhile_moves_the_number(folder, monkeypatch):
     from modelwright.project.loop import stage_table
 
-    changed = ["learn.seed=7"]
+    changed = ["learn.seed=7", "serve.threads=1", "serve.workers=2"]
     built = []
 
     def build(context):
@@ -305,6 +305,9 @@ def test_an_evaluation_of_another_package_meanwhile_moves_the_number(folder, mon
         if not built:  # another run comes between building this step and running it
             context.state.register_evaluation(context.part("data", "test").digest, "other package")
         built.append(step.arguments["look"] if "look" in step.arguments else step.arguments["evaluation"])
+        # it is timed as it serves
+        assert (step.arguments["threads"], step.arguments["workers"]) == (1, 2)
+        assert (step.config["serve.threads"], step.config["serve.workers"]) == (1, 2)
         return step
 
     monkeypatch.setitem(stage_table.TABLE, "evaluate", build)

@@ -36,6 +36,13 @@ def test_a_package_is_measured_in_a_fresh_process(packages: dict[str, Path]) -> 
     assert found.threads == 1
 
 
+def test_a_package_is_measured_with_the_workers_that_serve(packages: dict[str, Path]) -> None:
+    rows = [{"question": "new car"}]
+    found = measure(packages["text"], rows, Plan(requests=5, seconds=5, threads=2, workers=3))
+    assert (found.threads, found.workers) == (2, 3)
+    assert measure(packages["text"], rows, Plan(requests=5, seconds=5, alone=True)).workers == 1
+
+
 def test_measuring_that_does_not_end_is_said(
     packages: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

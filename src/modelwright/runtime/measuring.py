@@ -38,14 +38,15 @@ class Plan:
     """What to measure. Bounded in count and in time, whichever is reached first.
 
     `load` is requests a second, arriving at random (Poisson) whether or not the last one is answered; None is
-    one request at a time. `seconds` bounds latency and throughput each. threads: of a pass, None: as it is served here.
-    alone: one worker answers, however many would suit this machine.
+    one request at a time. `seconds` bounds latency and throughput each. threads, workers: of a pass, and that answer;
+    None: as it is served here. alone: one worker answers, however many would suit this machine.
     """
 
     load: float | None = None
     requests: int = 1000
     seconds: float = 20.0
     threads: int | None = None
+    workers: int | None = None
     alone: bool = False
     seed: int = 0
 
@@ -227,11 +228,12 @@ def main() -> int:
     plan, rows = Plan(**task["plan"]), task["rows"]
     try:
         package = read(Path(task["package"]))
-        function, layout = opened(package, plan.threads, cores())
+        function, layout = opened(package, plan.threads, max(1, cores() // (plan.workers or 1)))
         ran = _requests(function, rows, plan)
         next(_passes(function, rows, plan))  # a full batch takes more memory than a row
         memory_bytes = peak_memory_bytes()
-        workers = layout.within(memory_bytes, free_bytes(), None) if not plan.alone else 1
+        suited = layout.within(memory_bytes, free_bytes(), None) if not plan.alone else 1
+        workers = plan.workers or suited
         others = [Function(package, layout.threads) for _ in range(workers - 1)]
         throughput = throughputs([function, *others], rows, plan)
     except UserError as error:

@@ -225,6 +225,19 @@ def test_a_run_that_was_killed_goes_on_in_the_run_of_mlflow_that_it_began(tmp_pa
     assert _rows(tmp_path, "select status from runs") == [("FINISHED",)]
 
 
+@pytest.mark.usefixtures("anywhere")
+def test_what_was_written_is_known_where_the_whole_store_was_moved_to(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    Tracker(_target(before), before)._note("0123abcd", "evidence")
+    before.rename(after)
+    moved = Tracker(_target(after), after)
+    assert moved.finish(Tracked("0123abcd", {}, evidence="evidence"), failed=False) is None
+    assert not moved.running
+    for elsewhere in (_target(tmp_path), _target(after, "http://127.0.0.1:5000")):
+        assert Tracker(elsewhere, after)._written("0123abcd") is None
+
+
 @pytest.mark.usefixtures("with_mlflow")
 @pytest.mark.parametrize("answers", [False, True])
 def test_a_server_that_is_down_or_says_nothing_is_named_within_a_bounded_time(

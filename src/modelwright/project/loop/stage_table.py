@@ -407,6 +407,7 @@ def _evaluate(context: Context) -> Step:
     champion, versus = context.champion(package.digest), context.versus(package.digest)
     subjects = sorted(str(one.subject) for one in context.opened.requirements)
     group = _group_of_rows(context)
+    served = {"threads": file.serve.threads, "workers": file.serve.workers}  # it is timed as it serves
 
     def count() -> None:
         """Write the evaluation down before a test row is read, so that a crash can lose none."""
@@ -426,6 +427,7 @@ def _evaluate(context: Context) -> Step:
             "evaluation of the test set": number,
             "champion": champion.digest if champion else None,
             **_judged(versus),
+            **{f"serve.{name}": number for name, number in served.items() if number is not None},
         },
         inputs={
             "package": package,
@@ -449,6 +451,7 @@ def _evaluate(context: Context) -> Step:
             "purpose": file.purpose,
             "group": group,
             "versus": versus,
+            **served,
         },
         before=count,
         readable=lambda evaluated: _readable_evidence(evaluated, package, test),

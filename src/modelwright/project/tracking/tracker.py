@@ -273,9 +273,10 @@ class Tracker:
 
     @property
     def _place(self) -> str:
-        """Return a name of the target that holds no password."""
+        """Return a name of the target that holds no password, and is the same where the whole store was moved to."""
         target = self._target
-        return digests.of_json([target.mlflow, target.experiment, str(target.tensorboard)])[:16]
+        mlflow = None if target.mlflow is None else target.mlflow.replace(str(self._root), "")
+        return digests.of_json([mlflow, target.experiment, str(target.tensorboard)])[:16]
 
 
 class Watching:

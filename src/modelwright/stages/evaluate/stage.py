@@ -91,6 +91,8 @@ def evaluate(
     purpose: str | None,
     group: str | None,
     versus: Versus | None,
+    threads: int | None,
+    workers: int | None,
     out: Path,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -99,7 +101,8 @@ def evaluate(
     Of the requirements only what they measure matters, not their bars. `evaluation` counts the packages that
     were evaluated on this test set, this one included; `load` is the rate at which latency is measured (`50 /s`);
     `group`: the column of the rows by which they belong together, beside the near twins that their part names;
-    `versus`: what people said of this package's answers, and beside what.
+    `versus`: what people said of this package's answers, and beside what;
+    threads, workers: with which it is served, None: as suits this machine.
     """
     read = packages.read(package.path)
     _require_signature(read, signature)
@@ -124,6 +127,8 @@ def evaluate(
         plan = measuring.Plan(
             load=None if load is None else parse_quantity(load, Unit.PER_SECOND),
             requests=config.latency_requests,
+            threads=threads,
+            workers=workers,
             alone=any(one.metric.name == "memory" for one in requirements),  # more may not fit
         )
         requests = timed_rows.requests(signature, rows.test, answered.refused)
