@@ -79,7 +79,9 @@ class Learning:
         if self.name == "generate":
             self.signature, self.pretrained = ASK, {BROUGHT: tiny_decoder.brought(place / "weights")}
 
-    def run(self, where: str, ending: Ending | None = None, progress: Silent | None = None) -> str:
+    def run(
+        self, where: str, ending: Ending | None = None, progress: Silent | None = None, seed: int = 0
+    ) -> str:
         """Learn in a scratch folder of that name, and return the digest of what was learned."""
         spec = learners.spec(self.name)
         out, scratch = self.place / where / "out", self.place / where / "scratch"
@@ -87,7 +89,7 @@ class Learning:
         for made in (out, scratch):
             made.mkdir(parents=True, exist_ok=True)
         setup = Setup(
-            self.name, STEPS, BATCH, 1, "float32", "avx2", 0,
+            self.name, STEPS, BATCH, 1, "float32", "avx2", seed,
             spec.Options(**self.options), spec.Training(), self.pretrained, ending=ending or Ending(),
         )  # fmt: skip
         make = {
@@ -204,3 +206,9 @@ def test_where_one_training_was_cut_those_behind_it_end_after_the_same_part() ->
 @pytest.mark.parametrize("name", learners.names())
 def test_a_learner_says_whether_it_can_be_cut(name: str) -> None:
     assert learners.spec(name).cuttable is (name in {case.partition(" ")[0] for case in CASES} | AS_ANOTHER)
+
+
+@pytest.mark.parametrize("case", ["finetune", "network", "trees drawn"])
+def test_another_seed_gives_other_bits(case: str, folder: Path, tmp_path: Path) -> None:
+    learning = Learning(case, folder, tmp_path)
+    assert learning.run("one") != learning.run("other", seed=1)

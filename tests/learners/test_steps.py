@@ -197,6 +197,78 @@ def stepped(recipe: Recipe, gradient: float = 0.0) -> tuple[dict[str, torch.Tens
 PLAIN = replace(RECIPE, head_rate=0.1, optimiser=OptimiserKeys(name="sgd", momentum=0.0, clip=None))
 
 
+def path_of(keys: OptimiserKeys, gradients: list[float]) -> list[float]:
+    """Return how far a weight is from its beginning after each of these gradients, at a rate of 0.1."""
+    network, _ = begun()
+    weights = dict(network.named_parameters())
+    stepper = Stepper(network, weights, replace(PLAIN, optimiser=keys))
+    weight = weights["heads.0.linear.bias"]
+    begin, found = float(weight.detach()), []
+    for gradient in gradients:
+        for one in weights.values():
+            one.grad = torch.full_like(one, gradient)
+        stepper.step(1.0)
+        found.append(float(weight.detach()) - begin)
+    return found
+
+
+def by_momentum(gradients: list[float], share: float, *, ahead: bool) -> list[float]:
+    """Return the steps of gradient descent with momentum (Sutskever et al. 2013)."""
+    kept, found = 0.0, []
+    for gradient in gradients:
+        kept = share * kept + gradient
+        found.append(gradient + share * kept if ahead else kept)
+    return found
+
+
+def by_averages(gradients: list[float], first: float, second: float) -> list[float]:
+    """Return the steps of Adam (Kingma and Ba 2015, algorithm 1)."""
+    mean, square, found = 0.0, 0.0, []
+    for step, gradient in enumerate(gradients, start=1):
+        mean = first * mean + (1 - first) * gradient
+        square = second * square + (1 - second) * gradient**2
+        # both begin at 0, which the divisors undo
+        found.append(mean / (1 - first**step) / np.sqrt(square / (1 - second**step)))
+    return found
+
+
+def by_squares(gradients: list[float], smoothing: float) -> list[float]:
+    """Return gradients, each divided by the root of the moving average of their squares."""
+    square, found = 0.0, []
+    for gradient in gradients:
+        square = smoothing * square + (1 - smoothing) * gradient**2
+        found.append(gradient / np.sqrt(square))
+    return found
+
+
+GRADIENTS = [0.5, -0.2, 0.3, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("keys", "steps"),
+    [
+        ({"name": "sgd", "momentum": 0.0}, GRADIENTS),
+        (
+            {"name": "sgd", "momentum": 0.8, "nesterov": False},
+            by_momentum(GRADIENTS, 0.8, ahead=False),
+        ),
+        ({"name": "sgd", "momentum": 0.8}, by_momentum(GRADIENTS, 0.8, ahead=True)),
+        ({"name": "adam", "betas": (0.7, 0.9)}, by_averages(GRADIENTS, 0.7, 0.9)),
+        ({"name": "adamw"}, by_averages(GRADIENTS, 0.9, 0.98)),
+        ({"name": "rmsprop", "momentum": 0.0, "smoothing": 0.8}, by_squares(GRADIENTS, 0.8)),
+        (
+            {"name": "rmsprop", "momentum": 0.6, "smoothing": 0.8},
+            by_momentum(by_squares(GRADIENTS, 0.8), 0.6, ahead=False),
+        ),
+        # of all squares so far, whose weights are alike
+        ({"name": "adagrad"}, [g / np.sqrt(np.square(GRADIENTS[: n + 1]).sum()) for n, g in enumerate(GRADIENTS)]),
+    ],
+)  # fmt: skip
+def test_an_optimiser_takes_the_steps_of_its_name(keys: dict[str, Any], steps: list[float]) -> None:
+    found = path_of(OptimiserKeys(clip=None, **keys), GRADIENTS)
+    assert found == pytest.approx((-0.1 * np.cumsum(steps)).tolist(), rel=1e-4)
+
+
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "rmsprop", "adagrad", "muon"])
 def test_decoupled_decay_shrinks_matrices_by_rate_and_decay(name: Optimiser) -> None:
     keys = OptimiserKeys(name=name, clip=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwright.core import digests
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import MachineError, ProjectError
 from modelwright.core.progress import Progress, Silent
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
@@ -28,6 +29,7 @@ from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import Scratch, starting_point
 from modelwright.stages.learn.kept_points import Recording
+from modelwright.storage import disk
 from modelwright.storage.formats.learning_curves import LearningCurves
 
 STEPS, BATCH = 24, 8
@@ -111,6 +113,34 @@ def test_cut_off_anywhere_it_ends_with_the_same_bits(folder: Path, tmp_path: Pat
     }
     assert all(torch.equal(resumed[name], values) for name, values in whole.items())
     assert digests.of_folder(cut) == digests.of_folder(tmp_path / "whole")
+
+
+def test_a_checkpoint_that_a_full_disk_cuts_short_is_said_and_the_one_before_holds(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, history = _train(folder, tmp_path / "whole", _recipe())
+    honest, written = Path.write_bytes, []
+
+    def until_full(path: Path, content: bytes) -> int:
+        if path.suffix == ".unfinished":
+            written.append(path)
+            if len(written) == 5:
+                honest(path, content[: len(content) // 2])
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return honest(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", until_full)
+    with pytest.raises(MachineError) as refused, disk.guard(tmp_path):
+        _train(folder, tmp_path / "full", _recipe())
+    assert refused.value.problems[0].id == "machine.disk-full"
+    monkeypatch.undo()
+    note = checkpoint.read_note(tmp_path / "full" / "state.safetensors")
+    assert note is not None
+    assert 1 <= note["step"] < STEPS
+    resumed, again = _train(folder, tmp_path / "full", _recipe())
+    assert history == again
+    assert all(torch.equal(resumed[name], values) for name, values in whole.items())
+    assert digests.of_folder(tmp_path / "full") == digests.of_folder(tmp_path / "whole")
 
 
 def test_a_finished_run_is_not_run_again(folder: Path, tmp_path: Path) -> None:

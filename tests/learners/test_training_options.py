@@ -274,6 +274,27 @@ def test_what_reads_all_inputs_at_once_is_mixed_once() -> None:
     assert run.batch_loss.of(encoded, np.arange(8), run.moment()) != plain
 
 
+# -- features that are left out ----------------------------------------------------------------------------
+
+
+def test_dropout_leaves_out_its_share_of_the_features_and_keeps_their_mean() -> None:
+    run, rows = of_classes(dropout=0.25)
+    run.network.eval()  # what its layers leave out is another thing
+    ones = torch.ones(400, 50)
+    left = run.batch_loss._dropped(ones, Moment(1, 7))
+    assert left.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
+    assert float((left == 0).float().mean()) == pytest.approx(0.25, abs=0.02)
+    assert torch.equal(run.batch_loss._dropped(ones, Moment(1, 7)), left)
+    assert not torch.equal(run.batch_loss._dropped(ones, Moment(1, 8)), left)
+    # it falls on what learns, and not on what answers
+    whole = BatchLoss(run.network, replace(run.recipe, dropout=0.0), None)
+    every = np.arange(60)
+    assert torch.equal(whole._dropped(ones, Moment(1, 7)), ones)
+    assert run.batch_loss.of(rows, every, run.moment()) != whole.of(rows, every, run.moment())
+    answers = [run.network(rows.arrays(every))["c"] for _ in range(2)]
+    assert torch.equal(*answers)
+
+
 # -- unfreezing, frozen layers, adapters -------------------------------------------------------------------
 
 TEXT = Signature.parse("f(text: text) -> c: category")
