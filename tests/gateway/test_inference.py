@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -13,6 +16,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from tiny_serving import Releases, running
+from waiting import eventually
 
 from modelwright.core.messages import RequestError
 from modelwright.core.signature import Signature
@@ -105,12 +110,67 @@ def test_what_is_told_of_a_model(client: httpx.Client):
     assert infer(client, HEIGHTS, path="/v2/models/measure/versions/1/infer").status_code == 200
     for path in ("/v2/models/other", "/v2/models/measure/versions/2/ready", "/v2/models/measure/versions/x"):
         assert client.get(path).status_code == 404
-    for path in ("/v2/models/other/infer", "/v2/models/measure/versions/x/infer", "/v2/models/a/b/infer"):
+    for path in (
+        *("/v2/models/other/infer", "/v2/models/measure/versions/x/infer", "/v2/models/a/b/infer"),
+        "/v2/models/measure/versions/9/infer",
+    ):
         assert infer(client, HEIGHTS, path=path).status_code == 404
-    assert infer(client, HEIGHTS, path="/v2/models/measure/versions/9/infer").status_code == 422
     refused = client.post("/v2/repository/models/measure/load")
     assert refused.status_code == 400
     assert "modelwright release" in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *(("GET", f"/v2{path}", 404) for path in ("/other", "/models", "/models/other", "/models/measure/x")),
+        ("GET", "/v2/models/measure/versions/9", 404),
+        ("POST", "/v2/models/other/infer", 404),
+        ("POST", "/v2/models/measure/versions/9/infer", 404),
+        ("POST", "/v2/models/measure", 405),
+        ("GET", "/v2/models/measure/infer", 405),
+        ("GET", "/v2/repository/index", 405),
+        ("POST", "/v2/repository/models/measure/load", 400),
+    ],
+)
+def test_every_error_below_v2_is_a_text(client: httpx.Client, method: str, path: str, status: int):
+    answer = client.request(method, path, json={"inputs": [HEIGHTS]} if method == "POST" else None)
+    assert answer.status_code == status
+    assert isinstance(answer.json()["error"], str)
+
+
+def test_refused_keys_are_told_in_the_protocols_form(packages: dict[str, Path]):
+    known = {"eye": {"role": "viewer", "sha256": hashlib.sha256(b"eye").hexdigest(), "per_s": 1}}
+    with running(Releases(packages["linear"]), keys={"known": known}) as server:
+        headers = {"authorization": "Bearer eye"}
+        answers = [
+            httpx.get(f"{server.url}/v2"),
+            httpx.post(f"{server.url}/v2/repository/models/measure/load", headers=headers),
+            *(httpx.get(f"{server.url}/v2/models/measure", headers=headers) for _ in range(3)),
+        ]
+    assert [one.status_code for one in answers][:2] == [401, 403]
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert all(isinstance(one.json()["error"], str) for one in answers if not one.is_success)
+
+
+def test_the_index_lists_those_that_answer_where_that_is_asked(packages: dict[str, Path], tmp_path: Path):
+    folder = Path(shutil.copytree(packages["linear"], tmp_path / "p"))
+    with running(Releases(folder)) as server, httpx.Client(base_url=server.url) as client:
+
+        def states(**body: Any) -> list[str]:
+            return [one["state"] for one in client.post("/v2/repository/index", json=body).json()]
+
+        assert states(ready=True) == states(ready=False) == states() == ["READY"]
+        moved = folder.rename(tmp_path / "elsewhere")  # so that no restart succeeds
+        os.kill(server.gateway.current.worker.process.pid, signal.SIGKILL)
+        assert eventually(lambda: states() == ["UNAVAILABLE"])
+        assert states(ready=True) == []
+        moved.rename(folder)
+        for wrong in (b"{", b"[]", b'{"ready": 1}', b'{"ready": NaN}'):
+            answer = client.post("/v2/repository/index", content=wrong)
+            assert (answer.status_code, type(answer.json()["error"])) == (400, str)
+        assert client.post("/v2/repository/index", content=b" " * 20_000).status_code == 413
 
 
 BAD: dict[str, list[Any]] = {
@@ -155,6 +215,7 @@ def test_what_is_refused_elsewhere(client: httpx.Client):
     assert infer(client, tensor("height", "FP64", [1001], [1] * 1001)).status_code == 413
     assert infer(client, HEIGHTS, outputs=[{"name": "colour"}]).status_code == 400
     assert infer(client, HEIGHTS, outputs=5).status_code == 400
+    assert len(infer(client, HEIGHTS, outputs=[]).json()["outputs"]) == 2  # as where none are named
     assert infer(client, HEIGHTS, id=5).status_code == 400
     assert infer(client, HEIGHTS, id="<script>").headers["x-request-id"] != "<script>"
     assert client.get(INFER).status_code == 405

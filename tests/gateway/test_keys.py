@@ -23,7 +23,7 @@ from modelwright.gateway.keys import KeyRole, Keys, RateError
 from modelwright.gateway.server import Server
 
 ROLES = ("caller", "feedback", "viewer", "operator")
-INFER = "/v2/models/measure/infer"
+INFER, VERSION = "/v2/models/measure/infer", "/v2/models/measure/versions/1/infer"
 OPEN = {"/", "/healthz", "/v2/health/live", "/v2/health/ready"}
 ALLOWED = {  # path → roles beside the operator; a path that is not here fails the walk
     "/measure": {"caller"},
@@ -51,7 +51,9 @@ ALLOWED = {  # path → roles beside the operator; a path that is not here fails
     "/v2/repository/models/{model}/load": set(),
     "/v2/repository/models/{model}/unload": set(),
     INFER: {"caller"},
+    VERSION: set(),  # who names a version is a tester
 }
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 HEIGHT = {"inputs": [{"name": "height", "datatype": "FP64", "shape": [1], "data": [9]}]}
@@ -80,12 +82,13 @@ def paths(server: Server) -> list[str]:
     """Return every path that the server has."""
     routes = server.application.other.routes
     assert all(hasattr(route, "endpoint") for route in routes), "a mounted application is walked, too"
-    return ["/measure", INFER, *PATHS, *(route.path for route in routes)]
+    return ["/measure", INFER, VERSION, *PATHS, *(route.path for route in routes)]
 
 
 def method_of(path: str) -> str:
     """Return the method that a path is for."""
-    posts = path in {"/measure", "/feedback", "/admin/rollback", INFER, *PATHS} or path.endswith("/abort")
+    posts = {"/measure", "/feedback", "/admin/rollback", INFER, VERSION, *PATHS}
+    posts = path in posts or path.endswith("/abort")
     return "POST" if posts or "repository" in path else "GET"
 
 
@@ -107,15 +110,21 @@ def test_every_path_is_shut_without_the_right_key(server: Server):
             if path in OPEN:
                 assert client.get(path).status_code in {200, 307}
                 continue
-            for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
-                for headers in wrong:
+            for method in METHODS:
+                for headers in wrong if method == method_of(path) else wrong[:2]:
                     answer = client.request(method, path.replace("{number:int}", "1"), headers=headers)
                     assert answer.status_code in {401, 405}, (path, method, headers)
                     if method == method_of(path):
                         assert answer.status_code == 401
                         assert "no key, or a wrong one" in words(answer)
             for role in ROLES:
-                body = HEIGHT if path == INFER else {"model": "measure"} if path in PATHS else {"height": 9}
+                body = (
+                    HEIGHT
+                    if path in {INFER, VERSION}
+                    else {"model": "measure"}
+                    if path in PATHS
+                    else {"height": 9}
+                )
                 real = (
                     path.replace("{model}", "measure").replace("{version}", "1").replace("{number:int}", "1")
                 )

@@ -89,6 +89,10 @@ def test_health_and_the_index_cover_all(url: str) -> None:
     assert httpx.get(f"{url}/v2/models/sort/ready").json() == {"name": "sort", "ready": True}
     index = httpx.post(f"{url}/v2/repository/index", json={}).json()
     assert [(one["name"], one["state"]) for one in index] == [("measure", "READY"), ("sort", "READY")]
+    assert httpx.post(f"{url}/v2/repository/index", json={"ready": True}).json() == index
+    for path in ("models/other/infer", "models/other", "repository/index"):  # the last: `ready` is no number
+        refused = httpx.post(f"{url}/v2/{path}", json={"ready": 1})
+        assert (refused.status_code in {400, 404}, type(refused.json()["error"])) == (True, str), path
     tensor = {"name": "question", "datatype": "BYTES", "shape": [1], "data": ["dental"]}
     answer = httpx.post(f"{url}/v2/models/sort/infer", json={"inputs": [tensor]}).json()
     assert answer["model_name"] == "sort"

@@ -28,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.gateway import Gateway
+from modelwright.gateway.http import exchange
 from modelwright.gateway.http.admin import Admin
 from modelwright.gateway.http.admission import Admission
 from modelwright.gateway.http.dialect import Dialect
@@ -41,6 +42,7 @@ from modelwright.gateway.http.pages import docs_page
 from modelwright.gateway.http.pages.openapi import openapi
 from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.http.responses import error_response, json_response
+from modelwright.gateway.http.v2 import inference
 from modelwright.gateway.http.v2.inference import Models, TensorDialect
 from modelwright.gateway.keys import KeyRole
 from modelwright.gateway.telemetry import Telemetry
@@ -165,7 +167,8 @@ def _routes(
         listing.Listing(gateway),
         admission.by(KeyRole.CALLER, KeyRole.VIEWER, form=listing.refused),
     )
-    asking, models = admission.by(KeyRole.CALLER, KeyRole.VIEWER), Models(gateway)
+    asking = admission.by(KeyRole.CALLER, KeyRole.VIEWER, form=inference.refused)
+    models = Models(gateway)
     application = Starlette(
         routes=[
             Route("/", root),
@@ -184,7 +187,9 @@ def _routes(
             Route("/v2/repository/index", asking(models.index), methods=["POST"]),
             *(
                 Route(
-                    f"/v2/repository/models/{{model}}/{verb}", admission.by()(models.move), methods=["POST"]
+                    f"/v2/repository/models/{{model}}/{verb}",
+                    admission.by(form=inference.refused)(models.move),
+                    methods=["POST"],
                 )
                 for verb in ("load", "unload")
             ),
@@ -207,10 +212,17 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
         problem = Problem("request.wrong-method", method=request.method[:20], allowed=allowed)
     else:
         problem = Problem("request.unknown-path", path=request.scope["path"][:80])
-    if request.scope["path"].startswith("/v1/"):
-        status, body = openai_error(problem, error.status_code)
-        return Response(body, status, dict(error.headers or {}), media_type="application/json")
-    return error_response(problem, error.status_code, dict(error.headers or {}))
+    status, body = error_for(request.scope["path"], problem, error.status_code)
+    return Response(body, status, dict(error.headers or {}), media_type="application/json")
+
+
+def error_for(path: str, problem: Problem, status: int) -> tuple[int, bytes]:
+    """Return the status and the body of an error, as the protocol has it that a path is of."""
+    if path.startswith("/v1/"):
+        return openai_error(problem, status)
+    if path == "/v2" or path.startswith("/v2/"):
+        return inference.v2_error(problem, status)
+    return status, exchange.error_body(problem)
 
 
 def _not_ready() -> Response:

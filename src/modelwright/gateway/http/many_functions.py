@@ -26,11 +26,12 @@ from starlette.types import Message, Receive, Scope, Send
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.http import aside, exchange
 from modelwright.gateway.http.admission import REFUSALS
-from modelwright.gateway.http.app import Application
+from modelwright.gateway.http.app import Application, error_for
 from modelwright.gateway.http.aside import Aside
 from modelwright.gateway.http.openai.fitting import MODELS, PATHS
 from modelwright.gateway.http.openai.openai_errors import openai_error
 from modelwright.gateway.http.pages import joined_pages
+from modelwright.gateway.http.v2.inference import INDEX_BYTES, INDEX_S
 from modelwright.gateway.limits import read_json
 from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
 from modelwright.gateway.traffic.service_errors import ServiceError
@@ -86,10 +87,7 @@ class ManyFunctions:
         try:
             await self._sent(scope, receive, send)
         except RequestError as error:
-            if scope["path"].startswith("/v1/"):
-                await exchange.send_json(send, *openai_error(error.problems[0], error.status))
-            else:
-                await exchange.send_json(send, error.status, exchange.error_body(error.problems[0]))
+            await exchange.send_json(send, *error_for(scope["path"], error.problems[0], error.status))
         except ServiceError as error:
             headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
             await exchange.send_json(send, *openai_error(error.problem, error.status), *headers)
@@ -109,7 +107,8 @@ class ManyFunctions:
         elif not reads and scope["path"].startswith(_ADMIN):
             raise RequestError(Problem("request.which-function", path=scope["path"][:80]), 422)
         else:
-            await self._together(scope, send)
+            asks = scope["path"] == _INDEX and not reads
+            await self._together(scope, send, await _index_body(scope, receive) if asks else b"")
 
     def _named(self, scope: Scope) -> str | None:
         """Return the function that a path or the query names; raises RequestError (404) for one that is not served."""
@@ -191,13 +190,13 @@ class ManyFunctions:
             if says((await _reply_of(one, scope, body, Aside.PROBE)).status)
         }
 
-    async def _together(self, scope: Scope, send: Send) -> None:
+    async def _together(self, scope: Scope, send: Send, body: bytes = b"") -> None:
         """Ask every function, and join what those say that let the caller in."""
         functions = self._applications.items()
-        replies = {name: await _reply_of(one, scope, b"", Aside.ANSWER) for name, one in functions}
+        replies = {name: await _reply_of(one, scope, body, Aside.ANSWER) for name, one in functions}
         if all(one.status in REFUSALS for one in replies.values()):
             # now each writes down that it has refused
-            replies = {name: await _reply_of(one, scope, b"") for name, one in functions}
+            replies = {name: await _reply_of(one, scope, body) for name, one in functions}
         if scope["path"] == _READY:
             reply = self._ready(_one(replies))
         elif scope["path"].startswith(_ADMIN):
@@ -245,6 +244,11 @@ async def _reply_of(application: Application, scope: Scope, body: bytes, mark: A
     with about(application.gateway.function):
         await application(own, receive, reply.take)
     return reply
+
+
+async def _index_body(scope: Scope, receive: Receive) -> bytes:
+    """Return which versions a request for the index wants; it is small, and read before anyone's key is."""
+    return await exchange.read_body(exchange.headers_of(scope), receive, INDEX_BYTES, INDEX_S)
 
 
 def _one(replies: Replies) -> _Reply:

@@ -2,6 +2,8 @@
 
 GET  /v2, /v2/models/{m}[/versions/{v}][/ready]      POST /v2/models/{m}[/versions/{v}]/infer
 POST /v2/repository/index                            what is loaded; loading is the releases' alone
+
+Every error below /v2 is `{"error": "a text"}`, whoever refuses.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange
 from modelwright.gateway.http.dialect import Given, Headers, PartSender
-from modelwright.gateway.http.responses import json_response
+from modelwright.gateway.http.responses import client_left, json_response
 from modelwright.gateway.http.v2 import tensors
 from modelwright.gateway.limits import read_json
 from modelwright.gateway.traffic.served import AnswerJson, Served
@@ -33,6 +35,8 @@ JSON_BYTES = b"inference-header-content-length"
 _OCTETS = b"application/octet-stream"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 PLATFORM = "modelwright"
+INDEX_BYTES, INDEX_S = 10_000, 10.0  # of the body of a request for the index
+_NOT_LOADED = "request.version-not-loaded"
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,10 @@ class TensorDialect:
         raise NotImplementedError
 
     def error(self, problem: Problem, status: int) -> tuple[int, bytes]:
-        """Return an error as one text, as this protocol has it."""
-        return status, _error_body(problem)
+        """Return an error as this protocol has it; a version of the path is there, or is not."""
+        if self.version is not None and problem.id == _NOT_LOADED:
+            return v2_error(_unknown_model(f"{self._model}/{self.version}", self._function), 404)
+        return v2_error(problem, status)
 
 
 class Models:
@@ -138,8 +144,8 @@ class Models:
     async def description(self, request: Request) -> Response:
         """Return the tensors of a model."""
         served = self._found(request)
-        if isinstance(served, Response):
-            return served
+        if served is None:
+            return _not_ready()
         signature = served.signature
         outputs = []
         for one in tensors.described(signature.outputs):
@@ -158,14 +164,24 @@ class Models:
     async def ready(self, request: Request) -> Response:
         """Tell whether a model would answer now."""
         served = self._found(request)
-        if isinstance(served, Response):
-            return served
+        if served is None:
+            return _not_ready()
         return json_response(
             {"name": served.signature.name, "ready": served.pool.alive}, 200 if served.pool.alive else 503
         )
 
-    async def index(self, _: Request) -> Response:
-        """Return every version that is loaded."""
+    async def index(self, request: Request) -> Response:
+        """Return every version that is loaded; those that would answer now alone, where the body says `ready`."""
+        try:
+            raw = await exchange.read_body(
+                exchange.headers_of(request.scope), request.receive, INDEX_BYTES, INDEX_S
+            )
+        except exchange.ClientLeftError:
+            return client_left()
+        wanted = read_json(raw or b"{}", max_depth=2, max_items=INDEX_BYTES)
+        ready = wanted.get("ready", False) if isinstance(wanted, dict) else None
+        if not isinstance(ready, bool):
+            raise RequestError(Problem("request.index"), 400)
         states = [
             {
                 "name": self._gateway.function,
@@ -174,29 +190,25 @@ class Models:
                 "reason": "",
             }
             for one in self._gateway.versions()
+            if one["ready"] or not ready
         ]
         return json_response(states)
 
     async def move(self, _: Request) -> Response:
         """Refuse to load and to unload: what is not released is not served."""
-        return _error(Problem("request.load-by-release"), 400)
+        raise RequestError(Problem("request.load-by-release"), 400)
 
-    def _found(self, request: Request) -> Served | Response:
+    def _found(self, request: Request) -> Served | None:
+        """Return the version that a path names, None where it names none and none answers yet; raises RequestError."""
+        function = self._gateway.function
         model, version = request.path_params["model"], request.path_params.get("version")
-        if not is_model(self._gateway.function, model) or (version is not None and not _is_version(version)):
-            return _error(
-                Problem("request.unknown-model", model=model[:60], function=self._gateway.function), 404
-            )
-        served = self._gateway.current if version is None else self._gateway.loaded(int(version))
-        if served is None and version is None:
-            return _error((error := not_ready()).problem, error.status, error.headers)
+        if not is_model(function, model) or (version is not None and not _is_version(version)):
+            raise RequestError(_unknown_model(model, function), 404)
+        if version is None:
+            return self._gateway.current
+        served = self._gateway.loaded(int(version))
         if served is None:
-            return _error(
-                Problem(
-                    "request.unknown-model", model=f"{model[:60]}/{version}", function=self._gateway.function
-                ),
-                404,
-            )
+            raise RequestError(_unknown_model(f"{model}/{version}", function), 404)
         return served
 
 
@@ -225,7 +237,7 @@ def _cut(headers: Mapping[bytes, bytes], raw: bytes) -> tuple[bytes, bytes]:
 def _outputs(body: Mapping[str, Any], known: set[str]) -> dict[str, bool] | None:
     """Return which outputs are wanted, each with whether in binary; None where the request names none."""
     given = body.get("outputs")
-    if given is None:
+    if given is None or given == []:
         return None
     if not isinstance(given, list):
         raise _wrong("outputs", "outputs-list")
@@ -254,9 +266,24 @@ def _wrong(name: str, what: str) -> RequestError:
     return RequestError(Problem("request.tensor", name=name[:60], what=what, wanted="", found_count=0), 400)
 
 
-def _error(problem: Problem, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(_error_body(problem), status, headers, media_type="application/json")
+def refused(error: RequestError, headers: Mapping[str, str]) -> Response:
+    """Return a refusal in the protocol's form."""
+    status, body = v2_error(error.problems[0], error.status)
+    return Response(body, status, headers, media_type="application/json")
 
 
-def _error_body(problem: Problem) -> bytes:
-    return exchange.dumped({"error": str(problem)}, ascii_only=True)  # it may quote half a surrogate pair
+def v2_error(problem: Problem, status: int) -> tuple[int, bytes]:
+    """Return the status and the body of an error: one text."""
+    return status, exchange.dumped(
+        {"error": str(problem)}, ascii_only=True
+    )  # it may quote half a surrogate pair
+
+
+def _not_ready() -> Response:
+    error = not_ready()
+    status, body = v2_error(error.problem, error.status)
+    return Response(body, status, error.headers, media_type="application/json")
+
+
+def _unknown_model(model: str, function: str) -> Problem:
+    return Problem("request.unknown-model", model=model[:80], function=function)
