@@ -156,6 +156,18 @@ def test_the_official_client_calls_tools_in_whole_and_streamed(server: Server, c
         assert (refused.value.param, refused.value.code) == ("tools", "request.no-tools")
 
 
+def test_the_tools_of_the_page_are_called(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    openai = pytest.importorskip("openai")
+    _, program, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert program.count('"model": "chat"') == 1
+    program = program.replace('"model": "chat"', '"model": "call"')  # whose template has tools
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        exec(
+            compile(program, PAGE.name, "exec"), {"client": client}
+        )  # what the page says, as it stands there
+    assert capsys.readouterr().out.startswith("weather ")
+
+
 def test_the_official_client_gets_vectors(server: Server) -> None:
     openai = pytest.importorskip("openai")
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
@@ -176,7 +188,7 @@ def test_the_official_client_gets_vectors(server: Server) -> None:
 
 def test_the_program_of_the_page_writes(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("openai")
-    program, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    program, _, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     for said, here in {"http://127.0.0.1:8080": server.url, '"none"': '"secret"'}.items():
         assert program.count(said) == 1
         program = program.replace(said, here)
@@ -201,7 +213,7 @@ def test_the_official_client_keeps_the_sources(server: Server, capsys: pytest.Ca
         asked["messages"][0]["content"] = "zzz"
         refused = client.chat.completions.create(**asked).choices[0].message
         assert refused.model_extra == {"act": "refuse", "sources": []}
-        _, program = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        *_, program = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
         exec(
             compile(program, PAGE.name, "exec"), {"client": client}
         )  # what the page says, as it stands there

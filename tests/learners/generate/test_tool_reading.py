@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
-import pytest
-import tiny_tools
+import json
+import re
+from pathlib import Path
 
+import jsonschema_rs
+import pytest
+import tiny_decoder
+import tiny_tools
+import yaml
+
+from modelwright import learners
+from modelwright.core.progress import Silent
+from modelwright.kinds.contract.common import LIKELIHOOD
+from modelwright.kinds.dialogue.value import DialogueTurn
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
 from modelwright.learners.generate.templates import template_reading
+from modelwright.runtime.drivers.contract.driver import Call
+from modelwright.runtime.drivers.decode.driver import DecodeDriver
+from modelwright.storage.formats.plan import BROUGHT
+
+LEARN = learners.learn("generate")
 
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
+
+
+def test_the_texts_of_the_page_are_texts() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "writing.md").read_text("utf-8")
+    (text,) = (one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "calls_after" in one)
+    model = yaml.safe_load(text)["model"]
+    assert model.pop("learner") == "generate"
+    template = GenerateOptions.model_validate(model).template
+    assert template is not None
+    assert template.tools is not None
+    assert template.tools.call == tiny_tools.HERMES["call"]
 
 
 def test_hermes_and_qwen() -> None:
@@ -58,3 +88,38 @@ def test_tools_that_cannot_be_read_are_none_and_turns_are_read(old: str, new: st
     found = template_reading.read(tiny_tools.QWEN.replace(old, new), TOKENS)
     assert found.tools is None
     assert found.user.before == "<|im_start|>user\n"
+
+
+@pytest.mark.parametrize("template", [tiny_tools.QWEN, tiny_tools.LLAMA, tiny_tools.MISTRAL])
+def test_weights_with_such_a_template_call_as_schemas_say(tmp_path: Path, template: str) -> None:
+    folder = tiny_decoder.save(tmp_path / "weights", template=template)
+    config = json.loads((folder / "config.json").read_text("utf-8")) | {"max_position_embeddings": 2000}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    brought, out = tmp_path / "brought", tmp_path / "learned"
+    brought.mkdir()
+    out.mkdir()
+    options = GenerateOptions(pretrained="weights", context=2000)
+    bring = learners.bring("generate")
+    assert bring is not None
+    bring.prepare(options, tmp_path, brought)
+    setup = Setup("generate", 1, 1, 1, "float32", "avx2", 0, options, GenerateTraining(), {BROUGHT: brought})
+    rows = Rows(tiny_decoder.asked(2), tiny_decoder.asked(2))
+    LEARN.learn(tiny_decoder.ASK, rows, setup, out, tmp_path / "scratch", Silent())
+    running = DecodeDriver().open(learners.export("generate").export(out), 1)
+    turns = (
+        DialogueTurn("tools", json.dumps(tiny_tools.TOOLS)),
+        DialogueTurn("user", "How is it in Rome?"),
+    )
+    call = Call({}, {"messages": [turns]}, {"tool_choice": "required", "temperature": 1.0, "max_tokens": 300})
+    assert not running.misfits(call)
+    (*_, last) = running.run(call)
+    (answer,) = last.answers["reply"]
+    assert answer.details["finish"] == "stop"
+    (made,) = answer.details["calls"]
+    jsonschema_rs.validate(tiny_tools.PARAMETERS[made["name"]], json.loads(made["arguments"]))
+    # the learner and the package agree how likely the call is, as the template writes it
+    found = running.log_likelihoods(Call({}, {"messages": [turns]}, {}), "reply", [answer.value])
+    assert found is not None
+    wanted = LEARN.predict(out, {"messages": [turns], "reply": [answer.value]})["reply"][LIKELIHOOD]
+    assert found[0, 1] == wanted[0, 1] > 10
+    assert found[0, 0] == pytest.approx(wanted[0, 0], rel=1e-3)

@@ -116,14 +116,13 @@ class CallReader:
 
     def _skipped(self, text: str, at: int) -> int:
         """Return where the next object may begin: behind marks, ends and what stands between."""
-        while True:
-            before = at
-            at += len(text[at:]) - len(text[at:].lstrip(_BETWEEN))
-            for mark in (self._mark, self._end):
-                if mark and text.startswith(mark, at):
-                    at += len(mark)
-            if at == before:
-                return at
+        marks = [one for one in (self._mark, self._end) if one]
+        while at < len(text):
+            mark = next((one for one in marks if text.startswith(one, at)), None)
+            if mark is None and text[at] not in _BETWEEN:
+                break
+            at += 1 if mark is None else len(mark)
+        return at
 
     def _call(self, stated: object) -> ToolCall | None:
         """Return the call of an object, None where it calls no tool that is there."""
