@@ -13,7 +13,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file
 
-from modelwright import learners
+from modelwright import kinds, learners
 from modelwright.core import digests
 from modelwright.core.messages import Notice, ProjectError
 from modelwright.core.progress import Silent
@@ -26,6 +26,7 @@ from modelwright.learners.distil.taught import TEACHER, TaughtTask, truths_of
 from modelwright.learners.exporting import int8
 from modelwright.learners.networks.heads import ClassTask, FlagTask, ScalarTask, SetTask, Task
 from modelwright.learners.training import learned_folder
+from modelwright.learners.training.starting_point import starting_point
 from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.package.packages import Package
@@ -365,6 +366,50 @@ def test_a_student_begins_with_layers_of_a_pretrained_encoder(
 def test_a_pretrained_student_has_the_same_bytes_again(reader: tuple[Path, Path], tmp_path: Path) -> None:
     first = reading(reader, tmp_path / "one", 12, layers=1)
     assert digests.of_folder(first) == digests.of_folder(reading(reader, tmp_path / "two", 12, layers=1))
+
+
+@pytest.fixture(scope="module")
+def tuned(reader: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what another project has learned with the encoder, whose weights are others by now."""
+    begin = starting_point(READ, SAID, {"text": reader[1]}, {"pooling": "first"})
+    with torch.no_grad():
+        for weight in begin.network.parameters():
+            weight.mul_(1.5)
+    out = tmp_path_factory.mktemp("tuned")
+    learned_folder.write(out, "finetune", READ, begin.states, begin.network)
+    return out
+
+
+def test_a_student_begins_with_layers_that_another_project_has_learned(
+    reader: tuple[Path, Path], tuned: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "one"
+    learned = learned_folder.read(reading((reader[0], tuned), place, 1, layers=2, variants=0)).network
+    theirs = learned_folder.read(tuned).network
+    ours, kept = (one.encoder(0).layers() for one in (learned, theirs))
+    for number, stay in enumerate((1, 3)):
+        for one, other in zip(ours[number].parameters(), kept[stay].parameters(), strict=True):
+            assert float((one - other).detach().abs().max()) < 0.01  # one step away
+    assert learned.plan.encoders[0].config["pooling"] == "first"
+    # it reads texts as that network does
+    asked = {"text": ["a GOOD day", "poor"]}
+    states = [learned_folder.read(one).states["text"] for one in (place / "out", tuned)]
+    first, second = (kinds.arrays("text").encode(asked["text"], state) for state in states)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_what_has_no_encoder_of_texts_gives_no_layers(
+    package: Path, reader: tuple[Path, Path], tuned: Path, tmp_path: Path
+) -> None:
+    begin = starting_point(GRADE, TRAIN, {})
+    learned_folder.write(tmp_path, "network", GRADE, begin.states, begin.network)
+    given = {"from": str(reader[0]), "pretrained": str(tmp_path)}
+    assert problems(READ, tmp_path, **given) == "distil.no-encoder"
+    (tmp_path / "learned.json").unlink()  # as of a learner without a network
+    assert problems(READ, tmp_path, **given) == "distil.no-encoder"
+    assert problems(GRADE, tmp_path, **{"from": str(package), "pretrained": str(tuned)}) == (
+        "pretrained.reads-no-input"
+    )
 
 
 @pytest.mark.parametrize("asked", [5, 2])

@@ -10,7 +10,10 @@ from pydantic import BaseModel
 
 from modelwright.core.messages import PackageError, Problem, ProjectError
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.bring import Bring
+from modelwright.learners.contract.spec import fields_of
+from modelwright.learners.distil import learned_encoder
 from modelwright.learners.distil.spec import TEACHER, DistilOptions
 from modelwright.learners.weights import resolving
 from modelwright.package import packages
@@ -30,7 +33,8 @@ class DistilBring(Bring):
         package, rows = _package(options, folder), _rows(options, folder)
         found = sorted(one for one in package.rglob("*") if one.is_file())
         weights = _weights(options, folder)
-        theirs = () if weights is None else sorted(one for one in weights.iterdir() if one.is_file())
+        inside = () if weights is None else weights.rglob("*") if _is_learned(weights) else weights.iterdir()
+        theirs = sorted(one for one in inside if one.is_file())
         return (*found, *(() if rows is None else (rows,)), *theirs)
 
     def problems(self, signature: Signature, options: BaseModel, folder: Path) -> Iterator[Problem]:
@@ -48,6 +52,9 @@ class DistilBring(Bring):
             )
         if options.pretrained is None and options.layers is not None:
             yield Problem("distil.layers-of-none", layers=options.layers).at("model.layers")
+        if (weights := _weights(options, folder)) is not None and _is_learned(weights):
+            yield from _unfit(signature, weights, str(options.pretrained))
+            return
         try:
             # raises where the weights read no input
             resolving.of_inputs(signature, options.pretrained, folder, defaults=False)
@@ -60,14 +67,34 @@ class DistilBring(Bring):
         shutil.copytree(_package(options, folder), out / PACKAGE)
         if (rows := _rows(options, folder)) is not None:
             shutil.copyfile(rows, out / f"{ROWS}{rows.suffix}")
-        if (weights := _weights(options, folder)) is not None:
+        if (weights := _weights(options, folder)) is None:
+            return
+        if _is_learned(weights):
+            learned_encoder.write(weights, out / ENCODER)
+        else:
             shutil.copytree(weights, out / ENCODER)
             if (licence := weights / _LICENCE).is_file():
                 shutil.copyfile(licence, out / _LICENCE)
 
 
 def _weights(options: DistilOptions, folder: Path) -> Path | None:
-    return None if options.pretrained is None else resolving.resolve(options.pretrained, folder)
+    """Return the folder of pretrained weights, or of the network that another project has learned."""
+    if options.pretrained is None:
+        return None
+    path = folder / expanded(options.pretrained)
+    return path if _is_learned(path) else resolving.resolve(options.pretrained, folder)
+
+
+def _is_learned(folder: Path) -> bool:
+    return learned_encoder.is_learned(folder)
+
+
+def _unfit(signature: Signature, learned: Path, name: str) -> Iterator[Problem]:
+    """Yield why no layer of a network that another project has learned can be taken."""
+    if not learned_encoder.there_is_one(learned):
+        yield Problem("distil.no-encoder", name=name).at("model.pretrained")
+    elif not fields_of(signature.inputs, Form.TOKENS):
+        yield Problem("pretrained.reads-no-input", name=name, form=Form.TOKENS.value).at("model.pretrained")
 
 
 def _package(options: DistilOptions, folder: Path) -> Path:

@@ -67,8 +67,9 @@ class DistilOptions(_Teacher):
     )
     pretrained: str | None = Field(
         None,
-        description="pretrained weights that the student's inputs of their form begin with, as `finetune` takes them; "
-        "None: it begins with none",
+        description="pretrained weights that the student's inputs of their form begin with, as `finetune` takes them, "
+        "or the folder of a project that has fine-tuned an encoder of texts, as the teacher's own; None: it begins "
+        "with none",
     )
     layers: int | None = Field(
         None,
@@ -137,3 +138,4 @@ class DistilSpec(Spec):
     compresses: ClassVar[bool] = True
     cuttable: ClassVar[bool] = True
     brings: ClassVar[bool] = True
+    takes_layers: ClassVar[bool] = True

@@ -9,6 +9,9 @@ from typing import Any, Self, cast
 from modelwright.core.json_types import JsonObject
 from modelwright.learners.contract.steps import Activation
 
+NOTE, WEIGHTS = "learned.json", "weights.safetensors"
+"""The files of a folder that was learned: the first holds the plan, the second every weight of the network."""
+
 
 @dataclass(frozen=True)
 class EncoderPlan:

@@ -26,13 +26,12 @@ from modelwright.kinds.contract.common import Array, Form
 from modelwright.learners import kind_states
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.network import Network
-from modelwright.learners.networks.network_plan import EncoderPlan, NetworkPlan
+from modelwright.learners.networks.network_plan import NOTE, WEIGHTS, EncoderPlan, NetworkPlan
 from modelwright.learners.training import frozen_features
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.storage.formats.examples import Examples
 
 FORMAT = 2
-_NOTE, _WEIGHTS = "learned.json", "weights.safetensors"
 _ENCODER_OF_1 = "encoder/config.json"
 
 
@@ -55,12 +54,12 @@ def write(
     """Write the folder; equal networks give equal bytes."""
     kind_states.write(folder, signature, states)
     note = {"format": FORMAT, "learner": learner, "network": network.plan.to_json()}
-    (folder / _NOTE).write_text(_json(note), encoding="utf-8")
+    (folder / NOTE).write_text(_json(note), encoding="utf-8")
     # Clones, because weights that a model ties share memory, which safetensors refuses.
     weights = {
         name: weight.detach().cpu().clone().contiguous() for name, weight in network.state_dict().items()
     }
-    (folder / _WEIGHTS).write_bytes(save(weights))
+    (folder / WEIGHTS).write_bytes(save(weights))
 
 
 def calibrated(
@@ -91,10 +90,10 @@ def predict(folder: Path, inputs: Mapping[str, Sequence[object]]) -> dict[str, d
 
 def read(folder: Path) -> LearnedNetwork:
     """Read what `write` wrote."""
-    note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+    note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
     assert note["format"] in {1, FORMAT}, f"a learned folder of format {note['format']}"
     signature, states = kind_states.read(folder)
-    weights = load_file(folder / _WEIGHTS)
+    weights = load_file(folder / WEIGHTS)
     if note["format"] == 1:
         plan, weights = _from_1(folder, note, signature, states, weights)
     else:

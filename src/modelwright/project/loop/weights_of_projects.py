@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from modelwright import learners
@@ -29,13 +29,15 @@ def named_folders(named: Named, folder: Path) -> Named:
 
 
 def gone_on_from(named: Named, folder: Path, spec: Spec) -> Path | None:
-    """Return the folder of what another project's learner has learned, for the same learner to go on from.
+    """Return the folder of what another project has learned, for a learner to go on from it or to take layers of it.
 
-    None where no project is named. Raises ProjectError for one of another learner, or that has not learned yet.
+    None where no project is named. Raises ProjectError for one that has not learned yet, or of another learner than the
+    one that goes on.
     """
-    if not spec.goes_on or not isinstance(named, str) or _file(named, folder) is None:
+    uses = spec.goes_on or spec.takes_layers
+    if not uses or not isinstance(named, str) or _file(named, folder) is None:
         return None
-    return Path(_weights(named, folder, spec.name))
+    return Path(_weights(named, folder, (spec.name,) if spec.goes_on else learners.names()))
 
 
 def places(named: Named, folder: Path) -> Iterator[Path]:
@@ -60,8 +62,8 @@ def _store(file: Path) -> Store:
     return Store(store_place.of(opened))
 
 
-def _weights(name: str, folder: Path, same: str | None = None) -> str:
-    """Return the folder that a name leads to; same: a learner that goes on from what it has learned itself."""
+def _weights(name: str, folder: Path, of: Collection[str] | None = None) -> str:
+    """Return the folder that a name leads to; of: the learners that it may be of; None: those that make weights."""
     file = _file(name, folder)
     if file is None:
         return name
@@ -72,6 +74,6 @@ def _weights(name: str, folder: Path, same: str | None = None) -> str:
         raise ProjectError(Problem("pretrained.not-learned", name=name))
     learner = str(learned.summary.get("learner"))
     makes_weights = learner in learners.names() and learners.spec(learner).makes is Makes.WEIGHTS
-    if learner != same if same is not None else not makes_weights:
+    if learner not in of if of is not None else not makes_weights:
         raise ProjectError(Problem("pretrained.no-weights", name=name, learner=learner))
     return str(learned.part("learned").path)

@@ -109,7 +109,7 @@ def _unfit_files(
 
 def _reading(one: Able, pretrained: InputWeights) -> BaseModel:
     """Return the options by which files are found: with the folder of a project's weights in the place of its name."""
-    if pretrained.of_project is None or not one.spec.goes_on:
+    if pretrained.of_project is None or not (one.spec.goes_on or one.spec.takes_layers):
         return one.options
     return one.options.model_copy(update={PRETRAINED: str(pretrained.of_project)})
 
