@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import resource
@@ -25,6 +26,7 @@ from modelwright.runtime.log_lines import BoundedHandler
 __all__ = ["Live", "Server", "Serving", "serve"]
 
 _LOG = logging.getLogger(__name__)
+_MOST_HEAPS = -8  # M_ARENA_MAX of malloc.h
 
 
 class Server:
@@ -95,6 +97,7 @@ class Server:
         """Serve until SIGTERM or SIGINT (in the main thread), or `stop`; lets what is under way finish."""
         before = _ignore_repeats()
         _allow_connections()
+        _share_heaps()
         logger = logging.getLogger("uvicorn.error")
         logger.addFilter(_not_cut_off)
         try:
@@ -187,6 +190,16 @@ def _allow_connections() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _share_heaps() -> None:
+    """Let the threads of this process share two heaps, where the C library is glibc.
+
+    Each thread would have one of its own (mallopt(3)): what is judged again and again, now in this thread and now in
+    that one, would take its memory in each, and the process would grow for hours.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_MOST_HEAPS, 2)
 
 
 def _ignore_repeats() -> dict[int, signal.Handlers | Callable[..., object] | int | None]:

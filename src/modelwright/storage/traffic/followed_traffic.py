@@ -7,7 +7,7 @@ every second, and the second reading of 100,000 rows shows little that the first
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from modelwright.core.evidence.labelled_rows import Label
 from modelwright.storage.traffic import truths
-from modelwright.storage.traffic.traffic_window import FIGURES, Window
+from modelwright.storage.traffic.traffic_window import FIGURES, Window, joined
 
 # Rows are numbered as they are written, one transaction after the other: what is seen once has all that came before.
-_NEW = f"SELECT n, {FIGURES} FROM requests"  # noqa: S608 - constants
+_FIGURES = f"SELECT {FIGURES} FROM requests"  # noqa: S608 - a constant
 _ALL_OF = "WHERE time >= ? AND version = ? ORDER BY n"
 _SINCE_N = "WHERE n > ? AND +version IN (SELECT value FROM json_each(?)) ORDER BY n"
 _LAST = "SELECT n, id, time FROM requests ORDER BY n DESC LIMIT 1"
@@ -95,11 +95,11 @@ class FollowedTraffic:
             self._last_label = 0
             self.readings_before += 1
             for number in numbers:
-                self._add(connection.execute(f"{_NEW} {_ALL_OF}", (self.since, number)).fetchall(), number)
+                rows = connection.execute(f"{_FIGURES} {_ALL_OF}", (self.since, number))
+                self._windows[number] = Window.read(rows)
         else:
-            rows = connection.execute(f"{_NEW} {_SINCE_N}", (known[0], str(numbers))).fetchall()
-            for number in numbers:
-                self._add([one for one in rows if one[2] == number], number)
+            rows = connection.execute(f"{_FIGURES} {_SINCE_N}", (known[0], str(numbers)))
+            self._add(Window.read(rows))
         after = 0 if known is None else known[0]
         for number in numbers:
             self._label(connection, number, after)
@@ -115,13 +115,14 @@ class FollowedTraffic:
                 np.concatenate([self._compared[1], np.array(differs, np.bool_)]),
             )
 
-    def _add(self, rows: Sequence[Sequence[object]], number: int) -> None:
-        window = Window.of([one[1:] for one in rows])
-        early = window.time < self.since
-        if early.any():
-            self.readings_before += 1
-            window = Window.of([one[1:] for one, is_early in zip(rows, early, strict=True) if not is_early])
-        self._windows[number] = self._windows[number].and_then(window)
+    def _add(self, new: Window) -> None:
+        """Put new rows behind those of their versions, without those of before `since`."""
+        is_late = new.time >= self.since
+        self.readings_before += int(not is_late.all())
+        for number, window in self._windows.items():
+            added = new.of_rows(is_late & (new.version == number))
+            if len(added):
+                self._windows[number] = joined([window, added])
 
     def _label(self, connection: sqlite3.Connection, number: int, after: int) -> None:
         held = self._labels[number]

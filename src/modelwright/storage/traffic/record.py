@@ -135,15 +135,14 @@ class LiveRecord:
         until = until if until is not None else float("inf")
         within = (since, until, version, version)
         with self._reading() as connection:
-            if most is None:
-                found = connection.execute(f"{_FIGURES} {_WITHIN} ORDER BY n", within).fetchall()
-            else:  # the index on the time is walked backwards, and no further than to the last one wanted
-                newest = f"{_FIGURES} {_WITHIN} ORDER BY time DESC LIMIT ?"
-                found = connection.execute(newest, (*within, most)).fetchall()[::-1]
             dropped = connection.execute(
                 "SELECT coalesce(sum(rows), 0) FROM dropped WHERE time >= ? AND time < ?", (since, until)
             ).fetchone()[0]
-        return Window.of(found, int(dropped))
+            if most is None:
+                return Window.read(connection.execute(f"{_FIGURES} {_WITHIN} ORDER BY n", within), dropped)
+            # the index on the time is walked backwards, and no further than to the last one wanted
+            newest = f"{_FIGURES} {_WITHIN} ORDER BY time DESC LIMIT ?"
+            return Window.read(connection.execute(newest, (*within, most)), dropped, backwards=True)
 
     def rows(
         self,

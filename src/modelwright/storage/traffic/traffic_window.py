@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 FIGURES = "time, version, latency_s, confidence, code, unseen, first_s, tokens_per_second"
 """The columns of `requests` that a window is made of, in their order."""
+
+
+_READ_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,19 @@ class Window:
     tokens_per_second: NDArray[np.float64]
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Any]], dropped: int = 0) -> Self:
+    def read(cls, rows: sqlite3.Cursor, dropped: int = 0, *, backwards: bool = False) -> Window:
+        """Return the window of the rows that a query for FIGURES finds; backwards: it finds the newest first.
+
+        They are read by parts: as objects of Python 100,000 rows take five times what they take here, and the memory of
+        who judges them again and again would grow to that.
+        """
+        parts = [cls.of([])]
+        while some := rows.fetchmany(_READ_ROWS):
+            parts.append(cls.of(some[::-1] if backwards else some))
+        return joined(parts[::-1] if backwards else parts, dropped)
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]]) -> Self:
         """Return the window of rows of the columns FIGURES."""
         columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * 8
         return cls(
@@ -45,7 +61,7 @@ class Window:
             latency_s=np.array(columns[2], np.float64),
             confidence=np.array(columns[3], np.float64),  # None becomes NaN
             code=np.array(columns[4], np.int64),
-            dropped=dropped,
+            dropped=0,
             unseen={row: json.loads(names) for row, names in enumerate(columns[5]) if names is not None},
             first_s=np.array(columns[6], np.float64),
             tokens_per_second=np.array(columns[7], np.float64),
@@ -60,28 +76,30 @@ class Window:
         found, counts = np.unique(self.code, return_counts=True)
         return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
-    def and_then(self, later: Window) -> Window:
-        """Return the rows of this window, and behind them those of a later one."""
-        if not len(later):
-            return self
-        arrays = {name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in _ARRAYS}
-        moved = {len(self) + row: names for row, names in later.unseen.items()}
-        return Window(
-            **arrays,
-            dropped=self.dropped + later.dropped,
-            unseen={**self.unseen, **moved} if moved else self.unseen,
-        )
-
     def before(self, until: float) -> Window:
         """Return the rows whose time is before a Unix time."""
-        kept = np.flatnonzero(self.time < until)
-        if len(kept) == len(self):
+        return self.of_rows(self.time < until)
+
+    def of_rows(self, wanted: NDArray[np.bool_]) -> Window:
+        """Return some of the rows, (n,)."""
+        if wanted.all():
             return self
+        kept = np.flatnonzero(wanted)
         place = {row: new for new, row in enumerate(kept.tolist())} if self.unseen else {}
         unseen = {place[row]: names for row, names in self.unseen.items() if row in place}
-        return Window(
-            **{name: getattr(self, name)[kept] for name in _ARRAYS}, dropped=self.dropped, unseen=unseen
-        )
+        arrays = {name: getattr(self, name)[kept] for name in _ARRAYS}
+        return Window(**arrays, dropped=self.dropped, unseen=unseen)
+
+
+def joined(windows: Sequence[Window], dropped: int = 0) -> Window:
+    """Return the rows of windows one behind the other; dropped: of the whole."""
+    unseen: dict[int, Sequence[str]] = {}
+    begin = 0
+    for one in windows:
+        unseen |= {begin + row: names for row, names in one.unseen.items()}
+        begin += len(one)
+    arrays = {name: np.concatenate([getattr(one, name) for one in windows]) for name in _ARRAYS}
+    return Window(**arrays, dropped=dropped, unseen=unseen)
 
 
 _ARRAYS = tuple(one.name for one in fields(Window) if one.name not in {"dropped", "unseen"})
