@@ -138,6 +138,7 @@ def test_help_is_quick():
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 1),
         (ModuleNotFoundError("No module named 'torch'", name="torch"), 1),
         (MemoryError(), 1),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), 1),
         (KeyError("surprise"), 70),
         (KeyboardInterrupt(), 130),
     ],

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from modelwright.core.extras import extra_of
 from modelwright.core.messages import Problem
+from modelwright.runtime.memory import ran_out
 from modelwright.storage import disk
 
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -29,7 +30,7 @@ def fixable(error: BaseException) -> Problem | None:
     system = sys.getfilesystemencoding()
     if isinstance(error, UnicodeEncodeError) and error.encoding in {system, "charmap"} and system != "utf-8":
         return Problem("machine.locale", encoding=system, name=error.object[:80])
-    if isinstance(error, MemoryError):
+    if ran_out(error):
         return Problem("machine.memory")
     return _of_the_system(error) if isinstance(error, OSError) else None
 

@@ -41,3 +41,20 @@ def free_bytes(root: Path = ROOT) -> int | None:
             with contextlib.suppress(ValueError):  # absent, or "max"
                 found.append(max(0, int(text(group / most)) - int(text(group / used))))
     return min(found, default=None)
+
+
+# what libraries in C++ say, torch's allocators among them, where they raise no MemoryError
+_RAN_OUT = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+    "cannot allocate memory",
+)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, a processor's or a GPU's."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _RAN_OUT)

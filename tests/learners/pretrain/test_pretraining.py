@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from cutting import CutError, Cutting
 
 from modelwright import kinds, learners
 from modelwright.core import digests
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import MachineError, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
@@ -218,6 +220,33 @@ def test_what_cannot_be_pretrained_is_said(tmp_path: Path) -> None:
     others = [name for name in learners.names() if name != "pretrain"]
     assert all(learners.spec(name).refuses(READ) is not None for name in others)
     assert not learners.offered(tiny_encoder.ROUTE) or "pretrain" not in learners.offered(tiny_encoder.ROUTE)
+
+
+def test_rows_whose_loss_is_no_number_are_saved_and_memory_that_runs_out_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = Setup(**{**vars(_setup()), "training": PretrainTraining(learning_rate=1e30)})
+    with pytest.raises(ProjectError, match="the rows are in") as refused:
+        _learn(tmp_path / "far", far)
+    saved = json.loads((tmp_path / "far" / "scratch" / "diverged.json").read_text("utf-8"))
+    assert {one["question"] for one in saved["rows"]} <= set(_texts(60).columns["question"])
+    assert "learn.learning_rate" in str(refused.value)
+
+    whole = digests.of_folder(_learn(tmp_path / "whole", _setup()))
+    honest, asked = Pretext.loss, []
+
+    def tight(self: Pretext, *given: Any) -> torch.Tensor:
+        asked.append(given)
+        if len(asked) == 5:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return honest(self, *given)
+
+    monkeypatch.setattr(Pretext, "loss", tight)
+    with pytest.raises(MachineError) as tight_one:
+        _learn(tmp_path / "tight", _setup())
+    assert [one.id for one in tight_one.value.problems] == ["machine.memory"]
+    # no step before it is lost
+    assert digests.of_folder(_learn(tmp_path / "tight", _setup())) == whole
 
 
 def test_the_average_is_said_as_by_every_learner() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from modelwright import kinds
 from modelwright.core.messages import Problem
@@ -30,7 +31,7 @@ def problem(run: TrainingRun, rows: EncodedRows, found: DivergedError, path: Pat
     in float32.
     """
     if path is not None:
-        _save(rows, found, path)
+        save(rows, found.step, found.rows, path)
     rate = run.recipe.stated_rate
     step, file = found.step + 1, None if path is None else str(path)
     far = _far(rows, found)
@@ -76,14 +77,14 @@ def _far(rows: EncodedRows, found: DivergedError) -> tuple[str, float] | None:
     return worst
 
 
-def _save(rows: EncodedRows, found: DivergedError, path: Path) -> None:
-    """Write the rows: their places among the training rows, and their values, long ones cut."""
+def save(rows: EncodedRows, step: int, batch: NDArray[np.int64], path: Path) -> None:
+    """Write the rows of a step: their places among the training rows, and their values, long ones cut."""
     fields = (*rows.signature.inputs, *rows.signature.outputs)
     written = [
         {"row": int(row), **{field.name: _text(rows.columns[field.name][int(row)]) for field in fields}}
-        for row in np.asarray(found.rows)
+        for row in batch
     ]
-    text = json.dumps({"step": found.step + 1, "rows": written}, ensure_ascii=False, indent=1)
+    text = json.dumps({"step": step + 1, "rows": written}, ensure_ascii=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
 
 

@@ -22,9 +22,10 @@ from torch import Tensor, distributed
 
 from modelwright.core.messages import MachineError
 from modelwright.learners.contract.ranks import Ranks
-from modelwright.learners.steps import memory_limit, thawing
+from modelwright.learners.steps import thawing
 from modelwright.learners.steps.batch_statistics import Seen
 from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.runtime.memory import ran_out
 
 if TYPE_CHECKING:
     from modelwright.learners.descent.training_run import TrainingRun
@@ -197,7 +198,7 @@ class _Vector:
         try:
             loss, seen = run.read_part(rows, batch, part, number)
         except (RuntimeError, MemoryError) as error:
-            if not memory_limit.ran_out(error):
+            if not ran_out(error):
                 raise
             found[_LOST] = 1.0
             run.stepper.forget()

@@ -6,6 +6,7 @@ For what has no heads and no outputs to score, such as an encoder that learns fr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -15,18 +16,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from modelwright.core.messages import Problem, ProjectError
+from modelwright.core.messages import MachineError, Problem, ProjectError
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.contract.steps import AveragingKeys
-from modelwright.learners.descent import trainer
+from modelwright.learners.descent import divergence, trainer
 from modelwright.learners.descent.recipe import Score
 from modelwright.learners.descent.training_run import put
 from modelwright.learners.steps import averaging
 from modelwright.learners.steps.optimiser import remember, remembered
 from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training import checkpoint
+from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.runtime.memory import ran_out
 
 HELD = 2**40  # beyond every step: what is drawn for validation is drawn for no step
 _LOWER = 10.0  # a rate so many times lower is proposed where one was too high
@@ -66,6 +69,17 @@ class PlainRecipe:
     betas: tuple[float, float] = (0.9, 0.98)
 
 
+@contextmanager
+def _within_memory() -> Iterator[None]:
+    """Raise MachineError where memory runs out, whatever it is that says so."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+        raise MachineError(Problem("machine.memory")) from error
+
+
 class PlainRun:
     """A training under way: weights, their average, what the optimiser remembers, and the scores so far."""
 
@@ -76,6 +90,7 @@ class PlainRun:
         self._objective, self._rows, self._recipe = objective, rows, recipe
         self._steps, self._seed = steps, seed
         self.last = steps  # that is taken, fewer than planned where the clock ended it
+        self.diverged: Path | None = None  # where rows go whose loss is no finite number
         self.step = 0
         self.norm, self.rate = 0.0, 0.0
         self.history: list[Score] = []
@@ -101,11 +116,16 @@ class PlainRun:
         )
 
     def learn(self, batch: Batch) -> float:
-        """Take one step and return its loss; raises ProjectError where that is no finite number."""
+        """Take one step and return its loss.
+
+        Raises ProjectError where that is no finite number, and MachineError where memory runs out: rows that are
+        compared with each other cannot be read in parts, so nothing is halved here.
+        """
         torch.manual_seed((self._seed * 1_000_003 + self.step) % 2**63)  # of dropout
         self._objective.module.train()
-        # Σ share · mean loss of a part is the mean loss of the batch, and so is its gradient
-        value = sum(self._add_gradient(part, share) for part, share in self._parts(batch))
+        with _within_memory():
+            # Σ share · mean loss of a part is the mean loss of the batch, and so is its gradient
+            value = sum(self._add_gradient(part, share) for part, share in self._parts(batch))
         self.rate = self._recipe.rate * self._recipe.schedule.share(
             self.step, self._steps, [one.rank for one in self.history]
         )
@@ -129,12 +149,19 @@ class PlainRun:
         loss = self._objective.loss(self._rows, part, self._seed, self.step) * share
         value = float(loss.detach())
         if not np.isfinite(value):
-            rate = self._recipe.rate
-            line = setting("learn.learning_rate", float(f"{rate / _LOWER:.1g}"))
-            raise ProjectError(Problem("learn.rate-too-high", step=self.step + 1, rate=rate, line=line))
+            raise ProjectError(self._too_high(part))
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         return value
+
+    def _too_high(self, batch: Batch) -> Problem:
+        """Return that a loss is no finite number, and write its rows to a file where they are a project's rows."""
+        rate, file = self._recipe.rate, None
+        if self.diverged is not None and isinstance(self._rows, EncodedRows):
+            divergence.save(self._rows, self.step, batch, self.diverged)
+            file = str(self.diverged)
+        line = setting("learn.learning_rate", float(f"{rate / _LOWER:.1g}"))
+        return Problem("learn.rate-too-high", step=self.step + 1, rate=rate, file=file, line=line)
 
     def evaluate(self, held: Any) -> bool:
         """Score the averaged weights on rows that nothing is learned from; tell whether they are the best so far."""
@@ -144,7 +171,7 @@ class PlainRun:
             put(self._averaged, self.average)
         self._objective.module.eval()
         losses, weights = [], []
-        with torch.no_grad():
+        with torch.no_grad(), _within_memory():
             for number, (batch, weight) in enumerate(self._objective.held(held)):
                 # the same draws at every evaluation, so that losses can be compared
                 losses.append(float(self._objective.loss(held, batch, self._seed, HELD + number)))
@@ -207,7 +234,7 @@ def take_all(
     Resumes from the checkpoint in `scratch`, where there is one, to the same bits. end: where it ends before its last
     step; the steps before are the same.
     """
-    run.last = end.last(steps)
+    run.last, run.diverged = end.last(steps), scratch / "diverged.json"
     per_epoch = trainer.epoch_steps(len(rows), batch)
     trainer.take_steps(
         run,

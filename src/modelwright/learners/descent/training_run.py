@@ -40,6 +40,7 @@ from modelwright.learners.steps.optimiser import Stepper
 from modelwright.learners.steps.scaling import Scaling
 from modelwright.learners.training import checkpoint, frozen_features
 from modelwright.learners.training.encoded_rows import EncodedRows
+from modelwright.runtime.memory import ran_out
 
 _NORMAL = 1.96  # standard errors of a 95 % interval
 _REMEMBERED = "optimiser."  # in a checkpoint, before the name of what an optimiser remembers of a weight
@@ -142,7 +143,7 @@ class TrainingRun:
                 if self.scaling.scale < 1.0:
                     raise DivergedError(self.step, batch, self.moment())
             except (RuntimeError, MemoryError) as error:
-                if not memory_limit.ran_out(error):
+                if not ran_out(error):
                     raise
                 # the gradients so far are of some rows only
                 self.parts = memory_limit.smaller(self.parts, len(batch))

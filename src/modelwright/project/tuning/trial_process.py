@@ -28,6 +28,7 @@ from modelwright.project.loop.lanes import Lane, run_lanes
 from modelwright.project.loop.stage_names import LEARN, PACKAGE, PLAN
 from modelwright.project.loop.stage_table import TABLE, measure_step
 from modelwright.project.tuning.reporting import Pruned, Reporting
+from modelwright.runtime.memory import ran_out
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.stages.evaluate.on_validation import ValidationMeasurements
 from modelwright.storage import user_cache
@@ -49,11 +50,11 @@ def run_task(task: Mapping[str, Any], fingerprint: Fingerprint, report: Report) 
         end = _lane(task, store, opened, fingerprint, report)
     except ModelwrightError as error:
         end = _failed(error.problems)
-    except MemoryError:
-        end = {"state": "failed", "cause": "memory", "why": Phrase("tune.out-of-memory").to_wire()}
     except Exception as error:
         name = f"{type(error).__name__}: {error}"[:300]
         end = {"state": "failed", "cause": "crash", "why": Phrase("tune.crashed", error=name).to_wire()}
+        if ran_out(error):
+            end |= {"cause": "memory", "why": Phrase("tune.out-of-memory").to_wire()}
     now = _clock()
     # of several threads that spin, CPU time is too long, and so is the clock's on a busy machine
     return {"seconds": min(now[0] - begun[0], now[1] - begun[1]), **end}
