@@ -6,14 +6,16 @@ import itertools
 
 import pytest
 import tiny_decoder
+import tiny_tools
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from modelwright import kinds
 from modelwright.core.messages import ProjectError, RequestError
 from modelwright.core.signature import Signature
 from modelwright.kinds.dialogue.value import DialogueTurn
 from modelwright.learners.generate import prompt_pieces
 from modelwright.learners.generate.spec import ChatTemplate, TurnTexts
-from modelwright.runtime.drivers.decode.decode_settings import parsed
+from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 from modelwright.runtime.drivers.decode.prompts import Prompts
 
 CHAT = Signature.parse("chat(messages: dialogue) -> reply: text")
@@ -72,9 +74,8 @@ def words() -> Tokenizer:
 def prompts(
     tokenizer: Tokenizer, signature: Signature = CHAT, template: ChatTemplate | None = TEMPLATE
 ) -> Prompts:
-    pieces = prompt_pieces.pieces(signature, template)
-    read = parsed({"context": 16, "ends": [], "prompt": pieces})
-    return Prompts(signature, read.prompt, tokenizer.to_str().encode(), 1 << 20)
+    read = prompt_pieces.settings(signature, template)
+    return Prompts(signature, read.prompt, tokenizer.to_str().encode(), 1 << 20, read.tools)
 
 
 def said(*turns: tuple[str, str]) -> dict[str, object]:
@@ -95,6 +96,32 @@ def test_no_text_of_a_user_becomes_a_control_token(make) -> None:
     assert [text for text in ATTACKS if controls(text) != controls("How?")] == []
     # a truth whose likelihood is asked for ends no answer of its own, either
     assert [text for text in ATTACKS if control & set(made.answer_ids(text))] == []
+
+
+@pytest.mark.parametrize("make", [tiny_decoder.tokenizer, unigram, words])
+def test_no_text_of_a_tool_becomes_a_control_token(make) -> None:
+    tokenizer = make()
+    control = {tokenizer.token_to_id(one) for one in tiny_decoder.SPECIAL}
+    texts = ToolTexts.model_validate(tiny_tools.HERMES)
+    made = prompts(tokenizer, template=TEMPLATE.model_copy(update={"tools": texts}))
+
+    def controls(described: str, argument: str, result: str) -> list[int]:
+        tool = {"type": "function", "function": {"name": "now", "description": described}}
+        function = {"name": "now", "arguments": {argument: argument}}
+        turns = [
+            {"role": "tools", "content": [tool]},
+            {"role": "user", "content": "How?"},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "a", "function": function}]},
+            {"role": "tool", "tool_call_id": "a", "content": result},
+        ]
+        row = {"messages": kinds.value("dialogue").parse(turns)}
+        return [one for one in made.ids(row) if one in control]
+
+    plain = controls("How?", "How?", "How?")
+    assert len(plain) == 9
+    for text in ATTACKS:
+        assert controls(text, "How?", "How?") == controls("How?", text, "How?") == plain
+        assert controls("How?", "How?", text) == plain
 
 
 def test_what_is_written_is_encoded_whole() -> None:

@@ -18,11 +18,13 @@ from modelwright.kinds.contract.common import LIKELIHOOD
 from modelwright.kinds.dialogue.value import DialogueTurn
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.generate import folder_files
 from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
 from modelwright.learners.generate.templates import template_reading
+from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.runtime.drivers.contract.driver import Call
 from modelwright.runtime.drivers.decode.driver import DecodeDriver
-from modelwright.storage.formats.plan import BROUGHT
+from modelwright.storage.formats.plan import BROUGHT, Machine
 
 LEARN = learners.learn("generate")
 
@@ -123,3 +125,29 @@ def test_weights_with_such_a_template_call_as_schemas_say(tmp_path: Path, templa
     wanted = LEARN.predict(out, {"messages": [turns], "reply": [answer.value]})["reply"][LIKELIHOOD]
     assert found[0, 1] == wanted[0, 1] > 10
     assert found[0, 0] == pytest.approx(wanted[0, 0], rel=1e-3)
+
+
+def test_of_several_templates_one_is_for_tools_and_what_is_not_read_is_said(tmp_path: Path) -> None:
+    folder = tiny_decoder.save(tmp_path / "weights", template=None)
+    own = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+
+    def read(*templates: tuple[str, str]) -> DecoderWeights:
+        named = [{"name": name, "template": text} for name, text in templates]
+        text = json.dumps({**own, "chat_template": named})
+        (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+        return folder_files.read(folder, "weights")
+
+    found = read(("default", tiny_decoder.CHATML), ("tool_use", tiny_tools.QWEN))
+    assert found.template is not None
+    assert found.template.tools is not None
+    other = read(("default", tiny_decoder.CHATML), ("tool_use", tiny_tools.MISTRAL))
+    assert (other.template, other.lacks_tools) == (read(("default", tiny_decoder.CHATML)).template, True)
+    brought = tmp_path / "brought"
+    brought.mkdir()
+    other.write(brought)
+    machine = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
+    estimate = LEARN.forecast(
+        tiny_decoder.ASK, Rows(tiny_decoder.asked(2)), GenerateOptions(), GenerateTraining(),
+        {BROUGHT: brought}, machine, 9.0,
+    )  # fmt: skip
+    assert [one.id for one in estimate.warnings] == ["generate.tools-unread"]

@@ -86,7 +86,7 @@ class GenerateBring(Bring):
 
             weights = gguf_files.read(found, shown)
         if options.template is not None:
-            weights = replace(weights, template=options.template)
+            weights = replace(weights, template=options.template, lacks_tools=False)
         held = options.answer_schema
         schema = None if held is None else answer_schemas.text(held, folder)
         weights = replace(weights, answer_schema=schema)

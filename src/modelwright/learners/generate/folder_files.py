@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from modelwright.learners.generate.spec import ChatTemplate
 from modelwright.learners.generate.templates import template_reading
 from modelwright.learners.generate.weights_folder import CONFIG, TOKENIZER, DecoderWeights
 
+_DEFAULT, _TOOL_USE = "default", "tool_use"  # as transformers names them, where there are several
 _LICENCE = re.compile(r"^license:[ \t]*(\S[^\n]{0,80})$", re.MULTILINE)
 
 
@@ -55,25 +57,42 @@ def read(folder: Path, shown: str) -> DecoderWeights:
         tensors.pop("lm_head.weight", None)
     # angles of positions, which the configuration says and older files hold beside
     tensors = {name: one for name, one in tensors.items() if not name.endswith("rotary_emb.inv_freq")}
+    stated = _stated(folder, own)
+    template = _template(stated, tokens)
     return DecoderWeights(
         tensors,
         config,
         (folder / TOKENIZER).read_bytes(),
-        _template(folder, own, tokens),
+        template,
         _ends(folder, config, tokens, shown),
         found[1].strip(" \"'") if found else "not stated",
         f"weights of {Path(shown).name}",
+        lacks_tools=template_reading.lacks_tools(" ".join(stated.values()), template),
     )
 
 
-def _template(folder: Path, own: Mapping[str, Any], tokens: Mapping[str, str]) -> ChatTemplate | None:
+def _stated(folder: Path, own: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the templates of a folder by name; an unnamed one is the `default`."""
     stated = own.get("chat_template")
     beside = folder / "chat_template.jinja"
     if beside.is_file():
         stated = beside.read_text(encoding="utf-8")
-    if isinstance(stated, list):  # several by name
-        stated = next((one.get("template") for one in stated if one.get("name") == "default"), None)
-    return template_reading.read(stated, tokens) if isinstance(stated, str) else None
+    named = stated if isinstance(stated, list) else [{"name": _DEFAULT, "template": stated}]
+    found = {str(one.get("name")): one.get("template") for one in named if isinstance(one, dict)}
+    return {name: text for name in (_DEFAULT, _TOOL_USE) if isinstance(text := found.get(name), str)}
+
+
+def _template(stated: Mapping[str, str], tokens: Mapping[str, str]) -> ChatTemplate | None:
+    """Return the default template, with the tools of one beside it for them, where both have the same turns."""
+    if _DEFAULT not in stated:
+        return None
+    found = template_reading.read(stated[_DEFAULT], tokens)
+    if _TOOL_USE in stated and found.tools is None:
+        with contextlib.suppress(ProjectError):
+            beside = template_reading.read(stated[_TOOL_USE], tokens)
+            if beside.model_copy(update={"tools": None}) == found:
+                return beside
+    return found
 
 
 def _ends(folder: Path, config: Mapping[str, Any], tokens: Mapping[str, str], shown: str) -> tuple[int, ...]:

@@ -83,6 +83,7 @@ def read(path: Path, shown: str) -> DecoderWeights:
         (end,) if isinstance(end, int) else (),
         licence if isinstance(licence, str) else "not stated",
         f"{str(fields.get('general.name', 'weights'))[:80]}, from {Path(shown).name}",
+        lacks_tools=template_reading.lacks_tools(str(stated), template),
     )
 
 

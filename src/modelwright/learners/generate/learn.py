@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Array
 from modelwright.kinds.shared.schemas.written_order import answer_text
+from modelwright.kinds.turns import is_dialogue
 from modelwright.learners import kind_states
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
@@ -51,7 +53,9 @@ class GenerateLearn(Learn[Rows]):
         assert isinstance(training, GenerateTraining)
         folder = pretrained[BROUGHT]
         if options.learns:
-            return instructing.forecast(signature, data, options, training, folder, machine, budget_s)
+            found = instructing.forecast(signature, data, options, training, folder, machine, budget_s)
+            lacking = () if options.from_nothing else _lacking(signature, DecoderWeights.read(folder))
+            return replace(found, warnings=(*found.warnings, *lacking))
         weights = DecoderWeights.read(folder)
         decoder = llama.built(weights.config, weights.tensors)
         prompt_pieces.pieces(signature, weights.template)
@@ -71,6 +75,7 @@ class GenerateLearn(Learn[Rows]):
             latency_s=token_s * most,
             warnings=(
                 *_idle(options, training),
+                *_lacking(signature, weights),
                 *instructing.endless(weights, options),
                 *AnswerReader(signature, weights, decoder.shape.words, 1).beside_schema(data.train),
             ),
@@ -135,6 +140,12 @@ def _idle(options: GenerateOptions, training: GenerateTraining) -> Iterator[Noti
                     key=f"{section}.{key}",
                     line=setting("model.train", "lora"),
                 )
+
+
+def _lacking(signature: Signature, weights: DecoderWeights) -> Iterator[Notice]:
+    """Yield that the template has tools which are not read, for a function that could be given some."""
+    if weights.lacks_tools and any(map(is_dialogue, signature.inputs)):
+        yield Notice("generate.tools-unread", where=None)
 
 
 def _options(learned: Path) -> GenerateOptions:

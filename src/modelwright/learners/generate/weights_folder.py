@@ -38,7 +38,8 @@ class DecoderWeights:
 
     config: as transformers has it; tokenizer: the bytes of tokenizer.json; template: None where the weights bring none;
     ends: tokens after which an answer ends; licence, source: as they are stated; answer_schema: the text of the JSON
-    schema that answers fit, None: of any object, where they are objects.
+    schema that answers fit, None: of any object, where they are objects. lacks_tools: whether the weights' own
+    template has tools that could not be read.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -49,6 +50,7 @@ class DecoderWeights:
     licence: str
     source: str
     answer_schema: str | None = None
+    lacks_tools: bool = False
 
     def write(self, folder: Path) -> None:
         """Write the folder; equal weights give equal bytes."""
@@ -60,7 +62,8 @@ class DecoderWeights:
         (folder / TOKENIZER).write_bytes(self.tokenizer)
         template = None if self.template is None else self.template.model_dump(mode="json")
         held = {} if self.answer_schema is None else {"answer_schema": self.answer_schema}
-        _write_json(folder / PROMPT, {"template": template, "ends": list(self.ends), **held})
+        lacks = {"lacks_tools": True} if self.lacks_tools else {}
+        _write_json(folder / PROMPT, {"template": template, "ends": list(self.ends), **held, **lacks})
         text = f"---\nlicense: {self.licence}\n---\n{self.source}\n"
         (folder / README).write_text(text, encoding="utf-8")
 
@@ -78,6 +81,7 @@ class DecoderWeights:
             readme[1].removeprefix("license: "),
             readme[3],
             prompt.get("answer_schema"),
+            prompt.get("lacks_tools", False),
         )
 
 

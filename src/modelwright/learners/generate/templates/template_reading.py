@@ -7,6 +7,7 @@ what the template renders, it depends on more than roles, and is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from modelwright.learners.generate.spec import ChatTemplate, TurnTexts
@@ -22,6 +23,7 @@ _TRIED = (("system", "user", "assistant", "user"), ("user", "assistant", "user",
 # Of these what is spoken has white space around it, which many templates take away.
 _PADDED = (("user", "assistant", "user"), ("system", "user"))
 _PAD = " \n"
+_TOOLS = re.compile(r"\btools\b")
 
 
 def read(template: str, tokens: Mapping[str, str]) -> ChatTemplate:
@@ -62,6 +64,11 @@ def read(template: str, tokens: Mapping[str, str]) -> ChatTemplate:
     if not made.has_tools:
         return found
     return tool_reading.with_tools(found, made.texts[2 * len(given) :])
+
+
+def lacks_tools(stated: str, found: ChatTemplate | None) -> bool:
+    """Tell whether a template speaks of tools, and they were not read."""
+    return found is not None and found.tools is None and _TOOLS.search(stated) is not None
 
 
 def composed(template: ChatTemplate, roles: Sequence[str], *, reply: bool, pad: str = "") -> str:

@@ -6,7 +6,7 @@
                `past.{layer}.key` and `.value`, float32 (n, key heads, context, head width). Outputs `logits` float32
                (k, words) and `present.…`, which are bound to the memory of the past.
     files      `tokenizer.json`, and the graph's weights
-    settings   `DecodeSettings`: context, ends, the prompt as pieces, sampling, chunk, slots, cache_bytes
+    settings   `DecodeSettings`: context, ends, the prompt as pieces, sampling, chunk, slots, cache_bytes, tools
 
     {"context": 2048, "ends": [2], "prompt": [
        {"turns": "messages",
@@ -17,5 +17,7 @@
 It writes the one output of its signature, and says of each answer in `Answer.details`: `finish` (`stop`, `length`,
 `time`; None: not yet), `prompt_tokens`, `tokens`, `kept_tokens` (of the prompt, known from an earlier one), and
 `logprobs` where they are wanted. A call's options: `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`,
-`repetition_penalty`, `seed` (a list: one for each row), `stop`, `logprobs`, `max_time_s`.
+`repetition_penalty`, `seed` (a list: one for each row), `stop`, `logprobs`, `max_time_s`, `schema`, and of a dialogue
+that begins with a turn of tools `tool_choice` and `parallel_tool_calls`. What is called then stands in the details as
+`calls`, and what is written beside it as `text`.
 """
