@@ -100,6 +100,7 @@ def texts(*, right: bool) -> TextOutcomes:
         (RNG.random(N) < (0.0 if right else 0.2)),
         np.where(RNG.random(N) < 0.9, 1.0, np.nan) * (1.0 if right else RNG.integers(0, 3, N) / 2),
         np.where(RNG.random(N) < 0.7, 1.0, np.nan) * (1.0 if right else RNG.integers(0, 3, N) / 2),
+        np.where(RNG.random(N) < 0.7, 1.0, np.nan) * (1.0 if right else RNG.integers(0, 3, N) / 2),
     )
 
 

@@ -41,8 +41,8 @@ class Outcomes(ABC):
         """Return the outcomes with what they show beside the truths of the training split, by default nothing."""
         return self
 
-    def preferred(self, points: NDArray[np.float64]) -> Self:
-        """Return the outcomes with what people said of them, by default nothing.
+    def preferred(self, points: NDArray[np.float64], *, by_function: bool = False) -> Self:
+        """Return the outcomes with what people, or a function that judges, said of them, by default nothing.
 
         points: (n,) 1 of an answer that was better than the other's, 0 of one that was worse, NaN where nobody said.
         """

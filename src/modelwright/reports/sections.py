@@ -14,7 +14,13 @@ from modelwright.outcomes.contract.blocks import Block, Cell, Grid, TextPairs
 from modelwright.outcomes.contract.section import Drawn, Section, headings
 from modelwright.reports import bar_charts, wording
 from modelwright.reports.drawing import drawn_block
-from modelwright.storage.formats.evidence import Baseline, Evidence, JudgedAnswers, OutputDetails
+from modelwright.storage.formats.evidence import (
+    Baseline,
+    Evidence,
+    JudgedAnswers,
+    JudgedByFunction,
+    OutputDetails,
+)
 
 SHORT_DIGEST = 12
 FEW_LABELS = 2
@@ -111,8 +117,12 @@ def judged_blocks(found: JudgedAnswers | None) -> tuple[Block, ...]:
         judges=[f"{name}: {count}" for name, count in found.judges.items()] or None,
     )
     title = str(Phrase("section.judged", against=found.against))
+    by_function = () if found.function is None else (_by_function(found.function),)
+    if not found.better + found.tied + found.worse:
+        return by_function
     other, score = Phrase("section.judged-other", against=found.against), Phrase("section.judged-score")
     return (
+        *by_function,
         *_agreements(found),
         TextPairs(
             title,
@@ -122,6 +132,27 @@ def judged_blocks(found: JudgedAnswers | None) -> tuple[Block, ...]:
             str(score),
         ),
     )
+
+
+def _by_function(found: JudgedByFunction) -> Grid:
+    """Return the table of what a function that judges said, and how far people say the same."""
+    of = found.agreement
+    shares = (wording.DASH, wording.DASH)
+    if of is not None:
+        shares = _of_three(of.share, of.low, of.high), _of_three(of.kappa, of.kappa_low, of.kappa_high)
+    cells = (found.better, found.tied, found.worse, 0 if of is None else of.n, *shares)
+    note = Phrase(
+        "section.function-note",
+        equal=found.equal,
+        apart=found.apart,
+        first=found.first,
+        second=found.second,
+        refused=found.refused,
+        people=of is not None,
+    )
+    named = headings("better", "tied", "worse", "rows of people", "the same", "kappa")
+    title = Phrase("section.function", named=found.named, package=found.package[:SHORT_DIGEST])
+    return Grid(str(title), named, (cells,), str(note))
 
 
 def _agreements(found: JudgedAnswers) -> Iterator[Grid]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tiny_judge
 import yaml
 from in_process import Said, say
 
@@ -403,3 +404,71 @@ def test_what_win_rate_is_against_is_said_in_the_file(judge, project: Path) -> N
     write(project, against)
     (project / "judgements.jsonl").write_text("{\n")
     assert "[judge.not-a-verdict]" in say(project, "run").stderr
+
+
+# -- a function that judges ------------------------------------------------------------------------------
+
+
+JUDGED = {
+    **SECOND,
+    "requirements": {"judge_win_rate": ">= 0.5"},
+    "use": {"find": "../find", "judge": "../longer"},
+}
+
+
+def test_a_function_judges_in_both_orders_and_its_agreement_with_people_stands_beside(project: Path) -> None:
+    tiny_judge.longer(project.parent / "longer")
+    write(project, JUDGED)
+    result, found = result_of("--to", "evaluate", folder=project)
+    assert {one["name"]: one["status"] for one in result["stages"]}["learn"] == "cached"
+    assert (found["value"], found["verdict"]) == (1.0, "met")  # two sentences are longer than one
+    assert [one["id"] for one in result["warnings"]] == ["evaluate.judge-unchecked"]
+    assert "how far it agrees with people is not known" in judged(project)["page"]
+
+    say_all(project, "anna", lambda place: ("answer", "other", "tie")[place % 3])
+    result, found = result_of("--to", "evaluate", folder=project)
+    assert result["warnings"] == []
+    function = judged(project)["function"]
+    assert (function["better"], function["tied"], function["worse"]) == (found["n"], 0, 0)
+    assert (function["apart"], function["refused"]) == (0, 0)
+    with_people = function["agreement"]
+    assert with_people["n"] == found["n"]
+    assert with_people["share"] == pytest.approx(-(-found["n"] // 3) / found["n"])
+    assert with_people["low"] < with_people["share"] < with_people["high"]
+    assert "Judged by the function ../longer" in judged(project)["page"]
+    again, _ = result_of("--to", "evaluate", folder=project)
+    assert {one["status"] for one in again["stages"]} == {"cached"}
+
+
+def test_of_a_judge_that_prefers_a_place_every_row_is_a_tie_and_that_is_said(project: Path) -> None:
+    tiny_judge.longer(project.parent / "longer", shift=1000.0)
+    write(project, {**JUDGED, "evaluate": {"latency_requests": 100, "against": "clerk"}})
+    result, found = result_of("--to", "evaluate", folder=project)
+    assert found["value"] == 0.5
+    function = judged(project)["function"]
+    assert function["apart"] == function["first"] == function["tied"] == found["n"]
+    assert "evaluate.judge-apart" in [one["id"] for one in result["warnings"]]
+
+
+@pytest.mark.parametrize(
+    ("role", "why"),
+    [
+        ("../longer", "the judge answers left, right, tie"),
+        ("../find", "cannot judge these answers"),
+        ("../nowhere", "no project and no package"),
+    ],
+)
+def test_what_cannot_judge_is_refused_before_anything_is_learned(project: Path, role: str, why: str) -> None:
+    tiny_judge.longer(project.parent / "longer", classes=("left", "right", "tie"))
+    write(project, {**JUDGED, "use": {"find": "../find", "judge": role}})
+    done = say(project, "check")
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert "modelwright.yaml:1" in done.stderr
+
+
+def test_a_judge_alone_needs_no_learner_that_calls_functions(tmp_path: Path) -> None:
+    content = {"function": "reply(message: text) -> answer: text", "data": {"source": "rows.csv"}}
+    for use, refused in (({"judge": "../longer"}, False), ({"find": "../find"}, True)):
+        write(tmp_path, {**content, "use": use, "model": {"learner": "generate"}})
+        assert ("[use.other-learner]" in say(tmp_path, "check").stderr) is refused

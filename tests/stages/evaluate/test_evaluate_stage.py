@@ -158,7 +158,7 @@ def run(package, splits, out, **changed):
     arguments = {
         "signature": SIGNATURE, "requirements": REQUIREMENTS, "config": CONFIG, "confidence": 0.95, "evaluation": 1,
         "champion": None, "load": None, "purpose": "把问题分派给 <团队>.",
-        "group": None, "versus": None, "threads": None, "workers": None,
+        "group": None, "versus": None, "judge": None, "threads": None, "workers": None,
     }  # fmt: skip
     return evaluate(package, **splits, **{**arguments, **changed}, out=out, progress=Silent())
 

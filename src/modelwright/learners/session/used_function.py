@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 USE = "use"
 """The option of a learner that calls other functions: role → function. It is the section of that name that fills it."""
 
+JUDGE = "judge"
+"""The role of a function that judges answers: `evaluate` calls it, and no learner does."""
+
 
 class UsedFunction(BaseModel):
     """Which package is called. Where it lies is no part of what is sealed: the digest says which one it is."""

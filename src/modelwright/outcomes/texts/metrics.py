@@ -49,6 +49,10 @@ def _points(outcomes: TextOutcomes) -> Floats:
     return np.full(len(outcomes), np.nan) if outcomes.points is None else outcomes.points
 
 
+def _function_points(outcomes: TextOutcomes) -> Floats:
+    return np.full(len(outcomes), np.nan) if outcomes.function_points is None else outcomes.function_points
+
+
 def _repetition(outcomes: TextOutcomes) -> Floats:
     rows = np.full(len(outcomes), np.nan)
     for row in np.flatnonzero(outcomes.written).tolist():
@@ -220,6 +224,13 @@ METRICS = (
         "mean share of rows on which people prefer the answer to that of `evaluate.against`; a tie is half of one, and "
         "of several judges of a row the mean counts",
         ways_of_mean(_points),
+        OF_A_MEAN,
+    ),
+    _metric(
+        "judge_win_rate",
+        "mean share of rows on which the function that `use.judge` names prefers the answer to that of "
+        "`evaluate.against`, asked in both orders; a tie, and a row on which the orders differ, is half of one",
+        ways_of_mean(_function_points),
         OF_A_MEAN,
     ),
     _metric(

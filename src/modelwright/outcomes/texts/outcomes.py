@@ -25,13 +25,15 @@ class TextOutcomes(written_answers.WrittenOutcomes):
     copied: (n,) words of the longest run that stands in an answer and in a training row, NaN where nobody has looked;
     refused: (n,) which answers say that there is none; supported: (n,) share of an answer's sentences that stand in a
     passage which it cites, NaN of one that cites none; points: (n,) what people said of an answer beside another one,
-    from 0 (worse) to 1 (better), NaN where nobody did, None where nobody said anything.
+    from 0 (worse) to 1 (better), NaN where nobody did, None where nobody said anything; function_points: (n,) what a
+    function said that judges.
     """
 
     copied: Floats
     refused: Mask
     supported: Floats
     points: Floats | None = None
+    function_points: Floats | None = None
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return what is to be compared, of the judged rows in order: truth and answer, "" where none was written."""
@@ -44,9 +46,9 @@ class TextOutcomes(written_answers.WrittenOutcomes):
             raise ValueError("outcomes of another family")
         return replace(self, truth=to.truth)
 
-    def preferred(self, points: Floats) -> Self:
-        """Return the outcomes with what people said of them."""
-        return replace(self, points=points)
+    def preferred(self, points: Floats, *, by_function: bool = False) -> Self:
+        """Return the outcomes with what people, or a function that judges, said of them."""
+        return replace(self, function_points=points) if by_function else replace(self, points=points)
 
     def beside_training(self, truths: Sequence[Any]) -> Self:
         """Return the outcomes with what was copied from the training split's truths."""
@@ -62,4 +64,5 @@ class TextOutcomes(written_answers.WrittenOutcomes):
             "refused": self.refused,
             "supported": self.supported,
             **({} if self.points is None else {"points": self.points}),
+            **({} if self.function_points is None else {"function_points": self.function_points}),
         }

@@ -25,7 +25,7 @@ from modelwright.kinds.varying import augment_problems
 from modelwright.learners.contract.spec import Makes
 from modelwright.learners.goals import goal
 from modelwright.learners.options import option_problems
-from modelwright.learners.session.used_function import USE
+from modelwright.learners.session.used_function import JUDGE, USE
 from modelwright.project.declaration.cost_checks import declared_costs, unpriced
 from modelwright.runtime.drivers.session.roles import ROLES
 from modelwright.runtime.drivers.session.session_settings import DRIVER
@@ -348,13 +348,13 @@ def _use_problems(value: Mapping[str, object], where: key_problems.Where) -> Ite
     if not isinstance(use, Mapping) or not use:
         return
     named = model.get("learner") if isinstance(model, Mapping) else None
-    if named != DRIVER:
+    if named != DRIVER and set(use) != {JUDGE}:
         yield Problem("use.other-learner", learner=named if isinstance(named, str) else None).at(
             where((USE,))
         )
     for role in use:
-        if role not in ROLES:
-            near = did_you_mean(str(role), ROLES)
-            yield Problem("use.unknown-role", role=str(role), near=near, known=list(ROLES)).at(
+        if role not in (*ROLES, JUDGE):
+            near = did_you_mean(str(role), [*ROLES, JUDGE])
+            yield Problem("use.unknown-role", role=str(role), near=near, known=[*ROLES, JUDGE]).at(
                 where((USE, role))
             )

@@ -14,6 +14,7 @@ from modelwright.engine.store import Store
 from modelwright.learners import devices, own_code
 from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.options import PRETRAINED
+from modelwright.learners.session.used_function import JUDGE
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop import opponents, used_functions, weights_of_projects
@@ -25,7 +26,7 @@ from modelwright.stages.plan.resources import machine as this_machine
 from modelwright.stages.tune.trial_runs import TrialRuns
 from modelwright.storage.formats import judgements
 from modelwright.storage.formats.data import Counts, read_signature
-from modelwright.storage.formats.judgements import Judgement, Versus
+from modelwright.storage.formats.judgements import CHAMPION, Judgement, Versus
 from modelwright.storage.formats.plan import Choice, Machine
 from modelwright.storage.state.database import State
 
@@ -148,7 +149,7 @@ class Context:
 
         A candidate that is itself in production keeps the champion that it was judged against.
         """
-        judged = self.opened.file.evaluate.against == opponents.CHAMPION and self.is_judged(package)
+        judged = self.opened.file.evaluate.against == CHAMPION and self.is_judged(package)
         if not any(one.bar.champion for one in self.opened.requirements) and not judged:
             return None
         production = opponents.champion(self.state, package)
@@ -168,9 +169,10 @@ class Context:
         return self.opened.folder / judgements.FILE_NAME
 
     def is_judged(self, package: str) -> bool:
-        """Tell whether answers of a package are held against others: a bar asks for it, or somebody has done it."""
+        """Tell whether answers of a package are held against others: a bar asks for it, a function does, people did."""
         required = any(one.metric.name == opponents.WIN_RATE for one in self.opened.requirements)
-        return required or any(one.package == package for one in self.judgements)
+        named = JUDGE in self.opened.file.use
+        return required or named or any(one.package == package for one in self.judgements)
 
     def versus(self, package: str) -> Versus | None:
         """Return what the answers of a package are held against, None where nothing is."""
@@ -183,7 +185,9 @@ class Context:
             return None
         of_both = judgements.of_pair(self.judgements, package, found.digest)
         required = any(one.metric.name == opponents.WIN_RATE for one in self.opened.requirements)
-        return Versus(output.name, named, found.digest, of_both, required)
+        return Versus(
+            output.name, named, found.digest, of_both, required, found.folder(self.store), found.texts
+        )
 
     @property
     def signature(self) -> Signature:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from modelwright import kinds
 from modelwright.core import digests
+from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, ProjectError, did_you_mean
 from modelwright.core.signature import Field, Signature
 from modelwright.engine.artifact_manifest import ArtifactPart
+from modelwright.engine.step_sources import Sources
 from modelwright.engine.store import Store
 from modelwright.kinds.contract.common import Form
-from modelwright.project.loop import version_artifacts
+from modelwright.learners.session.used_function import JUDGE, UsedFunction
+from modelwright.project.declaration.project_file import Opened
+from modelwright.project.loop import used_functions, version_artifacts
 from modelwright.storage.formats.examples import ID, column_names, read_columns
+from modelwright.storage.formats.judgements import CHAMPION, Versus
 from modelwright.storage.state.database import State
 from modelwright.storage.state.versions import Version
 
-CHAMPION = "champion"
 WIN_RATE = "win_rate"
 
 
@@ -105,3 +109,22 @@ def _of_column(named: str, signature: Signature, test: ArtifactPart) -> Opponent
 
 def _text(fields: list[Field], value: object) -> str:
     return str(kinds.value(fields[0].kind).to_json(value)) if fields else str(value)
+
+
+def sources(opened: Opened, judgements: Path) -> Sources:
+    """Return what an evaluation rests on outside the store: what people said, and a function that judges."""
+    others = JUDGE in opened.file.use
+    return Sources(
+        places=(judgements, *(used_functions.places(opened) if others else ())),
+        databases=tuple(used_functions.databases(opened)) if others else (),
+    )
+
+
+def key(versus: Versus | None, judge: UsedFunction | None) -> JsonObject:
+    """Return what is said of the package's answers as it enters a key, nothing where nobody says anything of them."""
+    if versus is None:
+        return {}
+    verdicts = digests.of_json([asdict(one) for one in versus.judgements])
+    function = None if judge is None else judge.model_dump(mode="json")
+    sealed: JsonObject = {"against": versus.digest, "verdicts": verdicts, "required": versus.wanted}
+    return {"judged": sealed | {"function": function}}

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from modelwright.core.messages import Problem, ProjectError, did_you_mean
+from modelwright.core.messages import PackageError, Problem, ProjectError, did_you_mean
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.kinds.slicing import unshown_values
+from modelwright.learners.session.used_function import JUDGE, USE
 from modelwright.project.declaration.checks import input_problem
 from modelwright.project.declaration.project_file import Opened
+from modelwright.project.loop import used_functions
 from modelwright.project.loop.context import Context
-from modelwright.project.loop.opponents import require_column
+from modelwright.project.loop.opponents import judged_output, require_column
 from modelwright.project.loop.stage_names import DATA, EVALUATE
+from modelwright.stages.evaluate.judge_function import fit
 from modelwright.storage.formats.examples import column_names
 
 _OF_KEYS = frozenset({"plan.no-device", "plan.too-few-gpus"})  # whose value `key` is the place of a key
@@ -35,6 +38,7 @@ def unknown_names(context: Context) -> Iterator[Problem]:
             yield problem.at(where)
         if one.subject.where is not None:
             yield from (problem.at(where) for problem in _slice_problems(context, one.subject.where))
+    yield from _judge_problems(context)
     try:
         require_column(
             opened.file.evaluate.against, context.signature, column_names(context.part(DATA, "test").path)
@@ -49,6 +53,22 @@ def unknown_names(context: Context) -> Iterator[Problem]:
         classes = context.counts.classes.get(costs.output, {})
         for keys, problem in costs.problems([*classes], optional=field.optional) if classes else ():
             yield problem.at(opened.where(("costs", *keys)))
+
+
+def _judge_problems(context: Context) -> Iterator[Problem]:
+    """Yield that the function that `use.judge` names is not there, or cannot judge the answers of this one."""
+    opened = context.opened
+    where = opened.where((USE, JUDGE))
+    try:
+        found = used_functions.judge(opened)
+        problem = None if found is None else fit(found, context.signature)
+    except (ProjectError, PackageError) as error:
+        yield from (one if one.where else one.at(where) for one in error.problems)
+        return
+    if found is not None and judged_output(context.signature) is None:
+        yield Problem("judge.no-texts", signature=str(context.signature)).at(where)
+    elif problem is not None:
+        yield problem.at(where)
 
 
 def placed(opened: Opened, problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -7,13 +7,12 @@ named here, not imported, so that a stage whose result is sealed loads none of i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from modelwright import kinds, learners, outcomes
-from modelwright.core import digests
 from modelwright.core.evidence.metric import Metric
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, StateError
@@ -23,8 +22,9 @@ from modelwright.engine.facts import MACHINE
 from modelwright.engine.step import Outdated, Step
 from modelwright.engine.step_sources import Sources, joined
 from modelwright.kinds.outputs import outputs
+from modelwright.package import packages
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.loop import places, used_functions, weights_of_projects
+from modelwright.project.loop import opponents, places, used_functions, weights_of_projects
 from modelwright.project.loop.context import Context, counts_part
 from modelwright.project.loop.main_metrics import main_metrics, required_metrics
 from modelwright.project.loop.stage_names import DATA, EVALUATE, LEARN, PACKAGE, PLAN, TUNE
@@ -35,7 +35,6 @@ from modelwright.stages.tune.searching import SearchTask
 from modelwright.storage.formats.cut_mark import CutMark
 from modelwright.storage.formats.data import Counts, DataProfile, read_signature
 from modelwright.storage.formats.evidence import read_details, read_evidence
-from modelwright.storage.formats.judgements import Versus
 from modelwright.storage.formats.plan import Choice, Forecast
 from modelwright.storage.formats.search import Search
 
@@ -405,6 +404,7 @@ def _evaluate(context: Context) -> Step:
     sketch = context.counts.test_sketch
     number = context.state.evaluation_number(test.digest, package.digest, sketch)
     champion, versus = context.champion(package.digest), context.versus(package.digest)
+    judge = used_functions.judge(context.opened) if versus is not None else None
     subjects = sorted(str(one.subject) for one in context.opened.requirements)
     group = _group_of_rows(context)
     served = {"threads": file.serve.threads, "workers": file.serve.workers}  # it is timed as it serves
@@ -426,7 +426,7 @@ def _evaluate(context: Context) -> Step:
             "group": group,
             "evaluation of the test set": number,
             "champion": champion.digest if champion else None,
-            **_judged(versus),
+            **opponents.key(versus, judge),
             **{f"serve.{name}": number for name, number in served.items() if number is not None},
         },
         inputs={
@@ -435,10 +435,17 @@ def _evaluate(context: Context) -> Step:
             "validation": context.part(DATA, "validation"),
             "test": test,
         },
-        sources=joined([places.of_state(context.state), Sources(places=(context.judgements_file,))]),
+        sources=joined(
+            [places.of_state(context.state), opponents.sources(context.opened, context.judgements_file)]
+        ),
         code=(
             *_kinds(context.signature, "value", "column", "arrays", "show"),
             *_families(context.signature, "baseline", "gap", "section"),
+            *(
+                _kinds(packages.read(judge.folder).body.signature, "value", "arrays")
+                if judge and judge.folder
+                else ()
+            ),
         ),
         arguments={
             "signature": context.signature,
@@ -451,19 +458,12 @@ def _evaluate(context: Context) -> Step:
             "purpose": file.purpose,
             "group": group,
             "versus": versus,
+            "judge": judge,
             **served,
         },
         before=count,
         readable=lambda evaluated: _readable_evidence(evaluated, package, test),
     )
-
-
-def _judged(versus: Versus | None) -> JsonObject:
-    """Return what people said of the package's answers as it enters a key, nothing where they say nothing of it."""
-    if versus is None:
-        return {}
-    verdicts = digests.of_json([asdict(one) for one in versus.judgements])
-    return {"judged": {"against": versus.digest, "verdicts": verdicts, "required": versus.wanted}}
 
 
 def _group_of_rows(context: Context) -> str | None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from modelwright.core.messages import ModelwrightError, Phrase, Problem, ProjectError
 from modelwright.engine.store import Store
-from modelwright.learners.session.used_function import USE, UsedFunction
+from modelwright.learners.session.used_function import JUDGE, USE, UsedFunction
 from modelwright.package import packages
 from modelwright.package.manifest import MANIFEST
 from modelwright.project.declaration import project_file, store_place
@@ -30,11 +30,21 @@ _NAME = re.compile(r"(?P<place>.+?)(@(?P<which>[0-9a-f]+))?")
 _FEWEST_DIGITS = 8  # of a digest; a shorter number is that of a version
 
 
-def found(opened: Opened) -> dict[str, UsedFunction]:
-    """Return the functions that a project calls, by their roles; raises ProjectError with all that are not there."""
+def judge(opened: Opened) -> UsedFunction | None:
+    """Return the function that judges answers, None where none is named; raises ProjectError where it is not there."""
+    return found(opened, (JUDGE,)).get(JUDGE)
+
+
+def found(opened: Opened, among: Collection[str] = ()) -> dict[str, UsedFunction]:
+    """Return the functions that a project calls, by their roles; raises ProjectError with all that are not there.
+
+    among: only these roles, if any are given.
+    """
     functions: dict[str, UsedFunction] = {}
     problems: list[Problem] = []
     for role, named in opened.file.use.items():
+        if among and role not in among:
+            continue
         where = opened.where((USE, role))
         try:
             _require_no_circle(named, opened.folder, [_file_of(opened)])
@@ -58,6 +68,8 @@ def changed(opened: Opened, store: Store, version: Version | None) -> Iterator[s
     manifest = json.loads((package_folder(store, version) / MANIFEST).read_bytes())
     called = manifest["settings"].get("functions", {})
     for role, one in now.items():
+        if role == JUDGE:
+            continue  # the package holds none: it was judged by the one that its evidence names
         if called.get(role, {}).get("package") != one.package:
             yield str(
                 Phrase(
@@ -158,4 +170,5 @@ def _require_no_circle(named: str, folder: Path, way: list[Path]) -> None:
 
 def as_options(functions: Mapping[str, UsedFunction]) -> dict[str, object]:
     """Return what the section `use` adds to the options of the learner."""
-    return {USE: dict(functions)} if functions else {}
+    called = {role: one for role, one in functions.items() if role != JUDGE}
+    return {USE: called} if called else {}

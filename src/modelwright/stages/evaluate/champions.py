@@ -35,19 +35,20 @@ def differences(
     requirements: Sequence[Requirement],
     confidence: float,
     written: int,
+    known: AnsweredRows | None = None,
 ) -> tuple[list[Measurement], Notice | None]:
     """Return paired differences on test rows, ours less the champion's, and why there are none, if so.
 
     They cover each output's metrics as a whole and what a relative bar asks for. Where the champion cannot
     answer these rows, what is measured has no value, so that no relative bar is met by chance. written: for how many
-    rows an output is written that has to be.
+    rows an output is written that has to be; known: what the champion answers, where that is known already.
     """
     relative = [one.subject for one in requirements if one.bar.champion and Phase.TEST in one.metric.phases]
     wanted = [
         s for field in signature.outputs for s in answers.plain_subjects(field, ours.outcomes[field.name])
     ]
     try:
-        answered = answers.answer(packages.read(champion.path), signature, ours.columns, written)
+        answered = known or answers.answer(packages.read(champion.path), signature, ours.columns, written)
         aligned = {name: answered.outcomes[name].aligned(to=mine) for name, mine in ours.outcomes.items()}
     except (PackageError, KeyError, ValueError) as error:
         nothing = [_nothing(subject, _rows(subject, ours), confidence) for subject in relative]

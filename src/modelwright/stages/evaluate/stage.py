@@ -27,6 +27,7 @@ from modelwright.core.signature import Signature
 from modelwright.core.units import Unit, parse_quantity
 from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.contract.column import Column
+from modelwright.learners.session.used_function import UsedFunction
 from modelwright.package import packages
 from modelwright.package.packages import Package
 from modelwright.reports.card import render_card
@@ -91,6 +92,7 @@ def evaluate(
     purpose: str | None,
     group: str | None,
     versus: Versus | None,
+    judge: UsedFunction | None,
     threads: int | None,
     workers: int | None,
     out: Path,
@@ -101,7 +103,7 @@ def evaluate(
     Of the requirements only what they measure matters, not their bars. `evaluation` counts the packages that
     were evaluated on this test set, this one included; `load` is the rate at which latency is measured (`50 /s`);
     `group`: the column of the rows by which they belong together, beside the near twins that their part names;
-    `versus`: what people said of this package's answers, and beside what;
+    `versus`: what people said of this package's answers, and beside what; `judge`: a function that says it, too;
     threads, workers: with which it is served, None: as suits this machine.
     """
     read = packages.read(package.path)
@@ -113,9 +115,8 @@ def evaluate(
             _beside_training(answers.answer(read, signature, rows.test, config.generate), rows.train),
             groups=rows.tested.codes,
         )
-        verdicts = None if versus is None else win_rates.row_verdicts(versus, rows.ids, answered)
-        if versus is not None and verdicts is not None:
-            answered = win_rates.beside_verdicts(answered, versus, verdicts)
+        preferred = win_rates.compared(versus, judge, answered, rows.ids, config.generate)
+        answered = win_rates.beside_verdicts(answered, preferred)
         wanted = [
             *answers.subjects(signature, answered.outcomes),
             *answers.of_inputs(answered),
@@ -135,7 +136,12 @@ def evaluate(
         ran = measuring.measure(package.path, requests, plan)
         costs = answers.of_running(ran, confidence)
         task.advance(note="timed")
-        compared, warning = _compared(champion, signature, answered, requirements, at, config.generate)
+        known = (
+            preferred.theirs
+            if champion and preferred and preferred.versus.digest == champion.digest
+            else None
+        )
+        compared, warning = _compared(champion, signature, answered, requirements, at, config.generate, known)
         if champion is not None and champions.asks_for_running(requirements):
             theirs = measuring.measure(champion.path, requests, plan)
             compared += champions.running_differences(costs, theirs, requirements, confidence)
@@ -152,8 +158,7 @@ def evaluate(
         moved = contributions(read, signature, rows.validation, config.importance_rows // 4)
         task.advance(note="inputs weighed")
     details = _details(read, signature, rows, answered, ran, load, config, confidence, lost, moved, sliced)
-    if versus is not None and verdicts is not None:
-        details = win_rates.with_judged(details, versus, verdicts, answered, rows.ids, at, config.errors)
+    details = win_rates.with_judged(details, preferred, answered, rows.ids, at, config.errors)
     evidence = Evidence(
         signature=str(signature),
         purpose=purpose,
@@ -172,7 +177,7 @@ def evaluate(
             *findings.about_groups(rows.tested),
             *findings.about_refused(answered),
             *findings.about_cut(read.body.states, signature, rows.test),
-            *win_rates.notices(versus, details.outputs),
+            *win_rates.notices(preferred, details.outputs),
         ),
     )
     _write(out, evidence, details, rows, answered)
@@ -236,10 +241,11 @@ def _compared(
     requirements: Sequence[Requirement],
     confidence: float,
     written: int,
+    known: AnsweredRows | None,
 ) -> tuple[list[Measurement], Notice | None]:
     if champion is None:
         return [], None
-    return champions.differences(champion, signature, answered, requirements, confidence, written)
+    return champions.differences(champion, signature, answered, requirements, confidence, written, known)
 
 
 def _details(

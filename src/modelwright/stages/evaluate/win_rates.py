@@ -1,4 +1,4 @@
-"""What people said of answers beside those of another version: points of each row, and what a report shows of it."""
+"""What people, and a function that judges, said of answers beside those of another version: points of each row."""
 
 from __future__ import annotations
 
@@ -11,23 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence.agreement import agreement
-from modelwright.core.messages import Notice
-from modelwright.core.outcomes import Outcomes
+from modelwright.core.messages import Notice, PackageError
+from modelwright.learners.session.used_function import UsedFunction
 from modelwright.outcomes.contract.blocks import TextPair
 from modelwright.outcomes.contract.section import TestRows
 from modelwright.outcomes.text_words import marked
+from modelwright.package import packages
+from modelwright.stages.evaluate import answers, judge_function
 from modelwright.stages.evaluate.answers import AnsweredRows
 from modelwright.stages.evaluate.findings import rows_of_output
-from modelwright.storage.formats.evidence import Details, JudgedAnswers, JudgesBeside, OutputDetails
-from modelwright.storage.formats.judgements import Judgement, Versus
+from modelwright.stages.evaluate.judge_function import FunctionVerdicts
+from modelwright.storage.formats.evidence import (
+    Details,
+    JudgedAnswers,
+    JudgedByFunction,
+    JudgesBeside,
+    OutputDetails,
+)
+from modelwright.storage.formats.judgements import CHAMPION, EVEN, Judgement, Versus
 
 SHOWN_CHARACTERS = 2_000  # of a text
-EVEN = 0.5  # points of a tie
+OFTEN_APART = 0.2  # of the rows that a function was shown in both orders
 
 
 @dataclass(frozen=True)
 class RowVerdicts:
-    """The verdicts that count, by the place of their row; skipped, gone, changed: see `JudgedAnswers`."""
+    """The verdicts of people that count, by the place of their row; skipped, gone, changed: see `JudgedAnswers`."""
 
     by_row: Mapping[int, Sequence[Judgement]]
     skipped: int
@@ -35,8 +44,54 @@ class RowVerdicts:
     changed: int
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What was said of a package's answers. theirs: what the other package answered, where a judge was shown it.
+
+    why: why a function that judges has said nothing.
+    """
+
+    versus: Versus
+    verdicts: RowVerdicts
+    judge: UsedFunction | None = None
+    function: FunctionVerdicts | None = None
+    theirs: AnsweredRows | None = None
+    why: Notice | None = None
+
+
+def compared(
+    versus: Versus | None,
+    judge: UsedFunction | None,
+    answered: AnsweredRows,
+    ids: Sequence[str],
+    written: int,
+) -> Compared | None:
+    """Return what people said of n answers, and what a function says; None where they are held against nothing.
+
+    written: for how many rows the other package writes.
+    """
+    if versus is None:
+        return None
+    found = Compared(versus, row_verdicts(versus, ids, answered), judge)
+    if judge is None:
+        return found
+    if versus.texts is not None:
+        texts: list[str | None] = [versus.texts.get(row) for row in ids]
+        return replace(found, function=judge_function.verdicts(judge, answered, versus.output, texts))
+    assert versus.folder is not None, "it is a package or texts"
+    try:
+        theirs = answers.answer(packages.read(versus.folder), answered.signature, answered.columns, written)
+        spoken = theirs.outcomes[versus.output].columns()["answer"]
+    except (PackageError, KeyError, ValueError) as error:
+        why = error.problems[0] if isinstance(error, PackageError) else str(error)
+        return replace(found, why=Notice("evaluate.champion-cannot-answer", why=why))
+    texts = [None if one is None else str(one) for one in spoken]
+    function = judge_function.verdicts(judge, answered, versus.output, texts)
+    return replace(found, function=function, theirs=theirs)
+
+
 def row_verdicts(versus: Versus, ids: Sequence[str], answered: AnsweredRows) -> RowVerdicts:
-    """Return what was said of n answers, by their rows' ids."""
+    """Return what people said of n answers, by their rows' ids."""
     texts = answered.outcomes[versus.output].columns()["answer"]  # (n,), None where none was written
     places = {row: place for place, row in enumerate(ids)}
     found: dict[int, list[Judgement]] = {}
@@ -62,42 +117,51 @@ def points(verdicts: RowVerdicts, count: int) -> NDArray[np.float64]:
     return rows
 
 
-def beside_verdicts(answered: AnsweredRows, versus: Versus, verdicts: RowVerdicts) -> AnsweredRows:
-    """Return the outcomes with what people said of them."""
-    found: dict[str, Outcomes] = dict(answered.outcomes)
-    found[versus.output] = found[versus.output].preferred(points(verdicts, len(answered)))
-    return replace(answered, outcomes=found)
+def beside_verdicts(answered: AnsweredRows, found: Compared | None) -> AnsweredRows:
+    """Return the outcomes with what was said of them."""
+    if found is None:
+        return answered
+    output = found.versus.output
+    judged = answered.outcomes[output].preferred(points(found.verdicts, len(answered)))
+    if found.function is not None:
+        judged = judged.preferred(found.function.points, by_function=True)
+    return replace(answered, outcomes={**answered.outcomes, output: judged})
 
 
 def with_judged(
     details: Details,
-    versus: Versus,
-    verdicts: RowVerdicts,
+    found: Compared | None,
     answered: AnsweredRows,
     ids: Sequence[str],
     confidence: float,
     most_pairs: int,
 ) -> Details:
-    """Return what the report shows with what people said; most_pairs: of texts side by side."""
-    field = next(one for one in answered.signature.outputs if one.name == versus.output)
+    """Return what the report shows with what was said; most_pairs: of texts side by side."""
+    if found is None:
+        return details
+    output = found.versus.output
+    field = next(one for one in answered.signature.outputs if one.name == output)
     rows = rows_of_output(answered.signature, field, answered.columns, ids, ())
-    found = _judged(versus, verdicts, rows, confidence=confidence, most_pairs=most_pairs)
-    outputs = (replace(one, judged=found) if one.output == versus.output else one for one in details.outputs)
+    judged = _judged(found, rows, confidence=confidence, most_pairs=most_pairs)
+    outputs = (replace(one, judged=judged) if one.output == output else one for one in details.outputs)
     return replace(details, outputs=tuple(outputs))
 
 
-def _judged(
-    versus: Versus, verdicts: RowVerdicts, rows: TestRows, *, confidence: float, most_pairs: int
-) -> JudgedAnswers | None:
-    """Return what the report shows, None where nothing was said; most_pairs: of texts side by side."""
-    if not versus.judgements:
+def _judged(found: Compared, rows: TestRows, *, confidence: float, most_pairs: int) -> JudgedAnswers | None:
+    """Return what the report shows, None where nothing was said."""
+    verdicts, function = found.verdicts, found.function
+    if not found.versus.judgements and function is None:
         return None
     means = {place: float(np.mean([one.points for one in every])) for place, every in verdicts.by_row.items()}
     by_people = [one for every in verdicts.by_row.values() for one in every if one.first is not None]
     # those that were lost first, for they say what is wrong; of equal ones in the order of the rows
     apart = sorted((mean, place) for place, mean in means.items() if mean != EVEN)
+    summary = None
+    if function is not None and found.judge is not None:
+        people = points(verdicts, len(rows.ids))
+        summary = judge_function.summary(found.judge, function, people, confidence)
     return JudgedAnswers(
-        against=versus.named,
+        against=found.versus.named,
         judges=dict(sorted(Counter(one.judge for one in by_people).items())),
         better=sum(mean > EVEN for mean in means.values()),
         tied=sum(mean == EVEN for mean in means.values()),
@@ -110,20 +174,44 @@ def _judged(
         pairs=tuple(
             _pair(rows, place, verdicts.by_row[place][0], mean) for mean, place in apart[:most_pairs]
         ),
+        function=summary,
     )
 
 
-def notices(versus: Versus | None, details: Sequence[OutputDetails]) -> Iterator[Notice]:
-    """Yield that a bar asks for verdicts and there are none, and which verdicts count for nothing."""
-    if versus is None:
+def notices(found: Compared | None, details: Sequence[OutputDetails]) -> Iterator[Notice]:
+    """Yield that a bar asks for verdicts and there are none, which count for nothing, what to know of a function."""
+    if found is None:
         return
-    found = next(one.judged for one in details if one.output == versus.output)
-    if versus.wanted and (found is None or not found.better + found.tied + found.worse):
+    versus = found.versus
+    if found.why is not None and versus.named != CHAMPION:  # of the champion it is said once
+        yield found.why
+    judged = next(one.judged for one in details if one.output == versus.output)
+    if versus.wanted and (judged is None or not judged.better + judged.tied + judged.worse):
         yield Notice("evaluate.no-verdicts", column=versus.output, against=versus.named)
-    if found is not None and found.gone:
-        yield Notice("evaluate.verdicts-gone", column=versus.output, count=found.gone)
-    if found is not None and found.changed:
-        yield Notice("evaluate.verdicts-changed", column=versus.output, count=found.changed)
+    if judged is not None and judged.gone:
+        yield Notice("evaluate.verdicts-gone", column=versus.output, count=judged.gone)
+    if judged is not None and judged.changed:
+        yield Notice("evaluate.verdicts-changed", column=versus.output, count=judged.changed)
+    if judged is not None and judged.function is not None:
+        yield from _about_function(versus.output, judged.function)
+
+
+def _about_function(output: str, found: JudgedByFunction) -> Iterator[Notice]:
+    """Yield that nobody knows how far a function agrees with people, and that it prefers a place or refuses rows."""
+    if found.agreement is None:
+        yield Notice("evaluate.judge-unchecked", column=output)
+    in_both_orders = found.better + found.worse + found.tied - found.equal
+    if found.apart > OFTEN_APART * in_both_orders:
+        yield Notice(
+            "evaluate.judge-apart",
+            column=output,
+            count=found.apart,
+            of=in_both_orders,
+            first=found.first,
+            second=found.second,
+        )
+    if found.refused:
+        yield Notice("evaluate.judge-refused", column=output, count=found.refused)
 
 
 def _agreements(by_people: Sequence[Judgement], confidence: float) -> Iterator[JudgesBeside]:

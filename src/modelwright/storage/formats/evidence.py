@@ -102,13 +102,36 @@ class JudgesBeside:
 
 
 @dataclass(frozen=True)
+class JudgedByFunction:
+    """What a function said that judges, asked in both orders.
+
+    named, package: as `use` names it, and its digest; better, tied, worse: rows; equal: those tied whose two answers
+    are the same text; apart: those tied of which both orders said another thing, and among these those of which it
+    preferred the first place both times, or the second; refused: rows that it does not take; agreement: with people,
+    None where they said nothing of the same rows.
+    """
+
+    named: str
+    package: str
+    better: int
+    tied: int
+    worse: int
+    equal: int
+    apart: int
+    first: int
+    second: int
+    refused: int
+    agreement: Agreement | None
+
+
+@dataclass(frozen=True)
 class JudgedAnswers:
     """What people said of answers beside those of `against`.
 
     judges: by name, of how many rows; better, tied, worse: rows, by the mean of their judges; equal: rows among those
     tied whose two answers are the same text; skipped: rows that somebody said nothing of; gone: rows with verdicts that
     are no test rows any more; changed: verdicts on another text than this package's; pairs: both answers of rows that
-    were lost, then of those that were won.
+    were lost, then of those that were won; function: what a function said.
     """
 
     against: str
@@ -122,6 +145,7 @@ class JudgedAnswers:
     changed: int
     agreements: tuple[JudgesBeside, ...] = ()
     pairs: tuple[TextPair, ...] = ()
+    function: JudgedByFunction | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -24,6 +24,8 @@ FILE_NAME = "judgements.jsonl"
 Side = Literal["answer", "other"]
 Preferred = Literal["better", "worse", "tie", "skip"]
 SHOWN_PROBLEMS = 10  # of a file
+CHAMPION = "champion"  # the name of the version in production
+EVEN = 0.5  # points of a tie
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,15 @@ class Judgement:
     @property
     def points(self) -> float:
         """Return 1 for an answer that won, 0 for one that lost, and a half for a tie."""
-        return {"better": 1.0, "worse": 0.0}.get(self.verdict, 0.5)
+        return {"better": 1.0, "worse": 0.0}.get(self.verdict, EVEN)
 
 
 @dataclass(frozen=True)
 class Versus:
     """What the answers of an output are held against, and all that people said of exactly these two.
 
-    wanted: whether a requirement asks for it.
+    wanted: whether a requirement asks for it. What they are held against is a package in a folder, or texts by the id
+    of a row.
     """
 
     output: str
@@ -69,6 +72,8 @@ class Versus:
     digest: str
     judgements: tuple[Judgement, ...]
     wanted: bool
+    folder: Path | None = None
+    texts: Mapping[str, str | None] | None = None
 
 
 _LINE = TypeAdapter(Judgement)
