@@ -137,12 +137,16 @@ def test_prompts_are_read_alike_in_any_pieces(body: Body, monkeypatch: pytest.Mo
 
 def test_a_piece_takes_no_longer_than_those_who_write_would_notice() -> None:
     pace = ReadingPace()
+    assert pace.tokens(32, someone_writes=False) == 32  # nothing is known yet
+    assert pace.tokens(32, someone_writes=True) == 32
+    pace.has_read(32, 0.0038)
+    assert pace.tokens(32, someone_writes=True) == 32
     assert pace.tokens(32, someone_writes=False) == 128
-    assert pace.tokens(32, someone_writes=True) == 32  # nothing is known yet
     for _ in range(50):
         pace.has_read(32, 0.38)  # 10 ms a token, and the weights
         pace.has_written(0.1)
     assert pace.tokens(32, someone_writes=True) in (13, 14)  # in two steps: 200 ms
+    assert pace.tokens(32, someone_writes=False) in (43, 44)  # half a second
     for _ in range(50):
         pace.has_written(0.001)
     assert pace.tokens(32, someone_writes=True) == 4

@@ -212,7 +212,7 @@ class DecodingLoop:
             end = self._end(row, most)
             wanted += len(row.places(0, end))
             longest_then = max(longest, end)
-            too_many = self._writing > 0 and (len(found) + 1) * longest_then > most
+            too_many = (len(found) + 1) * longest_then > (most if self._writing else 2 * most)
             if too_many or wanted > self._graph.most_places:
                 break
             if not self._pace.is_quicker(len(found), longest, end):

@@ -6,6 +6,7 @@ _OVERHEAD_TOKENS = 6
 """What reading takes beside its tokens, in tokens: the weights are read once (SmolLM2-135M in 8 bits, two cores)."""
 _OF_A_STEP = 2.0  # times what writing one token of each answer takes
 _NOTICED_S = 0.05  # a shorter pause between two tokens is not noticed
+_FREE_S = 0.5  # that a piece takes while nobody writes: who comes or leaves meanwhile waits for its end
 _LONGEST = 128  # tokens; what is longer takes no less a token
 _SHORTEST = 4  # tokens: reading goes on however dear it is
 _KEPT = 0.8  # of what is known, after one more time that was taken
@@ -28,11 +29,13 @@ class ReadingPace:
 
     def tokens(self, chunk: int, *, someone_writes: bool) -> int:
         """Return how many tokens may be read at once; `chunk` while nothing is known."""
-        if not someone_writes:
-            return _LONGEST
-        if self._token_s is None or self._step_s is None:
+        if self._token_s is None:
             return chunk
-        may_take_s = max(_OF_A_STEP * self._step_s, _NOTICED_S)
+        may_take_s = _FREE_S
+        if someone_writes:
+            if self._step_s is None:
+                return chunk
+            may_take_s = max(_OF_A_STEP * self._step_s, _NOTICED_S)
         return min(max(int(may_take_s / self._token_s) - _OVERHEAD_TOKENS, _SHORTEST), _LONGEST)
 
     @staticmethod
