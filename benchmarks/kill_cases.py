@@ -342,6 +342,7 @@ CASES: Mapping[str, Case] = {
                 "width": 32,
                 "activation": "gelu",
                 "initialisation": "orthogonal",
+                "normalisation": "layer",
                 "dropout": 0.2,
                 "balanced": True,
                 "omitted": 0.2,

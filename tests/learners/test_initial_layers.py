@@ -14,7 +14,10 @@ from PIL import Image
 from torch import nn
 
 from modelwright.core.signature import Signature
-from modelwright.learners.contract.steps import Activation, Initialisation
+from modelwright.learners.contract.steps import Activation, Initialisation, Normalisation
+from modelwright.learners.network import learn as network_learn
+from modelwright.learners.network.spec import NetworkOptions
+from modelwright.learners.networks.encoders.layers import mlp
 from modelwright.learners.networks.initial_layers import activate, initialise
 from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.network_plan import NetworkPlan
@@ -101,6 +104,39 @@ def _begun(activation: Activation) -> tuple[StartingPoint, EncodedRows]:
     )
     begin = starting_point(SENSES, Examples(list("abcd"), columns), {}, {}, design)
     return begin, EncodedRows(SENSES, begin.states, columns)
+
+
+@pytest.mark.parametrize("name", get_args(Normalisation))
+def test_layers_are_normalised_over_what_is_named(name: Normalisation) -> None:
+    torch.manual_seed(0)
+    layers = mlp(5, 64, 1, 0.0, name)
+    rows = 10 + 3 * torch.randn(32, 5)
+    found = layers[:-2](rows)  # before the activation
+    for axis, of in ((0, "batch"), (1, "layer")):
+        standard = torch.allclose(found.mean(axis), torch.tensor(0.0), atol=1e-4)
+        standard &= torch.allclose(found.var(axis, correction=0), torch.tensor(1.0), atol=1e-2)
+        assert standard == (name == of)
+    # while it learns, a row of a batch moves the others where they are normalised together, and only there
+    others = torch.cat([rows[:1], 100 * rows[1:]])
+    assert torch.allclose(layers[:-2](others)[0], found[0], atol=1e-4) == (name != "batch")
+
+
+def test_the_layers_of_columns_and_outputs_are_normalised_as_the_model_says() -> None:
+    signature = Signature.parse("f(a: number, b: number) -> y: number, z: number")
+    rows = Examples(list("0123"), {one: [0.0, 1.0, 2.0, 4.0] for one in "abyz"})
+    options = NetworkOptions(normalisation="layer", output_width=8, columns_width=8)
+    begin = network_learn._begin(signature, rows, options, {})
+    sort = {type(one) for one in begin.network.modules()}
+    assert nn.LayerNorm in sort
+    assert nn.BatchNorm1d not in sort
+    written = json.loads(json.dumps(begin.network.plan.to_json()))
+    again = Network(signature, begin.states, NetworkPlan.from_json(written))
+    again.load_state_dict(begin.network.state_dict())
+    # a plan from before it could be chosen is of layers that the batch normalises
+    for key in ("columns", "own_layers"):
+        del written[key]["normalisation"]
+    old = Network(signature, begin.states, NetworkPlan.from_json(written))
+    assert nn.LayerNorm not in {type(one) for one in old.modules()}
 
 
 def test_every_layer_of_a_network_takes_it_and_it_is_built_again() -> None:

@@ -109,6 +109,17 @@ def test_skewed_amounts_are_learned_by_their_logarithm_and_answered_as_amounts(
     np.testing.assert_allclose(function.infer({"size": asked})["price"]["value"], wanted, rtol=1e-5)
 
 
+def test_what_is_normalised_by_the_layer_answers_in_its_package_as_it_learned(tmp_path: Path) -> None:
+    signature = Signature.parse("f(a: number, b: number) -> y: number, z: number")
+    draw = np.random.default_rng(0)
+    rows = _rows(signature, **{one: draw.normal(size=40).tolist() for one in "abyz"})
+    learned = _learn(signature, rows, rows, tmp_path, 6, normalisation="layer", columns_width=16)
+    wanted = learners.learn("network").predict(learned, rows.columns)
+    found = Function(Package(learners.export("network").export(learned), "", threads=1)).infer(rows.columns)
+    for name, arrays in wanted.items():
+        np.testing.assert_allclose(found[name]["value"], arrays["value"], atol=1e-4)
+
+
 def test_a_module_and_stacked_networks_learn_no_logarithm(tmp_path: Path) -> None:
     signature = Signature.parse("f(a: number, b: text) -> price: number")
     data = _rows(

@@ -21,6 +21,7 @@ Schedule = Literal[
 
 Activation = Literal["relu", "gelu", "tanh", "sigmoid", "silu"]
 Initialisation = Literal["default", "uniform", "normal", "xavier", "he", "orthogonal"]
+Normalisation = Literal["batch", "layer", "none"]
 OfClasses = Literal["cross-entropy", "focal"]
 Averaging = Literal["exponential", "stochastic", "none"]
 OfNumbers = Literal["squared", "absolute", "huber", "quantile"]

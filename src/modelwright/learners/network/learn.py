@@ -287,6 +287,7 @@ def _begin(
                 "width": options.columns_width or _columns_width(signature),
                 "layers": options.columns_layers,
                 "dropout": options.dropout,
+                "normalisation": options.normalisation,
             },
             weighing=options.weighing == "uncertainty" and len(signature.outputs) > 1,
             matching={"width": options.width, "dropout": options.dropout} if matched else None,
@@ -394,7 +395,11 @@ def _own_layers(signature: Signature, combiner: str, options: NetworkOptions) ->
     """Return the layer that each output has of its own; a sum of answers stays one without it."""
     if not options.output_width or len(signature.outputs) == 1 or combiner == "sum":
         return None
-    return {"width": options.output_width, "dropout": options.dropout}
+    return {
+        "width": options.output_width,
+        "dropout": options.dropout,
+        "normalisation": options.normalisation,
+    }
 
 
 def _auxiliary(signature: Signature, options: NetworkOptions) -> float:

@@ -19,6 +19,7 @@ from modelwright.learners.contract.steps import (
     GrowthKeys,
     Initialisation,
     LossKeys,
+    Normalisation,
     RegularisationKeys,
     ScheduleKeys,
 )
@@ -73,6 +74,11 @@ class NetworkOptions(BaseModel):
     initialisation: Initialisation = Field(
         "default",
         description="how the weights of linear and convolutional layers are drawn; default: as PyTorch does",
+    )
+    normalisation: Normalisation = Field(
+        "batch",
+        description="over what the layers that read columns, and those of each output, are normalised: the batch, the "
+        "layer of one row, or nothing",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the features that a step leaves out")
     balanced: bool = Field(

@@ -48,7 +48,16 @@ def _reasons(signature: Signature, options: NetworkOptions) -> Mapping[str, str]
     """Return key → why it has no effect."""
     if options.module is not None:
         return dict.fromkeys(
-            ("encoders", *_COMBINING, *_COLUMNS, "output_width", "activation", "initialisation"), "module"
+            (
+                "encoders",
+                *_COMBINING,
+                *_COLUMNS,
+                "output_width",
+                "activation",
+                "initialisation",
+                "normalisation",
+            ),
+            "module",
         )
     found: dict[str, str] = {}
     if parts(signature, options) == 1:
@@ -60,6 +69,8 @@ def _reasons(signature: Signature, options: NetworkOptions) -> Mapping[str, str]
         found["output_width"] = "sum"
     if not any(_is_column(field, options) for field in signature.inputs):
         found |= dict.fromkeys(_COLUMNS, "no-columns")
+        if len(signature.outputs) == 1 or not options.output_width:
+            found["normalisation"] = "no-columns"
     optional = [kinds.arrays(field.kind).input_form for field in signature.inputs if field.optional]
     if not _spares(signature):
         found["left_out"] = "none-spared"

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelwright.learners.contract.steps import Normalisation
+
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1, le=4096)]
 Layers = Annotated[int, Field(ge=1, le=64)]
@@ -42,6 +44,9 @@ class MlpOptions(BaseModel):
     type: Literal["mlp"] = "mlp"
     width: Width = Field(64, description="numbers of a layer")
     layers: Layers = Field(2, description="layers")
+    normalisation: Normalisation = Field(
+        "batch", description="over what its layers are normalised: the batch, the layer, or nothing"
+    )
     dropout: Dropout = Field(0.1, description="share of a layer that a step leaves out")
 
 

@@ -13,6 +13,7 @@ from modelwright import kinds
 from modelwright.core.json_types import JsonObject
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
+from modelwright.learners.contract.steps import Normalisation
 from modelwright.learners.networks import combiner, heads, stacking
 from modelwright.learners.networks.auxiliary import AuxiliaryHeads
 from modelwright.learners.networks.encoders import registry
@@ -386,7 +387,12 @@ def _matching(places: Sequence[int], network: Network, config: JsonObject) -> Ma
 
 def _columns(together: int, config: JsonObject) -> nn.Module:
     width, layers = cast("int", config["width"]), cast("int", config["layers"])
-    return mlp(together, width, layers, cast("float", config["dropout"]))
+    return mlp(together, width, layers, cast("float", config["dropout"]), _normalisation(config))
+
+
+def _normalisation(config: JsonObject) -> Normalisation:
+    """Return how layers are normalised; a plan from before it could be chosen does not say it."""
+    return cast("Normalisation", config.get("normalisation", "batch"))
 
 
 def _own(features: int, config: JsonObject | None) -> tuple[nn.Module, int] | None:
@@ -394,7 +400,7 @@ def _own(features: int, config: JsonObject | None) -> tuple[nn.Module, int] | No
     if config is None:
         return None
     width = cast("int", config["width"])
-    return mlp(features, width, 1, cast("float", config["dropout"])), width
+    return mlp(features, width, 1, cast("float", config["dropout"]), _normalisation(config)), width
 
 
 def _arrays(field: Field) -> tuple[str, ...]:

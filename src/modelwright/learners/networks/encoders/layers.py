@@ -6,18 +6,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modelwright.learners.contract.steps import Normalisation
 
-def mlp(width: int, hidden: int, layers: int, dropout: float) -> nn.Sequential:
-    """Return layers (batch, width) → (batch, hidden), each normalised over the batch (Ioffe and Szegedy 2015)."""
+
+def mlp(
+    width: int, hidden: int, layers: int, dropout: float, normalisation: Normalisation = "batch"
+) -> nn.Sequential:
+    """Return layers (batch, width) → (batch, hidden).
+
+    Each number of a layer is normalised over the batch (`batch`, Ioffe and Szegedy 2015), or a row over the numbers of
+    the layer (`layer`, Ba et al. 2016), which no other row moves.
+    """
     found: list[nn.Module] = []
     for number in range(layers):
-        found += [
-            # the normalisation has a bias of its own
-            nn.Linear(hidden if number else width, hidden, bias=False),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-        ]
+        # a normalisation has a bias of its own
+        found.append(nn.Linear(hidden if number else width, hidden, bias=normalisation == "none"))
+        if normalisation != "none":
+            found.append(nn.BatchNorm1d(hidden) if normalisation == "batch" else nn.LayerNorm(hidden))
+        found += [nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*found)
 
 

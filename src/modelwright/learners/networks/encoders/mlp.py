@@ -22,7 +22,7 @@ class MlpEncoder(Encoder):
     def __init__(self, size: int, options: MlpOptions) -> None:
         super().__init__()
         self.width = options.width
-        self.layers_ = mlp(size + 1, options.width, options.layers, options.dropout)
+        self.layers_ = mlp(size + 1, options.width, options.layers, options.dropout, options.normalisation)
 
     def forward(self, values: Tensor, missing: Tensor) -> Tensor:
         """Return (batch, width) of float32 (batch, size) or (batch,), and (batch,)."""
