@@ -100,6 +100,20 @@ def test_the_rate_falls_on_a_plateau_and_nowhere_else() -> None:
     assert RateSchedule("plateau", 0.0, factor=0.5).share(3, 10, [(1.0,), (2.0,)]) == 0.5
 
 
+@pytest.mark.parametrize(("patience", "said"), [(1, False), (2, True)])
+def test_a_rate_that_waits_for_a_plateau_that_cannot_come_is_said(
+    patience: int, said: bool, tmp_path: Path
+) -> None:
+    network, rows = begun()
+    recipe = replace(RECIPE, schedule=RateSchedule("plateau", 0.0, patience=patience))
+    # 40 rows in batches of 20, 6 steps: validation is answered three times
+    found = trainer.train(
+        network, rows, rows, recipe, steps=6, batch=20, seed=1, scratch=tmp_path, progress=Silent()
+    )
+    assert [one.id for one in found.notices] == ["learn.never-falls"] * said
+    assert all("learn.schedule: {name: plateau, patience: 1}" in one.next_step for one in found.notices)
+
+
 def test_what_is_not_stated_is_the_learners_own() -> None:
     assert schedule_of(ScheduleKeys(), "one-cycle") == RateSchedule("one-cycle", 0.1)
     assert schedule_of(ScheduleKeys(name="cosine", warmup=0.0), "linear") == RateSchedule("cosine", 0.0)
@@ -111,6 +125,9 @@ def test_what_is_not_stated_is_the_learners_own() -> None:
         (ScheduleKeys, {"name": "step", "at": [0.7, 0.3]}, "rising"),
         (ScheduleKeys, {"name": "step", "at": []}, "share"),
         (ScheduleKeys, {"name": "step", "at": [0.5, 1.0]}, "rising"),
+        (ScheduleKeys, {"name": "step", "at": [0.2, 0.5], "warmup": 0.3}, "rises over"),
+        (ScheduleKeys, {"name": "step", "at": [0.05, 0.5]}, "rises over"),
+        (ScheduleKeys, {"name": "plateau", "patience": 9}, "less than or equal to 8"),
         (ScheduleKeys, {"name": "cosine", "factor": 0.5}, "exponential, plateau, step"),
         (ScheduleKeys, {"patience": 3}, "plateau"),
         (OptimiserKeys, {"momentum": 0.5}, "muon, rmsprop, sgd"),

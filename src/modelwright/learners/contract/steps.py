@@ -44,6 +44,8 @@ _AVERAGINGS: Mapping[str, frozenset[str]] = {
     "begin": frozenset({"stochastic"}),
 }
 _SHARES = setting("at", [0.5, 0.75])  # as a message proposes them
+WARMUP = 0.1  # of the steps, where none is stated
+MOST_EVALUATIONS = 10  # of validation while learning
 _CLASSES: Mapping[str, frozenset[str]] = {"gamma": frozenset({"focal"})}
 _NUMBERS: Mapping[str, frozenset[str]] = {"delta": frozenset({"huber"}), "level": frozenset({"quantile"})}
 
@@ -111,7 +113,11 @@ class ScheduleKeys(_Section):
         9.0, gt=0, description="of inverse-time: λ in 1 / (1 + λ t), where t rises from 0 to 1 while learning"
     )
     patience: int = Field(
-        1, ge=1, description="of plateau: evaluations without gain, after which the rate falls"
+        1,
+        ge=1,
+        le=MOST_EVALUATIONS - 2,  # the first is no loss, and none follows the last
+        description="of plateau: evaluations without gain, after which the rate falls; validation is answered at most "
+        f"{MOST_EVALUATIONS} times",
     )
 
     @model_validator(mode="after")
@@ -120,6 +126,10 @@ class ScheduleKeys(_Section):
         if not self.at:
             raise ValueProblem("learn.no-share", line=_SHARES)
         _require_shares(self.at)
+        rises = WARMUP if self.warmup is None else self.warmup
+        if self.name == "step" and self.at[0] < rises:
+            # it would fall before it has come to its peak, which no step would have
+            raise ValueProblem("learn.falls-while-rising", first=self.at[0], rises=rises, line=_SHARES)
         return self
 
 

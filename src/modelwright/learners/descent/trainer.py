@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modelwright import kinds
-from modelwright.core.messages import MachineError, Phrase, Problem, ProjectError, did_you_mean
+from modelwright.core.messages import MachineError, Notice, Phrase, Problem, ProjectError, did_you_mean
+from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.kinds.outputs import outputs
 from modelwright.learners import timing
 from modelwright.learners.contract.ending import SETTLED, TrainingEnd
 from modelwright.learners.contract.ranks import RankEnded, Ranks
 from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.steps import MOST_EVALUATIONS
 from modelwright.learners.descent import compiling, divergence
 from modelwright.learners.descent.gradient_exchange import exchanging, serve
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
@@ -38,7 +40,6 @@ SAVE_EVERY_S = 30.0  # a kill loses at most this much; when a checkpoint is writ
 _SAVE_SHARE = (
     0.05  # of the time, that writing checkpoints takes at most: those of a large model are gigabytes
 )
-MOST_EVALUATIONS = 10
 _EPOCHS_OF_A_BATCH = 2**32  # more than are ever taken
 _SHOWN = 20  # classes that a message names
 
@@ -101,19 +102,31 @@ def train(
             serve(run, rows, ranks)
         raise RankEnded
     per_epoch = batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch))
+    evaluated = evaluation_steps(steps, per_epoch)
     with computing, exchanging(run, ranks):
         take_steps(
             run,
             _batches(rows, run),
             lambda chosen: _learned(run, rows, chosen, scratch / "diverged.json"),
             validation,
-            evaluation_steps(steps, per_epoch),
+            evaluated,
             steps=steps,
             scratch=scratch,
             progress=progress,
             ending=ending,
         )
-    return Trained(run.history, tuple(run.notices()), settled=run.step < ending.last(steps))
+    notices = (*run.notices(), *_never_falls(recipe, len(evaluated)))
+    return Trained(run.history, notices, settled=run.step < ending.last(steps))
+
+
+def _never_falls(recipe: Recipe, evaluations: int) -> Iterator[Notice]:
+    """Yield that a rate which waits for a plateau can see none: the first evaluation is none, and the last too late."""
+    patience, most = recipe.schedule.patience, evaluations - 2
+    if recipe.schedule.name == "plateau" and patience > most:
+        line = setting(
+            "learn.schedule", {"name": "plateau", "patience": most} if most > 0 else {"name": "linear"}
+        )
+        yield Notice("learn.never-falls", patience=patience, evaluations=evaluations, line=line)
 
 
 Held_contra = TypeVar(

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelwright.learners.contract.steps import Schedule, ScheduleKeys
+from modelwright.learners.contract.steps import WARMUP, Schedule, ScheduleKeys
 
-WARMUP = 0.1  # of the steps, where none is stated
 _CYCLE_RISES = 0.3  # of the steps of one cycle
 
 
