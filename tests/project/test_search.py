@@ -183,3 +183,31 @@ def journal(scratch: Path):
         line for file in scratch.glob("*/trials.jsonl") for line in file.read_text().splitlines(keepends=True)
     ]
     return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+@pytest.mark.proof  # learns for some 12 seconds, and packages each trial
+def test_without_a_space_every_learner_is_tried_within_the_budget_and_what_is_taken_is_packaged(tmp_path):
+    write_rows(tmp_path / "loans.csv", rows=400)
+    declaration = declared(
+        model={}, plan={"learners": ["linear", "trees"]}, learn={"budget": "12 s"}, tune="auto"
+    )
+    found = Project(declaration, folder=tmp_path).run(to="package")
+    search = found.search
+    tried = {row.number: row for row in search.trials}
+    assert search.ended in {"budget", "exhausted", "trials"}
+    # first each learner as it is by default, then with options of its own
+    assert {tried[0].learner, tried[1].learner} == {"linear", "trees"}
+    assert all(set(tried[number].settings) == {"model.learner"} for number in (0, 1))
+    assert {row.learner for row in search.trials} <= {"linear", "trees", "blend"}
+    assert search.seconds < 3 * 12  # one more is begun where half of it is likely to fit
+    taken = tried[search.taken]
+    assert taken.state == "done"
+    best = max(row.figures["accuracy"] for row in search.trials if row.state == "done" and not row.misses)
+    assert taken.misses == ()
+    assert best - taken.figures["accuracy"] < 0.1
+    _, kept = sealed(tmp_path)
+    assert found.package == next(one.package for one in kept.trials if one.number == search.taken)
+    # nothing to do again
+    again = Project(declaration, folder=tmp_path).run(to="package")
+    assert set(statuses(again).values()) == {"cached"}
+    assert again.package == found.package

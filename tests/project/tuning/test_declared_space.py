@@ -110,6 +110,25 @@ def test_where_no_learner_is_named_those_that_take_a_key_are_tried_and_that_is_s
     assert space_of({"learn.seed": [0, 1]}).space.learners == (), "`plan` chooses as ever"
 
 
+def test_what_varies_while_learning_is_searched_beside_the_learners_that_vary_it():
+    found = space_of(
+        {
+            "model.learner": ["network", "finetune", "probe"],
+            "data.augment.photo.rotate": [0, 10],
+            "learn.batch": [16, 32],
+            "learn.epochs": [1, 3],
+            "model.encoders": [{"photo": {"type": "convolutional", "width": width}} for width in (8, 16)],
+        },
+        function="see(photo: image) -> risk: category",
+    )
+    assert {axis.key: axis.learners for axis in found.space.axes} == {
+        "data.augment.photo.rotate": ("network", "finetune"),
+        "learn.batch": ("network", "finetune"),
+        "learn.epochs": None,
+        "model.encoders": ("network",),
+    }
+
+
 @pytest.mark.parametrize(
     ("key", "whole"), [("model.leaves", True), ("learn.learning_rate", False), ("learn.weight_decay", False)]
 )
