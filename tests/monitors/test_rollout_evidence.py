@@ -240,6 +240,7 @@ def test_a_second_reading_fetches_the_new_rows_alone(record: LiveRecord) -> None
     record._reading = traced  # type: ignore[method-assign]
     judge = RolloutJudge(record, BARS, metric)
     judge(ROLLOUT, 5_600.0)
+    assert len(judge._reads) == 1
     statements.clear()
     judge(ROLLOUT, 5_600.0)
     plans = []
@@ -252,3 +253,5 @@ def test_a_second_reading_fetches_the_new_rows_alone(record: LiveRecord) -> None
     ]
     # the newest row, by its number
     assert scans == ["SCAN requests"]
+    judge.forget()
+    assert judge._reads == []

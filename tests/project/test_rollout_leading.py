@@ -52,6 +52,7 @@ class World:
     starts: set[int] = field(default_factory=lambda: {1, 2, 3})  # versions whose workers start
     damaged: bool = False
     takes: threading.Event | None = None  # judging ends once it is set
+    forgot: list[float] = field(default_factory=list)  # when what judging holds was let go of
 
     def __post_init__(self) -> None:
         self.state = State.open(self.path, lambda: datetime.fromtimestamp(self.now, UTC))
@@ -72,7 +73,7 @@ class World:
     def restarted(self) -> StateReleases:
         return StateReleases(
             self.state, lambda version: self.path.parent / str(version.number), self.judge, keep_s=600,
-            clock=lambda: self.now, elapsed=lambda: self.now + self.set_by,
+            clock=lambda: self.now, elapsed=lambda: self.now + self.set_by, forget=lambda: self.forgot.append(self.now),
         )  # fmt: skip
 
     def judge(self, rollout: Rollout, now_s: float) -> RolloutEvidence:
@@ -122,6 +123,7 @@ def test_a_proven_version_takes_its_steps_and_the_old_one_stays_for_a_while(worl
     ]
     world.turns(600, 300)
     assert world.turn() == {2: 1.0}  # the old one is unloaded
+    assert len(world.forgot) == 1
     assert world.state.production().number == 2
 
 

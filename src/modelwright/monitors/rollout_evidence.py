@@ -64,6 +64,11 @@ class RolloutJudge:
         rows = int((ours.time_s >= rollout.entered_s).sum())
         return RolloutEvidence(True, rows, needed, optional)
 
+    def forget(self) -> None:
+        """Let go of what it holds: the rollout that it judged last has ended."""
+        with self._lock:
+            self._reads.clear()
+
     def _read(self, rollout: Rollout) -> _Read:
         followed = (rollout.version, rollout.champion, rollout.requested_s)
         for one in self._reads:

@@ -42,6 +42,7 @@ def serving_of(context: Context, store: Store, root: Path) -> Serving:
         context.state,
         partial(version_artifacts.package_folder, store),
         judge,
+        forget=None if judge is None else judge.forget,
         keep_s=file.release.keep,
         sticky=_sticky(file.release.sticky),
     )

@@ -38,9 +38,10 @@ class StateReleases:
     """Tells the gateway which versions serve what share, moves rollouts on, and writes back what became of releases.
 
     packages: the folder of a version's package. judge: the evidence of a rollout at one of its steps, at a Unix time
-    (None: no traffic is recorded). keep_s: how long the version before stays loaded. clock: Unix time; elapsed: seconds
-    that go on evenly, however the clock is set. What is kept here is worth no more than a second of work: a gateway
-    that starts anew goes on from what the state database holds.
+    (None: no traffic is recorded); forget: called when a rollout that was judged has ended. keep_s: how long the
+    version before stays loaded. clock: Unix time; elapsed: seconds that go on evenly, however the clock is set. What
+    is kept here is worth no more than a second of work: a gateway that starts anew goes on from what the state
+    database holds.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class StateReleases:
         packages: Callable[[Version], Path],
         judge: Judge | None = None,
         *,
+        forget: Callable[[], None] | None = None,
         keep_s: float = 0.0,
         sticky: Sticky | None = None,
         clock: Callable[[], float] = time.time,
@@ -57,6 +59,7 @@ class StateReleases:
         self._state = state
         self._packages = packages
         self._judge = judge
+        self._forget = forget
         self._keep_s = keep_s
         self._sticky = sticky
         self._clock = clock
@@ -80,6 +83,9 @@ class StateReleases:
             rolling = standing.rolling
         rollout = rolling.rollout if rolling is not None else None
         if rolling is None or rollout is None:
+            if self._judged is not None and self._forget is not None:
+                self._forget()
+            self._judged = None
             return self._settled(standing)
         versions = tuple(self._version(standing.versions[number]) for number in rollout.shares)
         return DesiredTraffic(
