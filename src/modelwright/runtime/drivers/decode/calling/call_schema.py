@@ -9,6 +9,7 @@ from typing import Any
 from modelwright.kinds.shared.calling.offered_tools import Tool
 from modelwright.runtime.drivers.decode.calling.tool_texts import CallKeys
 
+_FURTHER = frozenset({"allOf", "anyOf", "oneOf", "$ref", "patternProperties"})  # which may name more of them
 _VALUES = frozenset({"const", "enum", "default", "examples"})  # in which nothing is a schema
 _MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})  # names → schemas
 
@@ -21,7 +22,7 @@ def call_schema(tools: Sequence[Tool], keys: CallKeys) -> str:
         function = tool["function"]
         own = f"tool{place}"
         parameters = {"type": "object", **function["parameters"]}
-        if "properties" in parameters:
+        if "properties" in parameters and not _FURTHER & parameters.keys():
             parameters.setdefault("additionalProperties", False)
         defs[own] = _moved(parameters, f"#/$defs/{own}")
         values: dict[str, Any] = {
