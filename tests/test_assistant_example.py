@@ -34,7 +34,10 @@ def test_every_row_names_passages_of_the_page(folder):
         passages = {row["id"]: row["passage"] for row in csv.DictReader(file)}
     for split in ("train", "validation", "test"):
         named, said = rows(folder / "find" / f"{split}.jsonl"), rows(folder / f"{split}.jsonl")
-        for one, other in zip(named, said, strict=True):
+        without = said[len(named) :]
+        assert len(without) == (30 if split == "validation" else 0)
+        assert all(one["reply"] is None for one in without)
+        for one, other in zip(named, said[: len(named)], strict=True):
             assert one["question"] == other["messages"][0]["content"]
             assert all(says_the_same(other["reply"], passages[answer]) for answer in one["answer"])
     assert all(one["reply"] is None for one in rows(folder / "unanswered.jsonl"))
@@ -47,6 +50,10 @@ def test_no_question_is_learned_from_and_tested(folder):
     ]
     assert len(texts[2]) == 200
     assert not texts[2] & (texts[0] | texts[1])
+    held = {row["messages"][0]["content"].lower() for row in rows(folder / "unanswered.jsonl")}
+    chosen = {row["messages"][0]["content"].lower() for row in rows(folder / "validation.jsonl")}
+    assert len(held) == 200
+    assert not held & chosen
 
 
 def test_the_files_of_the_projects_are_those_that_are_written(folder):

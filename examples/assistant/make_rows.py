@@ -1,8 +1,8 @@
 """Write the rows and the passages of this example, from the PyPI package insuranceqa_data 1.2.
 
 A help page as an insurer has one: all answers to 260 questions that customers asked, drawn at random with a fixed seed.
-Of these questions 30 are learned from, 30 choose, and 200 are held out. Another 200, whose answers are not on the page,
-show how often it says that it has found nothing.
+Of these questions 30 are learned from, 30 choose, and 200 are held out. Of others, whose answers are not on the page,
+30 show when to say that nothing was found, and 200 how often it says so.
 
     python examples/assistant/make_rows.py [--into FOLDER]
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SIZES = {"train": 30, "validation": 30, "test": 200}
-UNANSWERED = 200
+UNANSWERED = {"validation": 30, "unanswered": 200}
 
 
 def resource(name: str) -> Mapping[str, Any]:
@@ -33,15 +33,19 @@ def resource(name: str) -> Mapping[str, Any]:
 
 
 def drawn(seed: int = 0) -> dict[str, list[dict[str, Any]]]:
-    """Return test questions of the data set by split; those that are `unanswered` share no answer with the others."""
+    """Return test questions of the data set by split; those that are `unanswered` share no answer with the others.
+
+    So do those of `without`, which show on validation when nothing is answered.
+    """
     questions = list(resource("test.json.gz").values())
     random.Random(seed).shuffle(questions)
     found: dict[str, list[dict[str, Any]]] = {}
     for split, size in SIZES.items():
         found[split], questions = questions[:size], questions[size:]
     known = {one for rows in found.values() for row in rows for one in row["answers"]}
-    found["unanswered"] = [row for row in questions if known.isdisjoint(row["answers"])][:UNANSWERED]
-    return found
+    beyond = [row for row in questions if known.isdisjoint(row["answers"])]
+    held, chosen = UNANSWERED["unanswered"], UNANSWERED["validation"]
+    return {**found, "unanswered": beyond[:held], "without": beyond[held : held + chosen]}
 
 
 def write(into: Path) -> int:
@@ -57,7 +61,9 @@ def write(into: Path) -> int:
     for split in SIZES:
         rows = [{"question": row["en"], "answer": row["answers"]} for row in splits[split]]
         _write(into / "find" / f"{split}.jsonl", rows)
-        _write(into / f"{split}.jsonl", [_message(row, texts) for row in splits[split]])
+        without = splits["without"] if split == "validation" else []
+        messages = [_message(row, texts) for row in splits[split]] + [_message(row, {}) for row in without]
+        _write(into / f"{split}.jsonl", messages)
     _write(into / "unanswered.jsonl", [_message(row, {}) for row in splits["unanswered"]])
     return len(texts)
 
