@@ -186,6 +186,22 @@ def test_the_commands_of_the_page_release_what_labels_prove_and_go_back(folder: 
     ]
 
 
+def test_plan_and_the_dry_run_say_how_much_traffic_a_decision_needs(folder: Path, url: str) -> None:
+    with under_load(url) as load:
+        assert eventually(lambda: len(load.seen) > 20)
+    needs = re.compile(r"`([^`]+)` is decided by about ([\d,]+) requests")
+    said = [say(folder, *words).stdout for words in (("release", "--dry-run"), ("plan",))]
+    dry, planned = (dict(needs.findall(one)) for one in said)
+    assert dry == planned
+    assert {"latency_p95 <= 2 s", "failure_rate <= 0.2", "failure_rate <= champion + 0.2"} <= set(planned)
+    rows = max(int(one.replace(",", "")) for one in planned.values())
+    assert rows > 20
+    for one in said:
+        assert re.search(rf"{rows:,} requests take about \S+ \S+ at [^;]+; the deadline is 1 d", one), one
+    direct = say(folder, "plan", "--set", "release.strategy=direct").stdout
+    assert not needs.search(direct)
+
+
 def test_labels_of_two_keys_stop_a_version_that_one_key_cannot(folder: Path, url: str) -> None:
     def against_2(row: dict[str, Any], height: float) -> str:
         right = row["outputs"]["size"]["value"]
@@ -228,6 +244,33 @@ def test_copies_reach_a_version_that_is_watched_until_it_is_aborted(url: str) ->
         assert eventually(lambda: newest(url)["status"] == "rolled back")
     assert set(load.versions) == {1}
     assert admin(url, f"releases/{number}/abort", {}).json()["error"]["id"] == "release.not-under-way"
+
+
+def test_blue_green_is_proven_on_copies_before_the_switch_and_the_old_version_stays(url: str) -> None:
+    assert admin(url, "releases", {"version": 2, "strategy": "blue-green"}).status_code == 200
+    seen: list[dict[int, tuple[float, bool]]] = []
+    with under_load(url, labels=lambda _, height: truth(height)) as load:
+
+        def serves() -> bool:
+            traffic = admin(url, "traffic").json()["versions"]
+            seen.append({one["version"]: (one["share"], one["shadow"]) for one in traffic})
+            return newest(url)["status"] == "serving"
+
+        assert eventually(serves)
+        assert eventually(lambda: load.versions[-1] == 2)
+        details = admin(url, f"releases/{newest(url)['id']}", key="eye").json()
+        assert admin(url, "rollback", {}).json()["version"] == 1  # it is still loaded
+        begun = time.perf_counter()
+        assert eventually(lambda: load.versions[-1] == 1)
+        assert time.perf_counter() - begun < 1.0
+    assert {1: (1.0, False), 2: (0.0, True)} in seen  # copies alone
+    assert {1: (0.0, False), 2: (1.0, False)} in seen  # and the old one at hand
+    assert set(load.versions[: load.versions.index(2)]) == {1}
+    assert [one["status"] for one in details["decisions"]] == ["warming", "shadow", "canary", "serving"]
+    for decision in details["decisions"][2:]:
+        beside = [one for one in decision["evidence"] if "champion" in one["requirement"]]
+        assert {one["verdict"] for one in beside} == {"met"}
+        assert len(beside) == 3
 
 
 def test_going_back_takes_less_than_a_second_and_no_answer(folder: Path, url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -46,7 +47,7 @@ from modelwright.project.explained.reasons import require_some
 from modelwright.project.loop import loop
 from modelwright.project.loop.context import Context
 from modelwright.project.loop.required_names import placed, unknown_names
-from modelwright.project.loop.stage_names import DATA, RELEASE
+from modelwright.project.loop.stage_names import DATA, PLAN, RELEASE
 from modelwright.project.loop.stage_table import TABLE
 from modelwright.project.notes import stage_lines
 from modelwright.project.packaged_function import packaged
@@ -126,13 +127,18 @@ class Project:
         start: make this stage and all after it again; keep: adopt the last sealed result of these stages;
         replan: make a new plan, for this machine. Where the sealed plan is for another machine (other cores,
         another instruction set) nothing is done without it, and the result says so.
-        A stage that fails is a row of the result with its problems; nothing is raised for it.
+        A stage that fails is a row of the result with its problems; nothing is raised for it. Up to `plan`, the notes
+        say how much traffic a release will need.
         """
         with self._writing("run"):
-            wanted = RunRequest(to, start, keep, force=force, replan=replan)
-            return whole_run.run(
-                self._context(), self._new_runner(tells=True), self.root, self.settings, wanted
-            )
+            wanted, context = RunRequest(to, start, keep, force=force, replan=replan), self._context()
+            result = whole_run.run(context, self._new_runner(tells=True), self.root, self.settings, wanted)
+            if to != PLAN or result.problems:
+                return result
+            # beside what the run keeps: it follows from traffic, which goes on
+            record, now_s = self.root / live_traffic.LIVE_RECORD, self._clock().timestamp()
+            needed = release_history.planned_traffic(context, record, now_s)
+            return replace(result, notes=(*result.notes, *needed))
 
     def check(self) -> CheckReport:
         """Validate the file and the data; say what would run, and which requirement the test set can prove.

@@ -121,6 +121,15 @@ def needed_traffic(context: Context, record: Path, strategy: Strategy, now_s: fl
     return tuple(lines)
 
 
+def planned_traffic(context: Context, record: Path, now_s: float) -> tuple[str, ...]:
+    """Say how much traffic the release of what is planned will need; nothing where it waits for none."""
+    file = context.opened.file
+    strategy = file.release.as_strategy(file.confidence)
+    if not strategy.steps or not file.serve.record.enabled or context.state.production() is None:
+        return ()
+    return needed_traffic(context, record, strategy, now_s)
+
+
 def follow(
     state: State,
     release_id: int,
