@@ -127,15 +127,13 @@ class Project:
         start: make this stage and all after it again; keep: adopt the last sealed result of these stages;
         replan: make a new plan, for this machine. Where the sealed plan is for another machine (other cores,
         another instruction set) nothing is done without it, and the result says so.
-        A stage that fails is a row of the result with its problems; nothing is raised for it. Up to `plan`, the notes
-        say how much traffic a release will need.
+        A stage that fails is a row of the result with its problems; nothing is raised for it.
         """
         with self._writing("run"):
             wanted, context = RunRequest(to, start, keep, force=force, replan=replan), self._context()
             result = whole_run.run(context, self._new_runner(tells=True), self.root, self.settings, wanted)
             if to != PLAN or result.problems:
                 return result
-            # beside what the run keeps: it follows from traffic, which goes on
             record, now_s = self.root / live_traffic.LIVE_RECORD, self._clock().timestamp()
             needed = release_history.planned_traffic(context, record, now_s)
             return replace(result, notes=(*result.notes, *needed))

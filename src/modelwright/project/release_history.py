@@ -122,7 +122,10 @@ def needed_traffic(context: Context, record: Path, strategy: Strategy, now_s: fl
 
 
 def planned_traffic(context: Context, record: Path, now_s: float) -> tuple[str, ...]:
-    """Say how much traffic the release of what is planned will need; nothing where it waits for none."""
+    """Say how much traffic the release of what is planned will need; nothing where it waits for none.
+
+    Nothing that a run keeps: it follows from traffic, which goes on.
+    """
     file = context.opened.file
     strategy = file.release.as_strategy(file.confidence)
     if not strategy.steps or not file.serve.record.enabled or context.state.production() is None:
