@@ -100,11 +100,13 @@ FEW = replace(
     why=Phrase("network.why", batch=16, step_ms=48.0, before_s=9.0, steps=1, epochs=0.0076, rows=2082, weights=9),
 )  # fmt: skip
 HURRIED = replace(shortfall().forecast, chosen=FEW, budget_s=8.0)
+STEPLESS = replace(HURRIED, chosen=replace(FEW, lack=Phrase("plan.lacks-step", needed="9.6 s", budget="8 s")))
 
 PRESENT = [
     # it explains the others
     ("diagnosis.few-passes", with_notice(baseline("always the same"), forecast=HURRIED)),
     ("diagnosis.few-passes", shortfall(warnings=warned("package.bars-apart", "y"), forecast=HURRIED)),
+    ("diagnosis.few-passes", shortfall(forecast=STEPLESS)),
     *(("diagnosis.warned", shortfall(warnings=warned(name))) for name in EXPLAIN),
     ("diagnosis.unseen", with_notice(unseen(12))),
     ("diagnosis.conflicts", with_counts(conflicts={"y": 40})),

@@ -49,3 +49,14 @@ def test_where_nothing_fits_the_quickest_is_taken_and_says_so() -> None:
     assert first(slow, quick) == "probe"
     assert quick.lack is not None
     assert "200 s" in str(quick.lack) or "3.33 min" in str(quick.lack)
+
+
+@pytest.mark.parametrize("name", ["network", "finetune", "trees"])
+def test_a_budget_too_short_for_one_step_is_said_as_that(name: str) -> None:
+    lack = forecast(name, 1, 4.0, budget="2 s").lack
+    assert lack is not None
+    assert "2 s is too short for a single step, which would take 4 s" in str(lack)
+    # passes that were asked for are taken, however long they are
+    longer = forecast(name, 1, 4.0, budget="2 s", epochs=1).lack
+    assert longer is not None
+    assert longer.id == "plan.lacks-time"

@@ -67,7 +67,7 @@ class Shortfall:
     def hardly_learned(self) -> bool:
         """Tell whether the budget held fewer passes than the learner needs."""
         lack = self.forecast.chosen.lack
-        return lack is not None and lack.id == "plan.lacks-epochs"
+        return lack is not None and lack.id in {"plan.lacks-epochs", "plan.lacks-step"}
 
     def sealed(self, name: str) -> Iterator[Notice]:
         """Yield the notices of an id that evaluating sealed."""

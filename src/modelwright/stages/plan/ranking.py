@@ -220,10 +220,12 @@ def _lack(spec: Spec, estimate: Estimate, learn: LearnConfig, machine: Machine) 
             needed=format_quantity(estimate.memory_bytes, Unit.BYTES),
             there=format_quantity(machine.memory_bytes, Unit.BYTES),
         )
+    needed = format_quantity(estimate.seconds, Unit.SECONDS)
+    is_over = estimate.seconds > learn.budget_s * _OVERRUN
+    if is_over and learn.epochs is None and estimate.steps == 1:
+        return Phrase("plan.lacks-step", needed=needed, budget=budget)
     if learn.epochs is None and estimate.epochs is not None and estimate.epochs < spec.fewest_epochs:
         return Phrase("plan.lacks-epochs", epochs=estimate.epochs, budget=budget, fewest=spec.fewest_epochs)
-    if estimate.seconds > learn.budget_s * _OVERRUN:
-        return Phrase(
-            "plan.lacks-time", needed=format_quantity(estimate.seconds, Unit.SECONDS), budget=budget
-        )
+    if is_over:
+        return Phrase("plan.lacks-time", needed=needed, budget=budget)
     return None
