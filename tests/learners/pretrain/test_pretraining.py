@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,17 @@ from modelwright.kinds.contract.common import Form
 from modelwright.kinds.contract.samples import Samples
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.steps import AveragingKeys
 from modelwright.learners.descent import trainer
+from modelwright.learners.descent.plain_run import PlainRecipe, PlainRun
 from modelwright.learners.networks.encoders import registry
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.options import option_problems
 from modelwright.learners.pretrain.learn import PretrainLearn
 from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
+from modelwright.learners.steps import scaling
+from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.weights import resolving
 from modelwright.storage.formats.examples import Examples
 
@@ -151,6 +156,59 @@ def test_pretraining_goes_on_from_what_was_pretrained_here(tmp_path: Path) -> No
     assert one.config == two.config
     assert one.fit == two.fit
     assert digests.of_folder(first) != digests.of_folder(second)
+
+
+@pytest.mark.parametrize("numbers", ["bfloat16", "float16"])
+def test_steps_in_fewer_bits_round_and_are_the_same_after_a_kill(tmp_path: Path, numbers: str) -> None:
+    exact, how = _setup(objective="both"), Setup(**{**vars(_setup(objective="both")), "precision": numbers})
+    whole = digests.of_folder(_learn(tmp_path / "whole", how))
+    assert whole != digests.of_folder(_learn(tmp_path / "exact", exact))
+    with pytest.raises(CutError):
+        _learn(tmp_path / "cut", how, progress=Cutting(3))
+    assert digests.of_folder(_learn(tmp_path / "cut", how)) == whole
+
+
+@pytest.mark.parametrize("first", [2.0**16, 2.0**60])
+def test_a_scaled_loss_in_float16_has_the_gradient_of_float32(
+    first: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaling, "_FIRST", first)
+    arrays = {"ids": torch.randint(2, 50, (32, 12)), "mask": torch.ones(32, 12, dtype=torch.int64)}
+
+    class Given:
+        """An objective on rows that are arrays already."""
+
+        def __init__(self, numbers: str) -> None:
+            self.module = _pretext("both")
+            self.module.numbers = numbers
+
+        def loss(self, rows: Any, batch: Any, seed: int, step: int) -> torch.Tensor:
+            return self.module.loss(arrays, seed, step)
+
+        def parts(self, rows: Any, batch: Any) -> Iterator[tuple[Any, float]]:
+            yield batch, 1.0
+
+        held = parts
+
+    norms = {}
+    for numbers in ("float16", "float32"):
+        recipe = PlainRecipe(1e-9, 0.0, AveragingKeys(), RateSchedule("constant", 0.0), precision=numbers)
+        run = PlainRun(Given(numbers), None, recipe, steps=4, seed=1)
+        run.learn(np.arange(32))
+        norms[numbers] = run.norm
+        assert (1.0 < run._scaling.scale <= first) == (numbers == "float16")
+    assert norms["float16"] == pytest.approx(norms["float32"], rel=0.05)
+
+
+def test_patience_ends_what_gains_nothing(tmp_path: Path) -> None:
+    out, scratch = tmp_path / "out", tmp_path / "scratch"
+    for folder in (out, scratch):
+        folder.mkdir()
+    still = PretrainTraining(learning_rate=1e-30, patience=1)
+    setup = Setup(**{**vars(_setup()), "steps": 40, "training": still})
+    rows = Rows(_texts(60), _texts(20))
+    history = LEARN.learn(READ, rows, setup, out, scratch, Silent())["history"]
+    assert [one["step"] for one in history] == [4, 8]  # type: ignore[attr-defined]
 
 
 def test_learning_lessens_the_loss(tmp_path: Path) -> None:

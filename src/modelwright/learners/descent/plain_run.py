@@ -26,6 +26,7 @@ from modelwright.learners.descent.recipe import Score
 from modelwright.learners.descent.training_run import put
 from modelwright.learners.steps import averaging
 from modelwright.learners.steps.optimiser import remember, remembered
+from modelwright.learners.steps.scaling import Scaling
 from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training import checkpoint
 from modelwright.learners.training.encoded_rows import EncodedRows
@@ -60,13 +61,19 @@ class Objective(Protocol[Rows_contra]):
 
 @dataclass(frozen=True)
 class PlainRecipe:
-    """How it is trained: the peak rate, the decay of matrices, AdamW's two averages, average and schedule."""
+    """How it is trained: the peak rate, the decay of matrices, AdamW's two averages, average and schedule.
+
+    precision: of the numbers that steps compute in, for which the loss is scaled; patience: evaluations without gain
+    before it ends, None for never.
+    """
 
     rate: float
     decay: float
     average: AveragingKeys
     schedule: RateSchedule
     betas: tuple[float, float] = (0.9, 0.98)
+    precision: str = "float32"
+    patience: int | None = None
 
 
 @contextmanager
@@ -94,6 +101,7 @@ class PlainRun:
         self.step = 0
         self.norm, self.rate = 0.0, 0.0
         self.history: list[Score] = []
+        self._scaling = Scaling.of(recipe.precision)
         self._weights = {name: one for name, one in module.named_parameters() if one.requires_grad}
         self._buffers = dict(module.named_buffers())
         floats = {name: one for name, one in self._buffers.items() if one.is_floating_point()}
@@ -121,11 +129,18 @@ class PlainRun:
         Raises ProjectError where that is no finite number, and MachineError where memory runs out: rows that are
         compared with each other cannot be read in parts, so nothing is halved here.
         """
-        torch.manual_seed((self._seed * 1_000_003 + self.step) % 2**63)  # of dropout
         self._objective.module.train()
-        with _within_memory():
-            # Σ share · mean loss of a part is the mean loss of the batch, and so is its gradient
-            value = sum(self._add_gradient(part, share) for part, share in self._parts(batch))
+        while True:
+            torch.manual_seed((self._seed * 1_000_003 + self.step) % 2**63)  # of dropout
+            with _within_memory():
+                # Σ share · mean loss of a part is the mean loss of the batch, and so is its gradient
+                value = sum(self._add_gradient(part, share) for part, share in self._parts(batch))
+            if self._scaling.undo(self._weights.values()):
+                break
+            # the same rows again, at half of the scale
+            self._optimiser.zero_grad()
+            if self._scaling.scale < 1.0:
+                raise ProjectError(self._too_high(batch))
         self.rate = self._recipe.rate * self._recipe.schedule.share(
             self.step, self._steps, [one.rank for one in self.history]
         )
@@ -151,7 +166,7 @@ class PlainRun:
         if not np.isfinite(value):
             raise ProjectError(self._too_high(part))
         if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
+            (loss * self._scaling.scale).backward()  # type: ignore[no-untyped-call]
         return value
 
     def _too_high(self, batch: Batch) -> Problem:
@@ -191,7 +206,7 @@ class PlainRun:
             tensors |= {f"average.{name}": one for name, one in self.average.items()}
         memory = remembered([self._optimiser], self._weights)
         tensors |= {f"{_REMEMBERED}{name}": one for name, one in memory}
-        note: dict[str, Any] = {"step": self.step, "shown": dict(shown)}
+        note: dict[str, Any] = {"step": self.step, "shown": dict(shown), "scaling": asdict(self._scaling)}
         note["history"] = [asdict(one) for one in self.history]
         checkpoint.write(path, tensors, note)
 
@@ -199,6 +214,7 @@ class PlainRun:
         """Go on where a checkpoint was written."""
         self.step = note["step"]
         self.history = [Score.of(one) for one in note["history"]]
+        self._scaling = Scaling(**note.get("scaling", {}))
         put(self._weights, {name: tensors[f"weight.{name}"] for name in self._weights})
         put(self._buffers, {name: tensors[f"buffer.{name}"] for name in self._buffers})
         if self._copied:
@@ -206,8 +222,11 @@ class PlainRun:
         remember([self._optimiser], self._weights, checkpoint.named(tensors, _REMEMBERED))
 
     def ended(self) -> bool:
-        """Tell whether all steps are taken."""
-        return self.step >= self.last
+        """Tell whether all steps are taken, or validation gains no more."""
+        if self.step >= self.last or self._recipe.patience is None or not self.history:
+            return self.step >= self.last
+        ranks = [one.rank for one in self.history]
+        return len(ranks) - 1 - ranks.index(min(ranks)) >= self._recipe.patience
 
     def keep(self, best: Mapping[str, Tensor]) -> None:
         """Put weights that `average` had into the module."""

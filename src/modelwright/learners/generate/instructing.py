@@ -191,7 +191,8 @@ def learn(
             assert not isinstance(held, TokenRows)
             rows = preferring.with_reference(objective, rows, scratch / "reference-train.safetensors")
             held = preferring.with_reference(objective, held, scratch / "reference-held.safetensors")
-        run = PlainRun(objective, rows, _recipe(options, training), steps=setup.steps, seed=setup.seed)
+        recipe = replace(_recipe(options, training), precision=setup.precision)
+        run = PlainRun(objective, rows, recipe, steps=setup.steps, seed=setup.seed)
         history = plain_run.take_all(
             run,
             rows,
@@ -327,7 +328,7 @@ def _timed(
     """Return the seconds of a part of a step, forwards and backwards, and those of the optimiser's update."""
     objective: Any = begin.objective(tried, device)
     # a rate of 0 takes as long, and leaves the weights as they are
-    still = replace(_recipe(options, training), rate=0.0)
+    still = replace(_recipe(options, training), rate=0.0, precision=tried)
     run = PlainRun(objective, begin.rows, still, steps=_MANY_STEPS, seed=0)
     part, _ = next(iter(objective.parts(begin.rows, typical)))
     with gpus.using(threads):

@@ -26,6 +26,7 @@ from modelwright.learners.budget import LEAST_MOST_STEPS, TrainingCosts
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.training import Precision
 from modelwright.learners.descent import plain_run, trainer
 from modelwright.learners.descent.plain_run import PlainRecipe, PlainRun
 from modelwright.learners.networks.encoder_options import WordsOptions
@@ -36,7 +37,7 @@ from modelwright.learners.pretrain import first_vectors, pretraining
 from modelwright.learners.pretrain.pretext import Pretext, Vocabulary
 from modelwright.learners.pretrain.spec import PretrainOptions, PretrainTraining
 from modelwright.learners.steps.schedule import schedule_of
-from modelwright.learners.training import gpus
+from modelwright.learners.training import gpus, precision
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
@@ -99,13 +100,19 @@ class PretrainLearn(Learn[Rows]):
             batches = some.batches(batch)
             run.learn(batches[len(batches) // 2])  # the first step allocates the moments
             works = [partial(run.learn, one) for one in batches]
-            step_s = gpus.seconds(works, machine.cores, torch.device(execution.device)) / len(batches)
+
+            def timed(tried: Precision) -> float:
+                pretext.numbers = tried
+                return gpus.seconds(works, machine.cores, torch.device(execution.device)) / len(batches)
+
+            computed_in, step_s = precision.quickest(training.precision, timed, execution.device)
         costs = TrainingCosts(
             before_s=begin.point.seconds,
             step_s=step_s,
             row_s=step_s / batch / 2,  # without gradients
             epoch=epoch,
             validation=data.expected_validation,
+            precision=computed_in,
         )
         most = max(epoch * options.most_epochs, LEAST_MOST_STEPS)
         steps = epoch * training.epochs if training.epochs else costs.affordable(budget_s, most)
@@ -130,6 +137,7 @@ class PretrainLearn(Learn[Rows]):
                 weights=weights,
             ),
             warnings=tuple(unread(begin.point, signature, data.train)),
+            precision=computed_in,
             execution=execution,
         )
 
@@ -147,6 +155,7 @@ class PretrainLearn(Learn[Rows]):
             rows = EncodedRows(signature, begin.point.states, data.train.columns)
             held = EncodedRows(signature, begin.point.states, data.held.columns)
             pretext = _pretext(begin, signature, options, setup.augment).to(device)
+            pretext.numbers = setup.precision
             run = _run(pretext, rows, options, training, setup.pretrained, setup.steps, setup.seed)
             history = plain_run.take_all(
                 run,
@@ -264,5 +273,7 @@ def _run(
         decay=training.weight_decay,
         average=training.averaging,
         schedule=schedule_of(training.schedule, "one-cycle"),
+        precision=pretext.numbers,
+        patience=training.patience,
     )
     return pretraining.run_of(pretext, rows, recipe, steps, seed)

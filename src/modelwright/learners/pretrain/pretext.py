@@ -6,6 +6,7 @@ Shapes: n rows of a batch, w the width of their features, v of a vocabulary.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
 from modelwright.learners.pretrain.spec import PretrainOptions
-from modelwright.learners.training import augmentation
+from modelwright.learners.training import augmentation, precision
 from modelwright.learners.training.augmentation import Amounts
 
 _PROJECTED = (
@@ -47,8 +48,10 @@ class Pretext(nn.Module):
         vocabulary: Vocabulary | None,
         channels: int,
         amounts: Amounts,
+        numbers: str = "float32",
     ) -> None:
         super().__init__()
+        self.numbers = numbers  # in which products are computed; losses are in float32
         self.encoder, self.form, self._options = encoder, form, options
         self._vocabulary, self._amounts = vocabulary, amounts
         # texts of Banking77, 25 s: views alone bring a linear probe from 0.56 to 0.64, masks alone to 0.57
@@ -82,6 +85,9 @@ class Pretext(nn.Module):
             found = found + self._views(arrays, seed, step, generator)
         return found
 
+    def _computing(self) -> AbstractContextManager[object]:
+        return precision.computing_in(self.numbers, next(self.parameters()).device.type)
+
     def _there(self, *values: Tensor) -> tuple[Tensor, ...]:
         """Return tensors where the weights lie; all is drawn on the processor, so that a seed means the same there."""
         device = next(self.parameters()).device
@@ -101,9 +107,10 @@ class Pretext(nn.Module):
         swapped = chosen & (fate >= _HIDDEN) & (fate < _HIDDEN + _SWAPPED)
         shown = torch.where(swapped, other, shown)
         shown, mask, truth = self._there(shown, mask, ids[chosen])
-        _, positions = self.encoder.in_positions(shown, mask)
-        guesses = self.fill(positions.values[chosen])  # (masked, v)
-        return functional.cross_entropy(guesses, truth)
+        with self._computing():
+            _, positions = self.encoder.in_positions(shown, mask)
+            guesses = self.fill(positions.values[chosen])  # (masked, v)
+        return functional.cross_entropy(guesses.float(), truth)
 
     def _patches(self, arrays: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
         """Return the squared error of the mean levels of hidden patches, in deviations of the batch."""
@@ -117,9 +124,9 @@ class Pretext(nn.Module):
         mean = levels.mean((2, 3), keepdim=True)  # a hidden patch has the mean level of its picture
         shown = (levels * (1 - cover) + mean * cover).permute(0, 2, 3, 1).contiguous()
         shown, missing, gone, hidden = self._there(shown, arrays["missing"], (truth - mean) / spread, hidden)
-        features = self.encoder(shown, missing)
-        guesses = self.fill(features).view(count, channels, _CELLS, _CELLS)
-        errors = (guesses - gone) ** 2
+        with self._computing():
+            guesses = self.fill(self.encoder(shown, missing)).view(count, channels, _CELLS, _CELLS)
+        errors = (guesses.float() - gone) ** 2
         found: Tensor = (errors * hidden).sum() / (hidden.sum() * channels).clamp(min=1)
         return found
 
@@ -130,8 +137,10 @@ class Pretext(nn.Module):
         projected = []
         for number in range(2):
             seen = self._view(arrays, seed, step, number, generator)
-            features = self.encoder(*self._there(*(seen[name] for name in ARRAYS[self.form])))
-            projected.append(functional.normalize(self.project(features), dim=-1))  # (n, 128)
+            with self._computing():
+                features = self.encoder(*self._there(*(seen[name] for name in ARRAYS[self.form])))
+                found = self.project(features)
+            projected.append(functional.normalize(found.float(), dim=-1))  # (n, 128)
         likeness = (
             projected[0] @ projected[1].T / self._options.temperature
         )  # (n, n); its diagonal is the pairs

@@ -11,7 +11,15 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Makes, Spec
 from modelwright.learners.contract.steps import AveragingKeys, ScheduleKeys
-from modelwright.learners.contract.training import Batch, Device, Epochs, LearningRate, WeightDecay
+from modelwright.learners.contract.training import (
+    Batch,
+    Device,
+    Epochs,
+    LearningRate,
+    Patience,
+    Precision,
+    WeightDecay,
+)
 from modelwright.learners.networks.encoder_options import EncoderOptions
 
 
@@ -70,6 +78,13 @@ class PretrainTraining(BaseModel):
         description="peak learning rate; None: of texts 0.004, else 0.001, from pretrained weights 0.00003",
     )
     weight_decay: WeightDecay = Field(0.01, description="decoupled weight decay")
+    patience: Patience | None = Field(
+        None, description="evaluations without gain before learning stops; None: all steps are taken"
+    )
+    precision: Precision | None = Field(
+        None,
+        description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
+    )
     device: Device = "auto"
     schedule: ScheduleKeys = Field(ScheduleKeys(), description="how the learning rate changes while learning")
     averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
