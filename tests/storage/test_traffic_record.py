@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -399,8 +400,31 @@ def test_a_record_of_any_earlier_schema_is_brought_up_to_date(tmp_path: Path, sc
         )
         connection.execute(f"PRAGMA user_version = {schema}")
         connection.commit()
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / "live-20200101T000000.000000Z.db").write_bytes(b"of an earlier change")
     record = LiveRecord.open(path)
     assert [(one.key, one.right, one.time_s) for one in record.labels(1, 0.0)] == [("", True, 6.0)]
     record.feedback("r1", "domain", "loans", "desk")
     record.close()
     assert record.find("r1").feedback == {"domain": "loans"}
+    (copy,) = (tmp_path / "backups").iterdir()  # what it was before
+    with closing(sqlite3.connect(copy)) as before:
+        assert before.execute("PRAGMA user_version").fetchone() == (schema,)
+        assert before.execute("SELECT id FROM requests").fetchall() == [("r1",)]
+    LiveRecord.open(path).prune(0.0)
+    assert copy.exists()
+    LiveRecord.open(path, clock=lambda: time.time() + 8 * 86_400).prune(0.0)
+    assert not copy.exists()
+
+
+def test_a_record_that_cannot_be_copied_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "live.db"
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in live_schema._STEPS[0]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+    (tmp_path / "backups").write_text("in the way")
+    with pytest.raises(StateError):
+        LiveRecord.open(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)

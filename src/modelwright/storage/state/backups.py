@@ -1,6 +1,7 @@
-"""Copies of the state database, made at each release; the newest good one restores it.
+"""Copies of a database: of the state at each release, whose newest good one restores it, and before its schema changes.
 
 backups/state-20260131T120000.123456Z.db      in the folder of the database; the newest KEPT stay
+backups/live-20260131T120000.123456Z.db       of the record of traffic: one, for a week
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 KEPT = 10
@@ -20,8 +21,11 @@ def folder(database: Path) -> Path:
     return database.parent / "backups"
 
 
-def take(database: Path, at: datetime) -> Path:
-    """Copy a database, also while others write to it; older copies beyond KEPT go. Raises sqlite3.Error and OSError."""
+def take(database: Path, at: datetime, kept: int = KEPT) -> Path:
+    """Copy a database, also while others write to it; of all copies the newest `kept` stay.
+
+    Raises sqlite3.Error and OSError.
+    """
     place = folder(database)
     place.mkdir(parents=True, exist_ok=True)
     target = place / f"{database.stem}-{at.strftime(_STAMP)}.db"
@@ -31,9 +35,17 @@ def take(database: Path, at: datetime) -> Path:
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
-    for old in _newest_first(database)[KEPT:]:
+    for old in _newest_first(database)[kept:]:
         old.unlink(missing_ok=True)
     return target
+
+
+def forget(database: Path, before_s: float) -> None:
+    """Remove the copies that were made before a Unix time. Raises OSError."""
+    oldest = f"{database.stem}-{datetime.fromtimestamp(before_s, UTC).strftime(_STAMP)}.db"
+    for one in _newest_first(database):
+        if one.name < oldest:
+            one.unlink(missing_ok=True)
 
 
 def good(database: Path) -> Iterator[Path]:

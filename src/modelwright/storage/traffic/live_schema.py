@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from modelwright.core.messages import MachineError, Problem, StateError
 from modelwright.storage import disk, read_only
+from modelwright.storage.state import backups
 from modelwright.storage.write_ahead import use_write_ahead_log
 
 BUSY_S = 10.0  # another process's transaction lasts milliseconds
@@ -125,7 +127,7 @@ def _reading(path: Path) -> sqlite3.Connection:
 
 
 def make(path: Path) -> None:
-    """Make the database or bring it up to date, where it can be written. Raises StateError."""
+    """Make the database, or copy it and bring it up to date, where it can be written. Raises StateError."""
     if not read_only.is_writable(path):
         return
     with explained(path):
@@ -140,6 +142,9 @@ def make(path: Path) -> None:
                 version = _version(connection)
                 if version > len(_STEPS):
                     raise _newer(version, path)
+                if version:
+                    # what it was before; one alone, for it holds what clients have sent
+                    backups.take(path, datetime.now(UTC), kept=1)
                 for number in range(version, len(_STEPS)):
                     for statement in _STEPS[number]:
                         connection.execute(statement)

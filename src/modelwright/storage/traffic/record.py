@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from modelwright.core.evidence.labelled_rows import Label
 from modelwright.core.json_types import Json
+from modelwright.storage.state import backups
 from modelwright.storage.traffic import live_schema, truths
 from modelwright.storage.traffic.followed_traffic import FollowedTraffic
 from modelwright.storage.traffic.traffic_window import FIGURES, Window
@@ -37,6 +38,7 @@ _FIGURES = f"SELECT {FIGURES} FROM requests"  # noqa: S608 - a constant
 # Of all versions: what was answered. Of one: also the copies that it got while it was only watched.
 _WITHIN = "WHERE time >= ? AND time < ? AND CASE WHEN ? IS NULL THEN NOT mirrored ELSE version = ? END"
 _PRUNED_AT_ONCE = 5_000  # rows a transaction, so that the writer waits a few ms at most
+COPY_KEPT_S = 7 * 86_400.0  # from before a change of the schema
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,10 @@ class LiveRecord:
     # -- retention -----------------------------------------------------------------------------------------
 
     def prune(self, before: float) -> int:
-        """Remove what is older than `before` (seconds since the epoch) with its feedback; return how much."""
+        """Remove what is older than `before` (seconds since the epoch) with its feedback; return how much.
+
+        So does the copy from before a change of the schema, once it is a week old.
+        """
         removed = 0
         with self._reading() as connection:
             while True:
@@ -223,6 +228,7 @@ class LiveRecord:
             # It gives back one page per step, and `execute` would take one step.
             connection.executescript("PRAGMA incremental_vacuum")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # only then does the file shrink
+            backups.forget(self._path, self._clock() - COPY_KEPT_S)
         return removed
 
     # -- leases --------------------------------------------------------------------------------------------
