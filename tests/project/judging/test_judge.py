@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 import tiny_judge
 import yaml
@@ -304,6 +305,31 @@ def test_the_commands_of_the_page_work(judge, project: Path) -> None:
         verbs.append(verb)
     assert verbs == ["run", "judge", "run"]
     assert "0.500" in done.stdout  # ties alone
+
+
+def test_the_same_is_judged_on_a_page(project: Path) -> None:
+    words = ["judge", "--browser", "--judge", "anna", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "modelwright", *words],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "MODELWRIGHT_LANG": "en"},
+    ) as judging:
+        assert judging.stderr is not None
+        (url,) = re.findall(r"http://\S+", judging.stderr.readline())
+        base, _, token = url.partition("?token=")
+        page = httpx.get(url).text
+        (row,) = re.findall(r'name="row" value="(\w+)"', page)
+        assert httpx.post(base, data={"token": token, "row": row, "choice": "right"}).status_code == 303
+        assert httpx.post(base, data={"token": token, "choice": "finish"}).status_code == 200
+        out, err = judging.communicate(timeout=60)
+        assert judging.returncode == 0, err
+    assert json.loads(out)["judged"] == 1
+    assert [one["row"] for one in kept(project)] == [row]
+    shown = page.split("<main>")[1]
+    assert not any(word in shown for word in ("champion", "version", "package"))
 
 
 # -- win_rate --------------------------------------------------------------------------------------------

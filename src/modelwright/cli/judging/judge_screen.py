@@ -38,6 +38,13 @@ def judge_all(comparison: BlindComparison, stream: TextIO | None = None) -> None
         comparison.take(shown, choice)
 
 
+def judge_in_browser(comparison: BlindComparison) -> None:
+    """Show pairs on a page; its address is said on stderr."""
+    from modelwright.project.judging.judge_page import serve  # with libraries that the terminal does not need
+
+    serve(comparison, lambda url: print(Phrase("judge.page-at", url=url), file=sys.stderr, flush=True))
+
+
 def _show(shown: Shown, stream: TextIO) -> None:
     out = tables.console(stream)
     out.rule(Text(str(Phrase("judge.row", number=shown.number, of=shown.of))))

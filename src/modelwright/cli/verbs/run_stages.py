@@ -192,6 +192,10 @@ def judge(
     judge_name: Annotated[
         str | None, typer.Option("--judge", metavar="NAME", help="Who judges [default: the user's name]")
     ] = None,
+    browser: Annotated[
+        bool,
+        typer.Option("--browser", help="On a page for a browser on this machine, instead of in the terminal"),
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws the rows, and the sides")] = 0,
     version: Annotated[
         int | None, typer.Option("--version", metavar="N", help="The version [default: the newest]")
@@ -205,12 +209,15 @@ def judge(
     On test rows, which nobody is told whose answers they are. Every verdict is kept at once in judgements.jsonl beside
     the project file; the same command goes on where it was left. l, r, t and s answer, q leaves. See docs/judging.md.
     """
-    from modelwright.cli.judging.judge_screen import judge_all
+    from modelwright.cli.judging.judge_screen import judge_all, judge_in_browser
 
     found = opened(project, settings).blind_comparison(
         against, version=version, judge=judge_name or getpass.getuser(), rows=rows, seed=seed
     )
     with found as comparison:
-        judge_all(comparison, sys.stderr if as_json else sys.stdout)
+        if browser:
+            judge_in_browser(comparison)
+        else:
+            judge_all(comparison, sys.stderr if as_json else sys.stdout)
         report = comparison.report()
     finish(report, as_json)
