@@ -101,3 +101,13 @@ def test_a_pass_has_rows_for_each_thread_where_workers_share_the_cores(
     workers: int, threads: int, rows: int
 ) -> None:
     assert WorkerLayout(workers, threads).rows == rows
+
+
+def test_what_was_opened_ahead_is_taken_for_as_many_cores(packages: dict[str, Path]) -> None:
+    package = read(packages["text"])
+    ahead = timed_opening.candidates(package, 4)
+    function, layout = timed_opening.opened(package, None, 4, ahead=ahead)
+    assert function in ahead.functions
+    assert layout.threads == function.threads
+    assert timed_opening.opened(package, None, 2, ahead=ahead)[0] not in ahead.functions
+    assert timed_opening.opened(package, 3, 4, ahead=ahead)[0] not in ahead.functions

@@ -25,7 +25,7 @@ from modelwright import kinds
 from modelwright.core import digests
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem, ValueProblem
-from modelwright.core.signature import Field
+from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Dumped, Role
 from modelwright.kinds.contract.settled_cells import SettledCells
 from modelwright.package import content
@@ -148,6 +148,12 @@ def verify(folder: Path) -> str:
     """Prove that a package is whole, unaltered and safe to open; returns its digest, raises PackageError."""
     _, files = _opened(folder)
     return _digest(bytes(files[SUMS]))
+
+
+def introduced(folder: Path) -> tuple[Signature, str]:
+    """Prove what `verify` proves; return a package's signature and digest. What its kinds remember is not read."""
+    manifest, files = _opened(folder)
+    return signature_of(folder, manifest), _digest(bytes(files[SUMS]))
 
 
 def read(folder: Path) -> Package:

@@ -53,15 +53,14 @@ def serve_package(
     """
     folder = package.absolute()
     with _kept(folder):
-        found = packages.read(folder)
-        signature = found.body.signature
+        signature, digest = packages.introduced(folder)
         given: Mapping[str, object] = {
             name: value for name, value in (("host", host), ("port", port)) if value is not None
         }
         serve_gateway(
             signature.name,
             _config(str(signature), settings, folder).model_copy(update=given),
-            OnePackage(folder, found.digest),
+            OnePackage(folder, digest),
             live=None if record is None else Live(record / RECORD),
             started=started,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from modelwright.package.packages import Package
@@ -27,17 +28,44 @@ _TRIES = 7  # in turns; the quickest counts, for the machine may do something el
 _FEWEST_TRIES, _TRIED_S = 3, 0.05
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """A package opened with numbers of threads that may suit; layout: that of the only one, None of several."""
+
+    cores: int
+    functions: Sequence[Function]
+    layout: WorkerLayout | None = None
+
+
+def candidates(package: Package, cores: int) -> Candidates:
+    """Open a package with each number of threads that may suit it, and try it; raises PackageError.
+
+    What is timed here takes one thread, so that another process may keep the other cores busy meanwhile.
+    """
+    function = _tried(package, 1)
+    if cores == 1 or function.streams:
+        brief_s = long_s = None
+    else:
+        brief_s, long_s = (_least_s([function], row)[0] for row in _rows(function))
+    if brief_s is not None and brief_s < BRIEF_S:
+        return Candidates(cores, [function], WorkerLayout(1, 1))
+    if long_s is None or long_s > LONG_S:
+        del function  # before another one takes the same memory
+        return Candidates(cores, [_tried(package, cores)], WorkerLayout(1, cores))
+    return Candidates(cores, [function, *(Function(package, count) for count in [*_counts(cores)][1:])])
+
+
 def opened(
     package: Package,
     threads: int | None,
     cores: int,
     device: Literal["auto", "cpu", "cuda"] = "cpu",
-    first: Function | None = None,
+    ahead: Candidates | None = None,
 ) -> tuple[Function, WorkerLayout]:
     """Open a package with so many threads (None: as timed here, `cores` at most), and try it; raises PackageError.
 
-    cores: those that its workers share; device: other than `cpu` where there is a GPU, which is then tried. first: what
-    `opened_ahead` returned of the same package.
+    cores: those that its workers share; device: other than `cpu` where there is a GPU, which is then tried. ahead: what
+    `candidates` returned of the same package.
     """
     if device != "cpu":
         on_gpu = opened_on_gpu(package, threads or cores, must=device == "cuda")
@@ -45,27 +73,20 @@ def opened(
             return on_gpu, WorkerLayout(1, threads or cores, on_gpu=True)
     if threads is not None:
         return _tried(package, threads), WorkerLayout(max(1, cores // threads), threads)
-    function = first or opened_ahead(package)
-    rows = (function.example(), function.longest())
-    if cores == 1 or function.streams:
-        brief_s = long_s = None
-    else:
-        brief_s, long_s = (_least_s([function], row)[0] for row in rows)
-    if brief_s is not None and brief_s < BRIEF_S:
-        return function, WorkerLayout(1, 1)
-    if long_s is None or long_s > LONG_S:
-        del function  # before another one takes the same memory
-        return _tried(package, cores), WorkerLayout(1, cores)
-    counts = list(_counts(cores))
-    functions = [function, *(Function(package, count) for count in counts[1:])]
-    taken_s = [sum(one) for one in zip(*(_least_s(functions, row) for row in rows), strict=True)]
+    found = ahead if ahead is not None and ahead.cores == cores else candidates(package, cores)
+    functions = found.functions
+    if found.layout is not None:
+        return functions[0], found.layout
+    taken_s = [
+        sum(one) for one in zip(*(_least_s(functions, row) for row in _rows(functions[0])), strict=True)
+    ]
     place = next(place for place, one in enumerate(taken_s) if one <= ENOUGH * min(taken_s))
-    return functions[place], WorkerLayout(max(1, cores // counts[place]), counts[place])
+    count = functions[place].threads
+    return functions[place], WorkerLayout(max(1, cores // count), count)
 
 
-def opened_ahead(package: Package) -> Function:
-    """Open a package with one thread, as it is tried first, and try it; raises PackageError."""
-    return _tried(package, 1)
+def _rows(function: Function) -> tuple[Columns, Columns]:
+    return function.example(), function.longest()
 
 
 def _tried(package: Package, threads: int) -> Function:

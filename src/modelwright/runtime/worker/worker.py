@@ -36,7 +36,7 @@ from modelwright.runtime.worker.frames import Message, Unpacker, packed
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.streams import work_in_parts
-from modelwright.runtime.worker.timed_opening import opened, opened_ahead
+from modelwright.runtime.worker.timed_opening import candidates, opened
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
 
 _LOG = logging.getLogger(__name__)
@@ -189,9 +189,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_confined = confine([package, *modules()], on_gpu=device != "cpu" and lacks is None)
     try:
         whole = read(package)
-        first = None
+        ahead = None
         if kind == "read":
-            first = opened_ahead(whole)
+            ahead = candidates(whole, cores())
             kind, what = next(orders, _GONE)
         if kind is None:
             return 0
@@ -201,8 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             order["threads"],
             max(1, cores() // order["sharing"]),
             _usable(order["device"], lacks),
-            first,
+            ahead,
         )
+        ahead = None  # those that were not taken would keep their memory
         max_batch = order["max_batch"] or layout.rows
         _warm_up(function, max_batch)
     except UserError as error:
