@@ -38,12 +38,13 @@ from modelwright.storage.formats.plan import BROUGHT
 
 CHAT = Signature.parse("chat(messages: dialogue) -> reply: text")
 CONTEXT = 512
-MOST_CHARACTERS = 1_200  # of prompt and answers: rows that surely fit the context
+MOST_CHARACTERS = 1_200  # of the turns and the longer answer: rows that surely fit the context
 BATCH = {"full": 8, "lora": 8, "preferences": 4}
 BETA = 0.1
 RANK, ALPHA = 16, 32
 TURN = {"after": "<|im_end|>\n"}
 TEMPLATE = ChatTemplate(
+    system=TurnTexts(before="<|im_start|>system\n", **TURN),
     user=TurnTexts(before="<|im_start|>user\n", **TURN),
     assistant=TurnTexts(before="<|im_start|>assistant\n", **TURN),
     reply="<|im_start|>assistant\n",
@@ -52,7 +53,29 @@ JINJA = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-Row = dict[str, str]
+ROLES = {"system": "system", "human": "user", "gpt": "assistant"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """The turns before an answer, the answer, and of preferences the one that was rejected."""
+
+    turns: Sequence[dict[str, str]]
+    chosen: str
+    rejected: str | None = None
+
+    @property
+    def characters(self) -> int:
+        """Return those of the turns and of the longer answer."""
+        answers = (self.chosen, self.rejected or "")
+        return sum(len(one["content"]) for one in self.turns) + max(map(len, answers))
+
+    def for_peer(self) -> dict[str, Any]:
+        """Return the row as TRL takes it."""
+        if self.rejected is None:
+            return {"prompt": self.turns, "completion": [_turn("assistant", self.chosen)]}
+        answers = {"chosen": self.chosen, "rejected": self.rejected}
+        return {"prompt": self.turns, **{name: [_turn("assistant", text)] for name, text in answers.items()}}
 
 
 @dataclass(frozen=True)
@@ -83,19 +106,18 @@ def _timed(seconds: list[float]) -> Iterator[None]:
 
 
 def rows_of(data: Path, way: str) -> list[Row]:
-    """Return rows with prompt and chosen, of preferences rejected too."""
+    """Return rows: the turns before an answer, and the answers, of preferences two."""
     folder = data / "llamafactory_demo"
     name = "dpo_en_demo.json" if way == "preferences" else "alpaca_en_demo.json"
-    found: list[Row] = []
+    found = []
     for row in json.loads((folder / name).read_text("utf-8")):
-        if way != "preferences":
-            one = {"prompt": f"{row['instruction']}\n{row['input']}".strip(), "chosen": row["output"]}
+        if way == "preferences":
+            turns = [_turn(ROLES[one["from"]], one["value"]) for one in row["conversations"]]
+            one = Row(turns, row["chosen"]["value"], row["rejected"]["value"])
         else:
-            if len(row["conversations"]) > 1:
-                continue
-            one = {name: row[name]["value"] for name in ("chosen", "rejected")}
-            one["prompt"] = row["conversations"][0]["value"]
-        if all(one.values()) and sum(map(len, one.values())) < MOST_CHARACTERS:
+            asked = f"{row['instruction']}\n{row['input']}".strip()
+            one = Row([_turn("user", asked)], row["output"])
+        if one.chosen and one.characters < MOST_CHARACTERS:
             found.append(one)
     return found
 
@@ -144,17 +166,6 @@ class Sides:
         self, way: str, rows: list[Row], steps: int, settings: dict[str, Any], seed: int = 0
     ) -> Learned:
         """Return what TRL makes of rows."""
-        given = [
-            {
-                "prompt": _turn("user", one["prompt"]),
-                **(
-                    {name: _turn("assistant", one[name]) for name in ("chosen", "rejected")}
-                    if way == "preferences"
-                    else {"completion": _turn("assistant", one["chosen"])}
-                ),
-            }
-            for one in rows
-        ]
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             # TRL makes its model of references from what the configuration names
             copy, out = Path(folder) / "weights", Path(folder) / "learned.safetensors"
@@ -165,8 +176,8 @@ class Sides:
             named = json.dumps({**config, "architectures": ["LlamaForCausalLM"]})
             (copy / "config.json").write_text(named, "utf-8")
             asked = {
-                "way": way, "rows": given, "weights": str(copy), "steps": steps, "threads": self.threads,
-                "folder": folder, "settings": {"seed": seed, **settings}, "template": JINJA, "batch": BATCH[way],
+                "way": way, "rows": [one.for_peer() for one in rows], "weights": str(copy), "steps": steps,
+                "threads": self.threads, "folder": folder, "settings": {"seed": seed, **settings}, "template": JINJA, "batch": BATCH[way],
                 "context": CONTEXT, "rank": RANK, "alpha": ALPHA, "out": str(out),
             }  # fmt: skip
             done = subprocess.run(
@@ -220,13 +231,14 @@ class Sides:
 
 
 def _examples(rows: list[Row]) -> Examples:
-    messages = [(DialogueTurn("user", one["prompt"]),) for one in rows]
+    messages = [tuple(DialogueTurn(one["role"], one["content"]) for one in row.turns) for row in rows]
+    worse = [one.rejected for one in rows]
     return Examples(
         [str(at) for at in range(len(rows))],
-        {"messages": messages, "reply": [one["chosen"] for one in rows]},
-        less_liked=[one["rejected"] for one in rows] if "rejected" in rows[0] else None,
+        {"messages": messages, "reply": [one.chosen for one in rows]},
+        less_liked=None if worse[0] is None else worse,
     )
 
 
-def _turn(role: str, text: str) -> list[dict[str, str]]:
-    return [{"role": role, "content": text}]
+def _turn(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": text}
