@@ -176,10 +176,20 @@ class Sides:
             named = json.dumps({**config, "architectures": ["LlamaForCausalLM"]})
             (copy / "config.json").write_text(named, "utf-8")
             asked = {
-                "way": way, "rows": [one.for_peer() for one in rows], "weights": str(copy), "steps": steps,
-                "threads": self.threads, "folder": folder, "settings": {"seed": seed, **settings}, "template": JINJA, "batch": BATCH[way],
-                "context": CONTEXT, "rank": RANK, "alpha": ALPHA, "out": str(out),
-            }  # fmt: skip
+                "way": way,
+                "rows": [one.for_peer() for one in rows],
+                "weights": str(copy),
+                "steps": steps,
+                "threads": self.threads,
+                "folder": folder,
+                "settings": {"seed": seed, **settings},
+                "template": JINJA,
+                "batch": BATCH[way],
+                "context": CONTEXT,
+                "rank": RANK,
+                "alpha": ALPHA,
+                "out": str(out),
+            }
             done = subprocess.run(
                 [self.peer, str(Path(__file__).with_name("instruct_peer.py"))],
                 input=json.dumps(asked), capture_output=True, text=True, check=False,
